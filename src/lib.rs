@@ -1,1 +1,8 @@
+//! Herald: a notification delivery engine.
+//!
+//! Upstream systems publish to RabbitMQ; Herald decides whether, when and through whom, calls the
+//! provider, and records the outcome in PostgreSQL before it acknowledges.
+//! `docs/architecture.md` walks through the rooms below in the order that a notification does.
 
+pub mod domain;
+pub mod providers;
