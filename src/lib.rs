@@ -6,3 +6,6 @@
 
 pub mod domain;
 pub mod providers;
+pub mod policy;
+pub mod resilience;
+pub mod runtime;
