@@ -30,5 +30,16 @@ pub use rejection::Rejection;
 pub use reply::{Class, Reply};
 pub use status::Status;
 
+/// Lower-case hexadecimal digits of bytes.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// The tenant that a message without `tenant_id` belongs to; it exists from the first migration.
 pub const DEFAULT_TENANT: uuid::Uuid = uuid::uuid!("00000000-0000-7000-8000-000000000001");

@@ -9,3 +9,4 @@ pub mod providers;
 pub mod policy;
 pub mod resilience;
 pub mod runtime;
+pub mod broker;

@@ -65,7 +65,9 @@ impl Handler<Seen> for Counter {
 fn supervisor(shutdown: &Shutdown) -> (Supervisor, Arc<AtomicUsize>) {
     let counted = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&counted);
-    let count = Arc::new(move |_: &str| drop(counter.fetch_add(1, Ordering::SeqCst)));
+    let count = Arc::new(move |_: &str| {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
     (Supervisor::new(Health::new(), shutdown.clone(), count), counted)
 }
 
