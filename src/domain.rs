@@ -29,6 +29,7 @@ pub use recipient::{Device, Recipient, Target};
 pub use rejection::Rejection;
 pub use reply::{Class, Reply};
 pub use status::Status;
+pub use vocabulary::UnknownWord;
 
 /// Lower-case hexadecimal digits of bytes.
 #[must_use]
