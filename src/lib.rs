@@ -4,6 +4,7 @@
 //! provider, and records the outcome in PostgreSQL before it acknowledges.
 //! `docs/architecture.md` walks through the rooms below in the order that a notification does.
 
+pub mod config;
 pub mod domain;
 pub mod providers;
 pub mod resilience;
