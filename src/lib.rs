@@ -4,9 +4,9 @@
 //! provider, and records the outcome in PostgreSQL before it acknowledges.
 //! `docs/architecture.md` walks through the rooms below in the order that a notification does.
 
+pub mod broker;
 pub mod domain;
-pub mod providers;
 pub mod policy;
+pub mod providers;
 pub mod resilience;
 pub mod runtime;
-pub mod broker;

@@ -3,13 +3,29 @@
 //! Every query names its tenant, and no type of Diesel or chrono leaves this room. Nothing here
 //! decides what is sent, reads the clock, or knows of queues and providers.
 
+pub mod accounts;
+pub mod categories;
+pub mod change;
+pub mod devices;
 pub mod error;
+pub mod fingerprint;
+pub mod metrics;
 pub mod migrations;
+pub mod partitions;
 pub mod pool;
+pub mod preferences;
+pub mod recipients;
 #[expect(missing_docs, reason = "generated: the comments are in the migrations")]
 #[rustfmt::skip]
 pub mod schema;
+pub mod seal;
+pub mod suppressions;
+pub mod system_events;
+pub mod templates;
+pub mod tenants;
 pub mod time;
 
+pub use change::Change;
 pub use error::StoreError;
+pub use fingerprint::Fingerprint;
 pub use pool::{Connection, Database, DatabaseSettings};
