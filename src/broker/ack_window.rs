@@ -73,7 +73,10 @@ impl AckWindow {
     /// How many are neither acknowledged nor returned.
     #[must_use]
     pub fn unacknowledged(&self) -> usize {
-        self.entries.iter().filter(|entry| **entry != Entry::Done).count()
+        self.entries
+            .iter()
+            .filter(|entry| **entry != Entry::Done)
+            .count()
     }
 
     fn entry(&mut self, tag: u64) -> Option<&mut Entry> {
@@ -92,7 +95,10 @@ impl AckWindow {
             }
             self.first += 1;
         }
-        last.map(|tag| Ack { tag, multiple: true })
+        last.map(|tag| Ack {
+            tag,
+            multiple: true,
+        })
     }
 
     fn take_pile(&mut self) -> Vec<Ack> {
@@ -102,7 +108,10 @@ impl AckWindow {
             .filter(|(entry, _)| **entry == Entry::Settled)
             .map(|(entry, tag)| {
                 *entry = Entry::Done;
-                Ack { tag, multiple: false }
+                Ack {
+                    tag,
+                    multiple: false,
+                }
             })
             .collect()
     }
@@ -124,7 +133,13 @@ mod tests {
     fn a_settled_prefix_is_one_acknowledgement() {
         let mut window = window(1..=5);
         assert_eq!(window.settle([2, 3]), []);
-        assert_eq!(window.settle([1]), [Ack { tag: 3, multiple: true }]);
+        assert_eq!(
+            window.settle([1]),
+            [Ack {
+                tag: 3,
+                multiple: true
+            }]
+        );
         assert_eq!(window.unacknowledged(), 2);
     }
 
@@ -134,13 +149,23 @@ mod tests {
         let acks = window.settle(2..=100);
         assert_eq!(acks.len(), 99);
         assert!(acks.iter().all(|ack| !ack.multiple));
-        assert_eq!(window.settle([1]), [Ack { tag: 1, multiple: true }]);
+        assert_eq!(
+            window.settle([1]),
+            [Ack {
+                tag: 1,
+                multiple: true
+            }]
+        );
         assert_eq!(window.unacknowledged(), 0);
     }
 
     /// RabbitMQ's side: which tags are unacknowledged; an unknown one closes the channel.
     fn broker(unacked: &mut BTreeSet<u64>, ack: Ack) {
-        assert!(unacked.remove(&ack.tag), "tag {} is unknown to the broker", ack.tag);
+        assert!(
+            unacked.remove(&ack.tag),
+            "tag {} is unknown to the broker",
+            ack.tag
+        );
         if ack.multiple {
             *unacked = unacked.split_off(&ack.tag);
         }

@@ -44,7 +44,10 @@ impl Arrival {
         let headers = properties.headers().as_ref();
         Self {
             lane,
-            message_id: properties.message_id().as_ref().map(|id| id.as_str().to_owned()),
+            message_id: properties
+                .message_id()
+                .as_ref()
+                .map(|id| id.as_str().to_owned()),
             traceparent: headers.and_then(|headers| text(headers, "traceparent")),
             published_at: published_at(properties, headers),
             deliveries_before: headers

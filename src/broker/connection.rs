@@ -36,7 +36,12 @@ impl Address {
     pub async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let uri = self.uri_with_heartbeat();
-        within(self.connect_timeout, "connecting", Connection::connect(&uri, properties)).await
+        within(
+            self.connect_timeout,
+            "connecting",
+            Connection::connect(&uri, properties),
+        )
+        .await
     }
 
     fn uri_with_heartbeat(&self) -> String {
@@ -44,6 +49,10 @@ impl Address {
             return self.uri.clone();
         }
         let separator = if self.uri.contains('?') { '&' } else { '?' };
-        format!("{}{separator}heartbeat={}", self.uri, self.heartbeat.as_secs().max(1))
+        format!(
+            "{}{separator}heartbeat={}",
+            self.uri,
+            self.heartbeat.as_secs().max(1)
+        )
     }
 }

@@ -61,7 +61,9 @@ pub struct Consumers {
 
 impl std::fmt::Debug for Consumers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Consumers").field("lanes", &self.lanes.len()).finish_non_exhaustive()
+        f.debug_struct("Consumers")
+            .field("lanes", &self.lanes.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,7 +113,10 @@ impl Consumers {
 
     /// Consumes every lane until the connection is lost or the stop is raised.
     async fn consume(&self, connection: &Connection) {
-        let lanes = self.lanes.iter().map(|lane| self.consume_lane(connection, lane));
+        let lanes = self
+            .lanes
+            .iter()
+            .map(|lane| self.consume_lane(connection, lane));
         let mut lanes: FuturesUnordered<_> = lanes.collect();
         while lanes.next().await.is_some() {}
     }
@@ -148,10 +153,17 @@ impl Consumers {
         within(limit, "setting the prefetch", qos).await?;
         let queue = topology::queue_of(lane.lane);
         let options = BasicConsumeOptions::default();
-        let consume =
-            channel.basic_consume(queue.as_str().into(), TAG.into(), options, FieldTable::default());
+        let consume = channel.basic_consume(
+            queue.as_str().into(),
+            TAG.into(),
+            options,
+            FieldTable::default(),
+        );
         let consumer = within(limit, "consuming", consume).await?;
-        Ok((LaneChannel::new(lane.lane, channel, limit, self.tasks.clone()), consumer))
+        Ok((
+            LaneChannel::new(lane.lane, channel, limit, self.tasks.clone()),
+            consumer,
+        ))
     }
 
     /// Hands on what arrives until the consumer ends or the stop is raised.
@@ -190,11 +202,19 @@ impl Consumers {
                 self.stop.or(lane.permits.acquire()).await??
             }
         };
-        Some(Arrival::new(lane.lane, delivery, clock::instant(), receipt, permit))
+        Some(Arrival::new(
+            lane.lane,
+            delivery,
+            clock::instant(),
+            receipt,
+            permit,
+        ))
     }
 
     async fn cancel(&self, channel: &LaneChannel) {
-        let cancel = channel.channel().basic_cancel(TAG.into(), BasicCancelOptions::default());
+        let cancel = channel
+            .channel()
+            .basic_cancel(TAG.into(), BasicCancelOptions::default());
         let limit = self.address.operation_timeout.min(Duration::from_secs(5));
         if let Err(error) = within(limit, "cancelling a consumer", cancel).await {
             tracing::debug!(%error, "a consumer could not be cancelled");

@@ -72,7 +72,10 @@ impl Refusal {
     /// A refusal with its explanation.
     #[must_use]
     pub fn new(reason: Rejection, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self {
+            reason,
+            detail: detail.into(),
+        }
     }
 
     fn invalid(detail: impl Into<String>) -> Self {
@@ -131,7 +134,12 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
     let wire = clean::parse::<Wire>(body).map_err(|error| refusal_of(body, &error))?;
     validate::wire(&wire, wrapping)?;
     let tenant_id = wire.tenant_id.unwrap_or(DEFAULT_TENANT);
-    let key = key_of(tenant_id, wire.idempotency_key.as_deref(), wrapping.message_id, body);
+    let key = key_of(
+        tenant_id,
+        wire.idempotency_key.as_deref(),
+        wrapping.message_id,
+        body,
+    );
     Ok(Envelope {
         tenant_id,
         user_id: wire.user_id,
@@ -181,7 +189,9 @@ fn body_of(template: Option<TemplateCall>, content: Option<Content>) -> Result<B
         (Some(template), None) => Ok(Body::Template(template)),
         (None, Some(content)) => Ok(Body::Content(content)),
         (Some(_), Some(_)) => Err(Refusal::invalid("both `template` and `content`: give one")),
-        (None, None) => Err(Refusal::invalid("neither `template` nor `content`: give one")),
+        (None, None) => Err(Refusal::invalid(
+            "neither `template` nor `content`: give one",
+        )),
     }
 }
 

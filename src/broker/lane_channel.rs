@@ -29,7 +29,14 @@ pub struct LaneChannel {
 impl LaneChannel {
     pub(super) fn new(lane: Lane, channel: Channel, limit: Duration, tasks: Tasks) -> Arc<Self> {
         let (window, live) = (Mutex::default(), AtomicBool::new(true));
-        Arc::new(Self { lane, channel, window, live, limit, tasks })
+        Arc::new(Self {
+            lane,
+            channel,
+            window,
+            live,
+            limit,
+            tasks,
+        })
     }
 
     pub(super) const fn channel(&self) -> &Channel {
@@ -55,7 +62,9 @@ impl LaneChannel {
             if !self.is_live() {
                 return;
             }
-            let options = BasicAckOptions { multiple: ack.multiple };
+            let options = BasicAckOptions {
+                multiple: ack.multiple,
+            };
             let sent = self.channel.basic_ack(ack.tag, options);
             if let Err(error) = within(self.limit, "acknowledging", sent).await {
                 tracing::debug!(lane = %self.lane, %error, "an acknowledgement was lost");

@@ -31,7 +31,10 @@ impl Publisher {
     /// A publisher that is not connected yet.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        Self { address, link: Mutex::new(None) }
+        Self {
+            address,
+            link: Mutex::new(None),
+        }
     }
 
     /// Puts a message that could not be accepted into `herald.rejected`, its body untouched.
@@ -70,7 +73,10 @@ impl Publisher {
         let channel = self.channel().await?;
         let limit = self.address.operation_timeout;
         // Without `mandatory` the broker confirms what it cannot route, and forgets it.
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
         let published = channel.basic_publish(
             exchange.into(),
             routing_key.into(),
@@ -100,7 +106,10 @@ impl Publisher {
         let channel = within(limit, "opening a channel", connection.create_channel()).await?;
         let select = channel.confirm_select(ConfirmSelectOptions::default());
         within(limit, "switching confirms on", select).await?;
-        *link = Some(Link { connection, channel: channel.clone() });
+        *link = Some(Link {
+            connection,
+            channel: channel.clone(),
+        });
         Ok(channel)
     }
 }

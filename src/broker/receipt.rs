@@ -17,7 +17,11 @@ pub struct Receipt {
 
 impl Receipt {
     pub(super) const fn new(channel: Arc<LaneChannel>, tag: u64) -> Self {
-        Self { channel, tag, redeemed: false }
+        Self {
+            channel,
+            tag,
+            redeemed: false,
+        }
     }
 
     /// Whether the AMQP channel that the delivery came through is still the lane's. If not, the

@@ -40,21 +40,35 @@ pub async fn declare(
     limit: Duration,
 ) -> Result<(), BrokerError> {
     let channel = within(limit, "opening a channel", connection.create_channel()).await?;
-    let declare = Declare { channel: &channel, limit };
+    let declare = Declare {
+        channel: &channel,
+        limit,
+    };
     declare.exchange(NOTIFICATIONS, ExchangeKind::Topic).await?;
     declare.exchange(EVENTS, ExchangeKind::Topic).await?;
     declare.exchange(STATUS, ExchangeKind::Topic).await?;
     declare.exchange(REJECTED, ExchangeKind::Fanout).await?;
     declare.queue(REJECTED, rejected_arguments()).await?;
     declare.bind(REJECTED, REJECTED, "").await?;
-    declare.queue(EVENTS, work_arguments(delivery_limit)).await?;
+    declare
+        .queue(EVENTS, work_arguments(delivery_limit))
+        .await?;
     declare.bind(EVENTS, EVENTS, "#").await?;
     for lane in lanes {
         let queue = queue_of(*lane);
-        declare.queue(&queue, work_arguments(delivery_limit)).await?;
-        declare.bind(&queue, NOTIFICATIONS, &lane.routing_key()).await?;
+        declare
+            .queue(&queue, work_arguments(delivery_limit))
+            .await?;
+        declare
+            .bind(&queue, NOTIFICATIONS, &lane.routing_key())
+            .await?;
     }
-    within(limit, "closing a channel", channel.close(200, "done".into())).await
+    within(
+        limit,
+        "closing a channel",
+        channel.close(200, "done".into()),
+    )
+    .await
 }
 
 /// A message that kills the engine again and again ends in `herald.rejected` by itself; it is kept
@@ -76,8 +90,14 @@ fn rejected_arguments() -> FieldTable {
 
 fn quorum(delivery_limit: i64) -> FieldTable {
     let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(delivery_limit));
+    arguments.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("quorum".into()),
+    );
+    arguments.insert(
+        "x-delivery-limit".into(),
+        AMQPValue::LongLongInt(delivery_limit),
+    );
     arguments
 }
 
@@ -88,16 +108,23 @@ struct Declare<'a> {
 
 impl Declare<'_> {
     async fn exchange(&self, name: &str, kind: ExchangeKind) -> Result<(), BrokerError> {
-        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let options = ExchangeDeclareOptions {
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
         let declared =
-            self.channel.exchange_declare(name.into(), kind, options, FieldTable::default());
+            self.channel
+                .exchange_declare(name.into(), kind, options, FieldTable::default());
         within(self.limit, "declaring an exchange", declared).await
     }
 
     async fn queue(&self, name: &str, arguments: FieldTable) -> Result<(), BrokerError> {
         let declared =
-            self.channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments);
-        within(self.limit, "declaring a queue", declared).await.map(drop)
+            self.channel
+                .queue_declare(name.into(), QueueDeclareOptions::durable(), arguments);
+        within(self.limit, "declaring a queue", declared)
+            .await
+            .map(drop)
     }
 
     async fn bind(&self, queue: &str, exchange: &str, key: &str) -> Result<(), BrokerError> {

@@ -19,11 +19,18 @@ pub fn targets(
             .iter()
             .any(|account| routing::may_carry(notification, account) && !account.needs_address);
         return if addressless {
-            Ok(vec![Target { address: String::new(), device_id: None }])
+            Ok(vec![Target {
+                address: String::new(),
+                device_id: None,
+            }])
         } else {
             Err(Reason::NoAddress)
         };
     }
-    targets.retain(|target| target.device_id.is_none_or(|id| !notification.has_accepted(id)));
+    targets.retain(|target| {
+        target
+            .device_id
+            .is_none_or(|id| !notification.has_accepted(id))
+    });
     Ok(targets)
 }

@@ -54,16 +54,28 @@ pub struct Pass<'a> {
 /// Decides what follows a provider's answers.
 #[must_use]
 pub fn after_pass(pass: &Pass<'_>) -> Verdict {
-    let movable: Vec<Target> =
-        pass.asked.iter().filter(|target| may_move(pass, target)).cloned().collect();
+    let movable: Vec<Target> = pass
+        .asked
+        .iter()
+        .filter(|target| may_move(pass, target))
+        .cloned()
+        .collect();
     if pass.has_next && !movable.is_empty() {
         return Verdict::NextProvider(movable);
     }
-    if unanswered(pass).next().is_none() { finished(pass) } else { again(pass) }
+    if unanswered(pass).next().is_none() {
+        finished(pass)
+    } else {
+        again(pass)
+    }
 }
 
 fn last<'a>(pass: &'a Pass<'_>, target: &Target) -> Option<&'a Reply> {
-    pass.replies.iter().rev().find(|(asked, _)| asked == target).map(|(_, reply)| reply)
+    pass.replies
+        .iter()
+        .rev()
+        .find(|(asked, _)| asked == target)
+        .map(|(_, reply)| reply)
 }
 
 /// Whether another provider may be asked without the risk of sending twice.
@@ -80,8 +92,10 @@ fn unanswered<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = &'a Reply> {
     pass.replies.iter().filter_map(move |(target, reply)| {
         let is_last = last(pass, target).is_some_and(|l| std::ptr::eq(l, reply));
         // An account that may not send this for anybody is final once nobody else is left to ask.
-        let is_final =
-            matches!(reply.class, Class::Accepted | Class::Permanent | Class::Misconfigured);
+        let is_final = matches!(
+            reply.class,
+            Class::Accepted | Class::Permanent | Class::Misconfigured
+        );
         (is_last && !is_final).then_some(reply)
     })
 }
@@ -90,14 +104,28 @@ fn finished(pass: &Pass<'_>) -> Verdict {
     if accepted_any(pass) {
         return Verdict::Sent;
     }
-    let refused = pass.replies.iter().rev().find(|(_, reply)| reply.class == Class::Permanent);
+    let refused = pass
+        .replies
+        .iter()
+        .rev()
+        .find(|(_, reply)| reply.class == Class::Permanent);
     let refused = refused.or_else(|| pass.replies.last());
-    Verdict::Ended(refused.and_then(|(_, r)| r.reason).unwrap_or(Reason::ProviderRefused))
+    Verdict::Ended(
+        refused
+            .and_then(|(_, r)| r.reason)
+            .unwrap_or(Reason::ProviderRefused),
+    )
 }
 
 fn accepted_any(pass: &Pass<'_>) -> bool {
-    pass.notification.attempts.iter().any(crate::domain::AttemptRecord::is_accepted)
-        || pass.replies.iter().any(|(_, reply)| reply.class == Class::Accepted)
+    pass.notification
+        .attempts
+        .iter()
+        .any(crate::domain::AttemptRecord::is_accepted)
+        || pass
+            .replies
+            .iter()
+            .any(|(_, reply)| reply.class == Class::Accepted)
 }
 
 fn again(pass: &Pass<'_>) -> Verdict {
@@ -109,7 +137,11 @@ fn again(pass: &Pass<'_>) -> Verdict {
     let passes = pass.notification.attempt_count.saturating_add(1);
     if passes > pass.notification.max_retries {
         let verdict = Verdict::Ended(Reason::RetriesExhausted);
-        return if accepted_any(pass) { Verdict::Sent } else { verdict };
+        return if accepted_any(pass) {
+            Verdict::Sent
+        } else {
+            verdict
+        };
     }
     let asked_for = unanswered(pass).filter_map(|reply| reply.retry_after).max();
     let floor = asked_for.unwrap_or_default().max(pass.minimum_delay);
@@ -123,7 +155,11 @@ fn bounded(pass: &Pass<'_>, reason: Reason, due_at: Timestamp, attempt_used: boo
     match super::expiry::expired(pass.notification, due_at) {
         Some(_) if accepted_any(pass) => Verdict::Sent,
         Some(expired) => Verdict::Ended(expired),
-        None => Verdict::Retry { reason, due_at, attempt_used },
+        None => Verdict::Retry {
+            reason,
+            due_at,
+            attempt_used,
+        },
     }
 }
 

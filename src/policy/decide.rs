@@ -48,7 +48,13 @@ pub enum Decision {
 /// Decides on a notification: expiry, schedule, preference, address, route, in this order.
 #[must_use]
 pub fn decide(facts: &Facts<'_>) -> Decision {
-    let Facts { notification, recipient, accounts, now, dice } = *facts;
+    let Facts {
+        notification,
+        recipient,
+        accounts,
+        now,
+        dice,
+    } = *facts;
     if let Some(reason) = expiry::expired(notification, now) {
         return Decision::Cancel(reason);
     }
@@ -63,13 +69,18 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         Err(reason) => return Decision::Fail(reason),
     };
     if notification.lane.channel == Channel::InApp {
-        return Decision::Deliver { route: vec![], targets };
+        return Decision::Deliver {
+            route: vec![],
+            targets,
+        };
     }
     match routing::route(notification, accounts, dice) {
         Ok(route) => Decision::Deliver { route, targets },
-        Err(until) => {
-            expiry::defer(notification, Reason::WaitingForProvider, routing::wait(now, until))
-        }
+        Err(until) => expiry::defer(
+            notification,
+            Reason::WaitingForProvider,
+            routing::wait(now, until),
+        ),
     }
 }
 
@@ -90,7 +101,10 @@ pub(super) mod tests {
             category: None,
             key: KeyHash([0; 32]),
             payload: Payload {
-                body: Body::Content(Content { body: Some("hi".into()), ..Content::default() }),
+                body: Body::Content(Content {
+                    body: Some("hi".into()),
+                    ..Content::default()
+                }),
                 to: None,
                 provider: None,
                 traceparent: None,
@@ -120,15 +134,27 @@ pub(super) mod tests {
             timezone: None,
             locale: None,
             devices: vec![
-                Device { id: Uuid::from_u128(10), token: "a".into() },
-                Device { id: Uuid::from_u128(11), token: "b".into() },
+                Device {
+                    id: Uuid::from_u128(10),
+                    token: "a".into(),
+                },
+                Device {
+                    id: Uuid::from_u128(11),
+                    token: "b".into(),
+                },
             ],
             preferences: vec![],
         }
     }
 
     pub(in crate::policy) fn account(name: &str, priority: i32) -> AccountFacts<'_> {
-        AccountFacts { name, priority, weight: 1, available_at: None, needs_address: true }
+        AccountFacts {
+            name,
+            priority,
+            weight: 1,
+            available_at: None,
+            needs_address: true,
+        }
     }
 
     fn decide_with(
@@ -136,7 +162,13 @@ pub(super) mod tests {
         recipient: &Recipient,
         accounts: &[AccountFacts<'_>],
     ) -> Decision {
-        decide(&Facts { notification, recipient, accounts, now: now(), dice: 0.5 })
+        decide(&Facts {
+            notification,
+            recipient,
+            accounts,
+            now: now(),
+            dice: 0.5,
+        })
     }
 
     fn hours(n: i64) -> jiff::SignedDuration {
@@ -147,7 +179,9 @@ pub(super) mod tests {
     fn the_plain_case_is_delivered_by_the_highest_priority_first() {
         let accounts = [account("second", 1), account("first", 10)];
         let decision = decide_with(&notification(Channel::Email), &recipient(), &accounts);
-        let Decision::Deliver { route, targets } = decision else { panic!("{decision:?}") };
+        let Decision::Deliver { route, targets } = decision else {
+            panic!("{decision:?}")
+        };
         assert_eq!(route, [1, 0]);
         assert_eq!(targets[0].address, "ana@example.com");
     }
@@ -157,7 +191,10 @@ pub(super) mod tests {
         let mut late = notification(Channel::Email);
         late.expires_at = Some(now());
         late.send_at = Some(now() + hours(1));
-        assert_eq!(decide_with(&late, &recipient(), &[]), Decision::Cancel(Reason::Expired));
+        assert_eq!(
+            decide_with(&late, &recipient(), &[]),
+            Decision::Cancel(Reason::Expired)
+        );
     }
 
     #[test]
@@ -167,7 +204,10 @@ pub(super) mod tests {
         let until = now() + hours(2);
         assert_eq!(
             decide_with(&later, &recipient(), &[account("a", 0)]),
-            Decision::Defer { reason: Reason::Scheduled, until }
+            Decision::Defer {
+                reason: Reason::Scheduled,
+                until
+            }
         );
         later.expires_at = Some(now() + hours(1));
         assert_eq!(
@@ -193,7 +233,10 @@ pub(super) mod tests {
         );
         let mut sms = notification(Channel::Sms);
         let delivered = decide_with(&sms, &person, &[account("a", 0)]);
-        assert!(matches!(delivered, Decision::Deliver { .. }), "{delivered:?}");
+        assert!(
+            matches!(delivered, Decision::Deliver { .. }),
+            "{delivered:?}"
+        );
         sms.category = Some("marketing".into());
         person.preferences.push(Preference {
             scope: Scope::Category("marketing".into()),
@@ -220,7 +263,9 @@ pub(super) mod tests {
             3,
         ));
         let decision = decide_with(&push, &recipient(), &[account("fcm", 0)]);
-        let Decision::Deliver { targets, .. } = decision else { panic!("{decision:?}") };
+        let Decision::Deliver { targets, .. } = decision else {
+            panic!("{decision:?}")
+        };
         assert_eq!(targets.len(), 1);
         assert_eq!(targets[0].address, "b");
     }
@@ -235,8 +280,14 @@ pub(super) mod tests {
             Decision::Fail(Reason::NoAddress)
         );
         let chat = notification(Channel::Chat);
-        let webhook = AccountFacts { needs_address: false, ..account("hook", 0) };
-        assert!(matches!(decide_with(&chat, &person, &[webhook]), Decision::Deliver { .. }));
+        let webhook = AccountFacts {
+            needs_address: false,
+            ..account("hook", 0)
+        };
+        assert!(matches!(
+            decide_with(&chat, &person, &[webhook]),
+            Decision::Deliver { .. }
+        ));
         assert_eq!(
             decide_with(&chat, &person, &[account("bot", 0)]),
             Decision::Fail(Reason::NoAddress)
@@ -247,7 +298,13 @@ pub(super) mod tests {
     fn without_an_account_it_waits() {
         let decision = decide_with(&notification(Channel::Email), &recipient(), &[]);
         assert!(
-            matches!(decision, Decision::Defer { reason: Reason::WaitingForProvider, .. }),
+            matches!(
+                decision,
+                Decision::Defer {
+                    reason: Reason::WaitingForProvider,
+                    ..
+                }
+            ),
             "{decision:?}"
         );
     }

@@ -26,7 +26,11 @@ pub struct AccountFacts<'a> {
 /// Whether the publisher's pin allows this account.
 #[must_use]
 pub fn may_carry(notification: &Notification, account: &AccountFacts<'_>) -> bool {
-    notification.payload.provider.as_deref().is_none_or(|pinned| pinned == account.name)
+    notification
+        .payload
+        .provider
+        .as_deref()
+        .is_none_or(|pinned| pinned == account.name)
 }
 
 /// Positions of the accounts to ask, first choice first: by priority; among equals a draw by
@@ -41,7 +45,9 @@ pub fn route(
 ) -> Result<Vec<usize>, Option<Timestamp>> {
     let allowed = |account: &AccountFacts<'_>| {
         may_carry(notification, account)
-            && (!account.needs_address || notification.payload.to.is_some() || has_address(notification))
+            && (!account.needs_address
+                || notification.payload.to.is_some()
+                || has_address(notification))
     };
     let (ready, out): (Vec<_>, Vec<_>) = accounts
         .iter()
@@ -49,7 +55,10 @@ pub fn route(
         .filter(|(_, account)| allowed(account))
         .partition(|(_, account)| account.available_at.is_none());
     if ready.is_empty() {
-        return Err(out.iter().filter_map(|(_, account)| account.available_at).min());
+        return Err(out
+            .iter()
+            .filter_map(|(_, account)| account.available_at)
+            .min());
     }
     Ok(ordered(ready, dice))
 }
@@ -66,14 +75,20 @@ fn ordered(mut ready: Vec<(usize, &AccountFacts<'_>)>, dice: f64) -> Vec<usize> 
         .flat_map(|equals| {
             let first = draw(equals, dice);
             let (before, from) = equals.split_at(first);
-            from.iter().chain(before).map(|(position, _)| *position).collect::<Vec<_>>()
+            from.iter()
+                .chain(before)
+                .map(|(position, _)| *position)
+                .collect::<Vec<_>>()
         })
         .collect()
 }
 
 /// Position of the winner of a draw by weight.
 fn draw(equals: &[(usize, &AccountFacts<'_>)], dice: f64) -> usize {
-    let total: f64 = equals.iter().map(|(_, account)| f64::from(account.weight.max(1))).sum();
+    let total: f64 = equals
+        .iter()
+        .map(|(_, account)| f64::from(account.weight.max(1)))
+        .sum();
     let mut left = dice.clamp(0.0, 1.0) * total;
     for (position, (_, account)) in equals.iter().enumerate() {
         left -= f64::from(account.weight.max(1));
@@ -111,7 +126,10 @@ mod tests {
     #[test]
     fn one_that_is_out_is_left_out_and_says_when() {
         let back = now() + SignedDuration::from_secs(5);
-        let out = AccountFacts { available_at: Some(back), ..account("a", 10) };
+        let out = AccountFacts {
+            available_at: Some(back),
+            ..account("a", 10)
+        };
         let plain = notification(Channel::Email);
         assert_eq!(route(&plain, &[out, account("b", 0)], 0.0), Ok(vec![1]));
         assert_eq!(route(&plain, &[out], 0.0), Err(Some(back)));
@@ -120,11 +138,16 @@ mod tests {
 
     #[test]
     fn equals_share_by_weight() {
-        let heavy = AccountFacts { weight: 3, ..account("a", 0) };
+        let heavy = AccountFacts {
+            weight: 3,
+            ..account("a", 0)
+        };
         let accounts = [heavy, account("b", 0)];
         let plain = notification(Channel::Email);
         let first = |dice| route(&plain, &accounts, dice).unwrap()[0];
-        let won = (0..100).filter(|n| first(f64::from(*n) / 100.0) == 0).count();
+        let won = (0..100)
+            .filter(|n| first(f64::from(*n) / 100.0) == 0)
+            .count();
         assert_eq!(won, 75);
     }
 

@@ -19,7 +19,12 @@ impl<T> Batch<T> {
     /// An empty batch.
     #[must_use]
     pub const fn new(size: usize, linger: Duration) -> Self {
-        Self { items: VecDeque::new(), oldest: None, size, linger }
+        Self {
+            items: VecDeque::new(),
+            oldest: None,
+            size,
+            linger,
+        }
     }
 
     /// Adds items that arrived at `now`.

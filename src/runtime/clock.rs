@@ -2,7 +2,10 @@
 
 /// The time of day, to the microsecond: PostgreSQL keeps no more.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
 pub fn now() -> jiff::Timestamp {
     let now = jiff::Timestamp::now();
     jiff::Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
@@ -10,7 +13,10 @@ pub fn now() -> jiff::Timestamp {
 
 /// A monotonic instant, for durations; tokio's, so that it pauses with `tokio::time`.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
 pub fn instant() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }

@@ -7,7 +7,10 @@ use actix::{Actor, Addr, Handler, Message};
 ///
 /// Mailboxes only wait: what bounds the work are permits. A message to an actor that is gone is
 /// dropped, so that it must be a wake-up, or own a job that returns itself when dropped.
-#[expect(clippy::disallowed_methods, reason = "the one place that may: see above")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that may: see above"
+)]
 pub fn post<A, M>(address: &Addr<A>, message: M)
 where
     A: Actor + Handler<M>,

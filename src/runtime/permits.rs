@@ -22,7 +22,10 @@ impl Permits {
     /// `total` permits.
     #[must_use]
     pub fn new(total: usize) -> Self {
-        Self { semaphore: Arc::new(Semaphore::new(total)), total }
+        Self {
+            semaphore: Arc::new(Semaphore::new(total)),
+            total,
+        }
     }
 
     /// Waits for a permit, in order of asking.
@@ -37,7 +40,10 @@ impl Permits {
     #[must_use]
     pub fn take_free(&self, most: usize) -> Vec<Permit> {
         let free = || Arc::clone(&self.semaphore).try_acquire_owned().ok();
-        std::iter::from_fn(free).take(most).map(|permit| Permit { _permit: permit }).collect()
+        std::iter::from_fn(free)
+            .take(most)
+            .map(|permit| Permit { _permit: permit })
+            .collect()
     }
 
     /// Permits that are free now.

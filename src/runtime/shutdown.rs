@@ -30,7 +30,9 @@ impl Shutdown {
     /// A signal that has not been raised.
     #[must_use]
     pub fn new() -> Self {
-        Self { sender: watch::Sender::new(None) }
+        Self {
+            sender: watch::Sender::new(None),
+        }
     }
 
     /// Raises the signal.

@@ -50,7 +50,11 @@ impl Supervisor {
         shutdown: Shutdown,
         on_restart: Arc<dyn Fn(&str) + Send + Sync>,
     ) -> Self {
-        Self { health, shutdown, on_restart }
+        Self {
+            health,
+            shutdown,
+            on_restart,
+        }
     }
 
     /// Starts an actor on the current arbiter. `role` is its name in metrics (`provider`), `name`
@@ -65,7 +69,10 @@ impl Supervisor {
     }
 
     /// Like [`Self::start`], for an actor that needs its own address.
-    #[expect(clippy::disallowed_methods, reason = "the one place that starts actors")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that starts actors"
+    )]
     pub fn start_with<A>(
         &self,
         role: &'static str,
@@ -142,18 +149,30 @@ where
         &mut self,
         work: impl FnOnce(&mut ContextFut<A, Context<A>>) -> T,
     ) -> std::thread::Result<Option<T>> {
-        let Some(future) = self.future.as_deref_mut() else { return Ok(None) };
+        let Some(future) = self.future.as_deref_mut() else {
+            return Ok(None);
+        };
         catch_unwind(AssertUnwindSafe(|| work(future))).map(Some)
     }
 
     fn died(&mut self, panic: &(dyn std::any::Any + Send)) {
         let text = panic_text(panic);
         (self.supervisor.on_restart)(self.role);
-        self.supervisor.health.down(&self.name, "restarting after a panic");
-        match self.intensity.died(clock::instant().duration_since(self.born)) {
+        self.supervisor
+            .health
+            .down(&self.name, "restarting after a panic");
+        match self
+            .intensity
+            .died(clock::instant().duration_since(self.born))
+        {
             Decision::RestartAfter(wait) => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                tracing::error!(actor = self.name, panic = text, wait_ms, "an actor panicked");
+                tracing::error!(
+                    actor = self.name,
+                    panic = text,
+                    wait_ms,
+                    "an actor panicked"
+                );
                 self.wait = Some(Box::pin(tokio::time::sleep(wait)));
             }
             Decision::GiveUp => self.give_up(text),
@@ -162,7 +181,11 @@ where
 
     /// Ends the actor without polling it again, and the process with it.
     fn give_up(&mut self, text: &str) {
-        tracing::error!(actor = self.name, panic = text, "an actor keeps panicking: giving up");
+        tracing::error!(
+            actor = self.name,
+            panic = text,
+            "an actor keeps panicking: giving up"
+        );
         if let Some(mut future) = self.future.take() {
             // Without this the future's own drop would poll the broken actor once more.
             actix::ActorContext::terminate(future.ctx());

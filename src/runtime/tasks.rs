@@ -30,7 +30,10 @@ impl Tasks {
     /// Tasks on this runtime.
     #[must_use]
     pub fn new(handle: Handle) -> Self {
-        Self { handle, running: Arc::default() }
+        Self {
+            handle,
+            running: Arc::default(),
+        }
     }
 
     /// The runtime that the tasks run on.

@@ -25,12 +25,19 @@ fn cleaned(value: Value) -> Value {
         Value::String(text) => Value::String(without_nul(text)),
         Value::Array(items) => Value::Array(items.into_iter().map(cleaned).collect()),
         Value::Object(fields) => Value::Object(
-            fields.into_iter().map(|(k, v)| (without_nul(k), cleaned(v))).collect::<Map<_, _>>(),
+            fields
+                .into_iter()
+                .map(|(k, v)| (without_nul(k), cleaned(v)))
+                .collect::<Map<_, _>>(),
         ),
         plain => plain,
     }
 }
 
 fn without_nul(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "") } else { text }
+    if text.contains('\0') {
+        text.replace('\0', "")
+    } else {
+        text
+    }
 }

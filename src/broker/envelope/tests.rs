@@ -59,8 +59,14 @@ fn the_whole_envelope_is_read() {
         "metadata": { "any": ["thing"] },
     });
     let decoded = decoded(&envelope).unwrap();
-    assert_eq!(decoded.send_at, Some("2026-03-01T13:00:00Z".parse().unwrap()));
-    assert_eq!(decoded.recipient.as_ref().unwrap().timezone.as_deref(), Some("Europe/Berlin"));
+    assert_eq!(
+        decoded.send_at,
+        Some("2026-03-01T13:00:00Z".parse().unwrap())
+    );
+    assert_eq!(
+        decoded.recipient.as_ref().unwrap().timezone.as_deref(),
+        Some("Europe/Berlin")
+    );
     assert_eq!(decoded.max_retries, 3);
     assert_eq!(decoded.payload.provider.as_deref(), Some("sendgrid-main"));
     assert!(matches!(&decoded.payload.body, Body::Template(call) if call.name == "order-shipped"));
@@ -78,38 +84,96 @@ fn each_mistake_is_refused_with_its_reason_and_a_mend() {
     let invalid = Rejection::InvalidEnvelope;
     for (envelope, reason, words) in [
         (with("version", json!(2)), invalid, "only 1"),
-        (with("subjet", json!("typo")), invalid, "unknown field `subjet`"),
+        (
+            with("subjet", json!("typo")),
+            invalid,
+            "unknown field `subjet`",
+        ),
         (with("user_id", json!(7)), invalid, "user_id: invalid type"),
         (with("user_id", json!("ana")), invalid, "UUID"),
-        (with("channel", json!("sms")), Rejection::LaneMismatch, "sms.normal"),
+        (
+            with("channel", json!("sms")),
+            Rejection::LaneMismatch,
+            "sms.normal",
+        ),
         (with("channel", json!("pigeon")), invalid, "unknown variant"),
         (with("template", json!({"name": "x"})), invalid, "both"),
         (with("content", Value::Null), invalid, "neither"),
-        (with("content", json!({"body": "x", "text": "y"})), invalid, "unknown field `text`"),
+        (
+            with("content", json!({"body": "x", "text": "y"})),
+            invalid,
+            "unknown field `text`",
+        ),
         (with("max_retries", json!(1_000)), invalid, "at most 100"),
         (with("max_retries", json!(-1)), invalid, "invalid value"),
-        (with("send_at", json!("tomorrow")), invalid, "send_at: failed to parse"),
-        (with("send_at", json!("2028-01-01T00:00:00Z")), invalid, "a year ahead"),
-        (with("idempotency_key", json!("x".repeat(256))), invalid, "255"),
+        (
+            with("send_at", json!("tomorrow")),
+            invalid,
+            "send_at: failed to parse",
+        ),
+        (
+            with("send_at", json!("2028-01-01T00:00:00Z")),
+            invalid,
+            "a year ahead",
+        ),
+        (
+            with("idempotency_key", json!("x".repeat(256))),
+            invalid,
+            "255",
+        ),
         (with("idempotency_key", json!("")), invalid, "leave it out"),
-        (with("to", json!("a@b.c\r\nBcc: d@e.f")), invalid, "control character"),
-        (with("recipient", json!({"email": "a@localhost"})), invalid, "e-mail"),
-        (with("recipient", json!({"phone": "0151"})), invalid, "E.164"),
-        (with("recipient", json!({"timezone": "Mars/Base"})), invalid, "IANA"),
-        (with("metadata", json!("x".repeat(5_000))), Rejection::TooLarge, "at most 4096"),
+        (
+            with("to", json!("a@b.c\r\nBcc: d@e.f")),
+            invalid,
+            "control character",
+        ),
+        (
+            with("recipient", json!({"email": "a@localhost"})),
+            invalid,
+            "e-mail",
+        ),
+        (
+            with("recipient", json!({"phone": "0151"})),
+            invalid,
+            "E.164",
+        ),
+        (
+            with("recipient", json!({"timezone": "Mars/Base"})),
+            invalid,
+            "IANA",
+        ),
+        (
+            with("metadata", json!("x".repeat(5_000))),
+            Rejection::TooLarge,
+            "at most 4096",
+        ),
     ] {
         let (refused_as, detail) = refused(&envelope);
         assert_eq!(refused_as, reason, "{detail}");
-        assert!(detail.contains(words), "`{detail}` should contain `{words}`");
+        assert!(
+            detail.contains(words),
+            "`{detail}` should contain `{words}`"
+        );
     }
 }
 
 #[test]
 fn what_is_not_json_is_malformed() {
     let deep = "[".repeat(3_000);
-    for body in [&b"not json"[..], b"", b"{\"version\":1", b"\xff\xfe", deep.as_bytes()] {
+    for body in [
+        &b"not json"[..],
+        b"",
+        b"{\"version\":1",
+        b"\xff\xfe",
+        deep.as_bytes(),
+    ] {
         let refusal = decode(body, &wrapping()).unwrap_err();
-        assert_eq!(refusal.reason, Rejection::MalformedJson, "{}", refusal.detail);
+        assert_eq!(
+            refusal.reason,
+            Rejection::MalformedJson,
+            "{}",
+            refusal.detail
+        );
     }
     let deep = format!("{{\"version\":1,\"metadata\":{}", "{\"a\":".repeat(600));
     let refusal = decode(deep.as_bytes(), &wrapping()).unwrap_err();
@@ -139,8 +203,14 @@ fn the_key_is_the_publishers_else_the_message_id_else_the_body() {
     let key = key_of(tenant, Some("k"), Some("m"), b"body");
     assert_eq!(key, key_of(tenant, Some("k"), None, b"other"));
     assert_ne!(key, key_of(other, Some("k"), None, b"other"));
-    assert_eq!(key_of(tenant, None, Some("m"), b"1"), key_of(tenant, None, Some("m"), b"2"));
-    assert_ne!(key_of(tenant, None, None, b"1"), key_of(tenant, None, None, b"2"));
+    assert_eq!(
+        key_of(tenant, None, Some("m"), b"1"),
+        key_of(tenant, None, Some("m"), b"2")
+    );
+    assert_ne!(
+        key_of(tenant, None, None, b"1"),
+        key_of(tenant, None, None, b"2")
+    );
 }
 
 proptest! {

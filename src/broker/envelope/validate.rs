@@ -11,12 +11,21 @@ const ADDRESS_CHARS: usize = 2_048;
 
 pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
     if wire.version != 1 {
-        return Err(Refusal::invalid(format!("version {}: only 1 is known", wire.version)));
+        return Err(Refusal::invalid(format!(
+            "version {}: only 1 is known",
+            wire.version
+        )));
     }
     lane(wire, wrapping)?;
     texts(wire)?;
-    if wire.max_retries.is_some_and(|retries| retries > limits::MAX_RETRIES) {
-        return Err(Refusal::invalid(format!("`max_retries`: at most {}", limits::MAX_RETRIES)));
+    if wire
+        .max_retries
+        .is_some_and(|retries| retries > limits::MAX_RETRIES)
+    {
+        return Err(Refusal::invalid(format!(
+            "`max_retries`: at most {}",
+            limits::MAX_RETRIES
+        )));
     }
     let furthest = wrapping.now + SignedDuration::from_hours(24 * limits::SEND_AT_DAYS);
     if wire.send_at.is_some_and(|send_at| send_at > furthest) {
@@ -39,11 +48,21 @@ fn lane(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
 fn texts(wire: &Wire) -> Result<(), Refusal> {
     let source = wire.source.as_ref();
     for (name, value, most) in [
-        ("idempotency_key", wire.idempotency_key.as_deref(), limits::IDEMPOTENCY_KEY_CHARS),
+        (
+            "idempotency_key",
+            wire.idempotency_key.as_deref(),
+            limits::IDEMPOTENCY_KEY_CHARS,
+        ),
         ("category", wire.category.as_deref(), 100),
         ("provider", wire.provider.as_deref(), 50),
         ("to", wire.to.as_deref(), ADDRESS_CHARS),
-        ("template.name", wire.template.as_ref().map(|template| template.name.as_str()), 100),
+        (
+            "template.name",
+            wire.template
+                .as_ref()
+                .map(|template| template.name.as_str()),
+            100,
+        ),
         ("source.type", source.map(|source| source.kind.as_str()), 50),
         ("source.id", source.map(|source| source.id.as_str()), 255),
     ] {
@@ -58,10 +77,14 @@ fn text(name: &str, value: Option<&str>, most: usize) -> Result<(), Refusal> {
         return Err(Refusal::invalid(format!("`{name}` is empty: leave it out")));
     }
     if value.chars().count() > most {
-        return Err(Refusal::invalid(format!("`{name}` has more than {most} characters")));
+        return Err(Refusal::invalid(format!(
+            "`{name}` has more than {most} characters"
+        )));
     }
     if value.chars().any(char::is_control) {
-        return Err(Refusal::invalid(format!("`{name}` has a control character")));
+        return Err(Refusal::invalid(format!(
+            "`{name}` has a control character"
+        )));
     }
     Ok(())
 }
@@ -70,30 +93,44 @@ fn recipient(fields: &RecipientFields) -> Result<(), Refusal> {
     text("recipient.email", fields.email.as_deref(), 255)?;
     text("recipient.username", fields.username.as_deref(), 100)?;
     text("recipient.locale", fields.locale.as_deref(), 35)?;
-    if fields.email.as_deref().is_some_and(|email| !is_email(email)) {
-        return Err(Refusal::invalid("`recipient.email` is not an e-mail address"));
+    if fields
+        .email
+        .as_deref()
+        .is_some_and(|email| !is_email(email))
+    {
+        return Err(Refusal::invalid(
+            "`recipient.email` is not an e-mail address",
+        ));
     }
     if fields.phone.as_deref().is_some_and(|phone| !is_e164(phone)) {
-        return Err(Refusal::invalid("`recipient.phone` is not E.164, for example +4915112345678"));
+        return Err(Refusal::invalid(
+            "`recipient.phone` is not E.164, for example +4915112345678",
+        ));
     }
     match &fields.timezone {
-        Some(zone) if TimeZone::get(zone).is_err() => {
-            Err(Refusal::invalid("`recipient.timezone` is not an IANA name, as Europe/Berlin is"))
-        }
+        Some(zone) if TimeZone::get(zone).is_err() => Err(Refusal::invalid(
+            "`recipient.timezone` is not an IANA name, as Europe/Berlin is",
+        )),
         _ => Ok(()),
     }
 }
 
 /// Something before the last `@`, a domain with a dot after it, no white space.
 fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let dotted = domain.split_once('.').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let dotted = domain
+        .split_once('.')
+        .is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
     !local.is_empty() && dotted && !domain.ends_with('.') && !text.contains(char::is_whitespace)
 }
 
 /// `+`, then 2 to 15 digits, the first not zero.
 fn is_e164(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else { return false };
+    let Some(digits) = text.strip_prefix('+') else {
+        return false;
+    };
     (2..=15).contains(&digits.len())
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && !digits.starts_with('0')

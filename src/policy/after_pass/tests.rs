@@ -5,7 +5,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 fn target(address: &str) -> Target {
-    Target { address: address.into(), device_id: Some(Uuid::from_u128(address.len() as u128)) }
+    Target {
+        address: address.into(),
+        device_id: Some(Uuid::from_u128(address.len() as u128)),
+    }
 }
 
 fn reply(class: Class) -> Reply {
@@ -14,7 +17,10 @@ fn reply(class: Class) -> Reply {
         Class::Misconfigured => Some(Reason::ProviderMisconfigured),
         _ => None,
     };
-    Reply { reason, ..Reply::of(class, None, None) }
+    Reply {
+        reason,
+        ..Reply::of(class, None, None)
+    }
 }
 
 struct Case {
@@ -57,30 +63,63 @@ impl Case {
 #[test]
 fn accepted_is_sent_and_permanent_fails_with_the_providers_category() {
     assert_eq!(Case::one(Class::Accepted).verdict(), Verdict::Sent);
-    let refused = Case { has_next: true, ..Case::one(Class::Permanent) };
+    let refused = Case {
+        has_next: true,
+        ..Case::one(Class::Permanent)
+    };
     assert_eq!(refused.verdict(), Verdict::Ended(Reason::InvalidRecipient));
 }
 
 #[test]
 fn what_was_definitely_not_sent_goes_to_the_next_provider() {
-    for class in [Class::Transient, Class::Throttled, Class::Credentials, Class::Misconfigured] {
-        let case = Case { has_next: true, ..Case::one(class) };
-        assert_eq!(case.verdict(), Verdict::NextProvider(case.asked.clone()), "{class}");
+    for class in [
+        Class::Transient,
+        Class::Throttled,
+        Class::Credentials,
+        Class::Misconfigured,
+    ] {
+        let case = Case {
+            has_next: true,
+            ..Case::one(class)
+        };
+        assert_eq!(
+            case.verdict(),
+            Verdict::NextProvider(case.asked.clone()),
+            "{class}"
+        );
     }
 }
 
 #[test]
 fn an_unknown_outcome_stays_with_its_provider_unless_told_otherwise() {
-    let stay = Case { has_next: true, ..Case::one(Class::Unknown) };
-    assert!(matches!(stay.verdict(), Verdict::Retry { reason: Reason::Retry, .. }));
-    let move_on = Case { fail_over_unknown: true, ..stay };
+    let stay = Case {
+        has_next: true,
+        ..Case::one(Class::Unknown)
+    };
+    assert!(matches!(
+        stay.verdict(),
+        Verdict::Retry {
+            reason: Reason::Retry,
+            ..
+        }
+    ));
+    let move_on = Case {
+        fail_over_unknown: true,
+        ..stay
+    };
     assert!(matches!(move_on.verdict(), Verdict::NextProvider(_)));
 }
 
 #[test]
 fn a_retry_counts_and_the_last_one_ends_in_the_dead_letters() {
     let mut case = Case::one(Class::Transient);
-    assert!(matches!(case.verdict(), Verdict::Retry { attempt_used: true, .. }));
+    assert!(matches!(
+        case.verdict(),
+        Verdict::Retry {
+            attempt_used: true,
+            ..
+        }
+    ));
     case.notification.attempt_count = case.notification.max_retries;
     assert_eq!(case.verdict(), Verdict::Ended(Reason::RetriesExhausted));
 }
@@ -88,21 +127,36 @@ fn a_retry_counts_and_the_last_one_ends_in_the_dead_letters() {
 #[test]
 fn refused_credentials_everywhere_wait_without_using_an_attempt() {
     let verdict = Case::one(Class::Credentials).verdict();
-    let Verdict::Retry { reason, attempt_used, .. } = verdict else { panic!("{verdict:?}") };
+    let Verdict::Retry {
+        reason,
+        attempt_used,
+        ..
+    } = verdict
+    else {
+        panic!("{verdict:?}")
+    };
     assert_eq!((reason, attempt_used), (Reason::WaitingForProvider, false));
 }
 
 #[test]
 fn an_account_that_may_not_send_fails_when_nobody_else_is_left() {
     let case = Case::one(Class::Misconfigured);
-    assert_eq!(case.verdict(), Verdict::Ended(Reason::ProviderMisconfigured));
+    assert_eq!(
+        case.verdict(),
+        Verdict::Ended(Reason::ProviderMisconfigured)
+    );
 }
 
 #[test]
 fn a_retry_never_comes_before_what_the_provider_asked_for() {
-    let mut case = Case { dice: 0.0, ..Case::one(Class::Throttled) };
+    let mut case = Case {
+        dice: 0.0,
+        ..Case::one(Class::Throttled)
+    };
     case.replies[0].1.retry_after = Some(Duration::from_secs(90));
-    let Verdict::Retry { due_at, .. } = case.verdict() else { panic!() };
+    let Verdict::Retry { due_at, .. } = case.verdict() else {
+        panic!()
+    };
     assert_eq!(due_at, now() + jiff::SignedDuration::from_secs(90));
 }
 
@@ -119,7 +173,10 @@ fn one_accepting_device_makes_it_sent_and_the_others_are_retried() {
     let (good, bad) = (target("a"), target("bb"));
     let mut case = Case::one(Class::Accepted);
     case.asked = vec![good.clone(), bad.clone()];
-    case.replies = vec![(good, reply(Class::Accepted)), (bad, reply(Class::Transient))];
+    case.replies = vec![
+        (good, reply(Class::Accepted)),
+        (bad, reply(Class::Transient)),
+    ];
     assert!(matches!(case.verdict(), Verdict::Retry { .. }));
     case.has_next = true;
     assert!(matches!(case.verdict(), Verdict::NextProvider(left) if left.len() == 1));

@@ -68,11 +68,17 @@ fn supervisor(shutdown: &Shutdown) -> (Supervisor, Arc<AtomicUsize>) {
     let count = Arc::new(move |_: &str| {
         counter.fetch_add(1, Ordering::SeqCst);
     });
-    (Supervisor::new(Health::new(), shutdown.clone(), count), counted)
+    (
+        Supervisor::new(Health::new(), shutdown.clone(), count),
+        counted,
+    )
 }
 
 fn counter() -> Counter {
-    Counter { seen: Arc::default(), restarts: Arc::default() }
+    Counter {
+        seen: Arc::default(),
+        restarts: Arc::default(),
+    }
 }
 
 #[actix::test]
