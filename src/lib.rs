@@ -6,3 +6,4 @@
 
 pub mod domain;
 pub mod providers;
+pub mod runtime;

@@ -1,0 +1,21 @@
+//! Every provider by its kind: the one place that knows them all.
+
+use std::sync::Arc;
+
+use super::http::HttpClient;
+use super::{Provider, SettingsError, sendgrid};
+use crate::domain::{Account, ProviderKind};
+
+/// Builds the client of an account. Asks nobody: see [`Provider::check`].
+///
+/// # Errors
+/// [`SettingsError`] names every mistake in the account's credentials and configuration.
+pub fn connect(client: &HttpClient, account: &Account) -> Result<Arc<dyn Provider>, SettingsError> {
+    let client = client.clone();
+    Ok(match account.kind {
+        ProviderKind::Sendgrid => Arc::new(sendgrid::Sendgrid::connect(client, account)?),
+        ProviderKind::Smtp | ProviderKind::Twilio | ProviderKind::Fcm | ProviderKind::Slack => {
+            return Err(SettingsError::incomplete(account));
+        }
+    })
+}
