@@ -11,8 +11,10 @@ mod fields;
 pub mod http;
 mod scrub;
 mod sendgrid;
+mod slack;
 #[cfg(test)]
 mod testing;
+mod twilio;
 mod verdict;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::http::HttpClient;
-use super::{Provider, SettingsError, sendgrid};
+use super::{Provider, SettingsError, sendgrid, slack, twilio};
 use crate::domain::{Account, ProviderKind};
 
 /// Builds the client of an account. Asks nobody: see [`Provider::check`].
@@ -14,7 +14,9 @@ pub fn connect(client: &HttpClient, account: &Account) -> Result<Arc<dyn Provide
     let client = client.clone();
     Ok(match account.kind {
         ProviderKind::Sendgrid => Arc::new(sendgrid::Sendgrid::connect(client, account)?),
-        ProviderKind::Smtp | ProviderKind::Twilio | ProviderKind::Fcm | ProviderKind::Slack => {
+        ProviderKind::Twilio => Arc::new(twilio::Twilio::connect(client, account)?),
+        ProviderKind::Slack => Arc::new(slack::Slack::connect(client, account)?),
+        ProviderKind::Smtp | ProviderKind::Fcm => {
             return Err(SettingsError::incomplete(account));
         }
     })
