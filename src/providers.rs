@@ -7,6 +7,7 @@
 
 pub mod catalog;
 mod check;
+mod fcm;
 mod fields;
 pub mod http;
 mod scrub;

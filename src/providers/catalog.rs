@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::http::HttpClient;
-use super::{Provider, SettingsError, sendgrid, slack, twilio};
+use super::{Provider, SettingsError, fcm, sendgrid, slack, twilio};
 use crate::domain::{Account, ProviderKind};
 
 /// Builds the client of an account. Asks nobody: see [`Provider::check`].
@@ -16,7 +16,8 @@ pub fn connect(client: &HttpClient, account: &Account) -> Result<Arc<dyn Provide
         ProviderKind::Sendgrid => Arc::new(sendgrid::Sendgrid::connect(client, account)?),
         ProviderKind::Twilio => Arc::new(twilio::Twilio::connect(client, account)?),
         ProviderKind::Slack => Arc::new(slack::Slack::connect(client, account)?),
-        ProviderKind::Smtp | ProviderKind::Fcm => {
+        ProviderKind::Fcm => Arc::new(fcm::Fcm::connect(client, account)?),
+        ProviderKind::Smtp => {
             return Err(SettingsError::incomplete(account));
         }
     })

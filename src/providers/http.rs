@@ -4,6 +4,7 @@
 
 mod answer;
 mod endpoint;
+pub(crate) mod form;
 #[cfg(test)]
 mod tests;
 mod trouble;

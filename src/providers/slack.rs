@@ -80,7 +80,7 @@ impl Slack {
         let Way::Bot { test, .. } = &self.way else {
             return Ok(());
         };
-        let request = test.bare(Method::POST, Some(b"{}".to_vec()));
+        let request = test.bare(Method::POST, Some("{}".into()));
         let answer = check::answer(&self.http, request, self.timeout).await?;
         check::judge(&answer, "api_key")?;
         match reply::refusal(&answer) {

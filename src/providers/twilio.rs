@@ -1,7 +1,6 @@
 //! Twilio Messages, API of 2010-04-01: one request a text message.
 
 mod codes;
-mod form;
 mod reply;
 mod request;
 mod settings;

@@ -3,7 +3,7 @@
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
 };
-use reqwest::{Method, Request, Url};
+use reqwest::{Body, Method, Request, Url};
 use uuid::Uuid;
 
 use crate::providers::Delivery;
@@ -23,8 +23,8 @@ impl Endpoint {
     }
 
     /// A request that puts a delivery, carrying its id and the publisher's trace.
-    pub(crate) fn post(&self, body: Vec<u8>, delivery: &Delivery<'_>) -> Request {
-        let mut request = self.bare(Method::POST, Some(body));
+    pub(crate) fn post(&self, body: impl Into<Body>, delivery: &Delivery<'_>) -> Request {
+        let mut request = self.bare(Method::POST, Some(body.into()));
         let headers = request.headers_mut();
         let mut text = Uuid::encode_buffer();
         let id = delivery
@@ -42,10 +42,10 @@ impl Endpoint {
     }
 
     /// A request that belongs to no notification.
-    pub(crate) fn bare(&self, method: Method, body: Option<Vec<u8>>) -> Request {
+    pub(crate) fn bare(&self, method: Method, body: Option<Body>) -> Request {
         let mut request = Request::new(method, self.url.clone());
         request.headers_mut().clone_from(&self.headers);
-        *request.body_mut() = body.map(Into::into);
+        *request.body_mut() = body;
         request
     }
 }

@@ -17,7 +17,7 @@ async fn call(url: &str) -> Result<Answer, Trouble> {
 
 async fn call_within(url: &str, timeout: Duration) -> Result<Answer, Trouble> {
     let endpoint = Endpoint::new(Url::parse(url).unwrap(), json_headers(None));
-    let request = endpoint.bare(Method::POST, Some(b"{}".to_vec()));
+    let request = endpoint.bare(Method::POST, Some("{}".into()));
     let client = HttpClient::new().unwrap();
     client.call(request, clock::instant() + timeout).await
 }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use reqwest::Url;
 use uuid::Uuid;
 
-use super::form::{escape, pair};
 use super::settings::Sender;
 use crate::domain::{Reason, Reply};
 use crate::providers::Delivery;
+use crate::providers::http::form::{escape, pair};
 use crate::providers::verdict::{filled, refuse, usable_address};
 
 /// Twilio: messages resource; also what holds when nothing is said.
