@@ -13,6 +13,7 @@ pub mod http;
 mod scrub;
 mod sendgrid;
 mod slack;
+mod smtp;
 #[cfg(test)]
 mod testing;
 mod twilio;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::http::HttpClient;
-use super::{Provider, SettingsError, fcm, sendgrid, slack, twilio};
+use super::{Provider, SettingsError, fcm, sendgrid, slack, smtp, twilio};
 use crate::domain::{Account, ProviderKind};
 
 /// Builds the client of an account. Asks nobody: see [`Provider::check`].
@@ -17,8 +17,6 @@ pub fn connect(client: &HttpClient, account: &Account) -> Result<Arc<dyn Provide
         ProviderKind::Twilio => Arc::new(twilio::Twilio::connect(client, account)?),
         ProviderKind::Slack => Arc::new(slack::Slack::connect(client, account)?),
         ProviderKind::Fcm => Arc::new(fcm::Fcm::connect(client, account)?),
-        ProviderKind::Smtp => {
-            return Err(SettingsError::incomplete(account));
-        }
+        ProviderKind::Smtp => Arc::new(smtp::Smtp::connect(account)?),
     })
 }

@@ -59,7 +59,7 @@ fn service_json(fields: &mut Fields<'_>) -> Map<String, Value> {
         return Map::new();
     }
     match serde_json::from_str(text) {
-        Ok(Value::Object(map)) => map,
+        Ok(Value::Object(map)) if !map.is_empty() => map,
         Ok(_) => {
             fields.mistake("`api_secret` must be the service account's JSON object");
             Map::new()
