@@ -95,24 +95,6 @@ impl Database {
         Ok(self.pool.get().await?)
     }
 
-    /// Reads, and tries once more on another connection when the first turns out to be closed: a
-    /// server that restarted leaves such ones in the pool. Only for work that may be done twice.
-    ///
-    /// # Errors
-    /// Those of the work, or no connection.
-    pub async fn read<T>(
-        &self,
-        work: impl AsyncFn(&mut AsyncPgConnection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        match work(&mut *self.get().await?).await {
-            Err(StoreError::Unavailable(reason)) => {
-                tracing::debug!(reason, "a pooled connection was closed, reading again");
-                work(&mut *self.get().await?).await
-            }
-            done => done,
-        }
-    }
-
     /// Connections in the pool, and how many of them are lent.
     #[must_use]
     pub fn usage(&self) -> (u32, u32) {

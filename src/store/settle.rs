@@ -106,9 +106,11 @@ async fn store(
 }
 
 async fn ensure_partitions(database: &Database, batch: &[Settlement]) -> Result<(), StoreError> {
-    let months = batch.iter().map(|settlement| settlement.notification.id);
-    for month in months.filter_map(partitions::month_of).collect::<HashSet<_>>() {
-        partitions::ensure(database, month, 1).await?;
+    let mut connection = database.get().await?;
+    for settlement in batch {
+        if let Some(moment) = partitions::moment_of(settlement.notification.id) {
+            partitions::ensure(&mut connection, moment).await?;
+        }
     }
     Ok(())
 }
