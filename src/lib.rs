@@ -4,6 +4,8 @@
 //! provider, and records the outcome in PostgreSQL before it acknowledges.
 //! `docs/architecture.md` walks through the rooms below in the order that a notification does.
 
+pub mod api;
+pub mod app;
 pub mod broker;
 pub mod config;
 pub mod domain;
