@@ -54,7 +54,7 @@ apt_install() {
   # A package whose service cannot start (usual in a container) makes apt fail although every file is in
   # place: whether the tool is there now is what counts, and the caller looks.
   { "${sudo[@]}" apt-get update -qq &&
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"; } \
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=180 --no-install-recommends "${packages[@]}"; } \
     </dev/null >"$log" 2>&1 || say "apt-get did not end well: see $log"
   stop_fresh_services "$fresh"
 }
@@ -76,7 +76,7 @@ stop_fresh_services() {
     if [[ -d /run/systemd/system ]]; then
       "${sudo[@]}" systemctl disable --now "$service" >>"$log" 2>&1 || true
     else
-      "${sudo[@]}" service "$service" stop >>"$log" 2>&1 || true
+      "${sudo[@]}" invoke-rc.d "$service" stop >>"$log" 2>&1 || true
     fi
   done
 }

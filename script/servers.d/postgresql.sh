@@ -7,7 +7,7 @@ postgresql_major() { "$1/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/'; 
 postgresql_url() { echo "postgres://herald:$(secret)@127.0.0.1:$(port_of postgresql)/herald"; }
 
 # Its process works on our data.
-postgresql_pid() { process_with_argument "$(postgresql_folder | sed 's/[].*^$\[]/\\&/g')/data-[0-9]*"; }
+postgresql_pid() { process_with_argument "$(literally "$(postgresql_folder)")/data-[0-9]*"; }
 
 # The programs' folder: the newest of the distribution's, else the one in PATH. Debian keeps them out of
 # PATH, so that several versions can live side by side.

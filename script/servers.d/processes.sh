@@ -12,6 +12,10 @@ process_with_argument() {
   echo "${file%/cmdline}"
 }
 
+# A text as the regular expression that matches it and nothing else.
+# shellcheck disable=SC2001
+literally() { sed 's/[].*^$\[]/\\&/g' <<<"$1"; }
+
 # Running means: the process is there, and answers where we remember it.
 is_running() {
   "$1_pid" >/dev/null && ! port_is_free "$(port_of "$1")"
@@ -24,12 +28,14 @@ end_stray() {
   say "$1: ending process $pid, left from a .local that is gone"
   kill -KILL "$pid"
   wait_for_end "$pid" 10
+  [[ "$1" != rabbitmq ]] || rabbitmq_stop_port_mapper
 }
 
-# Waits until a process that is not our child is gone: wait_for_end PID SECONDS
+# Waits until a process that is not our child is gone: wait_for_end PID SECONDS. One that has ended and
+# that nobody collects (usual in containers) stays listed, with an empty command line.
 wait_for_end() {
   local pid="$1" deadline=$((SECONDS + $2))
-  while [[ -e "/proc/$pid" ]]; do
+  while grep -qsz . "/proc/$pid/cmdline"; do
     ((SECONDS < deadline)) || return 1
     sleep 0.1
   done

@@ -54,7 +54,7 @@ in_rabbitmq_world() {
 }
 
 rabbitmq_start() {
-  local folder boot
+  local folder began=$SECONDS
   make_private_folder rabbitmq "$STATE/rabbitmq"
   folder="$(rabbitmq_folder)"
   as_account_of rabbitmq mkdir -p "$folder/log"
@@ -63,12 +63,12 @@ rabbitmq_start() {
   echo '[rabbitmq_management].' | as_account_of rabbitmq tee "$folder/plugins" >/dev/null
 
   # A session of its own, so that Ctrl-C in the terminal does not reach it.
-  in_rabbitmq_world setsid "$(rabbitmq_sbin)/rabbitmq-server" </dev/null >"$STATE/rabbitmq.out" 2>&1 &
-  boot=$!
-  disown "$boot"
+  in_rabbitmq_world setsid --fork "$(rabbitmq_sbin)/rabbitmq-server" </dev/null >"$STATE/rabbitmq.out" 2>&1
   until ! port_is_free "$(port_of rabbitmq)" && ! port_is_free "$(port_of management)"; do
-    kill -0 "$boot" 2>/dev/null || fail "RabbitMQ did not start: $(tail -n 3 "$STATE/rabbitmq.out")" "its log: $folder/log"
-    ((SECONDS < 120)) || fail "RabbitMQ did not start within two minutes" "its log: $folder/log"
+    # The launching script needs a moment to become the server.
+    rabbitmq_pid >/dev/null || ((SECONDS < began + 10)) ||
+      fail "RabbitMQ did not start: $(tail -n 3 "$STATE/rabbitmq.out")" "its log: $folder/log"
+    ((SECONDS < began + 120)) || fail "RabbitMQ did not start within two minutes" "its log: $folder/log"
     sleep 0.1
   done
   say "rabbitmq: started on 127.0.0.1:$(port_of rabbitmq)"
@@ -106,10 +106,11 @@ rabbitmq_stop() {
   rabbitmq_stop_port_mapper
 }
 
-# It ends only when no node is registered with it, so never under the feet of a running broker.
+# Ours is the one with our folder as its home. Called when the broker has ended.
 rabbitmq_stop_port_mapper() {
-  local epmd
-  [[ -f "$STATE/ports/epmd" ]] || return 0
-  epmd="$(command -v epmd || true)"
-  [[ -z "$epmd" ]] || "$epmd" -port "$(port_of epmd)" -kill >/dev/null 2>&1 || true
+  local environment pid
+  grep -lsxze "HOME=$(literally "$(rabbitmq_folder)")" /proc/[0-9]*/environ | while read -r environment; do
+    pid="${environment//[!0-9]/}"
+    [[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != epmd ]] || kill "$pid" 2>/dev/null || true
+  done || true
 }
