@@ -28,7 +28,7 @@ end_stray() {
   say "$1: ending process $pid, left from a .local that is gone"
   kill -KILL "$pid"
   wait_for_end "$pid" 10
-  [[ "$1" != rabbitmq ]] || rabbitmq_stop_port_mapper
+  [[ "$1" != rabbitmq ]] || rabbitmq_stop_companions
 }
 
 # Waits until a process that is not our child is gone: wait_for_end PID SECONDS. One that has ended and

@@ -103,14 +103,15 @@ rabbitmq_stop() {
     wait_for_end "$pid" 60 || fail "RabbitMQ (process $pid) does not end" "its log: $(rabbitmq_folder)/log"
     say "rabbitmq: stopped"
   fi
-  rabbitmq_stop_port_mapper
+  rabbitmq_stop_companions
 }
 
-# Ours is the one with our folder as its home. Called when the broker has ended.
-rabbitmq_stop_port_mapper() {
+# What is left when the broker has ended: its port mapper, which never ends by itself, and a launching
+# script that has not become a broker yet. Their home is our folder.
+rabbitmq_stop_companions() {
   local environment pid
   grep -lsxze "HOME=$(literally "$(rabbitmq_folder)")" /proc/[0-9]*/environ | while read -r environment; do
     pid="${environment//[!0-9]/}"
-    [[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != epmd ]] || kill "$pid" 2>/dev/null || true
+    kill "$pid" 2>/dev/null || true
   done || true
 }
