@@ -66,7 +66,7 @@ log_lock_waits = on
 SETTINGS
 }
 
-postgresql_ask() { postgresql_shell -d postgres -qAtc "$1"; }
+postgresql_ask() { PGOPTIONS="-c client_min_messages=warning" postgresql_shell -d postgres -qAtc "$1"; }
 
 postgresql_shell() {
   local bin
