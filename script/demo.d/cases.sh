@@ -69,6 +69,7 @@ publish_cases() {
     say "the special messages are left out: HERALD_TEST_BROKER_ADMIN does not say where the broker's management interface is"
     return
   fi
+  say "disabled channel, quiet hours, daily cap, no address, removed app, expired, scheduled, repeated, unknown person, wrong lane, no JSON"
   local hello='"content": { "subject": "Hello", "body": "Hello." }'
   publish 10 email.normal '{ "version": 1, "user_id": "'"$(person 1)"'", "channel": "email", "priority": "normal", '"$hello"', "idempotency_key": "disabled-N" }'
   publish 10 email.normal '{ "version": 1, "user_id": "'"$(person 2)"'", "channel": "email", "priority": "normal", '"$hello"', "idempotency_key": "quiet-N" }'
