@@ -2,6 +2,11 @@
 //! accepted, a publisher, and a report. It knows the engine by its public contract only.
 
 pub mod client;
+pub mod lane;
 pub mod ledger;
 pub mod marker;
+pub mod population;
+pub mod process;
+pub mod publisher;
+pub mod seed;
 pub mod simulator;
