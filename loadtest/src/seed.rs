@@ -1,13 +1,14 @@
 //! The file for `herald apply`: people, templates, and providers that point at running simulators.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
 use crate::lane::Channel;
 use crate::population::{Person, people};
 use crate::publisher::template_name;
-use crate::simulator::{Provider, Simulator};
+use crate::simulator::{Provider, Simulator, service_account_json};
 
 /// The account of the seed file's Twilio provider.
 const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
@@ -62,14 +63,32 @@ struct Device {
     platform: &'static str,
 }
 
+/// Where a simulator listens, or will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Which provider.
+    pub provider: Provider,
+    /// Its address.
+    pub address: SocketAddr,
+}
+
+impl From<&Simulator> for Target {
+    fn from(simulator: &Simulator) -> Self {
+        Self {
+            provider: simulator.provider(),
+            address: simulator.address(),
+        }
+    }
+}
+
 /// The seed file for `users` people and for the simulators given; of the mail providers the mail
 /// server stands behind SendGrid, as the one to fail over to.
 ///
 /// # Errors
 /// When the file cannot be written as TOML, which would be a bug here.
-pub fn seed_file(users: u32, simulators: &[Simulator]) -> Result<String, String> {
+pub fn seed_file(users: u32, targets: &[Target]) -> Result<String, String> {
     let file = File {
-        providers: simulators.iter().map(account).collect(),
+        providers: targets.iter().copied().map(account).collect(),
         templates: Channel::ALL.into_iter().map(template).collect(),
         users: people(users).map(user).collect(),
     };
@@ -79,8 +98,9 @@ pub fn seed_file(users: u32, simulators: &[Simulator]) -> Result<String, String>
     ))
 }
 
-fn account(simulator: &Simulator) -> Account {
-    let provider = simulator.provider();
+fn account(target: Target) -> Account {
+    let Target { provider, address } = target;
+    let base_url = format!("http://{address}");
     let mut account = Account {
         name: "",
         kind: provider.name(),
@@ -93,7 +113,7 @@ fn account(simulator: &Simulator) -> Account {
     };
     let mut set = |key, value: toml::Value| account.config.insert(key, value);
     if provider != Provider::Smtp {
-        set("base_url", simulator.base_url().into());
+        set("base_url", base_url.as_str().into());
     }
     match provider {
         Provider::SendGrid => {
@@ -102,8 +122,8 @@ fn account(simulator: &Simulator) -> Account {
             account.api_key = Some("SG.simulator".into());
         }
         Provider::Smtp => {
-            set("host", simulator.address().ip().to_string().into());
-            set("port", i64::from(simulator.address().port()).into());
+            set("host", address.ip().to_string().into());
+            set("port", i64::from(address.port()).into());
             set("tls", "none".into());
             set("from", "hello@example.com".into());
             account.name = "smtp-simulator";
@@ -122,7 +142,7 @@ fn account(simulator: &Simulator) -> Account {
         Provider::Fcm => {
             account.name = "fcm-simulator";
             account.channel = "push";
-            account.api_secret = simulator.service_account_json();
+            account.api_secret = Some(service_account_json(&format!("{base_url}/token")));
         }
         Provider::Slack => {
             account.name = "slack-simulator";
@@ -188,7 +208,8 @@ mod tests {
             .into_iter()
             .map(|provider| Simulator::start(provider).unwrap())
             .collect();
-        let text = seed_file(20, &simulators).unwrap();
+        let targets: Vec<_> = simulators.iter().map(Target::from).collect();
+        let text = seed_file(20, &targets).unwrap();
         let file: toml::Table = text.parse().unwrap();
         let providers = file["providers"].as_array().unwrap();
         assert_eq!(providers.len(), 5);

@@ -41,6 +41,7 @@ mod wire;
 pub use behaviour::{Behaviour, Rule, When};
 pub use counters::{Recorded, Stats};
 pub use fault::Fault;
+pub(crate) use fcm::service_account_json;
 pub use handle::{Builder, Simulator};
 pub use latency::Latency;
 
