@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::testing::{ID, Peer, delivery, http, nobody};
-use super::{HttpClient, Provider, connect, fields};
+use super::{HttpClient, Provider, connect, testing};
 use crate::domain::{Class, Content, ProviderKind, Reply};
 use crate::providers::Delivery;
 
@@ -16,7 +16,7 @@ fn provider(kind: ProviderKind, secret: Option<&str>, config: Value) -> Arc<dyn 
         (ProviderKind::Slack, Some(_)) => None,
         _ => Some("AC1"),
     };
-    let account = fields::tests::account(kind, key, secret, config);
+    let account = testing::account(kind, key, secret, config);
     connect(&HttpClient::new().unwrap(), &account).unwrap()
 }
 
@@ -39,7 +39,9 @@ fn webhook(url: &str) -> Arc<dyn Provider> {
     provider(ProviderKind::Slack, Some(&url), json!({}))
 }
 
-const ALL: [fn(&str) -> Arc<dyn Provider>; 4] = [sendgrid, twilio, slack, webhook];
+type Make = fn(&str) -> Arc<dyn Provider>;
+
+const ALL: [Make; 4] = [sendgrid, twilio, slack, webhook];
 
 async fn send(provider: &Arc<dyn Provider>) -> Reply {
     let content = Content {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::{Class, Content, ProviderKind};
-use crate::providers::fields::tests::account;
+use crate::providers::testing::account;
 use crate::providers::testing::{ID, Peer, delivery, http, nobody};
 
 const SENT: &str = r#"{"name":"projects/demo/messages/1"}"#;

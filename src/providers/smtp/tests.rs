@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::{Content, ProviderKind, Reason};
-use crate::providers::fields::tests::account;
+use crate::providers::testing::account;
 use crate::providers::testing::{ID, delivery};
 
 /// What the server does after a line.
