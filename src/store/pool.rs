@@ -8,7 +8,7 @@ use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError, PoolableConnection, RecyclingMethod,
 };
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
@@ -113,6 +113,31 @@ impl Database {
         }
     }
 
+    /// Does all of the work in one transaction, or none of it.
+    ///
+    /// # Errors
+    /// Those of the work, or no connection. [`StoreError::Unavailable`] may also mean that the
+    /// commit went through and its answer was lost.
+    pub async fn transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.get().await?;
+        AnsiTransactionManager::begin_transaction(&mut *connection).await?;
+        match work(&mut connection).await {
+            Ok(done) => {
+                AnsiTransactionManager::commit_transaction(&mut *connection).await?;
+                Ok(done)
+            }
+            Err(error) => {
+                // What went wrong first says more than a rollback that fails because of it; such a
+                // connection is thrown away by the pool.
+                let _ = AnsiTransactionManager::rollback_transaction(&mut *connection).await;
+                Err(error)
+            }
+        }
+    }
+
     /// Connections in the pool, and how many of them are lent.
     #[must_use]
     pub fn usage(&self) -> (u32, u32) {
@@ -204,5 +229,47 @@ impl ErrorSink<PoolError> for LogSink {
 
     fn boxed_clone(&self) -> Box<dyn ErrorSink<PoolError>> {
         Box::new(*self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Work on the database happens in spawned tasks: its futures must be able to go there.
+    #[test]
+    fn work_can_be_spawned() {
+        fn spawnable<F: Future<Output: Send> + Send>(_: impl Fn(Database) -> F) {}
+        spawnable(async |database: Database| {
+            let name = String::from("kept across the await");
+            database
+                .read(async |connection| {
+                    connection.batch_execute(&name).await?;
+                    Ok(name.len())
+                })
+                .await
+        });
+        spawnable(async |database: Database| {
+            let name = String::from("moved in");
+            database
+                .transaction(async |connection| {
+                    connection.batch_execute(&name).await?;
+                    Ok(())
+                })
+                .await
+        });
+    }
+
+    #[test]
+    fn a_name_cannot_carry_a_statement() {
+        let settings = DatabaseSettings {
+            url: "postgres://".into(),
+            pool_size: 1,
+            connect_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(1),
+            application_name: "herald'; DROP TABLE users; --".to_owned(),
+        };
+        let text = session_settings(&settings);
+        assert!(text.contains("application_name = 'herald DROP TABLE users --'"));
     }
 }
