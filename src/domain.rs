@@ -37,8 +37,12 @@ pub use recipient::{Device, Recipient, Target};
 pub use rejection::Rejection;
 pub use reply::{Class, Reply};
 pub use status::Status;
+<<<<<<< HEAD
+pub use vocabulary::UnknownWord;
+=======
 pub use suppression::{Suppression, SuppressionReason};
 pub use system_event::{Severity, SystemEvent};
+>>>>>>> store
 
 /// Lower-case hexadecimal digits of bytes.
 #[must_use]

@@ -10,3 +10,5 @@ pub mod policy;
 pub mod providers;
 pub mod resilience;
 pub mod runtime;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,86 @@
+//! A notification as Slack wants it.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::domain::{Content, Reason, Reply};
+use crate::providers::Delivery;
+use crate::providers::verdict::{filled, refuse, usable_address};
+
+#[derive(Serialize)]
+struct Message<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    text: Cow<'a, str>,
+}
+
+/// A post into the channel, or to the member, that the address names.
+pub(crate) fn to_channel(delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
+    let channel = usable_address(delivery.address)?;
+    body(Some(channel), delivery.content)
+}
+
+/// A post into the webhook's own channel: it does not take another.
+pub(crate) fn to_webhook(delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
+    body(None, delivery.content)
+}
+
+fn body(channel: Option<&str>, content: &Content) -> Result<Vec<u8>, Reply> {
+    let text = text(content).ok_or_else(|| {
+        refuse(
+            Reason::ContentRefused,
+            "a chat message needs a body or a title",
+        )
+    })?;
+    serde_json::to_vec(&Message { channel, text })
+        .map_err(|error| refuse(Reason::ContentRefused, &error.to_string()))
+}
+
+/// The body, under its title in bold when there is one. The publisher's own markup is kept.
+fn text(content: &Content) -> Option<Cow<'_, str>> {
+    let title = filled(content.title.as_ref());
+    match (title, filled(content.body.as_ref())) {
+        (Some(title), Some(body)) => Some(Cow::Owned(format!("*{title}*\n{body}"))),
+        (title, body) => body.or(title).map(Cow::Borrowed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::testing::delivery;
+
+    fn content(title: Option<&str>, body: Option<&str>) -> Content {
+        Content {
+            title: title.map(str::to_owned),
+            body: body.map(str::to_owned),
+            ..Content::default()
+        }
+    }
+
+    #[test]
+    fn channel_and_text() {
+        let content = content(Some("Ticket"), Some("A \"new\" one"));
+        let body = to_channel(&delivery("C0123", &content)).unwrap();
+        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"channel":"C0123","text":"*Ticket*\nA \"new\" one"}"#);
+        let body = to_webhook(&delivery("", &content)).unwrap();
+        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"text":"*Ticket*\nA \"new\" one"}"#);
+    }
+
+    #[test]
+    fn one_of_title_and_body_is_enough_and_none_is_not() {
+        assert_eq!(text(&content(Some("t"), None)).unwrap(), "t");
+        assert_eq!(text(&content(Some(" "), Some("b"))).unwrap(), "b");
+        let none = content(None, Some(""));
+        let reply = to_webhook(&delivery("", &none)).unwrap_err();
+        assert_eq!(reply.reason, Some(Reason::ContentRefused));
+    }
+
+    #[test]
+    fn a_bot_needs_a_channel() {
+        let content = content(None, Some("b"));
+        let reply = to_channel(&delivery("", &content)).unwrap_err();
+        assert_eq!(reply.reason, Some(Reason::NoAddress));
+    }
+}
