@@ -8,7 +8,7 @@ use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError, PoolableConnection, RecyclingMethod,
 };
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
@@ -93,6 +93,49 @@ impl Database {
     /// None became free, or none could be opened, within the connect timeout.
     pub async fn get(&self) -> Result<Connection<'_>, StoreError> {
         Ok(self.pool.get().await?)
+    }
+
+    /// Reads, and tries once more on another connection when the first turns out to be closed: a
+    /// server that restarted leaves such ones in the pool. Only for work that may be done twice.
+    ///
+    /// # Errors
+    /// Those of the work, or no connection.
+    pub async fn read<T>(
+        &self,
+        work: impl AsyncFn(&mut AsyncPgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match work(&mut *self.get().await?).await {
+            Err(StoreError::Unavailable(reason)) => {
+                tracing::debug!(reason, "a pooled connection was closed, reading again");
+                work(&mut *self.get().await?).await
+            }
+            done => done,
+        }
+    }
+
+    /// Does all of the work in one transaction, or none of it.
+    ///
+    /// # Errors
+    /// Those of the work, or no connection. [`StoreError::Unavailable`] may also mean that the
+    /// commit went through and its answer was lost.
+    pub async fn transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.get().await?;
+        AnsiTransactionManager::begin_transaction(&mut *connection).await?;
+        match work(&mut connection).await {
+            Ok(done) => {
+                AnsiTransactionManager::commit_transaction(&mut *connection).await?;
+                Ok(done)
+            }
+            Err(error) => {
+                // What went wrong first says more than a rollback that fails because of it; such a
+                // connection is thrown away by the pool.
+                let _ = AnsiTransactionManager::rollback_transaction(&mut *connection).await;
+                Err(error)
+            }
+        }
     }
 
     /// Connections in the pool, and how many of them are lent.
@@ -186,5 +229,47 @@ impl ErrorSink<PoolError> for LogSink {
 
     fn boxed_clone(&self) -> Box<dyn ErrorSink<PoolError>> {
         Box::new(*self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Work on the database happens in spawned tasks: its futures must be able to go there.
+    #[test]
+    fn work_can_be_spawned() {
+        fn spawnable<F: Future<Output: Send> + Send>(_: impl Fn(Database) -> F) {}
+        spawnable(async |database: Database| {
+            let name = String::from("kept across the await");
+            database
+                .read(async |connection| {
+                    connection.batch_execute(&name).await?;
+                    Ok(name.len())
+                })
+                .await
+        });
+        spawnable(async |database: Database| {
+            let name = String::from("moved in");
+            database
+                .transaction(async |connection| {
+                    connection.batch_execute(&name).await?;
+                    Ok(())
+                })
+                .await
+        });
+    }
+
+    #[test]
+    fn a_name_cannot_carry_a_statement() {
+        let settings = DatabaseSettings {
+            url: "postgres://".into(),
+            pool_size: 1,
+            connect_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(1),
+            application_name: "herald'; DROP TABLE users; --".to_owned(),
+        };
+        let text = session_settings(&settings);
+        assert!(text.contains("application_name = 'herald DROP TABLE users --'"));
     }
 }
