@@ -3,26 +3,15 @@
 //! Every query names its tenant, and no type of Diesel or chrono leaves this room. Nothing here
 //! decides what is sent, reads the clock, or knows of queues and providers.
 
-<<<<<<< HEAD
-pub mod claims;
-pub mod due;
-pub mod error;
-pub mod lease;
-pub mod migrations;
-pub mod partitions;
-pub mod pool;
-pub mod settle;
-#[expect(missing_docs, reason = "generated: the comments are in the migrations")]
-#[rustfmt::skip]
-pub mod schema;
-mod statement;
-=======
 pub mod accounts;
 pub mod categories;
 pub mod change;
+pub mod claims;
 pub mod devices;
+pub mod due;
 pub mod error;
 pub mod fingerprint;
+pub mod lease;
 pub mod metrics;
 pub mod migrations;
 pub mod partitions;
@@ -33,11 +22,12 @@ pub mod recipients;
 #[rustfmt::skip]
 pub mod schema;
 pub mod seal;
+pub mod settle;
+mod statement;
 pub mod suppressions;
 pub mod system_events;
 pub mod templates;
 pub mod tenants;
->>>>>>> store
 pub mod time;
 
 pub use change::Change;

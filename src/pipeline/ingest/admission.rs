@@ -21,6 +21,7 @@ use crate::runtime::{Shutdown, Tasks, clock, failpoint};
 use crate::store::Database;
 use crate::store::claims::Claimant;
 use crate::store::lease::RunId;
+use crate::store::partitions;
 use crate::telemetry::Metrics;
 
 /// What admission needs.
@@ -165,7 +166,8 @@ impl Applicant {
     /// The claim is ours: from here on it is a job.
     pub(super) fn accepted(mut self, id: Uuid) -> Job {
         self.hold.claimed(id);
-        let created_at = created_at(id).unwrap_or_else(clock::now);
+        // A claim that was taken over keeps the moment of its first acceptance.
+        let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
         let envelope = self.envelope;
         let notification = Notification {
             id,
@@ -186,10 +188,4 @@ impl Applicant {
         };
         Job::new(notification, self.recipient, self.hold, self.published_at, self.arrived)
     }
-}
-
-/// The moment in a UUIDv7: a claim that was taken over keeps its first acceptance.
-fn created_at(id: Uuid) -> Option<jiff::Timestamp> {
-    let (seconds, nanoseconds) = id.get_timestamp()?.to_unix();
-    jiff::Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
 }
