@@ -16,6 +16,8 @@ mod slack;
 mod smtp;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod twilio;
 mod verdict;
 

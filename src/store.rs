@@ -18,6 +18,7 @@ pub mod partitions;
 pub mod pool;
 pub mod preferences;
 pub mod recipients;
+pub mod retention;
 #[expect(missing_docs, reason = "generated: the comments are in the migrations")]
 #[rustfmt::skip]
 pub mod schema;

@@ -39,7 +39,7 @@ enum Claimed {
 }
 
 /// Ends somebody's turn when dropped: the next message that must be worked alone may begin.
-pub struct Turn(pub Box<dyn FnOnce() + Send>);
+pub struct Turn(pub Box<dyn FnOnce() + Send + Sync>);
 
 impl Drop for Turn {
     fn drop(&mut self) {

@@ -29,6 +29,21 @@ impl LanePermits {
         self.lanes.get(lane.index()).map(|(broker, _)| broker)
     }
 
+    /// How many are taken: messages in hand.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        let taken = |permits: &Permits| permits.total().saturating_sub(permits.free());
+        self.lanes.iter().map(|(broker, scheduler)| taken(broker) + taken(scheduler)).sum()
+    }
+
+    /// Waits until all are free: nothing is in hand any more. Only once nothing is taken on.
+    pub async fn idle(&self) {
+        for (broker, scheduler) in &self.lanes {
+            broker.all_free().await;
+            scheduler.all_free().await;
+        }
+    }
+
     /// What the scheduler occupies.
     #[must_use]
     pub fn scheduler(&self, lane: Lane) -> Option<&Permits> {

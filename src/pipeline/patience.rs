@@ -14,11 +14,14 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_
 ///
 /// Every failure is tried again, also one that does not look passing: to go on without the work
 /// would lose something, and the log says what is wrong.
-pub async fn until_done<T>(
+pub async fn until_done<T, F>(
     doing: &'static str,
     giving_up: &Shutdown,
-    mut work: impl AsyncFnMut() -> Result<T, StoreError>,
-) -> Option<T> {
+    mut work: impl FnMut() -> F,
+) -> Option<T>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     let mut failures = 0;
     loop {
         match giving_up.or(work()).await? {

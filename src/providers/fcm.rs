@@ -3,6 +3,8 @@
 mod reply;
 mod request;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::time::Duration;

@@ -215,37 +215,12 @@ pub(crate) fn looks_like_address(text: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::domain::ProviderKind;
-
-    /// An account for a test.
-    pub(crate) fn account(
-        kind: ProviderKind,
-        key: Option<&str>,
-        secret: Option<&str>,
-        config: Value,
-    ) -> Account {
-        let Value::Object(config) = config else {
-            panic!("config is a table");
-        };
-        Account {
-            id: uuid::Uuid::nil(),
-            name: "main".to_owned(),
-            kind,
-            channel: kind.channel(),
-            priority: 0,
-            weight: 1,
-            rate_limit: None,
-            timeout: Duration::from_secs(2),
-            api_key: key.map(str::to_owned),
-            api_secret: secret.map(str::to_owned),
-            config,
-            updated_at: jiff::Timestamp::UNIX_EPOCH,
-        }
-    }
+    use crate::providers::testing::account;
 
     #[test]
     fn every_mistake_is_told_at_once() {

@@ -12,6 +12,7 @@ use reqwest::Method;
 
 use super::check;
 use super::http::{Endpoint, HttpClient, Seen, json_headers};
+use super::verdict::Verdict;
 use super::{Delivery, Provider, SettingsError};
 use crate::domain::{Account, Reply};
 use crate::runtime::clock;
@@ -85,7 +86,10 @@ impl Slack {
         check::judge(&answer, "api_key")?;
         match reply::refusal(&answer) {
             None => Ok(()),
-            Some(error) => Err(format!("Slack refuses the token: {error}; check `api_key`")),
+            Some(error) if errors::verdict(&error) == Some(Verdict::CREDENTIALS) => {
+                Err(format!("Slack refuses the token: {error}; check `api_key`"))
+            }
+            Some(error) => Err(format!("Slack answers {error}; check `base_url`")),
         }
     }
 }

@@ -13,8 +13,6 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
@@ -104,9 +102,6 @@ impl Smtp {
             _ => format!("{trouble}; check `host`, `port` and `tls`"),
         })
     }
-
-    /// Longest that a connection may take to open, so that a dead server is told early.
-    const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 }
 
 impl Provider for Smtp {

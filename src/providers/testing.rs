@@ -6,11 +6,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use uuid::{Uuid, uuid};
 
 use super::Delivery;
 use super::http::Seen;
-use crate::domain::{Content, Priority};
+use crate::domain::{Account, Content, Priority, ProviderKind};
 
 /// The notification of every test.
 pub(crate) const ID: Uuid = uuid!("0190c1a0-0000-7000-8000-00000000000a");
@@ -30,6 +31,32 @@ pub(crate) fn delivery<'a>(address: &'a str, content: &'a Content) -> Delivery<'
         expires_at: None,
         now: now(),
         traceparent: None,
+    }
+}
+
+/// An account for a test.
+pub(crate) fn account(
+    kind: ProviderKind,
+    key: Option<&str>,
+    secret: Option<&str>,
+    config: Value,
+) -> Account {
+    let Value::Object(config) = config else {
+        panic!("config is a table");
+    };
+    Account {
+        id: Uuid::nil(),
+        name: "main".to_owned(),
+        kind,
+        channel: kind.channel(),
+        priority: 0,
+        weight: 1,
+        rate_limit: None,
+        timeout: Duration::from_secs(2),
+        api_key: key.map(str::to_owned),
+        api_secret: secret.map(str::to_owned),
+        config,
+        updated_at: Timestamp::UNIX_EPOCH,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What an answer means, before the provider's words are put to it: the cells of the code tables.
 
-use crate::domain::{Class, Reason, Reply};
+use std::borrow::Cow;
+
+use crate::domain::{Class, Content, Reason, Reply};
 
 /// The code of a reply that Herald gave itself, without asking the provider.
 pub(crate) const NOT_ASKED: &str = "not_asked";
@@ -103,6 +105,18 @@ pub(crate) fn usable_address(address: &str) -> Result<&str, Reply> {
 pub(crate) fn filled(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str)
         .filter(|text| !text.trim().is_empty())
+}
+
+/// The subject of an e-mail, as one line: mail programs do not expect another in it. A mail
+/// without a subject is refused here, since SendGrid refuses it (errors page) and a mail must not
+/// depend on which account sends it.
+pub(crate) fn subject(content: &Content) -> Result<Cow<'_, str>, Reply> {
+    let subject = filled(content.subject.as_ref())
+        .ok_or_else(|| refuse(Reason::ContentRefused, "an e-mail needs a subject"))?;
+    match subject.contains(char::is_control) {
+        true => Ok(Cow::Owned(subject.replace(char::is_control, " "))),
+        false => Ok(Cow::Borrowed(subject)),
+    }
 }
 
 #[cfg(test)]

@@ -58,6 +58,13 @@ impl Permits {
         self.total
     }
 
+    /// Waits until all are free at once. Whoever asks for one meanwhile waits behind.
+    pub async fn all_free(&self) {
+        let all = u32::try_from(self.total).unwrap_or(u32::MAX);
+        // Closed permits are nobody's.
+        let _ = self.semaphore.acquire_many(all).await;
+    }
+
     /// Ends every waiting [`Self::acquire`]; nobody gets a permit any more.
     pub fn close(&self) {
         self.semaphore.close();

@@ -33,3 +33,23 @@ pub async fn open(
     .await?;
     Ok(opened > 0)
 }
+
+/// Resolves the open events of a type that name a provider; says how many.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn resolve(
+    connection: &mut AsyncPgConnection,
+    event_type: &str,
+    provider: &str,
+) -> Result<usize, StoreError> {
+    let resolved = diesel::sql_query(
+        "UPDATE admin_system_events SET is_resolved = true, resolved_at = now() \
+         WHERE event_type = $1 AND details ->> 'provider' = $2 AND NOT is_resolved",
+    )
+    .bind::<Text, _>(event_type)
+    .bind::<Text, _>(provider)
+    .execute(connection)
+    .await?;
+    Ok(resolved)
+}

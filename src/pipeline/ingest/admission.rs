@@ -116,7 +116,7 @@ impl Admission {
             let Body::Template(call) = &candidate.envelope.payload.body else { return None };
             let envelope = &candidate.envelope;
             let known =
-                self.shelf.library().contains(envelope.tenant_id, envelope.lane.channel, &call.name);
+                self.shelf.library().has(envelope.tenant_id, envelope.lane.channel, &call.name);
             (!known).then(|| call.name.clone())
         };
         if people.iter().any(|(candidate, _)| missing(candidate).is_some()) {

@@ -21,9 +21,7 @@ impl Admission {
     /// Claims and hands on what is ours. The keys are distinct: a second one joined the first.
     pub(super) async fn claim(self: &Arc<Self>, claimant: Claimant, applicants: Vec<Applicant>) {
         let requests: Vec<ClaimRequest> = applicants.iter().map(Applicant::request).collect();
-        let claim = async || {
-            claims::claim(&self.database, claimant, self.window, &requests).await
-        };
+        let claim = || claims::claim(&self.database, claimant, self.window, &requests);
         let Some(claims) = until_done("claiming", &self.giving_up, claim).await else { return };
         failpoint::hit("ingest.claimed");
         let ids: HashMap<KeyHash, Uuid> =
@@ -61,8 +59,9 @@ impl Admission {
     }
 
     async fn resolve(&self, claimant: Claimant, key: KeyHash) -> Option<Resolved> {
+        let keys = [key];
         loop {
-            let find = async || claims::find(&self.database, &[key]).await;
+            let find = || claims::find(&self.database, &keys);
             let holders = until_done("looking at a claim", &self.giving_up, find).await?;
             let holder = holders.get(&key).copied()?;
             if holder.is_stored {
@@ -82,16 +81,14 @@ impl Admission {
     }
 
     async fn take(&self, claimant: Claimant, key: KeyHash, holder: Holder) -> Option<bool> {
-        let take = async || {
-            claims::take_over(&self.database, key, holder.owner, claimant.run).await
-        };
+        let take = || claims::take_over(&self.database, key, holder.owner, claimant.run);
         until_done("taking a claim over", &self.giving_up, take).await
     }
 
     /// Counts duplicates, then acknowledges them, with whatever joined them meanwhile.
     async fn drop_duplicates(&self, claimant: Claimant, duplicates: Vec<Applicant>) {
         let counts: Vec<DoorCount> = duplicates.iter().map(Applicant::duplicate).collect();
-        let count = async || claims::count(&self.database, claimant, &counts).await;
+        let count = || claims::count(&self.database, claimant, &counts);
         if until_done("counting duplicates", &self.giving_up, count).await.is_none() {
             return;
         }

@@ -8,10 +8,10 @@ use super::super::patience::until_done;
 use super::Admission;
 use super::admission::Candidate;
 use super::refusal::Refused;
-use crate::broker::envelope::RecipientFields;
+use crate::broker::envelope;
 use crate::domain::{Recipient, Rejection};
 use crate::store::StoreError;
-use crate::store::recipients::{self, PersonFields, UpsertError};
+use crate::store::recipients::{self, UpsertError};
 
 type People = HashMap<(Uuid, Uuid), Recipient>;
 
@@ -30,7 +30,7 @@ impl Admission {
         for candidate in candidates {
             let whose = candidate.whose();
             if let Some(fields) = candidate.news(people.get(&whose)) {
-                match self.make_known(whose, fields).await? {
+                match self.make_known(whose, &fields).await? {
                     Ok(recipient) => drop(people.insert(whose, recipient)),
                     Err(conflict) => {
                         refused.push(candidate.refused(Rejection::RecipientConflict, conflict));
@@ -52,8 +52,8 @@ impl Admission {
     async fn load(&self, candidates: &[Candidate]) -> Option<People> {
         let distinct: HashSet<(Uuid, Uuid)> = candidates.iter().map(Candidate::whose).collect();
         let whose: Vec<(Uuid, Uuid)> = distinct.into_iter().collect();
-        let load = async || {
-            self.database.read(async |connection| recipients::load(connection, &whose).await).await
+        let load = || async {
+            recipients::load(&mut *self.database.get().await?, &whose).await
         };
         until_done("loading recipients", &self.giving_up, load).await
     }
@@ -62,20 +62,12 @@ impl Admission {
     async fn make_known(
         &self,
         (tenant_id, user_id): (Uuid, Uuid),
-        fields: &RecipientFields,
+        fields: &recipients::RecipientFields,
     ) -> Option<Result<Recipient, String>> {
-        let fields = PersonFields {
-            email: fields.email.clone(),
-            username: fields.username.clone(),
-            phone: fields.phone.clone(),
-            timezone: fields.timezone.clone(),
-            locale: fields.locale.clone(),
-            ..PersonFields::default()
-        };
-        let upsert = async || {
+        let upsert = || async {
             let mut connection = self.database.get().await?;
-            match recipients::upsert(&mut connection, tenant_id, user_id, &fields).await {
-                Ok(recipient) => Ok(Ok(recipient)),
+            match recipients::upsert(&mut connection, tenant_id, user_id, fields).await {
+                Ok((recipient, _)) => Ok(Ok(recipient)),
                 Err(UpsertError::Conflict(conflict)) => Ok(Err(conflict.to_string())),
                 Err(UpsertError::Store(error)) if error.is_transient() => Err(error),
                 Err(UpsertError::Store(error)) => Ok(Err(unstorable(&error))),
@@ -95,15 +87,19 @@ impl Candidate {
     }
 
     /// What the message says of its person that is not known yet.
-    fn news(&self, known: Option<&Recipient>) -> Option<&RecipientFields> {
-        let fields = self.envelope.recipient.as_ref()?;
-        let Some(known) = known else { return Some(fields) };
-        let says_more = |new: &Option<String>, old: &Option<String>| new.is_some() && new != old;
-        let news = says_more(&fields.email, &known.email)
-            || says_more(&fields.username, &known.username)
-            || says_more(&fields.phone, &known.phone)
-            || says_more(&fields.timezone, &known.timezone)
-            || says_more(&fields.locale, &known.locale);
-        news.then_some(fields)
+    fn news(&self, known: Option<&Recipient>) -> Option<recipients::RecipientFields> {
+        let fields = fields(self.envelope.recipient.as_ref()?);
+        known.is_none_or(|known| fields.differ_from(known)).then_some(fields)
+    }
+}
+
+fn fields(said: &envelope::RecipientFields) -> recipients::RecipientFields {
+    recipients::RecipientFields {
+        email: said.email.clone(),
+        username: said.username.clone(),
+        phone: said.phone.clone(),
+        timezone: said.timezone.clone(),
+        locale: said.locale.clone(),
+        ..recipients::RecipientFields::default()
     }
 }

@@ -39,7 +39,7 @@ impl Admission {
             }
             let claimant = admission.claimant(worker);
             let counts: Vec<DoorCount> = refused.iter().map(Refused::count).collect();
-            let count = async || claims::count(&admission.database, claimant, &counts).await;
+            let count = || claims::count(&admission.database, claimant, &counts);
             if until_done("counting rejections", &admission.giving_up, count).await.is_none() {
                 return;
             }

@@ -1,10 +1,11 @@
 //! An account whose credentials are refused is taken out, and operators are told.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 
 use super::Desk;
-use crate::domain::Reply;
-use crate::store::system_events::{self, SystemEvent};
+use crate::domain::{Reply, Severity, SystemEvent};
+use crate::store::system_events;
 
 /// The `event_type` of refused credentials.
 const CREDENTIALS_REFUSED: &str = "provider_credentials_refused";
@@ -24,13 +25,18 @@ pub(super) fn credentials_refused(desk: &Desk, reply: &Reply, now: Timestamp) {
     );
     let event = SystemEvent {
         event_type: CREDENTIALS_REFUSED.to_owned(),
-        severity: "critical".to_owned(),
+        severity: Severity::Critical,
         description: format!("provider `{provider}` refuses its credentials and is taken out"),
-        details: serde_json::json!({ "provider": provider, "code": code }),
+        details: details(&provider, code),
+        tenant_id: None,
+        user_id: None,
     };
     let database = desk.database.clone();
     desk.tasks.spawn("report trouble", async move {
-        if let Err(error) = system_events::open(&database, &event).await {
+        let opened = async {
+            system_events::open(&mut *database.get().await?, &event).await
+        };
+        if let Err(error) = opened.await {
             tracing::warn!(%error, "an event for the operators could not be stored");
         }
     });
@@ -45,9 +51,19 @@ pub(super) fn over(desk: &Desk) {
     tracing::info!(provider, "the provider accepts the account's credentials again");
     let database = desk.database.clone();
     desk.tasks.spawn("report trouble", async move {
-        let resolved = system_events::resolve(&database, CREDENTIALS_REFUSED, &provider).await;
-        if let Err(error) = resolved {
+        let resolved = async {
+            let mut connection = database.get().await?;
+            system_events::resolve(&mut connection, CREDENTIALS_REFUSED, &provider).await
+        };
+        if let Err(error) = resolved.await {
             tracing::warn!(%error, "an event for the operators could not be resolved");
         }
     });
+}
+
+fn details(provider: &str, code: Option<String>) -> Map<String, Value> {
+    let mut details = Map::new();
+    details.insert("provider".to_owned(), Value::from(provider));
+    details.insert("code".to_owned(), Value::from(code));
+    details
 }

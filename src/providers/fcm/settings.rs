@@ -133,7 +133,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::domain::ProviderKind;
-    use crate::providers::fields::tests::account;
+    use crate::providers::testing::account;
 
     /// Made for these tests; it opens nothing.
     pub(crate) const PEM: &str = include_str!("test_key.pem");

@@ -2,6 +2,9 @@
 //!
 //! Google: "Using OAuth 2.0 for Server to Server Applications".
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

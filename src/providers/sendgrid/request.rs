@@ -1,18 +1,20 @@
 //! A notification as SendGrid's Mail Send wants it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::settings::Sender;
 use crate::domain::{Reason, Reply};
 use crate::providers::Delivery;
-use crate::providers::verdict::{filled, refuse, usable_address};
+use crate::providers::verdict::{filled, refuse, subject, usable_address};
 
 #[derive(Serialize)]
 struct Mail<'a> {
     personalizations: [Personalization<'a>; 1],
     from: From<'a>,
-    subject: &'a str,
+    subject: Cow<'a, str>,
     content: Vec<Part<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_settings: Option<MailSettings>,
@@ -62,11 +64,8 @@ struct Switch {
 
 /// The body of the request, or the refusal of a mail that SendGrid could only refuse too.
 pub(crate) fn body(sender: &Sender, delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
-    let content = delivery.content;
     let email = usable_address(delivery.address)?;
-    let Some(subject) = filled(content.subject.as_ref()) else {
-        return Err(refuse(Reason::ContentRefused, "an e-mail needs a subject"));
-    };
+    let subject = subject(delivery.content)?;
     let parts = parts(delivery);
     if parts.is_empty() {
         return Err(refuse(

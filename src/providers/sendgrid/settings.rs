@@ -68,7 +68,8 @@ impl Settings {
 /// SendGrid: limitations page; no Unicode in `from`, no `;` or `,` in names.
 fn sender(fields: &mut Fields<'_>) -> Sender {
     let from = fields.required_text("from", "the sender's address");
-    if !from.is_empty() && !(looks_like_address(from) && from.is_ascii()) {
+    let is_right = looks_like_address(from) && from.is_ascii();
+    if !from.is_empty() && !is_right {
         fields.mistake("config key `from` must be a plain ASCII e-mail address");
     }
     let name = fields.text("from_name");
@@ -88,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ProviderKind;
-    use crate::providers::fields::tests::account;
+    use crate::providers::testing::account;
 
     fn mistakes(key: Option<&str>, config: serde_json::Value) -> String {
         let account = account(ProviderKind::Sendgrid, key, None, config);

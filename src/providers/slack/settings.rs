@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ProviderKind;
-    use crate::providers::fields::tests::account;
+    use crate::providers::testing::account;
 
     fn read(key: Option<&str>, secret: Option<&str>, config: Value) -> Result<Route, String> {
         let account = account(ProviderKind::Slack, key, secret, config);

@@ -1,21 +1,25 @@
 //! One connection, step by step (RFC 5321), each step with the deadline and its place in the order.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Noop, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
-use std::error::Error as _;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::Smtp;
 use super::request::Mail;
 use super::settings::{Security, Settings};
-use crate::runtime::clock;
+
+/// Longest for TCP alone: a dead server is told early, while one that makes strangers wait for
+/// its greeting (Postfix: postscreen, six seconds) has the account's timeout.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How far a conversation got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +106,7 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     pub(crate) async fn open(settings: &Settings, deadline: Instant) -> Result<Self, Trouble> {
-        let soon = deadline.min(clock::instant() + Smtp::CONNECT_TIMEOUT);
-        let mut connection = step(Phase::Connect, soon, connect(settings)).await?;
+        let mut connection = step(Phase::Connect, deadline, connect(settings)).await?;
         if let Some(credentials) = &settings.credentials {
             let auth = connection.auth(DEFAULT_MECHANISMS, credentials);
             step(Phase::Auth, deadline, auth).await?;
@@ -132,11 +135,9 @@ impl Conversation {
             return Err(broken(Phase::Data, words));
         }
         let stored = step(Phase::Text, deadline, connection.command(&mail.wire)).await?;
-        if !stored.has_code(250) {
-            return Err(broken(
-                Phase::Text,
-                format!("{} instead of 250", stored.code()),
-            ));
+        if u16::from(stored.code()) / 100 != 2 {
+            let words = format!("{} instead of 250", stored.code());
+            return Err(broken(Phase::Text, words));
         }
         self.needs_reset = false;
         Ok(())
@@ -173,10 +174,11 @@ async fn connect(settings: &Settings) -> Result<AsyncSmtpConnection, Opening> {
     let server = (settings.host.as_str(), settings.port);
     if let Security::Implicit(tls) = &settings.security {
         let tls = Some(tls.clone());
-        let opened = AsyncSmtpConnection::connect_tokio1(server, None, &hello, tls, None);
+        let limit = Some(CONNECT_TIMEOUT);
+        let opened = AsyncSmtpConnection::connect_tokio1(server, limit, &hello, tls, None);
         return Ok(opened.await?);
     }
-    let stream = TcpStream::connect(server).await?;
+    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(server)).await??;
     stream.set_nodelay(true)?;
     let opened = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello);
     let mut connection = opened.await?;
@@ -191,6 +193,8 @@ async fn connect(settings: &Settings) -> Result<AsyncSmtpConnection, Opening> {
 enum Opening {
     #[error(transparent)]
     Network(#[from] std::io::Error),
+    #[error("the connection timed out")]
+    Timeout(#[from] Elapsed),
     #[error(transparent)]
     Protocol(#[from] Error),
 }
@@ -198,8 +202,8 @@ enum Opening {
 impl From<Opening> for Cause {
     fn from(opening: Opening) -> Self {
         match opening {
-            Opening::Network(error) => Self::Broken(error.to_string()),
             Opening::Protocol(error) => error.into(),
+            other => Self::Broken(other.to_string()),
         }
     }
 }

@@ -31,10 +31,10 @@ fn broken(phase: Phase) -> Verdict {
 }
 
 /// RFC 5321, 4.2.1: 4yz is transient, 5yz permanent; what it is about is in the enhanced code,
-/// else in the phase and the code.
+/// else in the phase and the code; those of AUTH are RFC 4954's, 6.
 fn said(phase: Phase, code: u16, words: &str) -> Verdict {
     match (code, phase) {
-        (500..=599, Phase::Auth) => Verdict::CREDENTIALS,
+        (500..=599, Phase::Auth) | (530 | 534 | 535 | 538, _) => Verdict::CREDENTIALS,
         // The server does not want us at all; another account's may.
         (500..=599, Phase::Connect) => Verdict::MISCONFIGURED,
         (500..=599, _) => match Enhanced::of(words) {
@@ -69,10 +69,9 @@ fn policy(phase: Phase) -> Verdict {
     }
 }
 
-/// RFC 5321, 4.2.3, and RFC 4954, 6.
+/// RFC 5321, 4.2.3.
 fn by_code(phase: Phase, code: u16) -> Verdict {
     match (code, phase) {
-        (530 | 534 | 535 | 538, _) => Verdict::CREDENTIALS,
         (552, _) => Verdict::permanent(Reason::MessageTooLarge),
         (_, Phase::Sender) => Verdict::MISCONFIGURED,
         (550 | 551 | 553, Phase::Recipient) => Verdict::permanent(Reason::InvalidRecipient),
@@ -149,8 +148,8 @@ mod tests {
                 Sender,
                 530,
                 "5.7.0 must authenticate",
-                Misconfigured,
-                ours,
+                Credentials,
+                None,
                 false,
             ),
             (Sender, 530, "must authenticate", Credentials, None, false),

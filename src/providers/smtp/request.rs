@@ -3,13 +3,13 @@
 use std::time::SystemTime;
 
 use lettre::address::Address;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder, MultiPart, SinglePart};
 use lettre::{Message, error::Error};
 
 use crate::domain::{Reason, Reply};
 use crate::providers::Delivery;
-use crate::providers::verdict::{filled, refuse, usable_address};
+use crate::providers::verdict::{filled, refuse, subject, usable_address};
 
 /// A mail ready for the wire.
 pub(crate) struct Mail {
@@ -30,8 +30,7 @@ pub(crate) fn mail(from: &Mailbox, delivery: &Delivery<'_>) -> Result<Mail, Repl
         .trim()
         .parse()
         .map_err(|_| refuse(Reason::InvalidRecipient, "the address is no e-mail address"))?;
-    let subject = filled(delivery.content.subject.as_ref())
-        .ok_or_else(|| refuse(Reason::ContentRefused, "an e-mail needs a subject"))?;
+    let subject = subject(delivery.content)?;
     let message_id = format!("{}@{}", delivery.notification_id, from.email.domain());
     let builder = Message::builder()
         .from(from.clone())
@@ -70,9 +69,7 @@ fn body(builder: MessageBuilder, delivery: &Delivery<'_>) -> Result<Result<Messa
                     .singlepart(html_part(html)),
             ))
         }
-        (Some(plain), None) => Ok(builder
-            .header(ContentType::TEXT_PLAIN)
-            .body(plain.to_owned())),
+        (Some(plain), None) => Ok(builder.singlepart(SinglePart::plain(plain.to_owned()))),
         (None, Some(html)) => Ok(builder.singlepart(html_part(html))),
         (None, None) => Err(refuse(
             Reason::ContentRefused,
@@ -126,10 +123,11 @@ mod tests {
         insta::assert_snapshot!(wire.replace("\r\n", "\n"), @"
         From: Herald <hello@example.com>
         To: ana@example.org
-        Subject: =?utf-8?b?R3LDvMOfZQ0KQmNjOg==?= eve@example.com
+        Subject: =?utf-8?b?R3LDvMOfZQ==?=  Bcc: eve@example.com
         Date: Fri, 20 Nov 2026 12:00:00 +0000
         Message-ID: <0190c1a0-0000-7000-8000-00000000000a@example.com>
         X-Herald-Notification-Id: 0190c1a0-0000-7000-8000-00000000000a
+        MIME-Version: 1.0
         Content-Type: text/plain; charset=utf-8
         Content-Transfer-Encoding: 7bit
 

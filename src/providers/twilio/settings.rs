@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ProviderKind;
-    use crate::providers::fields::tests::account;
+    use crate::providers::testing::account;
 
     fn read(key: Option<&str>, config: Value) -> Result<Settings, String> {
         let account = account(ProviderKind::Twilio, key, Some("secret"), config);
