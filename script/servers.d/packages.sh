@@ -22,6 +22,7 @@ has_tool() {
     postgresql) postgresql_bin >/dev/null ;;
     rabbitmq) rabbitmq_sbin >/dev/null ;;
     time-zones) [[ -e /usr/share/zoneinfo/Europe/Berlin ]] ;;
+    libpq-dev) [[ -e /usr/include/postgresql/libpq-fe.h ]] ;;
     certificates) [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt ]] ;;
     *) command -v "$1" >/dev/null ;;
   esac

@@ -50,9 +50,7 @@ impl Polled {
             #[diesel(sql_type = Text)]
             fingerprint: String,
         }
-        let row: Row = diesel::sql_query(self.sql())
-            .get_result(connection)
-            .await?;
+        let row: Row = diesel::sql_query(self.sql()).get_result(connection).await?;
         Ok(Fingerprint(row.fingerprint))
     }
 }

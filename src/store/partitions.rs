@@ -16,10 +16,7 @@ const MONTHS: i32 = 5;
 ///
 /// # Errors
 /// [`StoreError::Timeout`] when a lock was not to be had; try again.
-pub async fn ensure(
-    connection: &mut AsyncPgConnection,
-    now: Timestamp,
-) -> Result<i32, StoreError> {
+pub async fn ensure(connection: &mut AsyncPgConnection, now: Timestamp) -> Result<i32, StoreError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Integer)]

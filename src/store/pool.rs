@@ -8,7 +8,10 @@ use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError, PoolableConnection, RecyclingMethod,
 };
-use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
+    TransactionManager,
+};
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
@@ -100,10 +103,12 @@ impl Database {
     ///
     /// # Errors
     /// Those of the work, or no connection.
-    pub async fn read<T>(
-        &self,
-        work: impl AsyncFn(&mut AsyncPgConnection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    pub async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        W: for<'c> ReadWork<&'c mut AsyncPgConnection, Result<T, StoreError>, Future: Send>,
+        W: AsyncFn(&mut AsyncPgConnection) -> Result<T, StoreError> + Sync,
+        T: Send,
+    {
         match work(&mut *self.get().await?).await {
             Err(StoreError::Unavailable(reason)) => {
                 tracing::debug!(reason, "a pooled connection was closed, reading again");
@@ -145,6 +150,21 @@ impl Database {
         let lent = state.connections.saturating_sub(state.idle_connections);
         (state.connections, lent)
     }
+}
+
+/// An async closure whose futures can be asked to be `Send`, which the language has no words for
+/// yet: without it, a task that reads could not be spawned.
+pub trait ReadWork<C, T>: AsyncFn(C) -> T + Fn(C) -> <Self as ReadWork<C, T>>::Future {
+    /// The closure's future.
+    type Future: Future<Output = T>;
+}
+
+impl<W, C, T, F> ReadWork<C, T> for W
+where
+    W: AsyncFn(C) -> T + Fn(C) -> F,
+    F: Future<Output = T>,
+{
+    type Future = F;
 }
 
 fn manager_config(

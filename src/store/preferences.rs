@@ -1,8 +1,6 @@
 //! What people want, written as they or an operator declare it.
 
-use diesel::sql_types::{
-    Array, Bool, Integer, Nullable, Text, Time as SqlTime, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, Bool, Integer, Nullable, Text, Time as SqlTime, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::civil::{Time, Weekday};
 use uuid::Uuid;
@@ -43,9 +41,15 @@ pub async fn upsert(
         Scope::Channel(channel) => (Some(channel.as_str()), None),
         Scope::Category(category) => (None, Some(category.as_str())),
     };
-    let days: Vec<&str> = fields.quiet_hours_days.iter().map(|day| weekday_word(*day)).collect();
+    let days: Vec<&str> = fields
+        .quiet_hours_days
+        .iter()
+        .map(|day| weekday_word(*day))
+        .collect();
     let days = (!days.is_empty()).then_some(days);
-    let cap = fields.frequency_cap.map(|cap| i32::try_from(cap).unwrap_or(i32::MAX));
+    let cap = fields
+        .frequency_cap
+        .map(|cap| i32::try_from(cap).unwrap_or(i32::MAX));
     let (start, end) = fields.quiet_hours.unzip();
 
     let written: WrittenFor = diesel::sql_query(statement(&fields.scope))

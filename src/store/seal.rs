@@ -63,7 +63,11 @@ pub struct Sealer {
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<String> = self.keys.iter().map(|(id, _)| crate::domain::hex(id)).collect();
+        let ids: Vec<String> = self
+            .keys
+            .iter()
+            .map(|(id, _)| crate::domain::hex(id))
+            .collect();
         f.debug_struct("Sealer").field("keys", &ids).finish()
     }
 }

@@ -48,8 +48,12 @@ impl Row {
             weight: u32::try_from(self.weight).unwrap_or(1),
             rate_limit: self.rate_limit.and_then(|limit| u32::try_from(limit).ok()),
             timeout: Duration::from_secs(u64::try_from(self.timeout_seconds).unwrap_or(30)),
-            api_key: secret("api_key", self.api_key.as_ref())?.map(text).transpose()?,
-            api_secret: secret("api_secret", self.api_secret.as_ref())?.map(text).transpose()?,
+            api_key: secret("api_key", self.api_key.as_ref())?
+                .map(text)
+                .transpose()?,
+            api_secret: secret("api_secret", self.api_secret.as_ref())?
+                .map(text)
+                .transpose()?,
             config: config.map(object).transpose()?.unwrap_or_default(),
             updated_at: from_database(self.updated_at),
         })

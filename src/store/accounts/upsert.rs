@@ -124,7 +124,10 @@ fn sealed<'a>(
 ) -> Result<SealedRow<'a>, SealError> {
     let seal = |column, plain: &[u8]| sealer.seal(place(id, column), plain);
     let secret = |column, plain: &Option<String>| {
-        plain.as_deref().map(|plain| seal(column, plain.as_bytes())).transpose()
+        plain
+            .as_deref()
+            .map(|plain| seal(column, plain.as_bytes()))
+            .transpose()
     };
     let config = Value::Object(fields.config.clone()).to_string();
     Ok(SealedRow {
@@ -162,5 +165,8 @@ fn is_same(row: &Row, sealer: &Sealer, fields: &AccountFields) -> bool {
         api_secret: account.api_secret,
         config: account.config,
     };
-    row.is_current(sealer) && row.open(sealer).is_ok_and(|account| says(account) == *fields)
+    row.is_current(sealer)
+        && row
+            .open(sealer)
+            .is_ok_and(|account| says(account) == *fields)
 }

@@ -34,7 +34,8 @@ impl RecipientFields {
     /// known yet. When not, [`upsert`] and its row lock can be spared.
     #[must_use]
     pub fn differ_from(&self, known: &Recipient) -> bool {
-        let differs = |said: &Option<String>, known: &Option<String>| said.is_some() && said != known;
+        let differs =
+            |said: &Option<String>, known: &Option<String>| said.is_some() && said != known;
         differs(&self.email, &known.email)
             || differs(&self.username, &known.username)
             || differs(&self.phone, &known.phone)

@@ -46,8 +46,14 @@ fn a_value_moved_to_another_place_is_refused() {
     let sealed = sealer.seal(place("api_key"), b"secret").unwrap();
     let elsewhere = [
         place("api_secret"),
-        Place { row: Uuid::max(), ..place("api_key") },
-        Place { table: "notification_webhooks", ..place("api_key") },
+        Place {
+            row: Uuid::max(),
+            ..place("api_key")
+        },
+        Place {
+            table: "notification_webhooks",
+            ..place("api_key")
+        },
     ];
     for elsewhere in elsewhere {
         assert_eq!(sealer.open(elsewhere, &sealed), Err(SealError::Forged));
@@ -58,12 +64,18 @@ fn a_value_moved_to_another_place_is_refused() {
 fn keys_rotate() {
     let sealed = sealer(&[OLD]).seal(place("api_key"), b"secret").unwrap();
     let rotating = sealer(&[NEW, OLD]);
-    assert_eq!(rotating.open(place("api_key"), &sealed), Ok(b"secret".to_vec()));
+    assert_eq!(
+        rotating.open(place("api_key"), &sealed),
+        Ok(b"secret".to_vec())
+    );
     assert!(!rotating.is_current(&sealed));
 
     let anew = rotating.seal(place("api_key"), b"secret").unwrap();
     assert!(rotating.is_current(&anew));
-    assert_eq!(sealer(&[NEW]).open(place("api_key"), &anew), Ok(b"secret".to_vec()));
+    assert_eq!(
+        sealer(&[NEW]).open(place("api_key"), &anew),
+        Ok(b"secret".to_vec())
+    );
 }
 
 #[test]
