@@ -9,3 +9,4 @@ pub mod domain;
 pub mod providers;
 pub mod resilience;
 pub mod telemetry;
+pub mod templates;
