@@ -5,13 +5,32 @@
 //! (pure, snapshot-tested), and the thin client that carries one to the other. Nothing here
 //! decides what a failure leads to, retries, or knows of queues and databases.
 
+pub mod catalog;
+mod check;
+mod fcm;
+mod fields;
+pub mod http;
+mod scrub;
+mod sendgrid;
+mod slack;
+mod smtp;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod twilio;
+mod verdict;
+
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::domain::{Account, Content, Priority, ProviderKind, Reply};
+use crate::domain::{Content, Priority, ProviderKind, Reply};
+
+pub use catalog::connect;
+pub use http::HttpClient;
 
 /// One message for one address, borrowed from the job for the time of the request.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +87,13 @@ pub struct SettingsError {
     pub mistakes: Vec<String>,
 }
 
-/// Builds the client of an account.
-///
-/// # Errors
-/// [`SettingsError`] names every mistake in the account's credentials and configuration.
-pub type Connect = fn(&Account) -> Result<Box<dyn Provider>, SettingsError>;
+impl SettingsError {
+    /// The stand-in for a mistake that nobody noted: a getter gave nothing without saying why.
+    fn incomplete(account: &crate::domain::Account) -> Self {
+        Self {
+            account: account.name.clone(),
+            kind: account.kind,
+            mistakes: vec!["its settings are incomplete".to_owned()],
+        }
+    }
+}

@@ -47,6 +47,22 @@ pub struct Target {
 }
 
 impl Recipient {
+    /// A person of whom nothing is known any more.
+    #[must_use]
+    pub const fn nobody((tenant_id, user_id): (Uuid, Uuid)) -> Self {
+        Self {
+            user_id,
+            tenant_id,
+            email: None,
+            username: None,
+            phone: None,
+            timezone: None,
+            locale: None,
+            devices: vec![],
+            preferences: vec![],
+        }
+    }
+
     /// The addresses of this person for a channel; `to` overrides them.
     ///
     /// Push yields every live device, every other channel one address at most. Chat has no

@@ -1,0 +1,312 @@
+//! The rules that a well-typed mail must still keep, each with SendGrid's own sentence.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Mistake;
+use super::request::{Address, Attachment, Content, Mail, Personalization, Texts};
+
+const MOST_RECIPIENTS: usize = 1_000;
+const LARGEST_ARGUMENTS: usize = 10_000;
+const LONGEST_AHEAD_SECONDS: i64 = 72 * 3_600;
+const RESERVED_HEADERS: [&str; 12] = [
+    "x-sg-id",
+    "x-sg-eid",
+    "received",
+    "dkim-signature",
+    "content-type",
+    "content-transfer-encoding",
+    "to",
+    "from",
+    "subject",
+    "reply-to",
+    "cc",
+    "bcc",
+];
+
+/// All mistakes of a mail, as SendGrid lists them; empty when it is good.
+pub(super) fn mistakes(mail: &Mail<'_>) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    personalizations(mail, &mut found);
+    sender(mail, &mut found);
+    text(mail, &mut found);
+    attachments(mail, &mut found);
+    extras(mail, &mut found);
+    found
+}
+
+fn personalizations(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
+    if mail.personalizations.is_empty() {
+        let message =
+            "The personalizations field is required and must have at least one personalization.";
+        found.push(Mistake::new("personalizations", message));
+    }
+    if recipients(mail).count() > MOST_RECIPIENTS || mail.personalizations.len() > MOST_RECIPIENTS {
+        let message = "There are too many email addresses in the personalizations block. The maximum is 1000.";
+        found.push(Mistake::new("personalizations", message));
+    }
+    for (number, personalization) in mail.personalizations.iter().enumerate() {
+        one_personalization(mail, number, personalization, found);
+    }
+    unique_addresses(mail, found);
+}
+
+fn recipients<'m>(mail: &'m Mail<'_>) -> impl Iterator<Item = &'m Address<'m>> {
+    mail.personalizations
+        .iter()
+        .flat_map(|one| [&one.to, &one.cc, &one.bcc].into_iter().flatten().flatten())
+}
+
+fn one_personalization(
+    mail: &Mail<'_>,
+    number: usize,
+    one: &Personalization<'_>,
+    found: &mut Vec<Mistake>,
+) {
+    let at = format!("personalizations.{number}");
+    match &one.to {
+        Some(to) if !to.is_empty() => {}
+        _ => found.push(Mistake::new(
+            format!("{at}.to"),
+            "The to array is required for all personalization objects, and must have at least one email object with a valid email address.",
+        )),
+    }
+    for (field, list) in [("to", &one.to), ("cc", &one.cc), ("bcc", &one.bcc)] {
+        for (index, entry) in list.iter().flatten().enumerate() {
+            address(entry, &format!("{at}.{field}.{index}"), found);
+        }
+    }
+    if let Some(from) = &one.from {
+        address(from, &format!("{at}.from"), found);
+    }
+    let no_subject = one.subject.as_ref().or(mail.subject.as_ref()).is_none();
+    if no_subject && mail.template_id.is_none() {
+        found.push(Mistake::new("subject", "The subject is required. You can get around this requirement if you use a template with a subject defined or if every personalization has a subject defined."));
+    }
+    not_empty(one.subject.as_ref(), &format!("{at}.subject"), found);
+    headers(one.headers.as_ref(), &format!("{at}.headers"), found);
+    arguments(one, mail, &at, found);
+    schedule(one.send_at, &format!("{at}.send_at"), found);
+    let plain_object = |raw: &str| raw.trim_start().starts_with('{');
+    if one
+        .dynamic_template_data
+        .is_some_and(|raw| !plain_object(raw.get()))
+    {
+        let field = format!("{at}.dynamic_template_data");
+        found.push(Mistake::new(
+            field,
+            "dynamic_template_data must be an object.",
+        ));
+    }
+}
+
+fn arguments(one: &Personalization<'_>, mail: &Mail<'_>, at: &str, found: &mut Vec<Mistake>) {
+    let size = |texts: Option<&Texts<'_>>| -> usize {
+        texts
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| key.len() + value.len())
+            .sum()
+    };
+    if size(one.custom_args.as_ref()) + size(mail.custom_args.as_ref()) >= LARGEST_ARGUMENTS {
+        let message = "The custom_args of a personalization may not exceed 10000 bytes.";
+        found.push(Mistake::new(format!("{at}.custom_args"), message));
+    }
+    if size(one.substitutions.as_ref()) > LARGEST_ARGUMENTS {
+        let message = "The substitutions of a personalization may not exceed 10000 bytes.";
+        found.push(Mistake::new(format!("{at}.substitutions"), message));
+    }
+}
+
+fn unique_addresses(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
+    let mut seen = HashSet::new();
+    // One address is the usual case and cannot repeat.
+    if recipients(mail).nth(1).is_none() {
+        return;
+    }
+    for entry in recipients(mail) {
+        let email = entry
+            .email
+            .as_deref()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        if seen.contains(&email) {
+            let message = format!(
+                "Each email address in the personalization block should be unique between to, cc, and bcc. We found the first duplicate instance of [{email}] in the personalizations field."
+            );
+            found.push(Mistake::new("personalizations", message));
+            return;
+        }
+        seen.insert(email);
+    }
+}
+
+fn sender(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
+    match &mail.from {
+        None => found.push(Mistake::new(
+            "from",
+            "The from object must be provided for every email send. It is an object that requires the email parameter, but may also contain a name parameter.",
+        )),
+        Some(from) => {
+            address(from, "from", found);
+            if from.email.as_ref().is_some_and(|email| !email.is_ascii()) {
+                found.push(Mistake::new("from.email", "The from email does not contain a valid address."));
+            }
+        }
+    }
+    if mail.reply_to.is_some() && mail.reply_to_list.is_some() {
+        let message = "Only one of reply_to and reply_to_list may be used.";
+        found.push(Mistake::new("reply_to", message));
+    }
+    let list = mail.reply_to_list.iter().flatten();
+    for entry in mail.reply_to.iter().chain(list) {
+        address(entry, "reply_to", found);
+    }
+}
+
+fn address(entry: &Address<'_>, at: &str, found: &mut Vec<Mistake>) {
+    let valid = entry.email.as_deref().is_some_and(is_address);
+    if !valid {
+        let message = "Does not contain a valid address.";
+        found.push(Mistake::new(format!("{at}.email"), message));
+    }
+    if entry
+        .name
+        .as_ref()
+        .is_some_and(|name| name.contains([';', ',']))
+    {
+        let message = "The name may not contain a semicolon or a comma.";
+        found.push(Mistake::new(format!("{at}.name"), message));
+    }
+}
+
+fn is_address(email: &str) -> bool {
+    let Some((local, domain)) = email.rsplit_once('@') else {
+        return false;
+    };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "<>,;\"".contains(c);
+    !local.is_empty()
+        && local.len() <= 64
+        && !local.contains('@')
+        && !email.contains(odd)
+        && domain.contains('.')
+        && domain.split('.').all(|label| !label.is_empty())
+}
+
+fn text(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
+    not_empty(mail.subject.as_ref(), "subject", found);
+    let content = mail.content.as_deref().unwrap_or_default();
+    if content.is_empty() && mail.template_id.is_none() {
+        let message = "Unless a valid template_id is provided, the content parameter is required. There must be at least one defined content block.";
+        found.push(Mistake::new("content", message));
+    }
+    for (number, part) in content.iter().enumerate() {
+        content_part(part, number, found);
+    }
+    let html = content
+        .iter()
+        .position(|part| part.kind.as_deref() == Some("text/html"));
+    let plain = content
+        .iter()
+        .position(|part| part.kind.as_deref() == Some("text/plain"));
+    if let (Some(html), Some(plain)) = (html, plain)
+        && html < plain
+    {
+        let message = "If present, text/plain and text/html may only be provided in this order: text/plain, then text/html.";
+        found.push(Mistake::new("content", message));
+    }
+}
+
+fn content_part(part: &Content<'_>, number: usize, found: &mut Vec<Mistake>) {
+    let kind = part.kind.as_deref().unwrap_or_default();
+    if kind.is_empty() || kind.contains([';', ',', '\r', '\n']) {
+        let message = "The content type must be a string at least one character in length.";
+        found.push(Mistake::new(format!("content.{number}.type"), message));
+    }
+    if part.value.as_deref().unwrap_or_default().is_empty() {
+        let message = "The content value must be a string at least one character in length.";
+        found.push(Mistake::new(format!("content.{number}.value"), message));
+    }
+}
+
+fn attachments(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
+    for (
+        number,
+        Attachment {
+            content, filename, ..
+        },
+    ) in mail.attachments.iter().flatten().enumerate()
+    {
+        let at = format!("attachments.{number}");
+        if content.as_deref().unwrap_or_default().is_empty() {
+            let message = "The attachment content is required.";
+            found.push(Mistake::new(format!("{at}.content"), message));
+        }
+        if filename.is_none() {
+            let message = "The filename of each attachment is required.";
+            found.push(Mistake::new(format!("{at}.filename"), message));
+        }
+    }
+}
+
+fn extras(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
+    headers(mail.headers.as_ref(), "headers", found);
+    schedule(mail.send_at, "send_at", found);
+    let categories = mail.categories.as_deref().unwrap_or_default();
+    let different: HashSet<_> = categories.iter().collect();
+    if categories.len() > 10
+        || different.len() < categories.len()
+        || categories.iter().any(|category| category.len() > 255)
+    {
+        let message = "There may be at most 10 different categories of at most 255 characters.";
+        found.push(Mistake::new("categories", message));
+    }
+    if let Some(asm) = &mail.asm
+        && (asm.group_id.is_none()
+            || asm
+                .groups_to_display
+                .as_ref()
+                .is_some_and(|groups| groups.len() > 25))
+    {
+        let message = "An asm object needs a group_id and displays at most 25 groups.";
+        found.push(Mistake::new("asm", message));
+    }
+    if mail
+        .ip_pool_name
+        .as_ref()
+        .is_some_and(|name| !(2..=64).contains(&name.len()))
+    {
+        let message = "The ip_pool_name must have 2 to 64 characters.";
+        found.push(Mistake::new("ip_pool_name", message));
+    }
+}
+
+fn headers(texts: Option<&Texts<'_>>, at: &str, found: &mut Vec<Mistake>) {
+    for name in texts.into_iter().flat_map(|texts| texts.keys()) {
+        if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+            let message = format!("The header {name} is reserved and may not be set.");
+            found.push(Mistake::new(format!("{at}.{name}"), message));
+        }
+    }
+}
+
+fn schedule(send_at: Option<i64>, at: &str, found: &mut Vec<Mistake>) {
+    let Some(send_at) = send_at else { return };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        });
+    if send_at > now.saturating_add(LONGEST_AHEAD_SECONDS) {
+        let message = "The send_at is in unix seconds and may be at most 72 hours ahead.";
+        found.push(Mistake::new(at, message));
+    }
+}
+
+fn not_empty(text: Option<&Cow<'_, str>>, at: &str, found: &mut Vec<Mistake>) {
+    if text.is_some_and(|text| text.is_empty()) {
+        let message = "The value must be a string at least one character in length.";
+        found.push(Mistake::new(at, message));
+    }
+}

@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use uuid::Uuid;
+
+use super::*;
+use crate::simulator::{Behaviour, Builder, Fault, Provider, Rule, Simulator, When};
+
+struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    async fn connect(simulator: &Simulator) -> Self {
+        let stream = TcpStream::connect(simulator.address()).await.unwrap();
+        let mut client = Self {
+            stream: BufReader::new(stream),
+        };
+        assert!(client.reply().await.starts_with("220"));
+        client.say("EHLO test", "250 AUTH").await;
+        client
+    }
+
+    async fn reply(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).await.unwrap();
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+
+    async fn write(&mut self, text: &str) {
+        self.stream
+            .get_mut()
+            .write_all(text.as_bytes())
+            .await
+            .unwrap();
+    }
+
+    async fn say(&mut self, line: &str, expected: &str) {
+        self.write(&format!("{line}\r\n")).await;
+        let reply = self.reply().await;
+        assert!(reply.starts_with(expected), "{line}: {reply}");
+    }
+
+    async fn mail(&mut self, to: &str, message: &str, expected: &str) {
+        self.say("MAIL FROM:<hello@example.com> BODY=8BITMIME", "250")
+            .await;
+        self.say(&format!("RCPT TO:<{to}>"), "250").await;
+        self.say("DATA", "354").await;
+        self.say(&format!("{message}\r\n."), expected).await;
+    }
+}
+
+fn server() -> Builder {
+    Simulator::builder(Provider::Smtp).record(10)
+}
+
+#[tokio::test]
+async fn a_message_is_taken_and_its_dots_are_unstuffed() {
+    let simulator = server().start().unwrap();
+    let id = Uuid::now_v7();
+    let mut client = Client::connect(&simulator).await;
+    let message = format!("X-Herald-Notification-Id: {id}\r\nSubject: x\r\n\r\n..dot\r\nhk:3:4;");
+    client.mail("ana@example.com", &message, "250").await;
+    client.say("QUIT", "221").await;
+    let kept = simulator.requests();
+    assert!(kept[0].text().ends_with("\r\n.dot\r\nhk:3:4;\r\n"));
+    assert_eq!(kept[0].header("subject"), Some("x"));
+    assert_eq!(simulator.ledger().count_for(id, "ana@example.com"), 1);
+    assert_eq!(simulator.ledger().entries_of_sequence(3).len(), 1);
+}
+
+#[tokio::test]
+async fn pipelined_commands_are_answered_in_order() {
+    let simulator = server().start().unwrap();
+    let mut client = Client::connect(&simulator).await;
+    client
+        .write("MAIL FROM:<a@x>\r\nRCPT TO:<bounce@x>\r\nRCPT TO:<full@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n")
+        .await;
+    for expected in ["250", "550 5.1.1", "452 4.2.2", "250", "354"] {
+        let reply = client.reply().await;
+        assert!(reply.starts_with(expected), "{reply}");
+    }
+    client
+        .say("Message-ID: <x@y>\r\n\r\nhello\r\n.", "250")
+        .await;
+    let stats = simulator.stats();
+    assert_eq!((stats.accepted, stats.refused, stats.malformed), (1, 2, 0));
+}
+
+#[tokio::test]
+async fn the_order_of_commands_and_their_syntax_are_kept() {
+    let simulator = server().start().unwrap();
+    let mut client = Client::connect(&simulator).await;
+    client.say("RCPT TO:<b@x>", "503").await;
+    client.say("DATA", "503").await;
+    client.say("MAIL FROM:<a@x> SIZE=30000001", "552").await;
+    client.say("MAIL FROM:<a@x>", "250").await;
+    client.say("MAIL FROM:<a@x>", "503").await;
+    client.say("WHAT", "500").await;
+    client.say("RSET", "250").await;
+    client.say("RCPT TO:<b@x>", "503").await;
+    client.say("NOOP", "250").await;
+    assert_eq!(simulator.stats().malformed, 6);
+    assert!(simulator.stats().reasons[0].starts_with("RCPT"));
+}
+
+#[tokio::test]
+async fn credentials_are_asked_for_when_set() {
+    let simulator = server().credential("user:secret").start().unwrap();
+    let mut client = Client::connect(&simulator).await;
+    client.say("MAIL FROM:<a@x>", "530").await;
+    client.say("AUTH PLAIN AHVzZXIAd3Jvbmc=", "535").await;
+    client.say("AUTH CRAM-MD5", "504").await;
+    client.say("AUTH PLAIN AHVzZXIAc2VjcmV0", "235").await;
+    client.say("MAIL FROM:<a@x>", "250").await;
+    let mut other = Client::connect(&simulator).await;
+    other.say("AUTH LOGIN", "334 VXNlcm5hbWU6").await;
+    other.say("dXNlcg==", "334 UGFzc3dvcmQ6").await;
+    other.say("c2VjcmV0", "235").await;
+    assert_eq!(simulator.stats().unauthorized, 2);
+}
+
+#[tokio::test]
+async fn scripted_errors_are_translated_and_a_dropped_answer_was_accepted() {
+    let status = |status| Fault::Status {
+        status,
+        retry_after_seconds: None,
+        body: None,
+    };
+    let simulator = server().start().unwrap();
+    simulator.set_behaviour(
+        Behaviour::default()
+            .rule(Rule::always(status(503)).when(When::First(1)))
+            .rule(Rule::always(status(552)).when(When::First(1)))
+            .rule(
+                Rule::always(status(450))
+                    .endpoint("rcpt")
+                    .recipient("later@*"),
+            )
+            .rule(Rule::always(Fault::DropAnswer).recipient("lost@x")),
+    );
+    let mut client = Client::connect(&simulator).await;
+    client.mail("a@x", "hk:1:1;", "451").await;
+    client.mail("a@x", "hk:1:1;", "552").await;
+    client.mail("a@x", "hk:1:1;", "250").await;
+    client.say("MAIL FROM:<a@x>", "250").await;
+    client.say("RCPT TO:<later@x>", "450").await;
+    client.say("RSET", "250").await;
+    client.mail("lost@x", "hk:2:1;", "").await;
+    let found = simulator
+        .ledger()
+        .wait_for_accepted(2, Duration::from_secs(5))
+        .await;
+    assert!(found);
+    assert_eq!(simulator.stats().answers_lost, 1);
+    assert_eq!(simulator.ledger().entries_of_sequence(1)[0].count(), 1);
+}

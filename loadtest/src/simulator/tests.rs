@@ -1,0 +1,222 @@
+//! The server and its faults, over real sockets.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::*;
+use crate::client;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+async fn post(simulator: &Simulator, id: Uuid, text: &str) -> std::io::Result<client::Answer> {
+    let url = format!("{}/api/chat.postMessage", simulator.base_url());
+    let correlation = format!("X-Herald-Notification-Id: {id}");
+    let headers = [
+        "content-type: application/json",
+        "authorization: Bearer xoxb-1",
+        &correlation,
+    ];
+    let body = json!({ "channel": "C1", "text": text }).to_string();
+    timeout(
+        LIMIT,
+        client::request("POST", &url, &headers, body.as_bytes()),
+    )
+    .await
+    .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+}
+
+fn failing(fault: Fault) -> Simulator {
+    Simulator::builder(Provider::Slack)
+        .behaviour(Behaviour::failing(fault))
+        .start()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_acceptance_is_known_by_header_and_marker() {
+    let simulator = Simulator::builder(Provider::Slack)
+        .record(1)
+        .start()
+        .unwrap();
+    let id = Uuid::now_v7();
+    assert_eq!(post(&simulator, id, "hk:5:1;").await.unwrap().status, 200);
+    assert_eq!(simulator.ledger().count_for(id, "C1"), 1);
+    assert_eq!(simulator.ledger().entries_of_sequence(5).len(), 1);
+    let kept = simulator.requests();
+    assert_eq!(kept[0].header("content-type"), Some("application/json"));
+    assert!(kept[0].text().contains("hk:5:1;"));
+}
+
+#[tokio::test]
+async fn a_scripted_status_has_the_providers_own_body() {
+    let simulator = failing(Fault::Status {
+        status: 429,
+        retry_after_seconds: Some(2),
+        body: None,
+    });
+    let answer = post(&simulator, Uuid::now_v7(), "x").await.unwrap();
+    assert_eq!(answer.status, 429);
+    assert!(answer.has_header("retry-after: 2"));
+    assert!(answer.text().contains("ratelimited"));
+    let stats = simulator.stats();
+    assert_eq!((stats.faults, stats.accepted), (1, 0));
+}
+
+#[tokio::test]
+async fn a_reset_cuts_before_and_a_dropped_answer_after_acceptance() {
+    let simulator = failing(Fault::Reset);
+    let id = Uuid::now_v7();
+    let error = post(&simulator, id, "x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(simulator.ledger().count_of(id), 0);
+    simulator.set_behaviour(Behaviour::failing(Fault::DropAnswer));
+    let error = post(&simulator, id, "x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(simulator.ledger().count_of(id), 1);
+    assert_eq!(simulator.stats().answers_lost, 1);
+}
+
+#[tokio::test]
+async fn spoiled_answers_come_with_a_good_status() {
+    let simulator = failing(Fault::Garbage { bytes: 64 });
+    let answer = post(&simulator, Uuid::now_v7(), "x").await.unwrap();
+    assert_eq!((answer.status, answer.body.len()), (200, 64));
+    simulator.set_behaviour(Behaviour::failing(Fault::HugeBody { bytes: 1_000_000 }));
+    let answer = post(&simulator, Uuid::now_v7(), "x").await.unwrap();
+    assert!(answer.status == 200 && answer.body.len() >= 1_000_000);
+    simulator.set_behaviour(Behaviour::failing(Fault::Dribble { every_ms: 1 }));
+    let answer = post(&simulator, Uuid::now_v7(), "x").await.unwrap();
+    assert!(answer.text().contains("\"ok\":true"));
+    assert_eq!(simulator.stats().answers_lost, 3);
+}
+
+#[tokio::test]
+async fn a_hanging_provider_hangs_one_request_and_ends_with_the_simulator() {
+    let id = Uuid::now_v7();
+    let simulator = Simulator::start(Provider::Slack).unwrap();
+    simulator.set_behaviour(Behaviour::default().rule(Rule::always(Fault::Hang).notification(id)));
+    let address = simulator.address();
+    let mut hung = TcpStream::connect(address).await.unwrap();
+    let body = r#"{"channel":"C1","text":"x"}"#;
+    let request = format!(
+        "POST /api/chat.postMessage HTTP/1.1\r\nhost: x\r\nauthorization: Bearer x\r\n\
+         content-type: application/json\r\nx-herald-notification-id: {id}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    hung.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(
+        post(&simulator, Uuid::now_v7(), "x").await.unwrap().status,
+        200
+    );
+    simulator.stop();
+    let mut nothing = Vec::new();
+    assert_eq!(hung.read_to_end(&mut nothing).await.unwrap_or(0), 0);
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn latency_delays_the_answer_but_not_the_acceptance() {
+    let simulator = Simulator::start(Provider::Slack).unwrap();
+    simulator.set_behaviour(Behaviour::default().latency(Latency::Fixed { ms: 30.0 }));
+    let before = std::time::Instant::now();
+    post(&simulator, Uuid::now_v7(), "x").await.unwrap();
+    assert!(before.elapsed() >= Duration::from_millis(30));
+}
+
+#[tokio::test]
+async fn a_malformed_request_is_counted_and_its_reason_kept() {
+    let simulator = Simulator::start(Provider::SendGrid).unwrap();
+    let url = format!("{}/v3/mail/send", simulator.base_url());
+    let headers = ["authorization: Bearer x", "content-type: application/json"];
+    let answer = client::request("POST", &url, &headers, b"{}")
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 400);
+    let stats = simulator.stats();
+    assert_eq!((stats.requests, stats.malformed, stats.accepted), (1, 1, 0));
+    assert!(stats.reasons[0].contains("from"), "{:?}", stats.reasons);
+}
+
+#[tokio::test]
+async fn the_control_endpoint_reads_and_rules() {
+    for provider in Provider::ALL {
+        let simulator = Simulator::start(provider).unwrap();
+        let control = simulator.control_url();
+        let behaviour = format!("{control}/_control/behaviour");
+        let toml = b"seed = 9\n[[rules]]\nfault = { kind = \"hang\" }";
+        let answer = client::request("PUT", &behaviour, &[], toml).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, "{\"seed\":9}")
+        );
+        assert_eq!(
+            simulator.behaviour(),
+            Behaviour {
+                seed: Some(9),
+                ..Behaviour::failing(Fault::Hang)
+            }
+        );
+        let json = client::get(&behaviour).await.unwrap();
+        let again = client::request("PUT", &behaviour, &[], &json.body)
+            .await
+            .unwrap();
+        assert_eq!(again.status, 200);
+        let wrong = client::request("PUT", &behaviour, &[], b"rulez = 1")
+            .await
+            .unwrap();
+        assert!(wrong.status == 400 && wrong.text().contains("rulez"));
+        let stats = client::get(&format!("{control}/_control/stats"))
+            .await
+            .unwrap();
+        assert_eq!(
+            serde_json::from_slice::<Value>(&stats.body).unwrap()["requests"],
+            0
+        );
+        let ledger = client::get(&format!("{control}/_control/ledger"))
+            .await
+            .unwrap();
+        assert_eq!(
+            serde_json::from_slice::<Value>(&ledger.body).unwrap()["totals"]["accepted"],
+            0
+        );
+        assert_eq!(
+            client::get(&format!("{control}/_control/x"))
+                .await
+                .unwrap()
+                .status,
+            404
+        );
+    }
+}
+
+#[tokio::test]
+async fn simulators_share_a_ledger_and_keep_their_port() {
+    let ledger = std::sync::Arc::new(crate::ledger::Ledger::new());
+    let start = |port| {
+        Simulator::builder(Provider::Slack)
+            .ledger(ledger.clone())
+            .port(port)
+            .start()
+    };
+    let first = start(0).unwrap();
+    let second = start(0).unwrap();
+    post(&first, Uuid::now_v7(), "hk:1:1;").await.unwrap();
+    post(&second, Uuid::now_v7(), "hk:2:1;").await.unwrap();
+    assert_eq!(ledger.accepted(), 2);
+    let port = first.address().port();
+    assert!(
+        start(port)
+            .unwrap_err()
+            .to_string()
+            .contains(&port.to_string())
+    );
+    first.stop();
+    assert_eq!(start(port).unwrap().address().port(), port);
+}
