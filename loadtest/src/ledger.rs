@@ -25,6 +25,9 @@ pub(crate) use shard::locked;
 use shard::{Shard, recipient_hash};
 
 const SHARDS: usize = 16;
+/// So much before its instant a message is not early yet: the clock steps in microseconds, and a
+/// `send_at` may be kept in milliseconds.
+const EARLY_MICROS: u64 = 1_000;
 /// Latencies above one hour are counted as one hour.
 const LONGEST_MICROS: u64 = 3_600_000_000;
 
@@ -48,6 +51,8 @@ pub struct Totals {
     pub distinct: u64,
     /// Acceptances beyond the first of their pair.
     pub duplicates: u64,
+    /// Acceptances before the instant in their marker: a `send_at` that was not kept.
+    pub early: u64,
     /// Acceptances with neither a marker nor a notification id: nobody can be asked about them.
     pub unattributed: u64,
 }
@@ -61,6 +66,7 @@ pub struct Ledger {
     accepted: AtomicU64,
     distinct: AtomicU64,
     unattributed: AtomicU64,
+    early: AtomicU64,
     changed: Notify,
 }
 
@@ -81,6 +87,7 @@ impl Ledger {
             accepted: AtomicU64::new(0),
             distinct: AtomicU64::new(0),
             unattributed: AtomicU64::new(0),
+            early: AtomicU64::new(0),
             changed: Notify::new(),
         }
     }
@@ -102,6 +109,9 @@ impl Ledger {
         if let Some(marker) = acceptance.marker {
             let waited = now.saturating_sub(marker.published_micros);
             let sequence = marker.sequence;
+            if now.saturating_add(EARLY_MICROS) < marker.published_micros {
+                self.early.fetch_add(1, Ordering::Relaxed);
+            }
             new = self.shard_of_sequence(sequence).add_sequence(
                 sequence,
                 recipient,
@@ -132,6 +142,7 @@ impl Ledger {
         self.accepted.store(0, Ordering::Release);
         self.distinct.store(0, Ordering::Release);
         self.unattributed.store(0, Ordering::Release);
+        self.early.store(0, Ordering::Release);
         self.changed.notify_waiters();
     }
 
@@ -147,6 +158,7 @@ impl Ledger {
             duplicates: accepted
                 .saturating_sub(distinct)
                 .saturating_sub(unattributed),
+            early: self.early.load(Ordering::Acquire),
             unattributed,
         }
     }

@@ -111,3 +111,17 @@ fn clearing_forgets_everything() {
     assert_eq!(ledger.latency(None).len(), 0);
     assert!(ledger.instants().is_empty());
 }
+
+#[test]
+fn what_comes_before_its_instant_is_early() {
+    let ledger = Ledger::new();
+    for ahead in [0, 60_000_000] {
+        let marker = Some(Marker::new(ahead, marker::now_micros() + ahead));
+        let one = Acceptance {
+            marker,
+            ..acceptance(None, "a", None)
+        };
+        ledger.accept(Provider::Slack, &one, false);
+    }
+    assert_eq!(ledger.totals().early, 1);
+}
