@@ -1,1 +1,19 @@
+//! Herald: a notification delivery engine.
+//!
+//! Upstream systems publish to RabbitMQ; Herald decides whether, when and through whom, calls the
+//! provider, and records the outcome in PostgreSQL before it acknowledges.
+//! `docs/architecture.md` walks through the rooms below in the order that a notification does.
 
+pub mod api;
+pub mod app;
+pub mod broker;
+pub mod config;
+pub mod domain;
+pub mod pipeline;
+pub mod policy;
+pub mod providers;
+pub mod resilience;
+pub mod runtime;
+pub mod store;
+pub mod telemetry;
+pub mod templates;

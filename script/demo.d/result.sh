@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# What the database, the broker and the publisher say about the run.
+
+show_result() {
+  ask -f script/demo.d/result.sql
+  echo "Rejected, by reason:"
+  curl -sf "http://$HERALD__HTTP__BIND/metrics" | sed -n 's/^herald_messages_rejected_total{.*reason="\([^"]*\)".*} /  \1: /p'
+  where_to_look
+}
+
+where_to_look() {
+  cat <<PLACES
+
+Where to look next
+  readiness   http://$HERALD__HTTP__BIND/readyz
+  metrics     http://$HERALD__HTTP__BIND/metrics
+  API         http://$HERALD__HTTP__BIND/docs
+  console     http://$HERALD__HTTP__BIND/console
+  database    psql $HERALD__DATABASE__URL
+  logs        $DEMO/engine.log $DEMO/simulators.log $DEMO/load.log
+PLACES
+}

@@ -1,0 +1,57 @@
+//! The engine as a whole: built bottom-up from one list of actors, stopped top-down.
+//!
+//! Nothing is decided here about a notification. What is built here must be stopped here.
+
+mod build;
+mod report;
+mod stop;
+
+use std::sync::Arc;
+
+pub use report::{Report, StartError};
+
+use crate::config::Settings;
+use crate::runtime::{Ending, Shutdown, Tasks};
+
+/// Longest wait for tasks that are still running after everything was stopped.
+const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Runs the engine until `shutdown` is raised and everything in hand is settled or returned.
+///
+/// Blocks the calling thread, which becomes the actors' arbiter; connections and requests live on
+/// a multi-thread runtime of their own. The same function runs in the binary and in tests.
+///
+/// # Errors
+/// When it cannot start at all. A database or broker that is not there is no such case: it waits
+/// for them, and `/readyz` says so.
+pub fn run(settings: Settings, shutdown: Shutdown) -> Result<Report, StartError> {
+    let io = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.engine.io_threads.max(1))
+        .thread_name("herald-io")
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Runtime(error.to_string()))?;
+    let tasks = Tasks::new(io.handle().clone());
+    let settings = Arc::new(settings);
+    let ended = actix::System::new().block_on(live(settings, shutdown, tasks));
+    io.shutdown_timeout(LAST_WAIT);
+    ended
+}
+
+async fn live(
+    settings: Arc<Settings>,
+    shutdown: Shutdown,
+    tasks: Tasks,
+) -> Result<Report, StartError> {
+    let ground = build::Ground::new(&settings, &shutdown, tasks)?;
+    let server = build::http(&settings, &ground)?;
+    let Some(engine) = build::engine(&settings, &ground).await? else {
+        server.stop(false).await;
+        return Ok(Report::never_started(shutdown.ending().unwrap_or(Ending::Asked)));
+    };
+    tracing::info!(run = engine.run.0, address = %settings.http.bind, "herald is running");
+    shutdown.raised().await;
+    let report = stop::stop(&settings, &ground, engine).await;
+    server.stop(true).await;
+    Ok(report)
+}

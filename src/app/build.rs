@@ -1,0 +1,344 @@
+//! Building, bottom-up: what every part stands on first, then the actors in the order in which
+//! they need each other, the broker last.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use actix_web::dev::ServerHandle;
+use lapin::Connection;
+use secrecy::ExposeSecret;
+use tokio::sync::oneshot;
+
+use super::StartError;
+use crate::broker::connection::Address;
+use crate::broker::consumer::{Consumers, LaneConsumer};
+use crate::broker::publisher::Publisher;
+use crate::config::Settings;
+use crate::domain::Channel;
+use crate::pipeline::catalog::{Needs, Refresh};
+use crate::pipeline::directory::Directory;
+use crate::pipeline::fence::LeaseKeeper;
+use crate::pipeline::hold::Holder;
+use crate::pipeline::housekeeping::Housekeeping;
+use crate::pipeline::ingest::Admission;
+use crate::pipeline::jobs::{Arrived, Wake};
+use crate::pipeline::lanes::LanePermits;
+use crate::pipeline::patience::until_done;
+use crate::pipeline::recorder::Settling;
+use crate::pipeline::scheduler::Round;
+use crate::pipeline::shelf::Shelf;
+use crate::pipeline::{
+    Catalog, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest, Outbox,
+    Recorder, Scheduler,
+};
+use crate::providers::HttpClient;
+use crate::resilience::Backoff;
+use crate::runtime::{Health, Shutdown, Supervisor, Tasks, mailbox};
+use crate::store::lease::{self, RunId};
+use crate::store::seal::Sealer;
+use crate::store::{Database, DatabaseSettings};
+use crate::telemetry::Metrics;
+use crate::templates::Limits;
+
+/// What everything stands on.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) tasks: Tasks,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) health: Health,
+    /// Stops taking on work.
+    pub(super) stop: Shutdown,
+    /// Ends waiting for work that is in hand.
+    pub(super) giving_up: Shutdown,
+    /// Ends the run itself.
+    pub(super) end_of_run: Shutdown,
+    pub(super) database: Database,
+    sealer: Sealer,
+    client: HttpClient,
+}
+
+/// A running engine, as far as it must be stopped.
+pub(super) struct Engine {
+    pub(super) run: RunId,
+    pub(super) permits: LanePermits,
+    pub(super) hourly: Addr<HourlyMetrics>,
+    pub(super) outbox: Outbox,
+    /// The consumers' connection, once they have stopped.
+    pub(super) consumed: oneshot::Receiver<Option<Connection>>,
+}
+
+impl Ground {
+    pub(super) fn new(
+        settings: &Settings,
+        stop: &Shutdown,
+        tasks: Tasks,
+    ) -> Result<Self, StartError> {
+        let keys: Vec<[u8; 32]> = settings.secrets.keys.iter().map(|key| *key.expose()).collect();
+        Ok(Self {
+            metrics: Arc::new(Metrics::new()),
+            health: Health::new(),
+            stop: stop.clone(),
+            giving_up: Shutdown::new(),
+            end_of_run: Shutdown::new(),
+            database: Database::lazy(&database_settings(settings), tasks.handle()),
+            sealer: Sealer::new(&keys)?,
+            client: HttpClient::new()?,
+            tasks,
+        })
+    }
+}
+
+fn database_settings(settings: &Settings) -> DatabaseSettings {
+    DatabaseSettings {
+        url: settings.database.url.clone(),
+        pool_size: settings.database.pool_size,
+        connect_timeout: settings.database.connect_timeout,
+        statement_timeout: settings.database.statement_timeout,
+        application_name: format!("herald {}", settings.engine.node_name),
+    }
+}
+
+/// Starts the HTTP server: first of all, so that `/readyz` can say what is being waited for.
+#[expect(clippy::disallowed_methods, reason = "the server's future ends when its handle stops it")]
+pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle, StartError> {
+    ground.health.down("engine", "starting");
+    let control =
+        Control::new(ground.health.clone(), Arc::clone(&ground.metrics), ground.stop.clone());
+    let address = settings.http.bind;
+    let server = crate::api::server(address, settings.http.workers, control)
+        .map_err(|error| StartError::Listen { address, why: error.to_string() })?;
+    let handle = server.handle();
+    actix_rt::spawn(server);
+    Ok(handle)
+}
+
+/// Builds the pipeline; `None` when the shutdown came first.
+pub(super) async fn engine(
+    settings: &Arc<Settings>,
+    ground: &Ground,
+) -> Result<Option<Engine>, StartError> {
+    let Some(run) = register(settings, ground).await else { return Ok(None) };
+    let fence = keep_lease(settings, ground, run);
+    let supervisor = supervisor(ground);
+    let outbox = Outbox::new(settings.engine.settle_batch, settings.engine.settle_linger);
+    let templates = &settings.templates;
+    let shelf =
+        Shelf::new(Limits { max_output_bytes: templates.max_output_bytes, fuel: templates.fuel });
+    let directory = Directory::default();
+    let needs = needs(settings, ground, &supervisor, &shelf, &directory, &outbox, &fence);
+    if !start_catalog(settings, ground, needs).await {
+        return Ok(None);
+    }
+
+    let in_flight = InFlight::default();
+    let holder = Holder {
+        in_flight: in_flight.clone(),
+        outbox: outbox.clone(),
+        metrics: Arc::clone(&ground.metrics),
+    };
+    let permits = LanePermits::new(&settings.lanes);
+    let dispatchers = dispatchers(ground, &supervisor, &directory, &shelf, &outbox);
+    let hourly = HourlyMetrics::new(ground.database.clone(), ground.tasks.clone());
+    let hourly = supervisor.start("metrics", "metrics", hourly);
+    let scheduler = Scheduler::new(
+        Arc::new(Round {
+            database: ground.database.clone(),
+            run,
+            lanes: settings.broker.lanes.clone(),
+            permits: permits.clone(),
+            holder: holder.clone(),
+            dispatchers: dispatchers.clone(),
+            stop: ground.stop.clone(),
+        }),
+        ground.tasks.clone(),
+        settings.engine.scheduler_poll,
+    );
+    let scheduler = supervisor.start("scheduler", "scheduler", scheduler);
+    let settling = Arc::new(Settling {
+        database: ground.database.clone(),
+        run,
+        in_flight,
+        metrics: Arc::clone(&ground.metrics),
+        hourly: hourly.clone(),
+        scheduler,
+        giving_up: ground.giving_up.clone(),
+    });
+    let recorder = Recorder::new(settling, outbox.clone(), ground.tasks.clone());
+    let recorder = supervisor.start("recorder", "recorder", recorder);
+    outbox.wakes(move || mailbox::post(&recorder, Wake));
+    let admission = admission(settings, ground, run, shelf, holder, dispatchers);
+    let ingest = Ingest::new(
+        Arc::new(admission),
+        ground.tasks.clone(),
+        settings.engine.claim_batch,
+        settings.engine.claim_linger,
+    );
+    let ingest = supervisor.start("ingest", "ingest", ingest);
+    let consumed = consume(settings, ground, &permits, ingest);
+    keep_house(ground);
+    ground.health.up("engine");
+    Ok(Some(Engine { run, permits, hourly, outbox, consumed }))
+}
+
+/// Waits for the database, and registers this run in it.
+async fn register(settings: &Settings, ground: &Ground) -> Option<RunId> {
+    let name = settings.engine.node_name.clone();
+    let (database, health) = (ground.database.clone(), ground.health.clone());
+    let stop = ground.stop.clone();
+    let (sender, registered) = oneshot::channel();
+    ground.tasks.spawn("register", async move {
+        let register = || async {
+            let registered = lease::register(&database, &name, env!("CARGO_PKG_VERSION")).await;
+            registered.inspect_err(|error| health.down("database", error.to_string()))
+        };
+        let run = until_done("registering this run", &stop, register).await;
+        // Nobody waits any more when the engine was told to stop.
+        let _ = sender.send(run);
+    });
+    registered.await.ok().flatten()
+}
+
+fn keep_lease(settings: &Settings, ground: &Ground, run: RunId) -> Fence {
+    let fence = Fence::closed();
+    let keeper = LeaseKeeper {
+        database: ground.database.clone(),
+        run,
+        fence: fence.clone(),
+        heartbeat: settings.engine.heartbeat,
+        health: ground.health.clone(),
+        stop: ground.end_of_run.clone(),
+    };
+    ground.tasks.spawn("lease", keeper.run());
+    fence
+}
+
+fn supervisor(ground: &Ground) -> Supervisor {
+    let metrics = Arc::clone(&ground.metrics);
+    let on_restart = Arc::new(move |role: &str| metrics.actor_restarted(role));
+    Supervisor::new(ground.health.clone(), ground.stop.clone(), on_restart)
+}
+
+fn needs(
+    settings: &Settings,
+    ground: &Ground,
+    supervisor: &Supervisor,
+    shelf: &Shelf,
+    directory: &Directory,
+    outbox: &Outbox,
+    fence: &Fence,
+) -> Needs {
+    Needs {
+        database: ground.database.clone(),
+        sealer: ground.sealer.clone(),
+        shelf: shelf.clone(),
+        directory: directory.clone(),
+        supervisor: supervisor.clone(),
+        client: ground.client.clone(),
+        settings: settings.providers.clone(),
+        retry: settings.retry.clone(),
+        outbox: outbox.clone(),
+        fence: fence.clone(),
+        metrics: Arc::clone(&ground.metrics),
+        tasks: ground.tasks.clone(),
+        giving_up: ground.giving_up.clone(),
+    }
+}
+
+/// Accounts and templates must be known before the first message; `false` when the shutdown came
+/// first.
+async fn start_catalog(settings: &Settings, ground: &Ground, needs: Needs) -> bool {
+    let supervisor = needs.supervisor.clone();
+    let catalog = Catalog::new(Arc::new(needs), settings.engine.catalog_refresh);
+    let catalog = supervisor.start("catalog", "catalog", catalog);
+    let refresh = || async {
+        let gone = |error: actix::MailboxError| crate::store::StoreError::Other(error.to_string());
+        catalog.send(Refresh).await.map_err(gone)?
+    };
+    until_done("reading accounts and templates", &ground.stop, refresh).await.is_some()
+}
+
+fn dispatchers(
+    ground: &Ground,
+    supervisor: &Supervisor,
+    directory: &Directory,
+    shelf: &Shelf,
+    outbox: &Outbox,
+) -> Dispatchers {
+    let start = |channel: &Channel| {
+        let (directory, shelf, outbox) = (directory.clone(), shelf.clone(), outbox.clone());
+        let metrics = Arc::clone(&ground.metrics);
+        let dispatcher = Dispatcher::new(*channel, directory, shelf, outbox, metrics);
+        supervisor.start("dispatcher", &format!("dispatcher {channel}"), dispatcher)
+    };
+    Dispatchers::new(Channel::ALL.iter().map(start).collect())
+}
+
+fn admission(
+    settings: &Settings,
+    ground: &Ground,
+    run: RunId,
+    shelf: Shelf,
+    holder: Holder,
+    dispatchers: Dispatchers,
+) -> Admission {
+    Admission {
+        database: ground.database.clone(),
+        run,
+        window: settings.engine.deduplication_window,
+        max_body_bytes: settings.broker.max_body_bytes,
+        shelf,
+        holder,
+        publisher: Arc::new(Publisher::new(broker_address(settings))),
+        dispatchers,
+        metrics: Arc::clone(&ground.metrics),
+        tasks: ground.tasks.clone(),
+        giving_up: ground.giving_up.clone(),
+    }
+}
+
+fn broker_address(settings: &Settings) -> Address {
+    Address {
+        uri: settings.broker.url.expose_secret().to_owned(),
+        connect_timeout: settings.broker.connect_timeout,
+        operation_timeout: settings.broker.operation_timeout,
+        heartbeat: settings.broker.heartbeat,
+    }
+}
+
+fn consume(
+    settings: &Settings,
+    ground: &Ground,
+    permits: &LanePermits,
+    ingest: Addr<Ingest>,
+) -> oneshot::Receiver<Option<Connection>> {
+    let lanes = settings.broker.lanes.iter().filter_map(|lane| {
+        let permits = permits.broker(*lane)?.clone();
+        let prefetch = u16::try_from(permits.total()).unwrap_or(u16::MAX);
+        Some(LaneConsumer { lane: *lane, permits, prefetch })
+    });
+    let consumers = Consumers {
+        address: broker_address(settings),
+        lanes: lanes.collect(),
+        delivery_limit: settings.broker.delivery_limit,
+        reconnect: Backoff::new(settings.broker.reconnect_min, settings.broker.reconnect_max),
+        tasks: ground.tasks.clone(),
+        health: ground.health.clone(),
+        stop: ground.stop.clone(),
+        sink: Arc::new(move |arrivals| mailbox::post(&ingest, Arrived(arrivals))),
+    };
+    let (sender, consumed) = oneshot::channel();
+    ground.tasks.spawn("consume", async move {
+        // Nobody waits any more when stopping took too long.
+        let _ = sender.send(consumers.run().await);
+    });
+    consumed
+}
+
+fn keep_house(ground: &Ground) {
+    let housekeeping = Housekeeping {
+        database: ground.database.clone(),
+        metrics: Arc::clone(&ground.metrics),
+        stop: ground.stop.clone(),
+    };
+    ground.tasks.spawn("housekeeping", housekeeping.run());
+}

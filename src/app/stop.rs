@@ -1,0 +1,50 @@
+//! Stopping, top-down: take on nothing more, settle what is in hand until the deadline, return the
+//! rest, end the run.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Report;
+use super::build::{Engine, Ground};
+use crate::config::Settings;
+use crate::pipeline::metrics::Flush;
+use crate::runtime::Ending;
+
+/// Longest wait for each of the steps that follow the deadline.
+const STEP: Duration = Duration::from_secs(2);
+
+pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -> Report {
+    let ending = ground.stop.ending().unwrap_or(Ending::Asked);
+    let in_hand = engine.permits.taken();
+    tracing::info!(?ending, in_hand, "stopping: nothing more is taken on");
+    let deadline = settings.engine.shutdown_deadline;
+    let drained = timeout(deadline, engine.permits.idle()).await.is_ok();
+    let late = if drained { Default::default() } else { ground.tasks.unfinished() };
+    let returned = engine.permits.taken();
+    if !drained {
+        tracing::warn!(returned, ?late, "the deadline has come: what is unfinished is returned");
+    }
+    ground.giving_up.raise(Ending::Asked);
+    // What is returned gives its permit back, too, but not before its claim.
+    let _ = timeout(STEP, engine.permits.idle()).await;
+    flush(&engine).await;
+    ground.end_of_run.raise(Ending::Asked);
+    let _ = timeout(STEP, ground.tasks.finished("lease")).await;
+    if let Ok(Ok(Some(connection))) = timeout(STEP, engine.consumed).await {
+        let _ = timeout(STEP, connection.close(200, "herald stops".into())).await;
+    }
+    tracing::info!(drained, returned, "stopped");
+    Report { ending, drained, returned, late }
+}
+
+async fn flush(engine: &Engine) {
+    match timeout(STEP, engine.hourly.send(Flush)).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "the last hourly rollups are lost"),
+        Ok(Err(_)) | Err(_) => tracing::warn!("the last hourly rollups are lost: no answer in time"),
+    }
+    if !engine.outbox.is_empty() {
+        tracing::warn!("some outcomes are not stored: their messages come again");
+    }
+}

@@ -1,0 +1,21 @@
+//! RabbitMQ and nothing but: connections, topology, consumers, receipts, publishing, and the
+//! envelope that messages come in.
+//!
+//! A delivery is never acknowledged here on its own account: only a redeemed [`Receipt`] does, and
+//! a dropped one returns its delivery.
+
+pub mod ack_window;
+pub mod arrival;
+pub mod connection;
+pub mod consumer;
+pub mod envelope;
+pub mod error;
+pub mod lane_channel;
+pub mod publisher;
+pub mod receipt;
+pub mod topology;
+
+pub use arrival::Arrival;
+pub use envelope::{Envelope, Refusal};
+pub use error::BrokerError;
+pub use receipt::Receipt;

@@ -1,0 +1,101 @@
+//! A message as it arrives from a lane.
+
+use jiff::Timestamp;
+use lapin::message::Delivery;
+use lapin::types::{AMQPValue, FieldTable};
+use tokio::time::Instant;
+
+use super::Receipt;
+use crate::domain::Lane;
+use crate::runtime::Permit;
+
+/// A message from a lane, not yet decoded, with the right to acknowledge it.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The lane that it came through.
+    pub lane: Lane,
+    /// The body as published.
+    pub body: Vec<u8>,
+    /// The AMQP `message_id`.
+    pub message_id: Option<String>,
+    /// The publisher's W3C trace context.
+    pub traceparent: Option<String>,
+    /// When the publisher says it was published.
+    pub published_at: Option<Timestamp>,
+    /// How often it was delivered before, as far as the broker tells.
+    pub deliveries_before: u64,
+    /// When it arrived here.
+    pub arrived: Instant,
+    /// The right to acknowledge it.
+    pub receipt: Receipt,
+    /// The lane's permit that it occupies.
+    pub permit: Permit,
+}
+
+impl Arrival {
+    pub(super) fn new(
+        lane: Lane,
+        delivery: Delivery,
+        arrived: Instant,
+        receipt: Receipt,
+        permit: Permit,
+    ) -> Self {
+        let properties = &delivery.properties;
+        let headers = properties.headers().as_ref();
+        Self {
+            lane,
+            message_id: properties
+                .message_id()
+                .as_ref()
+                .map(|id| id.as_str().to_owned()),
+            traceparent: headers.and_then(|headers| text(headers, "traceparent")),
+            published_at: published_at(properties, headers),
+            deliveries_before: headers
+                .and_then(|headers| integer(headers, "x-delivery-count"))
+                .and_then(|count| u64::try_from(count).ok())
+                .unwrap_or_else(|| u64::from(delivery.redelivered)),
+            body: delivery.data,
+            arrived,
+            receipt,
+            permit,
+        }
+    }
+}
+
+/// The property counts whole seconds; RabbitMQ's timestamp plug-in and careful publishers add the
+/// header `timestamp_in_ms`.
+fn published_at(
+    properties: &lapin::BasicProperties,
+    headers: Option<&FieldTable>,
+) -> Option<Timestamp> {
+    let precise = headers.and_then(|headers| integer(headers, "timestamp_in_ms"));
+    match precise {
+        Some(ms) => Timestamp::from_millisecond(ms).ok(),
+        None => {
+            let seconds = i64::try_from((*properties.timestamp())?).ok()?;
+            Timestamp::from_second(seconds).ok()
+        }
+    }
+}
+
+fn text(headers: &FieldTable, name: &str) -> Option<String> {
+    match headers.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortString(text) => Some(text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+fn integer(headers: &FieldTable, name: &str) -> Option<i64> {
+    match headers.inner().get(name)? {
+        AMQPValue::ShortShortInt(n) => Some(i64::from(*n)),
+        AMQPValue::ShortShortUInt(n) => Some(i64::from(*n)),
+        AMQPValue::ShortInt(n) => Some(i64::from(*n)),
+        AMQPValue::ShortUInt(n) => Some(i64::from(*n)),
+        AMQPValue::LongInt(n) => Some(i64::from(*n)),
+        AMQPValue::LongUInt(n) => Some(i64::from(*n)),
+        AMQPValue::LongLongInt(n) => Some(*n),
+        AMQPValue::Timestamp(n) => i64::try_from(*n).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,223 @@
+//! Consuming the lanes: one connection, one AMQP channel a lane, everything built anew when lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use lapin::message::Delivery;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Connection, Consumer};
+
+use super::connection::Address;
+use super::error::{BrokerError, within};
+use super::lane_channel::LaneChannel;
+use super::{Arrival, Receipt, topology};
+use crate::domain::Lane;
+use crate::resilience::Backoff;
+use crate::runtime::{Health, Permits, Shutdown, Tasks, clock};
+
+/// Most messages handed on at once.
+const CHUNK: usize = 128;
+/// Our consumer's tag on every lane's channel.
+const TAG: &str = "herald";
+/// The name under which `/readyz` shows the broker.
+const PART: &str = "broker";
+
+/// A lane to consume.
+#[derive(Debug, Clone)]
+pub struct LaneConsumer {
+    /// The lane.
+    pub lane: Lane,
+    /// One is taken for each message.
+    pub permits: Permits,
+    /// Most messages that the broker hands out unacknowledged.
+    pub prefetch: u16,
+}
+
+/// Takes what arrives; must not block.
+pub type Sink = Arc<dyn Fn(Vec<Arrival>) + Send + Sync>;
+
+/// Consumes lanes until it is told to stop.
+pub struct Consumers {
+    /// The broker.
+    pub address: Address,
+    /// What to consume.
+    pub lanes: Vec<LaneConsumer>,
+    /// Deliveries after which a message is dead-lettered.
+    pub delivery_limit: u32,
+    /// Waits between attempts to connect.
+    pub reconnect: Backoff,
+    /// Where returned deliveries are sent from.
+    pub tasks: Tasks,
+    /// Tells operators whether the broker is there.
+    pub health: Health,
+    /// Stops consuming; what has been handed on can still be acknowledged.
+    pub stop: Shutdown,
+    /// Takes what arrives.
+    pub sink: Sink,
+}
+
+impl std::fmt::Debug for Consumers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consumers")
+            .field("lanes", &self.lanes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Consumers {
+    /// Consumes until told to stop. The connection is returned open, so that what is in flight can
+    /// still be acknowledged; closing it returns the rest to the broker.
+    pub async fn run(self) -> Option<Connection> {
+        self.health.down(PART, "not connected yet");
+        let mut failures = 0;
+        while !self.stop.is_raised() {
+            match self.stop.or(self.connect()).await? {
+                Ok(connection) => {
+                    failures = 0;
+                    tracing::info!(lanes = self.lanes.len(), "consuming from RabbitMQ");
+                    self.health.up(PART);
+                    self.consume(&connection).await;
+                    if self.stop.is_raised() {
+                        return Some(connection);
+                    }
+                    self.health.down(PART, "the connection was lost");
+                    tracing::warn!("the connection to RabbitMQ was lost");
+                }
+                Err(error) => {
+                    self.health.down(PART, error.to_string());
+                    self.wait(&mut failures, &error).await;
+                }
+            }
+        }
+        None
+    }
+
+    async fn connect(&self) -> Result<Connection, BrokerError> {
+        let connection = self.address.connect("herald consume").await?;
+        let lanes: Vec<Lane> = self.lanes.iter().map(|consumer| consumer.lane).collect();
+        let limit = self.address.operation_timeout;
+        topology::declare(&connection, &lanes, self.delivery_limit, limit).await?;
+        Ok(connection)
+    }
+
+    async fn wait(&self, failures: &mut u32, error: &BrokerError) {
+        let wait = self.reconnect.delay(*failures, 0.5, self.reconnect.base);
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(%error, wait_ms, "cannot consume from RabbitMQ yet; trying again");
+        *failures = failures.saturating_add(1);
+        self.stop.or(tokio::time::sleep(wait)).await;
+    }
+
+    /// Consumes every lane until the connection is lost or the stop is raised.
+    async fn consume(&self, connection: &Connection) {
+        let lanes = self
+            .lanes
+            .iter()
+            .map(|lane| self.consume_lane(connection, lane));
+        let mut lanes: FuturesUnordered<_> = lanes.collect();
+        while lanes.next().await.is_some() {}
+    }
+
+    async fn consume_lane(&self, connection: &Connection, lane: &LaneConsumer) {
+        let mut failures = 0;
+        while connection.status().connected() && !self.stop.is_raised() {
+            match self.open(connection, lane).await {
+                Ok((channel, consumer)) => {
+                    failures = 0;
+                    self.drain(lane, &channel, consumer).await;
+                    if self.stop.is_raised() {
+                        self.cancel(&channel).await;
+                        return;
+                    }
+                    channel.end();
+                    tracing::warn!(lane = %lane.lane, "the consumer of a lane ended; opening it again");
+                }
+                Err(error) => self.wait(&mut failures, &error).await,
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        connection: &Connection,
+        lane: &LaneConsumer,
+    ) -> Result<(Arc<LaneChannel>, Consumer), BrokerError> {
+        let limit = self.address.operation_timeout;
+        // A consumer that the server cancelled lost its queue: it must exist before we consume.
+        topology::declare(connection, &[lane.lane], self.delivery_limit, limit).await?;
+        let channel = within(limit, "opening a channel", connection.create_channel()).await?;
+        let qos = channel.basic_qos(lane.prefetch, BasicQosOptions::default());
+        within(limit, "setting the prefetch", qos).await?;
+        let queue = topology::queue_of(lane.lane);
+        let options = BasicConsumeOptions::default();
+        let consume = channel.basic_consume(
+            queue.as_str().into(),
+            TAG.into(),
+            options,
+            FieldTable::default(),
+        );
+        let consumer = within(limit, "consuming", consume).await?;
+        Ok((
+            LaneChannel::new(lane.lane, channel, limit, self.tasks.clone()),
+            consumer,
+        ))
+    }
+
+    /// Hands on what arrives until the consumer ends or the stop is raised.
+    async fn drain(&self, lane: &LaneConsumer, channel: &Arc<LaneChannel>, consumer: Consumer) {
+        let mut chunks = consumer.ready_chunks(CHUNK);
+        while let Some(Some(chunk)) = self.stop.or(chunks.next()).await {
+            let mut arrivals = Vec::with_capacity(chunk.len());
+            for delivery in chunk {
+                let Ok(delivery) = delivery else { return };
+                match self.accept(lane, channel, delivery, &mut arrivals).await {
+                    Some(arrival) => arrivals.push(arrival),
+                    None => return,
+                }
+            }
+            (self.sink)(arrivals);
+        }
+    }
+
+    /// Waits for a permit; what has been gathered so far is handed on first, since its permits may
+    /// be the ones to wait for.
+    async fn accept(
+        &self,
+        lane: &LaneConsumer,
+        channel: &Arc<LaneChannel>,
+        delivery: Delivery,
+        gathered: &mut Vec<Arrival>,
+    ) -> Option<Arrival> {
+        channel.delivered(delivery.delivery_tag);
+        let receipt = Receipt::new(Arc::clone(channel), delivery.delivery_tag);
+        let permit = match lane.permits.take_free(1).pop() {
+            Some(permit) => permit,
+            None => {
+                if !gathered.is_empty() {
+                    (self.sink)(std::mem::take(gathered));
+                }
+                self.stop.or(lane.permits.acquire()).await??
+            }
+        };
+        Some(Arrival::new(
+            lane.lane,
+            delivery,
+            clock::instant(),
+            receipt,
+            permit,
+        ))
+    }
+
+    async fn cancel(&self, channel: &LaneChannel) {
+        let cancel = channel
+            .channel()
+            .basic_cancel(TAG.into(), BasicCancelOptions::default());
+        let limit = self.address.operation_timeout.min(Duration::from_secs(5));
+        if let Err(error) = within(limit, "cancelling a consumer", cancel).await {
+            tracing::debug!(%error, "a consumer could not be cancelled");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The envelope (version 1) that a message comes in, strictly decoded.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::domain::{
+    Body, Channel, Content, DEFAULT_TENANT, KeyHash, Lane, Payload, Priority, Rejection, Source,
+    TemplateCall, limits,
+};
+
+mod clean;
+mod validate;
+
+/// A message that may be accepted, as far as its own words tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    /// The tenant; the default one when absent.
+    pub tenant_id: Uuid,
+    /// The person.
+    pub user_id: Uuid,
+    /// The lane; equal to the one that the message came through.
+    pub lane: Lane,
+    /// The category.
+    pub category: Option<String>,
+    /// SHA-256 of tenant and key.
+    pub key: KeyHash,
+    /// What was asked for.
+    pub payload: Payload,
+    /// Who the person is, when the publisher says so: the user is created or updated.
+    pub recipient: Option<RecipientFields>,
+    /// Not before.
+    pub send_at: Option<Timestamp>,
+    /// Not after.
+    pub expires_at: Option<Timestamp>,
+    /// Retries after the first pass over the route.
+    pub max_retries: u16,
+    /// What it is about.
+    pub source: Option<Source>,
+    /// The publisher's own data.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// What a publisher says of a person. Absent fields are left as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientFields {
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Unique name within the tenant.
+    pub username: Option<String>,
+    /// Phone number, E.164.
+    pub phone: Option<String>,
+    /// IANA time zone name.
+    pub timezone: Option<String>,
+    /// Language.
+    pub locale: Option<String>,
+}
+
+/// Why a message cannot be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stable word.
+    pub reason: Rejection,
+    /// What is wrong, for the one who reads `herald.rejected`. May quote the message: not for logs.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal with its explanation.
+    #[must_use]
+    pub fn new(reason: Rejection, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Rejection::InvalidEnvelope, detail)
+    }
+}
+
+/// What comes with a message besides its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Wrapping<'a> {
+    /// The lane that it came through.
+    pub lane: Lane,
+    /// The AMQP `message_id`.
+    pub message_id: Option<&'a str>,
+    /// The W3C trace context.
+    pub traceparent: Option<&'a str>,
+    /// Largest body, in bytes.
+    pub max_body_bytes: usize,
+    /// The time of decoding.
+    pub now: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    version: u64,
+    tenant_id: Option<Uuid>,
+    user_id: Uuid,
+    channel: Option<Channel>,
+    priority: Option<Priority>,
+    category: Option<String>,
+    idempotency_key: Option<String>,
+    template: Option<TemplateCall>,
+    content: Option<Content>,
+    to: Option<String>,
+    recipient: Option<RecipientFields>,
+    send_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    max_retries: Option<u16>,
+    provider: Option<String>,
+    source: Option<Source>,
+    metadata: Option<Map<String, Value>>,
+}
+
+/// Decodes a message body.
+///
+/// # Errors
+/// [`Refusal`] with the stable reason and what is wrong.
+pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal> {
+    if body.len() > wrapping.max_body_bytes {
+        let (size, most) = (body.len(), wrapping.max_body_bytes);
+        let detail = format!("the body has {size} bytes; at most {most} are accepted");
+        return Err(Refusal::new(Rejection::TooLarge, detail));
+    }
+    object(body)?;
+    let wire = clean::parse::<Wire>(body).map_err(|error| refusal_of(body, &error))?;
+    validate::wire(&wire, wrapping)?;
+    let tenant_id = wire.tenant_id.unwrap_or(DEFAULT_TENANT);
+    let key = key_of(
+        tenant_id,
+        wire.idempotency_key.as_deref(),
+        wrapping.message_id,
+        body,
+    );
+    Ok(Envelope {
+        tenant_id,
+        user_id: wire.user_id,
+        lane: wrapping.lane,
+        category: wire.category,
+        key,
+        payload: Payload {
+            body: body_of(wire.template, wire.content)?,
+            to: wire.to,
+            provider: wire.provider,
+            traceparent: wrapping.traceparent.map(str::to_owned),
+        },
+        recipient: wire.recipient,
+        send_at: wire.send_at,
+        expires_at: wire.expires_at,
+        max_retries: wire.max_retries.unwrap_or(limits::DEFAULT_RETRIES),
+        source: wire.source,
+        metadata: wire.metadata,
+    })
+}
+
+/// serde would also read a struct from an array of its fields.
+fn object(body: &[u8]) -> Result<(), Refusal> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+        Ok(_) => Err(Refusal::invalid("not a JSON object")),
+        Err(error) => Err(Refusal::new(Rejection::MalformedJson, error.to_string())),
+    }
+}
+
+fn refusal_of(body: &[u8], error: &serde_json::Error) -> Refusal {
+    if !error.is_data() {
+        return Refusal::new(Rejection::MalformedJson, error.to_string());
+    }
+    // Read once more, slowly, to learn which field it was.
+    let mut json = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, Wire>(&mut json) {
+        Err(error) if error.path().iter().next().is_some() => Refusal::invalid(error.to_string()),
+        _ => Refusal::invalid(error.to_string()),
+    }
+}
+
+fn body_of(template: Option<TemplateCall>, content: Option<Content>) -> Result<Body, Refusal> {
+    match (template, content) {
+        (Some(template), None) => Ok(Body::Template(template)),
+        (None, Some(content)) => Ok(Body::Content(content)),
+        (Some(_), Some(_)) => Err(Refusal::invalid("both `template` and `content`: give one")),
+        (None, None) => Err(Refusal::invalid(
+            "neither `template` nor `content`: give one",
+        )),
+    }
+}
+
+/// SHA-256 of tenant and key; the key is `idempotency_key`, else the AMQP `message_id`, else the
+/// hexadecimal SHA-256 of the body.
+#[must_use]
+pub fn key_of(
+    tenant_id: Uuid,
+    idempotency_key: Option<&str>,
+    message_id: Option<&str>,
+    body: &[u8],
+) -> KeyHash {
+    let mut hasher = Sha256::new();
+    hasher.update(tenant_id.as_bytes());
+    match idempotency_key.or(message_id) {
+        Some(key) => hasher.update(key.as_bytes()),
+        None => hasher.update(crate::domain::hex(&Sha256::digest(body)).as_bytes()),
+    }
+    KeyHash(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests;

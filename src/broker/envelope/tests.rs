@@ -1,0 +1,229 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn wrapping() -> Wrapping<'static> {
+    Wrapping {
+        lane: Lane::new(Channel::Email, Priority::Normal),
+        message_id: None,
+        traceparent: None,
+        max_body_bytes: 4_096,
+        now: "2026-03-01T12:00:00Z".parse().unwrap(),
+    }
+}
+
+fn plain() -> Value {
+    json!({
+        "version": 1,
+        "user_id": "0190c1a0-0000-7000-8000-000000000001",
+        "channel": "email",
+        "priority": "normal",
+        "content": { "subject": "hello", "body": "world" },
+    })
+}
+
+fn with(field: &str, value: Value) -> Value {
+    let mut envelope = plain();
+    envelope[field] = value;
+    envelope
+}
+
+fn decoded(envelope: &Value) -> Result<Envelope, Refusal> {
+    decode(envelope.to_string().as_bytes(), &wrapping())
+}
+
+fn refused(envelope: &Value) -> (Rejection, String) {
+    let refusal = decoded(envelope).unwrap_err();
+    (refusal.reason, refusal.detail)
+}
+
+#[test]
+fn the_whole_envelope_is_read() {
+    let envelope = json!({
+        "version": 1,
+        "tenant_id": "0190c1a0-0000-7000-8000-000000000009",
+        "user_id": "0190c1a0-0000-7000-8000-000000000001",
+        "channel": "email",
+        "priority": "normal",
+        "category": "orders",
+        "idempotency_key": "order-17",
+        "template": { "name": "order-shipped", "variables": { "order": "A-17" } },
+        "to": "other@example.com",
+        "recipient": { "email": "ana@example.com", "username": "ana", "phone": "+4915112345678",
+                       "timezone": "Europe/Berlin", "locale": "de" },
+        "send_at": "2026-03-01T14:00:00+01:00",
+        "expires_at": "2026-03-02T00:00:00Z",
+        "max_retries": 3,
+        "provider": "sendgrid-main",
+        "source": { "type": "ticket", "id": "12345" },
+        "metadata": { "any": ["thing"] },
+    });
+    let decoded = decoded(&envelope).unwrap();
+    assert_eq!(
+        decoded.send_at,
+        Some("2026-03-01T13:00:00Z".parse().unwrap())
+    );
+    assert_eq!(
+        decoded.recipient.as_ref().unwrap().timezone.as_deref(),
+        Some("Europe/Berlin")
+    );
+    assert_eq!(decoded.max_retries, 3);
+    assert_eq!(decoded.payload.provider.as_deref(), Some("sendgrid-main"));
+    assert!(matches!(&decoded.payload.body, Body::Template(call) if call.name == "order-shipped"));
+}
+
+#[test]
+fn what_the_publisher_leaves_out_has_its_default() {
+    let decoded = decoded(&plain()).unwrap();
+    assert_eq!(decoded.tenant_id, DEFAULT_TENANT);
+    assert_eq!(decoded.max_retries, limits::DEFAULT_RETRIES);
+}
+
+#[test]
+fn each_mistake_is_refused_with_its_reason_and_a_mend() {
+    let invalid = Rejection::InvalidEnvelope;
+    for (envelope, reason, words) in [
+        (with("version", json!(2)), invalid, "only 1"),
+        (
+            with("subjet", json!("typo")),
+            invalid,
+            "unknown field `subjet`",
+        ),
+        (with("user_id", json!(7)), invalid, "user_id: invalid type"),
+        (with("user_id", json!("ana")), invalid, "UUID"),
+        (
+            with("channel", json!("sms")),
+            Rejection::LaneMismatch,
+            "sms.normal",
+        ),
+        (with("channel", json!("pigeon")), invalid, "unknown variant"),
+        (with("template", json!({"name": "x"})), invalid, "both"),
+        (with("content", Value::Null), invalid, "neither"),
+        (
+            with("content", json!({"body": "x", "text": "y"})),
+            invalid,
+            "unknown field `text`",
+        ),
+        (with("max_retries", json!(1_000)), invalid, "at most 100"),
+        (with("max_retries", json!(-1)), invalid, "invalid value"),
+        (
+            with("send_at", json!("tomorrow")),
+            invalid,
+            "send_at: failed to parse",
+        ),
+        (
+            with("send_at", json!("2028-01-01T00:00:00Z")),
+            invalid,
+            "a year ahead",
+        ),
+        (
+            with("idempotency_key", json!("x".repeat(256))),
+            invalid,
+            "255",
+        ),
+        (with("idempotency_key", json!("")), invalid, "leave it out"),
+        (
+            with("to", json!("a@b.c\r\nBcc: d@e.f")),
+            invalid,
+            "control character",
+        ),
+        (
+            with("recipient", json!({"email": "a@localhost"})),
+            invalid,
+            "e-mail",
+        ),
+        (
+            with("recipient", json!({"phone": "0151"})),
+            invalid,
+            "E.164",
+        ),
+        (
+            with("recipient", json!({"timezone": "Mars/Base"})),
+            invalid,
+            "IANA",
+        ),
+        (
+            with("metadata", json!("x".repeat(5_000))),
+            Rejection::TooLarge,
+            "at most 4096",
+        ),
+    ] {
+        let (refused_as, detail) = refused(&envelope);
+        assert_eq!(refused_as, reason, "{detail}");
+        assert!(
+            detail.contains(words),
+            "`{detail}` should contain `{words}`"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_json_is_malformed() {
+    let deep = "[".repeat(3_000);
+    for body in [
+        &b"not json"[..],
+        b"",
+        b"{\"version\":1",
+        b"\xff\xfe",
+        deep.as_bytes(),
+    ] {
+        let refusal = decode(body, &wrapping()).unwrap_err();
+        assert_eq!(
+            refusal.reason,
+            Rejection::MalformedJson,
+            "{}",
+            refusal.detail
+        );
+    }
+    let deep = format!("{{\"version\":1,\"metadata\":{}", "{\"a\":".repeat(600));
+    let refusal = decode(deep.as_bytes(), &wrapping()).unwrap_err();
+    assert_eq!(refusal.reason, Rejection::MalformedJson);
+}
+
+#[test]
+fn json_that_is_no_object_is_no_envelope() {
+    for body in ["[1]", "7", "null", " \"text\" "] {
+        let refusal = decode(body.as_bytes(), &wrapping()).unwrap_err();
+        assert_eq!(refusal.reason, Rejection::InvalidEnvelope, "{body}");
+    }
+}
+
+#[test]
+fn nul_characters_are_dropped_everywhere() {
+    let mut envelope = with("metadata", json!({"k\0ey": ["a\0b", {"c": "\0"}]}));
+    envelope["content"] = json!({"subject": "a\0b", "body": "\0"});
+    let decoded = decoded(&envelope).unwrap();
+    assert_eq!(json!(decoded.metadata), json!({"key": ["ab", {"c": ""}]}));
+    assert!(matches!(decoded.payload.body, Body::Content(c) if c.subject.as_deref() == Some("ab")));
+}
+
+#[test]
+fn the_key_is_the_publishers_else_the_message_id_else_the_body() {
+    let (tenant, other) = (DEFAULT_TENANT, Uuid::from_u128(1));
+    let key = key_of(tenant, Some("k"), Some("m"), b"body");
+    assert_eq!(key, key_of(tenant, Some("k"), None, b"other"));
+    assert_ne!(key, key_of(other, Some("k"), None, b"other"));
+    assert_eq!(
+        key_of(tenant, None, Some("m"), b"1"),
+        key_of(tenant, None, Some("m"), b"2")
+    );
+    assert_ne!(
+        key_of(tenant, None, None, b"1"),
+        key_of(tenant, None, None, b"2")
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = decode(&body, &wrapping());
+    }
+
+    #[test]
+    fn no_json_in_a_field_makes_it_panic(
+        field in "[a-z_]{1,12}", number: i64, text in "\\PC{0,40}"
+    ) {
+        let _ = decoded(&with(&field, json!(number)));
+        let _ = decoded(&with(&field, json!({ text.as_str(): [text.as_str(), number] })));
+    }
+}

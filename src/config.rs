@@ -1,0 +1,40 @@
+//! The validated settings, and the declarative file of `herald apply`.
+//!
+//! Whatever an operator wrote is read here, checked as a whole, and handed on as plain types, or
+//! refused with every mistake at once: where it stands, what is wrong, what is allowed. No secret
+//! may ever be printed, and nothing here connects to anything.
+
+mod broker;
+mod database;
+mod document;
+mod duration;
+mod engine;
+mod http;
+mod lanes;
+mod log;
+mod mistake;
+mod nearest;
+mod providers;
+mod reader;
+mod retry;
+mod schema;
+mod secrets;
+mod settings;
+mod sources;
+mod templates;
+mod tree;
+
+pub use broker::Broker;
+pub use database::Database;
+pub use engine::Engine;
+pub use http::Http;
+pub use lanes::Lanes;
+pub use log::{Log, LogFormat};
+pub use mistake::{ConfigError, Mistake, Origin};
+pub use providers::Providers;
+pub use retry::Retry;
+pub use schema::DEFAULTS;
+pub use secrets::{SealingKey, Secrets};
+pub use settings::{Required, Settings};
+pub use sources::Sources;
+pub use templates::Templates;

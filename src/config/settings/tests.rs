@@ -1,0 +1,256 @@
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::{Channel, Lane, Priority};
+use crate::resilience::Backoff;
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A working directory with a profile file, and an environment.
+struct Place {
+    directory: TempDir,
+    sources: Sources,
+}
+
+impl Place {
+    fn new(variables: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("config")).unwrap();
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let sources = Sources {
+            directory: directory.path().to_owned(),
+            environment: variables.iter().map(own).collect(),
+            hostname: "here".to_owned(),
+            cores: 3,
+            ..Sources::default()
+        };
+        Self { directory, sources }
+    }
+
+    fn complete(variables: &[(&str, &str)]) -> Self {
+        let mut place = Self::new(variables);
+        for (name, value) in [
+            (
+                "HERALD__DATABASE__URL",
+                "postgres://herald:hunter2@db/herald",
+            ),
+            ("HERALD__BROKER__URL", "amqp://herald:hunter2@broker/%2f"),
+            ("HERALD__SECRETS__KEY", KEY),
+        ] {
+            let environment = &mut place.sources.environment;
+            environment
+                .entry(name.to_owned())
+                .or_insert_with(|| value.to_owned());
+        }
+        place
+    }
+
+    fn with_profile(mut self, text: &str) -> Self {
+        self.write("config/test.toml", text);
+        let environment = &mut self.sources.environment;
+        environment.insert("HERALD_PROFILE".to_owned(), "test".to_owned());
+        self
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.path().join(name), text).unwrap();
+    }
+
+    fn load(&self) -> Result<Settings, ConfigError> {
+        Settings::load(&self.sources, Required::ALL)
+    }
+}
+
+#[test]
+fn the_defaults_and_three_secrets_make_a_node() {
+    let settings = Place::complete(&[]).load().unwrap();
+    assert_eq!(settings.database.pool_size, 8);
+    assert_eq!(settings.engine.node_name, "here");
+    assert_eq!(settings.engine.io_threads, 3);
+    assert_eq!(settings.engine.settle_linger, Duration::from_millis(3));
+    assert_eq!(settings.http.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.lanes.permits(Priority::Normal), 1024);
+    assert_eq!(settings.broker.lanes, Lane::all().collect::<Vec<_>>());
+    assert_eq!(settings.secrets.keys[0].expose()[31], 31);
+}
+
+#[test]
+fn what_is_required_is_asked_for_by_variable() {
+    let error = Place::new(&[]).load().unwrap_err();
+    insta::assert_snapshot!(error, @r"
+        3 mistakes in the configuration:
+          not set: `database.url`: is required: set HERALD__DATABASE__URL; allowed: postgres://user:password@host:port/database
+          not set: `broker.url`: is required: set HERALD__BROKER__URL; allowed: amqp://user:password@host:port/vhost
+          not set: `secrets.key`: is required: set HERALD__SECRETS__KEY; allowed: 32 bytes in base64: openssl rand -base64 32
+    ");
+    let database = Place::new(&[("HERALD__DATABASE__URL", "postgres://db/herald")]);
+    assert!(Settings::load(&database.sources, &[Required::Database]).is_ok());
+}
+
+#[test]
+fn a_profile_overlays_the_defaults_and_the_environment_wins() {
+    let place = Place::complete(&[("HERALD__HTTP__WORKERS", "4")]).with_profile(
+        "[http]\nworkers = 2\nbind = '0.0.0.0:80'\n[retry.in_app]\nbase = '1s'\n[retry.sms]\nmax = '1h'\n",
+    );
+    let settings = place.load().unwrap();
+    assert_eq!(settings.http.workers, 4);
+    assert_eq!(settings.http.bind.to_string(), "0.0.0.0:80");
+    let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+    let of = |channel| settings.retry.of(channel);
+    assert_eq!(of(Channel::InApp), Backoff::new(second, minute * 15));
+    assert_eq!(of(Channel::Sms), Backoff::new(second * 2, minute * 60));
+    assert_eq!(of(Channel::Email), Backoff::new(second * 2, minute * 15));
+}
+
+#[test]
+fn a_given_file_replaces_the_profile() {
+    let mut place = Place::complete(&[]).with_profile("[http]\nworkers = 2\n");
+    place.write("mine.toml", "[lanes]\nurgent = 9\n");
+    place.sources.config_file = Some("mine.toml".into());
+    let settings = place.load().unwrap();
+    assert_eq!(settings.http.workers, 1);
+    assert_eq!(settings.lanes.permits(Priority::Urgent), 9);
+}
+
+#[test]
+fn several_mistakes_are_reported_at_once_with_their_places() {
+    let place = Place::complete(&[
+        ("HERALD__HTTP__WORKERS", "many"),
+        ("HERALD__HTTP__PROT", "80"),
+        ("HERALD__ENGINE__HEARTBEAT", "2d"),
+        ("HERALD__SECRETS__KEY", "c2hvcnQ="),
+        ("HERALD__DATABASE__URL", "mysql://root:hunter2@db"),
+    ])
+    .with_profile(
+        r#"
+lanse = 1
+
+[database]
+pool_size = "eight"
+conect_timeout = "5s"
+
+[broker]
+lanes = ["email.*", "fax.high"]
+reconnect_max = "1ms"
+max_body_bytes = 12
+
+[lanes]
+scheduler_share = 2
+
+[engine]
+settle_linger = 3
+http = { bind = "x" }
+
+[log]
+format = "xml"
+
+[retry.fax]
+base = "1s"
+
+[retry.email]
+base = "30m"
+"#,
+    );
+    let error = place.load().unwrap_err();
+    insta::assert_snapshot!(error, @r#"
+        17 mistakes in the configuration:
+          config/test.toml:2: `lanse`: `lanse` is not a section, but `lanes` is; allowed: broker, database, engine, http, lanes, log, providers, retry, secrets, templates
+          config/test.toml:5: `database.pool_size`: expected a whole number, found "eight"; allowed: 2 to 512 (connections)
+          config/test.toml:6: `database.conect_timeout`: `conect_timeout` is not a setting of [database], but `connect_timeout` is; allowed: connect_timeout, pool_size, statement_timeout, url
+          config/test.toml:9: `broker.lanes`: "fax.high" names no lane; allowed: "channel.priority" with a channel of email, sms, push, in_app, chat, a priority of urgent, high, normal, low, or * for either
+          config/test.toml:10: `broker.reconnect_max`: is shorter than broker.reconnect_min; allowed: reconnect_min or longer
+          config/test.toml:11: `broker.max_body_bytes`: 12 is out of range; allowed: 1024 to 16777216 (bytes)
+          config/test.toml:14: `lanes.scheduler_share`: 2 is out of range; allowed: 0.01 to 0.9
+          config/test.toml:17: `engine.settle_linger`: expected a duration, found a whole number; allowed: a number and a unit in quotes, for example "250ms", "30s", "15m", "24h", "0ms" to "1s"
+          config/test.toml:18: `engine.http`: `http` is not a setting of [engine]; allowed: catalog_refresh, claim_batch, claim_linger, deduplication_window, heartbeat, io_threads, node_name, scheduler_poll, settle_batch, settle_linger, shutdown_deadline
+          config/test.toml:21: `log.format`: "xml" is not right; allowed: pretty, json
+          config/test.toml:23: `retry.fax`: `fax` is not a setting of [retry]; allowed: chat, default, email, in_app, push, sms
+          config/test.toml:27: `retry.email.base`: max is shorter than base; allowed: a max that is at least base
+          environment variable HERALD__DATABASE__URL: `database.url`: is not a URL of this kind; allowed: postgres://user:password@host:port/database
+          environment variable HERALD__ENGINE__HEARTBEAT: `engine.heartbeat`: "2d" is not a duration; allowed: a number and a unit in quotes, for example "250ms", "30s", "15m", "24h", "100ms" to "1m"
+          environment variable HERALD__HTTP__PROT: `http.prot`: `prot` is not a setting of [http]; allowed: bind, workers
+          environment variable HERALD__HTTP__WORKERS: `http.workers`: expected a whole number, found "many"; allowed: 1 to 64 (threads)
+          environment variable HERALD__SECRETS__KEY: `secrets.key`: holds a key that is not 32 bytes in base64; allowed: the output of `openssl rand -base64 32`, several with commas between
+    "#);
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[test]
+fn syntax_mistakes_are_reported_beside_the_others() {
+    let place = Place::complete(&[("HERALD__HTTP__WORKERS", "0")]).with_profile("[http\nx = = 1\n");
+    insta::assert_snapshot!(place.load().unwrap_err(), @r"
+        4 mistakes in the configuration:
+          config/test.toml:1: unclosed table, expected `]`
+          config/test.toml:2: extra `=`, expected nothing
+          config/test.toml:2: unexpected key or value, expected newline, `#`
+          environment variable HERALD__HTTP__WORKERS: `http.workers`: 0 is out of range; allowed: 1 to 64 (threads)
+    ");
+}
+
+#[test]
+fn a_missing_profile_file_and_a_wrong_profile_name_stop_the_start() {
+    let missing = Place::complete(&[("HERALD_PROFILE", "nowhere")]).load();
+    let message = missing.unwrap_err().to_string();
+    assert!(message.contains("config/nowhere.toml"), "{message}");
+    let wrong = Place::complete(&[("HERALD_PROFILE", "../../etc/x")]).load();
+    insta::assert_snapshot!(wrong.unwrap_err(), @r"
+        1 mistake in the configuration:
+          environment variable HERALD_PROFILE: is not the name of a profile; allowed: letters, digits, - and _, naming config/<profile>.toml
+    ");
+}
+
+#[test]
+fn lists_in_variables_are_separated_by_commas() {
+    let two = format!("{KEY}, {KEY}");
+    let variables = [
+        ("HERALD__BROKER__LANES", "email.urgent, sms.*"),
+        ("HERALD__SECRETS__KEY", two.as_str()),
+    ];
+    let settings = Place::complete(&variables).load().unwrap();
+    assert_eq!(settings.broker.lanes.len(), 5);
+    assert_eq!(settings.secrets.keys.len(), 2);
+}
+
+#[test]
+fn secrets_may_stand_in_files_and_other_variables() {
+    let mut place = Place::new(&[
+        ("HERALD__DATABASE__URL_FILE", "database-url"),
+        ("AMQP_URL", "amqp://broker"),
+    ])
+    .with_profile(
+        "[broker]\nurl = { env = 'AMQP_URL' }\n[secrets]\nkey = [{ file = 'new' }, { file = 'old' }]\n",
+    );
+    place.write("database-url", "postgres://db/herald\n");
+    place.write("new", KEY);
+    place.write("old", &format!("{KEY}\n{KEY}\n"));
+    let settings = place.load().unwrap();
+    assert_eq!(
+        settings.database.url.expose_secret(),
+        "postgres://db/herald"
+    );
+    assert_eq!(settings.broker.url.expose_secret(), "amqp://broker");
+    assert_eq!(settings.secrets.keys.len(), 3);
+
+    place.sources.environment.remove("AMQP_URL");
+    place.sources.environment.insert(
+        "HERALD__DATABASE__URL".to_owned(),
+        "postgres://db".to_owned(),
+    );
+    insta::assert_snapshot!(place.load().unwrap_err(), @r#"
+        2 mistakes in the configuration:
+          config/test.toml:2: `broker.url`: the environment variable AMQP_URL is not set; allowed: the secret in quotes, { file = "PATH" }, { env = "NAME" }
+          environment variable HERALD__DATABASE__URL_FILE: `database.url`: is given by the environment variable HERALD__DATABASE__URL too; allowed: one of them
+    "#);
+}
+
+#[test]
+fn no_secret_is_ever_shown() {
+    let place = Place::complete(&[]);
+    let shown = format!("{:?} {:?}", place.load().unwrap(), place.sources);
+    assert!(shown.contains("REDACTED"));
+    for secret in ["hunter2", KEY, "[0, 1, 2"] {
+        assert!(!shown.contains(secret), "{secret} is shown");
+    }
+}

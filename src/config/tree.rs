@@ -1,0 +1,153 @@
+//! The settings as given, layer over layer, each with the place it was given in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::document::{self, Node, Table, Value};
+use super::mistake::{Mistake, Origin};
+use super::schema::{Schema, is_secret, join};
+use super::sources::Sources;
+
+/// A value and where it was given.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) origin: Origin,
+    pub(super) value: Value,
+}
+
+/// Every setting by path; later layers have replaced earlier ones.
+pub(super) struct Tree {
+    schema: Schema,
+    entries: BTreeMap<String, Entry>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Tree {
+    /// Defaults, then the profile's (or the given) file, then the environment.
+    pub(super) fn of(sources: &Sources) -> (BTreeMap<String, Entry>, Vec<Mistake>) {
+        let schema = Schema::compiled_in();
+        let defaults = schema.defaults().map(|(path, node)| {
+            let (origin, value) = (Origin::Default, node.value.clone());
+            (path.to_owned(), Entry { origin, value })
+        });
+        let mut tree = Self {
+            entries: defaults.collect(),
+            schema,
+            mistakes: Vec::new(),
+        };
+        match overlay_path(sources) {
+            Ok(Some(path)) => tree.add_file(sources, &path),
+            Ok(None) => {}
+            Err(mistake) => tree.mistakes.push(mistake),
+        }
+        for (name, value) in &sources.environment {
+            if let Some(rest) = name.strip_prefix("HERALD__") {
+                tree.add_variable(name, rest, value);
+            }
+        }
+        (tree.entries, tree.mistakes)
+    }
+
+    fn add_file(&mut self, sources: &Sources, path: &Path) {
+        let at = |line| Origin::File {
+            path: path.to_owned(),
+            line,
+        };
+        let parsed = match sources.read(path) {
+            Ok(text) => document::parse(&text),
+            Err(problem) => return self.mistakes.push(Mistake::plain(at(0), "", problem)),
+        };
+        match parsed {
+            Ok(table) => self.add_table(&at, "", table),
+            Err(mistakes) => self.mistakes.extend(
+                mistakes
+                    .into_iter()
+                    .map(|mistake| Mistake::plain(at(mistake.line), "", mistake.problem)),
+            ),
+        }
+    }
+
+    fn add_table(&mut self, at: &dyn Fn(usize) -> Origin, section: &str, table: Table) {
+        for (key, Node { line, value }) in table {
+            let path = join(section, &key);
+            match value {
+                value if self.schema.is_setting(&path) => {
+                    let origin = at(line);
+                    self.entries.insert(path, Entry { origin, value });
+                }
+                Value::Table(inner) if self.schema.is_section(&path) => {
+                    self.add_table(at, &path, inner);
+                }
+                _ => self.refuse(at(line), path),
+            }
+        }
+    }
+
+    /// `HERALD__SECTION__KEY`, and `HERALD__SECTION__KEY_FILE` for a secret.
+    fn add_variable(&mut self, name: &str, rest: &str, value: &str) {
+        let path = rest.to_lowercase().replace("__", ".");
+        let origin = Origin::Environment {
+            name: name.to_owned(),
+        };
+        let secret = path.strip_suffix("_file").filter(|path| is_secret(path));
+        if let Some(path) = secret {
+            let value = Value::Table(pointer("file", value));
+            self.set_by_variable(path.to_owned(), Entry { origin, value });
+        } else if self.schema.is_setting(&path) {
+            let value = Value::Text(value.to_owned());
+            self.set_by_variable(path, Entry { origin, value });
+        } else {
+            self.refuse(origin, path);
+        }
+    }
+
+    fn set_by_variable(&mut self, path: String, entry: Entry) {
+        let origin = entry.origin.clone();
+        let before = self.entries.insert(path.clone(), entry);
+        if let Some(Entry {
+            origin: other @ Origin::Environment { .. },
+            ..
+        }) = before
+        {
+            let problem = format!("is given by the {other} too");
+            self.mistakes
+                .push(Mistake::new(origin, path, problem, "one of them"));
+        }
+    }
+
+    fn refuse(&mut self, origin: Origin, path: String) {
+        let (problem, allowed) = if self.schema.is_section(&path) {
+            let problem = "is a section, not a setting".to_owned();
+            (problem, self.schema.allowed_in(&path).join(", "))
+        } else {
+            self.schema.explain_unknown(&path)
+        };
+        self.mistakes
+            .push(Mistake::new(origin, path, problem, allowed));
+    }
+}
+
+/// The file that overlays the defaults, if there is one.
+fn overlay_path(sources: &Sources) -> Result<Option<PathBuf>, Mistake> {
+    if let Some(file) = &sources.config_file {
+        return Ok(Some(file.clone()));
+    }
+    let Some(profile) = sources.profile() else {
+        return Ok(None);
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if profile.chars().all(is_plain) {
+        return Ok(Some(PathBuf::from(format!("config/{profile}.toml"))));
+    }
+    let origin = Origin::Environment {
+        name: "HERALD_PROFILE".to_owned(),
+    };
+    let problem = "is not the name of a profile";
+    let allowed = "letters, digits, - and _, naming config/<profile>.toml";
+    Err(Mistake::new(origin, "", problem, allowed))
+}
+
+fn pointer(kind: &str, target: &str) -> Table {
+    let value = Value::Text(target.to_owned());
+    Table::from([(kind.to_owned(), Node { line: 0, value })])
+}

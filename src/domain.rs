@@ -1,0 +1,58 @@
+//! The words of the business: what a notification is, where it may go, how it may end.
+//!
+//! Plain data and total functions over it. No clock, no IO, no other room may be used here.
+
+pub mod account;
+pub mod attempt;
+pub mod category;
+pub mod channel;
+pub mod lane;
+pub mod limits;
+pub mod notification;
+pub mod platform;
+pub mod preference;
+pub mod priority;
+pub mod provider_event;
+pub mod reason;
+pub mod recipient;
+pub mod rejection;
+pub mod reply;
+pub mod status;
+pub mod suppression;
+pub mod system_event;
+mod vocabulary;
+
+pub use account::{Account, ProviderKind};
+pub use attempt::{AttemptRecord, Step};
+pub use category::{Category, OnUnknown, OverCap};
+pub use channel::Channel;
+pub use lane::Lane;
+pub use notification::{Body, Content, KeyHash, Notification, Payload, Source, TemplateCall};
+pub use platform::Platform;
+pub use preference::Preference;
+pub use priority::Priority;
+pub use provider_event::ProviderEvent;
+pub use reason::Reason;
+pub use recipient::{Device, Recipient, Target};
+pub use rejection::Rejection;
+pub use reply::{Class, Reply};
+pub use status::Status;
+pub use vocabulary::UnknownWord;
+pub use suppression::{Suppression, SuppressionReason};
+pub use system_event::{Severity, SystemEvent};
+
+/// Lower-case hexadecimal digits of bytes.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// The tenant that a message without `tenant_id` belongs to; it exists from the first migration.
+pub const DEFAULT_TENANT: uuid::Uuid = uuid::uuid!("00000000-0000-7000-8000-000000000001");

@@ -1,0 +1,79 @@
+//! A provider account: one set of credentials at one provider, for one channel.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Channel;
+use super::vocabulary::vocabulary;
+
+vocabulary! {
+    /// Whose protocol an account speaks.
+    ProviderKind {
+        /// Twilio SendGrid, v3 Mail Send.
+        Sendgrid = "sendgrid",
+        /// Any SMTP server.
+        Smtp = "smtp",
+        /// Twilio Messages, 2010-04-01.
+        Twilio = "twilio",
+        /// Firebase Cloud Messaging, HTTP v1.
+        Fcm = "fcm",
+        /// Slack: `chat.postMessage` or an incoming webhook.
+        Slack = "slack",
+    }
+}
+
+impl ProviderKind {
+    /// The channel that accounts of this kind serve.
+    #[must_use]
+    pub const fn channel(self) -> Channel {
+        match self {
+            Self::Sendgrid | Self::Smtp => Channel::Email,
+            Self::Twilio => Channel::Sms,
+            Self::Fcm => Channel::Push,
+            Self::Slack => Channel::Chat,
+        }
+    }
+}
+
+/// An account as configured, with its secrets opened. Its `Debug` shows no secret.
+#[derive(Clone)]
+pub struct Account {
+    /// The row's id.
+    pub id: Uuid,
+    /// Unique name; the `provider` of rows and labels.
+    pub name: String,
+    /// Whose protocol.
+    pub kind: ProviderKind,
+    /// The channel it serves.
+    pub channel: Channel,
+    /// Higher is asked first.
+    pub priority: i32,
+    /// Share among accounts of equal priority.
+    pub weight: u32,
+    /// Requests a minute for the account over all nodes; `None` is unlimited.
+    pub rate_limit: Option<u32>,
+    /// Longest that one request may take.
+    pub timeout: Duration,
+    /// API key, user, bot token; see the contract's table.
+    pub api_key: Option<String>,
+    /// Secret, password, service-account JSON, incoming-webhook URL.
+    pub api_secret: Option<String>,
+    /// Settings by kind.
+    pub config: Map<String, Value>,
+    /// When it was last changed; a change replaces the actor's state.
+    pub updated_at: jiff::Timestamp,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("channel", &self.channel)
+            .field("priority", &self.priority)
+            .field("rate_limit", &self.rate_limit)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,95 @@
+//! The timeline of a notification: every attempt and deferral.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Class, Reason, Reply};
+
+/// One line of a notification's timeline; a list of them is the `attempts` column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub step: Step,
+}
+
+/// What happened to a notification at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// A provider was asked.
+    Attempt {
+        /// Which account.
+        provider: String,
+        /// What kind of answer.
+        class: Class,
+        /// The provider's code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// The provider's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// The device asked for, for push.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device_id: Option<Uuid>,
+        /// Milliseconds from request to answer.
+        elapsed_ms: u64,
+    },
+    /// It was put off.
+    Deferred {
+        /// Why.
+        reason: Reason,
+        /// Until when.
+        until: Timestamp,
+    },
+}
+
+impl AttemptRecord {
+    /// A record of a provider's answer.
+    #[must_use]
+    pub fn of_reply(
+        at: Timestamp,
+        provider: &str,
+        device_id: Option<Uuid>,
+        reply: &Reply,
+        elapsed_ms: u64,
+    ) -> Self {
+        let step = Step::Attempt {
+            provider: provider.to_owned(),
+            class: reply.class,
+            code: reply.code.clone(),
+            detail: reply.detail.clone(),
+            device_id,
+            elapsed_ms,
+        };
+        Self { at, step }
+    }
+
+    /// The device that this record says has accepted, if it says so.
+    #[must_use]
+    pub fn accepted_device(&self) -> Option<Uuid> {
+        match &self.step {
+            Step::Attempt {
+                class: Class::Accepted,
+                device_id,
+                ..
+            } => *device_id,
+            _ => None,
+        }
+    }
+
+    /// Whether a provider accepted.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        matches!(
+            self.step,
+            Step::Attempt {
+                class: Class::Accepted,
+                ..
+            }
+        )
+    }
+}

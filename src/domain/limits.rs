@@ -1,0 +1,20 @@
+//! Sizes that the contract or a protocol fixes.
+
+/// Longest `idempotency_key`, in characters.
+pub const IDEMPOTENCY_KEY_CHARS: usize = 255;
+
+/// Furthest that `send_at` may lie ahead, in days: partitions are kept as long as they hold live
+/// rows, so that a bound is needed.
+pub const SEND_AT_DAYS: i64 = 366;
+
+/// Most retries that an envelope may ask for.
+pub const MAX_RETRIES: u16 = 100;
+
+/// Retries when the envelope does not say.
+pub const DEFAULT_RETRIES: u16 = 5;
+
+/// Longest detail of a provider's answer that is kept, in bytes.
+pub const DETAIL_BYTES: usize = 500;
+
+/// Most attempt records kept for one notification; the oldest in the middle are dropped first.
+pub const ATTEMPT_RECORDS: usize = 50;

@@ -1,0 +1,127 @@
+//! A notification: one message for one person on one channel.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{AttemptRecord, Lane};
+
+/// SHA-256 of tenant and idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyHash(pub [u8; 32]);
+
+/// A notification as it walks through the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// UUIDv7; the time in it is when the engine first accepted the message.
+    pub id: Uuid,
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// The person.
+    pub user_id: Uuid,
+    /// Channel and priority.
+    pub lane: Lane,
+    /// The category that the person may have switched off.
+    pub category: Option<String>,
+    /// What makes a second one a duplicate.
+    pub key: KeyHash,
+    /// What was asked for.
+    pub payload: Payload,
+    /// Not before.
+    pub send_at: Option<Timestamp>,
+    /// Not after.
+    pub expires_at: Option<Timestamp>,
+    /// Retries after the first pass over the route.
+    pub max_retries: u16,
+    /// What it is about, in the publisher's words.
+    pub source: Option<Source>,
+    /// The publisher's own data, handed back in status events.
+    pub metadata: Option<Map<String, Value>>,
+    /// When the engine accepted it.
+    pub created_at: Timestamp,
+    /// Passes over the route so far.
+    pub attempt_count: u16,
+    /// What has happened to it so far, oldest first.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// What the publisher pointed at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// For example `ticket`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its id there.
+    pub id: String,
+}
+
+/// What was asked for: the `payload` column. All that a later attempt needs is in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Payload {
+    /// Template or content.
+    #[serde(flatten)]
+    pub body: Body,
+    /// Address for this message only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The one account that may send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The publisher's W3C trace context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// Exactly one of the two.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// A stored template with variables.
+    Template(TemplateCall),
+    /// Ready text.
+    Content(Content),
+}
+
+/// A template and what to fill it with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateCall {
+    /// Name of the template.
+    pub name: String,
+    /// Its variables.
+    #[serde(default)]
+    pub variables: Map<String, Value>,
+}
+
+/// Text of a message: as published, or as rendered from a template.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// Subject of an e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// HTML of an e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// Title of a push or in-app message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Data for the app (push, in-app).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Map<String, Value>>,
+}
+
+impl Notification {
+    /// Whether a device has accepted this notification in an earlier pass.
+    #[must_use]
+    pub fn has_accepted(&self, device_id: Uuid) -> bool {
+        self.attempts
+            .iter()
+            .any(|record| record.accepted_device() == Some(device_id))
+    }
+}

@@ -1,0 +1,102 @@
+//! The person, and where a notification for them goes.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Channel, Preference};
+
+/// A person as the engine needs them to decide and to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The user.
+    pub user_id: Uuid,
+    /// The tenant that the user belongs to.
+    pub tenant_id: Uuid,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Unique name within the tenant.
+    pub username: Option<String>,
+    /// Phone number, E.164.
+    pub phone: Option<String>,
+    /// IANA time zone name.
+    pub timezone: Option<String>,
+    /// Language, for example `de` or `pt-BR`.
+    pub locale: Option<String>,
+    /// Live push devices.
+    pub devices: Vec<Device>,
+    /// What the person wants, a channel or a category each.
+    pub preferences: Vec<Preference>,
+}
+
+/// A push device that has not been retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The row's id.
+    pub id: Uuid,
+    /// FCM registration token.
+    pub token: String,
+}
+
+/// One address that a notification goes to, and what has come of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// E-mail address, number, token or chat channel. Empty where the provider needs none.
+    pub address: String,
+    /// The device, when the address is its token.
+    pub device_id: Option<Uuid>,
+}
+
+impl Recipient {
+    /// A person of whom nothing is known any more.
+    #[must_use]
+    pub const fn nobody((tenant_id, user_id): (Uuid, Uuid)) -> Self {
+        Self {
+            user_id,
+            tenant_id,
+            email: None,
+            username: None,
+            phone: None,
+            timezone: None,
+            locale: None,
+            devices: vec![],
+            preferences: vec![],
+        }
+    }
+
+    /// The addresses of this person for a channel; `to` overrides them.
+    ///
+    /// Push yields every live device, every other channel one address at most. Chat has no
+    /// address of the person: `to`, or none (an incoming webhook needs none).
+    #[must_use]
+    pub fn targets(&self, channel: Channel, to: Option<&str>) -> Vec<Target> {
+        let plain = |address: &str| Target {
+            address: address.to_owned(),
+            device_id: None,
+        };
+        if let Some(to) = to {
+            let device_id = self
+                .devices
+                .iter()
+                .find(|device| device.token == to)
+                .map(|d| d.id);
+            return vec![Target {
+                address: to.to_owned(),
+                device_id,
+            }];
+        }
+        match channel {
+            Channel::Email => self.email.as_deref().map(plain).into_iter().collect(),
+            Channel::Sms => self.phone.as_deref().map(plain).into_iter().collect(),
+            Channel::Push => self
+                .devices
+                .iter()
+                .map(|d| Target {
+                    address: d.token.clone(),
+                    device_id: Some(d.id),
+                })
+                .collect(),
+            Channel::InApp => vec![plain(&self.user_id.to_string())],
+            Channel::Chat => vec![],
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! An address that nothing may be sent to.
+
+use uuid::Uuid;
+
+use super::Channel;
+use super::vocabulary::vocabulary;
+
+vocabulary! {
+    /// Why an address is suppressed.
+    SuppressionReason {
+        /// The mailbox does not exist.
+        HardBounce = "hard_bounce",
+        /// The person called it spam.
+        Complaint = "complaint",
+        /// The person answered STOP.
+        Stop = "stop",
+        /// The person unsubscribed.
+        Unsubscribe = "unsubscribe",
+        /// An operator's decision.
+        Manual = "manual",
+    }
+}
+
+/// An entry of the suppression list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// The channel of the address.
+    pub channel: Channel,
+    /// The address, see [`Suppression::address`].
+    pub address: String,
+    /// Why.
+    pub reason: SuppressionReason,
+}
+
+impl Suppression {
+    /// An address as the list holds it: mail systems treat upper and lower case as one mailbox.
+    #[must_use]
+    pub fn address(channel: Channel, address: &str) -> String {
+        match channel {
+            Channel::Email => address.trim().to_lowercase(),
+            _ => address.trim().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Catalog: keeps accounts and templates as they stand in the database, and an actor for every
+//! active account.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised};
+
+use super::directory::{AccountEntry, Availability, Directory};
+use super::fence::Fence;
+use super::outbox::Outbox;
+use super::provider::{Desk, ProviderActor};
+use super::shelf::Shelf;
+use crate::config::{Providers, Retry};
+use crate::domain::Account;
+use crate::providers::HttpClient;
+use crate::runtime::{Shutdown, Supervisor, Tasks};
+use crate::store::accounts::Accounts;
+use crate::store::seal::Sealer;
+use crate::store::{Database, Fingerprint, StoreError, accounts};
+use crate::telemetry::Metrics;
+
+/// The actor.
+pub struct Catalog {
+    needs: Arc<Needs>,
+    interval: Duration,
+    read: Option<Fingerprint>,
+    refreshing: bool,
+}
+
+/// What the catalog and the actors that it starts need.
+#[derive(Clone)]
+pub struct Needs {
+    /// The database.
+    pub database: Database,
+    /// Opens credentials.
+    pub sealer: Sealer,
+    /// The templates, kept up to date.
+    pub shelf: Shelf,
+    /// The accounts, kept up to date.
+    pub directory: Directory,
+    /// Starts and keeps the actors.
+    pub supervisor: Supervisor,
+    /// The client that all HTTP accounts share.
+    pub client: HttpClient,
+    /// What all accounts share.
+    pub settings: Providers,
+    /// The back-off of each channel.
+    pub retry: Retry,
+    /// Where outcomes go.
+    pub outbox: Outbox,
+    /// Passed before each call.
+    pub fence: Fence,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Where the work runs.
+    pub tasks: Tasks,
+    /// No request is started any more.
+    pub giving_up: Shutdown,
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog").field("directory", &self.needs.directory).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Needs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Needs")
+    }
+}
+
+/// Reads what has changed; answered when it is in use.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Refresh;
+
+impl Catalog {
+    /// An empty catalog that looks for changes at this interval.
+    #[must_use]
+    pub const fn new(needs: Arc<Needs>, interval: Duration) -> Self {
+        Self { needs, interval, read: None, refreshing: false }
+    }
+
+    fn refresh(&mut self, ctx: &mut Context<Self>) {
+        if self.refreshing {
+            return;
+        }
+        self.refreshing = true;
+        let look = wrap_future::<_, Self>(look(Arc::clone(&self.needs), self.read.clone()));
+        let used = look.map(|found, catalog, _| {
+            catalog.refreshing = false;
+            if let Err(error) = catalog.take_in(found) {
+                tracing::warn!(%error, "accounts and templates could not be read; the known ones stay in use");
+            }
+        });
+        ctx.spawn(used);
+    }
+
+    fn take_in(&mut self, found: Result<Option<(Fingerprint, Accounts)>, StoreError>) -> Result<(), StoreError> {
+        if let Some((fingerprint, accounts)) = found? {
+            self.install(accounts);
+            self.read = Some(fingerprint);
+        }
+        Ok(())
+    }
+
+    /// Keeps the entries of unchanged accounts, with their actors and what is known of them.
+    fn install(&self, accounts: Accounts) {
+        for account in &accounts.unreadable {
+            tracing::error!(
+                provider = account.name,
+                reason = account.reason,
+                "an account's credentials cannot be opened: it is not used; see HERALD__SECRETS__KEY"
+            );
+        }
+        let entries: Vec<Arc<AccountEntry>> =
+            accounts.opened.into_iter().filter_map(|account| self.entry(account)).collect();
+        tracing::info!(accounts = entries.len(), "provider accounts read");
+        self.needs.directory.replace(entries);
+    }
+
+    fn entry(&self, account: Account) -> Option<Arc<AccountEntry>> {
+        let known = self.needs.directory.of(account.channel);
+        let same = |entry: &&Arc<AccountEntry>| {
+            (entry.account.id, entry.account.updated_at) == (account.id, account.updated_at)
+        };
+        if let Some(entry) = known.iter().find(same) {
+            return Some(Arc::clone(entry));
+        }
+        match crate::providers::connect(&self.needs.client, &account) {
+            Ok(client) => {
+                let availability = Availability::default();
+                let desk = self.needs.desk(account.clone(), client, availability.clone());
+                Some(Arc::new(self.start(account, desk, availability)))
+            }
+            Err(error) => {
+                tracing::error!(%error, "an account cannot be used as it is configured; mend it with `herald apply`");
+                None
+            }
+        }
+    }
+
+    fn start(&self, account: Account, desk: Desk, availability: Availability) -> AccountEntry {
+        let needs_address = desk.client.needs_address();
+        let minimum_retry_delay = desk.client.minimum_retry_delay();
+        let name = format!("provider {}", account.name);
+        let actor = ProviderActor::new(Arc::new(desk), self.needs.tasks.clone());
+        let actor = self.needs.supervisor.start("provider", &name, actor);
+        AccountEntry { account, needs_address, minimum_retry_delay, availability, actor }
+    }
+}
+
+impl Needs {
+    fn desk(
+        &self,
+        account: Account,
+        client: Arc<dyn crate::providers::Provider>,
+        availability: Availability,
+    ) -> Desk {
+        Desk {
+            counts: self.metrics.provider(&account.name),
+            account,
+            client,
+            concurrency: self.settings.concurrency,
+            availability,
+            credentials_pause: self.settings.refused_credentials_pause,
+            retry: self.retry.clone(),
+            outbox: self.outbox.clone(),
+            fence: self.fence.clone(),
+            database: self.database.clone(),
+            metrics: Arc::clone(&self.metrics),
+            tasks: self.tasks.clone(),
+            giving_up: self.giving_up.clone(),
+        }
+    }
+}
+
+/// Reads templates into the shelf, and the accounts if they differ from what was read before.
+async fn look(
+    needs: Arc<Needs>,
+    known: Option<Fingerprint>,
+) -> Result<Option<(Fingerprint, Accounts)>, StoreError> {
+    needs.shelf.reload(&needs.database).await?;
+    let now = accounts::fingerprint(&mut *needs.database.get().await?).await?;
+    if known.as_ref() == Some(&now) {
+        return Ok(None);
+    }
+    let accounts = accounts::load(&mut *needs.database.get().await?, &needs.sealer).await?;
+    Ok(Some((now, accounts)))
+}
+
+impl Actor for Catalog {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(self.interval, Self::refresh);
+    }
+}
+
+impl Supervised for Catalog {
+    /// Reads everything again; the directory and the shelf stay in use meanwhile.
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        (self.read, self.refreshing) = (None, false);
+    }
+}
+
+impl Handler<Refresh> for Catalog {
+    type Result = ResponseActFuture<Self, Result<(), StoreError>>;
+
+    fn handle(&mut self, _: Refresh, _: &mut Context<Self>) -> Self::Result {
+        let look = wrap_future::<_, Self>(look(Arc::clone(&self.needs), self.read.clone()));
+        Box::pin(look.map(|found, catalog, _| catalog.take_in(found)))
+    }
+}

@@ -1,0 +1,49 @@
+//! What the HTTP API may see of the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::runtime::{Health, Shutdown};
+use crate::telemetry::Metrics;
+
+/// The engine as seen from outside.
+#[derive(Debug, Clone)]
+pub struct Control {
+    health: Health,
+    metrics: Arc<Metrics>,
+    stop: Shutdown,
+}
+
+/// Whether the engine takes work, and what ails it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// Whether it does.
+    pub ready: bool,
+    /// Every part; `None` when it works, else what ails it.
+    pub parts: BTreeMap<String, Option<String>>,
+}
+
+impl Control {
+    /// The control of an engine.
+    #[must_use]
+    pub const fn new(health: Health, metrics: Arc<Metrics>, stop: Shutdown) -> Self {
+        Self { health, metrics, stop }
+    }
+
+    /// Whether the engine takes work. It no longer does while it shuts down.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let stopping = self.stop.is_raised();
+        let mut parts = self.health.parts();
+        if stopping {
+            parts.insert("engine".to_owned(), Some("shutting down".to_owned()));
+        }
+        Readiness { ready: !stopping && self.health.is_ready(), parts }
+    }
+
+    /// All metrics in Prometheus' text format.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.metrics.render()
+    }
+}

@@ -1,0 +1,100 @@
+//! The accounts that may be asked, by channel, as the dispatchers see them.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::Addr;
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use super::provider::ProviderActor;
+use crate::domain::{Account, Channel};
+use crate::policy::AccountFacts;
+
+/// An account with the actor that serves it.
+#[derive(Debug)]
+pub struct AccountEntry {
+    /// The account as configured.
+    pub account: Account,
+    /// Whether it cannot send without an address.
+    pub needs_address: bool,
+    /// Shortest wait before it may be asked again after a transient failure.
+    pub minimum_retry_delay: Duration,
+    /// Whether it may be asked now.
+    pub availability: Availability,
+    /// Its actor.
+    pub actor: Addr<ProviderActor>,
+}
+
+impl AccountEntry {
+    /// What policy needs to know of it.
+    #[must_use]
+    pub fn facts(&self, now: Timestamp) -> AccountFacts<'_> {
+        AccountFacts {
+            name: &self.account.name,
+            priority: self.account.priority,
+            weight: self.account.weight,
+            available_at: self.availability.out_until(now),
+            needs_address: self.needs_address,
+        }
+    }
+}
+
+/// When an account may be asked again after it was taken out. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Availability {
+    out_until: Arc<Mutex<Option<Timestamp>>>,
+}
+
+impl Availability {
+    /// Takes the account out until then; `true` if it was in before.
+    pub fn take_out(&self, until: Timestamp) -> bool {
+        self.lock().replace(until).is_none()
+    }
+
+    /// Puts it back; `true` if it was out.
+    pub fn put_back(&self) -> bool {
+        self.lock().take().is_some()
+    }
+
+    fn out_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lock().filter(|until| *until > now)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Timestamp>> {
+        self.out_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All active accounts by channel. Clones share it; it is replaced whole when configuration
+/// changes.
+#[derive(Clone, Default)]
+pub struct Directory {
+    current: Arc<ArcSwap<Vec<Vec<Arc<AccountEntry>>>>>,
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.current.load().iter().flatten().map(|e| &e.account)).finish()
+    }
+}
+
+impl Directory {
+    /// The accounts of a channel, in no order.
+    #[must_use]
+    pub fn of(&self, channel: Channel) -> Vec<Arc<AccountEntry>> {
+        self.current.load().get(channel.index()).cloned().unwrap_or_default()
+    }
+
+    /// Replaces all accounts.
+    pub fn replace(&self, entries: impl IntoIterator<Item = Arc<AccountEntry>>) {
+        let mut by_channel = vec![vec![]; Channel::ALL.len()];
+        for entry in entries {
+            if let Some(list) = by_channel.get_mut(entry.account.channel.index()) {
+                list.push(entry);
+            }
+        }
+        self.current.store(Arc::new(by_channel));
+    }
+}

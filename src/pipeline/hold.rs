@@ -1,0 +1,166 @@
+//! What a job holds: its claim, its permit, and through the in-flight table its receipts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::in_flight::InFlight;
+use super::outbox::{Abandoned, Outbox};
+use crate::broker::Receipt;
+use crate::domain::{KeyHash, Lane};
+use crate::runtime::Permit;
+use crate::store::settle::Origin;
+use crate::telemetry::Metrics;
+
+/// The right to settle one notification. Redeemed by the recorder after its commit; dropped in any
+/// other way, it gives back what it holds: the claim first, then the deliveries.
+pub struct Hold {
+    key: KeyHash,
+    lane: Lane,
+    id: Uuid,
+    claim: Claimed,
+    in_flight: InFlight,
+    outbox: Outbox,
+    metrics: Arc<Metrics>,
+    _permit: Permit,
+    _turn: Option<Turn>,
+}
+
+/// How much is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claimed {
+    /// Known to this process only.
+    NotYet,
+    /// In the database.
+    In(Origin),
+    /// Nothing any more.
+    Redeemed,
+}
+
+/// Ends somebody's turn when dropped: the next message that must be worked alone may begin.
+pub struct Turn(pub Box<dyn FnOnce() + Send + Sync>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        std::mem::replace(&mut self.0, Box::new(|| {}))();
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").field("id", &self.id).field("claim", &self.claim).finish_non_exhaustive()
+    }
+}
+
+/// What every hold needs to give back what it holds.
+#[derive(Clone)]
+pub struct Holder {
+    /// Where receipts are kept.
+    pub in_flight: InFlight,
+    /// Where claims are given back.
+    pub outbox: Outbox,
+    /// The in-flight gauge.
+    pub metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Holder")
+    }
+}
+
+impl Holder {
+    /// Registers a delivery under its key, with a right to settle that is not claimed yet.
+    ///
+    /// # Errors
+    /// The key is being worked on by this process: the receipt has joined that job.
+    pub fn register(
+        &self,
+        key: KeyHash,
+        lane: Lane,
+        receipt: Receipt,
+        permit: Permit,
+        turn: Option<Turn>,
+    ) -> Result<Hold, Joined> {
+        if !self.in_flight.register(key, receipt) {
+            return Err(Joined);
+        }
+        Ok(self.hold(key, lane, Uuid::nil(), Claimed::NotYet, permit, turn))
+    }
+
+    /// The right to settle a notification that the scheduler took from the database.
+    #[must_use]
+    pub fn taken(&self, key: KeyHash, lane: Lane, id: Uuid, permit: Permit) -> Hold {
+        self.hold(key, lane, id, Claimed::In(Origin::Database), permit, None)
+    }
+
+    fn hold(
+        &self,
+        key: KeyHash,
+        lane: Lane,
+        id: Uuid,
+        claim: Claimed,
+        permit: Permit,
+        turn: Option<Turn>,
+    ) -> Hold {
+        self.metrics.in_flight(lane).increment(1);
+        let Self { in_flight, outbox, metrics } = self.clone();
+        Hold { key, lane, id, claim, in_flight, outbox, metrics, _permit: permit, _turn: turn }
+    }
+}
+
+/// A delivery joined a job that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined;
+
+impl Hold {
+    /// The database says that this run may send it.
+    pub fn claimed(&mut self, id: Uuid) {
+        self.id = id;
+        self.claim = Claimed::In(Origin::Broker);
+    }
+
+    /// The key.
+    #[must_use]
+    pub const fn key(&self) -> KeyHash {
+        self.key
+    }
+
+    /// Where the notification came from.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        match self.claim {
+            Claimed::In(origin) => origin,
+            Claimed::NotYet | Claimed::Redeemed => Origin::Broker,
+        }
+    }
+
+    /// The outcome is stored: hands out the receipts, to be acknowledged. The permit is free again.
+    #[must_use]
+    pub fn redeem(mut self) -> Vec<Receipt> {
+        let from_broker = self.origin() == Origin::Broker;
+        self.claim = Claimed::Redeemed;
+        if from_broker { self.in_flight.remove(self.key) } else { vec![] }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.metrics.in_flight(self.lane).decrement(1);
+        match self.claim {
+            Claimed::Redeemed => {}
+            // Dropping the receipts returns the deliveries.
+            Claimed::NotYet => drop(self.in_flight.remove(self.key)),
+            Claimed::In(origin) => {
+                self.outbox.abandon(Abandoned { key: self.key, id: self.id, origin });
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Housekeeping: partitions before they are needed, keys whose window is over, the gauges of what
+//! waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::runtime::{Shutdown, clock};
+use crate::store::{Database, StoreError, due, partitions, retention};
+use crate::telemetry::Metrics;
+
+/// Time between rounds of gauges.
+const GAUGES: Duration = Duration::from_secs(15);
+/// Rounds of gauges between two tidyings: every ten minutes.
+const TIDY_EVERY: u32 = 40;
+
+/// Does the house's chores until told to stop. Every node does them: each is safe to do twice.
+#[derive(Debug)]
+pub struct Housekeeping {
+    /// The database.
+    pub database: Database,
+    /// The gauges.
+    pub metrics: Arc<Metrics>,
+    /// Ends it.
+    pub stop: Shutdown,
+}
+
+impl Housekeeping {
+    /// Runs until told to stop.
+    pub async fn run(self) {
+        let mut round = 0_u32;
+        while !self.stop.is_raised() {
+            if let Err(error) = self.gauges().await {
+                tracing::debug!(%error, "the backlog could not be counted");
+            }
+            if round.is_multiple_of(TIDY_EVERY) {
+                match self.stop.or(self.tidy()).await {
+                    Some(Err(error)) => tracing::warn!(%error, "tidying failed; it is tried again later"),
+                    Some(Ok(())) | None => {}
+                }
+            }
+            round = round.wrapping_add(1);
+            self.metrics.run_upkeep();
+            self.stop.or(tokio::time::sleep(GAUGES)).await;
+        }
+    }
+
+    async fn gauges(&self) -> Result<(), StoreError> {
+        let (waiting, unresolved) = due::backlog(&self.database).await?;
+        for reason in crate::domain::Reason::ALL {
+            let count = waiting.iter().find(|(known, _)| known == reason).map_or(0, |(_, n)| *n);
+            self.metrics.deferred(*reason, count);
+        }
+        self.metrics.dlq_unresolved(unresolved);
+        Ok(())
+    }
+
+    async fn tidy(&self) -> Result<(), StoreError> {
+        let made = partitions::ensure(&mut *self.database.get().await?, clock::now()).await?;
+        if made > 0 {
+            tracing::info!(made, "partitions made for the months to come");
+        }
+        let forgotten = retention::forget_keys(&self.database).await?;
+        if forgotten > 0 {
+            tracing::info!(forgotten, "keys whose deduplication window is over were removed");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! Ingest: gathers what arrives from all lanes and admits it in batches.
+//!
+//! A message that was delivered often before may be what kills the engine: it is admitted alone,
+//! one a lane at a time, so that it does not wear out its neighbours.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle, Supervised};
+
+use super::hold::Turn;
+use super::jobs::{Arrived, Wake};
+use crate::broker::Arrival;
+use crate::domain::Lane;
+use crate::runtime::{Batch, Tasks, clock, failpoint, mailbox};
+
+mod admission;
+mod claiming;
+mod people;
+mod refusal;
+
+pub use admission::Admission;
+
+/// Batches admitted at the same time: two keep both cores and the database busy.
+const CONCURRENT: usize = 2;
+/// Deliveries before this one from which a message is worked alone.
+const SUSPECT: u64 = 2;
+
+/// The actor.
+pub struct Ingest {
+    admission: Arc<Admission>,
+    tasks: Tasks,
+    batch: usize,
+    linger: Duration,
+    state: State,
+}
+
+struct State {
+    waiting: Batch<Arrival>,
+    running: Vec<bool>,
+    suspects: Vec<Suspects>,
+    timer: Option<SpawnHandle>,
+}
+
+/// The suspects of a lane, and whether one is being worked on.
+#[derive(Default)]
+struct Suspects {
+    waiting: VecDeque<Arrival>,
+    busy: bool,
+}
+
+impl std::fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ingest").field("waiting", &self.state.waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl Ingest {
+    /// An ingest actor that admits batches of at most `batch` messages, smaller ones after
+    /// `linger`.
+    #[must_use]
+    pub fn new(admission: Arc<Admission>, tasks: Tasks, batch: usize, linger: Duration) -> Self {
+        let state = State::new(batch, linger);
+        Self { admission, tasks, batch, linger, state }
+    }
+
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        while let Some(worker) = self.state.running.iter().position(|running| !running) {
+            let Some(batch) = self.state.waiting.take_ready(clock::instant()) else { break };
+            self.admit(worker, batch, ctx);
+        }
+        self.arm(ctx);
+    }
+
+    /// Wakes up when what waits is old enough.
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        if self.state.timer.is_some() || self.state.running.iter().all(|running| *running) {
+            return;
+        }
+        if let Some(due) = self.state.waiting.due() {
+            let wait = due.saturating_duration_since(clock::instant());
+            self.state.timer = Some(ctx.run_later(wait, |ingest, ctx| {
+                ingest.state.timer = None;
+                ingest.pump(ctx);
+            }));
+        }
+    }
+
+    fn admit(&mut self, worker: usize, batch: Vec<Arrival>, ctx: &mut Context<Self>) {
+        if let Some(running) = self.state.running.get_mut(worker) {
+            *running = true;
+        }
+        let done = self.turn(ctx, Finished::Batch(worker));
+        let admission = Arc::clone(&self.admission);
+        self.tasks.spawn("admit", async move {
+            let _done = done;
+            admission.admit(worker, batch, None).await;
+        });
+    }
+
+    fn admit_suspect(&mut self, lane: Lane, ctx: &mut Context<Self>) {
+        let Some(suspects) = self.state.suspects.get_mut(lane.index()) else { return };
+        if suspects.busy {
+            return;
+        }
+        let Some(arrival) = suspects.waiting.pop_front() else { return };
+        suspects.busy = true;
+        let turn = self.turn(ctx, Finished::Suspect(lane));
+        let admission = Arc::clone(&self.admission);
+        self.tasks.spawn("admit alone", async move {
+            admission.admit(CONCURRENT, vec![arrival], Some(turn)).await;
+        });
+    }
+
+    /// Tells this actor when something is finished, however it ends.
+    fn turn(&self, ctx: &mut Context<Self>, finished: Finished) -> Turn {
+        let address = ctx.address();
+        Turn(Box::new(move || mailbox::post(&address, finished)))
+    }
+}
+
+impl State {
+    fn new(batch: usize, linger: Duration) -> Self {
+        Self {
+            waiting: Batch::new(batch, linger),
+            running: vec![false; CONCURRENT],
+            suspects: (0..Lane::COUNT).map(|_| Suspects::default()).collect(),
+            timer: None,
+        }
+    }
+}
+
+/// Something that was being admitted no longer is.
+#[derive(Debug, Clone, Copy, actix::Message)]
+#[rtype(result = "()")]
+enum Finished {
+    Batch(usize),
+    Suspect(Lane),
+}
+
+impl Actor for Ingest {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Ingest {
+    /// What waited returns to the broker by itself; batches under way end by themselves.
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.state = State::new(self.batch, self.linger);
+    }
+}
+
+impl Handler<Arrived> for Ingest {
+    type Result = ();
+
+    fn handle(&mut self, Arrived(arrivals): Arrived, ctx: &mut Context<Self>) {
+        failpoint::hit("ingest");
+        let (suspects, plain): (Vec<_>, Vec<_>) =
+            arrivals.into_iter().partition(|arrival| arrival.deliveries_before >= SUSPECT);
+        for suspect in suspects {
+            let lane = suspect.lane;
+            if let Some(suspects) = self.state.suspects.get_mut(lane.index()) {
+                suspects.waiting.push_back(suspect);
+            }
+            self.admit_suspect(lane, ctx);
+        }
+        self.state.waiting.extend(plain, clock::instant());
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Finished> for Ingest {
+    type Result = ();
+
+    fn handle(&mut self, finished: Finished, ctx: &mut Context<Self>) {
+        match finished {
+            Finished::Batch(worker) => {
+                if let Some(running) = self.state.running.get_mut(worker) {
+                    *running = false;
+                }
+                self.pump(ctx);
+            }
+            Finished::Suspect(lane) => {
+                if let Some(suspects) = self.state.suspects.get_mut(lane.index()) {
+                    suspects.busy = false;
+                }
+                self.admit_suspect(lane, ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Wake> for Ingest {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.pump(ctx);
+    }
+}

@@ -1,0 +1,191 @@
+//! Admission: from raw messages to claimed jobs.
+//!
+//! Envelope, person and template are known to be good before a claim is made: a rejection never
+//! leaves one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::super::dispatcher::Dispatchers;
+use super::super::hold::{Hold, Holder, Turn};
+use super::super::jobs::Job;
+use super::super::shelf::Shelf;
+use super::refusal::Refused;
+use crate::broker::envelope::{self, Envelope, Wrapping};
+use crate::broker::publisher::Publisher;
+use crate::broker::{Arrival, Refusal};
+use crate::domain::{Body, Notification, Recipient, Rejection};
+use crate::runtime::{Shutdown, Tasks, clock, failpoint};
+use crate::store::Database;
+use crate::store::claims::Claimant;
+use crate::store::lease::RunId;
+use crate::store::partitions;
+use crate::telemetry::Metrics;
+
+/// What admission needs.
+#[derive(Debug)]
+pub struct Admission {
+    /// The database.
+    pub database: Database,
+    /// This run, the owner of what is claimed.
+    pub run: RunId,
+    /// How long a key is remembered.
+    pub window: Duration,
+    /// Largest body, in bytes.
+    pub max_body_bytes: usize,
+    /// The templates.
+    pub shelf: Shelf,
+    /// Makes holds.
+    pub holder: Holder,
+    /// Publishes what cannot be accepted.
+    pub publisher: Arc<Publisher>,
+    /// Where jobs go.
+    pub dispatchers: Dispatchers,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Where waiting for another run's outcome happens.
+    pub tasks: Tasks,
+    /// Ends every wait; what is in hand then returns to the broker.
+    pub giving_up: Shutdown,
+}
+
+/// A message whose envelope is good.
+pub(super) struct Candidate {
+    pub(super) arrival: Arrival,
+    pub(super) envelope: Envelope,
+}
+
+/// A message that is about to be claimed.
+pub(super) struct Applicant {
+    pub(super) envelope: Envelope,
+    pub(super) recipient: Recipient,
+    pub(super) hold: Hold,
+    pub(super) arrived: tokio::time::Instant,
+    pub(super) published_at: Option<jiff::Timestamp>,
+}
+
+impl Admission {
+    /// Admits a batch. Whatever is not admitted, rejected or known to be a duplicate when this
+    /// ends returns to the broker.
+    pub async fn admit(self: &Arc<Self>, worker: usize, batch: Vec<Arrival>, turn: Option<Turn>) {
+        failpoint::hit("ingest.admit");
+        let (candidates, mut refused) = self.decode(batch);
+        let Some(people) = self.people(candidates, &mut refused).await else { return };
+        let welcome = self.with_templates(people, &mut refused).await;
+        self.refuse(worker, refused);
+        let applicants = self.register(welcome, turn);
+        if !applicants.is_empty() {
+            self.claim(self.claimant(worker), applicants).await;
+        }
+    }
+
+    pub(super) fn claimant(&self, worker: usize) -> Claimant {
+        let worker = u8::try_from(worker).unwrap_or(u8::MAX);
+        Claimant { run: self.run, worker, now: clock::now() }
+    }
+
+    fn decode(&self, batch: Vec<Arrival>) -> (Vec<Candidate>, Vec<Refused>) {
+        let now = clock::now();
+        let (mut candidates, mut refused) = (Vec::with_capacity(batch.len()), vec![]);
+        for arrival in batch {
+            self.metrics.consumed(arrival.lane, 1);
+            let wrapping = Wrapping {
+                lane: arrival.lane,
+                message_id: arrival.message_id.as_deref(),
+                traceparent: arrival.traceparent.as_deref(),
+                max_body_bytes: self.max_body_bytes,
+                now,
+            };
+            match envelope::decode(&arrival.body, &wrapping) {
+                Ok(envelope) => candidates.push(Candidate { arrival, envelope }),
+                Err(refusal) => refused.push(Refused { arrival, refusal, tenant_id: None }),
+            }
+        }
+        (candidates, refused)
+    }
+
+    /// Keeps those whose template is known. One that is not may have come a moment ago.
+    async fn with_templates(
+        &self,
+        people: Vec<(Candidate, Recipient)>,
+        refused: &mut Vec<Refused>,
+    ) -> Vec<(Candidate, Recipient)> {
+        let missing = |candidate: &Candidate| {
+            let Body::Template(call) = &candidate.envelope.payload.body else { return None };
+            let envelope = &candidate.envelope;
+            let known =
+                self.shelf.library().has(envelope.tenant_id, envelope.lane.channel, &call.name);
+            (!known).then(|| call.name.clone())
+        };
+        if people.iter().any(|(candidate, _)| missing(candidate).is_some()) {
+            self.shelf.refresh(&self.database).await;
+        }
+        let mut welcome = Vec::with_capacity(people.len());
+        for (candidate, recipient) in people {
+            match missing(&candidate) {
+                None => welcome.push((candidate, recipient)),
+                Some(name) => {
+                    let lane = candidate.envelope.lane;
+                    let words = format!("no active template `{name}` for channel {}", lane.channel);
+                    refused.push(candidate.refused(Rejection::UnknownTemplate, words));
+                }
+            }
+        }
+        welcome
+    }
+
+    /// Puts each under its key into the in-flight table; what joins a running job ends here.
+    fn register(
+        &self,
+        welcome: Vec<(Candidate, Recipient)>,
+        mut turn: Option<Turn>,
+    ) -> Vec<Applicant> {
+        let mut applicants = Vec::with_capacity(welcome.len());
+        for (Candidate { arrival, envelope }, recipient) in welcome {
+            let (arrived, published_at) = (arrival.arrived, arrival.published_at);
+            let Arrival { lane, receipt, permit, .. } = arrival;
+            let turn = turn.take();
+            if let Ok(hold) = self.holder.register(envelope.key, lane, receipt, permit, turn) {
+                applicants.push(Applicant { envelope, recipient, hold, arrived, published_at });
+            }
+        }
+        applicants
+    }
+}
+
+impl Candidate {
+    pub(super) fn refused(self, reason: Rejection, detail: impl Into<String>) -> Refused {
+        let tenant_id = Some(self.envelope.tenant_id);
+        Refused { arrival: self.arrival, refusal: Refusal::new(reason, detail), tenant_id }
+    }
+}
+
+impl Applicant {
+    /// The claim is ours: from here on it is a job.
+    pub(super) fn accepted(mut self, id: Uuid) -> Job {
+        self.hold.claimed(id);
+        // A claim that was taken over keeps the moment of its first acceptance.
+        let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
+        let envelope = self.envelope;
+        let notification = Notification {
+            id,
+            tenant_id: envelope.tenant_id,
+            user_id: envelope.user_id,
+            lane: envelope.lane,
+            category: envelope.category,
+            key: envelope.key,
+            payload: envelope.payload,
+            send_at: envelope.send_at,
+            expires_at: envelope.expires_at,
+            max_retries: envelope.max_retries,
+            source: envelope.source,
+            metadata: envelope.metadata,
+            created_at,
+            attempt_count: 0,
+            attempts: vec![],
+        };
+        Job::new(notification, self.recipient, self.hold, self.published_at, self.arrived)
+    }
+}

@@ -1,0 +1,127 @@
+//! Claiming: who works on a key, when several deliveries, runs or nodes could.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::super::patience::until_done;
+use super::Admission;
+use super::admission::Applicant;
+use crate::broker::receipt;
+use crate::domain::KeyHash;
+use crate::runtime::failpoint;
+use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount, Holder};
+
+/// Time between looks at a key that another living run works on.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Admission {
+    /// Claims and hands on what is ours. The keys are distinct: a second one joined the first.
+    pub(super) async fn claim(self: &Arc<Self>, claimant: Claimant, applicants: Vec<Applicant>) {
+        let requests: Vec<ClaimRequest> = applicants.iter().map(Applicant::request).collect();
+        let claim = || claims::claim(&self.database, claimant, self.window, &requests);
+        let Some(claims) = until_done("claiming", &self.giving_up, claim).await else { return };
+        failpoint::hit("ingest.claimed");
+        let ids: HashMap<KeyHash, Uuid> =
+            requests.iter().map(|request| (request.key, request.notification_id)).collect();
+        let (mut jobs, mut duplicates) = (Vec::with_capacity(applicants.len()), vec![]);
+        for applicant in applicants {
+            let key = applicant.hold.key();
+            match (claims.get(&key), ids.get(&key)) {
+                (Some(Claim::New), Some(id)) => jobs.push(applicant.accepted(*id)),
+                (Some(Claim::Taken(holder)), _) if holder.is_stored => duplicates.push(applicant),
+                (Some(Claim::Taken(_)), _) => self.wait_for(claimant, applicant),
+                // The key's window ended between two looks: from the start, with the delivery.
+                _ => drop(applicant),
+            }
+        }
+        self.dispatchers.dispatch(jobs);
+        if !duplicates.is_empty() {
+            self.drop_duplicates(claimant, duplicates).await;
+        }
+    }
+
+    /// Somebody claimed it and has not stored an outcome: waits for that, or for their end.
+    fn wait_for(self: &Arc<Self>, claimant: Claimant, applicant: Applicant) {
+        let admission = Arc::clone(self);
+        self.tasks.spawn("wait for another run", async move {
+            match admission.resolve(claimant, applicant.hold.key()).await {
+                Some(Resolved::Ours(id)) => admission.dispatchers.dispatch(vec![applicant.accepted(id)]),
+                Some(Resolved::Duplicate) => {
+                    admission.drop_duplicates(claimant, vec![applicant]).await;
+                }
+                // No more time, or nobody holds the key any more: the delivery comes again.
+                None => drop(applicant),
+            }
+        });
+    }
+
+    async fn resolve(&self, claimant: Claimant, key: KeyHash) -> Option<Resolved> {
+        let keys = [key];
+        loop {
+            let find = || claims::find(&self.database, &keys);
+            let holders = until_done("looking at a claim", &self.giving_up, find).await?;
+            let holder = holders.get(&key).copied()?;
+            if holder.is_stored {
+                return Some(Resolved::Duplicate);
+            }
+            if self.may_take(holder) && self.take(claimant, key, holder).await? {
+                return Some(Resolved::Ours(holder.notification_id));
+            }
+            self.giving_up.or(tokio::time::sleep(LOOK_AGAIN)).await?;
+        }
+    }
+
+    /// A claim of a dead run, of nobody, or of this run, which would be in the in-flight table if
+    /// it were being worked on.
+    fn may_take(&self, holder: Holder) -> bool {
+        !holder.owner_lives || holder.owner == Some(self.run)
+    }
+
+    async fn take(&self, claimant: Claimant, key: KeyHash, holder: Holder) -> Option<bool> {
+        let take = || claims::take_over(&self.database, key, holder.owner, claimant.run);
+        until_done("taking a claim over", &self.giving_up, take).await
+    }
+
+    /// Counts duplicates, then acknowledges them, with whatever joined them meanwhile.
+    async fn drop_duplicates(&self, claimant: Claimant, duplicates: Vec<Applicant>) {
+        let counts: Vec<DoorCount> = duplicates.iter().map(Applicant::duplicate).collect();
+        let count = || claims::count(&self.database, claimant, &counts);
+        if until_done("counting duplicates", &self.giving_up, count).await.is_none() {
+            return;
+        }
+        let receipts = duplicates.into_iter().flat_map(|duplicate| {
+            self.metrics.duplicate(duplicate.envelope.lane.channel);
+            duplicate.hold.redeem()
+        });
+        receipt::acknowledge(receipts.collect()).await;
+    }
+}
+
+enum Resolved {
+    Ours(Uuid),
+    Duplicate,
+}
+
+impl Applicant {
+    fn request(&self) -> ClaimRequest {
+        ClaimRequest {
+            key: self.hold.key(),
+            notification_id: Uuid::now_v7(),
+            tenant_id: self.envelope.tenant_id,
+            channel: self.envelope.lane.channel,
+        }
+    }
+
+    fn duplicate(&self) -> DoorCount {
+        DoorCount {
+            tenant_id: self.envelope.tenant_id,
+            channel: self.envelope.lane.channel,
+            rejected: 0,
+            duplicates: 1,
+        }
+    }
+}
+

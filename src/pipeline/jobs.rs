@@ -1,0 +1,195 @@
+//! All that flows through the pipeline: the job, and the messages that carry it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Message;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::directory::AccountEntry;
+use super::hold::Hold;
+use crate::broker::Arrival;
+use crate::domain::{
+    AttemptRecord, Class, Content, Notification, Reason, Recipient, Reply, Status, Step, Target,
+};
+use crate::store::settle::Settlement;
+
+/// One notification on its walk, with the right to settle it.
+#[derive(Debug)]
+pub struct Job {
+    /// What is to be sent.
+    pub notification: Notification,
+    /// To whom.
+    pub recipient: Recipient,
+    /// The rendered message; empty until the dispatcher has rendered it.
+    pub content: Content,
+    /// The version of the template that was rendered.
+    pub template_version: Option<i32>,
+    /// The addresses that are still to be asked.
+    pub targets: Vec<Target>,
+    /// The accounts that may still be asked in this pass, first choice first.
+    pub route: VecDeque<Arc<AccountEntry>>,
+    /// Every answer of this pass, oldest first.
+    pub replies: Vec<(Target, Reply)>,
+    /// The longest minimum wait of the accounts asked in this pass.
+    pub minimum_delay: Duration,
+    /// The account that was asked last, and when.
+    pub last_asked: Option<(String, Timestamp)>,
+    /// When the publisher says it was published.
+    pub published_at: Option<Timestamp>,
+    /// When this node took it on.
+    pub arrived: Instant,
+    /// Claim, permit and receipts.
+    pub hold: Hold,
+}
+
+/// What became of a job, on its way into the database.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What is to be stored.
+    pub settlement: Settlement,
+    /// From the publisher (or our acceptance, if it does not say) to the decision.
+    pub age: Duration,
+    /// Claim, permit and receipts.
+    pub hold: Hold,
+}
+
+impl Job {
+    /// A job at the start of its walk.
+    #[must_use]
+    pub fn new(
+        notification: Notification,
+        recipient: Recipient,
+        hold: Hold,
+        published_at: Option<Timestamp>,
+        arrived: Instant,
+    ) -> Self {
+        Self {
+            notification,
+            recipient,
+            content: Content::default(),
+            template_version: None,
+            targets: vec![],
+            route: VecDeque::new(),
+            replies: vec![],
+            minimum_delay: Duration::ZERO,
+            last_asked: None,
+            published_at,
+            arrived,
+            hold,
+        }
+    }
+
+    /// Ends the walk without acceptance: the reason says where it stands.
+    #[must_use]
+    pub fn end(self, reason: Reason, now: Timestamp) -> Outcome {
+        self.outcome(reason.status(), Some(reason), None, now)
+    }
+
+    /// Ends the walk without acceptance, with words for the one who asks why.
+    #[must_use]
+    pub fn end_because(self, reason: Reason, why: String, now: Timestamp) -> Outcome {
+        let mut outcome = self.end(reason, now);
+        outcome.settlement.error_message = Some(why);
+        outcome
+    }
+
+    /// Ends the walk: accepted.
+    #[must_use]
+    pub fn sent(self, now: Timestamp) -> Outcome {
+        self.outcome(Status::Sent, None, None, now)
+    }
+
+    /// Puts the notification off; the timeline says until when.
+    #[must_use]
+    pub fn defer(mut self, reason: Reason, until: Timestamp, now: Timestamp) -> Outcome {
+        let step = Step::Deferred { reason, until };
+        self.record(AttemptRecord { at: now, step });
+        self.outcome(Status::Pending, Some(reason), Some(until), now)
+    }
+
+    /// Adds a line to the timeline; a very long one loses its middle.
+    pub fn record(&mut self, record: AttemptRecord) {
+        let records = &mut self.notification.attempts;
+        let most = crate::domain::limits::ATTEMPT_RECORDS;
+        if records.len() >= most {
+            // What a device accepted must not be forgotten: it would be asked again.
+            let middle = records.iter().skip(most / 2).position(|old| !old.is_accepted());
+            if let Some(position) = middle {
+                records.remove(most / 2 + position);
+            }
+        }
+        records.push(record);
+    }
+
+    fn outcome(
+        self,
+        status: Status,
+        reason: Option<Reason>,
+        due_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Outcome {
+        let telling = self.telling_reply(status).cloned();
+        let used = self.used_address();
+        let (provider, last_attempted) = self.last_asked.unzip();
+        let since = self.published_at.unwrap_or(self.notification.created_at);
+        let settlement = Settlement {
+            origin: self.hold.origin(),
+            status,
+            reason,
+            due_at,
+            decided_at: now,
+            last_attempted,
+            provider,
+            recipient: used,
+            template_version: self.template_version,
+            provider_response: telling.as_ref().and_then(|reply| reply.code.clone()),
+            provider_message_id: telling.as_ref().and_then(|reply| reply.message_id.clone()),
+            error_message: telling
+                .filter(|reply| reply.class != Class::Accepted)
+                .and_then(|reply| reply.detail),
+            notification: self.notification,
+        };
+        Outcome { settlement, age: non_negative(now.duration_since(since)), hold: self.hold }
+    }
+
+    /// The answer that explains the status best: the acceptance, else the last one.
+    fn telling_reply(&self, status: Status) -> Option<&Reply> {
+        let mut replies = self.replies.iter().rev().map(|(_, reply)| reply);
+        let accepted = replies.clone().find(|reply| reply.class == Class::Accepted);
+        if status == Status::Sent { accepted.or_else(|| replies.next()) } else { replies.next() }
+    }
+
+    /// The address, when there was one; several devices are in the timeline.
+    fn used_address(&self) -> Option<String> {
+        let targets = self.replies.iter().map(|(target, _)| target).chain(&self.targets);
+        targets.map(|target| &target.address).find(|address| !address.is_empty()).cloned()
+    }
+}
+
+/// A time span that a clock's jump may have made negative.
+fn non_negative(span: jiff::SignedDuration) -> Duration {
+    Duration::try_from(span).unwrap_or(Duration::ZERO)
+}
+
+/// Messages from the broker, to the ingest actor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Arrived(pub Vec<Arrival>);
+
+/// Claimed jobs of one channel, to its dispatcher.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Dispatch(pub Vec<Job>);
+
+/// Routed jobs, to the actor of the first account of their route.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver(pub Vec<Job>);
+
+/// Something waits where the actor looks for its work.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Wake;

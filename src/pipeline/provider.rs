@@ -1,0 +1,176 @@
+//! Provider: one actor an account. Keeps its queue by priority, and as many requests in flight as
+//! the account may have.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, Context, Handler, Supervised};
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use super::fence::Fence;
+use super::jobs::{Deliver, Job};
+use super::outbox::Outbox;
+use crate::config::Retry;
+use crate::domain::Account;
+use crate::providers::Provider;
+use crate::runtime::tasks::panic_text;
+use crate::runtime::{Shutdown, Tasks, failpoint};
+use crate::store::Database;
+use crate::telemetry::{Metrics, ProviderMetrics};
+
+mod queue;
+mod trouble;
+mod worker;
+
+use super::directory::Availability;
+use queue::JobQueue;
+
+/// The actor of one account.
+#[derive(Debug)]
+pub struct ProviderActor {
+    desk: Arc<Desk>,
+    tasks: Tasks,
+    queue: Arc<Lines>,
+}
+
+/// What the workers of an account share.
+pub struct Desk {
+    /// The account.
+    pub account: Account,
+    /// Its client.
+    pub client: Arc<dyn Provider>,
+    /// Most requests in flight.
+    pub concurrency: usize,
+    /// Whether it may be asked; workers take it out when credentials are refused.
+    pub availability: Availability,
+    /// How long it is taken out for then.
+    pub credentials_pause: Duration,
+    /// The back-off of each channel.
+    pub retry: Retry,
+    /// Where outcomes go.
+    pub outbox: Outbox,
+    /// Passed before each call.
+    pub fence: Fence,
+    /// Where trouble is reported.
+    pub database: Database,
+    /// The account's metrics.
+    pub counts: Arc<ProviderMetrics>,
+    /// The engine's metrics.
+    pub metrics: Arc<Metrics>,
+    /// Where reports run.
+    pub tasks: Tasks,
+    /// No request is started any more; what waits returns to where it came from.
+    pub giving_up: Shutdown,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("account", &self.account.name).finish_non_exhaustive()
+    }
+}
+
+/// The waiting jobs, and how many workers serve them.
+#[derive(Debug, Default)]
+struct Lines {
+    jobs: JobQueue,
+    workers: AtomicUsize,
+}
+
+impl ProviderActor {
+    /// The actor of an account.
+    #[must_use]
+    pub fn new(desk: Arc<Desk>, tasks: Tasks) -> Self {
+        Self { desk, tasks, queue: Arc::default() }
+    }
+
+    /// Starts workers for what waits, as many as the account may have. A worker goes on as long as
+    /// it finds work, so that under load no message passes between this actor and them.
+    fn staff(&self) {
+        let waiting = self.queue.jobs.len();
+        for _ in 0..waiting.min(self.desk.concurrency) {
+            if !self.queue.hire(self.desk.concurrency) {
+                return;
+            }
+            let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
+            self.tasks.spawn("deliver", async move { serve(&desk, &queue).await });
+        }
+    }
+}
+
+/// Works until nothing waits. A job may be queued between the last look and the end of the count,
+/// when nobody new was hired for it: hence the look after the end.
+async fn serve(desk: &Desk, queue: &Lines) {
+    loop {
+        let badge = Badge(queue);
+        while let Some(job) = queue.next(desk) {
+            let id = job.notification.id;
+            let work = AssertUnwindSafe(worker::work(desk, job)).catch_unwind();
+            if let Err(panic) = work.await {
+                let panic = panic_text(&*panic);
+                tracing::error!(notification_id = %id, panic, "delivering panicked");
+            }
+        }
+        drop(badge);
+        if queue.jobs.len() == 0 || !queue.hire(desk.concurrency) {
+            return;
+        }
+    }
+}
+
+impl Lines {
+    /// Counts one more worker, if there may be one more.
+    fn hire(&self, most: usize) -> bool {
+        let more = |workers: usize| (workers < most).then_some(workers + 1);
+        self.workers.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
+    fn next(&self, desk: &Desk) -> Option<Job> {
+        if desk.giving_up.is_raised() {
+            self.jobs.clear();
+        }
+        self.jobs.pop()
+    }
+}
+
+/// Counts a worker out, however it ends.
+struct Badge<'a>(&'a Lines);
+
+impl Drop for Badge<'_> {
+    fn drop(&mut self) {
+        self.0.workers.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Actor for ProviderActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for ProviderActor {
+    /// What waited returns to where it came from; nothing of it has been sent.
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.queue.jobs.clear();
+        self.queue = Arc::default();
+    }
+}
+
+impl Handler<Deliver> for ProviderActor {
+    type Result = ();
+
+    fn handle(&mut self, Deliver(jobs): Deliver, _: &mut Context<Self>) {
+        failpoint::hit("provider");
+        self.queue.jobs.extend(jobs);
+        self.staff();
+    }
+}
+
+/// From the publisher (or our acceptance, if it does not say) until now.
+#[must_use]
+pub fn since_publish(job: &Job, now: Timestamp) -> Duration {
+    match job.published_at {
+        Some(published_at) => Duration::try_from(now.duration_since(published_at)).unwrap_or_default(),
+        None => crate::runtime::clock::instant().saturating_duration_since(job.arrived),
+    }
+}

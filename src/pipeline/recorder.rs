@@ -1,0 +1,156 @@
+//! Recorder: stores what became of jobs, then acknowledges. The only place that redeems a hold.
+
+use std::fmt;
+use std::sync::Arc;
+
+use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle, Supervised};
+
+use super::jobs::Wake;
+use super::outbox::Outbox;
+use crate::runtime::{Tasks, clock, failpoint, mailbox};
+
+mod settling;
+
+pub use settling::Settling;
+
+/// Batches settled at the same time: two keep the database busy on two cores; more gain nothing.
+const CONCURRENT: usize = 2;
+
+/// The actor.
+pub struct Recorder {
+    settling: Arc<Settling>,
+    outbox: Outbox,
+    tasks: Tasks,
+    state: State,
+}
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    releasing: bool,
+    timer: Option<SpawnHandle>,
+}
+
+/// A batch was settled, or put back.
+#[derive(Debug, Clone, Copy, actix::Message)]
+#[rtype(result = "()")]
+enum Finished {
+    Batch,
+    Release,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    /// A recorder that empties this outbox.
+    #[must_use]
+    pub fn new(settling: Arc<Settling>, outbox: Outbox, tasks: Tasks) -> Self {
+        Self { settling, outbox, tasks, state: State::default() }
+    }
+
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        while self.state.running < CONCURRENT {
+            let Some(batch) = self.outbox.take_ready(clock::instant()) else { break };
+            self.state.running += 1;
+            let done = Done::of(ctx, Finished::Batch);
+            let batch = settling::Unsettled::new(batch, self.outbox.clone());
+            let settling = Arc::clone(&self.settling);
+            self.tasks.spawn("settle", async move {
+                let _done = done;
+                settling.settle(batch).await;
+            });
+        }
+        self.release(ctx);
+        self.arm(ctx);
+    }
+
+    /// Gives abandoned claims back, then their deliveries.
+    fn release(&mut self, ctx: &mut Context<Self>) {
+        if self.state.releasing {
+            return;
+        }
+        let abandoned = self.outbox.take_abandoned();
+        if abandoned.is_empty() {
+            return;
+        }
+        self.state.releasing = true;
+        let done = Done::of(ctx, Finished::Release);
+        let settling = Arc::clone(&self.settling);
+        self.tasks.spawn("release claims", async move {
+            let _done = done;
+            settling.release(abandoned).await;
+        });
+    }
+
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        if self.state.timer.is_some() || self.state.running >= CONCURRENT {
+            return;
+        }
+        if let Some(due) = self.outbox.due() {
+            let wait = due.saturating_duration_since(clock::instant());
+            self.state.timer = Some(ctx.run_later(wait, |recorder, ctx| {
+                recorder.state.timer = None;
+                recorder.pump(ctx);
+            }));
+        }
+    }
+}
+
+/// Tells the recorder that something is finished, however it ends.
+struct Done {
+    address: actix::Addr<Recorder>,
+    what: Finished,
+}
+
+impl Done {
+    fn of(ctx: &Context<Recorder>, what: Finished) -> Self {
+        Self { address: ctx.address(), what }
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        mailbox::post(&self.address, self.what);
+    }
+}
+
+impl Actor for Recorder {
+    type Context = Context<Self>;
+
+    /// After a restart, what waits in the outbox is still there.
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.pump(ctx);
+    }
+}
+
+impl Supervised for Recorder {
+    /// What is under way goes on by itself, and is no longer counted.
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.state = State::default();
+    }
+}
+
+impl Handler<Wake> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        failpoint::hit("recorder");
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Finished> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, what: Finished, ctx: &mut Context<Self>) {
+        match what {
+            Finished::Batch => self.state.running = self.state.running.saturating_sub(1),
+            Finished::Release => self.state.releasing = false,
+        }
+        self.pump(ctx);
+    }
+}

@@ -1,0 +1,170 @@
+//! Settling a batch: commit, then acknowledge, then everything that may be told.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix::Addr;
+use uuid::Uuid;
+
+use super::super::in_flight::InFlight;
+use super::super::jobs::{Outcome, Wake};
+use super::super::metrics::{HourlyMetrics, Record};
+use super::super::outbox::{Abandoned, Outbox};
+use super::super::patience::until_done;
+use super::super::scheduler::Scheduler;
+use crate::broker::{Receipt, receipt};
+use crate::domain::{Channel, Status};
+use crate::runtime::{Shutdown, clock, failpoint, mailbox};
+use crate::store::claims::{self, Claimant, DoorCount};
+use crate::store::lease::RunId;
+use crate::store::metrics::HourlyDelta;
+use crate::store::settle::{self, Origin, Settlement};
+use crate::store::Database;
+use crate::telemetry::Metrics;
+
+/// The books' row of the recorder, apart from the claimants'.
+const WORKER: u8 = 3;
+
+/// What settling needs.
+#[derive(Debug)]
+pub struct Settling {
+    /// The database.
+    pub database: Database,
+    /// This run.
+    pub run: RunId,
+    /// Where receipts are kept.
+    pub in_flight: InFlight,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Adds up the hour.
+    pub hourly: Addr<HourlyMetrics>,
+    /// Woken when something was put off that is due already.
+    pub scheduler: Addr<Scheduler>,
+    /// Ends every wait; what is not stored then is worked on again by the next run.
+    pub giving_up: Shutdown,
+}
+
+/// Outcomes that are not stored yet. Dropped (a panic), they go back into the outbox.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    outcomes: Vec<Outcome>,
+    outbox: Outbox,
+}
+
+impl Unsettled {
+    pub(super) const fn new(outcomes: Vec<Outcome>, outbox: Outbox) -> Self {
+        Self { outcomes, outbox }
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        let outcomes = std::mem::take(&mut self.outcomes);
+        if !outcomes.is_empty() {
+            self.outbox.put_back(outcomes);
+        }
+    }
+}
+
+impl Settling {
+    /// Stores a batch, trying until it succeeds, and redeems it.
+    pub(super) async fn settle(&self, mut batch: Unsettled) {
+        failpoint::hit("recorder.settle");
+        let settlements: Vec<Settlement> =
+            batch.outcomes.iter().map(|outcome| outcome.settlement.clone()).collect();
+        let store = || settle::settle(&self.database, self.run, &settlements);
+        let Some(stored) = until_done("settling", &self.giving_up, store).await else { return };
+        failpoint::hit("recorder.settled");
+        self.metrics.settle_batch_rows(settlements.len());
+        self.tell(&batch.outcomes, |id| stored.contains(&id));
+        self.redeem(std::mem::take(&mut batch.outcomes)).await;
+    }
+
+    /// Acknowledges. A delivery that joined while the job ran is a duplicate, unless the first one
+    /// went back to the broker with its channel and this is the same message again.
+    async fn redeem(&self, outcomes: Vec<Outcome>) {
+        let mut receipts: Vec<Receipt> = Vec::with_capacity(outcomes.len());
+        let mut joined: HashMap<(Uuid, Channel), u32> = HashMap::new();
+        for outcome in outcomes {
+            let notification = &outcome.settlement.notification;
+            let whose = (notification.tenant_id, notification.lane.channel);
+            let gathered = outcome.hold.redeem();
+            let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
+            for _ in 1..live {
+                self.metrics.duplicate(whose.1);
+                *joined.entry(whose).or_default() += 1;
+            }
+            receipts.extend(gathered);
+        }
+        if !joined.is_empty() {
+            self.count(joined).await;
+        }
+        receipt::acknowledge(receipts).await;
+    }
+
+    async fn count(&self, joined: HashMap<(Uuid, Channel), u32>) {
+        let counts: Vec<DoorCount> = joined
+            .into_iter()
+            .map(|((tenant_id, channel), duplicates)| DoorCount {
+                tenant_id,
+                channel,
+                rejected: 0,
+                duplicates,
+            })
+            .collect();
+        let claimant = Claimant { run: self.run, worker: WORKER, now: clock::now() };
+        let count = || claims::count(&self.database, claimant, &counts);
+        until_done("counting duplicates", &self.giving_up, count).await;
+    }
+
+    /// Metrics, the hour's sums, and a look of the scheduler.
+    fn tell(&self, outcomes: &[Outcome], is_stored: impl Fn(Uuid) -> bool) {
+        let mut deltas: Vec<HourlyDelta> = Vec::with_capacity(outcomes.len());
+        let mut soon = false;
+        for outcome in outcomes {
+            let settlement = &outcome.settlement;
+            if !is_stored(settlement.notification.id) {
+                let id = settlement.notification.id;
+                tracing::info!(notification_id = %id, "was settled by somebody else before");
+                continue;
+            }
+            let provider = settlement.provider.as_deref();
+            let channel = settlement.notification.lane.channel;
+            self.metrics.settled(channel, provider, settlement.status, settlement.reason);
+            soon |= settlement.due_at.is_some_and(|due_at| due_at <= settlement.decided_at);
+            deltas.push(delta(outcome));
+        }
+        mailbox::post(&self.hourly, Record(deltas));
+        if soon {
+            mailbox::post(&self.scheduler, Wake);
+        }
+    }
+
+    /// Gives claims back; then their deliveries, which come again.
+    pub(super) async fn release(&self, abandoned: Vec<Abandoned>) {
+        let of = |origin| abandoned.iter().filter(move |claim| claim.origin == origin);
+        let keys: Vec<_> = of(Origin::Broker).map(|claim| claim.key).collect();
+        let ids: Vec<_> = of(Origin::Database).map(|claim| claim.id).collect();
+        let release = || settle::release(&self.database, self.run, &keys, &ids);
+        until_done("giving claims back", &self.giving_up, release).await;
+        for key in keys {
+            drop(self.in_flight.remove(key));
+        }
+    }
+}
+
+fn delta(outcome: &Outcome) -> HourlyDelta {
+    let settlement = &outcome.settlement;
+    let is = |status| i32::from(settlement.status == status);
+    let delivery_ms = i64::try_from(outcome.age.as_millis()).unwrap_or(i64::MAX);
+    HourlyDelta {
+        tenant_id: settlement.notification.tenant_id,
+        at: settlement.decided_at,
+        provider: settlement.provider.clone().unwrap_or_default(),
+        channel: settlement.notification.lane.channel,
+        sent: is(Status::Sent),
+        failed: is(Status::Failed),
+        pending: is(Status::Pending),
+        delivery_ms: if settlement.status == Status::Sent { delivery_ms } else { 0 },
+    }
+}

@@ -1,0 +1,210 @@
+//! Scheduler: brings back what waited in the database once it is due, no more than there are free
+//! permits for.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, Supervised};
+use uuid::Uuid;
+
+use super::dispatcher::Dispatchers;
+use super::hold::{Hold, Holder};
+use super::jobs::{Job, Wake};
+use super::lanes::LanePermits;
+use crate::domain::{Lane, Notification, Reason, Recipient};
+use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
+use crate::store::lease::RunId;
+use crate::store::{Database, StoreError, due, recipients};
+
+/// Most notifications taken of one lane at once.
+const MOST: usize = 256;
+
+/// The actor.
+pub struct Scheduler {
+    round: Arc<Round>,
+    tasks: Tasks,
+    poll: Duration,
+    running: bool,
+    again: bool,
+}
+
+/// What a look at the database needs.
+#[derive(Debug)]
+pub struct Round {
+    /// The database.
+    pub database: Database,
+    /// This run, the owner of what is taken.
+    pub run: RunId,
+    /// The lanes to look at.
+    pub lanes: Vec<Lane>,
+    /// Permits by lane.
+    pub permits: LanePermits,
+    /// Makes holds.
+    pub holder: Holder,
+    /// Where jobs go.
+    pub dispatchers: Dispatchers,
+    /// Stops taking.
+    pub stop: Shutdown,
+}
+
+/// A look has ended.
+#[derive(Debug, Clone, Copy, actix::Message)]
+#[rtype(result = "()")]
+struct Looked {
+    /// Whether a lane gave as many as were asked for: there may be more.
+    more: bool,
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler").field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+impl Scheduler {
+    /// A scheduler that looks at least every `poll`.
+    #[must_use]
+    pub const fn new(round: Arc<Round>, tasks: Tasks, poll: Duration) -> Self {
+        Self { round, tasks, poll, running: false, again: false }
+    }
+
+    fn look(&mut self, ctx: &Context<Self>) {
+        if self.running {
+            self.again = true;
+            return;
+        }
+        if self.round.stop.is_raised() {
+            return;
+        }
+        self.running = true;
+        let (round, end) = (Arc::clone(&self.round), End::new(ctx.address()));
+        self.tasks.spawn("take what is due", async move {
+            match round.take().await {
+                Ok(more) => end.say(more),
+                Err(error) => tracing::warn!(%error, "what is due could not be taken; trying again"),
+            }
+        });
+    }
+}
+
+/// Tells the scheduler that a look has ended, however it ends.
+struct End {
+    address: actix::Addr<Scheduler>,
+    more: bool,
+}
+
+impl End {
+    const fn new(address: actix::Addr<Scheduler>) -> Self {
+        Self { address, more: false }
+    }
+
+    fn say(mut self, more: bool) {
+        self.more = more;
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        mailbox::post(&self.address, Looked { more: self.more });
+    }
+}
+
+impl Round {
+    /// Takes what is due and sends it on its way; whether there may be more.
+    async fn take(&self) -> Result<bool, StoreError> {
+        let mut permits: HashMap<Lane, Vec<Permit>> = HashMap::new();
+        for lane in &self.lanes {
+            let free = self.permits.scheduler(*lane).map(|permits| permits.take_free(MOST));
+            permits.extend(free.filter(|free| !free.is_empty()).map(|free| (*lane, free)));
+        }
+        let asked: Vec<(Lane, usize)> = permits.iter().map(|(lane, free)| (*lane, free.len())).collect();
+        if asked.is_empty() {
+            return Ok(false);
+        }
+        let taken = due::take(&self.database, self.run, &asked).await?;
+        for (id, why) in &taken.unreadable {
+            tracing::error!(notification_id = %id, why, "a stored notification cannot be read");
+        }
+        let mut held = Vec::with_capacity(taken.notifications.len());
+        for notification in taken.notifications {
+            // There is a permit for each: no more were asked for.
+            let Some(permit) = permits.get_mut(&notification.lane).and_then(Vec::pop) else { break };
+            let (key, lane, id) = (notification.key, notification.lane, notification.id);
+            held.push((notification, self.holder.taken(key, lane, id, permit)));
+        }
+        failpoint::hit("scheduler.taken");
+        let more = permits.values().any(Vec::is_empty);
+        self.send(held).await;
+        Ok(more)
+    }
+
+    /// Loads the people and dispatches. The holds give the rows back if that fails.
+    async fn send(&self, held: Vec<(Notification, Hold)>) {
+        let whose: Vec<(Uuid, Uuid)> =
+            held.iter().map(|(notification, _)| (notification.tenant_id, notification.user_id)).collect();
+        if whose.is_empty() {
+            return;
+        }
+        let load = async { recipients::load(&mut *self.database.get().await?, &whose).await };
+        let people: HashMap<(Uuid, Uuid), Recipient> = match load.await {
+            Ok(people) => people,
+            Err(error) => {
+                tracing::warn!(%error, "recipients could not be loaded; what was due comes again");
+                return;
+            }
+        };
+        let (arrived, now) = (clock::instant(), clock::now());
+        let mut jobs = Vec::with_capacity(held.len());
+        for (notification, hold) in held {
+            let whose = (notification.tenant_id, notification.user_id);
+            match people.get(&whose).cloned() {
+                Some(recipient) => jobs.push(Job::new(notification, recipient, hold, None, arrived)),
+                None => {
+                    let nobody = Recipient::nobody(whose);
+                    let job = Job::new(notification, nobody, hold, None, arrived);
+                    let why = "the user was deleted while this waited".to_owned();
+                    self.holder.outbox.push(job.end_because(Reason::NoAddress, why, now));
+                }
+            }
+        }
+        self.dispatchers.dispatch(jobs);
+    }
+}
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(self.poll, |scheduler, ctx| scheduler.look(ctx));
+        self.look(ctx);
+    }
+}
+
+impl Supervised for Scheduler {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        (self.running, self.again) = (false, false);
+    }
+}
+
+impl Handler<Wake> for Scheduler {
+    type Result = ();
+
+    /// Something may be due.
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        failpoint::hit("scheduler");
+        self.look(ctx);
+    }
+}
+
+impl Handler<Looked> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, looked: Looked, ctx: &mut Context<Self>) {
+        self.running = false;
+        if looked.more || std::mem::take(&mut self.again) {
+            self.look(ctx);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the answers of a provider lead to: the next provider, a retry, or an end.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::{Class, Notification, Reason, Reply, Target};
+use crate::resilience::backoff::Backoff;
+
+/// What the answers of a provider lead to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// These addresses have not been served: ask the next provider of the route.
+    NextProvider(Vec<Target>),
+    /// Every address has its final answer and one accepted, now or in an earlier pass.
+    Sent,
+    /// It ends without acceptance: every address is refused, the retries are used up, or another
+    /// one would come too late. The reason's status says which.
+    Ended(Reason),
+    /// Another pass over the route at this time; `attempt_used` tells whether this one counts.
+    Retry {
+        /// `retry` or `waiting_for_provider`.
+        reason: Reason,
+        /// Not before.
+        due_at: Timestamp,
+        /// Whether the pass was one of `max_retries`.
+        attempt_used: bool,
+    },
+}
+
+/// What is known at the end of one provider's turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass<'a> {
+    /// The notification, with what happened before this pass.
+    pub notification: &'a Notification,
+    /// Every answer of this pass so far, over all providers asked, oldest first.
+    pub replies: &'a [(Target, Reply)],
+    /// The addresses that the provider was just asked for.
+    pub asked: &'a [Target],
+    /// Whether the route has a further provider.
+    pub has_next: bool,
+    /// Whether an unknown outcome is worth another provider (else wait and ask the same again).
+    pub fail_over_unknown: bool,
+    /// The channel's back-off.
+    pub backoff: Backoff,
+    /// The longest minimum wait of the providers asked.
+    pub minimum_delay: Duration,
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// A number in `[0, 1)` for the jitter.
+    pub dice: f64,
+}
+
+/// Decides what follows a provider's answers.
+#[must_use]
+pub fn after_pass(pass: &Pass<'_>) -> Verdict {
+    let movable: Vec<Target> = pass
+        .asked
+        .iter()
+        .filter(|target| may_move(pass, target))
+        .cloned()
+        .collect();
+    if pass.has_next && !movable.is_empty() {
+        return Verdict::NextProvider(movable);
+    }
+    if unanswered(pass).next().is_none() {
+        finished(pass)
+    } else {
+        again(pass)
+    }
+}
+
+fn last<'a>(pass: &'a Pass<'_>, target: &Target) -> Option<&'a Reply> {
+    pass.replies
+        .iter()
+        .rev()
+        .find(|(asked, _)| asked == target)
+        .map(|(_, reply)| reply)
+}
+
+/// Whether another provider may be asked without the risk of sending twice.
+fn may_move(pass: &Pass<'_>, target: &Target) -> bool {
+    match last(pass, target).map(|reply| reply.class) {
+        Some(Class::Unknown) => pass.fail_over_unknown,
+        Some(Class::Accepted | Class::Permanent) => false,
+        _ => true,
+    }
+}
+
+/// The last answers of the addresses that have no final one, over the whole pass.
+fn unanswered<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = &'a Reply> {
+    pass.replies.iter().filter_map(move |(target, reply)| {
+        let is_last = last(pass, target).is_some_and(|l| std::ptr::eq(l, reply));
+        // An account that may not send this for anybody is final once nobody else is left to ask.
+        let is_final = matches!(
+            reply.class,
+            Class::Accepted | Class::Permanent | Class::Misconfigured
+        );
+        (is_last && !is_final).then_some(reply)
+    })
+}
+
+fn finished(pass: &Pass<'_>) -> Verdict {
+    if accepted_any(pass) {
+        return Verdict::Sent;
+    }
+    let refused = pass
+        .replies
+        .iter()
+        .rev()
+        .find(|(_, reply)| reply.class == Class::Permanent);
+    let refused = refused.or_else(|| pass.replies.last());
+    Verdict::Ended(
+        refused
+            .and_then(|(_, r)| r.reason)
+            .unwrap_or(Reason::ProviderRefused),
+    )
+}
+
+fn accepted_any(pass: &Pass<'_>) -> bool {
+    pass.notification
+        .attempts
+        .iter()
+        .any(crate::domain::AttemptRecord::is_accepted)
+        || pass
+            .replies
+            .iter()
+            .any(|(_, reply)| reply.class == Class::Accepted)
+}
+
+fn again(pass: &Pass<'_>) -> Verdict {
+    let only_credentials = unanswered(pass).all(|reply| reply.class == Class::Credentials);
+    if only_credentials {
+        let due_at = super::routing::wait(pass.now, None);
+        return bounded(pass, Reason::WaitingForProvider, due_at, false);
+    }
+    let passes = pass.notification.attempt_count.saturating_add(1);
+    if passes > pass.notification.max_retries {
+        let verdict = Verdict::Ended(Reason::RetriesExhausted);
+        return if accepted_any(pass) {
+            Verdict::Sent
+        } else {
+            verdict
+        };
+    }
+    let asked_for = unanswered(pass).filter_map(|reply| reply.retry_after).max();
+    let floor = asked_for.unwrap_or_default().max(pass.minimum_delay);
+    let delay = pass.backoff.delay(u32::from(passes) - 1, pass.dice, floor);
+    let due_at = pass.now.saturating_add(delay).unwrap_or(Timestamp::MAX);
+    bounded(pass, Reason::Retry, due_at, true)
+}
+
+/// A retry that would come too late is no retry.
+fn bounded(pass: &Pass<'_>, reason: Reason, due_at: Timestamp, attempt_used: bool) -> Verdict {
+    match super::expiry::expired(pass.notification, due_at) {
+        Some(_) if accepted_any(pass) => Verdict::Sent,
+        Some(expired) => Verdict::Ended(expired),
+        None => Verdict::Retry {
+            reason,
+            due_at,
+            attempt_used,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

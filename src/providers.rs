@@ -1,0 +1,99 @@
+//! Providers: how one message is put to SendGrid, SMTP, Twilio, FCM or Slack, and how their answer
+//! reads.
+//!
+//! One trait, one folder a provider: `settings` (what the account needs), `request` and `reply`
+//! (pure, snapshot-tested), and the thin client that carries one to the other. Nothing here
+//! decides what a failure leads to, retries, or knows of queues and databases.
+
+pub mod catalog;
+mod check;
+mod fcm;
+mod fields;
+pub mod http;
+mod scrub;
+mod sendgrid;
+mod slack;
+mod smtp;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod twilio;
+mod verdict;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::{Content, Priority, ProviderKind, Reply};
+
+pub use catalog::connect;
+pub use http::HttpClient;
+
+/// One message for one address, borrowed from the job for the time of the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// The notification; goes into the provider's own correlation field where it has one.
+    pub notification_id: Uuid,
+    /// E-mail address, number, device token, chat channel; empty where none is needed.
+    pub address: &'a str,
+    /// The rendered message.
+    pub content: &'a Content,
+    /// How soon; push has a notion of it.
+    pub priority: Priority,
+    /// Not after; becomes the provider's time-to-live where it has one.
+    pub expires_at: Option<Timestamp>,
+    /// The time of this attempt.
+    pub now: Timestamp,
+    /// The publisher's W3C trace context, passed on as a header to HTTP providers.
+    pub traceparent: Option<&'a str>,
+}
+
+/// A client of one account. Safe to call many times at once.
+pub trait Provider: Send + Sync {
+    /// Puts one message to the provider and classifies its answer.
+    ///
+    /// Never fails: every trouble is a class of [`Reply`]. Ends within the account's timeout.
+    fn send<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Reply>;
+
+    /// Whether `address` may be empty (an incoming webhook knows its channel).
+    fn needs_address(&self) -> bool {
+        true
+    }
+
+    /// Asks the provider whether the account works, without sending anything to a person.
+    ///
+    /// # Errors
+    /// What is wrong and how to mend it, in one sentence, without a secret.
+    fn check(&self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// Shortest wait before the same provider may be asked again after a transient failure.
+    fn minimum_retry_delay(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// What an account lacks: every mistake in its settings at once, one sentence each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("provider `{account}` ({kind}): {}", mistakes.join("; "))]
+pub struct SettingsError {
+    /// The account's name.
+    pub account: String,
+    /// Its kind.
+    pub kind: ProviderKind,
+    /// What is wrong and what is allowed, never the value of a secret.
+    pub mistakes: Vec<String>,
+}
+
+impl SettingsError {
+    /// The stand-in for a mistake that nobody noted: a getter gave nothing without saying why.
+    fn incomplete(account: &crate::domain::Account) -> Self {
+        Self {
+            account: account.name.clone(),
+            kind: account.kind,
+            mistakes: vec!["its settings are incomplete".to_owned()],
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Every provider by its kind: the one place that knows them all.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::http::{Answer, HttpClient, Seen};
+use super::{Provider, SettingsError, fcm, sendgrid, slack, smtp, twilio};
+use crate::domain::{Account, ProviderKind, Reply};
+
+/// Builds the client of an account. Asks nobody: see [`Provider::check`].
+///
+/// # Errors
+/// [`SettingsError`] names every mistake in the account's credentials and configuration.
+pub fn connect(client: &HttpClient, account: &Account) -> Result<Arc<dyn Provider>, SettingsError> {
+    let client = client.clone();
+    Ok(match account.kind {
+        ProviderKind::Sendgrid => Arc::new(sendgrid::Sendgrid::connect(client, account)?),
+        ProviderKind::Twilio => Arc::new(twilio::Twilio::connect(client, account)?),
+        ProviderKind::Slack => Arc::new(slack::Slack::connect(client, account)?),
+        ProviderKind::Fcm => Arc::new(fcm::Fcm::connect(client, account)?),
+        ProviderKind::Smtp => Arc::new(smtp::Smtp::connect(account)?),
+    })
+}
+
+/// Reads a provider's answer as its client would: pure, for tests and fuzzing. `None` for SMTP,
+/// which does not answer over HTTP.
+#[must_use]
+pub fn read(kind: ProviderKind, answer: &Answer, address: &str, now: Timestamp) -> Option<Reply> {
+    let seen = Seen { address, now };
+    match kind {
+        ProviderKind::Sendgrid => Some(sendgrid::read(answer, seen)),
+        ProviderKind::Twilio => Some(twilio::read(answer, seen)),
+        ProviderKind::Fcm => Some(fcm::read(answer, seen)),
+        ProviderKind::Slack => Some(slack::read(answer, seen)),
+        ProviderKind::Smtp => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::Class;
+    use crate::providers::testing::now;
+
+    /// Bodies near to what the providers say, and anything else.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let words = "(21211|21610|UNREGISTERED|INVALID_ARGUMENT|channel_not_found|invalid_auth)";
+        let near = words.prop_map(|word: String| {
+            format!(
+                r#"{{"code":{n},"message":"{word}","error":{{"status":"{word}","details":
+                [{{"@type":"x.FcmError","errorCode":"{word}"}}]}},"errors":[{{"field":"{word}"}}]}}"#,
+                n = word.parse::<u32>().unwrap_or(7),
+            )
+            .into_bytes()
+        });
+        let slack = words
+            .prop_map(|word: String| format!(r#"{{"ok":false,"error":"{word}"}}"#).into_bytes());
+        prop_oneof![proptest::collection::vec(any::<u8>(), 0..300), near, slack]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_read(
+            status in 100..1000_u16,
+            body in body(),
+            wait in "[ -~]{0,20}",
+            address in ".{0,30}",
+        ) {
+            let mut answer = Answer { status, body, ..Answer::default() };
+            answer.headers.insert("retry-after", wait.parse().unwrap());
+            for kind in ProviderKind::ALL {
+                let Some(reply) = read(*kind, &answer, &address, now()) else { continue };
+                let accepted = reply.class == Class::Accepted;
+                let says_no = *kind == ProviderKind::Slack && answer.body.starts_with(b"{\"ok\":false");
+                prop_assert_eq!(accepted, (200..300).contains(&status) && !says_no);
+                if (500..600).contains(&status) {
+                    prop_assert_eq!(reply.class, Class::Transient);
+                }
+                let final_classes = [Class::Permanent, Class::Misconfigured];
+                prop_assert_eq!(reply.reason.is_some(), final_classes.contains(&reply.class));
+                prop_assert!(reply.retry_after.is_none_or(|wait| wait.as_secs() <= 3_600));
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! An answer with a status, and the reply that it makes.
+
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
+
+use super::wait;
+use crate::domain::{Class, Reply};
+use crate::providers::verdict::Verdict;
+use crate::providers::{Delivery, scrub};
+
+/// A provider's answer: a full status line came, the body as far as it was read.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// At most the first 64 KiB of the body; shorter than sent when it broke off.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether the status is one of success.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..=299).contains(&self.status)
+    }
+
+    /// A header, if it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON, if it is that.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The provider took the message.
+    pub(crate) fn accepted(&self, message_id: Option<&str>) -> Reply {
+        Reply::accepted(
+            self.status.to_string(),
+            message_id.and_then(scrub::message_id),
+        )
+    }
+
+    /// The reply with this verdict, the provider's words freed of the address, and the wait that
+    /// it asked for. A body that was not understood is described, not quoted: it may hold anything.
+    pub(crate) fn refused(
+        &self,
+        verdict: Verdict,
+        code: Option<String>,
+        words: Option<&str>,
+        seen: Seen<'_>,
+    ) -> Reply {
+        let detail = match words {
+            Some(words) => scrub::scrub(words, seen.address),
+            None => self.describe(),
+        };
+        let retry_after = match verdict.class {
+            Class::Throttled => wait::asked(&self.headers, seen.now),
+            Class::Transient => wait::retry_after(&self.headers, seen.now),
+            _ => None,
+        };
+        verdict
+            .reply(
+                code.unwrap_or_else(|| self.status.to_string()),
+                Some(detail),
+            )
+            .with_retry_after(retry_after)
+    }
+
+    fn describe(&self) -> String {
+        match self.status {
+            300..=399 => format!(
+                "HTTP {}: a redirect, not followed; check base_url",
+                self.status
+            ),
+            status => format!(
+                "HTTP {status} with {} bytes that say no more",
+                self.body.len()
+            ),
+        }
+    }
+}
+
+/// What a reply parser needs besides the answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// The address to keep out of the details.
+    pub(crate) address: &'a str,
+    /// The time of the attempt.
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Seen<'a> {
+    /// Of the delivery that was answered.
+    pub(crate) fn of(delivery: &Delivery<'a>) -> Self {
+        Self {
+            address: delivery.address,
+            now: delivery.now,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Answer {
+    /// An answer for a test.
+    pub(crate) fn of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Self {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        Self {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+}

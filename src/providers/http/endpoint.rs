@@ -1,0 +1,75 @@
+//! Where an account's requests go: URL and headers that never change, made once.
+
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
+};
+use reqwest::{Body, Method, Request, Url};
+use uuid::Uuid;
+
+use crate::providers::Delivery;
+
+const NOTIFICATION_ID: HeaderName = HeaderName::from_static("x-herald-notification-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// A URL with its constant headers. Both may hold secrets: there is no `Debug`.
+pub(crate) struct Endpoint {
+    url: Url,
+    headers: HeaderMap,
+}
+
+impl Endpoint {
+    pub(crate) fn new(url: Url, headers: HeaderMap) -> Self {
+        Self { url, headers }
+    }
+
+    /// A request that puts a delivery, carrying its id and the publisher's trace.
+    pub(crate) fn post(&self, body: impl Into<Body>, delivery: &Delivery<'_>) -> Request {
+        let mut request = self.bare(Method::POST, Some(body.into()));
+        let headers = request.headers_mut();
+        let mut text = Uuid::encode_buffer();
+        let id = delivery
+            .notification_id
+            .hyphenated()
+            .encode_lower(&mut text);
+        if let Ok(id) = HeaderValue::from_str(id) {
+            headers.insert(NOTIFICATION_ID, id);
+        }
+        // A trace context that is no header value is not worth failing a message for.
+        if let Some(Ok(trace)) = delivery.traceparent.map(HeaderValue::from_str) {
+            headers.insert(TRACEPARENT, trace);
+        }
+        request
+    }
+
+    /// A request that belongs to no notification.
+    pub(crate) fn bare(&self, method: Method, body: Option<Body>) -> Request {
+        let mut request = Request::new(method, self.url.clone());
+        request.headers_mut().clone_from(&self.headers);
+        *request.body_mut() = body;
+        request
+    }
+}
+
+/// Headers of a JSON request. SendGrid answers 406 without `Accept`.
+pub(crate) fn json_headers(authorization: Option<HeaderValue>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(6);
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(CONTENT_TYPE, json);
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(authorization) = authorization {
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    headers
+}
+
+/// `Bearer <key>`, kept out of debug output and of HTTP/2's header tables.
+pub(crate) fn bearer(key: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    secret_header(&format!("Bearer {key}"))
+}
+
+/// A header value that is a secret.
+pub(crate) fn secret_header(value: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(value)?;
+    value.set_sensitive(true);
+    Ok(value)
+}

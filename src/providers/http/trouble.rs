@@ -1,0 +1,62 @@
+//! What is known when no answer came: surely not sent, or perhaps.
+
+use std::error::Error;
+
+use crate::domain::{Class, Reply};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// No connection: the request was not written.
+    NotSent(String),
+    /// The request was, or may have been, written; the provider may have acted on it.
+    Lost(String),
+}
+
+impl Trouble {
+    /// Reads the client's error.
+    ///
+    /// Only an error of connecting (name, TCP, TLS, connect timeout) proves that nothing was
+    /// written, and an error of building the request that there was none. hyper itself asks again
+    /// when a kept connection turns out closed before the first byte.
+    pub(crate) fn of(error: reqwest::Error) -> Self {
+        if error.is_connect() || error.is_builder() {
+            Self::NotSent(words(error))
+        } else {
+            Self::Lost(words(error))
+        }
+    }
+
+    /// The deadline passed while the answer was awaited.
+    pub(crate) fn timed_out() -> Self {
+        Self::Lost("no answer within the timeout".to_owned())
+    }
+
+    /// The class of it.
+    pub(crate) fn into_reply(self) -> Reply {
+        match self {
+            Self::NotSent(words) => Reply::of(Class::Transient, None, Some(words)),
+            Self::Lost(words) => Reply::of(Class::Unknown, None, Some(words)),
+        }
+    }
+
+    /// What went wrong.
+    pub(crate) fn into_words(self) -> String {
+        match self {
+            Self::NotSent(words) | Self::Lost(words) => words,
+        }
+    }
+}
+
+/// The error and its causes in one line, without the URL: an incoming webhook's URL is a secret.
+pub(super) fn words(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words.push_str(": ");
+        words.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    words
+}

@@ -1,0 +1,237 @@
+//! A notification as SendGrid's Mail Send wants it.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::settings::Sender;
+use crate::domain::{Reason, Reply};
+use crate::providers::Delivery;
+use crate::providers::verdict::{filled, refuse, subject, usable_address};
+
+#[derive(Serialize)]
+struct Mail<'a> {
+    personalizations: [Personalization<'a>; 1],
+    from: From<'a>,
+    subject: Cow<'a, str>,
+    content: Vec<Part<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_settings: Option<MailSettings>,
+}
+
+#[derive(Serialize)]
+struct Personalization<'a> {
+    to: [To<'a>; 1],
+    custom_args: CustomArgs,
+}
+
+#[derive(Serialize)]
+struct To<'a> {
+    email: &'a str,
+}
+
+/// Comes back, flattened, in every event about this mail. On the personalization, since the
+/// official description of the top-level field is wrong (a string, where clients send an object).
+#[derive(Serialize)]
+struct CustomArgs {
+    notification_id: Uuid,
+}
+
+#[derive(Serialize)]
+struct From<'a> {
+    email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Part<'a> {
+    #[serde(rename = "type")]
+    mime: &'static str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+struct MailSettings {
+    sandbox_mode: Switch,
+}
+
+#[derive(Serialize)]
+struct Switch {
+    enable: bool,
+}
+
+/// The body of the request, or the refusal of a mail that SendGrid could only refuse too.
+pub(crate) fn body(sender: &Sender, delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
+    let email = usable_address(delivery.address)?;
+    let subject = subject(delivery.content)?;
+    let parts = parts(delivery);
+    if parts.is_empty() {
+        return Err(refuse(
+            Reason::ContentRefused,
+            "an e-mail needs a body or html",
+        ));
+    }
+    let mail = Mail {
+        personalizations: [Personalization {
+            to: [To { email }],
+            custom_args: CustomArgs {
+                notification_id: delivery.notification_id,
+            },
+        }],
+        from: From {
+            email: &sender.from,
+            name: sender.name.as_deref(),
+        },
+        subject,
+        content: parts,
+        mail_settings: sender.sandbox.then_some(MailSettings {
+            sandbox_mode: Switch { enable: true },
+        }),
+    };
+    serde_json::to_vec(&mail).map_err(|error| refuse(Reason::ContentRefused, &error.to_string()))
+}
+
+/// SendGrid: plain text first, each part at least one character long.
+fn parts<'a>(delivery: &Delivery<'a>) -> Vec<Part<'a>> {
+    let plain = filled(delivery.content.body.as_ref()).map(|value| Part {
+        mime: "text/plain",
+        value,
+    });
+    let html = filled(delivery.content.html.as_ref()).map(|value| Part {
+        mime: "text/html",
+        value,
+    });
+    plain.into_iter().chain(html).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Content;
+    use crate::providers::testing::delivery;
+
+    fn sender() -> Sender {
+        Sender {
+            from: "hello@example.com".to_owned(),
+            name: None,
+            sandbox: false,
+        }
+    }
+
+    fn mail() -> Content {
+        Content {
+            subject: Some("Hi".to_owned()),
+            body: Some("Text".to_owned()),
+            ..Content::default()
+        }
+    }
+
+    fn json(sender: &Sender, content: &Content) -> String {
+        let body = body(sender, &delivery("ana@example.com", content)).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        serde_json::to_string_pretty(&value).unwrap()
+    }
+
+    #[test]
+    fn the_least_mail() {
+        insta::assert_snapshot!(json(&sender(), &mail()), @r#"
+        {
+          "content": [
+            {
+              "type": "text/plain",
+              "value": "Text"
+            }
+          ],
+          "from": {
+            "email": "hello@example.com"
+          },
+          "personalizations": [
+            {
+              "custom_args": {
+                "notification_id": "0190c1a0-0000-7000-8000-00000000000a"
+              },
+              "to": [
+                {
+                  "email": "ana@example.com"
+                }
+              ]
+            }
+          ],
+          "subject": "Hi"
+        }
+        "#);
+    }
+
+    #[test]
+    fn html_name_and_sandbox() {
+        let sender = Sender {
+            name: Some("Herald".to_owned()),
+            sandbox: true,
+            ..sender()
+        };
+        let content = Content {
+            html: Some("<p>Text</p>".to_owned()),
+            ..mail()
+        };
+        insta::assert_snapshot!(json(&sender, &content), @r#"
+        {
+          "content": [
+            {
+              "type": "text/plain",
+              "value": "Text"
+            },
+            {
+              "type": "text/html",
+              "value": "<p>Text</p>"
+            }
+          ],
+          "from": {
+            "email": "hello@example.com",
+            "name": "Herald"
+          },
+          "mail_settings": {
+            "sandbox_mode": {
+              "enable": true
+            }
+          },
+          "personalizations": [
+            {
+              "custom_args": {
+                "notification_id": "0190c1a0-0000-7000-8000-00000000000a"
+              },
+              "to": [
+                {
+                  "email": "ana@example.com"
+                }
+              ]
+            }
+          ],
+          "subject": "Hi"
+        }
+        "#);
+    }
+
+    #[test]
+    fn what_sendgrid_would_refuse_is_not_sent() {
+        let blank = Some(" ".to_owned());
+        let no_subject = Content {
+            subject: blank.clone(),
+            ..mail()
+        };
+        let no_body = Content {
+            body: blank,
+            ..mail()
+        };
+        for (address, content, reason) in [
+            ("ana@example.com", &no_subject, Reason::ContentRefused),
+            ("ana@example.com", &no_body, Reason::ContentRefused),
+            ("ana@example.com\n", &mail(), Reason::InvalidRecipient),
+            ("", &mail(), Reason::NoAddress),
+        ] {
+            let reply = body(&sender(), &delivery(address, content)).unwrap_err();
+            assert_eq!(reply.reason, Some(reason));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What a SendGrid account needs: an API key and a sender.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+
+use crate::domain::Account;
+use crate::providers::SettingsError;
+use crate::providers::fields::{Fields, Secret, looks_like_address};
+use crate::providers::http::bearer;
+
+const BASE_URL: &str = "https://api.sendgrid.com";
+const ALLOWED: &[&str] = &[
+    "base_url",
+    "from",
+    "from_name",
+    "sandbox",
+    "event_public_key",
+];
+
+/// A SendGrid account's settings. Holds the key: no `Debug`.
+pub(crate) struct Settings {
+    pub(crate) mail_url: Url,
+    pub(crate) scopes_url: Url,
+    pub(crate) authorization: HeaderValue,
+    pub(crate) sender: Sender,
+    pub(crate) timeout: Duration,
+}
+
+/// What of the settings goes into every request's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// Address of the sender.
+    pub(crate) from: String,
+    /// Name of the sender.
+    pub(crate) name: Option<String>,
+    /// SendGrid validates only, and sends nothing.
+    pub(crate) sandbox: bool,
+}
+
+impl Settings {
+    pub(crate) fn from_account(account: &Account) -> Result<Self, SettingsError> {
+        let mut fields = Fields::of(account, ALLOWED);
+        let key = fields.required_secret(Secret::Key, "the SendGrid API key");
+        let authorization = fields.header(Secret::Key, bearer(key));
+        let sender = sender(&mut fields);
+        // Used where SendGrid's events come in; read here so that its type is checked with the rest.
+        let _events = fields.text("event_public_key");
+        let mail_url = fields.endpoint(BASE_URL, "v3/mail/send");
+        let scopes_url = mail_url.as_ref().and_then(|url| url.join("../scopes").ok());
+        let timeout = fields.timeout();
+        let settings = (authorization, mail_url, scopes_url);
+        let (Some(authorization), Some(mail_url), Some(scopes_url)) = fields.finish(settings)?
+        else {
+            return Err(SettingsError::incomplete(account));
+        };
+        Ok(Self {
+            mail_url,
+            scopes_url,
+            authorization,
+            sender,
+            timeout,
+        })
+    }
+}
+
+/// SendGrid: limitations page; no Unicode in `from`, no `;` or `,` in names.
+fn sender(fields: &mut Fields<'_>) -> Sender {
+    let from = fields.required_text("from", "the sender's address");
+    let is_right = looks_like_address(from) && from.is_ascii();
+    if !from.is_empty() && !is_right {
+        fields.mistake("config key `from` must be a plain ASCII e-mail address");
+    }
+    let name = fields.text("from_name");
+    if name.is_some_and(|name| name.contains([';', ','])) {
+        fields.mistake("config key `from_name` may not contain `;` or `,`");
+    }
+    Sender {
+        from: from.to_owned(),
+        name: name.map(str::to_owned),
+        sandbox: fields.flag("sandbox"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::ProviderKind;
+    use crate::providers::testing::account;
+
+    fn mistakes(key: Option<&str>, config: serde_json::Value) -> String {
+        let account = account(ProviderKind::Sendgrid, key, None, config);
+        match Settings::from_account(&account) {
+            Ok(_) => "none".to_owned(),
+            Err(error) => error.mistakes.join("\n"),
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told() {
+        let config = json!({
+            "from": "Ana <ana@example.com>", "from_name": "A, B", "sandbox": "yes",
+            "base_url": "nowhere", "reply_to": "x",
+        });
+        insta::assert_snapshot!(mistakes(Some("a\nb"), config), @r"
+        config key `reply_to` is unknown; allowed: base_url, from, from_name, sandbox, event_public_key
+        `api_key` holds characters that no header can carry
+        config key `from` must be a plain ASCII e-mail address
+        config key `from_name` may not contain `;` or `,`
+        config key `sandbox` must be true or false, not a text
+        config key `base_url` must be http:// or https:// with a host and without user, query or fragment, for example https://api.sendgrid.com
+        ");
+        insta::assert_snapshot!(mistakes(None, json!({})), @r"
+        `api_key` is missing: the SendGrid API key
+        config key `from` is missing: the sender's address
+        ");
+    }
+
+    #[test]
+    fn the_urls_are_below_the_base_url() {
+        let config = json!({"from": "a@example.com", "base_url": "http://127.0.0.1:4030/x"});
+        let account = account(ProviderKind::Sendgrid, Some("SG.key"), None, config);
+        let settings = Settings::from_account(&account).ok().unwrap();
+        assert_eq!(
+            settings.mail_url.as_str(),
+            "http://127.0.0.1:4030/x/v3/mail/send"
+        );
+        assert_eq!(
+            settings.scopes_url.as_str(),
+            "http://127.0.0.1:4030/x/v3/scopes"
+        );
+        assert_eq!(format!("{:?}", settings.authorization), "Sensitive");
+    }
+}

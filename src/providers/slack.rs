@@ -1,0 +1,109 @@
+//! Slack: `chat.postMessage` with a bot token, or a post to an incoming webhook.
+
+mod errors;
+mod reply;
+mod request;
+mod settings;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use reqwest::Method;
+
+use super::check;
+use super::http::{Endpoint, HttpClient, Seen, json_headers};
+use super::verdict::Verdict;
+use super::{Delivery, Provider, SettingsError};
+use crate::domain::{Account, Reply};
+use crate::runtime::clock;
+
+pub(crate) use reply::read;
+use settings::{Route, Settings};
+
+/// A Slack account.
+pub(crate) struct Slack {
+    http: HttpClient,
+    way: Way,
+    timeout: Duration,
+}
+
+enum Way {
+    /// `chat.postMessage` into any channel, and `auth.test`.
+    Bot { post: Endpoint, test: Endpoint },
+    /// Into the webhook's own channel.
+    Webhook { post: Endpoint },
+}
+
+impl Slack {
+    pub(crate) fn connect(http: HttpClient, account: &Account) -> Result<Self, SettingsError> {
+        let settings = Settings::from_account(account)?;
+        let way = match settings.route {
+            Route::Bot {
+                post_url,
+                test_url,
+                authorization,
+            } => {
+                let headers = json_headers(Some(authorization));
+                Way::Bot {
+                    post: Endpoint::new(post_url, headers.clone()),
+                    test: Endpoint::new(test_url, headers),
+                }
+            }
+            Route::Webhook { url } => Way::Webhook {
+                post: Endpoint::new(url, json_headers(None)),
+            },
+        };
+        Ok(Self {
+            http,
+            way,
+            timeout: settings.timeout,
+        })
+    }
+
+    async fn put(&self, delivery: Delivery<'_>) -> Reply {
+        let deadline = clock::instant() + self.timeout;
+        let (post, body) = match &self.way {
+            Way::Bot { post, .. } => (post, request::to_channel(&delivery)),
+            Way::Webhook { post } => (post, request::to_webhook(&delivery)),
+        };
+        let body = match body {
+            Ok(body) => body,
+            Err(refusal) => return refusal,
+        };
+        match self.http.call(post.post(body, &delivery), deadline).await {
+            Ok(answer) => read(&answer, Seen::of(&delivery)),
+            Err(trouble) => trouble.into_reply(),
+        }
+    }
+
+    async fn works(&self) -> Result<(), String> {
+        // A webhook cannot be asked without posting: that its URL is one was checked before.
+        let Way::Bot { test, .. } = &self.way else {
+            return Ok(());
+        };
+        let request = test.bare(Method::POST, Some("{}".into()));
+        let answer = check::answer(&self.http, request, self.timeout).await?;
+        check::judge(&answer, "api_key")?;
+        match reply::refusal(&answer) {
+            None => Ok(()),
+            Some(error) if errors::verdict(&error) == Some(Verdict::CREDENTIALS) => {
+                Err(format!("Slack refuses the token: {error}; check `api_key`"))
+            }
+            Some(error) => Err(format!("Slack answers {error}; check `base_url`")),
+        }
+    }
+}
+
+impl Provider for Slack {
+    fn send<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Reply> {
+        Box::pin(self.put(delivery))
+    }
+
+    fn needs_address(&self) -> bool {
+        matches!(self.way, Way::Bot { .. })
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(self.works())
+    }
+}

@@ -1,0 +1,115 @@
+//! Any SMTP server: one conversation a mail, over kept connections.
+//!
+//! lettre writes the mail and speaks the protocol's single steps; the order of the steps is ours,
+//! since only so is it known how far a conversation got when it broke. lettre's own transport
+//! tells "the connection failed" for a lost MAIL FROM and for a lost final reply alike.
+
+mod conversation;
+mod enhanced;
+mod pool;
+mod reply;
+mod request;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+
+use super::http::Seen;
+use super::{Delivery, Provider, SettingsError};
+use crate::domain::{Account, Class, Reply};
+use crate::runtime::clock;
+use conversation::{Conversation, Phase, Trouble};
+use pool::Pool;
+use request::Mail;
+use settings::Settings;
+
+/// Most connections to one server at once; Postfix, for one, lets a client have 50.
+const CONNECTIONS: usize = 20;
+
+/// An SMTP server.
+pub(crate) struct Smtp {
+    settings: Settings,
+    pool: Pool,
+    slots: Semaphore,
+}
+
+impl Smtp {
+    pub(crate) fn connect(account: &Account) -> Result<Self, SettingsError> {
+        Ok(Self {
+            settings: Settings::from_account(account)?,
+            pool: Pool::default(),
+            slots: Semaphore::new(CONNECTIONS),
+        })
+    }
+
+    async fn put(&self, delivery: Delivery<'_>) -> Reply {
+        let deadline = clock::instant() + self.settings.timeout;
+        let mail = match request::mail(&self.settings.from, &delivery) {
+            Ok(mail) => mail,
+            Err(refusal) => return refusal,
+        };
+        let Some(_slot) = self.slot(deadline).await else {
+            let words = "every connection to the server was busy until the timeout".to_owned();
+            return Reply::of(Class::Transient, None, Some(words));
+        };
+        match self.deliver(&mail, deadline).await {
+            Ok(()) => Reply::accepted("250", Some(mail.message_id)),
+            Err(trouble) => reply::read(&trouble, Seen::of(&delivery)),
+        }
+    }
+
+    async fn slot(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
+        timeout_at(deadline, self.slots.acquire()).await.ok()?.ok()
+    }
+
+    /// Over a kept connection, else, or when that turns out closed, over a new one.
+    async fn deliver(&self, mail: &Mail, deadline: Instant) -> Result<(), Trouble> {
+        if let Some(kept) = self.pool.take(clock::instant()) {
+            match self.converse(kept, mail, deadline).await {
+                Err(trouble) if trouble.is_stale_connection() => {}
+                result => return result,
+            }
+        }
+        let new = Conversation::open(&self.settings, deadline).await?;
+        self.converse(new, mail, deadline).await
+    }
+
+    /// One mail; the connection is kept when it can take another.
+    async fn converse(
+        &self,
+        mut conversation: Conversation,
+        mail: &Mail,
+        deadline: Instant,
+    ) -> Result<(), Trouble> {
+        let result = conversation.deliver(mail, deadline).await;
+        if result.as_ref().err().is_none_or(Trouble::leaves_connection) {
+            self.pool.put(conversation, clock::instant());
+        }
+        result
+    }
+
+    async fn works(&self) -> Result<(), String> {
+        let deadline = clock::instant() + self.settings.timeout;
+        let asked = async {
+            let mut conversation = Conversation::open(&self.settings, deadline).await?;
+            conversation.noop(deadline).await
+        };
+        asked.await.map_err(|trouble| match trouble.phase {
+            Phase::Auth => format!("{trouble}; check `api_key` and `api_secret`"),
+            _ => format!("{trouble}; check `host`, `port` and `tls`"),
+        })
+    }
+}
+
+impl Provider for Smtp {
+    fn send<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Reply> {
+        Box::pin(self.put(delivery))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(self.works())
+    }
+}

@@ -1,0 +1,216 @@
+//! Conversations with a scripted server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::domain::{Content, ProviderKind, Reason};
+use crate::providers::testing::account;
+use crate::providers::testing::{ID, delivery};
+
+/// What the server does after a line.
+enum Act {
+    Say(&'static str),
+    Drop,
+    Hold,
+}
+
+/// A server that does what the script says to a line, and otherwise what a server does. The text
+/// of a mail is one line to it. Every line is told, `CONNECT` for a new connection.
+struct Server {
+    port: u16,
+    lines: Receiver<String>,
+}
+
+impl Server {
+    fn start(mut script: impl FnMut(&str, usize) -> Option<Act> + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().flatten().enumerate() {
+                let mut reader = BufReader::new(stream);
+                let mut line = "CONNECT".to_owned();
+                loop {
+                    let _test_over = sender.send(line.clone());
+                    let act = script(&line, number).unwrap_or_else(|| usual(&line));
+                    match act {
+                        Act::Say(words) => drop(reader.get_mut().write_all(words.as_bytes())),
+                        Act::Drop => break,
+                        Act::Hold => crate::providers::testing::hold(reader.get_mut()),
+                    }
+                    let in_text = line == "DATA";
+                    line = if in_text {
+                        text(&mut reader)
+                    } else {
+                        next(&mut reader)
+                    };
+                    if line.is_empty() {
+                        break;
+                    }
+                }
+            }
+        });
+        Self { port, lines }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+}
+
+fn usual(line: &str) -> Act {
+    Act::Say(match line.split([' ', ':']).next().unwrap_or_default() {
+        "CONNECT" => "220 test ESMTP\r\n",
+        "EHLO" => "250-test\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN\r\n",
+        "AUTH" => "235 2.7.0 ok\r\n",
+        "DATA" => "354 go on\r\n",
+        _ => "250 2.0.0 ok\r\n",
+    })
+}
+
+fn next(reader: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    let _gone = reader.read_line(&mut line);
+    line.trim_end().to_owned()
+}
+
+fn text(reader: &mut BufReader<TcpStream>) -> String {
+    let mut text = String::new();
+    while reader.read_line(&mut text).is_ok_and(|read| read > 0) {
+        if text.ends_with("\r\n.\r\n") {
+            return text;
+        }
+    }
+    String::new()
+}
+
+fn smtp(port: u16, user: Option<&str>) -> Smtp {
+    let config = json!({"host": "127.0.0.1", "port": port, "tls": "none", "from": "h@example.com"});
+    let mut account = account(ProviderKind::Smtp, user, user, config);
+    account.timeout = Duration::from_millis(500);
+    Smtp::connect(&account).unwrap()
+}
+
+async fn send(smtp: &Smtp) -> Reply {
+    let content = Content {
+        subject: Some("Hi".to_owned()),
+        body: Some("Text".to_owned()),
+        ..Content::default()
+    };
+    smtp.send(delivery("ana@example.org", &content)).await
+}
+
+fn on(word: &'static str, act: fn() -> Act) -> impl FnMut(&str, usize) -> Option<Act> {
+    move |line, _| line.starts_with(word).then(act)
+}
+
+/// Whether a line is a mail's text.
+fn is_text(line: &str) -> bool {
+    line.ends_with("\r\n.\r\n")
+}
+
+#[tokio::test]
+async fn two_mails_share_a_connection() {
+    let server = Server::start(|_, _| None);
+    let smtp = smtp(server.port, None);
+    let id = format!("{ID}@example.com");
+    for _ in 0..2 {
+        assert_eq!(send(&smtp).await, Reply::accepted("250", Some(id.clone())));
+    }
+    let lines = server.lines();
+    assert_eq!(lines.iter().filter(|line| *line == "CONNECT").count(), 1);
+    let text = lines.iter().find(|line| is_text(line)).unwrap();
+    assert!(text.contains(&format!("Message-ID: <{id}>\r\n")));
+    assert!(text.contains(&format!("X-Herald-Notification-Id: {ID}\r\n")));
+}
+
+#[tokio::test]
+async fn a_refused_recipient_leaves_the_connection_after_a_reset() {
+    let refusal = || Act::Say("550 5.1.1 <ana@example.org> unknown\r\n");
+    let server = Server::start(on("RCPT", refusal));
+    let smtp = smtp(server.port, None);
+    for _ in 0..2 {
+        let reply = send(&smtp).await;
+        assert_eq!(reply.reason, Some(Reason::InvalidRecipient));
+        assert!(reply.dead_address);
+        assert!(!reply.detail.unwrap().contains("ana@"));
+    }
+    let lines = server.lines();
+    assert_eq!(lines.iter().filter(|line| *line == "CONNECT").count(), 1);
+    assert_eq!(lines.iter().filter(|line| *line == "RSET").count(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_lost_after_the_text_is_unknown_and_asked_once() {
+    let acts: [fn() -> Act; 3] = [|| Act::Drop, || Act::Hold, || Act::Say("garbage\r\n")];
+    for act in acts {
+        let server = Server::start(move |line, _| is_text(line).then(act));
+        let reply = send(&smtp(server.port, None)).await;
+        assert_eq!(reply.class, Class::Unknown, "{:?}", reply.detail);
+        let texts = server.lines().iter().filter(|line| is_text(line)).count();
+        assert_eq!(texts, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_lost_before_the_text_was_not_sent() {
+    for word in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA"] {
+        let server = Server::start(on(word, || Act::Drop));
+        let reply = send(&smtp(server.port, None)).await;
+        assert_eq!(reply.class, Class::Transient, "{word}");
+    }
+    let server = Server::start(on("RCPT", || Act::Hold));
+    assert_eq!(send(&smtp(server.port, None)).await.class, Class::Transient);
+    assert_eq!(send(&smtp(1, None)).await.class, Class::Transient);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_is_replaced() {
+    // The first connection takes one mail and closes at the second.
+    let mut mails = 0;
+    let server = Server::start(move |line, connection| {
+        mails += usize::from(line.starts_with("MAIL"));
+        (connection == 0 && mails == 2).then_some(Act::Drop)
+    });
+    let smtp = smtp(server.port, None);
+    for _ in 0..2 {
+        assert_eq!(send(&smtp).await.class, Class::Accepted);
+    }
+    let connections = server
+        .lines()
+        .iter()
+        .filter(|line| *line == "CONNECT")
+        .count();
+    assert_eq!(connections, 2);
+}
+
+#[tokio::test]
+async fn a_refused_password_is_told() {
+    let server = Server::start(on("AUTH", || Act::Say("535 5.7.8 no\r\n")));
+    let smtp = smtp(server.port, Some("user"));
+    assert_eq!(send(&smtp).await.class, Class::Credentials);
+    let words = smtp.check().await.unwrap_err();
+    insta::assert_snapshot!(words, @"AUTH: 535 5.7.8 no; check `api_key` and `api_secret`");
+}
+
+#[tokio::test]
+async fn a_working_server_passes_the_check() {
+    let server = Server::start(|_, _| None);
+    assert_eq!(smtp(server.port, Some("user")).check().await, Ok(()));
+    assert!(server.lines().contains(&"NOOP".to_owned()));
+}
+
+#[tokio::test]
+async fn starttls_is_not_given_up() {
+    let server = Server::start(|_, _| None);
+    let config = json!({"host": "127.0.0.1", "port": server.port, "from": "h@example.com"});
+    let account = account(ProviderKind::Smtp, None, None, config);
+    let reply = send(&Smtp::connect(&account).unwrap()).await;
+    assert_eq!(reply.class, Class::Misconfigured);
+    assert!(!server.lines().iter().any(|line| line.starts_with("MAIL")));
+}

@@ -1,0 +1,20 @@
+//! How actors live: their supervisor, the clock, permits, batches, background tasks, shutdown.
+//!
+//! Nothing here knows what a notification is. A panic must never get past this room unseen.
+
+pub mod batch;
+pub mod clock;
+pub mod failpoint;
+pub mod health;
+pub mod mailbox;
+pub mod permits;
+pub mod shutdown;
+pub mod supervisor;
+pub mod tasks;
+
+pub use batch::Batch;
+pub use health::Health;
+pub use permits::{Permit, Permits};
+pub use shutdown::{Ending, Shutdown};
+pub use supervisor::Supervisor;
+pub use tasks::Tasks;

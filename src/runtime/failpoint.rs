@@ -1,0 +1,56 @@
+//! Places where a test can make the engine panic, to prove that nothing is lost there.
+//!
+//! Without the feature `failpoints` (a release build) the calls are empty.
+
+/// Panics here, when a test armed the point and the feature `failpoints` is on.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub const fn hit(_point: &'static str) {}
+
+#[cfg(feature = "failpoints")]
+pub use armed::{arm, hit};
+
+#[cfg(feature = "failpoints")]
+mod armed {
+    use std::collections::HashMap;
+    use std::sync::{Mutex, OnceLock, PoisonError};
+
+    static POINTS: OnceLock<Mutex<HashMap<String, Point>>> = OnceLock::new();
+
+    struct Point {
+        skip: u32,
+        times: u32,
+    }
+
+    /// Panics here, when a test armed the point.
+    #[expect(clippy::panic, reason = "that is what it is for")]
+    pub fn hit(point: &'static str) {
+        let Some(points) = POINTS.get() else { return };
+        let fires = {
+            let mut points = points.lock().unwrap_or_else(PoisonError::into_inner);
+            points.get_mut(point).is_some_and(Point::fires)
+        };
+        if fires {
+            panic!("failpoint `{point}`");
+        }
+    }
+
+    /// Arms a point: after `skip` passes it panics `times` times.
+    pub fn arm(point: &str, skip: u32, times: u32) {
+        let points = POINTS.get_or_init(Mutex::default);
+        let mut points = points.lock().unwrap_or_else(PoisonError::into_inner);
+        points.insert(point.to_owned(), Point { skip, times });
+    }
+
+    impl Point {
+        fn fires(&mut self) -> bool {
+            if self.skip > 0 {
+                self.skip -= 1;
+                return false;
+            }
+            let fires = self.times > 0;
+            self.times = self.times.saturating_sub(1);
+            fires
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! PostgreSQL and nothing but: the schema, the pool, errors by SQLSTATE, one file an aggregate.
+//!
+//! Every query names its tenant, and no type of Diesel or chrono leaves this room. Nothing here
+//! decides what is sent, reads the clock, or knows of queues and providers.
+
+pub mod accounts;
+pub mod categories;
+pub mod change;
+pub mod claims;
+pub mod devices;
+pub mod due;
+pub mod error;
+pub mod fingerprint;
+pub mod lease;
+pub mod metrics;
+pub mod migrations;
+pub mod partitions;
+pub mod pool;
+pub mod preferences;
+pub mod recipients;
+pub mod retention;
+#[expect(missing_docs, reason = "generated: the comments are in the migrations")]
+#[rustfmt::skip]
+pub mod schema;
+pub mod seal;
+pub mod settle;
+mod statement;
+pub mod suppressions;
+pub mod system_events;
+pub mod templates;
+pub mod tenants;
+pub mod time;
+
+pub use change::Change;
+pub use error::StoreError;
+pub use fingerprint::Fingerprint;
+pub use pool::{Connection, Database, DatabaseSettings};

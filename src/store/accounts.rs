@@ -1,0 +1,72 @@
+//! Accounts at providers: their secrets go in sealed, and come out opened.
+//!
+//! They belong to the whole engine and serve every tenant: these are the queries that name none.
+
+mod row;
+mod upsert;
+
+pub use upsert::{AccountError, AccountFields, upsert};
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use self::row::Row;
+use super::StoreError;
+use super::fingerprint::{Fingerprint, Polled};
+use super::schema::notification_schema::provider_configs;
+use super::seal::Sealer;
+use crate::domain::Account;
+
+/// The accounts in use.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    /// Those that can be used.
+    pub opened: Vec<Account>,
+    /// Those that cannot, because their secrets cannot be read; the others go on without them.
+    pub unreadable: Vec<UnreadableAccount>,
+}
+
+/// An account whose secrets cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableAccount {
+    /// Its name.
+    pub name: String,
+    /// Why, without the secret.
+    pub reason: String,
+}
+
+/// Every active account, with its secrets opened.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn load(
+    connection: &mut AsyncPgConnection,
+    sealer: &Sealer,
+) -> Result<Accounts, StoreError> {
+    let rows: Vec<Row> = provider_configs::table
+        .filter(provider_configs::is_active)
+        .filter(provider_configs::deleted_at.is_null())
+        .order(provider_configs::provider_name)
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    let mut accounts = Accounts::default();
+    for row in rows {
+        match row.open(sealer) {
+            Ok(account) => accounts.opened.push(account),
+            Err(error) => accounts.unreadable.push(UnreadableAccount {
+                name: row.provider_name,
+                reason: error.to_string(),
+            }),
+        }
+    }
+    Ok(accounts)
+}
+
+/// Whether [`load`] would find something else.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn fingerprint(connection: &mut AsyncPgConnection) -> Result<Fingerprint, StoreError> {
+    Polled::Accounts.fingerprint(connection).await
+}

@@ -1,0 +1,80 @@
+//! Categories of messages.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::change::{Change, Written, word};
+use super::fingerprint::{Fingerprint, Polled};
+use super::schema::notification_schema::categories;
+use crate::domain::Category;
+
+/// Declares a category, or declares it anew.
+///
+/// # Errors
+/// [`StoreError::ForeignKey`] when the tenant does not exist.
+pub async fn upsert(
+    connection: &mut AsyncPgConnection,
+    category: &Category,
+) -> Result<Change, StoreError> {
+    let written: Option<Written> = diesel::sql_query(
+        "INSERT INTO categories AS c (tenant_id, name, may_disable, over_cap, on_unknown) \
+         VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (tenant_id, name) DO UPDATE \
+         SET may_disable = EXCLUDED.may_disable, over_cap = EXCLUDED.over_cap, \
+             on_unknown = EXCLUDED.on_unknown \
+         WHERE (c.may_disable, c.over_cap, c.on_unknown) \
+             IS DISTINCT FROM (EXCLUDED.may_disable, EXCLUDED.over_cap, EXCLUDED.on_unknown) \
+         RETURNING (xmax = 0) AS created",
+    )
+    .bind::<SqlUuid, _>(category.tenant_id)
+    .bind::<Text, _>(&category.name)
+    .bind::<Bool, _>(category.may_disable)
+    .bind::<Text, _>(category.over_cap.as_str())
+    .bind::<Text, _>(category.on_unknown.as_str())
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(Written::change(written.as_ref()))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = categories)]
+struct Row {
+    tenant_id: Uuid,
+    name: String,
+    may_disable: bool,
+    over_cap: String,
+    on_unknown: String,
+}
+
+/// Every declared category of every tenant: they are few, and held in memory.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn load(connection: &mut AsyncPgConnection) -> Result<Vec<Category>, StoreError> {
+    let rows: Vec<Row> = categories::table
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    let category = |row: Row| {
+        Ok(Category {
+            tenant_id: row.tenant_id,
+            over_cap: word(&row.over_cap)?,
+            on_unknown: word(&row.on_unknown)?,
+            name: row.name,
+            may_disable: row.may_disable,
+        })
+    };
+    rows.into_iter().map(category).collect()
+}
+
+/// Whether [`load`] would find something else.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn fingerprint(connection: &mut AsyncPgConnection) -> Result<Fingerprint, StoreError> {
+    Polled::Categories.fingerprint(connection).await
+}

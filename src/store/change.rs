@@ -1,0 +1,74 @@
+//! What a repeatable write has changed, and the reading of words from rows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use diesel::QueryableByName;
+use diesel::sql_types::{Bool, Nullable};
+
+use super::StoreError;
+
+/// What a write that may be repeated has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// The row is new.
+    Created,
+    /// The row was different.
+    Updated,
+    /// The row was as asked already, and was not touched.
+    Unchanged,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        })
+    }
+}
+
+/// The answer of `INSERT ... ON CONFLICT DO UPDATE ... WHERE <different> RETURNING xmax = 0`: no
+/// row when nothing was different; `xmax` is zero in a row that was inserted.
+#[derive(QueryableByName)]
+pub(super) struct Written {
+    #[diesel(sql_type = Bool)]
+    created: bool,
+}
+
+impl Written {
+    pub(super) fn change(written: Option<&Self>) -> Change {
+        match written {
+            None => Change::Unchanged,
+            Some(Self { created: true }) => Change::Created,
+            Some(Self { created: false }) => Change::Updated,
+        }
+    }
+}
+
+/// The same for what belongs to a person: whether the tenant has that person, and what was written.
+#[derive(QueryableByName)]
+pub(super) struct WrittenFor {
+    #[diesel(sql_type = Bool)]
+    known: bool,
+    #[diesel(sql_type = Nullable<Bool>)]
+    created: Option<bool>,
+}
+
+impl WrittenFor {
+    pub(super) fn change(&self) -> Result<Change, StoreError> {
+        match (self.known, self.created) {
+            (false, _) => Err(StoreError::NotFound),
+            (true, None) => Ok(Change::Unchanged),
+            (true, Some(true)) => Ok(Change::Created),
+            (true, Some(false)) => Ok(Change::Updated),
+        }
+    }
+}
+
+/// A word of a closed vocabulary, from a column whose `CHECK` allows no other.
+pub(super) fn word<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, StoreError> {
+    text.parse()
+        .map_err(|error: T::Err| StoreError::Corrupt(error.to_string()))
+}

@@ -1,0 +1,277 @@
+//! Claims: who may send what, decided in PostgreSQL and nowhere else.
+//!
+//! A claim binds a key to a notification's id and to the run that works on it. The first one in
+//! wins; what a second one finds decides what becomes of it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use diesel::sql_types::{Array, Bool, Bytea, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::lease::{RunId, living_runs};
+use super::statement::statement;
+use super::{Database, StoreError, time};
+use crate::domain::{Channel, KeyHash};
+
+/// A key to be claimed. Keys of one batch are distinct.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimRequest {
+    /// SHA-256 of tenant and key.
+    pub key: KeyHash,
+    /// The id that the notification gets if it is new.
+    pub notification_id: Uuid,
+    /// For the books.
+    pub tenant_id: Uuid,
+    /// For the books.
+    pub channel: Channel,
+}
+
+/// What a claim found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is new, and ours.
+    New,
+    /// Another message with this key was first.
+    Taken(Holder),
+}
+
+/// Who holds a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// The notification that the key stands for.
+    pub notification_id: Uuid,
+    /// The run that works on it; nobody after it was given back.
+    pub owner: Option<RunId>,
+    /// Whether that run lives.
+    pub owner_lives: bool,
+    /// Whether the notification is stored already: then this is a duplicate.
+    pub is_stored: bool,
+}
+
+// A key whose window is over but which has not been removed yet is free.
+// The books are kept in the same statement: what is consumed is counted if and only if it is
+// claimed. Keys are sorted by the caller and the books by their key, so that two batches that
+// share some never wait for each other in a circle.
+statement!(
+    Insert(
+        keys: Vec<Vec<u8>> => Array<Bytea>,
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        channels: Vec<&'static str> => Array<Text>,
+        owner: i32 => Int4,
+        expires_at: chrono::DateTime<chrono::Utc> => Timestamptz,
+        hour: chrono::DateTime<chrono::Utc> => Timestamptz,
+        shard: i16 => Int2,
+    ) -> Bytea =
+    "WITH asked AS (
+         SELECT * FROM unnest(?, ?, ?, ?) AS asked (key, id, tenant_id, channel)
+     ), claimed AS (
+         INSERT INTO notification_deduplication (idempotency_key, notification_id, owner, expires_at)
+         SELECT key, id, ?, ? FROM asked
+         ON CONFLICT (idempotency_key) DO UPDATE SET
+             notification_id = excluded.notification_id, owner = excluded.owner,
+             created_at = excluded.created_at, expires_at = excluded.expires_at
+         WHERE notification_deduplication.expires_at <= now()
+         RETURNING idempotency_key
+     ), counted AS (
+         INSERT INTO intake (hour, tenant_id, channel, shard, consumed)
+         SELECT ?, tenant_id, channel, ?, count(*)
+         FROM asked JOIN claimed ON claimed.idempotency_key = asked.key
+         GROUP BY tenant_id, channel ORDER BY tenant_id, channel
+         ON CONFLICT (hour, tenant_id, channel, shard)
+         DO UPDATE SET consumed = intake.consumed + excluded.consumed
+     )
+     SELECT idempotency_key FROM claimed"
+);
+
+statement!(
+    Find(keys: Vec<Vec<u8>> => Array<Bytea>)
+        -> (Bytea, SqlUuid, Nullable<Int4>, Bool, Bool) = concat!(
+    "SELECT d.idempotency_key, d.notification_id, d.owner,
+            coalesce(d.owner IN ", living_runs!(), ", false),
+            EXISTS (SELECT FROM notifications n WHERE n.id = d.notification_id)
+     FROM notification_deduplication d WHERE d.idempotency_key = ANY(?)")
+);
+
+statement!(
+    TakeOver(key: Vec<u8> => Bytea, from: Option<i32> => Nullable<Int4>, to: i32 => Int4) -> Bool =
+    "WITH old AS (SELECT ?::bytea AS key, ?::integer AS owner, ?::integer AS heir)
+     UPDATE notification_deduplication d SET owner = old.heir FROM old
+     WHERE d.idempotency_key = old.key AND d.owner IS NOT DISTINCT FROM old.owner
+     RETURNING true"
+);
+
+statement!(
+    Count(
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        channels: Vec<&'static str> => Array<Text>,
+        consumed: Vec<i64> => Array<Int8>,
+        rejected: Vec<i64> => Array<Int8>,
+        duplicates: Vec<i64> => Array<Int8>,
+        hour: chrono::DateTime<chrono::Utc> => Timestamptz,
+        shard: i16 => Int2,
+    ) -> Bool =
+    "WITH counts AS (
+         SELECT * FROM unnest(?, ?, ?, ?, ?)
+             AS counts (tenant_id, channel, consumed, rejected, duplicates)
+     )
+     INSERT INTO intake (hour, tenant_id, channel, shard, consumed, rejected, duplicates)
+     SELECT h.hour, tenant_id, channel, h.shard, consumed, rejected, duplicates
+     FROM counts, (SELECT ?::timestamptz AS hour, ?::smallint AS shard) h
+     ORDER BY tenant_id, channel
+     ON CONFLICT (hour, tenant_id, channel, shard) DO UPDATE SET
+         consumed = intake.consumed + excluded.consumed,
+         rejected = intake.rejected + excluded.rejected,
+         duplicates = intake.duplicates + excluded.duplicates
+     RETURNING true"
+);
+
+/// Who claims, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant {
+    /// The run.
+    pub run: RunId,
+    /// Which of the run's concurrent claimants; each has its own row of the books.
+    pub worker: u8,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Claimant {
+    /// Spreads concurrent claimants of all nodes over the shards of the books.
+    fn shard(self) -> i16 {
+        let spread = self.run.0.unsigned_abs().wrapping_mul(4).wrapping_add(u32::from(self.worker));
+        i16::try_from(spread % 64).unwrap_or(0)
+    }
+
+    fn hour(self) -> chrono::DateTime<chrono::Utc> {
+        let second = self.now.as_second();
+        let hour = Timestamp::from_second(second - second.rem_euclid(3_600)).unwrap_or(self.now);
+        time::to_database(hour)
+    }
+}
+
+/// Claims distinct keys, in one transaction with the books. What is not [`Claim::New`] is counted
+/// nowhere yet.
+///
+/// # Errors
+/// When the database fails: whether anything was claimed is not known, and claiming again is safe.
+pub async fn claim(
+    database: &Database,
+    claimant: Claimant,
+    window: Duration,
+    requests: &[ClaimRequest],
+) -> Result<HashMap<KeyHash, Claim>, StoreError> {
+    let mut sorted: Vec<&ClaimRequest> = requests.iter().collect();
+    sorted.sort_unstable_by_key(|request| request.key);
+    let expires_at = claimant.now.saturating_add(window).unwrap_or(claimant.now);
+    let insert = Insert {
+        keys: sorted.iter().map(|request| request.key.0.to_vec()).collect(),
+        ids: sorted.iter().map(|request| request.notification_id).collect(),
+        tenants: sorted.iter().map(|request| request.tenant_id).collect(),
+        channels: sorted.iter().map(|request| request.channel.as_str()).collect(),
+        owner: claimant.run.0,
+        expires_at: time::to_database(expires_at),
+        hour: claimant.hour(),
+        shard: claimant.shard(),
+    };
+    let mut connection = database.get().await?;
+    let claimed: Vec<Vec<u8>> = insert.load(&mut *connection).await?;
+    let mut claims: HashMap<KeyHash, Claim> =
+        claimed.into_iter().filter_map(|key| Some((key_of(key)?, Claim::New))).collect();
+    drop(connection);
+    let taken: Vec<KeyHash> =
+        sorted.iter().map(|r| r.key).filter(|key| !claims.contains_key(key)).collect();
+    if !taken.is_empty() {
+        let holders = find(database, &taken).await?;
+        claims.extend(holders.into_iter().map(|(key, holder)| (key, Claim::Taken(holder))));
+    }
+    Ok(claims)
+}
+
+/// Who holds these keys. A key that nobody holds (its window ended a moment ago) is left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    database: &Database,
+    keys: &[KeyHash],
+) -> Result<HashMap<KeyHash, Holder>, StoreError> {
+    type Row = (Vec<u8>, Uuid, Option<i32>, bool, bool);
+    let find = Find { keys: keys.iter().map(|key| key.0.to_vec()).collect() };
+    let mut connection = database.get().await?;
+    let rows: Vec<Row> = find.load(&mut *connection).await?;
+    let holders = rows.into_iter().filter_map(|(key, notification_id, owner, lives, is_stored)| {
+        let owner = owner.map(RunId);
+        Some((key_of(key)?, Holder { notification_id, owner, owner_lives: lives, is_stored }))
+    });
+    Ok(holders.collect())
+}
+
+/// Takes a claim over from an owner that is dead or gave it back, by compare-and-swap.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_over(
+    database: &Database,
+    key: KeyHash,
+    from: Option<RunId>,
+    to: RunId,
+) -> Result<bool, StoreError> {
+    let take = TakeOver { key: key.0.to_vec(), from: from.map(|run| run.0), to: to.0 };
+    let mut connection = database.get().await?;
+    let taken: Vec<bool> = take.load(&mut *connection).await?;
+    Ok(!taken.is_empty())
+}
+
+/// Messages that end at the door, for the books: each is consumed, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoorCount {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// The channel.
+    pub channel: Channel,
+    /// Put into `herald.rejected`.
+    pub rejected: u32,
+    /// Another message with the same key was first.
+    pub duplicates: u32,
+}
+
+/// Counts what ended at the door. Entries for the same tenant and channel are added up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count(
+    database: &Database,
+    claimant: Claimant,
+    counts: &[DoorCount],
+) -> Result<(), StoreError> {
+    let mut sums: HashMap<(Uuid, Channel), (i64, i64)> = HashMap::new();
+    for count in counts {
+        let sum = sums.entry((count.tenant_id, count.channel)).or_default();
+        sum.0 += i64::from(count.rejected);
+        sum.1 += i64::from(count.duplicates);
+    }
+    if sums.is_empty() {
+        return Ok(());
+    }
+    let count = Count {
+        tenants: sums.keys().map(|(tenant, _)| *tenant).collect(),
+        channels: sums.keys().map(|(_, channel)| channel.as_str()).collect(),
+        consumed: sums.values().map(|(rejected, duplicates)| rejected + duplicates).collect(),
+        rejected: sums.values().map(|(rejected, _)| *rejected).collect(),
+        duplicates: sums.values().map(|(_, duplicates)| *duplicates).collect(),
+        hour: claimant.hour(),
+        shard: claimant.shard(),
+    };
+    let mut connection = database.get().await?;
+    let _: Vec<bool> = count.load(&mut *connection).await?;
+    Ok(())
+}
+
+fn key_of(bytes: Vec<u8>) -> Option<KeyHash> {
+    Some(KeyHash(bytes.try_into().ok()?))
+}

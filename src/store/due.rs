@@ -1,0 +1,185 @@
+//! What is due: notifications that waited in the database and whose time has come.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::lease::{RunId, living_runs};
+use super::statement::statement;
+use super::{Database, StoreError, time};
+use crate::domain::{AttemptRecord, KeyHash, Lane, Notification, Payload, Reason, Source};
+
+// Index scans, one a lane; the lock keeps two nodes from taking the same row, and the owner is
+// committed before the work begins. A row whose owner is dead is free.
+statement!(
+    Take(
+        channels: Vec<&'static str> => Array<Text>,
+        priorities: Vec<&'static str> => Array<Text>,
+        most: Vec<i32> => Array<Int4>,
+        run: i32 => Int4,
+    ) -> (
+        SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
+        Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
+        Nullable<Text>, Nullable<Jsonb>
+    ) = concat!(
+    "WITH asked AS (
+         SELECT * FROM unnest(?, ?, ?) AS asked (channel, priority, most)
+     ), living AS MATERIALIZED (
+         SELECT coalesce(array_agg(run), '{}') AS runs FROM ", living_runs!(), " AS alive (run)
+     ), picked AS MATERIALIZED (
+         SELECT due.id FROM asked CROSS JOIN LATERAL (
+             SELECT n.id FROM notifications n
+             WHERE n.message_type = asked.channel AND n.priority = asked.priority
+               AND n.status = 'pending' AND n.due_at <= now()
+               AND (n.owner IS NULL OR n.owner <> ALL (SELECT unnest(runs) FROM living))
+             ORDER BY n.due_at LIMIT asked.most FOR UPDATE SKIP LOCKED
+         ) due
+     )
+     UPDATE notifications n SET owner = ? FROM picked
+     WHERE n.id = picked.id AND n.status = 'pending'
+     RETURNING n.id, n.tenant_id, n.user_id, n.idempotency_key, n.message_type, n.priority,
+               n.category, n.payload, n.attempt_count, n.max_retries, n.created_at, n.send_at,
+               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata")
+);
+
+type Row = (
+    Uuid,
+    Uuid,
+    Option<Uuid>,
+    String,
+    String,
+    String,
+    Option<String>,
+    Value,
+    i32,
+    i32,
+    DateTime<Utc>,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+    Value,
+    Option<String>,
+    Option<String>,
+    Option<Value>,
+);
+
+/// What was taken. Rows that cannot be read are named, so that they can be reported; they stay
+/// with their owner and are tried again by the next run.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Due notifications, now owned by the run.
+    pub notifications: Vec<Notification>,
+    /// Rows that hold something else than what this version writes.
+    pub unreadable: Vec<(Uuid, String)>,
+}
+
+/// Takes due notifications for a run: at most so many of each lane, the longest due first.
+///
+/// # Errors
+/// When the database fails; what may have been taken is free again when the run ends.
+pub async fn take(
+    database: &Database,
+    run: RunId,
+    lanes: &[(Lane, usize)],
+) -> Result<Taken, StoreError> {
+    let take = Take {
+        channels: lanes.iter().map(|(lane, _)| lane.channel.as_str()).collect(),
+        priorities: lanes.iter().map(|(lane, _)| lane.priority.as_str()).collect(),
+        most: lanes.iter().map(|(_, most)| i32::try_from(*most).unwrap_or(i32::MAX)).collect(),
+        run: run.0,
+    };
+    let mut connection = database.get().await?;
+    let rows: Vec<Row> = take.load(&mut *connection).await?;
+    let mut taken = Taken::default();
+    for row in rows {
+        let id = row.0;
+        match notification(row) {
+            Ok(notification) => taken.notifications.push(notification),
+            Err(why) => taken.unreadable.push((id, why)),
+        }
+    }
+    Ok(taken)
+}
+
+fn notification(row: Row) -> Result<Notification, String> {
+    #[rustfmt::skip]
+    let (
+        id, tenant_id, user_id, key, channel, priority, category, payload, attempt_count,
+        max_retries, created_at, send_at, expires_at, attempts, kind, source_id, metadata,
+    ) = row;
+    let parse = |error: crate::domain::UnknownWord| error.to_string();
+    Ok(Notification {
+        id,
+        tenant_id,
+        user_id: user_id.ok_or("it has no user")?,
+        lane: Lane::new(channel.parse().map_err(parse)?, priority.parse().map_err(parse)?),
+        category,
+        key: key_of(&key).ok_or("its key is no SHA-256")?,
+        payload: read::<Payload>("payload", payload)?,
+        send_at: send_at.map(time::from_database),
+        expires_at: expires_at.map(time::from_database),
+        max_retries: u16::try_from(max_retries).unwrap_or(0),
+        source: kind.zip(source_id).map(|(kind, id)| Source { kind, id }),
+        metadata: metadata.map(|metadata| read("metadata", metadata)).transpose()?,
+        created_at: time::from_database(created_at),
+        attempt_count: u16::try_from(attempt_count).unwrap_or(u16::MAX),
+        attempts: read::<Vec<AttemptRecord>>("attempts", attempts)?,
+    })
+}
+
+fn read<T: serde::de::DeserializeOwned>(column: &str, value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|_| format!("its {column} cannot be read"))
+}
+
+/// The 64 hexadecimal digits of a key.
+fn key_of(text: &str) -> Option<KeyHash> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut key = [0; 32];
+    let pairs = text.as_bytes().chunks_exact(2);
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in key.iter_mut().zip(pairs) {
+        let [high, low] = pair else { return None };
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(KeyHash(key))
+}
+
+statement!(
+    Waiting() -> (Nullable<Text>, Int8) =
+    "SELECT reason, count(*) FROM notifications WHERE status = 'pending' GROUP BY reason"
+);
+
+statement!(
+    Unresolved() -> Int8 = "SELECT count(*) FROM notification_dlq WHERE NOT resolved"
+);
+
+/// How many notifications wait, by reason, and how many dead letters are unresolved: over all
+/// tenants, for gauges.
+///
+/// # Errors
+/// When the database fails.
+pub async fn backlog(database: &Database) -> Result<(Vec<(Reason, u64)>, u64), StoreError> {
+    let mut connection = database.get().await?;
+    let waiting: Vec<(Option<String>, i64)> = Waiting {}.load(&mut *connection).await?;
+    let unresolved: i64 = Unresolved {}.get_result(&mut *connection).await?;
+    let waiting = waiting.into_iter().filter_map(|(reason, count)| {
+        Some((reason?.parse().ok()?, u64::try_from(count).unwrap_or(0)))
+    });
+    Ok((waiting.collect(), u64::try_from(unresolved).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_from_its_digits() {
+        let key = KeyHash(std::array::from_fn(|n| u8::try_from(n * 7).unwrap()));
+        assert_eq!(key_of(&crate::domain::hex(&key.0)), Some(key));
+        assert_eq!(key_of("00"), None);
+        assert_eq!(key_of(&"zz".repeat(32)), None);
+    }
+}

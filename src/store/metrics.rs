@@ -1,0 +1,76 @@
+//! Hourly rollups, written as differences: several nodes add to the same row.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::time::to_database;
+use crate::domain::Channel;
+
+/// What has been added to an hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HourlyDelta {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// Any moment of the hour, which is an hour of UTC.
+    pub at: Timestamp,
+    /// The account, or what stands for one where there was none (`in_app`, `none`).
+    pub provider: String,
+    /// The channel.
+    pub channel: Channel,
+    /// Accepted by the provider.
+    pub sent: i32,
+    /// Failed for good.
+    pub failed: i32,
+    /// Put off; negative when fewer wait than before.
+    pub pending: i32,
+    /// Time from acceptance here to acceptance there, summed over those sent.
+    pub delivery_ms: i64,
+}
+
+/// Sums what falls into one hour, since a statement may not meet the same row twice, and takes the
+/// rows in one order, so that two nodes never wait for each other in a circle.
+const STATEMENT: &str = "\
+    INSERT INTO notification_metrics AS m (id, tenant_id, date, hour, provider, message_type, \
+        total_sent, total_failed, total_pending, delivery_ms_total) \
+    SELECT gen_random_uuid(), tenant_id, \
+        (at AT TIME ZONE 'UTC')::date, extract(hour FROM at AT TIME ZONE 'UTC')::integer, \
+        provider, message_type, sum(sent), sum(failed), sum(pending), sum(delivery_ms) \
+    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
+        AS delta (tenant_id, at, provider, message_type, sent, failed, pending, delivery_ms) \
+    GROUP BY 2, 3, 4, 5, 6 ORDER BY 2, 3, 4, 5, 6 \
+    ON CONFLICT ON CONSTRAINT notification_metrics_hour_key DO UPDATE SET \
+        total_sent = m.total_sent + EXCLUDED.total_sent, \
+        total_failed = m.total_failed + EXCLUDED.total_failed, \
+        total_pending = m.total_pending + EXCLUDED.total_pending, \
+        delivery_ms_total = m.delivery_ms_total + EXCLUDED.delivery_ms_total";
+
+/// Adds to the rollups.
+///
+/// # Errors
+/// The database is out of reach; then nothing was added, or all of it.
+pub async fn add(
+    connection: &mut AsyncPgConnection,
+    deltas: &[HourlyDelta],
+) -> Result<(), StoreError> {
+    fn column<T>(deltas: &[HourlyDelta], of: impl Fn(&HourlyDelta) -> T) -> Vec<T> {
+        deltas.iter().map(of).collect()
+    }
+    let moments: Vec<DateTime<Utc>> = column(deltas, |delta| to_database(delta.at));
+    let providers: Vec<&str> = deltas.iter().map(|delta| delta.provider.as_str()).collect();
+    diesel::sql_query(STATEMENT)
+        .bind::<Array<SqlUuid>, _>(column(deltas, |delta| delta.tenant_id))
+        .bind::<Array<Timestamptz>, _>(moments)
+        .bind::<Array<Text>, _>(providers)
+        .bind::<Array<Text>, _>(column(deltas, |delta| delta.channel.as_str()))
+        .bind::<Array<Integer>, _>(column(deltas, |delta| delta.sent))
+        .bind::<Array<Integer>, _>(column(deltas, |delta| delta.failed))
+        .bind::<Array<Integer>, _>(column(deltas, |delta| delta.pending))
+        .bind::<Array<BigInt>, _>(column(deltas, |delta| delta.delivery_ms))
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! What people want, written as they or an operator declare it.
+
+use diesel::sql_types::{Array, Bool, Integer, Nullable, Text, Time as SqlTime, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::civil::{Time, Weekday};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::change::{Change, WrittenFor};
+use super::time::{time_to_database, weekday_word};
+use crate::domain::preference::Scope;
+
+/// A whole preference: what is absent is not kept from before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreferenceFields {
+    /// A channel or a category.
+    pub scope: Scope,
+    /// Whether anything may be sent at all.
+    pub enabled: bool,
+    /// Most notifications a local day.
+    pub frequency_cap: Option<u32>,
+    /// Start and end of the time of silence.
+    pub quiet_hours: Option<(Time, Time)>,
+    /// Days on which a window starts; empty means every day.
+    pub quiet_hours_days: Vec<Weekday>,
+    /// IANA time zone name, checked before it comes here; `None` is the person's own, else UTC.
+    pub timezone: Option<String>,
+}
+
+/// Declares a person's preference for a channel or a category.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the tenant has no such person.
+pub async fn upsert(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    user_id: Uuid,
+    fields: &PreferenceFields,
+) -> Result<Change, StoreError> {
+    let (channel, category) = match &fields.scope {
+        Scope::Channel(channel) => (Some(channel.as_str()), None),
+        Scope::Category(category) => (None, Some(category.as_str())),
+    };
+    let days: Vec<&str> = fields
+        .quiet_hours_days
+        .iter()
+        .map(|day| weekday_word(*day))
+        .collect();
+    let days = (!days.is_empty()).then_some(days);
+    let cap = fields
+        .frequency_cap
+        .map(|cap| i32::try_from(cap).unwrap_or(i32::MAX));
+    let (start, end) = fields.quiet_hours.unzip();
+
+    let written: WrittenFor = diesel::sql_query(statement(&fields.scope))
+        .bind::<SqlUuid, _>(Uuid::now_v7())
+        .bind::<SqlUuid, _>(tenant_id)
+        .bind::<SqlUuid, _>(user_id)
+        .bind::<Nullable<Text>, _>(channel)
+        .bind::<Nullable<Text>, _>(category)
+        .bind::<Bool, _>(fields.enabled)
+        .bind::<Nullable<Integer>, _>(cap)
+        .bind::<Nullable<SqlTime>, _>(start.map(time_to_database))
+        .bind::<Nullable<SqlTime>, _>(end.map(time_to_database))
+        .bind::<Nullable<Array<Text>>, _>(days)
+        .bind::<Nullable<Text>, _>(&fields.timezone)
+        .get_result(connection)
+        .await?;
+    written.change()
+}
+
+/// The two unique indexes are partial, one for channels and one for categories, and an upsert has
+/// to name the one that it may meet.
+fn statement(scope: &Scope) -> String {
+    let target = match scope {
+        Scope::Channel(_) => "(user_id, channel) WHERE channel IS NOT NULL",
+        Scope::Category(_) => "(user_id, category) WHERE category IS NOT NULL",
+    };
+    format!(
+        "WITH person AS ( \
+             SELECT id FROM users WHERE id = $3 AND tenant_id = $2 AND deleted_at IS NULL), \
+         written AS ( \
+             INSERT INTO notification_preferences AS p (id, tenant_id, user_id, channel, category, \
+                 enabled, frequency_cap, quiet_hours_start, quiet_hours_end, quiet_hours_days, \
+                 timezone) \
+             SELECT $1, $2, person.id, $4, $5, $6, $7, $8, $9, $10, $11 FROM person \
+             ON CONFLICT {target} DO UPDATE SET \
+                 enabled = EXCLUDED.enabled, frequency_cap = EXCLUDED.frequency_cap, \
+                 quiet_hours_start = EXCLUDED.quiet_hours_start, \
+                 quiet_hours_end = EXCLUDED.quiet_hours_end, \
+                 quiet_hours_days = EXCLUDED.quiet_hours_days, timezone = EXCLUDED.timezone \
+             WHERE (p.enabled, p.frequency_cap, p.quiet_hours_start, p.quiet_hours_end, \
+                    p.quiet_hours_days, p.timezone) IS DISTINCT FROM \
+                   (EXCLUDED.enabled, EXCLUDED.frequency_cap, EXCLUDED.quiet_hours_start, \
+                    EXCLUDED.quiet_hours_end, EXCLUDED.quiet_hours_days, EXCLUDED.timezone) \
+             RETURNING (xmax = 0) AS created) \
+         SELECT EXISTS (SELECT FROM person) AS known, (SELECT created FROM written) AS created"
+    )
+}

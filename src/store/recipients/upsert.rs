@@ -1,0 +1,158 @@
+//! A person as a publisher or an operator describes them.
+
+use diesel::OptionalExtension;
+use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::load;
+use crate::domain::Recipient;
+use crate::store::StoreError;
+use crate::store::change::{Change, Written};
+
+/// What is known of a person; what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecipientFields {
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Unique name within the tenant.
+    pub username: Option<String>,
+    /// Phone number, E.164.
+    pub phone: Option<String>,
+    /// IANA time zone name, checked before it comes here.
+    pub timezone: Option<String>,
+    /// Language.
+    pub locale: Option<String>,
+    /// What people call them.
+    pub name: Option<String>,
+    /// Their id in another system, unique within the tenant.
+    pub external_id: Option<String>,
+}
+
+impl RecipientFields {
+    /// Whether these fields say of the person's addresses, zone or language something that is not
+    /// known yet. When not, [`upsert`] and its row lock can be spared.
+    #[must_use]
+    pub fn differ_from(&self, known: &Recipient) -> bool {
+        let differs =
+            |said: &Option<String>, known: &Option<String>| said.is_some() && said != known;
+        differs(&self.email, &known.email)
+            || differs(&self.username, &known.username)
+            || differs(&self.phone, &known.phone)
+            || differs(&self.timezone, &known.timezone)
+            || differs(&self.locale, &known.locale)
+    }
+}
+
+/// Why a person cannot be what is said of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecipientConflict {
+    /// The address belongs to another user of the tenant.
+    #[error("the e-mail address belongs to another user")]
+    Email,
+    /// The name belongs to another user of the tenant.
+    #[error("the username belongs to another user")]
+    Username,
+    /// The external id belongs to another user of the tenant.
+    #[error("the external id belongs to another user")]
+    ExternalId,
+    /// The user's id belongs to another tenant.
+    #[error("the user belongs to another tenant")]
+    OtherTenant,
+    /// There is no such tenant.
+    #[error("the tenant is not known")]
+    UnknownTenant,
+}
+
+/// Why an upsert failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UpsertError {
+    /// The description cannot be accepted.
+    #[error(transparent)]
+    Conflict(#[from] RecipientConflict),
+    /// The database's trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Creates a person or adds what is said; one who was deleted is there again.
+///
+/// A conflict ends the transaction around it: a caller with more to do gives it a savepoint.
+///
+/// # Errors
+/// A conflict with another user or tenant, or the database's trouble.
+pub async fn upsert(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    user_id: Uuid,
+    fields: &RecipientFields,
+) -> Result<(Recipient, Change), UpsertError> {
+    let change = write(connection, tenant_id, user_id, fields)
+        .await
+        .map_err(explain)?;
+    let person = (tenant_id, user_id);
+    load(connection, &[person])
+        .await?
+        .remove(&person)
+        .map(|recipient| (recipient, change))
+        // The row is there, and it is not this tenant's.
+        .ok_or(UpsertError::Conflict(RecipientConflict::OtherTenant))
+}
+
+async fn write(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    user_id: Uuid,
+    fields: &RecipientFields,
+) -> Result<Change, StoreError> {
+    let written: Option<Written> = diesel::sql_query(
+        "INSERT INTO users AS u \
+             (id, tenant_id, email, username, phone, timezone, locale, name, external_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (id) DO UPDATE SET \
+             email = COALESCE(EXCLUDED.email, u.email), \
+             username = COALESCE(EXCLUDED.username, u.username), \
+             phone = COALESCE(EXCLUDED.phone, u.phone), \
+             timezone = COALESCE(EXCLUDED.timezone, u.timezone), \
+             locale = COALESCE(EXCLUDED.locale, u.locale), \
+             name = COALESCE(EXCLUDED.name, u.name), \
+             external_id = COALESCE(EXCLUDED.external_id, u.external_id), \
+             deleted_at = NULL \
+         WHERE u.tenant_id = EXCLUDED.tenant_id AND (u.deleted_at IS NOT NULL OR \
+             (COALESCE(EXCLUDED.email, u.email), COALESCE(EXCLUDED.username, u.username), \
+              COALESCE(EXCLUDED.phone, u.phone), COALESCE(EXCLUDED.timezone, u.timezone), \
+              COALESCE(EXCLUDED.locale, u.locale), COALESCE(EXCLUDED.name, u.name), \
+              COALESCE(EXCLUDED.external_id, u.external_id)) IS DISTINCT FROM \
+             (u.email, u.username, u.phone, u.timezone, u.locale, u.name, u.external_id)) \
+         RETURNING (xmax = 0) AS created",
+    )
+    .bind::<SqlUuid, _>(user_id)
+    .bind::<SqlUuid, _>(tenant_id)
+    .bind::<Nullable<Text>, _>(&fields.email)
+    .bind::<Nullable<Text>, _>(&fields.username)
+    .bind::<Nullable<Text>, _>(&fields.phone)
+    .bind::<Nullable<Text>, _>(&fields.timezone)
+    .bind::<Nullable<Text>, _>(&fields.locale)
+    .bind::<Nullable<Text>, _>(&fields.name)
+    .bind::<Nullable<Text>, _>(&fields.external_id)
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(Written::change(written.as_ref()))
+}
+
+fn explain(error: StoreError) -> UpsertError {
+    let constraint = match &error {
+        StoreError::UniqueViolation { constraint } | StoreError::ForeignKey { constraint } => {
+            constraint.as_str()
+        }
+        _ => "",
+    };
+    match constraint {
+        "users_email_key" => RecipientConflict::Email.into(),
+        "users_username_key" => RecipientConflict::Username.into(),
+        "users_external_id_key" => RecipientConflict::ExternalId.into(),
+        "users_tenant_id_fkey" => RecipientConflict::UnknownTenant.into(),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,441 @@
+// @generated automatically by Diesel CLI.
+
+pub mod notification_schema {
+    diesel::table! {
+        notification_schema.admin_system_events (id) {
+            id -> Int8,
+            created_at -> Timestamptz,
+            event_type -> Text,
+            severity -> Text,
+            description -> Text,
+            details -> Nullable<Jsonb>,
+            tenant_id -> Nullable<Uuid>,
+            user_id -> Nullable<Uuid>,
+            is_resolved -> Bool,
+            resolved_at -> Nullable<Timestamptz>,
+            resolved_by -> Nullable<Uuid>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.api_keys (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            user_id -> Nullable<Uuid>,
+            #[max_length = 64]
+            key_hash -> Varchar,
+            #[max_length = 16]
+            prefix -> Varchar,
+            #[max_length = 100]
+            name -> Varchar,
+            scopes -> Jsonb,
+            is_active -> Bool,
+            rate_limit -> Nullable<Int4>,
+            expires_at -> Nullable<Timestamptz>,
+            last_used_at -> Nullable<Timestamptz>,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.audit_logs (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            user_id -> Nullable<Uuid>,
+            #[max_length = 100]
+            actor -> Nullable<Varchar>,
+            #[max_length = 100]
+            action -> Varchar,
+            #[max_length = 50]
+            resource_type -> Varchar,
+            #[max_length = 255]
+            resource_id -> Nullable<Varchar>,
+            #[max_length = 45]
+            ip_address -> Nullable<Varchar>,
+            user_agent -> Nullable<Text>,
+            changes -> Nullable<Jsonb>,
+            created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.cap_reservations (notification_id, rate_limit_id) {
+            notification_id -> Uuid,
+            rate_limit_id -> Uuid,
+            tenant_id -> Uuid,
+            reserved_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.categories (tenant_id, name) {
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            name -> Varchar,
+            may_disable -> Bool,
+            over_cap -> Text,
+            on_unknown -> Text,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.email_logs (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            notification_id -> Nullable<Uuid>,
+            message_type -> Text,
+            #[max_length = 50]
+            provider -> Varchar,
+            event -> Text,
+            #[max_length = 255]
+            event_id -> Varchar,
+            recipient -> Nullable<Text>,
+            provider_message_id -> Nullable<Text>,
+            detail -> Nullable<Text>,
+            raw -> Nullable<Jsonb>,
+            occurred_at -> Timestamptz,
+            created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.engine_nodes (run_id) {
+            run_id -> Int4,
+            node_name -> Text,
+            version -> Text,
+            started_at -> Timestamptz,
+            heartbeat_at -> Timestamptz,
+            ended_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.intake (hour, tenant_id, channel, shard) {
+            hour -> Timestamptz,
+            tenant_id -> Uuid,
+            channel -> Text,
+            shard -> Int2,
+            consumed -> Int8,
+            accepted_api -> Int8,
+            rejected -> Int8,
+            duplicates -> Int8,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.notification_deduplication (idempotency_key) {
+            idempotency_key -> Bytea,
+            notification_id -> Uuid,
+            owner -> Nullable<Int4>,
+            body_hash -> Nullable<Bytea>,
+            created_at -> Timestamptz,
+            expires_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.notification_dlq (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            notification_id -> Uuid,
+            failure_reason -> Text,
+            retry_history -> Nullable<Jsonb>,
+            moved_to_dlq_at -> Timestamptz,
+            resolved -> Bool,
+            resolved_at -> Nullable<Timestamptz>,
+            resolved_by -> Nullable<Uuid>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.notification_metrics (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            date -> Date,
+            hour -> Nullable<Int4>,
+            #[max_length = 50]
+            provider -> Varchar,
+            message_type -> Text,
+            total_sent -> Int4,
+            total_failed -> Int4,
+            total_pending -> Int4,
+            delivery_ms_total -> Int8,
+            avg_delivery_ms -> Nullable<Int8>,
+            created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.notification_preferences (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            user_id -> Uuid,
+            channel -> Nullable<Text>,
+            #[max_length = 100]
+            category -> Nullable<Varchar>,
+            enabled -> Bool,
+            frequency_cap -> Nullable<Int4>,
+            quiet_hours_start -> Nullable<Time>,
+            quiet_hours_end -> Nullable<Time>,
+            quiet_hours_days -> Nullable<Array<Nullable<Text>>>,
+            #[max_length = 50]
+            timezone -> Nullable<Varchar>,
+            preferences -> Nullable<Jsonb>,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.notification_templates (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            name -> Varchar,
+            message_type -> Text,
+            #[max_length = 35]
+            locale -> Varchar,
+            version -> Int4,
+            subject -> Nullable<Text>,
+            title -> Nullable<Text>,
+            body -> Text,
+            html -> Nullable<Text>,
+            variables -> Jsonb,
+            is_active -> Bool,
+            created_by -> Nullable<Uuid>,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+            deleted_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.notification_webhooks (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            user_id -> Nullable<Uuid>,
+            #[max_length = 500]
+            url -> Varchar,
+            secret_key -> Bytea,
+            previous_secret_key -> Nullable<Bytea>,
+            previous_secret_until -> Nullable<Timestamptz>,
+            events -> Jsonb,
+            is_active -> Bool,
+            retry_count -> Int4,
+            timeout_seconds -> Int4,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+            deleted_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.notifications (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            user_id -> Nullable<Uuid>,
+            #[max_length = 64]
+            idempotency_key -> Varchar,
+            message_type -> Text,
+            priority -> Text,
+            category -> Nullable<Text>,
+            provider -> Nullable<Text>,
+            status -> Text,
+            reason -> Nullable<Text>,
+            recipient -> Nullable<Text>,
+            template_name -> Nullable<Text>,
+            template_version -> Nullable<Int4>,
+            payload -> Jsonb,
+            attempt_count -> Int4,
+            max_retries -> Int4,
+            created_at -> Timestamptz,
+            last_attempted -> Nullable<Timestamptz>,
+            send_at -> Nullable<Timestamptz>,
+            due_at -> Nullable<Timestamptz>,
+            expires_at -> Nullable<Timestamptz>,
+            failed_at -> Nullable<Timestamptz>,
+            sent_at -> Nullable<Timestamptz>,
+            error_message -> Nullable<Text>,
+            provider_response -> Nullable<Text>,
+            provider_message_id -> Nullable<Text>,
+            attempts -> Jsonb,
+            #[max_length = 50]
+            source_type -> Nullable<Varchar>,
+            #[max_length = 255]
+            source_id -> Nullable<Varchar>,
+            metadata -> Nullable<Jsonb>,
+            owner -> Nullable<Int4>,
+            is_read -> Bool,
+            read_at -> Nullable<Timestamptz>,
+            deleted_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.provider_configs (id) {
+            id -> Uuid,
+            #[max_length = 50]
+            provider_name -> Varchar,
+            kind -> Text,
+            channel -> Text,
+            api_key -> Nullable<Bytea>,
+            api_secret -> Nullable<Bytea>,
+            config_json -> Nullable<Bytea>,
+            is_active -> Bool,
+            rate_limit -> Nullable<Int4>,
+            timeout_seconds -> Int4,
+            priority -> Int4,
+            weight -> Int4,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+            deleted_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.rate_limits (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            user_id -> Nullable<Uuid>,
+            api_key_id -> Nullable<Uuid>,
+            #[max_length = 20]
+            limit_type -> Varchar,
+            channel -> Nullable<Text>,
+            #[max_length = 100]
+            category -> Nullable<Varchar>,
+            window_start -> Timestamptz,
+            request_count -> Int4,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.suppressions (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            channel -> Text,
+            address -> Text,
+            reason -> Text,
+            since -> Timestamptz,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.tenants (id) {
+            id -> Uuid,
+            #[max_length = 100]
+            name -> Varchar,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.user_devices (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            user_id -> Uuid,
+            token -> Text,
+            platform -> Text,
+            last_seen_at -> Timestamptz,
+            invalidated_at -> Nullable<Timestamptz>,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.users (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            #[max_length = 255]
+            external_id -> Nullable<Varchar>,
+            #[max_length = 255]
+            email -> Nullable<Varchar>,
+            #[max_length = 100]
+            username -> Nullable<Varchar>,
+            #[max_length = 120]
+            name -> Nullable<Varchar>,
+            #[max_length = 30]
+            phone -> Nullable<Varchar>,
+            #[max_length = 50]
+            timezone -> Nullable<Varchar>,
+            #[max_length = 35]
+            locale -> Nullable<Varchar>,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+            deleted_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.webhook_deliveries (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            webhook_id -> Uuid,
+            notification_id -> Uuid,
+            #[max_length = 50]
+            event_type -> Varchar,
+            payload -> Jsonb,
+            response_status -> Nullable<Int4>,
+            response_body -> Nullable<Text>,
+            attempt_count -> Int4,
+            delivered -> Bool,
+            delivered_at -> Nullable<Timestamptz>,
+            owner -> Nullable<Int4>,
+            created_at -> Timestamptz,
+            next_retry_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::joinable!(api_keys -> tenants (tenant_id));
+    diesel::joinable!(api_keys -> users (user_id));
+    diesel::joinable!(audit_logs -> users (user_id));
+    diesel::joinable!(categories -> tenants (tenant_id));
+    diesel::joinable!(notification_dlq -> users (resolved_by));
+    diesel::joinable!(notification_preferences -> tenants (tenant_id));
+    diesel::joinable!(notification_preferences -> users (user_id));
+    diesel::joinable!(notification_templates -> tenants (tenant_id));
+    diesel::joinable!(notification_templates -> users (created_by));
+    diesel::joinable!(notification_webhooks -> tenants (tenant_id));
+    diesel::joinable!(notification_webhooks -> users (user_id));
+    diesel::joinable!(notifications -> users (user_id));
+    diesel::joinable!(rate_limits -> api_keys (api_key_id));
+    diesel::joinable!(rate_limits -> users (user_id));
+    diesel::joinable!(suppressions -> tenants (tenant_id));
+    diesel::joinable!(user_devices -> tenants (tenant_id));
+    diesel::joinable!(user_devices -> users (user_id));
+    diesel::joinable!(users -> tenants (tenant_id));
+    diesel::joinable!(webhook_deliveries -> notification_webhooks (webhook_id));
+
+    diesel::allow_tables_to_appear_in_same_query!(
+        admin_system_events,
+        api_keys,
+        audit_logs,
+        cap_reservations,
+        categories,
+        email_logs,
+        engine_nodes,
+        intake,
+        notification_deduplication,
+        notification_dlq,
+        notification_metrics,
+        notification_preferences,
+        notification_templates,
+        notification_webhooks,
+        notifications,
+        provider_configs,
+        rate_limits,
+        suppressions,
+        tenants,
+        user_devices,
+        users,
+        webhook_deliveries,
+    );
+}

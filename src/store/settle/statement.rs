@@ -1,0 +1,234 @@
+//! The settling statement: one array a column.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, Bool, Bytea, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use super::super::lease::RunId;
+use super::super::statement::statement;
+use super::super::{StoreError, time};
+use super::{Origin, Settlement};
+use crate::domain::{Body, Status};
+
+type Moment = DateTime<Utc>;
+
+statement!(
+    /// Stores settlements; returns the ids of the rows that were written.
+    Settle(
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        users: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
+        keys: Vec<Vec<u8>> => Array<Bytea>,
+        channels: Vec<&'static str> => Array<Text>,
+        priorities: Vec<&'static str> => Array<Text>,
+        categories: Vec<Option<String>> => Array<Nullable<Text>>,
+        providers: Vec<Option<String>> => Array<Nullable<Text>>,
+        statuses: Vec<&'static str> => Array<Text>,
+        reasons: Vec<Option<&'static str>> => Array<Nullable<Text>>,
+        recipients: Vec<Option<String>> => Array<Nullable<Text>>,
+        template_names: Vec<Option<String>> => Array<Nullable<Text>>,
+        template_versions: Vec<Option<i32>> => Array<Nullable<Int4>>,
+        payloads: Vec<String> => Array<Text>,
+        attempt_counts: Vec<i32> => Array<Int4>,
+        max_retries: Vec<i32> => Array<Int4>,
+        created_at: Vec<Moment> => Array<Timestamptz>,
+        last_attempted: Vec<Option<Moment>> => Array<Nullable<Timestamptz>>,
+        send_at: Vec<Option<Moment>> => Array<Nullable<Timestamptz>>,
+        due_at: Vec<Option<Moment>> => Array<Nullable<Timestamptz>>,
+        expires_at: Vec<Option<Moment>> => Array<Nullable<Timestamptz>>,
+        decided_at: Vec<Moment> => Array<Timestamptz>,
+        error_messages: Vec<Option<String>> => Array<Nullable<Text>>,
+        responses: Vec<Option<String>> => Array<Nullable<Text>>,
+        message_ids: Vec<Option<String>> => Array<Nullable<Text>>,
+        attempts: Vec<String> => Array<Text>,
+        source_types: Vec<Option<String>> => Array<Nullable<Text>>,
+        source_ids: Vec<Option<String>> => Array<Nullable<Text>>,
+        metadata: Vec<Option<String>> => Array<Nullable<Text>>,
+        need_claim: Vec<bool> => Array<Bool>,
+        run: i32 => Int4,
+        run_again: i32 => Int4,
+    ) -> SqlUuid =
+    "WITH incoming AS (
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                              ?, ?, ?, ?, ?, ?)
+         AS incoming (id, tenant_id, user_id, key, channel, priority, category, provider, status,
+                      reason, recipient, template_name, template_version, payload, attempt_count,
+                      max_retries, created_at, last_attempted, send_at, due_at, expires_at,
+                      decided_at, error_message, response, message_id, attempts, source_type,
+                      source_id, metadata, needs_claim)
+     ), stored AS (
+         INSERT INTO notifications (
+             id, tenant_id, user_id, idempotency_key, message_type, priority, category, provider,
+             status, reason, recipient, template_name, template_version, payload, attempt_count,
+             max_retries, created_at, last_attempted, send_at, due_at, expires_at, sent_at,
+             failed_at, error_message, provider_response, provider_message_id, attempts,
+             source_type, source_id, metadata)
+         SELECT id, tenant_id, user_id, encode(key, 'hex'), channel, priority, category, provider,
+             status, reason, recipient, template_name, template_version, payload::jsonb,
+             attempt_count, max_retries, created_at, last_attempted, send_at, due_at, expires_at,
+             CASE WHEN status = 'sent' THEN decided_at END,
+             CASE WHEN status = 'failed' THEN decided_at END,
+             error_message, response, message_id, attempts::jsonb, source_type, source_id,
+             metadata::jsonb
+         FROM incoming
+         WHERE CASE WHEN needs_claim THEN EXISTS (
+             SELECT FROM notification_deduplication d
+             WHERE d.idempotency_key = incoming.key AND d.owner = ?) ELSE true END
+         ON CONFLICT (id) DO UPDATE SET
+             provider = excluded.provider, status = excluded.status, reason = excluded.reason,
+             recipient = excluded.recipient, template_version = excluded.template_version,
+             attempt_count = excluded.attempt_count, last_attempted = excluded.last_attempted,
+             due_at = excluded.due_at, sent_at = excluded.sent_at, failed_at = excluded.failed_at,
+             error_message = excluded.error_message,
+             provider_response = excluded.provider_response,
+             provider_message_id = excluded.provider_message_id, attempts = excluded.attempts,
+             owner = NULL
+         WHERE notifications.status = 'pending'
+           AND (notifications.owner IS NULL OR notifications.owner = ?)
+         RETURNING id, tenant_id, status, reason, attempts
+     ), dead AS (
+         INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
+         SELECT tenant_id, id, reason, attempts FROM stored WHERE status = 'failed'
+         ON CONFLICT (notification_id) DO UPDATE SET
+             failure_reason = excluded.failure_reason, retry_history = excluded.retry_history,
+             moved_to_dlq_at = now(), resolved = false, resolved_at = NULL, resolved_by = NULL
+     )
+     SELECT id FROM stored"
+);
+
+statement!(
+    /// Gives claims of this run back.
+    ReleaseClaims(run: i32 => Int4, keys: Vec<Vec<u8>> => Array<Bytea>) -> SqlUuid =
+    "UPDATE notification_deduplication SET owner = NULL
+     WHERE owner = ? AND idempotency_key = ANY(?) RETURNING notification_id"
+);
+
+statement!(
+    /// Gives rows that this run took back to the scheduler.
+    ReleaseRows(run: i32 => Int4, ids: Vec<Uuid> => Array<SqlUuid>) -> SqlUuid =
+    "UPDATE notifications SET owner = NULL
+     WHERE owner = ? AND id = ANY(?) AND status = 'pending' RETURNING id"
+);
+
+impl Settle {
+    pub(super) fn of(run: RunId, batch: &[Settlement]) -> Self {
+        let column = |count| Vec::with_capacity(count);
+        let mut statement = Self::empty(run);
+        statement.payloads = column(batch.len());
+        for settlement in batch {
+            statement.push(settlement);
+        }
+        statement
+    }
+
+    fn push(&mut self, settlement: &Settlement) {
+        let notification = &settlement.notification;
+        let moment = |at: Option<jiff::Timestamp>| at.map(time::to_database);
+        let template = match &notification.payload.body {
+            Body::Template(call) => Some(call.name.clone()),
+            Body::Content(_) => None,
+        };
+        let source = notification.source.as_ref();
+        self.ids.push(notification.id);
+        self.tenants.push(notification.tenant_id);
+        self.users.push(Some(notification.user_id));
+        self.keys.push(notification.key.0.to_vec());
+        self.channels.push(notification.lane.channel.as_str());
+        self.priorities.push(notification.lane.priority.as_str());
+        self.categories.push(notification.category.clone());
+        self.providers.push(settlement.provider.clone());
+        self.statuses.push(settlement.status.as_str());
+        self.reasons.push(settlement.reason.map(crate::domain::Reason::as_str));
+        self.recipients.push(settlement.recipient.clone());
+        self.template_names.push(template);
+        self.template_versions.push(settlement.template_version);
+        self.payloads.push(json(&notification.payload));
+        self.attempt_counts.push(i32::from(notification.attempt_count));
+        self.max_retries.push(i32::from(notification.max_retries));
+        self.created_at.push(time::to_database(notification.created_at));
+        self.last_attempted.push(moment(settlement.last_attempted));
+        self.send_at.push(moment(notification.send_at));
+        self.due_at.push(moment(settlement.due_at));
+        self.expires_at.push(moment(notification.expires_at));
+        self.decided_at.push(time::to_database(settlement.decided_at));
+        self.error_messages.push(settlement.error_message.clone());
+        self.responses.push(settlement.provider_response.clone());
+        self.message_ids.push(settlement.provider_message_id.clone());
+        self.attempts.push(json(&notification.attempts));
+        self.source_types.push(source.map(|source| source.kind.clone()));
+        self.source_ids.push(source.map(|source| source.id.clone()));
+        self.metadata.push(notification.metadata.as_ref().map(json));
+        // A final outcome is the truth, whoever owns the claim by now; putting off is not.
+        let is_ours_to_say = settlement.origin == Origin::Database;
+        self.need_claim.push(settlement.status == Status::Pending && !is_ours_to_say);
+    }
+
+    /// The person was erased while the message was in flight: keep what happened, not to whom.
+    pub(super) fn forget_the_person(&mut self) {
+        self.users.fill(None);
+        self.recipients.fill(None);
+    }
+
+    /// The last resort for rows that can never be stored whole: an accepted message must not be
+    /// sent again for a bookkeeping error.
+    pub(super) fn keep_the_least(&mut self, error: &StoreError) {
+        self.forget_the_person();
+        self.payloads.fill("{}".to_owned());
+        self.attempts.fill("[]".to_owned());
+        self.metadata.fill(None);
+        self.error_messages.fill(Some(format!("stored without its content: {error}")));
+        for column in [
+            &mut self.categories,
+            &mut self.providers,
+            &mut self.template_names,
+            &mut self.responses,
+            &mut self.message_ids,
+            &mut self.source_types,
+            &mut self.source_ids,
+        ] {
+            column.fill(None);
+        }
+    }
+
+    const fn empty(run: RunId) -> Self {
+        Self {
+            ids: vec![],
+            tenants: vec![],
+            users: vec![],
+            keys: vec![],
+            channels: vec![],
+            priorities: vec![],
+            categories: vec![],
+            providers: vec![],
+            statuses: vec![],
+            reasons: vec![],
+            recipients: vec![],
+            template_names: vec![],
+            template_versions: vec![],
+            payloads: vec![],
+            attempt_counts: vec![],
+            max_retries: vec![],
+            created_at: vec![],
+            last_attempted: vec![],
+            send_at: vec![],
+            due_at: vec![],
+            expires_at: vec![],
+            decided_at: vec![],
+            error_messages: vec![],
+            responses: vec![],
+            message_ids: vec![],
+            attempts: vec![],
+            source_types: vec![],
+            source_ids: vec![],
+            metadata: vec![],
+            need_claim: vec![],
+            run: run.0,
+            run_again: run.0,
+        }
+    }
+}
+
+/// Our own types have only string keys and finite numbers: they always have a JSON text.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}

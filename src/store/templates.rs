@@ -1,0 +1,184 @@
+//! Templates: a name, a channel and a language have versions, of which one is used.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::change::{Change, word};
+use super::fingerprint::{Fingerprint, Polled};
+use super::schema::notification_schema::notification_templates;
+use crate::domain::Channel;
+
+/// A stored template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// The version's own id.
+    pub id: Uuid,
+    /// Counts up from 1.
+    pub version: i32,
+    /// What it is and says.
+    pub fields: TemplateFields,
+}
+
+/// What a template is and says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateFields {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// What publishers name.
+    pub name: String,
+    /// The channel that it is for.
+    pub channel: Channel,
+    /// Its language.
+    pub locale: String,
+    /// Subject of an e-mail.
+    pub subject: Option<String>,
+    /// Title of a push or in-app message.
+    pub title: Option<String>,
+    /// Plain text.
+    pub body: String,
+    /// HTML of an e-mail.
+    pub html: Option<String>,
+    /// Names of the variables that it needs.
+    pub variables: Vec<String>,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = notification_templates)]
+struct Row {
+    id: Uuid,
+    tenant_id: Uuid,
+    name: String,
+    message_type: String,
+    locale: String,
+    version: i32,
+    subject: Option<String>,
+    title: Option<String>,
+    body: String,
+    html: Option<String>,
+    variables: serde_json::Value,
+}
+
+/// The active version of every template of every tenant: they are held in memory.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn load(connection: &mut AsyncPgConnection) -> Result<Vec<Template>, StoreError> {
+    let rows: Vec<Row> = notification_templates::table
+        .filter(notification_templates::is_active)
+        .filter(notification_templates::deleted_at.is_null())
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(template).collect()
+}
+
+/// Whether [`load`] would find something else.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn fingerprint(connection: &mut AsyncPgConnection) -> Result<Fingerprint, StoreError> {
+    Polled::Templates.fingerprint(connection).await
+}
+
+/// Makes this the active content: changed content becomes a new version, and the one before it
+/// stays to be read but is not used any more.
+///
+/// # Errors
+/// [`StoreError::ForeignKey`] when the tenant does not exist; [`StoreError::UniqueViolation`] when
+/// somebody else wrote the same template at the same moment.
+pub async fn upsert(
+    connection: &mut AsyncPgConnection,
+    fields: &TemplateFields,
+) -> Result<Change, StoreError> {
+    connection
+        .transaction(async |connection| {
+            let versions = versions_of(connection, fields).await?;
+            let newest = versions.iter().map(|(version, _)| *version).max();
+            let active = versions.into_iter().find_map(|(_, active)| active);
+            if active.as_ref().is_some_and(|row| row.says(fields)) {
+                return Ok(Change::Unchanged);
+            }
+            if let Some(active) = &active {
+                diesel::update(notification_templates::table.find(active.id))
+                    .set(notification_templates::is_active.eq(false))
+                    .execute(connection)
+                    .await?;
+            }
+            diesel::insert_into(notification_templates::table)
+                .values(row(fields, newest.unwrap_or(0).saturating_add(1)))
+                .execute(connection)
+                .await?;
+            Ok(newest.map_or(Change::Created, |_| Change::Updated))
+        })
+        .await
+}
+
+/// Every version's number, and the row of the active one. Locks them all: two writers of the same
+/// template take turns.
+async fn versions_of(
+    connection: &mut AsyncPgConnection,
+    fields: &TemplateFields,
+) -> Result<Vec<(i32, Option<Row>)>, StoreError> {
+    use notification_templates::{deleted_at, is_active, locale, message_type, name, tenant_id};
+    let rows: Vec<(Row, bool)> = notification_templates::table
+        .filter(tenant_id.eq(fields.tenant_id))
+        .filter(name.eq(&fields.name))
+        .filter(message_type.eq(fields.channel.as_str()))
+        .filter(locale.eq(&fields.locale))
+        .select((Row::as_select(), is_active.and(deleted_at.is_null())))
+        .for_update()
+        .load(connection)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(row, active)| (row.version, active.then_some(row)))
+        .collect())
+}
+
+impl Row {
+    fn says(&self, fields: &TemplateFields) -> bool {
+        self.subject == fields.subject
+            && self.title == fields.title
+            && self.body == fields.body
+            && self.html == fields.html
+            && self.variables == serde_json::json!(fields.variables)
+    }
+}
+
+fn row(fields: &TemplateFields, version: i32) -> Row {
+    Row {
+        id: Uuid::now_v7(),
+        tenant_id: fields.tenant_id,
+        name: fields.name.clone(),
+        message_type: fields.channel.to_string(),
+        locale: fields.locale.clone(),
+        version,
+        subject: fields.subject.clone(),
+        title: fields.title.clone(),
+        body: fields.body.clone(),
+        html: fields.html.clone(),
+        variables: serde_json::json!(fields.variables),
+    }
+}
+
+fn template(row: Row) -> Result<Template, StoreError> {
+    let variables = serde_json::from_value(row.variables)
+        .map_err(|error| StoreError::Corrupt(format!("variables of a template: {error}")))?;
+    Ok(Template {
+        id: row.id,
+        version: row.version,
+        fields: TemplateFields {
+            tenant_id: row.tenant_id,
+            channel: word(&row.message_type)?,
+            name: row.name,
+            locale: row.locale,
+            subject: row.subject,
+            title: row.title,
+            body: row.body,
+            html: row.html,
+            variables,
+        },
+    })
+}

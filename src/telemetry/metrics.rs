@@ -1,0 +1,233 @@
+//! The engine's metrics: registered once, counted through held handles.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use metrics::{Counter, Gauge, Histogram};
+
+use super::declarations as declared;
+use super::outcomes::Outcomes;
+use super::provider_metrics::ProviderMetrics;
+use super::registry::Registry;
+use super::table::Table;
+use crate::domain::{Channel, Class, Lane, Reason, Rejection, Status};
+
+/// All metrics of one engine.
+///
+/// Owned, not global, so that several engines in one process (tests) count each for itself. What
+/// is counted for every message is counted through handles made at the start; the few labels that
+/// configuration adds (providers, actors) are found by name and kept.
+pub struct Metrics {
+    consumed: Table<Counter>,
+    rejected: Table<Counter>,
+    duplicates: Table<Counter>,
+    end_to_end: Table<Histogram>,
+    in_flight: Table<Gauge>,
+    /// By reason; `None` for reasons that nothing waits for.
+    deferred: Table<Option<Gauge>>,
+    dlq_unresolved: Gauge,
+    settle_batch: Histogram,
+    without_provider: Outcomes,
+    providers: DashMap<String, Arc<ProviderMetrics>>,
+    actors: DashMap<String, Counter>,
+    registry: Registry,
+}
+
+impl Metrics {
+    /// Registers and describes every metric.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let metrics = Self {
+            consumed: lanes(|labels| registry.counter(&declared::CONSUMED, labels)),
+            rejected: Table::of(Rejection::ALL, |reason| {
+                registry.counter(&declared::REJECTED, &[("reason", reason.as_str())])
+            }),
+            duplicates: Table::of(Channel::ALL, |channel| {
+                registry.counter(&declared::DUPLICATES, &[("channel", channel.as_str())])
+            }),
+            end_to_end: lanes(|labels| registry.histogram(&declared::END_TO_END, labels)),
+            in_flight: lanes(|labels| registry.gauge(&declared::IN_FLIGHT, labels)),
+            deferred: Table::of(Reason::ALL, |reason| waiting(&registry, *reason)),
+            dlq_unresolved: registry.gauge(&declared::DLQ_UNRESOLVED, &[]),
+            settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
+            without_provider: Outcomes::of(registry.clone(), ""),
+            providers: DashMap::new(),
+            actors: DashMap::new(),
+            registry,
+        };
+        metrics.build_info();
+        metrics
+    }
+
+    /// Messages were taken from a lane's queue.
+    pub fn consumed(&self, lane: Lane, messages: u64) {
+        self.consumed.at(lane.index()).increment(messages);
+    }
+
+    /// A message could not be accepted.
+    pub fn rejected(&self, reason: Rejection) {
+        self.rejected.at(reason.index()).increment(1);
+    }
+
+    /// A message was acknowledged unsent: its key is known.
+    pub fn duplicate(&self, channel: Channel) {
+        self.duplicates.at(channel.index()).increment(1);
+    }
+
+    /// An outcome was committed; `provider` is `None` when none was chosen.
+    pub fn settled(
+        &self,
+        channel: Channel,
+        provider: Option<&str>,
+        status: Status,
+        reason: Option<Reason>,
+    ) {
+        match provider {
+            Some(name) => self.provider(name).settled(channel, status, reason),
+            None => self.without_provider.count(channel, status, reason),
+        }
+    }
+
+    /// A provider answered a request.
+    pub fn attempt(&self, provider: &str, class: Class) {
+        self.provider(provider).attempt(class);
+    }
+
+    /// A request to a provider took this long.
+    pub fn provider_request(&self, provider: &str, elapsed: Duration) {
+        self.provider(provider).request(elapsed);
+    }
+
+    /// From publication to the provider's acceptance it took this long.
+    pub fn end_to_end(&self, lane: Lane, elapsed: Duration) {
+        self.end_to_end
+            .at(lane.index())
+            .record(elapsed.as_secs_f64());
+    }
+
+    /// The gauge of what this node holds of a lane; increment on taking, decrement on letting go.
+    #[must_use]
+    pub fn in_flight(&self, lane: Lane) -> &Gauge {
+        self.in_flight.at(lane.index())
+    }
+
+    /// A provider's circuit tripped (or is probing), or passes again.
+    pub fn circuit_open(&self, provider: &str, open: bool) {
+        self.provider(provider).circuit_open(open);
+    }
+
+    /// A request waited this many seconds for the account's rate limit; nonsense counts nothing.
+    pub fn throttle_seconds(&self, provider: &str, seconds: f64) {
+        let waited = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.provider(provider).throttled(waited);
+    }
+
+    /// An actor was restarted.
+    pub fn actor_restarted(&self, actor: &str) {
+        if let Some(counter) = self.actors.get(actor) {
+            counter.increment(1);
+            return;
+        }
+        let register = || {
+            self.registry
+                .counter(&declared::ACTOR_RESTARTS, &[("actor", actor)])
+        };
+        self.actors
+            .entry(actor.to_owned())
+            .or_insert_with(register)
+            .increment(1);
+    }
+
+    /// There are this many dead letters that nobody has replayed or resolved.
+    pub fn dlq_unresolved(&self, letters: u64) {
+        self.dlq_unresolved.set(approximate(letters));
+    }
+
+    /// This many notifications wait for this reason; a reason that nothing waits for is ignored.
+    pub fn deferred(&self, reason: Reason, notifications: u64) {
+        if let Some(gauge) = self.deferred.at(reason.index()) {
+            gauge.set(approximate(notifications));
+        }
+    }
+
+    /// A transaction settled this many outcomes.
+    pub fn settle_batch_rows(&self, rows: usize) {
+        self.settle_batch
+            .record(approximate(u64::try_from(rows).unwrap_or(u64::MAX)));
+    }
+
+    /// The handles of an account's metrics, registered when first asked for.
+    #[must_use]
+    pub fn provider(&self, name: &str) -> Arc<ProviderMetrics> {
+        if let Some(known) = self.providers.get(name) {
+            return Arc::clone(&known);
+        }
+        let register = || Arc::new(ProviderMetrics::new(self.registry.clone(), name));
+        Arc::clone(
+            &self
+                .providers
+                .entry(name.to_owned())
+                .or_insert_with(register),
+        )
+    }
+
+    /// Everything in Prometheus' text format, `text/plain; version=0.0.4`.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.registry.render()
+    }
+
+    /// Folds recorded samples into buckets.
+    ///
+    /// Histograms keep every sample until then, so that this wants to run every five seconds, on a
+    /// thread that may be busy for some milliseconds.
+    pub fn run_upkeep(&self) {
+        self.registry.run_upkeep();
+    }
+
+    fn build_info(&self) {
+        let labels = [("version", env!("CARGO_PKG_VERSION"))];
+        self.registry.gauge(&declared::BUILD_INFO, &labels).set(1.0);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// One handle a lane.
+fn lanes<T>(mut register: impl FnMut(&[(&'static str, &str)]) -> T) -> Table<T> {
+    Table::of(Lane::all(), |lane| {
+        register(&[
+            ("channel", lane.channel.as_str()),
+            ("priority", lane.priority.as_str()),
+        ])
+    })
+}
+
+fn waiting(registry: &Registry, reason: Reason) -> Option<Gauge> {
+    let labels = [("reason", reason.as_str())];
+    (reason.status() == Status::Pending).then(|| registry.gauge(&declared::DEFERRED, &labels))
+}
+
+/// A count as a gauge holds it: exact up to 2^53.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "gauges are floating point, and nobody counts 2^53 rows"
+)]
+const fn approximate(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests;

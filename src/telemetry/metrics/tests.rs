@@ -1,0 +1,132 @@
+use super::*;
+use crate::domain::Priority;
+
+const LANE: Lane = Lane::new(Channel::Sms, Priority::Urgent);
+
+/// Everything once, so that every metric shows.
+fn used() -> Metrics {
+    let metrics = Metrics::new();
+    metrics.consumed(LANE, 3);
+    metrics.rejected(Rejection::TooLarge);
+    metrics.duplicate(Channel::Email);
+    metrics.settled(Channel::Sms, Some("twilio-main"), Status::Sent, None);
+    let reason = Some(Reason::NoAddress);
+    metrics.settled(Channel::Sms, None, Status::Failed, reason);
+    metrics.attempt("twilio-main", Class::Accepted);
+    metrics.provider_request("twilio-main", Duration::from_millis(30));
+    metrics.end_to_end(LANE, Duration::from_millis(40));
+    metrics.in_flight(LANE).increment(2.0);
+    metrics.circuit_open("twilio-main", true);
+    metrics.throttle_seconds("twilio-main", 0.7);
+    metrics.throttle_seconds("twilio-main", 0.7);
+    metrics.actor_restarted("recorder");
+    metrics.dlq_unresolved(4);
+    metrics.deferred(Reason::QuietHours, 5);
+    metrics.deferred(Reason::NoAddress, 5);
+    metrics.settle_batch_rows(200);
+    metrics
+}
+
+fn lines_with(metrics: &Metrics, wanted: impl Fn(&str) -> bool) -> String {
+    let rendered = metrics.render();
+    let mut lines: Vec<_> = rendered.lines().filter(|line| wanted(line)).collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+#[test]
+fn every_metric_of_the_contract_is_rendered_with_its_help() {
+    let help = lines_with(&used(), |line| line.starts_with('#'));
+    insta::assert_snapshot!(help, @r"
+        # HELP herald_actor_restarts_total Actors restarted after a panic.
+        # HELP herald_attempts_total Requests put to a provider, by class of the answer.
+        # HELP herald_build_info Always 1; the version is in the label.
+        # HELP herald_deferred Notifications waiting in PostgreSQL, by what they wait for.
+        # HELP herald_dlq_unresolved Dead letters nobody has replayed or resolved.
+        # HELP herald_duplicates_total Messages acknowledged without sending because their key was known.
+        # HELP herald_end_to_end_seconds Time from publication to the provider's acceptance.
+        # HELP herald_in_flight Notifications this node holds now.
+        # HELP herald_messages_consumed_total Messages taken from RabbitMQ, redeliveries included.
+        # HELP herald_messages_rejected_total Messages that could not be accepted and went to herald.rejected.
+        # HELP herald_notifications_total Outcomes committed; provider is empty before a choice, reason is empty for sent.
+        # HELP herald_provider_circuit_open 1 while the provider's circuit is tripped or probing, 0 while it passes.
+        # HELP herald_provider_request_seconds Time from a request to the provider's answer.
+        # HELP herald_provider_throttle_seconds_total Whole seconds that requests have waited for the account's rate limit, added up.
+        # HELP herald_settle_batch_rows Outcomes committed in one transaction.
+        # TYPE herald_actor_restarts_total counter
+        # TYPE herald_attempts_total counter
+        # TYPE herald_build_info gauge
+        # TYPE herald_deferred gauge
+        # TYPE herald_dlq_unresolved gauge
+        # TYPE herald_duplicates_total counter
+        # TYPE herald_end_to_end_seconds histogram
+        # TYPE herald_in_flight gauge
+        # TYPE herald_messages_consumed_total counter
+        # TYPE herald_messages_rejected_total counter
+        # TYPE herald_notifications_total counter
+        # TYPE herald_provider_circuit_open gauge
+        # TYPE herald_provider_request_seconds histogram
+        # TYPE herald_provider_throttle_seconds_total counter
+        # TYPE herald_settle_batch_rows histogram
+    ");
+}
+
+#[test]
+fn what_happened_is_counted_under_the_declared_labels() {
+    let shown = lines_with(&used(), |line| {
+        !line.starts_with('#')
+            && !line.is_empty()
+            && !line.ends_with(" 0")
+            && !line.contains("_bucket")
+    });
+    insta::assert_snapshot!(shown, @r#"
+        herald_actor_restarts_total{actor="recorder"} 1
+        herald_attempts_total{provider="twilio-main",result="accepted"} 1
+        herald_build_info{version="0.1.0"} 1
+        herald_deferred{reason="quiet_hours"} 5
+        herald_dlq_unresolved 4
+        herald_duplicates_total{channel="email"} 1
+        herald_end_to_end_seconds_count{channel="sms",priority="urgent"} 1
+        herald_end_to_end_seconds_sum{channel="sms",priority="urgent"} 0.04
+        herald_in_flight{channel="sms",priority="urgent"} 2
+        herald_messages_consumed_total{channel="sms",priority="urgent"} 3
+        herald_messages_rejected_total{reason="too_large"} 1
+        herald_notifications_total{channel="sms",provider="",status="failed",reason="no_address"} 1
+        herald_notifications_total{channel="sms",provider="twilio-main",status="sent",reason=""} 1
+        herald_provider_circuit_open{provider="twilio-main"} 1
+        herald_provider_request_seconds_count{provider="twilio-main"} 1
+        herald_provider_request_seconds_sum{provider="twilio-main"} 0.03
+        herald_provider_throttle_seconds_total{provider="twilio-main"} 1
+        herald_settle_batch_rows_count 1
+        herald_settle_batch_rows_sum 200
+    "#);
+}
+
+#[test]
+fn end_to_end_buckets_reach_from_a_millisecond_to_ten_minutes() {
+    let metrics = Metrics::new();
+    metrics.end_to_end(LANE, Duration::from_micros(900));
+    metrics.end_to_end(LANE, Duration::from_secs(599));
+    metrics.run_upkeep();
+    let shown = lines_with(&metrics, |line| {
+        line.starts_with("herald_end_to_end_seconds_bucket")
+            && ["\"0.001\"", "\"300\"", "\"600\"", "\"+Inf\""]
+                .iter()
+                .any(|bound| line.contains(bound))
+            && line.contains("urgent")
+            && line.contains("sms")
+    });
+    insta::assert_snapshot!(shown, @r#"
+        herald_end_to_end_seconds_bucket{channel="sms",priority="urgent",le="+Inf"} 2
+        herald_end_to_end_seconds_bucket{channel="sms",priority="urgent",le="0.001"} 1
+        herald_end_to_end_seconds_bucket{channel="sms",priority="urgent",le="300"} 1
+        herald_end_to_end_seconds_bucket{channel="sms",priority="urgent",le="600"} 2
+    "#);
+}
+
+#[test]
+fn two_engines_in_one_process_count_apart() {
+    let (one, other) = (used(), Metrics::new());
+    assert!(one.render().contains("herald_dlq_unresolved 4"));
+    assert!(other.render().contains("herald_dlq_unresolved 0"));
+}

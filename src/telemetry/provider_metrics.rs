@@ -1,0 +1,75 @@
+//! The metrics of one provider account.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram};
+
+use super::declarations as declared;
+use super::outcomes::Outcomes;
+use super::registry::Registry;
+use super::table::Table;
+use crate::domain::{Channel, Class, Reason, Status};
+
+const NANOSECONDS: u64 = 1_000_000_000;
+
+/// Handles of one account's metrics. Hold it: a look-up by name costs more than the counting.
+pub struct ProviderMetrics {
+    attempts: Table<Counter>,
+    request: Histogram,
+    circuit_open: Gauge,
+    throttle: Counter,
+    throttled_nanoseconds: AtomicU64,
+    outcomes: Outcomes,
+}
+
+impl ProviderMetrics {
+    /// Registers the metrics of an account.
+    pub(super) fn new(registry: Registry, name: &str) -> Self {
+        let label = ("provider", name);
+        Self {
+            attempts: Table::of(Class::ALL, |class| {
+                registry.counter(&declared::ATTEMPTS, &[label, ("result", class.as_str())])
+            }),
+            request: registry.histogram(&declared::PROVIDER_REQUEST, &[label]),
+            circuit_open: registry.gauge(&declared::CIRCUIT_OPEN, &[label]),
+            throttle: registry.counter(&declared::THROTTLE, &[label]),
+            throttled_nanoseconds: AtomicU64::new(0),
+            outcomes: Outcomes::of(registry, name),
+        }
+    }
+
+    /// A request was answered.
+    pub fn attempt(&self, class: Class) {
+        self.attempts.at(class.index()).increment(1);
+    }
+
+    /// A request took this long.
+    pub fn request(&self, elapsed: Duration) {
+        self.request.record(elapsed.as_secs_f64());
+    }
+
+    /// The circuit tripped (or is probing), or passes again.
+    pub fn circuit_open(&self, open: bool) {
+        self.circuit_open.set(if open { 1.0 } else { 0.0 });
+    }
+
+    /// A request waited this long for the account's rate limit.
+    ///
+    /// The counter counts whole seconds, so that fractions are kept until they make one: the sum
+    /// is right, only late by less than a second.
+    pub fn throttled(&self, waited: Duration) {
+        let waited = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        let before = self
+            .throttled_nanoseconds
+            .fetch_add(waited, Ordering::Relaxed);
+        let after = before.saturating_add(waited);
+        self.throttle
+            .increment(after / NANOSECONDS - before / NANOSECONDS);
+    }
+
+    /// An outcome was committed.
+    pub fn settled(&self, channel: Channel, status: Status, reason: Option<Reason>) {
+        self.outcomes.count(channel, status, reason);
+    }
+}

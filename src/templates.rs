@@ -1,0 +1,20 @@
+//! Rendering: a stored template and a message's variables become a message's text.
+//!
+//! Templates are compiled once and the whole library is replaced when one changes. Rendering is
+//! pure and bounded in steps and bytes; it can reach no other template and no file. What it says
+//! about a failure names variables, never their values.
+
+mod error;
+mod growth;
+mod library;
+mod locale;
+mod output;
+mod sandbox;
+mod source;
+mod tags;
+mod values;
+
+pub use error::{ErrorKind, TemplateError};
+pub use library::{Library, Rendered};
+pub use sandbox::Limits;
+pub use source::{Part, TemplateSource};

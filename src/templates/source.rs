@@ -1,0 +1,85 @@
+//! A template as it is stored: text that has not been compiled.
+
+use uuid::Uuid;
+
+use crate::domain::Channel;
+
+/// One version of a template, for one channel and language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateSource {
+    /// The tenant it belongs to.
+    pub tenant_id: Uuid,
+    /// Its name; a message calls it by this.
+    pub name: String,
+    /// The channel it is written for.
+    pub channel: Channel,
+    /// Its language, for example `de` or `pt-BR`.
+    pub locale: String,
+    /// Which version of it this is.
+    pub version: i32,
+    /// Subject of an e-mail.
+    pub subject: Option<String>,
+    /// Title of a push or in-app message.
+    pub title: Option<String>,
+    /// Plain text.
+    pub body: Option<String>,
+    /// HTML of an e-mail; variables are escaped in it.
+    pub html: Option<String>,
+    /// Variables that a message must give.
+    pub variables: Vec<String>,
+}
+
+/// A part of a message that is rendered for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Subject of an e-mail; one line.
+    Subject,
+    /// Title of a push or in-app message; one line.
+    Title,
+    /// Plain text.
+    Body,
+    /// HTML.
+    Html,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 4] = [Self::Subject, Self::Title, Self::Body, Self::Html];
+
+    /// The name that the part has in a declarative file and in the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::Title => "title",
+            Self::Body => "body",
+            Self::Html => "html",
+        }
+    }
+
+    /// Whether it must stay on one line.
+    pub(super) const fn is_one_line(self) -> bool {
+        matches!(self, Self::Subject | Self::Title)
+    }
+
+    /// The suffix that decides about escaping.
+    pub(super) const fn suffix(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            _ => "txt",
+        }
+    }
+}
+
+impl TemplateSource {
+    /// The text of a part.
+    #[must_use]
+    pub fn part(&self, part: Part) -> Option<&str> {
+        match part {
+            Part::Subject => self.subject.as_deref(),
+            Part::Title => self.title.as_deref(),
+            Part::Body => self.body.as_deref(),
+            Part::Html => self.html.as_deref(),
+        }
+    }
+}

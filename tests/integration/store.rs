@@ -1,0 +1,15 @@
+//! The room `store` against PostgreSQL.
+
+mod accounts;
+mod catalogue;
+mod errors;
+mod metrics;
+mod migrations;
+mod monitoring;
+mod partitions;
+mod people;
+mod pool;
+mod recipients;
+mod roles;
+mod templates;
+mod vocabularies;

@@ -1,0 +1,208 @@
+//! What PostgreSQL says, told apart. The messages are the server's own.
+
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::store::{Database, StoreError};
+use tokio::runtime::Handle;
+
+use crate::database::{TestDatabase, lines};
+
+const USER: &str = "INSERT INTO users (id, tenant_id, email, timezone) VALUES
+    (gen_random_uuid(), '00000000-0000-7000-8000-000000000001', ";
+
+async fn fails(connection: &mut AsyncPgConnection, statement: &str) -> StoreError {
+    connection
+        .batch_execute(statement)
+        .await
+        .unwrap_err()
+        .into()
+}
+
+#[tokio::test]
+async fn a_refused_row_says_what_it_breaks() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut engine = pool.get().await.unwrap();
+    let named = |constraint: &str| constraint.to_owned();
+
+    let twice = format!("{USER} 'A@b.c', NULL); {USER} 'a@B.c', NULL)");
+    let unique = StoreError::UniqueViolation {
+        constraint: named("users_email_key"),
+    };
+    assert_eq!(fails(&mut engine, &twice).await, unique);
+    assert!(unique.breaks("users_email_key") && !unique.is_transient());
+
+    let stranger = "INSERT INTO categories (tenant_id, name) VALUES (gen_random_uuid(), 'x')";
+    let foreign = StoreError::ForeignKey {
+        constraint: named("categories_tenant_id_fkey"),
+    };
+    assert_eq!(fails(&mut engine, stranger).await, foreign);
+
+    let word = "INSERT INTO intake (hour, tenant_id, channel, shard)
+                VALUES (now(), gen_random_uuid(), 'pigeon', 0)";
+    let check = StoreError::CheckViolation {
+        constraint: named("intake_channel_check"),
+    };
+    assert_eq!(fails(&mut engine, word).await, check);
+
+    let missing = "INSERT INTO tenants (id) VALUES (gen_random_uuid())";
+    let not_null = StoreError::NotNull {
+        column: named("name"),
+    };
+    assert_eq!(fails(&mut engine, missing).await, not_null);
+}
+
+#[tokio::test]
+async fn text_that_does_not_fit_is_told() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut engine = pool.get().await.unwrap();
+
+    let long = format!("{USER} NULL, '{}')", "x".repeat(51));
+    let error = fails(&mut engine, &long).await;
+    assert!(matches!(error, StoreError::DataTooLong(_)), "{error:?}");
+
+    let nul = fails(
+        &mut engine,
+        "SELECT '{\"a\": \"\\u0000\"}'::jsonb -> 'a' #>> '{}'",
+    )
+    .await;
+    assert!(matches!(nul, StoreError::UnstorableText(_)), "{nul:?}");
+
+    let bound = diesel_async::RunQueryDsl::execute(
+        diesel::sql_query("SELECT $1").bind::<diesel::sql_types::Text, _>("a\0b"),
+        &mut *engine,
+    );
+    let nul = StoreError::from(bound.await.unwrap_err());
+    assert!(matches!(nul, StoreError::UnstorableText(_)), "{nul:?}");
+}
+
+#[tokio::test]
+async fn what_may_pass_is_transient() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut engine = pool.get().await.unwrap();
+
+    let slow = fails(
+        &mut engine,
+        "SET statement_timeout = 20; SELECT pg_sleep(5)",
+    )
+    .await;
+    assert!(matches!(slow, StoreError::Timeout(_)), "{slow:?}");
+    engine
+        .batch_execute("SET statement_timeout = '20s'")
+        .await
+        .unwrap();
+
+    // Faults that a test cannot make: the server's words for them.
+    for (state, message, transient) in [
+        (
+            "53100",
+            "could not extend file \"base/1/2\": No space left on device",
+            true,
+        ),
+        (
+            "40001",
+            "could not serialize access due to concurrent update",
+            true,
+        ),
+        (
+            "25006",
+            "cannot execute INSERT in a read-only transaction",
+            true,
+        ),
+        ("55P03", "canceling statement due to lock timeout", true),
+        (
+            "57P01",
+            "terminating connection due to administrator command",
+            true,
+        ),
+        ("53300", "sorry, too many clients already", true),
+        ("42P01", "relation \"nothing\" does not exist", false),
+    ] {
+        let raise = format!(
+            "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = '{message}'; END $$"
+        );
+        let error = fails(&mut engine, &raise).await;
+        assert_eq!(error.is_transient(), transient, "{state}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_of_two_in_a_deadlock_is_told() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let lock = async |first: i32, second: i32| -> Result<(), StoreError> {
+        pool.transaction(async |connection| {
+            connection
+                .batch_execute(&format!("SELECT pg_advisory_xact_lock({first})"))
+                .await?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            connection
+                .batch_execute(&format!("SELECT pg_advisory_xact_lock({second})"))
+                .await?;
+            Ok(())
+        })
+        .await
+    };
+    let (one, other) = tokio::join!(lock(1, 2), lock(2, 1));
+    let (victim, winner) = if one.is_err() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    assert_eq!((victim, winner), (Err(StoreError::Deadlock), Ok(())));
+}
+
+#[tokio::test]
+async fn the_session_asks_for_english() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut engine = pool.get().await.unwrap();
+    assert_eq!(
+        lines(&mut engine, "SELECT current_setting('lc_messages') AS text").await,
+        ["C"]
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_from_silence() {
+    let database = TestDatabase::empty().await;
+    // Not migrated: but the roles belong to the cluster, so they may be there. The database is not.
+    let mut settings = database.settings();
+    settings.url = database.url().replace("herald_test_", "herald_no_").into();
+    let refused = Database::connect(&settings, &Handle::current())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Refused(_)) && !refused.is_transient(),
+        "{refused:?}"
+    );
+
+    settings.url = "postgres://herald@127.0.0.1:1/herald".into();
+    let silent = Database::connect(&settings, &Handle::current())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(silent, StoreError::Unavailable(_)) && silent.is_transient(),
+        "{silent:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_unavailable() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut owner = database.owner().await;
+    let lost: Result<(), StoreError> = pool
+        .transaction(async |connection| {
+            let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            owner.batch_execute(end_all).await?;
+            connection.batch_execute("SELECT 1").await?;
+            Ok(())
+        })
+        .await;
+    assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+}

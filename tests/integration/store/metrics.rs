@@ -1,0 +1,94 @@
+//! Hourly rollups, and what operators should see.
+
+use herald::domain::{Channel, DEFAULT_TENANT, Severity, SystemEvent};
+use herald::store::metrics::{HourlyDelta, add};
+use herald::store::system_events;
+
+use crate::database::{TestDatabase, lines};
+
+fn delta(at: &str, sent: i32, delivery_ms: i64) -> HourlyDelta {
+    HourlyDelta {
+        tenant_id: DEFAULT_TENANT,
+        at: at.parse().unwrap(),
+        provider: "sendgrid-main".to_owned(),
+        channel: Channel::Email,
+        sent,
+        failed: 1,
+        pending: -1,
+        delivery_ms,
+    }
+}
+
+#[tokio::test]
+async fn differences_add_up_by_hour() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let hour = [
+        delta("2026-03-29T00:59:59.9Z", 2, 100),
+        delta("2026-03-29T01:00:00Z", 0, 0),
+        delta("2026-03-29T01:59:59Z", 3, 50),
+    ];
+    add(&mut c, &hour).await.unwrap();
+    add(&mut c, &hour).await.unwrap();
+    add(&mut c, &[]).await.unwrap();
+    let rows = lines(
+        &mut c,
+        "SELECT concat_ws(' ', date, hour, total_sent, total_failed, total_pending, avg_delivery_ms)
+         AS text FROM notification_metrics ORDER BY hour",
+    );
+    assert_eq!(
+        rows.await,
+        ["2026-03-29 0 4 2 -2 50", "2026-03-29 1 6 4 -4 16"]
+    );
+}
+
+#[tokio::test]
+async fn nodes_that_add_at_once_do_not_wait_for_each_other_in_a_circle() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let hours: Vec<_> = (10..20)
+        .map(|hour| delta(&format!("2026-03-29T{hour}:00:00Z"), 1, 1))
+        .collect();
+    let backwards: Vec<_> = hours.iter().rev().cloned().collect();
+    let work = async |deltas: &[HourlyDelta]| {
+        let mut connection = pool.get().await?;
+        for _ in 0..20 {
+            add(&mut connection, deltas).await?;
+        }
+        Ok::<_, herald::store::StoreError>(())
+    };
+    let done = tokio::join!(work(&hours), work(&backwards));
+    assert_eq!(done, (Ok(()), Ok(())));
+    let sum = "SELECT sum(total_sent)::text AS text FROM notification_metrics";
+    assert_eq!(lines(&mut *pool.get().await.unwrap(), sum).await, ["400"]);
+}
+
+#[tokio::test]
+async fn the_same_trouble_is_told_once_until_it_is_resolved() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let trouble = |provider: &str| SystemEvent {
+        event_type: "provider_credentials_refused".to_owned(),
+        severity: Severity::High,
+        description: format!("{provider} refuses our credentials"),
+        details: serde_json::json!({ "provider": provider })
+            .as_object()
+            .unwrap()
+            .clone(),
+        tenant_id: None,
+        user_id: None,
+    };
+    assert_eq!(system_events::open(&mut c, &trouble("a")).await, Ok(true));
+    assert_eq!(system_events::open(&mut c, &trouble("a")).await, Ok(false));
+    assert_eq!(system_events::open(&mut c, &trouble("b")).await, Ok(true));
+    let resolve = "UPDATE admin_system_events SET is_resolved = true, resolved_at = now()
+                   RETURNING event_type AS text";
+    assert_eq!(lines(&mut c, resolve).await.len(), 2);
+    assert_eq!(
+        system_events::open(&mut c, &trouble("a")).await,
+        Ok(true),
+        "it is back"
+    );
+}

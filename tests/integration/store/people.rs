@@ -1,0 +1,235 @@
+//! Repeatable writes about people and tenants: each says what it changed.
+
+use diesel_async::SimpleAsyncConnection;
+use herald::domain::preference::Scope;
+use herald::domain::{
+    Category, Channel, DEFAULT_TENANT, OnUnknown, OverCap, Platform, Suppression, SuppressionReason,
+};
+use herald::store::devices::{self, Sighting};
+use herald::store::preferences::{self, PreferenceFields};
+use herald::store::recipients::{self, RecipientFields};
+use herald::store::{Change, StoreError, categories, suppressions, tenants};
+use uuid::Uuid;
+
+use crate::database::{TestDatabase, lines};
+
+#[tokio::test]
+async fn tenants_and_categories() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let tenant = Uuid::now_v7();
+    assert_eq!(
+        tenants::upsert(&mut c, tenant, "shop").await,
+        Ok(Change::Created)
+    );
+    assert_eq!(
+        tenants::upsert(&mut c, tenant, "shop").await,
+        Ok(Change::Unchanged)
+    );
+    assert_eq!(
+        tenants::upsert(&mut c, tenant, "store").await,
+        Ok(Change::Updated)
+    );
+    let taken = tenants::upsert(&mut c, Uuid::now_v7(), "store")
+        .await
+        .unwrap_err();
+    assert!(taken.breaks("tenants_name_key"));
+
+    let before = categories::fingerprint(&mut c).await.unwrap();
+    let mut orders = Category::undeclared(tenant, "orders");
+    assert_eq!(
+        categories::upsert(&mut c, &orders).await,
+        Ok(Change::Created)
+    );
+    assert_eq!(
+        categories::upsert(&mut c, &orders).await,
+        Ok(Change::Unchanged)
+    );
+    orders.over_cap = OverCap::Defer;
+    orders.on_unknown = OnUnknown::FailOver;
+    orders.may_disable = false;
+    assert_eq!(
+        categories::upsert(&mut c, &orders).await,
+        Ok(Change::Updated)
+    );
+    assert_eq!(categories::load(&mut c).await, Ok(vec![orders]));
+    assert_ne!(categories::fingerprint(&mut c).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn preferences_by_channel_and_by_category() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let user = Uuid::now_v7();
+    let wish = |scope: Scope, enabled: bool| PreferenceFields {
+        scope,
+        enabled,
+        frequency_cap: None,
+        quiet_hours: None,
+        quiet_hours_days: Vec::new(),
+        timezone: None,
+    };
+    let channel = wish(Scope::Channel(Channel::Sms), true);
+    let unknown = preferences::upsert(&mut c, DEFAULT_TENANT, user, &channel).await;
+    assert_eq!(unknown, Err(StoreError::NotFound));
+
+    let nothing = RecipientFields::default();
+    recipients::upsert(&mut c, DEFAULT_TENANT, user, &nothing)
+        .await
+        .unwrap();
+    let category = wish(Scope::Category("marketing".to_owned()), true);
+    for wish in [channel, category] {
+        let mut write = async |wish: &PreferenceFields| {
+            preferences::upsert(&mut c, DEFAULT_TENANT, user, wish).await
+        };
+        assert_eq!(write(&wish).await, Ok(Change::Created));
+        assert_eq!(write(&wish).await, Ok(Change::Unchanged));
+        let off = PreferenceFields {
+            enabled: false,
+            ..wish
+        };
+        assert_eq!(write(&off).await, Ok(Change::Updated));
+    }
+    let elsewhere = wish(Scope::Channel(Channel::Email), true);
+    let stranger = preferences::upsert(&mut c, Uuid::now_v7(), user, &elsewhere).await;
+    assert_eq!(
+        stranger,
+        Err(StoreError::NotFound),
+        "another tenant cannot touch the person"
+    );
+}
+
+#[tokio::test]
+async fn a_device_moves_with_its_token_and_is_retired_once() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let (ana, ben) = (Uuid::now_v7(), Uuid::now_v7());
+    for user in [ana, ben] {
+        let nothing = RecipientFields::default();
+        recipients::upsert(&mut c, DEFAULT_TENANT, user, &nothing)
+            .await
+            .unwrap();
+    }
+    let mut write = async |user: Uuid, sighting: Sighting| {
+        devices::upsert(
+            &mut c,
+            DEFAULT_TENANT,
+            user,
+            "token",
+            Platform::Android,
+            sighting,
+        )
+        .await
+    };
+    assert_eq!(write(ana, Sighting::Declared).await, Ok(Change::Created));
+    assert_eq!(write(ana, Sighting::Declared).await, Ok(Change::Unchanged));
+    assert_eq!(
+        write(ben, Sighting::Declared).await,
+        Ok(Change::Updated),
+        "it moved"
+    );
+
+    let ids = lines(&mut c, "SELECT id::text AS text FROM user_devices").await;
+    let device: Uuid = ids[0].parse().unwrap();
+    let early = "2020-01-01T00:00:00Z".parse().unwrap();
+    let retire = async |c: &mut _, at| devices::retire(c, DEFAULT_TENANT, &[device], at).await;
+    assert_eq!(
+        retire(&mut c, early).await,
+        Ok(0),
+        "the app has reported since"
+    );
+    let later = herald::runtime::clock::now() + jiff::SignedDuration::from_secs(60);
+    assert_eq!(retire(&mut c, later).await, Ok(1));
+    assert_eq!(retire(&mut c, later).await, Ok(0));
+
+    let mut write = async |sighting: Sighting| {
+        devices::upsert(
+            &mut c,
+            DEFAULT_TENANT,
+            ben,
+            "token",
+            Platform::Android,
+            sighting,
+        )
+        .await
+    };
+    assert_eq!(
+        write(Sighting::Declared).await,
+        Ok(Change::Unchanged),
+        "retired stays retired"
+    );
+    assert_eq!(
+        write(Sighting::Reported).await,
+        Ok(Change::Updated),
+        "the app is there again"
+    );
+    let live = "SELECT count(*)::text AS text FROM user_devices WHERE invalidated_at IS NULL";
+    assert_eq!(lines(&mut c, live).await, ["1"]);
+}
+
+#[tokio::test]
+async fn suppressions_know_an_address_in_any_spelling() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let mut entry = Suppression {
+        tenant_id: DEFAULT_TENANT,
+        channel: Channel::Email,
+        address: "Ana@Example.com ".to_owned(),
+        reason: SuppressionReason::HardBounce,
+    };
+    assert_eq!(
+        suppressions::upsert(&mut c, &entry).await,
+        Ok(Change::Created)
+    );
+    assert_eq!(
+        suppressions::upsert(&mut c, &entry).await,
+        Ok(Change::Unchanged)
+    );
+    entry.reason = SuppressionReason::Manual;
+    assert_eq!(
+        suppressions::upsert(&mut c, &entry).await,
+        Ok(Change::Updated)
+    );
+
+    let other = Uuid::now_v7();
+    let asked = [
+        (DEFAULT_TENANT, "ANA@example.com".to_owned()),
+        (DEFAULT_TENANT, "ben@example.com".to_owned()),
+        (other, "ana@example.com".to_owned()),
+    ];
+    let found = suppressions::among(&mut c, Channel::Email, &asked)
+        .await
+        .unwrap();
+    assert_eq!(
+        found,
+        [(DEFAULT_TENANT, "ana@example.com".to_owned())].into()
+    );
+    assert!(
+        suppressions::among(&mut c, Channel::Sms, &asked)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    let remove = async |c: &mut _| {
+        suppressions::remove(c, DEFAULT_TENANT, Channel::Email, "ana@example.COM").await
+    };
+    assert_eq!(remove(&mut c).await, Ok(true));
+    assert_eq!(remove(&mut c).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_change_is_stamped() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    c.batch_execute("UPDATE tenants SET updated_at = '2020-01-01'; UPDATE tenants SET name = 'x'")
+        .await
+        .unwrap();
+    let fresh = "SELECT (updated_at > now() - interval '1 minute')::text AS text FROM tenants";
+    assert_eq!(lines(&mut c, fresh).await, ["true"]);
+}

@@ -1,0 +1,101 @@
+//! The pool: its sessions, and what becomes of connections that the server has closed.
+
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::store::{Database, StoreError};
+
+use crate::database::{TestDatabase, lines};
+
+async fn one(connection: &mut AsyncPgConnection) -> Result<(), StoreError> {
+    Ok(connection.batch_execute("SELECT 1").await?)
+}
+
+#[tokio::test]
+async fn a_session_has_the_engines_role_and_schema() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let session = lines(
+        &mut *pool.get().await.unwrap(),
+        "SELECT concat_ws(' ', current_user, current_schema, current_setting('statement_timeout'),
+             current_setting('idle_in_transaction_session_timeout'),
+             current_setting('application_name')) AS text",
+    )
+    .await;
+    assert_eq!(
+        session,
+        ["herald_notifications notification_schema 20s 20s herald-test"]
+    );
+}
+
+#[tokio::test]
+async fn connections_closed_by_the_server_are_not_lent_again() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    pool.read(one).await.unwrap();
+    let mut owner = database.owner().await;
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    owner.batch_execute(end_all).await.unwrap();
+    assert_eq!(
+        pool.read(one).await,
+        Ok(()),
+        "read at once, before the client may have noticed"
+    );
+
+    owner.batch_execute(end_all).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let written = pool.transaction(one).await;
+    assert_eq!(
+        written,
+        Ok(()),
+        "what has been noticed costs nobody a transaction"
+    );
+}
+
+#[tokio::test]
+async fn a_transaction_is_whole_or_nothing() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let insert = "INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 'second')";
+    let failed: Result<(), StoreError> = pool
+        .transaction(async |connection| {
+            connection.batch_execute(insert).await?;
+            Err(StoreError::NotFound)
+        })
+        .await;
+    assert_eq!(failed, Err(StoreError::NotFound));
+    let count = "SELECT count(*)::text AS text FROM tenants";
+    let mut connection = pool.get().await.unwrap();
+    assert_eq!(lines(&mut connection, count).await, ["1"]);
+
+    pool.transaction(async |connection| Ok(connection.batch_execute(insert).await?))
+        .await
+        .unwrap();
+    assert_eq!(lines(&mut connection, count).await, ["2"]);
+}
+
+#[test]
+fn connections_live_on_the_runtime_that_was_named() {
+    let own = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let database = own.block_on(TestDatabase::create());
+    let asks = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let pool = asks()
+        .block_on(Database::connect(&database.settings(), own.handle()))
+        .unwrap();
+    // The runtime that opened the pool is gone; the connection is not.
+    assert_eq!(
+        asks().block_on(async { one(&mut *pool.get().await?).await }),
+        Ok(())
+    );
+    drop((pool, database));
+}

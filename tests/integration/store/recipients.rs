@@ -1,0 +1,231 @@
+//! People with their wishes and devices.
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::domain::preference::Scope;
+use herald::domain::{Channel, DEFAULT_TENANT, Platform};
+use herald::store::devices::{self, Sighting};
+use herald::store::preferences::{self, PreferenceFields};
+use herald::store::recipients::{self, RecipientConflict, RecipientFields, UpsertError, load};
+use herald::store::{Change, tenants};
+use jiff::civil::{Weekday, time};
+use uuid::Uuid;
+
+use crate::database::{TestDatabase, lines};
+
+fn ana() -> RecipientFields {
+    RecipientFields {
+        email: Some("ana@example.com".to_owned()),
+        username: Some("ana".to_owned()),
+        timezone: Some("Europe/Berlin".to_owned()),
+        ..RecipientFields::default()
+    }
+}
+
+async fn write(
+    connection: &mut AsyncPgConnection,
+    user: Uuid,
+    fields: &RecipientFields,
+) -> Result<Change, UpsertError> {
+    let written = recipients::upsert(connection, DEFAULT_TENANT, user, fields).await;
+    written.map(|(_, change)| change)
+}
+
+#[tokio::test]
+async fn a_person_comes_with_wishes_and_live_devices() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let (user, nobody) = (Uuid::now_v7(), Uuid::now_v7());
+    write(&mut c, user, &ana()).await.unwrap();
+    let wish = PreferenceFields {
+        scope: Scope::Channel(Channel::Push),
+        enabled: true,
+        frequency_cap: Some(5),
+        quiet_hours: Some((time(22, 0, 0, 0), time(7, 0, 0, 0))),
+        quiet_hours_days: vec![Weekday::Friday],
+        timezone: None,
+    };
+    preferences::upsert(&mut c, DEFAULT_TENANT, user, &wish)
+        .await
+        .unwrap();
+    for token in ["first", "second", "gone"] {
+        let write = devices::upsert(
+            &mut c,
+            DEFAULT_TENANT,
+            user,
+            token,
+            Platform::Ios,
+            Sighting::Reported,
+        );
+        assert_eq!(write.await, Ok(Change::Created));
+    }
+    c.batch_execute("UPDATE user_devices SET invalidated_at = now() WHERE token = 'gone'")
+        .await
+        .unwrap();
+
+    let asked = [
+        (DEFAULT_TENANT, user),
+        (DEFAULT_TENANT, nobody),
+        (nobody, user),
+    ];
+    let found = load(&mut c, &asked).await.unwrap();
+    assert_eq!(
+        found.len(),
+        1,
+        "neither nobody, nor the person under another tenant"
+    );
+    let person = &found[&(DEFAULT_TENANT, user)];
+    assert_eq!(person.email.as_deref(), Some("ana@example.com"));
+    let tokens: Vec<_> = person
+        .devices
+        .iter()
+        .map(|device| device.token.as_str())
+        .collect();
+    assert_eq!(tokens, ["first", "second"]);
+    let quiet = person.preferences[0].quiet_hours.as_ref().unwrap();
+    assert_eq!(
+        (quiet.start, quiet.end),
+        (time(22, 0, 0, 0), time(7, 0, 0, 0))
+    );
+    assert_eq!(quiet.days, [Weekday::Friday]);
+    assert_eq!(
+        quiet.timezone, "Europe/Berlin",
+        "the person's own zone where the wish has none"
+    );
+}
+
+#[tokio::test]
+async fn loading_any_number_uses_the_same_three_statements() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    for count in [1, 7, 256] {
+        let people: Vec<_> = (0..count)
+            .map(|_| (DEFAULT_TENANT, Uuid::now_v7()))
+            .collect();
+        assert!(load(&mut c, &people).await.unwrap().is_empty());
+    }
+    let prepared = lines(
+        &mut c,
+        "SELECT statement AS text FROM pg_prepared_statements
+         WHERE statement LIKE '%ANY%' AND statement NOT LIKE '%pg_prepared%'",
+    );
+    assert_eq!(prepared.await.len(), 3);
+}
+
+#[tokio::test]
+async fn partial_fields_erase_nothing_and_say_what_changed() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let user = Uuid::now_v7();
+    assert_eq!(write(&mut c, user, &ana()).await, Ok(Change::Created));
+    assert_eq!(write(&mut c, user, &ana()).await, Ok(Change::Unchanged));
+
+    let phone = RecipientFields {
+        phone: Some("+4915112345678".to_owned()),
+        ..Default::default()
+    };
+    let (person, change) = recipients::upsert(&mut c, DEFAULT_TENANT, user, &phone)
+        .await
+        .unwrap();
+    assert_eq!(change, Change::Updated);
+    assert_eq!(person.email.as_deref(), Some("ana@example.com"));
+    assert_eq!(person.phone.as_deref(), Some("+4915112345678"));
+    assert!(!phone.differ_from(&person) && !RecipientFields::default().differ_from(&person));
+
+    let moved = RecipientFields {
+        timezone: Some("Asia/Tokyo".to_owned()),
+        ..Default::default()
+    };
+    assert!(moved.differ_from(&person));
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_is_a_conflict() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let user = Uuid::now_v7();
+    write(
+        &mut c,
+        user,
+        &RecipientFields {
+            external_id: Some("7".to_owned()),
+            ..ana()
+        },
+    )
+    .await
+    .unwrap();
+
+    let only = |set: fn(&mut RecipientFields)| {
+        let mut fields = RecipientFields::default();
+        set(&mut fields);
+        fields
+    };
+    for (fields, conflict) in [
+        (
+            only(|f| f.email = Some("ANA@example.com".into())),
+            RecipientConflict::Email,
+        ),
+        (
+            only(|f| f.username = Some("ana".into())),
+            RecipientConflict::Username,
+        ),
+        (
+            only(|f| f.external_id = Some("7".into())),
+            RecipientConflict::ExternalId,
+        ),
+    ] {
+        let refused = write(&mut c, Uuid::now_v7(), &fields).await;
+        assert_eq!(refused, Err(UpsertError::Conflict(conflict)));
+    }
+
+    let tenant = Uuid::now_v7();
+    let unknown = recipients::upsert(&mut c, tenant, Uuid::now_v7(), &ana()).await;
+    assert_eq!(
+        unknown,
+        Err(UpsertError::Conflict(RecipientConflict::UnknownTenant))
+    );
+    tenants::upsert(&mut c, tenant, "second").await.unwrap();
+    let stolen = recipients::upsert(&mut c, tenant, user, &ana()).await;
+    assert_eq!(
+        stolen,
+        Err(UpsertError::Conflict(RecipientConflict::OtherTenant))
+    );
+    let own = recipients::upsert(&mut c, tenant, Uuid::now_v7(), &ana()).await;
+    assert!(own.is_ok(), "each tenant has an ana of its own: {own:?}");
+}
+
+#[tokio::test]
+async fn a_deleted_person_is_not_there_until_somebody_describes_them_again() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let (user, other) = (Uuid::now_v7(), Uuid::now_v7());
+    write(&mut c, user, &ana()).await.unwrap();
+    c.batch_execute("UPDATE users SET deleted_at = now()")
+        .await
+        .unwrap();
+    assert!(
+        load(&mut c, &[(DEFAULT_TENANT, user)])
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    assert_eq!(
+        write(&mut c, user, &RecipientFields::default()).await,
+        Ok(Change::Updated)
+    );
+    c.batch_execute("UPDATE users SET deleted_at = now()")
+        .await
+        .unwrap();
+    assert_eq!(
+        write(&mut c, other, &ana()).await,
+        Ok(Change::Created),
+        "the address is free"
+    );
+    let taken = write(&mut c, user, &ana()).await;
+    assert_eq!(taken, Err(UpsertError::Conflict(RecipientConflict::Email)));
+}
