@@ -78,6 +78,8 @@ pub struct Counts {
     pub forbidden: u64,
     /// Acceptances before the message's `send_at`.
     pub early: u64,
+    /// Acceptances of other runs' messages, left in the queues; they count nowhere else.
+    pub foreign: u64,
     /// Requests that broke a provider's description.
     pub malformed: u64,
 }
@@ -195,6 +197,7 @@ fn counts(published: &Published, ledger: &Ledger) -> Counts {
         distinct: totals.distinct,
         duplicates: totals.duplicates,
         early: totals.early,
+        foreign: totals.foreign,
         ..Counts::default()
     }
 }

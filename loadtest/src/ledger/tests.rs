@@ -125,3 +125,22 @@ fn what_comes_before_its_instant_is_early() {
     }
     assert_eq!(ledger.totals().early, 1);
 }
+
+#[test]
+fn another_runs_messages_are_kept_apart() {
+    let ledger = Ledger::new();
+    ledger.begin(10..20);
+    for sequence in [9, 10, 19, 20] {
+        ledger.accept(
+            Provider::Slack,
+            &acceptance(None, "a", Some(sequence)),
+            false,
+        );
+    }
+    let totals = ledger.totals();
+    assert_eq!((totals.accepted, totals.foreign), (2, 2));
+    assert_eq!(
+        ledger.missing_sequences(9..21),
+        [9, 11, 12, 13, 14, 15, 16, 17, 18, 20]
+    );
+}
