@@ -2,7 +2,9 @@
 //!
 //! Nothing is decided here about a notification. What is built here must be stopped here.
 
+pub mod apply;
 mod build;
+pub mod check;
 mod report;
 mod stop;
 
@@ -12,6 +14,8 @@ pub use report::{Report, StartError};
 
 use crate::config::Settings;
 use crate::runtime::{Ending, Health, Shutdown, Tasks};
+use crate::store::DatabaseSettings;
+use crate::store::seal::Sealer;
 
 /// Longest wait for tasks that are still running after everything was stopped.
 const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -67,4 +71,25 @@ async fn live(
     let report = stop::stop(&settings, &ground, engine).await;
     server.stop(true).await;
     Ok(report)
+}
+
+/// The cipher for stored credentials, by the configured keys.
+///
+/// # Errors
+/// When the keys are no good.
+pub fn sealer(settings: &Settings) -> Result<Sealer, StartError> {
+    let keys: Vec<[u8; 32]> = settings.secrets.keys.iter().map(|key| *key.expose()).collect();
+    Ok(Sealer::new(&keys)?)
+}
+
+/// How the settings say that the database is reached.
+#[must_use]
+pub fn database_settings(settings: &Settings) -> DatabaseSettings {
+    DatabaseSettings {
+        url: settings.database.url.clone(),
+        pool_size: settings.database.pool_size,
+        connect_timeout: settings.database.connect_timeout,
+        statement_timeout: settings.database.statement_timeout,
+        application_name: format!("herald {}", settings.engine.node_name),
+    }
 }

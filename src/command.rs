@@ -1,5 +1,7 @@
 //! The commands: each reads its settings, does one deed, and says how it ended.
 
+mod apply;
+mod check;
 mod migrate;
 mod serve;
 
@@ -8,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use herald::config::{Required, Settings, Sources};
+use herald::store::Database;
 
 /// A notification delivery engine: from RabbitMQ to the provider, with nothing lost.
 #[derive(Debug, Parser)]
@@ -29,13 +32,20 @@ enum Command {
     Serve,
     /// Brings the database to this version's schema.
     Migrate(migrate::Migrate),
+    /// Says whether configuration, database, broker and providers are right, and how to mend them.
+    Check,
+    /// Writes declared providers, users, preferences and templates; safe to repeat.
+    Apply(apply::Apply),
 }
 
-/// How a command ended, in the words of its exit code.
+/// Why a command failed, in words: exit code 1.
 #[derive(Debug)]
-enum Failure {
-    /// 1: it was done, and failed.
-    Failed(String),
+struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
 }
 
 /// Runs the command that the arguments name: exit 0 good, 1 failed, 2 wrong use.
@@ -44,10 +54,12 @@ pub(super) fn run() -> ExitCode {
     let ended = match &cli.command {
         Command::Serve => serve::serve(&cli),
         Command::Migrate(migrate) => migrate::migrate(&cli, migrate),
+        Command::Check => check::check(&cli),
+        Command::Apply(apply) => apply::apply(&cli, apply),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Failed(why)) => {
+        Err(Failure(why)) => {
             eprintln!("herald: {why}");
             ExitCode::FAILURE
         }
@@ -55,14 +67,24 @@ pub(super) fn run() -> ExitCode {
 }
 
 impl Cli {
-    fn settings(&self, required: &[Required]) -> Result<Settings, Failure> {
-        let sources = Sources::of_process(self.config.clone());
-        Settings::load(&sources, required).map_err(|error| Failure::Failed(error.to_string()))
+    fn sources(&self) -> Sources {
+        Sources::of_process(self.config.clone())
     }
+
+    fn settings(&self, required: &[Required]) -> Result<Settings, Failure> {
+        Ok(Settings::load(&self.sources(), required)?)
+    }
+}
+
+/// A pool for a command, once the database has let us in.
+async fn database(settings: &Settings) -> Result<Database, Failure> {
+    let runtime = tokio::runtime::Handle::current();
+    let database = Database::connect(&herald::app::database_settings(settings), &runtime).await;
+    database.map_err(|error| Failure(format!("{error}; see HERALD__DATABASE__URL, or run `herald migrate` first")))
 }
 
 /// Runs a future to its end on a runtime of its own.
 fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::Failed(error.to_string()))?.block_on(work)
+    runtime?.block_on(work)
 }

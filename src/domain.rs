@@ -3,6 +3,7 @@
 //! Plain data and total functions over it. No clock, no IO, no other room may be used here.
 
 pub mod account;
+pub mod address;
 pub mod attempt;
 pub mod category;
 pub mod channel;

@@ -36,7 +36,7 @@ use crate::resilience::Backoff;
 use crate::runtime::{Health, Shutdown, Supervisor, Tasks, mailbox};
 use crate::store::lease::{self, RunId};
 use crate::store::seal::Sealer;
-use crate::store::{Database, DatabaseSettings};
+use crate::store::Database;
 use crate::telemetry::Metrics;
 use crate::templates::Limits;
 
@@ -74,35 +74,26 @@ impl Ground {
         health: Health,
         tasks: Tasks,
     ) -> Result<Self, StartError> {
-        let keys: Vec<[u8; 32]> = settings.secrets.keys.iter().map(|key| *key.expose()).collect();
         Ok(Self {
             metrics: Arc::new(Metrics::new()),
             health,
             stop: stop.clone(),
             giving_up: Shutdown::new(),
             end_of_run: Shutdown::new(),
-            database: Database::lazy(&database_settings(settings), tasks.handle()),
-            sealer: Sealer::new(&keys)?,
+            database: Database::lazy(&super::database_settings(settings), tasks.handle()),
+            sealer: super::sealer(settings)?,
             client: HttpClient::new()?,
             tasks,
         })
     }
 }
 
-fn database_settings(settings: &Settings) -> DatabaseSettings {
-    DatabaseSettings {
-        url: settings.database.url.clone(),
-        pool_size: settings.database.pool_size,
-        connect_timeout: settings.database.connect_timeout,
-        statement_timeout: settings.database.statement_timeout,
-        application_name: format!("herald {}", settings.engine.node_name),
-    }
-}
-
 /// Starts the HTTP server: first of all, so that `/readyz` can say what is being waited for.
 #[expect(clippy::disallowed_methods, reason = "the server's future ends when its handle stops it")]
 pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle, StartError> {
-    ground.health.down("engine", "starting");
+    for part in ["engine", "database", "broker"] {
+        ground.health.down(part, "starting");
+    }
     let control =
         Control::new(ground.health.clone(), Arc::clone(&ground.metrics), ground.stop.clone());
     let address = settings.http.bind;
@@ -297,7 +288,7 @@ fn admission(
     }
 }
 
-fn broker_address(settings: &Settings) -> Address {
+pub(super) fn broker_address(settings: &Settings) -> Address {
     Address {
         uri: settings.broker.url.expose_secret().to_owned(),
         connect_timeout: settings.broker.connect_timeout,

@@ -71,7 +71,6 @@ impl Consumers {
     /// Consumes until told to stop. The connection is returned open, so that what is in flight can
     /// still be acknowledged; closing it returns the rest to the broker.
     pub async fn run(self) -> Option<Connection> {
-        self.health.down(PART, "not connected yet");
         let mut failures = 0;
         while !self.stop.is_raised() {
             match self.stop.or(self.connect()).await? {

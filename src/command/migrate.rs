@@ -31,7 +31,7 @@ pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), Failure> {
         } else {
             migrations::migrate(url).await.map(|names| done("applied", &names, cli.json))
         };
-        println!("{}", answer.map_err(|error| Failure::Failed(error.to_string()))?);
+        println!("{}", answer?);
         Ok(())
     })
 }

@@ -11,13 +11,13 @@ use super::{Cli, Failure};
 pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
     let settings = cli.settings(Required::ALL)?;
     logging::start(log_format(settings.log.format), &settings.log.filter)
-        .map_err(|error| Failure::Failed(error.to_string()))?;
+        ?;
     let shutdown = Shutdown::new();
     on_signal(shutdown.clone());
-    let report = app::run(settings, shutdown).map_err(|error| Failure::Failed(error.to_string()))?;
+    let report = app::run(settings, shutdown)?;
     match report.ending {
         Ending::Asked => Ok(()),
-        Ending::Fatal(why) => Err(Failure::Failed(why)),
+        Ending::Fatal(why) => Err(Failure(why)),
     }
 }
 

@@ -167,6 +167,30 @@ where
     type Future = F;
 }
 
+/// Does work inside a transaction in such a way that its failure undoes the work alone.
+///
+/// # Errors
+/// Those of the work; those of the savepoint itself.
+pub async fn savepoint<T, E: From<StoreError>>(
+    connection: &mut AsyncPgConnection,
+    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    // Inside of a transaction, beginning one makes a savepoint.
+    AnsiTransactionManager::begin_transaction(&mut *connection).await.map_err(StoreError::from)?;
+    match work(&mut *connection).await {
+        Ok(done) => {
+            let commit = AnsiTransactionManager::commit_transaction(&mut *connection).await;
+            commit.map_err(StoreError::from)?;
+            Ok(done)
+        }
+        Err(error) => {
+            let rollback = AnsiTransactionManager::rollback_transaction(&mut *connection).await;
+            rollback.map_err(StoreError::from)?;
+            Err(error)
+        }
+    }
+}
+
 fn manager_config(
     settings: &DatabaseSettings,
     runtime: &Handle,

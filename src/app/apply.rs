@@ -1,0 +1,152 @@
+//! Applying declared files: all of them in one transaction, or nothing.
+
+mod entries;
+
+use std::path::PathBuf;
+
+use crate::config::manifest::{Checks, Finding, Manifest, Provider, Template};
+use crate::config::{ConfigError, Mistake, Sources};
+use crate::domain::Account;
+use crate::providers::http::HttpClientError;
+use crate::providers::{self, HttpClient};
+use crate::runtime::clock;
+use crate::store::seal::Sealer;
+use crate::store::{Change, Database, StoreError};
+use crate::templates::{Library, TemplateSource};
+
+/// What applying did to one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The entry, for example `providers "sendgrid-main"`.
+    pub entry: String,
+    /// What was done.
+    pub change: Change,
+}
+
+/// Why nothing was applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Some entries are wrong: every one that is.
+    #[error(transparent)]
+    Mistakes(#[from] ConfigError),
+    /// The database's trouble.
+    #[error("nothing was applied: {0}")]
+    Store(#[from] StoreError),
+    /// The HTTP client, with which settings are checked, cannot be built.
+    #[error(transparent)]
+    HttpClient(#[from] HttpClientError),
+}
+
+/// Reads and checks files, as far as that can be done without a database.
+///
+/// # Errors
+/// Every mistake in every file.
+pub fn read(files: &[PathBuf], sources: &Sources) -> Result<Manifest, ApplyError> {
+    let client = HttpClient::new()?;
+    let checks = Checks {
+        template: &template_findings,
+        provider: &|provider| provider_findings(&client, provider),
+    };
+    Ok(Manifest::read(files, sources, &checks)?)
+}
+
+/// Writes what is declared, and says what that changed, entry by entry.
+///
+/// # Errors
+/// Every entry that the database cannot take as it stands, or the database's trouble: nothing is
+/// written then.
+pub async fn apply(
+    database: &Database,
+    sealer: &Sealer,
+    manifest: &Manifest,
+) -> Result<Vec<Applied>, ApplyError> {
+    let mut mistakes = vec![];
+    let written = database
+        .transaction(async |connection| {
+            let mut writing = entries::Writing::new(connection, sealer, false);
+            writing.all(manifest).await?;
+            mistakes = writing.mistakes;
+            if mistakes.is_empty() { Ok(writing.applied) } else { Err(StoreError::NotFound) }
+        })
+        .await;
+    match (mistakes.is_empty(), written) {
+        (true, written) => Ok(written?),
+        (false, _) => Err(ConfigError { mistakes: every_mistake(database, sealer, manifest).await? }.into()),
+    }
+}
+
+/// The first conflict ended the transaction: looks at every entry by itself, and keeps nothing.
+async fn every_mistake(
+    database: &Database,
+    sealer: &Sealer,
+    manifest: &Manifest,
+) -> Result<Vec<Mistake>, StoreError> {
+    let mut mistakes = vec![];
+    let kept_nothing = database
+        .transaction(async |connection| {
+            let mut writing = entries::Writing::new(connection, sealer, true);
+            writing.all(manifest).await?;
+            mistakes = writing.mistakes;
+            Err::<(), _>(StoreError::NotFound)
+        })
+        .await;
+    match kept_nothing {
+        Err(StoreError::NotFound) | Ok(()) => Ok(mistakes),
+        Err(error) => Err(error),
+    }
+}
+
+fn template_findings(template: &Template) -> Vec<Finding> {
+    let finding = |problem: String| Finding { key: String::new(), problem };
+    match Library::check(&source(template)) {
+        Ok(undeclared) => undeclared
+            .iter()
+            .map(|name| finding(format!("uses `{name}`, which is not in its `variables`")))
+            .collect(),
+        Err(errors) => errors.iter().map(|error| finding(error.to_string())).collect(),
+    }
+}
+
+fn source(template: &Template) -> TemplateSource {
+    TemplateSource {
+        tenant_id: template.tenant_id,
+        name: template.name.clone(),
+        channel: template.channel,
+        locale: template.locale.clone(),
+        version: 1,
+        subject: template.subject.clone(),
+        title: template.title.clone(),
+        body: Some(template.body.clone()),
+        html: template.html.clone(),
+        variables: template.variables.clone(),
+    }
+}
+
+fn provider_findings(client: &HttpClient, provider: &Provider) -> Vec<Finding> {
+    match providers::connect(client, &account(provider)) {
+        Ok(_) => vec![],
+        Err(error) => error
+            .mistakes
+            .into_iter()
+            .map(|problem| Finding { key: String::new(), problem })
+            .collect(),
+    }
+}
+
+/// The declared account as the providers' room wants it; it is not stored yet.
+fn account(provider: &Provider) -> Account {
+    Account {
+        id: uuid::Uuid::nil(),
+        name: provider.name.clone(),
+        kind: provider.kind,
+        channel: provider.channel,
+        priority: provider.priority,
+        weight: provider.weight,
+        rate_limit: provider.rate_limit,
+        timeout: provider.timeout,
+        api_key: provider.api_key.clone(),
+        api_secret: provider.api_secret.clone(),
+        config: provider.config.clone(),
+        updated_at: clock::now(),
+    }
+}

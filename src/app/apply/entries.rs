@@ -1,0 +1,199 @@
+//! Writing entries, one kind after the other in the order in which they need each other.
+
+use super::Applied;
+use crate::config::Mistake;
+use crate::config::manifest::{Entry, Finding, Manifest, Preference, Provider, Template, User};
+use crate::store::accounts::{self, AccountError, AccountFields};
+use crate::store::devices::{self, Sighting};
+use crate::store::preferences::{self, PreferenceFields};
+use crate::store::recipients::{self, RecipientFields, UpsertError};
+use crate::store::seal::Sealer;
+use crate::store::templates::{self, TemplateFields};
+use crate::store::{Change, PgConnection, StoreError, categories, suppressions, tenants};
+
+/// A transaction that entries are written in.
+pub(super) struct Writing<'a> {
+    connection: &'a mut PgConnection,
+    sealer: &'a Sealer,
+    /// Whether each entry gets a savepoint, so that the next can be looked at after a conflict.
+    careful: bool,
+    pub(super) applied: Vec<Applied>,
+    pub(super) mistakes: Vec<Mistake>,
+}
+
+/// Why an entry could not be written.
+enum Trouble {
+    /// The entry is wrong, in words.
+    Entry(String),
+    /// The database's.
+    Store(StoreError),
+}
+
+impl<'a> Writing<'a> {
+    pub(super) const fn new(
+        connection: &'a mut PgConnection,
+        sealer: &'a Sealer,
+        careful: bool,
+    ) -> Self {
+        Self { connection, sealer, careful, applied: vec![], mistakes: vec![] }
+    }
+
+    /// Writes everything; without savepoints it ends at the first mistake.
+    pub(super) async fn all(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
+        for entry in &manifest.tenants {
+            let written = tenants::upsert(self.connection, entry.value.id, &entry.value.name).await;
+            self.note(entry, written.map_err(explain))?;
+        }
+        for entry in &manifest.categories {
+            let written = categories::upsert(self.connection, &entry.value).await;
+            self.note(entry, written.map_err(explain))?;
+        }
+        for entry in &manifest.users {
+            self.guarded(entry, async |connection, user| person(connection, user).await).await?;
+        }
+        for entry in &manifest.preferences {
+            self.guarded(entry, async |connection, wish| preference(connection, wish).await).await?;
+        }
+        for entry in &manifest.templates {
+            self.guarded(entry, async |connection, value| template(connection, value).await).await?;
+        }
+        let sealer = self.sealer;
+        for entry in &manifest.providers {
+            let write = async |connection: &mut PgConnection, value: &Provider| {
+                provider(connection, sealer, value).await
+            };
+            self.guarded(entry, write).await?;
+        }
+        for entry in &manifest.suppressions {
+            let written = suppressions::upsert(self.connection, &entry.value).await;
+            self.note(entry, written.map_err(explain))?;
+        }
+        Ok(())
+    }
+
+    async fn guarded<T>(
+        &mut self,
+        entry: &Entry<T>,
+        write: impl AsyncFnOnce(&mut PgConnection, &T) -> Result<Change, Trouble>,
+    ) -> Result<(), StoreError> {
+        if !self.mistakes.is_empty() && !self.careful {
+            return Ok(());
+        }
+        let written = if self.careful {
+            crate::store::savepoint(self.connection, async |connection| {
+                write(connection, &entry.value).await
+            })
+            .await
+        } else {
+            write(self.connection, &entry.value).await
+        };
+        self.note(entry, written)
+    }
+
+    fn note<T>(&mut self, entry: &Entry<T>, written: Result<Change, Trouble>) -> Result<(), StoreError> {
+        match written {
+            Ok(change) => self.applied.push(Applied { entry: entry.label.clone(), change }),
+            Err(Trouble::Entry(problem)) => {
+                self.mistakes.push(entry.mistake(Finding { key: String::new(), problem }));
+            }
+            Err(Trouble::Store(error)) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        explain(error)
+    }
+}
+
+/// What the database refuses is a mistake of the entry; everything else is the database's.
+fn explain(error: StoreError) -> Trouble {
+    match error {
+        StoreError::NotFound => Trouble::Entry("its user does not exist in this tenant".to_owned()),
+        StoreError::ForeignKey { .. } => Trouble::Entry("its tenant does not exist".to_owned()),
+        StoreError::CheckViolation { .. }
+        | StoreError::DataTooLong(_)
+        | StoreError::UnstorableText(_)
+        | StoreError::UniqueViolation { .. } => Trouble::Entry(error.to_string()),
+        other => Trouble::Store(other),
+    }
+}
+
+async fn person(connection: &mut PgConnection, user: &User) -> Result<Change, Trouble> {
+    let fields = RecipientFields {
+        email: user.email.clone(),
+        username: user.username.clone(),
+        phone: user.phone.clone(),
+        timezone: user.timezone.clone(),
+        locale: user.locale.clone(),
+        name: user.name.clone(),
+        external_id: user.external_id.clone(),
+    };
+    let written = recipients::upsert(connection, user.tenant_id, user.id, &fields).await;
+    let (_, mut change) = written.map_err(|error| match error {
+        UpsertError::Conflict(conflict) => Trouble::Entry(conflict.to_string()),
+        UpsertError::Store(error) => explain(error),
+    })?;
+    for device in &user.devices {
+        let (token, platform) = (&device.token, device.platform);
+        let (tenant_id, id, declared) = (user.tenant_id, user.id, Sighting::Declared);
+        let device = devices::upsert(connection, tenant_id, id, token, platform, declared).await?;
+        if change == Change::Unchanged && device != Change::Unchanged {
+            change = Change::Updated;
+        }
+    }
+    Ok(change)
+}
+
+async fn preference(connection: &mut PgConnection, wish: &Preference) -> Result<Change, Trouble> {
+    let fields = PreferenceFields {
+        scope: wish.scope.clone(),
+        enabled: wish.enabled,
+        frequency_cap: wish.frequency_cap,
+        quiet_hours: wish.quiet_hours,
+        quiet_hours_days: wish.quiet_hours_days.clone(),
+        timezone: wish.timezone.clone(),
+    };
+    Ok(preferences::upsert(connection, wish.tenant_id, wish.user_id, &fields).await?)
+}
+
+async fn template(connection: &mut PgConnection, template: &Template) -> Result<Change, Trouble> {
+    let fields = TemplateFields {
+        tenant_id: template.tenant_id,
+        name: template.name.clone(),
+        channel: template.channel,
+        locale: template.locale.clone(),
+        subject: template.subject.clone(),
+        title: template.title.clone(),
+        body: template.body.clone(),
+        html: template.html.clone(),
+        variables: template.variables.clone(),
+    };
+    Ok(templates::upsert(connection, &fields).await?)
+}
+
+async fn provider(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    provider: &Provider,
+) -> Result<Change, Trouble> {
+    let fields = AccountFields {
+        name: provider.name.clone(),
+        kind: provider.kind,
+        channel: provider.channel,
+        is_active: provider.is_active,
+        priority: provider.priority,
+        weight: provider.weight,
+        rate_limit: provider.rate_limit,
+        timeout: provider.timeout,
+        api_key: provider.api_key.clone(),
+        api_secret: provider.api_secret.clone(),
+        config: provider.config.clone(),
+    };
+    accounts::upsert(connection, sealer, &fields).await.map_err(|error| match error {
+        AccountError::Seal(error) => Trouble::Entry(error.to_string()),
+        AccountError::Store(error) => explain(error),
+    })
+}

@@ -1,0 +1,117 @@
+//! Checking that everything the engine needs is there and lets it in.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::build;
+use crate::config::Settings;
+use crate::domain::Account;
+use crate::providers::{self, HttpClient};
+use crate::store::{Database, accounts, migrations};
+
+/// Longest wait for one provider's answer.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What was looked at, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// For example `database`, or `provider sendgrid-main`.
+    pub part: String,
+    /// What is wrong and how to mend it; `None` when it is fine.
+    pub problem: Option<String>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            None => write!(f, "ok      {}", self.part),
+            Some(problem) => write!(f, "failed  {}: {problem}", self.part),
+        }
+    }
+}
+
+impl Finding {
+    /// Whether something is wrong.
+    #[must_use]
+    pub const fn is_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
+    fn new(part: impl Into<String>, looked: Result<(), String>) -> Self {
+        Self { part: part.into(), problem: looked.err() }
+    }
+}
+
+/// Looks at the database, its schema, the broker, and every active provider account.
+pub async fn check(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![Finding::new("configuration", Ok(()))];
+    let database = Database::connect(&super::database_settings(settings), &Handle::current()).await;
+    match database {
+        Ok(database) => {
+            findings.push(Finding::new("database", Ok(())));
+            findings.push(Finding::new("schema", schema(settings).await));
+            findings.extend(providers(settings, &database).await);
+        }
+        Err(error) => {
+            let mend = format!("{error}; see HERALD__DATABASE__URL, or run `herald migrate` first");
+            findings.push(Finding::new("database", Err(mend)));
+        }
+    }
+    findings.push(Finding::new("broker", broker(settings).await));
+    findings
+}
+
+async fn schema(settings: &Settings) -> Result<(), String> {
+    let status = migrations::status(settings.database.url.expose_secret()).await;
+    let pending = status.map_err(|error| error.to_string())?.iter().filter(|m| !m.applied).count();
+    match pending {
+        0 => Ok(()),
+        pending => Err(format!("{pending} migrations are pending: run `herald migrate`")),
+    }
+}
+
+async fn broker(settings: &Settings) -> Result<(), String> {
+    let connection = build::broker_address(settings).connect("herald check").await;
+    let connection = connection.map_err(|error| format!("{error}; see HERALD__BROKER__URL"))?;
+    // It has told what we wanted to know.
+    let _ = timeout(settings.broker.operation_timeout, connection.close(200, "done".into())).await;
+    Ok(())
+}
+
+async fn providers(settings: &Settings, database: &Database) -> Vec<Finding> {
+    match accounts_of(settings, database).await {
+        Ok((client, loaded)) => {
+            let mut findings = vec![];
+            for account in &loaded.opened {
+                let part = format!("provider {}", account.name);
+                findings.push(Finding::new(part, provider(&client, account).await));
+            }
+            findings.extend(loaded.unreadable.into_iter().map(|unreadable| {
+                let mend = format!("{}; see HERALD__SECRETS__KEY", unreadable.reason);
+                Finding::new(format!("provider {}", unreadable.name), Err(mend))
+            }));
+            findings
+        }
+        Err(error) => vec![Finding::new("providers", Err(error))],
+    }
+}
+
+async fn accounts_of(
+    settings: &Settings,
+    database: &Database,
+) -> Result<(HttpClient, accounts::Accounts), String> {
+    let sealer = super::sealer(settings).map_err(|error| error.to_string())?;
+    let mut connection = database.get().await.map_err(|error| error.to_string())?;
+    let loaded = accounts::load(&mut connection, &sealer).await.map_err(|error| error.to_string())?;
+    Ok((HttpClient::new().map_err(|error| error.to_string())?, loaded))
+}
+
+async fn provider(client: &HttpClient, account: &Account) -> Result<(), String> {
+    let client = providers::connect(client, account).map_err(|error| error.to_string())?;
+    let answer = timeout(PROVIDER_TIMEOUT, client.check()).await;
+    answer.unwrap_or_else(|_| Err(format!("no answer within {} s", PROVIDER_TIMEOUT.as_secs())))
+}

@@ -1,0 +1,54 @@
+//! `herald apply`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use herald::app::apply::{self, Applied};
+use herald::app::sealer;
+use herald::config::Required;
+use herald::store::Change;
+use serde_json::json;
+
+use super::{Cli, Failure};
+
+/// Writes declared providers, users, preferences and templates.
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    /// Declarative files; all are applied, or none.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), Failure> {
+    let settings = cli.settings(&[Required::Database, Required::Secrets])?;
+    let sealer = sealer(&settings)?;
+    let manifest = apply::read(&apply.files, &cli.sources())?;
+    let applied = super::on_runtime(async {
+        let database = super::database(&settings).await?;
+        Ok(apply::apply(&database, &sealer, &manifest).await?)
+    })?;
+    println!("{}", if cli.json { in_json(&applied) } else { in_words(&applied) });
+    Ok(())
+}
+
+fn in_words(applied: &[Applied]) -> String {
+    let changed = applied.iter().filter(|applied| applied.change != Change::Unchanged);
+    let mut lines: Vec<String> =
+        changed.map(|applied| format!("{} {}", applied.change, applied.entry)).collect();
+    let count = |change| applied.iter().filter(|applied| applied.change == change).count();
+    lines.push(format!(
+        "{} created, {} updated, {} unchanged",
+        count(Change::Created),
+        count(Change::Updated),
+        count(Change::Unchanged)
+    ));
+    lines.join("\n")
+}
+
+fn in_json(applied: &[Applied]) -> String {
+    let rows: Vec<_> = applied
+        .iter()
+        .map(|applied| json!({ "entry": applied.entry, "change": applied.change.to_string() }))
+        .collect();
+    json!({ "applied": rows }).to_string()
+}

@@ -1,0 +1,25 @@
+//! `herald check`.
+
+use herald::app::check::{self, Finding};
+use herald::config::Required;
+use serde_json::json;
+
+use super::{Cli, Failure};
+
+pub(super) fn check(cli: &Cli) -> Result<(), Failure> {
+    let settings = cli.settings(Required::ALL)?;
+    let findings = super::on_runtime(async { Ok(check::check(&settings).await) })?;
+    if cli.json {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|finding| json!({ "part": finding.part, "problem": finding.problem }))
+            .collect();
+        println!("{}", json!({ "findings": rows }));
+    } else {
+        findings.iter().for_each(|finding| println!("{finding}"));
+    }
+    match findings.iter().filter(|finding| Finding::is_problem(finding)).count() {
+        0 => Ok(()),
+        problems => Err(Failure(format!("{problems} of {} checks failed", findings.len()))),
+    }
+}
