@@ -1,0 +1,156 @@
+//! The declarative files of `herald apply`: what should be there, in TOML.
+//!
+//! Read as a whole and refused as a whole: every mistake of every file is reported with its line,
+//! and nothing is handed on unless all is right.
+
+mod category;
+mod entry;
+mod fields;
+mod preference;
+mod provider;
+mod reading;
+mod suppression;
+mod template;
+mod tenant;
+mod unique;
+mod user;
+mod zone;
+
+use std::path::{Path, PathBuf};
+
+pub use entry::Entry;
+pub use preference::Preference;
+pub use provider::Provider;
+pub use template::Template;
+pub use tenant::Tenant;
+pub use user::{Device, User};
+
+use self::reading::Reading;
+use super::mistake::{ConfigError, Mistake, Origin};
+use super::sources::Sources;
+use crate::domain::category::Category;
+use crate::domain::suppression::Suppression;
+
+/// Everything that the files declare, in the order in which it must be written.
+#[derive(Debug, Clone, Default)]
+pub struct Manifest {
+    /// Tenants.
+    pub tenants: Vec<Entry<Tenant>>,
+    /// Categories of messages.
+    pub categories: Vec<Entry<Category>>,
+    /// People and their devices.
+    pub users: Vec<Entry<User>>,
+    /// What people want.
+    pub preferences: Vec<Entry<Preference>>,
+    /// Templates.
+    pub templates: Vec<Entry<Template>>,
+    /// Provider accounts.
+    pub providers: Vec<Entry<Provider>>,
+    /// Addresses that nothing may be sent to.
+    pub suppressions: Vec<Entry<Suppression>>,
+}
+
+/// What another room finds wrong with an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The entry's key that is meant; empty for the entry as a whole.
+    pub key: String,
+    /// What is wrong with it, in one sentence, without a secret.
+    pub problem: String,
+}
+
+/// Checks that need what this room may not use; their findings are reported with all others.
+pub struct Checks<'a> {
+    /// Whether a template compiles.
+    pub template: &'a dyn Fn(&Template) -> Vec<Finding>,
+    /// Whether a provider's credentials and configuration are complete.
+    pub provider: &'a dyn Fn(&Provider) -> Vec<Finding>,
+}
+
+impl Manifest {
+    /// Reads and checks files; paths are relative to the sources' directory.
+    ///
+    /// # Errors
+    /// Every mistake in every file, in the order of files and lines.
+    pub fn read(
+        files: &[PathBuf],
+        sources: &Sources,
+        checks: &Checks<'_>,
+    ) -> Result<Self, ConfigError> {
+        let mut reading = Reading::new(sources);
+        for path in files {
+            match sources.read(path) {
+                Ok(text) => reading.file(path, &text),
+                Err(problem) => reading.refuse_file(path, problem),
+            }
+        }
+        reading.finish(checks)
+    }
+
+    /// Reads and checks one file's text; `path` is for messages only.
+    ///
+    /// # Errors
+    /// Every mistake in it, in the order of lines.
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        sources: &Sources,
+        checks: &Checks<'_>,
+    ) -> Result<Self, ConfigError> {
+        let mut reading = Reading::new(sources);
+        reading.file(path, text);
+        reading.finish(checks)
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.tenants.len()
+            + self.categories.len()
+            + self.users.len()
+            + self.preferences.len()
+            + self.templates.len()
+            + self.providers.len()
+            + self.suppressions.len()
+    }
+
+    /// Whether nothing is declared.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.tenants.append(&mut other.tenants);
+        self.categories.append(&mut other.categories);
+        self.users.append(&mut other.users);
+        self.preferences.append(&mut other.preferences);
+        self.templates.append(&mut other.templates);
+        self.providers.append(&mut other.providers);
+        self.suppressions.append(&mut other.suppressions);
+    }
+
+    fn check(&self, checks: &Checks<'_>) -> Vec<Mistake> {
+        let mut mistakes = unique::check(self);
+        for entry in &self.templates {
+            mistakes.extend(entry.mistakes((checks.template)(&entry.value)));
+        }
+        for entry in &self.providers {
+            mistakes.extend(entry.mistakes((checks.provider)(&entry.value)));
+        }
+        mistakes
+    }
+}
+
+/// Checks that find nothing.
+impl Default for Checks<'_> {
+    fn default() -> Self {
+        Self {
+            template: &|_| Vec::new(),
+            provider: &|_| Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! `[[categories]]`
+
+use super::fields::Fields;
+use crate::domain::category::{Category, OnUnknown, OverCap};
+
+pub(super) fn read(fields: &mut Fields) -> Option<Category> {
+    fields.required("name", "a text");
+    let tenant_id = fields.tenant();
+    let name = fields.line("name", 100);
+    let may_disable = fields.flag("may_disable");
+    let over_cap = fields.word("over_cap", "cancel, defer");
+    let on_unknown = fields.word("on_unknown", "retry, fail_over");
+    Some(Category {
+        tenant_id,
+        name: name?,
+        may_disable,
+        over_cap: over_cap.unwrap_or(OverCap::Cancel),
+        on_unknown: on_unknown.unwrap_or(OnUnknown::Retry),
+    })
+}

@@ -1,0 +1,141 @@
+//! `[[preferences]]`
+
+use jiff::civil::{Time, Weekday};
+use uuid::Uuid;
+
+use super::fields::Fields;
+use super::template::CHANNELS;
+use super::zone;
+use crate::config::document::Value;
+use crate::domain::preference::Scope;
+
+const DAYS: [(&str, Weekday); 7] = [
+    ("mon", Weekday::Monday),
+    ("tue", Weekday::Tuesday),
+    ("wed", Weekday::Wednesday),
+    ("thu", Weekday::Thursday),
+    ("fri", Weekday::Friday),
+    ("sat", Weekday::Saturday),
+    ("sun", Weekday::Sunday),
+];
+
+/// What a person wants of one channel or category.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preference {
+    /// The person.
+    pub user_id: Uuid,
+    /// The tenant they belong to.
+    pub tenant_id: Uuid,
+    /// What the wish is about.
+    pub scope: Scope,
+    /// Whether anything may be sent at all.
+    pub enabled: bool,
+    /// Most notifications a local day.
+    pub frequency_cap: Option<u32>,
+    /// Start and end of the time of silence.
+    pub quiet_hours: Option<(Time, Time)>,
+    /// Days on which a window starts; empty means every day.
+    pub quiet_hours_days: Vec<Weekday>,
+    /// IANA time zone name; `None` is the person's own, else UTC.
+    pub timezone: Option<String>,
+}
+
+pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
+    fields.required("user_id", "a UUID");
+    let user_id = fields.uuid("user_id");
+    let tenant_id = fields.tenant();
+    let scope = scope(fields);
+    let enabled = fields.flag("enabled");
+    let frequency_cap = fields.integer("frequency_cap", 0..=1_000_000, "a day");
+    let quiet_hours = quiet_hours(fields);
+    let quiet_hours_days = days(fields);
+    let timezone = zone::read(fields, "timezone");
+    Some(Preference {
+        user_id: user_id?,
+        tenant_id,
+        scope: scope?,
+        enabled,
+        frequency_cap,
+        quiet_hours,
+        quiet_hours_days,
+        timezone,
+    })
+}
+
+fn scope(fields: &mut Fields) -> Option<Scope> {
+    let given = (fields.get("channel"), fields.get("category"));
+    match given {
+        (Some(_), None) => fields.word("channel", CHANNELS).map(Scope::Channel),
+        (None, Some(_)) => fields.line("category", 100).map(Scope::Category),
+        (Some(_), Some(_)) => fields.refuse(
+            "category",
+            "names a category beside a channel; write two preferences",
+        ),
+        (None, None) => {
+            fields.refuse_with("", "names neither a channel nor a category", "one of them")
+        }
+    }
+}
+
+fn quiet_hours(fields: &mut Fields) -> Option<(Time, Time)> {
+    let start = time(fields, "quiet_hours_start");
+    let end = time(fields, "quiet_hours_end");
+    match (start, end) {
+        (None, None) => None,
+        (Some(start), Some(end)) => {
+            let (start, end) = (start?, end?);
+            if start == end {
+                let problem = "is the same as quiet_hours_start; to be silent all day, set enabled";
+                return fields.refuse("quiet_hours_end", problem);
+            }
+            Some((start, end))
+        }
+        (Some(_), None) => fields.refuse("quiet_hours_start", "stands without quiet_hours_end"),
+        (None, Some(_)) => fields.refuse("quiet_hours_end", "stands without quiet_hours_start"),
+    }
+}
+
+/// `None` when absent, `Some(None)` when wrong. Quoted or as TOML's own time.
+fn time(fields: &mut Fields, key: &'static str) -> Option<Option<Time>> {
+    let text = match fields.get(key)?.value {
+        Value::Text(text) => text,
+        Value::Time(text) => text.strip_suffix(":00").unwrap_or(&text).to_owned(),
+        other => return Some(fields.wrong_type(key, "a time", &other)),
+    };
+    let allowed = "\"HH:MM\", 00:00 to 23:59";
+    let parsed = hours_and_minutes(&text);
+    Some(parsed.or_else(|| fields.refuse_with(key, "is not a time of day", allowed)))
+}
+
+fn hours_and_minutes(text: &str) -> Option<Time> {
+    let (hours, minutes) = text.split_once(':')?;
+    let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+    if !two_digits(hours) || !two_digits(minutes) {
+        return None;
+    }
+    Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
+}
+
+fn days(fields: &mut Fields) -> Vec<Weekday> {
+    let key = "quiet_hours_days";
+    let mut days = Vec::new();
+    let words = fields.texts(key);
+    for word in &words {
+        match DAYS.iter().find(|(name, _)| name == word) {
+            Some((_, day)) if days.contains(day) => {
+                fields.report(key, format!("\"{word}\" stands twice"));
+            }
+            Some((_, day)) => days.push(*day),
+            None => {
+                let allowed = DAYS.map(|(name, _)| name).join(", ");
+                let shown: String = word.chars().take(64).collect();
+                let problem = format!("\"{shown}\" is not a day");
+                fields.report_with(key, problem, allowed);
+            }
+        }
+    }
+    if !words.is_empty() && !fields.has("quiet_hours_start") && !fields.has("quiet_hours_end") {
+        fields.report(key, "stands without quiet_hours_start and quiet_hours_end");
+    }
+    days
+}

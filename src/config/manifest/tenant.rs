@@ -1,0 +1,24 @@
+//! `[[tenants]]`
+
+use uuid::Uuid;
+
+use super::fields::Fields;
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: Uuid,
+    /// Its unique name.
+    pub name: String,
+}
+
+pub(super) fn read(fields: &mut Fields) -> Option<Tenant> {
+    fields.required("id", "a UUID");
+    fields.required("name", "a text");
+    let (id, name) = (fields.uuid("id"), fields.line("name", 100));
+    Some(Tenant {
+        id: id?,
+        name: name?,
+    })
+}
