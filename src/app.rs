@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub use report::{Report, StartError};
 
 use crate::config::Settings;
-use crate::runtime::{Ending, Shutdown, Tasks};
+use crate::runtime::{Ending, Health, Shutdown, Tasks};
 
 /// Longest wait for tasks that are still running after everything was stopped.
 const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -25,6 +25,18 @@ const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 /// When it cannot start at all. A database or broker that is not there is no such case: it waits
 /// for them, and `/readyz` says so.
 pub fn run(settings: Settings, shutdown: Shutdown) -> Result<Report, StartError> {
+    run_observed(settings, shutdown, Health::new())
+}
+
+/// [`run`], with a health that the caller can look at and wait for.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_observed(
+    settings: Settings,
+    shutdown: Shutdown,
+    health: Health,
+) -> Result<Report, StartError> {
     let io = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.engine.io_threads.max(1))
         .thread_name("herald-io")
@@ -33,7 +45,7 @@ pub fn run(settings: Settings, shutdown: Shutdown) -> Result<Report, StartError>
         .map_err(|error| StartError::Runtime(error.to_string()))?;
     let tasks = Tasks::new(io.handle().clone());
     let settings = Arc::new(settings);
-    let ended = actix::System::new().block_on(live(settings, shutdown, tasks));
+    let ended = actix::System::new().block_on(live(settings, shutdown, health, tasks));
     io.shutdown_timeout(LAST_WAIT);
     ended
 }
@@ -41,9 +53,10 @@ pub fn run(settings: Settings, shutdown: Shutdown) -> Result<Report, StartError>
 async fn live(
     settings: Arc<Settings>,
     shutdown: Shutdown,
+    health: Health,
     tasks: Tasks,
 ) -> Result<Report, StartError> {
-    let ground = build::Ground::new(&settings, &shutdown, tasks)?;
+    let ground = build::Ground::new(&settings, &shutdown, health, tasks)?;
     let server = build::http(&settings, &ground)?;
     let Some(engine) = build::engine(&settings, &ground).await? else {
         server.stop(false).await;

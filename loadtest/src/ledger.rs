@@ -4,6 +4,7 @@
 //! never in any other way. One ledger may be shared by all simulators of a run. It is made for a
 //! million entries: recipients are kept as a hash, instants as 10-microsecond ticks.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,6 +26,9 @@ pub(crate) use shard::locked;
 use shard::{Shard, recipient_hash};
 
 const SHARDS: usize = 16;
+/// So much before its instant a message is not early yet: the clock steps in microseconds, and a
+/// `send_at` may be kept in milliseconds.
+const EARLY_MICROS: u64 = 1_000;
 /// Latencies above one hour are counted as one hour.
 const LONGEST_MICROS: u64 = 3_600_000_000;
 
@@ -48,6 +52,11 @@ pub struct Totals {
     pub distinct: u64,
     /// Acceptances beyond the first of their pair.
     pub duplicates: u64,
+    /// Acceptances before the instant in their marker: a `send_at` that was not kept.
+    pub early: u64,
+    /// Acceptances of other runs' messages: their sequences are outside the range begun with. They
+    /// are counted here and nowhere else.
+    pub foreign: u64,
     /// Acceptances with neither a marker nor a notification id: nobody can be asked about them.
     pub unattributed: u64,
 }
@@ -61,6 +70,10 @@ pub struct Ledger {
     accepted: AtomicU64,
     distinct: AtomicU64,
     unattributed: AtomicU64,
+    early: AtomicU64,
+    foreign: AtomicU64,
+    first_sequence: AtomicU64,
+    end_sequence: AtomicU64,
     changed: Notify,
 }
 
@@ -81,6 +94,10 @@ impl Ledger {
             accepted: AtomicU64::new(0),
             distinct: AtomicU64::new(0),
             unattributed: AtomicU64::new(0),
+            early: AtomicU64::new(0),
+            foreign: AtomicU64::new(0),
+            first_sequence: AtomicU64::new(0),
+            end_sequence: AtomicU64::new(u64::MAX),
             changed: Notify::new(),
         }
     }
@@ -88,6 +105,13 @@ impl Ledger {
     /// Writes down that `provider` accepted a message now. `answer_lost` says that the engine will
     /// not get to know of it (the answer is dropped or spoiled), so that it may rightly send again.
     pub fn accept(&self, provider: Provider, acceptance: &Acceptance, answer_lost: bool) {
+        if acceptance
+            .marker
+            .is_some_and(|marker| self.is_foreign(marker.sequence))
+        {
+            self.foreign.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let now = marker::now_micros();
         let recipient = recipient_hash(&acceptance.recipient);
         let entry = Entry::first(
@@ -102,6 +126,9 @@ impl Ledger {
         if let Some(marker) = acceptance.marker {
             let waited = now.saturating_sub(marker.published_micros);
             let sequence = marker.sequence;
+            if now.saturating_add(EARLY_MICROS) < marker.published_micros {
+                self.early.fetch_add(1, Ordering::Relaxed);
+            }
             new = self.shard_of_sequence(sequence).add_sequence(
                 sequence,
                 recipient,
@@ -121,6 +148,21 @@ impl Ledger {
         self.changed.notify_waiters();
     }
 
+    /// Forgets everything and takes only messages with these sequences from now on: what an earlier
+    /// run left in the queues is then not mistaken for this run's.
+    pub fn begin(&self, sequences: Range<u64>) {
+        self.first_sequence
+            .store(sequences.start, Ordering::Release);
+        self.end_sequence.store(sequences.end, Ordering::Release);
+        self.clear();
+    }
+
+    fn is_foreign(&self, sequence: u64) -> bool {
+        let first = self.first_sequence.load(Ordering::Acquire);
+        let end = self.end_sequence.load(Ordering::Acquire);
+        sequence < first || sequence >= end
+    }
+
     /// Forgets everything, for the next measurement with the same simulators.
     pub fn clear(&self) {
         for shard in &self.shards {
@@ -132,6 +174,8 @@ impl Ledger {
         self.accepted.store(0, Ordering::Release);
         self.distinct.store(0, Ordering::Release);
         self.unattributed.store(0, Ordering::Release);
+        self.early.store(0, Ordering::Release);
+        self.foreign.store(0, Ordering::Release);
         self.changed.notify_waiters();
     }
 
@@ -147,6 +191,8 @@ impl Ledger {
             duplicates: accepted
                 .saturating_sub(distinct)
                 .saturating_sub(unattributed),
+            early: self.early.load(Ordering::Acquire),
+            foreign: self.foreign.load(Ordering::Acquire),
             unattributed,
         }
     }

@@ -170,7 +170,7 @@ impl Publisher {
         progress: &Arc<Progress>,
     ) -> Result<Published, PublishError> {
         let (pending, waiting) = mpsc::channel(window.max(1));
-        let collector = tokio::spawn(collect(waiting, progress.clone()));
+        let collector = tokio::spawn(collect(waiting, progress.clone(), plan.first()));
         for number in 0..count {
             let draft = plan.draft(pace.due(number).await);
             let key = draft.lane.to_string();
@@ -268,8 +268,15 @@ fn judge(
 type Pending = (u64, Lane, u32, PublisherConfirm);
 
 /// Waits for the confirms in the order of publishing.
-async fn collect(mut waiting: mpsc::Receiver<Pending>, progress: Arc<Progress>) -> Published {
-    let mut result = Published::default();
+async fn collect(
+    mut waiting: mpsc::Receiver<Pending>,
+    progress: Arc<Progress>,
+    first: u64,
+) -> Published {
+    let mut result = Published {
+        expected: Expectations::starting_at(first),
+        ..Published::default()
+    };
     while let Some((sequence, lane, acceptances, sent)) = waiting.recv().await {
         let outcome = match confirmation(sent).await {
             Ok(confirmation) => judge(EXCHANGE, &lane.to_string(), confirmation),

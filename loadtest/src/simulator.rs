@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 mod answer;
 mod behaviour;
+mod builder;
 mod control;
 mod counters;
 mod fault;
@@ -39,10 +40,11 @@ mod twilio;
 mod wire;
 
 pub use behaviour::{Behaviour, Rule, When};
+pub use builder::Builder;
 pub use counters::{Recorded, Stats};
 pub use fault::Fault;
 pub(crate) use fcm::service_account_json;
-pub use handle::{Builder, Simulator};
+pub use handle::Simulator;
 pub use latency::Latency;
 
 /// The header in which the engine names the notification on every provider request.
@@ -105,7 +107,7 @@ impl Provider {
 
 impl fmt::Display for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 

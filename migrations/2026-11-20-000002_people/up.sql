@@ -58,8 +58,8 @@ CREATE TABLE user_devices (
     CONSTRAINT user_devices_token_key UNIQUE (tenant_id, token)
 );
 
--- A person's live devices, read for every push.
-CREATE INDEX user_devices_live_idx ON user_devices (user_id) WHERE invalidated_at IS NULL;
+-- A person's devices; not only the live ones, because erasing the person looks for all.
+CREATE INDEX user_devices_user_idx ON user_devices (user_id);
 
 -- A person's wish for one channel, or for one category over all channels. No time zone means the
 -- person's own, else UTC: a default here would outlive the person's move to another zone.
@@ -78,15 +78,12 @@ CREATE TABLE notification_preferences (
     preferences jsonb,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    -- One wish a scope; also finds all wishes of a person, which two partial indexes would not.
+    CONSTRAINT notification_preferences_scope_key UNIQUE NULLS NOT DISTINCT (user_id, channel, category),
     CONSTRAINT notification_preferences_scope_check CHECK (num_nonnulls(channel, category) = 1),
     CONSTRAINT notification_preferences_quiet_hours_check
         CHECK ((quiet_hours_start IS NULL) = (quiet_hours_end IS NULL))
 );
-
-CREATE UNIQUE INDEX notification_preferences_channel_key
-    ON notification_preferences (user_id, channel) WHERE channel IS NOT NULL;
-CREATE UNIQUE INDEX notification_preferences_category_key
-    ON notification_preferences (user_id, category) WHERE category IS NOT NULL;
 
 -- Addresses that nothing may be sent to. An e-mail address stands here in lower case.
 CREATE TABLE suppressions (

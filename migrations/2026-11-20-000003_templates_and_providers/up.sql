@@ -26,6 +26,10 @@ CREATE UNIQUE INDEX notification_templates_active_key
     ON notification_templates (tenant_id, name, message_type, locale)
     WHERE is_active AND deleted_at IS NULL;
 
+-- Erasing a person looks here for what they wrote.
+CREATE INDEX notification_templates_created_by_idx ON notification_templates (created_by)
+    WHERE created_by IS NOT NULL;
+
 -- Accounts at providers. They belong to the whole engine and serve every tenant, so this table has
 -- no `tenant_id`. Sealed columns hold key id, nonce and ciphertext; `config_json` is sealed as a
 -- whole, because which of its fields are secret differs by kind.

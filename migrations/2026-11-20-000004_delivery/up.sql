@@ -131,6 +131,8 @@ CREATE TABLE notification_dlq (
 -- The desk's list, newest first, and the monitoring query for the size of the queue.
 CREATE INDEX notification_dlq_unresolved_idx ON notification_dlq (tenant_id, moved_to_dlq_at) WHERE NOT resolved;
 CREATE INDEX notification_dlq_moved_idx ON notification_dlq (moved_to_dlq_at);
+-- Erasing a person looks here for what they resolved.
+CREATE INDEX notification_dlq_resolved_by_idx ON notification_dlq (resolved_by) WHERE resolved_by IS NOT NULL;
 
 -- What providers told us later: each event once, by its own id at the provider.
 CREATE TABLE email_logs (

@@ -71,12 +71,13 @@ impl Ground {
     pub(super) fn new(
         settings: &Settings,
         stop: &Shutdown,
+        health: Health,
         tasks: Tasks,
     ) -> Result<Self, StartError> {
         let keys: Vec<[u8; 32]> = settings.secrets.keys.iter().map(|key| *key.expose()).collect();
         Ok(Self {
             metrics: Arc::new(Metrics::new()),
-            health: Health::new(),
+            health,
             stop: stop.clone(),
             giving_up: Shutdown::new(),
             end_of_run: Shutdown::new(),

@@ -52,7 +52,7 @@ pub(crate) fn account(
         priority: 0,
         weight: 1,
         rate_limit: None,
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(20),
         api_key: key.map(str::to_owned),
         api_secret: secret.map(str::to_owned),
         config,
@@ -103,7 +103,7 @@ impl Peer {
 
     /// The next request that it got, head and body.
     pub(crate) fn request(&self) -> String {
-        self.requests.recv_timeout(Duration::from_secs(5)).unwrap()
+        self.requests.recv_timeout(Duration::from_secs(20)).unwrap()
     }
 
     /// How many more requests it has got.

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 /// A list of parts and what ails them. Cheap to clone: all clones are one list.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     parts: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    changed: Arc<Notify>,
 }
 
 impl Health {
@@ -37,10 +40,24 @@ impl Health {
         self.lock().clone()
     }
 
-    /// Whether every part works.
+    /// Whether every part works. Nothing works before the first part says so.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.lock().values().all(Option::is_none)
+        let parts = self.lock();
+        !parts.is_empty() && parts.values().all(Option::is_none)
+    }
+
+    /// Waits until every part works.
+    pub async fn ready(&self) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.is_ready() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     fn set(&self, part: &str, ailment: Option<String>) {
@@ -51,6 +68,8 @@ impl Health {
                 parts.insert(part.to_owned(), ailment);
             }
         }
+        drop(parts);
+        self.changed.notify_waiters();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<String>>> {

@@ -168,9 +168,12 @@ fn of_database(
     }
 }
 
+/// Makes an error of a message.
+type OfMessage = fn(String) -> StoreError;
+
 /// Parts of messages by which the kinds below are told apart, with the SQLSTATE they stand for.
-/// The first seven are the client's own words or come before the session can ask for English.
-const MESSAGES: &[(&str, fn(String) -> StoreError)] = &[
+/// Those without one are the client's own words.
+const MESSAGES: &[(&str, OfMessage)] = &[
     ("connection closed", StoreError::Unavailable),
     ("error connecting to server", StoreError::Unavailable),
     (
@@ -205,6 +208,6 @@ fn of_message(message: &str) -> StoreError {
     let kind = MESSAGES
         .iter()
         .find(|(part, _)| message.contains(part))
-        .map_or(StoreError::Other as fn(String) -> StoreError, |(_, of)| *of);
+        .map_or(StoreError::Other as OfMessage, |(_, of)| *of);
     kind(message.to_owned())
 }

@@ -27,6 +27,26 @@ pub struct PreferenceFields {
     pub timezone: Option<String>,
 }
 
+const STATEMENT: &str = "\
+    WITH person AS ( \
+        SELECT id FROM users WHERE id = $3 AND tenant_id = $2 AND deleted_at IS NULL), \
+    written AS ( \
+        INSERT INTO notification_preferences AS p (id, tenant_id, user_id, channel, category, \
+            enabled, frequency_cap, quiet_hours_start, quiet_hours_end, quiet_hours_days, \
+            timezone) \
+        SELECT $1, $2, person.id, $4, $5, $6, $7, $8, $9, $10, $11 FROM person \
+        ON CONFLICT ON CONSTRAINT notification_preferences_scope_key DO UPDATE SET \
+            enabled = EXCLUDED.enabled, frequency_cap = EXCLUDED.frequency_cap, \
+            quiet_hours_start = EXCLUDED.quiet_hours_start, \
+            quiet_hours_end = EXCLUDED.quiet_hours_end, \
+            quiet_hours_days = EXCLUDED.quiet_hours_days, timezone = EXCLUDED.timezone \
+        WHERE (p.enabled, p.frequency_cap, p.quiet_hours_start, p.quiet_hours_end, \
+               p.quiet_hours_days, p.timezone) IS DISTINCT FROM \
+              (EXCLUDED.enabled, EXCLUDED.frequency_cap, EXCLUDED.quiet_hours_start, \
+               EXCLUDED.quiet_hours_end, EXCLUDED.quiet_hours_days, EXCLUDED.timezone) \
+        RETURNING (xmax = 0) AS created) \
+    SELECT EXISTS (SELECT FROM person) AS known, (SELECT created FROM written) AS created";
+
 /// Declares a person's preference for a channel or a category.
 ///
 /// # Errors
@@ -52,7 +72,7 @@ pub async fn upsert(
         .map(|cap| i32::try_from(cap).unwrap_or(i32::MAX));
     let (start, end) = fields.quiet_hours.unzip();
 
-    let written: WrittenFor = diesel::sql_query(statement(&fields.scope))
+    let written: WrittenFor = diesel::sql_query(STATEMENT)
         .bind::<SqlUuid, _>(Uuid::now_v7())
         .bind::<SqlUuid, _>(tenant_id)
         .bind::<SqlUuid, _>(user_id)
@@ -67,33 +87,4 @@ pub async fn upsert(
         .get_result(connection)
         .await?;
     written.change()
-}
-
-/// The two unique indexes are partial, one for channels and one for categories, and an upsert has
-/// to name the one that it may meet.
-fn statement(scope: &Scope) -> String {
-    let target = match scope {
-        Scope::Channel(_) => "(user_id, channel) WHERE channel IS NOT NULL",
-        Scope::Category(_) => "(user_id, category) WHERE category IS NOT NULL",
-    };
-    format!(
-        "WITH person AS ( \
-             SELECT id FROM users WHERE id = $3 AND tenant_id = $2 AND deleted_at IS NULL), \
-         written AS ( \
-             INSERT INTO notification_preferences AS p (id, tenant_id, user_id, channel, category, \
-                 enabled, frequency_cap, quiet_hours_start, quiet_hours_end, quiet_hours_days, \
-                 timezone) \
-             SELECT $1, $2, person.id, $4, $5, $6, $7, $8, $9, $10, $11 FROM person \
-             ON CONFLICT {target} DO UPDATE SET \
-                 enabled = EXCLUDED.enabled, frequency_cap = EXCLUDED.frequency_cap, \
-                 quiet_hours_start = EXCLUDED.quiet_hours_start, \
-                 quiet_hours_end = EXCLUDED.quiet_hours_end, \
-                 quiet_hours_days = EXCLUDED.quiet_hours_days, timezone = EXCLUDED.timezone \
-             WHERE (p.enabled, p.frequency_cap, p.quiet_hours_start, p.quiet_hours_end, \
-                    p.quiet_hours_days, p.timezone) IS DISTINCT FROM \
-                   (EXCLUDED.enabled, EXCLUDED.frequency_cap, EXCLUDED.quiet_hours_start, \
-                    EXCLUDED.quiet_hours_end, EXCLUDED.quiet_hours_days, EXCLUDED.timezone) \
-             RETURNING (xmax = 0) AS created) \
-         SELECT EXISTS (SELECT FROM person) AS known, (SELECT created FROM written) AS created"
-    )
 }

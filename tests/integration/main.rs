@@ -3,4 +3,12 @@
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod flow;
+#[cfg(test)]
+mod outcomes;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
+mod vhost;

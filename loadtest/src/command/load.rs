@@ -1,5 +1,6 @@
 //! The arguments that describe a load, and publishing it with progress lines.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// With a rate the publisher never waits for confirms, up to this many.
 const OPEN_LOOP_WINDOW: usize = 1_000_000;
+
+/// Each run has 2^24 sequences of its own.
+const RUN_BITS: u32 = 24;
 
 #[derive(Debug, Args)]
 pub(super) struct LoadArguments {
@@ -118,6 +122,10 @@ impl LoadArguments {
             let message = "--expired, --scheduled and --duplicates together exceed 1";
             return Err(Failure::Usage(message.into()));
         }
+        if self.count > 1 << RUN_BITS {
+            let message = format!("--count is at most {}", 1_u64 << RUN_BITS);
+            return Err(Failure::Usage(message));
+        }
         if self.users == 0 || self.count == 0 {
             let message = "--users and --count must be 1 or more";
             return Err(Failure::Usage(message.into()));
@@ -134,13 +142,15 @@ impl LoadArguments {
         self.check()?;
         let seed = self.seed.unwrap_or_else(rand::random);
         // Idempotency keys are remembered for a day: each run needs its own.
-        let run = format!("lt-{:08x}", rand::random::<u32>());
+        let number: u32 = rand::random();
+        let run = format!("lt-{number:08x}");
+        let first = u64::from(number) << RUN_BITS;
         println!("run {run}, seed {seed}");
         let publisher = Publisher::connect(&self.broker)
             .await
             .map_err(Failure::while_doing("the broker (--broker)"))?;
         Ok(Load {
-            plan: Plan::new(self.mix(), seed, run.clone()),
+            plan: Plan::new(self.mix(), seed, run.clone()).starting_at(first),
             run,
             seed,
             rate: self.rate,
@@ -155,6 +165,11 @@ impl LoadArguments {
 }
 
 impl Load {
+    /// The sequences that the load may use.
+    pub(super) fn sequences(&self) -> Range<u64> {
+        self.plan.first()..self.plan.first() + self.count
+    }
+
     /// Publishes it, with a progress line each second.
     pub(super) async fn publish(&mut self, ledger: Option<&Ledger>) -> Result<Published, Failure> {
         let progress = Arc::new(Progress::default());

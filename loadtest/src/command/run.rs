@@ -76,7 +76,7 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     wait_for_ready(arguments).await?;
     let mut load = arguments.load.prepare().await?;
     // What an earlier run left in the queues is not this run's.
-    ledger.clear();
+    ledger.begin(load.sequences());
     let engine = match arguments.engine_pid {
         Some(pid) => {
             let sampler = Sampler::start(pid);

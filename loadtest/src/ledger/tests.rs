@@ -111,3 +111,36 @@ fn clearing_forgets_everything() {
     assert_eq!(ledger.latency(None).len(), 0);
     assert!(ledger.instants().is_empty());
 }
+
+#[test]
+fn what_comes_before_its_instant_is_early() {
+    let ledger = Ledger::new();
+    for ahead in [0, 60_000_000] {
+        let marker = Some(Marker::new(ahead, marker::now_micros() + ahead));
+        let one = Acceptance {
+            marker,
+            ..acceptance(None, "a", None)
+        };
+        ledger.accept(Provider::Slack, &one, false);
+    }
+    assert_eq!(ledger.totals().early, 1);
+}
+
+#[test]
+fn another_runs_messages_are_kept_apart() {
+    let ledger = Ledger::new();
+    ledger.begin(10..20);
+    for sequence in [9, 10, 19, 20] {
+        ledger.accept(
+            Provider::Slack,
+            &acceptance(None, "a", Some(sequence)),
+            false,
+        );
+    }
+    let totals = ledger.totals();
+    assert_eq!((totals.accepted, totals.foreign), (2, 2));
+    assert_eq!(
+        ledger.missing_sequences(9..21),
+        [9, 11, 12, 13, 14, 15, 16, 17, 18, 20]
+    );
+}

@@ -7,15 +7,25 @@ use crate::lane::Lane;
 /// The acceptances that each confirmed message must lead to, and its lane.
 #[derive(Debug, Default)]
 pub struct Expectations {
+    first: u64,
     by_sequence: Vec<Option<(Lane, u32)>>,
     acceptances: u64,
     messages: u64,
 }
 
 impl Expectations {
+    /// Nothing yet, for sequences from `first` on.
+    #[must_use]
+    pub fn starting_at(first: u64) -> Self {
+        Self {
+            first,
+            ..Self::default()
+        }
+    }
+
     /// Expects `acceptances` for message `sequence`; a repetition adds nothing to the first.
     pub fn add(&mut self, sequence: u64, lane: Lane, acceptances: u32) {
-        let Ok(index) = usize::try_from(sequence) else {
+        let Some(index) = self.index(sequence) else {
             return;
         };
         if index >= self.by_sequence.len() {
@@ -59,7 +69,7 @@ impl Expectations {
     /// The lane of a message.
     #[must_use]
     pub fn lane(&self, sequence: u64) -> Option<Lane> {
-        let slot = self.by_sequence.get(usize::try_from(sequence).ok()?)?;
+        let slot = self.by_sequence.get(self.index(sequence)?)?;
         slot.map(|(lane, _)| lane)
     }
 
@@ -73,8 +83,12 @@ impl Expectations {
         lanes
     }
 
+    fn index(&self, sequence: u64) -> Option<usize> {
+        usize::try_from(sequence.checked_sub(self.first)?).ok()
+    }
+
     fn each(&self) -> impl Iterator<Item = (u64, Lane, u32)> {
-        (0_u64..)
+        (self.first..)
             .zip(&self.by_sequence)
             .filter_map(|(sequence, slot)| slot.map(|(lane, count)| (sequence, lane, count)))
     }
@@ -91,7 +105,7 @@ mod tests {
             channel: Channel::Push,
             priority: Priority::High,
         };
-        let mut expected = Expectations::default();
+        let mut expected = Expectations::starting_at(0);
         expected.add(2, lane, 3);
         expected.add(2, lane, 0);
         expected.add(0, lane, 0);
@@ -100,5 +114,18 @@ mod tests {
         assert_eq!(expected.forbidden().collect::<Vec<_>>(), [0]);
         assert_eq!((expected.lane(2), expected.lane(1)), (Some(lane), None));
         assert_eq!(expected.lanes()[&lane], 2);
+    }
+    #[test]
+    fn sequences_may_start_anywhere() {
+        let lane = Lane {
+            channel: Channel::Sms,
+            priority: Priority::Low,
+        };
+        let mut expected = Expectations::starting_at(1_000);
+        expected.add(999, lane, 1);
+        expected.add(1_001, lane, 1);
+        assert_eq!(expected.wanted().collect::<Vec<_>>(), [(1_001, 1)]);
+        assert_eq!(expected.lane(1_001), Some(lane));
+        assert_eq!(expected.lane(0), None);
     }
 }

@@ -35,6 +35,7 @@ pub struct Plan {
     run: String,
     envelope_bytes: usize,
     schedule_ahead_micros: u64,
+    first: u64,
     next: u64,
     last: Option<Draft>,
     overhead: HashMap<(Channel, bool), usize>,
@@ -49,10 +50,25 @@ impl Plan {
             envelope_bytes: mix.envelope_bytes,
             schedule_ahead_micros: mix.schedule_ahead_ms * 1_000,
             dice: Dice::new(mix, seed),
+            first: 0,
             next: 0,
             last: None,
             overhead: HashMap::new(),
         }
+    }
+
+    /// The same load with sequences from `first` on, so that a ledger can tell runs apart.
+    #[must_use]
+    pub fn starting_at(mut self, first: u64) -> Self {
+        self.first = first;
+        self.next = first;
+        self
+    }
+
+    /// The first sequence.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.first
     }
 
     /// The next message, meant to be published at `intended_micros` since the Unix epoch.
@@ -237,5 +253,13 @@ mod tests {
         };
         let most = drafts(mix, 200).iter().map(|draft| draft.acceptances).max();
         assert_eq!(most, Some(3));
+    }
+
+    #[test]
+    fn a_load_may_start_at_any_sequence() {
+        let mut plan = Plan::new(Mix::default(), 3, "run").starting_at(1 << 40);
+        assert_eq!(plan.draft(1).sequence, 1 << 40);
+        assert_eq!(plan.draft(1).sequence, (1 << 40) + 1);
+        assert_eq!(plan.first(), 1 << 40);
     }
 }

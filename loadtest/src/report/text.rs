@@ -39,6 +39,7 @@ impl Report {
             ("distinct", counts.distinct),
             ("duplicates", counts.duplicates),
             ("missing", counts.missing),
+            ("other runs'", counts.foreign),
         ];
         writeln!(f)?;
         for (name, count) in rows {

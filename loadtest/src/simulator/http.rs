@@ -133,12 +133,7 @@ async fn answer(
             complete(&mut acceptances, &inbound);
             ("send", acceptances, answer)
         }
-        Verdict::Serve { endpoint, answer } => {
-            if endpoint == TOKEN {
-                Counters::add(&state.counters.tokens_issued, 1);
-            }
-            (endpoint, Vec::new(), answer)
-        }
+        Verdict::Serve { endpoint, answer } => (endpoint, Vec::new(), answer),
         Verdict::Refuse {
             refusal,
             answer,
@@ -150,6 +145,9 @@ async fn answer(
     };
     let decision = state.decide(endpoint, &acceptances);
     state.accept(&acceptances, &decision);
+    if endpoint == TOKEN && decision.fault.is_none() {
+        Counters::add(&state.counters.tokens_issued, 1);
+    }
     if !decision.wait.is_zero() {
         tokio::time::sleep(decision.wait).await;
     }

@@ -220,3 +220,39 @@ async fn simulators_share_a_ledger_and_keep_their_port() {
     first.stop();
     assert_eq!(start(port).unwrap().address().port(), port);
 }
+
+#[tokio::test]
+async fn the_token_endpoint_has_faults_of_its_own_and_a_key_that_fits() {
+    let simulator = Simulator::start(Provider::Fcm).unwrap();
+    let account: Value = serde_json::from_str(&simulator.service_account_json().unwrap()).unwrap();
+    let text = |key: &str| account[key].as_str().unwrap();
+    let now = chrono::Utc::now().timestamp();
+    let claims = json!({
+        "iss": text("client_email"), "aud": text("token_uri"), "iat": now, "exp": now + 60,
+        "scope": "https://www.googleapis.com/auth/firebase.messaging",
+    });
+    let key = jsonwebtoken::EncodingKey::from_rsa_pem(text("private_key").as_bytes()).unwrap();
+    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+    let assertion = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+    let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+    let form = format!("grant_type={grant}&assertion={assertion}");
+    let headers = ["content-type: application/x-www-form-urlencoded"];
+    let unavailable = Fault::Status {
+        status: 503,
+        retry_after_seconds: None,
+        body: None,
+    };
+    let rule = Rule::always(unavailable)
+        .endpoint("token")
+        .when(When::First(1));
+    simulator.set_behaviour(Behaviour::default().rule(rule));
+    let ask = || client::request("POST", text("token_uri"), &headers, form.as_bytes());
+    assert_eq!(ask().await.unwrap().status, 503);
+    let answer = ask().await.unwrap();
+    assert!(answer.text().contains("access_token"), "{answer:?}");
+    let stats = simulator.stats();
+    assert_eq!(
+        (stats.tokens_issued, stats.faults, stats.accepted),
+        (1, 1, 0)
+    );
+}

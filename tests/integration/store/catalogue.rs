@@ -2,7 +2,7 @@
 
 use diesel_async::AsyncPgConnection;
 
-use crate::database::lines;
+use crate::database::{TestDatabase, lines};
 
 /// Everything that a migration can make: schemas, tables, columns, constraints, indexes, triggers,
 /// functions, and who may do what with them.
@@ -54,4 +54,23 @@ pub(super) fn assert_same(found: &[String], expected: &[String], when: &str) {
 
 pub(super) async fn catalogue(connection: &mut AsyncPgConnection) -> Vec<String> {
     lines(connection, QUERY).await
+}
+
+/// Erasing a person looks through every table that refers to them: without an index each of those
+/// is a scan of the whole table. An index that only leaves out NULL does.
+#[tokio::test]
+async fn every_reference_to_a_person_has_an_index() {
+    let database = TestDatabase::create().await;
+    let without = lines(
+        &mut database.owner().await,
+        "SELECT conrelid::regclass || '.' || attname AS text
+         FROM pg_constraint
+         JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+         WHERE contype = 'f' AND confrelid = 'notification_schema.users'::regclass
+           AND NOT EXISTS (
+               SELECT FROM pg_index WHERE indrelid = conrelid AND indkey[0] = conkey[1]
+               AND coalesce(pg_get_expr(indpred, indrelid), '') IN ('', '(' || attname || ' IS NOT NULL)'))",
+    )
+    .await;
+    assert_eq!(without, Vec::<String>::new());
 }

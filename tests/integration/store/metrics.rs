@@ -61,7 +61,7 @@ async fn nodes_that_add_at_once_do_not_wait_for_each_other_in_a_circle() {
     let done = tokio::join!(work(&hours), work(&backwards));
     assert_eq!(done, (Ok(()), Ok(())));
     let sum = "SELECT sum(total_sent)::text AS text FROM notification_metrics";
-    assert_eq!(lines(&mut *pool.get().await.unwrap(), sum).await, ["400"]);
+    assert_eq!(lines(&mut pool.get().await.unwrap(), sum).await, ["400"]);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn a_session_has_the_engines_role_and_schema() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let session = lines(
-        &mut *pool.get().await.unwrap(),
+        &mut pool.get().await.unwrap(),
         "SELECT concat_ws(' ', current_user, current_schema, current_setting('statement_timeout'),
              current_setting('idle_in_transaction_session_timeout'),
              current_setting('application_name')) AS text",

@@ -58,7 +58,7 @@ async fn changed_content_is_a_new_version_and_the_only_active_one() {
 async fn writers_of_one_template_leave_one_active_version() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
-    upsert(&mut *pool.get().await.unwrap(), &shipped("en", "first"))
+    upsert(&mut pool.get().await.unwrap(), &shipped("en", "first"))
         .await
         .unwrap();
     let write = async |body: &str| {
@@ -70,7 +70,7 @@ async fn writers_of_one_template_leave_one_active_version() {
         let lost = matches!(&written, Err(StoreError::UniqueViolation { .. }));
         assert!(lost || written == Ok(Change::Updated), "{written:?}");
     }
-    let active = load(&mut *pool.get().await.unwrap()).await.unwrap();
+    let active = load(&mut pool.get().await.unwrap()).await.unwrap();
     assert_eq!(active.len(), 1);
 }
 

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Mistake;
-use super::request::{Address, Attachment, Content, Mail, Personalization, Texts};
+use super::recipients::{address, personalizations};
+use super::request::{Attachment, Content, Mail, Texts};
 
-const MOST_RECIPIENTS: usize = 1_000;
-const LARGEST_ARGUMENTS: usize = 10_000;
 const LONGEST_AHEAD_SECONDS: i64 = 72 * 3_600;
 const RESERVED_HEADERS: [&str; 12] = [
     "x-sg-id",
@@ -36,112 +35,6 @@ pub(super) fn mistakes(mail: &Mail<'_>) -> Vec<Mistake> {
     found
 }
 
-fn personalizations(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
-    if mail.personalizations.is_empty() {
-        let message =
-            "The personalizations field is required and must have at least one personalization.";
-        found.push(Mistake::new("personalizations", message));
-    }
-    if recipients(mail).count() > MOST_RECIPIENTS || mail.personalizations.len() > MOST_RECIPIENTS {
-        let message = "There are too many email addresses in the personalizations block. The maximum is 1000.";
-        found.push(Mistake::new("personalizations", message));
-    }
-    for (number, personalization) in mail.personalizations.iter().enumerate() {
-        one_personalization(mail, number, personalization, found);
-    }
-    unique_addresses(mail, found);
-}
-
-fn recipients<'m>(mail: &'m Mail<'_>) -> impl Iterator<Item = &'m Address<'m>> {
-    mail.personalizations
-        .iter()
-        .flat_map(|one| [&one.to, &one.cc, &one.bcc].into_iter().flatten().flatten())
-}
-
-fn one_personalization(
-    mail: &Mail<'_>,
-    number: usize,
-    one: &Personalization<'_>,
-    found: &mut Vec<Mistake>,
-) {
-    let at = format!("personalizations.{number}");
-    match &one.to {
-        Some(to) if !to.is_empty() => {}
-        _ => found.push(Mistake::new(
-            format!("{at}.to"),
-            "The to array is required for all personalization objects, and must have at least one email object with a valid email address.",
-        )),
-    }
-    for (field, list) in [("to", &one.to), ("cc", &one.cc), ("bcc", &one.bcc)] {
-        for (index, entry) in list.iter().flatten().enumerate() {
-            address(entry, &format!("{at}.{field}.{index}"), found);
-        }
-    }
-    if let Some(from) = &one.from {
-        address(from, &format!("{at}.from"), found);
-    }
-    let no_subject = one.subject.as_ref().or(mail.subject.as_ref()).is_none();
-    if no_subject && mail.template_id.is_none() {
-        found.push(Mistake::new("subject", "The subject is required. You can get around this requirement if you use a template with a subject defined or if every personalization has a subject defined."));
-    }
-    not_empty(one.subject.as_ref(), &format!("{at}.subject"), found);
-    headers(one.headers.as_ref(), &format!("{at}.headers"), found);
-    arguments(one, mail, &at, found);
-    schedule(one.send_at, &format!("{at}.send_at"), found);
-    let plain_object = |raw: &str| raw.trim_start().starts_with('{');
-    if one
-        .dynamic_template_data
-        .is_some_and(|raw| !plain_object(raw.get()))
-    {
-        let field = format!("{at}.dynamic_template_data");
-        found.push(Mistake::new(
-            field,
-            "dynamic_template_data must be an object.",
-        ));
-    }
-}
-
-fn arguments(one: &Personalization<'_>, mail: &Mail<'_>, at: &str, found: &mut Vec<Mistake>) {
-    let size = |texts: Option<&Texts<'_>>| -> usize {
-        texts
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| key.len() + value.len())
-            .sum()
-    };
-    if size(one.custom_args.as_ref()) + size(mail.custom_args.as_ref()) >= LARGEST_ARGUMENTS {
-        let message = "The custom_args of a personalization may not exceed 10000 bytes.";
-        found.push(Mistake::new(format!("{at}.custom_args"), message));
-    }
-    if size(one.substitutions.as_ref()) > LARGEST_ARGUMENTS {
-        let message = "The substitutions of a personalization may not exceed 10000 bytes.";
-        found.push(Mistake::new(format!("{at}.substitutions"), message));
-    }
-}
-
-fn unique_addresses(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
-    let mut seen = HashSet::new();
-    // One address is the usual case and cannot repeat.
-    if recipients(mail).nth(1).is_none() {
-        return;
-    }
-    for entry in recipients(mail) {
-        let email = entry
-            .email
-            .as_deref()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        if seen.contains(&email) {
-            let message = format!(
-                "Each email address in the personalization block should be unique between to, cc, and bcc. We found the first duplicate instance of [{email}] in the personalizations field."
-            );
-            found.push(Mistake::new("personalizations", message));
-            return;
-        }
-        seen.insert(email);
-    }
-}
-
 fn sender(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
     match &mail.from {
         None => found.push(Mistake::new(
@@ -163,35 +56,6 @@ fn sender(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
     for entry in mail.reply_to.iter().chain(list) {
         address(entry, "reply_to", found);
     }
-}
-
-fn address(entry: &Address<'_>, at: &str, found: &mut Vec<Mistake>) {
-    let valid = entry.email.as_deref().is_some_and(is_address);
-    if !valid {
-        let message = "Does not contain a valid address.";
-        found.push(Mistake::new(format!("{at}.email"), message));
-    }
-    if entry
-        .name
-        .as_ref()
-        .is_some_and(|name| name.contains([';', ',']))
-    {
-        let message = "The name may not contain a semicolon or a comma.";
-        found.push(Mistake::new(format!("{at}.name"), message));
-    }
-}
-
-fn is_address(email: &str) -> bool {
-    let Some((local, domain)) = email.rsplit_once('@') else {
-        return false;
-    };
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "<>,;\"".contains(c);
-    !local.is_empty()
-        && local.len() <= 64
-        && !local.contains('@')
-        && !email.contains(odd)
-        && domain.contains('.')
-        && domain.split('.').all(|label| !label.is_empty())
 }
 
 fn text(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
@@ -282,7 +146,7 @@ fn extras(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
     }
 }
 
-fn headers(texts: Option<&Texts<'_>>, at: &str, found: &mut Vec<Mistake>) {
+pub(super) fn headers(texts: Option<&Texts<'_>>, at: &str, found: &mut Vec<Mistake>) {
     for name in texts.into_iter().flat_map(|texts| texts.keys()) {
         if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
             let message = format!("The header {name} is reserved and may not be set.");
@@ -291,7 +155,7 @@ fn headers(texts: Option<&Texts<'_>>, at: &str, found: &mut Vec<Mistake>) {
     }
 }
 
-fn schedule(send_at: Option<i64>, at: &str, found: &mut Vec<Mistake>) {
+pub(super) fn schedule(send_at: Option<i64>, at: &str, found: &mut Vec<Mistake>) {
     let Some(send_at) = send_at else { return };
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -304,7 +168,7 @@ fn schedule(send_at: Option<i64>, at: &str, found: &mut Vec<Mistake>) {
     }
 }
 
-fn not_empty(text: Option<&Cow<'_, str>>, at: &str, found: &mut Vec<Mistake>) {
+pub(super) fn not_empty(text: Option<&Cow<'_, str>>, at: &str, found: &mut Vec<Mistake>) {
     if text.is_some_and(|text| text.is_empty()) {
         let message = "The value must be a string at least one character in length.";
         found.push(Mistake::new(at, message));

@@ -1,0 +1,231 @@
+//! The house is kept as `docs/architecture.md` draws it: who may use whom, where outside crates
+//! live, which rooms are pure, and how large a file may grow.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room, with the rooms that it may use.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("resilience", &[]),
+    ("policy", &["domain", "resilience"]),
+    ("config", &["domain", "resilience"]),
+    ("telemetry", &["domain"]),
+    ("runtime", &["resilience", "telemetry"]),
+    ("broker", &["domain", "config", "resilience", "runtime", "telemetry"]),
+    ("store", &["domain", "config", "runtime", "telemetry"]),
+    ("providers", &["domain", "config", "runtime", "telemetry"]),
+    ("templates", &["domain"]),
+    (
+        "pipeline",
+        &[
+            "domain", "resilience", "policy", "config", "telemetry", "runtime", "broker", "store",
+            "providers", "templates",
+        ],
+    ),
+    (
+        "api",
+        &[
+            "domain", "resilience", "policy", "config", "telemetry", "runtime", "broker", "store",
+            "providers", "templates", "pipeline",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "domain", "resilience", "policy", "config", "telemetry", "runtime", "broker", "store",
+            "providers", "templates", "pipeline", "api",
+        ],
+    ),
+];
+
+/// Outside crates that have one home, with the rooms that are it. `app` closes the broker's
+/// connection, and nothing else of lapin.
+const HOMES: &[(&str, &[&str])] = &[
+    ("lapin", &["broker", "app"]),
+    ("diesel", &["store"]),
+    ("diesel_async", &["store"]),
+    ("bb8", &["store"]),
+    ("actix_web", &["api", "app"]),
+    ("actix", &["pipeline", "runtime", "app"]),
+    ("actix_rt", &["runtime", "app"]),
+    ("reqwest", &["providers"]),
+    ("lettre", &["providers"]),
+    ("minijinja", &["templates"]),
+    ("chrono", &["store"]),
+];
+
+/// Rooms in which nothing waits, reads a clock, draws at random or touches the world.
+const PURE: &[&str] = &["domain", "policy", "resilience", "templates"];
+/// What a pure room must not mention.
+const IMPURE: &[&str] = &[
+    "async fn", ".await", "tokio::", "std::fs", "std::net", "std::env", "std::thread", "rand::",
+    "clock::", "tracing::", "SystemTime", "Instant::now", "Timestamp::now",
+];
+
+/// Lines that a file may have, tests included. The schema is generated.
+const MOST_LINES: usize = 400;
+const GENERATED: &[&str] = &["src/store/schema.rs"];
+
+struct Source {
+    path: PathBuf,
+    room: String,
+    /// Code without comments.
+    code: String,
+    lines: usize,
+}
+
+fn sources() -> Vec<Source> {
+    let mut files = vec![];
+    collect(Path::new("src"), &mut files);
+    files
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            Source { room: room_of(&path), lines: text.lines().count(), code: code_of(&text), path }
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The first part of the path below `src`; the binary is `main` and `command`.
+fn room_of(path: &Path) -> String {
+    let below = path.strip_prefix("src").unwrap();
+    let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn code_of(text: &str) -> String {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+fn is_binary(room: &str) -> bool {
+    matches!(room, "main" | "command" | "lib")
+}
+
+/// The names that follow `prefix` in the code, such as the rooms after `crate::`; a group in
+/// braces yields each of its names.
+fn names_after(code: &str, prefix: &str) -> Vec<String> {
+    let mut names = vec![];
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
+        if let Some(group) = rest.strip_prefix('{') {
+            names.extend(group_heads(group));
+        } else {
+            names.push(word(rest));
+        }
+    }
+    names
+}
+
+fn group_heads(group: &str) -> Vec<String> {
+    let (mut depth, mut heads, mut head) = (0, vec![], String::new());
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => heads.push(std::mem::take(&mut head)),
+            c if depth == 0 => head.push(c),
+            _ => {}
+        }
+    }
+    heads.push(head);
+    heads.iter().map(|head| word(head.trim())).filter(|head| !head.is_empty()).collect()
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn rooms_use_only_the_rooms_that_they_may() {
+    let allowed: BTreeMap<&str, &[&str]> = ROOMS.iter().copied().collect();
+    let mut wrong = vec![];
+    for source in sources().iter().filter(|source| !is_binary(&source.room)) {
+        let Some(may) = allowed.get(source.room.as_str()) else {
+            wrong.push(format!("{}: `{}` is no room of the house", source.path.display(), source.room));
+            continue;
+        };
+        for used in names_after(&source.code, "crate::") {
+            if allowed.contains_key(used.as_str()) && used != source.room && !may.contains(&used.as_str()) {
+                wrong.push(format!("{}: {} may not use {used}", source.path.display(), source.room));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_api_sees_only_the_pipelines_control() {
+    for source in sources().iter().filter(|source| source.room == "api") {
+        for used in names_after(&source.code, "crate::pipeline::") {
+            let fine = matches!(used.as_str(), "Control" | "control");
+            assert!(fine, "{}: api may use pipeline's control, not {used}", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn outside_crates_have_one_home() {
+    let mut wrong = vec![];
+    for source in sources().iter().filter(|source| !is_binary(&source.room)) {
+        for (outside, homes) in HOMES {
+            let used = source.code.match_indices(&format!("{outside}::")).any(|(at, _)| {
+                let before = source.code[..at].chars().next_back();
+                before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':')
+            });
+            if used && !homes.contains(&source.room.as_str()) {
+                wrong.push(format!("{}: {outside} lives in {}", source.path.display(), homes.join(", ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_rooms_are_pure() {
+    let mut wrong = vec![];
+    for source in sources().iter().filter(|source| PURE.contains(&source.room.as_str())) {
+        for impure in IMPURE.iter().filter(|impure| source.code.contains(**impure)) {
+            wrong.push(format!("{}: a pure room mentions `{impure}`", source.path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_stay_small_and_rooms_say_what_happens_in_them() {
+    let mut wrong = vec![];
+    for source in sources() {
+        let path = source.path.display().to_string();
+        if source.lines > MOST_LINES && !GENERATED.contains(&path.as_str()) {
+            wrong.push(format!("{path}: {} lines; at most {MOST_LINES}", source.lines));
+        }
+        assert!(!path.ends_with("mod.rs"), "{path}: a room is `room.rs` beside `room/`");
+        let text = fs::read_to_string(&source.path).unwrap();
+        if !text.starts_with("//!") && !path.contains("tests") && !GENERATED.contains(&path.as_str()) {
+            wrong.push(format!("{path}: opens without saying what it is"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_is_in_the_table() {
+    for source in sources().iter().filter(|source| !is_binary(&source.room)) {
+        assert!(ROOMS.iter().any(|(room, _)| *room == source.room), "{}", source.path.display());
+    }
+}

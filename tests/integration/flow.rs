@@ -1,0 +1,7 @@
+//! Notifications on their whole walk: from RabbitMQ to the provider and into the database.
+
+mod channels;
+mod duplicates;
+mod failures;
+mod rejections;
+mod timing;

@@ -1,0 +1,245 @@
+//! A stage for the engine: a database, a vhost and simulated providers of its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use herald::app::{self, Report};
+use herald::config::{Required, Settings, Sources};
+use herald::runtime::{Ending, Health, Shutdown};
+use loadtest::ledger::Ledger;
+use loadtest::simulator::{Behaviour, Provider, Simulator};
+use serde_json::{Value, json};
+
+use crate::database::TestDatabase;
+use crate::outcomes::Outcomes;
+use crate::vhost::{TestPublisher, Vhost};
+
+/// Longest wait for anything; on a busy machine things take their time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// The person of most tests.
+pub(crate) const ANA: &str = "0190c1a0-0000-7000-8000-000000000001";
+
+/// Everything that an engine needs around it.
+pub(crate) struct Stage {
+    pub(crate) database: TestDatabase,
+    pub(crate) vhost: Vhost,
+    pub(crate) ledger: Arc<Ledger>,
+    environment: BTreeMap<String, String>,
+    files: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A stage on which only the named lanes are consumed.
+    pub(crate) async fn with_lanes(lanes: &str) -> Self {
+        let (database, vhost) = tokio::join!(TestDatabase::create(), Vhost::create());
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let environment = [
+            ("HERALD__DATABASE__URL", database.url().to_owned()),
+            ("HERALD__DATABASE__POOL_SIZE", "6".to_owned()),
+            ("HERALD__BROKER__URL", vhost.url().to_owned()),
+            ("HERALD__BROKER__LANES", lanes.to_owned()),
+            ("HERALD__BROKER__RECONNECT_MAX", "500ms".to_owned()),
+            ("HERALD__HTTP__BIND", format!("127.0.0.1:{port}")),
+            ("HERALD__SECRETS__KEY", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=".to_owned()),
+            ("HERALD__ENGINE__IO_THREADS", "2".to_owned()),
+            ("HERALD__ENGINE__SCHEDULER_POLL", "50ms".to_owned()),
+            ("HERALD__ENGINE__CATALOG_REFRESH", "200ms".to_owned()),
+            ("HERALD__RETRY__DEFAULT__BASE", "50ms".to_owned()),
+            ("HERALD__RETRY__DEFAULT__MAX", "200ms".to_owned()),
+            ("HERALD__LOG__FILTER", "warn,herald=info".to_owned()),
+        ];
+        let environment =
+            environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let files = tempfile::tempdir().unwrap();
+        Self { database, vhost, ledger: Arc::new(Ledger::new()), environment, files }
+    }
+
+    /// Changes a setting of the engines that start from now on.
+    pub(crate) fn set(&mut self, variable: &str, value: impl Into<String>) {
+        self.environment.insert(variable.to_owned(), value.into());
+    }
+
+    /// A simulated provider that writes into the stage's ledger.
+    pub(crate) fn simulator(&self, provider: Provider) -> Simulator {
+        self.behaving(provider, Behaviour::default())
+    }
+
+    pub(crate) fn behaving(&self, provider: Provider, behaviour: Behaviour) -> Simulator {
+        let builder = Simulator::builder(provider).ledger(Arc::clone(&self.ledger));
+        builder.behaviour(behaviour).record(50).start().unwrap()
+    }
+
+    /// Runs `herald apply` on a file of this text; it must succeed.
+    pub(crate) fn apply(&self, text: &str) {
+        let path = self.files.path().join("apply.toml");
+        std::fs::write(&path, text).unwrap();
+        let output = self.herald(&["apply", path.to_str().unwrap()]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Ana, who can be reached by everything, and an account of each given simulator.
+    pub(crate) fn apply_ana_and(&self, simulators: &[&Simulator]) {
+        let accounts: Vec<String> = simulators.iter().map(|simulator| account(simulator)).collect();
+        self.apply(&format!("{}\n{}", ana(), accounts.join("\n")));
+    }
+
+    /// The real program with the stage's settings.
+    pub(crate) fn herald(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_herald"));
+        command.args(arguments).envs(&self.environment).current_dir(self.files.path());
+        command
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        let sources = Sources {
+            config_file: None,
+            directory: PathBuf::from(self.files.path()),
+            environment: self.environment.clone(),
+            hostname: "test".to_owned(),
+            cores: 2,
+        };
+        Settings::load(&sources, Required::ALL).unwrap()
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.environment["HERALD__HTTP__BIND"])
+    }
+
+    /// Starts the engine in this process and waits until it is ready.
+    pub(crate) async fn start(&self) -> TestEngine {
+        let engine = self.start_unready();
+        let ready = tokio::time::timeout(PATIENCE, engine.health.ready()).await;
+        assert!(ready.is_ok(), "the engine is not ready: {:?}", engine.health.parts());
+        engine
+    }
+
+    pub(crate) fn start_unready(&self) -> TestEngine {
+        let (settings, shutdown, health) = (self.settings(), Shutdown::new(), Health::new());
+        let (stop, seen) = (shutdown.clone(), health.clone());
+        let thread = std::thread::spawn(move || app::run_observed(settings, stop, seen).unwrap());
+        TestEngine { shutdown, health, thread: Some(thread) }
+    }
+
+    pub(crate) async fn publisher(&self) -> TestPublisher {
+        self.vhost.publisher().await
+    }
+
+    /// Looks at what the engine has stored, and waits for it.
+    pub(crate) async fn outcomes(&self) -> Outcomes {
+        Outcomes::watch(&self.database).await
+    }
+}
+
+/// An engine in this process.
+pub(crate) struct TestEngine {
+    pub(crate) shutdown: Shutdown,
+    pub(crate) health: Health,
+    thread: Option<JoinHandle<Report>>,
+}
+
+impl TestEngine {
+    /// Asks it to stop and waits for its end.
+    pub(crate) async fn stop(mut self) -> Report {
+        self.shutdown.raise(Ending::Asked);
+        let thread = self.thread.take().unwrap();
+        tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap()
+    }
+}
+
+impl Drop for TestEngine {
+    fn drop(&mut self) {
+        self.shutdown.raise(Ending::Asked);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An envelope for Ana with something to say.
+pub(crate) fn envelope(channel: &str) -> Value {
+    json!({
+        "version": 1,
+        "user_id": ANA,
+        "channel": channel,
+        "priority": "normal",
+        "idempotency_key": uuid::Uuid::now_v7().to_string(),
+        "content": { "subject": "Hello", "title": "Hello", "body": "It is on its way." },
+    })
+}
+
+/// An envelope with some fields replaced.
+pub(crate) fn envelope_with(channel: &str, fields: Value) -> Value {
+    let mut envelope = envelope(channel);
+    for (name, value) in fields.as_object().unwrap() {
+        envelope[name] = value.clone();
+    }
+    envelope
+}
+
+pub(crate) fn ana() -> String {
+    format!(
+        r#"
+[[users]]
+id = "{ANA}"
+email = "ana@example.com"
+username = "ana"
+phone = "+4915112345678"
+timezone = "Europe/Berlin"
+devices = [{{ token = "token-1", platform = "android" }}]
+"#
+    )
+}
+
+/// An account that points at a simulator.
+pub(crate) fn account(simulator: &Simulator) -> String {
+    account_named(simulator, simulator.provider().name(), 0)
+}
+
+pub(crate) fn account_named(simulator: &Simulator, name: &str, priority: i32) -> String {
+    let base_url = simulator.base_url();
+    let (channel, rest) = match simulator.provider() {
+        Provider::SendGrid => (
+            "email",
+            format!(
+                "api_key = \"SG.key\"\n[providers.config]\nbase_url = \"{base_url}\"\n\
+                 from = \"hello@example.com\"\n"
+            ),
+        ),
+        Provider::Twilio => (
+            "sms",
+            format!(
+                "api_key = \"AC00000000000000000000000000000001\"\napi_secret = \"token\"\n\
+                 [providers.config]\naccount_sid = \"AC00000000000000000000000000000001\"\n\
+                 from = \"+15005550006\"\nbase_url = \"{base_url}\"\n"
+            ),
+        ),
+        Provider::Fcm => (
+            "push",
+            format!(
+                "api_secret = '''{}'''\n[providers.config]\nbase_url = \"{base_url}\"\n",
+                simulator.service_account_json().unwrap()
+            ),
+        ),
+        Provider::Smtp => (
+            "email",
+            format!(
+                "[providers.config]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
+                 from = \"hello@example.com\"\n",
+                simulator.address().port()
+            ),
+        ),
+        Provider::Slack => (
+            "chat",
+            format!("api_key = \"xoxb-token\"\n[providers.config]\nbase_url = \"{base_url}\"\n"),
+        ),
+    };
+    format!(
+        "[[providers]]\nname = \"{name}\"\nkind = \"{}\"\nchannel = \"{channel}\"\n\
+         priority = {priority}\ntimeout_seconds = 2\n{rest}\n",
+        simulator.provider().name()
+    )
+}
