@@ -38,9 +38,9 @@ pub use recipient::{Device, Recipient, Target};
 pub use rejection::Rejection;
 pub use reply::{Class, Reply};
 pub use status::Status;
-pub use vocabulary::UnknownWord;
 pub use suppression::{Suppression, SuppressionReason};
 pub use system_event::{Severity, SystemEvent};
+pub use vocabulary::UnknownWord;
 
 /// Lower-case hexadecimal digits of bytes.
 #[must_use]

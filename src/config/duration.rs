@@ -24,7 +24,7 @@ pub(super) fn show(duration: Duration) -> String {
     let total = duration.as_millis();
     let (unit, milliseconds) = UNITS
         .iter()
-        .find(|(_, milliseconds)| total != 0 && total % u128::from(*milliseconds) == 0)
+        .find(|(_, milliseconds)| total != 0 && total.is_multiple_of(u128::from(*milliseconds)))
         .unwrap_or(&("ms", 1));
     format!("{}{unit}", total / u128::from(*milliseconds))
 }

@@ -27,10 +27,17 @@ mod tests {
 
     #[test]
     fn an_email_address_has_a_dot_in_its_domain() {
-        for right in ["a@b.c", "ana.lopez+x@mail.example.com", "\"a@b\"@example.com", "ü@exämple.org"] {
+        for right in [
+            "a@b.c",
+            "ana.lopez+x@mail.example.com",
+            "\"a@b\"@example.com",
+            "ü@exämple.org",
+        ] {
             assert!(is_email(right), "{right}");
         }
-        for wrong in ["", "a", "a@b", "@b.c", "a@.c", "a@b.", "a@b..c", "a b@c.d", "a@b.c\n"] {
+        for wrong in [
+            "", "a", "a@b", "@b.c", "a@.c", "a@b.", "a@b..c", "a b@c.d", "a@b.c\n",
+        ] {
             assert!(!is_email(wrong), "{wrong}");
         }
     }
@@ -38,7 +45,15 @@ mod tests {
     #[test]
     fn a_number_is_international() {
         assert!(is_e164("+4915112345678"));
-        for wrong in ["", "+", "+1", "4915112345678", "+0491511234", "+49 151", "+1234567890123456"] {
+        for wrong in [
+            "",
+            "+",
+            "+1",
+            "4915112345678",
+            "+0491511234",
+            "+49 151",
+            "+1234567890123456",
+        ] {
             assert!(!is_e164(wrong), "{wrong}");
         }
     }

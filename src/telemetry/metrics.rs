@@ -108,7 +108,6 @@ impl Metrics {
     }
 
     /// The gauge of what this node holds of a lane; increment on taking, decrement on letting go.
-    #[must_use]
     pub fn in_flight(&self, lane: Lane) -> &Gauge {
         self.in_flight.at(lane.index())
     }

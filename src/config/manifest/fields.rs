@@ -68,6 +68,11 @@ impl Fields {
         self.table.get(key).cloned()
     }
 
+    /// Whether the entry has a key, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// A text on one line, of at most so many characters.
     pub(super) fn line(&mut self, key: &'static str, most: usize) -> Option<String> {
         let text = self.text(key)?;
@@ -85,7 +90,7 @@ impl Fields {
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
         let node = self.get(key)?;
         match node.value {
-            Value::Text(text) if text.is_empty() => self.refuse(key, "is empty; leave it out"),
+            Value::Text(text) if text.is_empty() => self.refuse(key, "is empty"),
             Value::Text(text) if text.contains('\0') => self.refuse(key, "holds a NUL character"),
             Value::Text(text) => Some(text),
             other => self.wrong_type(key, "a text", &other),
@@ -148,7 +153,9 @@ impl Fields {
         match self.get(key).map(|node| node.value) {
             None => true,
             Some(Value::Flag(flag)) => flag,
-            Some(other) => self.wrong_type(key, "true or false", &other).unwrap_or(true),
+            Some(other) => self
+                .wrong_type(key, "true or false", &other)
+                .unwrap_or(true),
         }
     }
 
@@ -229,7 +236,8 @@ impl Fields {
                 read(&mut inner);
                 self.mistakes.extend(inner.finish());
             } else {
-                self.mistakes.push(Mistake::plain(origin, label, "is not a table"));
+                self.mistakes
+                    .push(Mistake::plain(origin, label, "is not a table"));
             }
         }
     }

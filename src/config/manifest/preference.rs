@@ -48,7 +48,7 @@ pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
     let enabled = fields.flag("enabled");
     let frequency_cap = fields.integer("frequency_cap", 0..=1_000_000, "a day");
     let quiet_hours = quiet_hours(fields);
-    let quiet_hours_days = days(fields, quiet_hours.is_some());
+    let quiet_hours_days = days(fields);
     let timezone = zone::read(fields, "timezone");
     Some(Preference {
         user_id: user_id?,
@@ -67,9 +67,10 @@ fn scope(fields: &mut Fields) -> Option<Scope> {
     match given {
         (Some(_), None) => fields.word("channel", CHANNELS).map(Scope::Channel),
         (None, Some(_)) => fields.line("category", 100).map(Scope::Category),
-        (Some(_), Some(_)) => {
-            fields.refuse("category", "names a category beside a channel; write two preferences")
-        }
+        (Some(_), Some(_)) => fields.refuse(
+            "category",
+            "names a category beside a channel; write two preferences",
+        ),
         (None, None) => {
             fields.refuse_with("", "names neither a channel nor a category", "one of them")
         }
@@ -115,7 +116,7 @@ fn hours_and_minutes(text: &str) -> Option<Time> {
     Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
 }
 
-fn days(fields: &mut Fields, has_window: bool) -> Vec<Weekday> {
+fn days(fields: &mut Fields) -> Vec<Weekday> {
     let key = "quiet_hours_days";
     let mut days = Vec::new();
     let words = fields.texts(key);
@@ -133,8 +134,8 @@ fn days(fields: &mut Fields, has_window: bool) -> Vec<Weekday> {
             }
         }
     }
-    if !words.is_empty() && !has_window {
-        fields.report(key, "stands without quiet hours that are right");
+    if !words.is_empty() && !fields.has("quiet_hours_start") && !fields.has("quiet_hours_end") {
+        fields.report(key, "stands without quiet_hours_start and quiet_hours_end");
     }
     days
 }

@@ -53,7 +53,8 @@ impl<'a> Reading<'a> {
             Err(mistakes) => {
                 for mistake in mistakes {
                     let origin = at(path, mistake.line);
-                    self.mistakes.push(Mistake::plain(origin, "", mistake.problem));
+                    self.mistakes
+                        .push(Mistake::plain(origin, "", mistake.problem));
                 }
             }
         }
@@ -100,14 +101,39 @@ impl<'a> Reading<'a> {
         let list = &mut declared;
         match table {
             "tenants" => keep(&mut list.tenants, tenant::read(&mut fields), origin, label),
-            "categories" => keep(&mut list.categories, category::read(&mut fields), origin, label),
+            "categories" => keep(
+                &mut list.categories,
+                category::read(&mut fields),
+                origin,
+                label,
+            ),
             "users" => keep(&mut list.users, user::read(&mut fields), origin, label),
             "preferences" => {
-                keep(&mut list.preferences, preference::read(&mut fields), origin, label);
+                keep(
+                    &mut list.preferences,
+                    preference::read(&mut fields),
+                    origin,
+                    label,
+                );
             }
-            "templates" => keep(&mut list.templates, template::read(&mut fields), origin, label),
-            "providers" => keep(&mut list.providers, provider::read(&mut fields), origin, label),
-            _ => keep(&mut list.suppressions, suppression::read(&mut fields), origin, label),
+            "templates" => keep(
+                &mut list.templates,
+                template::read(&mut fields),
+                origin,
+                label,
+            ),
+            "providers" => keep(
+                &mut list.providers,
+                provider::read(&mut fields),
+                origin,
+                label,
+            ),
+            _ => keep(
+                &mut list.suppressions,
+                suppression::read(&mut fields),
+                origin,
+                label,
+            ),
         }
         self.mistakes.extend(fields.finish());
         // An entry that lacks something would only be found wrong again by later checks.
@@ -196,8 +222,8 @@ fn label(table: &str, index: usize, fields: &Table) -> String {
 }
 
 fn unknown_table(path: &Path, line: usize, name: &str) -> Mistake {
-    let hint = nearest(name, TABLES)
-        .map_or_else(String::new, |near| format!(", but [[{near}]] is"));
+    let hint =
+        nearest(name, TABLES).map_or_else(String::new, |near| format!(", but [[{near}]] is"));
     let problem = format!("is not a table of these files{hint}");
     Mistake::new(at(path, line), name, problem, TABLES.join(", "))
 }

@@ -97,7 +97,10 @@ fn the_examples_of_the_contract_are_read_with_their_defaults() {
     assert_eq!(sendgrid.value.api_key.as_deref(), Some("SG.hunter2"));
     assert_eq!(sendgrid.value.config["sandbox"], true);
     assert_eq!(sendgrid.value.rate_limit, Some(6_000));
-    assert_eq!((sms.value.kind, sms.value.channel), (ProviderKind::Twilio, Channel::Sms));
+    assert_eq!(
+        (sms.value.kind, sms.value.channel),
+        (ProviderKind::Twilio, Channel::Sms)
+    );
     assert_eq!((sms.value.priority, sms.value.weight), (0, 1));
     assert_eq!(sms.value.timeout, Duration::from_secs(30));
     assert!(sms.value.is_active && sms.value.rate_limit.is_none());
@@ -108,9 +111,18 @@ fn the_examples_of_the_contract_are_read_with_their_defaults() {
 
     let preference = &manifest.preferences[0].value;
     assert!(preference.enabled);
-    assert_eq!(preference.quiet_hours, Some((time(22, 0, 0, 0), time(7, 0, 0, 0))));
-    assert_eq!(preference.quiet_hours_days, [Weekday::Monday, Weekday::Tuesday]);
-    assert_eq!(manifest.preferences[1].value.scope, Scope::Category("marketing".to_owned()));
+    assert_eq!(
+        preference.quiet_hours,
+        Some((time(22, 0, 0, 0), time(7, 0, 0, 0)))
+    );
+    assert_eq!(
+        preference.quiet_hours_days,
+        [Weekday::Monday, Weekday::Tuesday]
+    );
+    assert_eq!(
+        manifest.preferences[1].value.scope,
+        Scope::Category("marketing".to_owned())
+    );
 
     assert_eq!(manifest.templates[0].value.locale, "en");
     let acme = uuid!("0190c1a0-0000-7000-8000-0000000000aa");
@@ -189,13 +201,65 @@ name = "acme"
 "#,
     )
     .unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r#"
+        35 mistakes in the configuration:
+          people.toml:2: `provider`: is not a table of these files, but [[providers]] is; allowed: tenants, categories, users, preferences, templates, providers, suppressions
+          people.toml:7: `providers "mail".kind`: "sendgird" is not known, but "sendgrid" is; allowed: sendgrid, smtp, twilio, fcm, slack
+          people.toml:8: `providers "mail".weight`: 0 is out of range; allowed: 1 to 1000000 (a share)
+          people.toml:9: `providers "mail".rate_limit`: expected a whole number, found a text
+          people.toml:10: `providers "mail".timeout_seconds`: 301 is out of range; allowed: 1 to 300 (seconds)
+          people.toml:11: `providers "mail".api_key`: the environment variable NOT_SET is not set
+          people.toml:12: `providers "mail".colour`: is not known; allowed: name, kind, channel, timeout_seconds, priority, weight, rate_limit, is_active, api_key, api_secret, config
+          people.toml:17: `providers "text".channel`: twilio does not serve email; allowed: sms
+          people.toml:18: `providers "text".api_secret`: expected a text, found a whole number
+          people.toml:19: `providers "text".config`: expected a table, found a text
+          people.toml:22: `users "1".id`: is not a UUID; allowed: for example 0190c1a0-0000-7000-8000-000000000001
+          people.toml:23: `users "1".email`: is not an e-mail address; allowed: name@example.com
+          people.toml:24: `users "1".phone`: is not a number in E.164; allowed: +4915112345678
+          people.toml:25: `users "1".timezone`: "Europe/Berln" is not a time zone, but "Europe/Berlin" is; allowed: an IANA name, for example Europe/Berlin
+          people.toml:26: `users "1".locale`: is not a language; allowed: for example de, pt-BR
+          people.toml:27: `users "1".devices[0].platform`: is required; allowed: android, ios, web
+          people.toml:27: `users "1".devices[0].platfrom`: is not known; did you mean `platform`?; allowed: token, platform
+          people.toml:27: `users "1".devices[1]`: is not a table
+          people.toml:29: `users[1].id`: is required; allowed: a UUID
+          people.toml:30: `users[1].timezone`: "europe/berlin" is spelled "Europe/Berlin"; allowed: an IANA name, for example Europe/Berlin
+          people.toml:35: `preferences "0190c1a0-0000-7000-8000-000000000001".category`: names a category beside a channel; write two preferences
+          people.toml:36: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_start`: stands without quiet_hours_end
+          people.toml:38: `preferences "0190c1a0-0000-7000-8000-000000000001"`: names neither a channel nor a category; allowed: one of them
+          people.toml:40: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_start`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
+          people.toml:41: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_end`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
+          people.toml:42: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "monday" is not a day; allowed: mon, tue, wed, thu, fri, sat, sun
+          people.toml:42: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "tue" stands twice
+          people.toml:43: `preferences "0190c1a0-0000-7000-8000-000000000001".frequency_cap`: -1 is out of range; allowed: 0 to 1000000 (a day)
+          people.toml:47: `templates "order".message_type`: "fax" is not known; allowed: email, sms, push, in_app, chat
+          people.toml:48: `templates "order".body`: is empty
+          people.toml:49: `templates "order".variables`: "a-b" is not the name of a variable; allowed: letters, digits and _, not starting with a digit
+          people.toml:53: `suppressions "123".address`: is not a number in E.164; allowed: +4915112345678
+          people.toml:54: `suppressions "123".reason`: "because" is not known; allowed: hard_bounce, complaint, stop, unsubscribe, manual
+          people.toml:56: `webhooks`: webhooks are not supported by this version yet; leave the table out
+          people.toml:59: `tenants`: is not a list of tables; write [[tenants]]
+    "#);
 }
 
 #[test]
 fn what_is_declared_twice_is_refused_with_both_places() {
     let twice = WHOLE.replace("[[tenants]]", "[[tenants]] # once").repeat(2);
-    insta::assert_snapshot!(parse(&twice).unwrap_err(), @"");
+    insta::assert_snapshot!(parse(&twice).unwrap_err(), @r#"
+        13 mistakes in the configuration:
+          people.toml:64: `providers "sendgrid-main".name`: is declared before, at people.toml:2
+          people.toml:79: `providers "sms".name`: is declared before, at people.toml:17
+          people.toml:83: `users "0190c1a0-0000-7000-8000-000000000001".id`: is declared before, at people.toml:21
+          people.toml:83: `users "0190c1a0-0000-7000-8000-000000000001".email`: is declared before, at people.toml:21
+          people.toml:83: `users "0190c1a0-0000-7000-8000-000000000001".username`: is declared before, at people.toml:21
+          people.toml:83: `users "0190c1a0-0000-7000-8000-000000000001".devices`: is declared before, at people.toml:21
+          people.toml:91: `preferences "0190c1a0-0000-7000-8000-000000000001"`: is declared before, at people.toml:29
+          people.toml:100: `preferences "0190c1a0-0000-7000-8000-000000000001"`: is declared before, at people.toml:38
+          people.toml:105: `templates "order-shipped"`: is declared before, at people.toml:43
+          people.toml:113: `tenants "acme".id`: is declared before, at people.toml:51
+          people.toml:113: `tenants "acme".name`: is declared before, at people.toml:51
+          people.toml:117: `categories "marketing".name`: is declared before, at people.toml:55
+          people.toml:122: `suppressions "Gone@Example.com"`: is declared before, at people.toml:60
+    "#);
 }
 
 #[test]
@@ -232,7 +296,11 @@ fn findings_of_other_rooms_are_reported_with_the_rest() {
         },
     };
     let error = Manifest::parse(Path::new(FILE), WHOLE, &sources(), &checks).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r#"
+        2 mistakes in the configuration:
+          people.toml:17: `providers "sms"`: `api_key` is required
+          people.toml:43: `templates "order-shipped".body`: Hello {{ name }}, ... is odd
+    "#);
 }
 
 #[test]
@@ -251,7 +319,11 @@ fn values_may_stand_in_files() {
     };
     let files = ["all.toml", "gone.toml"].map(PathBuf::from);
     let error = Manifest::read(&files, &sources, &Checks::default()).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r#"
+        2 mistakes in the configuration:
+          all.toml:8: `templates "b".body`: cannot read none.txt: No such file or directory (os error 2)
+          gone.toml: cannot read gone.toml: No such file or directory (os error 2)
+    "#);
     write("none.txt", "x");
     let manifest = Manifest::read(&files[..1], &sources, &Checks::default()).unwrap();
     assert_eq!(manifest.templates[0].value.body, "Hello {{ name }}");
@@ -259,5 +331,9 @@ fn values_may_stand_in_files() {
 
 #[test]
 fn syntax_mistakes_have_their_lines() {
-    insta::assert_snapshot!(parse("[[users]]\nid = \nemail = 'x\n").unwrap_err(), @"");
+    insta::assert_snapshot!(parse("[[users]]\nid = \nemail = 'x\n").unwrap_err(), @r"
+        2 mistakes in the configuration:
+          people.toml:2: string values must be quoted, expected literal string
+          people.toml:3: invalid literal string, expected `'`
+    ");
 }

@@ -21,18 +21,31 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
     seen.add(tenants, "name", |t| Some(t.name.clone()));
     seen.add(categories, "name", |c| Some((c.tenant_id, c.name.clone())));
     seen.add(users, "id", |u| Some(u.id));
-    seen.add(users, "email", |u| Some((u.tenant_id, u.email.as_ref()?.to_lowercase())));
-    seen.add(users, "username", |u| Some((u.tenant_id, u.username.clone()?)));
+    seen.add(users, "email", |u| {
+        Some((u.tenant_id, u.email.as_ref()?.to_lowercase()))
+    });
+    seen.add(users, "username", |u| {
+        Some((u.tenant_id, u.username.clone()?))
+    });
     seen.add_all(users, "devices", |u| {
         let token = |device: &super::Device| (u.tenant_id, device.token.clone());
         u.devices.iter().map(token).collect()
     });
-    seen.add(preferences, "", |p| Some((p.user_id, format!("{:?}", p.scope))));
+    seen.add(preferences, "", |p| {
+        Some((p.user_id, format!("{:?}", p.scope)))
+    });
     seen.add(templates, "", |t| {
-        Some((t.tenant_id, t.name.clone(), t.channel, t.locale.to_lowercase()))
+        Some((
+            t.tenant_id,
+            t.name.clone(),
+            t.channel,
+            t.locale.to_lowercase(),
+        ))
     });
     seen.add(providers, "name", |p| Some(p.name.clone()));
-    seen.add(suppressions, "", |s| Some((s.tenant_id, s.channel, s.address.clone())));
+    seen.add(suppressions, "", |s| {
+        Some((s.tenant_id, s.channel, s.address.clone()))
+    });
     seen.0
 }
 

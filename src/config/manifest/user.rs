@@ -82,7 +82,11 @@ fn devices(fields: &mut Fields) -> Vec<Device> {
         device.required("platform", "android, ios, web");
         let token = device.line("token", 2_048);
         let platform = device.word("platform", "android, ios, web");
-        devices.extend(token.zip(platform).map(|(token, platform)| Device { token, platform }));
+        devices.extend(
+            token
+                .zip(platform)
+                .map(|(token, platform)| Device { token, platform }),
+        );
     });
     devices
 }
