@@ -64,7 +64,9 @@ async fn live(
     let server = build::http(&settings, &ground)?;
     let Some(engine) = build::engine(&settings, &ground).await? else {
         server.stop(false).await;
-        return Ok(Report::never_started(shutdown.ending().unwrap_or(Ending::Asked)));
+        return Ok(Report::never_started(
+            shutdown.ending().unwrap_or(Ending::Asked),
+        ));
     };
     tracing::info!(run = engine.run.0, address = %settings.http.bind, "herald is running");
     shutdown.raised().await;
@@ -78,7 +80,12 @@ async fn live(
 /// # Errors
 /// When the keys are no good.
 pub fn sealer(settings: &Settings) -> Result<Sealer, StartError> {
-    let keys: Vec<[u8; 32]> = settings.secrets.keys.iter().map(|key| *key.expose()).collect();
+    let keys: Vec<[u8; 32]> = settings
+        .secrets
+        .keys
+        .iter()
+        .map(|key| *key.expose())
+        .collect();
     Ok(Sealer::new(&keys)?)
 }
 

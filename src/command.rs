@@ -80,11 +80,17 @@ impl Cli {
 async fn database(settings: &Settings) -> Result<Database, Failure> {
     let runtime = tokio::runtime::Handle::current();
     let database = Database::connect(&herald::app::database_settings(settings), &runtime).await;
-    database.map_err(|error| Failure(format!("{error}; see HERALD__DATABASE__URL, or run `herald migrate` first")))
+    database.map_err(|error| {
+        Failure(format!(
+            "{error}; see HERALD__DATABASE__URL, or run `herald migrate` first"
+        ))
+    })
 }
 
 /// Runs a future to its end on a runtime of its own.
 fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     runtime?.block_on(work)
 }

@@ -32,8 +32,8 @@ pub mod tenants;
 pub mod time;
 
 pub use change::Change;
+/// A connection of this room's driver; what it can do is behind the aggregates' functions.
+pub use diesel_async::AsyncPgConnection as PgConnection;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
 pub use pool::{Connection, Database, DatabaseSettings, savepoint};
-/// A connection of this room's driver; what it can do is behind the aggregates' functions.
-pub use diesel_async::AsyncPgConnection as PgConnection;

@@ -13,29 +13,59 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["domain", "resilience"]),
     ("telemetry", &["domain"]),
     ("runtime", &["resilience", "telemetry"]),
-    ("broker", &["domain", "config", "resilience", "runtime", "telemetry"]),
+    (
+        "broker",
+        &["domain", "config", "resilience", "runtime", "telemetry"],
+    ),
     ("store", &["domain", "config", "runtime", "telemetry"]),
     ("providers", &["domain", "config", "runtime", "telemetry"]),
     ("templates", &["domain"]),
     (
         "pipeline",
         &[
-            "domain", "resilience", "policy", "config", "telemetry", "runtime", "broker", "store",
-            "providers", "templates",
+            "domain",
+            "resilience",
+            "policy",
+            "config",
+            "telemetry",
+            "runtime",
+            "broker",
+            "store",
+            "providers",
+            "templates",
         ],
     ),
     (
         "api",
         &[
-            "domain", "resilience", "policy", "config", "telemetry", "runtime", "broker", "store",
-            "providers", "templates", "pipeline",
+            "domain",
+            "resilience",
+            "policy",
+            "config",
+            "telemetry",
+            "runtime",
+            "broker",
+            "store",
+            "providers",
+            "templates",
+            "pipeline",
         ],
     ),
     (
         "app",
         &[
-            "domain", "resilience", "policy", "config", "telemetry", "runtime", "broker", "store",
-            "providers", "templates", "pipeline", "api",
+            "domain",
+            "resilience",
+            "policy",
+            "config",
+            "telemetry",
+            "runtime",
+            "broker",
+            "store",
+            "providers",
+            "templates",
+            "pipeline",
+            "api",
         ],
     ),
 ];
@@ -60,8 +90,19 @@ const HOMES: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["domain", "policy", "resilience", "templates"];
 /// What a pure room must not mention.
 const IMPURE: &[&str] = &[
-    "async fn", ".await", "tokio::", "std::fs", "std::net", "std::env", "std::thread", "rand::",
-    "clock::", "tracing::", "SystemTime", "Instant::now", "Timestamp::now",
+    "async fn",
+    ".await",
+    "tokio::",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "rand::",
+    "clock::",
+    "tracing::",
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
 ];
 
 /// Lines that a file may have, tests included. The schema is generated.
@@ -83,7 +124,12 @@ fn sources() -> Vec<Source> {
         .into_iter()
         .map(|path| {
             let text = fs::read_to_string(&path).unwrap();
-            Source { room: room_of(&path), lines: text.lines().count(), code: code_of(&text), path }
+            Source {
+                room: room_of(&path),
+                lines: text.lines().count(),
+                code: code_of(&text),
+                path,
+            }
         })
         .collect()
 }
@@ -102,12 +148,20 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 /// The first part of the path below `src`; the binary is `main` and `command`.
 fn room_of(path: &Path) -> String {
     let below = path.strip_prefix("src").unwrap();
-    let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
+    let first = below
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
     first.trim_end_matches(".rs").to_owned()
 }
 
 fn code_of(text: &str) -> String {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     code.collect::<Vec<_>>().join("\n")
 }
 
@@ -143,11 +197,17 @@ fn group_heads(group: &str) -> Vec<String> {
         }
     }
     heads.push(head);
-    heads.iter().map(|head| word(head.trim())).filter(|head| !head.is_empty()).collect()
+    heads
+        .iter()
+        .map(|head| word(head.trim()))
+        .filter(|head| !head.is_empty())
+        .collect()
 }
 
 fn word(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 #[test]
@@ -156,12 +216,23 @@ fn rooms_use_only_the_rooms_that_they_may() {
     let mut wrong = vec![];
     for source in sources().iter().filter(|source| !is_binary(&source.room)) {
         let Some(may) = allowed.get(source.room.as_str()) else {
-            wrong.push(format!("{}: `{}` is no room of the house", source.path.display(), source.room));
+            wrong.push(format!(
+                "{}: `{}` is no room of the house",
+                source.path.display(),
+                source.room
+            ));
             continue;
         };
         for used in names_after(&source.code, "crate::") {
-            if allowed.contains_key(used.as_str()) && used != source.room && !may.contains(&used.as_str()) {
-                wrong.push(format!("{}: {} may not use {used}", source.path.display(), source.room));
+            if allowed.contains_key(used.as_str())
+                && used != source.room
+                && !may.contains(&used.as_str())
+            {
+                wrong.push(format!(
+                    "{}: {} may not use {used}",
+                    source.path.display(),
+                    source.room
+                ));
             }
         }
     }
@@ -173,7 +244,11 @@ fn the_api_sees_only_the_pipelines_control() {
     for source in sources().iter().filter(|source| source.room == "api") {
         for used in names_after(&source.code, "crate::pipeline::") {
             let fine = matches!(used.as_str(), "Control" | "control");
-            assert!(fine, "{}: api may use pipeline's control, not {used}", source.path.display());
+            assert!(
+                fine,
+                "{}: api may use pipeline's control, not {used}",
+                source.path.display()
+            );
         }
     }
 }
@@ -183,12 +258,19 @@ fn outside_crates_have_one_home() {
     let mut wrong = vec![];
     for source in sources().iter().filter(|source| !is_binary(&source.room)) {
         for (outside, homes) in HOMES {
-            let used = source.code.match_indices(&format!("{outside}::")).any(|(at, _)| {
-                let before = source.code[..at].chars().next_back();
-                before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':')
-            });
+            let used = source
+                .code
+                .match_indices(&format!("{outside}::"))
+                .any(|(at, _)| {
+                    let before = source.code[..at].chars().next_back();
+                    before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':')
+                });
             if used && !homes.contains(&source.room.as_str()) {
-                wrong.push(format!("{}: {outside} lives in {}", source.path.display(), homes.join(", ")));
+                wrong.push(format!(
+                    "{}: {outside} lives in {}",
+                    source.path.display(),
+                    homes.join(", ")
+                ));
             }
         }
     }
@@ -198,9 +280,18 @@ fn outside_crates_have_one_home() {
 #[test]
 fn pure_rooms_are_pure() {
     let mut wrong = vec![];
-    for source in sources().iter().filter(|source| PURE.contains(&source.room.as_str())) {
-        for impure in IMPURE.iter().filter(|impure| source.code.contains(**impure)) {
-            wrong.push(format!("{}: a pure room mentions `{impure}`", source.path.display()));
+    for source in sources()
+        .iter()
+        .filter(|source| PURE.contains(&source.room.as_str()))
+    {
+        for impure in IMPURE
+            .iter()
+            .filter(|impure| source.code.contains(**impure))
+        {
+            wrong.push(format!(
+                "{}: a pure room mentions `{impure}`",
+                source.path.display()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -212,11 +303,20 @@ fn files_stay_small_and_rooms_say_what_happens_in_them() {
     for source in sources() {
         let path = source.path.display().to_string();
         if source.lines > MOST_LINES && !GENERATED.contains(&path.as_str()) {
-            wrong.push(format!("{path}: {} lines; at most {MOST_LINES}", source.lines));
+            wrong.push(format!(
+                "{path}: {} lines; at most {MOST_LINES}",
+                source.lines
+            ));
         }
-        assert!(!path.ends_with("mod.rs"), "{path}: a room is `room.rs` beside `room/`");
+        assert!(
+            !path.ends_with("mod.rs"),
+            "{path}: a room is `room.rs` beside `room/`"
+        );
         let text = fs::read_to_string(&source.path).unwrap();
-        if !text.starts_with("//!") && !path.contains("tests") && !GENERATED.contains(&path.as_str()) {
+        if !text.starts_with("//!")
+            && !path.contains("tests")
+            && !GENERATED.contains(&path.as_str())
+        {
             wrong.push(format!("{path}: opens without saying what it is"));
         }
     }
@@ -226,6 +326,10 @@ fn files_stay_small_and_rooms_say_what_happens_in_them() {
 #[test]
 fn every_room_is_in_the_table() {
     for source in sources().iter().filter(|source| !is_binary(&source.room)) {
-        assert!(ROOMS.iter().any(|(room, _)| *room == source.room), "{}", source.path.display());
+        assert!(
+            ROOMS.iter().any(|(room, _)| *room == source.room),
+            "{}",
+            source.path.display()
+        );
     }
 }

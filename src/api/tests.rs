@@ -9,11 +9,17 @@ use crate::telemetry::Metrics;
 
 fn control() -> (Control, Health, Shutdown) {
     let (health, stop) = (Health::new(), Shutdown::new());
-    (Control::new(health.clone(), Arc::new(Metrics::new()), stop.clone()), health, stop)
+    (
+        Control::new(health.clone(), Arc::new(Metrics::new()), stop.clone()),
+        health,
+        stop,
+    )
 }
 
 async fn get(control: &Control, path: &str) -> (StatusCode, String) {
-    let app = App::new().app_data(web::Data::new(control.clone())).configure(routes);
+    let app = App::new()
+        .app_data(web::Data::new(control.clone()))
+        .configure(routes);
     let app = init_service(app).await;
     let request = || TestRequest::get().uri(path).to_request();
     let status = call_service(&app, request()).await.status();
@@ -29,7 +35,10 @@ async fn readiness_names_what_ails_the_engine() {
     health.down("broker", "RabbitMQ does not answer");
     let (status, body) = get(&control, "/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(body.contains(r#""broker":"RabbitMQ does not answer""#), "{body}");
+    assert!(
+        body.contains(r#""broker":"RabbitMQ does not answer""#),
+        "{body}"
+    );
     assert!(body.contains(r#""recorder":"ok""#), "{body}");
     health.up("broker");
     stop.raise(Ending::Asked);

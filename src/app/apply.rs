@@ -66,12 +66,19 @@ pub async fn apply(
             let mut writing = entries::Writing::new(connection, sealer, false);
             writing.all(manifest).await?;
             mistakes = writing.mistakes;
-            if mistakes.is_empty() { Ok(writing.applied) } else { Err(StoreError::NotFound) }
+            if mistakes.is_empty() {
+                Ok(writing.applied)
+            } else {
+                Err(StoreError::NotFound)
+            }
         })
         .await;
     match (mistakes.is_empty(), written) {
         (true, written) => Ok(written?),
-        (false, _) => Err(ConfigError { mistakes: every_mistake(database, sealer, manifest).await? }.into()),
+        (false, _) => Err(ConfigError {
+            mistakes: every_mistake(database, sealer, manifest).await?,
+        }
+        .into()),
     }
 }
 
@@ -97,13 +104,19 @@ async fn every_mistake(
 }
 
 fn template_findings(template: &Template) -> Vec<Finding> {
-    let finding = |problem: String| Finding { key: String::new(), problem };
+    let finding = |problem: String| Finding {
+        key: String::new(),
+        problem,
+    };
     match Library::check(&source(template)) {
         Ok(undeclared) => undeclared
             .iter()
             .map(|name| finding(format!("uses `{name}`, which is not in its `variables`")))
             .collect(),
-        Err(errors) => errors.iter().map(|error| finding(error.to_string())).collect(),
+        Err(errors) => errors
+            .iter()
+            .map(|error| finding(error.to_string()))
+            .collect(),
     }
 }
 
@@ -128,7 +141,10 @@ fn provider_findings(client: &HttpClient, provider: &Provider) -> Vec<Finding> {
         Err(error) => error
             .mistakes
             .into_iter()
-            .map(|problem| Finding { key: String::new(), problem })
+            .map(|problem| Finding {
+                key: String::new(),
+                problem,
+            })
             .collect(),
     }
 }

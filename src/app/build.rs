@@ -34,9 +34,9 @@ use crate::pipeline::{
 use crate::providers::HttpClient;
 use crate::resilience::Backoff;
 use crate::runtime::{Health, Shutdown, Supervisor, Tasks, mailbox};
+use crate::store::Database;
 use crate::store::lease::{self, RunId};
 use crate::store::seal::Sealer;
-use crate::store::Database;
 use crate::telemetry::Metrics;
 use crate::templates::Limits;
 
@@ -89,16 +89,26 @@ impl Ground {
 }
 
 /// Starts the HTTP server: first of all, so that `/readyz` can say what is being waited for.
-#[expect(clippy::disallowed_methods, reason = "the server's future ends when its handle stops it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server's future ends when its handle stops it"
+)]
 pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle, StartError> {
     for part in ["engine", "database", "broker"] {
         ground.health.down(part, "starting");
     }
-    let control =
-        Control::new(ground.health.clone(), Arc::clone(&ground.metrics), ground.stop.clone());
+    let control = Control::new(
+        ground.health.clone(),
+        Arc::clone(&ground.metrics),
+        ground.stop.clone(),
+    );
     let address = settings.http.bind;
-    let server = crate::api::server(address, settings.http.workers, control)
-        .map_err(|error| StartError::Listen { address, why: error.to_string() })?;
+    let server = crate::api::server(address, settings.http.workers, control).map_err(|error| {
+        StartError::Listen {
+            address,
+            why: error.to_string(),
+        }
+    })?;
     let handle = server.handle();
     actix_rt::spawn(server);
     Ok(handle)
@@ -109,15 +119,27 @@ pub(super) async fn engine(
     settings: &Arc<Settings>,
     ground: &Ground,
 ) -> Result<Option<Engine>, StartError> {
-    let Some(run) = register(settings, ground).await else { return Ok(None) };
+    let Some(run) = register(settings, ground).await else {
+        return Ok(None);
+    };
     let fence = keep_lease(settings, ground, run);
     let supervisor = supervisor(ground);
     let outbox = Outbox::new(settings.engine.settle_batch, settings.engine.settle_linger);
     let templates = &settings.templates;
-    let shelf =
-        Shelf::new(Limits { max_output_bytes: templates.max_output_bytes, fuel: templates.fuel });
+    let shelf = Shelf::new(Limits {
+        max_output_bytes: templates.max_output_bytes,
+        fuel: templates.fuel,
+    });
     let directory = Directory::default();
-    let needs = needs(settings, ground, &supervisor, &shelf, &directory, &outbox, &fence);
+    let needs = needs(
+        settings,
+        ground,
+        &supervisor,
+        &shelf,
+        &directory,
+        &outbox,
+        &fence,
+    );
     if !start_catalog(settings, ground, needs).await {
         return Ok(None);
     }
@@ -169,7 +191,13 @@ pub(super) async fn engine(
     let consumed = consume(settings, ground, &permits, ingest);
     keep_house(ground);
     ground.health.up("engine");
-    Ok(Some(Engine { run, permits, hourly, outbox, consumed }))
+    Ok(Some(Engine {
+        run,
+        permits,
+        hourly,
+        outbox,
+        consumed,
+    }))
 }
 
 /// Waits for the database, and registers this run in it.
@@ -246,7 +274,9 @@ async fn start_catalog(settings: &Settings, ground: &Ground, needs: Needs) -> bo
         let gone = |error: actix::MailboxError| crate::store::StoreError::Other(error.to_string());
         catalog.send(Refresh).await.map_err(gone)?
     };
-    until_done("reading accounts and templates", &ground.stop, refresh).await.is_some()
+    until_done("reading accounts and templates", &ground.stop, refresh)
+        .await
+        .is_some()
 }
 
 fn dispatchers(
@@ -306,7 +336,11 @@ fn consume(
     let lanes = settings.broker.lanes.iter().filter_map(|lane| {
         let permits = permits.broker(*lane)?.clone();
         let prefetch = u16::try_from(permits.total()).unwrap_or(u16::MAX);
-        Some(LaneConsumer { lane: *lane, permits, prefetch })
+        Some(LaneConsumer {
+            lane: *lane,
+            permits,
+            prefetch,
+        })
     });
     let consumers = Consumers {
         address: broker_address(settings),

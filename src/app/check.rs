@@ -42,7 +42,10 @@ impl Finding {
     }
 
     fn new(part: impl Into<String>, looked: Result<(), String>) -> Self {
-        Self { part: part.into(), problem: looked.err() }
+        Self {
+            part: part.into(),
+            problem: looked.err(),
+        }
     }
 }
 
@@ -67,18 +70,30 @@ pub async fn check(settings: &Settings) -> Vec<Finding> {
 
 async fn schema(settings: &Settings) -> Result<(), String> {
     let status = migrations::status(settings.database.url.expose_secret()).await;
-    let pending = status.map_err(|error| error.to_string())?.iter().filter(|m| !m.applied).count();
+    let pending = status
+        .map_err(|error| error.to_string())?
+        .iter()
+        .filter(|m| !m.applied)
+        .count();
     match pending {
         0 => Ok(()),
-        pending => Err(format!("{pending} migrations are pending: run `herald migrate`")),
+        pending => Err(format!(
+            "{pending} migrations are pending: run `herald migrate`"
+        )),
     }
 }
 
 async fn broker(settings: &Settings) -> Result<(), String> {
-    let connection = build::broker_address(settings).connect("herald check").await;
+    let connection = build::broker_address(settings)
+        .connect("herald check")
+        .await;
     let connection = connection.map_err(|error| format!("{error}; see HERALD__BROKER__URL"))?;
     // It has told what we wanted to know.
-    let _ = timeout(settings.broker.operation_timeout, connection.close(200, "done".into())).await;
+    let _ = timeout(
+        settings.broker.operation_timeout,
+        connection.close(200, "done".into()),
+    )
+    .await;
     Ok(())
 }
 
@@ -106,8 +121,13 @@ async fn accounts_of(
 ) -> Result<(HttpClient, accounts::Accounts), String> {
     let sealer = super::sealer(settings).map_err(|error| error.to_string())?;
     let mut connection = database.get().await.map_err(|error| error.to_string())?;
-    let loaded = accounts::load(&mut connection, &sealer).await.map_err(|error| error.to_string())?;
-    Ok((HttpClient::new().map_err(|error| error.to_string())?, loaded))
+    let loaded = accounts::load(&mut connection, &sealer)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok((
+        HttpClient::new().map_err(|error| error.to_string())?,
+        loaded,
+    ))
 }
 
 async fn provider(client: &HttpClient, account: &Account) -> Result<(), String> {

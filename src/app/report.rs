@@ -22,7 +22,12 @@ pub struct Report {
 
 impl Report {
     pub(super) const fn never_started(ending: Ending) -> Self {
-        Self { ending, drained: true, returned: 0, late: BTreeMap::new() }
+        Self {
+            ending,
+            drained: true,
+            returned: 0,
+            late: BTreeMap::new(),
+        }
     }
 
     /// Whether the process may end with exit code 0.

@@ -20,10 +20,18 @@ pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -
     tracing::info!(?ending, in_hand, "stopping: nothing more is taken on");
     let deadline = settings.engine.shutdown_deadline;
     let drained = timeout(deadline, engine.permits.idle()).await.is_ok();
-    let late = if drained { Default::default() } else { ground.tasks.unfinished() };
+    let late = if drained {
+        Default::default()
+    } else {
+        ground.tasks.unfinished()
+    };
     let returned = engine.permits.taken();
     if !drained {
-        tracing::warn!(returned, ?late, "the deadline has come: what is unfinished is returned");
+        tracing::warn!(
+            returned,
+            ?late,
+            "the deadline has come: what is unfinished is returned"
+        );
     }
     ground.giving_up.raise(Ending::Asked);
     // What is returned gives its permit back, too, but not before its claim.
@@ -35,14 +43,21 @@ pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -
         let _ = timeout(STEP, connection.close(200, "herald stops".into())).await;
     }
     tracing::info!(drained, returned, "stopped");
-    Report { ending, drained, returned, late }
+    Report {
+        ending,
+        drained,
+        returned,
+        late,
+    }
 }
 
 async fn flush(engine: &Engine) {
     match timeout(STEP, engine.hourly.send(Flush)).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => tracing::warn!(%error, "the last hourly rollups are lost"),
-        Ok(Err(_)) | Err(_) => tracing::warn!("the last hourly rollups are lost: no answer in time"),
+        Ok(Err(_)) | Err(_) => {
+            tracing::warn!("the last hourly rollups are lost: no answer in time")
+        }
     }
     if !engine.outbox.is_empty() {
         tracing::warn!("some outcomes are not stored: their messages come again");

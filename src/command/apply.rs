@@ -27,15 +27,30 @@ pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), Failure> {
         let database = super::database(&settings).await?;
         Ok(apply::apply(&database, &sealer, &manifest).await?)
     })?;
-    println!("{}", if cli.json { in_json(&applied) } else { in_words(&applied) });
+    println!(
+        "{}",
+        if cli.json {
+            in_json(&applied)
+        } else {
+            in_words(&applied)
+        }
+    );
     Ok(())
 }
 
 fn in_words(applied: &[Applied]) -> String {
-    let changed = applied.iter().filter(|applied| applied.change != Change::Unchanged);
-    let mut lines: Vec<String> =
-        changed.map(|applied| format!("{} {}", applied.change, applied.entry)).collect();
-    let count = |change| applied.iter().filter(|applied| applied.change == change).count();
+    let changed = applied
+        .iter()
+        .filter(|applied| applied.change != Change::Unchanged);
+    let mut lines: Vec<String> = changed
+        .map(|applied| format!("{} {}", applied.change, applied.entry))
+        .collect();
+    let count = |change| {
+        applied
+            .iter()
+            .filter(|applied| applied.change == change)
+            .count()
+    };
     lines.push(format!(
         "{} created, {} updated, {} unchanged",
         count(Change::Created),

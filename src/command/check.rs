@@ -18,8 +18,15 @@ pub(super) fn check(cli: &Cli) -> Result<(), Failure> {
     } else {
         findings.iter().for_each(|finding| println!("{finding}"));
     }
-    match findings.iter().filter(|finding| Finding::is_problem(finding)).count() {
+    match findings
+        .iter()
+        .filter(|finding| Finding::is_problem(finding))
+        .count()
+    {
         0 => Ok(()),
-        problems => Err(Failure(format!("{problems} of {} checks failed", findings.len()))),
+        problems => Err(Failure(format!(
+            "{problems} of {} checks failed",
+            findings.len()
+        ))),
     }
 }

@@ -27,9 +27,13 @@ pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), Failure> {
             status(url, cli.json).await
         } else if let Some(count) = migrate.revert {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
-            migrations::revert(url, count).await.map(|names| done("reverted", &names, cli.json))
+            migrations::revert(url, count)
+                .await
+                .map(|names| done("reverted", &names, cli.json))
         } else {
-            migrations::migrate(url).await.map(|names| done("applied", &names, cli.json))
+            migrations::migrate(url)
+                .await
+                .map(|names| done("applied", &names, cli.json))
         };
         println!("{}", answer?);
         Ok(())
@@ -39,12 +43,18 @@ pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), Failure> {
 async fn status(url: &str, json: bool) -> Result<String, MigrationError> {
     let all = migrations::status(url).await?;
     if json {
-        let rows: Vec<_> =
-            all.iter().map(|m| json!({ "name": m.name, "applied": m.applied })).collect();
+        let rows: Vec<_> = all
+            .iter()
+            .map(|m| json!({ "name": m.name, "applied": m.applied }))
+            .collect();
         return Ok(json!({ "migrations": rows }).to_string());
     }
     let line = |m: &MigrationStatus| {
-        format!("{} {}", if m.applied { "applied" } else { "pending" }, m.name)
+        format!(
+            "{} {}",
+            if m.applied { "applied" } else { "pending" },
+            m.name
+        )
     };
     Ok(all.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
@@ -55,6 +65,10 @@ fn done(what: &str, names: &[String], json: bool) -> String {
     }
     match names {
         [] => format!("nothing {what}: there was nothing to do"),
-        names => names.iter().map(|name| format!("{what} {name}")).collect::<Vec<_>>().join("\n"),
+        names => names
+            .iter()
+            .map(|name| format!("{what} {name}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
     }
 }

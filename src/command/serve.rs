@@ -10,8 +10,7 @@ use super::{Cli, Failure};
 
 pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
     let settings = cli.settings(Required::ALL)?;
-    logging::start(log_format(settings.log.format), &settings.log.filter)
-        ?;
+    logging::start(log_format(settings.log.format), &settings.log.filter)?;
     let shutdown = Shutdown::new();
     on_signal(shutdown.clone());
     let report = app::run(settings, shutdown)?;
@@ -31,12 +30,15 @@ const fn log_format(format: config::LogFormat) -> LogFormat {
 /// The first SIGTERM or SIGINT asks for an orderly end, the second ends at once.
 fn on_signal(shutdown: Shutdown) {
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async {
-            let (Ok(mut term), Ok(mut int)) =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-            else {
+            let (Ok(mut term), Ok(mut int)) = (
+                signal(SignalKind::terminate()),
+                signal(SignalKind::interrupt()),
+            ) else {
                 tracing::error!("signals cannot be caught: only SIGKILL ends this process");
                 return;
             };

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised,
+};
 
 use super::directory::{AccountEntry, Availability, Directory};
 use super::fence::Fence;
@@ -63,7 +65,9 @@ pub struct Needs {
 
 impl fmt::Debug for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Catalog").field("directory", &self.needs.directory).finish_non_exhaustive()
+        f.debug_struct("Catalog")
+            .field("directory", &self.needs.directory)
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,7 +86,12 @@ impl Catalog {
     /// An empty catalog that looks for changes at this interval.
     #[must_use]
     pub const fn new(needs: Arc<Needs>, interval: Duration) -> Self {
-        Self { needs, interval, read: None, refreshing: false }
+        Self {
+            needs,
+            interval,
+            read: None,
+            refreshing: false,
+        }
     }
 
     fn refresh(&mut self, ctx: &mut Context<Self>) {
@@ -100,7 +109,10 @@ impl Catalog {
         ctx.spawn(used);
     }
 
-    fn take_in(&mut self, found: Result<Option<(Fingerprint, Accounts)>, StoreError>) -> Result<(), StoreError> {
+    fn take_in(
+        &mut self,
+        found: Result<Option<(Fingerprint, Accounts)>, StoreError>,
+    ) -> Result<(), StoreError> {
         if let Some((fingerprint, accounts)) = found? {
             self.install(accounts);
             self.read = Some(fingerprint);
@@ -117,8 +129,11 @@ impl Catalog {
                 "an account's credentials cannot be opened: it is not used; see HERALD__SECRETS__KEY"
             );
         }
-        let entries: Vec<Arc<AccountEntry>> =
-            accounts.opened.into_iter().filter_map(|account| self.entry(account)).collect();
+        let entries: Vec<Arc<AccountEntry>> = accounts
+            .opened
+            .into_iter()
+            .filter_map(|account| self.entry(account))
+            .collect();
         tracing::info!(accounts = entries.len(), "provider accounts read");
         self.needs.directory.replace(entries);
     }
@@ -134,7 +149,9 @@ impl Catalog {
         match crate::providers::connect(&self.needs.client, &account) {
             Ok(client) => {
                 let availability = Availability::default();
-                let desk = self.needs.desk(account.clone(), client, availability.clone());
+                let desk = self
+                    .needs
+                    .desk(account.clone(), client, availability.clone());
                 Some(Arc::new(self.start(account, desk, availability)))
             }
             Err(error) => {
@@ -150,7 +167,13 @@ impl Catalog {
         let name = format!("provider {}", account.name);
         let actor = ProviderActor::new(Arc::new(desk), self.needs.tasks.clone());
         let actor = self.needs.supervisor.start("provider", &name, actor);
-        AccountEntry { account, needs_address, minimum_retry_delay, availability, actor }
+        AccountEntry {
+            account,
+            needs_address,
+            minimum_retry_delay,
+            availability,
+            actor,
+        }
     }
 }
 

@@ -27,7 +27,11 @@ impl Control {
     /// The control of an engine.
     #[must_use]
     pub const fn new(health: Health, metrics: Arc<Metrics>, stop: Shutdown) -> Self {
-        Self { health, metrics, stop }
+        Self {
+            health,
+            metrics,
+            stop,
+        }
     }
 
     /// Whether the engine takes work. It no longer does while it shuts down.
@@ -38,7 +42,10 @@ impl Control {
         if stopping {
             parts.insert("engine".to_owned(), Some("shutting down".to_owned()));
         }
-        Readiness { ready: !stopping && self.health.is_ready(), parts }
+        Readiness {
+            ready: !stopping && self.health.is_ready(),
+            parts,
+        }
     }
 
     /// All metrics in Prometheus' text format.

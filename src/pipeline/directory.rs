@@ -63,7 +63,9 @@ impl Availability {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Timestamp>> {
-        self.out_until.lock().unwrap_or_else(PoisonError::into_inner)
+        self.out_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,7 +78,9 @@ pub struct Directory {
 
 impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.current.load().iter().flatten().map(|e| &e.account)).finish()
+        f.debug_list()
+            .entries(self.current.load().iter().flatten().map(|e| &e.account))
+            .finish()
     }
 }
 
@@ -84,7 +88,11 @@ impl Directory {
     /// The accounts of a channel, in no order.
     #[must_use]
     pub fn of(&self, channel: Channel) -> Vec<Arc<AccountEntry>> {
-        self.current.load().get(channel.index()).cloned().unwrap_or_default()
+        self.current
+            .load()
+            .get(channel.index())
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Replaces all accounts.

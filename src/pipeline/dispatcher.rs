@@ -38,13 +38,20 @@ impl Dispatcher {
         outbox: Outbox,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { channel, directory, shelf, outbox, metrics }
+        Self {
+            channel,
+            directory,
+            shelf,
+            outbox,
+            metrics,
+        }
     }
 
     fn dispatch(&self, mut job: Job, accounts: &[Arc<AccountEntry>]) -> Option<Job> {
         failpoint::hit("dispatcher.job");
         let now = clock::now();
-        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|account| account.facts(now)).collect();
+        let facts: Vec<AccountFacts<'_>> =
+            accounts.iter().map(|account| account.facts(now)).collect();
         let decision = decide(&Facts {
             notification: &job.notification,
             recipient: &job.recipient,
@@ -54,7 +61,10 @@ impl Dispatcher {
         });
         match decision {
             Decision::Deliver { route, targets } => {
-                job.route = route.iter().filter_map(|at| accounts.get(*at).cloned()).collect();
+                job.route = route
+                    .iter()
+                    .filter_map(|at| accounts.get(*at).cloned())
+                    .collect();
                 return self.prepare(job, targets);
             }
             Decision::Defer { reason, until } => self.outbox.push(job.defer(reason, until, now)),
@@ -70,12 +80,16 @@ impl Dispatcher {
         let now = clock::now();
         job.targets = targets;
         if let Err(why) = self.render(&mut job) {
-            self.outbox.push(job.end_because(Reason::TemplateError, why, now));
+            self.outbox
+                .push(job.end_because(Reason::TemplateError, why, now));
             return None;
         }
         if self.channel == Channel::InApp {
             job.last_asked = Some((INBOX.to_owned(), now));
-            self.metrics.end_to_end(job.notification.lane, super::provider::since_publish(&job, now));
+            self.metrics.end_to_end(
+                job.notification.lane,
+                super::provider::since_publish(&job, now),
+            );
             self.outbox.push(job.sent(now));
             return None;
         }
@@ -145,8 +159,13 @@ impl Handler<Dispatch> for Dispatcher {
 
 /// Puts a job with the others for the first account of its route.
 fn load(loads: &mut Vec<(Arc<AccountEntry>, Vec<Job>)>, mut job: Job) {
-    let Some(first) = job.route.pop_front() else { return };
-    match loads.iter_mut().find(|(account, _)| Arc::ptr_eq(account, &first)) {
+    let Some(first) = job.route.pop_front() else {
+        return;
+    };
+    match loads
+        .iter_mut()
+        .find(|(account, _)| Arc::ptr_eq(account, &first))
+    {
         Some((_, jobs)) => jobs.push(job),
         None => loads.push((first, vec![job])),
     }
@@ -162,7 +181,9 @@ impl Dispatchers {
     /// In the order of [`Channel::ALL`].
     #[must_use]
     pub fn new(by_channel: Vec<Addr<Dispatcher>>) -> Self {
-        Self { by_channel: Arc::new(by_channel) }
+        Self {
+            by_channel: Arc::new(by_channel),
+        }
     }
 
     /// Sends jobs to the dispatchers of their channels.

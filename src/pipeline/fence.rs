@@ -27,7 +27,9 @@ impl Fence {
     /// A fence that nobody may pass yet.
     #[must_use]
     pub fn closed() -> Self {
-        Self { open: watch::Sender::new(false) }
+        Self {
+            open: watch::Sender::new(false),
+        }
     }
 
     /// Waits until the run holds its lease; at once, nearly always.
@@ -76,17 +78,28 @@ impl LeaseKeeper {
                     tracing::warn!(%error, "the lease is lost: no provider is called until it is back");
                     self.health.down(PART, error.to_string());
                 }
-                Ok(None) => tracing::info!("the lease is still held by a former session of this run"),
+                Ok(None) => {
+                    tracing::info!("the lease is still held by a former session of this run")
+                }
                 Err(error) => self.health.down(PART, error.to_string()),
             }
-            self.stop.or(tokio::time::sleep(self.heartbeat.min(Duration::from_millis(500)))).await;
+            self.stop
+                .or(tokio::time::sleep(
+                    self.heartbeat.min(Duration::from_millis(500)),
+                ))
+                .await;
         }
     }
 
     /// Beats until the session is lost, or ends the run.
     async fn keep(&self, mut lease: Lease<'_>) -> Option<StoreError> {
         loop {
-            if self.stop.or(tokio::time::sleep(self.heartbeat)).await.is_none() {
+            if self
+                .stop
+                .or(tokio::time::sleep(self.heartbeat))
+                .await
+                .is_none()
+            {
                 if let Err(error) = lease.end().await {
                     tracing::debug!(%error, "the run ends with its session");
                 }

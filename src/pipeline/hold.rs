@@ -55,7 +55,10 @@ impl fmt::Debug for Turn {
 
 impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold").field("id", &self.id).field("claim", &self.claim).finish_non_exhaustive()
+        f.debug_struct("Hold")
+            .field("id", &self.id)
+            .field("claim", &self.claim)
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,8 +114,22 @@ impl Holder {
         turn: Option<Turn>,
     ) -> Hold {
         self.metrics.in_flight(lane).increment(1);
-        let Self { in_flight, outbox, metrics } = self.clone();
-        Hold { key, lane, id, claim, in_flight, outbox, metrics, _permit: permit, _turn: turn }
+        let Self {
+            in_flight,
+            outbox,
+            metrics,
+        } = self.clone();
+        Hold {
+            key,
+            lane,
+            id,
+            claim,
+            in_flight,
+            outbox,
+            metrics,
+            _permit: permit,
+            _turn: turn,
+        }
     }
 }
 
@@ -147,7 +164,11 @@ impl Hold {
     pub fn redeem(mut self) -> Vec<Receipt> {
         let from_broker = self.origin() == Origin::Broker;
         self.claim = Claimed::Redeemed;
-        if from_broker { self.in_flight.remove(self.key) } else { vec![] }
+        if from_broker {
+            self.in_flight.remove(self.key)
+        } else {
+            vec![]
+        }
     }
 }
 
@@ -159,7 +180,11 @@ impl Drop for Hold {
             // Dropping the receipts returns the deliveries.
             Claimed::NotYet => drop(self.in_flight.remove(self.key)),
             Claimed::In(origin) => {
-                self.outbox.abandon(Abandoned { key: self.key, id: self.id, origin });
+                self.outbox.abandon(Abandoned {
+                    key: self.key,
+                    id: self.id,
+                    origin,
+                });
             }
         }
     }

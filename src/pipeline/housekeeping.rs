@@ -34,7 +34,9 @@ impl Housekeeping {
             }
             if round.is_multiple_of(TIDY_EVERY) {
                 match self.stop.or(self.tidy()).await {
-                    Some(Err(error)) => tracing::warn!(%error, "tidying failed; it is tried again later"),
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "tidying failed; it is tried again later")
+                    }
                     Some(Ok(())) | None => {}
                 }
             }
@@ -47,7 +49,10 @@ impl Housekeeping {
     async fn gauges(&self) -> Result<(), StoreError> {
         let (waiting, unresolved) = due::backlog(&self.database).await?;
         for reason in crate::domain::Reason::ALL {
-            let count = waiting.iter().find(|(known, _)| known == reason).map_or(0, |(_, n)| *n);
+            let count = waiting
+                .iter()
+                .find(|(known, _)| known == reason)
+                .map_or(0, |(_, n)| *n);
             self.metrics.deferred(*reason, count);
         }
         self.metrics.dlq_unresolved(unresolved);
@@ -61,7 +66,10 @@ impl Housekeeping {
         }
         let forgotten = retention::forget_keys(&self.database).await?;
         if forgotten > 0 {
-            tracing::info!(forgotten, "keys whose deduplication window is over were removed");
+            tracing::info!(
+                forgotten,
+                "keys whose deduplication window is over were removed"
+            );
         }
         Ok(())
     }

@@ -34,7 +34,10 @@ impl InFlight {
     /// Takes a key out of the table, with every receipt that has gathered.
     #[must_use]
     pub fn remove(&self, key: KeyHash) -> Vec<Receipt> {
-        self.receipts.remove(&key).map(|(_, receipts)| receipts).unwrap_or_default()
+        self.receipts
+            .remove(&key)
+            .map(|(_, receipts)| receipts)
+            .unwrap_or_default()
     }
 
     /// How many keys are worked on.

@@ -52,7 +52,9 @@ struct Suspects {
 
 impl std::fmt::Debug for Ingest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ingest").field("waiting", &self.state.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("Ingest")
+            .field("waiting", &self.state.waiting.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,12 +64,20 @@ impl Ingest {
     #[must_use]
     pub fn new(admission: Arc<Admission>, tasks: Tasks, batch: usize, linger: Duration) -> Self {
         let state = State::new(batch, linger);
-        Self { admission, tasks, batch, linger, state }
+        Self {
+            admission,
+            tasks,
+            batch,
+            linger,
+            state,
+        }
     }
 
     fn pump(&mut self, ctx: &mut Context<Self>) {
         while let Some(worker) = self.state.running.iter().position(|running| !running) {
-            let Some(batch) = self.state.waiting.take_ready(clock::instant()) else { break };
+            let Some(batch) = self.state.waiting.take_ready(clock::instant()) else {
+                break;
+            };
             self.admit(worker, batch, ctx);
         }
         self.arm(ctx);
@@ -100,11 +110,15 @@ impl Ingest {
     }
 
     fn admit_suspect(&mut self, lane: Lane, ctx: &mut Context<Self>) {
-        let Some(suspects) = self.state.suspects.get_mut(lane.index()) else { return };
+        let Some(suspects) = self.state.suspects.get_mut(lane.index()) else {
+            return;
+        };
         if suspects.busy {
             return;
         }
-        let Some(arrival) = suspects.waiting.pop_front() else { return };
+        let Some(arrival) = suspects.waiting.pop_front() else {
+            return;
+        };
         suspects.busy = true;
         let turn = self.turn(ctx, Finished::Suspect(lane));
         let admission = Arc::clone(&self.admission);
@@ -155,8 +169,9 @@ impl Handler<Arrived> for Ingest {
 
     fn handle(&mut self, Arrived(arrivals): Arrived, ctx: &mut Context<Self>) {
         failpoint::hit("ingest");
-        let (suspects, plain): (Vec<_>, Vec<_>) =
-            arrivals.into_iter().partition(|arrival| arrival.deliveries_before >= SUSPECT);
+        let (suspects, plain): (Vec<_>, Vec<_>) = arrivals
+            .into_iter()
+            .partition(|arrival| arrival.deliveries_before >= SUSPECT);
         for suspect in suspects {
             let lane = suspect.lane;
             if let Some(suspects) = self.state.suspects.get_mut(lane.index()) {

@@ -116,7 +116,10 @@ impl Job {
         let most = crate::domain::limits::ATTEMPT_RECORDS;
         if records.len() >= most {
             // What a device accepted must not be forgotten: it would be asked again.
-            let middle = records.iter().skip(most / 2).position(|old| !old.is_accepted());
+            let middle = records
+                .iter()
+                .skip(most / 2)
+                .position(|old| !old.is_accepted());
             if let Some(position) = middle {
                 records.remove(most / 2 + position);
             }
@@ -152,20 +155,35 @@ impl Job {
                 .and_then(|reply| reply.detail),
             notification: self.notification,
         };
-        Outcome { settlement, age: non_negative(now.duration_since(since)), hold: self.hold }
+        Outcome {
+            settlement,
+            age: non_negative(now.duration_since(since)),
+            hold: self.hold,
+        }
     }
 
     /// The answer that explains the status best: the acceptance, else the last one.
     fn telling_reply(&self, status: Status) -> Option<&Reply> {
         let mut replies = self.replies.iter().rev().map(|(_, reply)| reply);
         let accepted = replies.clone().find(|reply| reply.class == Class::Accepted);
-        if status == Status::Sent { accepted.or_else(|| replies.next()) } else { replies.next() }
+        if status == Status::Sent {
+            accepted.or_else(|| replies.next())
+        } else {
+            replies.next()
+        }
     }
 
     /// The address, when there was one; several devices are in the timeline.
     fn used_address(&self) -> Option<String> {
-        let targets = self.replies.iter().map(|(target, _)| target).chain(&self.targets);
-        targets.map(|target| &target.address).find(|address| !address.is_empty()).cloned()
+        let targets = self
+            .replies
+            .iter()
+            .map(|(target, _)| target)
+            .chain(&self.targets);
+        targets
+            .map(|target| &target.address)
+            .find(|address| !address.is_empty())
+            .cloned()
     }
 }
 

@@ -20,7 +20,9 @@ impl LanePermits {
             let scheduler = scheduler_permits(total, settings.scheduler_share);
             (Permits::new(total - scheduler), Permits::new(scheduler))
         });
-        Self { lanes: lanes.collect() }
+        Self {
+            lanes: lanes.collect(),
+        }
     }
 
     /// What messages from the broker occupy.
@@ -33,7 +35,10 @@ impl LanePermits {
     #[must_use]
     pub fn taken(&self) -> usize {
         let taken = |permits: &Permits| permits.total().saturating_sub(permits.free());
-        self.lanes.iter().map(|(broker, scheduler)| taken(broker) + taken(scheduler)).sum()
+        self.lanes
+            .iter()
+            .map(|(broker, scheduler)| taken(broker) + taken(scheduler))
+            .sum()
     }
 
     /// Waits until all are free: nothing is in hand any more. Only once nothing is taken on.

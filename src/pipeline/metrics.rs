@@ -45,7 +45,9 @@ struct Flushed(Vec<HourlyDelta>);
 
 impl fmt::Debug for HourlyMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HourlyMetrics").field("rows", &self.sums.len()).finish_non_exhaustive()
+        f.debug_struct("HourlyMetrics")
+            .field("rows", &self.sums.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,7 +55,12 @@ impl HourlyMetrics {
     /// Nothing added up yet.
     #[must_use]
     pub fn new(database: Database, tasks: Tasks) -> Self {
-        Self { database, tasks, sums: HashMap::new(), flushing: false }
+        Self {
+            database,
+            tasks,
+            sums: HashMap::new(),
+            flushing: false,
+        }
     }
 
     fn add(&mut self, deltas: Vec<HourlyDelta>) {
@@ -134,7 +141,11 @@ impl Handler<Flush> for HourlyMetrics {
         let deltas: Vec<HourlyDelta> = self.sums.drain().map(|(_, delta)| delta).collect();
         let database = self.database.clone();
         Box::pin(async move {
-            if deltas.is_empty() { Ok(()) } else { write(&database, &deltas).await }
+            if deltas.is_empty() {
+                Ok(())
+            } else {
+                write(&database, &deltas).await
+            }
         })
     }
 }

@@ -39,7 +39,9 @@ struct Inner {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("outcomes", &self.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Outbox")
+            .field("outcomes", &self.lock().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,7 +55,9 @@ impl Outbox {
             batch,
             wake: OnceLock::new(),
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Says how the recorder is woken; the first to say it counts.
@@ -117,10 +121,16 @@ impl Outbox {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Batch<Outcome>> {
-        self.inner.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .outcomes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn abandoned(&self) -> std::sync::MutexGuard<'_, Vec<Abandoned>> {
-        self.inner.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .abandoned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

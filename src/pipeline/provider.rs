@@ -68,7 +68,9 @@ pub struct Desk {
 
 impl std::fmt::Debug for Desk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").field("account", &self.account.name).finish_non_exhaustive()
+        f.debug_struct("Desk")
+            .field("account", &self.account.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +85,11 @@ impl ProviderActor {
     /// The actor of an account.
     #[must_use]
     pub fn new(desk: Arc<Desk>, tasks: Tasks) -> Self {
-        Self { desk, tasks, queue: Arc::default() }
+        Self {
+            desk,
+            tasks,
+            queue: Arc::default(),
+        }
     }
 
     /// Starts workers for what waits, as many as the account may have. A worker goes on as long as
@@ -95,7 +101,8 @@ impl ProviderActor {
                 return;
             }
             let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
-            self.tasks.spawn("deliver", async move { serve(&desk, &queue).await });
+            self.tasks
+                .spawn("deliver", async move { serve(&desk, &queue).await });
         }
     }
 }
@@ -124,7 +131,9 @@ impl Lines {
     /// Counts one more worker, if there may be one more.
     fn hire(&self, most: usize) -> bool {
         let more = |workers: usize| (workers < most).then_some(workers + 1);
-        self.workers.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+        self.workers
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .is_ok()
     }
 
     fn next(&self, desk: &Desk) -> Option<Job> {
@@ -170,7 +179,9 @@ impl Handler<Deliver> for ProviderActor {
 #[must_use]
 pub fn since_publish(job: &Job, now: Timestamp) -> Duration {
     match job.published_at {
-        Some(published_at) => Duration::try_from(now.duration_since(published_at)).unwrap_or_default(),
+        Some(published_at) => {
+            Duration::try_from(now.duration_since(published_at)).unwrap_or_default()
+        }
         None => crate::runtime::clock::instant().saturating_duration_since(job.arrived),
     }
 }

@@ -41,7 +41,9 @@ enum Finished {
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("outbox", &self.outbox).finish_non_exhaustive()
+        f.debug_struct("Recorder")
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,12 +51,19 @@ impl Recorder {
     /// A recorder that empties this outbox.
     #[must_use]
     pub fn new(settling: Arc<Settling>, outbox: Outbox, tasks: Tasks) -> Self {
-        Self { settling, outbox, tasks, state: State::default() }
+        Self {
+            settling,
+            outbox,
+            tasks,
+            state: State::default(),
+        }
     }
 
     fn pump(&mut self, ctx: &mut Context<Self>) {
         while self.state.running < CONCURRENT {
-            let Some(batch) = self.outbox.take_ready(clock::instant()) else { break };
+            let Some(batch) = self.outbox.take_ready(clock::instant()) else {
+                break;
+            };
             self.state.running += 1;
             let done = Done::of(ctx, Finished::Batch);
             let batch = settling::Unsettled::new(batch, self.outbox.clone());
@@ -108,7 +117,10 @@ struct Done {
 
 impl Done {
     fn of(ctx: &Context<Recorder>, what: Finished) -> Self {
-        Self { address: ctx.address(), what }
+        Self {
+            address: ctx.address(),
+            what,
+        }
     }
 }
 

@@ -59,7 +59,9 @@ struct Looked {
 
 impl fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scheduler").field("running", &self.running).finish_non_exhaustive()
+        f.debug_struct("Scheduler")
+            .field("running", &self.running)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,7 +69,13 @@ impl Scheduler {
     /// A scheduler that looks at least every `poll`.
     #[must_use]
     pub const fn new(round: Arc<Round>, tasks: Tasks, poll: Duration) -> Self {
-        Self { round, tasks, poll, running: false, again: false }
+        Self {
+            round,
+            tasks,
+            poll,
+            running: false,
+            again: false,
+        }
     }
 
     fn look(&mut self, ctx: &Context<Self>) {
@@ -83,7 +91,9 @@ impl Scheduler {
         self.tasks.spawn("take what is due", async move {
             match round.take().await {
                 Ok(more) => end.say(more),
-                Err(error) => tracing::warn!(%error, "what is due could not be taken; trying again"),
+                Err(error) => {
+                    tracing::warn!(%error, "what is due could not be taken; trying again")
+                }
             }
         });
     }
@@ -97,7 +107,10 @@ struct End {
 
 impl End {
     const fn new(address: actix::Addr<Scheduler>) -> Self {
-        Self { address, more: false }
+        Self {
+            address,
+            more: false,
+        }
     }
 
     fn say(mut self, more: bool) {
@@ -116,10 +129,19 @@ impl Round {
     async fn take(&self) -> Result<bool, StoreError> {
         let mut permits: HashMap<Lane, Vec<Permit>> = HashMap::new();
         for lane in &self.lanes {
-            let free = self.permits.scheduler(*lane).map(|permits| permits.take_free(MOST));
-            permits.extend(free.filter(|free| !free.is_empty()).map(|free| (*lane, free)));
+            let free = self
+                .permits
+                .scheduler(*lane)
+                .map(|permits| permits.take_free(MOST));
+            permits.extend(
+                free.filter(|free| !free.is_empty())
+                    .map(|free| (*lane, free)),
+            );
         }
-        let asked: Vec<(Lane, usize)> = permits.iter().map(|(lane, free)| (*lane, free.len())).collect();
+        let asked: Vec<(Lane, usize)> = permits
+            .iter()
+            .map(|(lane, free)| (*lane, free.len()))
+            .collect();
         if asked.is_empty() {
             return Ok(false);
         }
@@ -130,7 +152,9 @@ impl Round {
         let mut held = Vec::with_capacity(taken.notifications.len());
         for notification in taken.notifications {
             // There is a permit for each: no more were asked for.
-            let Some(permit) = permits.get_mut(&notification.lane).and_then(Vec::pop) else { break };
+            let Some(permit) = permits.get_mut(&notification.lane).and_then(Vec::pop) else {
+                break;
+            };
             let (key, lane, id) = (notification.key, notification.lane, notification.id);
             held.push((notification, self.holder.taken(key, lane, id, permit)));
         }
@@ -142,8 +166,10 @@ impl Round {
 
     /// Loads the people and dispatches. The holds give the rows back if that fails.
     async fn send(&self, held: Vec<(Notification, Hold)>) {
-        let whose: Vec<(Uuid, Uuid)> =
-            held.iter().map(|(notification, _)| (notification.tenant_id, notification.user_id)).collect();
+        let whose: Vec<(Uuid, Uuid)> = held
+            .iter()
+            .map(|(notification, _)| (notification.tenant_id, notification.user_id))
+            .collect();
         if whose.is_empty() {
             return;
         }
@@ -160,12 +186,16 @@ impl Round {
         for (notification, hold) in held {
             let whose = (notification.tenant_id, notification.user_id);
             match people.get(&whose).cloned() {
-                Some(recipient) => jobs.push(Job::new(notification, recipient, hold, None, arrived)),
+                Some(recipient) => {
+                    jobs.push(Job::new(notification, recipient, hold, None, arrived))
+                }
                 None => {
                     let nobody = Recipient::nobody(whose);
                     let job = Job::new(notification, nobody, hold, None, arrived);
                     let why = "the user was deleted while this waited".to_owned();
-                    self.holder.outbox.push(job.end_because(Reason::NoAddress, why, now));
+                    self.holder
+                        .outbox
+                        .push(job.end_because(Reason::NoAddress, why, now));
                 }
             }
         }

@@ -24,7 +24,9 @@ struct Inner {
 
 impl fmt::Debug for Shelf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelf").field("templates", &self.library().len()).finish_non_exhaustive()
+        f.debug_struct("Shelf")
+            .field("templates", &self.library().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -33,7 +35,13 @@ impl Shelf {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let library = ArcSwap::from_pointee(Library::compile(&[], limits));
-        Self { inner: Arc::new(Inner { library, limits, read: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                library,
+                limits,
+                read: Mutex::default(),
+            }),
+        }
     }
 
     /// The templates as they are now.
@@ -55,7 +63,9 @@ impl Shelf {
         let stored = templates::load(&mut *database.get().await?).await?;
         let sources: Vec<TemplateSource> = stored.into_iter().map(source).collect();
         tracing::info!(templates = sources.len(), "templates read");
-        self.inner.library.store(Arc::new(Library::compile(&sources, self.inner.limits)));
+        self.inner
+            .library
+            .store(Arc::new(Library::compile(&sources, self.inner.limits)));
         *read = Some(now);
         Ok(())
     }

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use diesel::sql_types::{Array, Bool, Bytea, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, Bool, Bytea, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -143,7 +145,12 @@ pub struct Claimant {
 impl Claimant {
     /// Spreads concurrent claimants of all nodes over the shards of the books.
     fn shard(self) -> i16 {
-        let spread = self.run.0.unsigned_abs().wrapping_mul(4).wrapping_add(u32::from(self.worker));
+        let spread = self
+            .run
+            .0
+            .unsigned_abs()
+            .wrapping_mul(4)
+            .wrapping_add(u32::from(self.worker));
         i16::try_from(spread % 64).unwrap_or(0)
     }
 
@@ -169,10 +176,19 @@ pub async fn claim(
     sorted.sort_unstable_by_key(|request| request.key);
     let expires_at = claimant.now.saturating_add(window).unwrap_or(claimant.now);
     let insert = Insert {
-        keys: sorted.iter().map(|request| request.key.0.to_vec()).collect(),
-        ids: sorted.iter().map(|request| request.notification_id).collect(),
+        keys: sorted
+            .iter()
+            .map(|request| request.key.0.to_vec())
+            .collect(),
+        ids: sorted
+            .iter()
+            .map(|request| request.notification_id)
+            .collect(),
         tenants: sorted.iter().map(|request| request.tenant_id).collect(),
-        channels: sorted.iter().map(|request| request.channel.as_str()).collect(),
+        channels: sorted
+            .iter()
+            .map(|request| request.channel.as_str())
+            .collect(),
         owner: claimant.run.0,
         expires_at: time::to_database(expires_at),
         hour: claimant.hour(),
@@ -180,14 +196,23 @@ pub async fn claim(
     };
     let mut connection = database.get().await?;
     let claimed: Vec<Vec<u8>> = insert.load(&mut *connection).await?;
-    let mut claims: HashMap<KeyHash, Claim> =
-        claimed.into_iter().filter_map(|key| Some((key_of(key)?, Claim::New))).collect();
+    let mut claims: HashMap<KeyHash, Claim> = claimed
+        .into_iter()
+        .filter_map(|key| Some((key_of(key)?, Claim::New)))
+        .collect();
     drop(connection);
-    let taken: Vec<KeyHash> =
-        sorted.iter().map(|r| r.key).filter(|key| !claims.contains_key(key)).collect();
+    let taken: Vec<KeyHash> = sorted
+        .iter()
+        .map(|r| r.key)
+        .filter(|key| !claims.contains_key(key))
+        .collect();
     if !taken.is_empty() {
         let holders = find(database, &taken).await?;
-        claims.extend(holders.into_iter().map(|(key, holder)| (key, Claim::Taken(holder))));
+        claims.extend(
+            holders
+                .into_iter()
+                .map(|(key, holder)| (key, Claim::Taken(holder))),
+        );
     }
     Ok(claims)
 }
@@ -201,13 +226,25 @@ pub async fn find(
     keys: &[KeyHash],
 ) -> Result<HashMap<KeyHash, Holder>, StoreError> {
     type Row = (Vec<u8>, Uuid, Option<i32>, bool, bool);
-    let find = Find { keys: keys.iter().map(|key| key.0.to_vec()).collect() };
+    let find = Find {
+        keys: keys.iter().map(|key| key.0.to_vec()).collect(),
+    };
     let mut connection = database.get().await?;
     let rows: Vec<Row> = find.load(&mut *connection).await?;
-    let holders = rows.into_iter().filter_map(|(key, notification_id, owner, lives, is_stored)| {
-        let owner = owner.map(RunId);
-        Some((key_of(key)?, Holder { notification_id, owner, owner_lives: lives, is_stored }))
-    });
+    let holders = rows
+        .into_iter()
+        .filter_map(|(key, notification_id, owner, lives, is_stored)| {
+            let owner = owner.map(RunId);
+            Some((
+                key_of(key)?,
+                Holder {
+                    notification_id,
+                    owner,
+                    owner_lives: lives,
+                    is_stored,
+                },
+            ))
+        });
     Ok(holders.collect())
 }
 
@@ -221,7 +258,11 @@ pub async fn take_over(
     from: Option<RunId>,
     to: RunId,
 ) -> Result<bool, StoreError> {
-    let take = TakeOver { key: key.0.to_vec(), from: from.map(|run| run.0), to: to.0 };
+    let take = TakeOver {
+        key: key.0.to_vec(),
+        from: from.map(|run| run.0),
+        to: to.0,
+    };
     let mut connection = database.get().await?;
     let taken: Vec<bool> = take.load(&mut *connection).await?;
     Ok(!taken.is_empty())
@@ -261,7 +302,10 @@ pub async fn count(
     let count = Count {
         tenants: sums.keys().map(|(tenant, _)| *tenant).collect(),
         channels: sums.keys().map(|(_, channel)| channel.as_str()).collect(),
-        consumed: sums.values().map(|(rejected, duplicates)| rejected + duplicates).collect(),
+        consumed: sums
+            .values()
+            .map(|(rejected, duplicates)| rejected + duplicates)
+            .collect(),
         rejected: sums.values().map(|(rejected, _)| *rejected).collect(),
         duplicates: sums.values().map(|(_, duplicates)| *duplicates).collect(),
         hour: claimant.hour(),

@@ -84,9 +84,18 @@ pub async fn take(
     lanes: &[(Lane, usize)],
 ) -> Result<Taken, StoreError> {
     let take = Take {
-        channels: lanes.iter().map(|(lane, _)| lane.channel.as_str()).collect(),
-        priorities: lanes.iter().map(|(lane, _)| lane.priority.as_str()).collect(),
-        most: lanes.iter().map(|(_, most)| i32::try_from(*most).unwrap_or(i32::MAX)).collect(),
+        channels: lanes
+            .iter()
+            .map(|(lane, _)| lane.channel.as_str())
+            .collect(),
+        priorities: lanes
+            .iter()
+            .map(|(lane, _)| lane.priority.as_str())
+            .collect(),
+        most: lanes
+            .iter()
+            .map(|(_, most)| i32::try_from(*most).unwrap_or(i32::MAX))
+            .collect(),
         run: run.0,
     };
     let mut connection = database.get().await?;
@@ -113,7 +122,10 @@ fn notification(row: Row) -> Result<Notification, String> {
         id,
         tenant_id,
         user_id: user_id.ok_or("it has no user")?,
-        lane: Lane::new(channel.parse().map_err(parse)?, priority.parse().map_err(parse)?),
+        lane: Lane::new(
+            channel.parse().map_err(parse)?,
+            priority.parse().map_err(parse)?,
+        ),
         category,
         key: key_of(&key).ok_or("its key is no SHA-256")?,
         payload: read::<Payload>("payload", payload)?,
@@ -121,7 +133,9 @@ fn notification(row: Row) -> Result<Notification, String> {
         expires_at: expires_at.map(time::from_database),
         max_retries: u16::try_from(max_retries).unwrap_or(0),
         source: kind.zip(source_id).map(|(kind, id)| Source { kind, id }),
-        metadata: metadata.map(|metadata| read("metadata", metadata)).transpose()?,
+        metadata: metadata
+            .map(|metadata| read("metadata", metadata))
+            .transpose()?,
         created_at: time::from_database(created_at),
         attempt_count: u16::try_from(attempt_count).unwrap_or(u16::MAX),
         attempts: read::<Vec<AttemptRecord>>("attempts", attempts)?,
@@ -134,7 +148,11 @@ fn read<T: serde::de::DeserializeOwned>(column: &str, value: Value) -> Result<T,
 
 /// The 64 hexadecimal digits of a key.
 fn key_of(text: &str) -> Option<KeyHash> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
     let mut key = [0; 32];
     let pairs = text.as_bytes().chunks_exact(2);
     if text.len() != 64 {

@@ -42,7 +42,9 @@ pub struct Lease<'a> {
 
 impl std::fmt::Debug for Lease<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease").field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("Lease")
+            .field("run", &self.run)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,7 +57,10 @@ pub async fn register(
     node_name: &str,
     version: &str,
 ) -> Result<RunId, StoreError> {
-    let register = Register { node_name: node_name.to_owned(), version: version.to_owned() };
+    let register = Register {
+        node_name: node_name.to_owned(),
+        version: version.to_owned(),
+    };
     let mut connection = database.get().await?;
     Ok(RunId(register.get_result(&mut *connection).await?))
 }
@@ -68,7 +73,10 @@ impl<'a> Lease<'a> {
     /// When the database is out of reach.
     pub async fn take(database: &'a Database, run: RunId) -> Result<Option<Self>, StoreError> {
         let mut connection = database.get().await?;
-        let lock = Lock { class: LOCK_CLASS, run: run.0 };
+        let lock = Lock {
+            class: LOCK_CLASS,
+            run: run.0,
+        };
         let taken: bool = lock.get_result(&mut *connection).await?;
         Ok(taken.then_some(Self { run, connection }))
     }
@@ -78,7 +86,9 @@ impl<'a> Lease<'a> {
     /// # Errors
     /// When the session is lost: the run must fence itself.
     pub async fn beat(&mut self) -> Result<(), StoreError> {
-        let _: bool = Beat { run: self.run.0 }.get_result(&mut *self.connection).await?;
+        let _: bool = Beat { run: self.run.0 }
+            .get_result(&mut *self.connection)
+            .await?;
         Ok(())
     }
 
@@ -87,7 +97,9 @@ impl<'a> Lease<'a> {
     /// # Errors
     /// When the database is out of reach; the session's end frees them all the same.
     pub async fn end(mut self) -> Result<(), StoreError> {
-        let _: bool = End { run: self.run.0 }.get_result(&mut *self.connection).await?;
+        let _: bool = End { run: self.run.0 }
+            .get_result(&mut *self.connection)
+            .await?;
         unlock(&mut self.connection, self.run).await
     }
 }
@@ -98,7 +110,10 @@ statement!(
 );
 
 async fn unlock(connection: &mut AsyncPgConnection, run: RunId) -> Result<(), StoreError> {
-    let unlock = Unlock { class: LOCK_CLASS, run: run.0 };
+    let unlock = Unlock {
+        class: LOCK_CLASS,
+        run: run.0,
+    };
     let _: bool = unlock.get_result(connection).await?;
     Ok(())
 }

@@ -176,7 +176,9 @@ pub async fn savepoint<T, E: From<StoreError>>(
     work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, E>,
 ) -> Result<T, E> {
     // Inside of a transaction, beginning one makes a savepoint.
-    AnsiTransactionManager::begin_transaction(&mut *connection).await.map_err(StoreError::from)?;
+    AnsiTransactionManager::begin_transaction(&mut *connection)
+        .await
+        .map_err(StoreError::from)?;
     match work(&mut *connection).await {
         Ok(done) => {
             let commit = AnsiTransactionManager::commit_transaction(&mut *connection).await;

@@ -27,7 +27,9 @@ pub async fn forget_keys(database: &Database) -> Result<u64, StoreError> {
     let mut forgotten = 0;
     loop {
         let mut connection = database.get().await?;
-        let gone: i64 = ForgetKeys { most: CHUNK }.get_result(&mut *connection).await?;
+        let gone: i64 = ForgetKeys { most: CHUNK }
+            .get_result(&mut *connection)
+            .await?;
         forgotten += u64::try_from(gone).unwrap_or(0);
         if gone < CHUNK {
             return Ok(forgotten);

@@ -133,7 +133,11 @@ async fn rescue(
     if erased {
         whole.forget_the_person();
         let mut connection = database.get().await?;
-        match whole.load::<Uuid>(&mut *connection).await.map_err(StoreError::from) {
+        match whole
+            .load::<Uuid>(&mut *connection)
+            .await
+            .map_err(StoreError::from)
+        {
             Err(again) if !again.is_transient() => {}
             stored => return stored,
         }
@@ -157,13 +161,15 @@ pub async fn release(
     let mut connection = database.get().await?;
     if !keys.is_empty() {
         let keys = keys.iter().map(|key| key.0.to_vec()).collect();
-        let _: Vec<Uuid> =
-            statement::ReleaseClaims { run: run.0, keys }.load(&mut *connection).await?;
+        let _: Vec<Uuid> = statement::ReleaseClaims { run: run.0, keys }
+            .load(&mut *connection)
+            .await?;
     }
     if !ids.is_empty() {
         let ids = ids.to_vec();
-        let _: Vec<Uuid> = statement::ReleaseRows { run: run.0, ids }.load(&mut *connection).await?;
+        let _: Vec<Uuid> = statement::ReleaseRows { run: run.0, ids }
+            .load(&mut *connection)
+            .await?;
     }
     Ok(())
 }
-

@@ -62,7 +62,10 @@ pub(crate) struct Outcomes {
 impl Outcomes {
     pub(crate) async fn watch(database: &TestDatabase) -> Self {
         let mut reader = database.owner().await;
-        reader.batch_execute("SET search_path TO notification_schema").await.unwrap();
+        reader
+            .batch_execute("SET search_path TO notification_schema")
+            .await
+            .unwrap();
         let mut listener = AsyncPgConnection::establish(database.url()).await.unwrap();
         // A second watch on the same database finds the triggers there.
         let _ = listener.batch_execute(WATCH).await;
@@ -76,11 +79,17 @@ impl Outcomes {
                 ARRAY(SELECT d.failure_reason FROM notification_dlq d
                       WHERE d.notification_id = n.id) AS dead
             FROM notifications n ORDER BY n.id";
-        diesel::sql_query(query).load(&mut self.reader).await.unwrap()
+        diesel::sql_query(query)
+            .load(&mut self.reader)
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn count(&mut self, query: &str) -> i64 {
-        let count: Count = diesel::sql_query(query).get_result(&mut self.reader).await.unwrap();
+        let count: Count = diesel::sql_query(query)
+            .get_result(&mut self.reader)
+            .await
+            .unwrap();
         count.count
     }
 
@@ -112,7 +121,9 @@ impl Outcomes {
 
     /// Waits for the only notification to reach this status and reason.
     pub(crate) async fn only(&mut self, status: &str, reason: Option<&str>) -> Row {
-        let mut rows = self.until(|rows| matches!(rows, [row] if row.is(status, reason))).await;
+        let mut rows = self
+            .until(|rows| matches!(rows, [row] if row.is(status, reason)))
+            .await;
         rows.remove(0)
     }
 

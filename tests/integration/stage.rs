@@ -36,7 +36,11 @@ impl Stage {
     /// A stage on which only the named lanes are consumed.
     pub(crate) async fn with_lanes(lanes: &str) -> Self {
         let (database, vhost) = tokio::join!(TestDatabase::create(), Vhost::create());
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let environment = [
             ("HERALD__DATABASE__URL", database.url().to_owned()),
             ("HERALD__DATABASE__POOL_SIZE", "6".to_owned()),
@@ -44,7 +48,10 @@ impl Stage {
             ("HERALD__BROKER__LANES", lanes.to_owned()),
             ("HERALD__BROKER__RECONNECT_MAX", "500ms".to_owned()),
             ("HERALD__HTTP__BIND", format!("127.0.0.1:{port}")),
-            ("HERALD__SECRETS__KEY", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=".to_owned()),
+            (
+                "HERALD__SECRETS__KEY",
+                "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=".to_owned(),
+            ),
             ("HERALD__ENGINE__IO_THREADS", "2".to_owned()),
             ("HERALD__ENGINE__SCHEDULER_POLL", "50ms".to_owned()),
             ("HERALD__ENGINE__CATALOG_REFRESH", "200ms".to_owned()),
@@ -52,10 +59,18 @@ impl Stage {
             ("HERALD__RETRY__DEFAULT__MAX", "200ms".to_owned()),
             ("HERALD__LOG__FILTER", "warn,herald=info".to_owned()),
         ];
-        let environment =
-            environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         let files = tempfile::tempdir().unwrap();
-        Self { database, vhost, ledger: Arc::new(Ledger::new()), environment, files }
+        Self {
+            database,
+            vhost,
+            ledger: Arc::new(Ledger::new()),
+            environment,
+            files,
+        }
     }
 
     /// Changes a setting of the engines that start from now on.
@@ -77,20 +92,33 @@ impl Stage {
     pub(crate) fn apply(&self, text: &str) {
         let path = self.files.path().join("apply.toml");
         std::fs::write(&path, text).unwrap();
-        let output = self.herald(&["apply", path.to_str().unwrap()]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = self
+            .herald(&["apply", path.to_str().unwrap()])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// Ana, who can be reached by everything, and an account of each given simulator.
     pub(crate) fn apply_ana_and(&self, simulators: &[&Simulator]) {
-        let accounts: Vec<String> = simulators.iter().map(|simulator| account(simulator)).collect();
+        let accounts: Vec<String> = simulators
+            .iter()
+            .map(|simulator| account(simulator))
+            .collect();
         self.apply(&format!("{}\n{}", ana(), accounts.join("\n")));
     }
 
     /// The real program with the stage's settings.
     pub(crate) fn herald(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_herald"));
-        command.args(arguments).envs(&self.environment).current_dir(self.files.path());
+        command
+            .args(arguments)
+            .envs(&self.environment)
+            .current_dir(self.files.path());
         command
     }
 
@@ -113,7 +141,11 @@ impl Stage {
     pub(crate) async fn start(&self) -> TestEngine {
         let engine = self.start_unready();
         let ready = tokio::time::timeout(PATIENCE, engine.health.ready()).await;
-        assert!(ready.is_ok(), "the engine is not ready: {:?}", engine.health.parts());
+        assert!(
+            ready.is_ok(),
+            "the engine is not ready: {:?}",
+            engine.health.parts()
+        );
         engine
     }
 
@@ -121,7 +153,11 @@ impl Stage {
         let (settings, shutdown, health) = (self.settings(), Shutdown::new(), Health::new());
         let (stop, seen) = (shutdown.clone(), health.clone());
         let thread = std::thread::spawn(move || app::run_observed(settings, stop, seen).unwrap());
-        TestEngine { shutdown, health, thread: Some(thread) }
+        TestEngine {
+            shutdown,
+            health,
+            thread: Some(thread),
+        }
     }
 
     pub(crate) async fn publisher(&self) -> TestPublisher {
@@ -146,7 +182,9 @@ impl TestEngine {
     pub(crate) async fn stop(mut self) -> Report {
         self.shutdown.raise(Ending::Asked);
         let thread = self.thread.take().unwrap();
-        tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap()
+        tokio::task::spawn_blocking(move || thread.join().unwrap())
+            .await
+            .unwrap()
     }
 }
 

@@ -22,8 +22,18 @@ impl Vhost {
         let admin = variable("HERALD_TEST_BROKER_ADMIN");
         let server = variable("HERALD_TEST_BROKER_URL");
         let (address, _) = server.rsplit_once('/').expect("the URL names a vhost");
-        let vhost = Self { url: format!("{address}/{name}"), name, admin };
-        vhost.request(reqwest::Method::PUT, &format!("vhosts/{}", vhost.name), None).await;
+        let vhost = Self {
+            url: format!("{address}/{name}"),
+            name,
+            admin,
+        };
+        vhost
+            .request(
+                reqwest::Method::PUT,
+                &format!("vhosts/{}", vhost.name),
+                None,
+            )
+            .await;
         vhost
     }
 
@@ -35,8 +45,14 @@ impl Vhost {
     pub(crate) async fn waiting(&self, queue: &str) -> u32 {
         let connection = self.connect().await;
         let channel = connection.create_channel().await.unwrap();
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-        let queue = channel.queue_declare(queue.into(), passive, FieldTable::default()).await.unwrap();
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::durable()
+        };
+        let queue = channel
+            .queue_declare(queue.into(), passive, FieldTable::default())
+            .await
+            .unwrap();
         queue.message_count()
     }
 
@@ -45,23 +61,46 @@ impl Vhost {
         let connection = self.connect().await;
         let channel = connection.create_channel().await.unwrap();
         let options = BasicGetOptions { no_ack: true };
-        let got = channel.basic_get("herald.rejected".into(), options).await.unwrap()?;
-        let headers = got.delivery.properties.headers().clone().unwrap_or_default();
+        let got = channel
+            .basic_get("herald.rejected".into(), options)
+            .await
+            .unwrap()?;
+        let headers = got
+            .delivery
+            .properties
+            .headers()
+            .clone()
+            .unwrap_or_default();
         let header = |name: &str| match headers.inner().get(name) {
             Some(lapin::types::AMQPValue::LongString(text)) => text.to_string(),
             other => panic!("{name}: {other:?}"),
         };
-        Some((header("x-herald-reason"), header("x-herald-detail"), got.delivery.data))
+        Some((
+            header("x-herald-reason"),
+            header("x-herald-detail"),
+            got.delivery.data,
+        ))
     }
 
     /// Cuts every connection of this vhost, as an operator or a network would.
     pub(crate) async fn cut_connections(&self) {
-        let listed = self.request(reqwest::Method::GET, "connections", None).await;
+        let listed = self
+            .request(reqwest::Method::GET, "connections", None)
+            .await;
         let connections = listed.as_array().cloned().unwrap_or_default();
         for connection in connections {
             if connection["vhost"] == self.name.as_str() {
-                let name = connection["name"].as_str().unwrap().replace(' ', "%20").replace('>', "%3E");
-                self.request(reqwest::Method::DELETE, &format!("connections/{name}"), None).await;
+                let name = connection["name"]
+                    .as_str()
+                    .unwrap()
+                    .replace(' ', "%20")
+                    .replace('>', "%3E");
+                self.request(
+                    reqwest::Method::DELETE,
+                    &format!("connections/{name}"),
+                    None,
+                )
+                .await;
             }
         }
     }
@@ -77,11 +116,16 @@ impl Vhost {
     }
 
     async fn connect(&self) -> Connection {
-        Connection::connect(&self.url, ConnectionProperties::default()).await.unwrap()
+        Connection::connect(&self.url, ConnectionProperties::default())
+            .await
+            .unwrap()
     }
 
     async fn request(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Value {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
         let (scheme, rest) = self.admin.split_once("://").unwrap();
         let (login, host) = rest.split_once('@').unwrap();
         let (user, password) = login.split_once(':').unwrap();
@@ -90,7 +134,11 @@ impl Vhost {
             .basic_auth(user, Some(password))
             .json(&body.unwrap_or_else(|| json!({})));
         let response = request.send().await.unwrap();
-        assert!(response.status().is_success(), "{path}: {}", response.status());
+        assert!(
+            response.status().is_success(),
+            "{path}: {}",
+            response.status()
+        );
         serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default()
     }
 }
@@ -98,9 +146,16 @@ impl Vhost {
 impl Drop for Vhost {
     fn drop(&mut self) {
         let (admin, name) = (self.admin.clone(), self.name.clone());
-        let vhost = Self { name: String::new(), url: String::new(), admin };
+        let vhost = Self {
+            name: String::new(),
+            url: String::new(),
+            admin,
+        };
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             let path = format!("vhosts/{name}");
             runtime.block_on(vhost.request(reqwest::Method::DELETE, &path, None));
             // Its own drop would delete a vhost without a name.
@@ -118,14 +173,23 @@ pub(crate) struct TestPublisher(Publisher);
 impl TestPublisher {
     /// Publishes an envelope through its own lane.
     pub(crate) async fn publish(&self, envelope: &Value) {
-        let text = |field: &str, default: &str| envelope[field].as_str().unwrap_or(default).to_owned();
-        let key = format!("{}.{}", text("channel", "email"), text("priority", "normal"));
-        self.publish_raw(envelope.to_string().as_bytes(), &key).await;
+        let text =
+            |field: &str, default: &str| envelope[field].as_str().unwrap_or(default).to_owned();
+        let key = format!(
+            "{}.{}",
+            text("channel", "email"),
+            text("priority", "normal")
+        );
+        self.publish_raw(envelope.to_string().as_bytes(), &key)
+            .await;
     }
 
     /// Publishes any bytes.
     pub(crate) async fn publish_raw(&self, body: &[u8], key: &str) {
-        self.0.publish_one(body, key, Properties::default()).await.unwrap();
+        self.0
+            .publish_one(body, key, Properties::default())
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn publish_with(&self, body: &[u8], key: &str, properties: Properties) {
@@ -133,7 +197,10 @@ impl TestPublisher {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "settings of the tests themselves")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "settings of the tests themselves"
+)]
 pub(crate) fn variable(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: run script/test, which starts the servers"))

@@ -35,7 +35,13 @@ impl<'a> Writing<'a> {
         sealer: &'a Sealer,
         careful: bool,
     ) -> Self {
-        Self { connection, sealer, careful, applied: vec![], mistakes: vec![] }
+        Self {
+            connection,
+            sealer,
+            careful,
+            applied: vec![],
+            mistakes: vec![],
+        }
     }
 
     /// Writes everything; without savepoints it ends at the first mistake.
@@ -49,13 +55,22 @@ impl<'a> Writing<'a> {
             self.note(entry, written.map_err(explain))?;
         }
         for entry in &manifest.users {
-            self.guarded(entry, async |connection, user| person(connection, user).await).await?;
+            self.guarded(entry, async |connection, user| {
+                person(connection, user).await
+            })
+            .await?;
         }
         for entry in &manifest.preferences {
-            self.guarded(entry, async |connection, wish| preference(connection, wish).await).await?;
+            self.guarded(entry, async |connection, wish| {
+                preference(connection, wish).await
+            })
+            .await?;
         }
         for entry in &manifest.templates {
-            self.guarded(entry, async |connection, value| template(connection, value).await).await?;
+            self.guarded(entry, async |connection, value| {
+                template(connection, value).await
+            })
+            .await?;
         }
         let sealer = self.sealer;
         for entry in &manifest.providers {
@@ -90,11 +105,21 @@ impl<'a> Writing<'a> {
         self.note(entry, written)
     }
 
-    fn note<T>(&mut self, entry: &Entry<T>, written: Result<Change, Trouble>) -> Result<(), StoreError> {
+    fn note<T>(
+        &mut self,
+        entry: &Entry<T>,
+        written: Result<Change, Trouble>,
+    ) -> Result<(), StoreError> {
         match written {
-            Ok(change) => self.applied.push(Applied { entry: entry.label.clone(), change }),
+            Ok(change) => self.applied.push(Applied {
+                entry: entry.label.clone(),
+                change,
+            }),
             Err(Trouble::Entry(problem)) => {
-                self.mistakes.push(entry.mistake(Finding { key: String::new(), problem }));
+                self.mistakes.push(entry.mistake(Finding {
+                    key: String::new(),
+                    problem,
+                }));
             }
             Err(Trouble::Store(error)) => return Err(error),
         }
@@ -192,8 +217,10 @@ async fn provider(
         api_secret: provider.api_secret.clone(),
         config: provider.config.clone(),
     };
-    accounts::upsert(connection, sealer, &fields).await.map_err(|error| match error {
-        AccountError::Seal(error) => Trouble::Entry(error.to_string()),
-        AccountError::Store(error) => explain(error),
-    })
+    accounts::upsert(connection, sealer, &fields)
+        .await
+        .map_err(|error| match error {
+            AccountError::Seal(error) => Trouble::Entry(error.to_string()),
+            AccountError::Store(error) => explain(error),
+        })
 }

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::{RecipientFields, Refusal, Wire, Wrapping};
+use crate::domain::address::{is_e164, is_email};
 use crate::domain::{Rejection, limits};
 
 /// Longest address: an FCM token has no documented length, real ones stay below 300.
@@ -113,25 +114,4 @@ fn recipient(fields: &RecipientFields) -> Result<(), Refusal> {
         )),
         _ => Ok(()),
     }
-}
-
-/// Something before the last `@`, a domain with a dot after it, no white space.
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else {
-        return false;
-    };
-    let dotted = domain
-        .split_once('.')
-        .is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
-    !local.is_empty() && dotted && !domain.ends_with('.') && !text.contains(char::is_whitespace)
-}
-
-/// `+`, then 2 to 15 digits, the first not zero.
-fn is_e164(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else {
-        return false;
-    };
-    (2..=15).contains(&digits.len())
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && !digits.starts_with('0')
 }

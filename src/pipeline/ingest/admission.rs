@@ -72,7 +72,9 @@ impl Admission {
     pub async fn admit(self: &Arc<Self>, worker: usize, batch: Vec<Arrival>, turn: Option<Turn>) {
         failpoint::hit("ingest.admit");
         let (candidates, mut refused) = self.decode(batch);
-        let Some(people) = self.people(candidates, &mut refused).await else { return };
+        let Some(people) = self.people(candidates, &mut refused).await else {
+            return;
+        };
         let welcome = self.with_templates(people, &mut refused).await;
         self.refuse(worker, refused);
         let applicants = self.register(welcome, turn);
@@ -83,7 +85,11 @@ impl Admission {
 
     pub(super) fn claimant(&self, worker: usize) -> Claimant {
         let worker = u8::try_from(worker).unwrap_or(u8::MAX);
-        Claimant { run: self.run, worker, now: clock::now() }
+        Claimant {
+            run: self.run,
+            worker,
+            now: clock::now(),
+        }
     }
 
     fn decode(&self, batch: Vec<Arrival>) -> (Vec<Candidate>, Vec<Refused>) {
@@ -100,7 +106,11 @@ impl Admission {
             };
             match envelope::decode(&arrival.body, &wrapping) {
                 Ok(envelope) => candidates.push(Candidate { arrival, envelope }),
-                Err(refusal) => refused.push(Refused { arrival, refusal, tenant_id: None }),
+                Err(refusal) => refused.push(Refused {
+                    arrival,
+                    refusal,
+                    tenant_id: None,
+                }),
             }
         }
         (candidates, refused)
@@ -113,13 +123,20 @@ impl Admission {
         refused: &mut Vec<Refused>,
     ) -> Vec<(Candidate, Recipient)> {
         let missing = |candidate: &Candidate| {
-            let Body::Template(call) = &candidate.envelope.payload.body else { return None };
+            let Body::Template(call) = &candidate.envelope.payload.body else {
+                return None;
+            };
             let envelope = &candidate.envelope;
             let known =
-                self.shelf.library().has(envelope.tenant_id, envelope.lane.channel, &call.name);
+                self.shelf
+                    .library()
+                    .has(envelope.tenant_id, envelope.lane.channel, &call.name);
             (!known).then(|| call.name.clone())
         };
-        if people.iter().any(|(candidate, _)| missing(candidate).is_some()) {
+        if people
+            .iter()
+            .any(|(candidate, _)| missing(candidate).is_some())
+        {
             self.shelf.refresh(&self.database).await;
         }
         let mut welcome = Vec::with_capacity(people.len());
@@ -145,10 +162,24 @@ impl Admission {
         let mut applicants = Vec::with_capacity(welcome.len());
         for (Candidate { arrival, envelope }, recipient) in welcome {
             let (arrived, published_at) = (arrival.arrived, arrival.published_at);
-            let Arrival { lane, receipt, permit, .. } = arrival;
+            let Arrival {
+                lane,
+                receipt,
+                permit,
+                ..
+            } = arrival;
             let turn = turn.take();
-            if let Ok(hold) = self.holder.register(envelope.key, lane, receipt, permit, turn) {
-                applicants.push(Applicant { envelope, recipient, hold, arrived, published_at });
+            if let Ok(hold) = self
+                .holder
+                .register(envelope.key, lane, receipt, permit, turn)
+            {
+                applicants.push(Applicant {
+                    envelope,
+                    recipient,
+                    hold,
+                    arrived,
+                    published_at,
+                });
             }
         }
         applicants
@@ -158,7 +189,11 @@ impl Admission {
 impl Candidate {
     pub(super) fn refused(self, reason: Rejection, detail: impl Into<String>) -> Refused {
         let tenant_id = Some(self.envelope.tenant_id);
-        Refused { arrival: self.arrival, refusal: Refusal::new(reason, detail), tenant_id }
+        Refused {
+            arrival: self.arrival,
+            refusal: Refusal::new(reason, detail),
+            tenant_id,
+        }
     }
 }
 
@@ -186,6 +221,12 @@ impl Applicant {
             attempt_count: 0,
             attempts: vec![],
         };
-        Job::new(notification, self.recipient, self.hold, self.published_at, self.arrived)
+        Job::new(
+            notification,
+            self.recipient,
+            self.hold,
+            self.published_at,
+            self.arrived,
+        )
     }
 }

@@ -22,10 +22,14 @@ impl Admission {
     pub(super) async fn claim(self: &Arc<Self>, claimant: Claimant, applicants: Vec<Applicant>) {
         let requests: Vec<ClaimRequest> = applicants.iter().map(Applicant::request).collect();
         let claim = || claims::claim(&self.database, claimant, self.window, &requests);
-        let Some(claims) = until_done("claiming", &self.giving_up, claim).await else { return };
+        let Some(claims) = until_done("claiming", &self.giving_up, claim).await else {
+            return;
+        };
         failpoint::hit("ingest.claimed");
-        let ids: HashMap<KeyHash, Uuid> =
-            requests.iter().map(|request| (request.key, request.notification_id)).collect();
+        let ids: HashMap<KeyHash, Uuid> = requests
+            .iter()
+            .map(|request| (request.key, request.notification_id))
+            .collect();
         let (mut jobs, mut duplicates) = (Vec::with_capacity(applicants.len()), vec![]);
         for applicant in applicants {
             let key = applicant.hold.key();
@@ -48,7 +52,9 @@ impl Admission {
         let admission = Arc::clone(self);
         self.tasks.spawn("wait for another run", async move {
             match admission.resolve(claimant, applicant.hold.key()).await {
-                Some(Resolved::Ours(id)) => admission.dispatchers.dispatch(vec![applicant.accepted(id)]),
+                Some(Resolved::Ours(id)) => {
+                    admission.dispatchers.dispatch(vec![applicant.accepted(id)])
+                }
                 Some(Resolved::Duplicate) => {
                     admission.drop_duplicates(claimant, vec![applicant]).await;
                 }
@@ -89,7 +95,10 @@ impl Admission {
     async fn drop_duplicates(&self, claimant: Claimant, duplicates: Vec<Applicant>) {
         let counts: Vec<DoorCount> = duplicates.iter().map(Applicant::duplicate).collect();
         let count = || claims::count(&self.database, claimant, &counts);
-        if until_done("counting duplicates", &self.giving_up, count).await.is_none() {
+        if until_done("counting duplicates", &self.giving_up, count)
+            .await
+            .is_none()
+        {
             return;
         }
         let receipts = duplicates.into_iter().flat_map(|duplicate| {
@@ -124,4 +133,3 @@ impl Applicant {
         }
     }
 }
-

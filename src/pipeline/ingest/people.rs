@@ -52,9 +52,7 @@ impl Admission {
     async fn load(&self, candidates: &[Candidate]) -> Option<People> {
         let distinct: HashSet<(Uuid, Uuid)> = candidates.iter().map(Candidate::whose).collect();
         let whose: Vec<(Uuid, Uuid)> = distinct.into_iter().collect();
-        let load = || async {
-            recipients::load(&mut *self.database.get().await?, &whose).await
-        };
+        let load = || async { recipients::load(&mut *self.database.get().await?, &whose).await };
         until_done("loading recipients", &self.giving_up, load).await
     }
 
@@ -89,7 +87,9 @@ impl Candidate {
     /// What the message says of its person that is not known yet.
     fn news(&self, known: Option<&Recipient>) -> Option<recipients::RecipientFields> {
         let fields = fields(self.envelope.recipient.as_ref()?);
-        known.is_none_or(|known| fields.differ_from(known)).then_some(fields)
+        known
+            .is_none_or(|known| fields.differ_from(known))
+            .then_some(fields)
     }
 }
 

@@ -40,7 +40,10 @@ impl Admission {
             let claimant = admission.claimant(worker);
             let counts: Vec<DoorCount> = refused.iter().map(Refused::count).collect();
             let count = || claims::count(&admission.database, claimant, &counts);
-            if until_done("counting rejections", &admission.giving_up, count).await.is_none() {
+            if until_done("counting rejections", &admission.giving_up, count)
+                .await
+                .is_none()
+            {
                 return;
             }
             let receipts = refused.into_iter().map(|refused| {
@@ -53,11 +56,15 @@ impl Admission {
 
     /// Publishes until the broker has confirmed it; `None` when there is no more time.
     async fn publish(&self, refused: &Refused) -> Option<()> {
-        let Refused { arrival, refusal, .. } = refused;
+        let Refused {
+            arrival, refusal, ..
+        } = refused;
         let (lane, reason) = (arrival.lane, refusal.reason);
         tracing::info!(%lane, %reason, "a message cannot be accepted and goes to herald.rejected");
         loop {
-            let rejected = self.publisher.reject(&arrival.body, lane, reason, &refusal.detail);
+            let rejected = self
+                .publisher
+                .reject(&arrival.body, lane, reason, &refusal.detail);
             match self.giving_up.or(rejected).await? {
                 Ok(()) => return Some(()),
                 Err(error) => {

@@ -14,7 +14,9 @@ pub(super) struct JobQueue {
 
 impl Default for JobQueue {
     fn default() -> Self {
-        Self { lines: Mutex::new(empty()) }
+        Self {
+            lines: Mutex::new(empty()),
+        }
     }
 }
 

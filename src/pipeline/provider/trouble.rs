@@ -33,9 +33,7 @@ pub(super) fn credentials_refused(desk: &Desk, reply: &Reply, now: Timestamp) {
     };
     let database = desk.database.clone();
     desk.tasks.spawn("report trouble", async move {
-        let opened = async {
-            system_events::open(&mut *database.get().await?, &event).await
-        };
+        let opened = async { system_events::open(&mut *database.get().await?, &event).await };
         if let Err(error) = opened.await {
             tracing::warn!(%error, "an event for the operators could not be stored");
         }
@@ -48,7 +46,10 @@ pub(super) fn over(desk: &Desk) {
         return;
     }
     let provider = desk.account.name.clone();
-    tracing::info!(provider, "the provider accepts the account's credentials again");
+    tracing::info!(
+        provider,
+        "the provider accepts the account's credentials again"
+    );
     let database = desk.database.clone();
     desk.tasks.spawn("report trouble", async move {
         let resolved = async {

@@ -56,10 +56,16 @@ async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply
         now,
         traceparent: job.notification.payload.traceparent.as_deref(),
     };
-    let sent = AssertUnwindSafe(async { desk.client.send(delivery).await }).catch_unwind().await;
+    let sent = AssertUnwindSafe(async { desk.client.send(delivery).await })
+        .catch_unwind()
+        .await;
     let reply = sent.unwrap_or_else(|panic| {
         let panic = panic_text(&*panic);
-        tracing::error!(provider = desk.account.name, panic, "a provider's client panicked");
+        tracing::error!(
+            provider = desk.account.name,
+            panic,
+            "a provider's client panicked"
+        );
         Reply::of(Class::Unknown, None, Some("the client panicked".to_owned()))
     });
     (reply, clock::instant().saturating_duration_since(started))
@@ -71,10 +77,17 @@ fn note(desk: &Desk, job: &mut Job, target: &Target, reply: &Reply, elapsed: Dur
     let now = clock::now();
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let name = &desk.account.name;
-    job.record(AttemptRecord::of_reply(now, name, target.device_id, reply, elapsed_ms));
+    job.record(AttemptRecord::of_reply(
+        now,
+        name,
+        target.device_id,
+        reply,
+        elapsed_ms,
+    ));
     match reply.class {
         Class::Accepted => {
-            desk.metrics.end_to_end(job.notification.lane, since_publish(job, now));
+            desk.metrics
+                .end_to_end(job.notification.lane, since_publish(job, now));
             trouble::over(desk);
         }
         Class::Credentials => trouble::credentials_refused(desk, reply, now),
@@ -129,7 +142,11 @@ fn follow(desk: &Desk, verdict: Verdict, mut job: Job, now: Timestamp) {
             job.notification.attempt_count = job.notification.attempt_count.saturating_add(1);
             desk.outbox.push(job.end(reason, now));
         }
-        Verdict::Retry { reason, due_at, attempt_used } => {
+        Verdict::Retry {
+            reason,
+            due_at,
+            attempt_used,
+        } => {
             let used = u16::from(attempt_used);
             job.notification.attempt_count = job.notification.attempt_count.saturating_add(used);
             desk.outbox.push(job.defer(reason, due_at, now));

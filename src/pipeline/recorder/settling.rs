@@ -15,11 +15,11 @@ use super::super::scheduler::Scheduler;
 use crate::broker::{Receipt, receipt};
 use crate::domain::{Channel, Status};
 use crate::runtime::{Shutdown, clock, failpoint, mailbox};
+use crate::store::Database;
 use crate::store::claims::{self, Claimant, DoorCount};
 use crate::store::lease::RunId;
 use crate::store::metrics::HourlyDelta;
 use crate::store::settle::{self, Origin, Settlement};
-use crate::store::Database;
 use crate::telemetry::Metrics;
 
 /// The books' row of the recorder, apart from the claimants'.
@@ -70,10 +70,15 @@ impl Settling {
     /// Stores a batch, trying until it succeeds, and redeems it.
     pub(super) async fn settle(&self, mut batch: Unsettled) {
         failpoint::hit("recorder.settle");
-        let settlements: Vec<Settlement> =
-            batch.outcomes.iter().map(|outcome| outcome.settlement.clone()).collect();
+        let settlements: Vec<Settlement> = batch
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.settlement.clone())
+            .collect();
         let store = || settle::settle(&self.database, self.run, &settlements);
-        let Some(stored) = until_done("settling", &self.giving_up, store).await else { return };
+        let Some(stored) = until_done("settling", &self.giving_up, store).await else {
+            return;
+        };
         failpoint::hit("recorder.settled");
         self.metrics.settle_batch_rows(settlements.len());
         self.tell(&batch.outcomes, |id| stored.contains(&id));
@@ -112,7 +117,11 @@ impl Settling {
                 duplicates,
             })
             .collect();
-        let claimant = Claimant { run: self.run, worker: WORKER, now: clock::now() };
+        let claimant = Claimant {
+            run: self.run,
+            worker: WORKER,
+            now: clock::now(),
+        };
         let count = || claims::count(&self.database, claimant, &counts);
         until_done("counting duplicates", &self.giving_up, count).await;
     }
@@ -130,8 +139,11 @@ impl Settling {
             }
             let provider = settlement.provider.as_deref();
             let channel = settlement.notification.lane.channel;
-            self.metrics.settled(channel, provider, settlement.status, settlement.reason);
-            soon |= settlement.due_at.is_some_and(|due_at| due_at <= settlement.decided_at);
+            self.metrics
+                .settled(channel, provider, settlement.status, settlement.reason);
+            soon |= settlement
+                .due_at
+                .is_some_and(|due_at| due_at <= settlement.decided_at);
             deltas.push(delta(outcome));
         }
         mailbox::post(&self.hourly, Record(deltas));
@@ -165,6 +177,10 @@ fn delta(outcome: &Outcome) -> HourlyDelta {
         sent: is(Status::Sent),
         failed: is(Status::Failed),
         pending: is(Status::Pending),
-        delivery_ms: if settlement.status == Status::Sent { delivery_ms } else { 0 },
+        delivery_ms: if settlement.status == Status::Sent {
+            delivery_ms
+        } else {
+            0
+        },
     }
 }

@@ -138,29 +138,36 @@ impl Settle {
         self.categories.push(notification.category.clone());
         self.providers.push(settlement.provider.clone());
         self.statuses.push(settlement.status.as_str());
-        self.reasons.push(settlement.reason.map(crate::domain::Reason::as_str));
+        self.reasons
+            .push(settlement.reason.map(crate::domain::Reason::as_str));
         self.recipients.push(settlement.recipient.clone());
         self.template_names.push(template);
         self.template_versions.push(settlement.template_version);
         self.payloads.push(json(&notification.payload));
-        self.attempt_counts.push(i32::from(notification.attempt_count));
+        self.attempt_counts
+            .push(i32::from(notification.attempt_count));
         self.max_retries.push(i32::from(notification.max_retries));
-        self.created_at.push(time::to_database(notification.created_at));
+        self.created_at
+            .push(time::to_database(notification.created_at));
         self.last_attempted.push(moment(settlement.last_attempted));
         self.send_at.push(moment(notification.send_at));
         self.due_at.push(moment(settlement.due_at));
         self.expires_at.push(moment(notification.expires_at));
-        self.decided_at.push(time::to_database(settlement.decided_at));
+        self.decided_at
+            .push(time::to_database(settlement.decided_at));
         self.error_messages.push(settlement.error_message.clone());
         self.responses.push(settlement.provider_response.clone());
-        self.message_ids.push(settlement.provider_message_id.clone());
+        self.message_ids
+            .push(settlement.provider_message_id.clone());
         self.attempts.push(json(&notification.attempts));
-        self.source_types.push(source.map(|source| source.kind.clone()));
+        self.source_types
+            .push(source.map(|source| source.kind.clone()));
         self.source_ids.push(source.map(|source| source.id.clone()));
         self.metadata.push(notification.metadata.as_ref().map(json));
         // A final outcome is the truth, whoever owns the claim by now; putting off is not.
         let is_ours_to_say = settlement.origin == Origin::Database;
-        self.need_claim.push(settlement.status == Status::Pending && !is_ours_to_say);
+        self.need_claim
+            .push(settlement.status == Status::Pending && !is_ours_to_say);
     }
 
     /// The person was erased while the message was in flight: keep what happened, not to whom.
@@ -176,7 +183,8 @@ impl Settle {
         self.payloads.fill("{}".to_owned());
         self.attempts.fill("[]".to_owned());
         self.metadata.fill(None);
-        self.error_messages.fill(Some(format!("stored without its content: {error}")));
+        self.error_messages
+            .fill(Some(format!("stored without its content: {error}")));
         for column in [
             &mut self.categories,
             &mut self.providers,

@@ -12,8 +12,16 @@ async fn delivers(channel: &str, provider: Provider) {
     stage.apply_ana_and(&[&simulator]);
     let mut outcomes = stage.outcomes().await;
     let engine = stage.start().await;
-    let to = if channel == "chat" { json!({ "to": "C024BE91L" }) } else { json!({}) };
-    stage.publisher().await.publish(&envelope_with(channel, to)).await;
+    let to = if channel == "chat" {
+        json!({ "to": "C024BE91L" })
+    } else {
+        json!({})
+    };
+    stage
+        .publisher()
+        .await
+        .publish(&envelope_with(channel, to))
+        .await;
 
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.provider.as_deref(), Some(provider.name()));
@@ -23,7 +31,13 @@ async fn delivers(channel: &str, provider: Provider) {
     assert_eq!(simulator.stats().malformed, 0, "{:?}", simulator.stats());
     let report = engine.stop().await;
     assert!(report.drained, "{report:?}");
-    assert_eq!(stage.vhost.waiting(&format!("herald.{channel}.normal")).await, 0);
+    assert_eq!(
+        stage
+            .vhost
+            .waiting(&format!("herald.{channel}.normal"))
+            .await,
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +100,11 @@ async fn in_app_is_a_row_in_the_inbox() {
 async fn push_goes_to_every_device_and_a_retry_only_to_those_that_have_not_accepted() {
     use loadtest::simulator::{Behaviour, Fault, Rule, When};
     let stage = Stage::with_lanes("push.normal").await;
-    let failing = Rule::always(Fault::Status { status: 503, retry_after_seconds: None, body: None });
+    let failing = Rule::always(Fault::Status {
+        status: 503,
+        retry_after_seconds: None,
+        body: None,
+    });
     let behaviour = Behaviour::default().rule(failing.when(When::First(1)).recipient("token-2"));
     let fcm: Simulator = stage.behaving(Provider::Fcm, behaviour);
     let people = ana().replace(
@@ -98,9 +116,16 @@ async fn push_goes_to_every_device_and_a_retry_only_to_those_that_have_not_accep
     let _engine = stage.start().await;
     stage.publisher().await.publish(&envelope("push")).await;
 
-    let retried = outcomes.until(|rows| rows.first().is_some_and(|row| row.is("pending", Some("retry")))).await;
+    let retried = outcomes
+        .until(|rows| {
+            rows.first()
+                .is_some_and(|row| row.is("pending", Some("retry")))
+        })
+        .await;
     // FCM asks for ten seconds before a retry; the database is told that they are over.
-    outcomes.execute("UPDATE notifications SET due_at = now()").await;
+    outcomes
+        .execute("UPDATE notifications SET due_at = now()")
+        .await;
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.id, retried[0].id);
     assert_eq!(stage.ledger.count_for(row.id, "token-1"), 1);

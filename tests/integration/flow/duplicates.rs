@@ -44,12 +44,16 @@ async fn by_message_id_and_by_body() {
     message.as_object_mut().unwrap().remove("idempotency_key");
     for id in ["one", "one", "two"] {
         let properties = Properties::default().with_message_id(id.into());
-        publisher.publish_with(message.to_string().as_bytes(), "email.normal", properties).await;
+        publisher
+            .publish_with(message.to_string().as_bytes(), "email.normal", properties)
+            .await;
     }
     publisher.publish(&message).await;
     publisher.publish(&message).await;
     outcomes.until_count(DUPLICATES, 2).await;
-    let rows = outcomes.until(|rows| rows.iter().filter(|row| row.is("sent", None)).count() == 3).await;
+    let rows = outcomes
+        .until(|rows| rows.iter().filter(|row| row.is("sent", None)).count() == 3)
+        .await;
     assert_eq!(rows.len(), 3);
     assert_eq!(stage.ledger.accepted(), 3);
 }

@@ -6,7 +6,11 @@ use serde_json::json;
 use crate::stage::{Stage, account_named, ana, envelope, envelope_with};
 
 fn status(status: u16) -> Rule {
-    Rule::always(Fault::Status { status, retry_after_seconds: None, body: None })
+    Rule::always(Fault::Status {
+        status,
+        retry_after_seconds: None,
+        body: None,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +23,10 @@ async fn a_transient_failure_is_retried_until_it_succeeds() {
     let _engine = stage.start().await;
     stage.publisher().await.publish(&envelope("email")).await;
     let row = outcomes.only("sent", None).await;
-    assert_eq!(row.classes(), ["transient", "transient", "transient", "accepted"]);
+    assert_eq!(
+        row.classes(),
+        ["transient", "transient", "transient", "accepted"]
+    );
     assert_eq!(row.attempt_count, 4);
     assert_eq!(stage.ledger.count_of(row.id), 1);
 }
@@ -56,7 +63,10 @@ async fn the_next_provider_takes_over_at_once() {
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.provider.as_deref(), Some("second"));
     assert_eq!(row.classes(), ["transient", "accepted"]);
-    assert_eq!(row.attempt_count, 1, "one pass over the route is one attempt");
+    assert_eq!(
+        row.attempt_count, 1,
+        "one pass over the route is one attempt"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,8 +112,14 @@ async fn refused_credentials_take_the_provider_out_and_tell_the_operators() {
         AND event_type = 'provider_credentials_refused' AND details ->> 'provider' = 'first'";
     outcomes.until_count(open, 1).await;
     publisher.publish(&envelope("email")).await;
-    outcomes.until(|rows| rows.len() == 2 && rows.iter().all(|row| row.is("sent", None))).await;
-    assert_eq!(first.stats().requests, 1, "an account that is out is not asked");
+    outcomes
+        .until(|rows| rows.len() == 2 && rows.iter().all(|row| row.is("sent", None)))
+        .await;
+    assert_eq!(
+        first.stats().requests,
+        1,
+        "an account that is out is not asked"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,13 +134,19 @@ async fn without_any_provider_it_waits_with_its_attempts_unused() {
     // An account that is applied while the engine runs is used without a restart.
     let sendgrid = stage.simulator(Provider::SendGrid);
     stage.apply_ana_and(&[&sendgrid]);
-    outcomes.execute("UPDATE notifications SET due_at = now()").await;
+    outcomes
+        .execute("UPDATE notifications SET due_at = now()")
+        .await;
     loop {
-        let rows = outcomes.until(|rows| rows[0].status == "sent" || rows[0].attempts != row.attempts).await;
+        let rows = outcomes
+            .until(|rows| rows[0].status == "sent" || rows[0].attempts != row.attempts)
+            .await;
         if rows[0].status == "sent" {
             break;
         }
-        outcomes.execute("UPDATE notifications SET due_at = now(), attempts = '[]'").await;
+        outcomes
+            .execute("UPDATE notifications SET due_at = now(), attempts = '[]'")
+            .await;
     }
     assert_eq!(stage.ledger.count_of(row.id), 1);
 }
@@ -140,7 +162,13 @@ async fn a_lost_answer_is_unknown_and_asked_of_the_same_provider_again() {
     stage.publisher().await.publish(&envelope("email")).await;
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.classes(), ["unknown", "accepted"]);
-    assert!(stage.ledger.sent_twice().iter().all(|twice| twice.unexcused() == 0));
+    assert!(
+        stage
+            .ledger
+            .sent_twice()
+            .iter()
+            .all(|twice| twice.unexcused() == 0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +218,10 @@ subject = "Hello {{ name }}"
 body = "Hello {{ name }}"
 variables = ["name"]
 "#;
-    stage.apply(&format!("{people}{}", account_named(&sendgrid, "sendgrid", 0)));
+    stage.apply(&format!(
+        "{people}{}",
+        account_named(&sendgrid, "sendgrid", 0)
+    ));
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
@@ -205,6 +236,9 @@ variables = ["name"]
     let rows = outcomes.until(|rows| rows.iter().any(failed)).await;
     let row = rows.iter().find(|row| failed(row)).unwrap();
     assert_eq!(row.dead, ["template_error"]);
-    assert!(row.error_message.as_deref().unwrap().contains("name"), "{row:?}");
+    assert!(
+        row.error_message.as_deref().unwrap().contains("name"),
+        "{row:?}"
+    );
     assert_eq!(sendgrid.stats().requests, 0);
 }

@@ -20,14 +20,29 @@ fn poison() -> Vec<(Vec<u8>, &'static str)> {
     vec![
         (b"this is not JSON".to_vec(), "malformed_json"),
         (vec![0xff, 0xfe, 0x00, 0x01], "malformed_json"),
-        (b"{\"version\":1,\"content\":{\"body\":\"\xc3\x28\"}}".to_vec(), "malformed_json"),
+        (
+            b"{\"version\":1,\"content\":{\"body\":\"\xc3\x28\"}}".to_vec(),
+            "malformed_json",
+        ),
         (b"".to_vec(), "malformed_json"),
-        (format!("{{\"metadata\":{}", "{\"a\":".repeat(10_000)).into_bytes(), "malformed_json"),
-        (text(envelope_with("email", json!({ "user_id": 7 }))), "invalid_envelope"),
+        (
+            format!("{{\"metadata\":{}", "{\"a\":".repeat(10_000)).into_bytes(),
+            "malformed_json",
+        ),
+        (
+            text(envelope_with("email", json!({ "user_id": 7 }))),
+            "invalid_envelope",
+        ),
         (text(without("user_id")), "invalid_envelope"),
         (text(without("content")), "invalid_envelope"),
-        (text(envelope_with("email", json!({ "surprise": true }))), "invalid_envelope"),
-        (text(envelope_with("email", json!({ "channel": "sms" }))), "lane_mismatch"),
+        (
+            text(envelope_with("email", json!({ "surprise": true }))),
+            "invalid_envelope",
+        ),
+        (
+            text(envelope_with("email", json!({ "channel": "sms" }))),
+            "lane_mismatch",
+        ),
         (vec![b'x'; 10 * 1_024 * 1_024], "too_large"),
         (text(envelope_with("email", unknown)), "unknown_user"),
         (text(unknown_template()), "unknown_template"),
@@ -65,7 +80,9 @@ async fn poison_is_set_aside_with_its_reason_and_its_body_and_the_lane_goes_on()
         expected.push((reason.to_owned(), body));
     }
     publisher.publish(&envelope("email")).await;
-    outcomes.until_count(REJECTED, i64::try_from(expected.len()).unwrap()).await;
+    outcomes
+        .until_count(REJECTED, i64::try_from(expected.len()).unwrap())
+        .await;
     outcomes.only("sent", None).await;
 
     let mut rejected = vec![];
@@ -124,7 +141,8 @@ async fn a_recipient_makes_an_unknown_person_known() {
     stage.publisher().await.publish(&message).await;
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.recipient.as_deref(), Some("bo@example.com"));
-    let known = "SELECT count(*) FROM users WHERE email = 'bo@example.com' AND timezone = 'Asia/Tokyo'";
+    let known =
+        "SELECT count(*) FROM users WHERE email = 'bo@example.com' AND timezone = 'Asia/Tokyo'";
     assert_eq!(outcomes.count(known).await, 1);
 }
 
@@ -139,7 +157,9 @@ async fn a_person_erased_while_their_message_is_in_flight_stops_nothing() {
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     publisher.publish(&envelope("email")).await;
-    outcomes.until_count("SELECT count(*) FROM notification_deduplication", 1).await;
+    outcomes
+        .until_count("SELECT count(*) FROM notification_deduplication", 1)
+        .await;
     outcomes.execute("DELETE FROM users").await;
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.recipient, None, "what happened is kept, not to whom");

@@ -6,7 +6,10 @@ use serde_json::json;
 
 use crate::stage::{Stage, envelope_with};
 
-#[expect(clippy::disallowed_methods, reason = "an envelope for the real clock of a real engine")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an envelope for the real clock of a real engine"
+)]
 fn from_now(seconds: i64) -> String {
     (Timestamp::now() + SignedDuration::from_secs(seconds)).to_string()
 }
@@ -40,7 +43,9 @@ async fn a_scheduled_one_survives_the_engine_that_took_it() {
     outcomes.only("pending", Some("scheduled")).await;
     engine.stop().await;
     // Taken by a run that is no more, and due in the meantime.
-    outcomes.execute("UPDATE notifications SET owner = 999999, send_at = now(), due_at = now()").await;
+    outcomes
+        .execute("UPDATE notifications SET owner = 999999, send_at = now(), due_at = now()")
+        .await;
     let _engine = stage.start().await;
     outcomes.only("sent", None).await;
     assert_eq!(stage.ledger.accepted(), 1);
@@ -54,14 +59,23 @@ async fn an_expired_one_is_cancelled_on_arrival_and_wherever_it_waited() {
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
-    publisher.publish(&envelope_with("email", json!({ "expires_at": from_now(-1) }))).await;
+    publisher
+        .publish(&envelope_with(
+            "email",
+            json!({ "expires_at": from_now(-1) }),
+        ))
+        .await;
     outcomes.only("cancelled", Some("expired")).await;
     let later = json!({ "send_at": from_now(3_600), "expires_at": from_now(7_200) });
     publisher.publish(&envelope_with("email", later)).await;
-    outcomes.until(|rows| rows.iter().any(|row| row.is("pending", Some("scheduled")))).await;
+    outcomes
+        .until(|rows| rows.iter().any(|row| row.is("pending", Some("scheduled"))))
+        .await;
     let late = "UPDATE notifications SET send_at = now(), due_at = now(), expires_at = now()
         WHERE status = 'pending'";
     outcomes.execute(late).await;
-    outcomes.until(|rows| rows.iter().all(|row| row.is("cancelled", Some("expired")))).await;
+    outcomes
+        .until(|rows| rows.iter().all(|row| row.is("cancelled", Some("expired"))))
+        .await;
     assert_eq!(stage.ledger.accepted(), 0);
 }
