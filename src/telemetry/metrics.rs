@@ -71,9 +71,9 @@ impl Metrics {
         self.rejected.at(reason.index()).increment(1);
     }
 
-    /// A message was acknowledged unsent: its key is known.
-    pub fn duplicate(&self, channel: Channel) {
-        self.duplicates.at(channel.index()).increment(1);
+    /// Messages were acknowledged unsent: their keys are known.
+    pub fn duplicates(&self, channel: Channel, messages: u64) {
+        self.duplicates.at(channel.index()).increment(messages);
     }
 
     /// An outcome was committed; `provider` is `None` when none was chosen.

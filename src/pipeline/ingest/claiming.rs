@@ -91,9 +91,21 @@ impl Admission {
         until_done("taking a claim over", &self.giving_up, take).await
     }
 
-    /// Counts duplicates, then acknowledges them, with whatever joined them meanwhile.
+    /// Counts duplicates, with whatever joined them meanwhile, then acknowledges. A delivery whose
+    /// channel is gone comes again, and is counted then.
     async fn drop_duplicates(&self, claimant: Claimant, duplicates: Vec<Applicant>) {
-        let counts: Vec<DoorCount> = duplicates.iter().map(Applicant::duplicate).collect();
+        let (mut receipts, mut counts) = (vec![], vec![]);
+        for Applicant { envelope, hold, .. } in duplicates {
+            let gathered = hold.redeem();
+            let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
+            counts.push(DoorCount {
+                tenant_id: envelope.tenant_id,
+                channel: envelope.lane.channel,
+                rejected: 0,
+                duplicates: u32::try_from(live).unwrap_or(u32::MAX),
+            });
+            receipts.extend(gathered);
+        }
         let count = || claims::count(&self.database, claimant, &counts);
         if until_done("counting duplicates", &self.giving_up, count)
             .await
@@ -101,11 +113,11 @@ impl Admission {
         {
             return;
         }
-        let receipts = duplicates.into_iter().flat_map(|duplicate| {
-            self.metrics.duplicate(duplicate.envelope.lane.channel);
-            duplicate.hold.redeem()
-        });
-        receipt::acknowledge(receipts.collect()).await;
+        for count in &counts {
+            self.metrics
+                .duplicates(count.channel, u64::from(count.duplicates));
+        }
+        receipt::acknowledge(receipts).await;
     }
 }
 
@@ -121,15 +133,6 @@ impl Applicant {
             notification_id: Uuid::now_v7(),
             tenant_id: self.envelope.tenant_id,
             channel: self.envelope.lane.channel,
-        }
-    }
-
-    fn duplicate(&self) -> DoorCount {
-        DoorCount {
-            tenant_id: self.envelope.tenant_id,
-            channel: self.envelope.lane.channel,
-            rejected: 0,
-            duplicates: 1,
         }
     }
 }

@@ -96,7 +96,7 @@ impl Settling {
             let gathered = outcome.hold.redeem();
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             for _ in 1..live {
-                self.metrics.duplicate(whose.1);
+                self.metrics.duplicates(whose.1, 1);
                 *joined.entry(whose).or_default() += 1;
             }
             receipts.extend(gathered);

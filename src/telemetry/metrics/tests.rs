@@ -8,7 +8,7 @@ fn used() -> Metrics {
     let metrics = Metrics::new();
     metrics.consumed(LANE, 3);
     metrics.rejected(Rejection::TooLarge);
-    metrics.duplicate(Channel::Email);
+    metrics.duplicates(Channel::Email, 1);
     metrics.settled(Channel::Sms, Some("twilio-main"), Status::Sent, None);
     let reason = Some(Reason::NoAddress);
     metrics.settled(Channel::Sms, None, Status::Failed, reason);

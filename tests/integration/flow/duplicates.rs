@@ -5,8 +5,8 @@ use loadtest::simulator::Provider;
 
 use crate::stage::{Stage, envelope};
 
-const DUPLICATES: &str = "SELECT sum(duplicates)::bigint AS count FROM intake";
-const CONSUMED: &str = "SELECT sum(consumed)::bigint AS count FROM intake";
+const DUPLICATES: &str = "SELECT coalesce(sum(duplicates), 0)::bigint AS count FROM intake";
+const CONSUMED: &str = "SELECT coalesce(sum(consumed), 0)::bigint AS count FROM intake";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_idempotency_key_also_after_a_restart() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{Stage, envelope, envelope_with};
 
-const REJECTED: &str = "SELECT sum(rejected)::bigint AS count FROM intake";
+const REJECTED: &str = "SELECT coalesce(sum(rejected), 0)::bigint AS count FROM intake";
 
 fn without(field: &str) -> Value {
     let mut message = envelope("email");
