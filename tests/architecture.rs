@@ -1,6 +1,11 @@
 //! The house is kept as `docs/architecture.md` draws it: who may use whom, where outside crates
 //! live, which rooms are pure, and how large a file may grow.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only `#[test]` functions for tests, not what they call"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

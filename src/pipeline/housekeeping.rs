@@ -32,13 +32,10 @@ impl Housekeeping {
             if let Err(error) = self.gauges().await {
                 tracing::debug!(%error, "the backlog could not be counted");
             }
-            if round.is_multiple_of(TIDY_EVERY) {
-                match self.stop.or(self.tidy()).await {
-                    Some(Err(error)) => {
-                        tracing::warn!(%error, "tidying failed; it is tried again later")
-                    }
-                    Some(Ok(())) | None => {}
-                }
+            if round.is_multiple_of(TIDY_EVERY)
+                && let Some(Err(error)) = self.stop.or(self.tidy()).await
+            {
+                tracing::warn!(%error, "tidying failed; it is tried again later");
             }
             round = round.wrapping_add(1);
             self.metrics.run_upkeep();

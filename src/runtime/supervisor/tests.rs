@@ -17,9 +17,9 @@ struct Number;
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
 enum Panic {
-    InHandler,
-    InSpawned,
-    InWait,
+    Handled,
+    Spawned,
+    Waited,
 }
 
 #[derive(Message)]
@@ -48,9 +48,9 @@ impl Handler<Panic> for Counter {
     fn handle(&mut self, how: Panic, ctx: &mut Context<Self>) {
         let dying = actix::fut::wrap_future(async { panic!("on purpose") });
         match how {
-            Panic::InHandler => panic!("on purpose"),
-            Panic::InSpawned => drop(ctx.spawn(dying)),
-            Panic::InWait => ctx.wait(dying),
+            Panic::Handled => panic!("on purpose"),
+            Panic::Spawned => drop(ctx.spawn(dying)),
+            Panic::Waited => ctx.wait(dying),
         }
     }
 }
@@ -83,7 +83,7 @@ fn counter() -> Counter {
 
 #[actix::test]
 async fn queued_messages_survive_every_kind_of_panic_at_the_same_address() {
-    for how in [Panic::InHandler, Panic::InSpawned, Panic::InWait] {
+    for how in [Panic::Handled, Panic::Spawned, Panic::Waited] {
         let (supervisor, counted) = supervisor(&Shutdown::new());
         let counter = counter();
         let restarts = Arc::clone(&counter.restarts);
@@ -108,7 +108,7 @@ async fn an_actor_that_keeps_dying_ends_the_process_instead() {
     let (supervisor, counted) = supervisor(&shutdown);
     let address = supervisor.start("counter", "counter", counter());
     for _ in 0..=RESTART_LIMIT {
-        super::super::mailbox::post(&address, Panic::InHandler);
+        super::super::mailbox::post(&address, Panic::Handled);
     }
     shutdown.raised().await;
     assert!(matches!(shutdown.ending(), Some(Ending::Fatal(why)) if why.contains("counter")));
