@@ -103,8 +103,9 @@ CREATE INDEX notifications_created_idx ON notifications
     USING brin (created_at) WITH (pages_per_range = 32, autosummarize = on);
 
 -- The scheduler: what is due in a lane. Only waiting rows are in it, so a notification that is
--- sent at once never touches it. Also serves the monitoring query for stuck notifications.
-CREATE INDEX notifications_due_idx ON notifications (message_type, priority, due_at)
+-- sent at once never touches it. Also serves the monitoring query for stuck notifications, and
+-- the count of what waits by reason.
+CREATE INDEX notifications_due_idx ON notifications (message_type, priority, due_at) INCLUDE (reason)
     WHERE status = 'pending';
 
 -- The inbox's count of unread, asked for on every page view.

@@ -5,7 +5,7 @@ mod entries;
 use std::path::PathBuf;
 
 use crate::config::manifest::{Checks, Finding, Manifest, Provider, Template};
-use crate::config::{ConfigError, Mistake, Sources};
+use crate::config::{self, ConfigError, Mistake, Sources};
 use crate::domain::Account;
 use crate::providers::http::HttpClientError;
 use crate::providers::{self, HttpClient};
@@ -41,8 +41,12 @@ pub enum ApplyError {
 ///
 /// # Errors
 /// Every mistake in every file.
-pub fn read(files: &[PathBuf], sources: &Sources) -> Result<Manifest, ApplyError> {
-    let client = HttpClient::new()?;
+pub fn read(
+    files: &[PathBuf],
+    sources: &Sources,
+    settings: &config::Providers,
+) -> Result<Manifest, ApplyError> {
+    let client = HttpClient::new(settings)?;
     let checks = Checks {
         template: &template_findings,
         provider: &|provider| provider_findings(&client, provider),

@@ -48,6 +48,8 @@ pub(super) struct Ground {
     pub(super) health: Health,
     /// Stops taking on work.
     pub(super) stop: Shutdown,
+    /// Starts no further provider call.
+    pub(super) no_calls: Shutdown,
     /// Ends waiting for work that is in hand.
     pub(super) giving_up: Shutdown,
     /// Ends the run itself.
@@ -78,11 +80,12 @@ impl Ground {
             metrics: Arc::new(Metrics::new()),
             health,
             stop: stop.clone(),
+            no_calls: Shutdown::new(),
             giving_up: Shutdown::new(),
             end_of_run: Shutdown::new(),
             database: Database::lazy(&super::database_settings(settings), tasks.handle()),
             sealer: super::sealer(settings)?,
-            client: HttpClient::new()?,
+            client: HttpClient::new(&settings.providers)?,
             tasks,
         })
     }
@@ -148,6 +151,7 @@ pub(super) async fn engine(
     let holder = Holder {
         in_flight: in_flight.clone(),
         outbox: outbox.clone(),
+        fence: fence.clone(),
         metrics: Arc::clone(&ground.metrics),
     };
     let permits = LanePermits::new(&settings.lanes);
@@ -162,6 +166,7 @@ pub(super) async fn engine(
             permits: permits.clone(),
             holder: holder.clone(),
             dispatchers: dispatchers.clone(),
+            fence: fence.clone(),
             stop: ground.stop.clone(),
         }),
         ground.tasks.clone(),
@@ -260,7 +265,7 @@ fn needs(
         fence: fence.clone(),
         metrics: Arc::clone(&ground.metrics),
         tasks: ground.tasks.clone(),
-        giving_up: ground.giving_up.clone(),
+        no_calls: ground.no_calls.clone(),
     }
 }
 

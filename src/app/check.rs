@@ -125,7 +125,7 @@ async fn accounts_of(
         .await
         .map_err(|error| error.to_string())?;
     Ok((
-        HttpClient::new().map_err(|error| error.to_string())?,
+        HttpClient::new(&settings.providers).map_err(|error| error.to_string())?,
         loaded,
     ))
 }

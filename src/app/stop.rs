@@ -18,23 +18,31 @@ pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -
     let ending = ground.stop.ending().unwrap_or(Ending::Asked);
     let in_hand = engine.permits.taken();
     tracing::info!(?ending, in_hand, "stopping: nothing more is taken on");
-    let deadline = settings.engine.shutdown_deadline;
-    let drained = timeout(deadline, engine.permits.idle()).await.is_ok();
-    let late = if drained {
+    // The last step is for storing what providers have answered by then.
+    let deadline = settings.engine.shutdown_deadline.saturating_sub(STEP);
+    let in_time = timeout(deadline, engine.permits.idle()).await.is_ok();
+    let late = if in_time {
         Default::default()
     } else {
         ground.tasks.unfinished()
     };
+    if !in_time {
+        tracing::warn!(
+            ?late,
+            "the deadline is near: no further provider call is started"
+        );
+    }
+    ground.no_calls.raise(Ending::Asked);
+    let drained = timeout(STEP, engine.permits.idle()).await.is_ok();
     let returned = engine.permits.taken();
     if !drained {
         tracing::warn!(
             returned,
-            ?late,
             "the deadline has come: what is unfinished is returned"
         );
     }
     ground.giving_up.raise(Ending::Asked);
-    // What is returned gives its permit back, too, but not before its claim.
+    // What is dropped now still gives its claim and delivery back.
     let _ = timeout(STEP, engine.permits.idle()).await;
     flush(&engine).await;
     ground.end_of_run.raise(Ending::Asked);

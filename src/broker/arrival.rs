@@ -47,7 +47,8 @@ impl Arrival {
             message_id: properties
                 .message_id()
                 .as_ref()
-                .map(|id| id.as_str().to_owned()),
+                .map(|id| id.as_str().to_owned())
+                .filter(|id| !id.is_empty()),
             traceparent: headers.and_then(|headers| text(headers, "traceparent")),
             published_at: published_at(properties, headers),
             deliveries_before: headers

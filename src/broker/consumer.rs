@@ -16,10 +16,12 @@ use super::lane_channel::LaneChannel;
 use super::{Arrival, Receipt, topology};
 use crate::domain::Lane;
 use crate::resilience::Backoff;
-use crate::runtime::{Health, Permits, Shutdown, Tasks, clock};
+use crate::runtime::{Health, Permit, Permits, Shutdown, Tasks, clock};
 
 /// Most messages handed on at once.
 const CHUNK: usize = 128;
+/// Time between looks at a channel while a permit is waited for.
+const LOOK: Duration = Duration::from_millis(500);
 /// Our consumer's tag on every lane's channel.
 const TAG: &str = "herald";
 /// The name under which `/readyz` shows the broker.
@@ -131,7 +133,7 @@ impl Consumers {
                         self.cancel(&channel).await;
                         return;
                     }
-                    channel.end();
+                    channel.close().await;
                     tracing::warn!(lane = %lane.lane, "the consumer of a lane ended; opening it again");
                 }
                 Err(error) => self.wait(&mut failures, &error).await,
@@ -198,7 +200,7 @@ impl Consumers {
                 if !gathered.is_empty() {
                     (self.sink)(std::mem::take(gathered));
                 }
-                self.stop.or(lane.permits.acquire()).await??
+                self.permit(lane, channel).await?
             }
         };
         Some(Arrival::new(
@@ -208,6 +210,20 @@ impl Consumers {
             receipt,
             permit,
         ))
+    }
+
+    /// Waits for a permit as long as the channel lives.
+    async fn permit(&self, lane: &LaneConsumer, channel: &LaneChannel) -> Option<Permit> {
+        let permit = lane.permits.acquire();
+        tokio::pin!(permit);
+        while channel.is_live() {
+            // lapin tells of a channel's end only through its consumer, which nobody reads here.
+            let look = tokio::time::timeout(LOOK, &mut permit);
+            if let Ok(permit) = self.stop.or(look).await? {
+                return permit;
+            }
+        }
+        None
     }
 
     async fn cancel(&self, channel: &LaneChannel) {

@@ -10,6 +10,7 @@ use crate::domain::{
     Body, Channel, Content, DEFAULT_TENANT, KeyHash, Lane, Payload, Priority, Rejection, Source,
     TemplateCall, limits,
 };
+use crate::telemetry::trace::Traceparent;
 
 mod clean;
 mod validate;
@@ -59,6 +60,9 @@ pub struct RecipientFields {
     pub locale: Option<String>,
 }
 
+/// Longest explanation, in bytes.
+const DETAIL_BYTES: usize = 1_000;
+
 /// Why a message cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -72,10 +76,10 @@ impl Refusal {
     /// A refusal with its explanation.
     #[must_use]
     pub fn new(reason: Rejection, detail: impl Into<String>) -> Self {
-        Self {
-            reason,
-            detail: detail.into(),
-        }
+        let mut detail = detail.into();
+        // It may quote the message, and becomes a header: AMQP headers must fit one frame.
+        detail.truncate(detail.floor_char_boundary(DETAIL_BYTES));
+        Self { reason, detail }
     }
 
     fn invalid(detail: impl Into<String>) -> Self {
@@ -150,7 +154,7 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
             body: body_of(wire.template, wire.content)?,
             to: wire.to,
             provider: wire.provider,
-            traceparent: wrapping.traceparent.map(str::to_owned),
+            traceparent: wrapping.traceparent.and_then(valid_trace),
         },
         recipient: wire.recipient,
         send_at: wire.send_at,
@@ -182,6 +186,11 @@ fn refusal_of(body: &[u8], error: &serde_json::Error) -> Refusal {
         Err(error) if error.path().iter().next().is_some() => Refusal::invalid(error.to_string()),
         _ => Refusal::invalid(error.to_string()),
     }
+}
+
+/// A trace context that is none is dropped: W3C says to start anew then.
+fn valid_trace(text: &str) -> Option<String> {
+    text.parse::<Traceparent>().ok().map(|_| text.to_owned())
 }
 
 fn body_of(template: Option<TemplateCall>, content: Option<Content>) -> Result<Body, Refusal> {

@@ -60,6 +60,27 @@ impl LaneChannel {
         self.live.store(false, Ordering::Release);
     }
 
+    /// Closes the channel, so that the broker takes back what is unacknowledged.
+    pub(super) async fn close(&self) {
+        self.end();
+        let closed = self.channel.close(200, "herald opens it again".into());
+        if let Err(error) = within(self.limit, "closing a channel", closed).await {
+            tracing::debug!(lane = %self.lane, %error, "a channel could not be closed in good order");
+        }
+    }
+
+    /// The window no longer knows what the broker knows: everything must come again.
+    fn fail(&self) {
+        self.end();
+        let channel = self.channel.clone();
+        let limit = self.limit;
+        self.tasks.spawn("close a channel", async move {
+            let closed = channel.close(541, "herald lost count".into());
+            // A channel that cannot be closed is closed by the broker, or with its connection.
+            let _ = within(limit, "closing a channel", closed).await;
+        });
+    }
+
     pub(super) fn is_live(&self) -> bool {
         self.live.load(Ordering::Acquire) && self.channel.status().connected()
     }
@@ -77,6 +98,7 @@ impl LaneChannel {
             let sent = self.channel.basic_ack(ack.tag, options);
             if let Err(error) = within(self.limit, "acknowledging", sent).await {
                 tracing::debug!(lane = %self.lane, %error, "an acknowledgement was lost");
+                self.fail();
                 return;
             }
         }
@@ -104,8 +126,11 @@ impl LaneChannel {
             requeue: true,
         };
         let sent = self.channel.basic_nack(tag, options);
-        within(self.limit, "returning a delivery", sent).await?;
-        window.returned(tag);
-        Ok(())
+        let told = within(self.limit, "returning a delivery", sent).await;
+        match told {
+            Ok(()) => window.returned(tag),
+            Err(_) => self.fail(),
+        }
+        told
     }
 }

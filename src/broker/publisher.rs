@@ -46,6 +46,7 @@ impl Publisher {
         &self,
         body: &[u8],
         lane: Lane,
+        message_id: Option<&str>,
         reason: Rejection,
         detail: &str,
     ) -> Result<(), BrokerError> {
@@ -56,10 +57,14 @@ impl Publisher {
         header("x-herald-reason", reason.as_str());
         header("x-herald-detail", detail);
         header("x-herald-lane", &lane.routing_key());
-        let properties = BasicProperties::default()
+        let mut properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)
             .with_content_type("application/json".into())
             .with_headers(headers);
+        if let Some(id) = message_id {
+            // It may be what the message's idempotency rests on, should it be published again.
+            properties = properties.with_message_id(id.into());
+        }
         self.publish(topology::REJECTED, "", body, properties).await
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Apply {
 pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), Failure> {
     let settings = cli.settings(&[Required::Database, Required::Secrets])?;
     let sealer = sealer(&settings)?;
-    let manifest = apply::read(&apply.files, &cli.sources())?;
+    let manifest = apply::read(&apply.files, &cli.sources(), &settings.providers)?;
     let applied = super::on_runtime(async {
         let database = super::database(&settings).await?;
         Ok(apply::apply(&database, &sealer, &manifest).await?)

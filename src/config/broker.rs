@@ -28,8 +28,6 @@ pub struct Broker {
     pub max_body_bytes: usize,
     /// Returns after which the broker sets a message aside.
     pub delivery_limit: u32,
-    /// Whether status events are published.
-    pub publish_status: bool,
 }
 
 impl Broker {
@@ -51,7 +49,6 @@ impl Broker {
             lanes: lanes(reader),
             max_body_bytes: reader.integer("broker.max_body_bytes", 1_024..=16_777_216, "bytes"),
             delivery_limit: reader.integer("broker.delivery_limit", 3..=1_000, "returns"),
-            publish_status: reader.flag("broker.publish_status"),
         }
     }
 }

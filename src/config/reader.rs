@@ -106,19 +106,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// True or false.
-    pub(super) fn flag(&mut self, key: &str) -> bool {
-        match self.value(key) {
-            Value::Flag(flag) => *flag,
-            Value::Text(text) if self.is_variable(key) => match text.trim() {
-                "true" => true,
-                "false" => false,
-                _ => self.wrong_type(key, "a flag", "true, false".to_owned()),
-            },
-            _ => self.wrong_type(key, "a flag", "true, false".to_owned()),
-        }
-    }
-
     /// A text that may be empty.
     pub(super) fn text(&mut self, key: &str) -> String {
         match self.value(key) {

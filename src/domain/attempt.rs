@@ -81,6 +81,19 @@ impl AttemptRecord {
         }
     }
 
+    /// The provider whose answer was lost, if this record says so.
+    #[must_use]
+    pub fn unknown_provider(&self) -> Option<&str> {
+        match &self.step {
+            Step::Attempt {
+                class: Class::Unknown,
+                provider,
+                ..
+            } => Some(provider),
+            _ => None,
+        }
+    }
+
     /// Whether a provider accepted.
     #[must_use]
     pub fn is_accepted(&self) -> bool {

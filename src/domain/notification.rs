@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{AttemptRecord, Lane};
+use super::{AttemptRecord, Lane, Step};
 
 /// SHA-256 of tenant and idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,6 +117,22 @@ pub struct Content {
 }
 
 impl Notification {
+    /// Whether a device or provider accepted it in an earlier pass: then it is sent, whatever
+    /// becomes of the rest.
+    #[must_use]
+    pub fn is_partly_accepted(&self) -> bool {
+        self.attempts.iter().any(AttemptRecord::is_accepted)
+    }
+
+    /// The last answer of a provider.
+    #[must_use]
+    pub fn last_attempt(&self) -> Option<&AttemptRecord> {
+        self.attempts
+            .iter()
+            .rev()
+            .find(|record| matches!(record.step, Step::Attempt { .. }))
+    }
+
     /// Whether a device has accepted this notification in an earlier pass.
     #[must_use]
     pub fn has_accepted(&self, device_id: Uuid) -> bool {

@@ -15,16 +15,3 @@ vocabulary! {
         Low = "low",
     }
 }
-
-impl Priority {
-    /// Share of the work when all priorities have work waiting.
-    #[must_use]
-    pub const fn weight(self) -> u32 {
-        match self {
-            Self::Urgent => 8,
-            Self::High => 4,
-            Self::Normal => 2,
-            Self::Low => 1,
-        }
-    }
-}

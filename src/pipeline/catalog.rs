@@ -59,8 +59,8 @@ pub struct Needs {
     pub metrics: Arc<Metrics>,
     /// Where the work runs.
     pub tasks: Tasks,
-    /// No request is started any more.
-    pub giving_up: Shutdown,
+    /// No request is started any more once raised.
+    pub no_calls: Shutdown,
 }
 
 impl fmt::Debug for Catalog {
@@ -135,6 +135,14 @@ impl Catalog {
             .filter_map(|account| self.entry(account))
             .collect();
         tracing::info!(accounts = entries.len(), "provider accounts read");
+        for gone in self.needs.directory.all() {
+            if !entries
+                .iter()
+                .any(|entry| entry.account.name == gone.account.name)
+            {
+                self.needs.supervisor.forget(&part_of(&gone.account));
+            }
+        }
         self.needs.directory.replace(entries);
     }
 
@@ -164,7 +172,7 @@ impl Catalog {
     fn start(&self, account: Account, desk: Desk, availability: Availability) -> AccountEntry {
         let needs_address = desk.client.needs_address();
         let minimum_retry_delay = desk.client.minimum_retry_delay();
-        let name = format!("provider {}", account.name);
+        let name = part_of(&account);
         let actor = ProviderActor::new(Arc::new(desk), self.needs.tasks.clone());
         let actor = self.needs.supervisor.start("provider", &name, actor);
         AccountEntry {
@@ -175,6 +183,11 @@ impl Catalog {
             actor,
         }
     }
+}
+
+/// The name under which `/readyz` and the log show an account's actor.
+fn part_of(account: &Account) -> String {
+    format!("provider {}", account.name)
 }
 
 impl Needs {
@@ -197,7 +210,7 @@ impl Needs {
             database: self.database.clone(),
             metrics: Arc::clone(&self.metrics),
             tasks: self.tasks.clone(),
-            giving_up: self.giving_up.clone(),
+            no_calls: self.no_calls.clone(),
         }
     }
 }

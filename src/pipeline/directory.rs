@@ -95,6 +95,12 @@ impl Directory {
             .unwrap_or_default()
     }
 
+    /// The accounts of all channels, in no order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<AccountEntry>> {
+        self.current.load().iter().flatten().cloned().collect()
+    }
+
     /// Replaces all accounts.
     pub fn replace(&self, entries: impl IntoIterator<Item = Arc<AccountEntry>>) {
         let mut by_channel = vec![vec![]; Channel::ALL.len()];

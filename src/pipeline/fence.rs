@@ -12,9 +12,18 @@ use crate::store::{Database, StoreError};
 const PART: &str = "database";
 
 /// Open while this run holds its lease. Clones share it.
+///
+/// Every lease has an epoch. What was taken on under an earlier one may have been taken over by
+/// another run meanwhile, and must not be sent.
 #[derive(Debug, Clone)]
 pub struct Fence {
-    open: watch::Sender<bool>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    open: bool,
+    epoch: u64,
 }
 
 impl Default for Fence {
@@ -28,22 +37,42 @@ impl Fence {
     #[must_use]
     pub fn closed() -> Self {
         Self {
-            open: watch::Sender::new(false),
+            state: watch::Sender::new(State::default()),
         }
     }
 
-    /// Waits until the run holds its lease; at once, nearly always.
-    pub async fn pass(&self) {
-        if *self.open.borrow() {
-            return;
+    /// Waits until the run holds its lease (at once, nearly always), and says which epoch it is.
+    pub async fn pass(&self) -> u64 {
+        let now = *self.state.borrow();
+        if now.open {
+            return now.epoch;
         }
-        let mut open = self.open.subscribe();
+        let mut state = self.state.subscribe();
         // The sender lives in `self`, so that waiting cannot fail.
-        let _ = open.wait_for(|open| *open).await;
+        state
+            .wait_for(|state| state.open)
+            .await
+            .map_or(now.epoch, |state| state.epoch)
     }
 
-    fn set(&self, open: bool) {
-        self.open.send_replace(open);
+    /// The epoch of the present lease, or of the one that was lost last.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.state.borrow().epoch
+    }
+
+    fn open(&self) {
+        self.state.send_modify(|state| {
+            // The first lease is the one under which work is taken on.
+            state.open = true;
+        });
+    }
+
+    fn close(&self) {
+        self.state.send_modify(|state| {
+            state.open = false;
+            state.epoch += 1;
+        });
     }
 }
 
@@ -68,12 +97,12 @@ impl LeaseKeeper {
     /// Keeps the lease until told to stop; then ends the run in good order.
     pub async fn run(self) {
         while !self.stop.is_raised() {
-            match Lease::take(&self.database, self.run).await {
+            match bounded(self.patience(), Lease::take(&self.database, self.run)).await {
                 Ok(Some(lease)) => {
                     self.health.up(PART);
-                    self.fence.set(true);
+                    self.fence.open();
                     let lost = self.keep(lease).await;
-                    self.fence.set(false);
+                    self.fence.close();
                     let Some(error) = lost else { return };
                     tracing::warn!(%error, "the lease is lost: no provider is called until it is back");
                     self.health.down(PART, error.to_string());
@@ -92,7 +121,7 @@ impl LeaseKeeper {
     }
 
     /// Beats until the session is lost, or ends the run.
-    async fn keep(&self, mut lease: Lease<'_>) -> Option<StoreError> {
+    async fn keep(&self, mut lease: Lease) -> Option<StoreError> {
         loop {
             if self
                 .stop
@@ -105,9 +134,25 @@ impl LeaseKeeper {
                 }
                 return None;
             }
-            if let Err(error) = lease.beat().await {
+            if let Err(error) = bounded(self.patience(), lease.beat()).await {
                 return Some(error);
             }
         }
+    }
+
+    /// A session that does not answer for this long counts as lost.
+    fn patience(&self) -> Duration {
+        self.heartbeat.max(Duration::from_secs(2))
+    }
+}
+
+/// A connection over a broken network would else be believed in until TCP gives up.
+async fn bounded<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done,
+        Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
     }
 }

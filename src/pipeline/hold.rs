@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::fence::Fence;
 use super::in_flight::InFlight;
 use super::outbox::{Abandoned, Outbox};
 use crate::broker::Receipt;
@@ -20,6 +21,7 @@ pub struct Hold {
     lane: Lane,
     id: Uuid,
     claim: Claimed,
+    epoch: u64,
     in_flight: InFlight,
     outbox: Outbox,
     metrics: Arc<Metrics>,
@@ -69,6 +71,8 @@ pub struct Holder {
     pub in_flight: InFlight,
     /// Where claims are given back.
     pub outbox: Outbox,
+    /// Tells under which lease work is taken on.
+    pub fence: Fence,
     /// The in-flight gauge.
     pub metrics: Arc<Metrics>,
 }
@@ -98,10 +102,14 @@ impl Holder {
         Ok(self.hold(key, lane, Uuid::nil(), Claimed::NotYet, permit, turn))
     }
 
-    /// The right to settle a notification that the scheduler took from the database.
+    /// The right to settle a notification that the scheduler took from the database; `None` when
+    /// this process holds it already: its outcome is being stored.
     #[must_use]
-    pub fn taken(&self, key: KeyHash, lane: Lane, id: Uuid, permit: Permit) -> Hold {
-        self.hold(key, lane, id, Claimed::In(Origin::Database), permit, None)
+    pub fn taken(&self, key: KeyHash, lane: Lane, id: Uuid, permit: Permit) -> Option<Hold> {
+        if !self.in_flight.hold_row(key, id) {
+            return None;
+        }
+        Some(self.hold(key, lane, id, Claimed::In(Origin::Database), permit, None))
     }
 
     fn hold(
@@ -117,6 +125,7 @@ impl Holder {
         let Self {
             in_flight,
             outbox,
+            fence,
             metrics,
         } = self.clone();
         Hold {
@@ -124,6 +133,7 @@ impl Holder {
             lane,
             id,
             claim,
+            epoch: fence.epoch(),
             in_flight,
             outbox,
             metrics,
@@ -138,10 +148,17 @@ impl Holder {
 pub struct Joined;
 
 impl Hold {
-    /// The database says that this run may send it.
+    /// The claim is being made, or is ours: from here on it is given back when this is dropped. To
+    /// give back a claim that turns out to be another's does nothing.
     pub fn claimed(&mut self, id: Uuid) {
         self.id = id;
         self.claim = Claimed::In(Origin::Broker);
+    }
+
+    /// The epoch of the lease under which it was taken on.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// The key.
@@ -162,12 +179,14 @@ impl Hold {
     /// The outcome is stored: hands out the receipts, to be acknowledged. The permit is free again.
     #[must_use]
     pub fn redeem(mut self) -> Vec<Receipt> {
-        let from_broker = self.origin() == Origin::Broker;
+        let origin = self.origin();
         self.claim = Claimed::Redeemed;
-        if from_broker {
-            self.in_flight.remove(self.key)
-        } else {
-            vec![]
+        match origin {
+            Origin::Broker => self.in_flight.remove(self.key),
+            Origin::Database => {
+                self.in_flight.let_row_go(self.id);
+                vec![]
+            }
         }
     }
 }
@@ -180,6 +199,9 @@ impl Drop for Hold {
             // Dropping the receipts returns the deliveries.
             Claimed::NotYet => drop(self.in_flight.remove(self.key)),
             Claimed::In(origin) => {
+                if origin == Origin::Database {
+                    self.in_flight.let_row_go(self.id);
+                }
                 self.outbox.abandon(Abandoned {
                     key: self.key,
                     id: self.id,

@@ -1,9 +1,11 @@
-//! The messages from the broker that this process works on, by key, with their receipts.
+//! What this process works on: messages from the broker by key, with their receipts, and rows that
+//! the scheduler took.
 
 use std::sync::Arc;
 
-use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use dashmap::{DashMap, DashSet};
+use uuid::Uuid;
 
 use crate::broker::Receipt;
 use crate::domain::KeyHash;
@@ -13,6 +15,7 @@ use crate::domain::KeyHash;
 #[derive(Debug, Clone, Default)]
 pub struct InFlight {
     receipts: Arc<DashMap<KeyHash, Vec<Receipt>>>,
+    rows: Arc<DashSet<Uuid>>,
 }
 
 impl InFlight {
@@ -38,6 +41,24 @@ impl InFlight {
             .remove(&key)
             .map(|(_, receipts)| receipts)
             .unwrap_or_default()
+    }
+
+    /// Notes that a row is worked on; `false` when it is already, or when an outcome under its key
+    /// is being stored.
+    #[must_use]
+    pub fn hold_row(&self, key: KeyHash, id: Uuid) -> bool {
+        !self.receipts.contains_key(&key) && self.rows.insert(id)
+    }
+
+    /// A row is no longer worked on.
+    pub fn let_row_go(&self, id: Uuid) {
+        self.rows.remove(&id);
+    }
+
+    /// The rows that are worked on.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Uuid> {
+        self.rows.iter().map(|id| *id).collect()
     }
 
     /// How many keys are worked on.

@@ -24,8 +24,9 @@ pub use admission::Admission;
 
 /// Batches admitted at the same time: two keep both cores and the database busy.
 const CONCURRENT: usize = 2;
-/// Deliveries before this one from which a message is worked alone.
-const SUSPECT: u64 = 2;
+/// Deliveries before this one from which a message is worked alone. Lost connections count, too,
+/// and a broker's restart is no reason to work all that was prefetched one by one.
+const SUSPECT: u64 = 5;
 
 /// The actor.
 pub struct Ingest {

@@ -87,13 +87,26 @@ impl HourlyMetrics {
         let deltas: Vec<HourlyDelta> = self.sums.drain().map(|(_, delta)| delta).collect();
         let (database, address) = (self.database.clone(), ctx.address());
         self.tasks.spawn("flush rollups", async move {
-            let written = write(&database, &deltas).await;
-            if let Err(error) = &written {
-                tracing::warn!(%error, "the hourly rollups could not be written; trying again");
+            let mut left = Unwritten { address, deltas };
+            match write(&database, &left.deltas).await {
+                Ok(()) => left.deltas.clear(),
+                Err(error) => {
+                    tracing::warn!(%error, "the hourly rollups could not be written; trying again");
+                }
             }
-            let left = if written.is_ok() { vec![] } else { deltas };
-            mailbox::post(&address, Flushed(left));
         });
+    }
+}
+
+/// Sums under way to the database; what is not written comes back, however the task ends.
+struct Unwritten {
+    address: actix::Addr<HourlyMetrics>,
+    deltas: Vec<HourlyDelta>,
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        mailbox::post(&self.address, Flushed(std::mem::take(&mut self.deltas)));
     }
 }
 

@@ -62,8 +62,8 @@ pub struct Desk {
     pub metrics: Arc<Metrics>,
     /// Where reports run.
     pub tasks: Tasks,
-    /// No request is started any more; what waits returns to where it came from.
-    pub giving_up: Shutdown,
+    /// No request is started any more once raised; what waits returns to where it came from.
+    pub no_calls: Shutdown,
 }
 
 impl std::fmt::Debug for Desk {
@@ -112,7 +112,7 @@ impl ProviderActor {
 async fn serve(desk: &Desk, queue: &Lines) {
     loop {
         let badge = Badge(queue);
-        while let Some(job) = queue.next(desk) {
+        while let Some(job) = queue.jobs.pop() {
             let id = job.notification.id;
             let work = AssertUnwindSafe(worker::work(desk, job)).catch_unwind();
             if let Err(panic) = work.await {
@@ -134,13 +134,6 @@ impl Lines {
         self.workers
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
             .is_ok()
-    }
-
-    fn next(&self, desk: &Desk) -> Option<Job> {
-        if desk.giving_up.is_raised() {
-            self.jobs.clear();
-        }
-        self.jobs.pop()
     }
 }
 

@@ -10,12 +10,15 @@ use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 use uuid::Uuid;
 
 use super::dispatcher::Dispatchers;
+use super::fence::Fence;
 use super::hold::{Hold, Holder};
 use super::jobs::{Job, Wake};
 use super::lanes::LanePermits;
+use super::outbox::Abandoned;
 use crate::domain::{Lane, Notification, Reason, Recipient};
 use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
 use crate::store::lease::RunId;
+use crate::store::settle::Origin;
 use crate::store::{Database, StoreError, due, recipients};
 
 /// Most notifications taken of one lane at once.
@@ -45,6 +48,8 @@ pub struct Round {
     pub holder: Holder,
     /// Where jobs go.
     pub dispatchers: Dispatchers,
+    /// Passed before anything is taken: a run that holds no lease owns nothing.
+    pub fence: Fence,
     /// Stops taking.
     pub stop: Shutdown,
 }
@@ -127,6 +132,9 @@ impl Drop for End {
 impl Round {
     /// Takes what is due and sends it on its way; whether there may be more.
     async fn take(&self) -> Result<bool, StoreError> {
+        if self.stop.or(self.fence.pass()).await.is_none() {
+            return Ok(false);
+        }
         let mut permits: HashMap<Lane, Vec<Permit>> = HashMap::new();
         for lane in &self.lanes {
             let free = self
@@ -145,9 +153,19 @@ impl Round {
         if asked.is_empty() {
             return Ok(false);
         }
-        let taken = due::take(&self.database, self.run, &asked).await?;
-        for (id, why) in &taken.unreadable {
-            tracing::error!(notification_id = %id, why, "a stored notification cannot be read");
+        let taken = match due::take(&self.database, self.run, clock::now(), &asked).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                // What may have been taken without our learning of it belongs to nobody else now.
+                due::let_go(&self.database, self.run, self.holder.in_flight.rows()).await?;
+                return Err(error);
+            }
+        };
+        if !taken.unreadable.is_empty() {
+            for (id, why) in &taken.unreadable {
+                tracing::error!(notification_id = %id, why, "a stored notification cannot be read: it fails");
+            }
+            due::fail_unreadable(&self.database, self.run, &taken.unreadable).await?;
         }
         let mut held = Vec::with_capacity(taken.notifications.len());
         for notification in taken.notifications {
@@ -156,7 +174,14 @@ impl Round {
                 break;
             };
             let (key, lane, id) = (notification.key, notification.lane, notification.id);
-            held.push((notification, self.holder.taken(key, lane, id, permit)));
+            match self.holder.taken(key, lane, id, permit) {
+                Some(hold) => held.push((notification, hold)),
+                None => self.holder.outbox.abandon(Abandoned {
+                    key,
+                    id,
+                    origin: Origin::Database,
+                }),
+            }
         }
         failpoint::hit("scheduler.taken");
         let more = permits.values().any(Vec::is_empty);

@@ -69,13 +69,6 @@ impl Shelf {
         *read = Some(now);
         Ok(())
     }
-
-    /// [`Self::reload`] for the one who cannot do anything about a failure.
-    pub async fn refresh(&self, database: &Database) {
-        if let Err(error) = self.reload(database).await {
-            tracing::warn!(%error, "templates could not be read; the known ones stay in use");
-        }
-    }
 }
 
 fn source(stored: templates::Template) -> TemplateSource {

@@ -118,10 +118,7 @@ fn finished(pass: &Pass<'_>) -> Verdict {
 }
 
 fn accepted_any(pass: &Pass<'_>) -> bool {
-    pass.notification
-        .attempts
-        .iter()
-        .any(crate::domain::AttemptRecord::is_accepted)
+    pass.notification.is_partly_accepted()
         || pass
             .replies
             .iter()

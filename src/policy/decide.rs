@@ -27,9 +27,9 @@ pub enum Decision {
     /// Send it.
     Deliver {
         /// Positions in [`Facts::accounts`], first choice first; empty for the in-app channel,
-        /// which has no provider.
+        /// which has no provider, and when nobody is left to be asked.
         route: Vec<usize>,
-        /// Where to; those that accepted in an earlier pass are left out.
+        /// Where to; those that accepted in an earlier pass are left out. None: it is sent.
         targets: Vec<Target>,
     },
     /// Not yet.
@@ -45,9 +45,23 @@ pub enum Decision {
     Fail(Reason),
 }
 
-/// Decides on a notification: expiry, schedule, preference, address, route, in this order.
+/// Decides on a notification: expiry, preference, schedule, address, route, in this order.
+///
+/// One that a device accepted in an earlier pass is never cancelled or failed for the others.
 #[must_use]
 pub fn decide(facts: &Facts<'_>) -> Decision {
+    match rules(facts) {
+        Decision::Cancel(_) | Decision::Fail(_) if facts.notification.is_partly_accepted() => {
+            Decision::Deliver {
+                route: vec![],
+                targets: vec![],
+            }
+        }
+        decision => decision,
+    }
+}
+
+fn rules(facts: &Facts<'_>) -> Decision {
     let Facts {
         notification,
         recipient,
@@ -268,6 +282,25 @@ pub(super) mod tests {
         };
         assert_eq!(targets.len(), 1);
         assert_eq!(targets[0].address, "b");
+    }
+
+    #[test]
+    fn what_a_device_accepted_is_sent_even_when_the_others_are_gone() {
+        use crate::domain::{AttemptRecord, Reply};
+        let mut push = notification(Channel::Push);
+        let accepted = Reply::accepted("200", None);
+        let gone = Some(Uuid::from_u128(99));
+        push.attempts
+            .push(AttemptRecord::of_reply(now(), "fcm", gone, &accepted, 3));
+        let mut person = recipient();
+        person.devices.clear();
+        let sent = Decision::Deliver {
+            route: vec![],
+            targets: vec![],
+        };
+        assert_eq!(decide_with(&push, &person, &[account("fcm", 0)]), sent);
+        push.expires_at = Some(now());
+        assert_eq!(decide_with(&push, &person, &[account("fcm", 0)]), sent);
     }
 
     #[test]

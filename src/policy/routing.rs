@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::Notification;
+use crate::domain::{AttemptRecord, Notification};
 
 /// How long a notification waits when no account of its channel is there, or none says when it
 /// will be back.
@@ -54,6 +54,16 @@ pub fn route(
         .enumerate()
         .filter(|(_, account)| allowed(account))
         .partition(|(_, account)| account.available_at.is_none());
+    // What may have been delivered is asked again where it may have been.
+    let unknown = notification
+        .last_attempt()
+        .and_then(AttemptRecord::unknown_provider);
+    if let Some((position, _)) = ready
+        .iter()
+        .find(|(_, account)| Some(account.name) == unknown)
+    {
+        return Ok(vec![*position]);
+    }
     if ready.is_empty() {
         return Err(out
             .iter()
@@ -134,6 +144,24 @@ mod tests {
         assert_eq!(route(&plain, &[out, account("b", 0)], 0.0), Ok(vec![1]));
         assert_eq!(route(&plain, &[out], 0.0), Err(Some(back)));
         assert_eq!(wait(now(), Some(back)), back);
+    }
+
+    #[test]
+    fn an_unknown_outcome_goes_back_to_the_same_account() {
+        use crate::domain::{Class, Reply};
+        let mut lost = notification(Channel::Email);
+        let unknown = Reply::of(Class::Unknown, None, None);
+        lost.attempts
+            .push(AttemptRecord::of_reply(now(), "b", None, &unknown, 3));
+        let until = now();
+        let step = crate::domain::Step::Deferred {
+            reason: crate::domain::Reason::Retry,
+            until,
+        };
+        lost.attempts.push(AttemptRecord { at: now(), step });
+        let accounts = [account("a", 10), account("b", 0)];
+        assert_eq!(route(&lost, &accounts, 0.0), Ok(vec![1]));
+        assert_eq!(route(&lost, &[account("a", 10)], 0.0), Ok(vec![0]));
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn provider(kind: ProviderKind, secret: Option<&str>, config: Value) -> Arc<dyn 
         _ => Some("AC1"),
     };
     let account = testing::account(kind, key, secret, config);
-    connect(&HttpClient::new().unwrap(), &account).unwrap()
+    connect(&HttpClient::plain(), &account).unwrap()
 }
 
 fn sendgrid(url: &str) -> Arc<dyn Provider> {

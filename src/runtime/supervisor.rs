@@ -57,6 +57,11 @@ impl Supervisor {
         }
     }
 
+    /// An actor of this name is no longer wanted: its health no longer counts.
+    pub fn forget(&self, name: &str) {
+        self.health.forget(name);
+    }
+
     /// Starts an actor on the current arbiter. `role` is its name in metrics (`provider`), `name`
     /// the one in logs and `/readyz` (`provider sendgrid-main`).
     ///

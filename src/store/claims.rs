@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use diesel::sql_types::{
-    Array, Bool, Bytea, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, Bool, Bytea, Double, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
@@ -64,7 +64,7 @@ statement!(
         tenants: Vec<Uuid> => Array<SqlUuid>,
         channels: Vec<&'static str> => Array<Text>,
         owner: i32 => Int4,
-        expires_at: chrono::DateTime<chrono::Utc> => Timestamptz,
+        window_seconds: f64 => Double,
         hour: chrono::DateTime<chrono::Utc> => Timestamptz,
         shard: i16 => Int2,
     ) -> Bytea =
@@ -72,7 +72,7 @@ statement!(
          SELECT * FROM unnest(?, ?, ?, ?) AS asked (key, id, tenant_id, channel)
      ), claimed AS (
          INSERT INTO notification_deduplication (idempotency_key, notification_id, owner, expires_at)
-         SELECT key, id, ?, ? FROM asked
+         SELECT key, id, ?, now() + make_interval(secs => ?) FROM asked
          ON CONFLICT (idempotency_key) DO UPDATE SET
              notification_id = excluded.notification_id, owner = excluded.owner,
              created_at = excluded.created_at, expires_at = excluded.expires_at
@@ -94,14 +94,23 @@ statement!(
         -> (Bytea, SqlUuid, Nullable<Int4>, Bool, Bool) = concat!(
     "SELECT d.idempotency_key, d.notification_id, d.owner,
             coalesce(d.owner IN ", living_runs!(), ", false),
-            EXISTS (SELECT FROM notifications n WHERE n.id = d.notification_id)
-     FROM notification_deduplication d WHERE d.idempotency_key = ANY(?)")
+            n.id IS NOT NULL
+     FROM notification_deduplication d
+     LEFT JOIN LATERAL (
+         SELECT id FROM notifications WHERE id = d.notification_id LIMIT 1) n ON true
+     WHERE d.idempotency_key = ANY(?)")
 );
 
 statement!(
-    TakeOver(key: Vec<u8> => Bytea, from: Option<i32> => Nullable<Int4>, to: i32 => Int4) -> Bool =
-    "WITH old AS (SELECT ?::bytea AS key, ?::integer AS owner, ?::integer AS heir)
-     UPDATE notification_deduplication d SET owner = old.heir FROM old
+    TakeOver(
+        key: Vec<u8> => Bytea,
+        from: Option<i32> => Nullable<Int4>,
+        to: i32 => Int4,
+        window_seconds: f64 => Double,
+    ) -> Bool =
+    "WITH old AS (SELECT ?::bytea AS key, ?::integer AS owner, ?::integer AS heir,
+                         now() + make_interval(secs => ?) AS until)
+     UPDATE notification_deduplication d SET owner = old.heir, expires_at = old.until FROM old
      WHERE d.idempotency_key = old.key AND d.owner IS NOT DISTINCT FROM old.owner
      RETURNING true"
 );
@@ -174,7 +183,6 @@ pub async fn claim(
 ) -> Result<HashMap<KeyHash, Claim>, StoreError> {
     let mut sorted: Vec<&ClaimRequest> = requests.iter().collect();
     sorted.sort_unstable_by_key(|request| request.key);
-    let expires_at = claimant.now.saturating_add(window).unwrap_or(claimant.now);
     let insert = Insert {
         keys: sorted
             .iter()
@@ -190,7 +198,7 @@ pub async fn claim(
             .map(|request| request.channel.as_str())
             .collect(),
         owner: claimant.run.0,
-        expires_at: time::to_database(expires_at),
+        window_seconds: window.as_secs_f64(),
         hour: claimant.hour(),
         shard: claimant.shard(),
     };
@@ -248,7 +256,8 @@ pub async fn find(
     Ok(holders.collect())
 }
 
-/// Takes a claim over from an owner that is dead or gave it back, by compare-and-swap.
+/// Takes a claim over from an owner that is dead or gave it back, by compare-and-swap. Its window
+/// starts anew, so that it outlives the work.
 ///
 /// # Errors
 /// When the database fails.
@@ -257,11 +266,13 @@ pub async fn take_over(
     key: KeyHash,
     from: Option<RunId>,
     to: RunId,
+    window: Duration,
 ) -> Result<bool, StoreError> {
     let take = TakeOver {
         key: key.0.to_vec(),
         from: from.map(|run| run.0),
         to: to.0,
+        window_seconds: window.as_secs_f64(),
     };
     let mut connection = database.get().await?;
     let taken: Vec<bool> = take.load(&mut *connection).await?;

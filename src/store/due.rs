@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -18,7 +18,9 @@ statement!(
         channels: Vec<&'static str> => Array<Text>,
         priorities: Vec<&'static str> => Array<Text>,
         most: Vec<i32> => Array<Int4>,
+        now: DateTime<Utc> => Timestamptz,
         run: i32 => Int4,
+        heir: i32 => Int4,
     ) -> (
         SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
         Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
@@ -32,8 +34,8 @@ statement!(
          SELECT due.id FROM asked CROSS JOIN LATERAL (
              SELECT n.id FROM notifications n
              WHERE n.message_type = asked.channel AND n.priority = asked.priority
-               AND n.status = 'pending' AND n.due_at <= now()
-               AND (n.owner IS NULL OR n.owner <> ALL (SELECT unnest(runs) FROM living))
+               AND n.status = 'pending' AND n.due_at <= ?
+               AND (n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
              ORDER BY n.due_at LIMIT asked.most FOR UPDATE SKIP LOCKED
          ) due
      )
@@ -64,8 +66,7 @@ type Row = (
     Option<Value>,
 );
 
-/// What was taken. Rows that cannot be read are named, so that they can be reported; they stay
-/// with their owner and are tried again by the next run.
+/// What was taken. Rows that cannot be read are named, so that they can be reported and fail.
 #[derive(Debug, Default)]
 pub struct Taken {
     /// Due notifications, now owned by the run.
@@ -74,13 +75,16 @@ pub struct Taken {
     pub unreadable: Vec<(Uuid, String)>,
 }
 
-/// Takes due notifications for a run: at most so many of each lane, the longest due first.
+/// Takes notifications that are due at `now` for a run: at most so many of each lane, the longest
+/// due first. What this run holds, or another living one, is not taken. `now` is the node's clock,
+/// by which policy decides, too: by another the same row would come up again and again.
 ///
 /// # Errors
 /// When the database fails; what may have been taken is free again when the run ends.
 pub async fn take(
     database: &Database,
     run: RunId,
+    now: jiff::Timestamp,
     lanes: &[(Lane, usize)],
 ) -> Result<Taken, StoreError> {
     let take = Take {
@@ -96,10 +100,19 @@ pub async fn take(
             .iter()
             .map(|(_, most)| i32::try_from(*most).unwrap_or(i32::MAX))
             .collect(),
+        now: time::to_database(now),
         run: run.0,
+        heir: run.0,
     };
-    let mut connection = database.get().await?;
-    let rows: Vec<Row> = take.load(&mut *connection).await?;
+    // A plan that was made while the table was young reads all of it: planned anew each time.
+    let rows: Vec<Row> = database
+        .transaction(async |connection| {
+            connection
+                .batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")
+                .await?;
+            Ok(take.load(connection).await?)
+        })
+        .await?;
     let mut taken = Taken::default();
     for row in rows {
         let id = row.0;
@@ -109,6 +122,63 @@ pub async fn take(
         }
     }
     Ok(taken)
+}
+
+statement!(
+    LetGo(run: i32 => Int4, held: Vec<Uuid> => Array<SqlUuid>) -> SqlUuid =
+    "UPDATE notifications SET owner = NULL
+     WHERE status = 'pending' AND owner = ? AND id <> ALL(?) RETURNING id"
+);
+
+/// Frees the rows that a run owns but does not hold: a take whose answer was lost.
+///
+/// # Errors
+/// When the database fails.
+pub async fn let_go(database: &Database, run: RunId, held: Vec<Uuid>) -> Result<(), StoreError> {
+    let mut connection = database.get().await?;
+    let _: Vec<Uuid> = LetGo { run: run.0, held }.load(&mut *connection).await?;
+    Ok(())
+}
+
+statement!(
+    FailUnreadable(
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        why: Vec<String> => Array<Text>,
+        run: i32 => Int4,
+    ) -> SqlUuid =
+    "WITH bad AS (SELECT * FROM unnest(?, ?) AS bad (id, why)), failed AS (
+         UPDATE notifications n SET status = 'failed', reason = 'content_refused',
+             failed_at = now(), due_at = NULL, owner = NULL,
+             error_message = 'what was stored cannot be read: ' || bad.why
+         FROM bad WHERE n.id = bad.id AND n.status = 'pending' AND n.owner = ?
+         RETURNING n.id, n.tenant_id, n.reason, n.attempts
+     )
+     INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
+     SELECT tenant_id, id, reason, attempts FROM failed
+     ON CONFLICT (notification_id) DO NOTHING
+     RETURNING notification_id"
+);
+
+/// Ends rows that hold something else than what this version can read: as dead letters, where
+/// people see them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fail_unreadable(
+    database: &Database,
+    run: RunId,
+    unreadable: &[(Uuid, String)],
+) -> Result<(), StoreError> {
+    let (ids, why) = unreadable.iter().cloned().unzip();
+    let mut connection = database.get().await?;
+    let _: Vec<Uuid> = FailUnreadable {
+        ids,
+        why,
+        run: run.0,
+    }
+    .load(&mut *connection)
+    .await?;
+    Ok(())
 }
 
 fn notification(row: Row) -> Result<Notification, String> {

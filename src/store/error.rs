@@ -91,6 +91,20 @@ impl StoreError {
         )
     }
 
+    /// Whether the row is what is wrong, and will be next time.
+    #[must_use]
+    pub const fn is_about_data(&self) -> bool {
+        matches!(
+            self,
+            Self::UniqueViolation { .. }
+                | Self::ForeignKey { .. }
+                | Self::CheckViolation { .. }
+                | Self::NotNull { .. }
+                | Self::DataTooLong(_)
+                | Self::UnstorableText(_)
+        )
+    }
+
     /// Whether the unique constraint of this name was broken.
     #[must_use]
     pub fn breaks(&self, name: &str) -> bool {

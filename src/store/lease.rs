@@ -8,7 +8,7 @@ use diesel::sql_types::{Bool, Int4, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::statement::statement;
-use super::{Connection, Database, StoreError};
+use super::{Database, StoreError};
 
 /// First key of the advisory lock that every living run holds; the second is its id.
 pub const LOCK_CLASS: i32 = 0x6865_7261;
@@ -35,12 +35,12 @@ statement!(
 );
 
 /// The session that a run lives by.
-pub struct Lease<'a> {
+pub struct Lease {
     run: RunId,
-    connection: Connection<'a>,
+    connection: AsyncPgConnection,
 }
 
-impl std::fmt::Debug for Lease<'_> {
+impl std::fmt::Debug for Lease {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lease")
             .field("run", &self.run)
@@ -65,19 +65,19 @@ pub async fn register(
     Ok(RunId(register.get_result(&mut *connection).await?))
 }
 
-impl<'a> Lease<'a> {
-    /// Takes the run's lock on a connection of its own; `None` while a former session of the same
+impl Lease {
+    /// Takes the run's lock on a connection of its own, which no pool can lend to others; `None` while a former session of the same
     /// run has not ended yet.
     ///
     /// # Errors
     /// When the database is out of reach.
-    pub async fn take(database: &'a Database, run: RunId) -> Result<Option<Self>, StoreError> {
-        let mut connection = database.get().await?;
+    pub async fn take(database: &Database, run: RunId) -> Result<Option<Self>, StoreError> {
+        let mut connection = database.dedicated().await?;
         let lock = Lock {
             class: LOCK_CLASS,
             run: run.0,
         };
-        let taken: bool = lock.get_result(&mut *connection).await?;
+        let taken: bool = lock.get_result(&mut connection).await?;
         Ok(taken.then_some(Self { run, connection }))
     }
 
@@ -87,7 +87,7 @@ impl<'a> Lease<'a> {
     /// When the session is lost: the run must fence itself.
     pub async fn beat(&mut self) -> Result<(), StoreError> {
         let _: bool = Beat { run: self.run.0 }
-            .get_result(&mut *self.connection)
+            .get_result(&mut self.connection)
             .await?;
         Ok(())
     }
@@ -98,7 +98,7 @@ impl<'a> Lease<'a> {
     /// When the database is out of reach; the session's end frees them all the same.
     pub async fn end(mut self) -> Result<(), StoreError> {
         let _: bool = End { run: self.run.0 }
-            .get_result(&mut *self.connection)
+            .get_result(&mut self.connection)
             .await?;
         unlock(&mut self.connection, self.run).await
     }

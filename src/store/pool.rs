@@ -43,6 +43,8 @@ pub type Connection<'a> = PooledConnection<'a, Manager>;
 #[derive(Clone)]
 pub struct Database {
     pool: bb8::Pool<Manager>,
+    settings: DatabaseSettings,
+    runtime: Handle,
 }
 
 impl fmt::Debug for Database {
@@ -87,7 +89,21 @@ impl Database {
             .connection_timeout(settings.connect_timeout)
             .error_sink(Box::new(LogSink))
             .build_unchecked(manager);
-        Self { pool }
+        Self {
+            pool,
+            settings: settings.clone(),
+            runtime: runtime.clone(),
+        }
+    }
+
+    /// Opens a connection outside of the pool; its session ends when it is dropped.
+    ///
+    /// # Errors
+    /// The server is out of reach, or does not let us in.
+    pub async fn dedicated(&self) -> Result<AsyncPgConnection, StoreError> {
+        open(self.settings.clone(), self.runtime.clone())
+            .await
+            .map_err(StoreError::of_connecting)
     }
 
     /// Lends a connection.

@@ -14,6 +14,7 @@ statement!(
     "WITH gone AS (
          DELETE FROM notification_deduplication WHERE ctid = ANY (ARRAY(
              SELECT ctid FROM notification_deduplication WHERE expires_at <= now() LIMIT ?))
+           AND expires_at <= now()
          RETURNING 1
      )
      SELECT count(*) FROM gone"

@@ -25,6 +25,15 @@ pub enum Origin {
     Database,
 }
 
+/// What to do about a row that PostgreSQL refuses for a reason that we do not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// It may be the server's trouble: fail, to be tried again.
+    TryAgain,
+    /// It was tried often: store what can be stored of the row, so that the others go on.
+    UsedUp,
+}
+
 /// What became of one notification. Its `attempt_count` and `attempts` are those after the pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settlement {
@@ -69,6 +78,7 @@ pub async fn settle(
     database: &Database,
     run: RunId,
     batch: &[&Settlement],
+    patience: Patience,
 ) -> Result<HashSet<Uuid>, StoreError> {
     let mut stored = HashSet::with_capacity(batch.len());
     let mut parts = vec![batch];
@@ -84,6 +94,9 @@ pub async fn settle(
                 stored.extend(store(database, run, part).await?);
             }
             Err(error) => match part {
+                [_] if patience == Patience::TryAgain && !error.is_about_data() => {
+                    return Err(error);
+                }
                 [single] => stored.extend(rescue(database, run, single, &error).await?),
                 many => {
                     let (left, right) = many.split_at(many.len() / 2);
@@ -145,7 +158,17 @@ async fn rescue(
     let mut least = statement::Settle::of(run, &[settlement]);
     least.keep_the_least(error);
     let mut connection = database.get().await?;
-    Ok(least.load::<Uuid>(&mut *connection).await?)
+    match least
+        .load::<Uuid>(&mut *connection)
+        .await
+        .map_err(StoreError::from)
+    {
+        Err(again) if !again.is_transient() => {
+            tracing::error!(notification_id = %id, error = %again, "an outcome cannot be stored at all");
+            Ok(vec![id])
+        }
+        stored => stored,
+    }
 }
 
 /// Gives claims back, so that whoever gets the delivery next may take them over at once.

@@ -112,6 +112,11 @@ fn each_mistake_is_refused_with_its_reason_and_a_mend() {
             "send_at: failed to parse",
         ),
         (
+            with("expires_at", json!("-005000-01-01T00:00:00Z")),
+            invalid,
+            "before 1970",
+        ),
+        (
             with("send_at", json!("2028-01-01T00:00:00Z")),
             invalid,
             "a year ahead",
@@ -226,4 +231,23 @@ proptest! {
         let _ = decoded(&with(&field, json!(number)));
         let _ = decoded(&with(&field, json!({ text.as_str(): [text.as_str(), number] })));
     }
+}
+
+#[test]
+fn an_explanation_stays_small_and_a_broken_trace_is_dropped() {
+    let refusal = decoded(&with("content", json!("x".repeat(3_000)))).unwrap_err();
+    assert_eq!(refusal.detail.len(), DETAIL_BYTES);
+    let traced = |traceparent| {
+        let wrapping = Wrapping {
+            traceparent: Some(traceparent),
+            ..wrapping()
+        };
+        decode(plain().to_string().as_bytes(), &wrapping)
+            .unwrap()
+            .payload
+            .traceparent
+    };
+    assert_eq!(traced("nonsense\0"), None);
+    let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    assert_eq!(traced(good).as_deref(), Some(good));
 }

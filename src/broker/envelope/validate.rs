@@ -1,7 +1,7 @@
 //! What the types of the envelope do not say.
 
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{RecipientFields, Refusal, Wire, Wrapping};
 use crate::domain::address::{is_e164, is_email};
@@ -27,6 +27,11 @@ pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> 
             "`max_retries`: at most {}",
             limits::MAX_RETRIES
         )));
+    }
+    for (name, moment) in [("send_at", wire.send_at), ("expires_at", wire.expires_at)] {
+        if moment.is_some_and(|moment| moment < Timestamp::UNIX_EPOCH) {
+            return Err(Refusal::invalid(format!("`{name}` lies before 1970")));
+        }
     }
     let furthest = wrapping.now + SignedDuration::from_hours(24 * limits::SEND_AT_DAYS);
     if wire.send_at.is_some_and(|send_at| send_at > furthest) {

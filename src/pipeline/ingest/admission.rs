@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::super::dispatcher::Dispatchers;
 use super::super::hold::{Hold, Holder, Turn};
 use super::super::jobs::Job;
+use super::super::patience::until_done;
 use super::super::shelf::Shelf;
 use super::refusal::Refused;
 use crate::broker::envelope::{self, Envelope, Wrapping};
@@ -75,8 +76,14 @@ impl Admission {
         let Some(people) = self.people(candidates, &mut refused).await else {
             return;
         };
-        let welcome = self.with_templates(people, &mut refused).await;
+        let Some(welcome) = self.with_templates(people, &mut refused).await else {
+            return;
+        };
         self.refuse(worker, refused);
+        // A claim that is made without a lease is anybody's.
+        if self.giving_up.or(self.holder.fence.pass()).await.is_none() {
+            return;
+        }
         let applicants = self.register(welcome, turn);
         if !applicants.is_empty() {
             self.claim(self.claimant(worker), applicants).await;
@@ -116,12 +123,13 @@ impl Admission {
         (candidates, refused)
     }
 
-    /// Keeps those whose template is known. One that is not may have come a moment ago.
+    /// Keeps those whose template is known; one that is not may have come a moment ago. `None` when
+    /// there is no more time.
     async fn with_templates(
         &self,
         people: Vec<(Candidate, Recipient)>,
         refused: &mut Vec<Refused>,
-    ) -> Vec<(Candidate, Recipient)> {
+    ) -> Option<Vec<(Candidate, Recipient)>> {
         let missing = |candidate: &Candidate| {
             let Body::Template(call) = &candidate.envelope.payload.body else {
                 return None;
@@ -137,7 +145,8 @@ impl Admission {
             .iter()
             .any(|(candidate, _)| missing(candidate).is_some())
         {
-            self.shelf.refresh(&self.database).await;
+            let reload = || self.shelf.reload(&self.database);
+            until_done("reading templates", &self.giving_up, reload).await?;
         }
         let mut welcome = Vec::with_capacity(people.len());
         for (candidate, recipient) in people {
@@ -150,7 +159,7 @@ impl Admission {
                 }
             }
         }
-        welcome
+        Some(welcome)
     }
 
     /// Puts each under its key into the in-flight table; what joins a running job ends here.

@@ -16,11 +16,21 @@ use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount, Holde
 
 /// Time between looks at a key that another living run works on.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Looks after which a delivery is returned.
+const LOOKS: u32 = 60;
 
 impl Admission {
     /// Claims and hands on what is ours. The keys are distinct: a second one joined the first.
-    pub(super) async fn claim(self: &Arc<Self>, claimant: Claimant, applicants: Vec<Applicant>) {
+    pub(super) async fn claim(
+        self: &Arc<Self>,
+        claimant: Claimant,
+        mut applicants: Vec<Applicant>,
+    ) {
         let requests: Vec<ClaimRequest> = applicants.iter().map(Applicant::request).collect();
+        for (applicant, request) in applicants.iter_mut().zip(&requests) {
+            // From here on the claim may stand, whatever becomes of us.
+            applicant.hold.claimed(request.notification_id);
+        }
         let claim = || claims::claim(&self.database, claimant, self.window, &requests);
         let Some(claims) = until_done("claiming", &self.giving_up, claim).await else {
             return;
@@ -64,9 +74,11 @@ impl Admission {
         });
     }
 
+    /// `None` when there is no more time, nobody holds the key any more, or the living owner has
+    /// not ended it for long: the delivery then returns, and may reach that owner.
     async fn resolve(&self, claimant: Claimant, key: KeyHash) -> Option<Resolved> {
         let keys = [key];
-        loop {
+        for _ in 0..LOOKS {
             let find = || claims::find(&self.database, &keys);
             let holders = until_done("looking at a claim", &self.giving_up, find).await?;
             let holder = holders.get(&key).copied()?;
@@ -78,6 +90,7 @@ impl Admission {
             }
             self.giving_up.or(tokio::time::sleep(LOOK_AGAIN)).await?;
         }
+        None
     }
 
     /// A claim of a dead run, of nobody, or of this run, which would be in the in-flight table if
@@ -87,7 +100,8 @@ impl Admission {
     }
 
     async fn take(&self, claimant: Claimant, key: KeyHash, holder: Holder) -> Option<bool> {
-        let take = || claims::take_over(&self.database, key, holder.owner, claimant.run);
+        let take =
+            || claims::take_over(&self.database, key, holder.owner, claimant.run, self.window);
         until_done("taking a claim over", &self.giving_up, take).await
     }
 

@@ -67,8 +67,10 @@ impl Admission {
             match recipients::upsert(&mut connection, tenant_id, user_id, fields).await {
                 Ok((recipient, _)) => Ok(Ok(recipient)),
                 Err(UpsertError::Conflict(conflict)) => Ok(Err(conflict.to_string())),
-                Err(UpsertError::Store(error)) if error.is_transient() => Err(error),
-                Err(UpsertError::Store(error)) => Ok(Err(unstorable(&error))),
+                Err(UpsertError::Store(error)) if error.is_about_data() => {
+                    Ok(Err(unstorable(&error)))
+                }
+                Err(UpsertError::Store(error)) => Err(error),
             }
         };
         until_done("storing a recipient", &self.giving_up, upsert).await

@@ -11,7 +11,7 @@ use super::super::patience::until_done;
 use super::Admission;
 use crate::broker::{Arrival, Refusal, receipt};
 use crate::domain::DEFAULT_TENANT;
-use crate::store::claims::{self, DoorCount};
+use crate::store::claims::{self, Claimant, DoorCount};
 
 /// Wait after a failed publish.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -25,46 +25,46 @@ pub(super) struct Refused {
 }
 
 impl Admission {
-    /// Rejects messages beside the batch that they came with: a broker that does not take them
-    /// delays nobody else.
+    /// Rejects messages beside the batch that they came with, each on its own: one that the broker
+    /// does not take delays nobody else.
     pub(super) fn refuse(self: &Arc<Self>, worker: usize, refused: Vec<Refused>) {
         if refused.is_empty() {
             return;
         }
         let admission = Arc::clone(self);
         self.tasks.spawn("reject", async move {
-            let published = refused.iter().map(|refused| admission.publish(refused));
-            if join_all(published).await.contains(&None) {
-                return;
-            }
             let claimant = admission.claimant(worker);
-            let counts: Vec<DoorCount> = refused.iter().map(Refused::count).collect();
-            let count = || claims::count(&admission.database, claimant, &counts);
-            if until_done("counting rejections", &admission.giving_up, count)
-                .await
-                .is_none()
-            {
-                return;
-            }
-            let receipts = refused.into_iter().map(|refused| {
-                admission.metrics.rejected(refused.refusal.reason);
-                refused.arrival.receipt
-            });
-            receipt::acknowledge(receipts.collect()).await;
+            let each = refused
+                .into_iter()
+                .map(|refused| admission.set_aside(claimant, refused));
+            join_all(each).await;
         });
     }
 
-    /// Publishes until the broker has confirmed it; `None` when there is no more time.
+    /// Confirmed in `herald.rejected` first, then counted, then acknowledged.
+    async fn set_aside(&self, claimant: Claimant, refused: Refused) -> Option<()> {
+        self.publish(&refused).await?;
+        let counts = [refused.count()];
+        let count = || claims::count(&self.database, claimant, &counts);
+        until_done("counting a rejection", &self.giving_up, count).await?;
+        self.metrics.rejected(refused.refusal.reason);
+        receipt::acknowledge(vec![refused.arrival.receipt]).await;
+        Some(())
+    }
+
+    /// Publishes until the broker has confirmed it; `None` when there is no more time, or the
+    /// delivery has gone back to the broker with its channel.
     async fn publish(&self, refused: &Refused) -> Option<()> {
         let Refused {
             arrival, refusal, ..
         } = refused;
         let (lane, reason) = (arrival.lane, refusal.reason);
         tracing::info!(%lane, %reason, "a message cannot be accepted and goes to herald.rejected");
-        loop {
+        while arrival.receipt.is_live() {
+            let id = arrival.message_id.as_deref();
             let rejected = self
                 .publisher
-                .reject(&arrival.body, lane, reason, &refusal.detail);
+                .reject(&arrival.body, lane, id, reason, &refusal.detail);
             match self.giving_up.or(rejected).await? {
                 Ok(()) => return Some(()),
                 Err(error) => {
@@ -73,6 +73,7 @@ impl Admission {
                 }
             }
         }
+        None
     }
 }
 

@@ -18,15 +18,33 @@ use crate::runtime::{clock, failpoint, mailbox};
 
 /// Puts a job to the account and sends it on: to the recorder, or to the next of its route.
 pub(super) async fn work(desk: &Desk, mut job: Job) {
-    desk.fence.pass().await;
+    let epoch = desk.no_calls.or(desk.fence.pass()).await;
     let now = clock::now();
+    if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
+        return put_aside(desk, job, now);
+    }
     if let Some(expired) = expiry::expired(&job.notification, now) {
-        return desk.outbox.push(job.end(expired, now));
+        let partly = job.notification.is_partly_accepted();
+        let outcome = if partly {
+            job.sent(now)
+        } else {
+            job.end(expired, now)
+        };
+        return desk.outbox.push(outcome);
     }
     let asked = std::mem::take(&mut job.targets);
     ask(desk, &mut job, &asked, now).await;
     let now = clock::now();
     follow(desk, verdict(desk, &job, &asked, now), job, now);
+}
+
+/// The engine stops, or lost the lease under which it took the job on, so that another run may
+/// have it by now. What has not been asked of anybody returns to where it came from; what has is
+/// stored with its answers.
+fn put_aside(desk: &Desk, job: Job, now: Timestamp) {
+    if !job.replies.is_empty() {
+        desk.outbox.push(job.defer(Reason::Retry, now, now));
+    }
 }
 
 /// Asks for every address at once and notes the answers.

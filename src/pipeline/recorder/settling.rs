@@ -19,11 +19,13 @@ use crate::store::Database;
 use crate::store::claims::{self, Claimant, DoorCount};
 use crate::store::lease::RunId;
 use crate::store::metrics::HourlyDelta;
-use crate::store::settle::{self, Origin, Settlement};
+use crate::store::settle::{self, Origin, Patience, Settlement};
 use crate::telemetry::Metrics;
 
 /// The books' row of the recorder, apart from the claimants'.
 const WORKER: u8 = 3;
+/// Tries after which an unknown error is taken for the row's fault.
+const TRIES: u32 = 10;
 
 /// What settling needs.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ pub struct Settling {
     pub metrics: Arc<Metrics>,
     /// Adds up the hour.
     pub hourly: Addr<HourlyMetrics>,
-    /// Woken when something was put off that is due already.
+    /// Woken when something was put off that is due already, or when it has permits again.
     pub scheduler: Addr<Scheduler>,
     /// Ends every wait; what is not stored then is worked on again by the next run.
     pub giving_up: Shutdown,
@@ -75,14 +77,30 @@ impl Settling {
             .iter()
             .map(|outcome| &outcome.settlement)
             .collect();
-        let store = || settle::settle(&self.database, self.run, &settlements);
+        let mut tries = 0;
+        let store = || {
+            tries += 1;
+            let patience = if tries > TRIES {
+                Patience::UsedUp
+            } else {
+                Patience::TryAgain
+            };
+            settle::settle(&self.database, self.run, &settlements, patience)
+        };
         let Some(stored) = until_done("settling", &self.giving_up, store).await else {
             return;
         };
         failpoint::hit("recorder.settled");
         self.metrics.settle_batch_rows(settlements.len());
         self.tell(&batch.outcomes, |id| stored.contains(&id));
-        self.redeem(std::mem::take(&mut batch.outcomes)).await;
+        let outcomes = std::mem::take(&mut batch.outcomes);
+        let (redeemable, foreign): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| {
+            let settlement = &outcome.settlement;
+            settlement.status.is_final() || stored.contains(&settlement.notification.id)
+        });
+        // Put off by us, but no longer ours to say: the delivery comes again and tells.
+        drop(foreign);
+        self.redeem(redeemable).await;
     }
 
     /// Acknowledges. A delivery that joined while the job ran is a duplicate, unless the first one

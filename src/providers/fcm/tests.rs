@@ -19,7 +19,7 @@ fn fcm(fcm_url: &str, token_url: &str) -> Fcm {
     let secret = settings::tests::service_json(&format!("{token_url}/token"));
     let config = json!({"base_url": fcm_url});
     let account = account(ProviderKind::Fcm, None, Some(&secret), config);
-    Fcm::connect(HttpClient::new().unwrap(), &account).unwrap()
+    Fcm::connect(HttpClient::plain(), &account).unwrap()
 }
 
 fn content() -> Content {

@@ -19,7 +19,7 @@ async fn call(url: &str) -> Result<Answer, Trouble> {
 async fn call_within(url: &str, timeout: Duration) -> Result<Answer, Trouble> {
     let endpoint = Endpoint::new(Url::parse(url).unwrap(), json_headers(None));
     let request = endpoint.bare(Method::POST, Some("{}".into()));
-    let client = HttpClient::new().unwrap();
+    let client = HttpClient::plain();
     client.call(request, clock::instant() + timeout).await
 }
 
@@ -113,7 +113,7 @@ async fn a_huge_body_is_not_swallowed() {
         written.send(taken.count()).unwrap();
     });
     let answer = call(&peer.url).await.unwrap();
-    assert_eq!((answer.status, answer.body.len()), (500, BODY_BYTES));
+    assert_eq!((answer.status, answer.body.len()), (500, 65_536));
     let megabytes = megabytes.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(megabytes < 50, "{megabytes} MB were taken");
 }

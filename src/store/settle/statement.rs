@@ -8,7 +8,7 @@ use super::super::lease::RunId;
 use super::super::statement::statement;
 use super::super::{StoreError, time};
 use super::{Origin, Settlement};
-use crate::domain::{Body, Status};
+use crate::domain::{Body, Reason, Status};
 
 type Moment = DateTime<Utc>;
 
@@ -71,9 +71,10 @@ statement!(
              error_message, response, message_id, attempts::jsonb, source_type, source_id,
              metadata::jsonb
          FROM incoming
-         WHERE CASE WHEN needs_claim THEN EXISTS (
+         WHERE CASE WHEN needs_claim THEN NOT EXISTS (
              SELECT FROM notification_deduplication d
-             WHERE d.idempotency_key = incoming.key AND d.owner = ?) ELSE true END
+             WHERE d.idempotency_key = incoming.key AND d.notification_id = incoming.id
+               AND d.owner IS DISTINCT FROM ?) ELSE true END
          ON CONFLICT (id) DO UPDATE SET
              provider = excluded.provider, status = excluded.status, reason = excluded.reason,
              recipient = excluded.recipient, template_version = excluded.template_version,
@@ -104,9 +105,10 @@ statement!(
 );
 
 statement!(
-    /// Gives rows that this run took back to the scheduler.
+    /// Gives rows that this run took back to the scheduler, in a little while: one that makes us
+    /// panic must not come again at once.
     ReleaseRows(run: i32 => Int4, ids: Vec<Uuid> => Array<SqlUuid>) -> SqlUuid =
-    "UPDATE notifications SET owner = NULL
+    "UPDATE notifications SET owner = NULL, due_at = greatest(due_at, now() + interval '5 seconds')
      WHERE owner = ? AND id = ANY(?) AND status = 'pending' RETURNING id"
 );
 
@@ -138,8 +140,7 @@ impl Settle {
         self.categories.push(notification.category.clone());
         self.providers.push(settlement.provider.clone());
         self.statuses.push(settlement.status.as_str());
-        self.reasons
-            .push(settlement.reason.map(crate::domain::Reason::as_str));
+        self.reasons.push(settlement.reason.map(Reason::as_str));
         self.recipients.push(settlement.recipient.clone());
         self.template_names.push(template);
         self.template_versions.push(settlement.template_version);
@@ -170,21 +171,35 @@ impl Settle {
             .push(settlement.status == Status::Pending && !is_ours_to_say);
     }
 
-    /// The person was erased while the message was in flight: keep what happened, not to whom.
+    /// The person was erased while the message was in flight: keep what happened, not to whom. What
+    /// was to be tried again has nobody to go to.
     pub(super) fn forget_the_person(&mut self) {
         self.users.fill(None);
         self.recipients.fill(None);
+        self.end_waiting(
+            Reason::NoAddress,
+            "the user was erased while this was in flight",
+        );
     }
 
     /// The last resort for rows that can never be stored whole: an accepted message must not be
-    /// sent again for a bookkeeping error.
+    /// sent again for a bookkeeping error. What was to be tried again becomes a dead letter.
     pub(super) fn keep_the_least(&mut self, error: &StoreError) {
-        self.forget_the_person();
+        self.users.fill(None);
+        self.recipients.fill(None);
+        self.end_waiting(Reason::ContentRefused, "it cannot be stored whole");
         self.payloads.fill("{}".to_owned());
         self.attempts.fill("[]".to_owned());
         self.metadata.fill(None);
         self.error_messages
             .fill(Some(format!("stored without its content: {error}")));
+        for column in [
+            &mut self.last_attempted,
+            &mut self.send_at,
+            &mut self.expires_at,
+        ] {
+            column.fill(None);
+        }
         for column in [
             &mut self.categories,
             &mut self.providers,
@@ -196,6 +211,23 @@ impl Settle {
         ] {
             column.fill(None);
         }
+    }
+
+    /// Turns what waits into failures; what is final stays as it is.
+    fn end_waiting(&mut self, reason: Reason, why: &str) {
+        let rows = self
+            .statuses
+            .iter_mut()
+            .zip(&mut self.reasons)
+            .zip(&mut self.error_messages);
+        for ((status, its_reason), message) in rows {
+            if *status == Status::Pending.as_str() {
+                *status = Status::Failed.as_str();
+                *its_reason = Some(reason.as_str());
+                *message = Some(why.to_owned());
+            }
+        }
+        self.due_at.fill(None);
     }
 
     const fn empty(run: RunId) -> Self {

@@ -21,7 +21,7 @@ async fn get(answer: String) -> (HeaderValue, usize) {
     let config = serde_json::json!({});
     let account = account(ProviderKind::Fcm, None, Some(&secret), config);
     let settings = Settings::from_account(&account).ok().unwrap();
-    let tokens = Tokens::new(HttpClient::new().unwrap(), settings.service);
+    let tokens = Tokens::new(HttpClient::plain(), settings.service);
     tokens.current.store(Some(Arc::new(ending())));
     let deadline = clock::instant() + settings.timeout;
     tokens.get(deadline).await.ok().unwrap();
