@@ -19,7 +19,7 @@ pub struct Ack {
 }
 
 /// The deliveries of a channel that are not yet acknowledged, in order of their tags.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AckWindow {
     /// Tag of the first entry.
     first: u64,
@@ -38,13 +38,23 @@ enum Entry {
     Done,
 }
 
-impl AckWindow {
-    /// A delivery came; tags of a channel count up by one.
-    pub fn delivered(&mut self, tag: u64) {
-        if self.entries.is_empty() {
-            self.first = tag;
+impl Default for AckWindow {
+    fn default() -> Self {
+        Self {
+            first: 1,
+            entries: VecDeque::new(),
+            settled: 0,
         }
-        self.entries.push_back(Entry::Open);
+    }
+}
+
+impl AckWindow {
+    /// Deliveries came up to this tag; tags of a channel start at 1 and count up by one.
+    pub fn delivered_up_to(&mut self, tag: u64) {
+        let known = self.first.saturating_add(self.entries.len() as u64);
+        for _ in known..=tag {
+            self.entries.push_back(Entry::Open);
+        }
     }
 
     /// These deliveries are stored: what to acknowledge now.
@@ -125,7 +135,7 @@ mod tests {
 
     fn window(tags: std::ops::RangeInclusive<u64>) -> AckWindow {
         let mut window = AckWindow::default();
-        tags.for_each(|tag| window.delivered(tag));
+        tags.for_each(|tag| window.delivered_up_to(tag));
         window
     }
 

@@ -3,15 +3,16 @@
 //! Delivery tags start again with every channel. Receipts hold the very channel that their
 //! delivery came through, so that an old tag can never acknowledge a new message.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
+use tokio::sync::Mutex;
 
 use super::ack_window::AckWindow;
-use super::error::within;
+use super::error::{BrokerError, within};
 use crate::domain::Lane;
 use crate::runtime::Tasks;
 
@@ -20,7 +21,11 @@ use crate::runtime::Tasks;
 pub struct LaneChannel {
     lane: Lane,
     channel: Channel,
+    /// Held while frames are sent, too: RabbitMQ must see them in the order in which the window
+    /// decided on them, or a tag is unknown to it, or stands for a delivery that is still open.
     window: Mutex<AckWindow>,
+    /// The newest delivery; the window learns of it before it decides.
+    delivered: AtomicU64,
     live: AtomicBool,
     limit: Duration,
     tasks: Tasks,
@@ -28,11 +33,13 @@ pub struct LaneChannel {
 
 impl LaneChannel {
     pub(super) fn new(lane: Lane, channel: Channel, limit: Duration, tasks: Tasks) -> Arc<Self> {
-        let (window, live) = (Mutex::default(), AtomicBool::new(true));
+        let (window, delivered) = (Mutex::default(), AtomicU64::new(0));
+        let live = AtomicBool::new(true);
         Arc::new(Self {
             lane,
             channel,
             window,
+            delivered,
             live,
             limit,
             tasks,
@@ -43,8 +50,9 @@ impl LaneChannel {
         &self.channel
     }
 
+    /// A delivery came; they come in the order of their tags.
     pub(super) fn delivered(&self, tag: u64) {
-        self.window().delivered(tag);
+        self.delivered.store(tag, Ordering::Release);
     }
 
     /// The channel is gone: the broker has taken back what was unacknowledged.
@@ -57,8 +65,9 @@ impl LaneChannel {
     }
 
     pub(super) async fn acknowledge(&self, tags: Vec<u64>) {
-        let acks = self.window().settle(tags);
-        for ack in acks {
+        let mut window = self.window.lock().await;
+        window.delivered_up_to(self.delivered.load(Ordering::Acquire));
+        for ack in window.settle(tags) {
             if !self.is_live() {
                 return;
             }
@@ -78,18 +87,25 @@ impl LaneChannel {
         if !this.is_live() {
             return;
         }
-        this.window().returned(tag);
         let channel = Arc::clone(this);
         this.tasks.spawn("return a delivery", async move {
-            let options = BasicNackOptions { multiple: false, requeue: true };
-            let sent = channel.channel.basic_nack(tag, options);
-            if let Err(error) = within(channel.limit, "returning a delivery", sent).await {
+            if let Err(error) = channel.nack(tag).await {
                 tracing::debug!(lane = %channel.lane, %error, "a delivery returns with its channel");
             }
         });
     }
 
-    fn window(&self) -> std::sync::MutexGuard<'_, AckWindow> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Until the broker has been told, the delivery stays open: no prefix may pass over it.
+    async fn nack(&self, tag: u64) -> Result<(), BrokerError> {
+        let mut window = self.window.lock().await;
+        window.delivered_up_to(self.delivered.load(Ordering::Acquire));
+        let options = BasicNackOptions {
+            multiple: false,
+            requeue: true,
+        };
+        let sent = self.channel.basic_nack(tag, options);
+        within(self.limit, "returning a delivery", sent).await?;
+        window.returned(tag);
+        Ok(())
     }
 }

@@ -68,7 +68,7 @@ pub struct Settlement {
 pub async fn settle(
     database: &Database,
     run: RunId,
-    batch: &[Settlement],
+    batch: &[&Settlement],
 ) -> Result<HashSet<Uuid>, StoreError> {
     let mut stored = HashSet::with_capacity(batch.len());
     let mut parts = vec![batch];
@@ -98,14 +98,14 @@ pub async fn settle(
 async fn store(
     database: &Database,
     run: RunId,
-    batch: &[Settlement],
+    batch: &[&Settlement],
 ) -> Result<Vec<Uuid>, StoreError> {
     let settle = statement::Settle::of(run, batch);
     let mut connection = database.get().await?;
     Ok(settle.load::<Uuid>(&mut *connection).await?)
 }
 
-async fn ensure_partitions(database: &Database, batch: &[Settlement]) -> Result<(), StoreError> {
+async fn ensure_partitions(database: &Database, batch: &[&Settlement]) -> Result<(), StoreError> {
     let mut connection = database.get().await?;
     for settlement in batch {
         if let Some(moment) = partitions::moment_of(settlement.notification.id) {
@@ -129,7 +129,7 @@ async fn rescue(
         // The person was erased, and the notification with them.
         return Ok(vec![id]);
     }
-    let mut whole = statement::Settle::of(run, std::slice::from_ref(settlement));
+    let mut whole = statement::Settle::of(run, &[settlement]);
     if erased {
         whole.forget_the_person();
         let mut connection = database.get().await?;
@@ -142,7 +142,7 @@ async fn rescue(
             stored => return stored,
         }
     }
-    let mut least = statement::Settle::of(run, std::slice::from_ref(settlement));
+    let mut least = statement::Settle::of(run, &[settlement]);
     least.keep_the_least(error);
     let mut connection = database.get().await?;
     Ok(least.load::<Uuid>(&mut *connection).await?)

@@ -70,10 +70,10 @@ impl Settling {
     /// Stores a batch, trying until it succeeds, and redeems it.
     pub(super) async fn settle(&self, mut batch: Unsettled) {
         failpoint::hit("recorder.settle");
-        let settlements: Vec<Settlement> = batch
+        let settlements: Vec<&Settlement> = batch
             .outcomes
             .iter()
-            .map(|outcome| outcome.settlement.clone())
+            .map(|outcome| &outcome.settlement)
             .collect();
         let store = || settle::settle(&self.database, self.run, &settlements);
         let Some(stored) = until_done("settling", &self.giving_up, store).await else {

@@ -111,7 +111,7 @@ statement!(
 );
 
 impl Settle {
-    pub(super) fn of(run: RunId, batch: &[Settlement]) -> Self {
+    pub(super) fn of(run: RunId, batch: &[&Settlement]) -> Self {
         let column = |count| Vec::with_capacity(count);
         let mut statement = Self::empty(run);
         statement.payloads = column(batch.len());
