@@ -23,7 +23,7 @@ pub struct Hold {
     in_flight: InFlight,
     outbox: Outbox,
     metrics: Arc<Metrics>,
-    _permit: Permit,
+    permit: Option<Permit>,
     _turn: Option<Turn>,
 }
 
@@ -127,10 +127,19 @@ impl Holder {
             in_flight,
             outbox,
             metrics,
-            _permit: permit,
+            permit: Some(permit),
             _turn: turn,
         }
     }
+}
+
+/// What a hold held.
+#[derive(Debug)]
+pub struct Redeemed {
+    /// To be acknowledged.
+    pub receipts: Vec<Receipt>,
+    /// To be kept until then: an engine that stops closes its connection once all permits are free.
+    pub permit: Option<Permit>,
 }
 
 /// A delivery joined a job that is under way.
@@ -159,15 +168,19 @@ impl Hold {
         }
     }
 
-    /// The outcome is stored: hands out the receipts, to be acknowledged. The permit is free again.
+    /// The outcome is stored: hands out the receipts, to be acknowledged, and the permit.
     #[must_use]
-    pub fn redeem(mut self) -> Vec<Receipt> {
+    pub fn redeem(mut self) -> Redeemed {
         let from_broker = self.origin() == Origin::Broker;
         self.claim = Claimed::Redeemed;
-        if from_broker {
+        let receipts = if from_broker {
             self.in_flight.remove(self.key)
         } else {
             vec![]
+        };
+        Redeemed {
+            receipts,
+            permit: self.permit.take(),
         }
     }
 }

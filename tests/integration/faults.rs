@@ -4,8 +4,12 @@
 //! knows. What the process that was hit says of itself counts for nothing here.
 
 mod connection;
+mod database;
+mod engines;
 mod kill;
+mod limit;
 mod panics;
 mod process;
+mod proxy;
 mod scene;
 mod verdict;

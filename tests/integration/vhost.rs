@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use lapin::options::{BasicGetOptions, QueueDeclareOptions};
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use loadtest::publisher::{Properties, PublishError, Publisher};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::stage::PATIENCE;
 
 /// A vhost that is deleted with this value.
 pub(crate) struct Vhost {
@@ -80,6 +83,23 @@ impl Vhost {
             header("x-herald-detail"),
             got.delivery.data,
         ))
+    }
+
+    /// Waits for a rejected message: its headers and its body.
+    pub(crate) async fn next_rejected(&self) -> (FieldTable, Vec<u8>) {
+        let connection = self.connect().await;
+        let channel = connection.create_channel().await.unwrap();
+        let options = BasicConsumeOptions {
+            no_ack: true,
+            ..BasicConsumeOptions::default()
+        };
+        let (queue, tag) = ("herald.rejected".into(), "test".into());
+        let consume = channel.basic_consume(queue, tag, options, FieldTable::default());
+        let mut rejected = consume.await.unwrap();
+        let next = tokio::time::timeout(PATIENCE, rejected.next()).await;
+        let delivery = next.expect("nothing was rejected").unwrap().unwrap();
+        let headers = delivery.properties.headers().clone();
+        (headers.unwrap_or_default(), delivery.data)
     }
 
     /// Cuts every connection of this vhost, as an operator or a network would; returns how many.

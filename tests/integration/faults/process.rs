@@ -51,9 +51,15 @@ impl Process {
         }
     }
 
+    /// An engine, not necessarily up.
+    pub(crate) fn starting(mut command: Command) -> Self {
+        command.env("HERALD__LOG__FORMAT", "json");
+        Self::start(command, Watched::Errors)
+    }
+
     /// An engine, once it takes messages.
     pub(crate) async fn engine(command: Command) -> Self {
-        let engine = Self::start(command, Watched::Errors);
+        let engine = Self::starting(command);
         engine.says(CONSUMING).await;
         engine.says(RUNNING).await;
         engine
@@ -72,6 +78,12 @@ impl Process {
                 .unwrap(),
             _ => panic!("it never said {text:?} but {:#?}", self.lines.borrow()),
         }
+    }
+
+    /// The number of the engine's run.
+    pub(crate) async fn run(&self) -> i64 {
+        let line: serde_json::Value = serde_json::from_str(&self.says(RUNNING).await).unwrap();
+        line["run"].as_i64().unwrap()
     }
 
     /// SIGKILL; returns when it is dead.

@@ -23,6 +23,14 @@ pub(crate) const LANES: [&str; 6] = [
 /// A lane that the load leaves alone.
 pub(crate) const ASIDE: &str = "email.urgent";
 const PEOPLE: u32 = 20;
+/// Settings of all lanes: what one holds may be in flight at a fault, and comes again after it.
+const SMALL_LANES: [(&str, &str); 3] = [
+    ("HERALD__LANES__URGENT", "16"),
+    ("HERALD__LANES__HIGH", "64"),
+    ("HERALD__LANES__NORMAL", "128"),
+];
+/// The sum of these settings over all lanes.
+pub(crate) const MOST_IN_FLIGHT: usize = 16 + 3 * 64 + 3 * 128;
 
 /// A stage on which a load can play.
 pub(crate) struct Scene {
@@ -57,7 +65,10 @@ pub(crate) fn unhurried() -> Behaviour {
 
 impl Scene {
     pub(crate) async fn with(behaviour: Behaviour) -> Self {
-        let stage = Stage::with_lanes(&format!("{},{ASIDE}", LANES.join(","))).await;
+        let mut stage = Stage::with_lanes(&format!("{},{ASIDE}", LANES.join(","))).await;
+        for (variable, value) in SMALL_LANES {
+            stage.set(variable, value);
+        }
         let providers = [Provider::SendGrid, Provider::Twilio, Provider::Fcm];
         let simulators = providers.map(|provider| stage.behaving(provider, behaviour.clone()));
         let targets = simulators.each_ref().map(Target::from);
