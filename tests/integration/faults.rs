@@ -3,6 +3,7 @@
 //! The ledger of the simulated providers says what was accepted, committed rows say what the engine
 //! knows. What the process that was hit says of itself counts for nothing here.
 
+mod broker;
 mod connection;
 mod database;
 mod engines;
