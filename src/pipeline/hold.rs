@@ -25,7 +25,7 @@ pub struct Hold {
     in_flight: InFlight,
     outbox: Outbox,
     metrics: Arc<Metrics>,
-    _permit: Permit,
+    permit: Option<Permit>,
     _turn: Option<Turn>,
 }
 
@@ -137,10 +137,19 @@ impl Holder {
             in_flight,
             outbox,
             metrics,
-            _permit: permit,
+            permit: Some(permit),
             _turn: turn,
         }
     }
+}
+
+/// What a hold held.
+#[derive(Debug)]
+pub struct Redeemed {
+    /// To be acknowledged.
+    pub receipts: Vec<Receipt>,
+    /// To be kept until then: an engine that stops closes its connection once all permits are free.
+    pub permit: Option<Permit>,
 }
 
 /// A delivery joined a job that is under way.
@@ -176,17 +185,21 @@ impl Hold {
         }
     }
 
-    /// The outcome is stored: hands out the receipts, to be acknowledged. The permit is free again.
+    /// The outcome is stored: hands out the receipts, to be acknowledged, and the permit.
     #[must_use]
-    pub fn redeem(mut self) -> Vec<Receipt> {
+    pub fn redeem(mut self) -> Redeemed {
         let origin = self.origin();
         self.claim = Claimed::Redeemed;
-        match origin {
+        let receipts = match origin {
             Origin::Broker => self.in_flight.remove(self.key),
             Origin::Database => {
                 self.in_flight.let_row_go(self.id);
                 vec![]
             }
+        };
+        Redeemed {
+            receipts,
+            permit: self.permit.take(),
         }
     }
 }

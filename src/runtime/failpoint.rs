@@ -8,7 +8,7 @@
 pub const fn hit(_point: &'static str) {}
 
 #[cfg(feature = "failpoints")]
-pub use armed::{arm, hit};
+pub use armed::{arm, hit, left};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -40,6 +40,14 @@ mod armed {
         let points = POINTS.get_or_init(Mutex::default);
         let mut points = points.lock().unwrap_or_else(PoisonError::into_inner);
         points.insert(point.to_owned(), Point { skip, times });
+    }
+
+    /// How often an armed point will still panic.
+    #[must_use]
+    pub fn left(point: &str) -> u32 {
+        let Some(points) = POINTS.get() else { return 0 };
+        let points = points.lock().unwrap_or_else(PoisonError::into_inner);
+        points.get(point).map_or(0, |point| point.times)
     }
 
     impl Point {

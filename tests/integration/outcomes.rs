@@ -4,7 +4,7 @@
 use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -127,9 +127,12 @@ impl Outcomes {
         rows.remove(0)
     }
 
+    /// Waits for a change; those that have come by then are one.
     async fn change(&mut self) -> bool {
         let mut changes = std::pin::pin!(self.listener.notifications_stream());
-        tokio::time::timeout(PATIENCE, changes.next()).await.is_ok()
+        let in_time = tokio::time::timeout(PATIENCE, changes.next()).await.is_ok();
+        while let Some(Some(_)) = changes.next().now_or_never() {}
+        in_time
     }
 }
 

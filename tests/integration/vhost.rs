@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use lapin::options::{BasicGetOptions, QueueDeclareOptions};
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
-use loadtest::publisher::{Properties, Publisher};
+use loadtest::publisher::{Properties, PublishError, Publisher};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::stage::PATIENCE;
 
 /// A vhost that is deleted with this value.
 pub(crate) struct Vhost {
@@ -82,27 +85,38 @@ impl Vhost {
         ))
     }
 
-    /// Cuts every connection of this vhost, as an operator or a network would.
-    pub(crate) async fn cut_connections(&self) {
+    /// Waits for a rejected message: its headers and its body.
+    pub(crate) async fn next_rejected(&self) -> (FieldTable, Vec<u8>) {
+        let connection = self.connect().await;
+        let channel = connection.create_channel().await.unwrap();
+        let options = BasicConsumeOptions {
+            no_ack: true,
+            ..BasicConsumeOptions::default()
+        };
+        let (queue, tag) = ("herald.rejected".into(), "test".into());
+        let consume = channel.basic_consume(queue, tag, options, FieldTable::default());
+        let mut rejected = consume.await.unwrap();
+        let next = tokio::time::timeout(PATIENCE, rejected.next()).await;
+        let delivery = next.expect("nothing was rejected").unwrap().unwrap();
+        let headers = delivery.properties.headers().clone();
+        (headers.unwrap_or_default(), delivery.data)
+    }
+
+    /// Cuts every connection of this vhost, as an operator or a network would; returns how many.
+    pub(crate) async fn cut_connections(&self) -> usize {
         let listed = self
             .request(reqwest::Method::GET, "connections", None)
             .await;
-        let connections = listed.as_array().cloned().unwrap_or_default();
-        for connection in connections {
-            if connection["vhost"] == self.name.as_str() {
-                let name = connection["name"]
-                    .as_str()
-                    .unwrap()
-                    .replace(' ', "%20")
-                    .replace('>', "%3E");
-                self.request(
-                    reqwest::Method::DELETE,
-                    &format!("connections/{name}"),
-                    None,
-                )
-                .await;
-            }
+        let mut connections = listed.as_array().cloned().unwrap_or_default();
+        connections.retain(|connection| connection["vhost"] == self.name.as_str());
+        for connection in &connections {
+            let name = connection["name"].as_str().unwrap();
+            let name = name.replace(' ', "%20").replace('>', "%3E");
+            let path = format!("connections/{name}");
+            // One that was closing anyway is gone.
+            self.send(reqwest::Method::DELETE, &path, None).await;
         }
+        connections.len()
     }
 
     /// Deletes a queue: its consumer is cancelled by the server.
@@ -122,6 +136,18 @@ impl Vhost {
     }
 
     async fn request(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Value {
+        let response = self.send(method, path, body).await;
+        let status = response.status();
+        assert!(status.is_success(), "{path}: {status}");
+        serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default()
+    }
+
+    async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> reqwest::Response {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
             .build()
@@ -133,13 +159,7 @@ impl Vhost {
             .request(method, format!("{scheme}://{host}/api/{path}"))
             .basic_auth(user, Some(password))
             .json(&body.unwrap_or_else(|| json!({})));
-        let response = request.send().await.unwrap();
-        assert!(
-            response.status().is_success(),
-            "{path}: {}",
-            response.status()
-        );
-        serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default()
+        request.send().await.unwrap()
     }
 }
 
@@ -190,6 +210,17 @@ impl TestPublisher {
             .publish_one(body, key, Properties::default())
             .await
             .unwrap();
+    }
+
+    /// Publishes until a queue takes it.
+    pub(crate) async fn publish_until_taken(&self, body: &[u8], key: &str) {
+        loop {
+            match self.0.publish_one(body, key, Properties::default()).await {
+                Ok(()) => return,
+                Err(PublishError::Unroutable { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     pub(crate) async fn publish_with(&self, body: &[u8], key: &str, properties: Properties) {

@@ -108,9 +108,10 @@ impl Admission {
     /// Counts duplicates, with whatever joined them meanwhile, then acknowledges. A delivery whose
     /// channel is gone comes again, and is counted then.
     async fn drop_duplicates(&self, claimant: Claimant, duplicates: Vec<Applicant>) {
-        let (mut receipts, mut counts) = (vec![], vec![]);
+        let (mut receipts, mut counts, mut permits) = (vec![], vec![], vec![]);
         for Applicant { envelope, hold, .. } in duplicates {
-            let gathered = hold.redeem();
+            let redeemed = hold.redeem();
+            let gathered = redeemed.receipts;
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             counts.push(DoorCount {
                 tenant_id: envelope.tenant_id,
@@ -119,6 +120,7 @@ impl Admission {
                 duplicates: u32::try_from(live).unwrap_or(u32::MAX),
             });
             receipts.extend(gathered);
+            permits.push(redeemed.permit);
         }
         let count = || claims::count(&self.database, claimant, &counts);
         if until_done("counting duplicates", &self.giving_up, count)
@@ -132,6 +134,7 @@ impl Admission {
                 .duplicates(count.channel, u64::from(count.duplicates));
         }
         receipt::acknowledge(receipts).await;
+        drop(permits);
     }
 }
 

@@ -107,22 +107,26 @@ impl Settling {
     /// went back to the broker with its channel and this is the same message again.
     async fn redeem(&self, outcomes: Vec<Outcome>) {
         let mut receipts: Vec<Receipt> = Vec::with_capacity(outcomes.len());
+        let mut permits = Vec::with_capacity(outcomes.len());
         let mut joined: HashMap<(Uuid, Channel), u32> = HashMap::new();
         for outcome in outcomes {
             let notification = &outcome.settlement.notification;
             let whose = (notification.tenant_id, notification.lane.channel);
-            let gathered = outcome.hold.redeem();
+            let redeemed = outcome.hold.redeem();
+            let gathered = redeemed.receipts;
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             for _ in 1..live {
                 self.metrics.duplicates(whose.1, 1);
                 *joined.entry(whose).or_default() += 1;
             }
             receipts.extend(gathered);
+            permits.push(redeemed.permit);
         }
         if !joined.is_empty() {
             self.count(joined).await;
         }
         receipt::acknowledge(receipts).await;
+        drop(permits);
     }
 
     async fn count(&self, joined: HashMap<(Uuid, Channel), u32>) {

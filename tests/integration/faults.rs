@@ -1,0 +1,16 @@
+//! Faults under load: nothing is lost, and nobody gets it twice beyond what was in flight.
+//!
+//! The ledger of the simulated providers says what was accepted, committed rows say what the engine
+//! knows. What the process that was hit says of itself counts for nothing here.
+
+mod broker;
+mod connection;
+mod database;
+mod engines;
+mod kill;
+mod limit;
+mod panics;
+mod process;
+mod proxy;
+mod scene;
+mod verdict;

@@ -1,0 +1,160 @@
+//! RabbitMQ itself is killed and started again.
+
+use std::path::Path;
+use std::process::Command;
+
+use loadtest::marker::now_micros;
+use loadtest::publisher::{Expectations, Plan, Properties, Publisher};
+
+use super::process::{Process, Watched};
+use super::scene::{Scene, mix, unhurried};
+use crate::stage::PATIENCE;
+
+/// Messages published, and how many are when the broker is killed.
+const MESSAGES: u64 = 1_500;
+const KILLED_AFTER: u64 = 700;
+/// What the broker writes when it has started.
+const STARTED: &str = "Server startup complete";
+
+/// A RabbitMQ of this test's own; its folder goes with it.
+struct Broker {
+    folder: tempfile::TempDir,
+    port: u16,
+    distribution: u16,
+    mapper_port: u16,
+    /// The port mapper, which would else be started in the background and stay.
+    _mapper: Process,
+    node: Option<Process>,
+}
+
+impl Broker {
+    async fn start() -> Self {
+        let [port, distribution, mapper_port] = free_ports();
+        let mut mapper = Command::new("epmd");
+        mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
+        let mut broker = Self {
+            folder: tempfile::tempdir().unwrap(),
+            port,
+            distribution,
+            mapper_port,
+            _mapper: Process::start(mapper, Watched::Errors),
+            node: None,
+        };
+        let settings = format!("listeners.tcp.local = 127.0.0.1:{port}\nlog.console = true\n");
+        std::fs::write(broker.folder.path().join("rabbitmq.conf"), settings).unwrap();
+        std::fs::write(broker.folder.path().join("plugins"), "[].").unwrap();
+        broker.boot().await;
+        broker
+    }
+
+    fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+    }
+
+    async fn boot(&mut self) {
+        let node = Process::start(self.command(), Watched::Output);
+        node.says(STARTED).await;
+        self.node = Some(node);
+    }
+
+    /// SIGKILL to the whole node, as when its machine dies.
+    async fn kill(&mut self) {
+        let node = self.node.take().unwrap();
+        self.signal();
+        node.ended(PATIENCE).await;
+    }
+
+    /// The node is a child of the script that started it.
+    fn signal(&self) {
+        let node = std::fs::read_to_string(self.folder.path().join("pid")).unwrap_or_default();
+        if !node.is_empty() {
+            let kill = Command::new("kill")
+                .args(["-s", "KILL", node.trim()])
+                .status();
+            assert!(kill.unwrap().success());
+        }
+    }
+
+    fn command(&self) -> Command {
+        let folder = self.folder.path();
+        let mut command = Command::new(server());
+        command
+            .current_dir(folder)
+            .env("HOME", folder)
+            .env("RABBITMQ_NODENAME", "herald-faults@localhost")
+            .env("RABBITMQ_MNESIA_BASE", folder.join("data"))
+            .env("RABBITMQ_LOG_BASE", folder.join("log"))
+            .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq"))
+            .env("RABBITMQ_ADVANCED_CONFIG_FILE", folder.join("none"))
+            .env("RABBITMQ_CONF_ENV_FILE", folder.join("none"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
+            .env("RABBITMQ_PID_FILE", folder.join("pid"))
+            .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
+            .env("ERL_EPMD_PORT", self.mapper_port.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                "-kernel inet_dist_use_interface {127,0,0,1}",
+            );
+        command
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if self.node.is_some() {
+            self.signal();
+        }
+    }
+}
+
+/// The script itself: the one in PATH insists on a user and on the system's own folders.
+fn server() -> std::path::PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/rabbitmq/lib").unwrap();
+    let script = |entry: std::fs::DirEntry| entry.path().join("sbin/rabbitmq-server");
+    let mut found: Vec<_> = versions.map(|entry| script(entry.unwrap())).collect();
+    found.retain(|script| Path::is_file(script));
+    found.sort();
+    found.pop().expect("RabbitMQ is installed")
+}
+
+/// Free when looked for; all are held until all are found, so that they differ.
+fn free_ports() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_and_started_again_it_has_lost_no_confirmed_message() {
+    let mut scene = Scene::with(unhurried()).await;
+    let mut broker = Broker::start().await;
+    scene.stage.set("HERALD__BROKER__URL", broker.url());
+    let engine = scene.stage.start().await;
+    let mut plan = Plan::new(mix(), 1, "broker");
+    let mut expected = Expectations::default();
+    publish(&broker, &mut plan, KILLED_AFTER, &mut expected).await;
+    scene.accepted(KILLED_AFTER / 4).await;
+    broker.kill().await;
+    let left = expected.acceptances() - scene.stage.ledger.distinct();
+    assert!(left > 0, "it was killed when all was done");
+    broker.boot().await;
+    let ready = tokio::time::timeout(PATIENCE, engine.health.ready()).await;
+    assert!(ready.is_ok(), "{:?}", engine.health.parts());
+    publish(&broker, &mut plan, MESSAGES - KILLED_AFTER, &mut expected).await;
+    assert_eq!(expected.messages(), MESSAGES);
+    scene.nothing_is_lost(&expected).await;
+    scene.nothing_is_sent_twice().await;
+    assert!(engine.stop().await.drained);
+}
+
+/// Publishes; what is expected is what the broker has confirmed.
+async fn publish(broker: &Broker, plan: &mut Plan, count: u64, expected: &mut Expectations) {
+    let publisher = Publisher::connect(&broker.url()).await.unwrap();
+    for _ in 0..count {
+        let draft = plan.draft(now_micros());
+        let key = draft.lane.to_string();
+        let published = publisher.publish_one(&draft.body, &key, Properties::default());
+        published.await.unwrap();
+        expected.add(draft.sequence, draft.lane, draft.acceptances);
+    }
+}

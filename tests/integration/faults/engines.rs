@@ -1,0 +1,77 @@
+//! Two engines on one database and one vhost, of which one dies.
+
+use loadtest::publisher::Mix;
+use loadtest::simulator::{Behaviour, Latency};
+
+use super::process::Process;
+use super::scene::{Scene, mix};
+use super::verdict::Excuses;
+
+/// Long enough that both have something in hand, from the broker and from the database.
+fn slow() -> Behaviour {
+    Behaviour::default().latency(Latency::Fixed { ms: 300.0 })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_share_the_work_and_the_one_that_lives_takes_over() {
+    let mut scene = Scene::with(slow()).await;
+    let (dying, _living) = (start(&scene, "one").await, start(&scene, "two").await);
+    let scheduled = Mix {
+        scheduled_share: 0.4,
+        schedule_ahead_ms: 100,
+        ..mix()
+    };
+    let load = scene.load(scheduled, 1_500, 0.0).await;
+    let run = dying.run().await;
+    let taken = format!(
+        "SELECT least(count(*), 1) AS count FROM notifications WHERE status = 'pending' AND owner = {run}"
+    );
+    scene.outcomes.until_count(&taken, 1).await;
+    // It stops and keeps what it holds, so that this can be counted before the other one takes it.
+    dying.signal("STOP");
+    let in_flight = scene.in_flight(run).await;
+    let from_the_database = scene.outcomes.count(&taken).await;
+    dying.kill().await;
+    assert_eq!(
+        from_the_database, 1,
+        "it had taken nothing of the scheduled ones"
+    );
+
+    let published = load.published().await;
+    scene.nothing_is_lost(&published.expected).await;
+    let mut excuses = Excuses::default();
+    excuses.add(&in_flight);
+    let repeated = scene.only_excused_repetitions(&excuses).await;
+    println!("{repeated} sent twice, {} were in flight", excuses.total());
+    let runs = "SELECT count(DISTINCT owner) FROM notification_deduplication";
+    assert_eq!(scene.outcomes.count(runs).await, 2, "one did it all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_long_as_both_live_nothing_is_repeated() {
+    let mut scene = Scene::with(Behaviour::default()).await;
+    let (one, two) = (start(&scene, "one").await, start(&scene, "two").await);
+    // Deliveries that were with one go to the other, which must leave the claims alone.
+    let load = scene.load(mix(), 2_000, 0.0).await;
+    let published = load.published().await;
+    for accepted in [100, 800] {
+        scene.accepted(accepted).await;
+        scene.stage.vhost.cut_connections().await;
+    }
+    scene.nothing_is_lost(&published.expected).await;
+    scene.nothing_is_sent_twice().await;
+    let runs = "SELECT count(DISTINCT owner) FROM notification_deduplication";
+    assert_eq!(scene.outcomes.count(runs).await, 2, "one did it all");
+    for engine in [one, two] {
+        engine.signal("TERM");
+        assert!(engine.ended(crate::stage::PATIENCE).await.success());
+    }
+    scene.the_lanes_are_empty().await;
+}
+
+async fn start(scene: &Scene, node: &str) -> Process {
+    let mut command = scene.stage.herald(&["serve"]);
+    command.env("HERALD__ENGINE__NODE_NAME", node);
+    command.env("HERALD__HTTP__BIND", "127.0.0.1:0");
+    Process::engine(command).await
+}
