@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties, PublisherConfirm};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -229,10 +230,23 @@ fn completed(properties: Properties) -> Properties {
         Some(_) => properties,
         None => properties.with_content_type("application/json".into()),
     };
-    match properties.delivery_mode() {
+    let properties = match properties.delivery_mode() {
         Some(_) => properties,
         None => properties.with_delivery_mode(PERSISTENT),
+    };
+    match properties.headers() {
+        Some(_) => properties,
+        None => properties.with_headers(published_now()),
     }
+}
+
+/// When it is published: the AMQP property counts whole seconds only.
+fn published_now() -> FieldTable {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut headers = FieldTable::default();
+    let ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    headers.insert("timestamp_in_ms".into(), AMQPValue::LongLongInt(ms));
+    headers
 }
 
 async fn in_time<T>(

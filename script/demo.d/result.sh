@@ -14,8 +14,6 @@ where_to_look() {
 Where to look next
   readiness   http://$HERALD__HTTP__BIND/readyz
   metrics     http://$HERALD__HTTP__BIND/metrics
-  API         http://$HERALD__HTTP__BIND/docs
-  console     http://$HERALD__HTTP__BIND/console
   database    psql $HERALD__DATABASE__URL
   logs        $DEMO/engine.log $DEMO/simulators.log $DEMO/load.log
 PLACES
