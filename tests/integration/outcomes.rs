@@ -6,6 +6,7 @@ use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Uuid as S
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
@@ -99,24 +100,34 @@ impl Outcomes {
 
     /// Waits until the rows are as wanted, looking again at each change.
     pub(crate) async fn until(&mut self, wanted: impl Fn(&[Row]) -> bool) -> Vec<Row> {
-        loop {
-            let rows = self.rows().await;
-            if wanted(&rows) {
-                return rows;
+        let mut rows = vec![];
+        let reached = timeout(PATIENCE, async {
+            loop {
+                rows = self.rows().await;
+                if wanted(&rows) {
+                    return;
+                }
+                self.change().await;
             }
-            assert!(self.change().await, "not what was waited for: {rows:#?}");
-        }
+        });
+        let in_time = reached.await.is_ok();
+        assert!(in_time, "not what was waited for: {rows:#?}");
+        rows
     }
 
     /// Waits until the count that a query yields is as wanted.
     pub(crate) async fn until_count(&mut self, query: &str, wanted: i64) {
-        loop {
-            let count = self.count(query).await;
-            if count == wanted {
-                return;
+        let mut count = None;
+        let reached = timeout(PATIENCE, async {
+            while count != Some(wanted) {
+                if count.is_some() {
+                    self.change().await;
+                }
+                count = Some(self.count(query).await);
             }
-            assert!(self.change().await, "{query}: {count} instead of {wanted}");
-        }
+        });
+        let in_time = reached.await.is_ok();
+        assert!(in_time, "{query}: {count:?} instead of {wanted}");
     }
 
     /// Waits for the only notification to reach this status and reason.
@@ -127,12 +138,12 @@ impl Outcomes {
         rows.remove(0)
     }
 
-    /// Waits for a change; those that have come by then are one.
-    async fn change(&mut self) -> bool {
+    /// Waits for a change; those that have come by then are one. An engine tells of changes also
+    /// when it has changed nothing, so that a wait for one has no end of its own.
+    async fn change(&mut self) {
         let mut changes = std::pin::pin!(self.listener.notifications_stream());
-        let in_time = tokio::time::timeout(PATIENCE, changes.next()).await.is_ok();
+        changes.next().await;
         while let Some(Some(_)) = changes.next().now_or_never() {}
-        in_time
     }
 }
 

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
+use futures_util::future::join_all;
 use loadtest::marker::now_micros;
-use loadtest::publisher::{Expectations, Plan, Properties, Publisher};
+use loadtest::publisher::{Draft, Expectations, Plan, Properties, Publisher};
 
 use super::process::{Process, Watched};
-use super::scene::{Scene, mix, unhurried};
+use super::scene::{Scene, mix, slow};
 use crate::stage::PATIENCE;
 
 /// Messages published, and how many are when the broker is killed.
@@ -126,7 +127,7 @@ fn free_ports() -> [u16; 3] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_and_started_again_it_has_lost_no_confirmed_message() {
-    let mut scene = Scene::with(unhurried()).await;
+    let mut scene = Scene::with(slow()).await;
     let mut broker = Broker::start().await;
     scene.stage.set("HERALD__BROKER__URL", broker.url());
     let engine = scene.stage.start().await;
@@ -150,11 +151,17 @@ async fn killed_and_started_again_it_has_lost_no_confirmed_message() {
 /// Publishes; what is expected is what the broker has confirmed.
 async fn publish(broker: &Broker, plan: &mut Plan, count: u64, expected: &mut Expectations) {
     let publisher = Publisher::connect(&broker.url()).await.unwrap();
-    for _ in 0..count {
-        let draft = plan.draft(now_micros());
+    let drafts: Vec<Draft> = (0..count).map(|_| plan.draft(now_micros())).collect();
+    // All at once: published one by one, each would be sent before the next is there.
+    let publish = async |draft: &Draft| {
         let key = draft.lane.to_string();
-        let published = publisher.publish_one(&draft.body, &key, Properties::default());
-        published.await.unwrap();
+        let properties = Properties::default();
+        publisher.publish_one(&draft.body, &key, properties).await
+    };
+    for confirmed in join_all(drafts.iter().map(publish)).await {
+        confirmed.unwrap();
+    }
+    for draft in drafts {
         expected.add(draft.sequence, draft.lane, draft.acceptances);
     }
 }

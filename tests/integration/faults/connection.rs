@@ -14,10 +14,13 @@ async fn a_connection_that_is_cut_again_and_again_comes_back_and_nothing_is_repe
     // Published before the first cut: the publisher's connection is cut, too.
     let load = scene.load(mix(), 2_000, 0.0).await;
     let published = load.published().await;
+    let mut cut = 0;
     for accepted in [100, 600, 1_200] {
         scene.accepted(accepted).await;
-        assert!(scene.stage.vhost.cut_connections().await > 0);
+        cut += scene.stage.vhost.cut_connections().await;
     }
+    // Now and then the engine is just about to connect again, and there is nothing to cut.
+    assert!(cut > 1, "{cut} connections were cut");
     scene.nothing_is_lost(&published.expected).await;
     scene.nothing_is_sent_twice().await;
     assert!(engine.stop().await.drained);

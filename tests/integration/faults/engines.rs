@@ -1,21 +1,16 @@
 //! Two engines on one database and one vhost, of which one dies.
 
 use loadtest::publisher::Mix;
-use loadtest::simulator::{Behaviour, Latency};
+use loadtest::simulator::Behaviour;
 
 use super::process::Process;
-use super::scene::{Scene, mix};
+use super::scene::{Scene, mix, slow};
 use super::verdict::Excuses;
 
-/// Long enough that both have something in hand, from the broker and from the database.
-fn slow() -> Behaviour {
-    Behaviour::default().latency(Latency::Fixed { ms: 300.0 })
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn they_share_the_work_and_the_one_that_lives_takes_over() {
+async fn one_takes_over_what_the_other_had_in_hand_when_it_died() {
     let mut scene = Scene::with(slow()).await;
-    let (dying, _living) = (start(&scene, "one").await, start(&scene, "two").await);
+    let dying = start(&scene, "one").await;
     let scheduled = Mix {
         scheduled_share: 0.4,
         schedule_ahead_ms: 100,
@@ -24,18 +19,15 @@ async fn they_share_the_work_and_the_one_that_lives_takes_over() {
     let load = scene.load(scheduled, 1_500, 0.0).await;
     let run = dying.run().await;
     let taken = format!(
-        "SELECT least(count(*), 1) AS count FROM notifications WHERE status = 'pending' AND owner = {run}"
+        "SELECT least(count(*), 1) AS count FROM notifications
+         WHERE status = 'pending' AND owner = {run}"
     );
     scene.outcomes.until_count(&taken, 1).await;
-    // It stops and keeps what it holds, so that this can be counted before the other one takes it.
+    // It stops and keeps what it holds, which can be counted, and which nobody may take.
     dying.signal("STOP");
     let in_flight = scene.in_flight(run).await;
-    let from_the_database = scene.outcomes.count(&taken).await;
+    let _living = start(&scene, "two").await;
     dying.kill().await;
-    assert_eq!(
-        from_the_database, 1,
-        "it had taken nothing of the scheduled ones"
-    );
 
     let published = load.published().await;
     scene.nothing_is_lost(&published.expected).await;
@@ -43,8 +35,6 @@ async fn they_share_the_work_and_the_one_that_lives_takes_over() {
     excuses.add(&in_flight);
     let repeated = scene.only_excused_repetitions(&excuses).await;
     println!("{repeated} sent twice, {} were in flight", excuses.total());
-    let runs = "SELECT count(DISTINCT owner) FROM notification_deduplication";
-    assert_eq!(scene.outcomes.count(runs).await, 2, "one did it all");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,6 +63,11 @@ pub(crate) fn unhurried() -> Behaviour {
     })
 }
 
+/// Providers that take long: nearly all that is taken on is in flight.
+pub(crate) fn slow() -> Behaviour {
+    Behaviour::default().latency(Latency::Fixed { ms: 300.0 })
+}
+
 impl Scene {
     pub(crate) async fn with(behaviour: Behaviour) -> Self {
         let mut stage = Stage::with_lanes(&format!("{},{ASIDE}", LANES.join(","))).await;
