@@ -2,10 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
-use futures_util::future::join_all;
-use loadtest::marker::now_micros;
-use loadtest::publisher::{Draft, Expectations, Plan, Properties, Publisher};
+use loadtest::publisher::{Expectations, Pace, Plan, Publisher};
 
 use super::process::{Process, Watched};
 use super::scene::{Scene, mix, slow};
@@ -151,17 +150,11 @@ async fn killed_and_started_again_it_has_lost_no_confirmed_message() {
 /// Publishes; what is expected is what the broker has confirmed.
 async fn publish(broker: &Broker, plan: &mut Plan, count: u64, expected: &mut Expectations) {
     let publisher = Publisher::connect(&broker.url()).await.unwrap();
-    let drafts: Vec<Draft> = (0..count).map(|_| plan.draft(now_micros())).collect();
-    // All at once: published one by one, each would be sent before the next is there.
-    let publish = async |draft: &Draft| {
-        let key = draft.lane.to_string();
-        let properties = Properties::default();
-        publisher.publish_one(&draft.body, &key, properties).await
-    };
-    for confirmed in join_all(drafts.iter().map(publish)).await {
-        confirmed.unwrap();
-    }
-    for draft in drafts {
-        expected.add(draft.sequence, draft.lane, draft.acceptances);
+    let (pace, progress) = (Pace::starting_now(0.0), Arc::default());
+    let published = publisher.run(plan, count, pace, 200, &progress).await;
+    let confirmed = published.unwrap().expected;
+    for (sequence, acceptances) in confirmed.wanted() {
+        let lane = confirmed.lane(sequence).unwrap();
+        expected.add(sequence, lane, acceptances);
     }
 }
