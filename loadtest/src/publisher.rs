@@ -242,7 +242,9 @@ fn completed(properties: Properties) -> Properties {
 
 /// When it is published: the AMQP property counts whole seconds only.
 fn published_now() -> FieldTable {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let mut headers = FieldTable::default();
     let ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     headers.insert("timestamp_in_ms".into(), AMQPValue::LongLongInt(ms));
