@@ -38,7 +38,7 @@ impl Broker {
         Self {
             url: reader.secret_url(
                 "broker.url",
-                &["amqp", "amqps"],
+                &["amqp"],
                 "amqp://user:password@host:port/vhost",
             ),
             connect_timeout: reader.duration("broker.connect_timeout", wait()),
