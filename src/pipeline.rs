@@ -23,6 +23,7 @@ pub mod provider;
 pub mod recorder;
 pub mod scheduler;
 pub mod shelf;
+pub mod trace;
 
 pub use catalog::Catalog;
 pub use control::Control;

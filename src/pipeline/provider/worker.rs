@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::super::jobs::{Deliver, Job};
+use super::super::trace;
 use super::{Desk, since_publish, trouble};
 use crate::domain::{AttemptRecord, Class, Reason, Reply, Target};
 use crate::policy::after_pass::{Pass, Verdict, after_pass};
@@ -65,6 +66,7 @@ async fn ask(desk: &Desk, job: &mut Job, asked: &[Target], now: Timestamp) {
 /// One request. A client that panics has perhaps sent: that is what `unknown` means.
 async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply, Duration) {
     let started = clock::instant();
+    let traceparent = trace::next_span(&job.notification);
     let delivery = Delivery {
         notification_id: job.notification.id,
         address: &target.address,
@@ -72,7 +74,7 @@ async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply
         priority: job.notification.lane.priority,
         expires_at: job.notification.expires_at,
         now,
-        traceparent: job.notification.payload.traceparent.as_deref(),
+        traceparent: traceparent.as_deref(),
     };
     let sent = AssertUnwindSafe(async { desk.client.send(delivery).await })
         .catch_unwind()

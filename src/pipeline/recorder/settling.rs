@@ -12,6 +12,7 @@ use super::super::metrics::{HourlyMetrics, Record};
 use super::super::outbox::{Abandoned, Outbox};
 use super::super::patience::until_done;
 use super::super::scheduler::Scheduler;
+use super::super::trace;
 use crate::broker::{Receipt, receipt};
 use crate::domain::{Channel, Status};
 use crate::runtime::{Shutdown, clock, failpoint, mailbox};
@@ -163,9 +164,11 @@ impl Settling {
             let channel = settlement.notification.lane.channel;
             self.metrics
                 .settled(channel, provider, settlement.status, settlement.reason);
-            soon |= settlement
-                .due_at
-                .is_some_and(|due_at| due_at <= settlement.decided_at);
+            soon |= settlement.origin == Origin::Database
+                || settlement
+                    .due_at
+                    .is_some_and(|due_at| due_at <= settlement.decided_at);
+            trace::log_outcome(settlement);
             deltas.push(delta(outcome));
         }
         mailbox::post(&self.hourly, Record(deltas));

@@ -159,3 +159,27 @@ variables = ["name"]
     assert!(body.contains("Hello <Ana>"), "{body}");
     assert!(body.contains("<p>Hello &lt;Ana&gt;</p>"), "{body}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_publishers_trace_goes_on_to_the_provider_with_a_span_of_its_own() {
+    use lapin::types::{AMQPValue, FieldTable};
+    let stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply_ana_and(&[&sendgrid]);
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let mut headers = FieldTable::default();
+    let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    headers.insert("traceparent".into(), AMQPValue::LongString(sent.into()));
+    let properties = loadtest::publisher::Properties::default().with_headers(headers);
+    let message = envelope("email").to_string();
+    let publisher = stage.publisher().await;
+    publisher
+        .publish_with(message.as_bytes(), "email.normal", properties)
+        .await;
+    outcomes.only("sent", None).await;
+    let request = &sendgrid.requests()[0];
+    let passed_on = request.header("traceparent").unwrap().to_owned();
+    assert_eq!(passed_on[..36], sent[..36], "the same trace");
+    assert_ne!(passed_on, sent, "another span");
+}
