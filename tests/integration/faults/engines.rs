@@ -1,7 +1,6 @@
 //! Two engines on one database and one vhost, of which one dies.
 
 use loadtest::publisher::Mix;
-use loadtest::simulator::Behaviour;
 
 use super::process::Process;
 use super::scene::{Scene, mix, slow};
@@ -13,7 +12,8 @@ async fn one_takes_over_what_the_other_had_in_hand_when_it_died() {
     let dying = start(&scene, "one").await;
     let scheduled = Mix {
         scheduled_share: 0.4,
-        schedule_ahead_ms: 100,
+        // Ahead enough to be put off when they arrive, all of them.
+        schedule_ahead_ms: 2_000,
         ..mix()
     };
     let load = scene.load(scheduled, 1_500, 0.0).await;
@@ -39,7 +39,7 @@ async fn one_takes_over_what_the_other_had_in_hand_when_it_died() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn as_long_as_both_live_nothing_is_repeated() {
-    let mut scene = Scene::with(Behaviour::default()).await;
+    let mut scene = Scene::with(slow()).await;
     let (one, two) = (start(&scene, "one").await, start(&scene, "two").await);
     // Deliveries that were with one go to the other, which must leave the claims alone.
     let load = scene.load(mix(), 2_000, 0.0).await;
