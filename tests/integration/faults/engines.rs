@@ -3,8 +3,11 @@
 use loadtest::publisher::Mix;
 
 use super::process::Process;
-use super::scene::{Scene, mix, slow};
+use super::scene::{Scene, answering_after, mix, slow};
 use super::verdict::Excuses;
+
+/// Milliseconds: what one engine has in hand comes to the other one while it is still in hand.
+const SLOWER_THAN_A_RETURN: f64 = 1_500.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_takes_over_what_the_other_had_in_hand_when_it_died() {
@@ -39,15 +42,13 @@ async fn one_takes_over_what_the_other_had_in_hand_when_it_died() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn as_long_as_both_live_nothing_is_repeated() {
-    let mut scene = Scene::with(slow()).await;
+    let mut scene = Scene::with(answering_after(SLOWER_THAN_A_RETURN)).await;
     let (one, two) = (start(&scene, "one").await, start(&scene, "two").await);
     // Deliveries that were with one go to the other, which must leave the claims alone.
-    let load = scene.load(mix(), 2_000, 0.0).await;
+    let load = scene.load(mix(), 900, 0.0).await;
     let published = load.published().await;
-    for accepted in [100, 800] {
-        scene.accepted(accepted).await;
-        scene.stage.vhost.cut_connections().await;
-    }
+    scene.accepted(1).await;
+    assert!(scene.stage.vhost.cut_connections().await > 1);
     scene.nothing_is_lost(&published.expected).await;
     scene.nothing_is_sent_twice().await;
     let runs = "SELECT count(DISTINCT owner) FROM notification_deduplication";

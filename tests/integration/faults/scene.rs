@@ -65,7 +65,11 @@ pub(crate) fn unhurried() -> Behaviour {
 
 /// Providers that take long: nearly all that is taken on is in flight.
 pub(crate) fn slow() -> Behaviour {
-    Behaviour::default().latency(Latency::Fixed { ms: 300.0 })
+    answering_after(300.0)
+}
+
+pub(crate) fn answering_after(ms: f64) -> Behaviour {
+    Behaviour::default().latency(Latency::Fixed { ms })
 }
 
 impl Scene {
