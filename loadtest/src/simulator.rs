@@ -67,7 +67,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// All providers, in the order of [`Provider::index`].
+    /// All providers, in the order in which they are declared.
     pub const ALL: [Self; 5] = [
         Self::SendGrid,
         Self::Twilio,
