@@ -4,26 +4,35 @@ use loadtest::marker::now_micros;
 use loadtest::publisher::{Mix, Plan};
 use tokio::time::timeout;
 
+use super::process::CONSUMING;
+use super::proxy::Proxy;
 use super::scene::{ASIDE, Scene, mix, unhurried};
 use crate::stage::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_cut_again_and_again_comes_back_and_nothing_is_repeated() {
     let mut scene = Scene::with(unhurried()).await;
-    let engine = scene.stage.start().await;
-    // Published before the first cut: the publisher's connection is cut, too.
+    let proxy = Proxy::before(scene.stage.vhost.url()).await;
+    let through = proxy.url(scene.stage.vhost.url());
+    scene.stage.set("HERALD__BROKER__URL", through);
+    let engine = scene.engine().await;
+    // Published before the first cut: an operator's cut is the publisher's, too.
     let load = scene.load(mix(), 2_000, 0.0).await;
     let published = load.published().await;
-    let mut cut = 0;
-    for accepted in [100, 600, 1_200] {
+    scene.accepted(100).await;
+    assert!(scene.stage.vhost.cut_connections().await > 0);
+    for (times, accepted) in [(2, 600), (3, 1_200)] {
+        engine.says_times(CONSUMING, times).await;
         scene.accepted(accepted).await;
-        cut += scene.stage.vhost.cut_connections().await;
+        let left = published.expected.acceptances() - scene.stage.ledger.distinct();
+        assert!(left > 0, "it is cut when all is done");
+        proxy.cut();
     }
-    // Now and then the engine is just about to connect again, and there is nothing to cut.
-    assert!(cut > 1, "{cut} connections were cut");
+    engine.says_times(CONSUMING, 4).await;
     scene.nothing_is_lost(&published.expected).await;
     scene.nothing_is_sent_twice().await;
-    assert!(engine.stop().await.drained);
+    engine.signal("TERM");
+    assert!(engine.ended(PATIENCE).await.success());
     scene.the_lanes_are_empty().await;
 }
 

@@ -67,17 +67,24 @@ impl Process {
 
     /// Waits until it has written a line that contains this.
     pub(crate) async fn says(&self, text: &str) -> String {
+        self.says_times(text, 1).await
+    }
+
+    /// Waits until it has written so many lines that contain this; returns the last of them.
+    pub(crate) async fn says_times(&self, text: &str, times: usize) -> String {
         let mut lines = self.lines.clone();
-        let said = |lines: &Vec<String>| lines.iter().any(|line| line.contains(text));
-        let found = tokio::time::timeout(PATIENCE, lines.wait_for(said)).await;
-        match found {
-            Ok(Ok(lines)) => lines
-                .iter()
-                .find(|line| line.contains(text))
-                .cloned()
-                .unwrap(),
-            _ => panic!("it never said {text:?} but {:#?}", self.lines.borrow()),
+        let last = |lines: &[String]| {
+            let mut said = lines.iter().filter(|line| line.contains(text));
+            said.nth(times - 1).cloned()
+        };
+        let found = tokio::time::timeout(PATIENCE, lines.wait_for(|lines| last(lines).is_some()));
+        if let Ok(Ok(lines)) = found.await {
+            return last(&lines).unwrap();
         }
+        panic!(
+            "it never said {text:?} {times} times but {:#?}",
+            self.lines.borrow()
+        );
     }
 
     /// The number of the engine's run.
