@@ -60,16 +60,4 @@ impl InFlight {
     pub fn rows(&self) -> Vec<Uuid> {
         self.rows.iter().map(|id| *id).collect()
     }
-
-    /// How many keys are worked on.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.receipts.len()
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.receipts.is_empty()
-    }
 }

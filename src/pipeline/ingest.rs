@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle, Supervised};
 
 use super::hold::Turn;
-use super::jobs::{Arrived, Wake};
+use super::jobs::Arrived;
 use crate::broker::Arrival;
 use crate::domain::Lane;
 use crate::runtime::{Batch, Tasks, clock, failpoint, mailbox};
@@ -203,13 +203,5 @@ impl Handler<Finished> for Ingest {
                 self.admit_suspect(lane, ctx);
             }
         }
-    }
-}
-
-impl Handler<Wake> for Ingest {
-    type Result = ();
-
-    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
-        self.pump(ctx);
     }
 }
