@@ -7,6 +7,7 @@ pub mod address;
 pub mod attempt;
 pub mod category;
 pub mod channel;
+pub mod circuit;
 pub mod lane;
 pub mod limits;
 pub mod notification;
@@ -21,12 +22,14 @@ pub mod reply;
 pub mod status;
 pub mod suppression;
 pub mod system_event;
+pub mod tenant;
 mod vocabulary;
 
 pub use account::{Account, ProviderKind};
 pub use attempt::{AttemptRecord, Step};
 pub use category::{Category, OnUnknown, OverCap};
 pub use channel::Channel;
+pub use circuit::CircuitState;
 pub use lane::Lane;
 pub use notification::{Body, Content, KeyHash, Notification, Payload, Source, TemplateCall};
 pub use platform::Platform;
@@ -40,6 +43,7 @@ pub use reply::{Class, Reply};
 pub use status::Status;
 pub use suppression::{Suppression, SuppressionReason};
 pub use system_event::{Severity, SystemEvent};
+pub use tenant::TenantRules;
 pub use vocabulary::UnknownWord;
 
 /// Lower-case hexadecimal digits of bytes.

@@ -16,7 +16,8 @@ CREATE TABLE categories (
     name varchar(100) NOT NULL,
     may_disable boolean NOT NULL DEFAULT true,
     over_cap text NOT NULL DEFAULT 'cancel' CHECK (over_cap IN ('cancel', 'defer')),
-    on_unknown text NOT NULL DEFAULT 'retry' CHECK (on_unknown IN ('retry', 'fail_over')),
+    -- NULL leaves it to the channel's setting.
+    on_unknown text CHECK (on_unknown IN ('retry', 'fail_over')),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, name)
@@ -61,12 +62,13 @@ CREATE TABLE user_devices (
 -- A person's devices; not only the live ones, because erasing the person looks for all.
 CREATE INDEX user_devices_user_idx ON user_devices (user_id);
 
--- A person's wish for one channel, or for one category over all channels. No time zone means the
--- person's own, else UTC: a default here would outlive the person's move to another zone.
+-- A wish for one channel, one category over all channels, one category on one channel, or (neither
+-- named) for everything. Without a person it is the tenant's default for all its people. No time
+-- zone means the person's own, else UTC: a default here would outlive the person's move.
 CREATE TABLE notification_preferences (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     tenant_id uuid NOT NULL REFERENCES tenants (id) ON UPDATE CASCADE ON DELETE CASCADE,
-    user_id uuid NOT NULL REFERENCES users (id) ON UPDATE CASCADE ON DELETE CASCADE,
+    user_id uuid REFERENCES users (id) ON UPDATE CASCADE ON DELETE CASCADE,
     channel text CHECK (channel IN ('email', 'sms', 'push', 'in_app', 'chat')),
     category varchar(100),
     enabled boolean NOT NULL DEFAULT true,
@@ -79,8 +81,8 @@ CREATE TABLE notification_preferences (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     -- One wish a scope; also finds all wishes of a person, which two partial indexes would not.
-    CONSTRAINT notification_preferences_scope_key UNIQUE NULLS NOT DISTINCT (user_id, channel, category),
-    CONSTRAINT notification_preferences_scope_check CHECK (num_nonnulls(channel, category) = 1),
+    CONSTRAINT notification_preferences_scope_key 
+        UNIQUE NULLS NOT DISTINCT (user_id, tenant_id, channel, category),
     CONSTRAINT notification_preferences_quiet_hours_check
         CHECK ((quiet_hours_start IS NULL) = (quiet_hours_end IS NULL))
 );

@@ -21,8 +21,8 @@ CREATE TABLE api_keys (
 
 CREATE INDEX api_keys_user_idx ON api_keys (user_id);
 
--- Counters of a window: requests of an API key, or notifications of a person on a local day, for a
--- channel or a category. `request_count` includes what is only reserved.
+-- Counters of a window: requests of an API key. What a person is sent in a day is counted in
+-- `frequency_counts`.
 CREATE TABLE rate_limits (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     tenant_id uuid NOT NULL,
@@ -43,18 +43,39 @@ CREATE TABLE rate_limits (
 CREATE INDEX rate_limits_api_key_idx ON rate_limits (api_key_id) WHERE api_key_id IS NOT NULL;
 CREATE INDEX rate_limits_window_idx ON rate_limits USING brin (window_start);
 
--- Which counters a notification is counted in, committed before it is sent: counting again after a
--- crash finds the row and counts nothing. Refunding deletes it and lowers the counter.
-CREATE TABLE cap_reservations (
-    notification_id uuid NOT NULL,
-    -- A row of rate_limits; no foreign key, since retention removes both by time.
-    rate_limit_id uuid NOT NULL,
+-- What a person was sent on a local day, by the scope of the wish that caps it (`channel/category`,
+-- `*` for any). The ids are the reservations: committed before sending, taken out when the
+-- notification is not sent after all. Their number is the count, so that counting again after a
+-- crash finds the id and counts nothing. One narrow row, updated in place.
+CREATE TABLE frequency_counts (
+    user_id uuid NOT NULL REFERENCES users (id) ON UPDATE CASCADE ON DELETE CASCADE,
+    day date NOT NULL,
+    scope text NOT NULL,
     tenant_id uuid NOT NULL,
-    reserved_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (notification_id, rate_limit_id)
-);
+    notification_ids uuid[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (user_id, day, scope)
+) WITH (fillfactor = 50);
 
-CREATE INDEX cap_reservations_reserved_idx ON cap_reservations USING brin (reserved_at);
+-- An account's request rate over all nodes, by the generic cell rate algorithm: the theoretical
+-- arrival time of the next request, and until when the provider asked everybody to wait.
+CREATE TABLE provider_rates (
+    provider_id uuid PRIMARY KEY REFERENCES provider_configs (id) ON UPDATE CASCADE ON DELETE CASCADE,
+    tat timestamptz NOT NULL DEFAULT '-infinity',
+    paused_until timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (fillfactor = 50);
+
+-- What each run makes of each account's health, for those who ask why; written when it changes.
+CREATE TABLE provider_health (
+    provider_id uuid NOT NULL REFERENCES provider_configs (id) ON UPDATE CASCADE ON DELETE CASCADE,
+    run_id integer NOT NULL,
+    state text NOT NULL CHECK (state IN ('closed', 'open', 'half_open')),
+    since timestamptz NOT NULL DEFAULT now(),
+    -- When it may be asked again, while it is open.
+    available_at timestamptz,
+    -- Why it is open.
+    cause text,
+    PRIMARY KEY (provider_id, run_id)
+);
 
 CREATE TABLE notification_webhooks (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),

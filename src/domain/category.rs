@@ -35,8 +35,8 @@ pub struct Category {
     pub may_disable: bool,
     /// Over the daily cap.
     pub over_cap: OverCap,
-    /// After an unknown outcome.
-    pub on_unknown: OnUnknown,
+    /// After an unknown outcome; `None` leaves it to the channel's setting.
+    pub on_unknown: Option<OnUnknown>,
 }
 
 impl Category {
@@ -48,7 +48,7 @@ impl Category {
             name: name.to_owned(),
             may_disable: true,
             over_cap: OverCap::Cancel,
-            on_unknown: OnUnknown::Retry,
+            on_unknown: None,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What a person wants to receive.
 
+use jiff::tz::TimeZone;
+
 use super::Channel;
 
-/// A person's wish for one channel, or for one category.
+/// A wish of a person, or of a tenant for all its people, about some of what may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preference {
     /// What the wish is about.
@@ -13,15 +15,21 @@ pub struct Preference {
     pub frequency_cap: Option<u32>,
     /// Time of silence.
     pub quiet_hours: Option<QuietHours>,
+    /// The zone whose clock and calendar the wish goes by; `None` is the person's own, else UTC.
+    pub zone: Option<TimeZone>,
 }
 
 /// What a preference is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
+    /// Everything.
+    All,
     /// A channel.
     Channel(Channel),
     /// A category of messages, over all channels.
     Category(String),
+    /// A category of messages on one channel.
+    ChannelCategory(Channel, String),
 }
 
 /// A window of local time in which nothing may be sent; the start belongs to it, the end does not.
@@ -29,24 +37,55 @@ pub enum Scope {
 pub struct QuietHours {
     /// First minute of silence, local time.
     pub start: jiff::civil::Time,
-    /// First minute after it; before `start` when the window spans midnight.
+    /// First minute after it; before `start` when the window spans midnight, equal to it when the
+    /// window lasts until the same time of the next day.
     pub end: jiff::civil::Time,
     /// Days on which a window starts; empty means every day.
     pub days: Vec<jiff::civil::Weekday>,
-    /// IANA time zone name.
-    pub timezone: String,
 }
 
-impl Preference {
-    /// Whether this wish is about the channel.
+impl Scope {
+    /// A scope from its two parts, as rows hold them.
     #[must_use]
-    pub fn is_for_channel(&self, channel: Channel) -> bool {
-        self.scope == Scope::Channel(channel)
+    pub fn of(channel: Option<Channel>, category: Option<String>) -> Self {
+        match (channel, category) {
+            (None, None) => Self::All,
+            (Some(channel), None) => Self::Channel(channel),
+            (None, Some(category)) => Self::Category(category),
+            (Some(channel), Some(category)) => Self::ChannelCategory(channel, category),
+        }
     }
 
-    /// Whether this wish is about the category.
+    /// The channel that it is limited to.
     #[must_use]
-    pub fn is_for_category(&self, category: &str) -> bool {
-        matches!(&self.scope, Scope::Category(name) if name == category)
+    pub const fn channel(&self) -> Option<Channel> {
+        match self {
+            Self::Channel(channel) | Self::ChannelCategory(channel, _) => Some(*channel),
+            Self::All | Self::Category(_) => None,
+        }
+    }
+
+    /// The category that it is limited to.
+    #[must_use]
+    pub fn category(&self) -> Option<&str> {
+        match self {
+            Self::Category(category) | Self::ChannelCategory(_, category) => Some(category),
+            Self::All | Self::Channel(_) => None,
+        }
+    }
+
+    /// Whether a message of this channel and category is meant.
+    #[must_use]
+    pub fn covers(&self, channel: Channel, category: Option<&str>) -> bool {
+        self.channel().is_none_or(|own| own == channel)
+            && self.category().is_none_or(|own| category == Some(own))
+    }
+}
+
+/// `channel/category`, with `*` for what is not limited: the counter's name in `frequency_counts`.
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let channel = self.channel().map_or("*", Channel::as_str);
+        write!(f, "{channel}/{}", self.category().unwrap_or("*"))
     }
 }

@@ -238,6 +238,7 @@ pub(super) mod tests {
             enabled: false,
             frequency_cap: None,
             quiet_hours: None,
+            zone: None,
         });
         let mut urgent = notification(Channel::Email);
         urgent.lane.priority = Priority::Urgent;
@@ -257,6 +258,7 @@ pub(super) mod tests {
             enabled: false,
             frequency_cap: None,
             quiet_hours: None,
+            zone: None,
         });
         assert_eq!(
             decide_with(&sms, &person, &[account("a", 0)]),

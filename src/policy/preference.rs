@@ -6,17 +6,13 @@ use crate::domain::{Notification, Reason, Recipient};
 #[must_use]
 pub fn switched_off(notification: &Notification, recipient: &Recipient) -> Option<Reason> {
     let channel = notification.lane.channel;
+    let category = notification.category.as_deref();
     let mut off = recipient
         .preferences
         .iter()
-        .filter(|preference| !preference.enabled);
-    if off
-        .clone()
-        .any(|preference| preference.is_for_channel(channel))
-    {
+        .filter(|wish| !wish.enabled && wish.scope.covers(channel, category));
+    if off.clone().any(|wish| wish.scope.category().is_none()) {
         return Some(Reason::ChannelDisabled);
     }
-    let category = notification.category.as_deref()?;
-    off.any(|preference| preference.is_for_category(category))
-        .then_some(Reason::CategoryDisabled)
+    off.next().map(|_| Reason::CategoryDisabled)
 }

@@ -1,7 +1,7 @@
 //! Categories of messages.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use super::change::{Change, Written, word};
 use super::fingerprint::{Fingerprint, Polled};
 use super::schema::notification_schema::categories;
 use crate::domain::Category;
+use crate::domain::category::OnUnknown;
 
 /// Declares a category, or declares it anew.
 ///
@@ -33,7 +34,7 @@ pub async fn upsert(
     .bind::<Text, _>(&category.name)
     .bind::<Bool, _>(category.may_disable)
     .bind::<Text, _>(category.over_cap.as_str())
-    .bind::<Text, _>(category.on_unknown.as_str())
+    .bind::<Nullable<Text>, _>(category.on_unknown.map(OnUnknown::as_str))
     .get_result(connection)
     .await
     .optional()?;
@@ -47,7 +48,7 @@ struct Row {
     name: String,
     may_disable: bool,
     over_cap: String,
-    on_unknown: String,
+    on_unknown: Option<String>,
 }
 
 /// Every declared category of every tenant: they are few, and held in memory.
@@ -63,7 +64,7 @@ pub async fn load(connection: &mut AsyncPgConnection) -> Result<Vec<Category>, S
         Ok(Category {
             tenant_id: row.tenant_id,
             over_cap: word(&row.over_cap)?,
-            on_unknown: word(&row.on_unknown)?,
+            on_unknown: row.on_unknown.as_deref().map(word).transpose()?,
             name: row.name,
             may_disable: row.may_disable,
         })

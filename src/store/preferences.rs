@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::change::{Change, WrittenFor};
 use super::time::{time_to_database, weekday_word};
+use crate::domain::Channel;
 use crate::domain::preference::Scope;
 
 /// A whole preference: what is absent is not kept from before.
@@ -57,10 +58,8 @@ pub async fn upsert(
     user_id: Uuid,
     fields: &PreferenceFields,
 ) -> Result<Change, StoreError> {
-    let (channel, category) = match &fields.scope {
-        Scope::Channel(channel) => (Some(channel.as_str()), None),
-        Scope::Category(category) => (None, Some(category.as_str())),
-    };
+    let channel = fields.scope.channel().map(Channel::as_str);
+    let category = fields.scope.category();
     let days: Vec<&str> = fields
         .quiet_hours_days
         .iter()

@@ -60,22 +60,13 @@ pub mod notification_schema {
     }
 
     diesel::table! {
-        notification_schema.cap_reservations (notification_id, rate_limit_id) {
-            notification_id -> Uuid,
-            rate_limit_id -> Uuid,
-            tenant_id -> Uuid,
-            reserved_at -> Timestamptz,
-        }
-    }
-
-    diesel::table! {
         notification_schema.categories (tenant_id, name) {
             tenant_id -> Uuid,
             #[max_length = 100]
             name -> Varchar,
             may_disable -> Bool,
             over_cap -> Text,
-            on_unknown -> Text,
+            on_unknown -> Nullable<Text>,
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
         }
@@ -109,6 +100,16 @@ pub mod notification_schema {
             started_at -> Timestamptz,
             heartbeat_at -> Timestamptz,
             ended_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.frequency_counts (user_id, day, scope) {
+            user_id -> Uuid,
+            day -> Date,
+            scope -> Text,
+            tenant_id -> Uuid,
+            notification_ids -> Array<Nullable<Uuid>>,
         }
     }
 
@@ -172,7 +173,7 @@ pub mod notification_schema {
         notification_schema.notification_preferences (id) {
             id -> Uuid,
             tenant_id -> Uuid,
-            user_id -> Uuid,
+            user_id -> Nullable<Uuid>,
             channel -> Nullable<Text>,
             #[max_length = 100]
             category -> Nullable<Varchar>,
@@ -296,6 +297,25 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.provider_health (provider_id, run_id) {
+            provider_id -> Uuid,
+            run_id -> Int4,
+            state -> Text,
+            since -> Timestamptz,
+            available_at -> Nullable<Timestamptz>,
+            cause -> Nullable<Text>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.provider_rates (provider_id) {
+            provider_id -> Uuid,
+            tat -> Timestamptz,
+            paused_until -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         notification_schema.rate_limits (id) {
             id -> Uuid,
             tenant_id -> Uuid,
@@ -398,6 +418,7 @@ pub mod notification_schema {
     diesel::joinable!(api_keys -> users (user_id));
     diesel::joinable!(audit_logs -> users (user_id));
     diesel::joinable!(categories -> tenants (tenant_id));
+    diesel::joinable!(frequency_counts -> users (user_id));
     diesel::joinable!(notification_dlq -> users (resolved_by));
     diesel::joinable!(notification_preferences -> tenants (tenant_id));
     diesel::joinable!(notification_preferences -> users (user_id));
@@ -406,6 +427,8 @@ pub mod notification_schema {
     diesel::joinable!(notification_webhooks -> tenants (tenant_id));
     diesel::joinable!(notification_webhooks -> users (user_id));
     diesel::joinable!(notifications -> users (user_id));
+    diesel::joinable!(provider_health -> provider_configs (provider_id));
+    diesel::joinable!(provider_rates -> provider_configs (provider_id));
     diesel::joinable!(rate_limits -> api_keys (api_key_id));
     diesel::joinable!(rate_limits -> users (user_id));
     diesel::joinable!(suppressions -> tenants (tenant_id));
@@ -418,10 +441,10 @@ pub mod notification_schema {
         admin_system_events,
         api_keys,
         audit_logs,
-        cap_reservations,
         categories,
         email_logs,
         engine_nodes,
+        frequency_counts,
         intake,
         notification_deduplication,
         notification_dlq,
@@ -431,6 +454,8 @@ pub mod notification_schema {
         notification_webhooks,
         notifications,
         provider_configs,
+        provider_health,
+        provider_rates,
         rate_limits,
         suppressions,
         tenants,

@@ -1,7 +1,7 @@
 //! `[[categories]]`
 
 use super::fields::Fields;
-use crate::domain::category::{Category, OnUnknown, OverCap};
+use crate::domain::category::{Category, OverCap};
 
 pub(super) fn read(fields: &mut Fields) -> Option<Category> {
     fields.required("name", "a text");
@@ -15,6 +15,6 @@ pub(super) fn read(fields: &mut Fields) -> Option<Category> {
         name: name?,
         may_disable,
         over_cap: over_cap.unwrap_or(OverCap::Cancel),
-        on_unknown: on_unknown.unwrap_or(OnUnknown::Retry),
+        on_unknown,
     })
 }

@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveTime;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::domain::preference::{QuietHours, Scope};
-use crate::domain::{Device, Preference, Recipient};
+use crate::domain::{Channel, Device, Preference, Recipient};
 use crate::store::StoreError;
-use crate::store::change::word;
 use crate::store::schema::notification_schema::{notification_preferences, user_devices, users};
 use crate::store::time::{time_from_database, weekday_of};
 
@@ -30,7 +30,7 @@ struct UserRow {
 #[diesel(table_name = notification_preferences)]
 struct PreferenceRow {
     tenant_id: Uuid,
-    user_id: Uuid,
+    user_id: Option<Uuid>,
     channel: Option<String>,
     category: Option<String>,
     enabled: bool,
@@ -83,9 +83,9 @@ pub async fn load(
         .map(|row| ((row.tenant_id, row.id), recipient(row)))
         .collect();
     for row in preferences {
-        if let Some(recipient) = recipients.get_mut(&(row.tenant_id, row.user_id)) {
-            let preference = preference(row, recipient.timezone.as_deref())?;
-            recipient.preferences.push(preference);
+        let whose = row.user_id.map(|user_id| (row.tenant_id, user_id));
+        if let Some(recipient) = whose.and_then(|whose| recipients.get_mut(&whose)) {
+            recipient.preferences.extend(preference(row));
         }
     }
     for row in devices {
@@ -156,36 +156,41 @@ fn recipient(row: UserRow) -> Recipient {
     }
 }
 
-/// A wish; where it names no time zone, the person's own counts, else UTC.
-fn preference(row: PreferenceRow, own_zone: Option<&str>) -> Result<Preference, StoreError> {
-    let scope = match (row.channel, row.category) {
-        (Some(channel), _) => Scope::Channel(word(&channel)?),
-        (None, Some(category)) => Scope::Category(category),
-        (None, None) => {
-            let what = "a preference without channel and category".to_owned();
-            return Err(StoreError::Corrupt(what));
-        }
+/// A wish. One for a channel that this version does not know concerns nothing that it sends.
+fn preference(row: PreferenceRow) -> Option<Preference> {
+    let channel = row
+        .channel
+        .as_deref()
+        .map(str::parse::<Channel>)
+        .transpose();
+    let Ok(channel) = channel else {
+        tracing::error!(user_id = ?row.user_id, channel = row.channel, "a preference names a channel that this version does not know: it is left out");
+        return None;
     };
-    let timezone = row.timezone.as_deref().or(own_zone).unwrap_or("UTC");
+    let days = row.quiet_hours_days.iter().flatten().flatten();
+    let days = days.filter_map(|day| weekday_of(day)).collect();
     let quiet_hours = row
         .quiet_hours_start
         .zip(row.quiet_hours_end)
         .map(|(start, end)| QuietHours {
             start: time_from_database(start),
             end: time_from_database(end),
-            days: row
-                .quiet_hours_days
-                .iter()
-                .flatten()
-                .flatten()
-                .filter_map(|day| weekday_of(day))
-                .collect(),
-            timezone: timezone.to_owned(),
+            days,
         });
-    Ok(Preference {
-        scope,
+    Some(Preference {
+        scope: Scope::of(channel, row.category),
         enabled: row.enabled,
         frequency_cap: row.frequency_cap.and_then(|cap| u32::try_from(cap).ok()),
         quiet_hours,
+        zone: row.timezone.as_deref().map(zone),
+    })
+}
+
+/// A zone by its IANA name. Names are checked at every door, so that an unknown one was written by
+/// hand or is newer than our time zone data.
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or_else(|_| {
+        tracing::error!(zone = name, "an unknown time zone counts as UTC");
+        TimeZone::UTC
     })
 }

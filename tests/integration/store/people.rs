@@ -47,7 +47,7 @@ async fn tenants_and_categories() {
         Ok(Change::Unchanged)
     );
     orders.over_cap = OverCap::Defer;
-    orders.on_unknown = OnUnknown::FailOver;
+    orders.on_unknown = Some(OnUnknown::FailOver);
     orders.may_disable = false;
     assert_eq!(
         categories::upsert(&mut c, &orders).await,

@@ -88,10 +88,7 @@ async fn a_person_comes_with_wishes_and_live_devices() {
         (time(22, 0, 0, 0), time(7, 0, 0, 0))
     );
     assert_eq!(quiet.days, [Weekday::Friday]);
-    assert_eq!(
-        quiet.timezone, "Europe/Berlin",
-        "the person's own zone where the wish has none"
-    );
+    assert_eq!(person.preferences[0].zone, None, "the person's own counts");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ fn failures() -> BTreeSet<String> {
 fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
     Some(match (table, column) {
         ("provider_configs", "kind") => words(ProviderKind::ALL),
+        ("provider_health", "state") => words(herald::domain::CircuitState::ALL),
         (_, "channel" | "message_type") => words(Channel::ALL),
         (_, "priority") => words(Priority::ALL),
         ("notifications", "status") => words(Status::ALL),
