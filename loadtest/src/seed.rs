@@ -1,9 +1,13 @@
 //! The file for `herald apply`: people, templates, and providers that point at running simulators.
 
+mod policies;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::Serialize;
+
+use policies::Policies;
 
 use crate::lane::Channel;
 use crate::population::{Person, people};
@@ -18,6 +22,8 @@ struct File {
     providers: Vec<Account>,
     templates: Vec<Template>,
     users: Vec<User>,
+    #[serde(flatten)]
+    policies: Option<Policies>,
 }
 
 #[derive(Serialize)]
@@ -27,6 +33,8 @@ struct Account {
     channel: &'static str,
     priority: i32,
     timeout_seconds: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limit: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,16 +89,26 @@ impl From<&Simulator> for Target {
     }
 }
 
+/// Requests a minute, with every policy on: more than any load makes, so that counting is all it
+/// costs.
+const RATE_LIMIT: u32 = 6_000_000;
+
 /// The seed file for `users` people and for the simulators given; of the mail providers the mail
-/// server stands behind SendGrid, as the one to fail over to.
+/// server stands behind SendGrid, as the one to fail over to. With `policies`, every policy is
+/// asked about every message and none stops one.
 ///
 /// # Errors
 /// When the file cannot be written as TOML, which would be a bug here.
-pub fn seed_file(users: u32, targets: &[Target]) -> Result<String, String> {
+pub fn seed_file(users: u32, targets: &[Target], policies: bool) -> Result<String, String> {
+    let limit = policies.then_some(RATE_LIMIT);
     let file = File {
-        providers: targets.iter().copied().map(account).collect(),
+        providers: targets
+            .iter()
+            .map(|target| account(*target, limit))
+            .collect(),
         templates: Channel::ALL.into_iter().map(template).collect(),
         users: people(users).map(user).collect(),
+        policies: policies.then(|| Policies::for_people(users, chrono::Utc::now())),
     };
     let body = toml::to_string(&file).map_err(|error| format!("the seed file: {error}"))?;
     Ok(format!(
@@ -98,7 +116,7 @@ pub fn seed_file(users: u32, targets: &[Target]) -> Result<String, String> {
     ))
 }
 
-fn account(target: Target) -> Account {
+fn account(target: Target, rate_limit: Option<u32>) -> Account {
     let Target { provider, address } = target;
     let base_url = format!("http://{address}");
     let mut account = Account {
@@ -107,6 +125,7 @@ fn account(target: Target) -> Account {
         channel: "email",
         priority: 10,
         timeout_seconds: 30,
+        rate_limit,
         api_key: None,
         api_secret: None,
         config: BTreeMap::new(),
@@ -209,7 +228,7 @@ mod tests {
             .map(|provider| Simulator::start(provider).unwrap())
             .collect();
         let targets: Vec<_> = simulators.iter().map(Target::from).collect();
-        let text = seed_file(20, &targets).unwrap();
+        let text = seed_file(20, &targets, false).unwrap();
         let file: toml::Table = text.parse().unwrap();
         let providers = file["providers"].as_array().unwrap();
         assert_eq!(providers.len(), 5);
@@ -230,5 +249,10 @@ mod tests {
         assert_eq!(file["users"][3]["devices"].as_array().unwrap().len(), 2);
         assert_eq!(file["templates"].as_array().unwrap().len(), 5);
         assert_eq!(file["templates"][0]["name"].as_str(), Some("order-shipped"));
+        assert!(!file.contains_key("preferences"));
+        let text = seed_file(20, &targets, true).unwrap();
+        let file: toml::Table = text.parse().unwrap();
+        assert_eq!(file["preferences"].as_array().unwrap().len(), 1 + 20 * 6);
+        assert!(file["providers"][0]["rate_limit"].is_integer());
     }
 }

@@ -12,7 +12,9 @@ choose_simulator_ports() {
   done
 }
 
-write_seed() { "$PROGRAMS/loadtest" seed "${simulator_ports[@]}" --users "$users" --out "$DEMO/seed.toml"; }
+write_seed() {
+  "$PROGRAMS/loadtest" seed "${simulator_ports[@]}" --users "$users" ${policies:+--policies} --out "$DEMO/seed.toml"
+}
 
 # Some people's mail is answered 503 at times: it goes to the next account, and where that does so too,
 # it is tried again later.

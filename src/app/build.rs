@@ -17,14 +17,19 @@ use crate::config::Settings;
 use crate::domain::Channel;
 use crate::pipeline::catalog::{Needs, Refresh};
 use crate::pipeline::directory::Directory;
+use crate::pipeline::dispatcher::Desk;
 use crate::pipeline::fence::LeaseKeeper;
 use crate::pipeline::hold::Holder;
 use crate::pipeline::housekeeping::Housekeeping;
 use crate::pipeline::ingest::Admission;
 use crate::pipeline::jobs::{Arrived, Wake};
+use crate::pipeline::judge::Judge;
 use crate::pipeline::lanes::LanePermits;
+use crate::pipeline::listener::Listener;
 use crate::pipeline::patience::until_done;
+use crate::pipeline::people::People;
 use crate::pipeline::recorder::Settling;
+use crate::pipeline::rulebook::Rulebook;
 use crate::pipeline::scheduler::Round;
 use crate::pipeline::shelf::Shelf;
 use crate::pipeline::{
@@ -134,6 +139,7 @@ pub(super) async fn engine(
         fuel: templates.fuel,
     });
     let directory = Directory::default();
+    let judge = judge(settings, ground);
     let needs = needs(
         settings,
         ground,
@@ -142,10 +148,12 @@ pub(super) async fn engine(
         &directory,
         &outbox,
         &fence,
+        &judge,
     );
-    if !start_catalog(settings, ground, needs).await {
+    let Some(catalog) = start_catalog(settings, ground, needs, &judge).await else {
         return Ok(None);
-    }
+    };
+    listen(settings, ground, &judge, catalog);
 
     let in_flight = InFlight::default();
     let holder = Holder {
@@ -155,7 +163,7 @@ pub(super) async fn engine(
         metrics: Arc::clone(&ground.metrics),
     };
     let permits = LanePermits::new(&settings.lanes);
-    let dispatchers = dispatchers(ground, &supervisor, &directory, &shelf, &outbox);
+    let dispatchers = dispatchers(ground, &supervisor, &directory, &shelf, &outbox, &judge);
     let hourly = HourlyMetrics::new(ground.database.clone(), ground.tasks.clone());
     let hourly = supervisor.start("metrics", "metrics", hourly);
     let scheduler = Scheduler::new(
@@ -164,6 +172,7 @@ pub(super) async fn engine(
             run,
             lanes: settings.broker.lanes.clone(),
             permits: permits.clone(),
+            judge: Arc::clone(&judge),
             holder: holder.clone(),
             dispatchers: dispatchers.clone(),
             fence: fence.clone(),
@@ -185,7 +194,7 @@ pub(super) async fn engine(
     let recorder = Recorder::new(settling, outbox.clone(), ground.tasks.clone());
     let recorder = supervisor.start("recorder", "recorder", recorder);
     outbox.wakes(move || mailbox::post(&recorder, Wake));
-    let admission = admission(settings, ground, run, shelf, holder, dispatchers);
+    let admission = admission(settings, ground, run, judge, shelf, holder, dispatchers);
     let ingest = Ingest::new(
         Arc::new(admission),
         ground.tasks.clone(),
@@ -251,6 +260,7 @@ fn needs(
     directory: &Directory,
     outbox: &Outbox,
     fence: &Fence,
+    judge: &Arc<Judge>,
 ) -> Needs {
     Needs {
         database: ground.database.clone(),
@@ -263,15 +273,35 @@ fn needs(
         retry: settings.retry.clone(),
         outbox: outbox.clone(),
         fence: fence.clone(),
+        judge: Arc::clone(judge),
         metrics: Arc::clone(&ground.metrics),
         tasks: ground.tasks.clone(),
         no_calls: ground.no_calls.clone(),
     }
 }
 
-/// Accounts and templates must be known before the first message; `false` when the shutdown came
-/// first.
-async fn start_catalog(settings: &Settings, ground: &Ground, needs: Needs) -> bool {
+fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {
+    let (most, time_to_live) = (
+        settings.engine.people_kept,
+        settings.engine.people_time_to_live,
+    );
+    Arc::new(Judge {
+        database: ground.database.clone(),
+        people: People::new(ground.database.clone(), most, time_to_live),
+        rulebook: Rulebook::default(),
+        house: settings.policy.clone(),
+        giving_up: ground.giving_up.clone(),
+    })
+}
+
+/// Accounts, templates and rules must be known before the first message; `None` when the shutdown
+/// came first.
+async fn start_catalog(
+    settings: &Settings,
+    ground: &Ground,
+    needs: Needs,
+    judge: &Judge,
+) -> Option<Addr<Catalog>> {
     let supervisor = needs.supervisor.clone();
     let catalog = Catalog::new(Arc::new(needs), settings.engine.catalog_refresh);
     let catalog = supervisor.start("catalog", "catalog", catalog);
@@ -279,9 +309,29 @@ async fn start_catalog(settings: &Settings, ground: &Ground, needs: Needs) -> bo
         let gone = |error: actix::MailboxError| crate::store::StoreError::Other(error.to_string());
         catalog.send(Refresh).await.map_err(gone)?
     };
-    until_done("reading accounts and templates", &ground.stop, refresh)
-        .await
-        .is_some()
+    until_done("reading accounts and templates", &ground.stop, refresh).await?;
+    let (rulebook, database) = (judge.rulebook.clone(), ground.database.clone());
+    let stop = ground.stop.clone();
+    let (sender, read) = oneshot::channel();
+    ground.tasks.spawn("read rules", async move {
+        let reload = || rulebook.reload(&database);
+        // Nobody waits any more when the engine was told to stop.
+        let _ = sender.send(until_done("reading tenants' rules", &stop, reload).await);
+    });
+    read.await.ok().flatten()?;
+    Some(catalog)
+}
+
+fn listen(settings: &Settings, ground: &Ground, judge: &Judge, catalog: Addr<Catalog>) {
+    let listener = Listener {
+        database: ground.database.clone(),
+        people: judge.people.clone(),
+        rulebook: judge.rulebook.clone(),
+        catalog,
+        time_to_live: settings.engine.people_time_to_live,
+        stop: ground.end_of_run.clone(),
+    };
+    ground.tasks.spawn("listen for changes", listener.run());
 }
 
 fn dispatchers(
@@ -290,11 +340,18 @@ fn dispatchers(
     directory: &Directory,
     shelf: &Shelf,
     outbox: &Outbox,
+    judge: &Arc<Judge>,
 ) -> Dispatchers {
     let start = |channel: &Channel| {
-        let (directory, shelf, outbox) = (directory.clone(), shelf.clone(), outbox.clone());
-        let metrics = Arc::clone(&ground.metrics);
-        let dispatcher = Dispatcher::new(*channel, directory, shelf, outbox, metrics);
+        let desk = Desk {
+            channel: *channel,
+            directory: directory.clone(),
+            judge: Arc::clone(judge),
+            shelf: shelf.clone(),
+            outbox: outbox.clone(),
+            metrics: Arc::clone(&ground.metrics),
+        };
+        let dispatcher = Dispatcher::new(desk, ground.tasks.clone());
         supervisor.start("dispatcher", &format!("dispatcher {channel}"), dispatcher)
     };
     Dispatchers::new(Channel::ALL.iter().map(start).collect())
@@ -304,6 +361,7 @@ fn admission(
     settings: &Settings,
     ground: &Ground,
     run: RunId,
+    judge: Arc<Judge>,
     shelf: Shelf,
     holder: Holder,
     dispatchers: Dispatchers,
@@ -313,6 +371,7 @@ fn admission(
         run,
         window: settings.engine.deduplication_window,
         max_body_bytes: settings.broker.max_body_bytes,
+        judge,
         shelf,
         holder,
         publisher: Arc::new(Publisher::new(broker_address(settings))),

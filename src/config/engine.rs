@@ -25,6 +25,10 @@ pub struct Engine {
     pub scheduler_poll: Duration,
     /// How often providers, templates and categories are looked up for changes.
     pub catalog_refresh: Duration,
+    /// Most people that are kept in memory.
+    pub people_kept: usize,
+    /// Longest that a person or a tenant's rules are believed in without a look.
+    pub people_time_to_live: Duration,
     /// How long a key is remembered.
     pub deduplication_window: Duration,
     /// How often this node says that it lives.
@@ -51,6 +55,9 @@ impl Engine {
                 .duration("engine.scheduler_poll", millisecond * 10..=second * 60),
             catalog_refresh: reader
                 .duration("engine.catalog_refresh", millisecond * 50..=second * 300),
+            people_kept: reader.integer("engine.people_kept", 1..=10_000_000, "people"),
+            people_time_to_live: reader
+                .duration("engine.people_time_to_live", second..=second * 3_600),
             deduplication_window: reader.duration(
                 "engine.deduplication_window",
                 second * 60..=second * 2_592_000,

@@ -94,6 +94,18 @@ impl AttemptRecord {
         }
     }
 
+    /// Whether the person may have got it: a provider accepted, or nobody knows.
+    #[must_use]
+    pub const fn may_be_delivered(&self) -> bool {
+        matches!(
+            self.step,
+            Step::Attempt {
+                class: Class::Accepted | Class::Unknown,
+                ..
+            }
+        )
+    }
+
     /// Whether a provider accepted.
     #[must_use]
     pub fn is_accepted(&self) -> bool {

@@ -12,6 +12,8 @@ use actix::{
 
 use super::directory::{AccountEntry, Availability, Directory};
 use super::fence::Fence;
+use super::jobs::Wake;
+use super::judge::Judge;
 use super::outbox::Outbox;
 use super::provider::{Desk, ProviderActor};
 use super::shelf::Shelf;
@@ -55,6 +57,8 @@ pub struct Needs {
     pub outbox: Outbox,
     /// Passed before each call.
     pub fence: Fence,
+    /// Asked again about what has waited.
+    pub judge: Arc<Judge>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// Where the work runs.
@@ -207,6 +211,7 @@ impl Needs {
             retry: self.retry.clone(),
             outbox: self.outbox.clone(),
             fence: self.fence.clone(),
+            judge: Arc::clone(&self.judge),
             database: self.database.clone(),
             metrics: Arc::clone(&self.metrics),
             tasks: self.tasks.clone(),
@@ -241,6 +246,15 @@ impl Supervised for Catalog {
     /// Reads everything again; the directory and the shelf stay in use meanwhile.
     fn restarting(&mut self, _: &mut Context<Self>) {
         (self.read, self.refreshing) = (None, false);
+    }
+}
+
+impl Handler<Wake> for Catalog {
+    type Result = ();
+
+    /// Something may have changed.
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.refresh(ctx);
     }
 }
 

@@ -7,12 +7,13 @@ use actix::{Actor, Addr, Context, Handler, Supervised};
 
 use super::directory::{AccountEntry, Directory};
 use super::jobs::{Deliver, Dispatch, Job};
+use super::judge::{Capped, Judge};
 use super::outbox::Outbox;
 use super::shelf::Shelf;
-use crate::domain::{Body, Channel, Reason, Target};
-use crate::policy::{AccountFacts, Decision, Facts, decide};
+use crate::domain::{Body, Channel, Reason};
+use crate::policy::{AccountFacts, Decision, Quota};
 use crate::runtime::tasks::panic_text;
-use crate::runtime::{clock, failpoint, mailbox};
+use crate::runtime::{Tasks, clock, failpoint, mailbox};
 use crate::telemetry::Metrics;
 
 /// The `provider` of in-app notifications: the row in the inbox is the delivery.
@@ -21,64 +22,105 @@ const INBOX: &str = "inbox";
 /// The actor of one channel.
 #[derive(Debug)]
 pub struct Dispatcher {
-    channel: Channel,
-    directory: Directory,
-    shelf: Shelf,
-    outbox: Outbox,
-    metrics: Arc<Metrics>,
+    desk: Arc<Desk>,
+    tasks: Tasks,
+}
+
+/// What dispatching needs.
+#[derive(Debug)]
+pub struct Desk {
+    /// The channel.
+    pub channel: Channel,
+    /// The accounts.
+    pub directory: Directory,
+    /// Asks policy.
+    pub judge: Arc<Judge>,
+    /// The templates.
+    pub shelf: Shelf,
+    /// Where outcomes go.
+    pub outbox: Outbox,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Dispatcher {
     /// The dispatcher of a channel.
     #[must_use]
-    pub const fn new(
-        channel: Channel,
-        directory: Directory,
-        shelf: Shelf,
-        outbox: Outbox,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            channel,
-            directory,
-            shelf,
-            outbox,
-            metrics,
+    pub fn new(desk: Desk, tasks: Tasks) -> Self {
+        let desk = Arc::new(desk);
+        Self { desk, tasks }
+    }
+}
+
+impl Desk {
+    /// Decides on jobs and sends on what may go; what may go only if its counters have room is
+    /// given back.
+    fn dispatch(&self, jobs: Vec<Job>, accounts: &[Arc<AccountEntry>]) -> Vec<Capped> {
+        let now = clock::now();
+        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
+        let (mut capped, mut loads) = (vec![], Loads::default());
+        for job in jobs {
+            let id = job.notification.id;
+            let work = AssertUnwindSafe(|| {
+                failpoint::hit("dispatcher.job");
+                let decision = self.judge.decide(&job, &facts, Quota::Unasked);
+                self.follow(job, decision, accounts)
+            });
+            // A job that makes this panic returns to where it came from, and only that one.
+            match catch_unwind(work) {
+                Ok(Next::Deliver(job)) => loads.add(job),
+                Ok(Next::Reserve(job)) => capped.push(job),
+                Ok(Next::Ended) => {}
+                Err(panic) => {
+                    let panic = panic_text(&*panic);
+                    tracing::error!(notification_id = %id, panic, "dispatching panicked");
+                }
+            }
         }
+        loads.post();
+        capped
     }
 
-    fn dispatch(&self, mut job: Job, accounts: &[Arc<AccountEntry>]) -> Option<Job> {
-        failpoint::hit("dispatcher.job");
+    /// Reserves room for jobs, and sends on those that have it.
+    async fn reserve(&self, capped: Vec<Capped>, accounts: &[Arc<AccountEntry>]) {
         let now = clock::now();
-        let facts: Vec<AccountFacts<'_>> =
-            accounts.iter().map(|account| account.facts(now)).collect();
-        let decision = decide(&Facts {
-            notification: &job.notification,
-            recipient: &job.recipient,
-            accounts: &facts,
-            now,
-            dice: rand::random(),
-        });
+        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
+        let mut loads = Loads::default();
+        for (job, decision) in self.judge.reserve(capped, &facts).await {
+            if let Next::Deliver(job) = self.follow(job, decision, accounts) {
+                loads.add(job);
+            }
+        }
+        loads.post();
+    }
+
+    fn follow(&self, mut job: Job, decision: Decision, accounts: &[Arc<AccountEntry>]) -> Next {
+        let now = clock::now();
         match decision {
-            Decision::Deliver { route, targets } => {
+            Decision::Deliver {
+                route,
+                targets,
+                good_until,
+            } => {
                 job.route = route
                     .iter()
                     .filter_map(|at| accounts.get(*at).cloned())
                     .collect();
-                return self.prepare(job, targets);
+                (job.targets, job.good_until) = (targets, good_until);
+                return self.prepare(job).map_or(Next::Ended, Next::Deliver);
             }
+            Decision::Reserve(counters) => return Next::Reserve(Capped { job, counters }),
             Decision::Defer { reason, until } => self.outbox.push(job.defer(reason, until, now)),
             Decision::Cancel(reason) | Decision::Fail(reason) => {
                 self.outbox.push(job.end(reason, now));
             }
         }
-        None
+        Next::Ended
     }
 
     /// Renders; a job that needs no provider ends here.
-    fn prepare(&self, mut job: Job, targets: Vec<Target>) -> Option<Job> {
+    fn prepare(&self, mut job: Job) -> Option<Job> {
         let now = clock::now();
-        job.targets = targets;
         if let Err(why) = self.render(&mut job) {
             self.outbox
                 .push(job.end_because(Reason::TemplateError, why, now));
@@ -123,6 +165,16 @@ impl Dispatcher {
     }
 }
 
+/// Where a job goes from here.
+enum Next {
+    /// To the first account of its route.
+    Deliver(Job),
+    /// To the daily caps.
+    Reserve(Capped),
+    /// To the recorder.
+    Ended,
+}
+
 impl Actor for Dispatcher {
     type Context = Context<Self>;
 }
@@ -137,37 +189,42 @@ impl Handler<Dispatch> for Dispatcher {
 
     fn handle(&mut self, Dispatch(jobs): Dispatch, _: &mut Context<Self>) {
         failpoint::hit("dispatcher");
-        let accounts = self.directory.of(self.channel);
-        let mut loads: Vec<(Arc<AccountEntry>, Vec<Job>)> = vec![];
-        for job in jobs {
-            let id = job.notification.id;
-            // A job that makes this panic returns to where it came from, and only that one.
-            match catch_unwind(AssertUnwindSafe(|| self.dispatch(job, &accounts))) {
-                Ok(Some(job)) => load(&mut loads, job),
-                Ok(None) => {}
-                Err(panic) => {
-                    let panic = panic_text(&*panic);
-                    tracing::error!(notification_id = %id, panic, "dispatching panicked");
-                }
-            }
-        }
-        for (account, jobs) in loads {
-            mailbox::post(&account.actor, Deliver(jobs));
+        let accounts = self.desk.directory.of(self.desk.channel);
+        let capped = self.desk.dispatch(jobs, &accounts);
+        if !capped.is_empty() {
+            let desk = Arc::clone(&self.desk);
+            self.tasks.spawn("reserve", async move {
+                desk.reserve(capped, &accounts).await;
+            });
         }
     }
 }
 
-/// Puts a job with the others for the first account of its route.
-fn load(loads: &mut Vec<(Arc<AccountEntry>, Vec<Job>)>, mut job: Job) {
-    let Some(first) = job.route.pop_front() else {
-        return;
-    };
-    match loads
-        .iter_mut()
-        .find(|(account, _)| Arc::ptr_eq(account, &first))
-    {
-        Some((_, jobs)) => jobs.push(job),
-        None => loads.push((first, vec![job])),
+/// Jobs by the first account of their route.
+#[derive(Default)]
+struct Loads {
+    by_account: Vec<(Arc<AccountEntry>, Vec<Job>)>,
+}
+
+impl Loads {
+    fn add(&mut self, mut job: Job) {
+        let Some(first) = job.route.pop_front() else {
+            return;
+        };
+        let known = self
+            .by_account
+            .iter_mut()
+            .find(|(account, _)| Arc::ptr_eq(account, &first));
+        match known {
+            Some((_, jobs)) => jobs.push(job),
+            None => self.by_account.push((first, vec![job])),
+        }
+    }
+
+    fn post(self) {
+        for (account, jobs) in self.by_account {
+            mailbox::post(&account.actor, Deliver(jobs));
+        }
     }
 }
 

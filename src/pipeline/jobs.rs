@@ -14,7 +14,7 @@ use crate::broker::Arrival;
 use crate::domain::{
     AttemptRecord, Class, Content, Notification, Reason, Recipient, Reply, Status, Step, Target,
 };
-use crate::store::settle::Settlement;
+use crate::store::settle::{DeadAddress, Origin, Settlement};
 
 /// One notification on its walk, with the right to settle it.
 #[derive(Debug)]
@@ -22,7 +22,13 @@ pub struct Job {
     /// What is to be sent.
     pub notification: Notification,
     /// To whom.
-    pub recipient: Recipient,
+    pub recipient: Arc<Recipient>,
+    /// Those of the addresses that nothing may be sent to, as the suppression list spells them.
+    pub suppressed: Vec<String>,
+    /// Whether it may be counted in daily caps: then it is taken out unless it is sent.
+    pub reserved: bool,
+    /// Until when the decision to deliver holds.
+    pub good_until: Timestamp,
     /// The rendered message; empty until the dispatcher has rendered it.
     pub content: Content,
     /// The version of the template that was rendered.
@@ -33,6 +39,8 @@ pub struct Job {
     pub route: VecDeque<Arc<AccountEntry>>,
     /// Every answer of this pass, oldest first.
     pub replies: Vec<(Target, Reply)>,
+    /// Addresses that a provider says are dead.
+    pub dead_addresses: Vec<DeadAddress>,
     /// The longest minimum wait of the accounts asked in this pass.
     pub minimum_delay: Duration,
     /// The account that was asked last, and when.
@@ -61,7 +69,7 @@ impl Job {
     #[must_use]
     pub fn new(
         notification: Notification,
-        recipient: Recipient,
+        recipient: Arc<Recipient>,
         hold: Hold,
         published_at: Option<Timestamp>,
         arrived: Instant,
@@ -69,11 +77,15 @@ impl Job {
         Self {
             notification,
             recipient,
+            suppressed: vec![],
+            reserved: false,
+            good_until: Timestamp::MIN,
             content: Content::default(),
             template_version: None,
             targets: vec![],
             route: VecDeque::new(),
             replies: vec![],
+            dead_addresses: vec![],
             minimum_delay: Duration::ZERO,
             last_asked: None,
             published_at,
@@ -134,6 +146,7 @@ impl Job {
         due_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Outcome {
+        let refund = self.refunds(status);
         let telling = self.telling_reply(status).cloned();
         let used = self.used_address();
         let (provider, last_attempted) = self.last_asked.unzip();
@@ -153,6 +166,8 @@ impl Job {
             error_message: telling
                 .filter(|reply| reply.class != Class::Accepted)
                 .and_then(|reply| reply.detail),
+            refund,
+            dead_addresses: self.dead_addresses,
             notification: self.notification,
         };
         Outcome {
@@ -160,6 +175,19 @@ impl Job {
             age: non_negative(now.duration_since(since)),
             hold: self.hold,
         }
+    }
+
+    /// What is not sent is not counted; what may have been delivered is. One that waited in the
+    /// database may have been counted by a run that died.
+    fn refunds(&self, status: Status) -> bool {
+        let may_be_counted = self.reserved || self.hold.origin() == Origin::Database;
+        let may_be_delivered = || {
+            self.notification
+                .attempts
+                .iter()
+                .any(AttemptRecord::may_be_delivered)
+        };
+        status != Status::Sent && may_be_counted && !may_be_delivered()
     }
 
     /// The answer that explains the status best: the acceptance, else the last one.

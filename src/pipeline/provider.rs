@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::fence::Fence;
 use super::jobs::{Deliver, Job};
+use super::judge::Judge;
 use super::outbox::Outbox;
 use crate::config::Retry;
 use crate::domain::Account;
@@ -54,6 +55,8 @@ pub struct Desk {
     pub outbox: Outbox,
     /// Passed before each call.
     pub fence: Fence,
+    /// Asked again about what has waited here.
+    pub judge: Arc<Judge>,
     /// Where trouble is reported.
     pub database: Database,
     /// The account's metrics.

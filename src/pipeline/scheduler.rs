@@ -13,13 +13,14 @@ use super::dispatcher::Dispatchers;
 use super::fence::Fence;
 use super::hold::{Hold, Holder};
 use super::jobs::{Job, Wake};
+use super::judge::{Addressed, Judge};
 use super::lanes::LanePermits;
 use super::outbox::Abandoned;
 use crate::domain::{Lane, Notification, Reason, Recipient};
 use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
 use crate::store::lease::RunId;
 use crate::store::settle::Origin;
-use crate::store::{Database, StoreError, due, recipients};
+use crate::store::{Database, StoreError, due};
 
 /// Most notifications taken of one lane at once.
 const MOST: usize = 256;
@@ -44,6 +45,8 @@ pub struct Round {
     pub lanes: Vec<Lane>,
     /// Permits by lane.
     pub permits: LanePermits,
+    /// Knows people, and what must not be sent to.
+    pub judge: Arc<Judge>,
     /// Makes holds.
     pub holder: Holder,
     /// Where jobs go.
@@ -191,15 +194,11 @@ impl Round {
 
     /// Loads the people and dispatches. The holds give the rows back if that fails.
     async fn send(&self, held: Vec<(Notification, Hold)>) {
-        let whose: Vec<(Uuid, Uuid)> = held
-            .iter()
-            .map(|(notification, _)| (notification.tenant_id, notification.user_id))
-            .collect();
-        if whose.is_empty() {
+        if held.is_empty() {
             return;
         }
-        let load = async { recipients::load(&mut *self.database.get().await?, &whose).await };
-        let people: HashMap<(Uuid, Uuid), Recipient> = match load.await {
+        let whose = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
+        let people = match self.judge.people.load(whose).await {
             Ok(people) => people,
             Err(error) => {
                 tracing::warn!(%error, "recipients could not be loaded; what was due comes again");
@@ -215,7 +214,7 @@ impl Round {
                     jobs.push(Job::new(notification, recipient, hold, None, arrived))
                 }
                 None => {
-                    let nobody = Recipient::nobody(whose);
+                    let nobody = Arc::new(Recipient::nobody(whose));
                     let job = Job::new(notification, nobody, hold, None, arrived);
                     let why = "the user was deleted while this waited".to_owned();
                     self.holder
@@ -224,7 +223,17 @@ impl Round {
                 }
             }
         }
-        self.dispatchers.dispatch(jobs);
+        match self.judge.suppressed(jobs.iter().map(Addressed::of)).await {
+            Ok(mut listed) => {
+                for job in &mut jobs {
+                    job.suppressed = listed.remove(&job.notification.id).unwrap_or_default();
+                }
+                self.dispatchers.dispatch(jobs);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "suppressions could not be looked for; what was due comes again");
+            }
+        }
     }
 }
 

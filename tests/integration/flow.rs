@@ -5,3 +5,4 @@ mod duplicates;
 mod failures;
 mod rejections;
 mod timing;
+mod wishes;

@@ -20,11 +20,21 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     users: u32,
 
+    /// Switch every policy on for everybody, so that none stops a message
+    #[arg(long)]
+    policies: bool,
+
     /// Where to write; - is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     out: PathBuf,
 }
 
 pub(super) fn seed(arguments: &Arguments) -> Result<(), Failure> {
-    write_seed(&arguments.out, arguments.users, &arguments.places.targets())
+    let targets = arguments.places.targets();
+    write_seed(
+        &arguments.out,
+        arguments.users,
+        &targets,
+        arguments.policies,
+    )
 }

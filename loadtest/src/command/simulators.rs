@@ -113,7 +113,7 @@ impl SimulatorArguments {
         }
         if let Some(path) = &self.seed_out {
             let targets: Vec<_> = simulators.iter().map(Target::from).collect();
-            write_seed(path, users, &targets)?;
+            write_seed(path, users, &targets, false)?;
         }
         print_addresses(&simulators);
         Ok(simulators)
@@ -121,8 +121,13 @@ impl SimulatorArguments {
 }
 
 /// Writes the seed file, to standard output when the path is `-`.
-pub(super) fn write_seed(path: &Path, users: u32, targets: &[Target]) -> Result<(), Failure> {
-    let text = seed_file(users, targets).map_err(Failure::Failed)?;
+pub(super) fn write_seed(
+    path: &Path,
+    users: u32,
+    targets: &[Target],
+    policies: bool,
+) -> Result<(), Failure> {
+    let text = seed_file(users, targets, policies).map_err(Failure::Failed)?;
     if path == Path::new("-") {
         print!("{text}");
         return Ok(());

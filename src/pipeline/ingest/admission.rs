@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::super::dispatcher::Dispatchers;
 use super::super::hold::{Hold, Holder, Turn};
 use super::super::jobs::Job;
+use super::super::judge::Judge;
 use super::super::patience::until_done;
 use super::super::shelf::Shelf;
 use super::refusal::Refused;
@@ -36,6 +37,8 @@ pub struct Admission {
     pub window: Duration,
     /// Largest body, in bytes.
     pub max_body_bytes: usize,
+    /// Knows people, and what must not be sent to.
+    pub judge: Arc<Judge>,
     /// The templates.
     pub shelf: Shelf,
     /// Makes holds.
@@ -61,7 +64,7 @@ pub(super) struct Candidate {
 /// A message that is about to be claimed.
 pub(super) struct Applicant {
     pub(super) envelope: Envelope,
-    pub(super) recipient: Recipient,
+    pub(super) recipient: Arc<Recipient>,
     pub(super) hold: Hold,
     pub(super) arrived: tokio::time::Instant,
     pub(super) published_at: Option<jiff::Timestamp>,
@@ -127,9 +130,9 @@ impl Admission {
     /// there is no more time.
     async fn with_templates(
         &self,
-        people: Vec<(Candidate, Recipient)>,
+        people: Vec<(Candidate, Arc<Recipient>)>,
         refused: &mut Vec<Refused>,
-    ) -> Option<Vec<(Candidate, Recipient)>> {
+    ) -> Option<Vec<(Candidate, Arc<Recipient>)>> {
         let missing = |candidate: &Candidate| {
             let Body::Template(call) = &candidate.envelope.payload.body else {
                 return None;
@@ -165,7 +168,7 @@ impl Admission {
     /// Puts each under its key into the in-flight table; what joins a running job ends here.
     fn register(
         &self,
-        welcome: Vec<(Candidate, Recipient)>,
+        welcome: Vec<(Candidate, Arc<Recipient>)>,
         mut turn: Option<Turn>,
     ) -> Vec<Applicant> {
         let mut applicants = Vec::with_capacity(welcome.len());
@@ -208,7 +211,7 @@ impl Candidate {
 
 impl Applicant {
     /// The claim is ours: from here on it is a job.
-    pub(super) fn accepted(mut self, id: Uuid) -> Job {
+    pub(super) fn accepted(mut self, id: Uuid, suppressed: Vec<String>) -> Job {
         self.hold.claimed(id);
         // A claim that was taken over keeps the moment of its first acceptance.
         let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
@@ -230,12 +233,9 @@ impl Applicant {
             attempt_count: 0,
             attempts: vec![],
         };
-        Job::new(
-            notification,
-            self.recipient,
-            self.hold,
-            self.published_at,
-            self.arrived,
-        )
+        let (since, arrived) = (self.published_at, self.arrived);
+        let mut job = Job::new(notification, self.recipient, self.hold, since, arrived);
+        job.suppressed = suppressed;
+        job
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::super::judge::Addressed;
 use super::super::patience::until_done;
 use super::Admission;
 use super::admission::Applicant;
@@ -32,7 +33,12 @@ impl Admission {
             applicant.hold.claimed(request.notification_id);
         }
         let claim = || claims::claim(&self.database, claimant, self.window, &requests);
-        let Some(claims) = until_done("claiming", &self.giving_up, claim).await else {
+        let look = || self.judge.suppressed(addressed(&applicants, &requests));
+        let (claims, listed) = tokio::join!(
+            until_done("claiming", &self.giving_up, claim),
+            until_done("looking for suppressions", &self.giving_up, look),
+        );
+        let (Some(claims), Some(mut listed)) = (claims, listed) else {
             return;
         };
         failpoint::hit("ingest.claimed");
@@ -44,7 +50,10 @@ impl Admission {
         for applicant in applicants {
             let key = applicant.hold.key();
             match (claims.get(&key), ids.get(&key)) {
-                (Some(Claim::New), Some(id)) => jobs.push(applicant.accepted(*id)),
+                (Some(Claim::New), Some(id)) => {
+                    let suppressed = listed.remove(id).unwrap_or_default();
+                    jobs.push(applicant.accepted(*id, suppressed));
+                }
                 (Some(Claim::Taken(holder)), _) if holder.is_stored => duplicates.push(applicant),
                 (Some(Claim::Taken(_)), _) => self.wait_for(claimant, applicant),
                 // The key's window ended between two looks: from the start, with the delivery.
@@ -62,9 +71,7 @@ impl Admission {
         let admission = Arc::clone(self);
         self.tasks.spawn("wait for another run", async move {
             match admission.resolve(claimant, applicant.hold.key()).await {
-                Some(Resolved::Ours(id)) => {
-                    admission.dispatchers.dispatch(vec![applicant.accepted(id)])
-                }
+                Some(Resolved::Ours(id)) => admission.take_up(applicant, id).await,
                 Some(Resolved::Duplicate) => {
                     admission.drop_duplicates(claimant, vec![applicant]).await;
                 }
@@ -72,6 +79,17 @@ impl Admission {
                 None => drop(applicant),
             }
         });
+    }
+
+    /// Goes on with what another run began and cannot end; it may have counted it already.
+    async fn take_up(&self, applicant: Applicant, id: Uuid) {
+        let look = || self.judge.suppressed([applicant.addressed(id)]);
+        let listed = until_done("looking for suppressions", &self.giving_up, look).await;
+        if let Some(mut listed) = listed {
+            let mut job = applicant.accepted(id, listed.remove(&id).unwrap_or_default());
+            job.reserved = true;
+            self.dispatchers.dispatch(vec![job]);
+        }
     }
 
     /// `None` when there is no more time, nobody holds the key any more, or the living owner has
@@ -143,7 +161,24 @@ enum Resolved {
     Duplicate,
 }
 
+fn addressed<'a>(
+    applicants: &'a [Applicant],
+    requests: &'a [ClaimRequest],
+) -> impl Iterator<Item = Addressed<'a>> {
+    let both = applicants.iter().zip(requests);
+    both.map(|(applicant, request)| applicant.addressed(request.notification_id))
+}
+
 impl Applicant {
+    fn addressed(&self, id: Uuid) -> Addressed<'_> {
+        Addressed {
+            id,
+            recipient: &self.recipient,
+            channel: self.envelope.lane.channel,
+            to: self.envelope.payload.to.as_deref(),
+        }
+    }
+
     fn request(&self) -> ClaimRequest {
         ClaimRequest {
             key: self.hold.key(),

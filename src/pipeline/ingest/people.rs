@@ -1,6 +1,7 @@
 //! Who the messages are for: known, made known by the message, or refused.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use crate::domain::{Recipient, Rejection};
 use crate::store::StoreError;
 use crate::store::recipients::{self, UpsertError};
 
-type People = HashMap<(Uuid, Uuid), Recipient>;
+type Found = HashMap<(Uuid, Uuid), Arc<Recipient>>;
 
 impl Admission {
     /// Finds the person of each message; `None` when there is no more time.
@@ -21,7 +22,7 @@ impl Admission {
         &self,
         candidates: Vec<Candidate>,
         refused: &mut Vec<Refused>,
-    ) -> Option<Vec<(Candidate, Recipient)>> {
+    ) -> Option<Vec<(Candidate, Arc<Recipient>)>> {
         if candidates.is_empty() {
             return Some(vec![]);
         }
@@ -29,9 +30,9 @@ impl Admission {
         let mut found = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let whose = candidate.whose();
-            if let Some(fields) = candidate.news(people.get(&whose)) {
+            if let Some(fields) = candidate.news(people.get(&whose).map(AsRef::as_ref)) {
                 match self.make_known(whose, &fields).await? {
-                    Ok(recipient) => drop(people.insert(whose, recipient)),
+                    Ok(recipient) => drop(people.insert(whose, Arc::new(recipient))),
                     Err(conflict) => {
                         refused.push(candidate.refused(Rejection::RecipientConflict, conflict));
                         continue;
@@ -49,10 +50,12 @@ impl Admission {
         Some(found)
     }
 
-    async fn load(&self, candidates: &[Candidate]) -> Option<People> {
-        let distinct: HashSet<(Uuid, Uuid)> = candidates.iter().map(Candidate::whose).collect();
-        let whose: Vec<(Uuid, Uuid)> = distinct.into_iter().collect();
-        let load = || async { recipients::load(&mut *self.database.get().await?, &whose).await };
+    async fn load(&self, candidates: &[Candidate]) -> Option<Found> {
+        let load = || {
+            self.judge
+                .people
+                .load(candidates.iter().map(Candidate::whose))
+        };
         until_done("loading recipients", &self.giving_up, load).await
     }
 
@@ -73,7 +76,10 @@ impl Admission {
                 Err(UpsertError::Store(error)) => Err(error),
             }
         };
-        until_done("storing a recipient", &self.giving_up, upsert).await
+        let known = until_done("storing a recipient", &self.giving_up, upsert).await;
+        // The notice comes, too, but this node may be quicker.
+        self.judge.people.forget((tenant_id, user_id));
+        known
     }
 }
 

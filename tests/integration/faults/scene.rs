@@ -81,7 +81,7 @@ impl Scene {
         let providers = [Provider::SendGrid, Provider::Twilio, Provider::Fcm];
         let simulators = providers.map(|provider| stage.behaving(provider, behaviour.clone()));
         let targets = simulators.each_ref().map(Target::from);
-        stage.apply(&seed_file(PEOPLE, &targets).unwrap());
+        stage.apply(&seed_file(PEOPLE, &targets, false).unwrap());
         let outcomes = stage.outcomes().await;
         let simulators = simulators.into();
         Self {

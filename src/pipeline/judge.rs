@@ -1,0 +1,205 @@
+//! Judge: gathers the facts that policy decides on, and asks it.
+//!
+//! The dispatcher asks for every job; a provider's worker asks again for one that has waited. A
+//! daily cap is reserved here, and nowhere else.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::jobs::Job;
+use super::patience::until_done;
+use super::people::People;
+use super::rulebook::Rulebook;
+use crate::domain::{Channel, Counter, HouseRules, Recipient, Suppression};
+use crate::policy::{AccountFacts, Decision, Facts, Quota, decide};
+use crate::runtime::{Shutdown, clock};
+use crate::store::frequency::{self, Reservation};
+use crate::store::{Database, StoreError, suppressions};
+
+/// Asks policy about jobs.
+#[derive(Debug)]
+pub struct Judge {
+    /// The database.
+    pub database: Database,
+    /// Who is sent to.
+    pub people: People,
+    /// What tenants say for all their people.
+    pub rulebook: Rulebook,
+    /// What the operator says for everybody.
+    pub house: HouseRules,
+    /// Ends every wait.
+    pub giving_up: Shutdown,
+}
+
+/// A job that may go if its counters have room.
+#[derive(Debug)]
+pub struct Capped {
+    /// The job.
+    pub job: Job,
+    /// Where it is counted.
+    pub counters: Vec<Counter>,
+}
+
+/// What a judgement of one that has waited says.
+#[derive(Debug)]
+pub enum Judgement {
+    /// By policy.
+    Decided(Decision),
+    /// The person was deleted meanwhile.
+    NobodyThere,
+}
+
+impl Judge {
+    /// Decides on a job by what is known of it.
+    #[must_use]
+    pub fn decide(&self, job: &Job, accounts: &[AccountFacts<'_>], quota: Quota<'_>) -> Decision {
+        let rules = self.rulebook.of(job.notification.tenant_id);
+        decide(&Facts {
+            notification: &job.notification,
+            recipient: &job.recipient,
+            rules: &rules,
+            house: &self.house,
+            accounts,
+            suppressed: &job.suppressed,
+            quota,
+            now: clock::now(),
+            dice: rand::random(),
+        })
+    }
+
+    /// Reserves room for jobs, and decides on them again; those whose decision is missing return
+    /// to where they came from, since there is no more time.
+    pub async fn reserve(
+        &self,
+        capped: Vec<Capped>,
+        accounts: &[AccountFacts<'_>],
+    ) -> Vec<(Job, Decision)> {
+        let reservations: Vec<Reservation> = capped.iter().map(Capped::reservation).collect();
+        let reserve = || frequency::reserve(&self.database, &reservations);
+        let reserved = until_done("reserving room in daily caps", &self.giving_up, reserve).await;
+        let Some(full) = reserved else {
+            return vec![];
+        };
+        let decided = capped.into_iter().map(|Capped { mut job, .. }| {
+            let full = full.get(&job.notification.id);
+            job.reserved |= full.is_none();
+            let quota = full.map_or(Quota::Reserved, |counted| Quota::Counted(counted));
+            let decision = self.decide(&job, accounts, quota);
+            (job, decision)
+        });
+        decided.collect()
+    }
+
+    /// Decides anew on a job that has waited at an account: the person may have changed their mind,
+    /// or their day or night may have begun. `None` when there is no more time.
+    pub async fn again(&self, job: Job, account: AccountFacts<'_>) -> Option<(Job, Judgement)> {
+        let mut job = job;
+        let whose = (job.notification.tenant_id, job.notification.user_id);
+        let look = || self.people.load([whose]);
+        let person = until_done("loading a recipient", &self.giving_up, look).await?;
+        let Some(recipient) = person.into_values().next() else {
+            return Some((job, Judgement::NobodyThere));
+        };
+        job.recipient = recipient;
+        let look = || self.suppressed([Addressed::of(&job)]);
+        let listed = until_done("looking for suppressions", &self.giving_up, look).await?;
+        job.suppressed = listed.into_values().flatten().collect();
+        let accounts = [account];
+        let decision = self.decide(&job, &accounts, Quota::Unasked);
+        let Decision::Reserve(counters) = decision else {
+            return Some((job, Judgement::Decided(decision)));
+        };
+        let decided = self
+            .reserve(vec![Capped { job, counters }], &accounts)
+            .await;
+        let (job, decision) = decided.into_iter().next()?;
+        Some((job, Judgement::Decided(decision)))
+    }
+
+    /// The suppressed ones among the addresses of each.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn suppressed(
+        &self,
+        asked: impl IntoIterator<Item = Addressed<'_>>,
+    ) -> Result<HashMap<Uuid, Vec<String>>, StoreError> {
+        let addresses: Vec<(Uuid, suppressions::Entry)> =
+            asked.into_iter().flat_map(|one| one.entries()).collect();
+        if addresses.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let connection = self.database.get().await?;
+        let entries = addresses.iter().map(|(_, entry)| entry);
+        let listed = suppressions::among(&connection, entries).await?;
+        let mut found: HashMap<Uuid, Vec<String>> = HashMap::new();
+        for (id, entry) in addresses {
+            if listed.contains(&entry) {
+                found.entry(id).or_default().push(entry.address);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whose addresses are looked for on the suppression list.
+#[derive(Debug, Clone, Copy)]
+pub struct Addressed<'a> {
+    /// The notification.
+    pub id: Uuid,
+    /// Its person.
+    pub recipient: &'a Recipient,
+    /// Its channel.
+    pub channel: Channel,
+    /// The address that it names itself.
+    pub to: Option<&'a str>,
+}
+
+impl<'a> Addressed<'a> {
+    /// Those of a job.
+    #[must_use]
+    pub fn of(job: &'a Job) -> Self {
+        Self {
+            id: job.notification.id,
+            recipient: &job.recipient,
+            channel: job.notification.lane.channel,
+            to: job.notification.payload.to.as_deref(),
+        }
+    }
+
+    fn entries(self) -> impl Iterator<Item = (Uuid, suppressions::Entry)> {
+        let Self {
+            id,
+            recipient,
+            channel,
+            to,
+        } = self;
+        let tenant_id = recipient.tenant_id;
+        recipient
+            .targets(channel, to)
+            .into_iter()
+            .map(move |target| {
+                let address = Suppression::address(channel, &target.address);
+                (
+                    id,
+                    suppressions::Entry {
+                        tenant_id,
+                        channel,
+                        address,
+                    },
+                )
+            })
+    }
+}
+
+impl Capped {
+    fn reservation(&self) -> Reservation {
+        Reservation {
+            notification_id: self.job.notification.id,
+            tenant_id: self.job.notification.tenant_id,
+            user_id: self.job.notification.user_id,
+            counters: self.counters.clone(),
+        }
+    }
+}
