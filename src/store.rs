@@ -19,6 +19,7 @@ pub mod pool;
 pub mod preferences;
 pub mod recipients;
 pub mod retention;
+pub mod rules;
 #[expect(missing_docs, reason = "generated: the comments are in the migrations")]
 #[rustfmt::skip]
 pub mod schema;

@@ -11,5 +11,6 @@ mod people;
 mod pool;
 mod recipients;
 mod roles;
+mod rules;
 mod templates;
 mod vocabularies;
