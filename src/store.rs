@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod categories;
 pub mod change;
+pub mod changes;
 pub mod claims;
 pub mod devices;
 pub mod due;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod catalogue;
+mod changes;
 mod errors;
 mod metrics;
 mod migrations;
