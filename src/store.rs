@@ -12,6 +12,7 @@ pub mod devices;
 pub mod due;
 pub mod error;
 pub mod fingerprint;
+pub mod frequency;
 pub mod lease;
 pub mod metrics;
 pub mod migrations;

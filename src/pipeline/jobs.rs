@@ -153,6 +153,8 @@ impl Job {
             error_message: telling
                 .filter(|reply| reply.class != Class::Accepted)
                 .and_then(|reply| reply.detail),
+            refund: false,
+            dead_addresses: vec![],
             notification: self.notification,
         };
         Outcome {
