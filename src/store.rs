@@ -6,11 +6,13 @@
 pub mod accounts;
 pub mod categories;
 pub mod change;
+pub mod changes;
 pub mod claims;
 pub mod devices;
 pub mod due;
 pub mod error;
 pub mod fingerprint;
+pub mod frequency;
 pub mod lease;
 pub mod metrics;
 pub mod migrations;
@@ -19,6 +21,7 @@ pub mod pool;
 pub mod preferences;
 pub mod recipients;
 pub mod retention;
+pub mod rules;
 #[expect(missing_docs, reason = "generated: the comments are in the migrations")]
 #[rustfmt::skip]
 pub mod schema;

@@ -56,6 +56,9 @@ CREATE TABLE frequency_counts (
     PRIMARY KEY (user_id, day, scope)
 ) WITH (fillfactor = 50);
 
+-- Retention.
+CREATE INDEX frequency_counts_day_idx ON frequency_counts USING brin (day);
+
 -- An account's request rate over all nodes, by the generic cell rate algorithm: the theoretical
 -- arrival time of the next request, and until when the provider asked everybody to wait.
 CREATE TABLE provider_rates (

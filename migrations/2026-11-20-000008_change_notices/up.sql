@@ -12,8 +12,11 @@ END
 $$;
 
 CREATE TRIGGER notice AFTER UPDATE ON users FOR EACH ROW
-    WHEN ((OLD.email, OLD.username, OLD.phone, OLD.timezone, OLD.locale, OLD.deleted_at)
-          IS DISTINCT FROM (NEW.email, NEW.username, NEW.phone, NEW.timezone, NEW.locale, NEW.deleted_at))
+    WHEN ((OLD.id, OLD.tenant_id, OLD.email, OLD.username, OLD.phone, OLD.timezone, OLD.locale,
+           OLD.deleted_at)
+          IS DISTINCT FROM
+          (NEW.id, NEW.tenant_id, NEW.email, NEW.username, NEW.phone, NEW.timezone, NEW.locale,
+           NEW.deleted_at))
     EXECUTE FUNCTION notify_person_changed();
 CREATE TRIGGER notice_deleted AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION notify_person_changed();
 
@@ -40,8 +43,13 @@ $$;
 
 CREATE TRIGGER notice AFTER INSERT OR UPDATE OR DELETE ON notification_preferences
     FOR EACH ROW EXECUTE FUNCTION notify_belonging_changed();
-CREATE TRIGGER notice AFTER INSERT OR UPDATE OR DELETE ON user_devices
+CREATE TRIGGER notice AFTER INSERT OR DELETE ON user_devices
     FOR EACH ROW EXECUTE FUNCTION notify_belonging_changed();
+-- An app that reports itself again and again changes nothing that anybody holds in memory.
+CREATE TRIGGER notice_updated AFTER UPDATE ON user_devices FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.user_id, OLD.token, OLD.invalidated_at)
+          IS DISTINCT FROM (NEW.tenant_id, NEW.user_id, NEW.token, NEW.invalidated_at))
+    EXECUTE FUNCTION notify_belonging_changed();
 
 CREATE FUNCTION notify_rules_changed() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -58,7 +66,8 @@ $$;
 CREATE TRIGGER notice AFTER INSERT OR UPDATE OR DELETE ON categories
     FOR EACH ROW EXECUTE FUNCTION notify_rules_changed();
 
--- What is read as a whole: the payload names it.
+-- What is read as a whole: the payload names it. By row all the same: a statement that finds
+-- nothing to change, such as a file that is applied again, tells nobody.
 CREATE FUNCTION notify_table_changed() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -68,8 +77,8 @@ END
 $$;
 
 CREATE TRIGGER notice AFTER INSERT OR UPDATE OR DELETE ON provider_configs
-    FOR EACH STATEMENT EXECUTE FUNCTION notify_table_changed('accounts');
+    FOR EACH ROW EXECUTE FUNCTION notify_table_changed('accounts');
 CREATE TRIGGER notice AFTER INSERT OR UPDATE OR DELETE ON notification_templates
-    FOR EACH STATEMENT EXECUTE FUNCTION notify_table_changed('templates');
+    FOR EACH ROW EXECUTE FUNCTION notify_table_changed('templates');
 
 RESET search_path;

@@ -1,5 +1,5 @@
-//! Housekeeping: partitions before they are needed, keys whose window is over, the gauges of what
-//! waits.
+//! Housekeeping: partitions before they are needed; keys, counters and runs whose time is over; the
+//! gauges of what waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +68,8 @@ impl Housekeeping {
                 "keys whose deduplication window is over were removed"
             );
         }
+        retention::forget_counts(&self.database).await?;
+        retention::forget_runs(&self.database).await?;
         Ok(())
     }
 }

@@ -1,14 +1,11 @@
-//! Categories of messages.
+//! Categories of messages, as they are declared; `rules` reads them.
 
-use diesel::prelude::*;
+use diesel::OptionalExtension;
 use diesel::sql_types::{Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use uuid::Uuid;
 
 use super::StoreError;
-use super::change::{Change, Written, word};
-use super::fingerprint::{Fingerprint, Polled};
-use super::schema::notification_schema::categories;
+use super::change::{Change, Written};
 use crate::domain::Category;
 use crate::domain::category::OnUnknown;
 
@@ -39,43 +36,4 @@ pub async fn upsert(
     .await
     .optional()?;
     Ok(Written::change(written.as_ref()))
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = categories)]
-struct Row {
-    tenant_id: Uuid,
-    name: String,
-    may_disable: bool,
-    over_cap: String,
-    on_unknown: Option<String>,
-}
-
-/// Every declared category of every tenant: they are few, and held in memory.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn load(connection: &mut AsyncPgConnection) -> Result<Vec<Category>, StoreError> {
-    let rows: Vec<Row> = categories::table
-        .select(Row::as_select())
-        .load(connection)
-        .await?;
-    let category = |row: Row| {
-        Ok(Category {
-            tenant_id: row.tenant_id,
-            over_cap: word(&row.over_cap)?,
-            on_unknown: row.on_unknown.as_deref().map(word).transpose()?,
-            name: row.name,
-            may_disable: row.may_disable,
-        })
-    };
-    rows.into_iter().map(category).collect()
-}
-
-/// Whether [`load`] would find something else.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn fingerprint(connection: &mut AsyncPgConnection) -> Result<Fingerprint, StoreError> {
-    Polled::Categories.fingerprint(connection).await
 }

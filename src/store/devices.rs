@@ -1,15 +1,14 @@
 //! Push devices. A token is one app on one phone: when another person signs in there, it moves.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::change::{Change, WrittenFor};
-use super::schema::notification_schema::user_devices;
+use super::statement::statement;
 use super::time::to_database;
 use crate::domain::Platform;
 
@@ -58,26 +57,53 @@ pub async fn upsert(
     written.change()
 }
 
-/// Retires devices that a provider says are gone, unless the app has reported since `asked_at`,
-/// when the provider was asked.
+/// A device that a provider says is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retirement {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// The device.
+    pub device_id: Uuid,
+    /// When the provider was asked.
+    pub asked_at: Timestamp,
+}
+
+statement!(
+    Retire(
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        asked_at: Vec<DateTime<Utc>> => Array<Timestamptz>,
+    ) -> SqlUuid =
+    "WITH gone AS (
+         SELECT tenant_id, id, max(asked_at) AS asked_at
+         FROM unnest(?, ?, ?) AS gone (tenant_id, id, asked_at) GROUP BY tenant_id, id
+     ), locked AS MATERIALIZED (
+         SELECT d.id, gone.asked_at
+         FROM gone JOIN user_devices d ON d.id = gone.id AND d.tenant_id = gone.tenant_id
+         WHERE d.invalidated_at IS NULL AND d.last_seen_at <= gone.asked_at
+         ORDER BY d.id FOR UPDATE OF d
+     )
+     UPDATE user_devices d SET invalidated_at = locked.asked_at FROM locked
+     WHERE d.id = locked.id AND d.invalidated_at IS NULL AND d.last_seen_at <= locked.asked_at
+     RETURNING d.id"
+);
+
+/// Retires devices, unless their app has reported since the provider was asked; returns those that
+/// lived until now.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn retire(
     connection: &mut AsyncPgConnection,
-    tenant_id: Uuid,
-    devices: &[Uuid],
-    asked_at: Timestamp,
-) -> Result<usize, StoreError> {
-    let asked_at: DateTime<Utc> = to_database(asked_at);
-    let live = user_devices::table
-        .filter(user_devices::id.eq_any(devices))
-        .filter(user_devices::tenant_id.eq(tenant_id))
-        .filter(user_devices::invalidated_at.is_null())
-        .filter(user_devices::last_seen_at.le(asked_at));
-    let retired = diesel::update(live)
-        .set(user_devices::invalidated_at.eq(asked_at))
-        .execute(connection)
-        .await?;
-    Ok(retired)
+    gone: &[Retirement],
+) -> Result<Vec<Uuid>, StoreError> {
+    if gone.is_empty() {
+        return Ok(vec![]);
+    }
+    let retire = Retire {
+        tenants: gone.iter().map(|one| one.tenant_id).collect(),
+        ids: gone.iter().map(|one| one.device_id).collect(),
+        asked_at: gone.iter().map(|one| to_database(one.asked_at)).collect(),
+    };
+    Ok(retire.load(connection).await?)
 }

@@ -15,7 +15,6 @@ pub struct Fingerprint(String);
 pub(super) enum Polled {
     Templates,
     Accounts,
-    Categories,
 }
 
 impl Polled {
@@ -32,11 +31,6 @@ impl Polled {
                 "SELECT count(*) || ':' || coalesce(sum(hashtextextended( \
                  id || ':' || extract(epoch FROM updated_at), 0)), 0) AS fingerprint \
                  FROM provider_configs"
-            }
-            Self::Categories => {
-                "SELECT count(*) || ':' || coalesce(sum(hashtextextended( \
-                 tenant_id || ':' || name || ':' || extract(epoch FROM updated_at), 0)), 0) \
-                 AS fingerprint FROM categories"
             }
         }
     }

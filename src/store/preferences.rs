@@ -11,10 +11,14 @@ use super::time::{time_to_database, weekday_word};
 use crate::domain::Channel;
 use crate::domain::preference::Scope;
 
+mod row;
+
+pub(super) use row::PreferenceRow;
+
 /// A whole preference: what is absent is not kept from before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreferenceFields {
-    /// A channel or a category.
+    /// What the wish is about.
     pub scope: Scope,
     /// Whether anything may be sent at all.
     pub enabled: bool,
@@ -30,7 +34,8 @@ pub struct PreferenceFields {
 
 const STATEMENT: &str = "\
     WITH person AS ( \
-        SELECT id FROM users WHERE id = $3 AND tenant_id = $2 AND deleted_at IS NULL), \
+        SELECT id FROM users WHERE id = $3 AND tenant_id = $2 AND deleted_at IS NULL \
+        UNION ALL SELECT NULL WHERE $3 IS NULL), \
     written AS ( \
         INSERT INTO notification_preferences AS p (id, tenant_id, user_id, channel, category, \
             enabled, frequency_cap, quiet_hours_start, quiet_hours_end, quiet_hours_days, \
@@ -48,14 +53,15 @@ const STATEMENT: &str = "\
         RETURNING (xmax = 0) AS created) \
     SELECT EXISTS (SELECT FROM person) AS known, (SELECT created FROM written) AS created";
 
-/// Declares a person's preference for a channel or a category.
+/// Declares a person's wish, or without a person the tenant's default for all its people.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] when the tenant has no such person.
+/// [`StoreError::NotFound`] when the tenant has no such person, [`StoreError::ForeignKey`] when
+/// there is no such tenant.
 pub async fn upsert(
     connection: &mut AsyncPgConnection,
     tenant_id: Uuid,
-    user_id: Uuid,
+    user_id: Option<Uuid>,
     fields: &PreferenceFields,
 ) -> Result<Change, StoreError> {
     let channel = fields.scope.channel().map(Channel::as_str);
@@ -74,7 +80,7 @@ pub async fn upsert(
     let written: WrittenFor = diesel::sql_query(STATEMENT)
         .bind::<SqlUuid, _>(Uuid::now_v7())
         .bind::<SqlUuid, _>(tenant_id)
-        .bind::<SqlUuid, _>(user_id)
+        .bind::<Nullable<SqlUuid>, _>(user_id)
         .bind::<Nullable<Text>, _>(channel)
         .bind::<Nullable<Text>, _>(category)
         .bind::<Bool, _>(fields.enabled)

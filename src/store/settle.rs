@@ -2,7 +2,8 @@
 //!
 //! One statement, thus one transaction, a batch: the row with its final state, and the dead letter
 //! if it has one. A terminal state is never overwritten, and only the owner may put a notification
-//! off.
+//! off. Only where outcomes change something beside (a reservation goes back, an address is dead)
+//! is there a transaction around it.
 
 use std::collections::HashSet;
 
@@ -14,7 +15,10 @@ use super::lease::RunId;
 use super::{Database, StoreError, partitions};
 use crate::domain::{Notification, Reason, Status};
 
+mod aftermath;
 mod statement;
+
+pub use aftermath::DeadAddress;
 
 /// Where a notification came from, which decides who may settle it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,10 @@ pub struct Settlement {
     pub provider_message_id: Option<String>,
     /// What went wrong, in words.
     pub error_message: Option<String>,
+    /// Whether it was not sent, so that it goes out of the counters of daily caps.
+    pub refund: bool,
+    /// Addresses that were found dead.
+    pub dead_addresses: Vec<DeadAddress>,
 }
 
 /// Stores what became of notifications, and returns the ids of those whose rows now say so. The
@@ -113,9 +121,26 @@ async fn store(
     run: RunId,
     batch: &[&Settlement],
 ) -> Result<Vec<Uuid>, StoreError> {
-    let settle = statement::Settle::of(run, batch);
-    let mut connection = database.get().await?;
-    Ok(settle.load::<Uuid>(&mut *connection).await?)
+    write(database, &statement::Settle::of(run, batch), batch).await
+}
+
+/// Stores the outcomes as the statement has them, with what follows from them.
+async fn write(
+    database: &Database,
+    settle: &statement::Settle,
+    batch: &[&Settlement],
+) -> Result<Vec<Uuid>, StoreError> {
+    if !aftermath::follows(batch) {
+        let mut connection = database.get().await?;
+        return Ok(settle.load::<Uuid>(&mut *connection).await?);
+    }
+    database
+        .transaction(async |connection| {
+            let stored = settle.load::<Uuid>(connection).await?;
+            aftermath::write(connection, batch, &stored).await?;
+            Ok(stored)
+        })
+        .await
 }
 
 async fn ensure_partitions(database: &Database, batch: &[&Settlement]) -> Result<(), StoreError> {
@@ -145,24 +170,14 @@ async fn rescue(
     let mut whole = statement::Settle::of(run, &[settlement]);
     if erased {
         whole.forget_the_person();
-        let mut connection = database.get().await?;
-        match whole
-            .load::<Uuid>(&mut *connection)
-            .await
-            .map_err(StoreError::from)
-        {
+        match write(database, &whole, &[settlement]).await {
             Err(again) if !again.is_transient() => {}
             stored => return stored,
         }
     }
     let mut least = statement::Settle::of(run, &[settlement]);
     least.keep_the_least(error);
-    let mut connection = database.get().await?;
-    match least
-        .load::<Uuid>(&mut *connection)
-        .await
-        .map_err(StoreError::from)
-    {
+    match write(database, &least, &[settlement]).await {
         Err(again) if !again.is_transient() => {
             tracing::error!(notification_id = %id, error = %again, "an outcome cannot be stored at all");
             Ok(vec![id])

@@ -3,14 +3,18 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::change::{Change, Written};
+use super::change::{Change, Written, word};
 use super::schema::notification_schema::suppressions;
+use super::statement::statement;
 use crate::domain::{Channel, Suppression};
+
+/// Longest address that the list holds; its `CHECK` says the same.
+const MOST_BYTES: usize = 2_048;
 
 /// Puts an address on the list, or gives it another reason. `since` stays the first day.
 ///
@@ -56,32 +60,90 @@ pub async fn remove(
     Ok(diesel::delete(entry).execute(connection).await? > 0)
 }
 
-/// Those of a channel's addresses that are suppressed, as [`Suppression::address`] spells them.
+statement!(
+    Among(
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        channels: Vec<&'static str> => Array<Text>,
+        addresses: Vec<String> => Array<Text>,
+    ) -> (SqlUuid, Text, Text) =
+    "SELECT s.tenant_id, s.channel, s.address
+     FROM unnest(?, ?, ?) AS asked (tenant_id, channel, address)
+     JOIN suppressions s USING (tenant_id, channel, address)"
+);
+
+/// Those of some addresses that are suppressed, as [`Suppression::address`] spells them. The
+/// connection may have other statements under way.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn among(
-    connection: &mut AsyncPgConnection,
-    channel: Channel,
-    addresses: &[(Uuid, String)],
-) -> Result<HashSet<(Uuid, String)>, StoreError> {
-    let asked: HashSet<(Uuid, String)> = addresses
+    mut connection: &AsyncPgConnection,
+    addresses: &[(Uuid, Channel, String)],
+) -> Result<HashSet<(Uuid, Channel, String)>, StoreError> {
+    let asked: HashSet<(Uuid, Channel, String)> = addresses
         .iter()
-        .map(|(tenant, address)| (*tenant, Suppression::address(channel, address)))
+        .map(|(tenant, channel, address)| {
+            let address = Suppression::address(*channel, address);
+            (*tenant, *channel, address)
+        })
         .collect();
-    let (tenants, addresses): (Vec<Uuid>, Vec<&str>) = asked
-        .iter()
-        .map(|(tenant, address)| (*tenant, address.as_str()))
-        .unzip();
-    let listed: Vec<(Uuid, String)> = suppressions::table
-        .filter(suppressions::tenant_id.eq_any(tenants))
-        .filter(suppressions::channel.eq(channel.as_str()))
-        .filter(suppressions::address.eq_any(addresses))
-        .select((suppressions::tenant_id, suppressions::address))
-        .load(connection)
-        .await?;
-    Ok(listed
-        .into_iter()
-        .filter(|entry| asked.contains(entry))
-        .collect())
+    if asked.is_empty() {
+        return Ok(asked);
+    }
+    let among = Among {
+        tenants: asked.iter().map(|(tenant, ..)| *tenant).collect(),
+        channels: asked.iter().map(|(_, c, _)| c.as_str()).collect(),
+        addresses: asked.into_iter().map(|(.., address)| address).collect(),
+    };
+    let listed: Vec<(Uuid, String, String)> = among.load(&mut connection).await?;
+    let known =
+        |(tenant, channel, address): (Uuid, String, String)| Ok((tenant, word(&channel)?, address));
+    listed.into_iter().map(known).collect()
+}
+
+statement!(
+    Learn(
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        channels: Vec<&'static str> => Array<Text>,
+        addresses: Vec<String> => Array<Text>,
+        reasons: Vec<&'static str> => Array<Text>,
+    ) -> Bool =
+    "INSERT INTO suppressions (tenant_id, channel, address, reason)
+     SELECT learnt.tenant_id, learnt.channel, learnt.address, learnt.reason
+     FROM unnest(?, ?, ?, ?) WITH ORDINALITY
+         AS learnt (tenant_id, channel, address, reason, place)
+     JOIN tenants t ON t.id = learnt.tenant_id
+     ORDER BY learnt.tenant_id, learnt.channel, learnt.address, learnt.place
+     ON CONFLICT ON CONSTRAINT suppressions_address_key DO NOTHING
+     RETURNING true"
+);
+
+/// Puts addresses on the list that were found dead while sending. One that is on it stays as it is:
+/// somebody knew before. What the list cannot hold is left out, for an outcome hangs on this.
+pub(super) async fn learn(
+    connection: &mut AsyncPgConnection,
+    suppressions: &[Suppression],
+) -> Result<(), StoreError> {
+    let mut learn = Learn {
+        tenants: vec![],
+        channels: vec![],
+        addresses: vec![],
+        reasons: vec![],
+    };
+    for suppression in suppressions {
+        let address = Suppression::address(suppression.channel, &suppression.address);
+        if address.is_empty() || address.len() > MOST_BYTES || address.contains('\0') {
+            let (channel, bytes) = (suppression.channel.as_str(), address.len());
+            tracing::warn!(channel, bytes, "an address cannot stand on the list");
+            continue;
+        }
+        learn.tenants.push(suppression.tenant_id);
+        learn.channels.push(suppression.channel.as_str());
+        learn.addresses.push(address);
+        learn.reasons.push(suppression.reason.as_str());
+    }
+    if !learn.tenants.is_empty() {
+        let _: Vec<bool> = learn.load(connection).await?;
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Time at this room's edge: jiff outside, chrono in the database, microseconds in both.
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use jiff::Timestamp;
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 
 /// A moment as the database holds it; what is finer than a microsecond is cut off.
 #[must_use]
@@ -22,6 +22,21 @@ pub fn from_database(moment: DateTime<Utc>) -> Timestamp {
         Timestamp::MAX
     };
     Timestamp::from_microsecond(micros).unwrap_or(furthest)
+}
+
+/// A day for the database.
+pub(super) fn date_to_database(date: Date) -> NaiveDate {
+    let (year, month) = (date.year().into(), date.month().unsigned_abs().into());
+    // chrono's range holds every day that jiff knows; the default cannot be reached.
+    NaiveDate::from_ymd_opt(year, month, date.day().unsigned_abs().into()).unwrap_or_default()
+}
+
+/// A day from the database; one beyond what jiff knows is its first.
+pub(super) fn date_from_database(date: NaiveDate) -> Date {
+    use chrono::Datelike;
+    let part = |value: u32| i8::try_from(value).unwrap_or_default();
+    let year = i16::try_from(date.year()).unwrap_or(i16::MIN);
+    Date::new(year, part(date.month()), part(date.day())).unwrap_or(Date::MIN)
 }
 
 /// A time of day for the database.
@@ -93,6 +108,13 @@ mod tests {
         for moment in [Timestamp::MIN, Timestamp::MAX] {
             let back = from_database(to_database(moment));
             assert!((back.as_microsecond() - moment.as_microsecond()).abs() <= 1);
+        }
+    }
+
+    #[test]
+    fn a_day_survives() {
+        for day in [Date::MIN, Date::constant(2028, 2, 29), Date::MAX] {
+            assert_eq!(date_from_database(date_to_database(day)), day);
         }
     }
 

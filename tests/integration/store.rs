@@ -2,7 +2,9 @@
 
 mod accounts;
 mod catalogue;
+mod changes;
 mod errors;
+mod frequency;
 mod metrics;
 mod migrations;
 mod monitoring;
@@ -10,6 +12,9 @@ mod partitions;
 mod people;
 mod pool;
 mod recipients;
+mod retention;
 mod roles;
+mod rules;
+mod settle;
 mod templates;
 mod vocabularies;

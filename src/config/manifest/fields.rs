@@ -61,7 +61,9 @@ impl Fields {
 
     /// The value of a key, which is known from now on.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         if self.broken.iter().any(|broken| broken == key) {
             return None;
         }

@@ -1,5 +1,7 @@
 //! `[[preferences]]`
 
+use std::str::FromStr;
+
 use jiff::civil::{Time, Weekday};
 use uuid::Uuid;
 
@@ -8,6 +10,7 @@ use super::template::CHANNELS;
 use super::zone;
 use crate::config::document::Value;
 use crate::domain::preference::Scope;
+use crate::domain::{Channel, limits};
 
 const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
@@ -19,12 +22,12 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
-/// What a person wants of one channel or category.
+/// What somebody wants of some of what may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preference {
-    /// The person.
-    pub user_id: Uuid,
-    /// The tenant they belong to.
+    /// The person; `None` is the tenant's default for all its people.
+    pub user_id: Option<Uuid>,
+    /// The tenant.
     pub tenant_id: Uuid,
     /// What the wish is about.
     pub scope: Scope,
@@ -41,17 +44,19 @@ pub struct Preference {
 }
 
 pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
-    fields.required("user_id", "a UUID");
     let user_id = fields.uuid("user_id");
+    // One that cannot be read must not turn a person's wish into everybody's.
+    let is_readable = user_id.is_some() || !fields.has("user_id");
     let tenant_id = fields.tenant();
     let scope = scope(fields);
     let enabled = fields.flag("enabled");
-    let frequency_cap = fields.integer("frequency_cap", 0..=1_000_000, "a day");
+    let frequency_cap = frequency_cap(fields);
     let quiet_hours = quiet_hours(fields);
     let quiet_hours_days = days(fields);
     let timezone = zone::read(fields, "timezone");
+    is_readable.then_some(())?;
     Some(Preference {
-        user_id: user_id?,
+        user_id,
         tenant_id,
         scope: scope?,
         enabled,
@@ -62,19 +67,60 @@ pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
     })
 }
 
-fn scope(fields: &mut Fields) -> Option<Scope> {
-    let given = (fields.get("channel"), fields.get("category"));
-    match given {
-        (Some(_), None) => fields.word("channel", CHANNELS).map(Scope::Channel),
-        (None, Some(_)) => fields.line("category", 100).map(Scope::Category),
-        (Some(_), Some(_)) => fields.refuse(
-            "category",
-            "names a category beside a channel; write two preferences",
-        ),
-        (None, None) => {
-            fields.refuse_with("", "names neither a channel nor a category", "one of them")
+/// What `channel` may say here: one, or all of them.
+enum Channels {
+    All,
+    One(Channel),
+}
+
+impl FromStr for Channels {
+    type Err = <Channel as FromStr>::Err;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "all" => Ok(Self::All),
+            word => word.parse().map(Self::One),
         }
     }
+}
+
+fn scope(fields: &mut Fields) -> Option<Scope> {
+    let has_category = fields.get("category").is_some();
+    if fields.get("channel").is_none() {
+        if !has_category {
+            let choices = "a channel, a category, both, or channel = \"all\"";
+            return fields.refuse_with("", "names neither a channel nor a category", choices);
+        }
+        return category(fields).map(Scope::Category);
+    }
+    let channels = fields.word("channel", &format!("all, {CHANNELS}"));
+    match (channels, has_category) {
+        (None, _) => None,
+        (Some(Channels::All), true) => {
+            let problem = "stands beside channel = \"all\"; leave the channel out";
+            fields.refuse("category", problem)
+        }
+        (Some(Channels::All), false) => Some(Scope::All),
+        (Some(Channels::One(channel)), false) => Some(Scope::Channel(channel)),
+        (Some(Channels::One(channel)), true) => {
+            category(fields).map(|category| Scope::ChannelCategory(channel, category))
+        }
+    }
+}
+
+/// A category's name, which may not be the word for all of them: counters are named by it.
+fn category(fields: &mut Fields) -> Option<String> {
+    let name = fields.line("category", 100)?;
+    if name == "*" {
+        let problem = "is not a category; without one, a preference is about all of them";
+        return fields.refuse("category", problem);
+    }
+    Some(name)
+}
+
+fn frequency_cap(fields: &mut Fields) -> Option<u32> {
+    let unit = "a day: each that is sent stands in one row until the day is over";
+    fields.integer("frequency_cap", 0..=limits::FREQUENCY_CAP, unit)
 }
 
 fn quiet_hours(fields: &mut Fields) -> Option<(Time, Time)> {

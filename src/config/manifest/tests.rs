@@ -171,16 +171,24 @@ timezone = "europe/berlin"
 
 [[preferences]]
 user_id = "0190c1a0-0000-7000-8000-000000000001"
-channel = "email"
+channel = "all"
 category = "orders"
 quiet_hours_start = "22:00"
+
+[[preferences]]
+user_id = "ana"
+channel = "mail"
+category = "*"
+
+[[preferences]]
+category = "*"
 
 [[preferences]]
 user_id = "0190c1a0-0000-7000-8000-000000000001"
 quiet_hours_start = "22h"
 quiet_hours_end = "24:00"
 quiet_hours_days = ["monday", "tue", "tue"]
-frequency_cap = -1
+frequency_cap = 1001
 
 [[templates]]
 name = "order"
@@ -202,7 +210,7 @@ name = "acme"
     )
     .unwrap_err();
     insta::assert_snapshot!(error, @r#"
-        35 mistakes in the configuration:
+        38 mistakes in the configuration:
           people.toml:2: `provider`: is not a table of these files, but [[providers]] is; allowed: tenants, categories, users, preferences, templates, providers, suppressions
           people.toml:7: `providers "mail".kind`: "sendgird" is not known, but "sendgrid" is; allowed: sendgrid, smtp, twilio, fcm, slack
           people.toml:8: `providers "mail".weight`: 0 is out of range; allowed: 1 to 1000000 (a share)
@@ -223,21 +231,24 @@ name = "acme"
           people.toml:27: `users "1".devices[1]`: is not a table
           people.toml:29: `users[1].id`: is required; allowed: a UUID
           people.toml:30: `users[1].timezone`: "europe/berlin" is spelled "Europe/Berlin"; allowed: an IANA name, for example Europe/Berlin
-          people.toml:35: `preferences "0190c1a0-0000-7000-8000-000000000001".category`: names a category beside a channel; write two preferences
+          people.toml:35: `preferences "0190c1a0-0000-7000-8000-000000000001".category`: stands beside channel = "all"; leave the channel out
           people.toml:36: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_start`: stands without quiet_hours_end
-          people.toml:38: `preferences "0190c1a0-0000-7000-8000-000000000001"`: names neither a channel nor a category; allowed: one of them
-          people.toml:40: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_start`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
-          people.toml:41: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_end`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
-          people.toml:42: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "monday" is not a day; allowed: mon, tue, wed, thu, fri, sat, sun
-          people.toml:42: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "tue" stands twice
-          people.toml:43: `preferences "0190c1a0-0000-7000-8000-000000000001".frequency_cap`: -1 is out of range; allowed: 0 to 1000000 (a day)
-          people.toml:47: `templates "order".message_type`: "fax" is not known; allowed: email, sms, push, in_app, chat
-          people.toml:48: `templates "order".body`: is empty
-          people.toml:49: `templates "order".variables`: "a-b" is not the name of a variable; allowed: letters, digits and _, not starting with a digit
-          people.toml:53: `suppressions "123".address`: is not a number in E.164; allowed: +4915112345678
-          people.toml:54: `suppressions "123".reason`: "because" is not known; allowed: hard_bounce, complaint, stop, unsubscribe, manual
-          people.toml:56: `webhooks`: webhooks are not supported by this version yet; leave the table out
-          people.toml:59: `tenants`: is not a list of tables; write [[tenants]]
+          people.toml:39: `preferences "ana".user_id`: is not a UUID; allowed: for example 0190c1a0-0000-7000-8000-000000000001
+          people.toml:40: `preferences "ana".channel`: "mail" is not known, but "email" is; allowed: all, email, sms, push, in_app, chat
+          people.toml:44: `preferences[2].category`: is not a category; without one, a preference is about all of them
+          people.toml:46: `preferences "0190c1a0-0000-7000-8000-000000000001"`: names neither a channel nor a category; allowed: a channel, a category, both, or channel = "all"
+          people.toml:48: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_start`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
+          people.toml:49: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_end`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
+          people.toml:50: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "monday" is not a day; allowed: mon, tue, wed, thu, fri, sat, sun
+          people.toml:50: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "tue" stands twice
+          people.toml:51: `preferences "0190c1a0-0000-7000-8000-000000000001".frequency_cap`: 1001 is out of range; allowed: 0 to 1000 (a day: each that is sent stands in one row until the day is over)
+          people.toml:55: `templates "order".message_type`: "fax" is not known; allowed: email, sms, push, in_app, chat
+          people.toml:56: `templates "order".body`: is empty
+          people.toml:57: `templates "order".variables`: "a-b" is not the name of a variable; allowed: letters, digits and _, not starting with a digit
+          people.toml:61: `suppressions "123".address`: is not a number in E.164; allowed: +4915112345678
+          people.toml:62: `suppressions "123".reason`: "because" is not known; allowed: hard_bounce, complaint, stop, unsubscribe, manual
+          people.toml:64: `webhooks`: webhooks are not supported by this version yet; leave the table out
+          people.toml:67: `tenants`: is not a list of tables; write [[tenants]]
     "#);
 }
 
@@ -260,6 +271,35 @@ fn what_is_declared_twice_is_refused_with_both_places() {
           people.toml:117: `categories "marketing".name`: is declared before, at people.toml:55
           people.toml:122: `suppressions "Gone@Example.com"`: is declared before, at people.toml:60
     "#);
+}
+
+#[test]
+fn preferences_have_every_scope_with_and_without_a_person() {
+    let scopes = [
+        ("channel = 'all'", Scope::All),
+        ("channel = 'sms'", Scope::Channel(Channel::Sms)),
+        ("category = 'news'", Scope::Category("news".to_owned())),
+        (
+            "channel = 'sms'\ncategory = 'news'",
+            Scope::ChannelCategory(Channel::Sms, "news".to_owned()),
+        ),
+    ];
+    let somebody = "user_id = '0190c1a0-0000-7000-8000-000000000001'";
+    let elsewhere = "tenant_id = '0190c1a0-0000-7000-8000-0000000000aa'";
+    let mut text = String::new();
+    for whose in ["", somebody, elsewhere] {
+        for (scope, _) in &scopes {
+            text += &format!("[[preferences]]\n{whose}\n{scope}\n");
+        }
+    }
+    let manifest = parse(&text).unwrap();
+    let read = manifest.preferences.iter().map(|entry| &entry.value);
+    let expected = scopes.iter().cycle().map(|(_, scope)| scope);
+    assert!(read.clone().map(|one| &one.scope).eq(expected.take(12)));
+    let of_somebody = read.map(|one| one.user_id.is_some());
+    assert!(of_somebody.eq([false, true, false].iter().flat_map(|is| [*is; 4])));
+    // Each of them a second time is one too many.
+    assert_eq!(parse(&text.repeat(2)).unwrap_err().mistakes.len(), 12);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         u.devices.iter().map(token).collect()
     });
     seen.add(preferences, "", |p| {
-        Some((p.user_id, format!("{:?}", p.scope)))
+        Some((p.tenant_id, p.user_id, p.scope.clone()))
     });
     seen.add(templates, "", |t| {
         Some((

@@ -2,17 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::NaiveTime;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use crate::domain::preference::{QuietHours, Scope};
-use crate::domain::{Channel, Device, Preference, Recipient};
+use crate::domain::{Device, Recipient};
 use crate::store::StoreError;
+use crate::store::preferences::PreferenceRow;
 use crate::store::schema::notification_schema::{notification_preferences, user_devices, users};
-use crate::store::time::{time_from_database, weekday_of};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
@@ -24,21 +21,6 @@ struct UserRow {
     phone: Option<String>,
     timezone: Option<String>,
     locale: Option<String>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = notification_preferences)]
-struct PreferenceRow {
-    tenant_id: Uuid,
-    user_id: Option<Uuid>,
-    channel: Option<String>,
-    category: Option<String>,
-    enabled: bool,
-    frequency_cap: Option<i32>,
-    quiet_hours_start: Option<NaiveTime>,
-    quiet_hours_end: Option<NaiveTime>,
-    quiet_hours_days: Option<Vec<Option<String>>>,
-    timezone: Option<String>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -85,7 +67,7 @@ pub async fn load(
     for row in preferences {
         let whose = row.user_id.map(|user_id| (row.tenant_id, user_id));
         if let Some(recipient) = whose.and_then(|whose| recipients.get_mut(&whose)) {
-            recipient.preferences.extend(preference(row));
+            recipient.preferences.extend(row.preference());
         }
     }
     for row in devices {
@@ -154,43 +136,4 @@ fn recipient(row: UserRow) -> Recipient {
         devices: Vec::new(),
         preferences: Vec::new(),
     }
-}
-
-/// A wish. One for a channel that this version does not know concerns nothing that it sends.
-fn preference(row: PreferenceRow) -> Option<Preference> {
-    let channel = row
-        .channel
-        .as_deref()
-        .map(str::parse::<Channel>)
-        .transpose();
-    let Ok(channel) = channel else {
-        tracing::error!(user_id = ?row.user_id, channel = row.channel, "a preference names a channel that this version does not know: it is left out");
-        return None;
-    };
-    let days = row.quiet_hours_days.iter().flatten().flatten();
-    let days = days.filter_map(|day| weekday_of(day)).collect();
-    let quiet_hours = row
-        .quiet_hours_start
-        .zip(row.quiet_hours_end)
-        .map(|(start, end)| QuietHours {
-            start: time_from_database(start),
-            end: time_from_database(end),
-            days,
-        });
-    Some(Preference {
-        scope: Scope::of(channel, row.category),
-        enabled: row.enabled,
-        frequency_cap: row.frequency_cap.and_then(|cap| u32::try_from(cap).ok()),
-        quiet_hours,
-        zone: row.timezone.as_deref().map(zone),
-    })
-}
-
-/// A zone by its IANA name. Names are checked at every door, so that an unknown one was written by
-/// hand or is newer than our time zone data.
-fn zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap_or_else(|_| {
-        tracing::error!(zone = name, "an unknown time zone counts as UTC");
-        TimeZone::UTC
-    })
 }

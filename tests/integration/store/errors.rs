@@ -1,7 +1,5 @@
 //! What PostgreSQL says, told apart. The messages are the server's own.
 
-use std::time::Duration;
-
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::store::{Database, StoreError};
 use tokio::runtime::Handle;
@@ -133,12 +131,13 @@ async fn what_may_pass_is_transient() {
 async fn one_of_two_in_a_deadlock_is_told() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
+    let both = tokio::sync::Barrier::new(2);
     let lock = async |first: i32, second: i32| -> Result<(), StoreError> {
         pool.transaction(async |connection| {
             connection
                 .batch_execute(&format!("SELECT pg_advisory_xact_lock({first})"))
                 .await?;
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            both.wait().await;
             connection
                 .batch_execute(&format!("SELECT pg_advisory_xact_lock({second})"))
                 .await?;

@@ -45,7 +45,7 @@ async fn a_person_comes_with_wishes_and_live_devices() {
         quiet_hours_days: vec![Weekday::Friday],
         timezone: None,
     };
-    preferences::upsert(&mut c, DEFAULT_TENANT, user, &wish)
+    preferences::upsert(&mut c, DEFAULT_TENANT, Some(user), &wish)
         .await
         .unwrap();
     for token in ["first", "second", "gone"] {

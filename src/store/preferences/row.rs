@@ -1,0 +1,68 @@
+//! From a row to a wish.
+
+use chrono::NaiveTime;
+use diesel::prelude::*;
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use crate::domain::preference::{QuietHours, Scope};
+use crate::domain::{Channel, Preference};
+use crate::store::schema::notification_schema::notification_preferences;
+use crate::store::time::{time_from_database, weekday_of};
+
+/// A wish as it stands in the table.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = notification_preferences)]
+pub(in crate::store) struct PreferenceRow {
+    pub(in crate::store) tenant_id: Uuid,
+    pub(in crate::store) user_id: Option<Uuid>,
+    channel: Option<String>,
+    category: Option<String>,
+    enabled: bool,
+    frequency_cap: Option<i32>,
+    quiet_hours_start: Option<NaiveTime>,
+    quiet_hours_end: Option<NaiveTime>,
+    quiet_hours_days: Option<Vec<Option<String>>>,
+    timezone: Option<String>,
+}
+
+impl PreferenceRow {
+    /// A wish. One for a channel that this version does not know concerns nothing that it sends.
+    pub(in crate::store) fn preference(self) -> Option<Preference> {
+        let channel = self
+            .channel
+            .as_deref()
+            .map(str::parse::<Channel>)
+            .transpose();
+        let Ok(channel) = channel else {
+            tracing::error!(user_id = ?self.user_id, channel = self.channel, "a preference names a channel that this version does not know: it is left out");
+            return None;
+        };
+        let days = self.quiet_hours_days.iter().flatten().flatten();
+        let days = days.filter_map(|day| weekday_of(day)).collect();
+        let quiet_hours = self
+            .quiet_hours_start
+            .zip(self.quiet_hours_end)
+            .map(|(start, end)| QuietHours {
+                start: time_from_database(start),
+                end: time_from_database(end),
+                days,
+            });
+        Some(Preference {
+            scope: Scope::of(channel, self.category),
+            enabled: self.enabled,
+            frequency_cap: self.frequency_cap.and_then(|cap| u32::try_from(cap).ok()),
+            quiet_hours,
+            zone: self.timezone.as_deref().map(zone),
+        })
+    }
+}
+
+/// A zone by its IANA name. Names are checked at every door, so that an unknown one was written by
+/// hand or is newer than our time zone data.
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or_else(|_| {
+        tracing::error!(zone = name, "an unknown time zone counts as UTC");
+        TimeZone::UTC
+    })
+}

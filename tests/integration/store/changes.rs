@@ -1,0 +1,200 @@
+//! Notices of what changed: each change gives exactly the right ones.
+
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::domain::DEFAULT_TENANT;
+use herald::store::changes::{Change, Changes};
+use herald::store::{Database, StoreError};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use uuid::{Uuid, uuid};
+
+use crate::database::{TestDatabase, lines};
+use crate::faults::proxy::Proxy;
+
+const ANA: Uuid = uuid!("0190c1a0-0000-7000-8000-000000000001");
+const BEN: Uuid = uuid!("0190c1a0-0000-7000-8000-000000000002");
+const SHOP: Uuid = uuid!("0190c1a0-0000-7000-8000-0000000000aa");
+
+const PEOPLE: &str = "
+    INSERT INTO tenants (id, name) VALUES ('0190c1a0-0000-7000-8000-0000000000aa', 'shop');
+    INSERT INTO users (id, tenant_id, email)
+    VALUES ('0190c1a0-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000001', 'ana@a'),
+           ('0190c1a0-0000-7000-8000-000000000002', '00000000-0000-7000-8000-000000000001', 'ben@a')";
+
+const fn person(user_id: Uuid) -> Change {
+    Change::Person {
+        tenant_id: DEFAULT_TENANT,
+        user_id,
+    }
+}
+
+struct Scene {
+    changes: Changes,
+    c: AsyncPgConnection,
+}
+
+impl Scene {
+    /// What a transaction tells of, in any order. A change of our own marks its end.
+    async fn told(&mut self, statements: &str) -> Vec<Change> {
+        self.c.batch_execute(statements).await.unwrap();
+        let end = Uuid::now_v7();
+        let mark = format!("NOTIFY herald_changes, 'rules:{end}'");
+        self.c.batch_execute(&mark).await.unwrap();
+        let mut told = vec![];
+        loop {
+            match timeout(Duration::from_secs(10), self.changes.next()).await {
+                Ok(Ok(change)) if change == Change::Rules(end) => break,
+                Ok(change) => told.push(change.unwrap()),
+                Err(_) => panic!("no end after {told:?}"),
+            }
+        }
+        told.sort_by_key(|change| format!("{change:?}"));
+        told
+    }
+}
+
+#[tokio::test]
+async fn each_change_tells_of_what_it_changed_and_nothing_else() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut scene = Scene {
+        changes: Changes::open(&pool).await.unwrap(),
+        c: pool.dedicated().await.unwrap(),
+    };
+    let shop = Change::Rules(SHOP);
+    let rules = Change::Rules(DEFAULT_TENANT);
+    let (ana, ben) = (person(ANA), person(BEN));
+    assert_eq!(scene.told(PEOPLE).await, [], "nobody knows them yet");
+    for (statements, expected) in [
+        // People.
+        ("UPDATE users SET email = 'a@a' WHERE email = 'ana@a'", vec![ana]),
+        ("UPDATE users SET name = 'Ana', email = 'a@a' WHERE email = 'a@a'", vec![]),
+        ("UPDATE users SET timezone = 'Asia/Tokyo'", vec![ana, ben]),
+        ("UPDATE users SET deleted_at = now() WHERE email = 'a@a'", vec![ana]),
+        // Wishes, of one and of all.
+        (
+            "INSERT INTO notification_preferences (tenant_id, user_id, channel)
+             SELECT tenant_id, id, 'sms' FROM users WHERE email = 'a@a'",
+            vec![ana],
+        ),
+        ("UPDATE notification_preferences SET enabled = false", vec![ana]),
+        (
+            "UPDATE notification_preferences SET user_id =
+             (SELECT id FROM users WHERE email = 'ben@a')",
+            vec![ana, ben],
+        ),
+        ("DELETE FROM notification_preferences", vec![ben]),
+        (
+            "INSERT INTO notification_preferences (tenant_id, channel) SELECT id, 'sms' FROM tenants",
+            vec![rules, shop],
+        ),
+        (
+            "UPDATE notification_preferences SET enabled = false
+             WHERE tenant_id <> '00000000-0000-7000-8000-000000000001'",
+            vec![shop],
+        ),
+        ("DELETE FROM notification_preferences", vec![rules, shop]),
+        // Devices.
+        (
+            "INSERT INTO user_devices (tenant_id, user_id, token, platform)
+             SELECT tenant_id, id, 't', 'ios' FROM users WHERE email = 'a@a'",
+            vec![ana],
+        ),
+        ("UPDATE user_devices SET last_seen_at = now()", vec![]),
+        (
+            "UPDATE user_devices SET user_id = (SELECT id FROM users WHERE email = 'ben@a')",
+            vec![ana, ben],
+        ),
+        ("UPDATE user_devices SET invalidated_at = now()", vec![ben]),
+        ("DELETE FROM user_devices", vec![ben]),
+        // Categories.
+        (
+            "INSERT INTO categories (tenant_id, name) SELECT id, 'news' FROM tenants",
+            vec![rules, shop],
+        ),
+        ("UPDATE categories SET over_cap = 'defer' WHERE tenant_id::text LIKE '0190%'", vec![shop]),
+        ("DELETE FROM categories", vec![rules, shop]),
+        // What is read as a whole.
+        (
+            "INSERT INTO provider_configs (id, provider_name, kind, channel)
+             VALUES (gen_random_uuid(), 'a', 'slack', 'chat'), (gen_random_uuid(), 'b', 'slack', 'chat')",
+            vec![Change::Accounts],
+        ),
+        ("UPDATE provider_configs SET weight = 2 WHERE provider_name = 'nobody'", vec![]),
+        ("UPDATE provider_configs SET weight = 2", vec![Change::Accounts]),
+        ("DELETE FROM provider_configs", vec![Change::Accounts]),
+        (
+            "INSERT INTO notification_templates (tenant_id, name, message_type, locale, version, body)
+             SELECT id, 'hello', 'sms', 'en', 1, 'x' FROM tenants",
+            vec![Change::Templates],
+        ),
+        ("UPDATE notification_templates SET body = 'y'", vec![Change::Templates]),
+        ("DELETE FROM notification_templates", vec![Change::Templates]),
+        // Several at once, and what goes with a person.
+        (
+            "BEGIN; UPDATE users SET phone = '1' WHERE email = 'a@a';
+             UPDATE users SET phone = '2' WHERE email = 'a@a'; ROLLBACK",
+            vec![],
+        ),
+        (
+            "INSERT INTO user_devices (tenant_id, user_id, token, platform)
+             SELECT tenant_id, id, id::text, 'ios' FROM users",
+            vec![ana, ben],
+        ),
+        ("DELETE FROM users", vec![ana, ben]),
+    ] {
+        assert_eq!(scene.told(statements).await, expected, "{statements}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_passed_over() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut scene = Scene {
+        changes: Changes::open(&pool).await.unwrap(),
+        c: pool.dedicated().await.unwrap(),
+    };
+    let odd = "NOTIFY herald_changes, 'from a newer version'; NOTIFY herald_changes, 'accounts'";
+    assert_eq!(scene.told(odd).await, [Change::Accounts]);
+}
+
+/// Within two seconds, and some for a busy machine.
+async fn is_noticed(changes: &mut Changes) {
+    let end = timeout(Duration::from_secs(4), changes.next()).await;
+    let end = end.expect("it is noticed");
+    assert!(matches!(end, Err(StoreError::Unavailable(_))), "{end:?}");
+}
+
+#[tokio::test]
+async fn the_end_of_the_session_is_noticed() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut changes = Changes::open(&pool).await.unwrap();
+    let mut owner = database.owner().await;
+    let ended = lines(
+        &mut owner,
+        "SELECT pg_terminate_backend(pid)::text AS text FROM pg_stat_activity
+         WHERE datname = current_database() AND query LIKE '%herald_changes%'
+           AND pid <> pg_backend_pid()",
+    );
+    assert_eq!(ended.await, ["true"]);
+    is_noticed(&mut changes).await;
+    is_noticed(&mut changes).await;
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_noticed() {
+    let database = TestDatabase::create().await;
+    let proxy = Proxy::before(database.url()).await;
+    let mut settings = database.settings();
+    settings.url = proxy.url(database.url()).into();
+    let pool = Database::connect(&settings, &Handle::current())
+        .await
+        .unwrap();
+    let mut changes = Changes::open(&pool).await.unwrap();
+    proxy.stall();
+    is_noticed(&mut changes).await;
+}

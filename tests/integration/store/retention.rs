@@ -1,0 +1,59 @@
+//! Forgetting what has had its time.
+
+use diesel_async::SimpleAsyncConnection;
+use herald::store::lease::{self, Lease};
+use herald::store::retention;
+
+use crate::database::{TestDatabase, lines};
+
+#[tokio::test]
+async fn counters_go_when_their_day_is_over_everywhere() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    c.batch_execute(
+        "INSERT INTO users (id, tenant_id)
+         VALUES (gen_random_uuid(), '00000000-0000-7000-8000-000000000001');
+         INSERT INTO frequency_counts (user_id, tenant_id, day, scope)
+         SELECT id, tenant_id, current_date - days, '*/*'
+         FROM users, generate_series(-1, 9) AS days",
+    )
+    .await
+    .unwrap();
+    assert_eq!(retention::forget_counts(&pool).await, Ok(6));
+    let oldest = "SELECT (current_date - min(day))::text AS text FROM frequency_counts";
+    assert_eq!(lines(&mut c, oldest).await, ["3"]);
+    assert_eq!(retention::forget_counts(&pool).await, Ok(0));
+}
+
+#[tokio::test]
+async fn runs_go_a_week_after_their_end_with_what_they_made_of_accounts() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let mut leases = vec![];
+    for name in ["alive", "ended", "died", "recent"] {
+        let run = lease::register(&pool, name, "1").await.unwrap();
+        if name == "alive" {
+            leases.push(Lease::take(&pool, run).await.unwrap());
+        }
+    }
+    c.batch_execute(
+        "UPDATE engine_nodes SET heartbeat_at = now() - interval '8 days'
+         WHERE node_name <> 'recent';
+         UPDATE engine_nodes SET ended_at = heartbeat_at WHERE node_name = 'ended';
+         INSERT INTO provider_configs (id, provider_name, kind, channel)
+         VALUES (gen_random_uuid(), 'chat', 'slack', 'chat');
+         INSERT INTO provider_health (provider_id, run_id, state)
+         SELECT id, run_id, 'open' FROM provider_configs, engine_nodes",
+    )
+    .await
+    .unwrap();
+    assert_eq!(retention::forget_runs(&pool).await, Ok(2));
+    let left = "SELECT node_name AS text FROM engine_nodes
+                JOIN provider_health USING (run_id) ORDER BY run_id";
+    assert_eq!(lines(&mut c, left).await, ["alive", "recent"]);
+    let health = "SELECT count(*)::text AS text FROM provider_health";
+    assert_eq!(lines(&mut c, health).await, ["2"]);
+    assert_eq!(retention::forget_runs(&pool).await, Ok(0));
+}

@@ -1,0 +1,136 @@
+//! What a tenant says for all its people: declared in a file, read as rules.
+
+use std::path::Path;
+
+use herald::app::apply;
+use herald::config::Sources;
+use herald::config::manifest::{Checks, Manifest};
+use herald::domain::preference::Scope;
+use herald::domain::{Channel, DEFAULT_TENANT, OnUnknown, OverCap};
+use herald::store::seal::Sealer;
+use herald::store::{Change, Database, recipients, rules};
+use jiff::civil::time;
+use jiff::tz::TimeZone;
+use uuid::{Uuid, uuid};
+
+use crate::database::TestDatabase;
+
+const ANA: Uuid = uuid!("0190c1a0-0000-7000-8000-000000000001");
+const SHOP: Uuid = uuid!("0190c1a0-0000-7000-8000-0000000000aa");
+
+const FILE: &str = r#"
+[[tenants]]
+id = "0190c1a0-0000-7000-8000-0000000000aa"
+name = "shop"
+
+[[users]]
+id = "0190c1a0-0000-7000-8000-000000000001"
+
+[[categories]]
+name = "news"
+over_cap = "defer"
+[[categories]]
+name = "alerts"
+may_disable = false
+on_unknown = "fail_over"
+
+[[preferences]]
+channel = "all"
+quiet_hours_start = "22:00"
+quiet_hours_end = "07:00"
+timezone = "Europe/Berlin"
+[[preferences]]
+channel = "sms"
+category = "news"
+frequency_cap = 2
+[[preferences]]
+tenant_id = "0190c1a0-0000-7000-8000-0000000000aa"
+category = "news"
+enabled = false
+
+[[preferences]]
+user_id = "0190c1a0-0000-7000-8000-000000000001"
+channel = "all"
+frequency_cap = 3
+[[preferences]]
+user_id = "0190c1a0-0000-7000-8000-000000000001"
+channel = "push"
+category = "news"
+enabled = false
+"#;
+
+async fn write(database: &Database, file: &str) -> Result<Vec<Change>, String> {
+    let (path, sources) = (Path::new("rules.toml"), Sources::default());
+    let manifest = Manifest::parse(path, file, &sources, &Checks::default()).unwrap();
+    let sealer = Sealer::new(&[[1; 32]]).unwrap();
+    let applied = apply::apply(database, &sealer, &manifest).await;
+    let changes = |applied: Vec<apply::Applied>| applied.iter().map(|one| one.change).collect();
+    applied.map(changes).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let created = write(&pool, FILE).await.unwrap();
+    assert!(created.iter().all(|change| *change == Change::Created));
+    let again = write(&pool, FILE).await.unwrap();
+    assert!(again.iter().all(|change| *change == Change::Unchanged));
+    let other = FILE.replace("frequency_cap = 2", "frequency_cap = 4");
+    let changed = write(&pool, &other).await.unwrap();
+    let updated = changed.iter().filter(|change| **change == Change::Updated);
+    assert_eq!(updated.count(), 1);
+
+    let mut c = pool.get().await.unwrap();
+    let all = rules::load(&mut c).await.unwrap();
+    assert_eq!(all.len(), 2);
+    for (tenant, of_tenant) in &all {
+        assert_eq!(&rules::of(&mut c, *tenant).await.unwrap(), of_tenant);
+    }
+    let ours = &all[&DEFAULT_TENANT];
+    let (news, alerts) = (ours.category("news"), ours.category("alerts"));
+    assert_eq!(news.unwrap().over_cap, OverCap::Defer);
+    assert_eq!(news.unwrap().on_unknown, None);
+    assert_eq!(alerts.unwrap().on_unknown, Some(OnUnknown::FailOver));
+    let wish = |scope: Scope| ours.defaults.iter().find(|wish| wish.scope == scope);
+    let everything = wish(Scope::All).unwrap();
+    let quiet = everything.quiet_hours.as_ref().unwrap();
+    assert_eq!(
+        (quiet.start, quiet.end),
+        (time(22, 0, 0, 0), time(7, 0, 0, 0))
+    );
+    assert_eq!(everything.zone, TimeZone::get("Europe/Berlin").ok());
+    let news_by_sms = Scope::ChannelCategory(Channel::Sms, "news".to_owned());
+    assert_eq!(wish(news_by_sms).unwrap().frequency_cap, Some(4));
+    assert_eq!(ours.defaults.len(), 2, "a person's wishes are their own");
+    assert_eq!(all[&SHOP].defaults.len(), 1);
+    assert!(!all[&SHOP].defaults[0].enabled);
+
+    let people = recipients::load(&mut c, &[(DEFAULT_TENANT, ANA)]).await;
+    let mut scopes: Vec<Scope> = people.unwrap()[&(DEFAULT_TENANT, ANA)]
+        .preferences
+        .iter()
+        .map(|wish| wish.scope.clone())
+        .collect();
+    scopes.sort();
+    let news_by_push = Scope::ChannelCategory(Channel::Push, "news".to_owned());
+    assert_eq!(
+        scopes,
+        [Scope::All, news_by_push],
+        "and the tenant's are not theirs"
+    );
+}
+
+#[tokio::test]
+async fn defaults_of_a_tenant_that_does_not_exist_are_a_mistake() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let orphan = "[[preferences]]\nchannel = 'all'\n\
+                  tenant_id = '0190c1a0-0000-7000-8000-0000000000aa'\n";
+    let error = write(&pool, orphan).await.unwrap_err();
+    assert!(error.contains("its tenant does not exist"), "{error}");
+    let mut c = pool.get().await.unwrap();
+    assert!(rules::load(&mut c).await.unwrap().is_empty());
+    let none = rules::of(&mut c, DEFAULT_TENANT).await.unwrap();
+    assert_eq!(none, herald::domain::TenantRules::default());
+}
