@@ -9,8 +9,8 @@ use super::directory::{AccountEntry, Directory};
 use super::jobs::{Deliver, Dispatch, Job};
 use super::outbox::Outbox;
 use super::shelf::Shelf;
-use crate::domain::{Body, Channel, Reason, Target};
-use crate::policy::{AccountFacts, Decision, Facts, decide};
+use crate::domain::{Body, Channel, HouseRules, Reason, Target, TenantRules};
+use crate::policy::{AccountFacts, Decision, Facts, Quota, decide};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint, mailbox};
 use crate::telemetry::Metrics;
@@ -52,21 +52,29 @@ impl Dispatcher {
         let now = clock::now();
         let facts: Vec<AccountFacts<'_>> =
             accounts.iter().map(|account| account.facts(now)).collect();
+        // TEMPORARY until the dispatcher is given rules, suppressions and counters: there are none,
+        // and every cap has room.
         let decision = decide(&Facts {
             notification: &job.notification,
             recipient: &job.recipient,
+            rules: &TenantRules::default(),
+            house: &HouseRules::default(),
             accounts: &facts,
+            suppressed: &[],
+            quota: Quota::Reserved,
             now,
             dice: rand::random(),
         });
         match decision {
-            Decision::Deliver { route, targets } => {
+            Decision::Deliver { route, targets, .. } => {
                 job.route = route
                     .iter()
                     .filter_map(|at| accounts.get(*at).cloned())
                     .collect();
                 return self.prepare(job, targets);
             }
+            // Not said to a quota that is reserved.
+            Decision::Reserve(_) => {}
             Decision::Defer { reason, until } => self.outbox.push(job.defer(reason, until, now)),
             Decision::Cancel(reason) | Decision::Fail(reason) => {
                 self.outbox.push(job.end(reason, now));
