@@ -15,6 +15,7 @@ mod log;
 pub mod manifest;
 mod mistake;
 mod nearest;
+mod policy;
 mod providers;
 mod reader;
 mod retry;

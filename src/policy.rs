@@ -2,16 +2,24 @@
 //! leads to.
 //!
 //! Functions from facts and `now` to a decision. No clock, no randomness (jitter arrives as a
-//! number), no IO, no `async`. The send path and `explain` call the same [`decide::decide`].
+//! number), no IO, no `async`. The send path ([`decide::decide`]) and [`explain::explain`] ask the
+//! very same list of rules.
 
 pub mod address;
 pub mod after_pass;
 pub mod decide;
 pub mod expiry;
+pub mod explain;
+pub mod frequency_cap;
+pub mod local_time;
 pub mod preference;
+pub mod quiet_hours;
+pub mod release;
 pub mod routing;
 pub mod schedule;
+pub mod suppression;
 
 pub use after_pass::{Verdict, after_pass};
-pub use decide::{Decision, Facts, decide};
+pub use decide::{Decision, Facts, Quota, decide};
+pub use explain::{Explanation, RuleReport, explain};
 pub use routing::AccountFacts;

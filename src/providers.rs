@@ -73,6 +73,11 @@ pub trait Provider: Send + Sync {
     fn minimum_retry_delay(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// Time since a message's first attempt after which the provider wants no further retry.
+    fn retry_window(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What an account lacks: every mistake in its settings at once, one sentence each.

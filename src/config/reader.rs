@@ -51,6 +51,19 @@ impl<'a> Reader<'a> {
         self.entries.contains_key(key)
     }
 
+    /// Yes or no.
+    pub(super) fn flag(&mut self, key: &str) -> bool {
+        let flag = match self.value(key) {
+            Value::Flag(flag) => Some(*flag),
+            Value::Text(text) if self.is_variable(key) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match flag {
+            Some(flag) => flag,
+            None => self.wrong_type(key, "true or false", "true, false".to_owned()),
+        }
+    }
+
     /// A whole number of something.
     pub(super) fn integer<T: TryFrom<i64> + Default>(
         &mut self,

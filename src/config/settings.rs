@@ -7,7 +7,10 @@ use super::reader::Reader;
 use super::schema::variable_of;
 use super::sources::Sources;
 use super::tree::Tree;
-use super::{Broker, Database, Engine, Http, Lanes, Log, Providers, Retry, Secrets, Templates};
+use super::{
+    Broker, Database, Engine, Http, Lanes, Log, Providers, Retry, Secrets, Templates, policy,
+};
+use crate::domain::HouseRules;
 
 /// The validated settings. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub struct Settings {
     pub engine: Engine,
     /// How much each lane may hold.
     pub lanes: Lanes,
+    /// Rules that hold for everybody.
+    pub policy: HouseRules,
     /// What all provider accounts share.
     pub providers: Providers,
     /// Waits between passes over a route.
@@ -101,6 +106,7 @@ impl Settings {
             secrets: Secrets::read(reader),
             engine: Engine::read(reader),
             lanes: Lanes::read(reader),
+            policy: policy::read(reader),
             providers: Providers::read(reader),
             retry: Retry::read(reader),
             templates: Templates::read(reader),

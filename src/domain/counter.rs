@@ -1,11 +1,12 @@
 //! What a daily cap counts.
 
 use jiff::civil::Date;
+use serde::Serialize;
 
 use super::preference::Scope;
 
 /// One counter that a notification is counted in: a wish's scope on a local day.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Counter {
     /// What the capped wish is about.
     pub scope: Scope,
@@ -16,9 +17,10 @@ pub struct Counter {
 }
 
 /// A counter with what it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Counted {
     /// The counter.
+    #[serde(flatten)]
     pub counter: Counter,
     /// Notifications counted on that day, others' reservations included, one's own not.
     pub count: u32,

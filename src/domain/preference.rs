@@ -89,3 +89,9 @@ impl std::fmt::Display for Scope {
         write!(f, "{channel}/{}", self.category().unwrap_or("*"))
     }
 }
+
+impl serde::Serialize for Scope {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

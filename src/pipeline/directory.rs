@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::provider::ProviderActor;
-use crate::domain::{Account, Channel};
+use crate::domain::{Account, Channel, CircuitState};
 use crate::policy::AccountFacts;
 
 /// An account with the actor that serves it.
@@ -36,6 +36,8 @@ impl AccountEntry {
             priority: self.account.priority,
             weight: self.account.weight,
             available_at: self.availability.out_until(now),
+            circuit: CircuitState::Closed,
+            rate_limit: self.account.rate_limit,
             needs_address: self.needs_address,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::{Class, Notification, Reason, Reply, Target};
+use crate::domain::{Class, Notification, Reason, Reply, Step, Target};
 use crate::resilience::backoff::Backoff;
 
 /// What the answers of a provider lead to.
@@ -45,6 +45,8 @@ pub struct Pass<'a> {
     pub backoff: Backoff,
     /// The longest minimum wait of the providers asked.
     pub minimum_delay: Duration,
+    /// Time since the first attempt after which the provider wants no further retry.
+    pub retry_window: Option<Duration>,
     /// The time of the decision.
     pub now: Timestamp,
     /// A number in `[0, 1)` for the jitter.
@@ -133,18 +135,34 @@ fn again(pass: &Pass<'_>) -> Verdict {
     }
     let passes = pass.notification.attempt_count.saturating_add(1);
     if passes > pass.notification.max_retries {
-        let verdict = Verdict::Ended(Reason::RetriesExhausted);
-        return if accepted_any(pass) {
-            Verdict::Sent
-        } else {
-            verdict
-        };
+        return exhausted(pass);
     }
     let asked_for = unanswered(pass).filter_map(|reply| reply.retry_after).max();
     let floor = asked_for.unwrap_or_default().max(pass.minimum_delay);
     let delay = pass.backoff.delay(u32::from(passes) - 1, pass.dice, floor);
     let due_at = pass.now.saturating_add(delay).unwrap_or(Timestamp::MAX);
+    if last_retry(pass).is_some_and(|last| due_at > last) {
+        return exhausted(pass);
+    }
     bounded(pass, Reason::Retry, due_at, true)
+}
+
+/// No further retry.
+fn exhausted(pass: &Pass<'_>) -> Verdict {
+    if accepted_any(pass) {
+        Verdict::Sent
+    } else {
+        Verdict::Ended(Reason::RetriesExhausted)
+    }
+}
+
+/// The latest time at which the provider still wants a retry; the timeline holds the first attempt.
+fn last_retry(pass: &Pass<'_>) -> Option<Timestamp> {
+    let window = pass.retry_window?;
+    let mut records = pass.notification.attempts.iter();
+    let attempt = records.find(|record| matches!(record.step, Step::Attempt { .. }));
+    let first = attempt.map_or(pass.now, |record| record.at);
+    first.saturating_add(window).ok()
 }
 
 /// A retry that would come too late is no retry.
@@ -160,5 +178,7 @@ fn bounded(pass: &Pass<'_>, reason: Reason, due_at: Timestamp, attempt_used: boo
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

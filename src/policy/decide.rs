@@ -1,10 +1,14 @@
 //! The one entry: every rule asked in order, the first that objects decides.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::routing::{self, AccountFacts};
-use super::{address, expiry, preference, schedule};
-use crate::domain::{Channel, Notification, Reason, Recipient, Target};
+use super::{address, expiry, frequency_cap, preference, quiet_hours, schedule, suppression};
+use crate::domain::{
+    Channel, Counted, Counter, HouseRules, Notification, Reason, Recipient, Rule, Target,
+    TenantRules,
+};
 
 /// All that a decision may rest on.
 #[derive(Debug, Clone, Copy)]
@@ -13,16 +17,37 @@ pub struct Facts<'a> {
     pub notification: &'a Notification,
     /// To whom.
     pub recipient: &'a Recipient,
+    /// What the tenant says for all its people.
+    pub rules: &'a TenantRules,
+    /// What the operator says for everybody.
+    pub house: &'a HouseRules,
     /// The active accounts of the channel, in any order.
     pub accounts: &'a [AccountFacts<'a>],
+    /// Those of this notification's addresses that are on the suppression list, as
+    /// [`Suppression::address`](crate::domain::Suppression::address) spells them.
+    pub suppressed: &'a [String],
+    /// What is known of the daily caps.
+    pub quota: Quota<'a>,
     /// The time of the decision.
     pub now: Timestamp,
-    /// A number in `[0, 1)` that spreads accounts of equal priority.
+    /// A number in `[0, 1)` that spreads accounts of equal priority, and releases.
     pub dice: f64,
 }
 
+/// What is known of the daily caps that a notification is under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota<'a> {
+    /// Nobody has asked.
+    Unasked,
+    /// Every counter had room, and holds a place for this notification.
+    Reserved,
+    /// What the counters hold. One at least has no room, if they were asked in order to send.
+    Counted(&'a [Counted]),
+}
+
 /// What is to become of a notification now.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Send it.
     Deliver {
@@ -31,7 +56,11 @@ pub enum Decision {
         route: Vec<usize>,
         /// Where to; those that accepted in an earlier pass are left out. None: it is sent.
         targets: Vec<Target>,
+        /// Who has not sent it by then decides again: silence may have begun.
+        good_until: Timestamp,
     },
+    /// Send it if all these counters have room: reserve a place in each, then decide again.
+    Reserve(Vec<Counter>),
     /// Not yet.
     Defer {
         /// Why; a pending reason.
@@ -45,302 +74,134 @@ pub enum Decision {
     Fail(Reason),
 }
 
-/// Decides on a notification: expiry, preference, schedule, address, route, in this order.
+/// Decides on a notification: every [`Rule`] in order, the first that objects decides.
 ///
 /// One that a device accepted in an earlier pass is never cancelled or failed for the others.
 #[must_use]
 pub fn decide(facts: &Facts<'_>) -> Decision {
-    match rules(facts) {
-        Decision::Cancel(_) | Decision::Fail(_) if facts.notification.is_partly_accepted() => {
-            Decision::Deliver {
-                route: vec![],
-                targets: vec![],
+    let mut case = Case::new(facts);
+    let objection = Rule::ALL.iter().find_map(|rule| case.ask(*rule));
+    case.close(objection)
+}
+
+/// A decision under way: what the rules that were asked have found.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    facts: &'a Facts<'a>,
+    /// Where to; found by the address rule.
+    pub(super) targets: Vec<Target>,
+    /// Through whom; found by the routing rule.
+    pub(super) route: Vec<usize>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) const fn new(facts: &'a Facts<'a>) -> Self {
+        Self {
+            facts,
+            targets: vec![],
+            route: vec![],
+        }
+    }
+
+    /// What a rule has against sending now. To be asked in the order of [`Rule::ALL`].
+    pub(super) fn ask(&mut self, rule: Rule) -> Option<Decision> {
+        let Facts {
+            notification,
+            recipient,
+            rules,
+            now,
+            ..
+        } = *self.facts;
+        match rule {
+            Rule::Expiry => expiry::expired(notification, now).map(Decision::Cancel),
+            Rule::Preference => preference::switched_off(notification, recipient, rules)
+                .map(|(reason, _)| Decision::Cancel(reason)),
+            Rule::Schedule => schedule::not_before(notification, now)
+                .map(|until| expiry::defer(notification, Reason::Scheduled, until)),
+            Rule::Address => self.ask_address(),
+            Rule::Suppression => {
+                let channel = notification.lane.channel;
+                let suppressed = self.facts.suppressed;
+                suppression::leave_out(channel, &mut self.targets, suppressed)
+                    .then_some(Decision::Cancel(Reason::Suppressed))
+            }
+            Rule::QuietHours => quiet_hours::object(self.facts),
+            Rule::Routing => self.ask_routing(),
+            Rule::FrequencyCap => frequency_cap::object(self.facts),
+        }
+    }
+
+    fn ask_address(&mut self) -> Option<Decision> {
+        let facts = self.facts;
+        match address::targets(facts.notification, facts.recipient, facts.accounts) {
+            // Every device has accepted it: it is sent, at any hour and under any cap.
+            Ok(targets) if targets.is_empty() => Some(self.nothing_left()),
+            Ok(targets) => {
+                self.targets = targets;
+                None
+            }
+            Err(reason) => Some(Decision::Fail(reason)),
+        }
+    }
+
+    fn ask_routing(&mut self) -> Option<Decision> {
+        let facts = self.facts;
+        let notification = facts.notification;
+        if notification.lane.channel == Channel::InApp {
+            return None;
+        }
+        let on_unknown = routing::on_unknown(notification, facts.rules, facts.house);
+        match routing::route(notification, facts.accounts, on_unknown, facts.dice) {
+            Ok(route) => {
+                self.route = route;
+                None
+            }
+            Err(until) => {
+                let until = routing::wait(facts.now, until);
+                Some(expiry::defer(
+                    notification,
+                    Reason::WaitingForProvider,
+                    until,
+                ))
             }
         }
-        decision => decision,
+    }
+
+    /// The decision, when this is the first objection.
+    pub(super) fn close(self, objection: Option<Decision>) -> Decision {
+        match objection {
+            Some(Decision::Cancel(_) | Decision::Fail(_))
+                if self.facts.notification.is_partly_accepted() =>
+            {
+                self.nothing_left()
+            }
+            Some(decision) => decision,
+            None => Decision::Deliver {
+                route: self.route,
+                targets: self.targets,
+                good_until: good_until(self.facts.now),
+            },
+        }
+    }
+
+    /// It is sent already, as far as it will be.
+    fn nothing_left(&self) -> Decision {
+        Decision::Deliver {
+            route: vec![],
+            targets: vec![],
+            good_until: good_until(self.facts.now),
+        }
     }
 }
 
-fn rules(facts: &Facts<'_>) -> Decision {
-    let Facts {
-        notification,
-        recipient,
-        accounts,
-        now,
-        dice,
-    } = *facts;
-    if let Some(reason) = expiry::expired(notification, now) {
-        return Decision::Cancel(reason);
-    }
-    if let Some(reason) = preference::switched_off(notification, recipient) {
-        return Decision::Cancel(reason);
-    }
-    if let Some(until) = schedule::not_before(notification, now) {
-        return expiry::defer(notification, Reason::Scheduled, until);
-    }
-    let targets = match address::targets(notification, recipient, accounts) {
-        Ok(targets) => targets,
-        Err(reason) => return Decision::Fail(reason),
-    };
-    if notification.lane.channel == Channel::InApp {
-        return Decision::Deliver {
-            route: vec![],
-            targets,
-        };
-    }
-    match routing::route(notification, accounts, dice) {
-        Ok(route) => Decision::Deliver { route, targets },
-        Err(until) => expiry::defer(
-            notification,
-            Reason::WaitingForProvider,
-            routing::wait(now, until),
-        ),
-    }
+/// How long a decision to send holds: a second, and not beyond the minute. Windows and days begin
+/// with a minute, so that none begins between the decision and the request.
+fn good_until(now: Timestamp) -> Timestamp {
+    let second = now.saturating_add(SignedDuration::from_secs(1));
+    let minute = (now.as_second().div_euclid(60) + 1) * 60;
+    let minute = Timestamp::from_second(minute).unwrap_or(Timestamp::MAX);
+    second.map_or(minute, |second| second.min(minute))
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::domain::{
-        Body, Content, Device, KeyHash, Lane, Payload, Preference, Priority, preference::Scope,
-    };
-    use uuid::Uuid;
-
-    pub(in crate::policy) fn notification(channel: Channel) -> Notification {
-        Notification {
-            id: Uuid::from_u128(1),
-            tenant_id: crate::domain::DEFAULT_TENANT,
-            user_id: Uuid::from_u128(2),
-            lane: Lane::new(channel, Priority::Normal),
-            category: None,
-            key: KeyHash([0; 32]),
-            payload: Payload {
-                body: Body::Content(Content {
-                    body: Some("hi".into()),
-                    ..Content::default()
-                }),
-                to: None,
-                provider: None,
-                traceparent: None,
-            },
-            send_at: None,
-            expires_at: None,
-            max_retries: 5,
-            source: None,
-            metadata: None,
-            created_at: now(),
-            attempt_count: 0,
-            attempts: vec![],
-        }
-    }
-
-    pub(in crate::policy) fn now() -> Timestamp {
-        "2026-03-01T12:00:00Z".parse().unwrap()
-    }
-
-    pub(in crate::policy) fn recipient() -> Recipient {
-        Recipient {
-            user_id: Uuid::from_u128(2),
-            tenant_id: crate::domain::DEFAULT_TENANT,
-            email: Some("ana@example.com".into()),
-            username: None,
-            phone: Some("+4915112345678".into()),
-            timezone: None,
-            locale: None,
-            devices: vec![
-                Device {
-                    id: Uuid::from_u128(10),
-                    token: "a".into(),
-                },
-                Device {
-                    id: Uuid::from_u128(11),
-                    token: "b".into(),
-                },
-            ],
-            preferences: vec![],
-        }
-    }
-
-    pub(in crate::policy) fn account(name: &str, priority: i32) -> AccountFacts<'_> {
-        AccountFacts {
-            name,
-            priority,
-            weight: 1,
-            available_at: None,
-            needs_address: true,
-        }
-    }
-
-    fn decide_with(
-        notification: &Notification,
-        recipient: &Recipient,
-        accounts: &[AccountFacts<'_>],
-    ) -> Decision {
-        decide(&Facts {
-            notification,
-            recipient,
-            accounts,
-            now: now(),
-            dice: 0.5,
-        })
-    }
-
-    fn hours(n: i64) -> jiff::SignedDuration {
-        jiff::SignedDuration::from_hours(n)
-    }
-
-    #[test]
-    fn the_plain_case_is_delivered_by_the_highest_priority_first() {
-        let accounts = [account("second", 1), account("first", 10)];
-        let decision = decide_with(&notification(Channel::Email), &recipient(), &accounts);
-        let Decision::Deliver { route, targets } = decision else {
-            panic!("{decision:?}")
-        };
-        assert_eq!(route, [1, 0]);
-        assert_eq!(targets[0].address, "ana@example.com");
-    }
-
-    #[test]
-    fn an_expired_one_is_cancelled_whatever_else_holds() {
-        let mut late = notification(Channel::Email);
-        late.expires_at = Some(now());
-        late.send_at = Some(now() + hours(1));
-        assert_eq!(
-            decide_with(&late, &recipient(), &[]),
-            Decision::Cancel(Reason::Expired)
-        );
-    }
-
-    #[test]
-    fn a_scheduled_one_waits_and_one_that_would_expire_first_does_not() {
-        let mut later = notification(Channel::Email);
-        later.send_at = Some(now() + hours(2));
-        let until = now() + hours(2);
-        assert_eq!(
-            decide_with(&later, &recipient(), &[account("a", 0)]),
-            Decision::Defer {
-                reason: Reason::Scheduled,
-                until
-            }
-        );
-        later.expires_at = Some(now() + hours(1));
-        assert_eq!(
-            decide_with(&later, &recipient(), &[account("a", 0)]),
-            Decision::Cancel(Reason::Expired)
-        );
-    }
-
-    #[test]
-    fn a_disabled_channel_or_category_cancels_even_urgent_ones() {
-        let mut person = recipient();
-        person.preferences.push(Preference {
-            scope: Scope::Channel(Channel::Email),
-            enabled: false,
-            frequency_cap: None,
-            quiet_hours: None,
-            zone: None,
-        });
-        let mut urgent = notification(Channel::Email);
-        urgent.lane.priority = Priority::Urgent;
-        assert_eq!(
-            decide_with(&urgent, &person, &[account("a", 0)]),
-            Decision::Cancel(Reason::ChannelDisabled)
-        );
-        let mut sms = notification(Channel::Sms);
-        let delivered = decide_with(&sms, &person, &[account("a", 0)]);
-        assert!(
-            matches!(delivered, Decision::Deliver { .. }),
-            "{delivered:?}"
-        );
-        sms.category = Some("marketing".into());
-        person.preferences.push(Preference {
-            scope: Scope::Category("marketing".into()),
-            enabled: false,
-            frequency_cap: None,
-            quiet_hours: None,
-            zone: None,
-        });
-        assert_eq!(
-            decide_with(&sms, &person, &[account("a", 0)]),
-            Decision::Cancel(Reason::CategoryDisabled)
-        );
-    }
-
-    #[test]
-    fn push_goes_to_the_devices_that_have_not_accepted() {
-        use crate::domain::{AttemptRecord, Reply};
-        let mut push = notification(Channel::Push);
-        let accepted = Reply::accepted("200", None);
-        push.attempts.push(AttemptRecord::of_reply(
-            now(),
-            "fcm",
-            Some(Uuid::from_u128(10)),
-            &accepted,
-            3,
-        ));
-        let decision = decide_with(&push, &recipient(), &[account("fcm", 0)]);
-        let Decision::Deliver { targets, .. } = decision else {
-            panic!("{decision:?}")
-        };
-        assert_eq!(targets.len(), 1);
-        assert_eq!(targets[0].address, "b");
-    }
-
-    #[test]
-    fn what_a_device_accepted_is_sent_even_when_the_others_are_gone() {
-        use crate::domain::{AttemptRecord, Reply};
-        let mut push = notification(Channel::Push);
-        let accepted = Reply::accepted("200", None);
-        let gone = Some(Uuid::from_u128(99));
-        push.attempts
-            .push(AttemptRecord::of_reply(now(), "fcm", gone, &accepted, 3));
-        let mut person = recipient();
-        person.devices.clear();
-        let sent = Decision::Deliver {
-            route: vec![],
-            targets: vec![],
-        };
-        assert_eq!(decide_with(&push, &person, &[account("fcm", 0)]), sent);
-        push.expires_at = Some(now());
-        assert_eq!(decide_with(&push, &person, &[account("fcm", 0)]), sent);
-    }
-
-    #[test]
-    fn without_an_address_it_fails_unless_the_provider_needs_none() {
-        let mut person = recipient();
-        person.email = None;
-        let email = notification(Channel::Email);
-        assert_eq!(
-            decide_with(&email, &person, &[account("a", 0)]),
-            Decision::Fail(Reason::NoAddress)
-        );
-        let chat = notification(Channel::Chat);
-        let webhook = AccountFacts {
-            needs_address: false,
-            ..account("hook", 0)
-        };
-        assert!(matches!(
-            decide_with(&chat, &person, &[webhook]),
-            Decision::Deliver { .. }
-        ));
-        assert_eq!(
-            decide_with(&chat, &person, &[account("bot", 0)]),
-            Decision::Fail(Reason::NoAddress)
-        );
-    }
-
-    #[test]
-    fn without_an_account_it_waits() {
-        let decision = decide_with(&notification(Channel::Email), &recipient(), &[]);
-        assert!(
-            matches!(
-                decision,
-                Decision::Defer {
-                    reason: Reason::WaitingForProvider,
-                    ..
-                }
-            ),
-            "{decision:?}"
-        );
-    }
-}
+pub(super) mod tests;

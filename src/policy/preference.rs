@@ -1,18 +1,102 @@
-//! What the person switched off is never sent, not even urgently.
+//! What holds for a person: their own wishes and the tenant's. What is switched off is never sent,
+//! not even urgently.
 
-use crate::domain::{Notification, Reason, Recipient};
+use jiff::tz::TimeZone;
 
-/// Why the person does not want this notification, if so.
-#[must_use]
-pub fn switched_off(notification: &Notification, recipient: &Recipient) -> Option<Reason> {
-    let channel = notification.lane.channel;
-    let category = notification.category.as_deref();
-    let mut off = recipient
-        .preferences
-        .iter()
-        .filter(|wish| !wish.enabled && wish.scope.covers(channel, category));
-    if off.clone().any(|wish| wish.scope.category().is_none()) {
-        return Some(Reason::ChannelDisabled);
-    }
-    off.next().map(|_| Reason::CategoryDisabled)
+use super::local_time;
+use crate::domain::preference::{QuietHours, Scope};
+use crate::domain::{Notification, Preference, Reason, Recipient, TenantRules};
+
+/// A wish as it holds for one person. Every wish that covers a notification must agree to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish<'a> {
+    /// What it is about.
+    pub scope: &'a Scope,
+    /// Whether anything may be sent at all.
+    pub enabled: bool,
+    /// Most notifications a local day; zero is none.
+    pub frequency_cap: Option<u32>,
+    /// Time of silence.
+    pub quiet_hours: Option<&'a QuietHours>,
+    zone: Option<&'a TimeZone>,
 }
+
+impl<'a> Wish<'a> {
+    fn new(own: &'a Preference, inherited: Option<&'a Preference>) -> Self {
+        Self {
+            scope: &own.scope,
+            enabled: own.enabled,
+            frequency_cap: own
+                .frequency_cap
+                .or_else(|| inherited.and_then(|default| default.frequency_cap)),
+            quiet_hours: own
+                .quiet_hours
+                .as_ref()
+                .or_else(|| inherited.and_then(|default| default.quiet_hours.as_ref())),
+            zone: own
+                .zone
+                .as_ref()
+                .or_else(|| inherited.and_then(|default| default.zone.as_ref())),
+        }
+    }
+
+    /// The zone whose clock and calendar it goes by.
+    #[must_use]
+    pub fn zone(&self, recipient: &Recipient) -> TimeZone {
+        self.zone
+            .cloned()
+            .unwrap_or_else(|| local_time::zone_of(recipient))
+    }
+}
+
+/// The wishes that cover a notification: the person's, in which the tenant's default for the same
+/// scope fills what they left open, and the tenant's about which the person said nothing.
+///
+/// They are borrowed and made as they are asked for, so that most people, who said nothing, cost
+/// nothing.
+pub fn wishes<'a>(
+    notification: &'a Notification,
+    recipient: &'a Recipient,
+    rules: &'a TenantRules,
+) -> impl Iterator<Item = Wish<'a>> + Clone {
+    let covers = move |wish: &&Preference| {
+        let category = notification.category.as_deref();
+        wish.scope.covers(notification.lane.channel, category)
+    };
+    let said = |scope: &Scope| recipient.preferences.iter().any(|own| own.scope == *scope);
+    let own = recipient.preferences.iter().filter(covers).map(|own| {
+        let default = rules.defaults.iter().find(|wish| wish.scope == own.scope);
+        Wish::new(own, default)
+    });
+    let defaults = rules.defaults.iter().filter(covers);
+    let silent = defaults.filter(move |default| !said(&default.scope));
+    own.chain(silent.map(|default| Wish::new(default, None)))
+}
+
+/// Why the notification is not wanted, if so, and by which wish.
+#[must_use]
+pub fn switched_off<'a>(
+    notification: &'a Notification,
+    recipient: &'a Recipient,
+    rules: &'a TenantRules,
+) -> Option<(Reason, &'a Scope)> {
+    let off = wishes(notification, recipient, rules).filter(|wish| !wish.enabled);
+    let mut scopes = off.map(|wish| wish.scope);
+    if let Some(scope) = scopes.clone().find(|scope| scope.category().is_none()) {
+        return Some((Reason::ChannelDisabled, scope));
+    }
+    let scope = scopes.next()?;
+    may_disable(notification, rules).then_some((Reason::CategoryDisabled, scope))
+}
+
+/// Whether a person may switch off this notification's category.
+#[must_use]
+pub fn may_disable(notification: &Notification, rules: &TenantRules) -> bool {
+    let category = notification.category.as_deref();
+    category
+        .and_then(|name| rules.category(name))
+        .is_none_or(|declared| declared.may_disable)
+}
+
+#[cfg(test)]
+mod tests;

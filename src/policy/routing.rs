@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{AttemptRecord, Notification};
+use crate::domain::{
+    AttemptRecord, CircuitState, HouseRules, Notification, OnUnknown, TenantRules,
+};
 
 /// How long a notification waits when no account of its channel is there, or none says when it
 /// will be back.
@@ -19,6 +21,10 @@ pub struct AccountFacts<'a> {
     pub weight: u32,
     /// When it may be asked again, while it is out (credentials refused).
     pub available_at: Option<Timestamp>,
+    /// Its circuit; an account that may not be asked is out all the same. For the explanation.
+    pub circuit: CircuitState,
+    /// Requests a minute; `None` is unlimited. For the explanation.
+    pub rate_limit: Option<u32>,
     /// Whether it cannot send without an address.
     pub needs_address: bool,
 }
@@ -33,6 +39,25 @@ pub fn may_carry(notification: &Notification, account: &AccountFacts<'_>) -> boo
         .is_none_or(|pinned| pinned == account.name)
 }
 
+/// What follows an unknown outcome: the category's word, else the operator's for the channel.
+#[must_use]
+pub fn on_unknown(
+    notification: &Notification,
+    rules: &TenantRules,
+    house: &HouseRules,
+) -> OnUnknown {
+    let category = notification.category.as_deref();
+    let said = category
+        .and_then(|name| rules.category(name))
+        .and_then(|declared| declared.on_unknown);
+    let channel = &notification.lane.channel;
+    match said {
+        Some(said) => said,
+        None if house.fail_over_unknown.contains(channel) => OnUnknown::FailOver,
+        None => OnUnknown::Retry,
+    }
+}
+
 /// Positions of the accounts to ask, first choice first: by priority; among equals a draw by
 /// weight decides who is first and the others follow in turn.
 ///
@@ -41,6 +66,7 @@ pub fn may_carry(notification: &Notification, account: &AccountFacts<'_>) -> boo
 pub fn route(
     notification: &Notification,
     accounts: &[AccountFacts<'_>],
+    on_unknown: OnUnknown,
     dice: f64,
 ) -> Result<Vec<usize>, Option<Timestamp>> {
     let allowed = |account: &AccountFacts<'_>| {
@@ -55,9 +81,11 @@ pub fn route(
         .filter(|(_, account)| allowed(account))
         .partition(|(_, account)| account.available_at.is_none());
     // What may have been delivered is asked again where it may have been.
-    let unknown = notification
-        .last_attempt()
-        .and_then(AttemptRecord::unknown_provider);
+    let unknown = match on_unknown {
+        OnUnknown::Retry => notification.last_attempt(),
+        OnUnknown::FailOver => None,
+    }
+    .and_then(AttemptRecord::unknown_provider);
     if let Some((position, _)) = ready
         .iter()
         .find(|(_, account)| Some(account.name) == unknown)
@@ -117,81 +145,4 @@ pub fn wait(now: Timestamp, earliest: Option<Timestamp>) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::decide::tests::{account, notification, now};
-    use super::*;
-    use crate::domain::Channel;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_pinned_provider_is_the_only_one() {
-        let mut pinned = notification(Channel::Email);
-        pinned.payload.provider = Some("b".into());
-        let accounts = [account("a", 10), account("b", 0)];
-        assert_eq!(route(&pinned, &accounts, 0.0), Ok(vec![1]));
-        pinned.payload.provider = Some("missing".into());
-        assert_eq!(route(&pinned, &accounts, 0.0), Err(None));
-    }
-
-    #[test]
-    fn one_that_is_out_is_left_out_and_says_when() {
-        let back = now() + SignedDuration::from_secs(5);
-        let out = AccountFacts {
-            available_at: Some(back),
-            ..account("a", 10)
-        };
-        let plain = notification(Channel::Email);
-        assert_eq!(route(&plain, &[out, account("b", 0)], 0.0), Ok(vec![1]));
-        assert_eq!(route(&plain, &[out], 0.0), Err(Some(back)));
-        assert_eq!(wait(now(), Some(back)), back);
-    }
-
-    #[test]
-    fn an_unknown_outcome_goes_back_to_the_same_account() {
-        use crate::domain::{Class, Reply};
-        let mut lost = notification(Channel::Email);
-        let unknown = Reply::of(Class::Unknown, None, None);
-        lost.attempts
-            .push(AttemptRecord::of_reply(now(), "b", None, &unknown, 3));
-        let until = now();
-        let step = crate::domain::Step::Deferred {
-            reason: crate::domain::Reason::Retry,
-            until,
-        };
-        lost.attempts.push(AttemptRecord { at: now(), step });
-        let accounts = [account("a", 10), account("b", 0)];
-        assert_eq!(route(&lost, &accounts, 0.0), Ok(vec![1]));
-        assert_eq!(route(&lost, &[account("a", 10)], 0.0), Ok(vec![0]));
-    }
-
-    #[test]
-    fn equals_share_by_weight() {
-        let heavy = AccountFacts {
-            weight: 3,
-            ..account("a", 0)
-        };
-        let accounts = [heavy, account("b", 0)];
-        let plain = notification(Channel::Email);
-        let first = |dice| route(&plain, &accounts, dice).unwrap()[0];
-        let won = (0..100)
-            .filter(|n| first(f64::from(*n) / 100.0) == 0)
-            .count();
-        assert_eq!(won, 75);
-    }
-
-    proptest! {
-        #[test]
-        fn every_ready_account_is_asked_once_and_never_a_lower_priority_first(
-            priorities in prop::collection::vec(-3..3_i32, 1..6), dice in 0.0..1.0_f64
-        ) {
-            let names: Vec<String> = (0..priorities.len()).map(|n| n.to_string()).collect();
-            let accounts: Vec<_> =
-                names.iter().zip(&priorities).map(|(name, p)| account(name, *p)).collect();
-            let route = route(&notification(Channel::Email), &accounts, dice).unwrap();
-            let mut sorted = route.clone();
-            sorted.sort_unstable();
-            prop_assert_eq!(sorted, (0..accounts.len()).collect::<Vec<_>>());
-            prop_assert!(route.is_sorted_by(|a, b| accounts[*a].priority >= accounts[*b].priority));
-        }
-    }
-}
+mod tests;

@@ -25,6 +25,8 @@ use token::{Token, Tokens};
 
 /// Firebase: "Best practices when sending at scale": never ask again sooner.
 const MINIMUM_RETRY_DELAY: Duration = Duration::from_secs(10);
+/// Google's guidance: whoever has not got through within an hour gives up.
+const RETRY_WINDOW: Duration = Duration::from_secs(60 * 60);
 
 /// An FCM project.
 pub(crate) struct Fcm {
@@ -116,5 +118,9 @@ impl Provider for Fcm {
 
     fn minimum_retry_delay(&self) -> Duration {
         MINIMUM_RETRY_DELAY
+    }
+
+    fn retry_window(&self) -> Option<Duration> {
+        Some(RETRY_WINDOW)
     }
 }

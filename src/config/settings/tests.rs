@@ -3,7 +3,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{Channel, Lane, Priority};
+use crate::domain::{Channel, HouseRules, Lane, Priority};
 use crate::resilience::Backoff;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -72,6 +72,7 @@ fn the_defaults_and_three_secrets_make_a_node() {
     assert_eq!(settings.engine.settle_linger, Duration::from_millis(3));
     assert_eq!(settings.http.bind.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.lanes.permits(Priority::Normal), 1024);
+    assert_eq!(settings.policy, HouseRules::default());
     assert_eq!(settings.broker.lanes, Lane::all().collect::<Vec<_>>());
     assert_eq!(settings.secrets.keys[0].expose()[31], 31);
 }
@@ -102,6 +103,26 @@ fn a_profile_overlays_the_defaults_and_the_environment_wins() {
     assert_eq!(of(Channel::InApp), Backoff::new(second, minute * 15));
     assert_eq!(of(Channel::Sms), Backoff::new(second * 2, minute * 60));
     assert_eq!(of(Channel::Email), Backoff::new(second * 2, minute * 15));
+}
+
+#[test]
+fn the_rules_of_the_house_are_settings() {
+    let place = Place::complete(&[
+        ("HERALD__POLICY__URGENT_PASSES_CAPS", "false"),
+        ("HERALD__POLICY__FAIL_OVER_UNKNOWN", "sms, push"),
+    ])
+    .with_profile("[policy]\nurgent_passes_quiet_hours = false\nrelease_spread = '0ms'\n");
+    let policy = place.load().unwrap().policy;
+    assert!(!policy.urgent_passes_quiet_hours && !policy.urgent_passes_caps);
+    assert_eq!(policy.release_spread, Duration::ZERO);
+    assert_eq!(policy.fail_over_unknown, [Channel::Sms, Channel::Push]);
+    let wrong = Place::complete(&[])
+        .with_profile("[policy]\nurgent_passes_caps = 'yes'\nfail_over_unknown = ['fax']\n");
+    insta::assert_snapshot!(wrong.load().unwrap_err(), @r#"
+        2 mistakes in the configuration:
+          config/test.toml:2: `policy.urgent_passes_caps`: expected true or false, found "yes"; allowed: true, false
+          config/test.toml:3: `policy.fail_over_unknown`: "fax" is no channel; allowed: email, sms, push, in_app, chat
+    "#);
 }
 
 #[test]
@@ -156,7 +177,7 @@ base = "30m"
     let error = place.load().unwrap_err();
     insta::assert_snapshot!(error, @r#"
         17 mistakes in the configuration:
-          config/test.toml:2: `lanse`: `lanse` is not a section, but `lanes` is; allowed: broker, database, engine, http, lanes, log, providers, retry, secrets, templates
+          config/test.toml:2: `lanse`: `lanse` is not a section, but `lanes` is; allowed: broker, database, engine, http, lanes, log, policy, providers, retry, secrets, templates
           config/test.toml:5: `database.pool_size`: expected a whole number, found "eight"; allowed: 2 to 512 (connections)
           config/test.toml:6: `database.conect_timeout`: `conect_timeout` is not a setting of [database], but `connect_timeout` is; allowed: connect_timeout, pool_size, statement_timeout, url
           config/test.toml:9: `broker.lanes`: "fax.high" names no lane; allowed: "channel.priority" with a channel of email, sms, push, in_app, chat, a priority of urgent, high, normal, low, or * for either

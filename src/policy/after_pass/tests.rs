@@ -1,17 +1,16 @@
 use super::*;
 use crate::domain::Channel;
 use crate::policy::decide::tests::{notification, now};
-use proptest::prelude::*;
 use uuid::Uuid;
 
-fn target(address: &str) -> Target {
+pub(super) fn target(address: &str) -> Target {
     Target {
         address: address.into(),
         device_id: Some(Uuid::from_u128(address.len() as u128)),
     }
 }
 
-fn reply(class: Class) -> Reply {
+pub(super) fn reply(class: Class) -> Reply {
     let reason = match class {
         Class::Permanent => Some(Reason::InvalidRecipient),
         Class::Misconfigured => Some(Reason::ProviderMisconfigured),
@@ -23,17 +22,18 @@ fn reply(class: Class) -> Reply {
     }
 }
 
-struct Case {
-    notification: Notification,
-    replies: Vec<(Target, Reply)>,
-    asked: Vec<Target>,
-    has_next: bool,
-    fail_over_unknown: bool,
-    dice: f64,
+pub(super) struct Case {
+    pub(super) notification: Notification,
+    pub(super) replies: Vec<(Target, Reply)>,
+    pub(super) asked: Vec<Target>,
+    pub(super) has_next: bool,
+    pub(super) fail_over_unknown: bool,
+    pub(super) retry_window: Option<Duration>,
+    pub(super) dice: f64,
 }
 
 impl Case {
-    fn one(class: Class) -> Self {
+    pub(super) fn one(class: Class) -> Self {
         let only = target("a");
         Self {
             notification: notification(Channel::Push),
@@ -41,17 +41,26 @@ impl Case {
             asked: vec![only],
             has_next: false,
             fail_over_unknown: false,
+            retry_window: None,
             dice: 0.5,
         }
     }
 
-    fn verdict(&self) -> Verdict {
+    /// Notes an attempt at this time.
+    pub(super) fn attempted(&mut self, at: Timestamp) {
+        use crate::domain::AttemptRecord;
+        let record = AttemptRecord::of_reply(at, "a", None, &reply(Class::Transient), 3);
+        self.notification.attempts.push(record);
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
         after_pass(&Pass {
             notification: &self.notification,
             replies: &self.replies,
             asked: &self.asked,
             has_next: self.has_next,
             fail_over_unknown: self.fail_over_unknown,
+            retry_window: self.retry_window,
             backoff: Backoff::new(Duration::from_secs(2), Duration::from_secs(60)),
             minimum_delay: Duration::ZERO,
             now: now(),
@@ -185,39 +194,14 @@ fn one_accepting_device_makes_it_sent_and_the_others_are_retried() {
     assert_eq!(case.verdict(), Verdict::Sent);
 }
 
-fn class() -> impl Strategy<Value = Class> {
-    prop::sample::select(Class::ALL)
-}
-
-proptest! {
-    #[test]
-    fn what_was_accepted_or_refused_for_good_is_never_asked_again(
-        classes in prop::collection::vec(class(), 1..5), has_next: bool, unknown: bool,
-        used in 0..8_u16, dice in 0.0..1.0_f64,
-    ) {
-        let targets: Vec<_> = (1..=classes.len()).map(|n| target(&"x".repeat(n))).collect();
-        let mut case = Case::one(Class::Accepted);
-        case.replies = targets.iter().cloned().zip(classes.iter().map(|c| reply(*c))).collect();
-        case.asked = targets;
-        case.has_next = has_next;
-        case.fail_over_unknown = unknown;
-        case.notification.attempt_count = used;
-        case.dice = dice;
-        match case.verdict() {
-            Verdict::NextProvider(left) => {
-                prop_assert!(has_next && !left.is_empty());
-                for (target, reply) in &case.replies {
-                    if matches!(reply.class, Class::Accepted | Class::Permanent) {
-                        prop_assert!(!left.contains(target));
-                    }
-                }
-            }
-            Verdict::Sent => prop_assert!(classes.contains(&Class::Accepted)),
-            Verdict::Ended(reason) => {
-                prop_assert!(!classes.contains(&Class::Accepted));
-                prop_assert_eq!(reason.status(), crate::domain::Status::Failed);
-            }
-            Verdict::Retry { due_at, .. } => prop_assert!(due_at >= now()),
-        }
-    }
+#[test]
+fn a_retry_beyond_the_providers_window_is_none() {
+    let mut case = Case::one(Class::Throttled);
+    case.replies[0].1.retry_after = Some(Duration::from_secs(90));
+    case.retry_window = Some(Duration::from_secs(3_600));
+    case.attempted(now() - jiff::SignedDuration::from_mins(58));
+    assert!(matches!(case.verdict(), Verdict::Retry { .. }));
+    case.notification.attempts.clear();
+    case.attempted(now() - jiff::SignedDuration::from_mins(59));
+    assert_eq!(case.verdict(), Verdict::Ended(Reason::RetriesExhausted));
 }

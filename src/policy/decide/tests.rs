@@ -1,0 +1,278 @@
+use super::*;
+use crate::domain::{
+    Body, CircuitState, Content, Device, KeyHash, Lane, Payload, Preference, Priority,
+    preference::Scope,
+};
+use uuid::Uuid;
+
+pub(in crate::policy) fn notification(channel: Channel) -> Notification {
+    Notification {
+        id: Uuid::from_u128(1),
+        tenant_id: crate::domain::DEFAULT_TENANT,
+        user_id: Uuid::from_u128(2),
+        lane: Lane::new(channel, Priority::Normal),
+        category: None,
+        key: KeyHash([0; 32]),
+        payload: Payload {
+            body: Body::Content(Content {
+                body: Some("hi".into()),
+                ..Content::default()
+            }),
+            to: None,
+            provider: None,
+            traceparent: None,
+        },
+        send_at: None,
+        expires_at: None,
+        max_retries: 5,
+        source: None,
+        metadata: None,
+        created_at: now(),
+        attempt_count: 0,
+        attempts: vec![],
+    }
+}
+
+pub(in crate::policy) fn now() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+pub(in crate::policy) fn recipient() -> Recipient {
+    Recipient {
+        user_id: Uuid::from_u128(2),
+        tenant_id: crate::domain::DEFAULT_TENANT,
+        email: Some("ana@example.com".into()),
+        username: None,
+        phone: Some("+4915112345678".into()),
+        timezone: None,
+        locale: None,
+        devices: vec![
+            Device {
+                id: Uuid::from_u128(10),
+                token: "a".into(),
+            },
+            Device {
+                id: Uuid::from_u128(11),
+                token: "b".into(),
+            },
+        ],
+        preferences: vec![],
+    }
+}
+
+pub(in crate::policy) fn account(name: &str, priority: i32) -> AccountFacts<'_> {
+    AccountFacts {
+        name,
+        priority,
+        weight: 1,
+        available_at: None,
+        circuit: CircuitState::Closed,
+        rate_limit: None,
+        needs_address: true,
+    }
+}
+
+/// What nobody said anything about.
+pub(in crate::policy) static NO_RULES: TenantRules = TenantRules {
+    categories: vec![],
+    defaults: vec![],
+};
+
+/// As in the default settings, but released at once.
+pub(in crate::policy) static HOUSE: HouseRules = HouseRules {
+    urgent_passes_quiet_hours: true,
+    urgent_passes_caps: true,
+    release_spread: std::time::Duration::ZERO,
+    fail_over_unknown: vec![],
+};
+
+pub(in crate::policy) fn facts<'a>(
+    notification: &'a Notification,
+    recipient: &'a Recipient,
+    accounts: &'a [AccountFacts<'a>],
+) -> Facts<'a> {
+    Facts {
+        notification,
+        recipient,
+        rules: &NO_RULES,
+        house: &HOUSE,
+        accounts,
+        suppressed: &[],
+        quota: Quota::Unasked,
+        now: now(),
+        dice: 0.5,
+    }
+}
+
+/// A wish that changes nothing.
+pub(in crate::policy) const fn wish(scope: Scope) -> Preference {
+    Preference {
+        scope,
+        enabled: true,
+        frequency_cap: None,
+        quiet_hours: None,
+        zone: None,
+    }
+}
+
+fn decide_with(
+    notification: &Notification,
+    recipient: &Recipient,
+    accounts: &[AccountFacts<'_>],
+) -> Decision {
+    decide(&facts(notification, recipient, accounts))
+}
+
+fn hours(n: i64) -> jiff::SignedDuration {
+    jiff::SignedDuration::from_hours(n)
+}
+
+#[test]
+fn the_plain_case_is_delivered_by_the_highest_priority_first() {
+    let accounts = [account("second", 1), account("first", 10)];
+    let decision = decide_with(&notification(Channel::Email), &recipient(), &accounts);
+    let Decision::Deliver { route, targets, .. } = decision else {
+        panic!("{decision:?}")
+    };
+    assert_eq!(route, [1, 0]);
+    assert_eq!(targets[0].address, "ana@example.com");
+}
+
+#[test]
+fn an_expired_one_is_cancelled_whatever_else_holds() {
+    let mut late = notification(Channel::Email);
+    late.expires_at = Some(now());
+    late.send_at = Some(now() + hours(1));
+    assert_eq!(
+        decide_with(&late, &recipient(), &[]),
+        Decision::Cancel(Reason::Expired)
+    );
+}
+
+#[test]
+fn a_scheduled_one_waits_and_one_that_would_expire_first_does_not() {
+    let mut later = notification(Channel::Email);
+    later.send_at = Some(now() + hours(2));
+    let until = now() + hours(2);
+    assert_eq!(
+        decide_with(&later, &recipient(), &[account("a", 0)]),
+        Decision::Defer {
+            reason: Reason::Scheduled,
+            until
+        }
+    );
+    later.expires_at = Some(now() + hours(1));
+    assert_eq!(
+        decide_with(&later, &recipient(), &[account("a", 0)]),
+        Decision::Cancel(Reason::Expired)
+    );
+}
+
+#[test]
+fn a_disabled_channel_or_category_cancels_even_urgent_ones() {
+    let mut person = recipient();
+    person.preferences.push(Preference {
+        enabled: false,
+        ..wish(Scope::Channel(Channel::Email))
+    });
+    let mut urgent = notification(Channel::Email);
+    urgent.lane.priority = Priority::Urgent;
+    assert_eq!(
+        decide_with(&urgent, &person, &[account("a", 0)]),
+        Decision::Cancel(Reason::ChannelDisabled)
+    );
+    let mut sms = notification(Channel::Sms);
+    let delivered = decide_with(&sms, &person, &[account("a", 0)]);
+    assert!(
+        matches!(delivered, Decision::Deliver { .. }),
+        "{delivered:?}"
+    );
+    sms.category = Some("marketing".into());
+    person.preferences.push(Preference {
+        enabled: false,
+        ..wish(Scope::Category("marketing".into()))
+    });
+    assert_eq!(
+        decide_with(&sms, &person, &[account("a", 0)]),
+        Decision::Cancel(Reason::CategoryDisabled)
+    );
+}
+
+#[test]
+fn push_goes_to_the_devices_that_have_not_accepted() {
+    use crate::domain::{AttemptRecord, Reply};
+    let mut push = notification(Channel::Push);
+    let accepted = Reply::accepted("200", None);
+    push.attempts.push(AttemptRecord::of_reply(
+        now(),
+        "fcm",
+        Some(Uuid::from_u128(10)),
+        &accepted,
+        3,
+    ));
+    let decision = decide_with(&push, &recipient(), &[account("fcm", 0)]);
+    let Decision::Deliver { targets, .. } = decision else {
+        panic!("{decision:?}")
+    };
+    assert_eq!(targets.len(), 1);
+    assert_eq!(targets[0].address, "b");
+}
+
+#[test]
+fn what_a_device_accepted_is_sent_even_when_the_others_are_gone() {
+    use crate::domain::{AttemptRecord, Reply};
+    let mut push = notification(Channel::Push);
+    let accepted = Reply::accepted("200", None);
+    let gone = Some(Uuid::from_u128(99));
+    push.attempts
+        .push(AttemptRecord::of_reply(now(), "fcm", gone, &accepted, 3));
+    let mut person = recipient();
+    person.devices.clear();
+    let sent = Decision::Deliver {
+        route: vec![],
+        targets: vec![],
+        good_until: now() + jiff::SignedDuration::from_secs(1),
+    };
+    assert_eq!(decide_with(&push, &person, &[account("fcm", 0)]), sent);
+    push.expires_at = Some(now());
+    assert_eq!(decide_with(&push, &person, &[account("fcm", 0)]), sent);
+}
+
+#[test]
+fn without_an_address_it_fails_unless_the_provider_needs_none() {
+    let mut person = recipient();
+    person.email = None;
+    let email = notification(Channel::Email);
+    assert_eq!(
+        decide_with(&email, &person, &[account("a", 0)]),
+        Decision::Fail(Reason::NoAddress)
+    );
+    let chat = notification(Channel::Chat);
+    let webhook = AccountFacts {
+        needs_address: false,
+        ..account("hook", 0)
+    };
+    assert!(matches!(
+        decide_with(&chat, &person, &[webhook]),
+        Decision::Deliver { .. }
+    ));
+    assert_eq!(
+        decide_with(&chat, &person, &[account("bot", 0)]),
+        Decision::Fail(Reason::NoAddress)
+    );
+}
+
+#[test]
+fn without_an_account_it_waits() {
+    let decision = decide_with(&notification(Channel::Email), &recipient(), &[]);
+    assert!(
+        matches!(
+            decision,
+            Decision::Defer {
+                reason: Reason::WaitingForProvider,
+                ..
+            }
+        ),
+        "{decision:?}"
+    );
+}

@@ -1,0 +1,102 @@
+//! The rules that look at one thing each: too late, unwanted, too early, nowhere to go.
+
+use serde_json::json;
+
+use super::Words;
+use crate::domain::{Channel, Reason};
+use crate::policy::decide::Case;
+use crate::policy::{Facts, expiry, preference, schedule};
+
+pub(super) fn expiry(facts: &Facts<'_>) -> Words {
+    let expires_at = facts.notification.expires_at;
+    let says = match expires_at {
+        None => "It never expires.".to_owned(),
+        Some(at) if expiry::expired(facts.notification, facts.now).is_some() => {
+            format!("It expired at {at}.")
+        }
+        Some(at) => format!("It may be sent before {at}."),
+    };
+    Words::new(says, json!({ "expires_at": expires_at })).unless("a later `expires_at`, or none")
+}
+
+pub(super) fn preference(facts: &Facts<'_>) -> Words {
+    let (notification, rules) = (facts.notification, facts.rules);
+    let wishes: Vec<_> = preference::wishes(notification, facts.recipient, rules)
+        .map(|wish| json!({ "scope": wish.scope, "enabled": wish.enabled }))
+        .collect();
+    let may_disable = preference::may_disable(notification, rules);
+    let off = preference::switched_off(notification, facts.recipient, rules);
+    let says = match off {
+        Some((Reason::ChannelDisabled, scope)) => {
+            format!("The channel is switched off (`{scope}`).")
+        }
+        Some((_, scope)) => format!("The category is switched off (`{scope}`)."),
+        None if !may_disable => "Nobody may switch this category off.".to_owned(),
+        None => "Nobody has switched it off.".to_owned(),
+    };
+    let words = Words::new(
+        says,
+        json!({ "wishes": wishes, "may_disable": may_disable }),
+    );
+    match off {
+        Some((_, scope)) => words.unless(format!("a preference that enables `{scope}`")),
+        None => words,
+    }
+}
+
+pub(super) fn schedule(facts: &Facts<'_>) -> Words {
+    let send_at = facts.notification.send_at;
+    let says = match schedule::not_before(facts.notification, facts.now) {
+        Some(at) => format!("It is scheduled for {at}."),
+        None => "It is not scheduled for later.".to_owned(),
+    };
+    Words::new(says, json!({ "send_at": send_at })).unless("an earlier `send_at`, or none")
+}
+
+pub(super) fn address(facts: &Facts<'_>, case: &Case<'_>) -> Words {
+    let notification = facts.notification;
+    let channel = notification.lane.channel;
+    let to = notification.payload.to.as_deref();
+    let known = facts.recipient.targets(channel, to).len();
+    let asked = case.targets.len();
+    let says = match (known, asked) {
+        (0, 0) => format!("There is no address for {channel}."),
+        (0, _) => "The provider knows where to.".to_owned(),
+        (_, 0) => "Every address has accepted it already.".to_owned(),
+        (_, 1) => "There is an address.".to_owned(),
+        (_, several) => format!("There are {several} addresses."),
+    };
+    let missing = match channel {
+        Channel::Email => "an e-mail address of the person, or `to` in the message",
+        Channel::Sms => "a phone number of the person, or `to` in the message",
+        Channel::Push => "a device of the person, or `to` in the message",
+        Channel::InApp | Channel::Chat => "`to` in the message",
+    };
+    let inputs = json!({ "to_given": to.is_some(), "known": known, "to_ask": asked });
+    let words = Words::new(says, inputs);
+    if known == 0 {
+        words.unless(missing)
+    } else {
+        words
+    }
+}
+
+/// `before`: how many addresses there were before the suppressed ones were left out.
+pub(super) fn suppression(before: usize, case: &Case<'_>) -> Words {
+    let left = case.targets.len();
+    let suppressed = before.saturating_sub(left);
+    let inputs = json!({ "addresses": before, "suppressed": suppressed });
+    let says = match (before, suppressed) {
+        (0, _) => "There is no address that could be suppressed.".to_owned(),
+        (_, 0) => "No address is on the suppression list.".to_owned(),
+        (1, _) => "The address is on the suppression list.".to_owned(),
+        _ if left == 0 => "Every address is on the suppression list.".to_owned(),
+        _ => format!("{suppressed} of {before} addresses are suppressed and left out."),
+    };
+    let words = Words::new(says, inputs).unless("an address that is not on the suppression list");
+    if before == 0 {
+        words.not_asked()
+    } else {
+        words
+    }
+}

@@ -1,0 +1,84 @@
+//! What the clock on the person's wall shows.
+
+use jiff::civil::Weekday;
+use serde_json::{Value, json};
+
+use super::Words;
+use crate::policy::Facts;
+use crate::policy::quiet_hours::{self, Window};
+
+pub(super) fn hours(facts: &Facts<'_>) -> Words {
+    let windows = quiet_hours::windows(facts);
+    let inputs = json!({
+        "windows": windows.iter().map(|window| shown(window, facts)).collect::<Vec<_>>(),
+        "urgent_passes": facts.house.urgent_passes_quiet_hours,
+    });
+    if windows.is_empty() {
+        return Words::new("There are no quiet hours.", inputs);
+    }
+    if quiet_hours::passes(facts) {
+        return Words::new("Urgent notifications pass quiet hours.", inputs);
+    }
+    match quiet_hours::quiet_until(&windows, facts.now) {
+        None => Words::new("It is outside of quiet hours.", inputs),
+        Some(end) => {
+            let says = match windows.iter().find(|window| is_open(window, facts)) {
+                Some(window) => format!(
+                    "It is {} in {}, within the quiet hours of `{}` that end at {end}.",
+                    clock(window, facts),
+                    zone(window),
+                    window.scope
+                ),
+                None => format!("It is quiet until {end}."),
+            };
+            let words = Words::new(says, inputs);
+            if facts.house.urgent_passes_quiet_hours {
+                words.unless("the end of quiet hours, or the priority `urgent`")
+            } else {
+                words.unless("the end of quiet hours")
+            }
+        }
+    }
+}
+
+fn shown(window: &Window<'_>, facts: &Facts<'_>) -> Value {
+    let days: Vec<&str> = window.hours.days.iter().map(|day| name(*day)).collect();
+    json!({
+        "scope": window.scope,
+        "start": window.hours.start.strftime("%H:%M").to_string(),
+        "end": window.hours.end.strftime("%H:%M").to_string(),
+        "days": days,
+        "zone": zone(window),
+        "local_time": clock(window, facts),
+        "open_until": window.open_until(facts.now),
+    })
+}
+
+fn is_open(window: &Window<'_>, facts: &Facts<'_>) -> bool {
+    window.open_until(facts.now).is_some()
+}
+
+fn clock(window: &Window<'_>, facts: &Facts<'_>) -> String {
+    let shown = window.zone.to_datetime(facts.now);
+    shown.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+fn zone(window: &Window<'_>) -> String {
+    window
+        .zone
+        .iana_name()
+        .unwrap_or("a fixed offset")
+        .to_owned()
+}
+
+const fn name(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "mon",
+        Weekday::Tuesday => "tue",
+        Weekday::Wednesday => "wed",
+        Weekday::Thursday => "thu",
+        Weekday::Friday => "fri",
+        Weekday::Saturday => "sat",
+        Weekday::Sunday => "sun",
+    }
+}

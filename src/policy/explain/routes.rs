@@ -1,0 +1,66 @@
+//! Who could send it.
+
+use serde_json::{Value, json};
+
+use super::Words;
+use crate::domain::Channel;
+use crate::policy::Facts;
+use crate::policy::decide::Case;
+use crate::policy::routing::{self, AccountFacts};
+
+pub(super) fn routing(facts: &Facts<'_>, case: &Case<'_>) -> Words {
+    let notification = facts.notification;
+    let channel = notification.lane.channel;
+    if channel == Channel::InApp {
+        return Words::new("The inbox needs no provider.", Value::Null).not_asked();
+    }
+    let route: Vec<&str> = case
+        .route
+        .iter()
+        .filter_map(|at| facts.accounts.get(*at))
+        .map(|account| account.name)
+        .collect();
+    let accounts: Vec<Value> = facts.accounts.iter().map(account).collect();
+    let pinned = notification.payload.provider.as_deref();
+    let inputs = json!({
+        "pinned": pinned,
+        "on_unknown": routing::on_unknown(notification, facts.rules, facts.house),
+        "accounts": accounts,
+        "route": route,
+    });
+    let allowed = |account: &AccountFacts<'_>| routing::may_carry(notification, account);
+    match route.split_first() {
+        Some((first, [])) => Words::new(format!("It goes through `{first}`."), inputs),
+        Some((first, others)) => {
+            let others = others.join("`, then `");
+            let says = format!("It goes through `{first}`; should that fail, `{others}`.");
+            Words::new(says, inputs)
+        }
+        None => match pinned {
+            Some(pinned) if !facts.accounts.iter().any(allowed) => {
+                let says = format!("The account `{pinned}` that it asks for is not there.");
+                Words::new(says, inputs).unless(format!("an active account `{pinned}`"))
+            }
+            _ if facts.accounts.is_empty() => {
+                let says = format!("There is no account for {channel}.");
+                Words::new(says, inputs).unless(format!("an active account for {channel}"))
+            }
+            _ => {
+                let says = format!("No account for {channel} can be asked now.");
+                Words::new(says, inputs).unless("an account that can be asked again")
+            }
+        },
+    }
+}
+
+fn account(account: &AccountFacts<'_>) -> Value {
+    json!({
+        "name": account.name,
+        "priority": account.priority,
+        "weight": account.weight,
+        "circuit": account.circuit,
+        "available_at": account.available_at,
+        "rate_limit": account.rate_limit,
+        "needs_address": account.needs_address,
+    })
+}
