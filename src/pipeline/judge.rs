@@ -84,7 +84,7 @@ impl Judge {
         let decided = capped.into_iter().map(|Capped { mut job, .. }| {
             let full = full.get(&job.notification.id);
             job.reserved |= full.is_none();
-            let quota = full.map_or(Quota::Reserved, |counted| Quota::Counted(counted));
+            let quota = full.map_or(Quota::Reserved, |full| Quota::Counted(full));
             let decision = self.decide(&job, accounts, quota);
             (job, decision)
         });
@@ -121,27 +121,31 @@ impl Judge {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn suppressed(
+    pub async fn suppressed<'a>(
         &self,
-        asked: impl IntoIterator<Item = Addressed<'_>>,
+        asked: impl IntoIterator<Item = Addressed<'a>>,
     ) -> Result<HashMap<Uuid, Vec<String>>, StoreError> {
-        let addresses: Vec<(Uuid, suppressions::Entry)> =
-            asked.into_iter().flat_map(|one| one.entries()).collect();
+        let (ids, addresses): (Vec<Uuid>, Vec<Address>) =
+            asked.into_iter().flat_map(Addressed::entries).unzip();
         if addresses.is_empty() {
             return Ok(HashMap::new());
         }
         let connection = self.database.get().await?;
-        let entries = addresses.iter().map(|(_, entry)| entry);
-        let listed = suppressions::among(&connection, entries).await?;
+        let listed = suppressions::among(&connection, &addresses).await?;
         let mut found: HashMap<Uuid, Vec<String>> = HashMap::new();
-        for (id, entry) in addresses {
-            if listed.contains(&entry) {
-                found.entry(id).or_default().push(entry.address);
+        if !listed.is_empty() {
+            for (id, address) in ids.into_iter().zip(addresses) {
+                if listed.contains(&address) {
+                    found.entry(id).or_default().push(address.2);
+                }
             }
         }
         Ok(found)
     }
 }
+
+/// Tenant, channel, address.
+type Address = (Uuid, Channel, String);
 
 /// Whose addresses are looked for on the suppression list.
 #[derive(Debug, Clone, Copy)]
@@ -168,7 +172,8 @@ impl<'a> Addressed<'a> {
         }
     }
 
-    fn entries(self) -> impl Iterator<Item = (Uuid, suppressions::Entry)> {
+    /// Each address, spelt as the list spells it.
+    fn entries(self) -> impl Iterator<Item = (Uuid, Address)> {
         let Self {
             id,
             recipient,
@@ -176,20 +181,11 @@ impl<'a> Addressed<'a> {
             to,
         } = self;
         let tenant_id = recipient.tenant_id;
-        recipient
-            .targets(channel, to)
-            .into_iter()
-            .map(move |target| {
-                let address = Suppression::address(channel, &target.address);
-                (
-                    id,
-                    suppressions::Entry {
-                        tenant_id,
-                        channel,
-                        address,
-                    },
-                )
-            })
+        let targets = recipient.targets(channel, to).into_iter();
+        targets.map(move |target| {
+            let address = Suppression::address(channel, &target.address);
+            (id, (tenant_id, channel, address))
+        })
     }
 }
 

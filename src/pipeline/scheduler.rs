@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
-use uuid::Uuid;
 
 use super::dispatcher::Dispatchers;
 use super::fence::Fence;
