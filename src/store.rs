@@ -17,6 +17,8 @@ pub mod migrations;
 pub mod partitions;
 pub mod pool;
 pub mod preferences;
+pub mod provider_health;
+pub mod rates;
 pub mod recipients;
 pub mod retention;
 #[expect(missing_docs, reason = "generated: the comments are in the migrations")]

@@ -9,6 +9,8 @@ mod monitoring;
 mod partitions;
 mod people;
 mod pool;
+mod provider_health;
+mod rates;
 mod recipients;
 mod roles;
 mod templates;
