@@ -28,8 +28,8 @@ use crate::pipeline::recorder::Settling;
 use crate::pipeline::scheduler::Round;
 use crate::pipeline::shelf::Shelf;
 use crate::pipeline::{
-    Catalog, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest, Outbox,
-    Recorder, Scheduler,
+    Catalog, Channels, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest,
+    Outbox, Recorder, Scheduler,
 };
 use crate::providers::HttpClient;
 use crate::resilience::Backoff;
@@ -134,15 +134,24 @@ pub(super) async fn engine(
         fuel: templates.fuel,
     });
     let directory = Directory::default();
-    let needs = needs(
-        settings,
-        ground,
-        &supervisor,
-        &shelf,
-        &directory,
-        &outbox,
-        &fence,
-    );
+    let channels = Channels::new();
+    let needs = Needs {
+        run,
+        channels: channels.clone(),
+        database: ground.database.clone(),
+        sealer: ground.sealer.clone(),
+        shelf: shelf.clone(),
+        directory: directory.clone(),
+        supervisor: supervisor.clone(),
+        client: ground.client.clone(),
+        settings: settings.providers.clone(),
+        retry: settings.retry.clone(),
+        outbox: outbox.clone(),
+        fence: fence.clone(),
+        metrics: Arc::clone(&ground.metrics),
+        tasks: ground.tasks.clone(),
+        no_calls: ground.no_calls.clone(),
+    };
     if !start_catalog(settings, ground, needs).await {
         return Ok(None);
     }
@@ -241,32 +250,6 @@ fn supervisor(ground: &Ground) -> Supervisor {
     let metrics = Arc::clone(&ground.metrics);
     let on_restart = Arc::new(move |role: &str| metrics.actor_restarted(role));
     Supervisor::new(ground.health.clone(), ground.stop.clone(), on_restart)
-}
-
-fn needs(
-    settings: &Settings,
-    ground: &Ground,
-    supervisor: &Supervisor,
-    shelf: &Shelf,
-    directory: &Directory,
-    outbox: &Outbox,
-    fence: &Fence,
-) -> Needs {
-    Needs {
-        database: ground.database.clone(),
-        sealer: ground.sealer.clone(),
-        shelf: shelf.clone(),
-        directory: directory.clone(),
-        supervisor: supervisor.clone(),
-        client: ground.client.clone(),
-        settings: settings.providers.clone(),
-        retry: settings.retry.clone(),
-        outbox: outbox.clone(),
-        fence: fence.clone(),
-        metrics: Arc::clone(&ground.metrics),
-        tasks: ground.tasks.clone(),
-        no_calls: ground.no_calls.clone(),
-    }
 }
 
 /// Accounts and templates must be known before the first message; `false` when the shutdown came

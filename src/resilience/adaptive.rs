@@ -46,10 +46,10 @@ struct Observed {
 }
 
 impl Pace {
-    /// A request goes at `now`, unless it must wait: then for how long.
+    /// A request may go at `now`, unless it must wait: then for how long.
     ///
     /// # Errors
-    /// The wait; the request has not been counted.
+    /// The wait; nothing has changed.
     pub fn take(&mut self, now: Duration) -> Result<(), Duration> {
         let slot = self.slowed.map_or(Duration::ZERO, |slowed| slowed.next);
         let wait = self.paused_until.max(slot).saturating_sub(now);
@@ -60,8 +60,12 @@ impl Pace {
             let interval = Duration::try_from_secs_f64(1.0 / (slowed.base * slowed.factor));
             slowed.next = slowed.next.max(now) + interval.unwrap_or(DECREASE_EVERY);
         }
-        self.observed.count(now);
         Ok(())
+    }
+
+    /// A request went.
+    pub fn sent(&mut self, now: Duration) {
+        self.observed.count(now);
     }
 
     /// The provider said that it is asked too fast, and perhaps when to come back.

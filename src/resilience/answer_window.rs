@@ -73,7 +73,6 @@ impl AnswerWindow {
 }
 
 /// Where a slice stands in the ring.
-#[expect(clippy::cast_possible_truncation, reason = "a remainder of ten")]
 const fn place(number: u128) -> usize {
     (number % SLICES as u128) as usize
 }

@@ -7,36 +7,79 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::super::jobs::{Deliver, Job};
+use super::super::jobs::{Deliver, Job, Outcome};
 use super::super::trace;
-use super::{Desk, since_publish, trouble};
+use super::health::Call;
+use super::tokens::Token;
+use super::turn::{self, Want};
+use super::{Desk, Lines, since_publish};
 use crate::domain::{AttemptRecord, Class, Reason, Reply, Target};
 use crate::policy::after_pass::{Pass, Verdict, after_pass};
-use crate::policy::expiry;
+use crate::policy::{expiry, routing};
 use crate::providers::Delivery;
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint, mailbox};
 
 /// Puts a job to the account and sends it on: to the recorder, or to the next of its route.
-pub(super) async fn work(desk: &Desk, mut job: Job) {
-    let epoch = desk.no_calls.or(desk.fence.pass()).await;
-    let now = clock::now();
-    if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
-        return put_aside(desk, job, now);
-    }
-    if let Some(expired) = expiry::expired(&job.notification, now) {
-        let partly = job.notification.is_partly_accepted();
-        let outcome = if partly {
-            job.sent(now)
-        } else {
-            job.end(expired, now)
-        };
-        return desk.outbox.push(outcome);
-    }
+pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: Token) {
+    let call = loop {
+        let epoch = desk.no_calls.or(desk.fence.pass()).await;
+        let now = clock::now();
+        if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
+            return put_aside(desk, job, now);
+        }
+        if let Some(expired) = expiry::expired(&job.notification, now) {
+            return desk.outbox.push(too_late(job, expired, now));
+        }
+        if !token.is_valid() && desk.health.refused_for().is_none() {
+            token = turn::wait(desk, queue, Want::Held).await;
+            continue;
+        }
+        match desk.health.admit() {
+            Some(call) if token.is_valid() => break call,
+            _ => return move_on(desk, job, now),
+        }
+    };
     let asked = std::mem::take(&mut job.targets);
-    ask(desk, &mut job, &asked, now).await;
+    ask(desk, queue, &mut job, &asked, call).await;
     let now = clock::now();
     follow(desk, verdict(desk, &job, &asked, now), job, now);
+}
+
+/// What a device accepted is sent; all else is too late.
+fn too_late(job: Job, expired: Reason, now: Timestamp) -> Outcome {
+    if job.notification.is_partly_accepted() {
+        job.sent(now)
+    } else {
+        job.end(expired, now)
+    }
+}
+
+/// The account is not to be asked: the next of the route is, and no attempt is used up. What
+/// others have answered in this pass is decided on when nobody is left to be asked.
+fn move_on(desk: &Desk, mut job: Job, now: Timestamp) {
+    if let Some(next) = job.route.pop_front() {
+        return mailbox::post(&next.actor, Deliver(vec![job]));
+    }
+    wait_elsewhere(desk, job, now);
+}
+
+/// Puts a job that nobody can be asked for now into the database, its attempts unused, for about
+/// as long as the account is not asked.
+pub(super) fn wait_elsewhere(desk: &Desk, mut job: Job, now: Timestamp) {
+    if !job.replies.is_empty() {
+        let asked = std::mem::take(&mut job.targets);
+        return follow(desk, verdict(desk, &job, &asked, now), job, now);
+    }
+    let wait = routing::wait(now, desk.health.available_at(now)).duration_since(now);
+    // Not all at the same moment.
+    let spread = wait.mul_f64(rand::random::<f64>() / 2.0);
+    let until = now.saturating_add(wait + spread).unwrap_or(Timestamp::MAX);
+    desk.outbox
+        .push(match expiry::expired(&job.notification, until) {
+            Some(expired) => too_late(job, expired, now),
+            None => job.defer(Reason::WaitingForProvider, until, now),
+        });
 }
 
 /// The engine stops, or lost the lease under which it took the job on, so that another run may
@@ -48,18 +91,75 @@ fn put_aside(desk: &Desk, job: Job, now: Timestamp) {
     }
 }
 
-/// Asks for every address at once and notes the answers.
-async fn ask(desk: &Desk, job: &mut Job, asked: &[Target], now: Timestamp) {
+/// Asks for every address at once and notes the answers; as a probe for one first, and for the
+/// others only once that has shown that the account works.
+async fn ask(desk: &Desk, queue: &Lines, job: &mut Job, asked: &[Target], call: Call) {
     failpoint::hit("provider.ask");
-    let replies = match asked {
-        [only] => vec![send(desk, job, only, now).await],
-        several => join_all(several.iter().map(|target| send(desk, job, target, now))).await,
+    let now = clock::now();
+    let answers = match asked {
+        [] => vec![],
+        [only] => vec![put(desk, job, only, call).await],
+        [first, rest @ ..] if call.is_probe() => {
+            let mut answers = vec![put(desk, job, first, call).await];
+            let rest = rest
+                .iter()
+                .map(|target| put_another(desk, queue, job, target));
+            answers.extend(join_all(rest).await);
+            answers
+        }
+        [first, rest @ ..] => {
+            let rest = rest
+                .iter()
+                .map(|target| put_another(desk, queue, job, target));
+            let (first, rest) = tokio::join!(put(desk, job, first, call), join_all(rest));
+            std::iter::once(first).chain(rest).collect()
+        }
     };
     job.last_asked = Some((desk.account.name.clone(), now));
     job.minimum_delay = job.minimum_delay.max(desk.client.minimum_retry_delay());
-    for (target, (reply, elapsed)) in asked.iter().zip(replies) {
-        note(desk, job, target, &reply, elapsed);
-        job.replies.push((target.clone(), reply));
+    for (target, answered) in asked.iter().zip(answers) {
+        note(desk, job, target, &answered);
+        job.replies.push((target.clone(), answered.reply));
+    }
+}
+
+/// What is known after asking for one address.
+struct Answered {
+    reply: Reply,
+    /// How long the provider took; `None` when it was not asked.
+    elapsed: Option<Duration>,
+}
+
+/// Puts the request that `call` allows, and tells what came of it.
+async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> Answered {
+    let (reply, elapsed) = send(desk, job, target, clock::now()).await;
+    call.answered(&reply, elapsed);
+    Answered {
+        reply,
+        elapsed: Some(elapsed),
+    }
+}
+
+/// A further address of the same job: a request of its own, with a token and leave of its own. When
+/// neither is to be had, the provider is not asked, and that address has a retry.
+async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> Answered {
+    let token = tokio::time::timeout(desk.queue_wait, turn::wait(desk, queue, Want::Held));
+    let token = token.await.unwrap_or(Token::None);
+    let leave = if token.is_valid() {
+        desk.health.admit()
+    } else {
+        None
+    };
+    match leave {
+        Some(call) => put(desk, job, target, call).await,
+        None => Answered {
+            reply: Reply::of(
+                Class::Transient,
+                None,
+                Some("not asked: the account is slowed down or left alone".to_owned()),
+            ),
+            elapsed: None,
+        },
     }
 }
 
@@ -91,10 +191,14 @@ async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply
     (reply, clock::instant().saturating_duration_since(started))
 }
 
-fn note(desk: &Desk, job: &mut Job, target: &Target, reply: &Reply, elapsed: Duration) {
-    desk.counts.attempt(reply.class);
-    desk.counts.request(elapsed);
+fn note(desk: &Desk, job: &mut Job, target: &Target, answered: &Answered) {
+    let reply = &answered.reply;
+    if let Some(elapsed) = answered.elapsed {
+        desk.counts.attempt(reply.class);
+        desk.counts.request(elapsed);
+    }
     let now = clock::now();
+    let elapsed = answered.elapsed.unwrap_or_default();
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let name = &desk.account.name;
     job.record(AttemptRecord::of_reply(
@@ -104,17 +208,12 @@ fn note(desk: &Desk, job: &mut Job, target: &Target, reply: &Reply, elapsed: Dur
         reply,
         elapsed_ms,
     ));
-    match reply.class {
-        Class::Accepted => {
-            desk.metrics
-                .end_to_end(job.notification.lane, since_publish(job, now));
-            trouble::over(desk);
-        }
-        Class::Credentials => trouble::credentials_refused(desk, reply, now),
-        class => {
-            let (id, code) = (job.notification.id, reply.code.as_deref());
-            tracing::debug!(notification_id = %id, provider = name, %class, code, "not accepted");
-        }
+    if reply.class == Class::Accepted {
+        desk.metrics
+            .end_to_end(job.notification.lane, since_publish(job, now));
+    } else {
+        let (id, class, code) = (job.notification.id, reply.class, reply.code.as_deref());
+        tracing::debug!(notification_id = %id, provider = name, %class, code, "not accepted");
     }
 }
 
