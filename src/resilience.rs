@@ -1,10 +1,21 @@
-//! Arithmetic of protection: how long to wait, when to stop trying.
+//! Arithmetic of protection: how long to wait, when to stop trying, who is next.
 //!
 //! Pure functions and small state machines over durations. No clock, no randomness, no IO: time
 //! and jitter arrive as numbers, so that every case can be tested.
 
+pub mod adaptive;
+mod answer_window;
 pub mod backoff;
+pub mod circuit_breaker;
+pub mod fair_queue;
+pub mod rate_limit;
 pub mod restart_intensity;
+pub mod slow_start;
 
+pub use adaptive::Pace;
 pub use backoff::Backoff;
+pub use circuit_breaker::{CircuitBreaker, CircuitSettings};
+pub use fair_queue::FairQueue;
+pub use rate_limit::TokenRate;
 pub use restart_intensity::{Decision, RestartIntensity};
+pub use slow_start::SlowStart;

@@ -19,6 +19,8 @@ pub mod migrations;
 pub mod partitions;
 pub mod pool;
 pub mod preferences;
+pub mod provider_health;
+pub mod rates;
 pub mod recipients;
 pub mod retention;
 pub mod rules;

@@ -33,8 +33,8 @@ use crate::pipeline::rulebook::Rulebook;
 use crate::pipeline::scheduler::Round;
 use crate::pipeline::shelf::Shelf;
 use crate::pipeline::{
-    Catalog, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest, Outbox,
-    Recorder, Scheduler,
+    Catalog, Channels, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest,
+    Outbox, Recorder, Scheduler,
 };
 use crate::providers::HttpClient;
 use crate::resilience::Backoff;
@@ -140,16 +140,25 @@ pub(super) async fn engine(
     });
     let directory = Directory::default();
     let judge = judge(settings, ground);
-    let needs = needs(
-        settings,
-        ground,
-        &supervisor,
-        &shelf,
-        &directory,
-        &outbox,
-        &fence,
-        &judge,
-    );
+    let channels = Channels::new();
+    let needs = Needs {
+        run,
+        channels: channels.clone(),
+        database: ground.database.clone(),
+        sealer: ground.sealer.clone(),
+        shelf: shelf.clone(),
+        directory: directory.clone(),
+        supervisor: supervisor.clone(),
+        client: ground.client.clone(),
+        settings: settings.providers.clone(),
+        retry: settings.retry.clone(),
+        outbox: outbox.clone(),
+        fence: fence.clone(),
+        judge: Arc::clone(&judge),
+        metrics: Arc::clone(&ground.metrics),
+        tasks: ground.tasks.clone(),
+        no_calls: ground.no_calls.clone(),
+    };
     let Some(catalog) = start_catalog(settings, ground, needs, &judge).await else {
         return Ok(None);
     };
@@ -250,34 +259,6 @@ fn supervisor(ground: &Ground) -> Supervisor {
     let metrics = Arc::clone(&ground.metrics);
     let on_restart = Arc::new(move |role: &str| metrics.actor_restarted(role));
     Supervisor::new(ground.health.clone(), ground.stop.clone(), on_restart)
-}
-
-fn needs(
-    settings: &Settings,
-    ground: &Ground,
-    supervisor: &Supervisor,
-    shelf: &Shelf,
-    directory: &Directory,
-    outbox: &Outbox,
-    fence: &Fence,
-    judge: &Arc<Judge>,
-) -> Needs {
-    Needs {
-        database: ground.database.clone(),
-        sealer: ground.sealer.clone(),
-        shelf: shelf.clone(),
-        directory: directory.clone(),
-        supervisor: supervisor.clone(),
-        client: ground.client.clone(),
-        settings: settings.providers.clone(),
-        retry: settings.retry.clone(),
-        outbox: outbox.clone(),
-        fence: fence.clone(),
-        judge: Arc::clone(judge),
-        metrics: Arc::clone(&ground.metrics),
-        tasks: ground.tasks.clone(),
-        no_calls: ground.no_calls.clone(),
-    }
 }
 
 fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::reader::Reader;
+use crate::resilience::CircuitSettings;
 
 /// How providers are called.
 #[derive(Debug, Clone)]
@@ -15,6 +16,12 @@ pub struct Providers {
     pub max_response_bytes: usize,
     /// How long an account is left alone after its credentials were refused.
     pub refused_credentials_pause: Duration,
+    /// Longest that a notification waits in an account's queue for its turn.
+    pub queue_wait: Duration,
+    /// When an account is left alone because it fails.
+    pub circuit: CircuitSettings,
+    /// From when on an answer counts as slow.
+    pub slow_after: Duration,
 }
 
 impl Providers {
@@ -22,12 +29,48 @@ impl Providers {
         let bytes = 1_024..=16_777_216;
         let connect = Duration::from_millis(100)..=Duration::from_secs(300);
         let pause = Duration::from_secs(1)..=Duration::from_secs(86_400);
+        let wait = Duration::from_secs(1)..=Duration::from_secs(3_600);
+        let concurrency = reader.integer("providers.concurrency", 1..=10_000, "requests");
         Self {
-            concurrency: reader.integer("providers.concurrency", 1..=10_000, "requests"),
+            concurrency,
             connect_timeout: reader.duration("providers.connect_timeout", connect),
             max_response_bytes: reader.integer("providers.max_response_bytes", bytes, "bytes"),
             refused_credentials_pause: reader
                 .duration("providers.refused_credentials_pause", pause),
+            queue_wait: reader.duration("providers.queue_wait", wait),
+            circuit: circuit(reader, concurrency),
+            slow_after: reader.duration(
+                "providers.circuit.slow_after",
+                Duration::from_millis(1)..=Duration::from_secs(3_600),
+            ),
         }
+    }
+}
+
+fn circuit(reader: &mut Reader<'_>, concurrency: usize) -> CircuitSettings {
+    let hour = Duration::from_secs(3_600);
+    let least = Duration::from_millis(100);
+    let open_for = reader.duration("providers.circuit.open_for", least..=hour);
+    let open_max = reader.duration("providers.circuit.open_max", least..=hour * 24);
+    // A zero is the stand-in of a value that has been refused already.
+    if open_max < open_for && !open_max.is_zero() {
+        let () = reader.refuse(
+            "providers.circuit.open_max",
+            "is below providers.circuit.open_for",
+            "at least providers.circuit.open_for",
+        );
+    }
+    CircuitSettings {
+        failure_ratio: reader.fraction("providers.circuit.failure_ratio", 0.01..=1.0),
+        slow_ratio: reader.fraction("providers.circuit.slow_ratio", 0.01..=1.0),
+        window: reader.duration("providers.circuit.window", Duration::from_secs(1)..=hour),
+        minimum_requests: reader.integer(
+            "providers.circuit.minimum_requests",
+            1..=1_000_000,
+            "requests",
+        ),
+        open_for,
+        open_max,
+        concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
     }
 }

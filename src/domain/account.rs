@@ -66,6 +66,19 @@ pub struct Account {
     pub updated_at: jiff::Timestamp,
 }
 
+impl Account {
+    /// Whether the provider sees the same account: what is known of one holds for the other.
+    #[must_use]
+    pub fn is_same_to_provider(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.name == other.name
+            && (self.kind, self.channel) == (other.kind, other.channel)
+            && self.api_key == other.api_key
+            && self.api_secret == other.api_secret
+            && self.config == other.config
+    }
+}
+
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Account")

@@ -10,18 +10,20 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised,
 };
 
-use super::directory::{AccountEntry, Availability, Directory};
+use super::channels::Channels;
+use super::directory::{AccountEntry, Directory};
 use super::fence::Fence;
 use super::jobs::Wake;
 use super::judge::Judge;
 use super::outbox::Outbox;
-use super::provider::{Desk, ProviderActor};
+use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter};
 use super::shelf::Shelf;
 use crate::config::{Providers, Retry};
 use crate::domain::Account;
 use crate::providers::HttpClient;
 use crate::runtime::{Shutdown, Supervisor, Tasks};
 use crate::store::accounts::Accounts;
+use crate::store::lease::RunId;
 use crate::store::seal::Sealer;
 use crate::store::{Database, Fingerprint, StoreError, accounts};
 use crate::telemetry::Metrics;
@@ -59,6 +61,10 @@ pub struct Needs {
     pub fence: Fence,
     /// Asked again about what has waited.
     pub judge: Arc<Judge>,
+    /// The run that judges the accounts' health.
+    pub run: RunId,
+    /// Told of circuits.
+    pub channels: Channels,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// Where the work runs.
@@ -145,6 +151,7 @@ impl Catalog {
                 .any(|entry| entry.account.name == gone.account.name)
             {
                 self.needs.supervisor.forget(&part_of(&gone.account));
+                gone.health.forget();
             }
         }
         self.needs.directory.replace(entries);
@@ -160,11 +167,9 @@ impl Catalog {
         }
         match crate::providers::connect(&self.needs.client, &account) {
             Ok(client) => {
-                let availability = Availability::default();
-                let desk = self
-                    .needs
-                    .desk(account.clone(), client, availability.clone());
-                Some(Arc::new(self.start(account, desk, availability)))
+                let health = self.health(&account);
+                let desk = self.needs.desk(account.clone(), client, health.clone());
+                Some(Arc::new(self.start(account, desk, health)))
             }
             Err(error) => {
                 tracing::error!(%error, "an account cannot be used as it is configured; mend it with `herald apply`");
@@ -173,17 +178,32 @@ impl Catalog {
         }
     }
 
-    fn start(&self, account: Account, desk: Desk, availability: Availability) -> AccountEntry {
+    /// What is known of an account stays known when it is the same to its provider: an open circuit
+    /// does not close because a rate limit was changed. With other credentials it starts anew.
+    fn health(&self, account: &Account) -> AccountHealth {
+        let all = self.needs.directory.all();
+        let known = all.iter().find(|entry| entry.account.id == account.id);
+        if let Some(known) = known {
+            if known.account.is_same_to_provider(account) {
+                known.health.set_rate_limit(account.rate_limit);
+                return known.health.clone();
+            }
+            known.health.retire();
+        }
+        self.needs.health(account)
+    }
+
+    fn start(&self, account: Account, desk: Desk, health: AccountHealth) -> AccountEntry {
         let needs_address = desk.client.needs_address();
         let minimum_retry_delay = desk.client.minimum_retry_delay();
         let name = part_of(&account);
-        let actor = ProviderActor::new(Arc::new(desk), self.needs.tasks.clone());
+        let actor = ProviderActor::new(Arc::new(desk));
         let actor = self.needs.supervisor.start("provider", &name, actor);
         AccountEntry {
             account,
             needs_address,
             minimum_retry_delay,
-            availability,
+            health,
             actor,
         }
     }
@@ -195,19 +215,35 @@ fn part_of(account: &Account) -> String {
 }
 
 impl Needs {
+    fn health(&self, account: &Account) -> AccountHealth {
+        let reporter = Reporter::new(
+            account,
+            self.database.clone(),
+            self.run,
+            self.tasks.clone(),
+            self.no_calls.clone(),
+        );
+        let listeners = Listeners {
+            channels: self.channels.clone(),
+            counts: self.metrics.provider(&account.name),
+            reporter,
+        };
+        AccountHealth::new(account, &self.settings, listeners)
+    }
+
     fn desk(
         &self,
         account: Account,
         client: Arc<dyn crate::providers::Provider>,
-        availability: Availability,
+        health: AccountHealth,
     ) -> Desk {
         Desk {
             counts: self.metrics.provider(&account.name),
             account,
             client,
             concurrency: self.settings.concurrency,
-            availability,
-            credentials_pause: self.settings.refused_credentials_pause,
+            health,
+            queue_wait: self.settings.queue_wait,
             retry: self.retry.clone(),
             outbox: self.outbox.clone(),
             fence: self.fence.clone(),

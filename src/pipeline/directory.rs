@@ -1,14 +1,14 @@
 //! The accounts that may be asked, by channel, as the dispatchers see them.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use super::provider::ProviderActor;
+use super::provider::{AccountHealth, ProviderActor};
 use crate::domain::{Account, Channel, CircuitState};
 use crate::policy::AccountFacts;
 
@@ -21,13 +21,19 @@ pub struct AccountEntry {
     pub needs_address: bool,
     /// Shortest wait before it may be asked again after a transient failure.
     pub minimum_retry_delay: Duration,
-    /// Whether it may be asked now.
-    pub availability: Availability,
+    /// Whether it may be asked now; shared with those who ask.
+    pub health: AccountHealth,
     /// Its actor.
     pub actor: Addr<ProviderActor>,
 }
 
 impl AccountEntry {
+    /// Where its circuit stands.
+    #[must_use]
+    pub fn circuit(&self) -> CircuitState {
+        self.health.circuit()
+    }
+
     /// What policy needs to know of it.
     #[must_use]
     pub fn facts(&self, now: Timestamp) -> AccountFacts<'_> {
@@ -35,39 +41,11 @@ impl AccountEntry {
             name: &self.account.name,
             priority: self.account.priority,
             weight: self.account.weight,
-            available_at: self.availability.out_until(now),
-            circuit: CircuitState::Closed,
+            available_at: self.health.available_at(now),
+            circuit: self.health.circuit(),
             rate_limit: self.account.rate_limit,
             needs_address: self.needs_address,
         }
-    }
-}
-
-/// When an account may be asked again after it was taken out. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Availability {
-    out_until: Arc<Mutex<Option<Timestamp>>>,
-}
-
-impl Availability {
-    /// Takes the account out until then; `true` if it was in before.
-    pub fn take_out(&self, until: Timestamp) -> bool {
-        self.lock().replace(until).is_none()
-    }
-
-    /// Puts it back; `true` if it was out.
-    pub fn put_back(&self) -> bool {
-        self.lock().take().is_some()
-    }
-
-    fn out_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.lock().filter(|until| *until > now)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Timestamp>> {
-        self.out_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

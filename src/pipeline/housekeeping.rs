@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::runtime::{Shutdown, clock};
-use crate::store::{Database, StoreError, due, partitions, retention};
+use crate::store::{Database, StoreError, due, partitions, provider_health, retention};
 use crate::telemetry::Metrics;
 
 /// Time between rounds of gauges.
@@ -61,6 +61,7 @@ impl Housekeeping {
         if made > 0 {
             tracing::info!(made, "partitions made for the months to come");
         }
+        provider_health::remove_dead(&self.database).await?;
         let forgotten = retention::forget_keys(&self.database).await?;
         if forgotten > 0 {
             tracing::info!(

@@ -108,6 +108,13 @@ impl Job {
         outcome
     }
 
+    /// Ends the walk: the person was deleted while it waited.
+    #[must_use]
+    pub fn end_without_person(self, now: Timestamp) -> Outcome {
+        let why = "the user was deleted while this waited".to_owned();
+        self.end_because(Reason::NoAddress, why, now)
+    }
+
     /// Ends the walk: accepted.
     #[must_use]
     pub fn sent(self, now: Timestamp) -> Outcome {

@@ -11,8 +11,10 @@ use super::jobs::Job;
 use super::patience::until_done;
 use super::people::People;
 use super::rulebook::Rulebook;
-use crate::domain::{Channel, Counter, HouseRules, Recipient, Suppression};
-use crate::policy::{AccountFacts, Decision, Facts, Quota, decide};
+use crate::domain::{
+    Channel, Counter, HouseRules, Notification, OnUnknown, Recipient, Suppression,
+};
+use crate::policy::{AccountFacts, Decision, Facts, Quota, decide, routing};
 use crate::runtime::{Shutdown, clock};
 use crate::store::frequency::{self, Reservation};
 use crate::store::{Database, StoreError, suppressions};
@@ -66,6 +68,13 @@ impl Judge {
             now: clock::now(),
             dice: rand::random(),
         })
+    }
+
+    /// Whether an unknown outcome of this notification is worth another provider.
+    #[must_use]
+    pub fn fails_over(&self, notification: &Notification) -> bool {
+        let rules = self.rulebook.of(notification.tenant_id);
+        routing::on_unknown(notification, &rules, &self.house) == OnUnknown::FailOver
     }
 
     /// Reserves room for jobs, and decides on them again; those whose decision is missing return

@@ -16,24 +16,29 @@ use super::judge::Judge;
 use super::outbox::Outbox;
 use crate::config::Retry;
 use crate::domain::Account;
+use crate::policy::AccountFacts;
 use crate::providers::Provider;
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{Shutdown, Tasks, failpoint};
 use crate::store::Database;
 use crate::telemetry::{Metrics, ProviderMetrics};
 
+mod health;
 mod queue;
+mod tokens;
 mod trouble;
+mod turn;
 mod worker;
 
-use super::directory::Availability;
+pub use health::{AccountHealth, Listeners};
 use queue::JobQueue;
+pub use trouble::Reporter;
+use turn::Want;
 
 /// The actor of one account.
 #[derive(Debug)]
 pub struct ProviderActor {
     desk: Arc<Desk>,
-    tasks: Tasks,
     queue: Arc<Lines>,
 }
 
@@ -45,10 +50,10 @@ pub struct Desk {
     pub client: Arc<dyn Provider>,
     /// Most requests in flight.
     pub concurrency: usize,
-    /// Whether it may be asked; workers take it out when credentials are refused.
-    pub availability: Availability,
-    /// How long it is taken out for then.
-    pub credentials_pause: Duration,
+    /// Whether and how fast it may be asked; learns from every answer.
+    pub health: AccountHealth,
+    /// Longest that a job waits for its turn here.
+    pub queue_wait: Duration,
     /// The back-off of each channel.
     pub retry: Retry,
     /// Where outcomes go.
@@ -57,13 +62,13 @@ pub struct Desk {
     pub fence: Fence,
     /// Asked again about what has waited here.
     pub judge: Arc<Judge>,
-    /// Where trouble is reported.
+    /// Where tokens are leased.
     pub database: Database,
     /// The account's metrics.
     pub counts: Arc<ProviderMetrics>,
     /// The engine's metrics.
     pub metrics: Arc<Metrics>,
-    /// Where reports run.
+    /// Where the workers run.
     pub tasks: Tasks,
     /// No request is started any more once raised; what waits returns to where it came from.
     pub no_calls: Shutdown,
@@ -87,10 +92,9 @@ struct Lines {
 impl ProviderActor {
     /// The actor of an account.
     #[must_use]
-    pub fn new(desk: Arc<Desk>, tasks: Tasks) -> Self {
+    pub fn new(desk: Arc<Desk>) -> Self {
         Self {
             desk,
-            tasks,
             queue: Arc::default(),
         }
     }
@@ -98,35 +102,70 @@ impl ProviderActor {
     /// Starts workers for what waits, as many as the account may have. A worker goes on as long as
     /// it finds work, so that under load no message passes between this actor and them.
     fn staff(&self) {
-        let waiting = self.queue.jobs.len();
-        for _ in 0..waiting.min(self.desk.concurrency) {
-            if !self.queue.hire(self.desk.concurrency) {
-                return;
-            }
-            let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
-            self.tasks
-                .spawn("deliver", async move { serve(&desk, &queue).await });
-        }
+        staff(&self.desk, &self.queue);
     }
 }
 
-/// Works until nothing waits. A job may be queued between the last look and the end of the count,
-/// when nobody new was hired for it: hence the look after the end.
-async fn serve(desk: &Desk, queue: &Lines) {
+/// As many as the account's health allows at the moment.
+fn staff(desk: &Arc<Desk>, queue: &Arc<Lines>) {
+    let most = desk.most_in_flight();
+    for _ in 0..queue.jobs.len().min(most) {
+        if !queue.hire(most) {
+            return;
+        }
+        let (desk, queue) = (Arc::clone(desk), Arc::clone(queue));
+        let tasks = desk.tasks.clone();
+        tasks.spawn("deliver", async move { serve(&desk, &queue).await });
+    }
+}
+
+/// Works until nothing waits, or the account is to have fewer workers. A job may be queued between
+/// the last look and the end of the count, when nobody new was hired for it: hence the look after
+/// the end.
+async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
     loop {
         let badge = Badge(queue);
-        while let Some(job) = queue.jobs.pop() {
+        while queue.workers.load(Ordering::Acquire) <= desk.most_in_flight() {
+            let token = turn::wait(desk, queue, Want::Queued).await;
+            let Some(job) = queue.jobs.pop() else {
+                desk.health.tokens().put_back(token);
+                break;
+            };
             let id = job.notification.id;
-            let work = AssertUnwindSafe(worker::work(desk, job)).catch_unwind();
+            let work = AssertUnwindSafe(worker::work(desk, queue, job, token)).catch_unwind();
             if let Err(panic) = work.await {
                 let panic = panic_text(&*panic);
                 tracing::error!(notification_id = %id, panic, "delivering panicked");
             }
+            if desk.health.is_recovering() {
+                staff(desk, queue);
+            }
         }
         drop(badge);
-        if queue.jobs.len() == 0 || !queue.hire(desk.concurrency) {
+        if queue.jobs.len() == 0 || !queue.hire(desk.most_in_flight()) {
             return;
         }
+    }
+}
+
+impl Desk {
+    /// The account as policy sees it when a job is here already: whether it may be asked is for the
+    /// worker to find out.
+    fn facts(&self) -> AccountFacts<'_> {
+        AccountFacts {
+            name: &self.account.name,
+            priority: self.account.priority,
+            weight: self.account.weight,
+            available_at: None,
+            circuit: self.health.circuit(),
+            rate_limit: self.account.rate_limit,
+            needs_address: self.client.needs_address(),
+        }
+    }
+
+    /// Most requests in flight at the moment.
+    fn most_in_flight(&self) -> usize {
+        self.health.most_in_flight().min(self.concurrency).max(1)
     }
 }
 

@@ -15,7 +15,7 @@ use super::jobs::{Job, Wake};
 use super::judge::{Addressed, Judge};
 use super::lanes::LanePermits;
 use super::outbox::Abandoned;
-use crate::domain::{Lane, Notification, Reason, Recipient};
+use crate::domain::{Lane, Notification, Recipient};
 use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
 use crate::store::lease::RunId;
 use crate::store::settle::Origin;
@@ -215,10 +215,7 @@ impl Round {
                 None => {
                     let nobody = Arc::new(Recipient::nobody(whose));
                     let job = Job::new(notification, nobody, hold, None, arrived);
-                    let why = "the user was deleted while this waited".to_owned();
-                    self.holder
-                        .outbox
-                        .push(job.end_because(Reason::NoAddress, why, now));
+                    self.holder.outbox.push(job.end_without_person(now));
                 }
             }
         }

@@ -11,6 +11,8 @@ mod monitoring;
 mod partitions;
 mod people;
 mod pool;
+mod provider_health;
+mod rates;
 mod recipients;
 mod retention;
 mod roles;

@@ -1,41 +1,63 @@
 //! The jobs that wait for an account.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::super::jobs::Job;
 use crate::domain::Priority;
+use crate::resilience::FairQueue;
+use crate::runtime::clock;
 
-/// Waiting jobs, the most urgent first, in order of arrival within a priority.
+/// Waiting jobs: the most urgent first, tenants in turn, and nobody for ever last.
 #[derive(Debug)]
 pub(super) struct JobQueue {
-    lines: Mutex<Vec<VecDeque<Job>>>,
+    waiting: Mutex<FairQueue<Uuid, Waiting>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    job: Job,
 }
 
 impl Default for JobQueue {
     fn default() -> Self {
         Self {
-            lines: Mutex::new(empty()),
+            waiting: Mutex::new(empty()),
         }
     }
 }
 
 impl JobQueue {
     pub(super) fn extend(&self, jobs: Vec<Job>) {
-        let mut lines = self.lock();
+        let since = clock::instant();
+        let mut waiting = self.lock();
         for job in jobs {
-            if let Some(line) = lines.get_mut(job.notification.lane.priority.index()) {
-                line.push_back(job);
-            }
+            let notification = &job.notification;
+            let (line, tenant) = (notification.lane.priority.index(), notification.tenant_id);
+            waiting.push(line, tenant, Waiting { since, job });
         }
     }
 
     pub(super) fn pop(&self) -> Option<Job> {
-        self.lock().iter_mut().find_map(VecDeque::pop_front)
+        self.lock().pop().map(|waiting| waiting.job)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().iter().map(VecDeque::len).sum()
+        self.lock().len()
+    }
+
+    /// Since when the one has waited that waits longest.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.lock().fronts().map(|waiting| waiting.since).min()
+    }
+
+    /// Takes out what has waited since then or longer.
+    pub(super) fn waiting_since(&self, then: Instant) -> Vec<Job> {
+        let stale = self.lock().drain_while(|waiting| waiting.since <= then);
+        stale.into_iter().map(|waiting| waiting.job).collect()
     }
 
     /// Drops what waits, which returns it; outside of the lock, since that does other work.
@@ -44,11 +66,11 @@ impl JobQueue {
         drop(dropped);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<VecDeque<Job>>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, FairQueue<Uuid, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn empty() -> Vec<VecDeque<Job>> {
-    Priority::ALL.iter().map(|_| VecDeque::new()).collect()
+fn empty() -> FairQueue<Uuid, Waiting> {
+    FairQueue::new(Priority::ALL.len())
 }

@@ -1,70 +1,275 @@
-//! An account whose credentials are refused is taken out, and operators are told.
+//! What becomes of an account's health is told: in the log, in `provider_health`, and to operators.
 
-use jiff::{SignedDuration, Timestamp};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use super::Desk;
-use crate::domain::{Reply, Severity, SystemEvent};
-use crate::store::system_events;
+use super::super::patience::until_done;
+use crate::domain::{Account, CircuitState, Severity, SystemEvent};
+use crate::runtime::{Shutdown, Tasks};
+use crate::store::lease::RunId;
+use crate::store::provider_health::{self, HealthChange};
+use crate::store::{Database, StoreError, rates, system_events};
 
 /// The `event_type` of refused credentials.
 const CREDENTIALS_REFUSED: &str = "provider_credentials_refused";
+/// The `event_type` of an open circuit.
+const CIRCUIT_OPEN: &str = "provider_circuit_open";
 
-/// Takes the account out for a while; the first refusal opens an event.
-pub(super) fn credentials_refused(desk: &Desk, reply: &Reply, now: Timestamp) {
-    let pause = SignedDuration::try_from(desk.credentials_pause).unwrap_or(SignedDuration::MAX);
-    let until = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
-    if !desk.availability.take_out(until) {
-        return;
-    }
-    let (provider, code) = (desk.account.name.clone(), reply.code.clone());
-    tracing::error!(
-        provider,
-        code,
-        "the provider refuses the account's credentials: it is taken out; mend them with `herald apply`"
-    );
-    let event = SystemEvent {
-        event_type: CREDENTIALS_REFUSED.to_owned(),
-        severity: Severity::Critical,
-        description: format!("provider `{provider}` refuses its credentials and is taken out"),
-        details: details(&provider, code),
-        tenant_id: None,
-        user_id: None,
-    };
-    let database = desk.database.clone();
-    desk.tasks.spawn("report trouble", async move {
-        let opened = async { system_events::open(&mut *database.get().await?, &event).await };
-        if let Err(error) = opened.await {
-            tracing::warn!(%error, "an event for the operators could not be stored");
-        }
-    });
+/// Why a circuit is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Requests fail.
+    Failing,
+    /// Answers take too long.
+    Slow,
+    /// The credentials are refused.
+    Credentials,
 }
 
-/// The account works: puts it back and resolves its event.
-pub(super) fn over(desk: &Desk) {
-    if !desk.availability.put_back() {
-        return;
+/// What is to be told of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Report {
+    /// It is not asked for a while.
+    Open {
+        cause: Cause,
+        /// A probe has failed: it was open before.
+        again: bool,
+        wait: Duration,
+        /// The provider's last words.
+        code: Option<String>,
+    },
+    /// It works.
+    Closed {
+        /// It did not before, and this node knows it.
+        recovered: bool,
+    },
+    /// It is no longer used.
+    Gone,
+}
+
+/// Tells of one account. What changes faster than it can be written is written as it is last.
+pub struct Reporter {
+    database: Database,
+    run: RunId,
+    tasks: Tasks,
+    giving_up: Shutdown,
+    provider_id: Uuid,
+    provider: String,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    next: Option<Report>,
+    writing: bool,
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reporter")
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
     }
-    let provider = desk.account.name.clone();
-    tracing::info!(
-        provider,
-        "the provider accepts the account's credentials again"
-    );
-    let database = desk.database.clone();
-    desk.tasks.spawn("report trouble", async move {
-        let resolved = async {
-            let mut connection = database.get().await?;
-            system_events::resolve(&mut connection, CREDENTIALS_REFUSED, &provider).await
+}
+
+impl Reporter {
+    /// The reporter of an account; what it has not written when `giving_up` is raised stays unsaid.
+    #[must_use]
+    pub fn new(
+        account: &Account,
+        database: Database,
+        run: RunId,
+        tasks: Tasks,
+        giving_up: Shutdown,
+    ) -> Self {
+        Self {
+            database,
+            run,
+            tasks,
+            giving_up,
+            provider_id: account.id,
+            provider: account.name.clone(),
+            queue: Mutex::default(),
+        }
+    }
+
+    pub(super) fn tell(self: &Arc<Self>, report: Report) {
+        self.log(&report);
+        let mut queue = self.queue();
+        queue.next = Some(report);
+        if std::mem::replace(&mut queue.writing, true) {
+            return;
+        }
+        drop(queue);
+        let reporter = Arc::clone(self);
+        self.tasks
+            .spawn("report trouble", async move { reporter.write_all().await });
+    }
+
+    /// The provider asks everybody to wait: other nodes learn it with their next question for
+    /// tokens. Those of an account without a limit ask no such question, and learn it themselves.
+    pub(super) fn share_pause(&self, wait: Duration, limit: Option<u32>) {
+        if limit.is_none() {
+            return;
+        }
+        let (database, provider_id) = (self.database.clone(), self.provider_id);
+        self.tasks.spawn("share a pause", async move {
+            if let Err(error) = rates::pause(&database, provider_id, wait).await {
+                tracing::warn!(%error, "a pause that a provider asked for could not be shared");
+            }
+        });
+    }
+
+    fn log(&self, report: &Report) {
+        let provider = &self.provider;
+        match report {
+            Report::Open {
+                again: true,
+                wait,
+                code,
+                ..
+            } => {
+                tracing::info!(
+                    provider,
+                    code,
+                    wait_ms = millis(*wait),
+                    "a probe failed: the circuit stays open"
+                );
+            }
+            Report::Open {
+                cause: Cause::Credentials,
+                code,
+                ..
+            } => tracing::error!(
+                provider,
+                code,
+                "the provider refuses the account's credentials: it is taken out; mend them with `herald apply`"
+            ),
+            Report::Open {
+                cause, wait, code, ..
+            } => tracing::warn!(
+                provider,
+                code,
+                cause = cause.words(),
+                wait_ms = millis(*wait),
+                "the account's circuit opened: it is not asked for a while"
+            ),
+            Report::Closed { recovered: true } => {
+                tracing::info!(provider, "the account's circuit closed: it is asked again");
+            }
+            Report::Closed { recovered: false } | Report::Gone => {}
+        }
+    }
+
+    async fn write_all(&self) {
+        while let Some(report) = self.next() {
+            let write = || self.write(&report);
+            if until_done("reporting an account's health", &self.giving_up, write)
+                .await
+                .is_none()
+            {
+                self.queue().writing = false;
+                return;
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Report> {
+        let mut queue = self.queue();
+        let next = queue.next.take();
+        queue.writing = next.is_some();
+        next
+    }
+
+    async fn write(&self, report: &Report) -> Result<(), StoreError> {
+        let (state, available_in, cause) = match report {
+            Report::Open {
+                cause, wait, code, ..
+            } => {
+                self.open_event(*cause, code.as_deref()).await?;
+                (
+                    CircuitState::Open,
+                    Some(*wait),
+                    Some(cause.words().to_owned()),
+                )
+            }
+            Report::Closed { .. } => {
+                self.resolve_events().await?;
+                (CircuitState::Closed, None, None)
+            }
+            Report::Gone => {
+                self.resolve_events().await?;
+                return provider_health::remove(&self.database, self.run, self.provider_id).await;
+            }
         };
-        if let Err(error) = resolved.await {
-            tracing::warn!(%error, "an event for the operators could not be resolved");
+        let change = HealthChange {
+            provider_id: self.provider_id,
+            state,
+            available_in,
+            cause,
+        };
+        provider_health::upsert(&self.database, self.run, &change).await
+    }
+
+    async fn open_event(&self, cause: Cause, code: Option<&str>) -> Result<(), StoreError> {
+        let provider = &self.provider;
+        let (event_type, severity, description) = match cause {
+            Cause::Credentials => (
+                CREDENTIALS_REFUSED,
+                Severity::Critical,
+                format!("provider `{provider}` refuses its credentials and is taken out"),
+            ),
+            Cause::Failing | Cause::Slow => (
+                CIRCUIT_OPEN,
+                Severity::High,
+                format!(
+                    "provider `{provider}` is left alone for a while: {}",
+                    cause.words()
+                ),
+            ),
+        };
+        let mut details = Map::new();
+        details.insert("provider".to_owned(), Value::from(provider.as_str()));
+        details.insert("code".to_owned(), Value::from(code));
+        let event = SystemEvent {
+            event_type: event_type.to_owned(),
+            severity,
+            description,
+            details,
+            tenant_id: None,
+            user_id: None,
+        };
+        system_events::open(&mut *self.database.get().await?, &event).await?;
+        Ok(())
+    }
+
+    async fn resolve_events(&self) -> Result<(), StoreError> {
+        let mut connection = self.database.get().await?;
+        for event_type in [CREDENTIALS_REFUSED, CIRCUIT_OPEN] {
+            system_events::resolve(&mut connection, event_type, &self.provider).await?;
         }
-    });
+        Ok(())
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn details(provider: &str, code: Option<String>) -> Map<String, Value> {
-    let mut details = Map::new();
-    details.insert("provider".to_owned(), Value::from(provider));
-    details.insert("code".to_owned(), Value::from(code));
-    details
+impl Cause {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Failing => "requests fail",
+            Self::Slow => "answers take too long",
+            Self::Credentials => "credentials refused",
+        }
+    }
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }

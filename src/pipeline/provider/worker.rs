@@ -7,39 +7,126 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::super::jobs::{Deliver, Job};
+use super::super::jobs::{Deliver, Job, Outcome};
+use super::super::judge::Judgement;
 use super::super::trace;
-use super::{Desk, since_publish, trouble};
-use crate::domain::{
-    AttemptRecord, Class, HouseRules, OnUnknown, Reason, Reply, Target, TenantRules,
-};
+use super::health::Call;
+use super::tokens::Token;
+use super::turn::{self, Want};
+use super::{Desk, Lines, since_publish};
+use crate::domain::{AttemptRecord, Class, Reason, Reply, SuppressionReason, Target};
 use crate::policy::after_pass::{Pass, Verdict, after_pass};
-use crate::policy::expiry;
-use crate::policy::routing::on_unknown;
+use crate::policy::{Decision, expiry, routing};
 use crate::providers::Delivery;
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint, mailbox};
+use crate::store::settle::DeadAddress;
 
 /// Puts a job to the account and sends it on: to the recorder, or to the next of its route.
-pub(super) async fn work(desk: &Desk, mut job: Job) {
-    let epoch = desk.no_calls.or(desk.fence.pass()).await;
-    let now = clock::now();
-    if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
-        return put_aside(desk, job, now);
-    }
-    if let Some(expired) = expiry::expired(&job.notification, now) {
-        let partly = job.notification.is_partly_accepted();
-        let outcome = if partly {
-            job.sent(now)
-        } else {
-            job.end(expired, now)
-        };
-        return desk.outbox.push(outcome);
-    }
+pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: Token) {
+    let call = loop {
+        let epoch = desk.no_calls.or(desk.fence.pass()).await;
+        let now = clock::now();
+        if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
+            return put_aside(desk, job, now);
+        }
+        if let Some(expired) = expiry::expired(&job.notification, now) {
+            return desk.outbox.push(too_late(job, expired, now));
+        }
+        if now > job.good_until {
+            match reconsider(desk, job).await {
+                Some(again) => job = again,
+                None => return desk.health.tokens().put_back(token),
+            }
+            continue;
+        }
+        if !token.is_valid() && desk.health.refused_for().is_none() {
+            token = turn::wait(desk, queue, Want::Held).await;
+            continue;
+        }
+        match desk.health.admit() {
+            Some(call) if token.is_valid() => break call,
+            _ => return move_on(desk, job, now),
+        }
+    };
     let asked = std::mem::take(&mut job.targets);
-    ask(desk, &mut job, &asked, now).await;
+    ask(desk, queue, &mut job, &asked, call).await;
     let now = clock::now();
     follow(desk, verdict(desk, &job, &asked, now), job, now);
+}
+
+/// Decides again on a job that has waited: the person may have changed their mind, and their night
+/// or day may have begun. `None` when it is not to be sent now; it is on its way then.
+async fn reconsider(desk: &Desk, job: Job) -> Option<Job> {
+    let (mut job, judgement) = desk.judge.again(job, desk.facts()).await?;
+    let now = clock::now();
+    // What others were asked in this pass was an attempt.
+    let asked = u16::from(!job.replies.is_empty());
+    match judgement {
+        Judgement::Decided(Decision::Deliver { targets, good_until, .. }) => {
+            job.good_until = good_until;
+            if job.replies.is_empty() {
+                job.targets = targets;
+            } else {
+                job.targets.retain(|target| targets.contains(target));
+            }
+            if !job.targets.is_empty() {
+                return Some(job);
+            }
+            // Every device that is left has accepted in an earlier pass.
+            let verdict = verdict(desk, &job, &[], now);
+            follow(desk, verdict, job, now);
+            return None;
+        }
+        Judgement::Decided(Decision::Defer { reason, until }) => {
+            job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);
+            desk.outbox.push(job.defer(reason, until, now));
+        }
+        Judgement::Decided(Decision::Cancel(reason) | Decision::Fail(reason)) => {
+            job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);
+            desk.outbox.push(job.end(reason, now));
+        }
+        // Asked and not answered: it comes again.
+        Judgement::Decided(Decision::Reserve(_)) => desk.outbox.push(job.defer(Reason::Retry, now, now)),
+        Judgement::NobodyThere => desk.outbox.push(job.end_without_person(now)),
+    }
+    None
+}
+
+/// What a device accepted is sent; all else is too late.
+fn too_late(job: Job, expired: Reason, now: Timestamp) -> Outcome {
+    if job.notification.is_partly_accepted() {
+        job.sent(now)
+    } else {
+        job.end(expired, now)
+    }
+}
+
+/// The account is not to be asked: the next of the route is, and no attempt is used up. What
+/// others have answered in this pass is decided on when nobody is left to be asked.
+fn move_on(desk: &Desk, mut job: Job, now: Timestamp) {
+    if let Some(next) = job.route.pop_front() {
+        return mailbox::post(&next.actor, Deliver(vec![job]));
+    }
+    wait_elsewhere(desk, job, now);
+}
+
+/// Puts a job that nobody can be asked for now into the database, its attempts unused, for about
+/// as long as the account is not asked.
+pub(super) fn wait_elsewhere(desk: &Desk, mut job: Job, now: Timestamp) {
+    if !job.replies.is_empty() {
+        let asked = std::mem::take(&mut job.targets);
+        return follow(desk, verdict(desk, &job, &asked, now), job, now);
+    }
+    let wait = routing::wait(now, desk.health.available_at(now)).duration_since(now);
+    // Not all at the same moment.
+    let spread = wait.mul_f64(rand::random::<f64>() / 2.0);
+    let until = now.saturating_add(wait + spread).unwrap_or(Timestamp::MAX);
+    desk.outbox
+        .push(match expiry::expired(&job.notification, until) {
+            Some(expired) => too_late(job, expired, now),
+            None => job.defer(Reason::WaitingForProvider, until, now),
+        });
 }
 
 /// The engine stops, or lost the lease under which it took the job on, so that another run may
@@ -51,18 +138,75 @@ fn put_aside(desk: &Desk, job: Job, now: Timestamp) {
     }
 }
 
-/// Asks for every address at once and notes the answers.
-async fn ask(desk: &Desk, job: &mut Job, asked: &[Target], now: Timestamp) {
+/// Asks for every address at once and notes the answers; as a probe for one first, and for the
+/// others only once that has shown that the account works.
+async fn ask(desk: &Desk, queue: &Lines, job: &mut Job, asked: &[Target], call: Call) {
     failpoint::hit("provider.ask");
-    let replies = match asked {
-        [only] => vec![send(desk, job, only, now).await],
-        several => join_all(several.iter().map(|target| send(desk, job, target, now))).await,
+    let now = clock::now();
+    let answers = match asked {
+        [] => vec![],
+        [only] => vec![put(desk, job, only, call).await],
+        [first, rest @ ..] if call.is_probe() => {
+            let mut answers = vec![put(desk, job, first, call).await];
+            let rest = rest
+                .iter()
+                .map(|target| put_another(desk, queue, job, target));
+            answers.extend(join_all(rest).await);
+            answers
+        }
+        [first, rest @ ..] => {
+            let rest = rest
+                .iter()
+                .map(|target| put_another(desk, queue, job, target));
+            let (first, rest) = tokio::join!(put(desk, job, first, call), join_all(rest));
+            std::iter::once(first).chain(rest).collect()
+        }
     };
     job.last_asked = Some((desk.account.name.clone(), now));
     job.minimum_delay = job.minimum_delay.max(desk.client.minimum_retry_delay());
-    for (target, (reply, elapsed)) in asked.iter().zip(replies) {
-        note(desk, job, target, &reply, elapsed);
-        job.replies.push((target.clone(), reply));
+    for (target, answered) in asked.iter().zip(answers) {
+        note(desk, job, target, &answered);
+        job.replies.push((target.clone(), answered.reply));
+    }
+}
+
+/// What is known after asking for one address.
+struct Answered {
+    reply: Reply,
+    /// How long the provider took; `None` when it was not asked.
+    elapsed: Option<Duration>,
+}
+
+/// Puts the request that `call` allows, and tells what came of it.
+async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> Answered {
+    let (reply, elapsed) = send(desk, job, target, clock::now()).await;
+    call.answered(&reply, elapsed);
+    Answered {
+        reply,
+        elapsed: Some(elapsed),
+    }
+}
+
+/// A further address of the same job: a request of its own, with a token and leave of its own. When
+/// neither is to be had, the provider is not asked, and that address has a retry.
+async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> Answered {
+    let token = tokio::time::timeout(desk.queue_wait, turn::wait(desk, queue, Want::Held));
+    let token = token.await.unwrap_or(Token::None);
+    let leave = if token.is_valid() {
+        desk.health.admit()
+    } else {
+        None
+    };
+    match leave {
+        Some(call) => put(desk, job, target, call).await,
+        None => Answered {
+            reply: Reply::of(
+                Class::Transient,
+                None,
+                Some("not asked: the account is slowed down or left alone".to_owned()),
+            ),
+            elapsed: None,
+        },
     }
 }
 
@@ -94,10 +238,14 @@ async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply
     (reply, clock::instant().saturating_duration_since(started))
 }
 
-fn note(desk: &Desk, job: &mut Job, target: &Target, reply: &Reply, elapsed: Duration) {
-    desk.counts.attempt(reply.class);
-    desk.counts.request(elapsed);
+fn note(desk: &Desk, job: &mut Job, target: &Target, answered: &Answered) {
+    let reply = &answered.reply;
+    if let Some(elapsed) = answered.elapsed {
+        desk.counts.attempt(reply.class);
+        desk.counts.request(elapsed);
+    }
     let now = clock::now();
+    let elapsed = answered.elapsed.unwrap_or_default();
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let name = &desk.account.name;
     job.record(AttemptRecord::of_reply(
@@ -107,18 +255,30 @@ fn note(desk: &Desk, job: &mut Job, target: &Target, reply: &Reply, elapsed: Dur
         reply,
         elapsed_ms,
     ));
-    match reply.class {
-        Class::Accepted => {
-            desk.metrics
-                .end_to_end(job.notification.lane, since_publish(job, now));
-            trouble::over(desk);
-        }
-        Class::Credentials => trouble::credentials_refused(desk, reply, now),
-        class => {
-            let (id, code) = (job.notification.id, reply.code.as_deref());
-            tracing::debug!(notification_id = %id, provider = name, %class, code, "not accepted");
-        }
+    if reply.class == Class::Accepted {
+        desk.metrics
+            .end_to_end(job.notification.lane, since_publish(job, now));
+    } else {
+        job.dead_addresses.extend(dead(job, target, reply, now));
+        let (id, class, code) = (job.notification.id, reply.class, reply.code.as_deref());
+        tracing::debug!(notification_id = %id, provider = name, %class, code, "not accepted");
     }
+}
+
+/// The address, when the answer says that it is dead: the device is retired, anything else goes on
+/// the suppression list.
+fn dead(job: &Job, target: &Target, reply: &Reply, asked_at: Timestamp) -> Option<DeadAddress> {
+    reply.dead_address.then(|| match target.device_id {
+        Some(id) => DeadAddress::Device { id, asked_at },
+        None => DeadAddress::Suppress {
+            channel: job.notification.lane.channel,
+            address: target.address.clone(),
+            reason: match reply.reason {
+                Some(Reason::OptedOut) => SuppressionReason::Stop,
+                _ => SuppressionReason::HardBounce,
+            },
+        },
+    })
 }
 
 /// Decides; if deciding panics, an acceptance is still an acceptance.
@@ -130,7 +290,7 @@ fn verdict(desk: &Desk, job: &Job, asked: &[Target], now: Timestamp) -> Verdict 
             replies: &job.replies,
             asked,
             has_next: !job.route.is_empty(),
-            fail_over_unknown: fails_over(job),
+            fail_over_unknown: desk.judge.fails_over(&job.notification),
             retry_window: desk.client.retry_window(),
             backoff: desk.retry.of(desk.account.channel),
             minimum_delay: job.minimum_delay,
@@ -147,12 +307,6 @@ fn verdict(desk: &Desk, job: &Job, asked: &[Target], now: Timestamp) -> Verdict 
         let due_at = now + jiff::SignedDuration::from_secs(60);
         Verdict::Retry { reason: Reason::Retry, due_at, attempt_used: true }
     })
-}
-
-/// TEMPORARY until the desk is given the rules of the house and of the tenant: there are none.
-fn fails_over(job: &Job) -> bool {
-    let (rules, house) = (TenantRules::default(), HouseRules::default());
-    on_unknown(&job.notification, &rules, &house) == OnUnknown::FailOver
 }
 
 fn follow(desk: &Desk, verdict: Verdict, mut job: Job, now: Timestamp) {

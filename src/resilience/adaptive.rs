@@ -1,0 +1,157 @@
+//! An account that is told to slow down does, and finds its way back.
+
+use std::time::Duration;
+
+/// Answers that come together are one reproach: the pace is lowered at most once in this time.
+const DECREASE_EVERY: Duration = Duration::from_secs(1);
+/// What remains of the pace then.
+const DECREASE: f64 = 0.5;
+/// How much of the base rate a second of successes brings back.
+const INCREASE_A_SECOND: f64 = 0.05;
+/// The pace never falls below this share of the base rate.
+const SLOWEST: f64 = 1.0 / 64.0;
+/// The base rate is at least this many requests a second.
+const LEAST_BASE: f64 = 1.0;
+/// Longest pause that is believed.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+
+/// The pace of one account, below whatever limit it has. Time is a duration since any fixed start.
+///
+/// Full pace until the provider says that it is asked too fast; then a share of the rate at which
+/// it was asked when it said so, lowered by multiplying and raised by adding.
+#[derive(Debug, Clone, Default)]
+pub struct Pace {
+    observed: Observed,
+    slowed: Option<Slowed>,
+    paused_until: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slowed {
+    /// Requests a second at full pace.
+    base: f64,
+    factor: f64,
+    lowered_at: Duration,
+    raised_at: Duration,
+    /// When the next request may go.
+    next: Duration,
+}
+
+/// Requests by whole second: the present one and the one before.
+#[derive(Debug, Clone, Copy, Default)]
+struct Observed {
+    second: u64,
+    present: u32,
+    before: u32,
+}
+
+impl Pace {
+    /// A request may go at `now`, unless it must wait: then for how long.
+    ///
+    /// # Errors
+    /// The wait; nothing has changed.
+    pub fn take(&mut self, now: Duration) -> Result<(), Duration> {
+        let slot = self.slowed.map_or(Duration::ZERO, |slowed| slowed.next);
+        let wait = self.paused_until.max(slot).saturating_sub(now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        if let Some(slowed) = &mut self.slowed {
+            let interval = Duration::try_from_secs_f64(1.0 / (slowed.base * slowed.factor));
+            slowed.next = slowed.next.max(now) + interval.unwrap_or(DECREASE_EVERY);
+        }
+        Ok(())
+    }
+
+    /// A request went.
+    pub fn sent(&mut self, now: Duration) {
+        self.observed.count(now);
+    }
+
+    /// The provider said that it is asked too fast, and perhaps when to come back.
+    pub fn throttled(&mut self, now: Duration, retry_after: Option<Duration>) {
+        if let Some(wait) = retry_after {
+            self.pause(now, wait);
+        }
+        match &mut self.slowed {
+            Some(slowed) if now.saturating_sub(slowed.lowered_at) >= DECREASE_EVERY => {
+                slowed.factor = (slowed.factor * DECREASE).max(SLOWEST);
+                (slowed.lowered_at, slowed.raised_at) = (now, now);
+            }
+            Some(_) => {}
+            None => {
+                self.slowed = Some(Slowed {
+                    base: self.observed.rate(now).max(LEAST_BASE),
+                    factor: DECREASE,
+                    lowered_at: now,
+                    raised_at: now,
+                    next: now,
+                });
+            }
+        }
+    }
+
+    /// A request was answered well: the pace rises a little.
+    pub fn succeeded(&mut self, now: Duration) {
+        let Some(slowed) = &mut self.slowed else {
+            return;
+        };
+        // A pause earns nothing: only the time since the last answer, and no more than a second.
+        let earned = now.saturating_sub(slowed.raised_at).min(DECREASE_EVERY);
+        slowed.factor += earned.as_secs_f64() * INCREASE_A_SECOND;
+        slowed.raised_at = now.max(slowed.raised_at);
+        if slowed.factor >= 1.0 {
+            self.slowed = None;
+        }
+    }
+
+    /// Nothing goes for this long; a pause that ends earlier than the present one changes nothing.
+    pub fn pause(&mut self, now: Duration, wait: Duration) {
+        let until = now.saturating_add(wait.min(LONGEST_PAUSE));
+        self.paused_until = self.paused_until.max(until);
+    }
+
+    /// How long nothing may go, if so.
+    #[must_use]
+    pub fn paused_for(&self, now: Duration) -> Option<Duration> {
+        let wait = self.paused_until.saturating_sub(now);
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// Whether requests have to wait for anything now.
+    #[must_use]
+    pub fn is_slowed(&self, now: Duration) -> bool {
+        self.slowed.is_some() || self.paused_for(now).is_some()
+    }
+
+    /// The share of full pace, 1 when nothing slows it.
+    #[must_use]
+    pub fn factor(&self) -> f64 {
+        self.slowed.map_or(1.0, |slowed| slowed.factor)
+    }
+}
+
+impl Observed {
+    fn count(&mut self, now: Duration) {
+        self.turn(now.as_secs());
+        self.present = self.present.saturating_add(1);
+    }
+
+    fn turn(&mut self, second: u64) {
+        match second.saturating_sub(self.second) {
+            0 => return,
+            1 => self.before = self.present,
+            _ => self.before = 0,
+        }
+        (self.second, self.present) = (second, 0);
+    }
+
+    /// Requests in the busier of the last two seconds.
+    fn rate(mut self, now: Duration) -> f64 {
+        self.turn(now.as_secs());
+        f64::from(self.present.max(self.before))
+    }
+}
+
+#[cfg(test)]
+mod tests;

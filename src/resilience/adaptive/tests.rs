@@ -1,0 +1,106 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A request goes, if it may.
+fn go(pace: &mut Pace, at: u64) -> bool {
+    let goes = pace.take(ms(at)).is_ok();
+    if goes {
+        pace.sent(ms(at));
+    }
+    goes
+}
+
+/// Requests that go in the second from `start`, asking every millisecond.
+fn rate(pace: &mut Pace, start: u64) -> usize {
+    (start..start + 1_000).filter(|at| go(pace, *at)).count()
+}
+
+#[test]
+fn many_reproaches_at_once_halve_the_pace_once() {
+    let mut pace = Pace::default();
+    let full = (0..100).filter(|n| go(&mut pace, n * 10)).count();
+    assert_eq!(full, 100);
+    for n in 0..50 {
+        pace.throttled(ms(1_000 + n), None);
+    }
+    assert!((48..=52).contains(&rate(&mut pace, 1_050)), "half of 100");
+    pace.throttled(ms(2_100), None);
+    assert!((23..=27).contains(&rate(&mut pace, 2_100)), "a quarter");
+}
+
+#[test]
+fn successes_bring_full_pace_back_step_by_step() {
+    let mut pace = Pace::default();
+    for n in 0..100 {
+        assert!(go(&mut pace, n * 10));
+    }
+    pace.throttled(ms(1_000), None);
+    let mut now = 1_000;
+    let mut last = pace.factor();
+    while pace.is_slowed(ms(now)) {
+        now += 20;
+        pace.succeeded(ms(now));
+        assert!(pace.factor() - last < 0.01, "no jump");
+        last = pace.factor();
+    }
+    assert!(
+        (10_000..=12_000).contains(&now),
+        "half at 5 % a second: {now}"
+    );
+    assert_eq!(rate(&mut pace, now), 1_000);
+}
+
+#[test]
+fn a_retry_after_pauses_and_a_shorter_one_does_not_cut_it_short() {
+    let mut pace = Pace::default();
+    pace.throttled(ms(0), Some(ms(3_000)));
+    pace.throttled(ms(10), Some(ms(100)));
+    assert_eq!(pace.take(ms(10)), Err(ms(2_990)));
+    assert_eq!(pace.take(ms(2_999)), Err(ms(1)));
+    assert_eq!(pace.take(ms(3_000)), Ok(()));
+    assert_eq!(pace.paused_for(ms(3_000)), None);
+}
+
+#[test]
+fn a_quiet_account_is_never_slowed_to_nothing() {
+    let mut pace = Pace::default();
+    for n in 0..100 {
+        pace.throttled(ms(n * 2_000), None);
+    }
+    let wait = (0..)
+        .find_map(|n| pace.take(ms(300_000 + n)).err())
+        .unwrap();
+    assert!(wait <= Duration::from_secs(64), "{wait:?}");
+}
+
+proptest! {
+    #[test]
+    fn nothing_goes_in_a_pause_and_every_wait_that_is_told_is_enough(
+        events in prop::collection::vec((0_u64..500, 0..4, 0_u64..5_000), 1..200)
+    ) {
+        let mut pace = Pace::default();
+        let mut now = Duration::ZERO;
+        for (gap, what, number) in events {
+            now += ms(gap);
+            match what {
+                0 => pace.throttled(now, Some(ms(number))),
+                1 => pace.throttled(now, None),
+                2 => pace.succeeded(now),
+                _ => match pace.take(now) {
+                    Ok(()) => prop_assert_eq!(pace.paused_for(now), None),
+                    Err(wait) => {
+                        prop_assert!(!wait.is_zero());
+                        now += wait;
+                        prop_assert_eq!(pace.take(now), Ok(()));
+                    }
+                },
+            }
+            prop_assert!(pace.factor() >= SLOWEST && pace.factor() <= 1.0);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The request rate of an account over all nodes: tokens, leased in small chunks by the database's
+//! clock.
+//!
+//! No node is counted and none has a share of its own: whoever has work asks, and the row of the
+//! account orders those who ask.
+
+use std::time::Duration;
+
+use diesel::sql_types::{BigInt, Integer, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::statement::statement;
+use super::{Database, StoreError};
+
+statement!(
+    /// The clock is read once the row is locked: tokens are granted in the order of their moments.
+    Question(
+        burst: i64 => BigInt,
+        interval: i64 => BigInt,
+        tokens: i64 => BigInt,
+        provider: Uuid => SqlUuid,
+    ) -> (BigInt, BigInt, BigInt) =
+    "WITH asked AS (SELECT ?::bigint AS burst, ?::bigint AS step, ?::bigint AS tokens), \
+     locked AS MATERIALIZED ( \
+         SELECT provider_id, tat, paused_until FROM provider_rates \
+         WHERE provider_id = ? FOR UPDATE), \
+     timed AS MATERIALIZED ( \
+         SELECT provider_id, clock_timestamp() AS at, tat, paused_until FROM locked), \
+     state AS MATERIALIZED ( \
+         SELECT provider_id, greatest(tat, at) AS base, \
+             (extract(epoch FROM greatest(tat, at) - at) * 1000000)::bigint AS ahead, \
+             (extract(epoch FROM greatest(paused_until, at) - at) * 1000000)::bigint AS paused \
+         FROM timed), \
+     judged AS MATERIALIZED ( \
+         SELECT provider_id, base, step, paused, \
+             CASE WHEN paused > 0 THEN 0 \
+                  ELSE least(greatest(burst * step - ahead, 0) / step, tokens) END AS granted, \
+             greatest(ahead - (burst - 1) * step, 0) AS retry \
+         FROM state, asked), \
+     moved AS ( \
+         UPDATE provider_rates r SET tat = j.base + j.granted * j.step * interval '1 microsecond' \
+         FROM judged j WHERE r.provider_id = j.provider_id AND j.granted > 0) \
+     SELECT granted, retry, paused FROM judged"
+);
+
+statement!(
+    Make(provider: Uuid => SqlUuid) -> Integer =
+    "INSERT INTO provider_rates (provider_id) VALUES (?) ON CONFLICT DO NOTHING RETURNING 1"
+);
+
+statement!(
+    Pause(provider: Uuid => SqlUuid, micros: i64 => BigInt) -> Integer =
+    "INSERT INTO provider_rates AS r (provider_id, paused_until) \
+     VALUES (?, clock_timestamp() + ? * interval '1 microsecond') \
+     ON CONFLICT (provider_id) DO UPDATE SET paused_until = excluded.paused_until \
+     WHERE r.paused_until < excluded.paused_until \
+     RETURNING 1"
+);
+
+/// A question for tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// The account.
+    pub provider_id: Uuid,
+    /// Time between two tokens, in whole microseconds.
+    pub interval: Duration,
+    /// Tokens that may come at once.
+    pub burst: u32,
+    /// How many are wanted.
+    pub tokens: u32,
+}
+
+/// What was granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lease {
+    /// So many requests may go.
+    pub granted: u32,
+    /// When none was granted: how soon there will be one.
+    pub retry_in: Option<Duration>,
+    /// How long the provider has asked everybody to wait, if it has; nothing is granted then.
+    pub paused_for: Option<Duration>,
+}
+
+/// Leases up to as many tokens as asked for.
+///
+/// # Errors
+/// The database is out of reach, or the account is gone.
+pub async fn lease(database: &Database, ask: Ask) -> Result<Lease, StoreError> {
+    let mut connection = database.get().await?;
+    // The second round finds the row, whoever made it.
+    for _ in 0..2 {
+        let answer: Option<(i64, i64, i64)> = question(ask)
+            .get_results(&mut *connection)
+            .await?
+            .into_iter()
+            .next();
+        if let Some((granted, retry, paused)) = answer {
+            return Ok(Lease::of(granted, retry, paused));
+        }
+        let make = Make {
+            provider: ask.provider_id,
+        };
+        let _: Vec<i32> = make.get_results(&mut *connection).await?;
+    }
+    Err(StoreError::NotFound)
+}
+
+/// Nobody is granted a token for this long; a pause that ends later already stays as it is.
+///
+/// # Errors
+/// The database is out of reach, or the account is gone.
+pub async fn pause(
+    database: &Database,
+    provider_id: Uuid,
+    wait: Duration,
+) -> Result<(), StoreError> {
+    let pause = Pause {
+        provider: provider_id,
+        micros: micros(wait),
+    };
+    let _: Vec<i32> = pause.get_results(&mut *database.get().await?).await?;
+    Ok(())
+}
+
+impl Lease {
+    fn of(granted: i64, retry: i64, paused: i64) -> Self {
+        let wait = |micros: i64| Duration::from_micros(micros.unsigned_abs());
+        Self {
+            granted: u32::try_from(granted).unwrap_or(0),
+            // A wait of nothing is a question that is lost by a hair: not at once again.
+            retry_in: (granted == 0).then(|| wait(retry.max(1_000))),
+            paused_for: (paused > 0).then(|| wait(paused)),
+        }
+    }
+}
+
+fn question(ask: Ask) -> Question {
+    Question {
+        burst: ask.burst.max(1).into(),
+        interval: micros(ask.interval).max(1),
+        tokens: ask.tokens.into(),
+        provider: ask.provider_id,
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
