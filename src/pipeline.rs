@@ -6,6 +6,7 @@
 //! recorder's commit.
 
 pub mod catalog;
+pub mod channels;
 pub mod control;
 pub mod directory;
 pub mod dispatcher;
@@ -26,6 +27,7 @@ pub mod shelf;
 pub mod trace;
 
 pub use catalog::Catalog;
+pub use channels::{ChannelState, Channels};
 pub use control::Control;
 pub use dispatcher::{Dispatcher, Dispatchers};
 pub use fence::Fence;
