@@ -25,11 +25,11 @@ use crate::pipeline::jobs::{Arrived, Wake};
 use crate::pipeline::lanes::LanePermits;
 use crate::pipeline::patience::until_done;
 use crate::pipeline::recorder::Settling;
-use crate::pipeline::scheduler::Round;
+use crate::pipeline::scheduler::{Pauses, Round};
 use crate::pipeline::shelf::Shelf;
 use crate::pipeline::{
-    Catalog, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest, Outbox,
-    Recorder, Scheduler,
+    Catalog, Channels, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest,
+    Outbox, Recorder, Scheduler,
 };
 use crate::providers::HttpClient;
 use crate::resilience::Backoff;
@@ -155,6 +155,7 @@ pub(super) async fn engine(
         metrics: Arc::clone(&ground.metrics),
     };
     let permits = LanePermits::new(&settings.lanes);
+    let channels = Channels::new();
     let dispatchers = dispatchers(ground, &supervisor, &directory, &shelf, &outbox);
     let hourly = HourlyMetrics::new(ground.database.clone(), ground.tasks.clone());
     let hourly = supervisor.start("metrics", "metrics", hourly);
@@ -167,6 +168,7 @@ pub(super) async fn engine(
             holder: holder.clone(),
             dispatchers: dispatchers.clone(),
             fence: fence.clone(),
+            pauses: Pauses::new(channels.clone()),
             stop: ground.stop.clone(),
         }),
         ground.tasks.clone(),
@@ -193,7 +195,7 @@ pub(super) async fn engine(
         settings.engine.claim_linger,
     );
     let ingest = supervisor.start("ingest", "ingest", ingest);
-    let consumed = consume(settings, ground, &permits, ingest);
+    let consumed = consume(settings, ground, &permits, &channels, ingest);
     keep_house(ground);
     ground.health.up("engine");
     Ok(Some(Engine {
@@ -336,6 +338,7 @@ fn consume(
     settings: &Settings,
     ground: &Ground,
     permits: &LanePermits,
+    channels: &Channels,
     ingest: Addr<Ingest>,
 ) -> oneshot::Receiver<Option<Connection>> {
     let lanes = settings.broker.lanes.iter().filter_map(|lane| {
@@ -345,6 +348,7 @@ fn consume(
             lane: *lane,
             permits,
             prefetch,
+            paused: channels.held(lane.channel),
         })
     });
     let consumers = Consumers {

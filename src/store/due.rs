@@ -1,5 +1,9 @@
 //! What is due: notifications that waited in the database and whose time has come.
 
+mod paused;
+
+pub use paused::{probe, wake};
+
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -113,15 +117,21 @@ pub async fn take(
             Ok(take.load(connection).await?)
         })
         .await?;
-    let mut taken = Taken::default();
-    for row in rows {
-        let id = row.0;
-        match notification(row) {
-            Ok(notification) => taken.notifications.push(notification),
-            Err(why) => taken.unreadable.push((id, why)),
+    Ok(Taken::of(rows))
+}
+
+impl Taken {
+    fn of(rows: Vec<Row>) -> Self {
+        let mut taken = Self::default();
+        for row in rows {
+            let id = row.0;
+            match notification(row) {
+                Ok(notification) => taken.notifications.push(notification),
+                Err(why) => taken.unreadable.push((id, why)),
+            }
         }
+        taken
     }
-    Ok(taken)
 }
 
 statement!(

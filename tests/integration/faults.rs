@@ -11,6 +11,6 @@ mod kill;
 mod limit;
 mod panics;
 mod process;
-mod proxy;
+pub(crate) mod proxy;
 mod scene;
 mod verdict;

@@ -3,5 +3,6 @@
 mod channels;
 mod duplicates;
 mod failures;
+mod pausing;
 mod rejections;
 mod timing;
