@@ -4,5 +4,6 @@ mod channels;
 mod duplicates;
 mod failures;
 mod pausing;
+mod probing;
 mod rejections;
 mod timing;
