@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod patience;
 pub mod provider;
 pub mod recorder;
+pub mod replay;
 pub mod scheduler;
 pub mod shelf;
 pub mod trace;

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod categories;
 pub mod change;
 pub mod claims;
+pub mod dead_letters;
 pub mod devices;
 pub mod due;
 pub mod error;

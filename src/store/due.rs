@@ -50,7 +50,8 @@ statement!(
                n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata")
 );
 
-type Row = (
+/// A notification as it is stored.
+pub(super) type Row = (
     Uuid,
     Uuid,
     Option<Uuid>,
@@ -121,7 +122,7 @@ pub async fn take(
 }
 
 impl Taken {
-    fn of(rows: Vec<Row>) -> Self {
+    pub(super) fn of(rows: Vec<Row>) -> Self {
         let mut taken = Self::default();
         for row in rows {
             let id = row.0;
