@@ -2,6 +2,7 @@
 
 mod accounts;
 mod catalogue;
+mod dead_letters;
 mod errors;
 mod metrics;
 mod migrations;
