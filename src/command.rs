@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod dlq;
 mod migrate;
 mod serve;
 
@@ -36,6 +37,9 @@ enum Command {
     Check,
     /// Writes declared providers, users, preferences and templates; safe to repeat.
     Apply(apply::Apply),
+    /// Dead letters: looks at them, replays them, marks them as dealt with.
+    #[command(subcommand)]
+    Dlq(dlq::Dlq),
 }
 
 /// Why a command failed, in words: exit code 1.
@@ -56,6 +60,7 @@ pub(super) fn run() -> ExitCode {
         Command::Migrate(migrate) => migrate::migrate(&cli, migrate),
         Command::Check => check::check(&cli),
         Command::Apply(apply) => apply::apply(&cli, apply),
+        Command::Dlq(dlq) => dlq::dlq(&cli, dlq),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

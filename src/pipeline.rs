@@ -25,6 +25,7 @@ pub mod patience;
 pub mod people;
 pub mod provider;
 pub mod recorder;
+pub mod replay;
 pub mod rulebook;
 pub mod scheduler;
 pub mod shelf;

@@ -8,6 +8,7 @@ pub mod categories;
 pub mod change;
 pub mod changes;
 pub mod claims;
+pub mod dead_letters;
 pub mod devices;
 pub mod due;
 pub mod error;

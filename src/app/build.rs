@@ -30,7 +30,7 @@ use crate::pipeline::patience::until_done;
 use crate::pipeline::people::People;
 use crate::pipeline::recorder::Settling;
 use crate::pipeline::rulebook::Rulebook;
-use crate::pipeline::scheduler::Round;
+use crate::pipeline::scheduler::{Pauses, Round};
 use crate::pipeline::shelf::Shelf;
 use crate::pipeline::{
     Catalog, Channels, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest,
@@ -185,6 +185,7 @@ pub(super) async fn engine(
             holder: holder.clone(),
             dispatchers: dispatchers.clone(),
             fence: fence.clone(),
+            pauses: Pauses::new(channels.clone()),
             stop: ground.stop.clone(),
         }),
         ground.tasks.clone(),
@@ -211,7 +212,7 @@ pub(super) async fn engine(
         settings.engine.claim_linger,
     );
     let ingest = supervisor.start("ingest", "ingest", ingest);
-    let consumed = consume(settings, ground, &permits, ingest);
+    let consumed = consume(settings, ground, &permits, &channels, ingest);
     keep_house(ground);
     ground.health.up("engine");
     Ok(Some(Engine {
@@ -376,6 +377,7 @@ fn consume(
     settings: &Settings,
     ground: &Ground,
     permits: &LanePermits,
+    channels: &Channels,
     ingest: Addr<Ingest>,
 ) -> oneshot::Receiver<Option<Connection>> {
     let lanes = settings.broker.lanes.iter().filter_map(|lane| {
@@ -385,6 +387,7 @@ fn consume(
             lane: *lane,
             permits,
             prefetch,
+            paused: channels.held(lane.channel),
         })
     });
     let consumers = Consumers {

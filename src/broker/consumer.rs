@@ -9,6 +9,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, Consumer};
+use tokio::sync::watch;
 
 use super::connection::Address;
 use super::error::{BrokerError, within};
@@ -20,7 +21,7 @@ use crate::runtime::{Health, Permit, Permits, Shutdown, Tasks, clock};
 
 /// Most messages handed on at once.
 const CHUNK: usize = 128;
-/// Time between looks at a channel while a permit is waited for.
+/// Time between looks at a channel while something else is waited for.
 const LOOK: Duration = Duration::from_millis(500);
 /// Our consumer's tag on every lane's channel.
 const TAG: &str = "herald";
@@ -36,6 +37,8 @@ pub struct LaneConsumer {
     pub permits: Permits,
     /// Most messages that the broker hands out unacknowledged.
     pub prefetch: u16,
+    /// Whether the lane is to be left alone for now: its messages wait in RabbitMQ.
+    pub paused: watch::Receiver<bool>,
 }
 
 /// Takes what arrives; must not block.
@@ -126,15 +129,19 @@ impl Consumers {
         let mut failures = 0;
         while connection.status().connected() && !self.stop.is_raised() {
             match self.open(connection, lane).await {
-                Ok((channel, consumer)) => {
-                    failures = 0;
-                    self.drain(lane, &channel, consumer).await;
+                Ok(channel) => {
+                    let served = self.serve(lane, &channel, &mut failures).await;
                     if self.stop.is_raised() {
                         self.cancel(&channel).await;
                         return;
                     }
                     channel.close().await;
-                    tracing::warn!(lane = %lane.lane, "the consumer of a lane ended; opening it again");
+                    match served {
+                        Ok(()) => {
+                            tracing::warn!(lane = %lane.lane, "the consumer of a lane ended; opening it again");
+                        }
+                        Err(error) => self.wait(&mut failures, &error).await,
+                    }
                 }
                 Err(error) => self.wait(&mut failures, &error).await,
             }
@@ -145,38 +152,106 @@ impl Consumers {
         &self,
         connection: &Connection,
         lane: &LaneConsumer,
-    ) -> Result<(Arc<LaneChannel>, Consumer), BrokerError> {
+    ) -> Result<Arc<LaneChannel>, BrokerError> {
         let limit = self.address.operation_timeout;
         // A consumer that the server cancelled lost its queue: it must exist before we consume.
         topology::declare(connection, &[lane.lane], self.delivery_limit, limit).await?;
         let channel = within(limit, "opening a channel", connection.create_channel()).await?;
         let qos = channel.basic_qos(lane.prefetch, BasicQosOptions::default());
         within(limit, "setting the prefetch", qos).await?;
+        Ok(LaneChannel::new(
+            lane.lane,
+            channel,
+            limit,
+            self.tasks.clone(),
+        ))
+    }
+
+    /// Consumes through one channel, with breaks while the lane is paused: the channel stays open,
+    /// so that what is in hand can be acknowledged. Returns when the channel is of no more use.
+    async fn serve(
+        &self,
+        lane: &LaneConsumer,
+        channel: &Arc<LaneChannel>,
+        failures: &mut u32,
+    ) -> Result<(), BrokerError> {
+        let mut paused = lane.paused.clone();
+        while self.flows(&mut paused, channel).await {
+            let consumer = self.subscribe(lane, channel).await?;
+            *failures = 0;
+            if !self.drain(lane, channel, consumer, &mut paused).await {
+                break;
+            }
+            tracing::info!(lane = %lane.lane, "a lane is paused: its messages wait in RabbitMQ");
+        }
+        Ok(())
+    }
+
+    /// Waits while the lane is paused; `false` when the stop is raised or the channel has died.
+    async fn flows(&self, paused: &mut watch::Receiver<bool>, channel: &LaneChannel) -> bool {
+        while channel.is_live() && !self.stop.is_raised() {
+            // Without a consumer, nothing tells of the channel's end.
+            let flow = tokio::time::timeout(LOOK, paused.wait_for(|paused| !*paused));
+            match self.stop.or(flow).await {
+                None => return false,
+                // When whoever paused it is gone, nobody would ever let it flow.
+                Some(Ok(_)) => return true,
+                Some(Err(_)) => {}
+            }
+        }
+        false
+    }
+
+    async fn subscribe(
+        &self,
+        lane: &LaneConsumer,
+        channel: &LaneChannel,
+    ) -> Result<Consumer, BrokerError> {
         let queue = topology::queue_of(lane.lane);
         let options = BasicConsumeOptions::default();
-        let consume = channel.basic_consume(
+        let consume = channel.channel().basic_consume(
             queue.as_str().into(),
             TAG.into(),
             options,
             FieldTable::default(),
         );
-        let consumer = within(limit, "consuming", consume).await?;
-        Ok((
-            LaneChannel::new(lane.lane, channel, limit, self.tasks.clone()),
-            consumer,
-        ))
+        within(self.address.operation_timeout, "consuming", consume).await
     }
 
-    /// Hands on what arrives until the consumer ends or the stop is raised.
-    async fn drain(&self, lane: &LaneConsumer, channel: &Arc<LaneChannel>, consumer: Consumer) {
+    /// Hands on what arrives until the consumer ends or the stop is raised; `true` when it ended
+    /// because the lane is paused.
+    async fn drain(
+        &self,
+        lane: &LaneConsumer,
+        channel: &Arc<LaneChannel>,
+        consumer: Consumer,
+        paused: &mut watch::Receiver<bool>,
+    ) -> bool {
         let mut chunks = consumer.ready_chunks(CHUNK);
-        while let Some(Some(chunk)) = self.stop.or(chunks.next()).await {
+        let mut cancelled = false;
+        loop {
+            let next = tokio::select! {
+                // First, or it would not be seen while messages stream in.
+                biased;
+                () = raised(paused), if !cancelled => {
+                    if !self.cancel(channel).await {
+                        return false;
+                    }
+                    // What the broker had handed out by then still comes, and then the end.
+                    cancelled = true;
+                    continue;
+                }
+                next = self.stop.or(chunks.next()) => next,
+            };
+            let Some(Some(chunk)) = next else {
+                return cancelled;
+            };
             let mut arrivals = Vec::with_capacity(chunk.len());
             for delivery in chunk {
-                let Ok(delivery) = delivery else { return };
+                let Ok(delivery) = delivery else { return false };
                 match self.accept(lane, channel, delivery, &mut arrivals).await {
                     Some(arrival) => arrivals.push(arrival),
-                    None => return,
+                    None => return false,
                 }
             }
             (self.sink)(arrivals);
@@ -226,13 +301,22 @@ impl Consumers {
         None
     }
 
-    async fn cancel(&self, channel: &LaneChannel) {
+    /// Asks for no more deliveries; says whether the broker has heard it.
+    async fn cancel(&self, channel: &LaneChannel) -> bool {
         let cancel = channel
             .channel()
             .basic_cancel(TAG.into(), BasicCancelOptions::default());
         let limit = self.address.operation_timeout.min(Duration::from_secs(5));
-        if let Err(error) = within(limit, "cancelling a consumer", cancel).await {
-            tracing::debug!(%error, "a consumer could not be cancelled");
-        }
+        let heard = within(limit, "cancelling a consumer", cancel).await;
+        heard
+            .inspect_err(|error| tracing::debug!(%error, "a consumer could not be cancelled"))
+            .is_ok()
+    }
+}
+
+/// Waits until it is paused; for ever, when nobody can pause it any more.
+async fn raised(paused: &mut watch::Receiver<bool>) {
+    if paused.wait_for(|paused| *paused).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

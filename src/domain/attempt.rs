@@ -1,4 +1,4 @@
-//! The timeline of a notification: every attempt and deferral.
+//! The timeline of a notification: every attempt, deferral and replay.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,14 @@ pub enum Step {
         reason: Reason,
         /// Until when.
         until: Timestamp,
+    },
+    /// It had failed, and an operator sent it on its way again with all its attempts before it.
+    Replayed {
+        /// Why it had failed.
+        failed: Reason,
+        /// What had gone wrong, in words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     },
 }
 

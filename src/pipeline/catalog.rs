@@ -1,6 +1,7 @@
 //! Catalog: keeps accounts and templates as they stand in the database, and an actor for every
 //! active account.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::outbox::Outbox;
 use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter};
 use super::shelf::Shelf;
 use crate::config::{Providers, Retry};
-use crate::domain::Account;
+use crate::domain::{Account, Channel};
 use crate::providers::HttpClient;
 use crate::runtime::{Shutdown, Supervisor, Tasks};
 use crate::store::accounts::Accounts;
@@ -154,7 +155,16 @@ impl Catalog {
                 gone.health.forget();
             }
         }
+        let known = self.needs.directory.all();
+        let news = entries
+            .iter()
+            .filter(|entry| !known.iter().any(|old| Arc::ptr_eq(old, entry)));
+        let changed: HashSet<Channel> = news.map(|entry| entry.account.channel).collect();
         self.needs.directory.replace(entries);
+        for channel in changed {
+            // What waits for a provider may have somewhere to go now, or faster.
+            self.needs.channels.opened(channel);
+        }
     }
 
     fn entry(&self, account: Account) -> Option<Arc<AccountEntry>> {

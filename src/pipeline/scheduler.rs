@@ -1,5 +1,10 @@
 //! Scheduler: brings back what waited in the database once it is due, no more than there are free
-//! permits for.
+//! permits for. Of a paused channel it brings one notification at a time, as the probe.
+
+mod pauses;
+mod probing;
+
+pub use pauses::Pauses;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,9 +22,10 @@ use super::lanes::LanePermits;
 use super::outbox::Abandoned;
 use crate::domain::{Lane, Notification, Recipient};
 use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
+use crate::store::due::{self, Taken};
 use crate::store::lease::RunId;
 use crate::store::settle::Origin;
-use crate::store::{Database, StoreError, due};
+use crate::store::{Database, StoreError};
 
 /// Most notifications taken of one lane at once.
 const MOST: usize = 256;
@@ -52,6 +58,8 @@ pub struct Round {
     pub dispatchers: Dispatchers,
     /// Passed before anything is taken: a run that holds no lease owns nothing.
     pub fence: Fence,
+    /// Which channels are paused.
+    pub pauses: Pauses,
     /// Stops taking.
     pub stop: Shutdown,
 }
@@ -137,25 +145,40 @@ impl Round {
         if self.stop.or(self.fence.pass()).await.is_none() {
             return Ok(false);
         }
-        let mut permits: HashMap<Lane, Vec<Permit>> = HashMap::new();
-        for lane in &self.lanes {
-            let free = self
-                .permits
-                .scheduler(*lane)
-                .map(|permits| permits.take_free(MOST));
-            permits.extend(
-                free.filter(|free| !free.is_empty())
-                    .map(|free| (*lane, free)),
-            );
-        }
+        let lanes = self.flowing();
+        self.wake(&lanes).await?;
+        let mut permits = self.free_permits(&lanes, MOST);
         let asked: Vec<(Lane, usize)> = permits
             .iter()
             .map(|(lane, free)| (*lane, free.len()))
             .collect();
-        if asked.is_empty() {
-            return Ok(false);
+        let mut more = false;
+        if !asked.is_empty() {
+            let taken = due::take(&self.database, self.run, clock::now(), &asked).await;
+            self.bring(taken, &mut permits).await?;
+            more = permits.values().any(Vec::is_empty);
         }
-        let taken = match due::take(&self.database, self.run, clock::now(), &asked).await {
+        self.probe().await?;
+        Ok(more)
+    }
+
+    /// Permits that are free, of each lane that has any.
+    fn free_permits(&self, lanes: &[Lane], most: usize) -> HashMap<Lane, Vec<Permit>> {
+        let free = |lane: &Lane| Some((*lane, self.permits.scheduler(*lane)?.take_free(most)));
+        lanes
+            .iter()
+            .filter_map(free)
+            .filter(|(_, free)| !free.is_empty())
+            .collect()
+    }
+
+    /// Sends on its way what was taken; says how many that were.
+    async fn bring(
+        &self,
+        taken: Result<Taken, StoreError>,
+        permits: &mut HashMap<Lane, Vec<Permit>>,
+    ) -> Result<usize, StoreError> {
+        let taken = match taken {
             Ok(taken) => taken,
             Err(error) => {
                 // What may have been taken without our learning of it belongs to nobody else now.
@@ -169,6 +192,7 @@ impl Round {
             }
             due::fail_unreadable(&self.database, self.run, &taken.unreadable).await?;
         }
+        let count = taken.notifications.len() + taken.unreadable.len();
         let mut held = Vec::with_capacity(taken.notifications.len());
         for notification in taken.notifications {
             // There is a permit for each: no more were asked for.
@@ -186,9 +210,8 @@ impl Round {
             }
         }
         failpoint::hit("scheduler.taken");
-        let more = permits.values().any(Vec::is_empty);
         self.send(held).await;
-        Ok(more)
+        Ok(count)
     }
 
     /// Loads the people and dispatches. The holds give the rows back if that fails.

@@ -1,5 +1,9 @@
 //! What is due: notifications that waited in the database and whose time has come.
 
+mod paused;
+
+pub use paused::{probe, wake};
+
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -46,7 +50,8 @@ statement!(
                n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata")
 );
 
-type Row = (
+/// A notification as it is stored.
+pub(super) type Row = (
     Uuid,
     Uuid,
     Option<Uuid>,
@@ -113,15 +118,21 @@ pub async fn take(
             Ok(take.load(connection).await?)
         })
         .await?;
-    let mut taken = Taken::default();
-    for row in rows {
-        let id = row.0;
-        match notification(row) {
-            Ok(notification) => taken.notifications.push(notification),
-            Err(why) => taken.unreadable.push((id, why)),
+    Ok(Taken::of(rows))
+}
+
+impl Taken {
+    pub(super) fn of(rows: Vec<Row>) -> Self {
+        let mut taken = Self::default();
+        for row in rows {
+            let id = row.0;
+            match notification(row) {
+                Ok(notification) => taken.notifications.push(notification),
+                Err(why) => taken.unreadable.push((id, why)),
+            }
         }
+        taken
     }
-    Ok(taken)
 }
 
 statement!(

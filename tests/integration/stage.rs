@@ -133,6 +133,18 @@ impl Stage {
         Settings::load(&sources, Required::ALL).unwrap()
     }
 
+    /// The settings of an engine that nobody configured.
+    pub(crate) fn default_settings() -> Settings {
+        let sources = Sources {
+            config_file: None,
+            directory: PathBuf::new(),
+            environment: BTreeMap::new(),
+            hostname: "test".to_owned(),
+            cores: 2,
+        };
+        Settings::load(&sources, &[]).unwrap()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.environment["HERALD__HTTP__BIND"])
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod catalogue;
 mod changes;
+mod dead_letters;
 mod errors;
 mod frequency;
 mod metrics;

@@ -63,7 +63,11 @@ async fn reconsider(desk: &Desk, job: Job) -> Option<Job> {
     // What others were asked in this pass was an attempt.
     let asked = u16::from(!job.replies.is_empty());
     match judgement {
-        Judgement::Decided(Decision::Deliver { targets, good_until, .. }) => {
+        Judgement::Decided(Decision::Deliver {
+            targets,
+            good_until,
+            ..
+        }) => {
             job.good_until = good_until;
             if job.replies.is_empty() {
                 job.targets = targets;
@@ -87,7 +91,9 @@ async fn reconsider(desk: &Desk, job: Job) -> Option<Job> {
             desk.outbox.push(job.end(reason, now));
         }
         // Asked and not answered: it comes again.
-        Judgement::Decided(Decision::Reserve(_)) => desk.outbox.push(job.defer(Reason::Retry, now, now)),
+        Judgement::Decided(Decision::Reserve(_)) => {
+            desk.outbox.push(job.defer(Reason::Retry, now, now))
+        }
         Judgement::NobodyThere => desk.outbox.push(job.end_without_person(now)),
     }
     None

@@ -74,7 +74,8 @@ async fn a_wish_that_changes_while_a_message_is_held_counts_when_it_comes_up() {
     outcomes
         .until(|rows| {
             let held = |row: &crate::outcomes::Row| row.attempts.as_array().unwrap().len();
-            rows.iter().all(|row| row.is("pending", Some("quiet_hours")) && held(row) == 2)
+            rows.iter()
+                .all(|row| row.is("pending", Some("quiet_hours")) && held(row) == 2)
         })
         .await;
     stage.apply(&wish("enabled = false"));
@@ -99,7 +100,10 @@ async fn an_opt_out_takes_effect_at_once_also_for_somebody_who_is_kept_in_memory
     stage.apply(&wish("enabled = false"));
     publisher.publish(&envelope("email")).await;
     let rows = outcomes.until(|rows| rows.len() == 4).await;
-    assert!(rows[3].is("cancelled", Some("channel_disabled")), "{rows:#?}");
+    assert!(
+        rows[3].is("cancelled", Some("channel_disabled")),
+        "{rows:#?}"
+    );
     assert_eq!(stage.ledger.accepted(), 3);
 }
 
@@ -150,9 +154,17 @@ async fn over_the_cap_a_category_may_wait_for_the_next_day() {
         publisher.publish(&message).await;
     }
     outcomes
-        .until(|rows| rows.iter().any(|row| row.is("pending", Some("frequency_cap"))))
+        .until(|rows| {
+            rows.iter()
+                .any(|row| row.is("pending", Some("frequency_cap")))
+        })
         .await;
-    assert!(stage.ledger.wait_for_accepted(1, crate::stage::PATIENCE).await);
+    assert!(
+        stage
+            .ledger
+            .wait_for_accepted(1, crate::stage::PATIENCE)
+            .await
+    );
     let tomorrow = "SELECT count(*) FROM notifications WHERE due_at =
         (date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC'";
     assert_eq!(outcomes.count(tomorrow).await, 1);
@@ -179,14 +191,14 @@ async fn a_tenants_defaults_hold_for_who_said_nothing_and_security_cannot_be_swi
         "[[preferences]]\nuser_id = \"{ANA}\"\ncategory = \"marketing\"\nenabled = true\n"
     ));
     publisher.publish(&of("marketing")).await;
-    let sent = |rows: &[crate::outcomes::Row]| rows.iter().filter(|row| row.is("sent", None)).count();
+    let sent =
+        |rows: &[crate::outcomes::Row]| rows.iter().filter(|row| row.is("sent", None)).count();
     outcomes.until(move |rows| sent(rows) == 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suppressed_address_is_not_written_to_however_it_is_spelt() {
-    let listed =
-        "[[suppressions]]\nchannel = \"email\"\naddress = \"ANA@example.com\"\nreason = \"manual\"\n";
+    let listed = "[[suppressions]]\nchannel = \"email\"\naddress = \"ANA@example.com\"\nreason = \"manual\"\n";
     let (stage, _sendgrid) = email_stage(listed).await;
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
@@ -216,7 +228,10 @@ async fn an_address_that_is_dead_is_never_written_to_again() {
     assert_eq!(outcomes.count(stopped).await, 1);
     publisher.publish(&envelope("sms")).await;
     outcomes
-        .until(|rows| rows.iter().any(|row| row.is("cancelled", Some("suppressed"))))
+        .until(|rows| {
+            rows.iter()
+                .any(|row| row.is("cancelled", Some("suppressed")))
+        })
         .await;
     // One device of two is gone: the other got it.
     publisher.publish(&envelope("push")).await;

@@ -1,0 +1,286 @@
+//! `herald dlq`: the desk for what failed for good.
+
+mod output;
+
+use clap::{Args, Subcommand};
+use herald::config::Required;
+use herald::domain::{Channel, Reason, Status};
+use herald::pipeline::replay::{self, Order, Replayed};
+use herald::runtime::clock;
+use herald::store::dead_letters::{self, Filter};
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use uuid::Uuid;
+
+use super::{Cli, Failure};
+
+/// Dead letters in a page of a list.
+const PAGE: usize = 500;
+
+/// Looks at dead letters, replays them, or marks them as dealt with.
+#[derive(Debug, Subcommand)]
+pub(super) enum Dlq {
+    /// Shows dead letters, the newest first; with --id one with all that happened to it.
+    List(List),
+    /// Sends notifications on their way again. What has expired, is no longer wanted, or has
+    /// nobody to go to is left alone, and said.
+    Replay(Replay),
+    /// Marks dead letters as dealt with; nothing is sent.
+    Resolve(Resolve),
+}
+
+/// Which dead letters are meant; all of them, without any.
+#[derive(Debug, Args)]
+struct Chosen {
+    /// The dead letter, or its notification.
+    #[arg(long, value_name = "UUID")]
+    id: Option<Uuid>,
+    /// Of this tenant.
+    #[arg(long, value_name = "UUID")]
+    tenant: Option<Uuid>,
+    /// Of this channel.
+    #[arg(long)]
+    channel: Option<Channel>,
+    /// That failed for this reason.
+    #[arg(long, value_parser = failure)]
+    reason: Option<Reason>,
+    /// That this account was asked last for.
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// That failed at this time or later: RFC 3339, or an age such as "2h" or "7d".
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// That failed before this time.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Most that are shown.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Those that were dealt with, too.
+    #[arg(long)]
+    all: bool,
+    /// Shows addresses, which are personal data.
+    #[arg(long)]
+    show_recipient: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Most that are looked at, the newest first; all, without it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Notifications that become due in a second.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rate: u32,
+    /// Says what would be done, and does nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resolve {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Most that are resolved, the newest first; all, without it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Says how many would be resolved, and does nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Chosen {
+    fn filter(&self, resolved: Option<bool>) -> Filter {
+        Filter {
+            id: self.id,
+            tenant_id: self.tenant,
+            channel: self.channel,
+            reason: self.reason,
+            provider: self.provider.clone(),
+            since: self.since,
+            until: self.until,
+            resolved,
+        }
+    }
+}
+
+pub(super) fn dlq(cli: &Cli, dlq: &Dlq) -> Result<(), Failure> {
+    match dlq {
+        Dlq::List(list) => show(cli, list),
+        Dlq::Replay(replay) => send_again(cli, replay),
+        Dlq::Resolve(resolve) => settle(cli, resolve),
+    }
+}
+
+fn show(cli: &Cli, list: &List) -> Result<(), Failure> {
+    let settings = cli.settings(&[Required::Database])?;
+    // Whoever names one wants to see it however it stands.
+    let everything = list.all || list.chosen.id.is_some();
+    let filter = list.chosen.filter((!everything).then_some(false));
+    let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
+    let (letters, total) = super::on_runtime(async {
+        let database = super::database(&settings).await?;
+        let mut letters = vec![];
+        let mut after = None;
+        while letters.len() < limit {
+            let most = PAGE.min(limit - letters.len());
+            let page = dead_letters::list(&database, &filter, after, most).await?;
+            after = page.last().map(dead_letters::DeadLetter::cursor);
+            letters.extend(page);
+            if after.is_none() {
+                break;
+            }
+        }
+        let total = dead_letters::count(&database, &filter).await?;
+        Ok((letters, total))
+    })?;
+    if letters.is_empty() {
+        found_nothing(list.chosen.id)?;
+    }
+    let text = match (cli.json, list.chosen.id, letters.as_slice()) {
+        (true, ..) => output::letters_in_json(&letters, total, list.show_recipient),
+        (false, Some(_), [letter]) => output::letter(letter, list.show_recipient),
+        _ => output::letters(&letters, total, list.show_recipient),
+    };
+    println!("{text}");
+    Ok(())
+}
+
+fn send_again(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
+    let settings = cli.settings(&[Required::Database])?;
+    // One that was marked as dealt with by mistake can be named.
+    let filter = replay
+        .chosen
+        .filter(replay.chosen.id.is_none().then_some(false));
+    let order = Order {
+        rate: replay.rate,
+        most: most(replay.limit),
+        dry_run: replay.dry_run,
+        by: None,
+    };
+    let replayed = super::on_runtime(async {
+        let database = super::database(&settings).await?;
+        let mut so_far = 0;
+        let told = |page: &[Replayed]| {
+            so_far += page.len();
+            if so_far > page.len() {
+                eprintln!("{so_far} dead letters so far");
+            }
+        };
+        Ok(replay::replay(&database, &filter, &order, told).await?)
+    })?;
+    if replayed.is_empty() {
+        found_nothing(replay.chosen.id)?;
+    }
+    println!(
+        "{}",
+        if cli.json {
+            output::replayed_in_json(&replayed, &order)
+        } else {
+            output::replayed(&replayed, &order)
+        }
+    );
+    Ok(())
+}
+
+fn settle(cli: &Cli, resolve: &Resolve) -> Result<(), Failure> {
+    let settings = cli.settings(&[Required::Database])?;
+    let filter = resolve.chosen.filter(Some(false));
+    let most = most(resolve.limit);
+    let count = super::on_runtime(async {
+        let database = super::database(&settings).await?;
+        if resolve.dry_run {
+            return Ok(dead_letters::count(&database, &filter).await?.min(most));
+        }
+        let mut done = 0;
+        while done < most {
+            let page = PAGE.min(most - done);
+            match dead_letters::resolve(&database, &filter, None, page).await? {
+                0 => break,
+                count => done += count,
+            }
+        }
+        Ok(done)
+    })?;
+    if count == 0 {
+        found_nothing(resolve.chosen.id)?;
+    }
+    println!("{}", output::resolved(count, resolve.dry_run, cli.json));
+    Ok(())
+}
+
+/// That nothing is there is good news, unless one was named.
+fn found_nothing(id: Option<Uuid>) -> Result<(), Failure> {
+    match id {
+        Some(id) => Err(Failure(format!(
+            "there is no such dead letter, or it was dealt with already: {id}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn most(limit: Option<u32>) -> usize {
+    limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    })
+}
+
+/// A reason that makes a dead letter.
+fn failure(word: &str) -> Result<Reason, String> {
+    let failures = || {
+        let all = Reason::ALL.iter().copied();
+        all.filter(|reason| reason.status() == Status::Failed)
+    };
+    failures()
+        .find(|reason| reason.as_str() == word)
+        .ok_or_else(|| {
+            let allowed: Vec<&str> = failures().map(Reason::as_str).collect();
+            format!(
+                "no dead letter has this reason; allowed: {}",
+                allowed.join(", ")
+            )
+        })
+}
+
+/// A time, or how long ago it was.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(moment) = text.parse() {
+        return Ok(moment);
+    }
+    let span: Option<Span> = text.parse().ok();
+    span.and_then(|span| {
+        let days = SpanRelativeTo::days_are_24_hours();
+        let age = span.to_duration(days).ok()?.abs();
+        clock::now().checked_sub(age).ok()
+    })
+    .ok_or_else(|| "write 2026-03-01T12:00:00Z, or an age such as 90m, 2h or 7d".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_reasons_of_failures_are_taken_and_the_others_are_named() {
+        assert_eq!(failure("no_address"), Ok(Reason::NoAddress));
+        let error = failure("expired").unwrap_err();
+        assert!(error.contains("retries_exhausted"), "{error}");
+        assert!(!error.contains("expired,"), "{error}");
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_an_age() {
+        let exact = moment("2026-03-01T12:00:00Z").unwrap();
+        assert_eq!(exact.to_string(), "2026-03-01T12:00:00Z");
+        let (day, hours) = (moment("1d").unwrap(), moment("24h").unwrap());
+        assert!(hours.duration_since(day).abs() < jiff::SignedDuration::from_secs(60));
+        assert!(moment("soon").is_err());
+    }
+}

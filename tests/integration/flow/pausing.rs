@@ -1,0 +1,185 @@
+//! Lanes that are left alone while nobody can take their messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herald::broker::connection::Address;
+use herald::broker::consumer::{Consumers, LaneConsumer};
+use herald::broker::{Arrival, receipt};
+use herald::domain::{Channel, Lane, Priority};
+use herald::resilience::Backoff;
+use herald::runtime::{Ending, Health, Permits, Shutdown, Tasks};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::faults::proxy::Proxy;
+use crate::stage::PATIENCE;
+use crate::vhost::{TestPublisher, Vhost};
+
+const LANE: &str = "email.normal";
+const QUEUE: &str = "herald.email.normal";
+/// A message that only shows whether the lane is consumed.
+const MARKER: &str = "marker";
+
+/// One lane that is consumed into a channel, and paused by hand.
+struct Scene {
+    vhost: Vhost,
+    publisher: TestPublisher,
+    paused: watch::Sender<bool>,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    stop: Shutdown,
+    consuming: JoinHandle<()>,
+}
+
+impl Scene {
+    async fn new(vhost: Vhost, url: String) -> Self {
+        let (paused, stop) = (watch::Sender::new(false), Shutdown::new());
+        let (sender, arrivals) = mpsc::unbounded_channel();
+        let (tasks, health) = (Tasks::new(Handle::current()), Health::new());
+        health.down("broker", "starting");
+        let consumers = Consumers {
+            address: Address {
+                uri: url,
+                connect_timeout: Duration::from_secs(5),
+                operation_timeout: Duration::from_secs(5),
+                heartbeat: Duration::from_secs(5),
+            },
+            lanes: vec![LaneConsumer {
+                lane: Lane::new(Channel::Email, Priority::Normal),
+                permits: Permits::new(100),
+                prefetch: 100,
+                paused: paused.subscribe(),
+            }],
+            delivery_limit: 50,
+            reconnect: Backoff::new(Duration::from_millis(50), Duration::from_millis(500)),
+            tasks: tasks.clone(),
+            health: health.clone(),
+            stop: stop.clone(),
+            sink: Arc::new(move |arrivals| {
+                for arrival in arrivals {
+                    // After the test nobody takes them: they return.
+                    let _ = sender.send(arrival);
+                }
+            }),
+        };
+        let consuming = tasks.spawn("consume", async move {
+            drop(consumers.run().await);
+        });
+        let ready = timeout(PATIENCE, health.ready()).await;
+        assert!(ready.is_ok(), "{:?}", health.parts());
+        let scene = Self {
+            publisher: vhost.publisher().await,
+            vhost,
+            paused,
+            arrivals,
+            stop,
+            consuming,
+        };
+        scene.publisher.publish_until_taken(b"first", LANE).await;
+        scene
+    }
+
+    async fn publish(&self, bodies: &[&str]) {
+        for body in bodies {
+            self.publisher.publish_raw(body.as_bytes(), LANE).await;
+        }
+    }
+
+    /// The next message but for markers, which must be this one.
+    async fn next(&mut self, body: &str) -> Arrival {
+        loop {
+            let arrival = timeout(PATIENCE, self.arrivals.recv()).await;
+            let arrival = arrival.expect("nothing arrives").unwrap();
+            if arrival.body != MARKER.as_bytes() {
+                assert_eq!(String::from_utf8_lossy(&arrival.body), body);
+                return arrival;
+            }
+            acknowledge(vec![arrival]).await;
+        }
+    }
+
+    /// Pauses the lane, and waits until a message stays where it is: a consumer that was cancelled
+    /// counts as one until all that it was handed is acknowledged.
+    async fn pause(&self) {
+        self.paused.send_replace(true);
+        let cancelled = async {
+            while self.vhost.waiting(QUEUE).await == 0 {
+                self.publish(&[MARKER]).await;
+            }
+        };
+        assert!(timeout(PATIENCE, cancelled).await.is_ok(), "it is consumed");
+    }
+
+    async fn stop(self) {
+        self.stop.raise(Ending::Asked);
+        let ended = timeout(PATIENCE, self.consuming).await;
+        assert!(ended.is_ok(), "it does not stop");
+    }
+}
+
+async fn acknowledge(arrivals: Vec<Arrival>) {
+    receipt::acknowledge(arrivals.into_iter().map(|a| a.receipt).collect()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_lane_leaves_its_messages_in_rabbitmq_and_goes_on_where_it_was() {
+    let vhost = Vhost::create().await;
+    let url = vhost.url().to_owned();
+    let mut scene = Scene::new(vhost, url).await;
+    let in_hand = vec![scene.next("first").await];
+    scene.pause().await;
+    scene.publish(&["a", "b", "c"]).await;
+    assert_eq!(scene.vhost.waiting(QUEUE).await, 1 + 3);
+    assert!(in_hand[0].receipt.is_live());
+    acknowledge(in_hand).await;
+    scene.paused.send_replace(false);
+    let mut rest = vec![];
+    for body in ["a", "b", "c"] {
+        let arrival = scene.next(body).await;
+        assert_eq!(arrival.deliveries_before, 0, "{body} was delivered before");
+        rest.push(arrival);
+    }
+    acknowledge(rest).await;
+    // Once more, at once: the same tag on the same channel.
+    scene.pause().await;
+    scene.paused.send_replace(false);
+    scene.publish(&["d"]).await;
+    acknowledge(vec![scene.next("d").await]).await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_lane_outlives_its_connection_and_its_queue() {
+    let vhost = Vhost::create().await;
+    let proxy = Proxy::before(vhost.url()).await;
+    let url = proxy.url(vhost.url());
+    let mut scene = Scene::new(vhost, url).await;
+    acknowledge(vec![scene.next("first").await]).await;
+    scene.pause().await;
+    scene.publish(&["cut"]).await;
+    proxy.cut();
+    scene.paused.send_replace(false);
+    let arrival = scene.next("cut").await;
+    scene.pause().await;
+    acknowledge(vec![arrival]).await;
+    scene.vhost.delete_queue(QUEUE).await;
+    scene.paused.send_replace(false);
+    scene
+        .publisher
+        .publish_until_taken(b"a new queue", LANE)
+        .await;
+    acknowledge(vec![scene.next("a new queue").await]).await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_lane_does_not_hold_up_the_end() {
+    let vhost = Vhost::create().await;
+    let url = vhost.url().to_owned();
+    let mut scene = Scene::new(vhost, url).await;
+    acknowledge(vec![scene.next("first").await]).await;
+    scene.pause().await;
+    scene.stop().await;
+}

@@ -1,0 +1,262 @@
+//! The scheduler and channels whose every account is tripped.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::domain::{Channel, HouseRules, Lane, Priority, Reason};
+use herald::pipeline::dispatcher::Desk;
+use herald::pipeline::fence::LeaseKeeper;
+use herald::pipeline::hold::Holder;
+use herald::pipeline::jobs::Outcome;
+use herald::pipeline::judge::Judge;
+use herald::pipeline::lanes::LanePermits;
+use herald::pipeline::people::People;
+use herald::pipeline::rulebook::Rulebook;
+use herald::pipeline::scheduler::{Pauses, Round};
+use herald::pipeline::shelf::Shelf;
+use herald::pipeline::{Channels, Dispatcher, Dispatchers, Fence, InFlight, Outbox, Scheduler};
+use herald::runtime::{Ending, Health, Shutdown, Supervisor, Tasks, clock};
+use herald::store::{Database, due, lease};
+use herald::telemetry::Metrics;
+use herald::templates::Limits;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::database::{TestDatabase, lines};
+use crate::stage::{PATIENCE, Stage};
+
+const EMAIL: Channel = Channel::Email;
+const URGENT: Lane = Lane::new(EMAIL, Priority::Urgent);
+const NORMAL: Lane = Lane::new(EMAIL, Priority::Normal);
+
+/// Connections and tasks live here, actors on the test's own thread.
+static IO: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// A row that waits: for these seconds still, for this reason.
+async fn row(c: &mut AsyncPgConnection, lane: Lane, seconds: i32, reason: Reason, payload: &str) {
+    let Lane { channel, priority } = lane;
+    let id = Uuid::now_v7();
+    let user = Uuid::now_v7();
+    let insert = format!(
+        "INSERT INTO notification_schema.users (id, tenant_id, email)
+         VALUES ('{user}', '{tenant}', '{id}@example.com');
+         INSERT INTO notification_schema.notifications
+             (id, tenant_id, user_id, idempotency_key, message_type, priority, reason, payload, due_at)
+         VALUES ('{id}', '{tenant}', '{user}', repeat('{key}', 2), '{channel}', '{priority}',
+                 '{reason}', '{payload}', now() + interval '{seconds} seconds')",
+        tenant = herald::domain::DEFAULT_TENANT,
+        key = id.simple(),
+    );
+    c.batch_execute(&insert).await.unwrap();
+}
+
+/// A payload that says which row it is.
+fn named(name: &str) -> String {
+    format!(r#"{{"content": {{"body": "{name}"}}}}"#)
+}
+
+/// A scheduler whose jobs all come back as put off: there is no account.
+struct Scene {
+    channels: Channels,
+    outbox: Outbox,
+    woken: mpsc::UnboundedReceiver<()>,
+    stop: Shutdown,
+    owner: AsyncPgConnection,
+    database: TestDatabase,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let database = TestDatabase::create().await;
+        Self {
+            channels: Channels::new(),
+            outbox: Outbox::new(1, Duration::ZERO),
+            woken: mpsc::unbounded_channel().1,
+            stop: Shutdown::new(),
+            owner: database.owner().await,
+            database,
+        }
+    }
+
+    async fn start(&mut self) {
+        let (channels, outbox) = (self.channels.clone(), self.outbox.clone());
+        let (sender, woken) = mpsc::unbounded_channel();
+        self.woken = woken;
+        outbox.wakes(move || {
+            // Nobody listens any more when the test has ended.
+            let _ = sender.send(());
+        });
+        let (tasks, metrics) = (Tasks::new(IO.handle().clone()), Arc::new(Metrics::new()));
+        let pool = Database::lazy(&self.database.settings(), IO.handle());
+        let run = lease::register(&pool, "test", "0").await.unwrap();
+        let fence = Fence::closed();
+        let keeper = LeaseKeeper {
+            database: pool.clone(),
+            run,
+            fence: fence.clone(),
+            heartbeat: Duration::from_secs(1),
+            health: Health::new(),
+            stop: self.stop.clone(),
+        };
+        tasks.spawn("lease", keeper.run());
+        let supervisor = Supervisor::new(Health::new(), self.stop.clone(), Arc::new(|_| {}));
+        let shelf = Shelf::new(Limits {
+            max_output_bytes: 1_000,
+            fuel: 1_000,
+        });
+        let judge = Arc::new(Judge {
+            database: pool.clone(),
+            people: People::new(pool.clone(), 16, Duration::from_secs(1)),
+            rulebook: Rulebook::default(),
+            house: HouseRules::default(),
+            giving_up: self.stop.clone(),
+        });
+        let dispatcher = |channel: &Channel| {
+            let desk = Desk {
+                channel: *channel,
+                directory: herald::pipeline::directory::Directory::default(),
+                judge: Arc::clone(&judge),
+                shelf: shelf.clone(),
+                outbox: outbox.clone(),
+                metrics: Arc::clone(&metrics),
+            };
+            let actor = Dispatcher::new(desk, tasks.clone());
+            supervisor.start("dispatcher", channel.as_str(), actor)
+        };
+        let round = Round {
+            database: pool,
+            run,
+            lanes: vec![NORMAL, URGENT],
+            permits: LanePermits::new(&Stage::default_settings().lanes),
+            judge: Arc::clone(&judge),
+            holder: Holder {
+                in_flight: InFlight::default(),
+                outbox: outbox.clone(),
+                fence: fence.clone(),
+                metrics: Arc::clone(&metrics),
+            },
+            dispatchers: Dispatchers::new(Channel::ALL.iter().map(dispatcher).collect()),
+            fence,
+            pauses: Pauses::new(channels),
+            stop: self.stop.clone(),
+        };
+        let scheduler = Scheduler::new(Arc::new(round), tasks, Duration::from_millis(20));
+        supervisor.start("scheduler", "scheduler", scheduler);
+    }
+
+    /// The next job that was taken, as its outcome, which holds its permit.
+    async fn next(&mut self, name: &str) -> Outcome {
+        let taken = timeout(PATIENCE, async {
+            loop {
+                let taken = self.outbox.take_ready(clock::instant());
+                if let Some(outcome) = taken.and_then(|mut batch| batch.pop()) {
+                    return outcome;
+                }
+                self.woken.recv().await;
+            }
+        });
+        let outcome = taken.await.expect("nothing is taken");
+        let payload = format!("{:?}", outcome.settlement.notification.payload);
+        assert!(payload.contains(name), "{payload} instead of {name}");
+        outcome
+    }
+
+    async fn owned(&mut self) -> Vec<String> {
+        let owned = "SELECT payload -> 'content' ->> 'body' AS text
+            FROM notification_schema.notifications WHERE owner IS NOT NULL ORDER BY 1";
+        lines(&mut self.owner, owned).await
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.stop.raise(Ending::Asked);
+    }
+}
+
+#[actix::test]
+async fn of_a_paused_channel_one_at_a_time_is_the_probe_until_one_tells_something() {
+    let mut scene = Scene::new().await;
+    let rows = [
+        (URGENT, 5, Reason::Scheduled, "scheduled"),
+        (URGENT, 10, Reason::WaitingForProvider, "first"),
+        (NORMAL, -60, Reason::Retry, "second"),
+        (NORMAL, 10, Reason::WaitingForProvider, "third"),
+    ];
+    for (lane, seconds, reason, name) in rows {
+        row(&mut scene.owner, lane, seconds, reason, &named(name)).await;
+    }
+    let held = scene.channels.held(EMAIL);
+    scene.channels.report(EMAIL, "a", Some(clock::instant()));
+    scene.start().await;
+    let first = scene.next("first").await;
+    for _ in 0..50 {
+        assert_eq!(scene.owned().await, ["first"], "one at a time");
+    }
+    assert!(*held.borrow());
+    // As a probe that ended without an answer: too late, cancelled, its worker panicked.
+    drop(first);
+    let second = scene.next("second").await;
+    assert!(!*held.borrow(), "the next message may be the probe as well");
+    scene.channels.report(EMAIL, "a", None);
+    let third = scene.next("third").await;
+    assert_eq!(scene.owned().await, ["first", "second", "third"]);
+    drop((second, third));
+}
+
+#[actix::test]
+async fn when_nothing_waits_the_next_message_is_the_probe() {
+    let mut scene = Scene::new().await;
+    let later = clock::instant() + Duration::from_secs(3_600);
+    scene.channels.report(EMAIL, "a", Some(later));
+    scene.start().await;
+    let mut held = scene.channels.held(EMAIL);
+    assert!(*held.borrow());
+    scene.channels.report(EMAIL, "a", Some(clock::instant()));
+    // What was waited for holds a lock.
+    let consumed = timeout(PATIENCE, held.wait_for(|held| !*held))
+        .await
+        .is_ok();
+    assert!(consumed, "the lanes are never consumed");
+    scene.channels.report(EMAIL, "a", Some(later));
+    assert!(*scene.channels.held(EMAIL).borrow(), "the probe failed");
+}
+
+#[tokio::test]
+async fn only_what_waits_for_any_provider_is_woken_oldest_first_and_no_more_than_asked_for() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let waiting = Reason::WaitingForProvider;
+    let pinned = r#"{"content": {"body": "pinned"}, "provider": "b"}"#.to_owned();
+    let rows = [
+        (NORMAL, 3, waiting, named("c")),
+        (NORMAL, 1, waiting, named("a")),
+        (NORMAL, 2, waiting, named("b")),
+        (NORMAL, 1, waiting, pinned),
+        (NORMAL, 1, Reason::Retry, named("retry")),
+        (NORMAL, 60, waiting, named("later")),
+        (URGENT, 1, waiting, named("urgent")),
+        (
+            Lane::new(Channel::Chat, Priority::Normal),
+            1,
+            waiting,
+            named("chat"),
+        ),
+    ];
+    for (lane, seconds, reason, payload) in rows {
+        row(&mut c, lane, seconds, reason, &payload).await;
+    }
+    let now = clock::now();
+    let until = now + jiff::SignedDuration::from_secs(15);
+    let lanes = [(NORMAL, 2), (URGENT, 2)];
+    let woken = due::wake(&pool, now, until, &lanes).await;
+    assert_eq!(woken, Ok(3));
+    let due = "SELECT payload -> 'content' ->> 'body' AS text
+        FROM notification_schema.notifications WHERE due_at <= now() ORDER BY 1";
+    assert_eq!(lines(&mut c, due).await, ["a", "b", "urgent"]);
+    assert_eq!(due::wake(&pool, now, until, &lanes).await, Ok(1));
+    assert_eq!(due::wake(&pool, now, until, &lanes).await, Ok(0));
+}
