@@ -25,6 +25,28 @@ pub struct Providers {
 }
 
 impl Providers {
+    /// The defaults, for tests.
+    #[cfg(test)]
+    pub(crate) const fn plain() -> Self {
+        Self {
+            concurrency: 128,
+            connect_timeout: Duration::from_secs(5),
+            max_response_bytes: 65_536,
+            refused_credentials_pause: Duration::from_secs(60),
+            queue_wait: Duration::from_secs(60),
+            circuit: CircuitSettings {
+                failure_ratio: 0.5,
+                slow_ratio: 0.8,
+                window: Duration::from_secs(10),
+                minimum_requests: 10,
+                open_for: Duration::from_secs(5),
+                open_max: Duration::from_secs(120),
+                concurrency: 128,
+            },
+            slow_after: Duration::from_secs(5),
+        }
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let bytes = 1_024..=16_777_216;
         let connect = Duration::from_millis(100)..=Duration::from_secs(300);

@@ -74,13 +74,7 @@ impl HttpClient {
     /// A client with the defaults, for tests.
     #[cfg(test)]
     pub(crate) fn plain() -> Self {
-        let settings = Providers {
-            concurrency: 128,
-            connect_timeout: Duration::from_secs(5),
-            max_response_bytes: 65_536,
-            refused_credentials_pause: Duration::from_secs(60),
-        };
-        Self::new(&settings).unwrap()
+        Self::new(&Providers::plain()).unwrap()
     }
 
     /// Carries one request. Ends by the deadline, the body included.

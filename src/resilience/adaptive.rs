@@ -10,8 +10,9 @@ const DECREASE: f64 = 0.5;
 const INCREASE_A_SECOND: f64 = 0.05;
 /// The pace never falls below this share of the base rate.
 const SLOWEST: f64 = 1.0 / 64.0;
-/// The base rate is at least this many requests a second.
-const LEAST_BASE: f64 = 1.0;
+/// The base rate is at least this many requests a second: what a quiet account was asked lately says
+/// little about what it can take.
+const LEAST_BASE: f64 = 10.0;
 /// Longest pause that is believed.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 

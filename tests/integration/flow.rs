@@ -1,9 +1,11 @@
 //! Notifications on their whole walk: from RabbitMQ to the provider and into the database.
 
 mod channels;
+mod circuits;
 mod dead_letters;
 mod duplicates;
 mod failures;
+mod limits;
 mod pausing;
 mod probing;
 mod rejections;

@@ -1,0 +1,180 @@
+//! How fast an account may be asked, and who goes first when that is slow.
+
+use std::time::{Duration, Instant};
+
+use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
+use serde_json::{Value, json};
+
+use crate::outcomes::Row;
+use crate::stage::{ANA, Stage, account_named, ana, envelope, envelope_with};
+
+/// A tenant of its own, with one person.
+const OTHER: &str = r#"
+[[tenants]]
+id = "0190c1a0-0000-7000-8000-00000000000b"
+name = "other"
+
+[[users]]
+id = "0190c1a0-0000-7000-8000-0000000000b1"
+tenant_id = "0190c1a0-0000-7000-8000-00000000000b"
+email = "ben@example.com"
+username = "ben"
+"#;
+
+fn limited(simulator: &Simulator, limit: u32) -> String {
+    let account = account_named(simulator, "limited", 0);
+    account.replace(
+        "timeout_seconds",
+        &format!("rate_limit = {limit}\ntimeout_seconds"),
+    )
+}
+
+fn all_sent(count: usize) -> impl Fn(&[Row]) -> bool {
+    move |rows| rows.len() == count && rows.iter().all(|row| row.is("sent", None))
+}
+
+fn sent(rows: &[Row]) -> usize {
+    rows.iter().filter(|row| row.is("sent", None)).count()
+}
+
+fn low() -> Value {
+    envelope_with("email", json!({ "priority": "low" }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_after_is_kept_by_everything_that_comes_meanwhile() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let made = Instant::now();
+    let fault = Fault::Status {
+        status: 429,
+        retry_after_seconds: Some(2),
+        body: None,
+    };
+    let busy = Behaviour::default().rule(Rule::always(fault).when(When::First(1)));
+    let sendgrid = stage.behaving(Provider::SendGrid, busy);
+    stage.apply_ana_and(&[&sendgrid]);
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    let before = made.elapsed();
+    publisher.publish(&envelope("email")).await;
+    outcomes.only("pending", Some("retry")).await;
+    for _ in 0..5 {
+        publisher.publish(&envelope("email")).await;
+    }
+    let rows = outcomes.until(all_sent(6)).await;
+    let first = Duration::from_micros(stage.ledger.instants()[0]);
+    assert!(
+        first >= before + Duration::from_secs(2),
+        "{first:?} after {before:?}"
+    );
+    let untouched = rows.iter().filter(|row| row.classes() == ["accepted"]);
+    assert_eq!(untouched.count(), 5, "none of them was used up for that");
+    assert_eq!(sendgrid.stats().requests, 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_together_keep_the_limit_of_an_account() {
+    let mut stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply(&format!("{}{}", ana(), limited(&sendgrid, 600)));
+    let mut outcomes = stage.outcomes().await;
+    let _one = stage.start().await;
+    stage.set("HERALD__HTTP__BIND", "127.0.0.1:0");
+    let _other = stage.start().await;
+    let publisher = stage.publisher().await;
+    for _ in 0..40 {
+        publisher.publish(&envelope("email")).await;
+    }
+    outcomes.until(all_sent(40)).await;
+    let instants = stage.ledger.instants();
+    // Ten at once, then one in 104 ms; a token may be used half a second late.
+    for (at, first) in instants.iter().enumerate() {
+        for (count, last) in (1..).zip(&instants[at..]) {
+            let most = 10.0 + ((last - first) as f64 / 1e6 + 0.5) / 0.104 + 1.0;
+            assert!(
+                f64::from(count) <= most,
+                "{count} within {} us",
+                last - first
+            );
+        }
+    }
+    let span = instants.last().unwrap() - instants.first().unwrap();
+    assert!(span >= 2_500_000, "{span}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_urgent_one_passes_the_bulk_that_waits_for_tokens() {
+    let stage = Stage::with_lanes("email.*").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply(&format!("{}{}", ana(), limited(&sendgrid, 120)));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    for _ in 0..16 {
+        publisher.publish(&low()).await;
+    }
+    outcomes.until(|rows| sent(rows) >= 2).await;
+    let urgent = envelope_with("email", json!({ "priority": "urgent" }));
+    let key = urgent["idempotency_key"].as_str().unwrap().to_owned();
+    publisher.publish(&urgent).await;
+    let done = format!(
+        "SELECT count(*) FROM notifications WHERE priority = 'urgent' AND status = 'sent' -- {key}"
+    );
+    outcomes.until_count(&done, 1).await;
+    let accepted = stage.ledger.accepted();
+    assert!(accepted <= 8, "{accepted} of 17 were before it, or with it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_of_a_tenant_are_not_behind_sixty_of_another() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply(&format!("{}{OTHER}{}", ana(), limited(&sendgrid, 600)));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    for _ in 0..60 {
+        publisher.publish(&envelope("email")).await;
+    }
+    outcomes.until(|rows| sent(rows) >= 10).await;
+    for _ in 0..5 {
+        let theirs = json!({
+            "tenant_id": "0190c1a0-0000-7000-8000-00000000000b",
+            "user_id": "0190c1a0-0000-7000-8000-0000000000b1",
+        });
+        publisher.publish(&envelope_with("email", theirs)).await;
+    }
+    let done =
+        format!("SELECT count(*) FROM notifications WHERE user_id <> '{ANA}' AND status = 'sent'");
+    outcomes.until_count(&done, 5).await;
+    let accepted = stage.ledger.accepted();
+    assert!(
+        accepted <= 45,
+        "{accepted} of 65 were before them, or with them"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_too_long_for_tokens_waits_in_the_database() {
+    let mut stage = Stage::with_lanes("email.normal").await;
+    stage.set("HERALD__PROVIDERS__QUEUE_WAIT", "1s");
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply(&format!("{}{}", ana(), limited(&sendgrid, 1)));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    for _ in 0..3 {
+        publisher.publish(&envelope("email")).await;
+    }
+    let waiting = |row: &&Row| row.is("pending", Some("waiting_for_provider"));
+    let rows = outcomes
+        .until(|rows| sent(rows) == 1 && rows.iter().filter(waiting).count() == 2)
+        .await;
+    assert!(
+        rows.iter()
+            .filter(waiting)
+            .all(|row| row.attempt_count == 0)
+    );
+    assert_eq!(sendgrid.stats().requests, 1);
+}
