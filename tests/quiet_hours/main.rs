@@ -1,7 +1,12 @@
 //! Quiet hours against an oracle that walks through the minutes with the clock on the wall.
 //!
 //! Each zone is a test. The two days around every change of the clock are compared, and moments by
-//! chance; with `HERALD_QUIET_HOURS=whole` every minute of seven years.
+//! chance; with `HERALD_QUIET_HOURS=whole` every minute of seven years, which wants optimised code:
+//!
+//! ```text
+//! HERALD_QUIET_HOURS=whole cargo --config 'profile.dev.package.jiff.opt-level=3' \
+//!     --config 'profile.dev.package.herald.opt-level=1' test --test quiet_hours -- --nocapture
+//! ```
 
 #![expect(
     clippy::unwrap_used,
