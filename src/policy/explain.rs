@@ -1,7 +1,7 @@
 //! Why a notification would be sent, put off or stopped: what every rule says, and what would
 //! change its mind.
 //!
-//! The rules are asked by the same [`Case`] as for sending; here they are asked to the last, and
+//! The rules are asked by the same `Case` as for sending; here they are asked to the last, and
 //! what they saw is put into words.
 
 use serde::Serialize;
