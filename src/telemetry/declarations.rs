@@ -153,7 +153,7 @@ pub(super) const THROTTLE: Declaration = Declaration::new(
     Kind::Counter,
     "herald_provider_throttle_seconds_total",
     &["provider"],
-    "Whole seconds that requests have waited for the account's rate limit, added up.",
+    "Whole seconds in which queued requests waited for the account's rate limit or pace.",
 )
 .in_unit(Unit::Seconds);
 

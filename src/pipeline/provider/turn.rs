@@ -82,7 +82,8 @@ async fn lease(desk: &Desk, waiting: usize) -> Option<Duration> {
         Ok(Leased::NoneFor(wait)) => Some(wait),
         Ok(Leased::Paused(wait)) => {
             desk.health.pause(wait);
-            None
+            // A long one is not waited for here, which the next look finds.
+            desk.health.refused_for().is_none().then_some(wait)
         }
         Err(error) => {
             let provider = &desk.account.name;

@@ -51,7 +51,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_notifications_total Outcomes committed; provider is empty before a choice, reason is empty for sent.
         # HELP herald_provider_circuit_open 1 while the provider's circuit is tripped or probing, 0 while it passes.
         # HELP herald_provider_request_seconds Time from a request to the provider's answer.
-        # HELP herald_provider_throttle_seconds_total Whole seconds that requests have waited for the account's rate limit, added up.
+        # HELP herald_provider_throttle_seconds_total Whole seconds in which queued requests waited for the account's rate limit or pace.
         # HELP herald_settle_batch_rows Outcomes committed in one transaction.
         # TYPE herald_actor_restarts_total counter
         # TYPE herald_attempts_total counter

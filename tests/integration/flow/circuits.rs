@@ -1,7 +1,8 @@
 //! An account that fails is left alone, tried by one request at a time, and taken back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use herald::runtime::clock;
 use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
 
 use crate::outcomes::{Outcomes, Row};
@@ -80,7 +81,7 @@ async fn one_probe_reaches_a_dead_provider_in_each_open_period() {
     let _engine = stage.start().await;
     send(&stage, &mut outcomes, 20).await;
     outcomes.until_count(OPEN_EVENTS, 1).await;
-    let (tripped, start) = (first.stats().requests, Instant::now());
+    let (tripped, start) = (first.stats().requests, clock::instant());
     // Whenever a period ends, ten compete for being the probe.
     while first.stats().requests < tripped + 4 {
         send(&stage, &mut outcomes, 10).await;

@@ -1,7 +1,8 @@
 //! How fast an account may be asked, and who goes first when that is slow.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use herald::runtime::clock;
 use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
 use serde_json::{Value, json};
 
@@ -44,7 +45,7 @@ fn low() -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_after_is_kept_by_everything_that_comes_meanwhile() {
     let stage = Stage::with_lanes("email.normal").await;
-    let made = Instant::now();
+    let made = clock::instant();
     let fault = Fault::Status {
         status: 429,
         retry_after_seconds: Some(2),

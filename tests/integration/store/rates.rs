@@ -1,9 +1,10 @@
 //! Tokens of an account, leased by several nodes at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use herald::resilience::TokenRate;
+use herald::runtime::clock;
 use herald::store::rates::{Ask, Lease, lease, pause};
 use herald::store::{Database, StoreError};
 use uuid::Uuid;
@@ -85,7 +86,7 @@ async fn nodes_that_ask_at_once_never_have_more_than_the_limit_in_any_minute() {
     let pools = (database.pool().await, database.pool().await);
     account(&pools.0).await;
     let limit = 600;
-    let (start, mut passed, mut granted) = (Instant::now(), Duration::ZERO, vec![]);
+    let (start, mut passed, mut granted) = (clock::instant(), Duration::ZERO, vec![]);
     // Steps and wishes in no order, the same in every run.
     for n in 0_u64..300 {
         let mix = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;

@@ -130,7 +130,9 @@ impl AccountHealth {
 
     fn abandoned(&self, ticket: Ticket) {
         let now = self.now();
-        self.state().breaker.abandon(ticket, now);
+        // Locked until it is told, so that what is told last is what holds.
+        let mut state = self.state();
+        state.breaker.abandon(ticket, now);
         // Whoever waits for the probe's answer waits for the next one now.
         self.tell_channels(Some(self.inner.origin + now));
         self.inner.changed.notify_waiters();
@@ -157,8 +159,9 @@ impl AccountHealth {
         let most = usize::try_from(state.breaker.most_in_flight()).unwrap_or(usize::MAX);
         let was_slowed = self.inner.slowed.swap(slowed, Ordering::AcqRel);
         let most_before = self.inner.most_in_flight.swap(most, Ordering::AcqRel);
-        let closed = state.breaker.standing(now) == Standing::Closed;
-        if was_slowed != slowed || most_before != most || !closed {
+        let stopped =
+            state.breaker.standing(now) != Standing::Closed || state.pace.paused_for(now).is_some();
+        if was_slowed != slowed || most_before != most || stopped {
             self.inner.changed.notify_waiters();
         }
     }
