@@ -1,6 +1,8 @@
 //! Building, bottom-up: what every part stands on first, then the actors in the order in which
 //! they need each other, the broker last.
 
+mod knowledge;
+
 use std::sync::Arc;
 
 use actix::Addr;
@@ -9,13 +11,14 @@ use lapin::Connection;
 use secrecy::ExposeSecret;
 use tokio::sync::oneshot;
 
+use self::knowledge::{judge, listen, start_catalog};
 use super::StartError;
 use crate::broker::connection::Address;
 use crate::broker::consumer::{Consumers, LaneConsumer};
 use crate::broker::publisher::Publisher;
 use crate::config::Settings;
 use crate::domain::Channel;
-use crate::pipeline::catalog::{Needs, Refresh};
+use crate::pipeline::catalog::Needs;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::dispatcher::Desk;
 use crate::pipeline::fence::LeaseKeeper;
@@ -25,16 +28,13 @@ use crate::pipeline::ingest::Admission;
 use crate::pipeline::jobs::{Arrived, Wake};
 use crate::pipeline::judge::Judge;
 use crate::pipeline::lanes::LanePermits;
-use crate::pipeline::listener::Listener;
 use crate::pipeline::patience::until_done;
-use crate::pipeline::people::People;
 use crate::pipeline::recorder::Settling;
-use crate::pipeline::rulebook::Rulebook;
 use crate::pipeline::scheduler::{Pauses, Round};
 use crate::pipeline::shelf::Shelf;
 use crate::pipeline::{
-    Catalog, Channels, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest,
-    Outbox, Recorder, Scheduler,
+    Channels, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest, Outbox,
+    Recorder, Scheduler,
 };
 use crate::providers::HttpClient;
 use crate::resilience::Backoff;
@@ -260,60 +260,6 @@ fn supervisor(ground: &Ground) -> Supervisor {
     let metrics = Arc::clone(&ground.metrics);
     let on_restart = Arc::new(move |role: &str| metrics.actor_restarted(role));
     Supervisor::new(ground.health.clone(), ground.stop.clone(), on_restart)
-}
-
-fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {
-    let (most, time_to_live) = (
-        settings.engine.people_kept,
-        settings.engine.people_time_to_live,
-    );
-    Arc::new(Judge {
-        database: ground.database.clone(),
-        people: People::new(ground.database.clone(), most, time_to_live),
-        rulebook: Rulebook::default(),
-        house: settings.policy.clone(),
-        giving_up: ground.giving_up.clone(),
-    })
-}
-
-/// Accounts, templates and rules must be known before the first message; `None` when the shutdown
-/// came first.
-async fn start_catalog(
-    settings: &Settings,
-    ground: &Ground,
-    needs: Needs,
-    judge: &Judge,
-) -> Option<Addr<Catalog>> {
-    let supervisor = needs.supervisor.clone();
-    let catalog = Catalog::new(Arc::new(needs), settings.engine.catalog_refresh);
-    let catalog = supervisor.start("catalog", "catalog", catalog);
-    let refresh = || async {
-        let gone = |error: actix::MailboxError| crate::store::StoreError::Other(error.to_string());
-        catalog.send(Refresh).await.map_err(gone)?
-    };
-    until_done("reading accounts and templates", &ground.stop, refresh).await?;
-    let (rulebook, database) = (judge.rulebook.clone(), ground.database.clone());
-    let stop = ground.stop.clone();
-    let (sender, read) = oneshot::channel();
-    ground.tasks.spawn("read rules", async move {
-        let reload = || rulebook.reload(&database);
-        // Nobody waits any more when the engine was told to stop.
-        let _ = sender.send(until_done("reading tenants' rules", &stop, reload).await);
-    });
-    read.await.ok().flatten()?;
-    Some(catalog)
-}
-
-fn listen(settings: &Settings, ground: &Ground, judge: &Judge, catalog: Addr<Catalog>) {
-    let listener = Listener {
-        database: ground.database.clone(),
-        people: judge.people.clone(),
-        rulebook: judge.rulebook.clone(),
-        catalog,
-        time_to_live: settings.engine.people_time_to_live,
-        stop: ground.end_of_run.clone(),
-    };
-    ground.tasks.spawn("listen for changes", listener.run());
 }
 
 fn dispatchers(

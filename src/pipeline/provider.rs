@@ -25,6 +25,7 @@ use crate::telemetry::{Metrics, ProviderMetrics};
 
 mod health;
 mod queue;
+mod second_look;
 mod tokens;
 mod trouble;
 mod turn;

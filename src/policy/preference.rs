@@ -33,10 +33,8 @@ impl<'a> Wish<'a> {
                 .quiet_hours
                 .as_ref()
                 .or_else(|| inherited.and_then(|default| default.quiet_hours.as_ref())),
-            zone: own
-                .zone
-                .as_ref()
-                .or_else(|| inherited.and_then(|default| default.zone.as_ref())),
+            // The person lives in their own zone, whatever the tenant's office goes by.
+            zone: own.zone.as_ref(),
         }
     }
 

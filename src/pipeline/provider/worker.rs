@@ -8,15 +8,15 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::super::jobs::{Deliver, Job, Outcome};
-use super::super::judge::Judgement;
 use super::super::trace;
 use super::health::Call;
+use super::second_look::reconsider;
 use super::tokens::Token;
 use super::turn::{self, Want};
 use super::{Desk, Lines, since_publish};
 use crate::domain::{AttemptRecord, Class, Reason, Reply, SuppressionReason, Target};
 use crate::policy::after_pass::{Pass, Verdict, after_pass};
-use crate::policy::{Decision, expiry, routing};
+use crate::policy::{expiry, routing};
 use crate::providers::Delivery;
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint, mailbox};
@@ -53,50 +53,6 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
     ask(desk, queue, &mut job, &asked, call).await;
     let now = clock::now();
     follow(desk, verdict(desk, &job, &asked, now), job, now);
-}
-
-/// Decides again on a job that has waited: the person may have changed their mind, and their night
-/// or day may have begun. `None` when it is not to be sent now; it is on its way then.
-async fn reconsider(desk: &Desk, job: Job) -> Option<Job> {
-    let (mut job, judgement) = desk.judge.again(job, desk.facts()).await?;
-    let now = clock::now();
-    // What others were asked in this pass was an attempt.
-    let asked = u16::from(!job.replies.is_empty());
-    match judgement {
-        Judgement::Decided(Decision::Deliver {
-            targets,
-            good_until,
-            ..
-        }) => {
-            job.good_until = good_until;
-            if job.replies.is_empty() {
-                job.targets = targets;
-            } else {
-                job.targets.retain(|target| targets.contains(target));
-            }
-            if !job.targets.is_empty() {
-                return Some(job);
-            }
-            // Every device that is left has accepted in an earlier pass.
-            let verdict = verdict(desk, &job, &[], now);
-            follow(desk, verdict, job, now);
-            return None;
-        }
-        Judgement::Decided(Decision::Defer { reason, until }) => {
-            job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);
-            desk.outbox.push(job.defer(reason, until, now));
-        }
-        Judgement::Decided(Decision::Cancel(reason) | Decision::Fail(reason)) => {
-            job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);
-            desk.outbox.push(job.end(reason, now));
-        }
-        // Asked and not answered: it comes again.
-        Judgement::Decided(Decision::Reserve(_)) => {
-            desk.outbox.push(job.defer(Reason::Retry, now, now))
-        }
-        Judgement::NobodyThere => desk.outbox.push(job.end_without_person(now)),
-    }
-    None
 }
 
 /// What a device accepted is sent; all else is too late.
@@ -288,7 +244,7 @@ fn dead(job: &Job, target: &Target, reply: &Reply, asked_at: Timestamp) -> Optio
 }
 
 /// Decides; if deciding panics, an acceptance is still an acceptance.
-fn verdict(desk: &Desk, job: &Job, asked: &[Target], now: Timestamp) -> Verdict {
+pub(super) fn verdict(desk: &Desk, job: &Job, asked: &[Target], now: Timestamp) -> Verdict {
     let decided = catch_unwind(AssertUnwindSafe(|| {
         failpoint::hit("provider.decide");
         after_pass(&Pass {
@@ -315,7 +271,7 @@ fn verdict(desk: &Desk, job: &Job, asked: &[Target], now: Timestamp) -> Verdict 
     })
 }
 
-fn follow(desk: &Desk, verdict: Verdict, mut job: Job, now: Timestamp) {
+pub(super) fn follow(desk: &Desk, verdict: Verdict, mut job: Job, now: Timestamp) {
     match verdict {
         Verdict::NextProvider(targets) => {
             job.targets = targets;

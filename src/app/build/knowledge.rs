@@ -1,0 +1,70 @@
+//! What is known of accounts, templates, people and rules, and how it is kept fresh.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use tokio::sync::oneshot;
+
+use super::Ground;
+use crate::config::Settings;
+use crate::pipeline::Catalog;
+use crate::pipeline::catalog::{Needs, Refresh};
+use crate::pipeline::judge::Judge;
+use crate::pipeline::listener::Listener;
+use crate::pipeline::patience::until_done;
+use crate::pipeline::people::People;
+use crate::pipeline::rulebook::Rulebook;
+
+pub(super) fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {
+    let (most, time_to_live) = (
+        settings.engine.people_kept,
+        settings.engine.people_time_to_live,
+    );
+    Arc::new(Judge {
+        database: ground.database.clone(),
+        people: People::new(ground.database.clone(), most, time_to_live),
+        rulebook: Rulebook::default(),
+        house: settings.policy.clone(),
+        giving_up: ground.giving_up.clone(),
+    })
+}
+
+/// Accounts, templates and rules must be known before the first message; `None` when the shutdown
+/// came first.
+pub(super) async fn start_catalog(
+    settings: &Settings,
+    ground: &Ground,
+    needs: Needs,
+    judge: &Judge,
+) -> Option<Addr<Catalog>> {
+    let supervisor = needs.supervisor.clone();
+    let catalog = Catalog::new(Arc::new(needs), settings.engine.catalog_refresh);
+    let catalog = supervisor.start("catalog", "catalog", catalog);
+    let refresh = || async {
+        let gone = |error: actix::MailboxError| crate::store::StoreError::Other(error.to_string());
+        catalog.send(Refresh).await.map_err(gone)?
+    };
+    until_done("reading accounts and templates", &ground.stop, refresh).await?;
+    let (rulebook, database) = (judge.rulebook.clone(), ground.database.clone());
+    let stop = ground.stop.clone();
+    let (sender, read) = oneshot::channel();
+    ground.tasks.spawn("read rules", async move {
+        let reload = || rulebook.reload(&database);
+        // Nobody waits any more when the engine was told to stop.
+        let _ = sender.send(until_done("reading tenants' rules", &stop, reload).await);
+    });
+    read.await.ok().flatten()?;
+    Some(catalog)
+}
+
+pub(super) fn listen(settings: &Settings, ground: &Ground, judge: &Judge, catalog: Addr<Catalog>) {
+    let listener = Listener {
+        database: ground.database.clone(),
+        people: judge.people.clone(),
+        rulebook: judge.rulebook.clone(),
+        catalog,
+        time_to_live: settings.engine.people_time_to_live,
+        stop: ground.end_of_run.clone(),
+    };
+    ground.tasks.spawn("listen for changes", listener.run());
+}

@@ -1,0 +1,53 @@
+//! A job that has waited at an account is judged again before it is sent.
+
+use super::super::jobs::Job;
+use super::super::judge::Judgement;
+use super::Desk;
+use super::worker::{follow, verdict};
+use crate::domain::Reason;
+use crate::policy::Decision;
+use crate::runtime::clock;
+
+/// Decides again on a job that has waited: the person may have changed their mind, and their night
+/// or day may have begun. `None` when it is not to be sent now; it is on its way then.
+pub(super) async fn reconsider(desk: &Desk, job: Job) -> Option<Job> {
+    let (mut job, judgement) = desk.judge.again(job, desk.facts()).await?;
+    let now = clock::now();
+    // What others were asked in this pass was an attempt.
+    let asked = u16::from(!job.replies.is_empty());
+    match judgement {
+        Judgement::Decided(Decision::Deliver {
+            targets,
+            good_until,
+            ..
+        }) => {
+            job.good_until = good_until;
+            if job.replies.is_empty() {
+                job.targets = targets;
+            } else {
+                job.targets.retain(|target| targets.contains(target));
+            }
+            if !job.targets.is_empty() {
+                return Some(job);
+            }
+            // Every device that is left has accepted in an earlier pass.
+            let verdict = verdict(desk, &job, &[], now);
+            follow(desk, verdict, job, now);
+            return None;
+        }
+        Judgement::Decided(Decision::Defer { reason, until }) => {
+            job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);
+            desk.outbox.push(job.defer(reason, until, now));
+        }
+        Judgement::Decided(Decision::Cancel(reason) | Decision::Fail(reason)) => {
+            job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);
+            desk.outbox.push(job.end(reason, now));
+        }
+        // Asked and not answered: it comes again.
+        Judgement::Decided(Decision::Reserve(_)) => {
+            desk.outbox.push(job.defer(Reason::Retry, now, now))
+        }
+        Judgement::NobodyThere => desk.outbox.push(job.end_without_person(now)),
+    }
+    None
+}
