@@ -5,6 +5,7 @@
 pub mod apply;
 mod build;
 pub mod check;
+pub mod explain;
 mod report;
 mod stop;
 

@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod dlq;
+mod explain;
 mod migrate;
 mod serve;
 
@@ -40,6 +41,8 @@ enum Command {
     /// Dead letters: looks at them, replays them, marks them as dealt with.
     #[command(subcommand)]
     Dlq(dlq::Dlq),
+    /// Says what would become of a message if it came now, and why; sends nothing.
+    Explain(explain::Explain),
 }
 
 /// Why a command failed, in words: exit code 1.
@@ -61,6 +64,7 @@ pub(super) fn run() -> ExitCode {
         Command::Check => check::check(&cli),
         Command::Apply(apply) => apply::apply(&cli, apply),
         Command::Dlq(dlq) => dlq::dlq(&cli, dlq),
+        Command::Explain(explain) => explain::explain(&cli, explain),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ pub mod channels;
 pub mod control;
 pub mod directory;
 pub mod dispatcher;
+pub mod explain;
 pub mod fence;
 pub mod hold;
 pub mod housekeeping;

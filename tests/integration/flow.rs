@@ -4,6 +4,7 @@ mod channels;
 mod circuits;
 mod dead_letters;
 mod duplicates;
+mod explaining;
 mod failures;
 mod limits;
 mod pausing;

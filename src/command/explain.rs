@@ -1,0 +1,139 @@
+//! `herald explain`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use herald::app::explain::explainer;
+use herald::config::Required;
+use herald::domain::RuleVerdict;
+use herald::pipeline::explain::{Decided, Explained};
+use herald::policy::Decision;
+use serde_json::{Value, json};
+
+use super::{Cli, Failure};
+
+/// Says what would become of a message if it came now: every rule, what it looked at, and what
+/// would change it. Sends, stores and counts nothing.
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// A message as it is published, in JSON; "-" reads standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(super) fn explain(cli: &Cli, explain: &Explain) -> Result<(), Failure> {
+    let body = read(&explain.file)?;
+    let settings = cli.settings(&[Required::Database, Required::Secrets])?;
+    let explained = super::on_runtime(async {
+        let database = super::database(&settings).await?;
+        let explainer = explainer(&settings, &database)?;
+        Ok(explainer.explain(&body).await?)
+    })?;
+    let text = if cli.json {
+        in_json(&explained).to_string()
+    } else {
+        in_words(&explained)
+    };
+    println!("{text}");
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        let mut body = vec![];
+        std::io::stdin().read_to_end(&mut body)?;
+        return Ok(body);
+    }
+    let unreadable = |error| Failure(format!("{} cannot be read: {error}", path.display()));
+    std::fs::read(path).map_err(unreadable)
+}
+
+fn in_words(explained: &Explained) -> String {
+    match explained {
+        Explained::Rejected { reason, detail } => {
+            format!("It would be rejected: {reason}. {detail}")
+        }
+        Explained::Duplicate { of } => {
+            format!("It would be taken for a duplicate of notification {of}, and not be sent.")
+        }
+        Explained::Decided(decided) => {
+            let mut lines = vec![outcome(decided), String::new()];
+            for report in &decided.explanation.rules {
+                let mark = match report.verdict {
+                    RuleVerdict::Passes => "passes",
+                    RuleVerdict::Decides => "decides",
+                    RuleVerdict::WouldAlso => "would also",
+                    RuleVerdict::NotAsked => "-",
+                };
+                lines.push(format!("{:<14} {mark:<11} {}", report.rule, report.says));
+                if let Some(change) = &report.would_change {
+                    lines.push(format!("{:27}what would change it: {change}", ""));
+                }
+            }
+            lines.push(String::new());
+            lines.push(content(decided));
+            lines.join("\n")
+        }
+    }
+}
+
+fn outcome(decided: &Decided) -> String {
+    match &decided.explanation.decision {
+        Decision::Deliver { .. } if decided.through.is_empty() => "It would be sent.".to_owned(),
+        Decision::Deliver { .. } => {
+            let through = decided.through.join(", then ");
+            let addresses = match decided.addresses {
+                1 => "one address".to_owned(),
+                several => format!("{several} addresses"),
+            };
+            format!("It would be sent to {addresses} through {through}.")
+        }
+        // Counters are read here, not asked for a place.
+        Decision::Reserve(_) => "It would be sent if its daily caps have room.".to_owned(),
+        Decision::Defer { reason, until } => format!("It would wait until {until}: {reason}."),
+        Decision::Cancel(reason) => format!("It would be cancelled: {reason}."),
+        Decision::Fail(reason) => format!("It would fail: {reason}."),
+    }
+}
+
+fn content(decided: &Decided) -> String {
+    match &decided.content {
+        Ok(content) => {
+            let rendered = serde_json::to_string_pretty(content).unwrap_or_default();
+            format!("What would be sent:\n{rendered}")
+        }
+        Err(why) => format!("It cannot be rendered, and would fail as template_error: {why}"),
+    }
+}
+
+fn in_json(explained: &Explained) -> Value {
+    match explained {
+        Explained::Rejected { reason, detail } => {
+            json!({ "outcome": "rejected", "reason": reason, "detail": detail })
+        }
+        Explained::Duplicate { of } => json!({ "outcome": "duplicate", "of": of }),
+        Explained::Decided(decided) => {
+            let (outcome, reason, until) = match &decided.explanation.decision {
+                Decision::Deliver { .. } | Decision::Reserve(_) => ("deliver", None, None),
+                Decision::Defer { reason, until } => ("defer", Some(reason), Some(until)),
+                Decision::Cancel(reason) => ("cancel", Some(reason), None),
+                Decision::Fail(reason) => ("fail", Some(reason), None),
+            };
+            let (rendered, render_error) = match &decided.content {
+                Ok(content) => (Some(content), None),
+                Err(why) => (None, Some(why)),
+            };
+            json!({
+                "outcome": outcome,
+                "reason": reason,
+                "until": until,
+                "through": decided.through,
+                "addresses": decided.addresses,
+                "rules": decided.explanation.rules,
+                "content": rendered,
+                "render_error": render_error,
+            })
+        }
+    }
+}

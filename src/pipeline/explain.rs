@@ -1,0 +1,312 @@
+//! Explaining: what would become of a message if it came now, and why. Nothing is sent, claimed or
+//! counted.
+//!
+//! The rules are those of `policy`, asked by the same function as for sending. Accounts, their
+//! health, counters and lists are read from the database, so that a program that runs beside the
+//! engine gives the same answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::judge::{Addressed, Judge};
+use super::people::Whose;
+use super::shelf::Shelf;
+use crate::broker::envelope::{self, Envelope, RecipientFields, Wrapping};
+use crate::domain::{
+    Account, Body, Channel, CircuitState, Content, Lane, Notification, Priority, Recipient,
+    Rejection, TenantRules,
+};
+use crate::policy::{AccountFacts, Explanation, Facts, Quota, explain, frequency_cap};
+use crate::providers::{self, HttpClient};
+use crate::runtime::clock;
+use crate::store::provider_health::{self, ProviderHealth};
+use crate::store::seal::Sealer;
+use crate::store::{Database, StoreError, accounts, claims, frequency};
+
+/// What explaining needs.
+#[derive(Debug)]
+pub struct Explainer {
+    /// The database.
+    pub database: Database,
+    /// Knows people, rules, and what must not be sent to.
+    pub judge: Arc<Judge>,
+    /// The templates.
+    pub shelf: Shelf,
+    /// Opens credentials, without which an account is not used.
+    pub sealer: Sealer,
+    /// What the accounts' clients would use.
+    pub client: HttpClient,
+    /// Largest body, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// What would become of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Explained {
+    /// It would go to `herald.rejected`.
+    Rejected {
+        /// The reason, as its header names it.
+        reason: Rejection,
+        /// What is wrong, in words.
+        detail: String,
+    },
+    /// It would be acknowledged and counted, and nothing else: its key is known.
+    Duplicate {
+        /// The notification that came first.
+        of: Uuid,
+    },
+    /// The rules would be asked.
+    Decided(Box<Decided>),
+}
+
+/// What the rules say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// The rules, and the decision that follows.
+    pub explanation: Explanation,
+    /// The accounts that the decision's route means, first choice first.
+    pub through: Vec<String>,
+    /// How many addresses it would go to.
+    pub addresses: usize,
+    /// What would be sent; why it cannot be rendered, if so.
+    pub content: Result<Content, String>,
+}
+
+/// The lane that a file names, since it comes through none.
+#[derive(Deserialize)]
+struct Named {
+    channel: Option<Channel>,
+    priority: Option<Priority>,
+}
+
+impl Explainer {
+    /// Explains a message body of the contract's envelope.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn explain(&self, body: &[u8]) -> Result<Explained, StoreError> {
+        let now = clock::now();
+        let envelope = match self.decode(body, now) {
+            Ok(envelope) => envelope,
+            Err(refusal) => return Ok(rejected(refusal.reason, refusal.detail)),
+        };
+        self.judge.rulebook.reload(&self.database).await?;
+        self.shelf.reload(&self.database).await?;
+        let Some(recipient) = self.recipient(&envelope).await? else {
+            let words = "user_id is not known and the message has no `recipient`";
+            return Ok(rejected(Rejection::UnknownUser, words));
+        };
+        let (tenant_id, channel) = (envelope.tenant_id, envelope.lane.channel);
+        if let Body::Template(call) = &envelope.payload.body
+            && !self.shelf.library().has(tenant_id, channel, &call.name)
+        {
+            let words = format!("no active template `{}` for channel {channel}", call.name);
+            return Ok(rejected(Rejection::UnknownTemplate, words));
+        }
+        let first = claims::find(&self.database, &[envelope.key]).await?;
+        if let Some(holder) = first.get(&envelope.key) {
+            let of = holder.notification_id;
+            return Ok(Explained::Duplicate { of });
+        }
+        let notification = notification(envelope, now);
+        let decided = self.decided(&notification, &recipient, now).await?;
+        Ok(Explained::Decided(Box::new(decided)))
+    }
+
+    fn decode(&self, body: &[u8], now: Timestamp) -> Result<Envelope, envelope::Refusal> {
+        let named = serde_json::from_slice::<Named>(body).ok();
+        let lane = named.as_ref().and_then(|named| {
+            let priority = named.priority.unwrap_or(Priority::Normal);
+            Some(Lane::new(named.channel?, priority))
+        });
+        let wrapping = Wrapping {
+            // Decoding tells what is wrong with a body that names no lane at all.
+            lane: lane.unwrap_or(Lane::new(Channel::Email, Priority::Normal)),
+            message_id: None,
+            traceparent: None,
+            max_body_bytes: self.max_body_bytes,
+            now,
+        };
+        let envelope = envelope::decode(body, &wrapping)?;
+        lane.map(|_| envelope).ok_or_else(|| {
+            let words = "`channel` is missing: what is explained comes through no lane";
+            envelope::Refusal::new(Rejection::InvalidEnvelope, words)
+        })
+    }
+
+    /// The person as they would be after the message was accepted.
+    async fn recipient(&self, envelope: &Envelope) -> Result<Option<Recipient>, StoreError> {
+        let whose: Whose = (envelope.tenant_id, envelope.user_id);
+        let known = self.judge.people.load([whose]).await?.remove(&whose);
+        let known = known.map(|known| Recipient::clone(&known));
+        Ok(match (known, &envelope.recipient) {
+            (known, None) => known,
+            (known, Some(said)) => {
+                let person = known.unwrap_or_else(|| Recipient::nobody(whose));
+                Some(with(person, said))
+            }
+        })
+    }
+
+    async fn decided(
+        &self,
+        notification: &Notification,
+        recipient: &Recipient,
+        now: Timestamp,
+    ) -> Result<Decided, StoreError> {
+        let asked = Addressed {
+            id: notification.id,
+            recipient,
+            channel: notification.lane.channel,
+            to: notification.payload.to.as_deref(),
+        };
+        let suppressed = self.judge.suppressed([asked]).await?.into_values();
+        let suppressed: Vec<String> = suppressed.flatten().collect();
+        let accounts = self.accounts(notification.lane.channel).await?;
+        let accounts: Vec<AccountFacts<'_>> = accounts.iter().map(|one| one.facts(now)).collect();
+        let rules: Arc<TenantRules> = self.judge.rulebook.of(notification.tenant_id);
+        let mut facts = Facts {
+            notification,
+            recipient,
+            rules: &rules,
+            house: &self.judge.house,
+            accounts: &accounts,
+            suppressed: &suppressed,
+            quota: Quota::Unasked,
+            now,
+            // The middle of what chance may choose.
+            dice: 0.5,
+        };
+        let counters = frequency_cap::counters(&facts);
+        let mut connection = self.database.get().await?;
+        let user = notification.user_id;
+        let counted = frequency::counts(&mut connection, user, &counters, notification.id).await?;
+        drop(connection);
+        facts.quota = Quota::Counted(&counted);
+        let explanation = explain(&facts);
+        let (route, addresses) = match &explanation.decision {
+            crate::policy::Decision::Deliver { route, targets, .. } => {
+                (route.as_slice(), targets.len())
+            }
+            _ => (&[][..], 0),
+        };
+        let names = route.iter().filter_map(|at| accounts.get(*at));
+        Ok(Decided {
+            through: names.map(|account| account.name.to_owned()).collect(),
+            addresses,
+            content: self.render(notification, recipient),
+            explanation,
+        })
+    }
+
+    fn render(&self, notification: &Notification, person: &Recipient) -> Result<Content, String> {
+        match &notification.payload.body {
+            Body::Content(content) => Ok(content.clone()),
+            Body::Template(call) => {
+                let library = self.shelf.library();
+                let (tenant, channel) = (notification.tenant_id, notification.lane.channel);
+                let locale = person.locale.as_deref();
+                library
+                    .render(tenant, channel, &call.name, locale, &call.variables)
+                    .map(|rendered| rendered.content)
+                    .map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// The accounts that an engine would use, with what the living nodes make of them.
+    async fn accounts(&self, channel: Channel) -> Result<Vec<Known>, StoreError> {
+        let loaded = accounts::load(&mut *self.database.get().await?, &self.sealer).await?;
+        let mut health: HashMap<Uuid, Vec<ProviderHealth>> = HashMap::new();
+        for row in provider_health::load(&self.database).await? {
+            health.entry(row.provider_id).or_default().push(row);
+        }
+        let used = loaded.opened.into_iter().filter_map(|account| {
+            let client = providers::connect(&self.client, &account).ok()?;
+            (account.channel == channel).then(|| Known {
+                needs_address: client.needs_address(),
+                health: health.remove(&account.id).unwrap_or_default(),
+                account,
+            })
+        });
+        Ok(used.collect())
+    }
+}
+
+/// An account, with what the living nodes make of it.
+struct Known {
+    account: Account,
+    needs_address: bool,
+    health: Vec<ProviderHealth>,
+}
+
+impl Known {
+    /// Out only where every node says so: the message may come to any of them.
+    fn facts(&self, now: Timestamp) -> AccountFacts<'_> {
+        let out = self
+            .health
+            .iter()
+            .filter(|row| row.state == CircuitState::Open);
+        let everywhere = !self.health.is_empty() && out.clone().count() == self.health.len();
+        let back = out.clone().filter_map(|row| row.available_at).min();
+        let worst = self.health.iter().map(|row| row.state);
+        AccountFacts {
+            name: &self.account.name,
+            priority: self.account.priority,
+            weight: self.account.weight,
+            available_at: back.filter(|back| everywhere && *back > now),
+            circuit: worst
+                .max_by_key(|state| *state == CircuitState::Open)
+                .unwrap_or(CircuitState::Closed),
+            rate_limit: self.account.rate_limit,
+            needs_address: self.needs_address,
+        }
+    }
+}
+
+fn rejected(reason: Rejection, detail: impl Into<String>) -> Explained {
+    Explained::Rejected {
+        reason,
+        detail: detail.into(),
+    }
+}
+
+fn with(mut person: Recipient, said: &RecipientFields) -> Recipient {
+    let fields = [
+        (&mut person.email, &said.email),
+        (&mut person.username, &said.username),
+        (&mut person.phone, &said.phone),
+        (&mut person.timezone, &said.timezone),
+        (&mut person.locale, &said.locale),
+    ];
+    for (known, said) in fields {
+        if said.is_some() {
+            known.clone_from(said);
+        }
+    }
+    person
+}
+
+fn notification(envelope: Envelope, now: Timestamp) -> Notification {
+    Notification {
+        id: Uuid::nil(),
+        tenant_id: envelope.tenant_id,
+        user_id: envelope.user_id,
+        lane: envelope.lane,
+        category: envelope.category,
+        key: envelope.key,
+        payload: envelope.payload,
+        send_at: envelope.send_at,
+        expires_at: envelope.expires_at,
+        max_retries: envelope.max_retries,
+        source: envelope.source,
+        metadata: envelope.metadata,
+        created_at: now,
+        attempt_count: 0,
+        attempts: vec![],
+    }
+}

@@ -1,0 +1,78 @@
+//! `herald explain`: what it says is what happens, and nothing comes of asking.
+
+use loadtest::simulator::Provider;
+use serde_json::{Value, json};
+
+use crate::stage::{ANA, Stage, account, ana, envelope, envelope_with};
+
+fn explain(stage: &Stage, message: &Value) -> Value {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), message.to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let output = stage.herald(&["explain", path, "--json"]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_explained_is_what_happens() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    let wish = format!("[[preferences]]\nuser_id = \"{ANA}\"\nchannel = \"email\"\n");
+    let wish = |fields: &str| stage.apply(&format!("{wish}timezone = \"UTC\"\n{fields}\n"));
+    stage.apply(&format!("{}\n{}", ana(), account(&sendgrid)));
+    wish("frequency_cap = 1");
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+
+    let (first, second) = (envelope("email"), envelope("email"));
+    let said = explain(&stage, &first);
+    assert_eq!(said["outcome"], "deliver", "{said}");
+    assert_eq!(said["through"], json!(["sendgrid"]));
+    assert_eq!(said["content"]["subject"], "Hello");
+    publisher.publish(&first).await;
+    outcomes.only("sent", None).await;
+
+    assert_eq!(explain(&stage, &first)["outcome"], "duplicate");
+    let said = explain(&stage, &second);
+    assert_eq!(
+        (&said["outcome"], &said["reason"]),
+        (&json!("cancel"), &json!("frequency_cap"))
+    );
+    let cap = said["rules"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&cap["rule"], &cap["verdict"]),
+        (&json!("frequency_cap"), &json!("decides"))
+    );
+    assert!(cap["would_change"].is_string(), "{cap}");
+
+    // Every rule is asked, also after the first that objects.
+    wish("enabled = false\nfrequency_cap = 1");
+    let said = explain(&stage, &second);
+    let verdicts = |said: &Value, verdict: &str| {
+        let rules = said["rules"].as_array().unwrap().iter();
+        let of = rules.filter(|rule| rule["verdict"] == verdict);
+        of.map(|rule| rule["rule"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(said["rules"].as_array().unwrap().len(), 8);
+    assert_eq!(verdicts(&said, "decides"), ["preference"]);
+    assert_eq!(verdicts(&said, "would_also"), ["frequency_cap"]);
+    publisher.publish(&second).await;
+    outcomes
+        .until(|rows| {
+            rows.iter()
+                .any(|row| row.is("cancelled", Some("channel_disabled")))
+        })
+        .await;
+
+    let stranger = json!({ "user_id": uuid::Uuid::now_v7().to_string() });
+    let said = explain(&stage, &envelope_with("email", stranger));
+    assert_eq!(
+        (&said["outcome"], &said["reason"]),
+        (&json!("rejected"), &json!("unknown_user"))
+    );
+    assert_eq!(outcomes.rows().await.len(), 2, "asking stores nothing");
+}
