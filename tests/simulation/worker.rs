@@ -213,8 +213,16 @@ impl World {
     }
 
     fn want_the_others(&mut self, run: Run, account: usize, number: u64) {
-        let until = self.now + QUEUE_WAIT;
-        for further in 1..self.worker(run, account, number).asked.len() {
+        let (now, clock) = (self.now, self.clock());
+        let worker = self.worker(run, account, number);
+        let holds = worker
+            .job
+            .as_ref()
+            .unwrap()
+            .good_until
+            .duration_since(clock);
+        let until = now + QUEUE_WAIT.min(holds.try_into().unwrap_or_default());
+        for further in 1..worker.asked.len() {
             let want = Want {
                 worker: number,
                 further: Some((further, until)),
@@ -226,11 +234,18 @@ impl World {
 
     /// A further address: a request of its own, with a token and leave of its own.
     fn put_another(&mut self, run: Run, account: usize, number: u64, further: usize, token: Token) {
-        let now = self.now;
-        let valid = token.is_valid(now);
-        let leave = valid
-            .then(|| self.desk(run, account).health.admit(now))
-            .flatten();
+        let (now, clock) = (self.now, self.clock());
+        let worker = self.worker(run, account, number);
+        let job = worker.job.as_ref().unwrap();
+        let too_late =
+            clock > job.good_until || expiry::expired(&job.notification, clock).is_some();
+        let desk = self.desk(run, account);
+        let leave = if token.is_valid(now) && !too_late {
+            desk.health.admit(now)
+        } else {
+            desk.tokens.put_back(token);
+            None
+        };
         match leave {
             Some(call) => self.put(run, account, number, further, call),
             None => {
