@@ -139,6 +139,10 @@ impl World {
             |other: &&Request| other.number == request.number && other.target == request.target;
         let (mut answer_lost, mut node_died, mut asked) = (false, false, 1);
         let mut found: Option<&str> = None;
+        // Where another account was asked afterwards, the wait is the account's own affair: it is
+        // paused on the node that was told, and on the other one if it has a rate limit.
+        let mut not_before = Duration::ZERO;
+        let no_attempt = [Class::Credentials, Class::Misconfigured];
         for other in self.requests.iter().filter(is_same) {
             let lost = self.is_lost(other);
             if other.took != Took::No {
@@ -154,17 +158,14 @@ impl World {
             match other.reply.class {
                 Class::Accepted => found = Some("asked again after it was accepted"),
                 Class::Permanent => found = Some("asked again after a permanent refusal"),
-                Class::Throttled if other.account == request.account => {
-                    let wait = other.reply.retry_after.unwrap_or_default();
-                    if self.now < other.answers_at + wait {
-                        found = Some("tried again sooner than Retry-After");
-                    }
-                }
                 _ => {}
             }
             let counts =
-                other.reply.class != Class::Credentials && other.account == request.account;
+                !no_attempt.contains(&other.reply.class) && other.account == request.account;
             asked += u32::from(counts);
+        }
+        if self.now < not_before {
+            found = Some("tried again sooner than Retry-After");
         }
         if asked > u32::from(job.notification.max_retries) + 1 {
             found = Some("asked more often than the retries allow");
