@@ -338,27 +338,23 @@ impl World {
 
     /// What has waited here for too long waits in the database.
     fn give_up_waiting(&mut self, run: Run, account: usize) {
-        let Some(then) = self.now.checked_sub(QUEUE_WAIT) else {
-            return;
-        };
         let now = self.now;
         let desk = self.desk(run, account);
-        let mut stale = desk.queue.drain_while(|waiting| waiting.since <= then);
+        let mut stale = desk
+            .queue
+            .drain_while(|waiting| waiting.since + QUEUE_WAIT <= now);
         // The queue hands them out in no particular order.
         stale.sort_by_key(|waiting| (waiting.since, waiting.job.number));
         for waiting in &stale {
             let job = &waiting.job.notification;
             desk.turns.left(job.lane.priority.index(), job.tenant_id);
         }
-        let (late, wants) = desk
-            .wants
-            .drain(..)
-            .partition(|want| want.further.is_some_and(|(_, until)| until <= now));
-        desk.wants = wants;
+        let is_late = |want: &Want| want.further.is_some_and(|(_, until)| until <= now);
+        let late: Vec<Want> = desk.wants.iter().copied().filter(is_late).collect();
+        desk.wants.retain(|want| !is_late(want));
         for waiting in stale {
             self.wait_elsewhere(run, account, waiting.job);
         }
-        let late: VecDeque<Want> = late;
         for want in late {
             self.go_on(run, account, want, Token::None);
         }

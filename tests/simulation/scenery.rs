@@ -34,14 +34,15 @@ pub(crate) fn moment(dice: &mut Dice) -> Timestamp {
     let zone = TimeZone::get(dice.one(&ZONES)).unwrap();
     let year = Timestamp::from_second(1_767_225_600).unwrap();
     let day = year + SignedDuration::from_hours(24 * i64::try_from(dice.below(365)).unwrap());
-    let change = zone.following(day).next().map(|change| change.timestamp());
+    let next = zone.following(day).next().map(|change| change.timestamp());
+    // Zones that have given it up have a last one in a far year, or none.
+    let change = next.filter(|change| change.duration_since(day).as_hours() < 24 * 366);
     let hour = dice.one(&[0_i8, 0, 7, 22]);
     let by_hour = || {
         let date = zone.to_datetime(day).date();
         zone.to_timestamp(date.at(hour, 0, 0, 0)).unwrap()
     };
     let special = match change {
-        // Zones that have no more changes have none to start at; far ones are as good as near ones.
         Some(change) if dice.chance(0.4) => change,
         _ => by_hour(),
     };
