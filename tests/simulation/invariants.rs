@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{AttemptRecord, Class, Recipient, Status};
+use herald::domain::{AttemptRecord, Class, Notification, Recipient, Status};
 
 use crate::engine::{Job, Outcome};
 use crate::provider::{Known, Request, Took};
@@ -133,6 +133,16 @@ impl World {
         self.check_repetition(request, job);
     }
 
+    fn most_attempts(&self, number: usize, notification: &Notification) -> u16 {
+        let broken_off = self
+            .watch
+            .broken_off
+            .get(&number)
+            .copied()
+            .unwrap_or_default();
+        notification.max_retries + 1 + broken_off
+    }
+
     /// Whom it was asked for before, and what came of it.
     fn check_repetition(&mut self, request: &Request, job: &Job) {
         let is_same =
@@ -167,7 +177,7 @@ impl World {
         if self.now < not_before {
             found = Some("tried again sooner than Retry-After");
         }
-        if asked > u32::from(job.notification.max_retries) + 1 {
+        if asked > u32::from(self.most_attempts(job.number, &job.notification)) {
             found = Some("asked more often than the retries allow");
         }
         if request.took != Took::No {
@@ -253,7 +263,7 @@ impl World {
                 request.known = Known::Committed;
             }
         }
-        let most = outcome.notification.max_retries + 1;
+        let most = self.most_attempts(number, &outcome.notification);
         if outcome.notification.attempt_count > most {
             self.broken(number, "more attempts than the retries and the first");
         }

@@ -18,6 +18,9 @@ pub(crate) struct Watch {
     pub(crate) published: BTreeSet<usize>,
     /// In hand when a node died, so that what it had counted or asked may be unknown.
     pub(crate) bereft: BTreeSet<usize>,
+    /// Passes that the second look broke off after somebody had been asked: each may be one attempt
+    /// more than the retries allow, since what is put off then is not asked whether it has one left.
+    pub(crate) broken_off: BTreeMap<usize, u16>,
     pub(crate) open_until: BTreeMap<(Run, usize), Duration>,
     pub(crate) probing: BTreeSet<(Run, usize)>,
     pub(crate) wait_until: BTreeMap<(Run, usize), Duration>,

@@ -181,6 +181,7 @@ impl World {
             }
             return self.work(run, account, number);
         }
+        *self.watch.broken_off.entry(job.number).or_default() += asked;
         let worker = self.worker(run, account, number);
         let token = worker.token;
         job.notification.attempt_count += asked;
