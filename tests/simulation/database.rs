@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{
-    Channel, Counted, Counter, Notification, Reason, Recipient, Status, Suppression,
-};
+use herald::domain::{Channel, Counted, Counter, Notification, Recipient, Status, Suppression};
 use herald::resilience::TokenRate;
 use herald::store::frequency::Reservation;
 use herald::store::frequency::allocation::{Books, allocate};
@@ -34,7 +32,6 @@ pub(crate) struct Tables {
 pub(crate) struct Row {
     pub(crate) notification: Notification,
     pub(crate) status: Status,
-    pub(crate) reason: Option<Reason>,
     pub(crate) due_at: Option<Timestamp>,
     pub(crate) owner: Option<Run>,
 }
@@ -153,7 +150,6 @@ impl Tables {
         let row = Row {
             notification: outcome.notification.clone(),
             status: outcome.status,
-            reason: outcome.reason,
             due_at: outcome.due_at,
             owner: None,
         };

@@ -224,7 +224,7 @@ impl World {
             let desk = self.desk(run, account);
             let held = !desk.wants.is_empty();
             let free = desk.workers.len() < desk.health.most_in_flight();
-            if !held && !(free && !desk.queue.is_empty()) {
+            if !held && (!free || desk.queue.is_empty()) {
                 return;
             }
             let token = match self.turn(run, account) {

@@ -210,11 +210,11 @@ impl World {
         counters: Vec<Counter>,
         worker: Option<(usize, u64)>,
     ) {
-        let full = self.tables.reserve(&job.notification, counters);
+        let full = self.tables.reserve(&job.notification, counters.clone());
         job.reserved |= full.is_none();
         let quota = full
             .as_ref()
-            .map_or(Quota::Reserved, |full| Quota::Counted(full));
+            .map_or(Quota::Reserved(&counters), |full| Quota::Counted(full));
         match worker {
             None => {
                 let decision = self.decide_for_channel(run, &job, quota);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{AttemptRecord, Class, Notification, Recipient, Status};
+use herald::domain::{AttemptRecord, Class, Notification, Recipient, Status, Step};
 
 use crate::engine::{Job, Outcome};
 use crate::provider::{Known, Request, Took};
@@ -152,6 +152,20 @@ impl World {
         // Where another account was asked afterwards, the wait is the account's own affair: it is
         // paused on the node that was told, and on the other one if it has a rate limit.
         let mut not_before = Duration::ZERO;
+        let last = job
+            .notification
+            .attempts
+            .iter()
+            .rev()
+            .find_map(|record| match &record.step {
+                Step::Attempt {
+                    provider,
+                    device_id,
+                    ..
+                } if *device_id == request.target.device_id => Some(provider),
+                _ => None,
+            });
+        let was_last = last == Some(&self.plan.accounts[request.account].name);
         let no_attempt = [Class::Credentials, Class::Misconfigured];
         for other in self.requests.iter().filter(is_same) {
             let lost = self.is_lost(other);
@@ -170,6 +184,12 @@ impl World {
                 Class::Permanent => found = Some("asked again after a permanent refusal"),
                 _ => {}
             }
+            let wait = other.reply.retry_after.unwrap_or_default();
+            not_before = if other.account == request.account && was_last {
+                other.answers_at + wait
+            } else {
+                Duration::ZERO
+            };
             let counts =
                 !no_attempt.contains(&other.reply.class) && other.account == request.account;
             asked += u32::from(counts);
