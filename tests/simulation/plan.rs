@@ -79,20 +79,24 @@ pub(crate) struct Mood {
 impl Plan {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let origin = scenery::moment(&mut dice.apart());
+        let (home, origin) = scenery::moment(&mut dice.apart());
         let tenants = dice.between(1, 3);
         let rules = (0..tenants).map(|t| rules(t, &mut dice)).collect();
         let people: Vec<Recipient> = (0..dice.between(1, 4))
-            .map(|number| scenery::person(number, tenant(dice.below(tenants)), &mut dice))
+            .map(|number| scenery::person(number, tenant(dice.below(tenants)), &home, &mut dice))
             .collect();
         let accounts = accounts(&mut dice);
-        let span = dice.one(&[5_000, 60_000, 1_800_000]);
-        let burst = dice.chance(0.2);
-        let count = if burst {
-            dice.between(15, 40)
-        } else {
-            dice.between(1, 14)
+        let mut span = dice.one(&[1_000, 5_000, 60_000, 1_800_000]);
+        let mut count = match dice.below(5) {
+            0 => dice.between(15, 40),
+            _ => dice.between(1, 14),
         };
+        // One lane, or all that there are.
+        let mut narrow = dice.chance(0.5).then(|| dice.one(&CHANNELS));
+        // Sometimes more than an account can take, so that they queue.
+        if dice.chance(0.02) {
+            (span, count, narrow) = (2_000, dice.between(80, 150), Some(Channel::Email));
+        }
         let mut plan = Self {
             origin,
             house: house(&mut dice),
@@ -106,8 +110,6 @@ impl Plan {
                 most: 6,
             },
         };
-        // One lane, or all that there are.
-        let narrow = dice.chance(0.5).then(|| dice.one(&CHANNELS));
         for number in 0..count {
             let published = plan.publish(number, span, narrow, &mut dice);
             plan.published.push(published);

@@ -30,8 +30,11 @@ pub(crate) fn zone(dice: &mut Dice) -> String {
 
 /// Shortly before something happens to the clocks: midnight somewhere, a change of the clock, the
 /// beginning or the end of a usual night.
-pub(crate) fn moment(dice: &mut Dice) -> Timestamp {
-    let zone = TimeZone::get(dice.one(&ZONES)).unwrap();
+///
+/// Says where as well.
+pub(crate) fn moment(dice: &mut Dice) -> (String, Timestamp) {
+    let name = zone(dice);
+    let zone = TimeZone::get(&name).unwrap();
     let year = Timestamp::from_second(1_767_225_600).unwrap();
     let day = year + SignedDuration::from_hours(24 * i64::try_from(dice.below(365)).unwrap());
     let next = zone.following(day).next().map(|change| change.timestamp());
@@ -46,11 +49,12 @@ pub(crate) fn moment(dice: &mut Dice) -> Timestamp {
         Some(change) if dice.chance(0.4) => change,
         _ => by_hour(),
     };
-    let before = dice.one(&[2_000, 60_000, 7_200_000]);
-    special - dice.millis(0, before)
+    let before = dice.one(&[500, 2_000, 60_000, 7_200_000]);
+    (name, special - dice.millis(0, before))
 }
 
-pub(crate) fn person(number: u64, tenant_id: Uuid, dice: &mut Dice) -> Recipient {
+pub(crate) fn person(number: u64, tenant_id: Uuid, home: &str, dice: &mut Dice) -> Recipient {
+    let at_home = dice.chance(0.5);
     let device = |at: u64| Device {
         id: Uuid::from_u128(u128::from(0xD000 + number * 16 + at)),
         token: format!("token-{number}-{at}"),
@@ -61,7 +65,11 @@ pub(crate) fn person(number: u64, tenant_id: Uuid, dice: &mut Dice) -> Recipient
         email: Some(format!("Person{number}@example.org")),
         username: None,
         phone: dice.chance(0.95).then(|| format!("+4915{number}")),
-        timezone: dice.chance(0.8).then(|| zone(dice)),
+        timezone: if at_home {
+            Some(home.to_owned())
+        } else {
+            dice.chance(0.7).then(|| zone(dice))
+        },
         locale: None,
         devices: (0..dice.below(4)).map(device).collect(),
         preferences: if dice.chance(0.7) {

@@ -73,7 +73,7 @@ impl World {
             let job = self.dismiss(run, account, number);
             return self.too_late(run, job, expired);
         }
-        if clock > job.good_until {
+        if clock >= job.good_until {
             let wait = self.dice.millis(1, 150);
             return self.after(
                 wait,
@@ -239,7 +239,7 @@ impl World {
         let worker = self.worker(run, account, number);
         let job = worker.job.as_ref().unwrap();
         let too_late =
-            clock > job.good_until || expiry::expired(&job.notification, clock).is_some();
+            clock >= job.good_until || expiry::expired(&job.notification, clock).is_some();
         let desk = self.desk(run, account);
         let leave = if token.is_valid(now) && !too_late {
             desk.health.admit(now)

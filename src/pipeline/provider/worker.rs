@@ -33,7 +33,7 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
         if let Some(expired) = expiry::expired(&job.notification, now) {
             return desk.outbox.push(too_late(job, expired, now));
         }
-        if now > job.good_until {
+        if now >= job.good_until {
             match reconsider(desk, job).await {
                 Some(again) => job = again,
                 None => return desk.health.tokens().put_back(token),
@@ -158,7 +158,7 @@ async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> 
     let token = tokio::time::timeout(patience, turn::wait(desk, queue, Want::Held));
     let token = token.await.unwrap_or(Token::None);
     let now = clock::now();
-    let too_late = now > job.good_until || expiry::expired(&job.notification, now).is_some();
+    let too_late = now >= job.good_until || expiry::expired(&job.notification, now).is_some();
     let leave = if token.is_valid() && !too_late {
         desk.health.admit()
     } else {
