@@ -21,12 +21,13 @@ use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter};
 use super::shelf::Shelf;
 use crate::config::{Providers, Retry};
 use crate::domain::{Account, Channel};
+use crate::policy::routing;
 use crate::providers::HttpClient;
-use crate::runtime::{Shutdown, Supervisor, Tasks};
+use crate::runtime::{Shutdown, Supervisor, Tasks, clock};
 use crate::store::accounts::Accounts;
 use crate::store::lease::RunId;
 use crate::store::seal::Sealer;
-use crate::store::{Database, Fingerprint, StoreError, accounts};
+use crate::store::{Database, Fingerprint, StoreError, accounts, due};
 use crate::telemetry::Metrics;
 
 /// The actor.
@@ -195,12 +196,34 @@ impl Catalog {
         let known = all.iter().find(|entry| entry.account.id == account.id);
         if let Some(known) = known {
             if known.account.is_same_to_provider(account) {
+                self.hasten(known.account.rate_limit, account);
                 known.health.set_rate_limit(account.rate_limit);
                 return known.health.clone();
             }
             known.health.retire();
         }
         self.needs.health(account)
+    }
+
+    /// What a lower limit has put off far is due earlier by as much as the limit was raised.
+    fn hasten(&self, before: Option<u32>, account: &Account) {
+        let (Some(before), now) = (before, account.rate_limit) else {
+            return;
+        };
+        let factor = now.map_or(0.0, |now| f64::from(before) / f64::from(now.max(1)));
+        if factor >= 1.0 {
+            return;
+        }
+        let (database, channel) = (self.needs.database.clone(), account.channel);
+        self.needs.tasks.spawn("hasten what waits", async move {
+            let now = clock::now();
+            let soon = now.saturating_add(routing::WAIT).unwrap_or(now);
+            match due::hasten(&database, channel, factor, now, soon).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(%channel, count, "a limit was raised: what waits for it is due earlier"),
+                Err(error) => tracing::warn!(%error, %channel, "a limit was raised, and what waits for it is due as before"),
+            }
+        });
     }
 
     fn start(&self, account: Account, desk: Desk, health: AccountHealth) -> AccountEntry {

@@ -24,6 +24,7 @@ use crate::store::Database;
 use crate::telemetry::{Metrics, ProviderMetrics};
 
 mod health;
+mod overflow;
 mod queue;
 mod second_look;
 mod tokens;
@@ -32,6 +33,7 @@ mod turn;
 mod worker;
 
 pub use health::{AccountHealth, Listeners};
+use overflow::Slots;
 use queue::JobQueue;
 pub use trouble::Reporter;
 use turn::Want;
@@ -88,6 +90,7 @@ impl std::fmt::Debug for Desk {
 struct Lines {
     jobs: JobQueue,
     workers: AtomicUsize,
+    slots: Slots,
 }
 
 impl ProviderActor {
@@ -207,6 +210,7 @@ impl Handler<Deliver> for ProviderActor {
     fn handle(&mut self, Deliver(jobs): Deliver, _: &mut Context<Self>) {
         failpoint::hit("provider");
         self.queue.jobs.extend(jobs);
+        overflow::relieve(&self.desk, &self.queue);
         self.staff();
     }
 }

@@ -69,6 +69,14 @@ impl Pace {
         self.observed.count(now);
     }
 
+    /// Requests a second that it takes at present.
+    #[must_use]
+    pub fn rate(&self, now: Duration) -> f64 {
+        let observed = self.observed.rate(now);
+        self.slowed
+            .map_or(observed, |slowed| slowed.base * slowed.factor)
+    }
+
     /// The provider said that it is asked too fast, and perhaps when to come back.
     pub fn throttled(&mut self, now: Duration, retry_after: Option<Duration>) {
         if let Some(wait) = retry_after {

@@ -1,6 +1,6 @@
 //! Who is next: the most urgent first, yet nobody for ever last.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 
 /// How many items of lines above it may be served, one after the other, while a line waits; by
@@ -111,6 +111,42 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
         self.lines
             .iter()
             .flat_map(|line| line.waiting.values().filter_map(VecDeque::front))
+    }
+
+    /// How many tenants wait.
+    #[must_use]
+    pub fn tenants(&self) -> usize {
+        self.all_tenants().len()
+    }
+
+    /// Takes out of every tenant that has more than `keep` what is beyond that, as far as `may_go`
+    /// says so: of the least urgent lines first, in each the newest. The first line is left alone.
+    pub fn shed(&mut self, keep: usize, mut may_go: impl FnMut(&T) -> bool) -> Vec<(K, T)> {
+        let mut taken = vec![];
+        for tenant in self.all_tenants() {
+            let mut beyond = self.len_of(&tenant).saturating_sub(keep);
+            for line in self.lines.iter_mut().skip(1).rev() {
+                let Some(queue) = line.waiting.get_mut(&tenant) else {
+                    continue;
+                };
+                let mut at = queue.len();
+                while beyond > 0 && at > 0 {
+                    at -= 1;
+                    if queue.get(at).is_some_and(&mut may_go) {
+                        taken.extend(queue.remove(at).map(|item| (tenant, item)));
+                        beyond -= 1;
+                    }
+                }
+            }
+        }
+        self.lines.iter_mut().for_each(Line::forget_empty);
+        self.len -= taken.len();
+        taken
+    }
+
+    fn all_tenants(&self) -> HashSet<K> {
+        let of = |line: &Line<K, T>| line.waiting.keys().copied().collect::<Vec<_>>();
+        self.lines.iter().flat_map(of).collect()
     }
 
     /// Takes all that waits, the most urgent lines first.

@@ -2,7 +2,7 @@
 
 mod paused;
 
-pub use paused::{probe, wake};
+pub use paused::{hasten, probe, wake};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};

@@ -168,6 +168,15 @@ impl AccountHealth {
         inner.reporter.tell(Report::Gone);
     }
 
+    /// Requests a second that it takes at present, and whether that is known rather than guessed
+    /// from the last second.
+    pub(super) fn rate(&self) -> (f64, bool) {
+        match self.inner.tokens.limit() {
+            Some(limit) => (f64::from(limit) / 60.0, true),
+            None => (self.state().pace.rate(self.now()), false),
+        }
+    }
+
     /// Leave to put one request; `None` while nobody has it.
     pub(super) fn admit(&self) -> Option<Call> {
         let now = self.now();

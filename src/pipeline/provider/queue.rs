@@ -60,6 +60,19 @@ impl JobQueue {
         stale.into_iter().map(|waiting| waiting.job).collect()
     }
 
+    /// How many tenants wait.
+    pub(super) fn tenants(&self) -> usize {
+        self.lock().tenants()
+    }
+
+    /// Takes out what tenants have beyond `keep` each, as far as it may go.
+    pub(super) fn shed(&self, keep: usize, may_go: impl Fn(&Job) -> bool) -> Vec<(Uuid, Job)> {
+        let shed = self.lock().shed(keep, |waiting| may_go(&waiting.job));
+        shed.into_iter()
+            .map(|(tenant, waiting)| (tenant, waiting.job))
+            .collect()
+    }
+
     /// Drops what waits, which returns it; outside of the lock, since that does other work.
     pub(super) fn clear(&self) {
         let dropped = std::mem::replace(&mut *self.lock(), empty());

@@ -56,7 +56,7 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
 }
 
 /// What a device accepted is sent; all else is too late.
-fn too_late(job: Job, expired: Reason, now: Timestamp) -> Outcome {
+pub(super) fn too_late(job: Job, expired: Reason, now: Timestamp) -> Outcome {
     if job.notification.is_partly_accepted() {
         job.sent(now)
     } else {

@@ -54,6 +54,29 @@ fn what_is_taken_out_by_age_leaves_the_order_of_the_rest() {
 }
 
 #[test]
+fn what_a_tenant_has_beyond_its_share_goes_the_newest_and_least_urgent_first() {
+    let mut queue = queue();
+    for n in 0..6 {
+        queue.push(2, 1, n);
+    }
+    queue.push(3, 1, 10);
+    queue.push(0, 1, 20);
+    queue.push(2, 2, 30);
+    assert_eq!(queue.tenants(), 2);
+    // The last one has to stay, whatever is beyond.
+    let gone: Vec<u32> = queue
+        .shed(4, |n| *n != 5)
+        .into_iter()
+        .map(|(_, n)| n)
+        .collect();
+    assert_eq!(gone, [10, 4, 3, 2]);
+    assert_eq!((queue.len(), queue.len_of(&1)), (5, 4));
+    assert_eq!(queue.drain(), [20, 0, 30, 1, 5]);
+    queue.push(0, 1, 1);
+    assert_eq!(queue.shed(0, |_| true), []);
+}
+
+#[test]
 fn a_bulk_line_gets_its_share_of_a_full_queue() {
     let mut queue = queue();
     for line in 0..4_u32 {

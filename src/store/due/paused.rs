@@ -2,7 +2,9 @@
 //! is back.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Double, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use jiff::Timestamp;
 
@@ -10,7 +12,7 @@ use super::super::lease::{RunId, living_runs};
 use super::super::statement::statement;
 use super::super::{Database, StoreError, time};
 use super::{Row, Taken};
-use crate::domain::Lane;
+use crate::domain::{Channel, Lane};
 
 // One index scan a lane. Each locks the row that it finds; those that are not picked are free again
 // with the commit.
@@ -147,4 +149,43 @@ pub async fn wake(
         })
         .await?;
     Ok(usize::try_from(woken).unwrap_or(0))
+}
+
+statement!(
+    Hasten(
+        now: DateTime<Utc> => Timestamptz,
+        factor: f64 => Double,
+        channel: &'static str => Text,
+        soon: DateTime<Utc> => Timestamptz,
+    ) -> BigInt =
+    "WITH at AS (SELECT ?::timestamptz AS now, ?::double precision AS factor), hastened AS (
+         UPDATE notifications n SET due_at = at.now + (n.due_at - at.now) * at.factor FROM at
+         WHERE n.message_type = ? AND n.status = 'pending' AND n.reason = 'waiting_for_provider'
+           AND n.due_at > ? AND n.owner IS NULL
+         RETURNING 1
+     )
+     SELECT count(*) FROM hastened"
+);
+
+/// Brings what waits for a provider nearer by a factor below one, as far as it is due after `soon`:
+/// it was put off by a rate that has been raised since. Says how many that were.
+///
+/// # Errors
+/// When the database fails: nothing is hastened.
+pub async fn hasten(
+    database: &Database,
+    channel: Channel,
+    factor: f64,
+    now: Timestamp,
+    soon: Timestamp,
+) -> Result<usize, StoreError> {
+    let hasten = Hasten {
+        now: time::to_database(now),
+        factor: factor.clamp(0.0, 1.0),
+        channel: channel.as_str(),
+        soon: time::to_database(soon),
+    };
+    let counts: Vec<i64> = hasten.load(&mut *database.get().await?).await?;
+    let count = counts.into_iter().next().unwrap_or(0);
+    Ok(usize::try_from(count).unwrap_or(0))
 }

@@ -179,3 +179,35 @@ async fn what_waits_too_long_for_tokens_waits_in_the_database() {
     );
     assert_eq!(sendgrid.stats().requests, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_of_a_tenant_come_through_a_lane_full_of_another_tenants() {
+    let mut stage = Stage::with_lanes("email.normal").await;
+    stage.set("HERALD__LANES__NORMAL", "64");
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply(&format!("{}{OTHER}{}", ana(), limited(&sendgrid, 120)));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    // At two a second these take a quarter of an hour, and fill the lane many times over.
+    for _ in 0..1_800 {
+        publisher.publish(&envelope("email")).await;
+    }
+    for _ in 0..5 {
+        let theirs = json!({
+            "tenant_id": "0190c1a0-0000-7000-8000-00000000000b",
+            "user_id": "0190c1a0-0000-7000-8000-0000000000b1",
+        });
+        publisher.publish(&envelope_with("email", theirs)).await;
+    }
+    let done =
+        format!("SELECT count(*) FROM notifications WHERE user_id <> '{ANA}' AND status = 'sent'");
+    outcomes.until_count(&done, 5).await;
+    // Due one after the other, at the account's rate.
+    let spread = "SELECT count(*) FROM notifications WHERE reason = 'waiting_for_provider'
+        AND due_at > now() + interval '10 minutes'";
+    assert!(outcomes.count(spread).await > 500);
+    // What the limit has put off is due earlier once it is raised.
+    stage.apply(&limited(&sendgrid, 6_000));
+    outcomes.until_count(spread, 0).await;
+}
