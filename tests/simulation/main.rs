@@ -19,7 +19,7 @@
 //! those is found here only if the model has it too; the integration tests run the real ones.
 //!
 //! **Left out** are templates, permits and back-pressure, paused lanes and the scheduler's choice of
-//! probes (whoever is due is the probe), leases that are lost by a living node, a database that is
+//! probes (whoever is due is the probe), tenants' shares of a queue, leases that are lost by a living node, a database that is
 //! away for longer than seconds, in-app and chat, and what the API does.
 
 #![expect(
