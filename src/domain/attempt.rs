@@ -89,6 +89,19 @@ impl AttemptRecord {
         }
     }
 
+    /// The device that this record says was refused for good, if it says so.
+    #[must_use]
+    pub const fn refused_device(&self) -> Option<Uuid> {
+        match &self.step {
+            Step::Attempt {
+                class: Class::Permanent,
+                device_id,
+                ..
+            } => *device_id,
+            _ => None,
+        }
+    }
+
     /// The provider whose answer was lost, if this record says so.
     #[must_use]
     pub fn unknown_provider(&self) -> Option<&str> {

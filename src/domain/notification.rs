@@ -140,4 +140,15 @@ impl Notification {
             .iter()
             .any(|record| record.accepted_device() == Some(device_id))
     }
+
+    /// Whether a provider has refused a device for good in an earlier pass. An operator who replays
+    /// a notification has all its devices asked again.
+    #[must_use]
+    pub fn has_refused(&self, device_id: Uuid) -> bool {
+        self.attempts
+            .iter()
+            .rev()
+            .take_while(|record| !matches!(record.step, Step::Replayed { .. }))
+            .any(|record| record.refused_device() == Some(device_id))
+    }
 }

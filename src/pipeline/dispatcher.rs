@@ -81,14 +81,21 @@ impl Desk {
         capped
     }
 
-    /// Reserves room for jobs, and sends on those that have it.
-    async fn reserve(&self, capped: Vec<Capped>, accounts: &[Arc<AccountEntry>]) {
+    /// Reserves room for jobs, and sends on those that have it; once more for those for whom a day
+    /// began meanwhile.
+    async fn reserve(&self, mut capped: Vec<Capped>, accounts: &[Arc<AccountEntry>]) {
         let now = clock::now();
         let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
         let mut loads = Loads::default();
-        for (job, decision) in self.judge.reserve(capped, &facts).await {
-            if let Next::Deliver(job) = self.follow(job, decision, accounts) {
-                loads.add(job);
+        while !capped.is_empty() {
+            let decided = self.judge.reserve(capped, &facts).await;
+            capped = vec![];
+            for (job, decision) in decided {
+                match self.follow(job, decision, accounts) {
+                    Next::Deliver(job) => loads.add(job),
+                    Next::Reserve(job) => capped.push(job),
+                    Next::Ended => {}
+                }
             }
         }
         loads.post();

@@ -80,8 +80,9 @@ impl Judge {
         routing::on_unknown(notification, &rules, &self.house) == OnUnknown::FailOver
     }
 
-    /// Reserves room for jobs, and decides on them again; those whose decision is missing return
-    /// to where they came from, since there is no more time.
+    /// Reserves room for jobs, and decides on them again: to reserve once more, when a day has begun
+    /// meanwhile. Those whose decision is missing return to where they came from, since there is no
+    /// more time.
     pub async fn reserve(
         &self,
         capped: Vec<Capped>,
@@ -92,10 +93,10 @@ impl Judge {
         let Some(full) = reserved else {
             return vec![];
         };
-        let decided = capped.into_iter().map(|Capped { mut job, .. }| {
+        let decided = capped.into_iter().map(|Capped { mut job, counters }| {
             let full = full.get(&job.notification.id);
             job.reserved |= full.is_none();
-            let quota = full.map_or(Quota::Reserved, |full| Quota::Counted(full));
+            let quota = full.map_or(Quota::Reserved(&counters), |full| Quota::Counted(full));
             let decision = self.decide(&job, accounts, quota);
             (job, decision)
         });

@@ -93,13 +93,16 @@ fn may_move(pass: &Pass<'_>, target: &Target) -> bool {
 fn unanswered<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = &'a Reply> {
     pass.replies.iter().filter_map(move |(target, reply)| {
         let is_last = last(pass, target).is_some_and(|l| std::ptr::eq(l, reply));
-        // An account that may not send this for anybody is final once nobody else is left to ask.
-        let is_final = matches!(
-            reply.class,
-            Class::Accepted | Class::Permanent | Class::Misconfigured
-        );
-        (is_last && !is_final).then_some(reply)
+        (is_last && !is_final(reply)).then_some(reply)
     })
+}
+
+/// An account that may not send this for anybody is final once nobody else is left to ask.
+const fn is_final(reply: &Reply) -> bool {
+    matches!(
+        reply.class,
+        Class::Accepted | Class::Permanent | Class::Misconfigured
+    )
 }
 
 fn finished(pass: &Pass<'_>) -> Verdict {
@@ -128,8 +131,7 @@ fn accepted_any(pass: &Pass<'_>) -> bool {
 }
 
 fn again(pass: &Pass<'_>) -> Verdict {
-    let only_credentials = unanswered(pass).all(|reply| reply.class == Class::Credentials);
-    if only_credentials {
+    if was_no_attempt(pass) {
         let due_at = super::routing::wait(pass.now, None);
         return bounded(pass, Reason::WaitingForProvider, due_at, false);
     }
@@ -145,6 +147,17 @@ fn again(pass: &Pass<'_>) -> Verdict {
         return exhausted(pass);
     }
     bounded(pass, Reason::Retry, due_at, true)
+}
+
+/// Whether nobody was asked who could have sent what is unanswered: credentials were refused, and
+/// nothing else went wrong at any account of the pass.
+fn was_no_attempt(pass: &Pass<'_>) -> bool {
+    let is_unanswered = |target| last(pass, target).is_some_and(|last| !is_final(last));
+    let no_attempt = [Class::Credentials, Class::Misconfigured];
+    pass.replies
+        .iter()
+        .filter(|(target, _)| is_unanswered(target))
+        .all(|(_, reply)| no_attempt.contains(&reply.class))
 }
 
 /// No further retry.

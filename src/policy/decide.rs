@@ -39,8 +39,8 @@ pub struct Facts<'a> {
 pub enum Quota<'a> {
     /// Nobody has asked.
     Unasked,
-    /// Every counter had room, and holds a place for this notification.
-    Reserved,
+    /// These counters hold a place for this notification. On another day they are not enough.
+    Reserved(&'a [Counter]),
     /// What the counters hold. One at least has no room, if they were asked in order to send.
     Counted(&'a [Counted]),
 }

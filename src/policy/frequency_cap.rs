@@ -36,8 +36,9 @@ pub fn passes(facts: &Facts<'_>) -> bool {
 #[must_use]
 pub fn object(facts: &Facts<'_>) -> Option<Decision> {
     match facts.quota {
-        Quota::Reserved => None,
-        Quota::Unasked => {
+        Quota::Reserved(held) if is_held(&counters(facts), held) => None,
+        // A day that began since the place was reserved has counters of its own.
+        Quota::Unasked | Quota::Reserved(_) => {
             let counters = counters(facts);
             let never = counters.iter().any(|counter| counter.cap == 0);
             if never {
@@ -51,6 +52,14 @@ pub fn object(facts: &Facts<'_>) -> Option<Decision> {
             over(facts, full.map(|counted| &counted.counter))
         }
     }
+}
+
+/// Whether there is a place in each of the counters, whatever their caps are by now.
+fn is_held(counters: &[Counter], held: &[Counter]) -> bool {
+    let is_same = |a: &Counter, b: &Counter| (&a.scope, a.day) == (&b.scope, b.day);
+    counters
+        .iter()
+        .all(|counter| held.iter().any(|one| is_same(one, counter)))
 }
 
 /// What becomes of a notification for which these counters have no room.

@@ -7,7 +7,7 @@
 //! Every statement locks counters in the order of their key, so that batches which share some never
 //! wait for each other in a circle.
 
-mod allocation;
+pub mod allocation;
 mod statement;
 
 use std::collections::{HashMap, HashSet};

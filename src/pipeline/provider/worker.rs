@@ -33,7 +33,7 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
         if let Some(expired) = expiry::expired(&job.notification, now) {
             return desk.outbox.push(too_late(job, expired, now));
         }
-        if now > job.good_until {
+        if now >= job.good_until {
             match reconsider(desk, job).await {
                 Some(again) => job = again,
                 None => return desk.health.tokens().put_back(token),
@@ -150,13 +150,19 @@ async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> Answered {
 }
 
 /// A further address of the same job: a request of its own, with a token and leave of its own. When
-/// neither is to be had, the provider is not asked, and that address has a retry.
+/// neither is to be had while the decision to send holds, the provider is not asked, and that
+/// address has a retry, before which all is decided anew.
 async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> Answered {
-    let token = tokio::time::timeout(desk.queue_wait, turn::wait(desk, queue, Want::Held));
+    let holds = job.good_until.duration_since(clock::now());
+    let patience = desk.queue_wait.min(holds.try_into().unwrap_or_default());
+    let token = tokio::time::timeout(patience, turn::wait(desk, queue, Want::Held));
     let token = token.await.unwrap_or(Token::None);
-    let leave = if token.is_valid() {
+    let now = clock::now();
+    let too_late = now >= job.good_until || expiry::expired(&job.notification, now).is_some();
+    let leave = if token.is_valid() && !too_late {
         desk.health.admit()
     } else {
+        desk.health.tokens().put_back(token);
         None
     };
     match leave {
@@ -165,7 +171,7 @@ async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> 
             reply: Reply::of(
                 Class::Transient,
                 None,
-                Some("not asked: the account is slowed down or left alone".to_owned()),
+                Some("not asked: the account is slowed down or left alone, or its turn came too late".to_owned()),
             ),
             elapsed: None,
         },

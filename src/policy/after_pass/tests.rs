@@ -148,6 +148,24 @@ fn refused_credentials_everywhere_wait_without_using_an_attempt() {
 }
 
 #[test]
+fn an_account_that_failed_was_an_attempt_whatever_the_next_one_refuses() {
+    let mut case = Case::one(Class::Transient);
+    case.replies.push((target("a"), reply(Class::Credentials)));
+    let used = |case: &Case| match case.verdict() {
+        Verdict::Retry { attempt_used, .. } => attempt_used,
+        other => panic!("{other:?}"),
+    };
+    assert!(used(&case));
+    case.replies[0].1 = reply(Class::Misconfigured);
+    assert!(!used(&case), "nobody could have sent it");
+    case.replies[0] = (target("another"), reply(Class::Accepted));
+    assert!(
+        !used(&case),
+        "what was accepted is no attempt for the other"
+    );
+}
+
+#[test]
 fn an_account_that_may_not_send_fails_when_nobody_else_is_left() {
     let case = Case::one(Class::Misconfigured);
     assert_eq!(

@@ -219,6 +219,44 @@ fn push_goes_to_the_devices_that_have_not_accepted() {
 }
 
 #[test]
+fn a_device_that_was_refused_is_not_asked_again_because_another_has_a_retry() {
+    use crate::domain::{AttemptRecord, Reply, Step};
+    let mut push = notification(Channel::Push);
+    let refused = Reply::permanent(Reason::ContentRefused, "400", "no");
+    let device = |id| Some(Uuid::from_u128(id));
+    push.attempts.push(AttemptRecord::of_reply(
+        now(),
+        "fcm",
+        device(10),
+        &refused,
+        3,
+    ));
+    let asked = |push: &_, person: &_| decide_with(push, person, &[account("fcm", 0)]);
+    let addresses = |decision| match decision {
+        Decision::Deliver { targets, .. } => targets
+            .into_iter()
+            .map(|target| target.address)
+            .collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(addresses(asked(&push, &recipient())), ["b"]);
+    // The other one is gone meanwhile.
+    let mut person = recipient();
+    person
+        .devices
+        .retain(|device| device.id == Uuid::from_u128(10));
+    assert_eq!(asked(&push, &person), Decision::Fail(Reason::NoAddress));
+    // An operator wants it to be tried again.
+    let failed = Reason::RetriesExhausted;
+    let step = Step::Replayed {
+        failed,
+        detail: None,
+    };
+    push.attempts.push(AttemptRecord { at: now(), step });
+    assert_eq!(addresses(asked(&push, &recipient())), ["a", "b"]);
+}
+
+#[test]
 fn what_a_device_accepted_is_sent_even_when_the_others_are_gone() {
     use crate::domain::{AttemptRecord, Reply};
     let mut push = notification(Channel::Push);

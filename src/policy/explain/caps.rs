@@ -20,7 +20,7 @@ pub(super) fn frequency_cap(facts: &Facts<'_>) -> Words {
     }
     let counted: &[Counted] = match facts.quota {
         Quota::Counted(counted) => counted,
-        Quota::Unasked | Quota::Reserved => &[],
+        Quota::Unasked | Quota::Reserved(_) => &[],
     };
     let inputs = if counted.is_empty() {
         json!({ "counters": counters, "over_cap": over_cap, "urgent_passes": passes })
@@ -46,7 +46,7 @@ pub(super) fn frequency_cap(facts: &Facts<'_>) -> Words {
                 let says = "Whether there is room under the daily cap is asked when it is sent.";
                 Words::new(says, inputs).not_asked()
             }
-            Quota::Reserved => Words::new("There is room, and it is reserved.", inputs),
+            Quota::Reserved(_) => Words::new("There is room, and it is reserved.", inputs),
             Quota::Counted(_) => Words::new("There is room under every daily cap.", inputs),
         },
     }

@@ -130,8 +130,10 @@ impl World {
             dice: self.dice,
             ..facts(&self.notification, &self.person, &accounts)
         };
-        let counters = frequency_cap::counters(&facts).into_iter();
+        let counters = frequency_cap::counters(&facts);
         let counted: Vec<_> = counters
+            .iter()
+            .cloned()
             .map(|counter| Counted {
                 counter,
                 count: self.count,
@@ -139,7 +141,7 @@ impl World {
             .collect();
         let quota = match self.quota {
             0 => Quota::Unasked,
-            1 => Quota::Reserved,
+            1 => Quota::Reserved(&counters),
             _ => Quota::Counted(&counted),
         };
         let facts = Facts { quota, ..facts };

@@ -101,11 +101,18 @@ fn the_counters_are_asked_for_only_when_nothing_else_objects() {
     let accounts = [account("a", 0)];
     let asked = facts(&message, &person, &accounts);
     assert_eq!(decide(&asked), Decision::Reserve(counters(&asked)));
+    let held = counters(&asked);
     let reserved = Facts {
-        quota: Quota::Reserved,
+        quota: Quota::Reserved(&held),
         ..asked
     };
     assert!(matches!(decide(&reserved), Decision::Deliver { .. }));
+    // Midnight came between reserving and deciding: the new day counts for itself.
+    let tomorrow = Facts {
+        now: asked.now + SignedDuration::from_hours(24),
+        ..reserved
+    };
+    assert_eq!(decide(&tomorrow), Decision::Reserve(counters(&tomorrow)));
     let waits = decide(&facts(&message, &person, &[]));
     assert!(matches!(waits, Decision::Defer { .. }), "{waits:?}");
 }

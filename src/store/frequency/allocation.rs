@@ -1,4 +1,6 @@
 //! Who gets the room that is left, as a function of what is counted already.
+//!
+//! Public, since it is pure: the simulation of the pipeline counts by it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,23 +11,23 @@ use super::Reservation;
 use crate::domain::{Counted, Counter};
 
 /// A counter's key in the table: person, day, name of the scope.
-pub(super) type Key = (Uuid, Date, String);
+pub type Key = (Uuid, Date, String);
 
 /// Counters with the notifications counted in them.
-pub(super) type Books = HashMap<Key, HashSet<Uuid>>;
+pub type Books = HashMap<Key, HashSet<Uuid>>;
 
 /// What came of reservations.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Allocation {
+pub struct Allocation {
     /// What must be written: a counter and a notification that it did not hold before.
-    pub(super) added: Vec<(Key, Uuid)>,
+    pub added: Vec<(Key, Uuid)>,
     /// Notifications for which one of their counters has no room, with all their counters.
-    pub(super) refused: HashMap<Uuid, Vec<Counted>>,
+    pub refused: HashMap<Uuid, Vec<Counted>>,
 }
 
 /// Serves reservations in their order, and notes in the books what they get. Those of people who
 /// have no books are neither added nor refused.
-pub(super) fn allocate(books: &mut Books, reservations: &[Reservation]) -> Allocation {
+pub fn allocate(books: &mut Books, reservations: &[Reservation]) -> Allocation {
     let mut allocation = Allocation::default();
     for reservation in reservations {
         let id = reservation.notification_id;

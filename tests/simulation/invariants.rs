@@ -1,0 +1,391 @@
+//! What must hold, whatever happens. Judged by the providers' ledger and by people's own words.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use herald::domain::{AttemptRecord, Class, Notification, Recipient, Status, Step};
+
+use crate::engine::{Job, Outcome};
+use crate::provider::{Known, Request, Took};
+use crate::wishes::{is_counted, is_quiet, is_unwanted, wishes};
+use crate::world::{HORIZON, Run, World};
+
+/// A decision holds for a second; reading the person and reserving a place come before it.
+const STALE: Duration = Duration::from_millis(1_201);
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl World {
+    fn broken(&mut self, number: usize, what: impl Into<String>) {
+        self.watch.break_off(Some(number), what.into());
+    }
+
+    /// What the engine was told has not reached the database, and never will.
+    fn is_lost(&self, request: &Request) -> bool {
+        match request.known {
+            Known::Committed => false,
+            Known::Lost => true,
+            Known::UnderWay => !self.lives(request.run),
+        }
+    }
+
+    /// The person as they were at any time within what a decision may be old.
+    fn lately(&self, request: &Request) -> Vec<Arc<Recipient>> {
+        let of = self.plan.published[request.number].notification.user_id;
+        let versions = self.tables.versions(of);
+        let oldest = request.at.saturating_sub(STALE);
+        let ends = versions
+            .iter()
+            .skip(1)
+            .map(|(since, _)| *since)
+            .chain([Duration::MAX]);
+        let held = versions
+            .iter()
+            .zip(ends)
+            .filter(|((since, _), end)| *since <= request.at && *end >= oldest);
+        held.map(|((_, person), _)| Arc::clone(person)).collect()
+    }
+
+    /// At the moment at which a provider is asked.
+    pub(crate) fn check_request(&mut self, request: &Request, job: &Job) {
+        self.watch.seen.requests += 1;
+        let (number, now) = (request.number, request.at);
+        let notification = &job.notification;
+        let (clock, rules) = (request.clock, self.plan.rules_of(notification));
+        let mut found: Vec<String> = vec![];
+        let mut must = |holds: bool, what: &str| {
+            if !holds {
+                found.push(what.to_owned());
+            }
+        };
+        must(
+            notification.expires_at.is_none_or(|at| clock < at),
+            "asked after it had expired",
+        );
+        must(
+            notification.send_at.is_none_or(|at| clock >= at),
+            "asked before send_at",
+        );
+        let lately = self.lately(request);
+        let anybody =
+            |permits: &dyn Fn(&Recipient) -> bool| lately.iter().any(|person| permits(person));
+        let held = |person: &Recipient| wishes(notification, person, rules);
+        must(
+            anybody(&|person| !is_unwanted(notification, &held(person), rules)),
+            "asked against an opt-out",
+        );
+        must(
+            anybody(&|person| !is_quiet(notification, &held(person), &self.plan, clock)),
+            "asked in quiet hours",
+        );
+        let spelt = herald::domain::Suppression::address(
+            notification.lane.channel,
+            &request.target.address,
+        );
+        let listed = (notification.tenant_id, notification.lane.channel, spelt);
+        let since = self.tables.suppressed.get(&listed);
+        must(
+            since.is_none_or(|since| *since + STALE >= now),
+            "asked for a suppressed address",
+        );
+        let pin = notification.payload.provider.as_deref();
+        let name = &self.plan.accounts[request.account].name;
+        must(
+            pin.is_none_or(|pin| pin == name),
+            "asked of another than the pinned account",
+        );
+
+        let at = (request.run, request.account);
+        let open = self.watch.open_until.get(&at).copied().unwrap_or_default();
+        must(now >= open, "asked while the circuit is open");
+        let wait = self.watch.wait_until.get(&at).copied().unwrap_or_default();
+        must(now >= wait, "asked sooner than Retry-After");
+        let limit = self.plan.accounts[request.account].rate_limit;
+        if let Some(limit) = limit {
+            let all = self.watch.all_wait.get(&request.account);
+            let waits =
+                all.is_some_and(|all| all.iter().any(|(from, to)| *from < now && now < *to));
+            must(!waits, "asked sooner than Retry-After by the other node");
+            let lately = self
+                .requests
+                .iter()
+                .rev()
+                .take_while(|other| other.at + MINUTE > now);
+            let count = 1 + lately
+                .filter(|other| other.account == request.account)
+                .count();
+            must(
+                count <= usize::try_from(limit).unwrap(),
+                "asked faster than the rate limit",
+            );
+        }
+        must(
+            !self.watch.probing.contains(&at),
+            "asked while a probe is under way",
+        );
+        if Self::is_probe(request) {
+            self.watch.seen.probes += 1;
+            self.watch.probing.insert(at);
+        }
+        for what in found {
+            self.broken(number, what);
+        }
+        self.check_repetition(request, job);
+    }
+
+    fn most_attempts(&self, number: usize, notification: &Notification) -> u16 {
+        let broken_off = self
+            .watch
+            .broken_off
+            .get(&number)
+            .copied()
+            .unwrap_or_default();
+        notification.max_retries + 1 + broken_off
+    }
+
+    /// Whom it was asked for before, and what came of it.
+    fn check_repetition(&mut self, request: &Request, job: &Job) {
+        let is_same =
+            |other: &&Request| other.number == request.number && other.target == request.target;
+        let (mut answer_lost, mut node_died, mut asked) = (false, false, 1);
+        let mut found: Option<&str> = None;
+        // Where another account was asked afterwards, the wait is the account's own affair: it is
+        // paused on the node that was told, and on the other one if it has a rate limit.
+        let mut not_before = Duration::ZERO;
+        let last = job
+            .notification
+            .attempts
+            .iter()
+            .rev()
+            .find_map(|record| match &record.step {
+                Step::Attempt {
+                    provider,
+                    device_id,
+                    ..
+                } if *device_id == request.target.device_id => Some(provider),
+                _ => None,
+            });
+        let was_last = last == Some(&self.plan.accounts[request.account].name);
+        let no_attempt = [Class::Credentials, Class::Misconfigured];
+        for other in self.requests.iter().filter(is_same) {
+            let lost = self.is_lost(other);
+            if other.took != Took::No {
+                node_died |= lost;
+                answer_lost |= !lost;
+            }
+            if lost {
+                continue;
+            }
+            if self.now < other.answers_at {
+                found = Some("asked again while it is being asked");
+            }
+            match other.reply.class {
+                Class::Accepted => found = Some("asked again after it was accepted"),
+                Class::Permanent => found = Some("asked again after a permanent refusal"),
+                _ => {}
+            }
+            let wait = other.reply.retry_after.unwrap_or_default();
+            not_before = if other.account == request.account && was_last {
+                other.answers_at + wait
+            } else {
+                Duration::ZERO
+            };
+            let counts =
+                !no_attempt.contains(&other.reply.class) && other.account == request.account;
+            asked += u32::from(counts);
+        }
+        if self.now < not_before {
+            found = Some("tried again sooner than Retry-After");
+        }
+        if asked > u32::from(self.most_attempts(job.number, &job.notification)) {
+            found = Some("asked more often than the retries allow");
+        }
+        if request.took != Took::No {
+            self.watch.seen.twice_answer_lost += u64::from(answer_lost);
+            self.watch.seen.twice_node_died += u64::from(node_died);
+        }
+        if let Some(what) = found {
+            self.broken(request.number, what);
+        }
+    }
+
+    /// At the moment at which a provider has taken one: never one over any cap.
+    ///
+    /// A day is the one that the person's clock showed when the provider was asked, and the cap the
+    /// highest that they had so far: what was counted before it was lowered may still go.
+    pub(crate) fn check_caps(&mut self, number: usize) {
+        let request = &self.requests[number];
+        let notification = &self.plan.published[request.number].notification;
+        if request.took != Took::Yes || !is_counted(notification, &self.plan) {
+            return;
+        }
+        let rules = self.plan.rules_of(notification);
+        let versions = self.tables.versions(notification.user_id);
+        let (mut over, mut over_all) = (None, false);
+        for wish in wishes(notification, &request.recipient, rules) {
+            if wish.cap.is_none() {
+                continue;
+            }
+            let caps = versions
+                .iter()
+                .flat_map(|(_, person)| wishes(notification, person, rules));
+            let caps = caps
+                .filter(|of| of.scope == wish.scope)
+                .filter_map(|of| of.cap);
+            let cap = usize::try_from(caps.max().unwrap_or(0)).unwrap();
+            let counted = self.requests.iter().filter(|other| {
+                other.took == Took::Yes && self.is_counted_with(other, request, &wish)
+            });
+            let all: BTreeSet<usize> = counted.clone().map(|other| other.number).collect();
+            let sure: BTreeSet<usize> = counted
+                .filter(|other| !self.is_lost(other))
+                .map(|other| other.number)
+                .collect();
+            if sure.len() > cap {
+                over = Some(format!(
+                    "over the cap of {cap} for {}: {sure:?}",
+                    wish.scope
+                ));
+            }
+            over_all |= all.len() > cap;
+        }
+        self.watch.seen.over_cap_node_died += u64::from(over_all && over.is_none());
+        if let Some(what) = over {
+            let number = self.requests[number].number;
+            self.broken(number, what);
+        }
+    }
+
+    /// Whether two were sent under the same cap on the same day of the same person.
+    fn is_counted_with(
+        &self,
+        other: &Request,
+        request: &Request,
+        wish: &crate::wishes::Wish,
+    ) -> bool {
+        let of = |request: &Request| &self.plan.published[request.number].notification;
+        if of(other).user_id != of(request).user_id || !is_counted(of(other), &self.plan) {
+            return false;
+        }
+        let theirs = wishes(of(other), &other.recipient, self.plan.rules_of(of(other)));
+        theirs.iter().any(|their| {
+            their.scope == wish.scope
+                && their.cap.is_some()
+                && their.day(other.clock) == wish.day(request.clock)
+        })
+    }
+
+    /// An outcome is committed.
+    pub(crate) fn committed(&mut self, run: Run, outcome: &Outcome) {
+        let number = outcome.number;
+        for request in &mut self.requests {
+            if request.number == number && request.run == run && request.known == Known::UnderWay {
+                request.known = Known::Committed;
+            }
+        }
+        let most = self.most_attempts(number, &outcome.notification);
+        if outcome.notification.attempt_count > most {
+            self.broken(number, "more attempts than the retries and the first");
+        }
+        match outcome.status {
+            Status::Pending if outcome.due_at.is_none() => {
+                self.broken(number, "waits without a due time")
+            }
+            Status::Sent => {
+                let accepted = self
+                    .requests
+                    .iter()
+                    .any(|request| request.number == number && request.took == Took::Yes);
+                if !accepted {
+                    self.broken(number, "called sent, and nobody took it");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// When nothing is left to happen.
+    pub(crate) fn check_the_end(&mut self) {
+        self.watch.seen.events = self.happened;
+        if self.watch.broken.is_some() {
+            return;
+        }
+        let left = self.unacknowledged().next();
+        if let Some(number) = left {
+            self.broken(number, "its message is still in the broker");
+        }
+        let clock = self.plan.at(HORIZON);
+        for number in self.watch.published.clone() {
+            self.watch.seen.published += 1;
+            let row = self.tables.rows.get(&number);
+            match row.map(|row| (row.status, row.due_at)) {
+                Some((Status::Sent, _)) => self.watch.seen.sent += 1,
+                Some((Status::Cancelled, _)) => self.watch.seen.cancelled += 1,
+                Some((Status::Failed, _)) => self.watch.seen.failed += 1,
+                // Silence on all hours: it waits for as long as the person wants.
+                Some((Status::Pending, Some(due_at))) if due_at > clock => {
+                    self.watch.seen.endless += 1
+                }
+                Some((Status::Pending, _)) => self.broken(number, "it is due and nobody takes it"),
+                None => self.broken(number, "it is lost"),
+            }
+        }
+        self.check_counters();
+    }
+
+    /// Refunds are exact: counted is what was sent or may have been.
+    fn check_counters(&mut self) {
+        let mut found: Option<(usize, String)> = None;
+        for ((_, day, scope), ids) in &self.tables.books {
+            for id in ids {
+                let is_it = |(_, row): &(&usize, &crate::database::Row)| row.notification.id == *id;
+                let (number, row) = self.tables.rows.iter().find(is_it).unwrap();
+                let may_be = row
+                    .notification
+                    .attempts
+                    .iter()
+                    .any(AttemptRecord::may_be_delivered);
+                // What a dead node had counted stays so, unless somebody finds out.
+                let excused = self.watch.bereft.contains(number);
+                if row.status != Status::Pending
+                    && row.status != Status::Sent
+                    && !may_be
+                    && !excused
+                {
+                    found = Some((
+                        *number,
+                        format!("counted for {scope} on {day} and not sent"),
+                    ));
+                }
+            }
+        }
+        for request in &self.requests {
+            let notification = &self.plan.published[request.number].notification;
+            let counts = request.took == Took::Yes && is_counted(notification, &self.plan);
+            if !counts || self.is_lost(request) {
+                continue;
+            }
+            for wish in wishes(
+                notification,
+                &request.recipient,
+                self.plan.rules_of(notification),
+            ) {
+                let key = (
+                    notification.user_id,
+                    wish.day(request.clock),
+                    wish.scope.to_string(),
+                );
+                let ids = self.tables.books.get(&key);
+                if wish.cap.is_some() && !ids.is_some_and(|ids| ids.contains(&notification.id)) {
+                    found = Some((
+                        request.number,
+                        format!("sent and not counted for {}", wish.scope),
+                    ));
+                }
+            }
+        }
+        if let Some((number, what)) = found {
+            self.broken(number, what);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Scripted providers, and the ledger of what they were asked and took.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use herald::domain::{Class, Reason, Recipient, Reply, Target};
+use herald::resilience::circuit_breaker::Change;
+use jiff::Timestamp;
+
+use crate::desk::Call;
+use crate::engine::Job;
+use crate::plan::Mood;
+use crate::world::{Event, Run, Step, World};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A line of the ledger.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) number: usize,
+    pub(crate) target: Target,
+    pub(crate) account: usize,
+    pub(crate) run: Run,
+    pub(crate) at: Duration,
+    pub(crate) clock: Timestamp,
+    pub(crate) answers_at: Duration,
+    /// The person as the engine knew them.
+    pub(crate) recipient: Arc<Recipient>,
+    /// What the engine is told.
+    pub(crate) reply: Reply,
+    /// What became of the message.
+    pub(crate) took: Took,
+    /// What the engine knows for good.
+    pub(crate) known: Known,
+    worker: u64,
+    slot: usize,
+    call: Call,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Took {
+    /// Will be taken in a moment.
+    Soon,
+    Yes,
+    No,
+}
+
+/// Whether what was answered has reached the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    UnderWay,
+    Committed,
+    /// The node died before.
+    Lost,
+}
+
+impl World {
+    pub(crate) fn request(
+        &mut self,
+        run: Run,
+        account: usize,
+        (worker, slot): (u64, usize),
+        job: &Job,
+        target: Target,
+        call: Call,
+    ) {
+        let (reply, takes, elapsed) = self.script(account);
+        let request = Request {
+            number: job.number,
+            target,
+            account,
+            run,
+            at: self.now,
+            clock: self.clock(),
+            answers_at: self.now + elapsed,
+            recipient: Arc::clone(job.recipient.as_ref().unwrap()),
+            reply,
+            took: if takes { Took::Soon } else { Took::No },
+            known: Known::UnderWay,
+            worker,
+            slot,
+            call,
+        };
+        self.tell(Some(job.number), || {
+            format!("asks account {account} for {:?}", request.target)
+        });
+        self.check_request(&request, job);
+        let number = self.requests.len();
+        self.requests.push(request);
+        self.at(self.now + elapsed / 2, Event::Decide(number));
+        self.after(elapsed, run, Step::Answer(number));
+    }
+
+    /// What the account says at this moment, whether it takes the message, and when it answers.
+    fn script(&mut self, account: usize) -> (Reply, bool, Duration) {
+        let now = self.now;
+        let mut moods = self.plan.accounts[account].moods.iter();
+        let mood = moods
+            .find(|(until, _)| now < *until)
+            .map_or(Mood::default(), |(_, mood)| *mood);
+        let dice = &mut self.dice;
+        let quick = if mood.slow {
+            dice.millis(1_000, 6_000)
+        } else {
+            dice.millis(5, 400)
+        };
+        let plain = |class| Reply::of(class, None, None);
+        if dice.chance(mood.credentials) {
+            (plain(Class::Credentials), false, quick)
+        } else if dice.chance(mood.refuses) {
+            let reply = Reply::permanent(Reason::InvalidRecipient, "400", "no");
+            let dead = dice.chance(0.3);
+            (
+                if dead {
+                    reply.with_dead_address()
+                } else {
+                    reply
+                },
+                false,
+                quick,
+            )
+        } else if dice.chance(mood.misconfigured) {
+            let reason = Some(Reason::ProviderMisconfigured);
+            (
+                Reply {
+                    reason,
+                    ..plain(Class::Misconfigured)
+                },
+                false,
+                quick,
+            )
+        } else if dice.chance(mood.fails) {
+            (plain(Class::Transient), false, quick)
+        } else if dice.chance(mood.throttles) {
+            let wait = dice
+                .chance(0.6)
+                .then(|| Duration::from_secs(dice.between(1, 90)));
+            (plain(Class::Throttled).with_retry_after(wait), false, quick)
+        } else if dice.chance(mood.hangs) {
+            (plain(Class::Unknown), false, TIMEOUT)
+        } else if dice.chance(mood.loses) {
+            (plain(Class::Unknown), true, quick)
+        } else {
+            (Reply::accepted("200", None), true, quick)
+        }
+    }
+
+    pub(crate) fn decide_as_provider(&mut self, number: usize) {
+        let alive = self.lives(self.requests[number].run);
+        let request = &mut self.requests[number];
+        if request.took == Took::Soon {
+            request.took = Took::Yes;
+        }
+        if !alive {
+            request.known = Known::Lost;
+        }
+        let (n, took) = (request.number, request.took);
+        self.tell(Some(n), || {
+            format!("request {number} was decided on: {took:?}")
+        });
+        self.check_caps(number);
+    }
+
+    pub(crate) fn answered(&mut self, run: Run, number: usize) {
+        let now = self.now;
+        let request = &self.requests[number];
+        let (account, call, reply) = (request.account, request.call, request.reply.clone());
+        let (worker, slot, took) = (request.worker, request.slot, now - request.at);
+        let change = self
+            .desk(run, account)
+            .health
+            .answered(call, &reply, took, now);
+        if let Some(Change::Opened { until }) = change {
+            self.watch.opened(run, account, until);
+        }
+        if call.probe {
+            self.watch.probed(run, account);
+        }
+        if let Some(wait) = reply.retry_after {
+            self.share_pause(account, wait);
+            self.watch.asked_to_wait(run, account, now, wait);
+        }
+        self.note(run, account, worker, slot, reply);
+        self.serve_in(run, account, Duration::ZERO);
+    }
+
+    /// Whether the engine asks for a probe or for one of many.
+    pub(crate) const fn is_probe(request: &Request) -> bool {
+        request.call.probe
+    }
+}

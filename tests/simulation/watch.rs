@@ -1,0 +1,217 @@
+//! What has been seen so far, and the story of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use herald::resilience::FairQueue;
+use uuid::Uuid;
+
+use crate::desk::Waiting;
+use crate::world::{Run, World};
+
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    verbose: bool,
+    story: Vec<(Option<usize>, String)>,
+    /// The first invariant that did not hold, and of which notification.
+    pub(crate) broken: Option<(Option<usize>, String)>,
+    pub(crate) published: BTreeSet<usize>,
+    /// In hand when a node died, so that what it had counted or asked may be unknown.
+    pub(crate) bereft: BTreeSet<usize>,
+    /// Passes that the second look broke off after somebody had been asked: each may be one attempt
+    /// more than the retries allow, since what is put off then is not asked whether it has one left.
+    pub(crate) broken_off: BTreeMap<usize, u16>,
+    pub(crate) open_until: BTreeMap<(Run, usize), Duration>,
+    pub(crate) probing: BTreeSet<(Run, usize)>,
+    pub(crate) wait_until: BTreeMap<(Run, usize), Duration>,
+    /// Of accounts with a limit, over all nodes: from when to when nobody asks.
+    pub(crate) all_wait: BTreeMap<usize, Vec<(Duration, Duration)>>,
+    pub(crate) seen: Seen,
+}
+
+/// Counts, to see that a run has seen something of everything.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) published: u64,
+    pub(crate) events: u64,
+    pub(crate) requests: u64,
+    pub(crate) probes: u64,
+    pub(crate) crashes: u64,
+    pub(crate) sent: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) failed: u64,
+    pub(crate) endless: u64,
+    pub(crate) twice_answer_lost: u64,
+    pub(crate) twice_node_died: u64,
+    pub(crate) over_cap_node_died: u64,
+}
+
+impl std::ops::AddAssign for Seen {
+    fn add_assign(&mut self, other: Self) {
+        self.published += other.published;
+        self.events += other.events;
+        self.requests += other.requests;
+        self.probes += other.probes;
+        self.crashes += other.crashes;
+        self.sent += other.sent;
+        self.cancelled += other.cancelled;
+        self.failed += other.failed;
+        self.endless += other.endless;
+        self.twice_answer_lost += other.twice_answer_lost;
+        self.twice_node_died += other.twice_node_died;
+        self.over_cap_node_died += other.over_cap_node_died;
+    }
+}
+
+impl Seen {
+    /// Whether everything that makes a history hard has happened at all.
+    pub(crate) const fn has_everything(&self) -> bool {
+        self.probes > 0
+            && self.crashes > 0
+            && self.sent > 0
+            && self.cancelled > 0
+            && self.failed > 0
+            && self.twice_answer_lost > 0
+            && self.twice_node_died > 0
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(verbose: bool) -> Self {
+        Self {
+            verbose,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn break_off(&mut self, number: Option<usize>, what: String) {
+        self.broken.get_or_insert((number, what));
+    }
+
+    pub(crate) fn died(&mut self, run: Run, in_hand: &[usize]) {
+        self.seen.crashes += 1;
+        self.bereft.extend(in_hand);
+        self.open_until.retain(|(of, _), _| *of != run);
+        self.probing.retain(|(of, _)| *of != run);
+        self.wait_until.retain(|(of, _), _| *of != run);
+    }
+
+    pub(crate) fn opened(&mut self, run: Run, account: usize, until: Duration) {
+        self.open_until.insert((run, account), until);
+    }
+
+    pub(crate) fn probed(&mut self, run: Run, account: usize) {
+        self.probing.remove(&(run, account));
+    }
+
+    pub(crate) fn asked_to_wait(
+        &mut self,
+        run: Run,
+        account: usize,
+        now: Duration,
+        wait: Duration,
+    ) {
+        let until = self.wait_until.entry((run, account)).or_default();
+        *until = (*until).max(now + wait);
+        // Told to the others within a moment, and what they hold of tokens by then is theirs.
+        let heard = now + Duration::from_secs(1);
+        self.all_wait
+            .entry(account)
+            .or_default()
+            .push((heard, now + wait));
+    }
+
+    /// The story of one notification, and of what concerns all; of everything without a number.
+    pub(crate) fn story_of(&self, number: Option<usize>) -> impl Iterator<Item = &str> {
+        let concerns = move |(of, _): &&(Option<usize>, String)| {
+            number.is_none() || of.is_none() || *of == number
+        };
+        self.story
+            .iter()
+            .filter(concerns)
+            .map(|(_, line)| line.as_str())
+    }
+}
+
+impl World {
+    pub(crate) fn tell(&mut self, number: Option<usize>, what: impl FnOnce() -> String) {
+        if self.watch.verbose {
+            let who = number.map_or_else(String::new, |number| format!("#{number} "));
+            let line = format!(
+                "{:>14.3}s {} {who}{}",
+                self.now.as_secs_f64(),
+                self.clock(),
+                what()
+            );
+            self.watch.story.push((number, line));
+        }
+    }
+}
+
+/// Whose turn it was in one queue: nobody waits longer than the queue promises.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// Items of other lines served while this one waited.
+    passed: BTreeMap<usize, u32>,
+    /// By line and tenant: how many wait, and how many others of the line were served meanwhile.
+    waiting: BTreeMap<(usize, Uuid), (u32, u32)>,
+}
+
+/// Tenants that a plan has at most.
+const TENANTS: u32 = 3;
+
+impl Turns {
+    pub(crate) fn pushed(&mut self, line: usize, tenant: Uuid) {
+        self.waiting.entry((line, tenant)).or_default().0 += 1;
+    }
+
+    /// An item was served.
+    ///
+    /// # Errors
+    /// Who waited too long for it.
+    pub(crate) fn popped(
+        &mut self,
+        line: usize,
+        tenant: Uuid,
+        queue: &FairQueue<Uuid, Waiting>,
+    ) -> Result<(), String> {
+        self.left(line, tenant);
+        if let Some((_, passed)) = self.waiting.get_mut(&(line, tenant)) {
+            *passed = 0;
+        }
+        self.passed.remove(&line);
+        let lines: BTreeSet<usize> = self.waiting.keys().map(|(line, _)| *line).collect();
+        for other in lines.into_iter().filter(|other| *other != line) {
+            let passed = self.passed.entry(other).or_default();
+            *passed += 1;
+            if *passed > queue.bound(other) {
+                return Err(format!(
+                    "line {other} starves: {passed} were served before it"
+                ));
+            }
+        }
+        for ((of, other), (_, passed)) in &mut self.waiting {
+            if *of == line && *other != tenant {
+                *passed += 1;
+                if *passed >= TENANTS {
+                    return Err(format!(
+                        "tenant {other} starves: {passed} were served before it"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn left(&mut self, line: usize, tenant: Uuid) {
+        if let Some((count, _)) = self.waiting.get_mut(&(line, tenant)) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting.remove(&(line, tenant));
+            }
+        }
+        if !self.waiting.keys().any(|(of, _)| *of == line) {
+            self.passed.remove(&line);
+        }
+    }
+}
