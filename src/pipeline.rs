@@ -27,6 +27,7 @@ pub mod people;
 pub mod provider;
 pub mod recorder;
 pub mod replay;
+pub mod reserver;
 pub mod rulebook;
 pub mod scheduler;
 pub mod shelf;

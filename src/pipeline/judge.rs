@@ -10,13 +10,14 @@ use uuid::Uuid;
 use super::jobs::Job;
 use super::patience::until_done;
 use super::people::People;
+use super::reserver::Reserver;
 use super::rulebook::Rulebook;
 use crate::domain::{
     Channel, Counter, HouseRules, Notification, OnUnknown, Recipient, Suppression,
 };
 use crate::policy::{AccountFacts, Decision, Facts, Quota, decide, routing};
 use crate::runtime::{Shutdown, clock};
-use crate::store::frequency::{self, Reservation};
+use crate::store::frequency::Reservation;
 use crate::store::{Database, StoreError, suppressions};
 
 /// Asks policy about jobs.
@@ -28,6 +29,8 @@ pub struct Judge {
     pub people: People,
     /// What tenants say for all their people.
     pub rulebook: Rulebook,
+    /// Keeps the daily caps.
+    pub reserver: Reserver,
     /// What the operator says for everybody.
     pub house: HouseRules,
     /// Ends every wait.
@@ -85,9 +88,8 @@ impl Judge {
         capped: Vec<Capped>,
         accounts: &[AccountFacts<'_>],
     ) -> Vec<(Job, Decision)> {
-        let reservations: Vec<Reservation> = capped.iter().map(Capped::reservation).collect();
-        let reserve = || frequency::reserve(&self.database, &reservations);
-        let reserved = until_done("reserving room in daily caps", &self.giving_up, reserve).await;
+        let reservations = capped.iter().map(Capped::reservation).collect();
+        let reserved = self.reserver.reserve(reservations).await;
         let Some(full) = reserved else {
             return vec![];
         };

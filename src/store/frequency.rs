@@ -18,7 +18,7 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use self::allocation::{Books, Key, allocate};
-use self::statement::{Add, Count, Lock, Make, People, Refund};
+use self::statement::{Add, Count, CountAll, Lock, Make, People, Refund};
 use super::time::{date_from_database, date_to_database};
 use super::{Database, StoreError};
 use crate::domain::{Counted, Counter};
@@ -61,6 +61,9 @@ pub async fn reserve(
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
+    if all_have_room(database, reservations).await {
+        return Ok(HashMap::new());
+    }
     database
         .transaction(async |connection| {
             let mut books = open(connection, &wanted).await?;
@@ -71,6 +74,21 @@ pub async fn reserve(
             Ok(allocation.refused)
         })
         .await
+}
+
+/// The plain case in one statement: every counter has room for all that want it. Otherwise, and after
+/// any trouble, nothing is counted that counting one by one would count again.
+async fn all_have_room(database: &Database, reservations: &[Reservation]) -> bool {
+    let count = CountAll::of(reservations);
+    let counted = database.transaction(async |connection| {
+        let room: Vec<bool> = count.load(connection).await?;
+        if room.iter().all(|room| *room) {
+            Ok(())
+        } else {
+            Err(StoreError::SerializationFailure)
+        }
+    });
+    counted.await.is_ok()
 }
 
 /// What a person's counters hold, other than `except`. Reads only.

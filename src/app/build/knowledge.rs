@@ -13,6 +13,7 @@ use crate::pipeline::judge::Judge;
 use crate::pipeline::listener::Listener;
 use crate::pipeline::patience::until_done;
 use crate::pipeline::people::People;
+use crate::pipeline::reserver::Reserver;
 use crate::pipeline::rulebook::Rulebook;
 
 pub(super) fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {
@@ -24,6 +25,7 @@ pub(super) fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {
         database: ground.database.clone(),
         people: People::new(ground.database.clone(), most, time_to_live),
         rulebook: Rulebook::default(),
+        reserver: Reserver::new(ground.database.clone(), ground.giving_up.clone()),
         house: settings.policy.clone(),
         giving_up: ground.giving_up.clone(),
     })

@@ -8,7 +8,38 @@ use uuid::Uuid;
 
 use super::super::statement::statement;
 use super::super::time::date_to_database;
+use super::Reservation;
 use super::allocation::Key;
+
+// The plain case in one go: everything is counted, and then it is seen whether all had room. Ids
+// that were there before are not counted again.
+statement!(
+    /// Counts notifications; whether no counter holds more than its cap now. If one does, the
+    /// transaction must not be committed.
+    CountAll(
+        users: Vec<Uuid> => Array<SqlUuid>,
+        days: Vec<NaiveDate> => Array<SqlDate>,
+        scopes: Vec<String> => Array<Text>,
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        caps: Vec<i32> => Array<Int4>,
+        ids: Vec<Uuid> => Array<SqlUuid>,
+    ) -> Bool =
+    "WITH asked AS (
+         SELECT user_id, day, scope, tenant_id, min(cap) AS cap, array_agg(id) AS ids
+         FROM unnest(?, ?, ?, ?, ?, ?) AS asked (user_id, day, scope, tenant_id, cap, id)
+         GROUP BY user_id, day, scope, tenant_id
+     ), counted AS (
+         INSERT INTO frequency_counts AS c (user_id, day, scope, tenant_id, notification_ids)
+         SELECT user_id, day, scope, tenant_id, ids FROM asked ORDER BY user_id, day, scope
+         ON CONFLICT (user_id, day, scope) DO UPDATE SET notification_ids =
+             CASE WHEN c.notification_ids && excluded.notification_ids
+             THEN ARRAY(SELECT DISTINCT unnest(c.notification_ids || excluded.notification_ids))
+             ELSE c.notification_ids || excluded.notification_ids END
+         RETURNING user_id, day, scope, cardinality(notification_ids) AS count
+     )
+     SELECT coalesce(bool_and(counted.count <= asked.cap), true)
+     FROM counted JOIN asked USING (user_id, day, scope)"
+);
 
 // The person is locked until the end, and only if there is something to make: whoever is erased at
 // the same moment is left out rather than a broken foreign key.
@@ -106,6 +137,31 @@ statement!(
      WHERE c.user_id = locked.user_id AND c.day = locked.day AND c.scope = locked.scope
      RETURNING true"
 );
+
+impl CountAll {
+    pub(super) fn of(reservations: &[Reservation]) -> Self {
+        let mut all = Self {
+            users: vec![],
+            days: vec![],
+            scopes: vec![],
+            tenants: vec![],
+            caps: vec![],
+            ids: vec![],
+        };
+        for reservation in reservations {
+            for counter in &reservation.counters {
+                all.users.push(reservation.user_id);
+                all.days.push(date_to_database(counter.day));
+                all.scopes.push(counter.scope.to_string());
+                all.tenants.push(reservation.tenant_id);
+                all.caps
+                    .push(i32::try_from(counter.cap).unwrap_or(i32::MAX));
+                all.ids.push(reservation.notification_id);
+            }
+        }
+        all
+    }
+}
 
 impl Make {
     pub(super) fn of(wanted: &HashMap<Key, Uuid>) -> Self {

@@ -1,10 +1,18 @@
 //! Two engines on one database and one vhost, of which one dies.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use loadtest::publisher::Mix;
+use loadtest::simulator::{Provider, Simulator};
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::process::Process;
 use super::scene::{Scene, answering_after, mix, slow};
 use super::verdict::Excuses;
+use crate::outcomes::Row;
+use crate::stage::{PATIENCE, Stage, account_named, envelope_with};
 
 /// Milliseconds: what one engine has in hand comes to the other one while it is still in hand.
 const SLOWER_THAN_A_RETURN: f64 = 1_500.0;
@@ -58,6 +66,79 @@ async fn as_long_as_both_live_nothing_is_repeated() {
         assert!(engine.ended(crate::stage::PATIENCE).await.success());
     }
     scene.the_lanes_are_empty().await;
+}
+
+/// Most e-mails a day for each person, and people.
+const CAP: usize = 3;
+const PEOPLE: u128 = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_and_caps_hold_while_one_of_two_is_killed() {
+    let mut stage = Stage::with_lanes("email.normal").await;
+    stage.set("HERALD__LANES__NORMAL", "32");
+    let builder = Simulator::builder(Provider::SendGrid).ledger(Arc::clone(&stage.ledger));
+    let sendgrid = builder.record(1_000).start().unwrap();
+    let account = account_named(&sendgrid, "limited", 0);
+    let limited = account.replace("timeout_seconds", "rate_limit = 600\ntimeout_seconds");
+    let person = |n: u128| Uuid::from_u128(0x0190_c1a0_0000_7000_8000_0000_0000_00a0 + n);
+    let people: Vec<String> = (0..PEOPLE)
+        .map(|n| {
+            let id = person(n);
+            format!(
+                "[[users]]\nid = \"{id}\"\nemail = \"p{n}@example.com\"\n[[preferences]]\n\
+                 user_id = \"{id}\"\nchannel = \"email\"\nfrequency_cap = {CAP}\n"
+            )
+        })
+        .collect();
+    stage.apply(&format!("{limited}{}", people.concat()));
+    let mut outcomes = stage.outcomes().await;
+    let node = |name: &str| {
+        let mut command = stage.herald(&["serve"]);
+        command.env("HERALD__ENGINE__NODE_NAME", name);
+        command.env("HERALD__HTTP__BIND", "127.0.0.1:0");
+        Process::engine(command)
+    };
+    let (dying, _living) = (node("one").await, node("two").await);
+    let publisher = stage.publisher().await;
+    let count = usize::try_from(PEOPLE).unwrap() * 8;
+    for n in 0..count as u128 {
+        let whose = json!({ "user_id": person(n % PEOPLE).to_string() });
+        publisher.publish(&envelope_with("email", whose)).await;
+    }
+    assert!(stage.ledger.wait_for_accepted(8, PATIENCE).await);
+    dying.kill().await;
+    let ended =
+        |rows: &[Row]| rows.len() == count && rows.iter().all(|row| row.status != "pending");
+    let rows = outcomes.until(ended).await;
+    let sent = rows.iter().filter(|row| row.is("sent", None)).count();
+    assert_eq!(
+        sent,
+        CAP * usize::try_from(PEOPLE).unwrap(),
+        "all that the caps allow"
+    );
+
+    // What was in flight may have been sent again, but never another one.
+    let mut got: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for request in sendgrid.requests() {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let to = &body["personalizations"][0];
+        let address = to["to"][0]["email"].as_str().unwrap().to_owned();
+        let id = to["custom_args"]["notification_id"].as_str().unwrap();
+        got.entry(address).or_default().insert(id.to_owned());
+    }
+    assert!(got.values().all(|ids| ids.len() <= CAP), "{got:#?}");
+    // Ten at once, then one in 104 ms; a token may be used half a second late.
+    let instants = stage.ledger.instants();
+    for (at, first) in instants.iter().enumerate() {
+        for (asked, last) in (1..).zip(&instants[at..]) {
+            let most = 10.0 + ((last - first) as f64 / 1e6 + 0.5) / 0.104 + 1.0;
+            assert!(
+                f64::from(asked) <= most,
+                "{asked} within {} us",
+                last - first
+            );
+        }
+    }
 }
 
 async fn start(scene: &Scene, node: &str) -> Process {

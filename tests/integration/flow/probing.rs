@@ -12,6 +12,7 @@ use herald::pipeline::jobs::Outcome;
 use herald::pipeline::judge::Judge;
 use herald::pipeline::lanes::LanePermits;
 use herald::pipeline::people::People;
+use herald::pipeline::reserver::Reserver;
 use herald::pipeline::rulebook::Rulebook;
 use herald::pipeline::scheduler::{Pauses, Round};
 use herald::pipeline::shelf::Shelf;
@@ -111,6 +112,7 @@ impl Scene {
             database: pool.clone(),
             people: People::new(pool.clone(), 16, Duration::from_secs(1)),
             rulebook: Rulebook::default(),
+            reserver: Reserver::new(pool.clone(), self.stop.clone()),
             house: HouseRules::default(),
             giving_up: self.stop.clone(),
         });
