@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{Class, Priority, Reply};
-use herald::resilience::circuit_breaker::{Admission, Answer, Change, Standing, Ticket};
+use herald::domain::Priority;
 use herald::resilience::rate_limit::VALIDITY;
 use herald::resilience::{CircuitBreaker, CircuitSettings, FairQueue, Pace, TokenRate};
 use uuid::Uuid;
@@ -14,16 +13,13 @@ use uuid::Uuid;
 use crate::database::Lease;
 use crate::dice::Dice;
 use crate::engine::Job;
+use crate::health::{Health, LONG_PAUSE};
 use crate::watch::Turns;
 use crate::worker::Worker;
 use crate::world::{Run, Step, World};
 
 /// Longest that a job waits here for tokens; then it waits in the database.
 pub(crate) const QUEUE_WAIT: Duration = Duration::from_secs(60);
-const LONG_PAUSE: Duration = Duration::from_secs(1);
-const AFTER_PROBE: Duration = Duration::from_secs(1);
-const SLOW_AFTER: Duration = Duration::from_secs(3);
-const CREDENTIALS_PAUSE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -65,20 +61,6 @@ pub(crate) struct Tokens {
     leasing: bool,
 }
 
-#[derive(Debug)]
-pub(crate) struct Health {
-    pub(crate) breaker: CircuitBreaker,
-    pub(crate) pace: Pace,
-    concurrency: u32,
-}
-
-/// Leave for one request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Call {
-    pub(crate) ticket: Ticket,
-    pub(crate) probe: bool,
-}
-
 impl Token {
     pub(crate) fn is_valid(self, now: Duration) -> bool {
         match self {
@@ -94,59 +76,6 @@ impl Tokens {
         if token == Token::Until(self.dead_at) {
             self.held += 1;
         }
-    }
-}
-
-impl Health {
-    pub(crate) fn admit(&mut self, now: Duration) -> Option<Call> {
-        if self.pace.paused_for(now).is_some() {
-            return None;
-        }
-        let (ticket, probe) = match self.breaker.admit(now) {
-            Admission::Pass(ticket) => (ticket, false),
-            Admission::Probe(ticket) => (ticket, true),
-            Admission::Refused { .. } => return None,
-        };
-        self.pace.sent(now);
-        Some(Call { ticket, probe })
-    }
-
-    pub(crate) fn refused_for(&self, now: Duration) -> Option<Duration> {
-        let pause = self.pace.paused_for(now).filter(|wait| *wait >= LONG_PAUSE);
-        let circuit = match self.breaker.standing(now) {
-            Standing::Closed | Standing::HalfOpen { probing: false } => None,
-            Standing::Open { until } => Some(until.saturating_sub(now)),
-            Standing::HalfOpen { probing: true } => Some(AFTER_PROBE),
-        };
-        pause.max(circuit)
-    }
-
-    pub(crate) fn answered(
-        &mut self,
-        call: Call,
-        reply: &Reply,
-        took: Duration,
-        now: Duration,
-    ) -> Option<Change> {
-        match reply.class {
-            Class::Throttled => self.pace.throttled(now, reply.retry_after),
-            Class::Accepted => self.pace.succeeded(now),
-            _ => {}
-        }
-        let answer = match reply.class {
-            Class::Accepted | Class::Permanent | Class::Misconfigured if took >= SLOW_AFTER => {
-                Answer::Slow
-            }
-            Class::Accepted | Class::Permanent | Class::Misconfigured => Answer::Good,
-            Class::Transient | Class::Unknown => Answer::Bad,
-            Class::Throttled => Answer::Neutral,
-            Class::Credentials => Answer::Refusing(CREDENTIALS_PAUSE),
-        };
-        self.breaker.report(call.ticket, answer, now)
-    }
-
-    pub(crate) fn most_in_flight(&self) -> usize {
-        usize::try_from(self.breaker.most_in_flight().min(self.concurrency).max(1)).unwrap()
     }
 }
 

@@ -7,8 +7,8 @@ use herald::domain::{Class, Reason, Recipient, Reply, Target};
 use herald::resilience::circuit_breaker::Change;
 use jiff::Timestamp;
 
-use crate::desk::Call;
 use crate::engine::Job;
+use crate::health::Call;
 use crate::plan::Mood;
 use crate::world::{Event, Run, Step, World};
 

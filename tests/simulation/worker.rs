@@ -6,12 +6,13 @@ use herald::domain::{
     AttemptRecord, Channel, Class, OnUnknown, Reason, Reply, SuppressionReason, Target,
 };
 use herald::policy::after_pass::{Pass, Verdict, after_pass};
-use herald::policy::{Decision, Quota, expiry, routing};
+use herald::policy::{expiry, routing};
 use herald::resilience::Backoff;
 use herald::store::settle::DeadAddress;
 
-use crate::desk::{Call, QUEUE_WAIT, Token, Want};
+use crate::desk::{QUEUE_WAIT, Token, Want};
 use crate::engine::Job;
+use crate::health::Call;
 use crate::world::{Run, Step, World};
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(900));
@@ -22,8 +23,8 @@ const PUSH_WINDOW: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub(crate) struct Worker {
     /// Away while its reservation is under way.
-    job: Option<Job>,
-    token: Token,
+    pub(crate) job: Option<Job>,
+    pub(crate) token: Token,
     /// The addresses that are being asked, with their answers as they come.
     asked: Vec<(Target, Option<Reply>)>,
     /// The others are asked once the probe has shown that the account works.
@@ -55,17 +56,17 @@ impl World {
         self.work(run, account, want.worker);
     }
 
-    fn worker(&mut self, run: Run, account: usize, worker: u64) -> &mut Worker {
+    pub(crate) fn worker(&mut self, run: Run, account: usize, worker: u64) -> &mut Worker {
         self.desk(run, account).workers.get_mut(&worker).unwrap()
     }
 
-    fn dismiss(&mut self, run: Run, account: usize, worker: u64) -> Job {
+    pub(crate) fn dismiss(&mut self, run: Run, account: usize, worker: u64) -> Job {
         let worker = self.desk(run, account).workers.remove(&worker).unwrap();
         self.serve_in(run, account, Duration::ZERO);
         worker.job.unwrap()
     }
 
-    fn work(&mut self, run: Run, account: usize, number: u64) {
+    pub(crate) fn work(&mut self, run: Run, account: usize, number: u64) {
         let (now, clock) = (self.now, self.clock());
         let worker = self.worker(run, account, number);
         let (job, token) = (worker.job.as_ref().unwrap(), worker.token);
@@ -133,69 +134,6 @@ impl World {
             Some(expired) => self.too_late(run, job, expired),
             None => self.store_later(run, job.defer(Reason::WaitingForProvider, until, clock)),
         }
-    }
-
-    /// The second look: who has waited is decided on again.
-    pub(crate) fn look_again(&mut self, run: Run, account: usize, number: u64) {
-        let worker = self.worker(run, account, number);
-        let mut job = worker.job.take().unwrap();
-        self.read_person(&mut job);
-        let decision = self.decide_at(account, &job, Quota::Unasked);
-        match decision {
-            Decision::Reserve(counters) => {
-                self.reserve_later(run, job, counters, Some((account, number)));
-            }
-            decision => self.judged(run, account, number, job, decision),
-        }
-    }
-
-    pub(crate) fn judged(
-        &mut self,
-        run: Run,
-        account: usize,
-        number: u64,
-        mut job: Job,
-        decision: Decision,
-    ) {
-        let clock = self.clock();
-        self.tell(Some(job.number), || format!("second look: {decision:?}"));
-        // What others were asked in this pass was an attempt.
-        let asked = u16::from(!job.replies.is_empty());
-        if let Decision::Deliver {
-            targets,
-            good_until,
-            ..
-        } = decision
-        {
-            job.good_until = good_until;
-            if job.replies.is_empty() {
-                job.targets = targets;
-            } else {
-                job.targets.retain(|target| targets.contains(target));
-            }
-            let nothing_left = job.targets.is_empty();
-            self.worker(run, account, number).job = Some(job);
-            if nothing_left {
-                let job = self.dismiss(run, account, number);
-                return self.conclude(run, account, job, &[]);
-            }
-            return self.work(run, account, number);
-        }
-        *self.watch.broken_off.entry(job.number).or_default() += asked;
-        let worker = self.worker(run, account, number);
-        let token = worker.token;
-        job.notification.attempt_count += asked;
-        worker.job = Some(job);
-        self.desk(run, account).tokens.put_back(token);
-        let job = self.dismiss(run, account, number);
-        let outcome = match decision {
-            Decision::Defer { reason, until } => job.defer(reason, until, clock),
-            Decision::Cancel(reason) | Decision::Fail(reason) => job.end(reason),
-            Decision::Reserve(_) | Decision::Deliver { .. } => {
-                job.defer(Reason::Retry, clock, clock)
-            }
-        };
-        self.store_later(run, outcome);
     }
 
     fn ask(&mut self, run: Run, account: usize, number: u64, call: Call) {
@@ -315,7 +253,7 @@ impl World {
     }
 
     /// Decides what follows the answers, and follows.
-    fn conclude(&mut self, run: Run, account: usize, mut job: Job, asked: &[Target]) {
+    pub(crate) fn conclude(&mut self, run: Run, account: usize, mut job: Job, asked: &[Target]) {
         let clock = self.clock();
         let push = self.plan.accounts[account].channel == Channel::Push;
         let rules = self.plan.rules_of(&job.notification);

@@ -1,0 +1,132 @@
+//! What waits: messages in the broker's queues, rows in the database, and outcomes on their way there.
+
+use std::time::Duration;
+
+use herald::domain::Status;
+use herald::store::settle::Origin;
+
+use crate::engine::{Job, Outcome};
+use crate::world::{Event, Message, Run, Step, World};
+
+impl World {
+    pub(crate) fn publish(&mut self, number: usize) {
+        self.tell(Some(number), || "published".to_owned());
+        self.watch.published.insert(number);
+        let message = usize::try_from(self.scheduled).unwrap();
+        self.broker.insert(message, Message { number, with: None });
+        let wait = self.dice.millis(0, 20);
+        self.at(self.now + wait, Event::Deliver(message));
+    }
+
+    pub(crate) fn deliver(&mut self, message: usize) {
+        let living: Vec<Run> = self.living().into_iter().collect();
+        let Some(waiting) = self
+            .broker
+            .get_mut(&message)
+            .filter(|message| message.with.is_none())
+        else {
+            return;
+        };
+        // With nobody there it waits in its queue until somebody is.
+        if living.is_empty() {
+            return;
+        }
+        let run = self.dice.one(&living);
+        let number = waiting.number;
+        waiting.with = Some(run);
+        if let Some(messages) = self.nodes[run.node].in_flight.get_mut(&number) {
+            messages.push(message);
+            return;
+        }
+        if self.tables.rows.contains_key(&number) {
+            self.broker.remove(&message);
+            return;
+        }
+        if let Some(owner) = self.tables.claims.get(&number).copied().flatten()
+            && owner != run
+            && self.lives(owner)
+        {
+            self.broker.insert(message, Message { number, with: None });
+            self.at(self.now + Duration::from_secs(1), Event::Deliver(message));
+            return;
+        }
+        self.tables.claims.insert(number, Some(run));
+        self.nodes[run.node].in_flight.insert(number, vec![message]);
+        self.tell(Some(number), || format!("claimed by {run:?}"));
+        let notification = self.plan.published[number].notification.clone();
+        let job = Job::new(number, notification, Origin::Broker);
+        let wait = self.dice.millis(0, 50);
+        self.after(wait, run, Step::Dispatch(Box::new(job)));
+    }
+
+    pub(crate) fn poll(&mut self, run: Run) {
+        let node = &mut self.nodes[run.node];
+        if node.poll_at.take_if(|at| *at <= self.now).is_none() {
+            return;
+        }
+        let (now, living) = (self.clock(), self.living());
+        let due: Vec<usize> = self
+            .tables
+            .free(&living)
+            .filter(|(_, due_at)| *due_at <= now)
+            .map(|(number, _)| number)
+            .collect();
+        for number in due {
+            let row = self.tables.rows.get_mut(&number).unwrap();
+            row.owner = Some(run);
+            let job = Job::new(number, row.notification.clone(), Origin::Database);
+            self.nodes[run.node].in_flight.entry(number).or_default();
+            self.tell(Some(number), || format!("taken by {run:?}"));
+            let wait = self.dice.millis(0, 50);
+            self.after(wait, run, Step::Dispatch(Box::new(job)));
+        }
+        self.watch_the_due();
+    }
+
+    /// Every living node looks when something is due, and a little later at the latest.
+    pub(crate) fn watch_the_due(&mut self) {
+        let living = self.living();
+        let first = self.tables.free(&living).map(|(_, due_at)| due_at).min();
+        let Some(first) = first else { return };
+        let first = first.duration_since(self.plan.origin);
+        let first = Duration::try_from(first).unwrap_or_default();
+        for run in living {
+            let at = first.max(self.now) + self.dice.millis(1, 1_000);
+            let node = &mut self.nodes[run.node];
+            if node.poll_at.is_none_or(|planned| planned > at) {
+                node.poll_at = Some(at);
+                self.at(at, Event::Of(run, Step::Poll));
+            }
+        }
+    }
+
+    pub(crate) fn settle(&mut self, run: Run, outcome: &Outcome) {
+        let number = outcome.number;
+        let stored = self.tables.settle(outcome, run, self.now);
+        if stored {
+            self.tell(Some(number), || {
+                format!(
+                    "stored: {} {:?} until {:?}",
+                    outcome.status, outcome.reason, outcome.due_at
+                )
+            });
+            self.committed(run, outcome);
+        }
+        let messages = self.nodes[run.node]
+            .in_flight
+            .remove(&number)
+            .unwrap_or_default();
+        if stored || outcome.status.is_final() {
+            let wait = self.dice.millis(0, 50);
+            self.after(wait, run, Step::Acknowledge(messages));
+        }
+        if outcome.status == Status::Pending {
+            self.watch_the_due();
+        }
+    }
+
+    /// Messages that are still in the broker.
+    pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = usize> {
+        self.broker.values().map(|message| message.number)
+    }
+}
