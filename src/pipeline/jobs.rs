@@ -14,7 +14,7 @@ use crate::broker::Arrival;
 use crate::domain::{
     AttemptRecord, Class, Content, Notification, Reason, Recipient, Reply, Status, Step, Target,
 };
-use crate::store::settle::{DeadAddress, Origin, Settlement};
+use crate::store::settle::{DeadAddress, Settlement};
 
 /// One notification on its walk, with the right to settle it.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Job {
     pub suppressed: Vec<String>,
     /// Whether it may be counted in daily caps: then it is taken out unless it is sent.
     pub reserved: bool,
+    /// Whether a run that died may have sent it.
+    pub inherited: bool,
     /// Until when the decision to deliver holds.
     pub good_until: Timestamp,
     /// The rendered message; empty until the dispatcher has rendered it.
@@ -79,6 +81,7 @@ impl Job {
             recipient,
             suppressed: vec![],
             reserved: false,
+            inherited: false,
             good_until: Timestamp::MIN,
             content: Content::default(),
             template_version: None,
@@ -184,17 +187,13 @@ impl Job {
         }
     }
 
-    /// What is not sent is not counted; what may have been delivered is. One that waited in the
-    /// database may have been counted by a run that died.
+    /// What is not sent is not counted; what may have been delivered is, by us or by a run that died
+    /// with it in hand. A cap that is never passed matters more than a place that is lost to a crash.
     fn refunds(&self, status: Status) -> bool {
-        let may_be_counted = self.reserved || self.hold.origin() == Origin::Database;
-        let may_be_delivered = || {
-            self.notification
-                .attempts
-                .iter()
-                .any(AttemptRecord::may_be_delivered)
-        };
-        status != Status::Sent && may_be_counted && !may_be_delivered()
+        let attempts = &self.notification.attempts;
+        let may_be_delivered =
+            || self.inherited || attempts.iter().any(AttemptRecord::may_be_delivered);
+        status != Status::Sent && self.reserved && !may_be_delivered()
     }
 
     /// The answer that explains the status best: the acceptance, else the last one.

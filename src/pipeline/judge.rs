@@ -4,7 +4,9 @@
 //! daily cap is reserved here, and nowhere else.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::jobs::Job;
@@ -19,6 +21,9 @@ use crate::policy::{AccountFacts, Decision, Facts, Quota, decide, routing};
 use crate::runtime::{Shutdown, clock};
 use crate::store::frequency::Reservation;
 use crate::store::{Database, StoreError, suppressions};
+
+/// Longest that reserving may take for the person's wishes to be believed in afterwards.
+const STALE: Duration = Duration::from_secs(1);
 
 /// Asks policy about jobs.
 #[derive(Debug)]
@@ -88,16 +93,22 @@ impl Judge {
         capped: Vec<Capped>,
         accounts: &[AccountFacts<'_>],
     ) -> Vec<(Job, Decision)> {
+        let began = clock::instant();
         let reservations = capped.iter().map(Capped::reservation).collect();
         let reserved = self.reserver.reserve(reservations).await;
         let Some(full) = reserved else {
             return vec![];
         };
+        // What was known of the people before is old by now: whoever sends asks again.
+        let is_old = clock::instant().saturating_duration_since(began) >= STALE;
         let decided = capped.into_iter().map(|Capped { mut job, counters }| {
             let full = full.get(&job.notification.id);
             job.reserved |= full.is_none();
             let quota = full.map_or(Quota::Reserved(&counters), |full| Quota::Counted(full));
-            let decision = self.decide(&job, accounts, quota);
+            let mut decision = self.decide(&job, accounts, quota);
+            if let (Decision::Deliver { good_until, .. }, true) = (&mut decision, is_old) {
+                *good_until = Timestamp::MIN;
+            }
             (job, decision)
         });
         decided.collect()

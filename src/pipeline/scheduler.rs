@@ -6,12 +6,14 @@ mod probing;
 
 pub use pauses::Pauses;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
+
+use uuid::Uuid;
 
 use super::dispatcher::Dispatchers;
 use super::fence::Fence;
@@ -193,6 +195,7 @@ impl Round {
             due::fail_unreadable(&self.database, self.run, &taken.unreadable).await?;
         }
         let count = taken.notifications.len() + taken.unreadable.len();
+        let orphans = taken.orphans;
         let mut held = Vec::with_capacity(taken.notifications.len());
         for notification in taken.notifications {
             // There is a permit for each: no more were asked for.
@@ -210,12 +213,12 @@ impl Round {
             }
         }
         failpoint::hit("scheduler.taken");
-        self.send(held).await;
+        self.send(held, &orphans).await;
         Ok(count)
     }
 
     /// Loads the people and dispatches. The holds give the rows back if that fails.
-    async fn send(&self, held: Vec<(Notification, Hold)>) {
+    async fn send(&self, held: Vec<(Notification, Hold)>, orphans: &HashSet<Uuid>) {
         if held.is_empty() {
             return;
         }
@@ -233,7 +236,10 @@ impl Round {
             let whose = (notification.tenant_id, notification.user_id);
             match people.get(&whose).cloned() {
                 Some(recipient) => {
-                    jobs.push(Job::new(notification, recipient, hold, None, arrived))
+                    let inherited = orphans.contains(&notification.id);
+                    let mut job = Job::new(notification, recipient, hold, None, arrived);
+                    job.inherited = inherited;
+                    jobs.push(job);
                 }
                 None => {
                     let nobody = Arc::new(Recipient::nobody(whose));

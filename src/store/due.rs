@@ -4,8 +4,12 @@ mod paused;
 
 pub use paused::{hasten, probe, wake};
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, Bool, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use serde_json::Value;
 use uuid::Uuid;
@@ -28,15 +32,15 @@ statement!(
     ) -> (
         SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
         Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
-        Nullable<Text>, Nullable<Jsonb>
+        Nullable<Text>, Nullable<Jsonb>, Bool
     ) = concat!(
     "WITH asked AS (
          SELECT * FROM unnest(?, ?, ?) AS asked (channel, priority, most)
      ), living AS MATERIALIZED (
          SELECT coalesce(array_agg(run), '{}') AS runs FROM ", living_runs!(), " AS alive (run)
      ), picked AS MATERIALIZED (
-         SELECT due.id FROM asked CROSS JOIN LATERAL (
-             SELECT n.id FROM notifications n
+         SELECT due.id, due.owner FROM asked CROSS JOIN LATERAL (
+             SELECT n.id, n.owner FROM notifications n
              WHERE n.message_type = asked.channel AND n.priority = asked.priority
                AND n.status = 'pending' AND n.due_at <= ?
                AND (n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
@@ -47,7 +51,8 @@ statement!(
      WHERE n.id = picked.id AND n.status = 'pending'
      RETURNING n.id, n.tenant_id, n.user_id, n.idempotency_key, n.message_type, n.priority,
                n.category, n.payload, n.attempt_count, n.max_retries, n.created_at, n.send_at,
-               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata")
+               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata,
+               picked.owner IS NOT NULL")
 );
 
 /// A notification as it is stored.
@@ -69,6 +74,7 @@ pub(super) type Row = (
     Option<String>,
     Option<String>,
     Option<Value>,
+    bool,
 );
 
 /// What was taken. Rows that cannot be read are named, so that they can be reported and fail.
@@ -76,6 +82,8 @@ pub(super) type Row = (
 pub struct Taken {
     /// Due notifications, now owned by the run.
     pub notifications: Vec<Notification>,
+    /// Those of them that another run took and had not ended when it died: it may have sent them.
+    pub orphans: HashSet<Uuid>,
     /// Rows that hold something else than what this version writes.
     pub unreadable: Vec<(Uuid, String)>,
 }
@@ -125,9 +133,12 @@ impl Taken {
     pub(super) fn of(rows: Vec<Row>) -> Self {
         let mut taken = Self::default();
         for row in rows {
-            let id = row.0;
+            let (id, is_orphan) = (row.0, row.17);
             match notification(row) {
-                Ok(notification) => taken.notifications.push(notification),
+                Ok(notification) => {
+                    taken.notifications.push(notification);
+                    taken.orphans.extend(is_orphan.then_some(id));
+                }
                 Err(why) => taken.unreadable.push((id, why)),
             }
         }
@@ -196,7 +207,7 @@ fn notification(row: Row) -> Result<Notification, String> {
     #[rustfmt::skip]
     let (
         id, tenant_id, user_id, key, channel, priority, category, payload, attempt_count,
-        max_retries, created_at, send_at, expires_at, attempts, kind, source_id, metadata,
+        max_retries, created_at, send_at, expires_at, attempts, kind, source_id, metadata, _,
     ) = row;
     let parse = |error: crate::domain::UnknownWord| error.to_string();
     Ok(Notification {

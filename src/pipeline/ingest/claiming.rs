@@ -81,13 +81,13 @@ impl Admission {
         });
     }
 
-    /// Goes on with what another run began and cannot end; it may have counted it already.
+    /// Goes on with what another run began and cannot end.
     async fn take_up(&self, applicant: Applicant, id: Uuid) {
         let look = || self.judge.suppressed([applicant.addressed(id)]);
         let listed = until_done("looking for suppressions", &self.giving_up, look).await;
         if let Some(mut listed) = listed {
             let mut job = applicant.accepted(id, listed.remove(&id).unwrap_or_default());
-            job.reserved = true;
+            job.inherited = true;
             self.dispatchers.dispatch(vec![job]);
         }
     }

@@ -3,7 +3,7 @@
 use super::super::jobs::Job;
 use super::super::judge::Judgement;
 use super::Desk;
-use super::worker::{follow, verdict};
+use super::worker::{follow, too_late, verdict};
 use crate::domain::Reason;
 use crate::policy::Decision;
 use crate::runtime::clock;
@@ -34,6 +34,13 @@ pub(super) async fn reconsider(desk: &Desk, job: Job) -> Option<Job> {
             let verdict = verdict(desk, &job, &[], now);
             follow(desk, verdict, job, now);
             return None;
+        }
+        Judgement::Decided(Decision::Defer { .. })
+            if job.notification.attempt_count + asked > job.notification.max_retries =>
+        {
+            job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);
+            desk.outbox
+                .push(too_late(job, Reason::RetriesExhausted, now));
         }
         Judgement::Decided(Decision::Defer { reason, until }) => {
             job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{
-    Array, BigInt, Double, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Bool, Double, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use jiff::Timestamp;
@@ -27,15 +27,15 @@ statement!(
     ) -> (
         SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
         Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
-        Nullable<Text>, Nullable<Jsonb>
+        Nullable<Text>, Nullable<Jsonb>, Bool
     ) = concat!(
     "WITH asked AS (
          SELECT * FROM unnest(?, ?) WITH ORDINALITY AS asked (channel, priority, place)
      ), living AS MATERIALIZED (
          SELECT coalesce(array_agg(run), '{}') AS runs FROM ", living_runs!(), " AS alive (run)
      ), picked AS MATERIALIZED (
-         SELECT due.id FROM asked CROSS JOIN LATERAL (
-             SELECT n.id FROM notifications n
+         SELECT due.id, due.owner FROM asked CROSS JOIN LATERAL (
+             SELECT n.id, n.owner FROM notifications n
              WHERE n.message_type = asked.channel AND n.priority = asked.priority
                AND n.status = 'pending' AND n.due_at <= ?
                AND (n.due_at <= ? OR n.reason = 'waiting_for_provider')
@@ -48,7 +48,8 @@ statement!(
      WHERE n.id = picked.id AND n.status = 'pending'
      RETURNING n.id, n.tenant_id, n.user_id, n.idempotency_key, n.message_type, n.priority,
                n.category, n.payload, n.attempt_count, n.max_retries, n.created_at, n.send_at,
-               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata")
+               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata,
+               picked.owner IS NOT NULL")
 );
 
 /// Takes the one notification with which a paused channel is probed: of the first of these lanes
