@@ -1,8 +1,11 @@
 //! The instrument that measures Herald from outside: provider simulators with a ledger of what they
 //! accepted, a publisher, and a report. It knows the engine by its public contract only.
 
+pub mod broker_admin;
 pub mod client;
 pub mod command;
+pub mod engine;
+pub mod ground;
 pub mod lane;
 pub mod ledger;
 pub mod marker;
@@ -10,5 +13,7 @@ pub mod population;
 pub mod process;
 pub mod publisher;
 pub mod report;
+pub mod scenario;
 pub mod seed;
 pub mod simulator;
+pub mod watch;

@@ -18,6 +18,17 @@ impl<T: Copy> Weights<T> {
         Self(vec![(one, 1)])
     }
 
+    /// These, with their weights; the sum must be 1 or more, or the first of a mix stands in.
+    #[must_use]
+    pub fn of(weights: &std::collections::BTreeMap<T, u32>) -> Self {
+        Self(
+            weights
+                .iter()
+                .map(|(one, weight)| (*one, *weight))
+                .collect(),
+        )
+    }
+
     /// The weighted things themselves.
     #[must_use]
     pub fn all(&self) -> &[(T, u32)] {
