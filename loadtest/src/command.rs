@@ -6,6 +6,7 @@ mod failure;
 mod load;
 mod publish;
 mod run;
+mod scenario;
 mod seed;
 mod signal;
 mod simulate;
@@ -64,6 +65,8 @@ mod tests {
             "loadtest simulate --seed-out seed.toml --users 50 --port sendgrid=0 --only sendgrid,smtp",
             "loadtest seed --users 10 --out -",
             "loadtest publish --count 10 --rate 5 --channels email=1,sms=2 --expired 0.1",
+            "loadtest run steady --scale 0.1 --seed 7 --html steady.html --herald /x/herald",
+            "loadtest run --list",
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
         ] {
             Command::try_parse_from(line.split(' ')).unwrap();
@@ -71,6 +74,9 @@ mod tests {
         for line in [
             "loadtest publish --channels mail=1",
             "loadtest publish --expired 1.5",
+            "loadtest run steady --count 5",
+            "loadtest run --scale 2",
+            "loadtest run steady --scale 0",
         ] {
             assert_eq!(
                 Command::try_parse_from(line.split(' '))

@@ -18,6 +18,7 @@ mod phase;
 mod provider;
 mod scale;
 
+pub(crate) use check::MOST_MESSAGES;
 pub use check::Mistake;
 pub use event::Event;
 pub use expect::{Expect, Figure};

@@ -19,6 +19,7 @@ use crate::simulator::{Provider, Simulator};
 
 mod timeline;
 
+pub(crate) use timeline::value_at;
 pub use timeline::{Glimpse, Timeline, Waiting};
 
 const EVERY: Duration = Duration::from_millis(500);

@@ -102,6 +102,11 @@ pub(super) struct Load {
 }
 
 impl LoadArguments {
+    /// The seed asked for, or one drawn now.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(rand::random)
+    }
+
     fn mix(&self) -> Mix {
         let usual = Mix::default();
         Mix {
@@ -140,7 +145,7 @@ impl LoadArguments {
     /// Connects to the broker and prepares the load.
     pub(super) async fn prepare(&self) -> Result<Load, Failure> {
         self.check()?;
-        let seed = self.seed.unwrap_or_else(rand::random);
+        let seed = self.seed();
         // Idempotency keys are remembered for a day: each run needs its own.
         let number: u32 = rand::random();
         let run = format!("lt-{number:08x}");

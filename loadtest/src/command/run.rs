@@ -9,6 +9,7 @@ use tokio::time::{Instant, interval};
 
 use super::failure::Failure;
 use super::load::LoadArguments;
+use super::scenario::{Files, ScenarioArguments, list, perform};
 use super::signal;
 use super::simulators::SimulatorArguments;
 use crate::client;
@@ -22,11 +23,19 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Measure an engine: simulate its providers, publish a load, wait until all is delivered, report.
 ///
-/// The engine is started by someone else, between the lines "waiting for ..." and "publishing": with
-/// --seed-out FILE, apply that file first. Exit code 1 when anything is missing, was sent twice
-/// without a lost answer as the cause, was sent though expired, or broke a provider's description.
+/// With a SCENARIO everything is done: a fresh database and virtual host on the servers that run
+/// (script/servers start), the engine's nodes from this program's own folder, load and events, a
+/// verdict a line. Exit code 1 when a figure lies outside of its interval.
+///
+/// Without one the options describe the load, and the engine is started by someone else, between the
+/// lines "waiting for ..." and "publishing": with --seed-out FILE, apply that file first. Exit code 1
+/// when anything is missing, was sent twice without a lost answer as the cause, was sent though
+/// expired, or broke a provider's description.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    scenario: ScenarioArguments,
+
     #[command(flatten)]
     simulators: SimulatorArguments,
 
@@ -60,10 +69,25 @@ pub(super) struct Arguments {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Write a page to look at: what happened over time, in one file that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if arguments.scenario.is_listing() {
+        return list();
+    }
     let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
+    if let Some(name) = arguments.scenario.name() {
+        let seed = arguments.load.seed();
+        let files = Files {
+            json: arguments.json.as_deref(),
+            html: arguments.html.as_deref(),
+        };
+        return perform(&arguments.scenario, name, seed, files, ended).await;
+    }
     tokio::select! {
         result = measure(&arguments) => result,
         () = ended => Err(Failure::Failed("ended by a signal before the report".into())),

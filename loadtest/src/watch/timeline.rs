@@ -151,8 +151,8 @@ impl Timeline {
     }
 }
 
-/// The value of a growing quantity at an instant, between two looks as if it grew evenly.
-fn value_at(values: &Cpu, at: u64) -> Option<f64> {
+/// The value of a growing quantity, between two looks as if it grew evenly.
+pub(crate) fn value_at(values: &[(u64, f64)], at: u64) -> Option<f64> {
     let after = values.partition_point(|(instant, _)| *instant < at);
     match (
         after.checked_sub(1).and_then(|before| values.get(before)),
