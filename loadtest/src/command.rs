@@ -8,6 +8,7 @@ mod publish;
 mod run;
 mod scenario;
 mod seed;
+mod show;
 mod signal;
 mod simulate;
 mod simulators;
@@ -30,7 +31,7 @@ enum Deed {
     Simulate(simulate::Arguments),
     Seed(seed::Arguments),
     Publish(publish::Arguments),
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
 }
 
 impl Command {
@@ -43,7 +44,7 @@ impl Command {
             Deed::Simulate(arguments) => simulate::simulate(arguments).await,
             Deed::Seed(arguments) => seed::seed(&arguments),
             Deed::Publish(arguments) => publish::publish(arguments).await,
-            Deed::Run(arguments) => run::run(arguments).await,
+            Deed::Run(arguments) => run::run(*arguments).await,
         }
     }
 }

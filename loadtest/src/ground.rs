@@ -79,12 +79,7 @@ impl Ground {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn connect(&self) -> Result<Client, String> {
-        let client = connect(&self.database_url()).await?;
-        client
-            .batch_execute("SET search_path TO notification_schema")
-            .await
-            .map_err(|error| format!("the database of the measurement: {error}"))?;
-        Ok(client)
+        connect_to(&self.database_url()).await
     }
 
     /// Drops what was made. Whoever is still connected is cut off.
@@ -107,6 +102,19 @@ impl Ground {
         let named = |error| format!("the database server, {statement}: {error}");
         client.batch_execute(statement).await.map_err(named)
     }
+}
+
+/// A connection to a database of the engine, with its tables in sight.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn connect_to(url: &str) -> Result<Client, String> {
+    let client = connect(url).await?;
+    client
+        .batch_execute("SET search_path TO notification_schema")
+        .await
+        .map_err(|error| format!("the engine's database: {error}"))?;
+    Ok(client)
 }
 
 async fn connect(url: &str) -> Result<Client, String> {

@@ -22,6 +22,7 @@ mod seeding;
 mod settle;
 mod stored;
 
+use events::Begun;
 use fleet::Fleet;
 
 /// What is to be performed, and with what.
@@ -82,6 +83,7 @@ struct Stage<'a> {
     simulators: Arc<Vec<Simulator>>,
     progress: Arc<Progress>,
     fleet: Mutex<Fleet>,
+    begun: Begun,
     /// First sequence of the run.
     first: u64,
     run: String,
@@ -105,6 +107,7 @@ async fn on(ground: &Ground, orders: &Orders) -> Result<Outcome, String> {
         simulators,
         progress: Arc::default(),
         fleet: Mutex::new(Fleet::new(installation)),
+        begun: Begun::default(),
         first: u64::from(number) << play::RUN_BITS,
         run: format!("lt-{number:08x}"),
     };

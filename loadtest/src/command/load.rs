@@ -107,6 +107,12 @@ impl LoadArguments {
         self.seed.unwrap_or_else(rand::random)
     }
 
+    /// The broker's virtual host, as it stands in its URL.
+    pub(super) fn vhost(&self) -> &str {
+        let (_, vhost) = self.broker.rsplit_once('/').unwrap_or_default();
+        vhost
+    }
+
     fn mix(&self) -> Mix {
         let usual = Mix::default();
         Mix {
@@ -119,6 +125,7 @@ impl LoadArguments {
             duplicate_share: self.duplicates,
             envelope_bytes: self.size,
             users: self.users,
+            tenants: 1,
         }
     }
 
@@ -176,15 +183,18 @@ impl Load {
     }
 
     /// Publishes it, with a progress line each second.
-    pub(super) async fn publish(&mut self, ledger: Option<&Ledger>) -> Result<Published, Failure> {
-        let progress = Arc::new(Progress::default());
+    pub(super) async fn publish(
+        &mut self,
+        ledger: Option<&Ledger>,
+        progress: &Arc<Progress>,
+    ) -> Result<Published, Failure> {
         let pace = Pace::starting_now(self.rate);
         let work = self
             .publisher
-            .run(&mut self.plan, self.count, pace, self.window, &progress);
+            .run(&mut self.plan, self.count, pace, self.window, progress);
         let published = tokio::select! {
             published = work => published,
-            () = tell(&progress, ledger) => unreachable!("progress is told for ever"),
+            () = tell(progress, ledger) => unreachable!("progress is told for ever"),
         };
         published.map_err(Failure::while_doing("publishing"))
     }

@@ -1,6 +1,6 @@
 //! `loadtest run`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,15 @@ use tokio::time::{Instant, interval};
 use super::failure::Failure;
 use super::load::LoadArguments;
 use super::scenario::{Files, ScenarioArguments, list, perform};
+use super::show::{Beginning, Show};
 use super::signal;
 use super::simulators::SimulatorArguments;
 use crate::client;
 use crate::ledger::Ledger;
 use crate::process::Sampler;
+use crate::publisher::Progress;
 use crate::report::{Findings, Report};
+use crate::simulator::Simulator;
 
 const READY_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_millis(50);
@@ -49,6 +52,15 @@ pub(super) struct Arguments {
         default_value = "http://127.0.0.1:8080/readyz"
     )]
     ready: String,
+
+    /// The engine's database, for what waits in it and what PostgreSQL uses, on the page of --html
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HERALD__DATABASE__URL",
+        hide_env_values = true
+    )]
+    database: Option<String>,
 
     /// How long to wait for readiness, seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -96,7 +108,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let ledger = Arc::new(Ledger::new());
-    let simulators = arguments.simulators.start(&ledger, arguments.load.users)?;
+    let simulators = Arc::new(arguments.simulators.start(&ledger, arguments.load.users)?);
     wait_for_ready(arguments).await?;
     let mut load = arguments.load.prepare().await?;
     // What an earlier run left in the queues is not this run's.
@@ -109,8 +121,18 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
         None => None,
     };
     let instrument = Sampler::start(std::process::id()).ok();
+    let progress = Arc::default();
+    let show = match &arguments.html {
+        Some(path) => Some(
+            arguments
+                .show(path, &ledger, &simulators, &progress)
+                .await?,
+        ),
+        None => None,
+    };
     println!("publishing");
-    let published = load.publish(Some(&ledger)).await?;
+    let published = load.publish(Some(&ledger), &progress).await?;
+    let published_micros = ledger.clock_micros();
     let patience = Duration::from_secs(arguments.patience);
     let settled = settle(&ledger, published.expected.acceptances(), patience).await;
     tokio::time::sleep(Duration::from_millis(arguments.linger)).await;
@@ -133,7 +155,12 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
         engine,
         instrument,
     });
-    deliver(&report, arguments, published.first_error)
+    let first_error = published.first_error.clone();
+    let delivered = deliver(&report, arguments, first_error);
+    if let Some(show) = show {
+        show.finish(&load, published, published_micros, settled)?;
+    }
+    delivered
 }
 
 fn deliver(
@@ -154,6 +181,32 @@ fn deliver(
         Ok(())
     } else {
         Err(Failure::Fault)
+    }
+}
+
+impl Arguments {
+    /// Begins to watch what the page will show.
+    async fn show(
+        &self,
+        path: &Path,
+        ledger: &Arc<Ledger>,
+        simulators: &Arc<Vec<Simulator>>,
+        progress: &Arc<Progress>,
+    ) -> Result<Show, Failure> {
+        let begin = Beginning {
+            path,
+            engine: self.engine_pid,
+            database: self.database.as_deref(),
+            broker: self
+                .scenario
+                .broker_admin
+                .as_deref()
+                .map(|admin| (admin, self.load.vhost())),
+            ledger,
+            simulators,
+            progress,
+        };
+        Show::begin(begin).await
     }
 }
 

@@ -50,6 +50,8 @@ fn verdict(evidence: &Evidence, expect: &Expect, scale: f64) -> Verdict {
             .filter(|ratio| ratio.is_finite()),
         None => own,
     };
+    // A sum of nothing is -0.
+    let figure = figure.map(|figure| figure + 0.0);
     let word = match figure {
         _ if expect.from_scale.is_some_and(|least| scale < least) => Word::NotJudged,
         Some(figure) if expect.allows(figure) => Word::Ok,

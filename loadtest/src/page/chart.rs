@@ -17,6 +17,8 @@ const SIZE: f64 = 1_000.0;
 const TIME_STEPS: f64 = 5.0;
 /// Above so many seconds the time axis counts minutes.
 const MINUTES_FROM: f64 = 600.0;
+/// How much of a narrow screen's width a flag takes.
+const FLAG_WIDTH: f64 = 0.06;
 /// Rows of the table of values.
 const ROWS: usize = 24;
 
@@ -93,15 +95,12 @@ impl Chart {
         }
         html.push_str("</div><div class=\"area\">");
         self.write_drawing(&mut html, &axis, &places);
-        for (number, (place, what)) in places.iter().enumerate() {
-            if let Some(place) = place {
-                let (left, number) = (place * 100.0, number + 1);
-                let _ = write!(
-                    html,
-                    "<b class=\"flag\" style=\"left:{left:.2}%\" title=\"{}\">{number}</b>",
-                    escaped(what)
-                );
-            }
+        for flag in flags(&places) {
+            let (left, numbers, what) = (flag.place * 100.0, flag.numbers(), escaped(&flag.what));
+            let _ = write!(
+                html,
+                "<b class=\"flag\" style=\"left:{left:.2}%\" title=\"{what}\">{numbers}</b>"
+            );
         }
         html.push_str("<div class=\"cross\" hidden></div><div class=\"tip\" hidden></div></div>");
         write_times(&mut html, grid);
@@ -211,6 +210,46 @@ impl Chart {
     }
 }
 
+/// The numbers of happenings above a chart. Those that would cover each other share a flag.
+struct Flag {
+    place: f64,
+    first: usize,
+    last: usize,
+    what: String,
+}
+
+impl Flag {
+    fn numbers(&self) -> String {
+        match self.last - self.first {
+            0 => self.first.to_string(),
+            _ => format!("{}–{}", self.first, self.last),
+        }
+    }
+}
+
+fn flags(marks: &[(Option<f64>, &str)]) -> Vec<Flag> {
+    let mut flags: Vec<Flag> = Vec::new();
+    for (number, (place, what)) in marks.iter().enumerate() {
+        let (number, Some(place)) = (number + 1, *place) else {
+            continue;
+        };
+        match flags.last_mut() {
+            Some(flag) if place - flag.place < FLAG_WIDTH => {
+                flag.last = number;
+                flag.what.push_str("; ");
+                flag.what.push_str(what);
+            }
+            _ => flags.push(Flag {
+                place,
+                first: number,
+                last: number,
+                what: (*what).to_owned(),
+            }),
+        }
+    }
+    flags
+}
+
 /// The line as a path; it is broken where nothing was measured.
 fn way(values: &[Option<f64>], axis: &Axis) -> String {
     let mut way = String::new();
@@ -253,4 +292,32 @@ fn write_times(html: &mut String, grid: &Grid) {
         );
     }
     html.push_str("</div>");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_that_would_cover_each_other_are_one() {
+        let marks = [
+            (Some(0.0), "a"),
+            (Some(0.01), "b"),
+            (None, "c"),
+            (Some(0.5), "d"),
+        ];
+        let flags = flags(&marks);
+        let shown: Vec<_> = flags
+            .iter()
+            .map(|flag| (flag.numbers(), flag.what.as_str()))
+            .collect();
+        assert_eq!(shown, [("1–2".to_owned(), "a; b"), ("4".to_owned(), "d")]);
+    }
+
+    #[test]
+    fn a_line_is_broken_where_nothing_was_measured() {
+        let axis = Axis::linear(4.0);
+        let values = [Some(0.0), Some(4.0), None, Some(2.0)];
+        assert_eq!(way(&values, &axis), "M125.0 1000.0L375.0 0.0M875.0 500.0h1");
+    }
 }

@@ -114,6 +114,8 @@ pub struct Mix {
     pub envelope_bytes: usize,
     /// How many people to write to, from number 1.
     pub users: u32,
+    /// How many tenants these people are spread over.
+    pub tenants: u32,
 }
 
 impl Default for Mix {
@@ -139,6 +141,7 @@ impl Default for Mix {
             duplicate_share: 0.0,
             envelope_bytes: 700,
             users: 1_000,
+            tenants: 1,
         }
     }
 }

@@ -118,6 +118,7 @@ pub(super) fn check(scenario: &Scenario, mistakes: &mut Vec<Mistake>) {
         .collect();
     for (number, event) in scenario.event.iter().enumerate() {
         check_event(
+            scenario,
             event,
             &known,
             &mut Part {
@@ -148,6 +149,11 @@ fn check_whole(scenario: &Scenario, part: &mut Part<'_>) {
         (1..=1_000_000).contains(&scenario.people.count),
         "people.count",
         "1 to 1000000 is allowed",
+    );
+    part.must(
+        (1..=1_000).contains(&scenario.people.tenants),
+        "people.tenants",
+        "1 to 1000 is allowed",
     );
     let phases = scenario.load.len();
     part.must(
@@ -268,7 +274,7 @@ fn check_phase(scenario: &Scenario, number: usize, phase: &Phase, part: &mut Par
     );
 }
 
-fn check_event(event: &Event, nodes: &HashSet<&String>, part: &mut Part<'_>) {
+fn check_event(scenario: &Scenario, event: &Event, nodes: &HashSet<&String>, part: &mut Part<'_>) {
     part.must(
         (0.0..=36_000.0).contains(&event.at_seconds),
         "at_seconds",
@@ -279,6 +285,7 @@ fn check_event(event: &Event, nodes: &HashSet<&String>, part: &mut Part<'_>) {
         "",
         "it does nothing: kill, stop, start, behave or label is wanted",
     );
+    check_phase_name(scenario, "phase", event.phase.as_ref(), part);
     for node in event.nodes() {
         part.must(
             nodes.contains(node),
@@ -297,22 +304,29 @@ fn behaves(part: &mut Part<'_>, field: &str, behaviour: &crate::simulator::Behav
     }
 }
 
-fn check_expect(scenario: &Scenario, expect: &Expect, part: &mut Part<'_>) {
-    let phases: Vec<_> = scenario
+fn check_phase_name(
+    scenario: &Scenario,
+    field: &str,
+    wanted: Option<&String>,
+    part: &mut Part<'_>,
+) {
+    let names: Vec<_> = scenario
         .load
         .iter()
         .map(|phase| phase.name.as_str())
         .collect();
-    for (field, wanted) in [("phase", &expect.phase), ("against", &expect.against)] {
-        if let Some(wanted) = wanted {
-            let allowed = phases.join(", ");
-            part.must(
-                phases.contains(&wanted.as_str()),
-                field,
-                format!("there is no phase {wanted:?}: {allowed} are there"),
-            );
-        }
+    if let Some(wanted) = wanted {
+        let problem = format!(
+            "there is no phase {wanted:?}: {} are there",
+            names.join(", ")
+        );
+        part.must(names.contains(&wanted.as_str()), field, problem);
     }
+}
+
+fn check_expect(scenario: &Scenario, expect: &Expect, part: &mut Part<'_>) {
+    check_phase_name(scenario, "phase", expect.phase.as_ref(), part);
+    check_phase_name(scenario, "against", expect.against.as_ref(), part);
     let bounded = expect.at_least.is_some() || expect.at_most.is_some();
     part.must(bounded, "at_most", "at_least or at_most is wanted");
     let ordered = expect.at_least.unwrap_or(f64::MIN) <= expect.at_most.unwrap_or(f64::MAX);

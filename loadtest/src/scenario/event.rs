@@ -9,8 +9,11 @@ use crate::simulator::Behaviour;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// When: seconds after the load begins, or after the engine starts when all was published before.
+    /// When: seconds after the load begins, or after the engine starts when some of it was published
+    /// before.
     pub at_seconds: f64,
+    /// Seconds after this phase begins instead.
+    pub phase: Option<String>,
     /// What the page says about it; absent: what is done, in words.
     pub label: Option<String>,
     /// Kill this node (SIGKILL).

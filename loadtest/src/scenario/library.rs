@@ -22,13 +22,14 @@ macro_rules! scenarios {
 }
 
 /// In the order of `--list`: from the ordinary to the extraordinary.
-const ALL: [Listed; 13] = scenarios![
+const ALL: [Listed; 14] = scenarios![
     "steady",
     "burst",
     "mixed",
     "bulk-with-urgent",
     "slow-provider",
     "dead-provider",
+    "silent-provider",
     "throttling-provider",
     "morning-release",
     "daily-cap",

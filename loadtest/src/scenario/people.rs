@@ -10,6 +10,8 @@ use crate::lane::Channel;
 pub struct People {
     /// How many.
     pub count: u32,
+    /// How many tenants they are spread over.
+    pub tenants: u32,
     /// What they want.
     pub preferences: Vec<Preference>,
 }
@@ -18,6 +20,7 @@ impl Default for People {
     fn default() -> Self {
         Self {
             count: 1_000,
+            tenants: 1,
             preferences: Vec::new(),
         }
     }

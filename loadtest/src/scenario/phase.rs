@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::People;
 use crate::lane::{Channel, Priority};
 use crate::publisher::{Mix, Weights};
 
@@ -94,9 +95,9 @@ impl Phase {
         }
     }
 
-    /// What its messages are made of; `people` is how many there are.
+    /// What its messages are made of, for these people.
     #[must_use]
-    pub fn mix(&self, people: u32) -> Mix {
+    pub fn mix(&self, people: &People) -> Mix {
         let usual = Mix::default();
         Mix {
             channels: self.channels.as_ref().map_or(usual.channels, Weights::of),
@@ -110,7 +111,8 @@ impl Phase {
             schedule_ahead_ms: self.schedule_ahead_ms,
             duplicate_share: self.duplicates,
             envelope_bytes: self.size,
-            users: self.people.unwrap_or(people),
+            users: self.people.unwrap_or(people.count),
+            tenants: people.tenants,
         }
     }
 }

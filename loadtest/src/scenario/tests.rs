@@ -22,8 +22,8 @@ fn a_small_scenario_has_the_usual_rest() {
         ("small", 1_000)
     );
     assert_eq!(scenario.engine.nodes, ["engine"]);
-    let mix = scenario.load[0].mix(7);
-    assert_eq!(mix.users, 7);
+    let mix = scenario.load[0].mix(&scenario.people);
+    assert_eq!((mix.users, mix.tenants), (1_000, 1));
     assert_eq!(
         mix.channels.all(),
         [(Channel::Email, 2), (Channel::Push, 1)]
@@ -109,6 +109,7 @@ fn what_can_be_read_and_makes_no_sense_is_told_at_once_too() {
         [[event]]
         at_seconds = 5
         kill = "b"
+        phase = "three"
         [[event]]
         at_seconds = 5
         [[expect]]
@@ -131,6 +132,7 @@ fn what_can_be_read_and_makes_no_sense_is_told_at_once_too() {
         "load[1].name",
         "load[1].channels",
         "load[1].start",
+        "event[0].phase",
         "event[0].kill",
         "event[1]",
         "expect[0].phase",

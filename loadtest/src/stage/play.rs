@@ -1,5 +1,6 @@
 //! The phases of a load, one after the other or beside each other.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use futures_util::future::try_join_all;
 
 use super::{Stage, stored};
 use crate::evidence::{Act, Mark};
+use crate::ledger::locked;
 use crate::publisher::{Pace, Plan, Publisher};
 use crate::scenario::{MOST_MESSAGES, Phase, Start};
 use crate::watch::Watch;
@@ -56,13 +58,19 @@ impl Stage<'_> {
         if acts.is_empty() {
             self.begin();
         }
-        let happened = std::sync::Mutex::new(Vec::new());
+        let happened = Mutex::new(Vec::new());
         let settled = tokio::select! {
             settled = self.phases(acts, marks, watch) => settled?,
             failed = self.events(zero_micros, &happened) => return Err(failed),
             () = self.tell(watch) => unreachable!("progress is told for ever"),
         };
-        marks.append(&mut crate::ledger::locked(&happened));
+        let happened = std::mem::take(&mut *locked(&happened));
+        for event in &self.orders.scenario.event {
+            if !happened.iter().any(|mark| mark.what == event.words()) {
+                println!("not reached, the run was over before: {}", event.words());
+            }
+        }
+        marks.extend(happened);
         Ok(settled)
     }
 
@@ -129,7 +137,7 @@ impl Stage<'_> {
         let count = phase.most_messages(MOST_MESSAGES);
         // Each phase draws anew, or the same messages would come in all of them.
         let seed = self.orders.seed.wrapping_add(number);
-        let mix = phase.mix(self.orders.scenario.people.count);
+        let mix = phase.mix(&self.orders.scenario.people);
         let mut plan = Plan::new(mix, seed, self.run.clone()).starting_at(first);
         let flat_out = phase.rate.is_none();
         let lasts = phase
@@ -137,6 +145,7 @@ impl Stage<'_> {
             .filter(|_| flat_out)
             .map(Duration::from_secs_f64);
         let began_micros = self.ledger.clock_micros();
+        self.begun.note(&phase.name, began_micros);
         let pace = Pace::starting_now(phase.rate.unwrap_or(0.0)).lasting(lasts);
         let window = if flat_out { WINDOW } else { OPEN_LOOP_WINDOW };
         let published = publisher

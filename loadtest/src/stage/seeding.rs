@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use toml::{Table, Value};
+use uuid::Uuid;
 
-use crate::population::people;
-use crate::scenario::{Preference, Scenario};
+use crate::population::{people, tenant};
+use crate::scenario::{People, Preference, Scenario};
 use crate::seed::{Target, seed_file};
 use crate::simulator::{Provider, Simulator};
 
@@ -35,6 +36,7 @@ fn of_targets(
     let mut table: Table = text
         .parse()
         .map_err(|error| format!("the seed file: {error}"))?;
+    spread_over_tenants(&mut table, scenario.people.tenants)?;
     for (provider, setup) in scenario.providers.iter() {
         let changes = [
             (
@@ -75,7 +77,7 @@ fn of_targets(
         append(
             &mut table,
             "preferences",
-            preferences(preference, scenario.people.count, now, until),
+            preferences(preference, &scenario.people, now, until),
         )?;
     }
     for (key, value) in &scenario.apply {
@@ -90,6 +92,37 @@ fn of_targets(
     }
     let text = toml::to_string(&table).map_err(|error| format!("the seed file: {error}"))?;
     Ok(Seeding { text, quiet_until })
+}
+
+/// Gives the people of the file to their tenants, and each tenant the templates.
+fn spread_over_tenants(table: &mut Table, tenants: u32) -> Result<(), String> {
+    let of = |id: Uuid, entry: &mut Value| {
+        let entry = entry.as_table_mut();
+        entry.map(|entry| entry.insert("tenant_id".to_owned(), id.to_string().into()))
+    };
+    let users = table.get_mut("users").and_then(Value::as_array_mut);
+    for (user, person) in users.into_iter().flatten().zip(people(u32::MAX)) {
+        if let Some(id) = person.tenant(tenants) {
+            of(id, user);
+        }
+    }
+    let list = table.get("templates").and_then(Value::as_array);
+    let templates = list.cloned().unwrap_or_default();
+    for (number, id) in (0..tenants).filter_map(|number| Some((number, tenant(number)?))) {
+        let mut own = templates.clone();
+        own.iter_mut().for_each(|template| {
+            of(id, template);
+        });
+        append(table, "templates", own)?;
+        let named = [("id", id.to_string()), ("name", format!("tenant-{number}"))];
+        let named = named.map(|(key, value)| (key.to_owned(), value.into()));
+        append(
+            table,
+            "tenants",
+            vec![Value::Table(named.into_iter().collect())],
+        )?;
+    }
+    Ok(())
 }
 
 fn account(table: &mut Table, provider: Provider) -> Option<&mut Table> {
@@ -113,12 +146,12 @@ fn append(table: &mut Table, key: &str, entries: Vec<Value>) -> Result<(), Strin
 
 fn preferences(
     preference: &Preference,
-    count: u32,
+    all: &People,
     now: DateTime<Utc>,
     until: Option<DateTime<Utc>>,
 ) -> Vec<Value> {
     // At most `count`, since a share is at most 1.
-    let some = (f64::from(count) * preference.share).round() as usize;
+    let some = (f64::from(all.count) * preference.share).round() as usize;
     let clock = |time: DateTime<Utc>| Value::from(time.format("%H:%M").to_string());
     let wish = [
         (
@@ -139,11 +172,14 @@ fn preferences(
         .into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)))
         .collect();
-    people(count)
+    people(all.count)
         .take(some)
         .map(|person| {
             let mut wish = wish.clone();
             wish.insert("user_id".to_owned(), person.id().to_string().into());
+            if let Some(tenant) = person.tenant(all.tenants) {
+                wish.insert("tenant_id".to_owned(), tenant.to_string().into());
+            }
             Value::Table(wish)
         })
         .collect()
@@ -170,6 +206,7 @@ mod tests {
             providers.twilio.rate_limit = 60
             [people]
             count = 10
+            tenants = 2
             preferences = [{ channel = "email", share = 0.5, frequency_cap = 3, quiet_for_seconds = 30 }]
             [[apply.users]]
             id = "0190c1a0-0000-7000-8000-0000000000ff"
@@ -195,6 +232,12 @@ mod tests {
         let table: Table = seeding.text.parse().unwrap();
         assert_eq!(table["providers"][0]["rate_limit"].as_integer(), Some(60));
         assert_eq!(table["users"].as_array().unwrap().len(), 11);
+        assert_eq!(table["tenants"].as_array().unwrap().len(), 1);
+        assert_eq!(table["templates"].as_array().unwrap().len(), 10);
+        let tenant = table["tenants"][0]["id"].as_str();
+        assert_eq!(table["users"][0]["tenant_id"].as_str(), tenant);
+        assert!(table["users"][1].get("tenant_id").is_none());
+        assert_eq!(table["preferences"][0]["tenant_id"].as_str(), tenant);
         assert_eq!(table["preferences"].as_array().unwrap().len(), 5);
         let wish = &table["preferences"][0];
         assert_eq!(wish["quiet_hours_start"].as_str(), Some("22:59"));
