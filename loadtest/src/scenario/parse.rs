@@ -6,8 +6,9 @@
 use serde_path_to_error::{Path, Segment};
 use toml::Value;
 
+use super::Mistake;
 use super::Scenario;
-use super::check::{Mistake, check};
+use super::check::check;
 
 /// The scenario `name` from its text.
 ///
