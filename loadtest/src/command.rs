@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
+mod compare;
 mod failure;
+mod floor;
 mod load;
 mod publish;
 mod run;
@@ -30,6 +32,8 @@ enum Deed {
     Seed(seed::Arguments),
     Publish(publish::Arguments),
     Run(run::Arguments),
+    Floor(floor::Arguments),
+    Compare(Box<compare::Arguments>),
 }
 
 impl Command {
@@ -43,6 +47,8 @@ impl Command {
             Deed::Seed(arguments) => seed::seed(&arguments),
             Deed::Publish(arguments) => publish::publish(arguments).await,
             Deed::Run(arguments) => run::run(arguments).await,
+            Deed::Floor(arguments) => floor::floor(arguments).await,
+            Deed::Compare(arguments) => compare::compare(*arguments).await,
         }
     }
 }
@@ -64,6 +70,8 @@ mod tests {
             "loadtest simulate --seed-out seed.toml --users 50 --port sendgrid=0 --only sendgrid,smtp",
             "loadtest seed --users 10 --out -",
             "loadtest publish --count 10 --rate 5 --channels email=1,sms=2 --expired 0.1",
+            "loadtest floor --database postgres://a/b --broker amqp://a --sendgrid http://a:1 --twilio http://a:2 --fcm http://a:3 --slack http://a:4 --drain",
+            "loadtest compare --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rounds 3 --half --contender floor --contender engine:old,bin=herald",
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
         ] {
             Command::try_parse_from(line.split(' ')).unwrap();

@@ -3,6 +3,8 @@
 
 pub mod client;
 pub mod command;
+pub mod comparison;
+pub mod floor;
 pub mod lane;
 pub mod ledger;
 pub mod marker;

@@ -72,7 +72,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let ledger = Arc::new(Ledger::new());
-    let simulators = arguments.simulators.start(&ledger, arguments.load.users)?;
+    let simulators = arguments
+        .simulators
+        .start(&ledger, arguments.load.shape.users)?;
     wait_for_ready(arguments).await?;
     let mut load = arguments.load.prepare().await?;
     // What an earlier run left in the queues is not this run's.
