@@ -64,8 +64,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "MS", default_value_t = 3)]
     linger: u64,
 
-    /// Unacknowledged messages of one queue at most
-    #[arg(long, value_name = "N", default_value_t = 1_024)]
+    /// Unacknowledged messages of one queue at most; 20 lanes hold as many times this
+    #[arg(long, value_name = "N", default_value_t = 128)]
     prefetch: u16,
 
     /// One queue for all lanes, instead of the engine's own for each

@@ -85,6 +85,8 @@ impl Ground {
         round: u32,
         work: &Work,
     ) -> Result<Go, ComparisonError> {
+        // Whoever watches the ledger must not see the last go's.
+        self.ledger.clear();
         let template = self.template(contender).await?;
         let name = self.name_of("go");
         self.databases.create(&name, &template).await?;

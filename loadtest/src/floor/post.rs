@@ -25,6 +25,8 @@ use crate::population::Person;
 use crate::seed::ACCOUNT_SID;
 use crate::simulator::{NOTIFICATION_HEADER, PROJECT};
 
+/// What the engine calls the provider of in-app messages, whose row is the delivery.
+const INBOX: &str = "inbox";
 const NOTIFICATION_ID: HeaderName = HeaderName::from_static(NOTIFICATION_HEADER);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -125,6 +127,7 @@ impl Posters {
             accepted: 0,
         };
         let mut recipient = None;
+        let attempted;
         let account = match envelope.channel {
             "email" => Some(&self.mail),
             "sms" => Some(&self.text_message),
@@ -138,6 +141,10 @@ impl Posters {
                 post.send(account, body).await?;
                 recipient.get_or_insert(address);
             }
+            attempted = post.last.as_ref().map(|last| last.asked_micros);
+        } else {
+            recipient = Some(envelope.user_id.to_string());
+            attempted = Some(now_micros());
         }
         post.attempts.push(']');
         self.state
@@ -147,12 +154,13 @@ impl Posters {
                 job,
                 envelope: &envelope,
                 template: template.as_deref(),
-                provider: account.map(|account| account.name),
+                provider: account.map_or(INBOX, |account| account.name),
+                attempts_used: i32::from(account.is_some()),
                 recipient: recipient.as_deref(),
                 response: post.last.as_ref().map(|last| last.code),
                 message_id: post.last.as_ref().map(|last| last.message_id.as_str()),
                 attempts: &post.attempts,
-                attempted: post.last.as_ref().map(|last| last.asked_micros),
+                attempted,
             });
         });
         Ok(())

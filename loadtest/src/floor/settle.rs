@@ -23,13 +23,15 @@ pub(super) struct Outcome<'a> {
     pub(super) job: &'a Job,
     pub(super) envelope: &'a Envelope<'a>,
     pub(super) template: Option<&'a str>,
-    pub(super) provider: Option<&'static str>,
+    pub(super) provider: &'static str,
+    /// Passes over the providers.
+    pub(super) attempts_used: i32,
     pub(super) recipient: Option<&'a str>,
     pub(super) response: Option<&'static str>,
     pub(super) message_id: Option<&'a str>,
     /// The timeline as JSON.
     pub(super) attempts: &'a str,
-    /// When a provider was asked last, microseconds since 1970.
+    /// When it was attempted last, microseconds since 1970.
     pub(super) attempted: Option<u64>,
 }
 
@@ -136,7 +138,7 @@ impl Rows {
         channel.text(envelope.channel);
         priority.text(envelope.priority);
         category.text(&envelope.category);
-        provider.maybe_text(outcome.provider);
+        provider.text(outcome.provider);
         status.text("sent");
         recipient.maybe_text(outcome.recipient);
         template_name.maybe_text(outcome.template);
@@ -145,7 +147,7 @@ impl Rows {
             None => template_version.null(),
         }
         payload.bytes(&self.payload);
-        attempt_count.number(i32::from(outcome.provider.is_some()));
+        attempt_count.number(outcome.attempts_used);
         max_retries.number(MAX_RETRIES);
         // A version 7 id holds the moment at which it was made.
         created_at.moment(micros_of(outcome.job.id).unwrap_or(now));
