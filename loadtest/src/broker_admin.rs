@@ -14,6 +14,8 @@ use crate::client::{self, Answer};
 /// A management interface that does not answer within this time is out of order.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+const NOT_FOUND: u16 = 404;
+
 /// The management interface of one broker, with the login to it.
 #[derive(Clone, Debug)]
 pub struct BrokerAdmin {
@@ -61,14 +63,15 @@ impl BrokerAdmin {
         self.ask("PUT", &format!("vhosts/{name}")).await.map(drop)
     }
 
-    /// Deletes a virtual host with all its queues.
+    /// Deletes a virtual host with all its queues, if it is there.
     ///
     /// # Errors
     /// When the broker does not answer, or refuses.
     pub async fn delete_vhost(&self, name: &str) -> Result<(), String> {
-        self.ask("DELETE", &format!("vhosts/{name}"))
-            .await
-            .map(drop)
+        match self.answer("DELETE", &format!("vhosts/{name}")).await? {
+            answer if answer.status == NOT_FOUND => Ok(()),
+            answer => good(answer, "DELETE", name).map(drop),
+        }
     }
 
     /// The queues of a virtual host with what waits in them. RabbitMQ counts a quorum queue anew
@@ -102,24 +105,36 @@ impl BrokerAdmin {
     }
 
     async fn ask(&self, method: &str, path: &str) -> Result<Answer, String> {
+        good(self.answer(method, path).await?, method, path)
+    }
+
+    async fn answer(&self, method: &str, path: &str) -> Result<Answer, String> {
         let url = format!("{}/{path}", self.base);
         let headers = [
             self.authorization.as_str(),
             "content-type: application/json",
         ];
-        let named =
-            |what: String| format!("the broker's management interface, {method} {path}: {what}");
         match timeout(PATIENCE, client::request(method, &url, &headers, b"")).await {
-            Ok(Ok(answer)) if (200..300).contains(&answer.status) => Ok(answer),
-            Ok(Ok(answer)) => Err(named(format!(
-                "it answers {}: {}",
-                answer.status,
-                answer.text()
-            ))),
-            Ok(Err(error)) => Err(named(format!("{error}; is it running?"))),
-            Err(_) => Err(named(format!("no answer within {} s", PATIENCE.as_secs()))),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(named(method, path, &format!("{error}; is it running?"))),
+            Err(_) => {
+                let late = format!("no answer within {} s", PATIENCE.as_secs());
+                Err(named(method, path, &late))
+            }
         }
     }
+}
+
+fn good(answer: Answer, method: &str, path: &str) -> Result<Answer, String> {
+    if (200..300).contains(&answer.status) {
+        return Ok(answer);
+    }
+    let what = format!("it answers {}: {}", answer.status, answer.text());
+    Err(named(method, path, &what))
+}
+
+fn named(method: &str, path: &str, what: &str) -> String {
+    format!("the broker's management interface, {method} {path}: {what}")
 }
 
 #[cfg(test)]

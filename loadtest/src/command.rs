@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
+mod compare;
 mod failure;
+mod floor;
 mod load;
 mod publish;
 mod run;
@@ -32,6 +34,8 @@ enum Deed {
     Seed(seed::Arguments),
     Publish(publish::Arguments),
     Run(Box<run::Arguments>),
+    Floor(floor::Arguments),
+    Compare(Box<compare::Arguments>),
 }
 
 impl Command {
@@ -45,6 +49,8 @@ impl Command {
             Deed::Seed(arguments) => seed::seed(&arguments),
             Deed::Publish(arguments) => publish::publish(arguments).await,
             Deed::Run(arguments) => run::run(*arguments).await,
+            Deed::Floor(arguments) => floor::floor(arguments).await,
+            Deed::Compare(arguments) => compare::compare(*arguments).await,
         }
     }
 }
@@ -68,6 +74,8 @@ mod tests {
             "loadtest publish --count 10 --rate 5 --channels email=1,sms=2 --expired 0.1",
             "loadtest run steady --scale 0.1 --seed 7 --html steady.html --herald /x/herald",
             "loadtest run --list",
+            "loadtest floor --database postgres://a/b --broker amqp://a --sendgrid http://a:1 --twilio http://a:2 --fcm http://a:3 --slack http://a:4 --drain",
+            "loadtest compare --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rounds 3 --half --contender floor --contender engine:old,bin=herald",
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
         ] {
             Command::try_parse_from(line.split(' ')).unwrap();

@@ -1,26 +1,18 @@
 //! Engine nodes as children of this program: the `herald` of the same release folder, as an operator
 //! would run it, on the ground of a measurement.
 
-use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::process::Command;
+use tokio::time::Instant;
 
-use crate::client;
+use crate::child::{Child, ChildError, Readiness};
 use crate::ground::Ground;
-
-const READY_EVERY: Duration = Duration::from_millis(20);
-/// Longer than the engine's own deadline for an orderly end.
-const STOP_PATIENCE: Duration = Duration::from_secs(40);
-/// How much of a log is shown when its writer has ended.
-const LAST_LINES: usize = 8;
 
 /// The engine's program and what all its nodes have in common.
 #[derive(Debug)]
@@ -35,9 +27,7 @@ pub struct Installation {
 pub struct Node {
     name: String,
     child: Child,
-    pid: u32,
     port: u16,
-    log: PathBuf,
     started: Instant,
 }
 
@@ -54,7 +44,10 @@ impl Installation {
         let key: [u8; 32] = rand::random();
         let mut environment = vec![
             ("HERALD__DATABASE__URL".to_owned(), ground.database_url()),
-            ("HERALD__BROKER__URL".to_owned(), ground.broker_url()),
+            (
+                "HERALD__BROKER__URL".to_owned(),
+                ground.broker_url().to_owned(),
+            ),
             ("HERALD__SECRETS__KEY".to_owned(), STANDARD.encode(key)),
         ];
         environment.extend(settings);
@@ -116,39 +109,35 @@ impl Installation {
         Err(format!("{}: {}\n{}", shown(), output.status, words.trim()))
     }
 
-    /// Starts a node; its log is `NAME.log` and is continued when the node was there before.
+    /// Starts a node; its log is `NAME.log`, or `NAME-2.log` when it was there before.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self, name: &str) -> Result<Node, String> {
-        let log = self.folder.join(format!("{name}.log"));
         let named = |error: io::Error| format!("the engine node {name}: {error}");
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .map_err(named)?;
         let port = free_port().map_err(named)?;
-        let child = self
-            .command()
+        let mut command = self.command();
+        command
             .arg("serve")
             .env("HERALD__HTTP__BIND", format!("127.0.0.1:{port}"))
-            .env("HERALD__ENGINE__NODE_NAME", name)
-            .stdout(output.try_clone().map_err(named)?)
-            .stderr(output)
-            .spawn()
-            .map_err(named)?;
-        let pid = child
-            .id()
-            .ok_or_else(|| format!("the engine node {name} ended at once"))?;
+            .env("HERALD__ENGINE__NODE_NAME", name);
+        let started = Instant::now();
+        let child = Child::start(command, &self.log_of(name)).map_err(told)?;
         Ok(Node {
             name: name.to_owned(),
             child,
-            pid,
             port,
-            log,
-            started: Instant::now(),
+            started,
         })
+    }
+
+    fn log_of(&self, name: &str) -> PathBuf {
+        let number = |life: u32| match life {
+            1 => self.folder.join(format!("{name}.log")),
+            life => self.folder.join(format!("{name}-{life}.log")),
+        };
+        let free = (1..).map(number).find(|path| !path.exists());
+        free.unwrap_or_else(|| number(1))
     }
 
     fn command(&self) -> Command {
@@ -185,7 +174,7 @@ impl Node {
     /// Its process.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.pid
+        self.child.pid()
     }
 
     /// When its process was started.
@@ -204,73 +193,30 @@ impl Node {
     ///
     /// # Errors
     /// When it ends instead, or is not ready in time; with the end of its log.
-    pub async fn wait_until_ready(&mut self, limit: Duration) -> Result<(), String> {
-        let url = format!("{}/readyz", self.url());
-        let deadline = Instant::now() + limit;
-        loop {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(self.obituary(&format!("has ended ({status})")));
-            }
-            let asked = timeout(limit, client::get(&url)).await;
-            if matches!(asked, Ok(Ok(answer)) if answer.status == 200) {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                let late = format!("is not ready after {} s", limit.as_secs());
-                return Err(self.obituary(&late));
-            }
-            sleep(READY_EVERY).await;
-        }
+    pub async fn wait_until_ready(&mut self) -> Result<(), String> {
+        let probe = Readiness::Probe(format!("{}/readyz", self.url()));
+        self.child.ready(&probe).await.map_err(told)
     }
 
     /// How it ended by itself, if it did: with the end of its log.
     pub fn ended(&mut self) -> Option<String> {
-        match self.child.try_wait() {
-            Ok(Some(status)) => Some(self.obituary(&format!("has ended ({status})"))),
-            _ => None,
-        }
+        self.child.must_run().err().map(told)
     }
 
     /// Asks it to end (SIGTERM), and waits until it has.
     ///
     /// # Errors
-    /// When it cannot be asked, or does not end in time; then it is killed.
-    pub async fn stop(mut self) -> Result<ExitStatus, String> {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.pid.to_string()])
-            .status()
-            .await;
-        asked.map_err(|error| format!("asking node {} to end (kill -TERM): {error}", self.name))?;
-        match timeout(STOP_PATIENCE, self.child.wait()).await {
-            Ok(Ok(status)) => Ok(status),
-            Ok(Err(error)) => Err(format!("the end of node {}: {error}", self.name)),
-            Err(_) => {
-                let late = format!("does not end within {} s", STOP_PATIENCE.as_secs());
-                let said = self.obituary(&late);
-                self.kill().await;
-                Err(said)
-            }
-        }
+    /// When it cannot be asked, ends badly, or does not end in time; then it is killed.
+    pub async fn stop(self) -> Result<(), String> {
+        self.child.stop().await.map_err(told)
     }
 
     /// Kills it (SIGKILL), and waits until it is gone.
-    pub async fn kill(mut self) {
-        // It fails only when the process has ended already.
-        let _ = self.child.kill().await;
+    pub async fn kill(self) {
+        self.child.kill().await;
     }
+}
 
-    fn obituary(&self, what: &str) -> String {
-        let log = std::fs::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        let last = lines
-            .get(lines.len().saturating_sub(LAST_LINES)..)
-            .unwrap_or_default();
-        format!(
-            "the engine node {} {what}; its log {} ends with\n{}",
-            self.name,
-            self.log.display(),
-            last.join("\n")
-        )
-    }
+fn told(error: ChildError) -> String {
+    error.to_string()
 }

@@ -2,10 +2,14 @@
 //! accepted, a publisher, and a report. It knows the engine by its public contract only.
 
 pub mod broker_admin;
+mod child;
 pub mod client;
 pub mod command;
+pub mod comparison;
+pub mod database;
 pub mod engine;
 pub mod evidence;
+pub mod floor;
 pub mod ground;
 pub mod lane;
 pub mod ledger;

@@ -47,6 +47,14 @@ impl Person {
         tenant(self.number % tenants.max(1))
     }
 
+    /// The person with this id, if it is one of these people's.
+    #[must_use]
+    pub fn with_id(id: Uuid) -> Option<Self> {
+        let number = id.as_u128().checked_sub(FIRST_ID)?;
+        let number = u32::try_from(number).ok()?;
+        Some(Self { number })
+    }
+
     /// First name and number, for example `ana-1`.
     #[must_use]
     pub fn username(self) -> String {
@@ -121,6 +129,8 @@ mod tests {
             "0190c1a0-0000-7000-8000-000000000001"
         );
         assert_eq!(first.id().get_version_num(), 7);
+        assert_eq!(Person::with_id(first.id()), Some(first));
+        assert_eq!(Person::with_id(Uuid::nil()), None);
         assert_eq!(first.email(), "ben-1@example.com");
         assert_eq!(first.phone(), "+4915000000001");
     }

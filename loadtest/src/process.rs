@@ -23,6 +23,8 @@ pub struct Sample {
     pub system_seconds: f64,
     /// Resident memory, bytes.
     pub resident_bytes: u64,
+    /// The largest resident memory that it ever had, bytes.
+    pub resident_peak_bytes: u64,
 }
 
 impl Sample {
@@ -52,15 +54,19 @@ impl Sample {
         let mut seconds =
             || -> Option<f64> { Some(fields.next()?.parse::<f64>().ok()? / TICKS_PER_SECOND) };
         let (user_seconds, system_seconds) = (seconds()?, seconds()?);
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.split_ascii_whitespace().next()?.parse::<u64>().ok());
+        // A process without memory of its own (a zombie) has no such lines.
+        let bytes = |name: &str| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .and_then(|rest| rest.split_ascii_whitespace().next()?.parse::<u64>().ok())
+                .map_or(0, |kibibytes| kibibytes * 1024)
+        };
         Some(Self {
             user_seconds,
             system_seconds,
-            // A process without memory of its own (a zombie) has no such line.
-            resident_bytes: resident.unwrap_or(0) * 1024,
+            resident_bytes: bytes("VmRSS:"),
+            resident_peak_bytes: bytes("VmHWM:"),
         })
     }
 }
@@ -96,8 +102,8 @@ pub fn family(pid: u32) -> io::Result<Sample> {
     }
     Ok(Sample {
         user_seconds: seconds,
-        system_seconds: 0.0,
         resident_bytes: sum.private_bytes + sum.shared_bytes,
+        ..Sample::default()
     })
 }
 
@@ -244,9 +250,11 @@ mod tests {
     #[test]
     fn odd_process_names_do_not_shift_the_fields() {
         let stat = "7 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20";
-        let sample = Sample::parse(stat, "Name:\tx\nVmRSS:\t  2048 kB\n").unwrap();
+        let sample =
+            Sample::parse(stat, "Name:\tx\nVmHWM:\t  4096 kB\nVmRSS:\t  2048 kB\n").unwrap();
         assert_eq!((sample.user_seconds, sample.system_seconds), (2.5, 0.5));
         assert_eq!(sample.resident_bytes, 2_097_152);
+        assert_eq!(sample.resident_peak_bytes, 4_194_304);
         assert!(Sample::parse("nothing", "").is_none());
     }
 

@@ -93,7 +93,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
     if let Some(name) = arguments.scenario.name() {
-        let seed = arguments.load.seed();
+        let seed = arguments.load.shape.seed_or_any();
         let files = Files {
             json: arguments.json.as_deref(),
             html: arguments.html.as_deref(),
@@ -108,7 +108,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let ledger = Arc::new(Ledger::new());
-    let simulators = Arc::new(arguments.simulators.start(&ledger, arguments.load.users)?);
+    let simulators = Arc::new(
+        arguments
+            .simulators
+            .start(&ledger, arguments.load.shape.users)?,
+    );
     wait_for_ready(arguments).await?;
     let mut load = arguments.load.prepare().await?;
     // What an earlier run left in the queues is not this run's.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::load::Load;
 use crate::broker_admin::BrokerAdmin;
+use crate::database;
 use crate::evidence::{Act, Evidence};
-use crate::ground::connect_to;
 use crate::ledger::Ledger;
 use crate::page::{self, Page};
 use crate::publisher::{Progress, Published};
@@ -46,7 +46,7 @@ impl Show {
         }
         let mut servers = Servers::unknown();
         if let Some(url) = begin.database {
-            let client = connect_to(url)
+            let client = database::connect(url)
                 .await
                 .map_err(Failure::while_doing("--database"))?;
             servers = servers.database(client).await;

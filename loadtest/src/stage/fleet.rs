@@ -1,14 +1,11 @@
 //! The engine's nodes during a run.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::engine::{Installation, Node};
 use crate::watch::Roster;
-
-const READY: Duration = Duration::from_secs(60);
 
 /// The running nodes, and how to start more.
 pub(super) struct Fleet {
@@ -50,7 +47,7 @@ impl Fleet {
 
     pub(super) async fn wait_until_ready(&mut self) -> Result<(), String> {
         for node in self.nodes.values_mut() {
-            node.wait_until_ready(READY).await?;
+            node.wait_until_ready().await?;
         }
         Ok(())
     }
@@ -61,7 +58,7 @@ impl Fleet {
     }
 
     pub(super) async fn stop(&mut self, name: &str) -> Result<(), String> {
-        self.take(name)?.stop().await.map(drop)
+        self.take(name)?.stop().await
     }
 
     /// Ends all nodes in good order.

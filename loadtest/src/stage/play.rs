@@ -129,7 +129,7 @@ impl Stage<'_> {
 
     async fn publish(&self, number: usize, phase: &Phase) -> Result<Act, String> {
         let named = |error| format!("publishing {}: {error}", phase.name);
-        let publisher = Publisher::connect(&self.ground.broker_url())
+        let publisher = Publisher::connect(self.ground.broker_url())
             .await
             .map_err(named)?;
         let number = number as u64;
