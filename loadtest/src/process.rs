@@ -169,6 +169,39 @@ pub fn named(name: &str) -> Vec<u32> {
         .collect()
 }
 
+/// Which of these processes listens on a TCP port of this machine.
+#[must_use]
+pub fn listener(port: u16, among: &[u32]) -> Option<u32> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let sockets: Vec<String> = tables
+        .iter()
+        .flat_map(|table| table.lines())
+        .filter_map(|line| listening_socket(line, port))
+        .map(|inode| format!("socket:[{inode}]"))
+        .collect();
+    let holds = |pid: &u32| {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
+        open.into_iter().flatten().flatten().any(|file| {
+            std::fs::read_link(file.path()).is_ok_and(|to| {
+                sockets
+                    .iter()
+                    .any(|socket| to.as_os_str() == socket.as_str())
+            })
+        })
+    };
+    among.iter().copied().find(holds)
+}
+
+/// The inode in a line of `/proc/net/tcp`, when the line is about somebody who listens on `port`.
+fn listening_socket(line: &str, port: u16) -> Option<&str> {
+    const LISTENING: &str = "0A";
+    let fields: Vec<_> = line.split_ascii_whitespace().collect();
+    let (_, given) = fields.get(1)?.rsplit_once(':')?;
+    let is_meant = u16::from_str_radix(given, 16) == Ok(port) && *fields.get(3)? == LISTENING;
+    fields.get(9).copied().filter(|_| is_meant)
+}
+
 /// What a process used between two instants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Usage {
@@ -256,6 +289,17 @@ mod tests {
         assert_eq!(sample.resident_bytes, 2_097_152);
         assert_eq!(sample.resident_peak_bytes, 4_194_304);
         assert!(Sample::parse("nothing", "").is_none());
+    }
+
+    #[test]
+    fn who_listens_is_found() {
+        let line = "  2: 0100007F:6A9B 00000000:0000 0A 00000000:00000000 00:00000000 00000000   105        0 43210 1";
+        assert_eq!(listening_socket(line, 27_291), Some("43210"));
+        assert_eq!(listening_socket(line, 27_292), None);
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let this = std::process::id();
+        assert_eq!(listener(port, &[1, this]), Some(this));
     }
 
     #[test]

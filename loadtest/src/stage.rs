@@ -239,7 +239,7 @@ impl Stage<'_> {
         let servers = watch::Servers::unknown()
             .database(self.ground.connect().await?)
             .await
-            .broker(self.ground.broker_admin().clone(), self.ground.vhost());
+            .broker(self.ground.broker_admin().clone(), self.ground.broker_url());
         Ok(Watch::start(Subjects {
             roster: self.fleet.lock().await.roster(),
             servers,

@@ -79,15 +79,26 @@ impl Servers {
         self
     }
 
-    /// Looks at a virtual host of the broker.
+    /// Looks at a virtual host of the broker at `url`.
     #[must_use]
-    pub fn broker(mut self, admin: BrokerAdmin, vhost: &str) -> Self {
-        // RabbitMQ is the one Erlang machine here; with several of them nobody knows which.
+    pub fn broker(mut self, admin: BrokerAdmin, url: &str) -> Self {
+        // RabbitMQ is an Erlang machine. Of several here it is the one that listens there, which only
+        // its own account and root may see.
         let machines = process::named("beam.smp");
-        self.rabbitmq = machines.first().copied().filter(|_| machines.len() == 1);
+        self.rabbitmq = match machines.as_slice() {
+            [only] => Some(*only),
+            several => port(url).and_then(|port| process::listener(port, several)),
+        };
+        let (_, vhost) = url.rsplit_once('/').unwrap_or_default();
         self.queues = Some((admin, vhost.to_owned()));
         self
     }
+}
+
+/// The port in `amqp://user:password@host:port/vhost`.
+fn port(url: &str) -> Option<u16> {
+    let (address, _) = url.rsplit_once('/')?;
+    address.rsplit_once(':')?.1.parse().ok()
 }
 
 /// What a watch looks at.

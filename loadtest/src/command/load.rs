@@ -109,10 +109,9 @@ pub(super) struct Load {
 }
 
 impl LoadArguments {
-    /// The broker's virtual host, as it stands in its URL.
-    pub(super) fn vhost(&self) -> &str {
-        let (_, vhost) = self.broker.rsplit_once('/').unwrap_or_default();
-        vhost
+    /// The broker's URL.
+    pub(super) fn broker(&self) -> &str {
+        &self.broker
     }
 }
 

@@ -205,7 +205,7 @@ impl Arguments {
                 .scenario
                 .broker_admin
                 .as_deref()
-                .map(|admin| (admin, self.load.vhost())),
+                .map(|admin| (admin, self.load.broker())),
             ledger,
             simulators,
             progress,

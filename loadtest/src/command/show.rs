@@ -19,7 +19,7 @@ pub(super) struct Beginning<'a> {
     pub(super) path: &'a Path,
     pub(super) engine: Option<u32>,
     pub(super) database: Option<&'a str>,
-    /// The management interface and the virtual host.
+    /// The management interface and the broker's URL.
     pub(super) broker: Option<(&'a str, &'a str)>,
     pub(super) ledger: &'a Arc<Ledger>,
     pub(super) simulators: &'a Arc<Vec<Simulator>>,
@@ -51,9 +51,9 @@ impl Show {
                 .map_err(Failure::while_doing("--database"))?;
             servers = servers.database(client).await;
         }
-        if let Some((admin, vhost)) = begin.broker {
+        if let Some((admin, url)) = begin.broker {
             let admin = BrokerAdmin::new(admin).map_err(Failure::while_doing("--broker-admin"))?;
-            servers = servers.broker(admin, vhost);
+            servers = servers.broker(admin, url);
         }
         Ok(Self {
             path: begin.path.to_owned(),
