@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 128)]
     in_flight: usize,
 
-    /// Messages claimed, or settled, in one transaction, unless more have gathered meanwhile
+    /// Messages claimed in one transaction at most, and settled unless more have gathered meanwhile
     #[arg(long, value_name = "N", default_value_t = 256)]
     batch: usize,
 
@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     linger: u64,
 
     /// Unacknowledged messages of one queue at most; 20 lanes hold as many times this
-    #[arg(long, value_name = "N", default_value_t = 128)]
+    #[arg(long, value_name = "N", default_value_t = 512)]
     prefetch: u16,
 
     /// One queue for all lanes, instead of the engine's own for each

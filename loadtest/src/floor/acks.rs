@@ -1,4 +1,7 @@
-//! Acknowledging the settled prefix of a channel, with one frame.
+//! Acknowledging the settled prefix of a channel, with one frame for many.
+//!
+//! Each frame is a command that a quorum queue writes to its log: twenty lanes with a few messages
+//! each would cost the broker as much as twenty times as many in one.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -9,15 +12,20 @@ use lapin::options::BasicAckOptions;
 /// Which deliveries of a channel are settled.
 #[derive(Debug, Default)]
 struct Window {
-    /// Tag before the first entry: everything up to it is acknowledged.
+    /// The newest delivery.
+    delivered: u64,
+    /// Everything up to it is acknowledged.
     acknowledged: u64,
+    /// Everything up to it is settled.
+    prefix: u64,
+    /// What comes after the prefix: whether it is settled.
     settled: VecDeque<bool>,
 }
 
 impl Window {
     /// Notes that a delivery is settled.
     fn settle(&mut self, tag: u64) {
-        let Some(position) = tag.checked_sub(self.acknowledged + 1) else {
+        let Some(position) = tag.checked_sub(self.prefix + 1) else {
             return;
         };
         let position = usize::try_from(position).unwrap_or(usize::MAX);
@@ -27,16 +35,21 @@ impl Window {
         if let Some(slot) = self.settled.get_mut(position) {
             *slot = true;
         }
+        while self.settled.pop_front_if(|settled| *settled).is_some() {
+            self.prefix += 1;
+        }
     }
 
-    /// The last tag of the settled prefix and its length, if there is one.
-    fn take_prefix(&mut self) -> Option<(u64, u64)> {
-        let before = self.acknowledged;
-        while self.settled.pop_front_if(|settled| *settled).is_some() {
-            self.acknowledged += 1;
+    /// The last tag of the settled prefix and how many it adds, once they are `enough` or nothing
+    /// is open any more: while something is open, there will be another occasion.
+    fn take_prefix(&mut self, enough: u64) -> Option<(u64, u64)> {
+        let count = self.prefix - self.acknowledged;
+        let is_all = self.prefix >= self.delivered;
+        if count == 0 || (count < enough && !is_all) {
+            return None;
         }
-        let count = self.acknowledged - before;
-        (count > 0).then_some((self.acknowledged, count))
+        self.acknowledged = self.prefix;
+        Some((self.prefix, count))
     }
 }
 
@@ -45,14 +58,22 @@ impl Window {
 pub(super) struct AckChannel {
     channel: Channel,
     window: RefCell<Window>,
+    enough: u64,
 }
 
 impl AckChannel {
-    pub(super) fn new(channel: Channel) -> Self {
+    /// `enough` deliveries are worth a frame.
+    pub(super) fn new(channel: Channel, enough: u64) -> Self {
         Self {
             channel,
             window: RefCell::default(),
+            enough,
         }
+    }
+
+    /// A delivery came; they come in the order of their tags.
+    pub(super) fn delivered(&self, tag: u64) {
+        self.window.borrow_mut().delivered = tag;
     }
 
     pub(super) const fn channel(&self) -> &Channel {
@@ -64,9 +85,9 @@ impl AckChannel {
         self.window.borrow_mut().settle(tag);
     }
 
-    /// Acknowledges the settled prefix; returns how many deliveries that were.
+    /// Acknowledges the settled prefix if it is worth it; returns how many deliveries that were.
     pub(super) async fn acknowledge(&self) -> Result<u64, lapin::Error> {
-        let prefix = self.window.borrow_mut().take_prefix();
+        let prefix = self.window.borrow_mut().take_prefix(self.enough);
         let Some((tag, count)) = prefix else {
             return Ok(0);
         };
@@ -80,19 +101,35 @@ impl AckChannel {
 mod tests {
     use super::*;
 
+    fn window(delivered: u64, settled: impl IntoIterator<Item = u64>) -> Window {
+        let mut window = Window {
+            delivered,
+            ..Window::default()
+        };
+        settled.into_iter().for_each(|tag| window.settle(tag));
+        window
+    }
+
     #[test]
     fn only_the_prefix_without_a_gap_is_acknowledged() {
-        let mut window = Window::default();
-        for tag in [2, 3, 6] {
-            window.settle(tag);
-        }
-        assert_eq!(window.take_prefix(), None);
+        let mut window = window(9, [2, 3, 6]);
+        assert_eq!(window.take_prefix(1), None);
         window.settle(1);
-        assert_eq!(window.take_prefix(), Some((3, 3)));
+        assert_eq!(window.take_prefix(1), Some((3, 3)));
         window.settle(3);
         window.settle(5);
-        assert_eq!(window.take_prefix(), None);
+        assert_eq!(window.take_prefix(1), None);
         window.settle(4);
-        assert_eq!(window.take_prefix(), Some((6, 3)));
+        assert_eq!(window.take_prefix(1), Some((6, 3)));
+    }
+
+    #[test]
+    fn a_few_wait_for_more_while_something_is_open() {
+        let mut window = window(4, [1, 2]);
+        assert_eq!(window.take_prefix(3), None);
+        window.settle(3);
+        assert_eq!(window.take_prefix(3), Some((3, 3)));
+        window.settle(4);
+        assert_eq!(window.take_prefix(3), Some((4, 1)));
     }
 }

@@ -20,6 +20,8 @@ use crate::lane::{Channel as Way, EXCHANGE, Lane, Priority};
 
 /// Most messages handed on at once.
 const CHUNK: usize = 256;
+/// The part of the prefetch that is acknowledged together.
+const ACK_PART: u16 = 8;
 const TAG: &str = "floor";
 /// The queue for all lanes.
 const ONE_QUEUE: &str = "herald.floor";
@@ -132,7 +134,10 @@ impl Consuming {
                     FieldTable::default(),
                 )
                 .await?;
-            let channel = Rc::new(AckChannel::new(channel));
+            let channel = Rc::new(AckChannel::new(
+                channel,
+                u64::from(self.prefetch / ACK_PART),
+            ));
             self.channels.borrow_mut().push(Rc::clone(&channel));
             work.spawn_local(take_in(consumer, channel, Rc::clone(state)));
         }
@@ -168,6 +173,7 @@ async fn take_in(
         let mut arrivals = Vec::with_capacity(chunk.len());
         for delivery in chunk {
             let delivery = delivery?;
+            channel.delivered(delivery.delivery_tag);
             arrivals.push(Arrival {
                 receipt: Receipt {
                     channel: Rc::clone(&channel),

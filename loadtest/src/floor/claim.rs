@@ -57,12 +57,16 @@ impl Claimer {
         let mut spare = Vec::new();
         loop {
             let mut batch = self.state.arrivals.take(spare).await;
-            self.claim(&mut batch).await?;
+            while !batch.is_empty() {
+                // The first of many must not wait until the last are claimed.
+                let size = batch.len().min(self.state.settings.batch);
+                self.claim(batch.drain(..size)).await?;
+            }
             spare = batch;
         }
     }
 
-    async fn claim(&mut self, batch: &mut Vec<Arrival>) -> Result<(), FloorError> {
+    async fn claim(&mut self, batch: impl Iterator<Item = Arrival>) -> Result<(), FloorError> {
         let (jobs, repeated) = self.fill(batch)?;
         let claimed = self.claimed(jobs.len()).await?;
         let (new, taken): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| {
@@ -81,7 +85,10 @@ impl Claimer {
 
     /// Puts the batch into the statement's columns. A statement cannot claim a key twice: what is in
     /// the batch again comes back apart.
-    fn fill(&mut self, batch: &mut Vec<Arrival>) -> Result<(Vec<Job>, Vec<Receipt>), FloorError> {
+    fn fill(
+        &mut self,
+        batch: impl Iterator<Item = Arrival>,
+    ) -> Result<(Vec<Job>, Vec<Receipt>), FloorError> {
         for column in [
             &mut self.keys,
             &mut self.ids,
@@ -90,10 +97,11 @@ impl Claimer {
         ] {
             column.clear();
         }
-        let mut seen = HashSet::with_capacity(batch.len());
-        let mut jobs = Vec::with_capacity(batch.len());
+        let enough = self.state.settings.batch;
+        let mut seen = HashSet::with_capacity(enough);
+        let mut jobs = Vec::with_capacity(enough);
         let mut repeated = Vec::new();
-        for arrival in batch.drain(..) {
+        for arrival in batch {
             let door = Door::read(&arrival.body)?;
             let key = door.key();
             if !seen.insert(key) {
