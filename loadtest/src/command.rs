@@ -2,11 +2,15 @@
 
 use clap::{Parser, Subcommand};
 
+mod compare;
 mod failure;
+mod floor;
 mod load;
 mod publish;
 mod run;
+mod scenario;
 mod seed;
+mod show;
 mod signal;
 mod simulate;
 mod simulators;
@@ -29,7 +33,9 @@ enum Deed {
     Simulate(simulate::Arguments),
     Seed(seed::Arguments),
     Publish(publish::Arguments),
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
+    Floor(floor::Arguments),
+    Compare(Box<compare::Arguments>),
 }
 
 impl Command {
@@ -42,7 +48,9 @@ impl Command {
             Deed::Simulate(arguments) => simulate::simulate(arguments).await,
             Deed::Seed(arguments) => seed::seed(&arguments),
             Deed::Publish(arguments) => publish::publish(arguments).await,
-            Deed::Run(arguments) => run::run(arguments).await,
+            Deed::Run(arguments) => run::run(*arguments).await,
+            Deed::Floor(arguments) => floor::floor(arguments).await,
+            Deed::Compare(arguments) => compare::compare(*arguments).await,
         }
     }
 }
@@ -64,6 +72,10 @@ mod tests {
             "loadtest simulate --seed-out seed.toml --users 50 --port sendgrid=0 --only sendgrid,smtp",
             "loadtest seed --users 10 --out -",
             "loadtest publish --count 10 --rate 5 --channels email=1,sms=2 --expired 0.1",
+            "loadtest run steady --scale 0.1 --seed 7 --html steady.html --herald /x/herald",
+            "loadtest run --list",
+            "loadtest floor --database postgres://a/b --broker amqp://a --sendgrid http://a:1 --twilio http://a:2 --fcm http://a:3 --slack http://a:4 --drain",
+            "loadtest compare --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rounds 3 --half --contender floor --contender engine:old,bin=herald",
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
         ] {
             Command::try_parse_from(line.split(' ')).unwrap();
@@ -71,6 +83,9 @@ mod tests {
         for line in [
             "loadtest publish --channels mail=1",
             "loadtest publish --expired 1.5",
+            "loadtest run steady --count 5",
+            "loadtest run --scale 2",
+            "loadtest run steady --scale 0",
         ] {
             assert_eq!(
                 Command::try_parse_from(line.split(' '))

@@ -21,7 +21,7 @@ mod entry;
 mod query;
 mod shard;
 
-pub use entry::{Entry, SentTwice, Subject};
+pub use entry::{Entry, Moment, SentTwice, Subject};
 pub(crate) use shard::locked;
 use shard::{Shard, recipient_hash};
 
@@ -146,6 +146,12 @@ impl Ledger {
         }
         self.accepted.fetch_add(1, Ordering::Release);
         self.changed.notify_waiters();
+    }
+
+    /// Microseconds since the ledger was made: the clock of its instants.
+    #[must_use]
+    pub fn clock_micros(&self) -> u64 {
+        marker::now_micros().saturating_sub(self.started_micros)
     }
 
     /// Forgets everything and takes only messages with these sequences from now on: what an earlier

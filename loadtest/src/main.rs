@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use loadtest::command::Command;
 
+/// The engine's own allocator: the floor must not lose against it for a slower one.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match Command::parse().obey().await {

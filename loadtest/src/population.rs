@@ -18,6 +18,15 @@ const NAMES: [&str; 8] = ["ana", "ben", "cleo", "dan", "eva", "finn", "gina", "h
 /// The ids' version 7 prefix; the number of the person is in the last twelve digits.
 const FIRST_ID: u128 = 0x0190_c1a0_0000_7000_8000_0000_0000_0000;
 
+/// The same for tenants; the number is in the last twelve digits as well.
+const FIRST_TENANT: u128 = 0x0190_c1a0_0000_7000_9000_0000_0000_0000;
+
+/// The tenant `number`, from 1; number 0 is the default one, which needs no id.
+#[must_use]
+pub fn tenant(number: u32) -> Option<Uuid> {
+    (number > 0).then(|| Uuid::from_u128(FIRST_TENANT + u128::from(number)))
+}
+
 /// One person with all addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Person {
@@ -30,6 +39,20 @@ impl Person {
     #[must_use]
     pub fn id(self) -> Uuid {
         Uuid::from_u128(FIRST_ID + u128::from(self.number))
+    }
+
+    /// The person's tenant where people are spread over so many; `None` is the default one.
+    #[must_use]
+    pub fn tenant(self, tenants: u32) -> Option<Uuid> {
+        tenant(self.number % tenants.max(1))
+    }
+
+    /// The person with this id, if it is one of these people's.
+    #[must_use]
+    pub fn with_id(id: Uuid) -> Option<Self> {
+        let number = id.as_u128().checked_sub(FIRST_ID)?;
+        let number = u32::try_from(number).ok()?;
+        Some(Self { number })
     }
 
     /// First name and number, for example `ana-1`.
@@ -106,6 +129,8 @@ mod tests {
             "0190c1a0-0000-7000-8000-000000000001"
         );
         assert_eq!(first.id().get_version_num(), 7);
+        assert_eq!(Person::with_id(first.id()), Some(first));
+        assert_eq!(Person::with_id(Uuid::nil()), None);
         assert_eq!(first.email(), "ben-1@example.com");
         assert_eq!(first.phone(), "+4915000000001");
     }

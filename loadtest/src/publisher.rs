@@ -68,7 +68,7 @@ pub struct Publisher {
     channel: Channel,
 }
 
-/// What is counted while a load is published.
+/// What is counted while a load is published; several loads may share one.
 #[derive(Debug, Default)]
 pub struct Progress {
     published: AtomicU64,
@@ -158,7 +158,8 @@ impl Publisher {
         judge(exchange, routing_key, confirmation(sent).await?)
     }
 
-    /// Publishes `count` messages of `plan` at `pace`, with at most `window` unconfirmed.
+    /// Publishes `count` messages of `plan` at `pace`, with at most `window` unconfirmed; fewer when
+    /// the time of `pace` is over before.
     ///
     /// # Errors
     /// When the connection fails; single refusals are counted in the result instead.
@@ -172,7 +173,11 @@ impl Publisher {
     ) -> Result<Published, PublishError> {
         let (pending, waiting) = mpsc::channel(window.max(1));
         let collector = tokio::spawn(collect(waiting, progress.clone(), plan.first()));
+        let mut handed_over = 0;
         for number in 0..count {
+            if pace.is_over() {
+                break;
+            }
             let draft = plan.draft(pace.due(number).await);
             let key = draft.lane.to_string();
             let sent = self
@@ -186,6 +191,7 @@ impl Publisher {
                 }
             };
             progress.published.fetch_add(1, Ordering::Relaxed);
+            handed_over += 1;
             let noted = (draft.sequence, draft.lane, draft.acceptances, sent);
             if pending.send(noted).await.is_err() {
                 break;
@@ -193,7 +199,7 @@ impl Publisher {
         }
         drop(pending);
         let mut published = collector.await.unwrap_or_default();
-        published.published = progress.published();
+        published.published = handed_over;
         Ok(published)
     }
 

@@ -15,7 +15,7 @@ use crate::publisher::template_name;
 use crate::simulator::{Provider, Simulator, service_account_json};
 
 /// The account of the seed file's Twilio provider.
-const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
+pub(crate) const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 
 #[derive(Serialize)]
 struct File {

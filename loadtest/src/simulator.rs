@@ -43,7 +43,10 @@ pub use behaviour::{Behaviour, Rule, When};
 pub use builder::Builder;
 pub use counters::{Recorded, Stats};
 pub use fault::Fault;
-pub(crate) use fcm::service_account_json;
+pub(crate) use fcm::{
+    CLIENT_EMAIL as TEST_CLIENT_EMAIL, PROJECT, private_key as test_private_key,
+    service_account_json,
+};
 pub use handle::Simulator;
 pub use latency::Latency;
 

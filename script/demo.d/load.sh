@@ -8,6 +8,7 @@ load_was_good=yes
 run_load() {
   in_background load "$PROGRAMS/loadtest" run "${simulator_ports[@]}" --behaviour "$DEMO/behaviour.toml" \
     --ready "http://$HERALD__HTTP__BIND/readyz" --engine-pid "${background[engine]}" \
+    --html "$DEMO/report.html" ${ADMIN:+--broker-admin "$ADMIN"} \
     --count "$count" --rate "${rate:-0}" --users "$users" --expired 0.01 --scheduled 0.02 --duplicates 0.01
   wait "${background[load]}" || load_was_good=
   sed -n '/^run .*seed .*\(flat out\|\/s\)$/,$p' "$DEMO/load.log"

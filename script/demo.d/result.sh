@@ -12,6 +12,7 @@ where_to_look() {
   cat <<PLACES
 
 Where to look next
+  report      file://$DEMO/report.html
   readiness   http://$HERALD__HTTP__BIND/readyz
   metrics     http://$HERALD__HTTP__BIND/metrics
   database    psql $HERALD__DATABASE__URL

@@ -5,6 +5,8 @@ mod database;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod floor;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod outcomes;

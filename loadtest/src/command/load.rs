@@ -30,13 +30,20 @@ pub(super) struct LoadArguments {
     )]
     broker: String,
 
+    #[command(flatten)]
+    pub(super) shape: ShapeArguments,
+}
+
+/// What a load is like, wherever it is published.
+#[derive(Debug, Args)]
+pub(super) struct ShapeArguments {
     /// How many messages
     #[arg(long, value_name = "N", default_value_t = 50_000)]
-    count: u64,
+    pub(super) count: u64,
 
     /// Messages a second, on a fixed schedule that does not slow down with the broker; 0 is flat out
     #[arg(long, value_name = "PER_SECOND", default_value_t = 0.0)]
-    rate: f64,
+    pub(super) rate: f64,
 
     /// Unconfirmed messages at most when flat out
     #[arg(long, value_name = "N", default_value_t = 1_000)]
@@ -102,7 +109,14 @@ pub(super) struct Load {
 }
 
 impl LoadArguments {
-    fn mix(&self) -> Mix {
+    /// The broker's URL.
+    pub(super) fn broker(&self) -> &str {
+        &self.broker
+    }
+}
+
+impl ShapeArguments {
+    pub(super) fn mix(&self) -> Mix {
         let usual = Mix::default();
         Mix {
             channels: self.channels.clone().unwrap_or(usual.channels),
@@ -114,10 +128,24 @@ impl LoadArguments {
             duplicate_share: self.duplicates,
             envelope_bytes: self.size,
             users: self.users,
+            tenants: 1,
         }
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    /// The seed that was asked for, else any.
+    pub(super) fn seed_or_any(&self) -> u64 {
+        self.seed.unwrap_or_else(rand::random)
+    }
+
+    /// Unconfirmed messages at most at a rate.
+    pub(super) fn window(&self, rate: f64) -> usize {
+        match rate {
+            rate if rate > 0.0 => OPEN_LOOP_WINDOW,
+            _ => self.window,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Failure> {
         if self.expired + self.scheduled + self.duplicates > 1.0 {
             let message = "--expired, --scheduled and --duplicates together exceed 1";
             return Err(Failure::Usage(message.into()));
@@ -136,11 +164,14 @@ impl LoadArguments {
         }
         Ok(())
     }
+}
 
+impl LoadArguments {
     /// Connects to the broker and prepares the load.
     pub(super) async fn prepare(&self) -> Result<Load, Failure> {
-        self.check()?;
-        let seed = self.seed.unwrap_or_else(rand::random);
+        let shape = &self.shape;
+        shape.check()?;
+        let seed = shape.seed_or_any();
         // Idempotency keys are remembered for a day: each run needs its own.
         let number: u32 = rand::random();
         let run = format!("lt-{number:08x}");
@@ -150,15 +181,12 @@ impl LoadArguments {
             .await
             .map_err(Failure::while_doing("the broker (--broker)"))?;
         Ok(Load {
-            plan: Plan::new(self.mix(), seed, run.clone()).starting_at(first),
+            plan: Plan::new(shape.mix(), seed, run.clone()).starting_at(first),
             run,
             seed,
-            rate: self.rate,
-            count: self.count,
-            window: match self.rate {
-                rate if rate > 0.0 => OPEN_LOOP_WINDOW,
-                _ => self.window,
-            },
+            rate: shape.rate,
+            count: shape.count,
+            window: shape.window(shape.rate),
             publisher,
         })
     }
@@ -171,15 +199,18 @@ impl Load {
     }
 
     /// Publishes it, with a progress line each second.
-    pub(super) async fn publish(&mut self, ledger: Option<&Ledger>) -> Result<Published, Failure> {
-        let progress = Arc::new(Progress::default());
+    pub(super) async fn publish(
+        &mut self,
+        ledger: Option<&Ledger>,
+        progress: &Arc<Progress>,
+    ) -> Result<Published, Failure> {
         let pace = Pace::starting_now(self.rate);
         let work = self
             .publisher
-            .run(&mut self.plan, self.count, pace, self.window, &progress);
+            .run(&mut self.plan, self.count, pace, self.window, progress);
         let published = tokio::select! {
             published = work => published,
-            () = tell(&progress, ledger) => unreachable!("progress is told for ever"),
+            () = tell(progress, ledger) => unreachable!("progress is told for ever"),
         };
         published.map_err(Failure::while_doing("publishing"))
     }

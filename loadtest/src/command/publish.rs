@@ -1,5 +1,6 @@
 //! `loadtest publish`
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -19,7 +20,7 @@ pub(super) struct Arguments {
 pub(super) async fn publish(arguments: Arguments) -> Result<(), Failure> {
     let mut load = arguments.load.prepare().await?;
     let begun = Instant::now();
-    let published = load.publish(None).await?;
+    let published = load.publish(None, &Arc::default()).await?;
     let seconds = begun.elapsed().as_secs_f64();
     println!(
         "published {} in {seconds:.2} s ({:.0}/s), confirmed {}, unroutable {}, failed {}",

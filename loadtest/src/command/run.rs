@@ -1,6 +1,6 @@
 //! `loadtest run`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +9,16 @@ use tokio::time::{Instant, interval};
 
 use super::failure::Failure;
 use super::load::LoadArguments;
+use super::scenario::{Files, ScenarioArguments, list, perform};
+use super::show::{Beginning, Show};
 use super::signal;
 use super::simulators::SimulatorArguments;
 use crate::client;
 use crate::ledger::Ledger;
 use crate::process::Sampler;
+use crate::publisher::Progress;
 use crate::report::{Findings, Report};
+use crate::simulator::Simulator;
 
 const READY_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_millis(50);
@@ -22,11 +26,19 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Measure an engine: simulate its providers, publish a load, wait until all is delivered, report.
 ///
-/// The engine is started by someone else, between the lines "waiting for ..." and "publishing": with
-/// --seed-out FILE, apply that file first. Exit code 1 when anything is missing, was sent twice
-/// without a lost answer as the cause, was sent though expired, or broke a provider's description.
+/// With a SCENARIO everything is done: a fresh database and virtual host on the servers that run
+/// (script/servers start), the engine's nodes from this program's own folder, load and events, a
+/// verdict a line. Exit code 1 when a figure lies outside of its interval.
+///
+/// Without one the options describe the load, and the engine is started by someone else, between the
+/// lines "waiting for ..." and "publishing": with --seed-out FILE, apply that file first. Exit code 1
+/// when anything is missing, was sent twice without a lost answer as the cause, was sent though
+/// expired, or broke a provider's description.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    scenario: ScenarioArguments,
+
     #[command(flatten)]
     simulators: SimulatorArguments,
 
@@ -40,6 +52,15 @@ pub(super) struct Arguments {
         default_value = "http://127.0.0.1:8080/readyz"
     )]
     ready: String,
+
+    /// The engine's database, for what waits in it and what PostgreSQL uses, on the page of --html
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HERALD__DATABASE__URL",
+        hide_env_values = true
+    )]
+    database: Option<String>,
 
     /// How long to wait for readiness, seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -60,10 +81,25 @@ pub(super) struct Arguments {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Write a page to look at: what happened over time, in one file that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if arguments.scenario.is_listing() {
+        return list();
+    }
     let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
+    if let Some(name) = arguments.scenario.name() {
+        let seed = arguments.load.shape.seed_or_any();
+        let files = Files {
+            json: arguments.json.as_deref(),
+            html: arguments.html.as_deref(),
+        };
+        return perform(&arguments.scenario, name, seed, files, ended).await;
+    }
     tokio::select! {
         result = measure(&arguments) => result,
         () = ended => Err(Failure::Failed("ended by a signal before the report".into())),
@@ -72,7 +108,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let ledger = Arc::new(Ledger::new());
-    let simulators = arguments.simulators.start(&ledger, arguments.load.users)?;
+    let simulators = Arc::new(
+        arguments
+            .simulators
+            .start(&ledger, arguments.load.shape.users)?,
+    );
     wait_for_ready(arguments).await?;
     let mut load = arguments.load.prepare().await?;
     // What an earlier run left in the queues is not this run's.
@@ -85,8 +125,18 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
         None => None,
     };
     let instrument = Sampler::start(std::process::id()).ok();
+    let progress = Arc::default();
+    let show = match &arguments.html {
+        Some(path) => Some(
+            arguments
+                .show(path, &ledger, &simulators, &progress)
+                .await?,
+        ),
+        None => None,
+    };
     println!("publishing");
-    let published = load.publish(Some(&ledger)).await?;
+    let published = load.publish(Some(&ledger), &progress).await?;
+    let published_micros = ledger.clock_micros();
     let patience = Duration::from_secs(arguments.patience);
     let settled = settle(&ledger, published.expected.acceptances(), patience).await;
     tokio::time::sleep(Duration::from_millis(arguments.linger)).await;
@@ -109,7 +159,12 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
         engine,
         instrument,
     });
-    deliver(&report, arguments, published.first_error)
+    let first_error = published.first_error.clone();
+    let delivered = deliver(&report, arguments, first_error);
+    if let Some(show) = show {
+        show.finish(&load, published, published_micros, settled)?;
+    }
+    delivered
 }
 
 fn deliver(
@@ -130,6 +185,32 @@ fn deliver(
         Ok(())
     } else {
         Err(Failure::Fault)
+    }
+}
+
+impl Arguments {
+    /// Begins to watch what the page will show.
+    async fn show(
+        &self,
+        path: &Path,
+        ledger: &Arc<Ledger>,
+        simulators: &Arc<Vec<Simulator>>,
+        progress: &Arc<Progress>,
+    ) -> Result<Show, Failure> {
+        let begin = Beginning {
+            path,
+            engine: self.engine_pid,
+            database: self.database.as_deref(),
+            broker: self
+                .scenario
+                .broker_admin
+                .as_deref()
+                .map(|admin| (admin, self.load.broker())),
+            ledger,
+            simulators,
+            progress,
+        };
+        Show::begin(begin).await
     }
 }
 

@@ -74,6 +74,20 @@ impl Entry {
     }
 }
 
+/// The first acceptance of a published message by one recipient, with all that a page about a run
+/// wants to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The publisher's sequence number.
+    pub sequence: u64,
+    /// Instant in microseconds since the ledger was made.
+    pub at_micros: u64,
+    /// Publish to acceptance, microseconds.
+    pub latency_micros: u64,
+    /// Stands for the recipient.
+    pub recipient: u64,
+}
+
 /// What an entry is filed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

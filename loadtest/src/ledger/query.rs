@@ -6,7 +6,7 @@ use std::hash::Hash;
 use hdrhistogram::Histogram;
 use uuid::Uuid;
 
-use super::entry::{Entry, SentTwice, Subject};
+use super::entry::{Entry, Moment, SentTwice, Subject};
 use super::shard::{Shard, locked, recipient_hash};
 use super::{Ledger, SHARDS, new_histogram};
 
@@ -122,6 +122,24 @@ impl Ledger {
         }
         instants.sort_unstable();
         instants
+    }
+
+    /// The first acceptances of all published messages, in the order in which they came.
+    #[must_use]
+    pub fn moments(&self) -> Vec<Moment> {
+        let mut moments = Vec::new();
+        for shard in &self.shards {
+            for ((sequence, recipient), entry) in locked(&shard.sequences).iter() {
+                moments.push(Moment {
+                    sequence: *sequence,
+                    at_micros: entry.first_micros(),
+                    latency_micros: entry.latency_micros(),
+                    recipient: *recipient,
+                });
+            }
+        }
+        moments.sort_unstable_by_key(|moment| moment.at_micros);
+        moments
     }
 
     /// Publish-to-acceptance latency in microseconds of the sequences that `wanted` picks, for

@@ -16,6 +16,8 @@ const LARGEST_PUSH: usize = 3_000;
 #[derive(Debug, Serialize)]
 pub(super) struct Envelope<'a> {
     pub(super) version: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tenant_id: Option<Uuid>,
     pub(super) user_id: Uuid,
     pub(super) channel: &'static str,
     pub(super) priority: &'static str,

@@ -18,6 +18,17 @@ impl<T: Copy> Weights<T> {
         Self(vec![(one, 1)])
     }
 
+    /// These, with their weights; the sum must be 1 or more, or the first of a mix stands in.
+    #[must_use]
+    pub fn of(weights: &std::collections::BTreeMap<T, u32>) -> Self {
+        Self(
+            weights
+                .iter()
+                .map(|(one, weight)| (*one, *weight))
+                .collect(),
+        )
+    }
+
     /// The weighted things themselves.
     #[must_use]
     pub fn all(&self) -> &[(T, u32)] {
@@ -103,6 +114,8 @@ pub struct Mix {
     pub envelope_bytes: usize,
     /// How many people to write to, from number 1.
     pub users: u32,
+    /// How many tenants these people are spread over.
+    pub tenants: u32,
 }
 
 impl Default for Mix {
@@ -128,6 +141,7 @@ impl Default for Mix {
             duplicate_share: 0.0,
             envelope_bytes: 700,
             users: 1_000,
+            tenants: 1,
         }
     }
 }

@@ -15,6 +15,7 @@ pub struct Pace {
     start: Instant,
     start_micros: u64,
     per_second: f64,
+    lasts: Option<Duration>,
 }
 
 impl Pace {
@@ -25,7 +26,21 @@ impl Pace {
             start: Instant::now(),
             start_micros: now_micros(),
             per_second,
+            lasts: None,
         }
+    }
+
+    /// The same, and nothing is published any more after this time.
+    #[must_use]
+    pub fn lasting(mut self, time: Option<Duration>) -> Self {
+        self.lasts = time;
+        self
+    }
+
+    /// Whether its time is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.lasts.is_some_and(|time| self.start.elapsed() >= time)
     }
 
     /// Whether there is no schedule.

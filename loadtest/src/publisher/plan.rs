@@ -34,6 +34,7 @@ pub struct Plan {
     dice: Dice,
     run: String,
     envelope_bytes: usize,
+    tenants: u32,
     schedule_ahead_micros: u64,
     first: u64,
     next: u64,
@@ -48,6 +49,7 @@ impl Plan {
         Self {
             run: run.into(),
             envelope_bytes: mix.envelope_bytes,
+            tenants: mix.tenants,
             schedule_ahead_micros: mix.schedule_ahead_ms * 1_000,
             dice: Dice::new(mix, seed),
             first: 0,
@@ -127,6 +129,7 @@ impl Plan {
         let order = format!("A-{}", self.next);
         let envelope = Envelope {
             version: 1,
+            tenant_id: person.tenant(self.tenants),
             user_id: person.id(),
             channel: channel.name(),
             priority: draw.lane.priority.name(),

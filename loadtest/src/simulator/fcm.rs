@@ -20,7 +20,7 @@ mod tokens;
 use message::Send;
 use tokens::Tokens;
 
-pub(crate) use account::{PROJECT, service_account_json};
+pub(crate) use account::{CLIENT_EMAIL, PROJECT, private_key, service_account_json};
 
 const FCM_ERROR: &str = "type.googleapis.com/google.firebase.fcm.v1.FcmError";
 const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";

@@ -10,7 +10,7 @@ pub(super) const PUBLIC_KEY: &str = include_str!("test_key_public.pem");
 
 /// The Firebase project of the test account.
 pub(crate) const PROJECT: &str = "herald-simulator";
-pub(super) const CLIENT_EMAIL: &str = "simulator@herald-simulator.iam.gserviceaccount.com";
+pub(crate) const CLIENT_EMAIL: &str = "simulator@herald-simulator.iam.gserviceaccount.com";
 const KEY_ID: &str = "0000000000000000000000000000000000000001";
 
 /// A service-account file as Google hands it out, whose `token_uri` is the simulator's.
@@ -30,7 +30,7 @@ pub(crate) fn service_account_json(token_uri: &str) -> String {
 }
 
 /// The key's PEM block, without the warning in front of it.
-pub(super) fn private_key() -> &'static str {
+pub(crate) fn private_key() -> &'static str {
     let start = PRIVATE_KEY.find("-----BEGIN").unwrap_or(0);
     PRIVATE_KEY.get(start..).unwrap_or(PRIVATE_KEY)
 }
