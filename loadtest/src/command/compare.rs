@@ -107,19 +107,31 @@ async fn measure(arguments: Arguments) -> Result<(), Failure> {
         backlog: !arguments.beside && arguments.shape.rate <= 0.0,
         progress: Arc::default(),
     };
-    let mut phases = vec![phase(&mut ground, &contenders, &mut work, arguments.rounds).await?];
-    if arguments.half {
-        work.rate = half_of(&contenders, &phases)?;
-        work.window = arguments.shape.window(work.rate);
-        work.backlog = false;
-        phases.push(phase(&mut ground, &contenders, &mut work, arguments.rounds).await?);
-    }
-    let comparison = Comparison::new(work.count, seed, phases);
+    let phases = phases(&mut ground, &contenders, &mut work, &arguments).await;
+    // Whatever came of it, nothing of ours stays on the server.
     ground
         .clear()
         .await
         .map_err(Failure::while_doing("cleaning up"))?;
+    let comparison = Comparison::new(work.count, seed, phases?);
     deliver(&comparison, arguments.json)
+}
+
+/// Flat out or at the rate that was asked for, then at half of what that showed, if so asked.
+async fn phases(
+    ground: &mut Ground,
+    contenders: &[Contender],
+    work: &mut Work,
+    arguments: &Arguments,
+) -> Result<Vec<Phase>, Failure> {
+    let mut phases = vec![phase(ground, contenders, work, arguments.rounds).await?];
+    if arguments.half {
+        work.rate = half_of(contenders, &phases)?;
+        work.window = arguments.shape.window(work.rate);
+        work.backlog = false;
+        phases.push(phase(ground, contenders, work, arguments.rounds).await?);
+    }
+    Ok(phases)
 }
 
 fn contenders(arguments: &Arguments) -> Result<Vec<Contender>, Failure> {
