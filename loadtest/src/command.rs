@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod chaos;
 mod failure;
 mod load;
 mod publish;
@@ -30,6 +31,7 @@ enum Deed {
     Seed(seed::Arguments),
     Publish(publish::Arguments),
     Run(run::Arguments),
+    Chaos(chaos::Arguments),
 }
 
 impl Command {
@@ -43,6 +45,7 @@ impl Command {
             Deed::Seed(arguments) => seed::seed(&arguments),
             Deed::Publish(arguments) => publish::publish(arguments).await,
             Deed::Run(arguments) => run::run(arguments).await,
+            Deed::Chaos(arguments) => chaos::chaos(arguments).await,
         }
     }
 }
@@ -65,12 +68,15 @@ mod tests {
             "loadtest seed --users 10 --out -",
             "loadtest publish --count 10 --rate 5 --channels email=1,sms=2 --expired 0.1",
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
+            "loadtest chaos --list",
+            "loadtest chaos --quick --rounds 2 --only panics --only clock --seed 7 --jobs 2",
         ] {
             Command::try_parse_from(line.split(' ')).unwrap();
         }
         for line in [
             "loadtest publish --channels mail=1",
             "loadtest publish --expired 1.5",
+            "loadtest chaos --only weather",
         ] {
             assert_eq!(
                 Command::try_parse_from(line.split(' '))

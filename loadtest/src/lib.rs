@@ -1,6 +1,7 @@
 //! The instrument that measures Herald from outside: provider simulators with a ledger of what they
 //! accepted, a publisher, and a report. It knows the engine by its public contract only.
 
+pub mod chaos;
 pub mod client;
 pub mod command;
 pub mod lane;
