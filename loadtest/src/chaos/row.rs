@@ -135,11 +135,16 @@ impl Row {
         self.words().1
     }
 
-    /// Whether it hits a whole server, so that no other round may be played meanwhile.
+    /// Whether it hits a whole server, so that no other round may be played meanwhile. A full disk
+    /// does: no checkpoint of the whole server succeeds, and none of it makes a database.
     pub(super) const fn is_alone(self) -> bool {
         matches!(
             self,
-            Self::BrokerKilled | Self::BrokerMemory | Self::DatabaseKilled | Self::DatabasePaused
+            Self::BrokerKilled
+                | Self::BrokerMemory
+                | Self::DatabaseKilled
+                | Self::DatabasePaused
+                | Self::DatabaseFull
         )
     }
 }

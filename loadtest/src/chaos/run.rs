@@ -40,7 +40,7 @@ pub struct Options {
 impl Options {
     fn scale(&self) -> Scale {
         Scale {
-            per_second: if self.quick { 150 } else { 300 },
+            per_second: if self.quick { 150 } else { 200 },
             seconds: if self.quick { 4 } else { 10 },
             quick: self.quick,
         }

@@ -10,7 +10,7 @@ use super::{Ground, ordinary};
 use crate::chaos::finding::Finding;
 use crate::chaos::play::Play;
 use crate::chaos::scene::Wishes;
-use crate::chaos::servers::Server;
+use crate::chaos::servers::{COUNTED, Server};
 
 /// What was on its way when the fault began has arrived after this.
 const CALM: Duration = Duration::from_millis(1_000);
@@ -87,6 +87,7 @@ async fn nothing_moves(play: &mut Play<'_>, outage: Duration) -> Result<()> {
     // Some more arrives while nothing can be stored.
     sleep(CALM).await;
     play.load.hold().await?;
+    sleep(COUNTED).await;
     let (queued, requests) = (queued(play).await?, play.scene.requests());
     sleep(outage).await;
     let (later, asked) = (self::queued(play).await?, play.scene.requests() - requests);

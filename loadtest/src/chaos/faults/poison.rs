@@ -44,12 +44,11 @@ pub(super) async fn published(ground: Ground<'_>) -> Result<Finding> {
         play.moment(from, from + 0.6 / length).await;
         publish(&publisher, body, "email.normal").await?;
     }
-    let began = Instant::now();
     full_of_nul(&mut play, &publisher).await?;
     erased_in_flight(&mut play, &publisher, erased).await?;
     for_ever(&mut play, &publisher).await?;
     set_aside(&mut play, poison).await?;
-    play.recovers(began).await;
+    play.recovers(Instant::now()).await;
     play.finish().await
 }
 
