@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod chaos;
 mod compare;
 mod failure;
 mod floor;
@@ -36,6 +37,7 @@ enum Deed {
     Run(Box<run::Arguments>),
     Floor(floor::Arguments),
     Compare(Box<compare::Arguments>),
+    Chaos(chaos::Arguments),
 }
 
 impl Command {
@@ -51,6 +53,7 @@ impl Command {
             Deed::Run(arguments) => run::run(*arguments).await,
             Deed::Floor(arguments) => floor::floor(arguments).await,
             Deed::Compare(arguments) => compare::compare(*arguments).await,
+            Deed::Chaos(arguments) => chaos::chaos(arguments).await,
         }
     }
 }
@@ -77,6 +80,8 @@ mod tests {
             "loadtest floor --database postgres://a/b --broker amqp://a --sendgrid http://a:1 --twilio http://a:2 --fcm http://a:3 --slack http://a:4 --drain",
             "loadtest compare --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rounds 3 --half --contender floor --contender engine:old,bin=herald",
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
+            "loadtest chaos --list",
+            "loadtest chaos --quick --rounds 2 --only panics --only clock --seed 7 --jobs 2",
         ] {
             Command::try_parse_from(line.split(' ')).unwrap();
         }
@@ -86,6 +91,7 @@ mod tests {
             "loadtest run steady --count 5",
             "loadtest run --scale 2",
             "loadtest run steady --scale 0",
+            "loadtest chaos --only weather",
         ] {
             assert_eq!(
                 Command::try_parse_from(line.split(' '))

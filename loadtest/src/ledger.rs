@@ -154,6 +154,19 @@ impl Ledger {
         marker::now_micros().saturating_sub(self.started_micros)
     }
 
+    /// Writes down that the engine went away before it was told of an acceptance: as with an answer
+    /// that is dropped on purpose, it may rightly send again.
+    pub fn lose_answer(&self, acceptance: &Acceptance) {
+        let recipient = recipient_hash(&acceptance.recipient);
+        if let Some(id) = acceptance.notification_id {
+            self.shard_of_id(id).lose_answer_of_id(id, recipient);
+        }
+        if let Some(Marker { sequence, .. }) = acceptance.marker {
+            self.shard_of_sequence(sequence)
+                .lose_answer_of_sequence(sequence, recipient);
+        }
+    }
+
     /// Forgets everything and takes only messages with these sequences from now on: what an earlier
     /// run left in the queues is then not mistaken for this run's.
     pub fn begin(&self, sequences: Range<u64>) {

@@ -3,10 +3,11 @@
 
 CHECKOUT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)"
 LOCAL="$CHECKOUT/.local"
-STATE="$LOCAL/servers"
+# Another folder is another pair of servers: `loadtest chaos` kills its own, and nobody else's.
+STATE="${HERALD_SERVERS_FOLDER:-$LOCAL/servers}"
 
-# Tells checkouts apart in names that a whole machine shares.
-checkout_mark() { printf '%s' "$CHECKOUT" | sha256sum | cut -c1-8; }
+# Tells checkouts, and the servers of one checkout, apart in names that a whole machine shares.
+checkout_mark() { printf '%s' "$CHECKOUT${HERALD_SERVERS_FOLDER:-}" | sha256sum | cut -c1-8; }
 
 # Makes the folder of all that the servers keep. Run as root, the servers belong to ordinary users, who
 # may not be able to reach a checkout such as /root/herald: then .local/servers points to a folder that

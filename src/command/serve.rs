@@ -11,6 +11,8 @@ use super::{Cli, Failure};
 pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
     let settings = cli.settings(Required::ALL)?;
     logging::start(log_format(settings.log.format), &settings.log.filter)?;
+    #[cfg(feature = "failpoints")]
+    arm_failpoints(cli)?;
     let shutdown = Shutdown::new();
     on_signal(shutdown.clone());
     let report = app::run(settings, shutdown)?;
@@ -18,6 +20,15 @@ pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
         Ending::Asked => Ok(()),
         Ending::Fatal(why) => Err(Failure(why)),
     }
+}
+
+/// For `loadtest chaos`, which has the real program panic: a release is built without this.
+#[cfg(feature = "failpoints")]
+fn arm_failpoints(cli: &Cli) -> Result<(), Failure> {
+    const VARIABLE: &str = "HERALD_FAILPOINTS";
+    let environment = cli.sources().environment;
+    let points = environment.get(VARIABLE).map_or("", String::as_str);
+    herald::runtime::failpoint::arm_all(points).map_err(|why| Failure(format!("{VARIABLE}: {why}")))
 }
 
 const fn log_format(format: config::LogFormat) -> LogFormat {

@@ -8,7 +8,7 @@
 pub const fn hit(_point: &'static str) {}
 
 #[cfg(feature = "failpoints")]
-pub use armed::{arm, hit, left};
+pub use armed::{arm, arm_all, hit, left};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -40,6 +40,23 @@ mod armed {
         let points = POINTS.get_or_init(Mutex::default);
         let mut points = points.lock().unwrap_or_else(PoisonError::into_inner);
         points.insert(point.to_owned(), Point { skip, times });
+    }
+
+    /// Arms several points: `name:skip:times`, separated by commas; what cannot be read is returned.
+    ///
+    /// # Errors
+    /// With the part that is no such point.
+    pub fn arm_all(points: &str) -> Result<(), String> {
+        for part in points.split(',').filter(|part| !part.is_empty()) {
+            let mut fields = part.split(':');
+            let name = fields.next().unwrap_or_default();
+            let mut number = || fields.next()?.parse().ok();
+            let (Some(skip), Some(times), None) = (number(), number(), fields.next()) else {
+                return Err(format!("{part:?} is not name:skip:times"));
+            };
+            arm(name, skip, times);
+        }
+        Ok(())
     }
 
     /// How often an armed point will still panic.

@@ -41,7 +41,7 @@ async fn stage() -> (Stage, Vec<Simulator>) {
     ];
     let simulators: Vec<Simulator> = http.map(|kind| stage.simulator(kind)).into();
     let targets: Vec<Target> = simulators.iter().map(Target::from).collect();
-    stage.apply(&seed_file(PEOPLE, &targets).unwrap());
+    stage.apply(&seed_file(PEOPLE, &targets, false).unwrap());
     (stage, simulators)
 }
 

@@ -161,7 +161,7 @@ impl Ground {
             return Err(ComparisonError::Unknown(words.to_owned()));
         }
         let targets: Vec<Target> = self.simulators.iter().map(Target::from).collect();
-        let text = seed_file(self.users, &targets).map_err(ComparisonError::Unknown)?;
+        let text = seed_file(self.users, &targets, false).map_err(ComparisonError::Unknown)?;
         let path = self.files.join("seed.toml");
         std::fs::write(&path, text).map_err(|error| ComparisonError::File {
             path: path.clone(),

@@ -39,6 +39,11 @@ impl Entry {
         self.answers_lost = self.answers_lost.saturating_add(answers_lost);
     }
 
+    /// Nobody waited for the last answer any more.
+    pub(super) fn lose_answer(&mut self) {
+        self.answers_lost = self.answers_lost.saturating_add(1);
+    }
+
     pub(super) fn answers_lost_now(self) -> u16 {
         self.answers_lost
     }
@@ -55,7 +60,8 @@ impl Entry {
         u32::from(self.count)
     }
 
-    /// How many of these acceptances had their answer dropped or spoiled on purpose.
+    /// How many of these acceptances had their answer dropped or spoiled on purpose, or were answered
+    /// when nobody waited any more.
     #[must_use]
     pub fn answers_lost(&self) -> u32 {
         u32::from(self.answers_lost)

@@ -31,6 +31,18 @@ impl Shard {
         add(&self.ids, (id, recipient), entry)
     }
 
+    pub(super) fn lose_answer_of_sequence(&self, sequence: u64, recipient: u64) {
+        if let Some(entry) = locked(&self.sequences).get_mut(&(sequence, recipient)) {
+            entry.lose_answer();
+        }
+    }
+
+    pub(super) fn lose_answer_of_id(&self, id: Uuid, recipient: u64) {
+        if let Some(entry) = locked(&self.ids).get_mut(&(id, recipient)) {
+            entry.lose_answer();
+        }
+    }
+
     pub(super) fn clear(&self) {
         locked(&self.sequences).clear();
         locked(&self.ids).clear();

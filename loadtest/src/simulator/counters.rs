@@ -28,7 +28,7 @@ pub struct Stats {
     pub refused: u64,
     /// Faults made on purpose.
     pub faults: u64,
-    /// Acceptances whose answer was dropped or spoiled on purpose.
+    /// Acceptances whose answer was dropped or spoiled on purpose, or that nobody waited for.
     pub answers_lost: u64,
     /// Access tokens issued (FCM).
     pub tokens_issued: u64,

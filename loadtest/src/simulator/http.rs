@@ -21,7 +21,7 @@ use super::control;
 use super::counters::{Counters, Recorded};
 use super::fault::Fault;
 use super::judge::{Inbound, Judge, Refusal, Verdict};
-use super::state::{State, garbage};
+use super::state::{State, Unanswered, garbage};
 use super::wire::{Tune, Wire};
 use crate::ledger::Acceptance;
 use crate::marker::Marker;
@@ -149,7 +149,12 @@ async fn answer(
         Counters::add(&state.counters.tokens_issued, 1);
     }
     if !decision.wait.is_zero() {
+        // With a fault the ledger knows already whether the answer is lost.
+        let told = decision.accepted && decision.fault.is_none();
+        let acceptances = if told { acceptances } else { Vec::new() };
+        let unanswered = Unanswered::new(state.clone(), acceptances);
         tokio::time::sleep(decision.wait).await;
+        unanswered.answered();
     }
     misbehave(&*judge, &tune, &decision, answer).await
 }

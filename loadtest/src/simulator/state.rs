@@ -90,6 +90,34 @@ impl State {
     }
 }
 
+/// Acceptances that the engine has not been told of yet. Dropped (hyper drops the work on a request
+/// when its client goes away), their answers are lost.
+pub(crate) struct Unanswered {
+    state: Arc<State>,
+    acceptances: Vec<Acceptance>,
+}
+
+impl Unanswered {
+    pub(crate) fn new(state: Arc<State>, acceptances: Vec<Acceptance>) -> Self {
+        Self { state, acceptances }
+    }
+
+    /// The answer is on its way.
+    pub(crate) fn answered(mut self) {
+        self.acceptances.clear();
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        let lost = self.acceptances.len() as u64;
+        Counters::add(&self.state.counters.answers_lost, lost);
+        for acceptance in &self.acceptances {
+            self.state.ledger.lose_answer(acceptance);
+        }
+    }
+}
+
 /// The fault as random bytes, when it is one.
 pub(crate) fn garbage(fault: &Fault) -> Option<Vec<u8>> {
     let Fault::Garbage { bytes } = fault else {

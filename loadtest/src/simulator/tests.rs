@@ -256,3 +256,28 @@ async fn the_token_endpoint_has_faults_of_its_own_and_a_key_that_fits() {
         (1, 1, 0)
     );
 }
+
+#[tokio::test]
+async fn an_answer_that_nobody_waits_for_is_a_lost_one() {
+    let slow = Behaviour::default().latency(Latency::Fixed { ms: 60_000.0 });
+    let simulator = Simulator::builder(Provider::Slack)
+        .behaviour(slow)
+        .start()
+        .unwrap();
+    let ledger = simulator.ledger().clone();
+    let id = Uuid::now_v7();
+    let accepted = ledger.wait_for_notification(id, LIMIT);
+    tokio::select! {
+        answer = post(&simulator, id, "hk:7:1;") => panic!("it should wait: {answer:?}"),
+        accepted = accepted => assert!(accepted),
+    }
+    // The client is gone now; the ledger gets to know when the simulator's own thread has seen it.
+    let lost = timeout(LIMIT, async {
+        while simulator.stats().answers_lost == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    lost.await.unwrap();
+    assert_eq!(ledger.entries_of(id)[0].answers_lost(), 1);
+    assert_eq!(ledger.entries_of_sequence(7)[0].answers_lost(), 1);
+}

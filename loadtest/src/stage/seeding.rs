@@ -32,7 +32,7 @@ fn of_targets(
     targets: &[Target],
     now: DateTime<Utc>,
 ) -> Result<Seeding, String> {
-    let text = seed_file(scenario.people.count, targets)?;
+    let text = seed_file(scenario.people.count, targets, false)?;
     let mut table: Table = text
         .parse()
         .map_err(|error| format!("the seed file: {error}"))?;

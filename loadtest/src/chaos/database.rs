@@ -1,0 +1,143 @@
+//! A database of its own for each round, and what committed rows say.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// Longest wait for an answer, and for a server that is starting.
+const ANSWER: Duration = Duration::from_secs(20);
+const AGAIN: Duration = Duration::from_millis(50);
+/// The database that `herald migrate` has run in; the others are copies of it.
+pub(super) const TEMPLATE: &str = "chaos_template";
+
+/// Ends every session that an engine has, and waits for their ends.
+const END_SESSIONS: &str = "
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'herald %'";
+
+/// A database; its name and where it is.
+#[derive(Clone, Debug)]
+pub(super) struct Database {
+    server: String,
+    name: String,
+}
+
+/// Rows of text; NULL is empty.
+pub(super) type Rows = Vec<Vec<String>>;
+
+impl Database {
+    /// One that need not exist yet.
+    pub(super) fn named(server: &str, name: &str) -> Self {
+        Self {
+            server: server.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        let (address, _) = self.server.rsplit_once('/').unwrap_or((&self.server, ""));
+        format!("{address}/{}", self.name)
+    }
+
+    /// Makes an empty one.
+    pub(super) async fn create(&self) -> Result<()> {
+        let statement = format!("CREATE DATABASE {}", self.name);
+        ask(&self.server, &statement).await.map(drop)
+    }
+
+    /// Makes a copy of the migrated one, in a tablespace.
+    pub(super) async fn clone_template(&self, tablespace: Option<&str>) -> Result<()> {
+        let place = tablespace.map_or(String::new(), |name| format!("TABLESPACE {name}"));
+        let statement = format!("CREATE DATABASE {} TEMPLATE {TEMPLATE} {place}", self.name);
+        ask(&self.server, &statement).await.map(drop)
+    }
+
+    pub(super) async fn remove(&self) -> Result<()> {
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        ask(&self.server, &statement).await.map(drop)
+    }
+
+    /// A statement to the server as a whole.
+    pub(super) async fn tell_server(&self, statement: &str) -> Result<Rows> {
+        ask(&self.server, statement).await
+    }
+
+    /// The rows of a query; a server that is just starting is waited for.
+    pub(super) async fn ask(&self, query: &str) -> Result<Rows> {
+        let patient = async {
+            loop {
+                match ask(&self.url(), query).await {
+                    Ok(rows) => return Ok(rows),
+                    Err(error) if error.is::<tokio_postgres::Error>() && is_starting(&error) => {
+                        sleep(AGAIN).await;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let answer = timeout(ANSWER, patient).await;
+        answer.with_context(|| format!("PostgreSQL does not answer to {query}"))?
+    }
+
+    /// One number.
+    pub(super) async fn count(&self, query: &str) -> Result<u64> {
+        let rows = self.ask(query).await?;
+        let cell = rows.first().and_then(|row| row.first());
+        cell.and_then(|text| text.parse().ok())
+            .with_context(|| format!("no number: {query}"))
+    }
+
+    /// The notifications that a run has claimed or taken and not stored an outcome of.
+    pub(super) async fn in_flight(&self, run: i64) -> Result<Vec<String>> {
+        let query = format!(
+            "SELECT d.notification_id::text
+             FROM notification_schema.notification_deduplication d
+             WHERE d.owner = {run} AND NOT EXISTS (
+                 SELECT FROM notification_schema.notifications n WHERE n.id = d.notification_id)
+             UNION ALL
+             SELECT n.id::text FROM notification_schema.notifications n
+             WHERE n.owner = {run} AND n.status = 'pending'"
+        );
+        Ok(self.ask(&query).await?.into_iter().flatten().collect())
+    }
+
+    /// Ends every session of an engine; returns how many.
+    pub(super) async fn end_sessions(&self) -> Result<usize> {
+        Ok(self.ask(END_SESSIONS).await?.len())
+    }
+}
+
+/// Refused, or told to come again: the server is on its way up.
+fn is_starting(error: &anyhow::Error) -> bool {
+    let Some(error) = error.downcast_ref::<tokio_postgres::Error>() else {
+        return false;
+    };
+    error
+        .as_db_error()
+        .is_none_or(|answer| answer.code().code().starts_with("57P"))
+}
+
+async fn ask(url: &str, query: &str) -> Result<Rows> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let work = async {
+        let messages = client.simple_query(query).await?;
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(
+                (0..row.len())
+                    .map(|column| row.get(column).unwrap_or_default().to_owned())
+                    .collect(),
+            ),
+            _ => None,
+        });
+        Ok(rows.collect())
+    };
+    tokio::select! {
+        rows = work => rows,
+        ended = connection => {
+            ended?;
+            anyhow::bail!("PostgreSQL closed the connection during {query}")
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The engine's clock jumps forwards and back, by libfaketime.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rand::RngExt;
+use tokio::time::{Instant, sleep};
+
+use super::{Ground, ordinary};
+use crate::chaos::finding::Finding;
+
+const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+/// Access tokens and claims are good for an hour: further off, any provider would refuse the engine.
+const FARTHEST_SECONDS: i64 = 1_500;
+
+pub(super) async fn jumps(ground: Ground<'_>) -> Result<Finding> {
+    let library = library().context(
+        "libfaketime is not installed, and no clock is moved without it: apt-get install faketime",
+    )?;
+    let mut scene = ground.scene(ordinary()).await?;
+    let offset = ground
+        .servers
+        .folder()
+        .join(format!("clock-{}", ground.name));
+    jump(&offset, 0)?;
+    scene.set("LD_PRELOAD", library.to_string_lossy());
+    scene.set("FAKETIME_TIMESTAMP_FILE", offset.to_string_lossy());
+    scene.set("FAKETIME_NO_CACHE", "1");
+    // Waits go by the monotonic clock, which does not jump on a real machine either.
+    scene.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    scene.set("DONT_FAKE_MONOTONIC", "1");
+    let mut play = ground.play_on(scene).await?;
+    for (direction, from, to) in [(1, 0.1, 0.3), (-1, 0.35, 0.6)] {
+        play.moment(from, to).await;
+        let seconds = play.dice.random_range(60..FARTHEST_SECONDS);
+        jump(&offset, direction * seconds)?;
+        play.recovers(Instant::now()).await;
+        sleep(Duration::from_millis(300)).await;
+    }
+    play.moment(0.65, 0.9).await;
+    jump(&offset, 0)?;
+    play.recovers(Instant::now()).await;
+    play.finding.note(
+        "the engine runs under libfaketime and jumps up to 25 minutes both ways; the servers' clocks \
+         stay. Daylight-saving changes are covered by the tests of src/policy",
+    );
+    play.finish().await
+}
+
+fn jump(file: &Path, seconds: i64) -> Result<()> {
+    // Replaced as a whole: the engine reads it with every look at the clock.
+    let next = file.with_extension("next");
+    std::fs::write(&next, format!("{seconds:+}\n"))?;
+    std::fs::rename(&next, file).context("the file with the clock's offset")
+}
+
+fn library() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?;
+    let mut found = folders.filter_map(|entry| {
+        let path = entry.ok()?.path().join(LIBRARY);
+        path.is_file().then_some(path)
+    });
+    found.next()
+}

@@ -1,0 +1,139 @@
+//! PostgreSQL dies, ends sessions, stands still, or has no room.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::{Instant, sleep};
+
+use super::disk::Disk;
+use super::{Ground, ordinary};
+use crate::chaos::finding::Finding;
+use crate::chaos::play::Play;
+use crate::chaos::scene::Wishes;
+use crate::chaos::servers::{COUNTED, Server};
+
+/// What was on its way when the fault began has arrived after this.
+const CALM: Duration = Duration::from_millis(1_000);
+
+pub(super) async fn killed(ground: Ground<'_>) -> Result<Finding> {
+    let mut play = ground.play().await?;
+    play.moment(0.2, 0.7).await;
+    play.servers.kill(Server::Postgresql).await?;
+    let outage = Duration::from_secs(play.scale.choose(2, 5));
+    nothing_moves(&mut play, outage).await?;
+    back(&mut play, async |play: &mut Play<'_>| {
+        play.servers.boot(Server::Postgresql).await
+    })
+    .await?;
+    play.finish().await
+}
+
+pub(super) async fn paused(ground: Ground<'_>) -> Result<Finding> {
+    let mut play = ground.play().await?;
+    play.moment(0.2, 0.7).await;
+    let paused = play.servers.pause(Server::Postgresql).await?;
+    let pause = Duration::from_secs(play.scale.choose(4, 30));
+    nothing_moves(&mut play, pause).await?;
+    back(&mut play, async |_: &mut Play<'_>| paused.resume().await).await?;
+    play.finding.note(format!(
+        "SIGSTOP to all its processes, for {} s",
+        (pause + CALM).as_secs()
+    ));
+    play.finish().await
+}
+
+pub(super) async fn terminated(ground: Ground<'_>) -> Result<Finding> {
+    let mut play = ground.play().await?;
+    for (from, to) in [(0.1, 0.3), (0.35, 0.6), (0.65, 0.9)] {
+        play.moment(from, to).await;
+        play.excuse_what_is_in_hand().await?;
+        play.scene.database.end_sessions().await?;
+        play.recovers(Instant::now()).await;
+    }
+    play.finish().await
+}
+
+pub(super) async fn full(ground: Ground<'_>) -> Result<Finding> {
+    let disk = Disk::make(ground.servers, &ground.name).await?;
+    let wishes = Wishes {
+        tablespace: disk.tablespace(),
+        ..ordinary()
+    };
+    let scene = ground.scene(wishes).await?;
+    let mut play = ground.play_on(scene).await?;
+    play.finding.note(disk.how());
+    play.moment(0.2, 0.6).await;
+    disk.fill(&play.scene.database).await?;
+    let outage = Duration::from_secs(play.scale.choose(3, 10));
+    nothing_moves(&mut play, outage).await?;
+    let refused = play.engine.said("No space left on device")
+        + play.engine.said("could not extend file")
+        + play.engine.said("disk full");
+    play.finding.must(refused > 0, || {
+        "the disk was filled, and PostgreSQL never said so".into()
+    });
+    back(&mut play, async |play: &mut Play<'_>| {
+        disk.empty(&play.scene.database).await
+    })
+    .await?;
+    let finding = play.finish().await?;
+    disk.remove().await?;
+    Ok(finding)
+}
+
+/// While the database is out of order nothing is acknowledged, and the providers are asked for no
+/// more than what was in hand.
+async fn nothing_moves(play: &mut Play<'_>, outage: Duration) -> Result<()> {
+    // Some more arrives while nothing can be stored.
+    sleep(CALM).await;
+    play.load.hold().await?;
+    sleep(COUNTED).await;
+    let (queued, requests) = (queued(play).await?, play.scene.requests());
+    sleep(outage).await;
+    let (later, asked) = (self::queued(play).await?, play.scene.requests() - requests);
+    play.finding.must(later >= queued, || {
+        format!(
+            "{} messages were acknowledged while nothing could be stored",
+            queued - later
+        )
+    });
+    play.finding.must(asked == 0, || {
+        format!("providers were asked {asked} times while nothing could be stored")
+    });
+    play.finding.must(queued > 0, || {
+        "there was nothing to acknowledge during the outage".into()
+    });
+    Ok(())
+}
+
+/// Ends the outage. What the engine had in hand is read before it can go on.
+async fn back(
+    play: &mut Play<'_>,
+    mend: impl AsyncFnOnce(&mut Play<'_>) -> Result<()>,
+) -> Result<()> {
+    let run = play.engine.run().await?;
+    play.engine.signal("STOP").await?;
+    let mended = mend(play).await;
+    let in_flight = match mended {
+        Ok(()) => play.scene.database.in_flight(run).await,
+        Err(error) => Err(error),
+    };
+    play.engine.signal("CONT").await?;
+    play.excuse(in_flight?);
+    play.load.go_on();
+    play.recovers(Instant::now()).await;
+    Ok(())
+}
+
+/// Messages in the lanes, whether a consumer holds them or not.
+async fn queued(play: &Play<'_>) -> Result<u64> {
+    let vhost = play.scene.vhost.name();
+    let list = ["-q", "-p", vhost, "list_queues", "name", "messages"];
+    let listed = play.servers.rabbitmqctl(&list).await?;
+    let counts = listed
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter(|(name, _)| name.starts_with("herald.") && *name != "herald.rejected")
+        .filter_map(|(_, count)| count.trim().parse::<u64>().ok());
+    Ok(counts.sum())
+}

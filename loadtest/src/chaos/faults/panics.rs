@@ -1,0 +1,96 @@
+//! A panic in each actor and in each unit of work, by the engine's failpoints.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use rand::RngExt;
+use tokio::time::{Instant, sleep};
+
+use super::providers::status;
+use super::{Ground, ordinary};
+use crate::chaos::engine::Engine;
+use crate::chaos::finding::Finding;
+use crate::chaos::play::unhurried;
+use crate::simulator::{Provider, Rule, When};
+
+/// Which points to arm: `name:skip:times`, separated by commas.
+const VARIABLE: &str = "HERALD_FAILPOINTS";
+/// The points in units of work: no actor dies of them.
+const WORK: [&str; 8] = [
+    "ingest.admit",
+    "ingest.claimed",
+    "dispatcher.job",
+    "provider.ask",
+    "provider.decide",
+    "recorder.settle",
+    "recorder.settled",
+    "scheduler.taken",
+];
+/// The points in actors, each the actor's name in the metrics.
+const ACTORS: [&str; 6] = [
+    "ingest",
+    "dispatcher",
+    "provider",
+    "recorder",
+    "metrics",
+    "scheduler",
+];
+/// How often each point panics.
+const TIMES: usize = 2;
+/// Passes before the first panic of a point at most: what is passed once a batch is passed so often.
+const LATEST: usize = 25;
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+pub(super) async fn everywhere(mut ground: Ground<'_>) -> Result<Finding> {
+    let mut scene = ground.scene(ordinary()).await?;
+    let points = WORK.into_iter().chain(ACTORS);
+    let armed: Vec<String> = points
+        .map(|point| {
+            let skip = ground.dice.random_range(1..LATEST);
+            format!("{point}:{skip}:{TIMES}")
+        })
+        .collect();
+    scene.set(VARIABLE, armed.join(","));
+    // What is due again before it is stored wakes the scheduler, which is a point as well.
+    scene.set("HERALD__RETRY__DEFAULT__BASE", "1ms");
+    scene.set("HERALD__RETRY__DEFAULT__MAX", "2ms");
+    let sometimes = Rule::always(status(500, None)).when(When::Probability(0.2));
+    scene.behave(&unhurried().rule(sometimes), |provider| {
+        provider == Provider::Twilio
+    });
+    let mut play = ground.play_on(scene).await?;
+    let began = Instant::now();
+    for point in WORK.into_iter().chain(ACTORS) {
+        let text = format!("failpoint `{point}`");
+        while play.engine.said(&text) < TIMES && began.elapsed() < PATIENCE {
+            sleep(LOOK_EVERY).await;
+        }
+        let fired = play.engine.said(&text);
+        play.finding.must(fired >= TIMES, || {
+            format!(
+                "{point} panicked {fired} times of {TIMES}: is this an engine with the feature failpoints?"
+            )
+        });
+    }
+    for actor in ACTORS {
+        let series = format!("herald_actor_restarts_total{{actor=\"{actor}\"}}");
+        let mut counted = count(&play.engine, &series).await?;
+        // A restart is counted after its back-off.
+        let deadline = Instant::now() + PATIENCE;
+        while counted < TIMES as f64 && Instant::now() < deadline {
+            sleep(LOOK_EVERY).await;
+            counted = count(&play.engine, &series).await?;
+        }
+        play.finding.must(counted >= TIMES as f64, || {
+            format!("{actor} died {TIMES} times and {counted} restarts are counted")
+        });
+    }
+    play.recovers(Instant::now()).await;
+    play.finish().await
+}
+
+async fn count(engine: &Engine, series: &str) -> Result<f64> {
+    let found = engine.metrics(series).await?;
+    Ok(found.into_iter().map(|(_, count)| count).sum())
+}

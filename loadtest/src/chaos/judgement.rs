@@ -1,0 +1,120 @@
+//! What must hold at the end of a round: everybody has what they are to have, and nobody has it twice
+//! but where the fault excuses it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::{Instant, sleep};
+
+use super::play::{ASIDE_FROM, PATIENCE, Play};
+use crate::ledger::Subject;
+use crate::publisher::Expectations;
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How many of the lost or repeated are named.
+const NAMED: usize = 5;
+
+impl Play<'_> {
+    /// Waits until everybody has what they are to have, or nothing comes any more.
+    pub(super) async fn arrive(&self, expected: &Expectations) {
+        let lacking = || {
+            let lacking = self.scene.ledger.lacking_recipients(expected.wanted());
+            lacking.len()
+        };
+        let (mut last, mut changed) = (lacking(), Instant::now());
+        while last > 0 && changed.elapsed() < PATIENCE {
+            sleep(LOOK_EVERY).await;
+            let now = lacking();
+            if now != last {
+                (last, changed) = (now, Instant::now());
+            }
+        }
+    }
+
+    pub(super) async fn judge(&mut self, expected: &Expectations) -> Result<()> {
+        self.finding.published += expected.messages();
+        self.count_lost(expected);
+        self.count_repeated().await?;
+        let rows = format!(
+            "SELECT count(*) FROM notification_schema.notifications WHERE status = 'sent'
+             AND source_id ~ '^A-[0-9]+$' AND substr(source_id, 3)::bigint < {ASIDE_FROM}"
+        );
+        let (rows, lost) = (rows.as_str(), self.finding.lost);
+        // The last outcomes may still be on their way to the table; what is lost has none.
+        let mut stored = self.scene.database.count(rows).await?;
+        let deadline = Instant::now() + PATIENCE;
+        while stored + lost < expected.messages() && Instant::now() < deadline {
+            sleep(LOOK_EVERY).await;
+            stored = self.scene.database.count(rows).await?;
+        }
+        let messages = expected.messages();
+        self.finding.must(stored == messages, || {
+            format!("{stored} rows say sent, of {messages} messages")
+        });
+        Ok(())
+    }
+
+    pub(super) fn count_lost(&mut self, expected: &Expectations) {
+        let mut lacking = self.scene.ledger.lacking_recipients(expected.wanted());
+        let lost = lacking.len();
+        self.finding.lost += lost as u64;
+        lacking.truncate(NAMED);
+        self.finding.must(lost == 0, || {
+            format!("{lost} were lost, for example (sequence, recipients) {lacking:?}")
+        });
+    }
+
+    /// Counts what was sent again, and excuses by its id what was in flight at a fault.
+    async fn count_repeated(&mut self) -> Result<()> {
+        let query = "SELECT source_id, id::text FROM notification_schema.notifications";
+        let rows = self.scene.database.ask(query).await?;
+        let ids: HashMap<&str, &str> = rows
+            .iter()
+            .filter_map(|row| Some((row.first()?.as_str(), row.get(1)?.as_str())))
+            .collect();
+        let (mut unexcused, mut repetitions) = (Vec::new(), HashMap::<String, u32>::new());
+        for repeated in self.scene.ledger.sent_twice() {
+            let order = match repeated.subject {
+                Subject::Sequence(sequence) => format!("A-{sequence}"),
+                Subject::Notification(id) => id.to_string(),
+            };
+            let id = ids.get(order.as_str()).copied().unwrap_or(&order);
+            let more = repeated.count - 1;
+            // A push goes to several devices: as many requests, and one notification.
+            let known = repetitions.entry(order.clone()).or_default();
+            *known = more.max(*known);
+            if more > repeated.answers_lost + self.excuses.of(id) {
+                unexcused.push(order);
+            }
+        }
+        let twice: u32 = repetitions.values().sum();
+        self.finding.twice += u64::from(twice);
+        self.finding.allowed += self.excuses.total() + self.scene.answers_lost();
+        let count = unexcused.len();
+        unexcused.truncate(NAMED);
+        self.keep_rows(&unexcused).await?;
+        self.finding.must(count == 0, || {
+            format!("{count} were sent again and were not in flight, for example {unexcused:?}")
+        });
+        Ok(())
+    }
+
+    /// Keeps what the database knows of some messages.
+    async fn keep_rows(&self, orders: &[String]) -> Result<()> {
+        let mut text = String::new();
+        for order in orders {
+            let query = format!(
+                "SELECT id, status, attempts FROM notification_schema.notifications n WHERE source_id = '{order}'"
+            );
+            for row in self.scene.database.ask(&query).await? {
+                text.push_str(&row.join("\t"));
+                text.push('\n');
+            }
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.scene.keep(&text)
+    }
+}

@@ -1,0 +1,268 @@
+//! What an engine needs around it, for one round: a database, a vhost, simulated providers, a ledger.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+
+use super::broker::Vhost;
+use super::database::{Database, TEMPLATE};
+use super::engine::Engine;
+use super::servers::Servers;
+use crate::ledger::Ledger;
+use crate::seed::{Target, seed_file};
+use crate::simulator::{Behaviour, Provider, Simulator};
+
+/// The lanes of the load.
+pub(super) const LANES: [&str; 6] = [
+    "email.high",
+    "email.normal",
+    "sms.high",
+    "sms.normal",
+    "push.high",
+    "push.normal",
+];
+/// A lane that the load leaves alone.
+pub(super) const ASIDE: &str = "email.urgent";
+/// How many people there are; the load writes to all but the last one.
+pub(super) const PEOPLE: u32 = 24;
+/// The providers; the mail server stands behind SendGrid.
+const PROVIDERS: [Provider; 4] = [
+    Provider::SendGrid,
+    Provider::Smtp,
+    Provider::Twilio,
+    Provider::Fcm,
+];
+/// The name of the template that never ends by itself.
+pub(super) const LOOPING: &str = "looping";
+
+/// Where engines come from, and where their logs go.
+#[derive(Debug)]
+pub(super) struct Programs {
+    pub(super) engine: PathBuf,
+    pub(super) logs: PathBuf,
+}
+
+/// What is special about a scene.
+#[derive(Debug, Default)]
+pub(super) struct Wishes<'a> {
+    /// What the providers do from the start on.
+    pub(super) behaviour: Behaviour,
+    /// Where the database is kept, if not with the others.
+    pub(super) tablespace: Option<&'a str>,
+    /// How many seconds the engine waits for a provider, if not as long as usual. An answer that
+    /// comes later is a lost one: on a busy machine this must be long.
+    pub(super) provider_timeout: Option<u32>,
+}
+
+/// A stage for one round.
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) database: Database,
+    pub(super) vhost: Vhost,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) simulators: Vec<Simulator>,
+    environment: BTreeMap<String, String>,
+    http: String,
+    name: String,
+    programs: Arc<Programs>,
+}
+
+impl Scene {
+    /// `name` is part of what a whole server shares: letters, digits and underscores.
+    pub(super) async fn build(
+        servers: &Servers,
+        programs: &Arc<Programs>,
+        name: &str,
+        wishes: &Wishes<'_>,
+    ) -> Result<Self> {
+        let database = Database::named(&servers.database, name);
+        let vhost = Vhost::named(&servers.broker, &servers.admin, name);
+        let (cloned, made) =
+            tokio::join!(database.clone_template(wishes.tablespace), vhost.create());
+        cloned.context("a database for the round")?;
+        made.context("a virtual host for the round")?;
+        let ledger = Arc::new(Ledger::new());
+        let simulators: Result<Vec<_>, _> = PROVIDERS
+            .into_iter()
+            .map(|provider| {
+                let builder = Simulator::builder(provider).ledger(ledger.clone());
+                builder.behaviour(wishes.behaviour.clone()).start()
+            })
+            .collect();
+        let http = format!("127.0.0.1:{}", free_port()?);
+        let scene = Self {
+            environment: environment(&database.url(), vhost.url(), &http),
+            database,
+            vhost,
+            ledger,
+            simulators: simulators.context("the simulators")?,
+            http,
+            name: name.to_owned(),
+            programs: programs.clone(),
+        };
+        scene.apply(servers.folder(), wishes)?;
+        Ok(scene)
+    }
+
+    /// Changes a setting of the engines that start from now on.
+    pub(super) fn set(&mut self, variable: &str, value: impl Into<String>) {
+        self.environment.insert(variable.to_owned(), value.into());
+    }
+
+    /// An engine, once it takes messages.
+    pub(super) async fn engine(&self) -> Result<Engine> {
+        let log = self.programs.logs.join(format!("{}.log", self.name));
+        Engine::start(self.herald(&["serve"]), &self.http, &log).await
+    }
+
+    /// One more engine beside the first.
+    pub(super) async fn another_engine(&self, node: &str) -> Result<Engine> {
+        let http = format!("127.0.0.1:{}", free_port()?);
+        let mut command = self.herald(&["serve"]);
+        command.env("HERALD__ENGINE__NODE_NAME", node);
+        command.env("HERALD__HTTP__BIND", &http);
+        let log = format!("{}-{node}.log", self.name);
+        Engine::start(command, &http, &self.programs.logs.join(log)).await
+    }
+
+    pub(super) fn behave(&self, behaviour: &Behaviour, wanted: impl Fn(Provider) -> bool) {
+        for simulator in &self.simulators {
+            if wanted(simulator.provider()) {
+                simulator.set_behaviour(behaviour.clone());
+            }
+        }
+    }
+
+    /// Requests that the providers have read so far.
+    pub(super) fn requests(&self) -> u64 {
+        let all = self.simulators.iter().map(|one| one.stats().requests);
+        all.sum()
+    }
+
+    /// Acceptances whose answers never came.
+    pub(super) fn answers_lost(&self) -> u64 {
+        let all = self.simulators.iter().map(|one| one.stats().answers_lost);
+        all.sum()
+    }
+
+    /// Keeps a text beside the engine's log, for whoever looks into an exception.
+    pub(super) fn keep(&self, text: &str) -> Result<()> {
+        let path = self.programs.logs.join(format!("{}.rows", self.name));
+        std::fs::write(&path, text).with_context(|| path.display().to_string())
+    }
+
+    /// Gives back what a whole server shares.
+    pub(super) async fn clear(&self) -> Result<()> {
+        let (database, vhost) = tokio::join!(self.database.remove(), self.vhost.remove());
+        database.and(vhost)
+    }
+
+    fn apply(&self, folder: &Path, wishes: &Wishes<'_>) -> Result<()> {
+        let path = folder.join(format!("{}.toml", self.name));
+        std::fs::write(&path, self.seed(wishes)?).with_context(|| path.display().to_string())?;
+        let mut apply = self.herald(&["apply"]);
+        succeed(apply.arg(&path))
+    }
+
+    fn seed(&self, wishes: &Wishes<'_>) -> Result<String> {
+        let targets: Vec<_> = self.simulators.iter().map(Target::from).collect();
+        let text = seed_file(PEOPLE, &targets, false).map_err(anyhow::Error::msg)?;
+        let mut file: toml::Table = text.parse()?;
+        let providers = file.get_mut("providers").and_then(|all| all.as_array_mut());
+        for provider in providers.into_iter().flatten() {
+            if let (Some(account), Some(seconds)) =
+                (provider.as_table_mut(), wishes.provider_timeout)
+            {
+                account.insert("timeout_seconds".into(), i64::from(seconds).into());
+            }
+        }
+        let looping: toml::Table = format!(
+            "name = \"{LOOPING}\"\nmessage_type = \"email\"\nlocale = \"en\"\nsubject = \"for ever\"\n\
+             body = \"{{% for a in range(100000) %}}{{% for b in range(100000) %}}x{{% endfor %}}{{% endfor %}}\"\n\
+             variables = []\n"
+        )
+        .parse()?;
+        if let Some(templates) = file.get_mut("templates").and_then(|all| all.as_array_mut()) {
+            templates.push(looping.into());
+        }
+        Ok(file.to_string())
+    }
+
+    fn herald(&self, arguments: &[&str]) -> Command {
+        herald(&self.programs, &self.environment, arguments)
+    }
+}
+
+/// Makes the database that those of all rounds are copies of.
+pub(super) async fn prepare(servers: &Servers, programs: &Programs) -> Result<()> {
+    let template = Database::named(&servers.database, TEMPLATE);
+    template.create().await?;
+    let environment = environment(&template.url(), &servers.broker, "127.0.0.1:0");
+    succeed(&mut herald(programs, &environment, &["migrate"]))
+}
+
+fn herald(
+    programs: &Programs,
+    environment: &BTreeMap<String, String>,
+    arguments: &[&str],
+) -> Command {
+    let mut command = Command::new(&programs.engine);
+    // What the caller has set for an engine of his own must not reach these.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HERALD_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).envs(environment);
+    // No settings file of the checkout is to be found.
+    command.current_dir(&programs.logs);
+    command
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| {
+        let program = command.get_program().to_string_lossy();
+        format!("{program}: build it, or name one with --engine")
+    })?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", errors.trim());
+    Ok(())
+}
+
+/// Small lanes: what one holds may be in flight at a fault. Quick waits: a round takes seconds.
+fn environment(database: &str, broker: &str, http: &str) -> BTreeMap<String, String> {
+    let lanes = format!("{},{ASIDE}", LANES.join(","));
+    let settings = [
+        ("HERALD__DATABASE__URL", database),
+        ("HERALD__DATABASE__POOL_SIZE", "6"),
+        ("HERALD__BROKER__URL", broker),
+        ("HERALD__BROKER__LANES", &lanes),
+        ("HERALD__BROKER__RECONNECT_MAX", "500ms"),
+        ("HERALD__HTTP__BIND", http),
+        (
+            "HERALD__SECRETS__KEY",
+            "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
+        ),
+        ("HERALD__ENGINE__IO_THREADS", "2"),
+        ("HERALD__ENGINE__SCHEDULER_POLL", "50ms"),
+        ("HERALD__ENGINE__CATALOG_REFRESH", "200ms"),
+        ("HERALD__LANES__URGENT", "16"),
+        ("HERALD__LANES__HIGH", "64"),
+        ("HERALD__LANES__NORMAL", "128"),
+        ("HERALD__RETRY__DEFAULT__BASE", "100ms"),
+        ("HERALD__RETRY__DEFAULT__MAX", "500ms"),
+        ("HERALD__LOG__FORMAT", "json"),
+        ("HERALD__LOG__FILTER", "warn,herald=info"),
+    ];
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    settings.into_iter().map(owned).collect()
+}
+
+fn free_port() -> Result<u16> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("a free port")?;
+    Ok(listener.local_addr()?.port())
+}
