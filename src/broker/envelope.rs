@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::domain::{
-    Body, Channel, Content, DEFAULT_TENANT, KeyHash, Lane, Payload, Priority, Rejection, Source,
-    TemplateCall, limits,
+    Body, Channel, Content, DEFAULT_TENANT, KeyHash, Lane, Notification, Payload, Priority,
+    Rejection, Source, TemplateCall, limits,
 };
 use crate::telemetry::trace::Traceparent;
 
@@ -42,6 +42,30 @@ pub struct Envelope {
     pub source: Option<Source>,
     /// The publisher's own data.
     pub metadata: Option<Map<String, Value>>,
+}
+
+impl Envelope {
+    /// The notification at its beginning, before anything was tried.
+    #[must_use]
+    pub fn into_notification(self, id: Uuid, created_at: Timestamp) -> Notification {
+        Notification {
+            id,
+            tenant_id: self.tenant_id,
+            user_id: self.user_id,
+            lane: self.lane,
+            category: self.category,
+            key: self.key,
+            payload: self.payload,
+            send_at: self.send_at,
+            expires_at: self.expires_at,
+            max_retries: self.max_retries,
+            source: self.source,
+            metadata: self.metadata,
+            created_at,
+            attempt_count: 0,
+            attempts: vec![],
+        }
+    }
 }
 
 /// What a publisher says of a person. Absent fields are left as they are.

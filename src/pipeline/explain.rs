@@ -112,7 +112,7 @@ impl Explainer {
             let of = holder.notification_id;
             return Ok(Explained::Duplicate { of });
         }
-        let notification = notification(envelope, now);
+        let notification = envelope.into_notification(Uuid::nil(), now);
         let decided = self.decided(&notification, &recipient, now).await?;
         Ok(Explained::Decided(Box::new(decided)))
     }
@@ -158,12 +158,7 @@ impl Explainer {
         recipient: &Recipient,
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
-        let asked = Addressed {
-            id: notification.id,
-            recipient,
-            channel: notification.lane.channel,
-            to: notification.payload.to.as_deref(),
-        };
+        let asked = Addressed::to(notification, recipient);
         let suppressed = self.judge.suppressed([asked]).await?.into_values();
         let suppressed: Vec<String> = suppressed.flatten().collect();
         let accounts = self.accounts(notification.lane.channel).await?;
@@ -289,24 +284,4 @@ fn with(mut person: Recipient, said: &RecipientFields) -> Recipient {
         }
     }
     person
-}
-
-fn notification(envelope: Envelope, now: Timestamp) -> Notification {
-    Notification {
-        id: Uuid::nil(),
-        tenant_id: envelope.tenant_id,
-        user_id: envelope.user_id,
-        lane: envelope.lane,
-        category: envelope.category,
-        key: envelope.key,
-        payload: envelope.payload,
-        send_at: envelope.send_at,
-        expires_at: envelope.expires_at,
-        max_retries: envelope.max_retries,
-        source: envelope.source,
-        metadata: envelope.metadata,
-        created_at: now,
-        attempt_count: 0,
-        attempts: vec![],
-    }
 }

@@ -187,16 +187,22 @@ impl<'a> Addressed<'a> {
     /// Those of a job.
     #[must_use]
     pub fn of(job: &'a Job) -> Self {
+        Self::to(&job.notification, &job.recipient)
+    }
+
+    /// Those of a notification for this person.
+    #[must_use]
+    pub fn to(notification: &'a Notification, recipient: &'a Recipient) -> Self {
         Self {
-            id: job.notification.id,
-            recipient: &job.recipient,
-            channel: job.notification.lane.channel,
-            to: job.notification.payload.to.as_deref(),
+            id: notification.id,
+            recipient,
+            channel: notification.lane.channel,
+            to: notification.payload.to.as_deref(),
         }
     }
 
     /// Each address, spelt as the list spells it.
-    fn entries(self) -> impl Iterator<Item = (Uuid, Address)> {
+    pub(super) fn entries(self) -> impl Iterator<Item = (Uuid, Address)> + use<> {
         let Self {
             id,
             recipient,

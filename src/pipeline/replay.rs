@@ -10,7 +10,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::domain::{Channel, Notification, Reason, Recipient, Suppression, TenantRules};
+use super::judge::Addressed;
+use crate::domain::{Channel, Notification, Reason, Recipient, TenantRules};
 use crate::policy::{expiry, preference};
 use crate::runtime::clock;
 use crate::store::dead_letters::{self, Cursor, DeadLetter, Filter, Replay, Stored};
@@ -261,12 +262,8 @@ fn addresses(
     notification: &Notification,
     person: &Recipient,
 ) -> impl Iterator<Item = (Uuid, Channel, String)> {
-    let (tenant_id, channel) = (notification.tenant_id, notification.lane.channel);
-    let targets = person.targets(channel, notification.payload.to.as_deref());
-    targets.into_iter().map(move |target| {
-        let address = Suppression::address(channel, &target.address);
-        (tenant_id, channel, address)
-    })
+    let entries = Addressed::to(notification, person).entries();
+    entries.map(|(_, address)| address)
 }
 
 #[cfg(test)]

@@ -100,19 +100,11 @@ pub async fn take(
     now: jiff::Timestamp,
     lanes: &[(Lane, usize)],
 ) -> Result<Taken, StoreError> {
+    let (channels, priorities, most) = columns(lanes);
     let take = Take {
-        channels: lanes
-            .iter()
-            .map(|(lane, _)| lane.channel.as_str())
-            .collect(),
-        priorities: lanes
-            .iter()
-            .map(|(lane, _)| lane.priority.as_str())
-            .collect(),
-        most: lanes
-            .iter()
-            .map(|(_, most)| i32::try_from(*most).unwrap_or(i32::MAX))
-            .collect(),
+        channels,
+        priorities,
+        most,
         now: time::to_database(now),
         run: run.0,
         heir: run.0,
@@ -127,6 +119,22 @@ pub async fn take(
         })
         .await?;
     Ok(Taken::of(rows))
+}
+
+/// Lanes, and how many are wanted of each, as arrays for `unnest`.
+fn columns(lanes: &[(Lane, usize)]) -> (Vec<&'static str>, Vec<&'static str>, Vec<i32>) {
+    let most = |most: &usize| i32::try_from(*most).unwrap_or(i32::MAX);
+    (
+        lanes
+            .iter()
+            .map(|(lane, _)| lane.channel.as_str())
+            .collect(),
+        lanes
+            .iter()
+            .map(|(lane, _)| lane.priority.as_str())
+            .collect(),
+        lanes.iter().map(|(_, wanted)| most(wanted)).collect(),
+    )
 }
 
 impl Taken {

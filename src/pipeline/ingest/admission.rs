@@ -18,7 +18,7 @@ use super::refusal::Refused;
 use crate::broker::envelope::{self, Envelope, Wrapping};
 use crate::broker::publisher::Publisher;
 use crate::broker::{Arrival, Refusal};
-use crate::domain::{Body, Notification, Recipient, Rejection};
+use crate::domain::{Body, Recipient, Rejection};
 use crate::runtime::{Shutdown, Tasks, clock, failpoint};
 use crate::store::Database;
 use crate::store::claims::Claimant;
@@ -215,24 +215,7 @@ impl Applicant {
         self.hold.claimed(id);
         // A claim that was taken over keeps the moment of its first acceptance.
         let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
-        let envelope = self.envelope;
-        let notification = Notification {
-            id,
-            tenant_id: envelope.tenant_id,
-            user_id: envelope.user_id,
-            lane: envelope.lane,
-            category: envelope.category,
-            key: envelope.key,
-            payload: envelope.payload,
-            send_at: envelope.send_at,
-            expires_at: envelope.expires_at,
-            max_retries: envelope.max_retries,
-            source: envelope.source,
-            metadata: envelope.metadata,
-            created_at,
-            attempt_count: 0,
-            attempts: vec![],
-        };
+        let notification = self.envelope.into_notification(id, created_at);
         let (since, arrived) = (self.published_at, self.arrived);
         let mut job = Job::new(notification, self.recipient, self.hold, since, arrived);
         job.suppressed = suppressed;

@@ -12,10 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::super::jobs::Job;
-use super::worker::too_late;
+use super::worker::waits_until;
 use super::{Desk, Lines};
-use crate::domain::Reason;
-use crate::policy::expiry;
 use crate::runtime::clock;
 use crate::store::settle::Origin;
 
@@ -65,11 +63,7 @@ pub(super) fn relieve(desk: &Desk, queue: &Lines) {
     let now = clock::now();
     for (tenant, job) in queue.jobs.shed(share, may_go) {
         let due = queue.slots.book(tenant, interval, now);
-        desk.outbox
-            .push(match expiry::expired(&job.notification, due) {
-                Some(expired) => too_late(job, expired, now),
-                None => job.defer(Reason::WaitingForProvider, due, now),
-            });
+        desk.outbox.push(waits_until(job, due, now));
     }
 }
 

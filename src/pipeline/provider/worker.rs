@@ -84,11 +84,15 @@ pub(super) fn wait_elsewhere(desk: &Desk, mut job: Job, now: Timestamp) {
     // Not all at the same moment.
     let spread = wait.mul_f64(rand::random::<f64>() / 2.0);
     let until = now.saturating_add(wait + spread).unwrap_or(Timestamp::MAX);
-    desk.outbox
-        .push(match expiry::expired(&job.notification, until) {
-            Some(expired) => too_late(job, expired, now),
-            None => job.defer(Reason::WaitingForProvider, until, now),
-        });
+    desk.outbox.push(waits_until(job, until, now));
+}
+
+/// It waits for the provider in the database, unless it would come too late.
+pub(super) fn waits_until(job: Job, until: Timestamp, now: Timestamp) -> Outcome {
+    match expiry::expired(&job.notification, until) {
+        Some(expired) => too_late(job, expired, now),
+        None => job.defer(Reason::WaitingForProvider, until, now),
+    }
 }
 
 /// The engine stops, or lost the lease under which it took the job on, so that another run may

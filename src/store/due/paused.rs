@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::super::lease::{RunId, living_runs};
 use super::super::statement::statement;
 use super::super::{Database, StoreError, time};
-use super::{Row, Taken};
+use super::{Row, Taken, columns};
 use crate::domain::{Channel, Lane};
 
 // One index scan a lane. Each locks the row that it finds; those that are not picked are free again
@@ -124,19 +124,11 @@ pub async fn wake(
     until: Timestamp,
     lanes: &[(Lane, usize)],
 ) -> Result<usize, StoreError> {
+    let (channels, priorities, most) = columns(lanes);
     let wake = Wake {
-        channels: lanes
-            .iter()
-            .map(|(lane, _)| lane.channel.as_str())
-            .collect(),
-        priorities: lanes
-            .iter()
-            .map(|(lane, _)| lane.priority.as_str())
-            .collect(),
-        most: lanes
-            .iter()
-            .map(|(_, most)| i32::try_from(*most).unwrap_or(i32::MAX))
-            .collect(),
+        channels,
+        priorities,
+        most,
         now: time::to_database(now),
         until: time::to_database(until),
         due: time::to_database(now),
