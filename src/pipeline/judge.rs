@@ -119,7 +119,7 @@ impl Judge {
     pub async fn again(&self, job: Job, account: AccountFacts<'_>) -> Option<(Job, Judgement)> {
         let mut job = job;
         let whose = (job.notification.tenant_id, job.notification.user_id);
-        let look = || self.people.load([whose]);
+        let look = || self.people.load_now([whose]);
         let person = until_done("loading a recipient", &self.giving_up, look).await?;
         let Some(recipient) = person.into_values().next() else {
             return Some((job, Judgement::NobodyThere));
