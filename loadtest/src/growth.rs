@@ -13,10 +13,12 @@ mod go;
 mod meter;
 mod people;
 mod rehearsal;
+mod setup;
 mod table;
 
-pub use axis::{Axis, Series, Setup, setups};
+pub use axis::{Axis, Series, setups};
 pub use error::GrowthError;
 pub use field::Field;
 pub use go::{Figures, Go, Load};
+pub use setup::Setup;
 pub use table::{Growth, Refused};

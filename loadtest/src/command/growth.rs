@@ -34,6 +34,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "AXIS")]
     axis: Vec<Series>,
 
+    /// What all axes have in common, if not 10k rows, 10k users, 1 tenant, 16 lanes, 1 node: such as
+    /// users=1M; may be repeated
+    #[arg(long, value_name = "AXIS=N")]
+    base: Vec<Series>,
+
     /// How many times each point is measured
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: u32,
@@ -110,12 +115,17 @@ pub(super) async fn growth(arguments: Arguments) -> Result<(), Failure> {
         [] => Series::usual(),
         given => given.to_vec(),
     };
-    let seed = arguments.seed.unwrap_or_else(rand::random);
-    let after_checkpoint = arguments.after_checkpoint;
-    let mut growth = Growth::new(arguments.count, seed, after_checkpoint, series);
+    let load = Load {
+        count: arguments.count,
+        seed: arguments.seed.unwrap_or_else(rand::random),
+        window: WINDOW,
+        after_checkpoint: arguments.after_checkpoint,
+        progress: Arc::default(),
+    };
+    let mut growth = Growth::new(&load, Setup::base(&arguments.base), series);
     let mut field = Field::new(prepare(&arguments).await?, arguments.env.clone());
     let measured = tokio::select! {
-        measured = measure(&mut field, &mut growth, &arguments) => measured,
+        measured = measure(&mut field, &mut growth, &load, &arguments) => measured,
         () = ended => Err(Failure::Failed("ended by a signal".to_owned())),
     };
     // Whatever came of it, nothing of ours stays on the servers.
@@ -155,9 +165,10 @@ async fn prepare(arguments: &Arguments) -> Result<Ground, Failure> {
 async fn measure(
     field: &mut Field,
     growth: &mut Growth,
+    load: &Load,
     arguments: &Arguments,
 ) -> Result<(), Failure> {
-    let mut order = setups(&growth.series);
+    let mut order = setups(&growth.series, growth.base);
     field
         .fill(&order)
         .await
@@ -169,7 +180,7 @@ async fn measure(
                 "round {round} of {}, point {number} of {points}: {setup}",
                 arguments.rounds
             );
-            go(field, growth, *setup, round).await;
+            go(field, growth, load, *setup, round).await;
             write(growth, arguments)?;
         }
         // What the one before has left behind (dirty pages, a warm cache) meets each in turn.
@@ -179,13 +190,10 @@ async fn measure(
 }
 
 /// One go. What fails is noted, so that a long run is not lost for it.
-async fn go(field: &Field, growth: &mut Growth, setup: Setup, round: u32) {
+async fn go(field: &Field, growth: &mut Growth, load: &Load, setup: Setup, round: u32) {
     let load = Load {
-        count: growth.count,
-        seed: growth.seed,
-        window: WINDOW,
-        after_checkpoint: growth.after_checkpoint,
         progress: Arc::default(),
+        ..load.clone()
     };
     let ledger = field.ledger();
     let went = tokio::select! {

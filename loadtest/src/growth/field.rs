@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::axis::Setup;
 use super::error::GrowthError;
 use super::fill;
+use super::setup::Setup;
 use crate::comparison::{Contender, Ground, Kind};
 use crate::ledger::Ledger;
 

@@ -11,9 +11,10 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
-use super::axis::{Setup, shown};
+use super::axis::shown;
 use super::error::GrowthError;
 use super::people;
+use super::setup::Setup;
 use crate::database;
 use crate::ledger::locked;
 use crate::population::{Person, tenant};

@@ -7,12 +7,12 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
-use super::axis::Setup;
 use super::books::Books;
 use super::error::GrowthError;
 use super::field::Field;
 use super::meter::{Meter, Readings, Subjects};
 use super::rehearsal::rehearse;
+use super::setup::Setup;
 use crate::child::Child;
 use crate::comparison::{Work, load_average};
 use crate::database;

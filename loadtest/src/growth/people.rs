@@ -3,8 +3,8 @@
 
 use tokio_postgres::Client;
 
-use super::axis::Setup;
 use super::error::GrowthError;
+use super::setup::Setup;
 use crate::population::{Person, people, tenant};
 
 const BATCH: usize = 10_000;

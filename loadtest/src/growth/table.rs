@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::axis::{Axis, Series, Setup, shown};
-use super::go::{Figures, Go};
+use super::axis::{Axis, Series, shown};
+use super::go::{Figures, Go, Load};
+use super::setup::Setup;
 use crate::comparison::Spread;
 
 /// A go that could not be made.
@@ -30,6 +31,8 @@ pub struct Growth {
     pub after_checkpoint: bool,
     /// Processors of the machine.
     pub processors: usize,
+    /// What all axes have in common.
+    pub base: Setup,
     /// The axes.
     pub series: Vec<Series>,
     /// The goes, in the order in which they ran.
@@ -73,11 +76,12 @@ const COLUMNS: [Column; 11] = [
 impl Growth {
     /// Nothing yet.
     #[must_use]
-    pub fn new(count: u64, seed: u64, after_checkpoint: bool, series: Vec<Series>) -> Self {
+    pub fn new(load: &Load, base: Setup, series: Vec<Series>) -> Self {
         Self {
-            count,
-            seed,
-            after_checkpoint,
+            count: load.count,
+            seed: load.seed,
+            after_checkpoint: load.after_checkpoint,
+            base,
             processors: std::thread::available_parallelism().map_or(0, usize::from),
             series,
             goes: Vec::new(),
@@ -103,10 +107,10 @@ impl Growth {
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
         for series in &self.series {
-            let Some(first) = series.setups().next() else {
+            let Some(first) = series.setups(self.base).next() else {
                 continue;
             };
-            for (setup, point) in series.setups().zip(&series.points) {
+            for (setup, point) in series.setups(self.base).zip(&series.points) {
                 for (figure, read, _) in COLUMNS {
                     let values = self.values(setup, read);
                     lines.push(Line {
@@ -161,7 +165,7 @@ impl Growth {
         let mut text = String::new();
         let loads = Spread::of(self.goes.iter().map(|go| go.load_average));
         let rounds = self.goes.iter().map(|go| go.round).max().unwrap_or(0);
-        let (base, loads) = (Setup::BASE, written(&loads, 1));
+        let (base, loads) = (self.base, written(&loads, 1));
         let state = match self.after_checkpoint {
             true => " Each right after a checkpoint.",
             false => "",
@@ -234,8 +238,20 @@ fn written(spread: &Spread, decimals: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::report::Counts;
+
+    fn load() -> Load {
+        Load {
+            count: 100,
+            seed: 7,
+            window: 1,
+            after_checkpoint: false,
+            progress: Arc::default(),
+        }
+    }
 
     fn go(rows: u64, round: u32, engine_us: f64) -> Go {
         Go {
@@ -266,7 +282,7 @@ mod tests {
     #[test]
     fn points_are_divided_by_the_first_round_by_round() {
         let series = vec!["rows=10k,1M".parse().unwrap()];
-        let mut growth = Growth::new(100, 7, false, series);
+        let mut growth = Growth::new(&load(), Setup::BASE, series);
         // The second round met a slower machine, and went the other way about.
         growth.goes = vec![
             go(10_000, 1, 40.0),
@@ -295,7 +311,7 @@ mod tests {
     #[test]
     fn what_could_not_be_measured_is_named_and_leaves_the_rest_in_place() {
         let series = vec!["rows=10k,1M".parse().unwrap()];
-        let mut growth = Growth::new(100, 7, false, series);
+        let mut growth = Growth::new(&load(), Setup::BASE, series);
         growth.goes = vec![
             go(10_000, 1, 40.0),
             go(10_000, 2, 80.0),
