@@ -2,7 +2,7 @@
 //! like a database in the midst of its day.
 //!
 //! The first change of a page after a checkpoint logs the whole page. Claims and people hit the pages
-//! of their indexes by chance, so that after a checkpoint almost every notification of a short run
+//! of their tables and indexes by chance, so that after a checkpoint almost every notification of a short run
 //! would pay for pages that a busy database logs once in minutes.
 
 use tokio_postgres::Client;
@@ -11,8 +11,9 @@ use super::error::GrowthError;
 
 /// So many rows for each page of the index of claims leave a twentieth of the pages untouched.
 const CLAIMS_A_PAGE: u32 = 3;
-/// Of so many people the pages of the index by person are touched; more do not get a message.
-const PEOPLE: i64 = 100_000;
+/// About so many people get a row, by chance: their own rows are locked by the foreign key, and lie on
+/// fewer pages.
+const PEOPLE: f64 = 100_000.0;
 
 const CLAIMS: &str = "INSERT INTO notification_deduplication
         (idempotency_key, notification_id, created_at, expires_at)
@@ -27,7 +28,8 @@ const ROWS: &str =
             substr(dice, 4, 3) || '-' || substr(dice, 7, 12))::uuid,
         tenant_id, id, dice || dice, 'email', 'normal', 'sent', 'somebody@example.com', '{}', now(),
         now(), 'loadtest-growth'
-    FROM (SELECT id, tenant_id, md5(random()::text || id) AS dice FROM users LIMIT $1) AS somebody";
+    FROM (SELECT id, tenant_id, md5(random()::text || id) AS dice FROM users
+        WHERE random() * (SELECT count(*) FROM users) <= $1) AS somebody";
 
 /// Touches the pages that a load will hit by chance.
 pub(super) async fn rehearse(client: &Client) -> Result<(), GrowthError> {
