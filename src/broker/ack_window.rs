@@ -75,9 +75,9 @@ impl AckWindow {
         }
     }
 
-    /// From now on nothing is gathered: what is ready is acknowledged at once.
-    pub fn gather_no_more(&mut self) {
-        self.enough = 1;
+    /// Whether what is ready waits for more from now on, or is acknowledged at once.
+    pub fn gather(&mut self, gathers: bool) {
+        self.enough = if gathers { self.pile } else { 1 };
     }
 
     /// These deliveries are stored: what to acknowledge now. What is ready and not yet enough waits
@@ -191,10 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ready_at_the_end_does_not_wait() {
+    fn what_is_ready_waits_only_while_it_is_to() {
         let mut window = window(1..=8, 16);
-        window.gather_no_more();
+        window.gather(false);
         assert_eq!(window.settle([1]), [up_to(1)]);
+        window.gather(true);
+        assert_eq!(window.settle([2]), []);
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Consumers {
                     let served = self.serve(lane, &channel, &mut failures).await;
                     if self.stop.is_raised() {
                         self.cancel(&channel).await;
-                        channel.gather_no_more().await;
+                        channel.gather(false).await;
                         return;
                     }
                     channel.close().await;
@@ -180,6 +180,7 @@ impl Consumers {
         let mut paused = lane.paused.clone();
         while self.flows(&mut paused, channel).await {
             let consumer = self.subscribe(lane, channel).await?;
+            channel.gather(true).await;
             *failures = 0;
             if !self.drain(lane, channel, consumer, &mut paused).await {
                 break;
@@ -239,6 +240,7 @@ impl Consumers {
                     if !self.cancel(channel).await {
                         return false;
                     }
+                    channel.gather(false).await;
                     // What the broker had handed out by then still comes, and then the end.
                     cancelled = true;
                     continue;

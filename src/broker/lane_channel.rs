@@ -125,10 +125,14 @@ impl LaneChannel {
         self.send(ack).await;
     }
 
-    /// The engine stops: from now on each delivery is acknowledged as soon as it is stored.
-    pub(super) async fn gather_no_more(&self) {
-        self.window.lock().await.gather_no_more();
-        self.flush().await;
+    /// Whether deliveries are gathered from now on, or acknowledged as soon as they are stored: so it
+    /// must be while nothing is consumed, since the channel may be closed, and RabbitMQ hands what is
+    /// unacknowledged to a new consumer once more.
+    pub(super) async fn gather(&self, gathers: bool) {
+        self.window.lock().await.gather(gathers);
+        if !gathers {
+            self.flush().await;
+        }
     }
 
     /// Sends acknowledgements; the caller holds the window.

@@ -153,7 +153,7 @@ impl Scene {
     async fn next(&mut self, name: &str) -> Outcome {
         let taken = timeout(PATIENCE, async {
             loop {
-                let taken = self.outbox.take_ready(clock::instant());
+                let taken = self.outbox.take_ready(clock::instant(), 0);
                 if let Some(outcome) = taken.and_then(|mut batch| batch.pop()) {
                     return outcome;
                 }

@@ -58,9 +58,9 @@ impl Scene {
 #[tokio::test]
 async fn what_was_committed_before_is_told_to_whoever_catches_up() {
     let database = TestDatabase::create().await;
-    let pool = database.pool();
+    let pool = database.pool().await;
     let mut changes = Changes::open(&pool).await.unwrap();
-    let mut connection = database.connect().await;
+    let mut connection = pool.dedicated().await.unwrap();
     connection.batch_execute(PEOPLE).await.unwrap();
     changes.catch_up().await.unwrap();
     for round in 0..200 {
