@@ -13,6 +13,7 @@ use super::database::{Database, TEMPLATE};
 use super::engine::Engine;
 use super::seed::{self, Strict};
 use super::servers::Servers;
+use crate::engine::{self, free_port};
 use crate::ledger::Ledger;
 use crate::seed::Target;
 use crate::simulator::{Behaviour, Provider, Simulator};
@@ -92,7 +93,7 @@ impl Scene {
         wishes: &Wishes<'_>,
     ) -> Result<Self> {
         let database = Database::named(&servers.database, name);
-        let vhost = Vhost::named(&servers.broker, &servers.admin, name);
+        let vhost = Vhost::named(&servers.broker, &servers.admin, name)?;
         let (cloned, made) =
             tokio::join!(database.clone_template(wishes.tablespace), vhost.create());
         cloned.context("a database for the round")?;
@@ -108,7 +109,7 @@ impl Scene {
                     .start()
             })
             .collect();
-        let http = format!("127.0.0.1:{}", free_port()?);
+        let http = format!("127.0.0.1:{}", free_port().context("a free port")?);
         let scene = Self {
             environment: environment(&database.url(), vhost.url(), &http),
             database,
@@ -136,7 +137,7 @@ impl Scene {
 
     /// One more engine beside the first.
     pub(super) async fn another_engine(&self, node: &str) -> Result<Engine> {
-        let http = format!("127.0.0.1:{}", free_port()?);
+        let http = format!("127.0.0.1:{}", free_port().context("a free port")?);
         let mut command = self.herald(&["serve"]);
         command.env("HERALD__ENGINE__NODE_NAME", node);
         command.env("HERALD__HTTP__BIND", &http);
@@ -203,16 +204,8 @@ fn herald(
     environment: &BTreeMap<String, String>,
     arguments: &[&str],
 ) -> Command {
-    let mut command = Command::new(&programs.engine);
-    // What the caller has set for an engine of his own must not reach these.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("HERALD_") {
-            command.env_remove(name);
-        }
-    }
-    command.args(arguments).envs(environment);
-    // No settings file of the checkout is to be found.
-    command.current_dir(&programs.logs);
+    let mut command = engine::herald(&programs.engine, &programs.logs, environment);
+    command.args(arguments);
     command
 }
 
@@ -256,9 +249,4 @@ fn environment(database: &str, broker: &str, http: &str) -> BTreeMap<String, Str
     ];
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     settings.into_iter().map(owned).collect()
-}
-
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("a free port")?;
-    Ok(listener.local_addr()?.port())
 }

@@ -89,6 +89,9 @@ mod tests {
     #[test]
     fn it_is_noon_somewhere_at_every_hour() {
         let zones = [0, 11, 12, 13, 23].map(noon);
-        assert_eq!(zones, ["Etc/GMT-12", "Etc/GMT-1", "UTC", "Etc/GMT+1", "Etc/GMT+11"]);
+        assert_eq!(
+            zones,
+            ["Etc/GMT-12", "Etc/GMT-1", "UTC", "Etc/GMT+1", "Etc/GMT+11"]
+        );
     }
 }

@@ -118,10 +118,7 @@ async fn read(body: Incoming) -> Option<Bytes> {
     Some(read.to_bytes())
 }
 
-async fn answer(
-    peer: Arc<Peer>,
-    request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Cut> {
+async fn answer(peer: Arc<Peer>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
     let Peer {
         state,
         judge,

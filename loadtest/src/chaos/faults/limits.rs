@@ -10,8 +10,8 @@ use crate::chaos::finding::Finding;
 use crate::chaos::load::{publish_until_taken, with};
 use crate::chaos::play::{ASIDE_FROM, PATIENCE, Play, Scale, aside};
 use crate::chaos::seed::Strict;
-use crate::ledger::{Ledger, Moment};
 use crate::lane::Priority;
+use crate::ledger::{Ledger, Moment};
 use crate::publisher::{Mix, Plan, Weights};
 use crate::simulator::Provider;
 
@@ -84,7 +84,10 @@ impl Capped {
         });
         play.finding.published += wanted;
         for person in self.strict.capped() {
-            let theirs = self.published.iter().filter(|(number, _)| *number == person.number);
+            let theirs = self
+                .published
+                .iter()
+                .filter(|(number, _)| *number == person.number);
             let got = theirs.filter(|(_, sequence)| is_sent(&play.scene.ledger, *sequence));
             let got = got.count();
             play.finding.must(got == CAP as usize, || {
@@ -144,7 +147,9 @@ mod tests {
     #[test]
     fn twice_the_rate_is_an_excess_and_the_rate_is_none() {
         let at = |per_second: f64| -> Vec<f64> {
-            (0..200).map(|number| f64::from(number) / per_second).collect()
+            (0..200)
+                .map(|number| f64::from(number) / per_second)
+                .collect()
         };
         assert!(excess(&at(9.6), 600) <= 0.0);
         assert!(excess(&at(19.2), 600) > 20.0);

@@ -139,7 +139,11 @@ async fn erased_in_flight(
         "SELECT id FROM notification_schema.notifications WHERE source_id = 'A-{sequence}'"
     );
     // One transaction: the row of what was told before would be erased with the person.
-    let rows = play.scene.database.ask(&format!("{known}; {erase}")).await?;
+    let rows = play
+        .scene
+        .database
+        .ask(&format!("{known}; {erase}"))
+        .await?;
     let gone = rows.len();
     play.finding.must(gone == 1, || {
         format!("{gone} people were erased, or the outcome was stored before the provider told it")

@@ -122,7 +122,9 @@ async fn mail_goes_another_way(play: &mut Play<'_>) {
         publish_until_taken(play.scene.vhost.url(), &draft).await;
         let by_mail_server = |ledger: &Ledger| {
             let entries = ledger.entries_of_sequence(draft.sequence);
-            entries.iter().any(|entry| entry.provider() == Provider::Smtp)
+            entries
+                .iter()
+                .any(|entry| entry.provider() == Provider::Smtp)
         };
         let ledger = &play.scene.ledger;
         if ledger.wait_until(ONE_MAIL, by_mail_server).await {

@@ -179,7 +179,9 @@ async fn a_reply_that_nobody_waits_for_or_reads_is_a_lost_answer() {
         client.say("MAIL FROM:<a@x>", "250").await;
         client.say("RCPT TO:<b@x>", "250").await;
         client.say("DATA", "354").await;
-        client.write(&format!("\r\nhk:{sequence}:1;\r\n.\r\n")).await;
+        client
+            .write(&format!("\r\nhk:{sequence}:1;\r\n.\r\n"))
+            .await;
         client.stream.into_inner()
     };
     simulator.set_behaviour(slow(1.0));
