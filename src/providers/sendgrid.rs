@@ -7,7 +7,7 @@ mod settings;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::Method;
+use hyper::Method;
 
 use super::check;
 use super::http::{Endpoint, HttpClient, Seen, json_headers};
@@ -33,8 +33,8 @@ impl Sendgrid {
         let headers = json_headers(Some(settings.authorization));
         Ok(Self {
             http,
-            mail: Endpoint::new(settings.mail_url, headers.clone()),
-            scopes: Endpoint::new(settings.scopes_url, headers),
+            mail: Endpoint::new(settings.mail_uri, headers.clone()),
+            scopes: Endpoint::new(settings.scopes_uri, headers),
             sender: settings.sender,
             timeout: settings.timeout,
         })
@@ -63,7 +63,7 @@ impl Provider for Sendgrid {
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), String>> {
-        let request = self.scopes.bare(Method::GET, None);
+        let request = self.scopes.bare(Method::GET, "");
         Box::pin(check::asks(&self.http, request, self.timeout, "api_key"))
     }
 }
