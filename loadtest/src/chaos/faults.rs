@@ -76,7 +76,7 @@ pub(super) async fn play(row: Row, ground: Ground<'_>) -> Result<Finding> {
         Row::ProviderResets => providers::fail(ground, Fault::Reset).await,
         Row::ProviderDrops => providers::fail(ground, Fault::DropAnswer).await,
         Row::ProviderGarbage => providers::fail(ground, Fault::Garbage { bytes: 256 }).await,
-        Row::ProviderSlow => providers::fail(ground, Fault::Dribble { every_ms: 5 }).await,
+        Row::ProviderSlow => providers::fail(ground, Fault::Dribble { every_ms: 3 }).await,
         Row::ProviderHuge => {
             let bytes = 100_000_000;
             providers::fail(ground, Fault::HugeBody { bytes }).await

@@ -68,6 +68,8 @@ pub(super) async fn one_of_two(ground: Ground<'_>) -> Result<Finding> {
     let killed = Instant::now();
     play.engine = living;
     capped.publish(&play).await?;
+    // What the limit has put off takes long enough.
+    play.load.hold().await?;
     play.recovers(killed).await;
     capped.judge(&mut play).await?;
     let ledger = play.scene.ledger.clone();

@@ -25,7 +25,7 @@ const MARGIN_SECONDS: f64 = 1.5 + 1.5;
 /// Limits that the load of a round exceeds several times.
 pub(super) fn strict(scale: Scale) -> Strict {
     Strict {
-        rate_limit: scale.choose(600, 1_200),
+        rate_limit: scale.choose(900, 1_200),
         people: 3,
         cap: CAP,
     }

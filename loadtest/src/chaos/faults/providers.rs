@@ -53,7 +53,7 @@ pub(super) async fn fail(ground: Ground<'_>, fault: Fault) -> Result<Finding> {
     let mut scene = ground.scene(wishes).await?;
     if matches!(fault, Fault::Dribble { .. }) {
         // What comes byte by byte is slow, and little else is.
-        scene.set("HERALD__PROVIDERS__CIRCUIT__SLOW_AFTER", "300ms");
+        scene.set("HERALD__PROVIDERS__CIRCUIT__SLOW_AFTER", "200ms");
         scene.set("HERALD__PROVIDERS__CIRCUIT__WINDOW", "1s");
     }
     let mut play = ground.play_on(scene).await?;
