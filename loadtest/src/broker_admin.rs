@@ -98,13 +98,15 @@ impl BrokerAdmin {
         Ok(overview.rabbitmq_version)
     }
 
-    async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+    /// What stands at a path.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
         let answer = self.ask("GET", path).await?;
         serde_json::from_slice(&answer.body)
             .map_err(|error| format!("the broker's management interface, {path}: {error}"))
     }
 
-    async fn ask(&self, method: &str, path: &str) -> Result<Answer, String> {
+    /// An answer with a good status.
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Result<Answer, String> {
         good(self.answer(method, path).await?, method, path)
     }
 

@@ -17,6 +17,7 @@ mod process;
 mod row;
 mod run;
 mod scene;
+mod seed;
 mod servers;
 mod table;
 

@@ -1,6 +1,7 @@
 //! Engine nodes as children of this program: the `herald` of the same release folder, as an operator
 //! would run it, on the ground of a measurement.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -92,7 +93,7 @@ impl Installation {
         self.run(&["apply".as_ref(), file.as_os_str()]).await
     }
 
-    async fn run(&self, arguments: &[&std::ffi::OsStr]) -> Result<(), String> {
+    async fn run(&self, arguments: &[&OsStr]) -> Result<(), String> {
         let shown = || {
             format!(
                 "{} {}",
@@ -141,24 +142,32 @@ impl Installation {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("HERALD_") {
-                command.env_remove(name);
-            }
-        }
-        command
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            // No config/<profile>.toml of wherever this program was called from.
-            .current_dir(&self.folder)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        let mut command = Command::from(herald(&self.program, &self.folder, environment));
+        command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 }
 
+/// The engine's program in a folder, with these variables and none of this program's own for it.
+pub(crate) fn herald(
+    program: &Path,
+    folder: &Path,
+    environment: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HERALD_") {
+            command.env_remove(name);
+        }
+    }
+    // No config/<profile>.toml of wherever this program was called from.
+    command.envs(environment).current_dir(folder);
+    command
+}
+
 /// Free at this moment: the engine must be told a port that others can be told as well.
-fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

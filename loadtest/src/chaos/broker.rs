@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use anyhow::{Context, Error, Result};
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ConnectionProperties};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::client;
+use crate::broker_admin::BrokerAdmin;
+use crate::database::url_with;
 
 const ANSWER: Duration = Duration::from_secs(20);
 /// Where the engine puts what it cannot accept.
@@ -22,7 +21,7 @@ const REJECTED: &str = "herald.rejected";
 pub(super) struct Vhost {
     name: String,
     url: String,
-    admin: String,
+    admin: BrokerAdmin,
 }
 
 /// A message that was set aside.
@@ -35,13 +34,12 @@ pub(super) struct Rejected {
 
 impl Vhost {
     /// One that need not exist yet.
-    pub(super) fn named(broker: &str, admin: &str, name: &str) -> Self {
-        let (address, _) = broker.rsplit_once('/').unwrap_or((broker, ""));
-        Self {
+    pub(super) fn named(broker: &str, admin: &str, name: &str) -> Result<Self> {
+        Ok(Self {
             name: name.to_owned(),
-            url: format!("{address}/{name}"),
-            admin: admin.to_owned(),
-        }
+            url: url_with(broker, name).context("the broker's URL")?,
+            admin: BrokerAdmin::new(admin).map_err(Error::msg)?,
+        })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -53,32 +51,25 @@ impl Vhost {
     }
 
     pub(super) async fn create(&self) -> Result<()> {
-        self.manage("PUT", &format!("vhosts/{}", self.name))
-            .await
-            .map(drop)
+        self.admin.make_vhost(&self.name).await.map_err(Error::msg)
     }
 
     pub(super) async fn remove(&self) -> Result<()> {
-        self.manage("DELETE", &format!("vhosts/{}", self.name))
-            .await
-            .map(drop)
+        let removed = self.admin.delete_vhost(&self.name).await;
+        removed.map_err(Error::msg)
     }
 
     /// Closes every connection of this vhost, as an operator or a network would; returns how many.
     pub(super) async fn cut_connections(&self) -> Result<usize> {
-        let listed = self.manage("GET", "connections").await?;
-        let listed: Value = serde_json::from_slice(&listed).context("the list of connections")?;
-        let ours = listed.as_array().into_iter().flatten();
+        let listed: Vec<Value> = self.admin.json("connections").await.map_err(Error::msg)?;
+        let ours = listed.iter();
         let ours = ours.filter(|connection| connection["vhost"] == self.name.as_str());
         let mut cut = 0;
         for name in ours.filter_map(|connection| connection["name"].as_str()) {
             let name = name.replace(' ', "%20").replace('>', "%3E");
             // One that was closing anyway is gone.
-            cut += usize::from(
-                self.manage("DELETE", &format!("connections/{name}"))
-                    .await
-                    .is_ok(),
-            );
+            let path = format!("connections/{name}");
+            cut += usize::from(self.admin.ask("DELETE", &path).await.is_ok());
         }
         Ok(cut)
     }
@@ -86,7 +77,8 @@ impl Vhost {
     /// Deletes a queue: its consumer is cancelled by the server.
     pub(super) async fn delete_queue(&self, queue: &str) -> Result<()> {
         let path = format!("queues/{}/{queue}", self.name);
-        self.manage("DELETE", &path).await.map(drop)
+        let deleted = self.admin.ask("DELETE", &path).await;
+        deleted.map(drop).map_err(Error::msg)
     }
 
     /// Messages in the lanes that no consumer holds.
@@ -137,24 +129,5 @@ impl Vhost {
             .await
             .context("RabbitMQ does not answer")?
             .context("RabbitMQ")
-    }
-
-    async fn manage(&self, method: &str, path: &str) -> Result<Vec<u8>> {
-        let (scheme, rest) = self.admin.split_once("://").context("the admin's URL")?;
-        let (login, host) = rest.split_once('@').context("the admin's URL")?;
-        let login = BASE64_STANDARD.encode(login);
-        let authorization = format!("authorization: Basic {login}");
-        let headers = ["content-type: application/json", authorization.as_str()];
-        let url = format!("{scheme}://{host}/api/{path}");
-        let answer = timeout(ANSWER, client::request(method, &url, &headers, b""))
-            .await
-            .with_context(|| format!("no answer to {method} {url}"))??;
-        ensure!(
-            (200..300).contains(&answer.status),
-            "{method} {url}: {} {}",
-            answer.status,
-            answer.text()
-        );
-        Ok(answer.body)
     }
 }

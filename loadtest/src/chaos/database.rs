@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
+use crate::database::url_with;
+
 /// Longest wait for an answer, and for a server that is starting.
 const ANSWER: Duration = Duration::from_secs(20);
 const AGAIN: Duration = Duration::from_millis(50);
@@ -37,8 +39,7 @@ impl Database {
     }
 
     pub(super) fn url(&self) -> String {
-        let (address, _) = self.server.rsplit_once('/').unwrap_or((&self.server, ""));
-        format!("{address}/{}", self.name)
+        url_with(&self.server, &self.name).unwrap_or_default()
     }
 
     /// Makes an empty one.

@@ -104,18 +104,18 @@ impl Engine {
         run.context("a run without a number")
     }
 
-    /// The series of `/metrics` that begin like this, with their values.
-    pub(super) async fn metrics(&self, beginning: &str) -> Result<Vec<(String, f64)>> {
+    /// The sum of a metric in `/metrics`, over the series of which some label is this.
+    pub(super) async fn sum(&self, metric: &str, label: &str) -> Result<f64> {
         let answer = client::get(&format!("http://{}/metrics", self.http)).await?;
+        let label = format!("=\"{label}\"");
         let text = answer.text();
-        let series = text.lines().filter_map(|line| {
+        let values = text.lines().filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
-            let value = value.parse().ok()?;
-            series
-                .starts_with(beginning)
-                .then(|| (series.to_owned(), value))
+            let labels = series.strip_prefix(metric)?.strip_prefix('{')?;
+            let value: f64 = value.parse().ok()?;
+            labels.contains(&label).then_some(value)
         });
-        Ok(series.collect())
+        Ok(values.sum())
     }
 
     pub(super) async fn signal(&self, name: &str) -> Result<()> {

@@ -5,6 +5,7 @@ mod clock;
 mod database;
 mod disk;
 mod engine;
+mod limits;
 mod panics;
 mod poison;
 mod providers;

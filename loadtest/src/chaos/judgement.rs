@@ -73,7 +73,8 @@ impl Play<'_> {
             .iter()
             .filter_map(|row| Some((row.first()?.as_str(), row.get(1)?.as_str())))
             .collect();
-        let (mut unexcused, mut repetitions) = (Vec::new(), HashMap::<String, u32>::new());
+        let (mut unexcused, mut unanswered) = (Vec::new(), Vec::new());
+        let mut repetitions = HashMap::<String, u32>::new();
         for repeated in self.scene.ledger.sent_twice() {
             let order = match repeated.subject {
                 Subject::Sequence(sequence) => format!("A-{sequence}"),
@@ -84,18 +85,35 @@ impl Play<'_> {
             // A push goes to several devices: as many requests, and one notification.
             let known = repetitions.entry(order.clone()).or_default();
             *known = more.max(*known);
-            if more > repeated.answers_lost + self.excuses.of(id) {
+            // What was in flight at a fault may well be what lost its answer by it.
+            if more > repeated.answers_lost.max(self.excuses.of(id)) {
                 unexcused.push(order);
+            } else if more > self.excuses.of(id) {
+                unanswered.push(order);
             }
         }
         let twice: u32 = repetitions.values().sum();
         self.finding.twice += u64::from(twice);
-        self.finding.allowed += self.excuses.total() + self.scene.answers_lost();
+        self.finding.allowed += self.excuses.total().max(self.scene.answers_lost());
         let count = unexcused.len();
         unexcused.truncate(NAMED);
         self.keep_rows(&unexcused).await?;
         self.finding.must(count == 0, || {
             format!("{count} were sent again and were not in flight, for example {unexcused:?}")
+        });
+        self.counted_as_unknown(&unanswered).await
+    }
+
+    /// What was sent again for a lost answer has a line in its timeline that says so.
+    async fn counted_as_unknown(&mut self, orders: &[String]) -> Result<()> {
+        let query = format!(
+            "SELECT count(*) FROM notification_schema.notifications
+             WHERE source_id = ANY('{{{}}}') AND NOT attempts @> '[{{\"class\": \"unknown\"}}]'",
+            orders.join(",")
+        );
+        let silent = self.scene.database.count(&query).await?;
+        self.finding.must(silent == 0, || {
+            format!("{silent} were sent again for a lost answer that their timelines do not know")
         });
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -176,6 +177,14 @@ impl Source {
 pub(super) fn patient(mut draft: Draft) -> Draft {
     draft.body.splice(1..1, MANY_RETRIES.iter().copied());
     draft
+}
+
+/// The envelope with one field replaced.
+pub(super) fn with(draft: &Draft, field: &str, value: Value) -> Result<Value> {
+    let mut envelope: Value = serde_json::from_slice(&draft.body)?;
+    let fields = envelope.as_object_mut().context("an envelope")?;
+    fields.insert(field.to_owned(), value);
+    Ok(envelope)
 }
 
 /// Publishes one message, on as many connections as it takes.

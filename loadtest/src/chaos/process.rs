@@ -49,12 +49,7 @@ fn parents() -> Result<Vec<(u32, u32)>> {
         let Some(process) = entry?.file_name().to_str().and_then(|n| n.parse().ok()) else {
             continue;
         };
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        // The name in parentheses may hold spaces and parentheses itself.
-        let parent = stat.rsplit_once(')').and_then(|(_, rest)| {
-            let mut fields = rest.split_ascii_whitespace();
-            fields.nth(1)?.parse().ok()
-        });
+        let parent = crate::process::parent(process);
         all.extend(parent.map(|parent| (process, parent)));
     }
     Ok(all)

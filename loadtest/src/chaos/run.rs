@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, stream};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::faults;
 use super::finding::{Finding, Result as RowResult};
@@ -15,6 +16,9 @@ use super::play::Scale;
 use super::row::Row;
 use super::scene::{self, Programs};
 use super::servers::Servers;
+
+/// A round that takes longer has come to a stop: every wait in it has an end before this.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// What to play.
 #[derive(Clone, Debug)]
@@ -108,7 +112,9 @@ async fn play(
         scale: options.scale(),
         dice,
     };
-    let finding = faults::play(row, ground).await.unwrap_or_else(|error| {
+    let played = timeout(LONGEST, faults::play(row, ground)).await;
+    let played = played.unwrap_or_else(|_| bail!("it does not end"));
+    let finding = played.unwrap_or_else(|error| {
         let mut finding = Finding::default();
         finding.except(format!("round {round} could not be played: {error:#}"));
         finding

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use super::broker::Vhost;
 use super::database::{Database, TEMPLATE};
 use super::engine::Engine;
+use super::seed::{self, Strict};
 use super::servers::Servers;
+use crate::engine::{self, free_port};
 use crate::ledger::Ledger;
-use crate::seed::{Target, seed_file};
+use crate::seed::Target;
 use crate::simulator::{Behaviour, Provider, Simulator};
 
 /// The lanes of the load.
@@ -35,8 +38,6 @@ const PROVIDERS: [Provider; 4] = [
     Provider::Twilio,
     Provider::Fcm,
 ];
-/// The name of the template that never ends by itself.
-pub(super) const LOOPING: &str = "looping";
 
 /// Where engines come from, and where their logs go.
 #[derive(Debug)]
@@ -46,15 +47,28 @@ pub(super) struct Programs {
 }
 
 /// What is special about a scene.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wishes<'a> {
     /// What the providers do from the start on.
     pub(super) behaviour: Behaviour,
     /// Where the database is kept, if not with the others.
     pub(super) tablespace: Option<&'a str>,
-    /// How many seconds the engine waits for a provider, if not as long as usual. An answer that
-    /// comes later is a lost one: on a busy machine this must be long.
-    pub(super) provider_timeout: Option<u32>,
+    /// How many seconds the engine waits for a provider. An answer that comes later is a lost one:
+    /// on a busy machine this must be long.
+    pub(super) provider_timeout: u32,
+    /// A rate limit and daily caps, if they are to be looked at.
+    pub(super) strict: Option<Strict>,
+}
+
+impl Default for Wishes<'_> {
+    fn default() -> Self {
+        Self {
+            behaviour: Behaviour::default(),
+            tablespace: None,
+            provider_timeout: 30,
+            strict: None,
+        }
+    }
 }
 
 /// A stage for one round.
@@ -79,7 +93,7 @@ impl Scene {
         wishes: &Wishes<'_>,
     ) -> Result<Self> {
         let database = Database::named(&servers.database, name);
-        let vhost = Vhost::named(&servers.broker, &servers.admin, name);
+        let vhost = Vhost::named(&servers.broker, &servers.admin, name)?;
         let (cloned, made) =
             tokio::join!(database.clone_template(wishes.tablespace), vhost.create());
         cloned.context("a database for the round")?;
@@ -88,11 +102,14 @@ impl Scene {
         let simulators: Result<Vec<_>, _> = PROVIDERS
             .into_iter()
             .map(|provider| {
-                let builder = Simulator::builder(provider).ledger(ledger.clone());
-                builder.behaviour(wishes.behaviour.clone()).start()
+                Simulator::builder(provider)
+                    .ledger(ledger.clone())
+                    .behaviour(wishes.behaviour.clone())
+                    .patience(Duration::from_secs(wishes.provider_timeout.into()))
+                    .start()
             })
             .collect();
-        let http = format!("127.0.0.1:{}", free_port()?);
+        let http = format!("127.0.0.1:{}", free_port().context("a free port")?);
         let scene = Self {
             environment: environment(&database.url(), vhost.url(), &http),
             database,
@@ -120,7 +137,7 @@ impl Scene {
 
     /// One more engine beside the first.
     pub(super) async fn another_engine(&self, node: &str) -> Result<Engine> {
-        let http = format!("127.0.0.1:{}", free_port()?);
+        let http = format!("127.0.0.1:{}", free_port().context("a free port")?);
         let mut command = self.herald(&["serve"]);
         command.env("HERALD__ENGINE__NODE_NAME", node);
         command.env("HERALD__HTTP__BIND", &http);
@@ -162,33 +179,11 @@ impl Scene {
 
     fn apply(&self, folder: &Path, wishes: &Wishes<'_>) -> Result<()> {
         let path = folder.join(format!("{}.toml", self.name));
-        std::fs::write(&path, self.seed(wishes)?).with_context(|| path.display().to_string())?;
+        let targets: Vec<_> = self.simulators.iter().map(Target::from).collect();
+        let text = seed::file(&targets, wishes)?;
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
         let mut apply = self.herald(&["apply"]);
         succeed(apply.arg(&path))
-    }
-
-    fn seed(&self, wishes: &Wishes<'_>) -> Result<String> {
-        let targets: Vec<_> = self.simulators.iter().map(Target::from).collect();
-        let text = seed_file(PEOPLE, &targets, false).map_err(anyhow::Error::msg)?;
-        let mut file: toml::Table = text.parse()?;
-        let providers = file.get_mut("providers").and_then(|all| all.as_array_mut());
-        for provider in providers.into_iter().flatten() {
-            if let (Some(account), Some(seconds)) =
-                (provider.as_table_mut(), wishes.provider_timeout)
-            {
-                account.insert("timeout_seconds".into(), i64::from(seconds).into());
-            }
-        }
-        let looping: toml::Table = format!(
-            "name = \"{LOOPING}\"\nmessage_type = \"email\"\nlocale = \"en\"\nsubject = \"for ever\"\n\
-             body = \"{{% for a in range(100000) %}}{{% for b in range(100000) %}}x{{% endfor %}}{{% endfor %}}\"\n\
-             variables = []\n"
-        )
-        .parse()?;
-        if let Some(templates) = file.get_mut("templates").and_then(|all| all.as_array_mut()) {
-            templates.push(looping.into());
-        }
-        Ok(file.to_string())
     }
 
     fn herald(&self, arguments: &[&str]) -> Command {
@@ -209,16 +204,8 @@ fn herald(
     environment: &BTreeMap<String, String>,
     arguments: &[&str],
 ) -> Command {
-    let mut command = Command::new(&programs.engine);
-    // What the caller has set for an engine of his own must not reach these.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("HERALD_") {
-            command.env_remove(name);
-        }
-    }
-    command.args(arguments).envs(environment);
-    // No settings file of the checkout is to be found.
-    command.current_dir(&programs.logs);
+    let mut command = engine::herald(&programs.engine, &programs.logs, environment);
+    command.args(arguments);
     command
 }
 
@@ -253,6 +240,8 @@ fn environment(database: &str, broker: &str, http: &str) -> BTreeMap<String, Str
         ("HERALD__LANES__URGENT", "16"),
         ("HERALD__LANES__HIGH", "64"),
         ("HERALD__LANES__NORMAL", "128"),
+        ("HERALD__PROVIDERS__CIRCUIT__OPEN_FOR", "500ms"),
+        ("HERALD__PROVIDERS__CIRCUIT__OPEN_MAX", "2s"),
         ("HERALD__RETRY__DEFAULT__BASE", "100ms"),
         ("HERALD__RETRY__DEFAULT__MAX", "500ms"),
         ("HERALD__LOG__FORMAT", "json"),
@@ -260,9 +249,4 @@ fn environment(database: &str, broker: &str, http: &str) -> BTreeMap<String, Str
     ];
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     settings.into_iter().map(owned).collect()
-}
-
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("a free port")?;
-    Ok(listener.local_addr()?.port())
 }

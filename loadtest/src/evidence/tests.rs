@@ -4,6 +4,7 @@ use super::*;
 use crate::lane::{Channel, Priority};
 use crate::process::Sample;
 use crate::scenario::{Expect, Figure, parse};
+use crate::simulator::Provider;
 use crate::watch::Glimpse;
 
 fn lane(priority: Priority) -> Lane {
@@ -47,6 +48,7 @@ fn evidence() -> Evidence {
             at_micros: number * 10_000,
             latency_micros: 1_000,
             recipient: number % 50,
+            provider: Provider::SendGrid,
         });
     }
     for number in 0..50 {
@@ -56,6 +58,7 @@ fn evidence() -> Evidence {
             at_micros,
             latency_micros: 3_000,
             recipient: 0,
+            provider: Provider::SendGrid,
         });
     }
     let glimpse = |at_micros, seconds| {

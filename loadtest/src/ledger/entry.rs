@@ -92,6 +92,8 @@ pub struct Moment {
     pub latency_micros: u64,
     /// Stands for the recipient.
     pub recipient: u64,
+    /// Who accepted it.
+    pub provider: Provider,
 }
 
 /// What an entry is filed under.

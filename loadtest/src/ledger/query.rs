@@ -135,6 +135,7 @@ impl Ledger {
                     at_micros: entry.first_micros(),
                     latency_micros: entry.latency_micros(),
                     recipient: *recipient,
+                    provider: entry.provider(),
                 });
             }
         }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::evidence::Mark;
 use crate::ledger::Moment;
+use crate::simulator::Provider;
 use crate::watch::{Glimpse, Timeline};
 
 fn page(evidence: &Evidence, verdicts: &[Verdict]) -> String {
@@ -22,6 +23,7 @@ fn evidence() -> Evidence {
         at_micros: number * 10_000,
         latency_micros: 5_000 + number,
         recipient: number,
+        provider: Provider::SendGrid,
     };
     Evidence {
         moments: (0..500).map(moment).collect(),

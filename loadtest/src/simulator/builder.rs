@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -32,6 +33,7 @@ pub struct Builder {
     behaviour: Behaviour,
     credential: Option<String>,
     record: usize,
+    patience: Option<Duration>,
 }
 
 impl Builder {
@@ -44,6 +46,7 @@ impl Builder {
             behaviour: Behaviour::default(),
             credential: None,
             record: 0,
+            patience: None,
         }
     }
 
@@ -91,6 +94,14 @@ impl Builder {
         self
     }
 
+    /// How long clients wait for an answer: one that takes longer is a lost one. By default only a
+    /// client that has gone loses an answer.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// Starts the simulator on a thread of its own; it serves when this returns.
     ///
     /// # Errors
@@ -106,6 +117,7 @@ impl Builder {
             self.ledger,
             self.behaviour,
             Records::keeping(self.record),
+            self.patience,
         ));
         let control_address = control.as_ref().map_or(address, |(_, address)| *address);
         let fcm = match self.provider {

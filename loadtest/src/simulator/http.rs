@@ -21,7 +21,7 @@ use super::control;
 use super::counters::{Counters, Recorded};
 use super::fault::Fault;
 use super::judge::{Inbound, Judge, Refusal, Verdict};
-use super::state::{State, Unanswered, garbage};
+use super::state::{LastAnswer, State, Unanswered, garbage};
 use super::wire::{Tune, Wire};
 use crate::ledger::Acceptance;
 use crate::marker::Marker;
@@ -67,12 +67,31 @@ pub(crate) async fn accept_all<F>(
 /// Serves one connection of an HTTP provider until it ends.
 pub(crate) async fn serve(stream: TcpStream, state: Arc<State>, judge: Arc<dyn Judge>) {
     let (wire, tune) = Wire::new(stream);
-    let service =
-        service_fn(move |request| answer(state.clone(), judge.clone(), tune.clone(), request));
+    let peer = Arc::new(Peer {
+        state,
+        judge,
+        tune,
+        last: LastAnswer::default(),
+    });
+    let service = service_fn({
+        let peer = peer.clone();
+        move |request| answer(peer.clone(), request)
+    });
     // A client that goes away, or a cut that the script asked for, is no error of ours.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(wire), service)
         .await;
+    if peer.tune.was_reset() {
+        peer.last.was_lost(&peer.state);
+    }
+}
+
+/// What the requests of one connection share.
+struct Peer {
+    state: Arc<State>,
+    judge: Arc<dyn Judge>,
+    tune: Arc<Tune>,
+    last: LastAnswer,
 }
 
 /// Serves one connection that takes control requests only.
@@ -99,18 +118,20 @@ async fn read(body: Incoming) -> Option<Bytes> {
     Some(read.to_bytes())
 }
 
-async fn answer(
-    state: Arc<State>,
-    judge: Arc<dyn Judge>,
-    tune: Arc<Tune>,
-    request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Cut> {
+async fn answer(peer: Arc<Peer>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
+    let Peer {
+        state,
+        judge,
+        tune,
+        last,
+    } = &*peer;
+    last.was_read();
     tune.dribble(0);
     let (parts, body) = request.into_parts();
     let body = read(body).await;
     if control::owns(parts.uri.path()) {
         let body = body.unwrap_or_default();
-        let answer = control::answer(&state, &parts.method, parts.uri.path(), &body);
+        let answer = control::answer(state, &parts.method, parts.uri.path(), &body);
         return Ok(answer.into_response());
     }
     Counters::add(&state.counters.requests, 1);
@@ -139,7 +160,7 @@ async fn answer(
             answer,
             why,
         } => {
-            count_refusal(&state, &parts, refusal, why);
+            count_refusal(state, &parts, refusal, why);
             return Ok(answer.into_response());
         }
     };
@@ -154,9 +175,9 @@ async fn answer(
         let acceptances = if told { acceptances } else { Vec::new() };
         let unanswered = Unanswered::new(state.clone(), acceptances);
         tokio::time::sleep(decision.wait).await;
-        unanswered.answered();
+        unanswered.answered(last);
     }
-    misbehave(&*judge, &tune, &decision, answer).await
+    misbehave(&**judge, tune, &decision, answer).await
 }
 
 /// Fills in what the provider's own fields did not carry: the engine's header, the marker.

@@ -34,9 +34,12 @@ enum Flow {
 /// Serves one connection until it ends. `credentials` (`user:password`) make AUTH necessary.
 pub(crate) async fn serve(stream: TcpStream, state: Arc<State>, credentials: Option<Arc<str>>) {
     let (wire, tune) = Wire::new(stream);
-    let mut session = Session::new(Lines::new(wire), tune, state, credentials);
+    let mut session = Session::new(Lines::new(wire), tune.clone(), state, credentials);
     // A client that goes away is no error of ours.
     let _ = session.run().await;
+    if tune.was_reset() {
+        session.lose_last_answer();
+    }
 }
 
 #[cfg(test)]

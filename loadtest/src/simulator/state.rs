@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Provider;
 use super::behaviour::{Behaviour, Call, Decision, Script};
@@ -15,6 +18,8 @@ pub(crate) struct State {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) counters: Counters,
     pub(crate) records: Records,
+    /// How long clients wait for an answer, where that is known.
+    patience: Option<Duration>,
     script: Mutex<Script>,
     /// No rule and no latency: the script's lock need not be taken.
     plain: AtomicBool,
@@ -26,10 +31,12 @@ impl State {
         ledger: Arc<Ledger>,
         behaviour: Behaviour,
         records: Records,
+        patience: Option<Duration>,
     ) -> Self {
         Self {
             provider,
             ledger,
+            patience,
             counters: Counters::default(),
             records,
             plain: AtomicBool::new(behaviour.is_plain()),
@@ -88,33 +95,62 @@ impl State {
             self.ledger.accept(self.provider, acceptance, answer_lost);
         }
     }
+
+    fn lose_answers(&self, acceptances: &[Acceptance]) {
+        Counters::add(&self.counters.answers_lost, acceptances.len() as u64);
+        for acceptance in acceptances {
+            self.ledger.lose_answer(acceptance);
+        }
+    }
 }
 
-/// Acceptances that the engine has not been told of yet. Dropped (hyper drops the work on a request
+/// Acceptances that the engine has not been told of yet. Dropped (the work on a request is dropped
 /// when its client goes away), their answers are lost.
 pub(crate) struct Unanswered {
     state: Arc<State>,
     acceptances: Vec<Acceptance>,
+    since: Instant,
 }
 
 impl Unanswered {
     pub(crate) fn new(state: Arc<State>, acceptances: Vec<Acceptance>) -> Self {
-        Self { state, acceptances }
+        Self {
+            state,
+            acceptances,
+            since: Instant::now(),
+        }
     }
 
-    /// The answer is on its way.
-    pub(crate) fn answered(mut self) {
-        self.acceptances.clear();
+    /// The answer is on its way; too late for a client whose patience has ended, which may not have
+    /// got round to saying so.
+    pub(crate) fn answered(mut self, last: &LastAnswer) {
+        let patience = self.state.patience;
+        if patience.is_none_or(|patience| self.since.elapsed() < patience) {
+            *locked(&last.0) = std::mem::take(&mut self.acceptances);
+        }
     }
 }
 
 impl Drop for Unanswered {
     fn drop(&mut self) {
-        let lost = self.acceptances.len() as u64;
-        Counters::add(&self.state.counters.answers_lost, lost);
-        for acceptance in &self.acceptances {
-            self.state.ledger.lose_answer(acceptance);
-        }
+        self.state.lose_answers(&self.acceptances);
+    }
+}
+
+/// What the last answer on a connection accepted. Whoever asks again has read it. A client that
+/// closes with an answer unread resets the connection, for the system does that: it ran out of
+/// patience, or died, in the very moment in which it was answered, and knows of nothing.
+#[derive(Debug, Default)]
+pub(crate) struct LastAnswer(Mutex<Vec<Acceptance>>);
+
+impl LastAnswer {
+    pub(crate) fn was_read(&self) {
+        locked(&self.0).clear();
+    }
+
+    /// The client has reset the connection.
+    pub(crate) fn was_lost(&self, state: &State) {
+        state.lose_answers(&std::mem::take(&mut *locked(&self.0)));
     }
 }
 

@@ -31,6 +31,30 @@ async fn post(simulator: &Simulator, id: Uuid, text: &str) -> std::io::Result<cl
     .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
 
+/// A connection on which a message was put and nothing was read yet.
+async fn asking(simulator: &Simulator, id: Uuid, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(simulator.address()).await.unwrap();
+    let body = json!({ "channel": "C1", "text": text }).to_string();
+    let request = format!(
+        "POST /api/chat.postMessage HTTP/1.1\r\nhost: x\r\nauthorization: Bearer x\r\n\
+         content-type: application/json\r\nx-herald-notification-id: {id}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Waits until a simulator knows of so many lost answers: its own thread sees clients go.
+async fn lost(simulator: &Simulator, answers: u64) {
+    let seen = async {
+        while simulator.stats().answers_lost != answers {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, seen).await.unwrap();
+}
+
 fn failing(fault: Fault) -> Simulator {
     Simulator::builder(Provider::Slack)
         .behaviour(Behaviour::failing(fault))
@@ -102,15 +126,7 @@ async fn a_hanging_provider_hangs_one_request_and_ends_with_the_simulator() {
     let simulator = Simulator::start(Provider::Slack).unwrap();
     simulator.set_behaviour(Behaviour::default().rule(Rule::always(Fault::Hang).notification(id)));
     let address = simulator.address();
-    let mut hung = TcpStream::connect(address).await.unwrap();
-    let body = r#"{"channel":"C1","text":"x"}"#;
-    let request = format!(
-        "POST /api/chat.postMessage HTTP/1.1\r\nhost: x\r\nauthorization: Bearer x\r\n\
-         content-type: application/json\r\nx-herald-notification-id: {id}\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    hung.write_all(request.as_bytes()).await.unwrap();
+    let mut hung = asking(&simulator, id, "x").await;
     assert_eq!(
         post(&simulator, Uuid::now_v7(), "x").await.unwrap().status,
         200
@@ -271,13 +287,38 @@ async fn an_answer_that_nobody_waits_for_is_a_lost_one() {
         answer = post(&simulator, id, "hk:7:1;") => panic!("it should wait: {answer:?}"),
         accepted = accepted => assert!(accepted),
     }
-    // The client is gone now; the ledger gets to know when the simulator's own thread has seen it.
-    let lost = timeout(LIMIT, async {
-        while simulator.stats().answers_lost == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    });
-    lost.await.unwrap();
+    lost(&simulator, 1).await;
     assert_eq!(ledger.entries_of(id)[0].answers_lost(), 1);
     assert_eq!(ledger.entries_of_sequence(7)[0].answers_lost(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_came_and_was_never_read_is_a_lost_one() {
+    let unhurried = Behaviour::default().latency(Latency::Fixed { ms: 1.0 });
+    let simulator = Simulator::builder(Provider::Slack)
+        .behaviour(unhurried)
+        .start()
+        .unwrap();
+    let (read, unread) = (Uuid::now_v7(), Uuid::now_v7());
+    post(&simulator, read, "hk:1:1;").await.unwrap();
+    let stream = asking(&simulator, unread, "hk:2:1;").await;
+    stream.peek(&mut [0]).await.unwrap();
+    drop(stream);
+    lost(&simulator, 1).await;
+    let ledger = simulator.ledger();
+    assert_eq!(ledger.entries_of(unread)[0].answers_lost(), 1);
+    assert_eq!(ledger.entries_of(read)[0].answers_lost(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_after_the_clients_patience_is_a_lost_one() {
+    let late = Behaviour::default().latency(Latency::Fixed { ms: 20.0 });
+    let simulator = Simulator::builder(Provider::Slack)
+        .behaviour(late)
+        .patience(Duration::from_millis(10))
+        .start()
+        .unwrap();
+    let id = Uuid::now_v7();
+    assert_eq!(post(&simulator, id, "x").await.unwrap().status, 200);
+    assert_eq!(simulator.ledger().entries_of(id)[0].answers_lost(), 1);
 }

@@ -1,4 +1,5 @@
-//! A TCP connection that can be told to write one byte at a time, or to end in a reset.
+//! A TCP connection that can be told to write one byte at a time, or to end in a reset, and that
+//! tells when its client reset it.
 
 use std::io;
 use std::pin::Pin;
@@ -11,10 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// What a request handler may tell its connection.
+/// What a request handler and its connection tell each other.
 #[derive(Debug, Default)]
 pub(crate) struct Tune {
     reset: AtomicBool,
+    was_reset: AtomicBool,
     dribble_ms: AtomicU64,
 }
 
@@ -22,6 +24,11 @@ impl Tune {
     /// When the connection is dropped, it ends with RST instead of FIN.
     pub(crate) fn reset_at_end(&self) {
         self.reset.store(true, Ordering::Release);
+    }
+
+    /// Whether the client has reset the connection.
+    pub(crate) fn was_reset(&self) -> bool {
+        self.was_reset.load(Ordering::Acquire)
     }
 
     /// Writes one byte each `every_ms` milliseconds from now on; 0 writes freely again.
@@ -65,7 +72,20 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let was_reset = match &read {
+            Poll::Ready(Err(error)) => error.kind() == io::ErrorKind::ConnectionReset,
+            // An end in good order hides that what was written after it came back refused.
+            Poll::Ready(Ok(())) if buffer.filled().len() == before => {
+                self.stream.take_error().is_ok_and(|error| error.is_some())
+            }
+            _ => false,
+        };
+        if was_reset {
+            self.tune.was_reset.store(true, Ordering::Release);
+        }
+        read
     }
 }
 

@@ -23,6 +23,9 @@ const AHEAD: Duration = Duration::from_secs(5);
 const LEAST: usize = 16;
 /// An account whose rate is not configured is believed to be slow once something has waited so long.
 const SLOW: Duration = Duration::from_secs(1);
+/// Requests a second that such an account is believed to take at least: a bad second says little
+/// about the hours for which its jobs would be put off.
+const LEAST_GUESS: f64 = 10.0;
 
 /// When the next job of each tenant is due that goes to the database.
 #[derive(Debug, Default)]
@@ -51,7 +54,9 @@ pub(super) fn relieve(desk: &Desk, queue: &Lines) {
         return;
     }
     let (rate, is_known) = desk.health.rate();
-    let rate = rate.max(1.0 / 60.0);
+    let Some(rate) = believed(rate, is_known) else {
+        return;
+    };
     let most = rate * AHEAD.as_secs_f64();
     if waiting as f64 <= most || !(is_known || has_waited(queue)) {
         return;
@@ -65,6 +70,15 @@ pub(super) fn relieve(desk: &Desk, queue: &Lines) {
         let due = queue.slots.book(tenant, interval, now);
         desk.outbox.push(waits_until(job, due, now));
     }
+}
+
+/// The rate to plan with. When requests hang, or the process stood still, nothing was asked lately:
+/// that is no rate, and what waits stays where it is and goes when they have ended.
+fn believed(rate: f64, is_known: bool) -> Option<f64> {
+    if is_known {
+        return Some(rate.max(1.0 / 60.0));
+    }
+    (rate > 0.0).then(|| rate.max(LEAST_GUESS))
 }
 
 /// What came from the database holds one of the scheduler's permits, which are bounded already; and
@@ -81,6 +95,14 @@ fn has_waited(queue: &Lines) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn silence_is_no_rate_and_a_guess_is_not_a_crawl() {
+        let known = [0.0, 0.5, 40.0].map(|rate| believed(rate, true));
+        assert_eq!(known, [Some(1.0 / 60.0), Some(0.5), Some(40.0)]);
+        let guessed = [0.0, 0.5, 40.0].map(|rate| believed(rate, false));
+        assert_eq!(guessed, [None, Some(10.0), Some(40.0)]);
+    }
 
     #[test]
     fn each_tenant_has_its_own_times_one_after_the_other() {

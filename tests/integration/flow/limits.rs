@@ -181,6 +181,28 @@ async fn what_waits_too_long_for_tokens_waits_in_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waited_behind_requests_that_hung_goes_when_they_have_ended() {
+    let mut stage = Stage::with_lanes("email.*").await;
+    stage.set("HERALD__PROVIDERS__CONCURRENCY", "2");
+    let hangs = Behaviour::default().rule(Rule::always(Fault::Hang).when(When::First(2)));
+    let sendgrid = stage.behaving(Provider::SendGrid, hangs);
+    let account = account_named(&sendgrid, "hangs", 0);
+    let impatient = account.replace("timeout_seconds = 2", "timeout_seconds = 6");
+    stage.apply(&format!("{}{impatient}", ana()));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    for _ in 0..40 {
+        publisher.publish(&envelope("email")).await;
+    }
+    // It comes when the account has not been asked for so long that its rate is anybody's guess.
+    let later = (clock::now() + Duration::from_millis(2_500)).to_string();
+    let later = json!({ "priority": "low", "send_at": later });
+    publisher.publish(&envelope_with("email", later)).await;
+    outcomes.until(all_sent(41)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn five_of_a_tenant_come_through_a_lane_full_of_another_tenants() {
     let mut stage = Stage::with_lanes("email.normal").await;
     stage.set("HERALD__LANES__NORMAL", "64");

@@ -12,8 +12,11 @@ use crate::chaos::play::Play;
 use crate::chaos::scene::Wishes;
 use crate::chaos::servers::{COUNTED, Server};
 
-/// What was on its way when the fault began has arrived after this.
+/// Nobody is asked any more for so long: what was on its way when the fault began has arrived.
 const CALM: Duration = Duration::from_millis(1_000);
+/// What was in hand is a second's work, and not a busy machine's minute.
+const UNREST: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) async fn killed(ground: Ground<'_>) -> Result<Finding> {
     let mut play = ground.play().await?;
@@ -82,12 +85,14 @@ pub(super) async fn full(ground: Ground<'_>) -> Result<Finding> {
 }
 
 /// While the database is out of order nothing is acknowledged, and the providers are asked for no
-/// more than what was in hand.
+/// more than what was in hand, once each.
 async fn nothing_moves(play: &mut Play<'_>, outage: Duration) -> Result<()> {
+    let repeated = play.scene.ledger.totals().duplicates;
     // Some more arrives while nothing can be stored.
     sleep(CALM).await;
     play.load.hold().await?;
     sleep(COUNTED).await;
+    calm(play).await;
     let (queued, requests) = (queued(play).await?, play.scene.requests());
     sleep(outage).await;
     let (later, asked) = (self::queued(play).await?, play.scene.requests() - requests);
@@ -103,7 +108,24 @@ async fn nothing_moves(play: &mut Play<'_>, outage: Duration) -> Result<()> {
     play.finding.must(queued > 0, || {
         "there was nothing to acknowledge during the outage".into()
     });
+    let repeated = play.scene.ledger.totals().duplicates - repeated;
+    play.finding.must(repeated == 0, || {
+        format!("{repeated} were sent again while nothing could be stored")
+    });
     Ok(())
+}
+
+/// Waits until the providers are asked no more.
+async fn calm(play: &Play<'_>) {
+    let deadline = Instant::now() + UNREST;
+    let (mut asked, mut since) = (play.scene.requests(), Instant::now());
+    while since.elapsed() < CALM && Instant::now() < deadline {
+        sleep(LOOK_EVERY).await;
+        let now = play.scene.requests();
+        if now != asked {
+            (asked, since) = (now, Instant::now());
+        }
+    }
 }
 
 /// Ends the outage. What the engine had in hand is read before it can go on.

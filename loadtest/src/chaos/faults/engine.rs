@@ -3,9 +3,10 @@
 use anyhow::Result;
 use tokio::time::Instant;
 
-use super::Ground;
+use super::{Ground, limits, ordinary};
 use crate::chaos::finding::Finding;
 use crate::chaos::play::DEADLINE;
+use crate::chaos::scene::Wishes;
 
 pub(super) async fn killed(ground: Ground<'_>) -> Result<Finding> {
     let mut play = ground.play().await?;
@@ -45,10 +46,19 @@ pub(super) async fn terminated(ground: Ground<'_>) -> Result<Finding> {
     play.finish().await
 }
 
+/// One account has a rate limit and some people have daily caps, which hold for both together.
 pub(super) async fn one_of_two(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
+    let strict = limits::strict(ground.scale);
+    let wishes = Wishes {
+        strict: Some(strict),
+        ..ordinary()
+    };
+    let scene = ground.scene(wishes).await?;
+    let mut play = ground.play_on(scene).await?;
     let living = play.scene.another_engine("two").await?;
+    let mut capped = limits::Capped::new(strict)?;
     play.moment(0.3, 0.7).await;
+    capped.publish(&play).await?;
     let run = play.engine.run().await?;
     // It stops and keeps what it holds, which can be counted, and which nobody may take.
     play.engine.signal("STOP").await?;
@@ -57,6 +67,13 @@ pub(super) async fn one_of_two(ground: Ground<'_>) -> Result<Finding> {
     play.engine.kill().await?;
     let killed = Instant::now();
     play.engine = living;
+    capped.publish(&play).await?;
+    // What the limit has put off takes long enough.
+    play.load.hold().await?;
     play.recovers(killed).await;
-    play.finish().await
+    capped.judge(&mut play).await?;
+    let ledger = play.scene.ledger.clone();
+    let mut finding = play.finish().await?;
+    limits::judge_rate(&mut finding, &ledger, strict);
+    Ok(finding)
 }

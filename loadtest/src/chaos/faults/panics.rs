@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep};
 
 use super::providers::status;
 use super::{Ground, ordinary};
-use crate::chaos::engine::Engine;
 use crate::chaos::finding::Finding;
 use crate::chaos::play::unhurried;
 use crate::simulator::{Provider, Rule, When};
@@ -74,13 +73,13 @@ pub(super) async fn everywhere(mut ground: Ground<'_>) -> Result<Finding> {
         });
     }
     for actor in ACTORS {
-        let series = format!("herald_actor_restarts_total{{actor=\"{actor}\"}}");
-        let mut counted = count(&play.engine, &series).await?;
+        let restarts = "herald_actor_restarts_total";
+        let mut counted = play.engine.sum(restarts, actor).await?;
         // A restart is counted after its back-off.
         let deadline = Instant::now() + PATIENCE;
         while counted < TIMES as f64 && Instant::now() < deadline {
             sleep(LOOK_EVERY).await;
-            counted = count(&play.engine, &series).await?;
+            counted = play.engine.sum(restarts, actor).await?;
         }
         play.finding.must(counted >= TIMES as f64, || {
             format!("{actor} died {TIMES} times and {counted} restarts are counted")
@@ -88,9 +87,4 @@ pub(super) async fn everywhere(mut ground: Ground<'_>) -> Result<Finding> {
     }
     play.recovers(Instant::now()).await;
     play.finish().await
-}
-
-async fn count(engine: &Engine, series: &str) -> Result<f64> {
-    let found = engine.metrics(series).await?;
-    Ok(found.into_iter().map(|(_, count)| count).sum())
 }

@@ -9,10 +9,12 @@ use tokio::time::{Instant, sleep};
 
 use super::Ground;
 use crate::chaos::finding::Finding;
+use crate::chaos::load;
 use crate::chaos::play::{Play, unhurried};
-use crate::chaos::scene::{ASIDE, LOOPING, PEOPLE};
+use crate::chaos::scene::{ASIDE, PEOPLE};
+use crate::chaos::seed::LOOPING;
 use crate::population::Person;
-use crate::publisher::{Draft, Properties, Publisher};
+use crate::publisher::{Properties, Publisher};
 use crate::simulator::{Fault, Provider, Rule, When};
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -23,13 +25,14 @@ const NAMES: [&str; 4] = ["user_id", "channel", "priority", "name"];
 pub(super) async fn published(ground: Ground<'_>) -> Result<Finding> {
     let mut play = ground.play().await?;
     let erased = Person { number: PEOPLE };
-    // Three answers full of NUL characters, and one that is slow enough to erase somebody meanwhile.
+    // Three answers full of NUL characters, and one that is slow enough to erase somebody meanwhile:
+    // two seconds at least.
     let nul = Fault::Status {
         status: 500,
         retry_after_seconds: None,
         body: Some("\0not\0 \u{1}today\0".repeat(20)),
     };
-    let slow = Rule::always(Fault::Dribble { every_ms: 4 }).recipient(erased.email());
+    let slow = Rule::always(Fault::Dribble { every_ms: 20 }).recipient(erased.email());
     let behaviour = unhurried()
         .rule(slow)
         .rule(Rule::always(nul).when(When::First(3)));
@@ -94,17 +97,9 @@ fn poison() -> Result<Vec<(Vec<u8>, &'static str)>> {
 async fn full_of_nul(play: &mut Play<'_>, publisher: &Publisher) -> Result<()> {
     let draft = play.draft_aside();
     let metadata = json!({ "a\0": ["\0", { "b": "\0" }] });
-    let mut envelope = with(&draft, "metadata", metadata)?;
+    let mut envelope = load::with(&draft, "metadata", metadata)?;
     spoil(&mut envelope);
     publish(publisher, envelope.to_string().as_bytes(), ASIDE).await
-}
-
-/// The envelope with one field replaced.
-fn with(draft: &Draft, field: &str, value: Value) -> Result<Value> {
-    let mut envelope: Value = serde_json::from_slice(&draft.body)?;
-    let fields = envelope.as_object_mut().context("an envelope")?;
-    fields.insert(field.to_owned(), value);
-    Ok(envelope)
 }
 
 fn spoil(value: &mut Value) {
@@ -129,7 +124,7 @@ async fn erased_in_flight(
 ) -> Result<()> {
     let draft = play.draft_aside();
     let sequence = draft.sequence;
-    let envelope = with(&draft, "user_id", json!(person.id()))?;
+    let envelope = load::with(&draft, "user_id", json!(person.id()))?;
     publish(publisher, envelope.to_string().as_bytes(), ASIDE).await?;
     let ledger = play.scene.ledger.clone();
     let asked = ledger.wait_until(PATIENCE, |ledger| {
@@ -140,9 +135,19 @@ async fn erased_in_flight(
         .must(asked, || "nothing came for the person to be erased".into());
     let id = person.id();
     let erase = format!("DELETE FROM notification_schema.users WHERE id = '{id}' RETURNING id");
-    let gone = play.scene.database.ask(&erase).await?.len();
-    play.finding
-        .must(gone == 1, || format!("{gone} people were erased"));
+    let known = format!(
+        "SELECT id FROM notification_schema.notifications WHERE source_id = 'A-{sequence}'"
+    );
+    // One transaction: the row of what was told before would be erased with the person.
+    let rows = play
+        .scene
+        .database
+        .ask(&format!("{known}; {erase}"))
+        .await?;
+    let gone = rows.len();
+    play.finding.must(gone == 1, || {
+        format!("{gone} people were erased, or the outcome was stored before the provider told it")
+    });
     let stored = format!(
         "SELECT count(*) FROM notification_schema.notifications
          WHERE source_id = 'A-{sequence}' AND status = 'sent'"

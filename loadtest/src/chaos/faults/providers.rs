@@ -3,16 +3,24 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Ground, ordinary};
 use crate::chaos::finding::Finding;
-use crate::chaos::play::unhurried;
-use crate::chaos::scene::Wishes;
+use crate::chaos::load::publish_until_taken;
+use crate::chaos::play::{Play, unhurried};
+use crate::ledger::Ledger;
 use crate::simulator::{Fault, Provider, Rule};
 
 /// The engine's patience with providers that never answer, in seconds.
 const TIMEOUT: u32 = 4;
+/// Longest wait for circuits, and for mail to fail over.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A mail that did not fail over by then may be the one that tries whether the first is back.
+const ONE_MAIL: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The accounts that misbehave, by the names in the seed file.
+const ACCOUNTS: [&str; 3] = ["sendgrid-simulator", "twilio-simulator", "fcm-simulator"];
 
 pub(super) fn status(status: u16, retry_after_seconds: Option<u32>) -> Fault {
     Fault::Status {
@@ -22,12 +30,32 @@ pub(super) fn status(status: u16, retry_after_seconds: Option<u32>) -> Fault {
     }
 }
 
+/// Whether it is a reason to leave an account alone.
+fn trips(fault: &Fault) -> bool {
+    match fault {
+        Fault::Status { status, .. } => *status >= 500,
+        Fault::Hang | Fault::Reset | Fault::DropAnswer | Fault::Dribble { .. } => true,
+        // A good status is an acceptance, whatever comes after it.
+        Fault::Garbage { .. } | Fault::HugeBody { .. } => false,
+    }
+}
+
+/// Whether mail goes another way meanwhile.
+fn fails_over(fault: &Fault) -> bool {
+    trips(fault) || matches!(fault, Fault::Status { .. })
+}
+
 pub(super) async fn fail(ground: Ground<'_>, fault: Fault) -> Result<Finding> {
-    let wishes = Wishes {
-        provider_timeout: (fault == Fault::Hang).then_some(TIMEOUT),
-        ..ordinary()
-    };
-    let scene = ground.scene(wishes).await?;
+    let mut wishes = ordinary();
+    if fault == Fault::Hang {
+        wishes.provider_timeout = TIMEOUT;
+    }
+    let mut scene = ground.scene(wishes).await?;
+    if matches!(fault, Fault::Dribble { .. }) {
+        // What comes byte by byte is slow, and little else is.
+        scene.set("HERALD__PROVIDERS__CIRCUIT__SLOW_AFTER", "200ms");
+        scene.set("HERALD__PROVIDERS__CIRCUIT__WINDOW", "1s");
+    }
     let mut play = ground.play_on(scene).await?;
     play.moment(0.1, 0.5).await;
     let healthy = unhurried();
@@ -44,19 +72,84 @@ pub(super) async fn fail(ground: Ground<'_>, fault: Fault) -> Result<Finding> {
         Provider::Fcm => !spared,
         _ => true,
     });
-    let trouble = play.scale.choose(1_500, 4_000);
-    sleep(Duration::from_millis(trouble)).await;
+    let trouble = Duration::from_millis(play.scale.choose(1_500, 4_000));
+    let over = Instant::now() + trouble;
+    if trips(&fault) {
+        circuits(&mut play, true).await?;
+    }
+    if fails_over(&fault) {
+        mail_goes_another_way(&mut play).await;
+    }
+    sleep_until(over).await;
     play.scene.behave(&healthy, |_| true);
     play.recovers(Instant::now()).await;
+    if trips(&fault) {
+        circuits(&mut play, false).await?;
+    }
     if fault == Fault::DropAnswer {
-        let attempts = play.engine.metrics("herald_attempts_total").await?;
-        let unknown = attempts
-            .into_iter()
-            .filter(|(series, _)| series.contains("result=\"unknown\""));
-        let counted: f64 = unknown.map(|(_, count)| count).sum();
-        play.finding.must(counted > 0.0, || {
+        let unknown = play.engine.sum("herald_attempts_total", "unknown").await?;
+        play.finding.must(unknown > 0.0, || {
             "answers were lost, and no attempt was counted as unknown".into()
         });
     }
     play.finish().await
+}
+
+/// Waits until the circuits of all accounts that misbehave are open, or all of them closed.
+async fn circuits(play: &mut Play<'_>, open: bool) -> Result<()> {
+    let wanted = if open { 1.0 } else { 0.0 };
+    let deadline = Instant::now() + PATIENCE;
+    for account in ACCOUNTS {
+        let gauge = "herald_provider_circuit_open";
+        let mut found = play.engine.sum(gauge, account).await?;
+        while found != wanted && Instant::now() < deadline {
+            sleep(LOOK_EVERY).await;
+            found = play.engine.sum(gauge, account).await?;
+        }
+        play.finding.must(found == wanted, || {
+            let state = if open { "never opened" } else { "stays open" };
+            format!("the circuit of {account} {state}")
+        });
+    }
+    Ok(())
+}
+
+/// While the trouble lasts, a mail arrives through the second account.
+async fn mail_goes_another_way(play: &mut Play<'_>) {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let draft = play.draft_aside();
+        publish_until_taken(play.scene.vhost.url(), &draft).await;
+        let by_mail_server = |ledger: &Ledger| {
+            let entries = ledger.entries_of_sequence(draft.sequence);
+            entries
+                .iter()
+                .any(|entry| entry.provider() == Provider::Smtp)
+        };
+        let ledger = &play.scene.ledger;
+        if ledger.wait_until(ONE_MAIL, by_mail_server).await {
+            return;
+        }
+    }
+    play.finding
+        .except("no mail arrived through the second account while the first was in trouble");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_failure_trips_nothing_and_fails_over_only_when_refused() {
+        let expected = [
+            (status(500, None), (true, true)),
+            (status(429, Some(1)), (false, true)),
+            (Fault::Hang, (true, true)),
+            (Fault::Garbage { bytes: 1 }, (false, false)),
+            (Fault::HugeBody { bytes: 1 }, (false, false)),
+        ];
+        for (fault, wanted) in expected {
+            assert_eq!((trips(&fault), fails_over(&fault)), wanted, "{fault:?}");
+        }
+    }
 }

@@ -61,6 +61,17 @@ impl Lines {
         }
     }
 
+    /// Resolves when the client has gone; what it may still say stays to be read.
+    pub(super) async fn gone(&mut self) {
+        let says_more = match self.wire.fill_buf().await {
+            Ok(more) => !more.is_empty(),
+            Err(_) => false,
+        };
+        if says_more {
+            std::future::pending().await
+        }
+    }
+
     pub(super) fn reply(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
         self.out.extend_from_slice(b"\r\n");

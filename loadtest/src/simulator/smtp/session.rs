@@ -10,7 +10,7 @@ use crate::ledger::Acceptance;
 use crate::simulator::behaviour::Decision;
 use crate::simulator::counters::{Counters, Recorded};
 use crate::simulator::fault::Fault;
-use crate::simulator::state::{State, garbage};
+use crate::simulator::state::{LastAnswer, State, Unanswered, garbage};
 use crate::simulator::wire::Tune;
 
 const FLOOD_LINE: [u8; 1_000] = [b'x'; 1_000];
@@ -24,6 +24,7 @@ pub(super) struct Session {
     authenticated: bool,
     sender: bool,
     recipients: Vec<String>,
+    last: LastAnswer,
 }
 
 impl Session {
@@ -42,7 +43,13 @@ impl Session {
             greeted: false,
             sender: false,
             recipients: Vec::new(),
+            last: LastAnswer::default(),
         }
+    }
+
+    /// The client has gone without having read the last reply.
+    pub(super) fn lose_last_answer(&self) {
+        self.last.was_lost(&self.state);
     }
 
     pub(super) async fn run(&mut self) -> io::Result<()> {
@@ -52,6 +59,7 @@ impl Session {
             return self.lines.flush().await;
         }
         while let Some(line) = self.lines.command().await? {
+            self.last.was_read();
             let flow = match parse(&line) {
                 Ok(command) => self.obey(command).await?,
                 Err(Syntax(reply)) => self.malformed(reply, &line),
@@ -219,7 +227,15 @@ impl Session {
         let decision = self.state.decide("send", &acceptances);
         self.state.accept(&acceptances, &decision);
         if !decision.wait.is_zero() {
-            tokio::time::sleep(decision.wait).await;
+            // With a fault the ledger knows already whether the answer is lost.
+            let told = decision.accepted && decision.fault.is_none();
+            let acceptances = if told { acceptances } else { Vec::new() };
+            let unanswered = Unanswered::new(self.state.clone(), acceptances);
+            tokio::select! {
+                biased;
+                () = self.lines.gone() => return Ok(Flow::Close),
+                () = tokio::time::sleep(decision.wait) => unanswered.answered(&self.last),
+            }
         }
         self.answer(&decision, "250 2.0.0 Ok: queued").await
     }

@@ -4,7 +4,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use uuid::Uuid;
 
 use super::*;
-use crate::simulator::{Behaviour, Builder, Fault, Provider, Rule, Simulator, When};
+use crate::simulator::{Behaviour, Builder, Fault, Latency, Provider, Rule, Simulator, When};
 
 struct Client {
     stream: BufReader<TcpStream>,
@@ -158,4 +158,48 @@ async fn scripted_errors_are_translated_and_a_dropped_answer_was_accepted() {
     assert!(found);
     assert_eq!(simulator.stats().answers_lost, 1);
     assert_eq!(simulator.ledger().entries_of_sequence(1)[0].count(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_that_nobody_waits_for_or_reads_is_a_lost_answer() {
+    let simulator = server().start().unwrap();
+    let slow = |ms| Behaviour::default().latency(Latency::Fixed { ms });
+    let lost = async |answers: u64| {
+        let seen = async {
+            while simulator.stats().answers_lost != answers {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), seen)
+            .await
+            .unwrap();
+    };
+    let sent = async |sequence: u64| {
+        let mut client = Client::connect(&simulator).await;
+        client.say("MAIL FROM:<a@x>", "250").await;
+        client.say("RCPT TO:<b@x>", "250").await;
+        client.say("DATA", "354").await;
+        client
+            .write(&format!("\r\nhk:{sequence}:1;\r\n.\r\n"))
+            .await;
+        client.stream.into_inner()
+    };
+    simulator.set_behaviour(slow(1.0));
+    let mut client = Client::connect(&simulator).await;
+    client.mail("b@x", "\r\nhk:1:1;", "250").await;
+    drop(client);
+    let unread = sent(2).await;
+    unread.peek(&mut [0]).await.unwrap();
+    drop(unread);
+    lost(1).await;
+    simulator.set_behaviour(slow(60_000.0));
+    let impatient = sent(3).await;
+    let taken = simulator
+        .ledger()
+        .wait_for_accepted(3, Duration::from_secs(5));
+    assert!(taken.await);
+    drop(impatient);
+    lost(2).await;
+    let lost_of = |sequence| simulator.ledger().entries_of_sequence(sequence)[0].answers_lost();
+    assert_eq!([1, 2, 3].map(lost_of), [0, 1, 1]);
 }
