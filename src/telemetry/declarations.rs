@@ -115,7 +115,7 @@ pub(super) const ATTEMPTS: Declaration = Declaration::new(
     Kind::Counter,
     "herald_attempts_total",
     &["provider", "result"],
-    "Messages put to a provider, by class of the answer that was theirs.",
+    "Messages put to a provider, by class of the answer.",
 )
 .in_unit(Unit::Count);
 

@@ -4,14 +4,24 @@ use std::collections::HashSet;
 
 use super::super::jobs::Job;
 use super::tokens::{Token, Tokens};
-use crate::domain::{Class, Priority, Step};
+use crate::domain::{Class, Content, Priority, Step, Target};
 use crate::resilience::Joins;
 
 /// So many that differ are looked past for one that says the same, and so many more for each that was
-/// found: campaigns in a few languages come mixed, and where everybody's text is their own the look
+/// found: a campaign in two languages comes mixed, and where everybody's text is their own the look
 /// must cost next to nothing.
 const LOOK_PAST: usize = 8;
 const LOOK_PAST_FOR_EACH: usize = 4;
+
+/// A job, as far as it matters here.
+#[derive(Clone, Copy)]
+pub(super) struct Mate<'a> {
+    /// Whether it may share a request at all.
+    may_share: bool,
+    most_at_once: usize,
+    content: &'a Content,
+    targets: &'a [Target],
+}
 
 /// Finds those that wait behind a job and can share its request, with a token for each.
 pub(super) struct Mates<'t> {
@@ -19,7 +29,7 @@ pub(super) struct Mates<'t> {
     most: usize,
     taken: Vec<Token>,
     passed: usize,
-    /// Addresses that are served, or that wait: for these nothing that comes later goes before.
+    /// Addresses that are served or were looked past: for these nothing goes before what came earlier.
     addresses: HashSet<String>,
 }
 
@@ -36,19 +46,20 @@ impl<'t> Mates<'t> {
     }
 
     /// Whether `next` joins `first`.
-    pub(super) fn joins(&mut self, first: &Job, next: &Job) -> Joins {
-        if self.taken.len() + 1 >= self.most {
+    pub(super) fn joins(&mut self, first: Mate<'_>, next: Mate<'_>) -> Joins {
+        if self.addresses.is_empty() {
+            self.most = self.most.min(first.most_at_once);
+            self.addresses.extend(first.addresses());
+        }
+        let many = self.taken.len() + 2;
+        if !first.may_share || many > self.most {
             return Joins::Stop;
         }
-        if self.addresses.is_empty() {
-            if !may_share(first) {
-                return Joins::Stop;
-            }
-            self.most = self.most.min(first.most_at_once);
-            self.addresses.extend(addresses(first));
-        }
-        let is_new = addresses(next).fold(true, |new, one| self.addresses.insert(one) && new);
-        if !(is_new && self.fits(first, next)) {
+        let is_new = next
+            .addresses()
+            .fold(true, |is_new, one| self.addresses.insert(one) && is_new);
+        let fits = next.may_share && many <= next.most_at_once && next.content == first.content;
+        if !(is_new && fits) {
             self.passed += 1;
             let patience = LOOK_PAST + LOOK_PAST_FOR_EACH * self.taken.len();
             return match self.passed < patience {
@@ -69,39 +80,30 @@ impl<'t> Mates<'t> {
     pub(super) fn into_tokens(self) -> Vec<Token> {
         self.taken
     }
+}
 
-    fn fits(&self, first: &Job, next: &Job) -> bool {
-        let many = self.taken.len() + 2;
-        may_share(next) && many <= next.most_at_once && first.content == next.content
+impl<'a> Mate<'a> {
+    /// Urgent ones are never held up by the size of a request; a suspect is worked alone; and what has
+    /// failed before may be what makes a request fail.
+    pub(super) fn of(job: &'a Job) -> Self {
+        let notification = &job.notification;
+        let is_bulk = matches!(notification.lane.priority, Priority::Normal | Priority::Low);
+        let mut steps = notification.attempts.iter().map(|record| &record.step);
+        let may_share =
+            is_bulk && job.targets.len() == 1 && !job.hold.is_suspects() && !steps.any(is_telling);
+        Self {
+            may_share,
+            most_at_once: job.most_at_once,
+            content: &job.content,
+            targets: &job.targets,
+        }
     }
-}
 
-fn addresses(job: &Job) -> impl Iterator<Item = String> {
-    // As a provider compares them, which takes no two of one request for different.
-    job.targets
-        .iter()
-        .map(|target| target.address.trim().to_lowercase())
-}
-
-/// Those that can still share a request after their addresses may have changed, and the others.
-pub(super) fn distinct(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-    let mut known = HashSet::new();
-    jobs.into_iter()
-        .partition(|job| may_share(job) && addresses(job).all(|one| known.insert(one)))
-}
-
-/// Whether it may share a request at all. Urgent ones are never held up by the size of one; a suspect
-/// is worked alone; and what has failed before may be what makes a request fail.
-fn may_share(job: &Job) -> bool {
-    let notification = &job.notification;
-    matches!(notification.lane.priority, Priority::Normal | Priority::Low)
-        && job.targets.len() == 1
-        && job.most_at_once > 1
-        && !job.hold.is_suspects()
-        && !notification
-            .attempts
-            .iter()
-            .any(|record| is_telling(&record.step))
+    /// As a provider compares them, which takes no two of one request for different.
+    fn addresses(self) -> impl Iterator<Item = String> + 'a {
+        let targets = self.targets.iter();
+        targets.map(|target| target.address.trim().to_lowercase())
+    }
 }
 
 /// Whether this says something of the message, and not only of the account.
@@ -113,3 +115,15 @@ fn is_telling(step: &Step) -> bool {
         Step::Deferred { .. } | Step::Replayed { .. } => false,
     }
 }
+
+/// Those that can still share a request after their addresses may have changed, and the others.
+pub(super) fn distinct(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    let mut known = HashSet::new();
+    jobs.into_iter().partition(|job| {
+        let mate = Mate::of(job);
+        mate.may_share && mate.addresses().all(|one| known.insert(one))
+    })
+}
+
+#[cfg(test)]
+mod tests;

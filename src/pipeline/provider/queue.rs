@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::jobs::Job;
-use super::mates::Mates;
+use super::mates::{Mate, Mates};
 use super::tokens::{Token, Tokens};
 use crate::domain::Priority;
 use crate::resilience::FairQueue;
@@ -55,7 +55,8 @@ impl JobQueue {
         let mut waiting = self.lock();
         let out_of_turn = tokens.limit().is_some() && !waiting.is_of_one();
         let mut mates = Mates::new(tokens, if out_of_turn { 1 } else { most });
-        let (first, others) = waiting.pop_with(|first, next| mates.joins(&first.job, &next.job))?;
+        let (first, others) = waiting
+            .pop_with(|first, next| mates.joins(Mate::of(&first.job), Mate::of(&next.job)))?;
         let others = others.into_iter().map(|waiting| waiting.job).collect();
         Some((first.job, others, mates.into_tokens()))
     }
