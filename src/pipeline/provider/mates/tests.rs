@@ -147,8 +147,7 @@ fn item() -> impl Strategy<Value = Item> {
                     text,
                     &format!(
                         "{}@x.org",
-                        ["a", "A", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"]
-                            [usize::from(address)]
+                        char::from(b"aAbcdefghijk"[usize::from(address)])
                     ),
                 )
             },
