@@ -28,6 +28,7 @@ mod health;
 mod mates;
 mod overflow;
 mod queue;
+mod request;
 mod second_look;
 mod tokens;
 mod trouble;

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use super::super::jobs::Job;
 use super::health::Call;
 use super::mates;
+use super::request::{self, Answered};
 use super::second_look::reconsider_many;
 use super::tokens::Token;
-use super::worker::{self, Answered};
+use super::worker;
 use super::{Desk, Lines};
 use crate::providers::{Delivery, Replies};
 use crate::runtime::tasks::panic_text;
@@ -135,10 +136,10 @@ fn address(job: &Job) -> &str {
 async fn send(desk: &Desk, jobs: &[Job], now: Timestamp) -> Replies {
     let deliveries: Vec<Delivery<'_>> = jobs
         .iter()
-        .map(|job| worker::delivery(job, address(job), now))
+        .map(|job| request::delivery(job, address(job), now))
         .collect();
     let sent = AssertUnwindSafe(async { desk.client.send_many(&deliveries).await })
         .catch_unwind()
         .await;
-    sent.unwrap_or_else(|panic| Replies::all(worker::panicked(desk, &*panic), jobs.len()))
+    sent.unwrap_or_else(|panic| Replies::all(request::panicked(desk, &*panic), jobs.len()))
 }

@@ -55,9 +55,10 @@ impl<'t> Mates<'t> {
         if !first.may_share || many > self.most {
             return Joins::Stop;
         }
-        let is_new = next
-            .addresses()
-            .fold(true, |is_new, one| self.addresses.insert(one) && is_new);
+        let mut is_new = true;
+        for address in next.addresses() {
+            is_new &= self.addresses.insert(address);
+        }
         let fits = next.may_share && many <= next.most_at_once && next.content == first.content;
         if !(is_new && fits) {
             self.passed += 1;
