@@ -1,9 +1,11 @@
-//! Messages that say the same go out together, and what becomes of one is not what becomes of all.
+//! Messages that say the same go out together.
+
+mod refusals;
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use loadtest::simulator::{Behaviour, Fault, Latency, Provider, Rule, Simulator, When};
+use loadtest::simulator::{Behaviour, Fault, Latency, Provider, Rule, Simulator};
 use serde_json::{Value, json};
 
 use crate::outcomes::{Outcomes, Row};
@@ -74,17 +76,22 @@ fn to(rows: &[Row], n: usize) -> &Row {
     rows.iter().find(|row| row.recipient == to).unwrap()
 }
 
+/// The addresses of each request, and its subject.
+fn mails(sendgrid: &Simulator) -> Vec<(Vec<String>, String)> {
+    let read = |body: &[u8]| {
+        let mail: Value = serde_json::from_slice(body).unwrap();
+        let each = mail["personalizations"].as_array().unwrap().iter();
+        let to = each.map(|one| one["to"][0]["email"].as_str().unwrap().to_owned());
+        let subject = mail["subject"].as_str().unwrap().to_owned();
+        (to.collect(), subject)
+    };
+    let requests = sendgrid.requests();
+    requests.iter().map(|request| read(&request.body)).collect()
+}
+
 /// How many messages each request carried.
 fn sizes(sendgrid: &Simulator) -> Vec<usize> {
-    let requests = sendgrid.requests();
-    let count = |body: &[u8]| {
-        let mail: Value = serde_json::from_slice(body).unwrap();
-        mail["personalizations"].as_array().unwrap().len()
-    };
-    requests
-        .iter()
-        .map(|request| count(&request.body))
-        .collect()
+    mails(sendgrid).iter().map(|(to, _)| to.len()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,13 +115,15 @@ async fn what_says_the_same_goes_out_in_few_requests_and_to_each_once() {
     for row in &rows {
         assert_eq!((row.attempt_count, row.classes()), (1, vec!["accepted"]));
     }
-    let many = sendgrid.requests().into_iter().filter(|request| {
-        let mail: Value = serde_json::from_slice(&request.body).unwrap();
-        mail["personalizations"].as_array().unwrap().len() > 1
-    });
-    for request in many {
+    for ((to, subject), request) in mails(&sendgrid).iter().zip(sendgrid.requests()) {
+        let german = |to: &String| to.ends_with(['1', '3', '5', '7', '9']);
+        assert!(
+            to.iter()
+                .all(|to| (subject == "Hallo") == german(&to.replace("@example.com", "")))
+        );
         // It would name one of them only.
-        assert_eq!(request.header("x-herald-notification-id"), None);
+        let named = request.header("x-herald-notification-id");
+        assert_eq!(named.is_some(), to.len() == 1);
     }
     let ids = "SELECT count(DISTINCT provider_message_id) AS count FROM notifications";
     assert_eq!(outcomes.count(ids).await, sizes(&sendgrid).len() as i64);
@@ -130,92 +139,6 @@ async fn an_account_that_is_told_so_takes_one_at_a_time() {
     let rows = outcomes.until(all_sent(20)).await;
     each_got_it_once(&stage, &sendgrid, &rows);
     assert_eq!(sizes(&sendgrid), [1; 20]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_bad_address_that_the_provider_names_fails_alone() {
-    let bad = Behaviour::default().rule(status(400, None).recipient(address(7)));
-    let (stage, sendgrid) = stage(bad).await;
-    publish(&stage, (0..30).map(bulk)).await;
-    let mut outcomes = stage.outcomes().await;
-    let _engine = stage.start().await;
-    let rows = outcomes.until(all_settled(30)).await;
-    each_got_it_once(&stage, &sendgrid, &rows);
-    let row = to(&rows, 7);
-    assert!(row.is("failed", Some("invalid_recipient")), "{row:?}");
-    assert_eq!((row.classes(), row.dead.len()), (vec!["permanent"], 1));
-    let others: Vec<&Row> = rows.iter().filter(|row| row.is("sent", None)).collect();
-    assert_eq!(others.len(), 29);
-    for row in others {
-        // It has used up no attempt of theirs, and is not in their timeline.
-        assert_eq!((row.attempt_count, row.classes()), (1, vec!["accepted"]));
-    }
-    assert!(sizes(&sendgrid).len() <= 6, "{:?}", sizes(&sendgrid));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_bad_recipient_that_nobody_names_is_found_by_halves_and_fails_alone() {
-    let nobody = r#"{"errors":[{"message":"Bad Request","field":null}]}"#;
-    let bad = Behaviour::default().rule(status(400, Some(nobody)).recipient(address(7)));
-    let (stage, sendgrid) = stage(bad).await;
-    publish(&stage, (0..16).map(bulk)).await;
-    let mut outcomes = stage.outcomes().await;
-    let _engine = stage.start().await;
-    let rows = outcomes.until(all_settled(16)).await;
-    each_got_it_once(&stage, &sendgrid, &rows);
-    let row = to(&rows, 7);
-    assert!(row.is("failed", Some("provider_refused")), "{row:?}");
-    assert_eq!(row.classes(), ["permanent"]);
-    let others: Vec<&Row> = rows.iter().filter(|row| row.is("sent", None)).collect();
-    assert_eq!(others.len(), 15);
-    for row in others {
-        assert_eq!((row.attempt_count, row.classes()), (1, vec!["accepted"]));
-    }
-    // The whole, and two for each time that it is halved; a little more if they came in parts.
-    assert!(sizes(&sendgrid).len() <= 12, "{:?}", sizes(&sendgrid));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_many_is_unknown_for_each_and_each_is_asked_for_again_alone() {
-    let losing = Rule::always(Fault::DropAnswer).when(When::First(1));
-    let (stage, sendgrid) = stage(Behaviour::default().rule(losing)).await;
-    publish(&stage, (0..20).map(bulk)).await;
-    let mut outcomes = stage.outcomes().await;
-    let _engine = stage.start().await;
-    let rows = outcomes.until(all_sent(20)).await;
-    let lost = sizes(&sendgrid)[0];
-    assert!(lost > 1, "{:?}", sizes(&sendgrid));
-    let unknown = rows
-        .iter()
-        .filter(|row| row.classes() == ["unknown", "accepted"]);
-    assert_eq!(unknown.count(), lost);
-    let once = rows.iter().filter(|row| row.classes() == ["accepted"]);
-    assert_eq!(once.count(), 20 - lost);
-    // As many repetitions as answers were lost, and nobody more than one.
-    assert_eq!(stage.ledger.totals().accepted, 20 + lost as u64);
-    let twice = stage.ledger.sent_twice();
-    assert!(twice.iter().all(|one| one.unexcused() == 0), "{twice:?}");
-    let alone = sizes(&sendgrid).into_iter().filter(|size| *size == 1);
-    assert!(alone.count() >= lost, "{:?}", sizes(&sendgrid));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_may_pass_is_tried_again_for_each_and_what_has_failed_goes_alone() {
-    let failing = status(503, None).when(When::First(1));
-    let (stage, sendgrid) = stage(Behaviour::default().rule(failing)).await;
-    publish(&stage, (0..20).map(bulk)).await;
-    let mut outcomes = stage.outcomes().await;
-    let _engine = stage.start().await;
-    let rows = outcomes.until(all_sent(20)).await;
-    each_got_it_once(&stage, &sendgrid, &rows);
-    let failed = sizes(&sendgrid)[0];
-    let again = rows
-        .iter()
-        .filter(|row| row.classes() == ["transient", "accepted"] && row.attempt_count == 2);
-    assert!(failed > 1, "{:?}", sizes(&sendgrid));
-    assert_eq!(again.count(), failed);
-    let alone = sizes(&sendgrid).into_iter().filter(|size| *size == 1);
-    assert!(alone.count() >= failed, "{:?}", sizes(&sendgrid));
 }
 
 /// Asks for the consumed ones, so that what was published is known to be on its way.
@@ -294,6 +217,44 @@ async fn a_limit_counts_messages_however_they_are_put() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_limit_nobody_rides_along_before_another_tenant() {
+    let (mut stage, sendgrid) = stage(Behaviour::default()).await;
+    stage.set("HERALD__ENGINE__CLAIM_BATCH", "1000");
+    stage.set("HERALD__LANES__LOW", "1000");
+    let (tenant, ben) = (
+        "0190c1a0-0000-7000-8000-00000000000b",
+        "0190c1a0-0000-7000-8000-0000000000b1",
+    );
+    let limit = "rate_limit = 6000\ntimeout_seconds";
+    stage.apply(&format!(
+        "[[tenants]]\nid = \"{tenant}\"\nname = \"other\"\n[[users]]\nid = \"{ben}\"\n\
+         tenant_id = \"{tenant}\"\nemail = \"ben@example.com\"\nusername = \"ben\"\n{}",
+        account(&sendgrid).replace("timeout_seconds", limit)
+    ));
+    let theirs = |n: usize| {
+        let to = format!("ben{n}@example.com");
+        let fields = json!({ "tenant_id": tenant, "user_id": ben, "to": to, "priority": "low" });
+        envelope_with("email", fields)
+    };
+    publish(&stage, (0..200).map(bulk).chain((0..5).map(theirs))).await;
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let rows = outcomes.until(all_sent(205)).await;
+    each_got_it_once(&stage, &sendgrid, &rows);
+    let order: Vec<String> = mails(&sendgrid)
+        .into_iter()
+        .flat_map(|(to, _)| to)
+        .collect();
+    let last = order.iter().rposition(|to| to.starts_with("ben")).unwrap();
+    assert!(
+        last < 60,
+        "{last} of 205 were before them: {:?}",
+        sizes(&sendgrid)
+    );
+    assert!(sizes(&sendgrid).iter().any(|size| *size > 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
