@@ -147,7 +147,8 @@ async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
                 let panic = panic_text(&*panic);
                 tracing::error!(notification_id = %id, others_count, panic, "delivering panicked");
             }
-            if desk.health.is_recovering() {
+            // More may go now, or again: what shared a request may be back in the queue.
+            if desk.health.is_recovering() || others_count > 0 {
                 staff(desk, queue);
             }
         }

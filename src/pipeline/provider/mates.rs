@@ -1,6 +1,6 @@
 //! Who may share a request: messages of one tenant that say the same to different addresses.
 
-use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::jobs::Job;
 use super::tokens::{Token, Tokens};
@@ -10,7 +10,7 @@ use crate::resilience::Joins;
 /// So many that differ are looked past for one that says the same, and so many more for each that was
 /// found: a campaign in two languages comes mixed, and where everybody's text is their own the look
 /// must cost next to nothing.
-const LOOK_PAST: usize = 8;
+const LOOK_PAST: usize = 4;
 const LOOK_PAST_FOR_EACH: usize = 4;
 
 /// A job, as far as it matters here.
@@ -30,7 +30,7 @@ pub(super) struct Mates<'t> {
     taken: Vec<Token>,
     passed: usize,
     /// Addresses that are served or were looked past: for these nothing goes before what came earlier.
-    addresses: HashSet<String>,
+    addresses: Vec<u64>,
 }
 
 impl<'t> Mates<'t> {
@@ -41,7 +41,7 @@ impl<'t> Mates<'t> {
             most,
             taken: vec![],
             passed: 0,
-            addresses: HashSet::new(),
+            addresses: vec![],
         }
     }
 
@@ -55,12 +55,12 @@ impl<'t> Mates<'t> {
         if !first.may_share || many > self.most {
             return Joins::Stop;
         }
-        let mut is_new = true;
-        for address in next.addresses() {
-            is_new &= self.addresses.insert(address);
-        }
-        let fits = next.may_share && many <= next.most_at_once && next.content == first.content;
-        if !(is_new && fits) {
+        let fits = next.may_share
+            && many <= next.most_at_once
+            && next.content == first.content
+            && next.addresses().all(|one| !self.addresses.contains(&one));
+        self.addresses.extend(next.addresses());
+        if !fits {
             self.passed += 1;
             let patience = LOOK_PAST + LOOK_PAST_FOR_EACH * self.taken.len();
             return match self.passed < patience {
@@ -100,10 +100,16 @@ impl<'a> Mate<'a> {
         }
     }
 
-    /// As a provider compares them, which takes no two of one request for different.
-    fn addresses(self) -> impl Iterator<Item = String> + 'a {
-        let targets = self.targets.iter();
-        targets.map(|target| target.address.trim().to_lowercase())
+    /// A number for each address, the same for those that a provider may take for the same. Two that
+    /// share one by chance only miss each other's company.
+    fn addresses(self) -> impl Iterator<Item = u64> + 'a {
+        self.targets.iter().map(|target| {
+            let mut hasher = DefaultHasher::new();
+            for letter in target.address.trim().chars() {
+                letter.to_lowercase().for_each(|one| one.hash(&mut hasher));
+            }
+            hasher.finish()
+        })
     }
 }
 
@@ -119,10 +125,12 @@ fn is_telling(step: &Step) -> bool {
 
 /// Those that can still share a request after their addresses may have changed, and the others.
 pub(super) fn distinct(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-    let mut known = HashSet::new();
+    let mut known = vec![];
     jobs.into_iter().partition(|job| {
         let mate = Mate::of(job);
-        mate.may_share && mate.addresses().all(|one| known.insert(one))
+        let is_new = mate.addresses().all(|one| !known.contains(&one));
+        known.extend(mate.addresses());
+        mate.may_share && is_new
     })
 }
 

@@ -236,8 +236,11 @@ async fn with_a_limit_nobody_rides_along_before_another_tenant() {
     ));
     let theirs = |n: usize| {
         let to = format!("ben{n}@example.com");
-        let fields = json!({ "tenant_id": tenant, "user_id": ben, "to": to, "priority": "low" });
-        envelope_with("email", fields)
+        let own = json!({ "subject": "Hello", "body": format!("Number {n}") });
+        let mut message =
+            json!({ "tenant_id": tenant, "user_id": ben, "to": to, "priority": "low" });
+        message["content"] = own;
+        envelope_with("email", message)
     };
     publish(&stage, (0..200).map(bulk).chain((0..5).map(theirs))).await;
     let mut outcomes = stage.outcomes().await;

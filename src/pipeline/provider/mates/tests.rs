@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -89,10 +91,10 @@ fn where_everybodys_text_is_their_own_few_are_looked_at() {
     let mut items: Vec<Item> = (0..100)
         .map(|n| Item::new(n, n as u8, &format!("u{n}@x.org")))
         .collect();
-    items[9].content = items[0].content.clone();
+    items[5].content = items[0].content.clone();
     assert_eq!(numbers(&pop(&mut queue_of(items.clone()), 100)), [0]);
-    items[8].content = items[0].content.clone();
-    assert_eq!(numbers(&pop(&mut queue_of(items), 100)), [0, 8, 9]);
+    items[4].content = items[0].content.clone();
+    assert_eq!(numbers(&pop(&mut queue_of(items), 100)), [0, 4, 5]);
 }
 
 #[test]
