@@ -1,13 +1,11 @@
-//! Which deliveries of one AMQP channel may be acknowledged together.
+//! Which deliveries of one AMQP channel are acknowledged, when, and which of them together.
 //!
-//! Acknowledging a settled prefix with `multiple` is worth almost half of the throughput; but one
-//! slow message must not hold all behind it, so that settled ones which pile up behind an open one
-//! are acknowledged singly.
+//! Each acknowledgement is a frame here, and an entry in the log of a quorum queue there. Settled
+//! deliveries are therefore gathered: without a gap from the front they are one acknowledgement with
+//! `multiple`. But one slow message must not hold all behind it, so that settled ones which pile up
+//! behind an open one are acknowledged singly.
 
 use std::collections::VecDeque;
-
-/// Settled deliveries behind an open one beyond which they are acknowledged singly.
-const PILE: usize = 64;
 
 /// An acknowledgement to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +24,12 @@ pub struct AckWindow {
     entries: VecDeque<Entry>,
     /// How many entries are [`Entry::Settled`].
     settled: usize,
+    /// The prefix that is left of the entries and waits to be acknowledged.
+    ready: Option<Prefix>,
+    /// What is ready waits until it is so many.
+    enough: usize,
+    /// Settled deliveries behind an open one beyond which they are acknowledged singly.
+    pile: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +42,31 @@ enum Entry {
     Done,
 }
 
-impl Default for AckWindow {
-    fn default() -> Self {
+/// Settled deliveries without an open one before them.
+#[derive(Debug, Clone, Copy)]
+struct Prefix {
+    /// The last of them. It must be one that is unacknowledged: RabbitMQ closes the channel over an
+    /// unknown one.
+    tag: u64,
+    count: usize,
+}
+
+impl AckWindow {
+    /// The window of a channel that is handed `prefetch` unacknowledged deliveries at most. What is
+    /// gathered never holds back more than half of them.
+    #[must_use]
+    pub fn new(prefetch: u16) -> Self {
+        let quarter = usize::from(prefetch / 4).max(1);
         Self {
             first: 1,
             entries: VecDeque::new(),
             settled: 0,
+            ready: None,
+            enough: quarter,
+            pile: quarter,
         }
     }
-}
 
-impl AckWindow {
     /// Deliveries came up to this tag; tags of a channel start at 1 and count up by one.
     pub fn delivered_up_to(&mut self, tag: u64) {
         let known = self.first.saturating_add(self.entries.len() as u64);
@@ -57,7 +75,13 @@ impl AckWindow {
         }
     }
 
-    /// These deliveries are stored: what to acknowledge now.
+    /// From now on nothing is gathered: what is ready is acknowledged at once.
+    pub fn gather_no_more(&mut self) {
+        self.enough = 1;
+    }
+
+    /// These deliveries are stored: what to acknowledge now. What is ready and not yet enough waits
+    /// for more, or for [`flush`](Self::flush).
     pub fn settle(&mut self, tags: impl IntoIterator<Item = u64>) -> Vec<Ack> {
         for tag in tags {
             if let Some(entry) = self.entry(tag).filter(|entry| **entry == Entry::Open) {
@@ -65,11 +89,31 @@ impl AckWindow {
                 self.settled += 1;
             }
         }
-        let mut acks: Vec<Ack> = self.take_prefix().into_iter().collect();
-        if self.settled > PILE {
+        self.take_prefix();
+        let piled = self.settled > self.pile;
+        let enough = self.ready.is_some_and(|ready| ready.count >= self.enough);
+        let mut acks = vec![];
+        if enough || piled {
+            acks.extend(self.flush());
+        }
+        if piled {
             acks.extend(self.take_pile());
         }
         acks
+    }
+
+    /// What is ready, whether enough or not.
+    pub fn flush(&mut self) -> Option<Ack> {
+        self.ready.take().map(|Prefix { tag, .. }| Ack {
+            tag,
+            multiple: true,
+        })
+    }
+
+    /// Whether something waits to be flushed.
+    #[must_use]
+    pub const fn is_gathering(&self) -> bool {
+        self.ready.is_some()
     }
 
     /// This delivery went back to the broker by itself.
@@ -80,35 +124,22 @@ impl AckWindow {
         }
     }
 
-    /// How many are neither acknowledged nor returned.
-    #[must_use]
-    pub fn unacknowledged(&self) -> usize {
-        self.entries
-            .iter()
-            .filter(|entry| **entry != Entry::Done)
-            .count()
-    }
-
     fn entry(&mut self, tag: u64) -> Option<&mut Entry> {
         let position = usize::try_from(tag.checked_sub(self.first)?).ok()?;
         self.entries.get_mut(position)
     }
 
-    /// Removes the prefix in which nothing is open. The tag that stands for it must be one that is
-    /// unacknowledged: RabbitMQ closes the channel over an unknown one.
-    fn take_prefix(&mut self) -> Option<Ack> {
-        let mut last = None;
+    /// Takes the entries up to the first open one.
+    fn take_prefix(&mut self) {
         while let Some(entry) = self.entries.pop_front_if(|entry| *entry != Entry::Open) {
             if entry == Entry::Settled {
                 self.settled -= 1;
-                last = Some(self.first);
+                let count = self.ready.map_or(0, |ready| ready.count) + 1;
+                let tag = self.first;
+                self.ready = Some(Prefix { tag, count });
             }
             self.first += 1;
         }
-        last.map(|tag| Ack {
-            tag,
-            multiple: true,
-        })
     }
 
     fn take_pile(&mut self) -> Vec<Ack> {
@@ -133,40 +164,59 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn window(tags: std::ops::RangeInclusive<u64>) -> AckWindow {
-        let mut window = AckWindow::default();
+    fn window(tags: std::ops::RangeInclusive<u64>, prefetch: u16) -> AckWindow {
+        let mut window = AckWindow::new(prefetch);
         tags.for_each(|tag| window.delivered_up_to(tag));
         window
     }
 
+    const fn up_to(tag: u64) -> Ack {
+        Ack {
+            tag,
+            multiple: true,
+        }
+    }
+
     #[test]
-    fn a_settled_prefix_is_one_acknowledgement() {
-        let mut window = window(1..=5);
+    fn a_settled_prefix_is_one_acknowledgement_once_it_is_enough() {
+        let mut window = window(1..=8, 16);
         assert_eq!(window.settle([2, 3]), []);
-        assert_eq!(
-            window.settle([1]),
-            [Ack {
-                tag: 3,
-                multiple: true
-            }]
-        );
-        assert_eq!(window.unacknowledged(), 2);
+        assert!(!window.is_gathering());
+        assert_eq!(window.settle([1]), []);
+        assert!(window.is_gathering());
+        assert_eq!(window.settle([4]), [up_to(4)]);
+        assert_eq!(window.settle([5]), []);
+        assert_eq!(window.flush(), Some(up_to(5)));
+        assert_eq!(window.flush(), None);
+    }
+
+    #[test]
+    fn what_is_ready_at_the_end_does_not_wait() {
+        let mut window = window(1..=8, 16);
+        window.gather_no_more();
+        assert_eq!(window.settle([1]), [up_to(1)]);
     }
 
     #[test]
     fn a_slow_one_does_not_hold_a_pile_behind_it() {
-        let mut window = window(1..=100);
+        let mut window = window(1..=100, 256);
         let acks = window.settle(2..=100);
         assert_eq!(acks.len(), 99);
         assert!(acks.iter().all(|ack| !ack.multiple));
-        assert_eq!(
-            window.settle([1]),
-            [Ack {
-                tag: 1,
-                multiple: true
-            }]
-        );
-        assert_eq!(window.unacknowledged(), 0);
+        assert_eq!(window.settle([1]), []);
+        assert_eq!(window.flush(), Some(up_to(1)));
+    }
+
+    #[test]
+    fn what_is_held_back_leaves_room_for_more() {
+        let mut window = window(1..=1_000, 100);
+        // Every second one is settled, so that there is never a prefix.
+        let mut held = 0;
+        for tag in (2..=1_000).step_by(2) {
+            let acks = window.settle([tag]);
+            held = if acks.is_empty() { held + 1 } else { 0 };
+            assert!(held <= 25);
+        }
     }
 
     /// RabbitMQ's side: which tags are unacknowledged; an unknown one closes the channel.
@@ -187,11 +237,13 @@ mod tests {
             order in Just((1..=300_u64).collect::<Vec<_>>()).prop_shuffle(),
             returned in prop::collection::btree_set(1..=300_u64, 0..20),
             batch in 1..40_usize,
+            prefetch in 1..400_u16,
+            flushes in prop::collection::vec(any::<bool>(), 300),
         ) {
-            let mut window = window(1..=300);
+            let mut window = window(1..=300, prefetch);
             let mut unacked: BTreeSet<u64> = (1..=300).collect();
             let mut open = unacked.clone();
-            for tags in order.chunks(batch) {
+            for (tags, flush) in order.chunks(batch).zip(flushes) {
                 let (back, kept): (Vec<u64>, Vec<u64>) =
                     tags.iter().partition(|tag| returned.contains(tag));
                 for tag in back {
@@ -200,13 +252,24 @@ mod tests {
                     prop_assert!(unacked.remove(&tag));
                 }
                 open.retain(|tag| !kept.contains(tag));
-                for ack in window.settle(kept) {
+                let mut acks = window.settle(kept);
+                if flush {
+                    acks.extend(window.flush());
+                }
+                for ack in acks {
                     broker(&mut unacked, ack);
                 }
                 prop_assert!(open.is_subset(&unacked), "an open delivery was acknowledged");
+                let held = unacked.len() - open.len();
+                prop_assert!(held <= usize::from(prefetch / 2).max(2), "{held} are held back");
+            }
+            for ack in window.flush() {
+                broker(&mut unacked, ack);
+            }
+            for ack in window.take_pile() {
+                broker(&mut unacked, ack);
             }
             prop_assert!(unacked.is_empty());
-            prop_assert_eq!(window.unacknowledged(), 0);
         }
     }
 }

@@ -133,6 +133,7 @@ impl Consumers {
                     let served = self.serve(lane, &channel, &mut failures).await;
                     if self.stop.is_raised() {
                         self.cancel(&channel).await;
+                        channel.gather_no_more().await;
                         return;
                     }
                     channel.close().await;
@@ -162,6 +163,7 @@ impl Consumers {
         Ok(LaneChannel::new(
             lane.lane,
             channel,
+            lane.prefetch,
             limit,
             self.tasks.clone(),
         ))

@@ -11,10 +11,14 @@ use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::Mutex;
 
-use super::ack_window::AckWindow;
+use super::ack_window::{Ack, AckWindow};
 use super::error::{BrokerError, within};
 use crate::domain::Lane;
 use crate::runtime::Tasks;
+
+/// How long settled deliveries are gathered for one acknowledgement. What a crash leaves
+/// unacknowledged comes again and is known to be a duplicate, which costs a look at the database.
+const GATHERING: Duration = Duration::from_millis(50);
 
 /// An AMQP channel that consumes one lane.
 #[derive(Debug)]
@@ -27,13 +31,23 @@ pub struct LaneChannel {
     /// The newest delivery; the window learns of it before it decides.
     delivered: AtomicU64,
     live: AtomicBool,
+    /// Whether somebody will flush the window in a moment.
+    flushing: AtomicBool,
     limit: Duration,
     tasks: Tasks,
 }
 
 impl LaneChannel {
-    pub(super) fn new(lane: Lane, channel: Channel, limit: Duration, tasks: Tasks) -> Arc<Self> {
-        let (window, delivered) = (Mutex::default(), AtomicU64::new(0));
+    /// A channel whose queue hands out `prefetch` unacknowledged deliveries at most.
+    pub(super) fn new(
+        lane: Lane,
+        channel: Channel,
+        prefetch: u16,
+        limit: Duration,
+        tasks: Tasks,
+    ) -> Arc<Self> {
+        let window = Mutex::new(AckWindow::new(prefetch));
+        let delivered = AtomicU64::new(0);
         let live = AtomicBool::new(true);
         Arc::new(Self {
             lane,
@@ -41,6 +55,7 @@ impl LaneChannel {
             window,
             delivered,
             live,
+            flushing: AtomicBool::new(false),
             limit,
             tasks,
         })
@@ -62,6 +77,7 @@ impl LaneChannel {
 
     /// Closes the channel, so that the broker takes back what is unacknowledged.
     pub(super) async fn close(&self) {
+        self.flush().await;
         self.end();
         let closed = self.channel.close(200, "herald opens it again".into());
         if let Err(error) = within(self.limit, "closing a channel", closed).await {
@@ -85,10 +101,39 @@ impl LaneChannel {
         self.live.load(Ordering::Acquire) && self.channel.status().connected()
     }
 
-    pub(super) async fn acknowledge(&self, tags: Vec<u64>) {
+    /// These deliveries are stored. They are acknowledged now or, with those that come after them,
+    /// within [`GATHERING`].
+    pub(super) async fn acknowledge(self: Arc<Self>, tags: Vec<u64>) {
         let mut window = self.window.lock().await;
         window.delivered_up_to(self.delivered.load(Ordering::Acquire));
-        for ack in window.settle(tags) {
+        let acks = window.settle(tags);
+        self.send(acks).await;
+        if window.is_gathering() && !self.flushing.swap(true, Ordering::AcqRel) {
+            drop(window);
+            let channel = Arc::clone(&self);
+            self.tasks.spawn("acknowledge", async move {
+                tokio::time::sleep(GATHERING).await;
+                channel.flushing.store(false, Ordering::Release);
+                channel.flush().await;
+            });
+        }
+    }
+
+    async fn flush(&self) {
+        let mut window = self.window.lock().await;
+        let ack = window.flush();
+        self.send(ack).await;
+    }
+
+    /// The engine stops: from now on each delivery is acknowledged as soon as it is stored.
+    pub(super) async fn gather_no_more(&self) {
+        self.window.lock().await.gather_no_more();
+        self.flush().await;
+    }
+
+    /// Sends acknowledgements; the caller holds the window.
+    async fn send(&self, acks: impl IntoIterator<Item = Ack>) {
+        for ack in acks {
             if !self.is_live() {
                 return;
             }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::Request;
-
-use super::http::{Answer, HttpClient};
+use super::http::{Answer, HttpClient, Request};
 use crate::runtime::clock;
 
 /// Puts a harmless request. `credential` names the setting to mend when it is refused.
@@ -23,7 +21,7 @@ pub(crate) async fn answer(
     request: Request,
     timeout: Duration,
 ) -> Result<Answer, String> {
-    let host = request.url().host_str().unwrap_or_default().to_owned();
+    let host = request.uri().host().unwrap_or_default().to_owned();
     let deadline = clock::instant() + timeout;
     let trouble = match http.call(request, deadline).await {
         Ok(answer) => return Ok(answer),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use reqwest::header::AUTHORIZATION;
+use hyper::header::AUTHORIZATION;
 use tokio::time::Instant;
 
 use super::http::{Answer, Endpoint, HttpClient, Seen, Trouble, json_headers};
@@ -42,7 +42,7 @@ impl Fcm {
         Ok(Self {
             tokens: Tokens::new(http.clone(), settings.service),
             http,
-            send: Endpoint::new(settings.send_url, json_headers(None)),
+            send: Endpoint::new(settings.send_uri, json_headers(None)),
             timeout: settings.timeout,
         })
     }

@@ -6,9 +6,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::HeaderValue;
+use hyper::Uri;
+use hyper::header::HeaderValue;
 use serde_json::Value;
+use url::Url;
 
 use crate::domain::Account;
 use crate::providers::SettingsError;
@@ -174,17 +175,32 @@ impl<'a> Fields<'a> {
     }
 
     /// `path` below the base URL of the account, else of the provider.
-    pub(crate) fn endpoint(&mut self, default: &str, path: &str) -> Option<Url> {
+    pub(crate) fn endpoint(&mut self, default: &str, path: &str) -> Option<Uri> {
+        self.endpoints(default, [path]).map(|[uri]| uri)
+    }
+
+    /// Several paths below the base URL.
+    pub(crate) fn endpoints<const N: usize>(
+        &mut self,
+        default: &str,
+        paths: [&str; N],
+    ) -> Option<[Uri; N]> {
         let base = self.text("base_url").unwrap_or(default);
         let url = http_url(base).filter(|url| url.query().is_none() && url.fragment().is_none());
-        let Some(url) = url else {
+        let below = url.and_then(|url| {
+            let base = url.as_str().trim_end_matches('/');
+            let uris = paths.map(|path| format!("{base}/{path}").parse().ok());
+            uris.iter()
+                .all(Option::is_some)
+                .then(|| uris.map(Option::unwrap_or_default))
+        });
+        if below.is_none() {
             self.mistake(format!(
                 "config key `base_url` must be http:// or https:// with a host and without \
                  user, query or fragment, for example {default}"
             ));
-            return None;
-        };
-        Url::parse(&format!("{}/{path}", url.as_str().trim_end_matches('/'))).ok()
+        }
+        below
     }
 
     /// A header value made of a credential.
@@ -213,6 +229,11 @@ impl<'a> Fields<'a> {
         };
         self.mistake(format!("config key `{key}` must be {wanted}, not {found}"));
     }
+}
+
+/// Where requests with this URL go; `None` when it is longer than a request can carry.
+pub(crate) fn uri_of(url: &Url) -> Option<Uri> {
+    url.as_str().parse().ok()
 }
 
 /// A URL that requests can go to: credentials belong into the account, not into a URL.
@@ -281,7 +302,7 @@ mod tests {
             let account = account(ProviderKind::Slack, None, None, json!({"base_url": base}));
             let mut fields = Fields::of(&account, &["base_url"]);
             let url = fields.endpoint("https://api.example.com", "v3/x");
-            assert_eq!(url.unwrap().as_str(), expected);
+            assert_eq!(url.unwrap().to_string(), expected);
         }
     }
 

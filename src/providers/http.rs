@@ -3,6 +3,7 @@
 //! Nothing here knows a provider, follows a redirect, keeps a cookie or asks twice.
 
 mod answer;
+mod connector;
 mod endpoint;
 pub(crate) mod form;
 #[cfg(test)]
@@ -12,20 +13,30 @@ mod wait;
 
 use std::time::Duration;
 
-use reqwest::{Request, Response, redirect};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::Providers;
 
 pub use answer::Answer;
 pub(crate) use answer::Seen;
+use connector::Connector;
+pub use connector::HttpClientError;
 pub(crate) use endpoint::{Endpoint, bearer, json_headers, secret_header};
 pub(crate) use trouble::Trouble;
+
+/// A request whose body is known whole.
+pub(crate) type Request = hyper::Request<Full<Bytes>>;
 
 /// The shared client: keep-alive connections to every provider, HTTP/2 where the server offers it.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: reqwest::Client,
+    client: Client<Connector, Full<Bytes>>,
     max_response_bytes: usize,
 }
 
@@ -34,11 +45,6 @@ impl std::fmt::Debug for HttpClient {
         f.write_str("HttpClient")
     }
 }
-
-/// The client could not be set up; only TLS can be the cause.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the HTTP client cannot be set up: {0}; check the machine's root certificates")]
-pub struct HttpClientError(String);
 
 impl HttpClient {
     /// The client: connections are given up after the settings' `connect_timeout` (name, TCP and
@@ -51,24 +57,20 @@ impl HttpClient {
     /// # Errors
     /// When TLS cannot be set up on this machine.
     pub fn new(settings: &Providers) -> Result<Self, HttpClientError> {
-        reqwest::Client::builder()
-            .user_agent(concat!("herald/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(settings.connect_timeout)
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(256)
             // Shorter than the usual idle limits of servers and balancers (60 s and more), so
             // that a request is seldom written to a connection which is just being closed.
             .pool_idle_timeout(Duration::from_secs(45))
-            .tcp_keepalive(Duration::from_secs(30))
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_keep_alive_timeout(Duration::from_secs(10))
-            .build()
-            .map(|client| Self {
-                client,
-                max_response_bytes: settings.max_response_bytes,
-            })
-            .map_err(|error| HttpClientError(trouble::words(error)))
+            .build(Connector::new(settings.connect_timeout)?);
+        Ok(Self {
+            client,
+            max_response_bytes: settings.max_response_bytes,
+        })
     }
 
     /// A client with the defaults, for tests.
@@ -86,9 +88,9 @@ impl HttpClient {
         request: Request,
         deadline: Instant,
     ) -> Result<Answer, Trouble> {
-        let response = match timeout_at(deadline, self.client.execute(request)).await {
+        let response = match timeout_at(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(Trouble::of(error)),
+            Ok(Err(error)) => return Err(Trouble::of(&error)),
             Err(_elapsed) => return Err(Trouble::timed_out()),
         };
         Ok(read(response, deadline, self.max_response_bytes).await)
@@ -96,22 +98,24 @@ impl HttpClient {
 }
 
 /// Takes the answer with as much of its body as comes in time, is not cut off and fits.
-async fn read(mut response: Response, deadline: Instant, most: usize) -> Answer {
-    let status = response.status().as_u16();
-    let headers = std::mem::take(response.headers_mut());
+async fn read(response: Response<Incoming>, deadline: Instant, most: usize) -> Answer {
+    let (parts, mut incoming) = response.into_parts();
     let mut body = Vec::new();
     // The outcome is of no interest: a partial body is read for what it holds.
-    let _elapsed = timeout_at(deadline, fill(&mut response, &mut body, most)).await;
+    let _elapsed = timeout_at(deadline, fill(&mut incoming, &mut body, most)).await;
     Answer {
-        status,
-        headers,
+        status: parts.status.as_u16(),
+        headers: parts.headers,
         body,
     }
 }
 
 /// Reads chunks until the end, an error, or the limit; dropping the response closes what is left.
-async fn fill(response: &mut Response, body: &mut Vec<u8>, most: usize) {
-    while let Ok(Some(chunk)) = response.chunk().await {
+async fn fill(incoming: &mut Incoming, body: &mut Vec<u8>, most: usize) {
+    while let Some(Ok(frame)) = incoming.frame().await {
+        let Ok(chunk) = frame.into_data() else {
+            continue;
+        };
         let room = most.saturating_sub(body.len());
         body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if body.len() >= most {

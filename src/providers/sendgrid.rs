@@ -7,7 +7,7 @@ mod settings;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::Method;
+use hyper::Method;
 
 use super::check;
 use super::http::{Endpoint, HttpClient, Seen, json_headers};
@@ -39,8 +39,8 @@ impl Sendgrid {
         let headers = json_headers(Some(settings.authorization));
         Ok(Self {
             http,
-            mail: Endpoint::new(settings.mail_url, headers.clone()),
-            scopes: Endpoint::new(settings.scopes_url, headers),
+            mail: Endpoint::new(settings.mail_uri, headers.clone()),
+            scopes: Endpoint::new(settings.scopes_uri, headers),
             sender: settings.sender,
             timeout: settings.timeout,
             batch_size: settings.batch_size,
@@ -84,7 +84,7 @@ impl Sendgrid {
             Ok(_) => return unasked(each, None),
             Err(refusal) => return unasked(each, Some(&refusal)),
         };
-        let request = self.mail.bare(Method::POST, Some(body.into()));
+        let request = self.mail.bare(Method::POST, body);
         let answered = match self.http.call(request, deadline).await {
             Ok(answer) => read_many(&answer, &sent),
             Err(trouble) => Replies::all(trouble.into_reply(), sent.len()),
@@ -125,7 +125,7 @@ impl Provider for Sendgrid {
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), String>> {
-        let request = self.scopes.bare(Method::GET, None);
+        let request = self.scopes.bare(Method::GET, "");
         Box::pin(check::asks(&self.http, request, self.timeout, "api_key"))
     }
 }

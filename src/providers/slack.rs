@@ -8,7 +8,7 @@ mod settings;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::Method;
+use hyper::Method;
 
 use super::check;
 use super::http::{Endpoint, HttpClient, Seen, json_headers};
@@ -39,18 +39,18 @@ impl Slack {
         let settings = Settings::from_account(account)?;
         let way = match settings.route {
             Route::Bot {
-                post_url,
-                test_url,
+                post_uri,
+                test_uri,
                 authorization,
             } => {
                 let headers = json_headers(Some(authorization));
                 Way::Bot {
-                    post: Endpoint::new(post_url, headers.clone()),
-                    test: Endpoint::new(test_url, headers),
+                    post: Endpoint::new(post_uri, headers.clone()),
+                    test: Endpoint::new(test_uri, headers),
                 }
             }
-            Route::Webhook { url } => Way::Webhook {
-                post: Endpoint::new(url, json_headers(None)),
+            Route::Webhook { uri } => Way::Webhook {
+                post: Endpoint::new(uri, json_headers(None)),
             },
         };
         Ok(Self {
@@ -81,7 +81,7 @@ impl Slack {
         let Way::Bot { test, .. } = &self.way else {
             return Ok(());
         };
-        let request = test.bare(Method::POST, Some("{}".into()));
+        let request = test.bare(Method::POST, "{}");
         let answer = check::answer(&self.http, request, self.timeout).await?;
         check::judge(&answer, "api_key")?;
         match reply::refusal(&answer) {

@@ -8,8 +8,8 @@ mod settings;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::Method;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::check;
 use super::http::{Endpoint, HttpClient, Seen};
@@ -36,8 +36,8 @@ impl Twilio {
         let headers = headers(settings.authorization);
         Ok(Self {
             http,
-            messages: Endpoint::new(settings.messages_url, headers.clone()),
-            account: Endpoint::new(settings.account_url, headers),
+            messages: Endpoint::new(settings.messages_uri, headers.clone()),
+            account: Endpoint::new(settings.account_uri, headers),
             constant: Constant::of(&settings.sender, settings.status_callback.as_ref()),
             timeout: settings.timeout,
         })
@@ -72,7 +72,7 @@ impl Provider for Twilio {
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), String>> {
-        let request = self.account.bare(Method::GET, None);
+        let request = self.account.bare(Method::GET, "");
         let credentials = "api_key, api_secret and account_sid";
         Box::pin(check::asks(&self.http, request, self.timeout, credentials))
     }

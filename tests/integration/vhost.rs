@@ -1,13 +1,14 @@
 //! A vhost of its own for each test.
 
-use std::time::Duration;
-
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
+use loadtest::client::{self, Answer};
 use loadtest::publisher::{Properties, PublishError, Publisher};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::stage::PATIENCE;
@@ -31,11 +32,7 @@ impl Vhost {
             admin,
         };
         vhost
-            .request(
-                reqwest::Method::PUT,
-                &format!("vhosts/{}", vhost.name),
-                None,
-            )
+            .request("PUT", &format!("vhosts/{}", vhost.name))
             .await;
         vhost
     }
@@ -104,9 +101,7 @@ impl Vhost {
 
     /// Cuts every connection of this vhost, as an operator or a network would; returns how many.
     pub(crate) async fn cut_connections(&self) -> usize {
-        let listed = self
-            .request(reqwest::Method::GET, "connections", None)
-            .await;
+        let listed = self.request("GET", "connections").await;
         let mut connections = listed.as_array().cloned().unwrap_or_default();
         connections.retain(|connection| connection["vhost"] == self.name.as_str());
         for connection in &connections {
@@ -114,7 +109,7 @@ impl Vhost {
             let name = name.replace(' ', "%20").replace('>', "%3E");
             let path = format!("connections/{name}");
             // One that was closing anyway is gone.
-            self.send(reqwest::Method::DELETE, &path, None).await;
+            self.send("DELETE", &path).await;
         }
         connections.len()
     }
@@ -122,7 +117,7 @@ impl Vhost {
     /// Deletes a queue: its consumer is cancelled by the server.
     pub(crate) async fn delete_queue(&self, queue: &str) {
         let path = format!("queues/{}/{queue}", self.name);
-        self.request(reqwest::Method::DELETE, &path, None).await;
+        self.request("DELETE", &path).await;
     }
 
     pub(crate) async fn publisher(&self) -> TestPublisher {
@@ -135,31 +130,27 @@ impl Vhost {
             .unwrap()
     }
 
-    async fn request(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Value {
-        let response = self.send(method, path, body).await;
-        let status = response.status();
-        assert!(status.is_success(), "{path}: {status}");
-        serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default()
+    async fn request(&self, method: &str, path: &str) -> Value {
+        let answer = self.send(method, path).await;
+        assert!(
+            (200..300).contains(&answer.status),
+            "{path}: {}",
+            answer.head
+        );
+        serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 
-    async fn send(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> reqwest::Response {
-        let client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
+    async fn send(&self, method: &str, path: &str) -> Answer {
         let (scheme, rest) = self.admin.split_once("://").unwrap();
         let (login, host) = rest.split_once('@').unwrap();
-        let (user, password) = login.split_once(':').unwrap();
-        let request = client
-            .request(method, format!("{scheme}://{host}/api/{path}"))
-            .basic_auth(user, Some(password))
-            .json(&body.unwrap_or_else(|| json!({})));
-        request.send().await.unwrap()
+        let login = format!("authorization: Basic {}", STANDARD.encode(login));
+        let headers = [login.as_str(), "content-type: application/json"];
+        let url = format!("{scheme}://{host}/api/{path}");
+        let answer = client::request(method, &url, &headers, b"{}");
+        tokio::time::timeout(PATIENCE, answer)
+            .await
+            .unwrap()
+            .unwrap()
     }
 }
 
@@ -177,7 +168,7 @@ impl Drop for Vhost {
                 .build()
                 .unwrap();
             let path = format!("vhosts/{name}");
-            runtime.block_on(vhost.request(reqwest::Method::DELETE, &path, None));
+            runtime.block_on(vhost.request("DELETE", &path));
             // Its own drop would delete a vhost without a name.
             std::mem::forget(vhost);
         });

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use hyper::Uri;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use reqwest::Url;
 use serde_json::{Map, Value};
 
 use crate::domain::Account;
 use crate::providers::SettingsError;
-use crate::providers::fields::{Fields, Secret, http_url};
+use crate::providers::fields::{Fields, Secret, http_url, uri_of};
 
 const BASE_URL: &str = "https://fcm.googleapis.com";
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
 /// An FCM account's settings. Holds the private key: no `Debug`.
 pub(crate) struct Settings {
-    pub(crate) send_url: Url,
+    pub(crate) send_uri: Uri,
     pub(crate) service: ServiceAccount,
     pub(crate) timeout: Duration,
 }
@@ -29,7 +29,7 @@ pub(crate) struct ServiceAccount {
     /// The key.
     pub(crate) key: EncodingKey,
     /// Where tokens are had.
-    pub(crate) token_uri: Url,
+    pub(crate) token_uri: Uri,
 }
 
 impl Settings {
@@ -38,14 +38,14 @@ impl Settings {
         let json = service_json(&mut fields);
         let project = project_id(&mut fields, &json);
         let path = format!("v1/projects/{project}/messages:send");
-        let send_url = fields.endpoint(BASE_URL, &path);
+        let send_uri = fields.endpoint(BASE_URL, &path);
         let service = service(&mut fields, &json);
         let timeout = fields.timeout();
-        let (Some(send_url), Some(service)) = fields.finish((send_url, service))? else {
+        let (Some(send_uri), Some(service)) = fields.finish((send_uri, service))? else {
             return Err(SettingsError::incomplete(account));
         };
         Ok(Self {
-            send_url,
+            send_uri,
             service,
             timeout,
         })
@@ -108,7 +108,7 @@ fn service(fields: &mut Fields<'_>, json: &Map<String, Value>) -> Option<Service
     }
     let key_id = json.get("private_key_id").and_then(Value::as_str);
     let uri = json.get("token_uri").and_then(Value::as_str);
-    let token_uri = http_url(uri.unwrap_or(TOKEN_URI));
+    let token_uri = http_url(uri.unwrap_or(TOKEN_URI)).as_ref().and_then(uri_of);
     if token_uri.is_none() {
         fields.mistake("`token_uri` of the service account's JSON must be an http(s):// URL");
     }
@@ -190,7 +190,7 @@ pub(crate) mod tests {
             let secret = service_json("http://127.0.0.1:1/token");
             let account = account(ProviderKind::Fcm, None, Some(&secret), config);
             let settings = Settings::from_account(&account).ok().unwrap();
-            assert_eq!(settings.send_url.as_str(), expected);
+            assert_eq!(settings.send_uri.to_string(), expected);
         }
     }
 }

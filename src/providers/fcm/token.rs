@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use hyper::Method;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use jsonwebtoken::{Algorithm, Header};
-use reqwest::Method;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
@@ -181,7 +181,7 @@ impl Tokens {
 
     async fn fetch(&self, deadline: Instant) -> Result<Token, Reply> {
         let body = self.assertion()?;
-        let request = self.endpoint.bare(Method::POST, Some(body.into()));
+        let request = self.endpoint.bare(Method::POST, body);
         match self.http.call(request, deadline).await {
             Ok(answer) => read(&answer),
             // Whatever became of this request, the message was not sent.

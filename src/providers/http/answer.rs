@@ -1,7 +1,7 @@
 //! An answer with a status, and the reply that it makes.
 
+use hyper::header::HeaderMap;
 use jiff::Timestamp;
-use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::wait;

@@ -1,30 +1,37 @@
 //! Where an account's requests go: URL and headers that never change, made once.
 
-use reqwest::header::{
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
+    USER_AGENT,
 };
-use reqwest::{Body, Method, Request, Url};
+use hyper::{Method, Uri};
 use uuid::Uuid;
 
+use super::Request;
 use crate::providers::Delivery;
 
 const NOTIFICATION_ID: HeaderName = HeaderName::from_static("x-herald-notification-id");
+/// Who asks.
+const OURS: &str = concat!("herald/", env!("CARGO_PKG_VERSION"));
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A URL with its constant headers. Both may hold secrets: there is no `Debug`.
 pub(crate) struct Endpoint {
-    url: Url,
+    uri: Uri,
     headers: HeaderMap,
 }
 
 impl Endpoint {
-    pub(crate) fn new(url: Url, headers: HeaderMap) -> Self {
-        Self { url, headers }
+    pub(crate) fn new(uri: Uri, mut headers: HeaderMap) -> Self {
+        headers.insert(USER_AGENT, HeaderValue::from_static(OURS));
+        Self { uri, headers }
     }
 
     /// A request that puts a delivery, carrying its id and the publisher's trace.
-    pub(crate) fn post(&self, body: impl Into<Body>, delivery: &Delivery<'_>) -> Request {
-        let mut request = self.bare(Method::POST, Some(body.into()));
+    pub(crate) fn post(&self, body: impl Into<Bytes>, delivery: &Delivery<'_>) -> Request {
+        let mut request = self.bare(Method::POST, body);
         let headers = request.headers_mut();
         let mut text = Uuid::encode_buffer();
         let id = delivery
@@ -42,10 +49,11 @@ impl Endpoint {
     }
 
     /// A request that belongs to no notification.
-    pub(crate) fn bare(&self, method: Method, body: Option<Body>) -> Request {
-        let mut request = Request::new(method, self.url.clone());
+    pub(crate) fn bare(&self, method: Method, body: impl Into<Bytes>) -> Request {
+        let mut request = Request::new(Full::new(body.into()));
+        *request.method_mut() = method;
+        *request.uri_mut() = self.uri.clone();
         request.headers_mut().clone_from(&self.headers);
-        *request.body_mut() = body;
         request
     }
 }

@@ -41,7 +41,7 @@ mod tests {
             pair(&mut out, "A", &first);
             pair(&mut out, "B", &second);
             let url = format!("http://x/?{}", String::from_utf8(out).unwrap());
-            let url = reqwest::Url::parse(&url).unwrap();
+            let url = url::Url::parse(&url).unwrap();
             let read: Vec<_> = url.query_pairs().map(|(_, value)| value.into_owned()).collect();
             prop_assert_eq!(read, vec![first, second]);
         }

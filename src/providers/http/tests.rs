@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use reqwest::{Method, Url};
+use hyper::Method;
 
 use super::*;
 use crate::domain::Class;
@@ -17,8 +17,8 @@ async fn call(url: &str) -> Result<Answer, Trouble> {
 }
 
 async fn call_within(url: &str, timeout: Duration) -> Result<Answer, Trouble> {
-    let endpoint = Endpoint::new(Url::parse(url).unwrap(), json_headers(None));
-    let request = endpoint.bare(Method::POST, Some("{}".into()));
+    let endpoint = Endpoint::new(url.parse().unwrap(), json_headers(None));
+    let request = endpoint.bare(Method::POST, "{}");
     let client = HttpClient::plain();
     client.call(request, clock::instant() + timeout).await
 }

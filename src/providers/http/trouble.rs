@@ -1,6 +1,8 @@
 //! What is known when no answer came: surely not sent, or perhaps.
 
-use std::error::Error;
+use std::error;
+
+use hyper_util::client::legacy::Error;
 
 use crate::domain::{Class, Reply};
 
@@ -17,10 +19,10 @@ impl Trouble {
     /// Reads the client's error.
     ///
     /// Only an error of connecting (name, TCP, TLS, connect timeout) proves that nothing was
-    /// written, and an error of building the request that there was none. hyper itself asks again
-    /// when a kept connection turns out closed before the first byte.
-    pub(crate) fn of(error: reqwest::Error) -> Self {
-        if error.is_connect() || error.is_builder() {
+    /// written. hyper itself asks again when a kept connection turns out closed before the first
+    /// byte.
+    pub(crate) fn of(error: &Error) -> Self {
+        if error.is_connect() {
             Self::NotSent(words(error))
         } else {
             Self::Lost(words(error))
@@ -48,9 +50,9 @@ impl Trouble {
     }
 }
 
-/// The error and its causes in one line, without the URL: an incoming webhook's URL is a secret.
-pub(super) fn words(error: reqwest::Error) -> String {
-    let error = error.without_url();
+/// The error and its causes in one line. None of them names the URL, which is a secret when it is an
+/// incoming webhook's.
+pub(super) fn words(error: &dyn error::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

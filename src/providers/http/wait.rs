@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 /// Longest wait that is believed. A provider that says a day means an hour at a time.
 const LONGEST: Duration = Duration::from_secs(3_600);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::HeaderValue;
+use hyper::Uri;
+use hyper::header::HeaderValue;
 
 use crate::domain::Account;
 use crate::providers::SettingsError;
@@ -26,8 +26,8 @@ const MOST_AT_ONCE: u16 = 1_000;
 
 /// A SendGrid account's settings. Holds the key: no `Debug`.
 pub(crate) struct Settings {
-    pub(crate) mail_url: Url,
-    pub(crate) scopes_url: Url,
+    pub(crate) mail_uri: Uri,
+    pub(crate) scopes_uri: Uri,
     pub(crate) authorization: HeaderValue,
     pub(crate) sender: Sender,
     pub(crate) timeout: Duration,
@@ -54,18 +54,17 @@ impl Settings {
         let sender = sender(&mut fields);
         // Used where SendGrid's events come in; read here so that its type is checked with the rest.
         let _events = fields.text("event_public_key");
-        let mail_url = fields.endpoint(BASE_URL, "v3/mail/send");
-        let scopes_url = mail_url.as_ref().and_then(|url| url.join("../scopes").ok());
+        let uris = fields.endpoints(BASE_URL, ["v3/mail/send", "v3/scopes"]);
         let timeout = fields.timeout();
         let batch_size = fields.number("batch_size", 1..=MOST_AT_ONCE, "a number");
-        let settings = (authorization, mail_url, scopes_url);
-        let (Some(authorization), Some(mail_url), Some(scopes_url)) = fields.finish(settings)?
+        let (Some(authorization), Some([mail_uri, scopes_uri])) =
+            fields.finish((authorization, uris))?
         else {
             return Err(SettingsError::incomplete(account));
         };
         Ok(Self {
-            mail_url,
-            scopes_url,
+            mail_uri,
+            scopes_uri,
             authorization,
             sender,
             timeout,
@@ -135,11 +134,11 @@ mod tests {
         let account = account(ProviderKind::Sendgrid, Some("SG.key"), None, config);
         let settings = Settings::from_account(&account).ok().unwrap();
         assert_eq!(
-            settings.mail_url.as_str(),
+            settings.mail_uri.to_string(),
             "http://127.0.0.1:4030/x/v3/mail/send"
         );
         assert_eq!(
-            settings.scopes_url.as_str(),
+            settings.scopes_uri.to_string(),
             "http://127.0.0.1:4030/x/v3/scopes"
         );
         assert_eq!(format!("{:?}", settings.authorization), "Sensitive");

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::HeaderValue;
+use hyper::Uri;
+use hyper::header::HeaderValue;
 
 use crate::domain::Account;
 use crate::providers::SettingsError;
-use crate::providers::fields::{Fields, Secret, http_url};
+use crate::providers::fields::{Fields, Secret, http_url, uri_of};
 use crate::providers::http::bearer;
 
 const BASE_URL: &str = "https://slack.com";
@@ -23,16 +23,16 @@ pub(crate) enum Route {
     /// The Web API.
     Bot {
         /// `chat.postMessage`.
-        post_url: Url,
+        post_uri: Uri,
         /// `auth.test`.
-        test_url: Url,
+        test_uri: Uri,
         /// The bot token.
         authorization: HeaderValue,
     },
     /// An incoming webhook: whoever knows the URL may post.
     Webhook {
         /// The secret URL.
-        url: Url,
+        uri: Uri,
     },
 }
 
@@ -64,23 +64,23 @@ impl Settings {
 
 fn bot(fields: &mut Fields<'_>, token: &str) -> Option<Route> {
     let authorization = fields.header(Secret::Key, bearer(token));
-    let post_url = fields.endpoint(BASE_URL, "api/chat.postMessage");
-    let test_url = post_url.as_ref().and_then(|url| url.join("auth.test").ok());
+    let [post_uri, test_uri] =
+        fields.endpoints(BASE_URL, ["api/chat.postMessage", "api/auth.test"])?;
     Some(Route::Bot {
-        post_url: post_url?,
-        test_url: test_url?,
+        post_uri,
+        test_uri,
         authorization: authorization?,
     })
 }
 
 fn incoming(fields: &mut Fields<'_>, url: &str) -> Option<Route> {
-    let url = http_url(url);
-    if url.is_none() {
+    let uri = http_url(url).as_ref().and_then(uri_of);
+    if uri.is_none() {
         fields.mistake("`api_secret` must be the http:// or https:// URL of an incoming webhook");
     }
     // Not used with a webhook, yet a mistake in it is one.
     fields.endpoint(BASE_URL, "");
-    url.map(|url| Route::Webhook { url })
+    uri.map(|uri| Route::Webhook { uri })
 }
 
 #[cfg(test)]
@@ -121,15 +121,15 @@ mod tests {
     fn the_methods_are_below_the_base_url() {
         let config = json!({"base_url": "http://127.0.0.1:4060"});
         let Ok(Route::Bot {
-            post_url, test_url, ..
+            post_uri, test_uri, ..
         }) = read(Some("xoxb-1"), None, config)
         else {
             panic!("a bot");
         };
         assert_eq!(
-            post_url.as_str(),
+            post_uri.to_string(),
             "http://127.0.0.1:4060/api/chat.postMessage"
         );
-        assert_eq!(test_url.as_str(), "http://127.0.0.1:4060/api/auth.test");
+        assert_eq!(test_uri.to_string(), "http://127.0.0.1:4060/api/auth.test");
     }
 }

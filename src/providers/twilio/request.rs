@@ -1,7 +1,7 @@
 //! A notification as Twilio's Messages resource wants it.
 
 use jiff::Timestamp;
-use reqwest::Url;
+use url::Url;
 use uuid::Uuid;
 
 use super::settings::Sender;

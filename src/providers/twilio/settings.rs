@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Url;
-use reqwest::header::HeaderValue;
+use hyper::Uri;
+use hyper::header::HeaderValue;
+use url::Url;
 
 use crate::domain::Account;
 use crate::providers::SettingsError;
@@ -24,8 +25,8 @@ const ALLOWED: &[&str] = &[
 
 /// A Twilio account's settings. Holds the credentials: no `Debug`.
 pub(crate) struct Settings {
-    pub(crate) messages_url: Url,
-    pub(crate) account_url: Url,
+    pub(crate) messages_uri: Uri,
+    pub(crate) account_uri: Uri,
     pub(crate) authorization: HeaderValue,
     pub(crate) sender: Sender,
     pub(crate) status_callback: Option<Url>,
@@ -55,23 +56,19 @@ impl Settings {
         // `.json` matters: the API's own format is XML.
         let account_path = format!("2010-04-01/Accounts/{sid}.json");
         let messages_path = format!("2010-04-01/Accounts/{sid}/Messages.json");
-        let account_url = fields.endpoint(BASE_URL, &account_path);
-        let messages_url = account_url.as_ref().and_then(|url| {
-            let base = url.as_str().strip_suffix(account_path.as_str())?;
-            Url::parse(&format!("{base}{messages_path}")).ok()
-        });
+        let uris = fields.endpoints(BASE_URL, [&messages_path, &account_path]);
         let timeout = fields.timeout();
         let basic = STANDARD.encode(format!("{key}:{password}"));
         let authorization = fields.header(Secret::Key, secret_header(&format!("Basic {basic}")));
-        let settings = (sender, authorization, messages_url, account_url);
-        let (Some(sender), Some(authorization), Some(messages_url), Some(account_url)) =
+        let settings = (sender, authorization, uris);
+        let (Some(sender), Some(authorization), Some([messages_uri, account_uri])) =
             fields.finish(settings)?
         else {
             return Err(SettingsError::incomplete(account));
         };
         Ok(Self {
-            messages_url,
-            account_url,
+            messages_uri,
+            account_uri,
             authorization,
             sender,
             status_callback,
@@ -162,12 +159,12 @@ mod tests {
         let settings = read(Some("SK1"), config).ok().unwrap();
         let base = "http://127.0.0.1:4040/2010-04-01/Accounts/AC2";
         assert_eq!(
-            settings.messages_url.as_str(),
+            settings.messages_uri.to_string(),
             format!("{base}/Messages.json")
         );
-        assert_eq!(settings.account_url.as_str(), format!("{base}.json"));
+        assert_eq!(settings.account_uri.to_string(), format!("{base}.json"));
         assert_eq!(settings.authorization, "Basic U0sxOnNlY3JldA==");
         let settings = read(Some("AC9"), json!({"from": "+1"})).ok().unwrap();
-        assert!(settings.messages_url.as_str().contains("/Accounts/AC9/"));
+        assert!(settings.messages_uri.to_string().contains("/Accounts/AC9/"));
     }
 }
