@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what a notification is. A panic must never get past this room unseen.
 
+pub mod alarm;
 pub mod batch;
 pub mod clock;
 pub mod failpoint;
@@ -12,6 +13,7 @@ pub mod shutdown;
 pub mod supervisor;
 pub mod tasks;
 
+pub use alarm::Alarm;
 pub use batch::Batch;
 pub use health::Health;
 pub use permits::{Permit, Permits};

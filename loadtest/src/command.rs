@@ -6,6 +6,7 @@ mod chaos;
 mod compare;
 mod failure;
 mod floor;
+mod growth;
 mod load;
 mod publish;
 mod run;
@@ -37,6 +38,7 @@ enum Deed {
     Run(Box<run::Arguments>),
     Floor(floor::Arguments),
     Compare(Box<compare::Arguments>),
+    Growth(growth::Arguments),
     Chaos(chaos::Arguments),
 }
 
@@ -53,6 +55,7 @@ impl Command {
             Deed::Run(arguments) => run::run(*arguments).await,
             Deed::Floor(arguments) => floor::floor(arguments).await,
             Deed::Compare(arguments) => compare::compare(*arguments).await,
+            Deed::Growth(arguments) => growth::growth(arguments).await,
             Deed::Chaos(arguments) => chaos::chaos(arguments).await,
         }
     }
@@ -80,6 +83,7 @@ mod tests {
             "loadtest floor --database postgres://a/b --broker amqp://a --sendgrid http://a:1 --twilio http://a:2 --fcm http://a:3 --slack http://a:4 --drain",
             "loadtest compare --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rounds 3 --half --contender floor --contender engine:old,bin=herald",
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
+            "loadtest growth --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --axis rows=10k,1M --axis nodes --markdown growth.md",
             "loadtest chaos --list",
             "loadtest chaos --quick --rounds 2 --only panics --only clock --seed 7 --jobs 2",
         ] {
@@ -92,6 +96,7 @@ mod tests {
             "loadtest run --scale 2",
             "loadtest run steady --scale 0",
             "loadtest chaos --only weather",
+            "loadtest growth --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --axis pigeons",
         ] {
             assert_eq!(
                 Command::try_parse_from(line.split(' '))

@@ -14,6 +14,7 @@ mod table;
 
 pub use contender::{Contender, Kind};
 pub use error::ComparisonError;
+pub(crate) use go::load_average;
 pub use go::{Figures, Go, Work};
 pub use ground::{Ground, Servers};
 pub use spread::Spread;

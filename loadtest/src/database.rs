@@ -18,7 +18,7 @@ pub enum DatabaseError {
 }
 
 /// PostgreSQL's own words are the cause of an error that only says "db error".
-fn with_cause(error: &tokio_postgres::Error) -> String {
+pub(crate) fn with_cause(error: &tokio_postgres::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
@@ -72,6 +72,13 @@ impl DatabaseServer {
         // What was written so far is not the next go's to write out.
         self.client.batch_execute("CHECKPOINT").await?;
         Ok(())
+    }
+
+    /// A copy by file: of a large database much quicker than by page.
+    pub(crate) async fn copy(&self, name: &str, template: &str) -> Result<(), DatabaseError> {
+        self.drop(name).await?;
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
+        Ok(self.client.batch_execute(&create).await?)
     }
 
     pub(crate) async fn drop(&self, name: &str) -> Result<(), DatabaseError> {

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod evidence;
 pub mod floor;
 pub mod ground;
+pub mod growth;
 pub mod lane;
 pub mod ledger;
 pub mod marker;

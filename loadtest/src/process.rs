@@ -8,6 +8,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+pub mod server;
+
 /// `/proc` counts CPU time in ticks of 10 ms, on every architecture that Linux runs on today.
 const TICKS_PER_SECOND: f64 = 100.0;
 /// The page size of the machines that this runs on, as far as `/proc` counts in pages.

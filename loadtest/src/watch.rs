@@ -68,13 +68,7 @@ impl Servers {
 
     /// Looks at the database through `client`, whose tables are the engine's.
     pub async fn database(mut self, client: Client) -> Self {
-        let own = client.query_one("SELECT pg_backend_pid()", &[]).await;
-        let backend = own.ok().and_then(|row| row.try_get::<_, i32>(0).ok());
-        // A server on another machine has process numbers of its own, which mean nothing here.
-        self.postgresql = backend
-            .and_then(|backend| u32::try_from(backend).ok())
-            .filter(|backend| process::named("postgres").contains(backend))
-            .and_then(process::parent);
+        self.postgresql = process::server::postgresql(&client).await;
         self.rows = Some(client);
         self
     }
@@ -82,23 +76,11 @@ impl Servers {
     /// Looks at a virtual host of the broker at `url`.
     #[must_use]
     pub fn broker(mut self, admin: BrokerAdmin, url: &str) -> Self {
-        // RabbitMQ is an Erlang machine. Of several here it is the one that listens there, which only
-        // its own account and root may see.
-        let machines = process::named("beam.smp");
-        self.rabbitmq = match machines.as_slice() {
-            [only] => Some(*only),
-            several => port(url).and_then(|port| process::listener(port, several)),
-        };
+        self.rabbitmq = process::server::rabbitmq(url);
         let (_, vhost) = url.rsplit_once('/').unwrap_or_default();
         self.queues = Some((admin, vhost.to_owned()));
         self
     }
-}
-
-/// The port in `amqp://user:password@host:port/vhost`.
-fn port(url: &str) -> Option<u16> {
-    let (address, _) = url.rsplit_once('/')?;
-    address.rsplit_once(':')?.1.parse().ok()
 }
 
 /// What a watch looks at.

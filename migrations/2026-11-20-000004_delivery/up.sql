@@ -13,6 +13,8 @@ CREATE TABLE engine_nodes (
 
 -- Claims: the SHA-256 of tenant and key as 32 raw bytes, because this random unique index is the
 -- dearest thing in the insert path. No foreign keys: the claim is there before the notification.
+-- No index on `expires_at`: keys whose time is over are found by walking the table, a part at a
+-- time. Block ranges would not find them: a page that has been used again keeps its earliest time.
 CREATE TABLE notification_deduplication (
     idempotency_key bytea PRIMARY KEY CHECK (octet_length(idempotency_key) = 32),
     notification_id uuid NOT NULL,
@@ -21,10 +23,6 @@ CREATE TABLE notification_deduplication (
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
 );
-
--- Retention: rows come in order of expiry, near enough. Costs next to nothing on an insert.
-CREATE INDEX notification_deduplication_expires_idx ON notification_deduplication
-    USING brin (expires_at) WITH (pages_per_range = 32, autosummarize = on);
 
 -- The books: what came in, by hour, tenant and channel, written in the claiming transaction. A few
 -- shards, so that concurrent transactions do not queue for one row; room on the page for HOT.

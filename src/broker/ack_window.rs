@@ -263,12 +263,8 @@ mod tests {
                 let held = unacked.len() - open.len();
                 prop_assert!(held <= usize::from(prefetch / 2).max(2), "{held} are held back");
             }
-            for ack in window.flush() {
-                broker(&mut unacked, ack);
-            }
-            for ack in window.take_pile() {
-                broker(&mut unacked, ack);
-            }
+            let left = window.flush().into_iter().chain(window.take_pile());
+            left.for_each(|ack| broker(&mut unacked, ack));
             prop_assert!(unacked.is_empty());
         }
     }

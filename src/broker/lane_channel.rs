@@ -18,7 +18,7 @@ use crate::runtime::Tasks;
 
 /// How long settled deliveries are gathered for one acknowledgement. What a crash leaves
 /// unacknowledged comes again and is known to be a duplicate, which costs a look at the database.
-const GATHERING: Duration = Duration::from_millis(50);
+const GATHERING: Duration = Duration::from_millis(200);
 
 /// An AMQP channel that consumes one lane.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::runtime::{Shutdown, clock};
-use crate::store::{Database, StoreError, due, partitions, provider_health, retention};
+use crate::store::retention::{self, KeyWalk};
+use crate::store::{Database, StoreError, due, partitions, provider_health};
 use crate::telemetry::Metrics;
 
 /// Time between rounds of gauges.
@@ -28,12 +29,13 @@ impl Housekeeping {
     /// Runs until told to stop.
     pub async fn run(self) {
         let mut round = 0_u32;
+        let mut walk = KeyWalk::default();
         while !self.stop.is_raised() {
             if let Err(error) = self.gauges().await {
                 tracing::debug!(%error, "the backlog could not be counted");
             }
             if round.is_multiple_of(TIDY_EVERY)
-                && let Some(Err(error)) = self.stop.or(self.tidy()).await
+                && let Some(Err(error)) = self.stop.or(self.tidy(&mut walk)).await
             {
                 tracing::warn!(%error, "tidying failed; it is tried again later");
             }
@@ -56,13 +58,13 @@ impl Housekeeping {
         Ok(())
     }
 
-    async fn tidy(&self) -> Result<(), StoreError> {
+    async fn tidy(&self, walk: &mut KeyWalk) -> Result<(), StoreError> {
         let made = partitions::ensure(&mut *self.database.get().await?, clock::now()).await?;
         if made > 0 {
             tracing::info!(made, "partitions made for the months to come");
         }
         provider_health::remove_dead(&self.database).await?;
-        let forgotten = retention::forget_keys(&self.database).await?;
+        let forgotten = walk.forget_keys(&self.database).await?;
         if forgotten > 0 {
             tracing::info!(
                 forgotten,

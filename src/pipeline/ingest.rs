@@ -7,18 +7,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle, Supervised};
+use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
 use super::hold::Turn;
 use super::jobs::Arrived;
 use crate::broker::Arrival;
 use crate::domain::Lane;
-use crate::runtime::{Batch, Tasks, clock, failpoint, mailbox};
+use crate::runtime::{Alarm, Batch, Tasks, clock, failpoint, mailbox};
 
 mod admission;
 mod claiming;
 mod people;
 mod refusal;
+mod renewal;
 
 pub use admission::Admission;
 
@@ -41,7 +42,7 @@ struct State {
     waiting: Batch<Arrival>,
     running: Vec<bool>,
     suspects: Vec<Suspects>,
-    timer: Option<SpawnHandle>,
+    alarm: Alarm,
 }
 
 /// The suspects of a lane, and whether one is being worked on.
@@ -76,7 +77,11 @@ impl Ingest {
 
     fn pump(&mut self, ctx: &mut Context<Self>) {
         while let Some(worker) = self.state.running.iter().position(|running| !running) {
-            let Some(batch) = self.state.waiting.take_ready(clock::instant()) else {
+            let Some(batch) = self
+                .state
+                .waiting
+                .take_ready(clock::instant(), self.state.busy())
+            else {
                 break;
             };
             self.admit(worker, batch, ctx);
@@ -86,15 +91,14 @@ impl Ingest {
 
     /// Wakes up when what waits is old enough.
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        if self.state.timer.is_some() || self.state.running.iter().all(|running| *running) {
+        if self.state.busy() == CONCURRENT {
             return;
         }
-        if let Some(due) = self.state.waiting.due() {
-            let wait = due.saturating_duration_since(clock::instant());
-            self.state.timer = Some(ctx.run_later(wait, |ingest, ctx| {
-                ingest.state.timer = None;
+        if let Some(due) = self.state.waiting.due(self.state.busy()) {
+            self.state.alarm.set(due, ctx, |ingest: &mut Self, ctx| {
+                ingest.state.alarm.rang();
                 ingest.pump(ctx);
-            }));
+            });
         }
     }
 
@@ -141,8 +145,13 @@ impl State {
             waiting: Batch::new(batch, linger),
             running: vec![false; CONCURRENT],
             suspects: (0..Lane::COUNT).map(|_| Suspects::default()).collect(),
-            timer: None,
+            alarm: Alarm::default(),
         }
+    }
+
+    /// How many batches are being admitted.
+    fn busy(&self) -> usize {
+        self.running.iter().filter(|running| **running).count()
     }
 }
 

@@ -120,7 +120,7 @@ impl Judge {
     /// came from, since there is no more time.
     pub async fn again(&self, jobs: Vec<Job>, account: AccountFacts<'_>) -> Vec<(Job, Judgement)> {
         let whose = |job: &Job| (job.notification.tenant_id, job.notification.user_id);
-        let look = || self.people.load(jobs.iter().map(whose));
+        let look = || self.people.load_now(jobs.iter().map(whose));
         let look = until_done("loading recipients", &self.giving_up, look);
         let Some(people) = look.await else {
             return vec![];

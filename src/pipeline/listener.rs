@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use actix::Addr;
-use tokio::time::Instant;
 
 use super::catalog::Catalog;
 use super::jobs::Wake;
@@ -36,6 +35,8 @@ pub struct Listener {
 impl Listener {
     /// Listens until told to stop.
     pub async fn run(self) {
+        // Whoever asks must not wait for one who has ended, however it ended.
+        let _ended = Ended(&self.people);
         while !self.stop.is_raised() {
             let Some(heard) = self.stop.or(self.listen()).await else {
                 return;
@@ -57,29 +58,37 @@ impl Listener {
         mailbox::post(&self.catalog, Wake);
         let mut read_at = clock::instant();
         loop {
-            match self.heard(&mut changes, read_at).await? {
-                None => {
+            tokio::select! {
+                change = changes.next() => self.follow(change?).await?,
+                asked = self.people.asked() => {
+                    for change in changes.catch_up().await? {
+                        self.follow(change).await?;
+                    }
+                    asked.answer();
+                }
+                () = tokio::time::sleep_until(read_at + self.time_to_live) => {
                     self.rulebook.reload(&self.database).await?;
                     read_at = clock::instant();
                 }
-                Some(Change::Rules(_)) => self.rulebook.reload(&self.database).await?,
-                Some(Change::Person { tenant_id, user_id }) => {
-                    self.people.forget((tenant_id, user_id));
-                }
-                Some(Change::Accounts | Change::Templates) => mailbox::post(&self.catalog, Wake),
             }
         }
     }
 
-    /// The next change; `None` when the rules have been believed in for long enough.
-    async fn heard(
-        &self,
-        changes: &mut Changes,
-        read_at: Instant,
-    ) -> Result<Option<Change>, StoreError> {
-        match tokio::time::timeout_at(read_at + self.time_to_live, changes.next()).await {
-            Ok(change) => Ok(Some(change?)),
-            Err(_) => Ok(None),
+    async fn follow(&self, change: Change) -> Result<(), StoreError> {
+        match change {
+            Change::Rules(_) => self.rulebook.reload(&self.database).await?,
+            Change::Person { tenant_id, user_id } => self.people.forget((tenant_id, user_id)),
+            Change::Accounts | Change::Templates => mailbox::post(&self.catalog, Wake),
         }
+        Ok(())
+    }
+}
+
+/// Says that nobody listens any more, when dropped.
+struct Ended<'a>(&'a People);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.deaf();
     }
 }

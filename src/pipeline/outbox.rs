@@ -90,16 +90,16 @@ impl Outbox {
         self.wake();
     }
 
-    /// Takes a batch that is full or old enough.
+    /// Takes a batch that is full, or old enough beside `running` others.
     #[must_use]
-    pub fn take_ready(&self, now: Instant) -> Option<Vec<Outcome>> {
-        self.lock().take_ready(now)
+    pub fn take_ready(&self, now: Instant, running: usize) -> Option<Vec<Outcome>> {
+        self.lock().take_ready(now, running)
     }
 
-    /// When what waits becomes old enough to be taken.
+    /// When what waits becomes old enough to be taken beside `running` others.
     #[must_use]
-    pub fn due(&self) -> Option<Instant> {
-        self.lock().due()
+    pub fn due(&self, running: usize) -> Option<Instant> {
+        self.lock().due(running)
     }
 
     /// Takes every abandoned claim.

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle, Supervised};
+use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
 use super::jobs::Wake;
 use super::outbox::Outbox;
-use crate::runtime::{Tasks, clock, failpoint, mailbox};
+use crate::runtime::{Alarm, Tasks, clock, failpoint, mailbox};
 
 mod settling;
 
@@ -28,7 +28,7 @@ pub struct Recorder {
 struct State {
     running: usize,
     releasing: bool,
-    timer: Option<SpawnHandle>,
+    alarm: Alarm,
 }
 
 /// A batch was settled, or put back.
@@ -61,7 +61,8 @@ impl Recorder {
 
     fn pump(&mut self, ctx: &mut Context<Self>) {
         while self.state.running < CONCURRENT {
-            let Some(batch) = self.outbox.take_ready(clock::instant()) else {
+            let (now, running) = (clock::instant(), self.state.running);
+            let Some(batch) = self.outbox.take_ready(now, running) else {
                 break;
             };
             self.state.running += 1;
@@ -96,15 +97,14 @@ impl Recorder {
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        if self.state.timer.is_some() || self.state.running >= CONCURRENT {
+        if self.state.running >= CONCURRENT {
             return;
         }
-        if let Some(due) = self.outbox.due() {
-            let wait = due.saturating_duration_since(clock::instant());
-            self.state.timer = Some(ctx.run_later(wait, |recorder, ctx| {
-                recorder.state.timer = None;
+        if let Some(due) = self.outbox.due(self.state.running) {
+            self.state.alarm.set(due, ctx, |recorder: &mut Self, ctx| {
+                recorder.state.alarm.rang();
                 recorder.pump(ctx);
-            }));
+            });
         }
     }
 }

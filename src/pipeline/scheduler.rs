@@ -223,7 +223,7 @@ impl Round {
             return;
         }
         let whose = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
-        let people = match self.judge.people.load(whose).await {
+        let people = match self.judge.people.load_now(whose).await {
             Ok(people) => people,
             Err(error) => {
                 tracing::warn!(%error, "recipients could not be loaded; what was due comes again");

@@ -49,12 +49,14 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let entry = Entry::new(name, Arc::clone(&self.running));
-        self.handle.spawn(async move {
-            let _entry = entry;
-            if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-                tracing::error!(task = name, panic = panic_text(&*panic), "a task panicked");
-            }
-        })
+        // No `async` block around it: that would keep room for the task twice, and move it once more.
+        self.handle
+            .spawn(AssertUnwindSafe(task).catch_unwind().map(move |ended| {
+                let _entry = entry;
+                if let Err(panic) = ended {
+                    tracing::error!(task = name, panic = panic_text(&*panic), "a task panicked");
+                }
+            }))
     }
 
     /// Which tasks are unfinished, with how many of each.

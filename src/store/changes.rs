@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
@@ -103,15 +103,39 @@ impl Changes {
                     return Err(StoreError::Unavailable(closed.to_owned()));
                 }
                 Some(Some(notice)) => {
-                    let payload = notice?.payload;
-                    match Change::of(&payload) {
-                        Some(change) => return Ok(change),
-                        None => tracing::warn!(payload, "a notice is not understood"),
+                    if let Some(change) = understood(&notice?.payload) {
+                        return Ok(change);
                     }
                 }
             }
         }
     }
+
+    /// What was committed before this was called, as far as [`Self::next`] has not told of it.
+    ///
+    /// PostgreSQL hands the notices of a commit to every session before the one that committed has
+    /// its answer, and a session tells of them before it says that it has done what it was asked. So
+    /// an answer to anything at all comes after those notices.
+    ///
+    /// # Errors
+    /// The connection is dead. Notices may have been missed.
+    pub async fn catch_up(&mut self) -> Result<Vec<Change>, StoreError> {
+        ping(&self.connection).await?;
+        let mut changes = vec![];
+        let mut notices = std::pin::pin!(self.connection.notifications_stream());
+        while let Some(Some(notice)) = notices.next().now_or_never() {
+            changes.extend(understood(&notice?.payload));
+        }
+        Ok(changes)
+    }
+}
+
+fn understood(payload: &str) -> Option<Change> {
+    let change = Change::of(payload);
+    if change.is_none() {
+        tracing::warn!(payload, "a notice is not understood");
+    }
+    change
 }
 
 async fn ping(mut connection: &AsyncPgConnection) -> Result<(), StoreError> {

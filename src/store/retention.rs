@@ -10,11 +10,21 @@ use super::{Database, StoreError};
 /// Rows removed by one statement: short transactions leave others alone.
 const CHUNK: i64 = 5_000;
 
+/// Pages of keys that one statement walks over: some 70,000 keys.
+const STEP: i64 = 1_024;
+/// Rounds in which all keys are walked over once.
+const ROUNDS: i64 = 12;
+
 statement!(
-    ForgetKeys(most: i64 => Int8) -> Int8 =
+    KeyPages() -> Int8 =
+    "SELECT pg_relation_size('notification_deduplication') / current_setting('block_size')::bigint"
+);
+
+statement!(
+    ForgetKeys(from: i64 => Int8, to: i64 => Int8) -> Int8 =
     "WITH gone AS (
-         DELETE FROM notification_deduplication WHERE ctid = ANY (ARRAY(
-             SELECT ctid FROM notification_deduplication WHERE expires_at <= now() LIMIT ?))
+         DELETE FROM notification_deduplication
+         WHERE ctid >= format('(%s,0)', ?::bigint)::tid AND ctid < format('(%s,0)', ?::bigint)::tid
            AND expires_at <= now()
          RETURNING 1
      )
@@ -48,21 +58,47 @@ statement!(
      SELECT count(*) FROM gone")
 );
 
-/// Removes the keys whose deduplication window is over; returns how many.
-///
-/// # Errors
-/// When the database fails; what is left is removed the next time.
-pub async fn forget_keys(database: &Database) -> Result<u64, StoreError> {
-    let mut forgotten = 0;
-    loop {
+/// A walk over the pages of all keys, round and round: what it costs grows with the keys alone, and
+/// inserting one costs nothing.
+#[derive(Debug, Default)]
+pub struct KeyWalk {
+    /// The page to go on with. Nobody's at first: nodes that are started again and again must not all
+    /// begin at the same end.
+    page: Option<i64>,
+}
+
+impl KeyWalk {
+    /// Removes keys whose deduplication window is over from the next twelfth of the table, of a
+    /// small table from all of it; returns how many. Until the walk comes by, such a key is free for
+    /// whoever claims it.
+    ///
+    /// # Errors
+    /// When the database fails; the walk goes on where it was.
+    pub async fn forget_keys(&mut self, database: &Database) -> Result<u64, StoreError> {
         let mut connection = database.get().await?;
-        let gone: i64 = ForgetKeys { most: CHUNK }
-            .get_result(&mut *connection)
-            .await?;
-        forgotten += u64::try_from(gone).unwrap_or(0);
-        if gone < CHUNK {
-            return Ok(forgotten);
+        let pages: i64 = KeyPages {}.get_result(&mut *connection).await?;
+        drop(connection);
+        let mut page = self
+            .page
+            .unwrap_or_else(|| rand::random_range(0..pages.max(1)));
+        let mut left = (pages / ROUNDS + 1).max(STEP).min(pages);
+        let mut forgotten = 0;
+        while left > 0 {
+            // The table may have become shorter.
+            if page >= pages {
+                page = 0;
+            }
+            let to = (page + STEP.min(left)).min(pages);
+            let mut connection = database.get().await?;
+            let gone: i64 = ForgetKeys { from: page, to }
+                .get_result(&mut *connection)
+                .await?;
+            forgotten += u64::try_from(gone).unwrap_or(0);
+            left -= to - page;
+            page = to;
+            self.page = Some(page);
         }
+        Ok(forgotten)
     }
 }
 

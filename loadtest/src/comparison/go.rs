@@ -180,7 +180,7 @@ impl Ground {
         Ok(child)
     }
 
-    async fn publish(
+    pub(crate) async fn publish(
         &self,
         work: &Work,
         mut plan: Plan,
@@ -228,7 +228,7 @@ async fn settle(
 }
 
 /// Over the last minute; not a number where the system does not say.
-fn load_average() -> f64 {
+pub(crate) fn load_average() -> f64 {
     std::fs::read_to_string("/proc/loadavg")
         .ok()
         .and_then(|text| text.split(' ').next()?.parse().ok())

@@ -35,10 +35,10 @@ type Preparation = (PathBuf, Option<PathBuf>, bool);
 /// Everything around the contenders.
 pub struct Ground {
     servers: Servers,
-    pub(super) databases: DatabaseServer,
-    pub(super) vhosts: BrokerAdmin,
+    pub(crate) databases: DatabaseServer,
+    pub(crate) vhosts: BrokerAdmin,
     simulators: Vec<Simulator>,
-    pub(super) ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<Ledger>,
     files: PathBuf,
     herald: PathBuf,
     users: u32,
@@ -113,16 +113,16 @@ impl Ground {
     }
 
     /// A name for a database and a virtual host of this process.
-    pub(super) fn name_of(&self, what: &str) -> String {
+    pub(crate) fn name_of(&self, what: &str) -> String {
         format!("herald_compare_{}_{what}", std::process::id())
     }
 
-    pub(super) fn vhost_url(&self, vhost: &str) -> String {
+    pub(crate) fn vhost_url(&self, vhost: &str) -> String {
         url_with(&self.servers.broker, vhost).unwrap_or_default()
     }
 
     /// The migrated and seeded database to clone for a contender, made when it is first asked for.
-    pub(super) async fn template(
+    pub(crate) async fn template(
         &mut self,
         contender: &Contender,
     ) -> Result<String, ComparisonError> {
@@ -178,7 +178,7 @@ impl Ground {
     }
 
     /// Starts a contender on a database and a virtual host.
-    pub(super) fn start(
+    pub(crate) fn start(
         &self,
         contender: &Contender,
         database: &str,

@@ -76,6 +76,7 @@ impl Admission {
     pub async fn admit(self: &Arc<Self>, worker: usize, batch: Vec<Arrival>, turn: Option<Turn>) {
         failpoint::hit("ingest.admit");
         let (candidates, mut refused) = self.decode(batch);
+        let reading = self.judge.people.begin();
         let Some(people) = self.people(candidates, &mut refused).await else {
             return;
         };
@@ -89,7 +90,7 @@ impl Admission {
         }
         let applicants = self.register(welcome, turn);
         if !applicants.is_empty() {
-            self.claim(self.claimant(worker), applicants).await;
+            self.claim(self.claimant(worker), applicants, reading).await;
         }
     }
 

@@ -1,6 +1,5 @@
 //! Claiming: who works on a key, when several deliveries, runs or nodes could.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +7,10 @@ use uuid::Uuid;
 
 use super::super::judge::Addressed;
 use super::super::patience::until_done;
+use super::super::people::{Outdated, Reading, Whose};
 use super::Admission;
 use super::admission::Applicant;
+use super::renewal::Suppressed;
 use crate::broker::receipt;
 use crate::domain::KeyHash;
 use crate::runtime::failpoint;
@@ -26,6 +27,7 @@ impl Admission {
         self: &Arc<Self>,
         claimant: Claimant,
         mut applicants: Vec<Applicant>,
+        reading: Reading,
     ) {
         let requests: Vec<ClaimRequest> = applicants.iter().map(Applicant::request).collect();
         for (applicant, request) in applicants.iter_mut().zip(&requests) {
@@ -34,33 +36,34 @@ impl Admission {
         }
         let claim = || claims::claim(&self.database, claimant, self.window, &requests);
         let look = || self.judge.suppressed(addressed(&applicants, &requests));
-        let (claims, listed) = tokio::join!(
+        let (claims, listed, outdated) = tokio::join!(
             until_done("claiming", &self.giving_up, claim),
             until_done("looking for suppressions", &self.giving_up, look),
+            self.judge.people.catch_up(reading),
         );
-        let (Some(claims), Some(mut listed)) = (claims, listed) else {
+        let (Some(claims), Some(mut suppressed)) = (claims, listed) else {
             return;
         };
         failpoint::hit("ingest.claimed");
-        let ids: HashMap<KeyHash, Uuid> = requests
-            .iter()
-            .map(|request| (request.key, request.notification_id))
-            .collect();
-        let (mut jobs, mut duplicates) = (Vec::with_capacity(applicants.len()), vec![]);
-        for applicant in applicants {
-            let key = applicant.hold.key();
-            match (claims.get(&key), ids.get(&key)) {
-                (Some(Claim::New), Some(id)) => {
-                    let suppressed = listed.remove(id).unwrap_or_default();
-                    jobs.push(applicant.accepted(*id, suppressed));
-                }
-                (Some(Claim::Taken(holder)), _) if holder.is_stored => duplicates.push(applicant),
-                (Some(Claim::Taken(_)), _) => self.wait_for(claimant, applicant),
+        let (mut ours, mut duplicates) = (Vec::with_capacity(applicants.len()), vec![]);
+        for (applicant, request) in applicants.into_iter().zip(&requests) {
+            match claims.get(&request.key) {
+                Some(Claim::New) => ours.push((applicant, request.notification_id)),
+                Some(Claim::Taken(holder)) if holder.is_stored => duplicates.push(applicant),
+                Some(Claim::Taken(_)) => self.wait_for(claimant, applicant),
                 // The key's window ended between two looks: from the start, with the delivery.
-                _ => drop(applicant),
+                None => drop(applicant),
             }
         }
-        self.dispatchers.dispatch(jobs);
+        let renewed = self.renew(&mut ours, &outdated, &mut suppressed).await;
+        if renewed.is_none() {
+            return;
+        }
+        let jobs = ours.into_iter().map(|(applicant, id)| {
+            let suppressed = suppressed.remove(&id).unwrap_or_default();
+            applicant.accepted(id, suppressed)
+        });
+        self.dispatchers.dispatch(jobs.collect());
         if !duplicates.is_empty() {
             self.drop_duplicates(claimant, duplicates).await;
         }
@@ -83,13 +86,18 @@ impl Admission {
 
     /// Goes on with what another run began and cannot end.
     async fn take_up(&self, applicant: Applicant, id: Uuid) {
-        let look = || self.judge.suppressed([applicant.addressed(id)]);
-        let listed = until_done("looking for suppressions", &self.giving_up, look).await;
-        if let Some(mut listed) = listed {
-            let mut job = applicant.accepted(id, listed.remove(&id).unwrap_or_default());
-            job.inherited = true;
-            self.dispatchers.dispatch(vec![job]);
+        let (mut ours, mut suppressed) = ([(applicant, id)], Suppressed::new());
+        // The other run may have had it for long.
+        let renewed = self.renew(&mut ours, &Outdated::Anybody, &mut suppressed);
+        if renewed.await.is_none() {
+            return;
         }
+        let jobs = ours.into_iter().map(|(applicant, id)| {
+            let mut job = applicant.accepted(id, suppressed.remove(&id).unwrap_or_default());
+            job.inherited = true;
+            job
+        });
+        self.dispatchers.dispatch(jobs.collect());
     }
 
     /// `None` when there is no more time, nobody holds the key any more, or the living owner has
@@ -170,7 +178,11 @@ fn addressed<'a>(
 }
 
 impl Applicant {
-    fn addressed(&self, id: Uuid) -> Addressed<'_> {
+    pub(super) fn whose(&self) -> Whose {
+        (self.envelope.tenant_id, self.envelope.user_id)
+    }
+
+    pub(super) fn addressed(&self, id: Uuid) -> Addressed<'_> {
         Addressed {
             id,
             recipient: &self.recipient,

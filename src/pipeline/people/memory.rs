@@ -9,7 +9,7 @@ use std::time::Duration;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-use super::Whose;
+use super::{Outdated, Whose};
 use crate::domain::Recipient;
 
 /// Notices that are remembered, so that a reading that is under way learns what it overtook.
@@ -31,7 +31,7 @@ struct Known {
 
 /// When a reading began, in notices; `None` while they do not come.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading(Option<u64>);
+pub struct Reading(Option<u64>);
 
 /// The last notices, the newest last, and how many there have been.
 #[derive(Default)]
@@ -94,6 +94,19 @@ impl Memory {
         }
     }
 
+    /// Who was named by a notice since then. A reading that began while none came was one of the
+    /// database itself.
+    pub(super) fn outdated(&self, Reading(began): Reading) -> Outdated {
+        let Some(began) = began else {
+            return Outdated::Only(HashSet::new());
+        };
+        let notices = self.notices();
+        match notices.since(began) {
+            Some(changed) if self.is_listening() => Outdated::Only(changed),
+            _ => Outdated::Anybody,
+        }
+    }
+
     pub(super) fn forget(&self, whose: Whose) {
         let mut notices = self.notices();
         notices.add(whose);
@@ -114,7 +127,7 @@ impl Memory {
         self.cache.clear();
     }
 
-    fn is_listening(&self) -> bool {
+    pub(super) fn is_listening(&self) -> bool {
         self.listening.load(Ordering::Acquire)
     }
 
@@ -197,6 +210,25 @@ mod tests {
         memory.listening();
         keep(&memory, reading, &[ANA], now);
         assert!(memory.recall(ANA, now).is_none());
+    }
+
+    #[test]
+    fn who_was_named_since_a_reading_began_is_outdated() {
+        let (memory, _) = memory();
+        let nobody = Outdated::Only(HashSet::new());
+        let deaf = memory.begin();
+        memory.listening();
+        memory.forget(BEN);
+        assert_eq!(memory.outdated(deaf), nobody);
+        let reading = memory.begin();
+        assert_eq!(memory.outdated(reading), nobody);
+        memory.forget(ANA);
+        let outdated = memory.outdated(reading);
+        assert!(outdated.includes(&ANA) && !outdated.includes(&BEN));
+        memory.deaf();
+        assert_eq!(memory.outdated(reading), Outdated::Anybody);
+        memory.listening();
+        assert_eq!(memory.outdated(reading), Outdated::Anybody);
     }
 
     #[test]

@@ -97,14 +97,22 @@ async fn an_opt_out_takes_effect_at_once_also_for_somebody_who_is_kept_in_memory
         };
         outcomes.until(all).await;
     }
-    stage.apply(&wish("enabled = false"));
-    publisher.publish(&envelope("email")).await;
-    let rows = outcomes.until(|rows| rows.len() == 4).await;
-    assert!(
-        rows[3].is("cancelled", Some("channel_disabled")),
-        "{rows:#?}"
-    );
-    assert_eq!(stage.ledger.accepted(), 3);
+    stage.apply(&wish("enabled = true"));
+    // To and fro: what is published after a wish was committed follows it.
+    for round in 1..=20 {
+        let enabled = round % 2 == 0;
+        let change = format!("UPDATE notification_preferences SET enabled = {enabled}");
+        outcomes.execute(&change).await;
+        publisher.publish(&envelope("email")).await;
+        let rows = outcomes.until(|rows| rows.len() == 3 + round).await;
+        let followed = if enabled {
+            rows[2 + round].is("sent", None)
+        } else {
+            rows[2 + round].is("cancelled", Some("channel_disabled"))
+        };
+        assert!(followed, "{round}: {rows:#?}");
+    }
+    assert_eq!(stage.ledger.accepted(), 13);
 }
 
 #[tokio::test(flavor = "multi_thread")]

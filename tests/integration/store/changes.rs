@@ -56,6 +56,23 @@ impl Scene {
 }
 
 #[tokio::test]
+async fn what_was_committed_before_is_told_to_whoever_catches_up() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool();
+    let mut changes = Changes::open(&pool).await.unwrap();
+    let mut connection = database.connect().await;
+    connection.batch_execute(PEOPLE).await.unwrap();
+    changes.catch_up().await.unwrap();
+    for round in 0..200 {
+        let change = format!("UPDATE users SET phone = '{round}' WHERE id = '{ANA}'");
+        connection.batch_execute(&change).await.unwrap();
+        let heard = changes.catch_up().await.unwrap();
+        assert_eq!(heard, [person(ANA)], "{round}");
+    }
+    assert_eq!(changes.catch_up().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn each_change_tells_of_what_it_changed_and_nothing_else() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;

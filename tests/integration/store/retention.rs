@@ -2,7 +2,7 @@
 
 use diesel_async::SimpleAsyncConnection;
 use herald::store::lease::{self, Lease};
-use herald::store::retention;
+use herald::store::retention::{self, KeyWalk};
 
 use crate::database::{TestDatabase, lines};
 
@@ -24,6 +24,36 @@ async fn counters_go_when_their_day_is_over_everywhere() {
     let oldest = "SELECT (current_date - min(day))::text AS text FROM frequency_counts";
     assert_eq!(lines(&mut c, oldest).await, ["3"]);
     assert_eq!(retention::forget_counts(&pool).await, Ok(0));
+}
+
+#[tokio::test]
+async fn keys_go_when_their_window_is_over_wherever_they_stand() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    assert_eq!(KeyWalk::default().forget_keys(&pool).await, Ok(0));
+    // More pages than one step takes, of few rows each.
+    c.batch_execute(
+        "INSERT INTO notification_deduplication
+             (idempotency_key, notification_id, body_hash, expires_at)
+         SELECT sha256(n::text::bytea), gen_random_uuid(), decode(repeat('00', 900), 'hex'),
+                now() + CASE n % 3 WHEN 0 THEN interval '1 hour' ELSE interval '-1 second' END
+         FROM generate_series(1, 18000) AS n",
+    )
+    .await
+    .unwrap();
+    let left = "SELECT count(*)::text || ' ' || count(*) FILTER (WHERE expires_at <= now())
+                AS text FROM notification_deduplication";
+    let mut walk = KeyWalk::default();
+    let mut forgotten = walk.forget_keys(&pool).await.unwrap();
+    assert!((1..12_000).contains(&forgotten), "{forgotten}");
+    // Whatever page it began at, it comes round.
+    for _ in 0..2 {
+        forgotten += walk.forget_keys(&pool).await.unwrap();
+    }
+    assert_eq!(forgotten, 12_000);
+    assert_eq!(lines(&mut c, left).await, ["6000 0"]);
+    assert_eq!(walk.forget_keys(&pool).await, Ok(0));
 }
 
 #[tokio::test]

@@ -1,0 +1,56 @@
+//! Renewal: whoever has changed since they were looked up is looked up again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::super::judge::Addressed;
+use super::super::patience::until_done;
+use super::super::people::Outdated;
+use super::Admission;
+use super::admission::Applicant;
+use crate::domain::Recipient;
+
+/// The suppressed addresses of each notification.
+pub(super) type Suppressed = HashMap<Uuid, Vec<String>>;
+
+impl Admission {
+    /// Looks again for the people who are outdated, and for their suppressed addresses. Who is gone
+    /// has no address any more. `None` when there is no more time.
+    pub(super) async fn renew(
+        &self,
+        applicants: &mut [(Applicant, Uuid)],
+        outdated: &Outdated,
+        suppressed: &mut Suppressed,
+    ) -> Option<()> {
+        let affected = || {
+            let all = applicants.iter().map(|(applicant, _)| applicant.whose());
+            all.filter(|whose| outdated.includes(whose))
+        };
+        let whose: HashSet<_> = affected().collect();
+        if whose.is_empty() {
+            return Some(());
+        }
+        let read = || self.judge.people.read(whose.clone());
+        let people = until_done("loading recipients", &self.giving_up, read).await?;
+        let mut renewed = vec![];
+        for (applicant, id) in applicants {
+            let whose = applicant.whose();
+            if outdated.includes(&whose) {
+                let known = people.get(&whose).cloned();
+                applicant.recipient = known.unwrap_or_else(|| Arc::new(Recipient::nobody(whose)));
+                suppressed.remove(id);
+                renewed.push((&*applicant, *id));
+            }
+        }
+        let addressed = || {
+            let each = renewed.iter();
+            each.map(|(applicant, id)| -> Addressed<'_> { applicant.addressed(*id) })
+        };
+        let look = || self.judge.suppressed(addressed());
+        let listed = until_done("looking for suppressions", &self.giving_up, look).await?;
+        suppressed.extend(listed);
+        Some(())
+    }
+}
