@@ -58,6 +58,20 @@ pub trait Provider: Send + Sync {
     /// Never fails: every trouble is a class of [`Reply`]. Ends within the account's timeout.
     fn send<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Reply>;
 
+    /// Most messages of equal content that one request can carry; 1 where each is a request.
+    fn most_at_once(&self) -> usize {
+        1
+    }
+
+    /// Puts messages of equal content, each for another address, to the provider in one request.
+    /// Nobody asks for more than [`Provider::most_at_once`].
+    ///
+    /// Never fails, and ends within the account's timeout, as [`Provider::send`].
+    fn send_many<'a>(&'a self, deliveries: &'a [Delivery<'a>]) -> BoxFuture<'a, Replies> {
+        let replies = Replies::undecided(deliveries.len());
+        Box::pin(std::future::ready(replies))
+    }
+
     /// Whether `address` may be empty (an incoming webhook knows its channel).
     fn needs_address(&self) -> bool {
         true
@@ -77,6 +91,36 @@ pub trait Provider: Send + Sync {
     /// Time since a message's first attempt after which the provider wants no further retry.
     fn retry_window(&self) -> Option<Duration> {
         None
+    }
+}
+
+/// What is known after one request for many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replies {
+    /// The answer to the request as a whole; `None` when the provider was not asked.
+    pub request: Option<Reply>,
+    /// For each, in the order of the deliveries. `None`: surely not sent, for a reason that need not
+    /// be its own, so that it is to be asked for again in smaller company.
+    pub each: Vec<Option<Reply>>,
+}
+
+impl Replies {
+    /// Nobody was asked, and nothing is known.
+    #[must_use]
+    pub fn undecided(count: usize) -> Self {
+        Self {
+            request: None,
+            each: vec![None; count],
+        }
+    }
+
+    /// The answer holds for each.
+    #[must_use]
+    pub fn all(reply: Reply, count: usize) -> Self {
+        Self {
+            each: vec![Some(reply.clone()); count],
+            request: Some(reply),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub mod slow_start;
 pub use adaptive::Pace;
 pub use backoff::Backoff;
 pub use circuit_breaker::{CircuitBreaker, CircuitSettings};
-pub use fair_queue::FairQueue;
+pub use fair_queue::{FairQueue, Joins};
 pub use rate_limit::TokenRate;
 pub use restart_intensity::{Decision, RestartIntensity};
 pub use slow_start::SlowStart;

@@ -26,7 +26,7 @@ pub struct Hold {
     outbox: Outbox,
     metrics: Arc<Metrics>,
     permit: Option<Permit>,
-    _turn: Option<Turn>,
+    turn: Option<Turn>,
 }
 
 /// How much is held.
@@ -138,7 +138,7 @@ impl Holder {
             outbox,
             metrics,
             permit: Some(permit),
-            _turn: turn,
+            turn,
         }
     }
 }
@@ -168,6 +168,12 @@ impl Hold {
     #[must_use]
     pub const fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Whether it is a suspect's, which is worked alone.
+    #[must_use]
+    pub const fn is_suspects(&self) -> bool {
+        self.turn.is_some()
     }
 
     /// The key.

@@ -45,6 +45,8 @@ pub struct Job {
     pub dead_addresses: Vec<DeadAddress>,
     /// The longest minimum wait of the accounts asked in this pass.
     pub minimum_delay: Duration,
+    /// Most notifications that may share a request with it, itself included.
+    pub most_at_once: usize,
     /// The account that was asked last, and when.
     pub last_asked: Option<(String, Timestamp)>,
     /// When the publisher says it was published.
@@ -90,6 +92,7 @@ impl Job {
             replies: vec![],
             dead_addresses: vec![],
             minimum_delay: Duration::ZERO,
+            most_at_once: usize::MAX,
             last_asked: None,
             published_at,
             arrived,

@@ -4,6 +4,7 @@
 //! daily cap is reserved here, and nowhere else.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -114,30 +115,44 @@ impl Judge {
         decided.collect()
     }
 
-    /// Decides anew on a job that has waited at an account: the person may have changed their mind,
-    /// or their day or night may have begun. `None` when there is no more time.
-    pub async fn again(&self, job: Job, account: AccountFacts<'_>) -> Option<(Job, Judgement)> {
-        let mut job = job;
-        let whose = (job.notification.tenant_id, job.notification.user_id);
-        let look = || self.people.load_now([whose]);
-        let person = until_done("loading a recipient", &self.giving_up, look).await?;
-        let Some(recipient) = person.into_values().next() else {
-            return Some((job, Judgement::NobodyThere));
+    /// Decides anew on jobs that have waited at an account: the person may have changed their mind,
+    /// or their day or night may have begun. Those whose judgement is missing return to where they
+    /// came from, since there is no more time.
+    pub async fn again(&self, jobs: Vec<Job>, account: AccountFacts<'_>) -> Vec<(Job, Judgement)> {
+        let whose = |job: &Job| (job.notification.tenant_id, job.notification.user_id);
+        let look = || self.people.load_now(jobs.iter().map(whose));
+        let look = until_done("loading recipients", &self.giving_up, look);
+        let Some(people) = look.await else {
+            return vec![];
         };
-        job.recipient = recipient;
-        let look = || self.suppressed([Addressed::of(&job)]);
-        let listed = until_done("looking for suppressions", &self.giving_up, look).await?;
-        job.suppressed = listed.into_values().flatten().collect();
-        let accounts = [account];
-        let decision = self.decide(&job, &accounts, Quota::Unasked);
-        let Decision::Reserve(counters) = decision else {
-            return Some((job, Judgement::Decided(decision)));
+        let (mut there, mut judged) = (vec![], vec![]);
+        for mut job in jobs {
+            if let Some(recipient) = people.get(&whose(&job)) {
+                job.recipient = Arc::clone(recipient);
+                there.push(job);
+            } else {
+                judged.push((job, Judgement::NobodyThere));
+            }
+        }
+        let look = || self.suppressed(there.iter().map(Addressed::of));
+        let look = until_done("looking for suppressions", &self.giving_up, look);
+        let Some(mut listed) = look.await else {
+            return judged;
         };
-        let decided = self
-            .reserve(vec![Capped { job, counters }], &accounts)
-            .await;
-        let (job, decision) = decided.into_iter().next()?;
-        Some((job, Judgement::Decided(decision)))
+        let (accounts, mut capped) = ([account], vec![]);
+        for mut job in there {
+            let listed = listed.remove(&job.notification.id);
+            job.suppressed = listed.unwrap_or_default();
+            match self.decide(&job, &accounts, Quota::Unasked) {
+                Decision::Reserve(counters) => capped.push(Capped { job, counters }),
+                decision => judged.push((job, Judgement::Decided(decision))),
+            }
+        }
+        if !capped.is_empty() {
+            let decided = self.reserve(capped, &accounts).await.into_iter();
+            judged.extend(decided.map(|(job, decision)| (job, Judgement::Decided(decision))));
+        }
+        judged
     }
 
     /// The suppressed ones among the addresses of each.

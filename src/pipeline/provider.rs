@@ -23,9 +23,12 @@ use crate::runtime::{Shutdown, Tasks, failpoint};
 use crate::store::Database;
 use crate::telemetry::{Metrics, ProviderMetrics};
 
+mod bulk;
 mod health;
+mod mates;
 mod overflow;
 mod queue;
+mod request;
 mod second_look;
 mod tokens;
 mod trouble;
@@ -35,6 +38,7 @@ mod worker;
 pub use health::{AccountHealth, Listeners};
 use overflow::Slots;
 use queue::JobQueue;
+use tokens::Token;
 pub use trouble::Reporter;
 use turn::Want;
 
@@ -131,17 +135,20 @@ async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
         let badge = Badge(queue);
         while queue.workers.load(Ordering::Acquire) <= desk.most_in_flight() {
             let token = turn::wait(desk, queue, Want::Queued).await;
-            let Some(job) = queue.jobs.pop() else {
+            let most = desk.most_at_once(token);
+            let Some((job, others, tokens)) = queue.jobs.pop_many(desk.health.tokens(), most)
+            else {
                 desk.health.tokens().put_back(token);
                 break;
             };
-            let id = job.notification.id;
-            let work = AssertUnwindSafe(worker::work(desk, queue, job, token)).catch_unwind();
-            if let Err(panic) = work.await {
+            let (id, others_count) = (job.notification.id, others.len());
+            let work = AssertUnwindSafe(deliver(desk, queue, (job, token), (others, tokens)));
+            if let Err(panic) = work.catch_unwind().await {
                 let panic = panic_text(&*panic);
-                tracing::error!(notification_id = %id, panic, "delivering panicked");
+                tracing::error!(notification_id = %id, others_count, panic, "delivering panicked");
             }
-            if desk.health.is_recovering() {
+            // More may go now, or again: what shared a request may be back in the queue.
+            if desk.health.is_recovering() || others_count > 0 {
                 staff(desk, queue);
             }
         }
@@ -152,7 +159,30 @@ async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
     }
 }
 
+/// Alone, or with those that share its request.
+async fn deliver(
+    desk: &Desk,
+    queue: &Lines,
+    (job, token): (Job, Token),
+    (mut others, mut tokens): (Vec<Job>, Vec<Token>),
+) {
+    if others.is_empty() {
+        return worker::work(desk, queue, job, token).await;
+    }
+    others.insert(0, job);
+    tokens.push(token);
+    bulk::work(desk, queue, others, tokens).await;
+}
+
 impl Desk {
+    /// Most messages in the next request. Without leave by the rate limit there will be none.
+    fn most_at_once(&self, token: Token) -> usize {
+        match token {
+            Token::None => 1,
+            Token::Unlimited | Token::Until(_) => self.client.most_at_once(),
+        }
+    }
+
     /// The account as policy sees it when a job is here already: whether it may be asked is for the
     /// worker to find out.
     fn facts(&self) -> AccountFacts<'_> {

@@ -3,6 +3,7 @@
 //! A getter that meets a mistake notes it and returns a stand-in, so that the next ones are read
 //! too; [`Fields::finish`] never lets a stand-in out.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hyper::Uri;
@@ -142,21 +143,35 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A TCP port, as a number or as a text from the environment.
+    /// A TCP port.
     pub(crate) fn port(&mut self, key: &str) -> Option<u16> {
+        self.number(key, 1..=u16::MAX, "a port")
+    }
+
+    /// A number in a range, as a number or as a text from the environment; `what` says what it is.
+    pub(crate) fn number(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<u16>,
+        what: &str,
+    ) -> Option<u16> {
         let value = self.account.config.get(key)?;
         let number = match value {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => text.parse().ok(),
             _ => None,
         };
-        let port = number
+        let number = number
             .and_then(|n| u16::try_from(n).ok())
-            .filter(|port| *port > 0);
-        if port.is_none() {
-            self.wrong_type(key, "a port from 1 to 65535", value);
+            .filter(|n| range.contains(n));
+        if number.is_none() {
+            let wanted = format!("{what} from {} to {}", range.start(), range.end());
+            match value {
+                Value::Number(_) => self.mistake(format!("config key `{key}` must be {wanted}")),
+                _ => self.wrong_type(key, &wanted, value),
+            }
         }
-        port
+        number
     }
 
     /// `path` below the base URL of the account, else of the provider.
@@ -266,7 +281,7 @@ mod tests {
         channel `sms` does not fit kind `smtp`; use `email`
         timeout_seconds must be more than 0
         config key `flag` must be true or false, not a number
-        config key `port` must be a port from 1 to 65535, not a number
+        config key `port` must be a port from 1 to 65535
         config key `text` must be a text, not a list
         config key `host` is missing: the server
         config key `base_url` must be http:// or https:// with a host and without user, query or fragment, for example https://api.example.com

@@ -1,4 +1,4 @@
-//! SendGrid, v3 Mail Send: one request a mail.
+//! SendGrid, v3 Mail Send: one request a mail, or for many mails that say the same.
 
 mod reply;
 mod request;
@@ -11,12 +11,17 @@ use hyper::Method;
 
 use super::check;
 use super::http::{Endpoint, HttpClient, Seen, json_headers};
-use super::{Delivery, Provider, SettingsError};
+use super::verdict::usable_address;
+use super::{Delivery, Provider, Replies, SettingsError};
 use crate::domain::{Account, Reply};
 use crate::runtime::clock;
 
 pub(crate) use reply::read;
+use reply::read_many;
 use settings::{Sender, Settings};
+
+/// SendGrid: limitations page; a request must stay below it.
+const LARGEST_REQUEST: usize = 30_000_000;
 
 /// A SendGrid account.
 pub(crate) struct Sendgrid {
@@ -25,6 +30,7 @@ pub(crate) struct Sendgrid {
     scopes: Endpoint,
     sender: Sender,
     timeout: Duration,
+    batch_size: usize,
 }
 
 impl Sendgrid {
@@ -37,6 +43,7 @@ impl Sendgrid {
             scopes: Endpoint::new(settings.scopes_uri, headers),
             sender: settings.sender,
             timeout: settings.timeout,
+            batch_size: settings.batch_size,
         })
     }
 
@@ -55,11 +62,66 @@ impl Sendgrid {
             Err(trouble) => trouble.into_reply(),
         }
     }
+
+    /// One request for all whose address can be used. It names no notification in its head: each
+    /// stands in its own personalization, with its id.
+    async fn put_many(&self, deliveries: &[Delivery<'_>]) -> Replies {
+        let deadline = clock::instant() + self.timeout;
+        let mut each = vec![];
+        let mut sent = vec![];
+        for delivery in deliveries {
+            let refusal = usable_address(delivery.address).err();
+            if refusal.is_none() {
+                sent.push(delivery);
+            }
+            each.push(refusal);
+        }
+        if sent.is_empty() {
+            return unasked(each, None);
+        }
+        let body = match request::body_of_many(&self.sender, &sent) {
+            Ok(body) if body.len() < LARGEST_REQUEST => body,
+            Ok(_) => return unasked(each, None),
+            Err(refusal) => return unasked(each, Some(&refusal)),
+        };
+        let request = self.mail.bare(Method::POST, body);
+        let answered = match self.http.call(request, deadline).await {
+            Ok(answer) => read_many(&answer, &sent),
+            Err(trouble) => Replies::all(trouble.into_reply(), sent.len()),
+        };
+        let mut answers = answered.each.into_iter();
+        for slot in each.iter_mut().filter(|slot| slot.is_none()) {
+            *slot = answers.next().flatten();
+        }
+        Replies {
+            request: answered.request,
+            each,
+        }
+    }
+}
+
+/// What was found before anybody was asked: `undecided` have no reply of their own yet.
+fn unasked(mut each: Vec<Option<Reply>>, undecided: Option<&Reply>) -> Replies {
+    for slot in each.iter_mut().filter(|slot| slot.is_none()) {
+        *slot = undecided.cloned();
+    }
+    Replies {
+        request: None,
+        each,
+    }
 }
 
 impl Provider for Sendgrid {
     fn send<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(self.put(delivery))
+    }
+
+    fn most_at_once(&self) -> usize {
+        self.batch_size
+    }
+
+    fn send_many<'a>(&'a self, deliveries: &'a [Delivery<'a>]) -> BoxFuture<'a, Replies> {
+        Box::pin(self.put_many(deliveries))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), String>> {

@@ -42,8 +42,15 @@ struct Slowed {
 #[derive(Debug, Clone, Copy, Default)]
 struct Observed {
     second: u64,
-    present: u32,
-    before: u32,
+    present: Count,
+    before: Count,
+}
+
+/// Requests, and the messages in them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    requests: u32,
+    messages: u32,
 }
 
 impl Pace {
@@ -64,17 +71,25 @@ impl Pace {
         Ok(())
     }
 
-    /// A request went.
+    /// A request went, with one message.
     pub fn sent(&mut self, now: Duration) {
-        self.observed.count(now);
+        self.sent_many(now, 1);
     }
 
-    /// Requests a second that it takes at present.
+    /// A request went, with so many messages. The pace is one of requests: so providers count.
+    pub fn sent_many(&mut self, now: Duration, messages: u32) {
+        self.observed.count(now, messages);
+    }
+
+    /// Messages a second that it takes at present.
     #[must_use]
     pub fn rate(&self, now: Duration) -> f64 {
-        let observed = self.observed.rate(now);
-        self.slowed
-            .map_or(observed, |slowed| slowed.base * slowed.factor)
+        let observed = self.observed.busier(now);
+        let requests = f64::from(observed.requests);
+        let rate = self
+            .slowed
+            .map_or(requests, |slowed| slowed.base * slowed.factor);
+        rate * f64::from(observed.messages.max(1)) / requests.max(1.0)
     }
 
     /// The provider said that it is asked too fast, and perhaps when to come back.
@@ -90,7 +105,7 @@ impl Pace {
             Some(_) => {}
             None => {
                 self.slowed = Some(Slowed {
-                    base: self.observed.rate(now).max(LEAST_BASE),
+                    base: f64::from(self.observed.busier(now).requests).max(LEAST_BASE),
                     factor: DECREASE,
                     lowered_at: now,
                     raised_at: now,
@@ -141,24 +156,32 @@ impl Pace {
 }
 
 impl Observed {
-    fn count(&mut self, now: Duration) {
+    fn count(&mut self, now: Duration, messages: u32) {
         self.turn(now.as_secs());
-        self.present = self.present.saturating_add(1);
+        let Count {
+            requests,
+            messages: all,
+        } = &mut self.present;
+        (*requests, *all) = (requests.saturating_add(1), all.saturating_add(messages));
     }
 
     fn turn(&mut self, second: u64) {
         match second.saturating_sub(self.second) {
             0 => return,
             1 => self.before = self.present,
-            _ => self.before = 0,
+            _ => self.before = Count::default(),
         }
-        (self.second, self.present) = (second, 0);
+        (self.second, self.present) = (second, Count::default());
     }
 
-    /// Requests in the busier of the last two seconds.
-    fn rate(mut self, now: Duration) -> f64 {
+    /// The one of the last two seconds in which more was asked.
+    fn busier(mut self, now: Duration) -> Count {
         self.turn(now.as_secs());
-        f64::from(self.present.max(self.before))
+        if self.before.requests > self.present.requests {
+            self.before
+        } else {
+            self.present
+        }
     }
 }
 

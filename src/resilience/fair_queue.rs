@@ -26,6 +26,17 @@ struct Line<K, T> {
     passed_over: u32,
 }
 
+/// Whether an item goes in the turn of the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joins {
+    /// It does.
+    Yes,
+    /// It keeps its place; the next one may.
+    No,
+    /// It keeps its place, and so do all behind it.
+    Stop,
+}
+
 impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     /// An empty queue of this many lines, the most urgent one at 0.
     #[must_use]
@@ -53,8 +64,23 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
         }
     }
 
+    /// Puts an item back before what its tenant has in the line: it had its turn, and was not served.
+    pub fn push_front(&mut self, line: usize, tenant: K, item: T) {
+        let last = self.lines.len().saturating_sub(1);
+        if let Some(line) = self.lines.get_mut(line.min(last)) {
+            line.push_front(tenant, item);
+            self.len += 1;
+        }
+    }
+
     /// Takes the next item.
     pub fn pop(&mut self) -> Option<T> {
+        self.pop_with(|_, _| Joins::Stop).map(|(item, _)| item)
+    }
+
+    /// Takes the next item, and in the same turn those that its tenant has behind it in the line, as
+    /// far as `joins` says so: it is given the item and each of them, in their order.
+    pub fn pop_with(&mut self, joins: impl FnMut(&T, &T) -> Joins) -> Option<(T, Vec<T>)> {
         let overdue = |(at, line): (usize, &Line<K, T>)| {
             at > 0 && !line.turns.is_empty() && line.passed_over >= patience(at)
         };
@@ -62,14 +88,24 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
             Some(at) => at,
             None => self.lines.iter().position(|line| !line.turns.is_empty())?,
         };
-        let item = self.lines.get_mut(at)?.pop()?;
-        self.len -= 1;
+        let (item, others) = self.lines.get_mut(at)?.pop_with(joins)?;
+        self.len -= 1 + others.len();
         for line in self.lines.iter_mut().skip(at + 1) {
             if !line.turns.is_empty() {
                 line.passed_over = line.passed_over.saturating_add(1);
             }
         }
-        Some(item)
+        Some((item, others))
+    }
+
+    /// Whether nobody waits but one tenant in one line.
+    #[must_use]
+    pub fn is_of_one(&self) -> bool {
+        self.lines
+            .iter()
+            .map(|line| line.turns.len())
+            .sum::<usize>()
+            == 1
     }
 
     /// How many items wait.
@@ -153,7 +189,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     pub fn drain(&mut self) -> Vec<T> {
         let mut taken = Vec::with_capacity(self.len);
         for line in &mut self.lines {
-            while let Some(item) = line.pop() {
+            while let Some((item, _)) = line.pop_with(|_, _| Joins::Stop) {
                 taken.push(item);
             }
         }
@@ -179,17 +215,33 @@ impl<K: Copy + Eq + Hash, T> Line<K, T> {
         queue.push_back(item);
     }
 
-    fn pop(&mut self) -> Option<T> {
+    fn push_front(&mut self, tenant: K, item: T) {
+        let queue = self.waiting.entry(tenant).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(tenant);
+        }
+        queue.push_front(item);
+    }
+
+    fn pop_with(&mut self, mut joins: impl FnMut(&T, &T) -> Joins) -> Option<(T, Vec<T>)> {
         self.passed_over = 0;
         let tenant = self.turns.pop_front()?;
         let queue = self.waiting.get_mut(&tenant)?;
-        let item = queue.pop_front();
+        let item = queue.pop_front()?;
+        let (mut others, mut at) = (vec![], 0);
+        while let Some(next) = queue.get(at) {
+            match joins(&item, next) {
+                Joins::Yes => others.extend(queue.remove(at)),
+                Joins::No => at += 1,
+                Joins::Stop => break,
+            }
+        }
         if queue.is_empty() {
             self.waiting.remove(&tenant);
         } else {
             self.turns.push_back(tenant);
         }
-        item
+        Some((item, others))
     }
 
     fn forget_empty(&mut self) {

@@ -76,6 +76,9 @@ const ROW_BUCKETS: &[f64] = &[
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0,
 ];
 
+/// Up to the most that a provider takes in one request.
+const MESSAGE_BUCKETS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
+
 pub(super) const CONSUMED: Declaration = Declaration::new(
     Kind::Counter,
     "herald_messages_consumed_total",
@@ -112,7 +115,7 @@ pub(super) const ATTEMPTS: Declaration = Declaration::new(
     Kind::Counter,
     "herald_attempts_total",
     &["provider", "result"],
-    "Requests put to a provider, by class of the answer.",
+    "Messages put to a provider, by class of the answer.",
 )
 .in_unit(Unit::Count);
 
@@ -124,6 +127,15 @@ pub(super) const PROVIDER_REQUEST: Declaration = Declaration::new(
 )
 .in_unit(Unit::Seconds)
 .with_buckets(REQUEST_BUCKETS);
+
+pub(super) const REQUEST_MESSAGES: Declaration = Declaration::new(
+    Kind::Histogram,
+    "herald_provider_request_messages",
+    &["provider"],
+    "Messages in one request to an account that takes several at once.",
+)
+.in_unit(Unit::Count)
+.with_buckets(MESSAGE_BUCKETS);
 
 pub(super) const END_TO_END: Declaration = Declaration::new(
     Kind::Histogram,
@@ -205,6 +217,7 @@ pub const ALL: &[Declaration] = &[
     SETTLED,
     ATTEMPTS,
     PROVIDER_REQUEST,
+    REQUEST_MESSAGES,
     END_TO_END,
     IN_FLIGHT,
     CIRCUIT_OPEN,

@@ -1,5 +1,6 @@
 //! The metrics of one provider account.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -17,10 +18,14 @@ const NANOSECONDS: u64 = 1_000_000_000;
 pub struct ProviderMetrics {
     attempts: Table<Counter>,
     request: Histogram,
+    /// Registered with the first request: most accounts put each message by itself.
+    messages: OnceLock<Histogram>,
     circuit_open: Gauge,
     throttle: Counter,
     throttled_nanoseconds: AtomicU64,
     outcomes: Outcomes,
+    name: String,
+    registry: Registry,
 }
 
 impl ProviderMetrics {
@@ -35,11 +40,27 @@ impl ProviderMetrics {
             circuit_open: registry.gauge(&declared::CIRCUIT_OPEN, &[label]),
             throttle: registry.counter(&declared::THROTTLE, &[label]),
             throttled_nanoseconds: AtomicU64::new(0),
-            outcomes: Outcomes::of(registry, name),
+            outcomes: Outcomes::of(registry.clone(), name),
+            messages: OnceLock::new(),
+            name: name.to_owned(),
+            registry,
         }
     }
 
-    /// A request was answered.
+    /// A request to an account that takes several messages at once had this many.
+    pub fn messages(&self, messages: usize) {
+        let register = || {
+            let label = ("provider", self.name.as_str());
+            self.registry
+                .histogram(&declared::REQUEST_MESSAGES, &[label])
+        };
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+        self.messages
+            .get_or_init(register)
+            .record(f64::from(messages));
+    }
+
+    /// A message was answered.
     pub fn attempt(&self, class: Class) {
         self.attempts.at(class.index()).increment(1);
     }

@@ -50,7 +50,9 @@ pub struct Rule {
     /// Which of the matching requests; all of them when absent.
     #[serde(default)]
     pub when: When,
-    /// Only for this recipient; a trailing `*` stands for any ending.
+    /// Only for this recipient; a trailing `*` stands for any ending. A request for several fails
+    /// whole when it is for one of them; where the provider says in a refusal whom it is about, the
+    /// simulator does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<String>,
     /// Only for this notification.
@@ -134,14 +136,26 @@ impl Rule {
     }
 
     fn matches(&self, call: &Call<'_>) -> bool {
+        let names_nobody = self.recipient.is_none() && self.notification_id.is_none();
         self.endpoint == call.endpoint
-            && self
-                .recipient
-                .as_ref()
-                .is_none_or(|wanted| call.subjects.iter().any(|(to, _)| fits(wanted, to)))
+            && (names_nobody || call.subjects.iter().any(|one| self.is_about(one)))
+    }
+
+    fn is_about(&self, (to, id): &(&str, Option<Uuid>)) -> bool {
+        let is_wanted = |wanted: &String| fits(wanted, to);
+        self.recipient.as_ref().is_none_or(is_wanted)
             && self
                 .notification_id
-                .is_none_or(|wanted| call.subjects.iter().any(|(_, id)| *id == Some(wanted)))
+                .is_none_or(|wanted| *id == Some(wanted))
+    }
+
+    /// The recipients that it names, if it names any.
+    fn culprits(&self, call: &Call<'_>) -> Vec<String> {
+        if self.recipient.is_none() && self.notification_id.is_none() {
+            return vec![];
+        }
+        let named = call.subjects.iter().filter(|one| self.is_about(one));
+        named.map(|(to, _)| (*to).to_owned()).collect()
     }
 }
 
@@ -223,6 +237,8 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Decision {
     pub(crate) wait: Duration,
     pub(crate) fault: Option<Fault>,
+    /// The recipients because of whom, when the rule is about some.
+    pub(crate) culprits: Vec<String>,
     /// Whether the message goes into the ledger.
     pub(crate) accepted: bool,
 }
@@ -269,13 +285,14 @@ impl Script {
                         .accepted
                         .unwrap_or_else(|| rule.fault.accepts_by_default()),
                     fault: Some(rule.fault.clone()),
+                    culprits: rule.culprits(call),
                 };
             }
         }
         Decision {
             wait,
-            fault: None,
             accepted: true,
+            ..Decision::default()
         }
     }
 }

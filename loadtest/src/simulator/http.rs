@@ -177,7 +177,7 @@ async fn answer(peer: Arc<Peer>, request: Request<Incoming>) -> Result<Response<
         tokio::time::sleep(decision.wait).await;
         unanswered.answered(last);
     }
-    misbehave(&**judge, tune, &decision, answer).await
+    misbehave(&**judge, tune, &inbound, &decision, answer).await
 }
 
 /// Fills in what the provider's own fields did not carry: the engine's header, the marker.
@@ -210,6 +210,7 @@ fn count_refusal(state: &State, parts: &Parts, refusal: Refusal, why: String) {
 async fn misbehave(
     judge: &dyn Judge,
     tune: &Tune,
+    inbound: &Inbound<'_>,
     decision: &Decision,
     answer: Answer,
 ) -> Result<Response<AnswerBody>, Cut> {
@@ -222,12 +223,11 @@ async fn misbehave(
             retry_after_seconds,
             body,
         } => {
-            let error = judge.error(*status).retry_after(*retry_after_seconds);
             let error = match body {
-                Some(body) => Answer::text(*status, body.clone()).retry_after(*retry_after_seconds),
-                None => error,
+                Some(body) => Answer::text(*status, body.clone()),
+                None => judge.error_about(*status, &decision.culprits, inbound),
             };
-            Ok(error.into_response())
+            Ok(error.retry_after(*retry_after_seconds).into_response())
         }
         Fault::Hang => std::future::pending().await,
         Fault::Reset => {

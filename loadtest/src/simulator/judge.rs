@@ -113,4 +113,9 @@ pub(crate) trait Judge: Send + Sync + 'static {
 
     /// The provider's own wording of an error with this status.
     fn error(&self, status: u16) -> Answer;
+
+    /// The same, because of these recipients of the request.
+    fn error_about(&self, status: u16, _culprits: &[String], _request: &Inbound<'_>) -> Answer {
+        self.error(status)
+    }
 }

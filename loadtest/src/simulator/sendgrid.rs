@@ -129,6 +129,19 @@ impl Judge for SendGrid {
         };
         errors(status, &[Mistake::nowhere(message)])
     }
+
+    /// A refusal of addresses names each by its place in the request.
+    fn error_about(&self, status: u16, culprits: &[String], request: &Inbound<'_>) -> Answer {
+        let mail = serde_json::from_slice::<Mail<'_>>(request.body);
+        let mistakes = match mail {
+            Ok(mail) if status == 400 => recipients::bad_addresses(&mail, culprits),
+            _ => vec![],
+        };
+        match mistakes.as_slice() {
+            [] => self.error(status),
+            mistakes => errors(status, mistakes),
+        }
+    }
 }
 
 fn refused(status: u16, mistakes: Vec<Mistake>) -> Verdict {

@@ -24,12 +24,16 @@ pub(super) fn request(
 }
 
 pub(super) fn judge(judge: &dyn Judge, request: &Request<Bytes>) -> Verdict {
-    judge.judge(&Inbound {
+    judge.judge(&inbound(request))
+}
+
+pub(super) fn inbound(request: &Request<Bytes>) -> Inbound<'_> {
+    Inbound {
         method: request.method(),
         path: request.uri().path(),
         headers: request.headers(),
         body: request.body(),
-    })
+    }
 }
 
 pub(super) fn refusal_of(verdict: &Verdict) -> Option<Refusal> {

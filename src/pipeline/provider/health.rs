@@ -168,7 +168,7 @@ impl AccountHealth {
         inner.reporter.tell(Report::Gone);
     }
 
-    /// Requests a second that it takes at present, and whether that is known rather than guessed
+    /// Messages a second that it takes at present, and whether that is known rather than guessed
     /// from the last second.
     pub(super) fn rate(&self) -> (f64, bool) {
         match self.inner.tokens.limit() {
@@ -177,8 +177,8 @@ impl AccountHealth {
         }
     }
 
-    /// Leave to put one request; `None` while nobody has it.
-    pub(super) fn admit(&self) -> Option<Call> {
+    /// Leave to put one request, with so many messages; `None` while nobody has it.
+    pub(super) fn admit(&self, messages: usize) -> Option<Call> {
         let now = self.now();
         let mut state = self.state();
         if state.pace.paused_for(now).is_some() {
@@ -189,7 +189,8 @@ impl AccountHealth {
             Admission::Probe(ticket) => (ticket, true),
             Admission::Refused { .. } => return None,
         };
-        state.pace.sent(now);
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+        state.pace.sent_many(now, messages);
         Some(Call::new(self.clone(), ticket, probe))
     }
 

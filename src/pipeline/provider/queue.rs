@@ -6,6 +6,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::jobs::Job;
+use super::mates::{Mate, Mates};
+use super::tokens::{Token, Tokens};
 use crate::domain::Priority;
 use crate::resilience::FairQueue;
 use crate::runtime::clock;
@@ -41,8 +43,33 @@ impl JobQueue {
         }
     }
 
-    pub(super) fn pop(&self) -> Option<Job> {
-        self.lock().pop().map(|waiting| waiting.job)
+    /// The next one, and those behind it that can share its request, with their tokens.
+    ///
+    /// Where requests are what is scarce, they ride along at nobody's cost. Where messages are, because
+    /// each takes a token, they would go out of turn: there they do only while nobody else waits.
+    pub(super) fn pop_many(
+        &self,
+        tokens: &Tokens,
+        most: usize,
+    ) -> Option<(Job, Vec<Job>, Vec<Token>)> {
+        let mut waiting = self.lock();
+        let out_of_turn = tokens.limit().is_some() && !waiting.is_of_one();
+        let mut mates = Mates::new(tokens, if out_of_turn { 1 } else { most });
+        let (first, others) = waiting
+            .pop_with(|first, next| mates.joins(Mate::of(&first.job), Mate::of(&next.job)))?;
+        let others = others.into_iter().map(|waiting| waiting.job).collect();
+        Some((first.job, others, mates.into_tokens()))
+    }
+
+    /// Puts jobs that were not asked for back to the front of their tenants' lines, in their order.
+    pub(super) fn put_back(&self, jobs: Vec<Job>) {
+        let since = clock::instant();
+        let mut waiting = self.lock();
+        for job in jobs.into_iter().rev() {
+            let notification = &job.notification;
+            let (line, tenant) = (notification.lane.priority.index(), notification.tenant_id);
+            waiting.push_front(line, tenant, Waiting { since, job });
+        }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -11,7 +11,19 @@ use crate::runtime::clock;
 /// Decides again on a job that has waited: the person may have changed their mind, and their night
 /// or day may have begun. `None` when it is not to be sent now; it is on its way then.
 pub(super) async fn reconsider(desk: &Desk, job: Job) -> Option<Job> {
-    let (mut job, judgement) = desk.judge.again(job, desk.facts()).await?;
+    reconsider_many(desk, vec![job]).await.pop()
+}
+
+/// The same for several, with as few questions to the database as for one.
+pub(super) async fn reconsider_many(desk: &Desk, jobs: Vec<Job>) -> Vec<Job> {
+    let judged = desk.judge.again(jobs, desk.facts()).await;
+    let kept = judged
+        .into_iter()
+        .filter_map(|(job, judgement)| follow_judgement(desk, job, judgement));
+    kept.collect()
+}
+
+fn follow_judgement(desk: &Desk, mut job: Job, judgement: Judgement) -> Option<Job> {
     let now = clock::now();
     // What others were asked in this pass was an attempt.
     let asked = u16::from(!job.replies.is_empty());

@@ -1,15 +1,12 @@
 //! One job at one account: ask, classify, and decide what follows.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::super::jobs::{Deliver, Job, Outcome};
-use super::super::trace;
 use super::health::Call;
+use super::request::{Answered, ask};
 use super::second_look::reconsider;
 use super::tokens::Token;
 use super::turn::{self, Want};
@@ -17,7 +14,6 @@ use super::{Desk, Lines, since_publish};
 use crate::domain::{AttemptRecord, Class, Reason, Reply, SuppressionReason, Target};
 use crate::policy::after_pass::{Pass, Verdict, after_pass};
 use crate::policy::{expiry, routing};
-use crate::providers::Delivery;
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint, mailbox};
 use crate::store::settle::DeadAddress;
@@ -27,11 +23,9 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
     let call = loop {
         let epoch = desk.no_calls.or(desk.fence.pass()).await;
         let now = clock::now();
-        if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
-            return put_aside(desk, job, now);
-        }
-        if let Some(expired) = expiry::expired(&job.notification, now) {
-            return desk.outbox.push(too_late(job, expired, now));
+        match still_due(desk, job, epoch, now) {
+            Some(due) => job = due,
+            None => return desk.health.tokens().put_back(token),
         }
         if now >= job.good_until {
             match reconsider(desk, job).await {
@@ -44,15 +38,53 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
             token = turn::wait(desk, queue, Want::Held).await;
             continue;
         }
-        match desk.health.admit() {
+        match desk.health.admit(1) {
             Some(call) if token.is_valid() => break call,
             _ => return move_on(desk, job, now),
         }
     };
+    ask_and_follow(desk, queue, job, call).await;
+}
+
+/// What is asked for under the lease under which it was taken on, and not too late. Anything else is
+/// on its way elsewhere.
+pub(super) fn still_due(desk: &Desk, job: Job, epoch: Option<u64>, now: Timestamp) -> Option<Job> {
+    if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
+        put_aside(desk, job, now);
+        return None;
+    }
+    if let Some(expired) = expiry::expired(&job.notification, now) {
+        desk.outbox.push(too_late(job, expired, now));
+        return None;
+    }
+    Some(job)
+}
+
+/// Asks for all addresses of a job, with leave for one request, and follows the answers.
+pub(super) async fn ask_and_follow(desk: &Desk, queue: &Lines, mut job: Job, call: Call) {
+    failpoint::hit("provider.ask");
+    let asked_at = clock::now();
     let asked = std::mem::take(&mut job.targets);
-    ask(desk, queue, &mut job, &asked, call).await;
+    let answers = ask(desk, queue, &job, &asked, call).await;
+    conclude(desk, job, &asked, answers, asked_at);
+}
+
+/// Notes the answers, decides, and follows.
+pub(super) fn conclude(
+    desk: &Desk,
+    mut job: Job,
+    asked: &[Target],
+    answers: Vec<Answered>,
+    asked_at: Timestamp,
+) {
+    job.last_asked = Some((desk.account.name.clone(), asked_at));
+    job.minimum_delay = job.minimum_delay.max(desk.client.minimum_retry_delay());
+    for (target, answered) in asked.iter().zip(answers) {
+        note(desk, &mut job, target, &answered);
+        job.replies.push((target.clone(), answered.reply));
+    }
     let now = clock::now();
-    follow(desk, verdict(desk, &job, &asked, now), job, now);
+    follow(desk, verdict(desk, &job, asked, now), job, now);
 }
 
 /// What a device accepted is sent; all else is too late.
@@ -66,7 +98,7 @@ pub(super) fn too_late(job: Job, expired: Reason, now: Timestamp) -> Outcome {
 
 /// The account is not to be asked: the next of the route is, and no attempt is used up. What
 /// others have answered in this pass is decided on when nobody is left to be asked.
-fn move_on(desk: &Desk, mut job: Job, now: Timestamp) {
+pub(super) fn move_on(desk: &Desk, mut job: Job, now: Timestamp) {
     if let Some(next) = job.route.pop_front() {
         return mailbox::post(&next.actor, Deliver(vec![job]));
     }
@@ -104,117 +136,10 @@ fn put_aside(desk: &Desk, job: Job, now: Timestamp) {
     }
 }
 
-/// Asks for every address at once and notes the answers; as a probe for one first, and for the
-/// others only once that has shown that the account works.
-async fn ask(desk: &Desk, queue: &Lines, job: &mut Job, asked: &[Target], call: Call) {
-    failpoint::hit("provider.ask");
-    let now = clock::now();
-    let answers = match asked {
-        [] => vec![],
-        [only] => vec![put(desk, job, only, call).await],
-        [first, rest @ ..] if call.is_probe() => {
-            let mut answers = vec![put(desk, job, first, call).await];
-            let rest = rest
-                .iter()
-                .map(|target| put_another(desk, queue, job, target));
-            answers.extend(join_all(rest).await);
-            answers
-        }
-        [first, rest @ ..] => {
-            let rest = rest
-                .iter()
-                .map(|target| put_another(desk, queue, job, target));
-            let (first, rest) = tokio::join!(put(desk, job, first, call), join_all(rest));
-            std::iter::once(first).chain(rest).collect()
-        }
-    };
-    job.last_asked = Some((desk.account.name.clone(), now));
-    job.minimum_delay = job.minimum_delay.max(desk.client.minimum_retry_delay());
-    for (target, answered) in asked.iter().zip(answers) {
-        note(desk, job, target, &answered);
-        job.replies.push((target.clone(), answered.reply));
-    }
-}
-
-/// What is known after asking for one address.
-struct Answered {
-    reply: Reply,
-    /// How long the provider took; `None` when it was not asked.
-    elapsed: Option<Duration>,
-}
-
-/// Puts the request that `call` allows, and tells what came of it.
-async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> Answered {
-    let (reply, elapsed) = send(desk, job, target, clock::now()).await;
-    call.answered(&reply, elapsed);
-    Answered {
-        reply,
-        elapsed: Some(elapsed),
-    }
-}
-
-/// A further address of the same job: a request of its own, with a token and leave of its own. When
-/// neither is to be had while the decision to send holds, the provider is not asked, and that
-/// address has a retry, before which all is decided anew.
-async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> Answered {
-    let holds = job.good_until.duration_since(clock::now());
-    let patience = desk.queue_wait.min(holds.try_into().unwrap_or_default());
-    let token = tokio::time::timeout(patience, turn::wait(desk, queue, Want::Held));
-    let token = token.await.unwrap_or(Token::None);
-    let now = clock::now();
-    let too_late = now >= job.good_until || expiry::expired(&job.notification, now).is_some();
-    let leave = if token.is_valid() && !too_late {
-        desk.health.admit()
-    } else {
-        desk.health.tokens().put_back(token);
-        None
-    };
-    match leave {
-        Some(call) => put(desk, job, target, call).await,
-        None => Answered {
-            reply: Reply::of(
-                Class::Transient,
-                None,
-                Some("not asked: the account is slowed down or left alone, or its turn came too late".to_owned()),
-            ),
-            elapsed: None,
-        },
-    }
-}
-
-/// One request. A client that panics has perhaps sent: that is what `unknown` means.
-async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply, Duration) {
-    let started = clock::instant();
-    let traceparent = trace::next_span(&job.notification);
-    let delivery = Delivery {
-        notification_id: job.notification.id,
-        address: &target.address,
-        content: &job.content,
-        priority: job.notification.lane.priority,
-        expires_at: job.notification.expires_at,
-        now,
-        traceparent: traceparent.as_deref(),
-    };
-    let sent = AssertUnwindSafe(async { desk.client.send(delivery).await })
-        .catch_unwind()
-        .await;
-    let reply = sent.unwrap_or_else(|panic| {
-        let panic = panic_text(&*panic);
-        tracing::error!(
-            provider = desk.account.name,
-            panic,
-            "a provider's client panicked"
-        );
-        Reply::of(Class::Unknown, None, Some("the client panicked".to_owned()))
-    });
-    (reply, clock::instant().saturating_duration_since(started))
-}
-
 fn note(desk: &Desk, job: &mut Job, target: &Target, answered: &Answered) {
     let reply = &answered.reply;
-    if let Some(elapsed) = answered.elapsed {
+    if answered.elapsed.is_some() {
         desk.counts.attempt(reply.class);
-        desk.counts.request(elapsed);
     }
     let now = clock::now();
     let elapsed = answered.elapsed.unwrap_or_default();

@@ -1,10 +1,13 @@
 //! How SendGrid's answer reads.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
-use crate::domain::{Reason, Reply};
+use crate::domain::{Class, Reason, Reply};
 use crate::providers::http::{Answer, Seen};
 use crate::providers::verdict::Verdict;
+use crate::providers::{Delivery, Replies, scrub};
 
 /// SendGrid: errors page.
 #[derive(Deserialize)]
@@ -12,7 +15,7 @@ struct Errors {
     errors: Vec<Fault>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Fault {
     #[serde(default)]
     message: Option<String>,
@@ -30,13 +33,84 @@ pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
         .json::<Errors>()
         .map(|body| body.errors)
         .unwrap_or_default();
-    let words = words(&faults);
-    answer.refused(
-        verdict(answer.status, &faults),
-        None,
-        words.as_deref(),
-        seen,
-    )
+    reply(answer, verdict(answer.status, &faults), &faults, seen)
+}
+
+/// What the answer to one request for these says of each. One id stands for all that it accepts.
+///
+/// A refusal for good is one of the whole request: nobody was sent. It is passed on only to whom it is
+/// surely about: everybody, if it names what all share, or those whose address it names. The others
+/// stay undecided.
+pub(crate) fn read_many(answer: &Answer, sent: &[&Delivery<'_>]) -> Replies {
+    let Some(first) = sent.first() else {
+        return Replies::undecided(0);
+    };
+    let seen = Seen::of(first);
+    let faults = match answer.is_success() {
+        true => vec![],
+        false => answer.json::<Errors>().map_or(vec![], |body| body.errors),
+    };
+    let faults = without_addresses(faults, sent);
+    let whole = match answer.is_success() {
+        true => read(answer, seen),
+        false => reply(answer, verdict(answer.status, &faults), &faults, seen),
+    };
+    if whole.class != Class::Permanent {
+        return Replies::all(whole, sent.len());
+    }
+    let shared = || faults.iter().find_map(|fault| of_shared(fault.field()?));
+    if let Some(verdict) = shared().filter(|_| answer.status == 400) {
+        return Replies::all(reply(answer, verdict, &faults, seen), sent.len());
+    }
+    let mut replies = Replies::undecided(sent.len());
+    replies.request = Some(whole);
+    for (at, slot) in replies.each.iter_mut().enumerate() {
+        let own: Vec<Fault> = faults
+            .iter()
+            .filter(|fault| answer.status == 400 && fault.recipient() == Some(at))
+            .cloned()
+            .collect();
+        if !own.is_empty() {
+            let verdict = Verdict::permanent(Reason::InvalidRecipient);
+            *slot = Some(reply(answer, verdict, &own, seen));
+        }
+    }
+    replies
+}
+
+fn reply(answer: &Answer, verdict: Verdict, faults: &[Fault], seen: Seen<'_>) -> Reply {
+    answer.refused(verdict, None, words(faults).as_deref(), seen)
+}
+
+impl Fault {
+    fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// Which personalization's address it is about.
+    fn recipient(&self) -> Option<usize> {
+        let (at, rest) = self
+            .field()?
+            .strip_prefix("personalizations.")?
+            .split_once('.')?;
+        let is_address = rest == "to" || rest.starts_with("to.");
+        at.parse().ok().filter(|_| is_address)
+    }
+}
+
+/// Nobody's address is to stand in another's timeline. Most faults say the same, which is looked at
+/// once: there may be as many as addresses.
+fn without_addresses(mut faults: Vec<Fault>, sent: &[&Delivery<'_>]) -> Vec<Fault> {
+    let mut known: HashMap<String, String> = HashMap::new();
+    for message in faults.iter_mut().filter_map(|fault| fault.message.as_mut()) {
+        let clean = known.entry(message.clone()).or_insert_with(|| {
+            let text = message.clone();
+            let scrub = |text: String, one: &&Delivery<'_>| scrub::scrub(&text, one.address);
+            sent.iter().fold(text, scrub)
+        });
+        message.clone_from(clean);
+    }
+    faults
 }
 
 fn verdict(status: u16, faults: &[Fault]) -> Verdict {
@@ -57,15 +131,18 @@ fn of_field(field: &str) -> Option<Verdict> {
     if recipient.iter().all(|part| field.contains(part)) {
         return Some(Verdict::permanent(Reason::InvalidRecipient));
     }
+    let other = || Verdict::permanent(Reason::ContentRefused);
+    of_shared(field).or_else(|| field.starts_with("personalizations").then(other))
+}
+
+/// Which part of the mail that is the same for all its recipients a validation error is about.
+fn of_shared(field: &str) -> Option<Verdict> {
     // Our sender is wrong, not the message.
     if field.starts_with("from") {
         return Some(Verdict::MISCONFIGURED);
     }
-    let content = ["subject", "content", "personalizations"];
-    content
-        .iter()
-        .any(|part| field.starts_with(part))
-        .then_some(Verdict::permanent(Reason::ContentRefused))
+    let is_content = field.starts_with("subject") || field.starts_with("content");
+    is_content.then_some(Verdict::permanent(Reason::ContentRefused))
 }
 
 fn is_temporary_block(fault: &Fault) -> bool {
@@ -86,145 +163,4 @@ fn words(faults: &[Fault]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Class;
-    use crate::providers::testing::seen;
-
-    fn fault(status: u16, field: &str, message: &str) -> Reply {
-        let field: Option<&str> = (!field.is_empty()).then_some(field);
-        let body = serde_json::json!({"errors": [{"field": field, "message": message}]});
-        read(&Answer::of(status, &[], &body.to_string()), seen())
-    }
-
-    #[test]
-    fn accepted_with_the_id_of_the_header() {
-        let headers = [("x-message-id", "14c5d75ce93")];
-        let reply = read(&Answer::of(202, &headers, "\u{0}garbage"), seen());
-        assert_eq!(
-            reply,
-            Reply::accepted("202", Some("14c5d75ce93".to_owned()))
-        );
-        let reply = read(&Answer::of(200, &[], ""), seen());
-        assert_eq!(reply, Reply::accepted("200", None));
-    }
-
-    #[test]
-    fn refusals_read_as_the_table_says() {
-        use Class::{Credentials, Misconfigured, Permanent, Throttled, Transient};
-        for (status, field, message, class, reason) in [
-            (
-                400,
-                "personalizations.0.to.0.email",
-                "bad",
-                Permanent,
-                Some(Reason::InvalidRecipient),
-            ),
-            (
-                400,
-                "from.email",
-                "bad",
-                Misconfigured,
-                Some(Reason::ProviderMisconfigured),
-            ),
-            (
-                400,
-                "content.0.value",
-                "bad",
-                Permanent,
-                Some(Reason::ContentRefused),
-            ),
-            (
-                400,
-                "subject",
-                "bad",
-                Permanent,
-                Some(Reason::ContentRefused),
-            ),
-            (
-                400,
-                "",
-                "Bad Request",
-                Permanent,
-                Some(Reason::ProviderRefused),
-            ),
-            (401, "", "authorization required", Credentials, None),
-            (
-                403,
-                "from",
-                "not a verified Sender Identity",
-                Credentials,
-                None,
-            ),
-            (
-                403,
-                "",
-                "Too many bad requests. Temporary block",
-                Transient,
-                None,
-            ),
-            (
-                404,
-                "",
-                "not found",
-                Misconfigured,
-                Some(Reason::ProviderMisconfigured),
-            ),
-            (
-                406,
-                "",
-                "no Accept",
-                Misconfigured,
-                Some(Reason::ProviderMisconfigured),
-            ),
-            (
-                413,
-                "",
-                "too large",
-                Permanent,
-                Some(Reason::MessageTooLarge),
-            ),
-            (429, "", "too many requests", Throttled, None),
-            (
-                451,
-                "",
-                "region",
-                Misconfigured,
-                Some(Reason::ProviderMisconfigured),
-            ),
-            (500, "", "internal", Transient, None),
-            (503, "", "unavailable", Transient, None),
-        ] {
-            let reply = fault(status, field, message);
-            assert_eq!(
-                (reply.class, reply.reason),
-                (class, reason),
-                "{status} {field}"
-            );
-            assert_eq!(reply.code, Some(status.to_string()));
-            assert!(!reply.dead_address);
-        }
-    }
-
-    #[test]
-    fn the_wait_comes_from_the_reset_time() {
-        let headers = [("x-ratelimit-reset", "1795176020")];
-        let reply = read(&Answer::of(429, &headers, ""), seen());
-        assert_eq!(reply.retry_after, Some(std::time::Duration::from_secs(20)));
-    }
-
-    #[test]
-    fn details_name_the_field_and_not_the_person() {
-        let reply = fault(
-            400,
-            "personalizations.0.to.0.email",
-            "ANA@example.com is not valid",
-        );
-        insta::assert_snapshot!(reply.detail.unwrap(), @"personalizations.0.to.0.email: <address> is not valid");
-        let html = read(
-            &Answer::of(413, &[], "<html>413 ana@example.com</html>"),
-            seen(),
-        );
-        insta::assert_snapshot!(html.detail.unwrap(), @"HTTP 413 with 32 bytes that say no more");
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use crate::providers::verdict::{filled, refuse, subject, usable_address};
 
 #[derive(Serialize)]
 struct Mail<'a> {
-    personalizations: [Personalization<'a>; 1],
+    personalizations: &'a [Personalization<'a>],
     from: From<'a>,
     subject: Cow<'a, str>,
     content: Vec<Part<'a>>,
@@ -24,6 +24,19 @@ struct Mail<'a> {
 struct Personalization<'a> {
     to: [To<'a>; 1],
     custom_args: CustomArgs,
+}
+
+impl<'a> Personalization<'a> {
+    fn of(delivery: &Delivery<'a>) -> Self {
+        Self {
+            to: [To {
+                email: delivery.address,
+            }],
+            custom_args: CustomArgs {
+                notification_id: delivery.notification_id,
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -64,7 +77,28 @@ struct Switch {
 
 /// The body of the request, or the refusal of a mail that SendGrid could only refuse too.
 pub(crate) fn body(sender: &Sender, delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
-    let email = usable_address(delivery.address)?;
+    usable_address(delivery.address)?;
+    whole(sender, delivery, &[Personalization::of(delivery)])
+}
+
+/// The body of one request for several, whose content is the first one's. Their addresses are usable
+/// and different: SendGrid refuses the whole when one stands in it twice.
+pub(crate) fn body_of_many(
+    sender: &Sender,
+    deliveries: &[&Delivery<'_>],
+) -> Result<Vec<u8>, Reply> {
+    let Some(first) = deliveries.first() else {
+        return Err(refuse(Reason::NoAddress, "nobody is to be sent to"));
+    };
+    let each = deliveries.iter().map(|one| Personalization::of(one));
+    whole(sender, first, &each.collect::<Vec<_>>())
+}
+
+fn whole<'a>(
+    sender: &'a Sender,
+    delivery: &Delivery<'a>,
+    personalizations: &'a [Personalization<'a>],
+) -> Result<Vec<u8>, Reply> {
     let subject = subject(delivery.content)?;
     let parts = parts(delivery);
     if parts.is_empty() {
@@ -74,12 +108,7 @@ pub(crate) fn body(sender: &Sender, delivery: &Delivery<'_>) -> Result<Vec<u8>, 
         ));
     }
     let mail = Mail {
-        personalizations: [Personalization {
-            to: [To { email }],
-            custom_args: CustomArgs {
-                notification_id: delivery.notification_id,
-            },
-        }],
+        personalizations,
         from: From {
             email: &sender.from,
             name: sender.name.as_deref(),
@@ -211,6 +240,23 @@ mod tests {
           "subject": "Hi"
         }
         "#);
+    }
+
+    #[test]
+    fn one_request_for_many_has_a_personalization_for_each() {
+        let (content, sender) = (mail(), sender());
+        let ana = delivery("ana@example.com", &content);
+        let ben = Delivery {
+            notification_id: uuid::uuid!("0190c1a0-0000-7000-8000-00000000000b"),
+            ..delivery("ben@example.com", &content)
+        };
+        let body = body_of_many(&sender, &[&ana, &ben]).unwrap();
+        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"personalizations":[{"to":[{"email":"ana@example.com"}],"custom_args":{"notification_id":"0190c1a0-0000-7000-8000-00000000000a"}},{"to":[{"email":"ben@example.com"}],"custom_args":{"notification_id":"0190c1a0-0000-7000-8000-00000000000b"}}],"from":{"email":"hello@example.com"},"subject":"Hi","content":[{"type":"text/plain","value":"Text"}]}"#);
+        // One alone is the same request as ever.
+        assert_eq!(
+            body_of_many(&sender, &[&ana]).unwrap(),
+            super::body(&sender, &ana).unwrap()
+        );
     }
 
     #[test]

@@ -17,7 +17,12 @@ const ALLOWED: &[&str] = &[
     "from_name",
     "sandbox",
     "event_public_key",
+    "batch_size",
 ];
+/// Messages of equal content in one request, when the account does not say.
+const BATCH_SIZE: u16 = 100;
+/// SendGrid: limitations page; recipients of a request.
+const MOST_AT_ONCE: u16 = 1_000;
 
 /// A SendGrid account's settings. Holds the key: no `Debug`.
 pub(crate) struct Settings {
@@ -26,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) authorization: HeaderValue,
     pub(crate) sender: Sender,
     pub(crate) timeout: Duration,
+    /// Most messages in one request.
+    pub(crate) batch_size: usize,
 }
 
 /// What of the settings goes into every request's body.
@@ -49,6 +56,7 @@ impl Settings {
         let _events = fields.text("event_public_key");
         let uris = fields.endpoints(BASE_URL, ["v3/mail/send", "v3/scopes"]);
         let timeout = fields.timeout();
+        let batch_size = fields.number("batch_size", 1..=MOST_AT_ONCE, "a number");
         let (Some(authorization), Some([mail_uri, scopes_uri])) =
             fields.finish((authorization, uris))?
         else {
@@ -60,6 +68,7 @@ impl Settings {
             authorization,
             sender,
             timeout,
+            batch_size: usize::from(batch_size.unwrap_or(BATCH_SIZE)),
         })
     }
 }
@@ -102,15 +111,16 @@ mod tests {
     fn all_mistakes_are_told() {
         let config = json!({
             "from": "Ana <ana@example.com>", "from_name": "A, B", "sandbox": "yes",
-            "base_url": "nowhere", "reply_to": "x",
+            "base_url": "nowhere", "reply_to": "x", "batch_size": 1001,
         });
         insta::assert_snapshot!(mistakes(Some("a\nb"), config), @r"
-        config key `reply_to` is unknown; allowed: base_url, from, from_name, sandbox, event_public_key
+        config key `reply_to` is unknown; allowed: base_url, from, from_name, sandbox, event_public_key, batch_size
         `api_key` holds characters that no header can carry
         config key `from` must be a plain ASCII e-mail address
         config key `from_name` may not contain `;` or `,`
         config key `sandbox` must be true or false, not a text
         config key `base_url` must be http:// or https:// with a host and without user, query or fragment, for example https://api.sendgrid.com
+        config key `batch_size` must be a number from 1 to 1000
         ");
         insta::assert_snapshot!(mistakes(None, json!({})), @r"
         `api_key` is missing: the SendGrid API key
@@ -132,5 +142,6 @@ mod tests {
             "http://127.0.0.1:4030/x/v3/scopes"
         );
         assert_eq!(format!("{:?}", settings.authorization), "Sensitive");
+        assert_eq!(settings.batch_size, 100);
     }
 }

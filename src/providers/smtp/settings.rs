@@ -119,7 +119,7 @@ mod tests {
         config key `user` is unknown; allowed: host, port, tls, from
         config key `host` is missing: the server's name
         config key `tls` must be one of none, starttls, implicit
-        config key `port` must be a port from 1 to 65535, not a number
+        config key `port` must be a port from 1 to 65535
         `api_key` (user) and `api_secret` (password) are needed both, or neither
         config key `from` must be an address, or `Name <address>`
         ");

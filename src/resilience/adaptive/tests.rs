@@ -56,6 +56,18 @@ fn successes_bring_full_pace_back_step_by_step() {
 }
 
 #[test]
+fn the_rate_counts_messages_and_the_pace_requests() {
+    let mut pace = Pace::default();
+    for n in 0..20 {
+        pace.sent_many(ms(n * 50), 100);
+    }
+    assert!((pace.rate(ms(1_000)) - 2_000.0).abs() < 1e-6);
+    pace.throttled(ms(1_000), None);
+    assert!((pace.rate(ms(1_000)) - 1_000.0).abs() < 1e-6);
+    assert!((9..=11).contains(&rate(&mut pace, 1_000)), "half of twenty");
+}
+
+#[test]
 fn a_retry_after_pauses_and_a_shorter_one_does_not_cut_it_short() {
     let mut pace = Pace::default();
     pace.throttled(ms(0), Some(ms(3_000)));

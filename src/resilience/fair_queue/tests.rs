@@ -95,6 +95,29 @@ fn a_bulk_line_gets_its_share_of_a_full_queue() {
     assert!(served[0] > served[1] + served[2] + served[3]);
 }
 
+#[test]
+fn what_joins_goes_in_the_same_turn_and_the_rest_keeps_its_place() {
+    let mut queue = queue();
+    for n in 0..6 {
+        queue.push(2, 1, n);
+    }
+    queue.push(2, 2, 10);
+    assert!(!queue.is_of_one());
+    let even = |first: &u32, next: &u32| match (first % 2 == next % 2, *next) {
+        (_, 4) => Joins::Stop,
+        (true, _) => Joins::Yes,
+        (false, _) => Joins::No,
+    };
+    assert_eq!(queue.pop_with(even), Some((0, vec![2])));
+    assert_eq!((queue.len(), queue.pop()), (5, Some(10)));
+    assert!(queue.is_of_one());
+    queue.push_front(2, 1, 2);
+    assert_eq!(queue.drain(), [2, 1, 3, 4, 5]);
+    assert!(!queue.is_of_one());
+    queue.push_front(2, 1, 7);
+    assert_eq!((queue.len(), queue.pop(), queue.pop()), (1, Some(7), None));
+}
+
 proptest! {
     #[test]
     fn nothing_is_lost_and_a_tenants_order_is_kept(

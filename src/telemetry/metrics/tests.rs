@@ -14,6 +14,7 @@ fn used() -> Metrics {
     metrics.settled(Channel::Sms, None, Status::Failed, reason);
     metrics.attempt("twilio-main", Class::Accepted);
     metrics.provider_request("twilio-main", Duration::from_millis(30));
+    metrics.provider("sendgrid-main").messages(70);
     metrics.end_to_end(LANE, Duration::from_millis(40));
     metrics.in_flight(LANE).increment(2.0);
     metrics.circuit_open("twilio-main", true);
@@ -39,7 +40,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
     let help = lines_with(&used(), |line| line.starts_with('#'));
     insta::assert_snapshot!(help, @r"
         # HELP herald_actor_restarts_total Actors restarted after a panic.
-        # HELP herald_attempts_total Requests put to a provider, by class of the answer.
+        # HELP herald_attempts_total Messages put to a provider, by class of the answer.
         # HELP herald_build_info Always 1; the version is in the label.
         # HELP herald_deferred Notifications waiting in PostgreSQL, by what they wait for.
         # HELP herald_dlq_unresolved Dead letters nobody has replayed or resolved.
@@ -50,6 +51,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_messages_rejected_total Messages that could not be accepted and went to herald.rejected.
         # HELP herald_notifications_total Outcomes committed; provider is empty before a choice, reason is empty for sent.
         # HELP herald_provider_circuit_open 1 while the provider's circuit is tripped or probing, 0 while it passes.
+        # HELP herald_provider_request_messages Messages in one request to an account that takes several at once.
         # HELP herald_provider_request_seconds Time from a request to the provider's answer.
         # HELP herald_provider_throttle_seconds_total Whole seconds in which queued requests waited for the account's rate limit or pace.
         # HELP herald_settle_batch_rows Outcomes committed in one transaction.
@@ -65,6 +67,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_messages_rejected_total counter
         # TYPE herald_notifications_total counter
         # TYPE herald_provider_circuit_open gauge
+        # TYPE herald_provider_request_messages histogram
         # TYPE herald_provider_request_seconds histogram
         # TYPE herald_provider_throttle_seconds_total counter
         # TYPE herald_settle_batch_rows histogram
@@ -94,6 +97,8 @@ fn what_happened_is_counted_under_the_declared_labels() {
         herald_notifications_total{channel="sms",provider="",status="failed",reason="no_address"} 1
         herald_notifications_total{channel="sms",provider="twilio-main",status="sent",reason=""} 1
         herald_provider_circuit_open{provider="twilio-main"} 1
+        herald_provider_request_messages_count{provider="sendgrid-main"} 1
+        herald_provider_request_messages_sum{provider="sendgrid-main"} 70
         herald_provider_request_seconds_count{provider="twilio-main"} 1
         herald_provider_request_seconds_sum{provider="twilio-main"} 0.03
         herald_provider_throttle_seconds_total{provider="twilio-main"} 1

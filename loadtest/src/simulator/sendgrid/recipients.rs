@@ -7,6 +7,7 @@ use super::request::{Address, Mail, Personalization, Texts};
 use super::rules::{headers, not_empty, schedule};
 
 const MOST_RECIPIENTS: usize = 1_000;
+const NO_ADDRESS: &str = "Does not contain a valid address.";
 const LARGEST_ARGUMENTS: usize = 10_000;
 
 pub(super) fn personalizations(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
@@ -29,6 +30,21 @@ fn recipients<'m>(mail: &'m Mail<'_>) -> impl Iterator<Item = &'m Address<'m>> {
     mail.personalizations
         .iter()
         .flat_map(|one| [&one.to, &one.cc, &one.bcc].into_iter().flatten().flatten())
+}
+
+/// The mistakes of a mail if these addresses were bad.
+pub(super) fn bad_addresses(mail: &Mail<'_>, bad: &[String]) -> Vec<Mistake> {
+    let mut found = vec![];
+    for (number, one) in mail.personalizations.iter().enumerate() {
+        for (index, entry) in one.to.iter().flatten().enumerate() {
+            let email = entry.email.as_deref().unwrap_or_default();
+            if bad.iter().any(|bad| bad == email) {
+                let field = format!("personalizations.{number}.to.{index}.email");
+                found.push(Mistake::new(field, NO_ADDRESS));
+            }
+        }
+    }
+    found
 }
 
 fn one_personalization(
@@ -118,8 +134,7 @@ fn unique_addresses(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
 pub(super) fn address(entry: &Address<'_>, at: &str, found: &mut Vec<Mistake>) {
     let valid = entry.email.as_deref().is_some_and(is_address);
     if !valid {
-        let message = "Does not contain a valid address.";
-        found.push(Mistake::new(format!("{at}.email"), message));
+        found.push(Mistake::new(format!("{at}.email"), NO_ADDRESS));
     }
     if entry
         .name

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::judge::Refusal;
-use super::super::testing::{answer_of, json_request, judge, refusal_of};
+use super::super::testing::{answer_of, inbound, json_request, judge, refusal_of};
 use super::*;
 
 fn mail() -> Value {
@@ -154,6 +154,71 @@ fn wrong_types_unknown_keys_and_no_json_are_bad_requests() {
         assert_eq!(refusal_of(&verdict), Some(Refusal::Malformed), "{body}");
         assert_eq!(answer_of(&verdict).0, 400);
     }
+}
+
+fn personalizations(count: usize) -> Value {
+    let each = (0..count).map(|n| {
+        let id = Uuid::from_u128(n as u128);
+        json!({
+            "to": [{ "email": format!("u{n}@example.com") }],
+            "custom_args": { "notification_id": id },
+        })
+    });
+    each.collect()
+}
+
+#[test]
+fn a_thousand_personalizations_are_each_its_own_acceptance_and_one_more_is_too_many() {
+    let mut body = mail();
+    body["personalizations"] = personalizations(1_000);
+    let Verdict::Accept { acceptances, .. } = send(&body) else {
+        panic!("refused");
+    };
+    let told = |one: &Acceptance| {
+        (
+            one.notification_id.unwrap().as_u128(),
+            one.recipient.clone(),
+        )
+    };
+    let expected = (0..1_000_u128).map(|n| (n, format!("u{n}@example.com")));
+    assert!(acceptances.iter().map(told).eq(expected));
+    body["personalizations"] = personalizations(1_001);
+    let (status, answer) = answer_of(&send(&body));
+    assert_eq!(
+        (status, &answer["errors"][0]["field"]),
+        (400, &json!("personalizations"))
+    );
+}
+
+#[test]
+fn an_address_that_stands_in_two_personalizations_fails_all_of_them() {
+    let mut body = mail();
+    body["personalizations"] = personalizations(3);
+    body["personalizations"][2]["to"][0]["email"] = json!("U0@Example.com");
+    let (status, answer) = answer_of(&send(&body));
+    assert_eq!(
+        (status, &answer["errors"][0]["field"]),
+        (400, &json!("personalizations"))
+    );
+}
+
+#[test]
+fn a_refusal_because_of_some_names_their_places() {
+    let mut body = mail();
+    body["personalizations"] = personalizations(4);
+    let request = json_request("/v3/mail/send", "Bearer SG.key", &body);
+    let inbound = inbound(&request);
+    let bad = ["u1@example.com".to_owned(), "u3@example.com".to_owned()];
+    let about = |status, bad: &[String]| {
+        let answer = SendGrid::new(None).error_about(status, bad, &inbound);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        let fields = body["errors"].as_array().unwrap().iter();
+        fields.map(|one| one["field"].clone()).collect::<Vec<_>>()
+    };
+    let places = [1, 3].map(|n| json!(format!("personalizations.{n}.to.0.email")));
+    assert_eq!(about(400, &bad), places);
+    assert_eq!(about(503, &bad), [Value::Null]);
+    assert_eq!(about(400, &[]), [Value::Null]);
 }
 
 #[test]

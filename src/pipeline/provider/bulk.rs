@@ -1,0 +1,145 @@
+//! Many jobs in one request: each is looked at as if it went alone, all are asked for together, and
+//! each is decided on by itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use super::super::jobs::Job;
+use super::health::Call;
+use super::mates;
+use super::request::{self, Answered};
+use super::second_look::reconsider_many;
+use super::tokens::Token;
+use super::worker;
+use super::{Desk, Lines};
+use crate::providers::{Delivery, Replies};
+use crate::runtime::tasks::panic_text;
+use crate::runtime::{clock, failpoint};
+
+/// Puts jobs that say the same to the account in one request; each has brought a token.
+pub(super) async fn work(desk: &Desk, queue: &Lines, jobs: Vec<Job>, mut tokens: Vec<Token>) {
+    let mut jobs = wanted(desk, queue, jobs).await;
+    tokens.retain(|token| token.is_valid());
+    // What has no token waits for one where it waited before.
+    let most = tokens.len().max(1).min(jobs.len());
+    queue.jobs.put_back(jobs.split_off(most));
+    let spare = tokens.split_off(most.min(tokens.len()));
+    put_back(desk, spare);
+    if jobs.len() < 2 {
+        for job in jobs {
+            let token = tokens.pop().unwrap_or(Token::None);
+            worker::work(desk, queue, job, token).await;
+        }
+        return;
+    }
+    match desk.health.admit(jobs.len()) {
+        // One of them tries for all.
+        Some(call) if call.is_probe() => {
+            queue.jobs.put_back(jobs.split_off(1));
+            put_back(desk, tokens.split_off(1));
+            if let Some(job) = jobs.pop() {
+                worker::ask_and_follow(desk, queue, job, call).await;
+            }
+        }
+        Some(call) => ask(desk, queue, jobs, call).await,
+        None => {
+            put_back(desk, tokens);
+            let now = clock::now();
+            for job in jobs {
+                worker::move_on(desk, job, now);
+            }
+        }
+    }
+}
+
+/// Those that may be sent now, together; the others are on their way, or back in the queue.
+async fn wanted(desk: &Desk, queue: &Lines, mut jobs: Vec<Job>) -> Vec<Job> {
+    loop {
+        let epoch = desk.no_calls.or(desk.fence.pass()).await;
+        let now = clock::now();
+        let due = jobs
+            .into_iter()
+            .filter_map(|job| worker::still_due(desk, job, epoch, now));
+        jobs = due.collect();
+        if jobs.iter().all(|job| now < job.good_until) {
+            return jobs;
+        }
+        // All of them, so that the judgements hold until the same moment.
+        let (together, apart) = mates::distinct(reconsider_many(desk, jobs).await);
+        queue.jobs.put_back(apart);
+        jobs = together;
+    }
+}
+
+fn put_back(desk: &Desk, tokens: Vec<Token>) {
+    for token in tokens {
+        desk.health.tokens().put_back(token);
+    }
+}
+
+/// One request, and what it leads to for each.
+async fn ask(desk: &Desk, queue: &Lines, jobs: Vec<Job>, call: Call) {
+    failpoint::hit("provider.ask");
+    let (asked_at, started) = (clock::now(), clock::instant());
+    let Replies { request, each } = send(desk, &jobs, asked_at).await;
+    let elapsed = clock::instant().saturating_duration_since(started);
+    let asked = jobs.len();
+    let elapsed = request.map(|reply| {
+        call.answered(&reply, elapsed);
+        desk.counts.request(elapsed);
+        desk.counts.messages(asked);
+        elapsed
+    });
+    let (mut each, mut undecided) = (each.into_iter(), vec![]);
+    for job in jobs {
+        match each.next().flatten() {
+            Some(reply) => conclude(desk, job, Answered { reply, elapsed }, asked_at),
+            None => undecided.push(job),
+        }
+    }
+    queue.jobs.put_back(in_smaller_company(undecided, asked));
+}
+
+/// Nobody was sent, and it is not known because of whom: they are asked for again, in the same pass,
+/// without those who were named; by halves, when nobody was.
+fn in_smaller_company(mut undecided: Vec<Job>, asked: usize) -> Vec<Job> {
+    let most = match undecided.len() {
+        rest if rest < asked => rest,
+        all => all / 2,
+    };
+    for job in &mut undecided {
+        job.most_at_once = most.max(1);
+    }
+    undecided
+}
+
+/// Decides on one; if that panics, it is the only one that returns to where it came from.
+fn conclude(desk: &Desk, mut job: Job, answered: Answered, asked_at: Timestamp) {
+    let id = job.notification.id;
+    let work = AssertUnwindSafe(|| {
+        let asked = std::mem::take(&mut job.targets);
+        worker::conclude(desk, job, &asked, vec![answered], asked_at);
+    });
+    if let Err(panic) = catch_unwind(work) {
+        let panic = panic_text(&*panic);
+        tracing::error!(notification_id = %id, panic, "delivering panicked");
+    }
+}
+
+fn address(job: &Job) -> &str {
+    job.targets.first().map_or("", |target| &target.address)
+}
+
+/// The request. A client that panics has perhaps sent to all.
+async fn send(desk: &Desk, jobs: &[Job], now: Timestamp) -> Replies {
+    let deliveries: Vec<Delivery<'_>> = jobs
+        .iter()
+        .map(|job| request::delivery(job, address(job), now))
+        .collect();
+    let sent = AssertUnwindSafe(async { desk.client.send_many(&deliveries).await })
+        .catch_unwind()
+        .await;
+    sent.unwrap_or_else(|panic| Replies::all(request::panicked(desk, &*panic), jobs.len()))
+}

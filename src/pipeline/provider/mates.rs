@@ -1,0 +1,138 @@
+//! Who may share a request: messages of one tenant that say the same to different addresses.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::super::jobs::Job;
+use super::tokens::{Token, Tokens};
+use crate::domain::{Class, Content, Priority, Step, Target};
+use crate::resilience::Joins;
+
+/// So many that differ are looked past for one that says the same, and so many more for each that was
+/// found: a campaign in two languages comes mixed, and where everybody's text is their own the look
+/// must cost next to nothing.
+const LOOK_PAST: usize = 4;
+const LOOK_PAST_FOR_EACH: usize = 4;
+
+/// A job, as far as it matters here.
+#[derive(Clone, Copy)]
+pub(super) struct Mate<'a> {
+    /// Whether it may share a request at all.
+    may_share: bool,
+    most_at_once: usize,
+    content: &'a Content,
+    targets: &'a [Target],
+}
+
+/// Finds those that wait behind a job and can share its request, with a token for each.
+pub(super) struct Mates<'t> {
+    tokens: &'t Tokens,
+    most: usize,
+    taken: Vec<Token>,
+    passed: usize,
+    /// Addresses that are served or were looked past: for these nothing goes before what came earlier.
+    addresses: Vec<u64>,
+}
+
+impl<'t> Mates<'t> {
+    /// At most so many messages in the request, the first one included.
+    pub(super) fn new(tokens: &'t Tokens, most: usize) -> Self {
+        Self {
+            tokens,
+            most,
+            taken: vec![],
+            passed: 0,
+            addresses: vec![],
+        }
+    }
+
+    /// Whether `next` joins `first`.
+    pub(super) fn joins(&mut self, first: Mate<'_>, next: Mate<'_>) -> Joins {
+        if self.addresses.is_empty() {
+            self.most = self.most.min(first.most_at_once);
+            self.addresses.extend(first.addresses());
+        }
+        let many = self.taken.len() + 2;
+        if !first.may_share || many > self.most {
+            return Joins::Stop;
+        }
+        let fits = next.may_share
+            && many <= next.most_at_once
+            && next.content == first.content
+            && next.addresses().all(|one| !self.addresses.contains(&one));
+        self.addresses.extend(next.addresses());
+        if !fits {
+            self.passed += 1;
+            let patience = LOOK_PAST + LOOK_PAST_FOR_EACH * self.taken.len();
+            return match self.passed < patience {
+                true => Joins::No,
+                false => Joins::Stop,
+            };
+        }
+        // Nobody waits for a token here: what has none goes with another request.
+        let Some(token) = self.tokens.take() else {
+            return Joins::Stop;
+        };
+        self.taken.push(token);
+        self.most = self.most.min(next.most_at_once);
+        Joins::Yes
+    }
+
+    /// The tokens of those that joined.
+    pub(super) fn into_tokens(self) -> Vec<Token> {
+        self.taken
+    }
+}
+
+impl<'a> Mate<'a> {
+    /// Only bulk shares: others are not held up by the size of a request. A suspect is worked alone; and what has
+    /// failed before may be what makes a request fail.
+    pub(super) fn of(job: &'a Job) -> Self {
+        let notification = &job.notification;
+        let is_bulk = notification.lane.priority == Priority::Low;
+        let mut steps = notification.attempts.iter().map(|record| &record.step);
+        let may_share =
+            is_bulk && job.targets.len() == 1 && !job.hold.is_suspects() && !steps.any(is_telling);
+        Self {
+            may_share,
+            most_at_once: job.most_at_once,
+            content: &job.content,
+            targets: &job.targets,
+        }
+    }
+
+    /// A number for each address, the same for those that a provider may take for the same. Two that
+    /// share one by chance only miss each other's company.
+    fn addresses(self) -> impl Iterator<Item = u64> + 'a {
+        self.targets.iter().map(|target| {
+            let mut hasher = DefaultHasher::new();
+            for letter in target.address.trim().chars() {
+                letter.to_lowercase().for_each(|one| one.hash(&mut hasher));
+            }
+            hasher.finish()
+        })
+    }
+}
+
+/// Whether this says something of the message, and not only of the account.
+fn is_telling(step: &Step) -> bool {
+    match step {
+        Step::Attempt { class, .. } => {
+            matches!(class, Class::Transient | Class::Unknown | Class::Permanent)
+        }
+        Step::Deferred { .. } | Step::Replayed { .. } => false,
+    }
+}
+
+/// Those that can still share a request after their addresses may have changed, and the others.
+pub(super) fn distinct(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    let mut known = vec![];
+    jobs.into_iter().partition(|job| {
+        let mate = Mate::of(job);
+        let is_new = mate.addresses().all(|one| !known.contains(&one));
+        known.extend(mate.addresses());
+        mate.may_share && is_new
+    })
+}
+
+#[cfg(test)]
+mod tests;

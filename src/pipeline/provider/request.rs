@@ -1,0 +1,140 @@
+//! The requests for one job: one for each of its addresses.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use super::super::jobs::Job;
+use super::super::trace;
+use super::health::Call;
+use super::tokens::Token;
+use super::turn::{self, Want};
+use super::{Desk, Lines};
+use crate::domain::{Class, Reply, Target};
+use crate::policy::expiry;
+use crate::providers::Delivery;
+use crate::runtime::clock;
+use crate::runtime::tasks::panic_text;
+
+/// Asks for every address at once; as a probe for one first, and for the others only once that has
+/// shown that the account works.
+pub(super) async fn ask(
+    desk: &Desk,
+    queue: &Lines,
+    job: &Job,
+    asked: &[Target],
+    call: Call,
+) -> Vec<Answered> {
+    match asked {
+        [] => vec![],
+        [only] => vec![put(desk, job, only, call).await],
+        [first, rest @ ..] if call.is_probe() => {
+            let mut answers = vec![put(desk, job, first, call).await];
+            let rest = rest
+                .iter()
+                .map(|target| put_another(desk, queue, job, target));
+            answers.extend(join_all(rest).await);
+            answers
+        }
+        [first, rest @ ..] => {
+            let rest = rest
+                .iter()
+                .map(|target| put_another(desk, queue, job, target));
+            let (first, rest) = tokio::join!(put(desk, job, first, call), join_all(rest));
+            std::iter::once(first).chain(rest).collect()
+        }
+    }
+}
+
+/// What is known after asking for one address.
+pub(super) struct Answered {
+    pub(super) reply: Reply,
+    /// How long the provider took; `None` when it was not asked.
+    pub(super) elapsed: Option<Duration>,
+}
+
+/// Puts the request that `call` allows, and tells what came of it.
+async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> Answered {
+    let (reply, elapsed) = send(desk, job, target, clock::now()).await;
+    call.answered(&reply, elapsed);
+    desk.counts.request(elapsed);
+    if desk.client.most_at_once() > 1 {
+        desk.counts.messages(1);
+    }
+    Answered {
+        reply,
+        elapsed: Some(elapsed),
+    }
+}
+
+/// A further address of the same job: a request of its own, with a token and leave of its own. When
+/// neither is to be had while the decision to send holds, the provider is not asked, and that
+/// address has a retry, before which all is decided anew.
+async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> Answered {
+    let holds = job.good_until.duration_since(clock::now());
+    let patience = desk.queue_wait.min(holds.try_into().unwrap_or_default());
+    let token = tokio::time::timeout(patience, turn::wait(desk, queue, Want::Held));
+    let token = token.await.unwrap_or(Token::None);
+    let now = clock::now();
+    let too_late = now >= job.good_until || expiry::expired(&job.notification, now).is_some();
+    let leave = if token.is_valid() && !too_late {
+        desk.health.admit(1)
+    } else {
+        desk.health.tokens().put_back(token);
+        None
+    };
+    match leave {
+        Some(call) => put(desk, job, target, call).await,
+        None => Answered {
+            reply: Reply::of(
+                Class::Transient,
+                None,
+                Some("not asked: the account is slowed down or left alone, or its turn came too late".to_owned()),
+            ),
+            elapsed: None,
+        },
+    }
+}
+
+/// One request. A client that panics has perhaps sent: that is what `unknown` means.
+async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply, Duration) {
+    let started = clock::instant();
+    let traceparent = trace::next_span(&job.notification);
+    let delivery = Delivery {
+        traceparent: traceparent.as_deref(),
+        ..delivery(job, &target.address, now)
+    };
+    let sent = AssertUnwindSafe(async { desk.client.send(delivery).await })
+        .catch_unwind()
+        .await;
+    let reply = sent.unwrap_or_else(|panic| panicked(desk, &*panic));
+    (reply, clock::instant().saturating_duration_since(started))
+}
+
+/// A job's message for an address, without a trace: a request for many belongs to none.
+pub(super) fn delivery<'a>(job: &'a Job, address: &'a str, now: Timestamp) -> Delivery<'a> {
+    Delivery {
+        notification_id: job.notification.id,
+        address,
+        content: &job.content,
+        priority: job.notification.lane.priority,
+        expires_at: job.notification.expires_at,
+        now,
+        traceparent: None,
+    }
+}
+
+/// The answer of a client that panicked.
+pub(super) fn panicked(desk: &Desk, panic: &(dyn Any + Send)) -> Reply {
+    let panic = panic_text(panic);
+    tracing::error!(
+        provider = desk.account.name,
+        panic,
+        "a provider's client panicked"
+    );
+    Reply::of(Class::Unknown, None, Some("the client panicked".to_owned()))
+}

@@ -1,0 +1,94 @@
+//! What becomes of one is not what becomes of all.
+
+use loadtest::simulator::{Behaviour, Fault, Rule, When};
+
+use super::{
+    address, all_sent, all_settled, bulk, each_got_it_once, publish, sizes, stage, status, to,
+};
+use crate::outcomes::Row;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_address_that_the_provider_names_fails_alone() {
+    let bad = Behaviour::default().rule(status(400, None).recipient(address(7)));
+    let (stage, sendgrid) = stage(bad).await;
+    publish(&stage, (0..30).map(bulk)).await;
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let rows = outcomes.until(all_settled(30)).await;
+    each_got_it_once(&stage, &sendgrid, &rows);
+    let row = to(&rows, 7);
+    assert!(row.is("failed", Some("invalid_recipient")), "{row:?}");
+    assert_eq!((row.classes(), row.dead.len()), (vec!["permanent"], 1));
+    let others: Vec<&Row> = rows.iter().filter(|row| row.is("sent", None)).collect();
+    assert_eq!(others.len(), 29);
+    for row in others {
+        // It has used up no attempt of theirs, and is not in their timeline.
+        assert_eq!((row.attempt_count, row.classes()), (1, vec!["accepted"]));
+    }
+    assert!(sizes(&sendgrid).len() <= 6, "{:?}", sizes(&sendgrid));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_recipient_that_nobody_names_is_found_by_halves_and_fails_alone() {
+    let nobody = r#"{"errors":[{"message":"Bad Request","field":null}]}"#;
+    let bad = Behaviour::default().rule(status(400, Some(nobody)).recipient(address(7)));
+    let (stage, sendgrid) = stage(bad).await;
+    publish(&stage, (0..16).map(bulk)).await;
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let rows = outcomes.until(all_settled(16)).await;
+    each_got_it_once(&stage, &sendgrid, &rows);
+    let row = to(&rows, 7);
+    assert!(row.is("failed", Some("provider_refused")), "{row:?}");
+    assert_eq!(row.classes(), ["permanent"]);
+    let others: Vec<&Row> = rows.iter().filter(|row| row.is("sent", None)).collect();
+    assert_eq!(others.len(), 15);
+    for row in others {
+        assert_eq!((row.attempt_count, row.classes()), (1, vec!["accepted"]));
+    }
+    // The whole, and two for each time that it is halved; a little more if they came in parts.
+    assert!(sizes(&sendgrid).len() <= 12, "{:?}", sizes(&sendgrid));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_to_many_is_unknown_for_each_and_each_is_asked_for_again_alone() {
+    let losing = Rule::always(Fault::DropAnswer).when(When::First(1));
+    let (stage, sendgrid) = stage(Behaviour::default().rule(losing)).await;
+    publish(&stage, (0..20).map(bulk)).await;
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let rows = outcomes.until(all_sent(20)).await;
+    let lost = sizes(&sendgrid)[0];
+    assert!(lost > 1, "{:?}", sizes(&sendgrid));
+    let unknown = rows
+        .iter()
+        .filter(|row| row.classes() == ["unknown", "accepted"]);
+    assert_eq!(unknown.count(), lost);
+    let once = rows.iter().filter(|row| row.classes() == ["accepted"]);
+    assert_eq!(once.count(), 20 - lost);
+    // As many repetitions as answers were lost, and nobody more than one.
+    assert_eq!(stage.ledger.totals().accepted, 20 + lost as u64);
+    let twice = stage.ledger.sent_twice();
+    assert!(twice.iter().all(|one| one.unexcused() == 0), "{twice:?}");
+    let alone = sizes(&sendgrid).into_iter().filter(|size| *size == 1);
+    assert!(alone.count() >= lost, "{:?}", sizes(&sendgrid));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_pass_is_tried_again_for_each_and_what_has_failed_goes_alone() {
+    let failing = status(503, None).when(When::First(1));
+    let (stage, sendgrid) = stage(Behaviour::default().rule(failing)).await;
+    publish(&stage, (0..20).map(bulk)).await;
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let rows = outcomes.until(all_sent(20)).await;
+    each_got_it_once(&stage, &sendgrid, &rows);
+    let failed = sizes(&sendgrid)[0];
+    let again = rows
+        .iter()
+        .filter(|row| row.classes() == ["transient", "accepted"] && row.attempt_count == 2);
+    assert!(failed > 1, "{:?}", sizes(&sendgrid));
+    assert_eq!(again.count(), failed);
+    let alone = sizes(&sendgrid).into_iter().filter(|size| *size == 1);
+    assert!(alone.count() >= failed, "{:?}", sizes(&sendgrid));
+}
