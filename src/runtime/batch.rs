@@ -40,7 +40,7 @@ impl<T> Batch<T> {
     }
 
     /// Takes a batch if one is full, or old enough at `now`. Beside `running` others a small one has
-    /// to be older by [`BESIDE`]: it is cheaper in one with what comes until they have ended.
+    /// to be older by a tenth of a second: it is cheaper in one with what comes until they have ended.
     pub fn take_ready(&mut self, now: Instant, running: usize) -> Option<Vec<T>> {
         let full = self.items.len() >= self.size;
         let ready = full || self.due(running).is_some_and(|due| due <= now);

@@ -97,10 +97,11 @@ impl State {
     }
 
     fn lose_answers(&self, acceptances: &[Acceptance]) {
-        Counters::add(&self.counters.answers_lost, acceptances.len() as u64);
         for acceptance in acceptances {
             self.ledger.lose_answer(acceptance);
         }
+        // Whoever sees the count finds the ledger so, too.
+        Counters::add(&self.counters.answers_lost, acceptances.len() as u64);
     }
 }
 
