@@ -154,14 +154,9 @@ impl Ground {
     }
 
     fn write_seed(&self, contender: &Contender) -> Result<PathBuf, ComparisonError> {
-        if contender.policies {
-            // `seed_file` is to take this flag; until then a contender brings a file of its own.
-            let words =
-                "`policies`: loadtest cannot write such a seed file yet; name one with seed=FILE";
-            return Err(ComparisonError::Unknown(words.to_owned()));
-        }
         let targets: Vec<Target> = self.simulators.iter().map(Target::from).collect();
-        let text = seed_file(self.users, &targets, false).map_err(ComparisonError::Unknown)?;
+        let text = seed_file(self.users, &targets, contender.policies)
+            .map_err(ComparisonError::Unknown)?;
         let path = self.files.join("seed.toml");
         std::fs::write(&path, text).map_err(|error| ComparisonError::File {
             path: path.clone(),
