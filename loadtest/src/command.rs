@@ -6,6 +6,7 @@ mod chaos;
 mod compare;
 mod failure;
 mod floor;
+mod ground;
 mod growth;
 mod load;
 mod publish;

@@ -16,6 +16,7 @@ pub mod growth;
 pub mod lane;
 pub mod ledger;
 pub mod marker;
+mod meter;
 pub mod page;
 pub mod population;
 pub mod process;

@@ -26,10 +26,11 @@ pub struct AckWindow {
     settled: usize,
     /// The prefix that is left of the entries and waits to be acknowledged.
     ready: Option<Prefix>,
-    /// What is ready waits until it is so many.
-    enough: usize,
-    /// Settled deliveries behind an open one beyond which they are acknowledged singly.
-    pile: usize,
+    /// Whether what is ready waits until it is `many`.
+    gathers: bool,
+    /// A quarter of the prefetch: so many are enough to be acknowledged together, and more behind an
+    /// open one are acknowledged singly.
+    many: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +57,13 @@ impl AckWindow {
     /// gathered never holds back more than half of them.
     #[must_use]
     pub fn new(prefetch: u16) -> Self {
-        let quarter = usize::from(prefetch / 4).max(1);
         Self {
             first: 1,
             entries: VecDeque::new(),
             settled: 0,
             ready: None,
-            enough: quarter,
-            pile: quarter,
+            gathers: true,
+            many: usize::from(prefetch / 4).max(1),
         }
     }
 
@@ -77,7 +77,7 @@ impl AckWindow {
 
     /// Whether what is ready waits for more from now on, or is acknowledged at once.
     pub fn gather(&mut self, gathers: bool) {
-        self.enough = if gathers { self.pile } else { 1 };
+        self.gathers = gathers;
     }
 
     /// These deliveries are stored: what to acknowledge now. What is ready and not yet enough waits
@@ -90,8 +90,9 @@ impl AckWindow {
             }
         }
         self.take_prefix();
-        let piled = self.settled > self.pile;
-        let enough = self.ready.is_some_and(|ready| ready.count >= self.enough);
+        let piled = self.settled > self.many;
+        let ready = self.ready.map_or(0, |ready| ready.count);
+        let enough = !self.gathers || ready >= self.many;
         let mut acks = vec![];
         if enough || piled {
             acks.extend(self.flush());

@@ -103,14 +103,14 @@ impl LaneChannel {
 
     /// These deliveries are stored. They are acknowledged now or, with those that come after them,
     /// within [`GATHERING`].
-    pub(super) async fn acknowledge(self: Arc<Self>, tags: Vec<u64>) {
+    pub(super) async fn acknowledge(self: &Arc<Self>, tags: Vec<u64>) {
         let mut window = self.window.lock().await;
         window.delivered_up_to(self.delivered.load(Ordering::Acquire));
         let acks = window.settle(tags);
         self.send(acks).await;
         if window.is_gathering() && !self.flushing.swap(true, Ordering::AcqRel) {
             drop(window);
-            let channel = Arc::clone(&self);
+            let channel = Arc::clone(self);
             self.tasks.spawn("acknowledge", async move {
                 tokio::time::sleep(GATHERING).await;
                 channel.flushing.store(false, Ordering::Release);

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::failure::Failure;
+use super::ground::{GroundArguments, tell};
 use super::load::ShapeArguments;
 use super::signal;
-use crate::comparison::{Comparison, Contender, Go, Ground, Kind, Phase, Servers, Work};
-use crate::ledger::Ledger;
-use crate::publisher::Progress;
+use crate::comparison::{Comparison, Contender, Go, Ground, Kind, Phase, Work};
 
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -40,40 +38,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     beside: bool,
 
-    /// A PostgreSQL superuser, to make databases
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HERALD_TEST_DATABASE_URL",
-        hide_env_values = true
-    )]
-    database: String,
-
-    /// The broker
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HERALD_TEST_BROKER_URL",
-        hide_env_values = true
-    )]
-    broker: String,
-
-    /// The broker's management interface, to make virtual hosts: http://user:password@host:port
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HERALD_TEST_BROKER_ADMIN",
-        hide_env_values = true
-    )]
-    broker_admin: String,
-
-    /// The engine [default: herald beside this program]
-    #[arg(long, value_name = "PATH")]
-    herald: Option<PathBuf>,
-
-    /// Where seed file and logs go [default: a folder of the system's for temporary files]
-    #[arg(long, value_name = "FOLDER")]
-    files: Option<PathBuf>,
+    #[command(flatten)]
+    ground: GroundArguments,
 
     #[command(flatten)]
     shape: ShapeArguments,
@@ -97,7 +63,10 @@ async fn measure(arguments: Arguments) -> Result<(), Failure> {
     arguments.shape.check()?;
     let contenders = contenders(&arguments)?;
     let seed = arguments.shape.seed_or_any();
-    let mut ground = prepare(&arguments).await?;
+    let mut ground = arguments
+        .ground
+        .prepare("compare", arguments.shape.users)
+        .await?;
     let mut work = Work {
         mix: arguments.shape.mix(),
         seed,
@@ -152,27 +121,6 @@ fn contenders(arguments: &Arguments) -> Result<Vec<Contender>, Failure> {
         .map_err(Failure::while_doing("this folder"))
 }
 
-async fn prepare(arguments: &Arguments) -> Result<Ground, Failure> {
-    let herald = match &arguments.herald {
-        Some(path) => std::path::absolute(path),
-        None => std::env::current_exe().map(|own| own.with_file_name("herald")),
-    };
-    let herald = herald.map_err(Failure::while_doing("the engine (--herald)"))?;
-    let files = arguments.files.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("herald-compare-{}", std::process::id()))
-    });
-    let files = std::path::absolute(files).map_err(Failure::while_doing("--files"))?;
-    println!("logs in {}", files.display());
-    let servers = Servers {
-        database: arguments.database.clone(),
-        broker: arguments.broker.clone(),
-        admin: arguments.broker_admin.clone(),
-    };
-    Ground::prepare(servers, herald, files, arguments.shape.users)
-        .await
-        .map_err(Failure::while_doing("the ground"))
-}
-
 /// All rounds of one kind of load.
 async fn phase(
     ground: &mut Ground,
@@ -198,7 +146,7 @@ async fn phase(
             let going = ground.go(contender, round, work);
             let went = tokio::select! {
                 went = going => went,
-                () = tell(&work.progress, &ledger) => unreachable!("progress is told for ever"),
+                () = tell(TELL_EVERY, &work.progress, &ledger) => unreachable!("progress is told for ever"),
             };
             let go = went.map_err(Failure::while_doing(&contender.name))?;
             tell_go(&go);
@@ -259,20 +207,5 @@ fn deliver(comparison: &Comparison, json: Option<PathBuf>) -> Result<(), Failure
     match comparison.faults().is_empty() {
         true => Ok(()),
         false => Err(Failure::Fault),
-    }
-}
-
-/// Prints a line each second, for ever.
-async fn tell(progress: &Progress, ledger: &Ledger) {
-    let mut tick = interval(TELL_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tick.tick().await;
-    loop {
-        tick.tick().await;
-        println!(
-            "  published {:>8}  accepted {:>8}",
-            progress.published(),
-            ledger.accepted()
-        );
     }
 }

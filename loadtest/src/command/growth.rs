@@ -5,14 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::failure::Failure;
+use super::ground::{GroundArguments, tell};
 use super::signal;
-use crate::comparison::{Ground, Servers};
 use crate::growth::{Field, Go, Growth, Load, Refused, Series, Setup, setups};
-use crate::ledger::Ledger;
-use crate::publisher::Progress;
 
 const TELL_EVERY: Duration = Duration::from_secs(2);
 /// Unconfirmed messages at most.
@@ -47,36 +44,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..=MOST_MESSAGES))]
     count: u64,
 
-    /// A PostgreSQL superuser, to make databases
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HERALD_TEST_DATABASE_URL",
-        hide_env_values = true
-    )]
-    database: String,
-
-    /// The broker
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HERALD_TEST_BROKER_URL",
-        hide_env_values = true
-    )]
-    broker: String,
-
-    /// The broker's management interface, to make virtual hosts: http://user:password@host:port
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HERALD_TEST_BROKER_ADMIN",
-        hide_env_values = true
-    )]
-    broker_admin: String,
-
-    /// The engine [default: herald beside this program]
-    #[arg(long, value_name = "PATH")]
-    herald: Option<PathBuf>,
+    #[command(flatten)]
+    ground: GroundArguments,
 
     /// Begin each go right after a checkpoint, when the first change of every page is logged whole;
     /// else the pages that the load hits by chance are touched before, as in a database at work
@@ -86,10 +55,6 @@ pub(super) struct Arguments {
     /// A setting of all nodes, such as HERALD__ENGINE__PEOPLE_KEPT=1000000; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-
-    /// Where seed file and logs go [default: a folder of the system's for temporary files]
-    #[arg(long, value_name = "FOLDER")]
-    files: Option<PathBuf>,
 
     /// Seed of the load: the same one publishes the same messages [default: random, printed]
     #[arg(long, value_name = "SEED")]
@@ -123,7 +88,9 @@ pub(super) async fn growth(arguments: Arguments) -> Result<(), Failure> {
         progress: Arc::default(),
     };
     let mut growth = Growth::new(&load, Setup::base(&arguments.base), series);
-    let mut field = Field::new(prepare(&arguments).await?, arguments.env.clone());
+    // The people are this measurement's own.
+    let ground = arguments.ground.prepare("growth", 0).await?;
+    let mut field = Field::new(ground, arguments.env.clone());
     let measured = tokio::select! {
         measured = measure(&mut field, &mut growth, &load, &arguments) => measured,
         () = ended => Err(Failure::Failed("ended by a signal".to_owned())),
@@ -138,28 +105,6 @@ pub(super) async fn growth(arguments: Arguments) -> Result<(), Failure> {
         true => Ok(()),
         false => Err(Failure::Fault),
     }
-}
-
-async fn prepare(arguments: &Arguments) -> Result<Ground, Failure> {
-    let herald = match &arguments.herald {
-        Some(path) => std::path::absolute(path),
-        None => std::env::current_exe().map(|own| own.with_file_name("herald")),
-    };
-    let herald = herald.map_err(Failure::while_doing("the engine (--herald)"))?;
-    let files = arguments.files.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("herald-growth-{}", std::process::id()))
-    });
-    let files = std::path::absolute(files).map_err(Failure::while_doing("--files"))?;
-    println!("logs in {}", files.display());
-    let servers = Servers {
-        database: arguments.database.clone(),
-        broker: arguments.broker.clone(),
-        admin: arguments.broker_admin.clone(),
-    };
-    // The people are this measurement's own.
-    Ground::prepare(servers, herald, files, 0)
-        .await
-        .map_err(Failure::while_doing("the ground"))
 }
 
 async fn measure(
@@ -198,7 +143,7 @@ async fn go(field: &Field, growth: &mut Growth, load: &Load, setup: Setup, round
     let ledger = field.ledger();
     let went = tokio::select! {
         went = field.go(setup, round, &load) => went,
-        () = tell(&load.progress, &ledger) => unreachable!("progress is told for ever"),
+        () = tell(TELL_EVERY, &load.progress, &ledger) => unreachable!("progress is told for ever"),
     };
     match went {
         Ok(go) => {
@@ -248,19 +193,4 @@ fn write(growth: &Growth, arguments: &Arguments) -> Result<(), Failure> {
         store(path, growth.markdown().into_bytes())?;
     }
     Ok(())
-}
-
-/// Prints how far it is, for ever.
-async fn tell(progress: &Progress, ledger: &Ledger) {
-    let mut tick = interval(TELL_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tick.tick().await;
-    loop {
-        tick.tick().await;
-        println!(
-            "  published {:>8}  accepted {:>8}",
-            progress.published(),
-            ledger.accepted()
-        );
-    }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, interval, sleep};
 use super::contender::Contender;
 use super::error::ComparisonError;
 use super::ground::Ground;
-use super::meter::Meter;
+use super::meter;
 use crate::child::Child;
 use crate::ledger::Ledger;
 use crate::publisher::{Mix, Pace, Plan, Progress, Published, Publisher};
@@ -132,11 +132,11 @@ impl Ground {
             published = self.publish(work, plan, name).await?;
             let begun = Instant::now();
             child = self.start(contender, name, name, &contender.name)?.0;
-            meter = Meter::start(child.pid(), self.ledger.clone());
+            meter = meter::start(child.pid(), self.ledger.clone());
             self.ledger.wait_for_accepted(1, PATIENCE).await;
             first_ms = Some(begun.elapsed().as_secs_f64() * 1e3);
         } else {
-            meter = Meter::start(child.pid(), self.ledger.clone());
+            meter = meter::start(child.pid(), self.ledger.clone());
             published = self.publish(work, plan, name).await?;
             first_ms = None;
         }

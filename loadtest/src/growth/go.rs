@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use super::books::Books;
 use super::error::GrowthError;
 use super::field::Field;
-use super::meter::{Meter, Readings, Subjects};
+use super::meter::{self, Readings, Subjects};
 use super::rehearsal::rehearse;
 use super::setup::Setup;
 use crate::child::Child;
@@ -156,7 +156,7 @@ impl Field {
             postgresql: server::postgresql(&client).await,
             rabbitmq: server::rabbitmq(&self.ground.vhost_url(name)),
         };
-        let meter = Meter::start(subjects, Arc::clone(ledger));
+        let meter = meter::start(subjects, Arc::clone(ledger));
         let expected = published.expected.acceptances();
         let settled = until(&mut nodes, || async { Ok((ledger.distinct(), expected)) }).await?;
         sleep(LINGER).await;

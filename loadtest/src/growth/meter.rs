@@ -1,17 +1,12 @@
 //! What everybody on the machine used between a tenth and nine tenths of the work: the nodes, the
 //! servers as far as they run here, and this program.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::ledger::Ledger;
+use crate::meter::{Meter, middle};
 use crate::process::{self, Sample};
-
-const EVERY: Duration = Duration::from_millis(50);
 
 /// Who is looked at.
 #[derive(Clone, Debug, Default)]
@@ -84,63 +79,24 @@ impl Readings {
 
     /// Microseconds for each acceptance over the middle 80 % of `expected`.
     pub(super) fn micros(&self, expected: u64) -> Times {
-        let (from, to) = (expected / 10, expected - expected / 10);
-        let first = self.points.iter().find(|(distinct, _)| *distinct >= from);
-        let last = self.points.iter().rfind(|(distinct, _)| *distinct <= to);
         let nothing = Times {
             engine: f64::NAN,
             postgresql: f64::NAN,
             rabbitmq: f64::NAN,
             instrument: f64::NAN,
         };
-        match (first, last) {
-            (Some((began, before)), Some((ended, after))) if ended > began => {
-                let work = (ended - began) as f64;
-                after.with(*before, |after, before| (after - before) * 1e6 / work)
-            }
-            _ => nothing,
-        }
+        middle(&self.points, expected).map_or(nothing, |(before, after, work)| {
+            after.with(before, |after, before| (after - before) * 1e6 / work as f64)
+        })
     }
 }
 
 /// Measures until asked for the result.
-pub(super) struct Meter {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Readings>,
-}
-
-impl Meter {
-    pub(super) fn start(subjects: Subjects, ledger: Arc<Ledger>) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(read(subjects, ledger, stopped));
-        Self { stop, task }
-    }
-
-    pub(super) async fn finish(self) -> Readings {
-        // A task that has ended already has all there is.
-        let _ = self.stop.send(());
-        self.task.await.unwrap_or_default()
-    }
-}
-
-async fn read(
-    subjects: Subjects,
-    ledger: Arc<Ledger>,
-    mut stopped: oneshot::Receiver<()>,
-) -> Readings {
-    let mut readings = Readings::default();
-    let mut tick = interval(EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let last = tokio::select! {
-            _ = &mut stopped => true,
-            _ = tick.tick() => false,
-        };
-        readings.take(ledger.distinct(), &subjects);
-        if last {
-            return readings;
-        }
-    }
+pub(super) fn start(subjects: Subjects, ledger: Arc<Ledger>) -> Meter<Readings> {
+    Meter::start(ledger, move |readings: &mut Readings, distinct| {
+        readings.take(distinct, &subjects);
+        ControlFlow::Continue(())
+    })
 }
 
 #[cfg(test)]

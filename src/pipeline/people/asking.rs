@@ -1,6 +1,6 @@
 //! Catching up: those who send ask, the one who listens answers.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
@@ -32,7 +32,7 @@ impl Asking {
     }
 
     /// Waits until somebody asks. May be dropped while it waits.
-    pub(super) async fn asked(self: &Arc<Self>) -> Asked {
+    pub(super) async fn asked(&self) -> Asked {
         loop {
             let asked = std::mem::take(&mut *self.waiting());
             if !asked.is_empty() {
@@ -68,7 +68,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_waits_for_an_answer_or_the_end_of_the_one_who_listens() {
-        let asking = Arc::new(Asking::default());
+        let asking = Asking::default();
         let (caught_up, ()) = tokio::join!(asking.catch_up(), async {
             asking.asked().await.answer();
         });

@@ -47,12 +47,15 @@ impl<'t> Mates<'t> {
 
     /// Whether `next` joins `first`.
     pub(super) fn joins(&mut self, first: Mate<'_>, next: Mate<'_>) -> Joins {
+        if !first.may_share {
+            return Joins::Stop;
+        }
         if self.addresses.is_empty() {
             self.most = self.most.min(first.most_at_once);
             self.addresses.extend(first.addresses());
         }
         let many = self.taken.len() + 2;
-        if !first.may_share || many > self.most {
+        if many > self.most {
             return Joins::Stop;
         }
         let fits = next.may_share
@@ -84,8 +87,8 @@ impl<'t> Mates<'t> {
 }
 
 impl<'a> Mate<'a> {
-    /// Only bulk shares: others are not held up by the size of a request. A suspect is worked alone; and what has
-    /// failed before may be what makes a request fail.
+    /// Only bulk shares: others are not held up by the size of a request. A suspect is worked alone;
+    /// and what has failed before may be what makes a request fail.
     pub(super) fn of(job: &'a Job) -> Self {
         let notification = &job.notification;
         let is_bulk = notification.lane.priority == Priority::Low;
