@@ -4,10 +4,11 @@ use std::time::Duration;
 
 /// Answers that come together are one reproach: the pace is lowered at most once in this time.
 const DECREASE_EVERY: Duration = Duration::from_secs(1);
-/// What remains of the pace then.
-const DECREASE: f64 = 0.5;
-/// How much of the base rate a second of successes brings back.
-const INCREASE_A_SECOND: f64 = 0.05;
+/// What remains of the pace then, as in CUBIC (RFC 9438) and the adaptive retries of the AWS SDKs: at
+/// a half, a provider that answers 429 now and then gets little more than a half for good.
+const DECREASE: f64 = 0.7;
+/// How much of the base rate a second of successes brings back: all of it in three after one answer.
+const INCREASE_A_SECOND: f64 = 0.1;
 /// The pace never falls below this share of the base rate.
 const SLOWEST: f64 = 1.0 / 64.0;
 /// The base rate is at least this many requests a second: what a quiet account was asked lately says
