@@ -186,6 +186,7 @@ pub(super) async fn engine(
             dispatchers: dispatchers.clone(),
             fence: fence.clone(),
             pauses: Pauses::new(channels.clone()),
+            strays: Default::default(),
             stop: ground.stop.clone(),
         }),
         ground.tasks.clone(),

@@ -217,16 +217,12 @@ impl Drop for Hold {
             Claimed::Redeemed => {}
             // Dropping the receipts returns the deliveries.
             Claimed::NotYet => drop(self.in_flight.remove(self.key)),
-            Claimed::In(origin) => {
-                if origin == Origin::Database {
-                    self.in_flight.let_row_go(self.id);
-                }
-                self.outbox.abandon(Abandoned {
-                    key: self.key,
-                    id: self.id,
-                    origin,
-                });
-            }
+            Claimed::In(origin) => self.outbox.abandon(Abandoned {
+                key: self.key,
+                id: self.id,
+                origin,
+                is_held: true,
+            }),
         }
     }
 }

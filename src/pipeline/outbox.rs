@@ -22,6 +22,8 @@ pub struct Abandoned {
     pub id: Uuid,
     /// Where it came from.
     pub origin: Origin,
+    /// Whether the in-flight table holds it for this job, until it is given back.
+    pub is_held: bool,
 }
 
 /// Outcomes and abandoned claims, waiting for the recorder. Clones share it.

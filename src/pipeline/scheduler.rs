@@ -3,8 +3,10 @@
 
 mod pauses;
 mod probing;
+mod strays;
 
 pub use pauses::Pauses;
+pub use strays::Strays;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
-
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::dispatcher::Dispatchers;
@@ -62,6 +64,9 @@ pub struct Round {
     pub fence: Fence,
     /// Which channels are paused.
     pub pauses: Pauses,
+    /// What takes may have left behind. Locked during a look: a second one would let go of what the
+    /// first is just taking.
+    pub strays: Mutex<Strays>,
     /// Stops taking.
     pub stop: Shutdown,
 }
@@ -147,6 +152,11 @@ impl Round {
         if self.stop.or(self.fence.pass()).await.is_none() {
             return Ok(false);
         }
+        let mut strays = self.strays.lock().await;
+        if strays.is_due(clock::instant()) {
+            due::let_go(&self.database, self.run, self.holder.in_flight.rows()).await?;
+            strays.let_go(clock::instant());
+        }
         let lanes = self.flowing();
         self.wake(&lanes).await?;
         let mut permits = self.free_permits(&lanes, MOST);
@@ -156,11 +166,11 @@ impl Round {
             .collect();
         let mut more = false;
         if !asked.is_empty() {
-            let taken = due::take(&self.database, self.run, clock::now(), &asked).await;
-            self.bring(taken, &mut permits).await?;
+            let take = due::take(&self.database, self.run, clock::now(), &asked);
+            self.bring(take, &mut permits, &mut strays).await?;
             more = permits.values().any(Vec::is_empty);
         }
-        self.probe().await?;
+        self.probe(&mut strays).await?;
         Ok(more)
     }
 
@@ -174,20 +184,18 @@ impl Round {
             .collect()
     }
 
-    /// Sends on its way what was taken; says how many that were.
+    /// Takes, and sends on its way what was taken; says how many that were. Until all of it is held,
+    /// there are strays.
     async fn bring(
         &self,
-        taken: Result<Taken, StoreError>,
+        take: impl Future<Output = Result<Taken, StoreError>>,
         permits: &mut HashMap<Lane, Vec<Permit>>,
+        strays: &mut Strays,
     ) -> Result<usize, StoreError> {
-        let taken = match taken {
-            Ok(taken) => taken,
-            Err(error) => {
-                // What may have been taken without our learning of it belongs to nobody else now.
-                due::let_go(&self.database, self.run, self.holder.in_flight.rows()).await?;
-                return Err(error);
-            }
-        };
+        let before = *strays;
+        strays.expect(clock::instant());
+        let taken = take.await?;
+        failpoint::hit("scheduler.take");
         if !taken.unreadable.is_empty() {
             for (id, why) in &taken.unreadable {
                 tracing::error!(notification_id = %id, why, "a stored notification cannot be read: it fails");
@@ -209,9 +217,11 @@ impl Round {
                     key,
                     id,
                     origin: Origin::Database,
+                    is_held: false,
                 }),
             }
         }
+        *strays = before;
         failpoint::hit("scheduler.taken");
         self.send(held, &orphans).await;
         Ok(count)

@@ -35,6 +35,7 @@ impl Play<'_> {
     pub(super) async fn judge(&mut self, expected: &Expectations) -> Result<()> {
         self.finding.published += expected.messages();
         self.count_lost(expected);
+        self.name_lost(expected).await?;
         self.count_repeated().await?;
         let rows = format!(
             "SELECT count(*) FROM notification_schema.notifications WHERE status = 'sent'
@@ -63,6 +64,21 @@ impl Play<'_> {
         self.finding.must(lost == 0, || {
             format!("{lost} were lost, for example (sequence, recipients) {lacking:?}")
         });
+    }
+
+    /// Writes down what the database knows of the lost: it is gone with the round.
+    async fn name_lost(&mut self, expected: &Expectations) -> Result<()> {
+        let lacking = self.scene.ledger.lacking_recipients(expected.wanted());
+        for (sequence, _) in lacking.into_iter().take(NAMED) {
+            let row = format!(
+                "SELECT id, owner, status, reason, due_at, now(), attempts
+                 FROM notification_schema.notifications WHERE source_id = 'A-{sequence}'"
+            );
+            let rows = self.scene.database.ask(&row).await?;
+            self.finding
+                .note(format!("A-{sequence}, as stored: {rows:?}"));
+        }
+        Ok(())
     }
 
     /// Counts what was sent again, and excuses by its id what was in flight at a fault.

@@ -177,15 +177,19 @@ impl Settling {
         }
     }
 
-    /// Gives claims back; then their deliveries, which come again.
+    /// Gives claims back; then their deliveries, which come again. Until then the in-flight table
+    /// has them: a row that somebody let go of meanwhile could be taken, and be freed under work.
     pub(super) async fn release(&self, abandoned: Vec<Abandoned>) {
         let of = |origin| abandoned.iter().filter(move |claim| claim.origin == origin);
         let keys: Vec<_> = of(Origin::Broker).map(|claim| claim.key).collect();
         let ids: Vec<_> = of(Origin::Database).map(|claim| claim.id).collect();
         let release = || settle::release(&self.database, self.run, &keys, &ids);
         until_done("giving claims back", &self.giving_up, release).await;
-        for key in keys {
-            drop(self.in_flight.remove(key));
+        for claim in abandoned.iter().filter(|claim| claim.is_held) {
+            match claim.origin {
+                Origin::Broker => drop(self.in_flight.remove(claim.key)),
+                Origin::Database => self.in_flight.let_row_go(claim.id),
+            }
         }
     }
 }

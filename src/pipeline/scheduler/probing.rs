@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::pauses::Turn;
-use super::{MOST, Round};
+use super::{MOST, Round, Strays};
 use crate::domain::{Channel, Lane};
 use crate::policy::routing;
 use crate::runtime::clock;
@@ -49,7 +49,7 @@ impl Round {
     ///
     /// Whatever becomes of a probe, its permit comes back: then either the account's circuit has
     /// told of a change, or another probe follows.
-    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+    pub(super) async fn probe(&self, strays: &mut Strays) -> Result<(), StoreError> {
         for channel in Channel::ALL {
             let mut lanes = of_channel(&self.lanes, *channel);
             let moment = clock::instant();
@@ -63,8 +63,8 @@ impl Round {
             let mut permits = self.free_permits(&lanes, 1);
             let now = clock::now();
             let until = now.saturating_add(routing::WAIT).unwrap_or(now);
-            let taken = due::probe(&self.database, self.run, now, until, &lanes).await;
-            let count = self.bring(taken, &mut permits).await?;
+            let take = due::probe(&self.database, self.run, now, until, &lanes);
+            let count = self.bring(take, &mut permits, strays).await?;
             if count > 0 {
                 self.pauses.probed(*channel, at, moment);
             }

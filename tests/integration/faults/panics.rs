@@ -14,7 +14,7 @@ const TIMES: u32 = 3;
 /// Messages published for each point.
 const MESSAGES: u64 = 200;
 /// The points in units of work: no actor dies of them.
-const WORK: [&str; 8] = [
+const WORK: [&str; 9] = [
     "ingest.admit",
     "ingest.claimed",
     "dispatcher.job",
@@ -22,6 +22,7 @@ const WORK: [&str; 8] = [
     "provider.decide",
     "recorder.settle",
     "recorder.settled",
+    "scheduler.take",
     "scheduler.taken",
 ];
 /// The points in actors, each the actor's name in the metrics.

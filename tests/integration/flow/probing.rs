@@ -143,6 +143,7 @@ impl Scene {
             dispatchers: Dispatchers::new(Channel::ALL.iter().map(dispatcher).collect()),
             fence,
             pauses: Pauses::new(channels),
+            strays: Default::default(),
             stop: self.stop.clone(),
         };
         let scheduler = Scheduler::new(Arc::new(round), tasks, Duration::from_millis(20));

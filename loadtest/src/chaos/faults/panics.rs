@@ -15,7 +15,7 @@ use crate::simulator::{Provider, Rule, When};
 /// Which points to arm: `name:skip:times`, separated by commas.
 const VARIABLE: &str = "HERALD_FAILPOINTS";
 /// The points in units of work: no actor dies of them.
-const WORK: [&str; 8] = [
+const WORK: [&str; 9] = [
     "ingest.admit",
     "ingest.claimed",
     "dispatcher.job",
@@ -23,6 +23,7 @@ const WORK: [&str; 8] = [
     "provider.decide",
     "recorder.settle",
     "recorder.settled",
+    "scheduler.take",
     "scheduler.taken",
 ];
 /// The points in actors, each the actor's name in the metrics.
