@@ -77,7 +77,7 @@ impl LaneChannel {
 
     /// Closes the channel, so that the broker takes back what is unacknowledged.
     pub(super) async fn close(&self) {
-        self.flush().await;
+        self.gather(false).await;
         self.end();
         let closed = self.channel.close(200, "herald opens it again".into());
         if let Err(error) = within(self.limit, "closing a channel", closed).await {
@@ -111,28 +111,33 @@ impl LaneChannel {
         if window.is_gathering() && !self.flushing.swap(true, Ordering::AcqRel) {
             drop(window);
             let channel = Arc::clone(self);
-            self.tasks.spawn("acknowledge", async move {
-                tokio::time::sleep(GATHERING).await;
-                channel.flushing.store(false, Ordering::Release);
-                channel.flush().await;
-            });
+            self.tasks
+                .spawn("acknowledge", async move { channel.flush().await });
         }
     }
 
+    /// Flushes at an interval until nothing waits.
     async fn flush(&self) {
-        let mut window = self.window.lock().await;
-        let ack = window.flush();
-        self.send(ack).await;
+        loop {
+            tokio::time::sleep(GATHERING).await;
+            let mut window = self.window.lock().await;
+            let acks = window.flush();
+            self.send(acks).await;
+            if !window.is_gathering() || !self.is_live() {
+                // Under the lock: whoever settles next has to see it.
+                self.flushing.store(false, Ordering::Release);
+                return;
+            }
+        }
     }
 
     /// Whether deliveries are gathered from now on, or acknowledged as soon as they are stored: so it
     /// must be while nothing is consumed, since the channel may be closed, and RabbitMQ hands what is
     /// unacknowledged to a new consumer once more.
     pub(super) async fn gather(&self, gathers: bool) {
-        self.window.lock().await.gather(gathers);
-        if !gathers {
-            self.flush().await;
-        }
+        let mut window = self.window.lock().await;
+        let acks = window.gather(gathers);
+        self.send(acks).await;
     }
 
     /// Sends acknowledgements; the caller holds the window.
