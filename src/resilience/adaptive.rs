@@ -9,6 +9,10 @@ const DECREASE_EVERY: Duration = Duration::from_secs(1);
 const DECREASE: f64 = 0.7;
 /// How much of the base rate a second of successes brings back: all of it in three after one answer.
 const INCREASE_A_SECOND: f64 = 0.1;
+/// After so many successes one such answer is no reproach: at whatever pace, a provider that says so now
+/// and then would say it again. Its `Retry-After` is kept all the same, and a second one soon after it
+/// counts.
+const SELDOM: u32 = 500;
 /// The pace never falls below this share of the base rate.
 const SLOWEST: f64 = 1.0 / 64.0;
 /// The base rate is at least this many requests a second: what a quiet account was asked lately says
@@ -19,13 +23,15 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// The pace of one account, below whatever limit it has. Time is a duration since any fixed start.
 ///
-/// Full pace until the provider says that it is asked too fast; then a share of the rate at which
+/// Full pace until the provider says more than now and then that it is asked too fast; then a share of the rate at which
 /// it was asked when it said so, lowered by multiplying and raised by adding.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     observed: Observed,
     slowed: Option<Slowed>,
     paused_until: Duration,
+    /// Since the provider said last that it is asked too fast.
+    successes: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +104,9 @@ impl Pace {
         if let Some(wait) = retry_after {
             self.pause(now, wait);
         }
+        if std::mem::take(&mut self.successes) >= SELDOM {
+            return;
+        }
         match &mut self.slowed {
             Some(slowed) if now.saturating_sub(slowed.lowered_at) >= DECREASE_EVERY => {
                 slowed.factor = (slowed.factor * DECREASE).max(SLOWEST);
@@ -118,6 +127,7 @@ impl Pace {
 
     /// A request was answered well: the pace rises a little.
     pub fn succeeded(&mut self, now: Duration) {
+        self.successes = self.successes.saturating_add(1);
         let Some(slowed) = &mut self.slowed else {
             return;
         };

@@ -26,6 +26,11 @@ const SLOW: Duration = Duration::from_secs(1);
 /// Requests a second that such an account is believed to take at least: a bad second says little
 /// about the hours for which its jobs would be put off.
 const LEAST_GUESS: f64 = 10.0;
+/// Requests a second with which the turns of its jobs are planned, if it does not take more already.
+/// It may be quick again in a moment, and nothing would call back what is due in an hour. What is due
+/// before there is room for it waits all the same, in its order: the scheduler takes what it has
+/// permits for.
+const HOPED_FOR: f64 = 1_000.0;
 
 /// When the next job of each tenant is due that goes to the database.
 #[derive(Debug, Default)]
@@ -63,7 +68,7 @@ pub(super) fn relieve(desk: &Desk, queue: &Lines) {
     }
     let tenants = queue.jobs.tenants().max(1);
     let share = ((most / tenants as f64) as usize).max(LEAST);
-    let interval = SignedDuration::try_from_secs_f64(tenants as f64 / rate);
+    let interval = SignedDuration::try_from_secs_f64(tenants as f64 / planned(rate, is_known));
     let interval = interval.unwrap_or(SignedDuration::from_secs(60));
     let now = clock::now();
     for (tenant, job) in queue.jobs.shed(share, may_go) {
@@ -79,6 +84,15 @@ fn believed(rate: f64, is_known: bool) -> Option<f64> {
         return Some(rate.max(1.0 / 60.0));
     }
     (rate > 0.0).then(|| rate.max(LEAST_GUESS))
+}
+
+/// The rate by which turns follow each other.
+fn planned(believed: f64, is_known: bool) -> f64 {
+    if is_known {
+        believed
+    } else {
+        believed.max(HOPED_FOR)
+    }
 }
 
 /// What came from the database holds one of the scheduler's permits, which are bounded already; and
@@ -102,6 +116,13 @@ mod tests {
         assert_eq!(known, [Some(1.0 / 60.0), Some(0.5), Some(40.0)]);
         let guessed = [0.0, 0.5, 40.0].map(|rate| believed(rate, false));
         assert_eq!(guessed, [None, Some(10.0), Some(40.0)]);
+    }
+
+    #[test]
+    fn only_a_limit_puts_turns_far_off() {
+        assert!((planned(10.0, true) - 10.0).abs() < f64::EPSILON);
+        assert!((planned(10.0, false) - HOPED_FOR).abs() < f64::EPSILON);
+        assert!((planned(3_000.0, false) - 3_000.0).abs() < f64::EPSILON);
     }
 
     #[test]

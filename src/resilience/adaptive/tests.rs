@@ -112,7 +112,20 @@ fn a_provider_that_throttles_one_in_a_thousand_costs_little_more_than_its_pauses
         (requests % 1_000 == 0).then_some(Some(ms(1_000)))
     });
     // A thousand take five seconds at full pace, and the pause is one.
-    assert!((150.0..166.7).contains(&accepted), "{accepted}");
+    assert!((165.0..166.7).contains(&accepted), "{accepted}");
+}
+
+#[test]
+fn one_answer_after_many_successes_is_no_reproach_and_a_second_one_is() {
+    let mut pace = Pace::default();
+    for n in 0..u64::from(SELDOM) {
+        assert!(go(&mut pace, n));
+        pace.succeeded(ms(n));
+    }
+    pace.throttled(ms(600), None);
+    assert!(!pace.is_slowed(ms(600)));
+    pace.throttled(ms(601), None);
+    assert!(pace.is_slowed(ms(601)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use herald::runtime::clock;
-use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
+use loadtest::simulator::{Behaviour, Fault, Latency, Provider, Rule, Simulator, When};
 use serde_json::{Value, json};
 
 use crate::outcomes::Row;
@@ -200,6 +200,35 @@ async fn what_waited_behind_requests_that_hung_goes_when_they_have_ended() {
     let later = json!({ "priority": "low", "send_at": later });
     publisher.publish(&envelope_with("email", later)).await;
     outcomes.until(all_sent(41)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_off_while_an_account_was_slow_comes_when_it_is_quick_again() {
+    const FIRST: usize = 60;
+    const REST: usize = 700;
+    let mut stage = Stage::with_lanes("email.*").await;
+    stage.set("HERALD__PROVIDERS__CONCURRENCY", "2");
+    let slow = Behaviour::default().latency(Latency::Fixed { ms: 500.0 });
+    let sendgrid = stage.behaving(Provider::SendGrid, slow);
+    stage.apply(&format!("{}{}", ana(), account_named(&sendgrid, "slow", 0)));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    for _ in 0..FIRST {
+        publisher.publish(&envelope("email")).await;
+    }
+    // By then some have waited for longer than a second.
+    let some = "SELECT (count(*) >= 6)::int::bigint AS count FROM notifications";
+    outcomes.until_count(some, 1).await;
+    for _ in 0..REST {
+        publisher.publish(&envelope("email")).await;
+    }
+    // At four a second, which count as ten, these would be due within a minute.
+    let put_off = "SELECT (count(*) >= 500)::int::bigint AS count FROM notifications
+        WHERE reason = 'waiting_for_provider'";
+    outcomes.until_count(put_off, 1).await;
+    sendgrid.set_behaviour(Behaviour::default());
+    outcomes.until(all_sent(FIRST + REST)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
