@@ -122,6 +122,7 @@ impl ShapeArguments {
             channels: self.channels.clone().unwrap_or(usual.channels),
             priorities: self.priorities.clone().unwrap_or(usual.priorities),
             template_share: self.templates,
+            equal_content: false,
             expired_share: self.expired,
             scheduled_share: self.scheduled,
             schedule_ahead_ms: self.schedule_ahead,

@@ -115,6 +115,23 @@ impl Content {
             body: format!("{marker} Order {order}. {filling}"),
         }
     }
+
+    /// That of every mail of a campaign.
+    pub(super) fn campaign(filling: usize) -> Self {
+        Self {
+            subject: Some("What is new this week".to_owned()),
+            title: None,
+            // A little is there even when nothing is to be filled up: a mail has to have a text.
+            body: format!("Hello. {}", filler(Channel::Email, filling)),
+        }
+    }
+}
+
+/// The address of a campaign's mail, which has no other place for a marker. What an address may not
+/// hold is percent-encoded.
+pub(super) fn campaign_address(marker: Marker) -> String {
+    let marker = marker.to_string().replace(':', "%3a").replace(';', "%3b");
+    format!("{marker}@campaign.example")
 }
 
 /// `size` bytes of text, as far as the channel has room.

@@ -102,6 +102,8 @@ pub struct Mix {
     pub priorities: Weights<Priority>,
     /// Share of messages that name a template instead of carrying their content.
     pub template_share: f64,
+    /// Whether all mail carries the same content, as a campaign does: the marker is in its address.
+    pub equal_content: bool,
     /// Share of messages whose `expires_at` has passed: none of them may be sent.
     pub expired_share: f64,
     /// Share of messages with a `send_at` ahead.
@@ -135,6 +137,7 @@ impl Default for Mix {
                 (Priority::Low, 2),
             ]),
             template_share: 0.5,
+            equal_content: false,
             expired_share: 0.0,
             scheduled_share: 0.0,
             schedule_ahead_ms: 2_000,

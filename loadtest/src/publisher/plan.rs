@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, SecondsFormat};
 
-use super::envelope::{Content, Envelope, Source, Template};
+use super::envelope::{Content, Envelope, Source, Template, campaign_address};
 use super::mix::{Dice, Draw, Fate, Mix};
 use crate::lane::{Channel, Lane};
 use crate::marker::Marker;
@@ -36,6 +36,7 @@ pub struct Plan {
     envelope_bytes: usize,
     tenants: u32,
     schedule_ahead_micros: u64,
+    equal_content: bool,
     first: u64,
     next: u64,
     last: Option<Draft>,
@@ -51,6 +52,7 @@ impl Plan {
             envelope_bytes: mix.envelope_bytes,
             tenants: mix.tenants,
             schedule_ahead_micros: mix.schedule_ahead_ms * 1_000,
+            equal_content: mix.equal_content,
             dice: Dice::new(mix, seed),
             first: 0,
             next: 0,
@@ -127,6 +129,16 @@ impl Plan {
         let marker = Marker::new(self.next, counts_from);
         let key = format!("{}-{}", self.run, self.next);
         let order = format!("A-{}", self.next);
+        let is_campaign = self.equal_content && channel == Channel::Email && !draw.templated;
+        let content = || match is_campaign {
+            true => Content::campaign(filling),
+            false => Content::new(channel, &order, marker, filling),
+        };
+        let to = match channel {
+            Channel::Email if is_campaign => Some(campaign_address(marker)),
+            Channel::Chat => Some(person.chat()),
+            _ => None,
+        };
         let envelope = Envelope {
             version: 1,
             tenant_id: person.tenant(self.tenants),
@@ -138,8 +150,8 @@ impl Plan {
             template: draw
                 .templated
                 .then(|| Template::new(channel, person, &order, marker, filling)),
-            content: (!draw.templated).then(|| Content::new(channel, &order, marker, filling)),
-            to: (channel == Channel::Chat).then(|| person.chat()),
+            content: (!draw.templated).then(content),
+            to,
             send_at: scheduled.then(|| rfc3339(due_micros)),
             expires_at: (draw.fate == Fate::Expired)
                 .then(|| rfc3339(intended_micros.saturating_sub(EXPIRED_BEFORE_MICROS))),
@@ -177,6 +189,7 @@ mod tests {
 
     use super::*;
     use crate::marker::now_micros;
+    use crate::publisher::Weights;
 
     fn drafts(mix: Mix, count: usize) -> Vec<Draft> {
         let mut plan = Plan::new(mix, 3, "run");
@@ -207,6 +220,29 @@ mod tests {
             let marker = Marker::find(&draft.body).unwrap();
             assert_eq!(marker.sequence, draft.sequence);
         }
+    }
+
+    #[test]
+    fn the_mail_of_a_campaign_differs_only_in_its_address_where_the_marker_is() {
+        let campaign = Mix {
+            channels: Weights::only(Channel::Email),
+            template_share: 0.0,
+            equal_content: true,
+            ..Mix::default()
+        };
+        let mut contents = std::collections::HashSet::new();
+        for draft in drafts(campaign, 20) {
+            let envelope: Value = serde_json::from_slice(&draft.body).unwrap();
+            let to = envelope["to"].as_str().unwrap();
+            assert_eq!(
+                Marker::find(to.as_bytes()).unwrap().sequence,
+                draft.sequence
+            );
+            contents.insert(envelope["content"].to_string());
+            assert!((660..740).contains(&draft.body.len()));
+        }
+        // Envelopes are filled up to a size: a longer address leaves less for the text.
+        assert_eq!(contents.len(), 1, "{contents:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Event, Expect, Figure, Mistake, Scenario};
+use crate::simulator::Provider;
 
 mod phase;
 
@@ -68,6 +69,11 @@ pub(super) fn check(scenario: &Scenario, mistakes: &mut Vec<Mistake>) {
             setup.rate_limit != Some(0),
             "rate_limit",
             "1 or more is allowed; absent is no limit",
+        );
+        part.must(
+            setup.batch_size.is_none() || provider == Provider::SendGrid,
+            "batch_size",
+            "only SendGrid takes several messages in one request",
         );
     }
     for (number, phase) in scenario.load.iter().enumerate() {

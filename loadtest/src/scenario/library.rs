@@ -22,11 +22,12 @@ macro_rules! scenarios {
 }
 
 /// In the order of `--list`: from the ordinary to the extraordinary.
-const ALL: [Listed; 14] = scenarios![
+const ALL: [Listed; 15] = scenarios![
     "steady",
     "burst",
     "mixed",
     "bulk-with-urgent",
+    "campaign",
     "slow-provider",
     "dead-provider",
     "silent-provider",

@@ -52,6 +52,10 @@ pub struct Phase {
     /// Share of messages that name a template.
     #[serde(default = "half")]
     pub templates: f64,
+    /// Whether all of its mail has the same content, as that of a campaign, so that the engine may put
+    /// many into one request.
+    #[serde(default)]
+    pub equal_content: bool,
     /// Share of messages that have expired already.
     #[serde(default)]
     pub expired: f64,
@@ -106,6 +110,7 @@ impl Phase {
                 .as_ref()
                 .map_or(usual.priorities, Weights::of),
             template_share: self.templates,
+            equal_content: self.equal_content,
             expired_share: self.expired,
             scheduled_share: self.scheduled,
             schedule_ahead_ms: self.schedule_ahead_ms,

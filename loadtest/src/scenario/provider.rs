@@ -47,6 +47,8 @@ pub struct ProviderSetup {
     pub priority: Option<i32>,
     /// Among equal priorities.
     pub weight: Option<u32>,
+    /// Most messages in one request; only SendGrid's accounts have that.
+    pub batch_size: Option<u32>,
     /// Whether the account is used at all.
     pub is_active: Option<bool>,
     /// How the simulator behaves from the start on.

@@ -199,17 +199,24 @@ fn acceptances(mail: &Mail<'_>) -> Vec<Acceptance> {
 /// Several personalizations share one content, so each one's marker stands in its own fields.
 fn own_marker(personalization: &Personalization<'_>) -> Option<Marker> {
     let subject = personalization.subject.as_deref().unwrap_or_default();
-    Marker::find(subject.as_bytes()).or_else(|| {
-        let maps = [&personalization.custom_args, &personalization.substitutions];
-        maps.into_iter()
-            .flatten()
-            .flat_map(|map| map.values())
-            .find_map(|value| Marker::find(value.as_bytes()))
-            .or_else(|| {
-                let data = personalization.dynamic_template_data.as_ref()?;
-                Marker::find(data.get().as_bytes())
-            })
-    })
+    let in_address = || {
+        let addresses = personalization.to.iter().flatten();
+        let mut addresses = addresses.filter_map(|to| to.email.as_deref());
+        addresses.find_map(|email| Marker::find(email.as_bytes()))
+    };
+    Marker::find(subject.as_bytes())
+        .or_else(in_address)
+        .or_else(|| {
+            let maps = [&personalization.custom_args, &personalization.substitutions];
+            maps.into_iter()
+                .flatten()
+                .flat_map(|map| map.values())
+                .find_map(|value| Marker::find(value.as_bytes()))
+                .or_else(|| {
+                    let data = personalization.dynamic_template_data.as_ref()?;
+                    Marker::find(data.get().as_bytes())
+                })
+        })
 }
 
 #[cfg(test)]

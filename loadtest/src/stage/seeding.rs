@@ -66,6 +66,14 @@ fn of_targets(
                 .into_iter()
                 .filter_map(|(key, value)| Some((key.to_owned(), value?)));
             account.extend(given);
+            if let Some(most) = setup.batch_size {
+                let config = account.entry("config");
+                let config = config.or_insert_with(|| Value::Table(Table::new()));
+                let config = config
+                    .as_table_mut()
+                    .ok_or("the seed file: a config that is no table")?;
+                config.insert("batch_size".to_owned(), i64::from(most).into());
+            }
         }
     }
     let mut quiet_until = None;

@@ -1,6 +1,7 @@
 //! The phases of the load.
 
 use super::{MOST_MESSAGES, Part};
+use crate::lane::Channel;
 use crate::scenario::{Phase, Scenario, Start};
 
 pub(super) fn check_phase(scenario: &Scenario, number: usize, phase: &Phase, part: &mut Part<'_>) {
@@ -62,6 +63,15 @@ pub(super) fn check_phase(scenario: &Scenario, number: usize, phase: &Phase, par
         some(phase.priorities.as_ref().map(|all| all.values().sum())),
         "priorities",
         positive,
+    );
+    let only_mail = phase
+        .channels
+        .as_ref()
+        .is_some_and(|all| all.keys().all(|channel| *channel == Channel::Email));
+    part.must(
+        !phase.equal_content || (only_mail && phase.templates == 0.0),
+        "equal_content",
+        "only with channels = { email = 1 } and templates = 0",
     );
     let people = phase.people.unwrap_or(1);
     part.must(
