@@ -22,7 +22,7 @@ pub struct AckWindow {
     /// Tag of the first entry.
     first: u64,
     entries: VecDeque<Entry>,
-    /// How many entries are [`Entry::Settled`].
+    /// How many entries are [`Entry::Settled`] or [`Entry::Lingering`].
     settled: usize,
     /// The prefix that is left of the entries and waits to be acknowledged.
     ready: Option<Prefix>,
@@ -30,8 +30,6 @@ pub struct AckWindow {
     gathers: bool,
     /// A quarter of the prefetch: so many are enough to be acknowledged together.
     many: usize,
-    /// The first entry when the window was flushed last: one that is slow is still there the next time.
-    first_at_flush: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +38,8 @@ enum Entry {
     Open,
     /// Stored, not acknowledged.
     Settled,
+    /// The same, since before the last flush.
+    Lingering,
     /// Acknowledged or returned by itself.
     Done,
 }
@@ -65,7 +65,6 @@ impl AckWindow {
             ready: None,
             gathers: true,
             many: usize::from(prefetch / 4).max(1),
-            first_at_flush: 0,
         }
     }
 
@@ -108,14 +107,17 @@ impl AckWindow {
         self.take_ready().into_iter().collect()
     }
 
-    /// What is ready, whether enough or not; and what has piled up behind one that was there the last
-    /// time. To be asked for at an interval while something waits.
+    /// What is ready, whether enough or not; and singly what was settled the last time already, behind
+    /// one that is open. To be asked for at an interval while something waits.
     pub fn flush(&mut self) -> Vec<Ack> {
-        let is_slow = std::mem::replace(&mut self.first_at_flush, self.first) == self.first;
-        if is_slow {
-            return self.take_all();
+        let mut acks: Vec<Ack> = self.take_ready().into_iter().collect();
+        acks.extend(self.take_singly(|entry| entry == Entry::Lingering));
+        for entry in &mut self.entries {
+            if *entry == Entry::Settled {
+                *entry = Entry::Lingering;
+            }
         }
-        self.take_ready().into_iter().collect()
+        acks
     }
 
     /// Whether something waits to be flushed.
@@ -126,7 +128,7 @@ impl AckWindow {
 
     fn take_all(&mut self) -> Vec<Ack> {
         let mut acks: Vec<Ack> = self.take_ready().into_iter().collect();
-        acks.extend(self.take_pile());
+        acks.extend(self.take_singly(Entry::is_settled));
         acks
     }
 
@@ -141,7 +143,7 @@ impl AckWindow {
     pub fn returned(&mut self, tag: u64) {
         if let Some(entry) = self.entry(tag) {
             let was = std::mem::replace(entry, Entry::Done);
-            self.settled -= usize::from(was == Entry::Settled);
+            self.settled -= usize::from(was.is_settled());
         }
     }
 
@@ -153,7 +155,7 @@ impl AckWindow {
     /// Takes the entries up to the first open one.
     fn take_prefix(&mut self) {
         while let Some(entry) = self.entries.pop_front_if(|entry| *entry != Entry::Open) {
-            if entry == Entry::Settled {
+            if entry.is_settled() {
                 self.settled -= 1;
                 let count = self.ready.map_or(0, |ready| ready.count) + 1;
                 let tag = self.first;
@@ -163,19 +165,25 @@ impl AckWindow {
         }
     }
 
-    fn take_pile(&mut self) -> Vec<Ack> {
-        self.settled = 0;
-        let settled = self.entries.iter_mut().zip(self.first..);
-        settled
-            .filter(|(entry, _)| **entry == Entry::Settled)
-            .map(|(entry, tag)| {
+    fn take_singly(&mut self, which: impl Fn(Entry) -> bool) -> Vec<Ack> {
+        let mut acks = vec![];
+        for (entry, tag) in self.entries.iter_mut().zip(self.first..) {
+            if which(*entry) {
                 *entry = Entry::Done;
-                Ack {
+                acks.push(Ack {
                     tag,
                     multiple: false,
-                }
-            })
-            .collect()
+                });
+            }
+        }
+        self.settled -= acks.len();
+        acks
+    }
+}
+
+impl Entry {
+    fn is_settled(self) -> bool {
+        matches!(self, Self::Settled | Self::Lingering)
     }
 }
 
@@ -245,6 +253,18 @@ mod tests {
         assert_eq!(window.flush(), (2..=100).map(single).collect::<Vec<_>>());
         assert_eq!(window.settle([1]), []);
         assert_eq!(window.flush(), [up_to(1)]);
+    }
+
+    #[test]
+    fn what_lingers_behind_a_front_that_moves_slowly_is_acknowledged_too() {
+        let mut window = window(1..=100, 256);
+        assert_eq!(window.settle(51..=80), []);
+        assert_eq!(window.flush(), []);
+        assert_eq!(window.settle([1, 90]), []);
+        let mut acks = vec![up_to(1)];
+        acks.extend((51..=80).map(single));
+        assert_eq!(window.flush(), acks);
+        assert_eq!(window.flush(), [single(90)]);
     }
 
     #[test]

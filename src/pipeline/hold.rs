@@ -102,14 +102,24 @@ impl Holder {
         Ok(self.hold(key, lane, Uuid::nil(), Claimed::NotYet, permit, turn))
     }
 
-    /// The right to settle a notification that the scheduler took from the database; `None` when
-    /// this process holds it already: its outcome is being stored.
+    /// The right to settle a notification that the scheduler took from the database under the lease
+    /// of this epoch, as it was before the take: a lease that was lost meanwhile did not cover it.
+    /// `None` when this process holds it already: its outcome is being stored.
     #[must_use]
-    pub fn taken(&self, key: KeyHash, lane: Lane, id: Uuid, permit: Permit) -> Option<Hold> {
+    pub fn taken(
+        &self,
+        key: KeyHash,
+        lane: Lane,
+        id: Uuid,
+        permit: Permit,
+        epoch: u64,
+    ) -> Option<Hold> {
         if !self.in_flight.hold_row(key, id) {
             return None;
         }
-        Some(self.hold(key, lane, id, Claimed::In(Origin::Database), permit, None))
+        let mut hold = self.hold(key, lane, id, Claimed::In(Origin::Database), permit, None);
+        hold.epoch = epoch;
+        Some(hold)
     }
 
     fn hold(

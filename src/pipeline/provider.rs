@@ -139,6 +139,7 @@ async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
             let Some((job, others, tokens)) = queue.jobs.pop_many(desk.health.tokens(), most)
             else {
                 desk.health.tokens().put_back(token);
+                overflow::recall(desk, queue);
                 break;
             };
             let (id, others_count) = (job.notification.id, others.len());

@@ -90,9 +90,10 @@ impl Recorder {
         self.state.releasing = true;
         let done = Done::of(ctx, Finished::Release);
         let settling = Arc::clone(&self.settling);
+        let unreleased = settling::Unreleased::new(abandoned, self.outbox.clone());
         self.tasks.spawn("release claims", async move {
             let _done = done;
-            settling.release(abandoned).await;
+            settling.release(unreleased).await;
         });
     }
 

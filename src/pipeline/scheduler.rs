@@ -153,10 +153,7 @@ impl Round {
             return Ok(false);
         }
         let mut strays = self.strays.lock().await;
-        if strays.is_due(clock::instant()) {
-            due::let_go(&self.database, self.run, self.holder.in_flight.rows()).await?;
-            strays.let_go(clock::instant());
-        }
+        self.let_go(&mut strays).await;
         let lanes = self.flowing();
         self.wake(&lanes).await?;
         let mut permits = self.free_permits(&lanes, MOST);
@@ -172,6 +169,21 @@ impl Round {
         }
         self.probe(&mut strays).await?;
         Ok(more)
+    }
+
+    /// Lets go of strays. What cannot be let go of now is later; what is due goes on meanwhile.
+    async fn let_go(&self, strays: &mut Strays) {
+        if !strays.is_due(clock::instant()) {
+            return;
+        }
+        let held = self.holder.in_flight.rows();
+        match due::let_go(&self.database, self.run, clock::now(), &self.lanes, held).await {
+            Ok(()) => strays.let_go(clock::instant()),
+            Err(error) => {
+                tracing::warn!(%error, "rows of a take whose answer was lost cannot be freed yet");
+                strays.wait(clock::instant());
+            }
+        }
     }
 
     /// Permits that are free, of each lane that has any.
@@ -192,7 +204,7 @@ impl Round {
         permits: &mut HashMap<Lane, Vec<Permit>>,
         strays: &mut Strays,
     ) -> Result<usize, StoreError> {
-        let before = *strays;
+        let (before, epoch) = (*strays, self.fence.epoch());
         strays.expect(clock::instant());
         let taken = take.await?;
         failpoint::hit("scheduler.take");
@@ -211,7 +223,7 @@ impl Round {
                 break;
             };
             let (key, lane, id) = (notification.key, notification.lane, notification.id);
-            match self.holder.taken(key, lane, id, permit) {
+            match self.holder.taken(key, lane, id, permit, epoch) {
                 Some(hold) => held.push((notification, hold)),
                 None => self.holder.outbox.abandon(Abandoned {
                     key,

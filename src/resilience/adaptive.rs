@@ -7,7 +7,8 @@ const DECREASE_EVERY: Duration = Duration::from_secs(1);
 /// What remains of the pace then, as in CUBIC (RFC 9438) and the adaptive retries of the AWS SDKs: at
 /// a half, a provider that answers 429 now and then gets little more than a half for good.
 const DECREASE: f64 = 0.7;
-/// How much of the base rate a second of successes brings back: all of it in three after one answer.
+/// How much of the base rate a second of successes brings back: all of it in three after one answer. Of
+/// a pace below half of the base, a fifth.
 const INCREASE_A_SECOND: f64 = 0.1;
 /// After so many successes one such answer is no reproach: at whatever pace, a provider that says so now
 /// and then would say it again. Its `Retry-After` is kept all the same, and a second one soon after it
@@ -133,7 +134,9 @@ impl Pace {
         };
         // A pause earns nothing: only the time since the last answer, and no more than a second.
         let earned = now.saturating_sub(slowed.raised_at).min(DECREASE_EVERY);
-        slowed.factor += earned.as_secs_f64() * INCREASE_A_SECOND;
+        // Far below the base a tenth of it would be several times the pace: there a share of the pace.
+        let step = INCREASE_A_SECOND * (2.0 * slowed.factor).min(1.0);
+        slowed.factor += earned.as_secs_f64() * step;
         slowed.raised_at = now.max(slowed.raised_at);
         if slowed.factor >= 1.0 {
             self.slowed = None;

@@ -154,19 +154,43 @@ impl Taken {
     }
 }
 
+// By the index of what is due: of millions that wait for tomorrow, none is looked at. A probe takes
+// what is not quite due.
 statement!(
-    LetGo(run: i32 => Int4, held: Vec<Uuid> => Array<SqlUuid>) -> SqlUuid =
+    LetGo(
+        channels: Vec<&'static str> => Array<Text>,
+        priorities: Vec<&'static str> => Array<Text>,
+        now: DateTime<Utc> => Timestamptz,
+        run: i32 => Int4,
+        held: Vec<Uuid> => Array<SqlUuid>,
+    ) -> SqlUuid =
     "UPDATE notifications SET owner = NULL
-     WHERE status = 'pending' AND owner = ? AND id <> ALL(?) RETURNING id"
+     WHERE message_type = ANY(?) AND priority = ANY(?) AND due_at <= ?::timestamptz + interval '1 minute'
+       AND status = 'pending' AND owner = ? AND id <> ALL(?)
+     RETURNING id"
 );
 
-/// Frees the rows that a run owns but does not hold: a take whose answer was lost.
+/// Frees the rows of these lanes, due at `now`, that a run owns but does not hold: a take whose answer
+/// was lost.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn let_go(database: &Database, run: RunId, held: Vec<Uuid>) -> Result<(), StoreError> {
+pub async fn let_go(
+    database: &Database,
+    run: RunId,
+    now: jiff::Timestamp,
+    lanes: &[Lane],
+    held: Vec<Uuid>,
+) -> Result<(), StoreError> {
+    let let_go = LetGo {
+        channels: lanes.iter().map(|lane| lane.channel.as_str()).collect(),
+        priorities: lanes.iter().map(|lane| lane.priority.as_str()).collect(),
+        now: time::to_database(now),
+        run: run.0,
+        held,
+    };
     let mut connection = database.get().await?;
-    let _: Vec<Uuid> = LetGo { run: run.0, held }.load(&mut *connection).await?;
+    let _: Vec<Uuid> = let_go.load(&mut *connection).await?;
     Ok(())
 }
 

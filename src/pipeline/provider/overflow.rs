@@ -5,7 +5,8 @@
 //! due when its turn will come, and the lane moves on to the others.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +16,7 @@ use super::super::jobs::Job;
 use super::worker::waits_until;
 use super::{Desk, Lines};
 use crate::runtime::clock;
+use crate::store::due;
 use crate::store::settle::Origin;
 
 /// How much work, in time, all tenants together may have waiting at an account.
@@ -26,30 +28,99 @@ const SLOW: Duration = Duration::from_secs(1);
 /// Requests a second that such an account is believed to take at least: a bad second says little
 /// about the hours for which its jobs would be put off.
 const LEAST_GUESS: f64 = 10.0;
-/// Requests a second with which the turns of its jobs are planned, if it does not take more already.
-/// It may be quick again in a moment, and nothing would call back what is due in an hour. What is due
-/// before there is room for it waits all the same, in its order: the scheduler takes what it has
-/// permits for.
-const HOPED_FOR: f64 = 1_000.0;
+/// An account has room when so many times as many workers as are busy could be.
+const ROOM: usize = 4;
 
 /// When the next job of each tenant is due that goes to the database.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    next: Mutex<HashMap<Uuid, Timestamp>>,
+    /// Whether there may be any: read without the lock by workers that find nothing to do.
+    some: AtomicBool,
+    turns: Mutex<Turns>,
+}
+
+#[derive(Debug, Default)]
+struct Turns {
+    next: HashMap<Uuid, Timestamp>,
+    hastened: Option<Timestamp>,
 }
 
 impl Slots {
     /// The next free time of a tenant to which one is given every `interval`.
     fn book(&self, tenant: Uuid, interval: SignedDuration, now: Timestamp) -> Timestamp {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = &mut self.turns().next;
         next.retain(|_, next| *next > now);
-        let ahead = SignedDuration::try_from(AHEAD).unwrap_or(SignedDuration::ZERO);
-        let soonest = now.saturating_add(ahead).unwrap_or(now);
-        let slot = next.get(&tenant).map_or(soonest, |next| *next);
+        let slot = next.get(&tenant).map_or(soonest(now), |next| *next);
         let following = slot.saturating_add(interval).unwrap_or(slot);
         next.insert(tenant, following);
+        self.some.store(true, Ordering::Release);
         slot
     }
+
+    /// Brings all times that are still far off nearer by a factor below one; `false` when there are
+    /// none, or when they were brought nearer a moment ago.
+    fn hasten(&self, factor: f64, now: Timestamp) -> bool {
+        if !self.some.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut turns = self.turns();
+        if turns.hastened.is_some_and(|last| soonest(last) > now) {
+            return false;
+        }
+        turns.next.retain(|_, next| *next > soonest(now));
+        if turns.next.is_empty() {
+            self.some.store(false, Ordering::Release);
+            return false;
+        }
+        for next in turns.next.values_mut() {
+            let nearer = next.duration_since(now).mul_f64(factor);
+            *next = now.saturating_add(nearer).unwrap_or(*next);
+        }
+        turns.hastened = Some(now);
+        true
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What goes to the database is due then at the earliest.
+fn soonest(now: Timestamp) -> Timestamp {
+    let ahead = SignedDuration::try_from(AHEAD).unwrap_or(SignedDuration::ZERO);
+    now.saturating_add(ahead).unwrap_or(now)
+}
+
+/// A worker finds nothing to do. What was put off while the account was slow comes nearer if it has
+/// room now, each tenant's in its order: else nothing would call it back before its time.
+pub(super) fn recall(desk: &Desk, queue: &Lines) {
+    let most = desk.most_in_flight();
+    let busy = queue.workers.load(Ordering::Acquire).saturating_sub(1);
+    if busy * ROOM > most || !queue.slots.some.load(Ordering::Acquire) || desk.health.rate().1 {
+        return;
+    }
+    let factor = (busy.max(1) as f64 / most as f64).min(1.0 / ROOM as f64);
+    let now = clock::now();
+    if !queue.slots.hasten(factor, now) {
+        return;
+    }
+    let (database, channel) = (desk.judge.database.clone(), desk.account.channel);
+    let provider = desk.account.name.clone();
+    desk.tasks.spawn("hasten what waits", async move {
+        match due::hasten(&database, channel, factor, now, soonest(now)).await {
+            Ok(0) => {}
+            Ok(count) => {
+                tracing::info!(
+                    provider,
+                    count,
+                    "has room again: what waits for it comes nearer"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(provider, %error, "what waits for it could not be brought nearer");
+            }
+        }
+    });
 }
 
 /// Sends on what is beyond its tenant's share.
@@ -68,7 +139,7 @@ pub(super) fn relieve(desk: &Desk, queue: &Lines) {
     }
     let tenants = queue.jobs.tenants().max(1);
     let share = ((most / tenants as f64) as usize).max(LEAST);
-    let interval = SignedDuration::try_from_secs_f64(tenants as f64 / planned(rate, is_known));
+    let interval = SignedDuration::try_from_secs_f64(tenants as f64 / rate);
     let interval = interval.unwrap_or(SignedDuration::from_secs(60));
     let now = clock::now();
     for (tenant, job) in queue.jobs.shed(share, may_go) {
@@ -84,15 +155,6 @@ fn believed(rate: f64, is_known: bool) -> Option<f64> {
         return Some(rate.max(1.0 / 60.0));
     }
     (rate > 0.0).then(|| rate.max(LEAST_GUESS))
-}
-
-/// The rate by which turns follow each other.
-fn planned(believed: f64, is_known: bool) -> f64 {
-    if is_known {
-        believed
-    } else {
-        believed.max(HOPED_FOR)
-    }
 }
 
 /// What came from the database holds one of the scheduler's permits, which are bounded already; and
@@ -119,10 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_limit_puts_turns_far_off() {
-        assert!((planned(10.0, true) - 10.0).abs() < f64::EPSILON);
-        assert!((planned(10.0, false) - HOPED_FOR).abs() < f64::EPSILON);
-        assert!((planned(3_000.0, false) - 3_000.0).abs() < f64::EPSILON);
+    fn far_off_times_are_brought_nearer_once_in_a_while() {
+        let (slots, minute) = (Slots::default(), SignedDuration::from_mins(1));
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let at = |seconds| now + SignedDuration::from_secs(seconds);
+        let tenant = Uuid::from_u128(1);
+        assert!(!slots.hasten(0.25, now));
+        assert_eq!(slots.book(tenant, minute, now), at(5));
+        assert!(slots.hasten(0.2, now));
+        assert!(!slots.hasten(0.2, at(4)));
+        // 65 seconds off, of which a fifth is left.
+        assert_eq!(slots.book(tenant, minute, at(4)), at(13));
+        assert!(!slots.hasten(0.2, at(90)), "nothing is far off any more");
     }
 
     #[test]

@@ -69,6 +69,27 @@ impl Drop for Unsettled {
     }
 }
 
+/// Claims that are not given back yet. Dropped (a panic), they go back into the outbox.
+#[derive(Debug)]
+pub(super) struct Unreleased {
+    abandoned: Vec<Abandoned>,
+    outbox: Outbox,
+}
+
+impl Unreleased {
+    pub(super) const fn new(abandoned: Vec<Abandoned>, outbox: Outbox) -> Self {
+        Self { abandoned, outbox }
+    }
+}
+
+impl Drop for Unreleased {
+    fn drop(&mut self) {
+        for abandoned in std::mem::take(&mut self.abandoned) {
+            self.outbox.abandon(abandoned);
+        }
+    }
+}
+
 impl Settling {
     /// Stores a batch, trying until it succeeds, and redeems it.
     pub(super) async fn settle(&self, mut batch: Unsettled) {
@@ -179,13 +200,17 @@ impl Settling {
 
     /// Gives claims back; then their deliveries, which come again. Until then the in-flight table
     /// has them: a row that somebody let go of meanwhile could be taken, and be freed under work.
-    pub(super) async fn release(&self, abandoned: Vec<Abandoned>) {
+    pub(super) async fn release(&self, mut unreleased: Unreleased) {
+        let abandoned = &unreleased.abandoned;
         let of = |origin| abandoned.iter().filter(move |claim| claim.origin == origin);
         let keys: Vec<_> = of(Origin::Broker).map(|claim| claim.key).collect();
         let ids: Vec<_> = of(Origin::Database).map(|claim| claim.id).collect();
         let release = || settle::release(&self.database, self.run, &keys, &ids);
         until_done("giving claims back", &self.giving_up, release).await;
-        for claim in abandoned.iter().filter(|claim| claim.is_held) {
+        for claim in std::mem::take(&mut unreleased.abandoned) {
+            if !claim.is_held {
+                continue;
+            }
             match claim.origin {
                 Origin::Broker => drop(self.in_flight.remove(claim.key)),
                 Origin::Database => self.in_flight.let_row_go(claim.id),

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 /// longer than any sensible `database.statement_timeout`.
 const LATE: Duration = Duration::from_secs(60);
 
+/// Until the next try when they cannot be let go of.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// When to let go of them: as soon as there may be some, and once more for what came late.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Strays(Option<Plan>);
@@ -31,6 +34,14 @@ impl Strays {
     /// Whether it is time to let go of them.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.0.is_some_and(|plan| plan.next <= now)
+    }
+
+    /// They could not be let go of: not at once again.
+    pub(super) fn wait(&mut self, now: Instant) {
+        self.0 = self.0.map(|plan| Plan {
+            next: now + AGAIN,
+            last: plan.last.max(now + AGAIN),
+        });
     }
 
     /// They were let go of.
@@ -58,6 +69,15 @@ mod tests {
         assert!(strays.is_due(now + LATE));
         strays.let_go(now + LATE);
         assert_eq!(strays, Strays::default());
+    }
+
+    #[test]
+    fn what_cannot_be_let_go_of_is_tried_again_after_a_while() {
+        let (mut strays, now) = (Strays::default(), clock::instant());
+        strays.expect(now);
+        strays.wait(now);
+        assert!(!strays.is_due(now));
+        assert!(strays.is_due(now + AGAIN));
     }
 
     #[test]

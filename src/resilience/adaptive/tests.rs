@@ -128,18 +128,30 @@ fn one_answer_after_many_successes_is_no_reproach_and_a_second_one_is() {
     assert!(pace.is_slowed(ms(601)));
 }
 
-#[test]
-fn a_provider_that_takes_half_as_much_gets_nearly_that_and_is_seldom_overrun() {
+/// A provider that takes so many requests in each second, and says of the others that they are too many.
+fn takes(most: u32) -> (f64, f64) {
     let (mut second, mut taken) = (0, 0);
-    let (accepted, refused) = asked(|at| {
+    asked(|at| {
         if at / 1_000 != second {
             (second, taken) = (at / 1_000, 0);
         }
         taken += 1;
-        (taken > 100).then_some(None)
-    });
+        (taken > most).then_some(None)
+    })
+}
+
+#[test]
+fn a_provider_that_takes_half_as_much_gets_nearly_that_and_is_seldom_overrun() {
+    let (accepted, refused) = takes(100);
     assert!(accepted > 80.0, "{accepted} a second of 100");
     assert!(refused < 10.0, "{refused} refusals a second");
+}
+
+#[test]
+fn a_provider_that_takes_a_twentieth_is_seldom_overrun() {
+    let (accepted, refused) = takes(10);
+    assert!(accepted > 7.0, "{accepted} a second of 10");
+    assert!(refused < 2.0, "{refused} refusals a second");
 }
 
 #[test]
