@@ -2,41 +2,39 @@
 //! its end.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::ledger::Ledger;
-
-const EVERY: Duration = Duration::from_millis(50);
+/// How often it is looked at what the work of seconds uses.
+pub(crate) const OFTEN: Duration = Duration::from_millis(50);
 
 /// Measures until asked for the result.
+#[derive(Debug)]
 pub(crate) struct Meter<R> {
     stop: oneshot::Sender<()>,
     task: JoinHandle<R>,
 }
 
 impl<R: Default + Send + 'static> Meter<R> {
-    /// `take` adds to the readings what is used when so many different messages are accepted, and
-    /// says whether there can be more.
+    /// `take` adds to the readings what is used now, and says whether there can be more.
     pub(crate) fn start(
-        ledger: Arc<Ledger>,
-        mut take: impl FnMut(&mut R, u64) -> ControlFlow<()> + Send + 'static,
+        every: Duration,
+        mut readings: R,
+        mut take: impl FnMut(&mut R) -> ControlFlow<()> + Send + 'static,
     ) -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
-            let mut readings = R::default();
-            let mut tick = interval(EVERY);
+            let mut tick = interval(every);
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 let last = tokio::select! {
                     _ = &mut stopped => true,
                     _ = tick.tick() => false,
                 };
-                if take(&mut readings, ledger.distinct()).is_break() || last {
+                if take(&mut readings).is_break() || last {
                     return readings;
                 }
             }

@@ -1,12 +1,12 @@
 //! CPU time and resident memory of a process, from `/proc`.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+
+use crate::meter::Meter;
 
 pub mod server;
 
@@ -229,10 +229,7 @@ impl Usage {
 
 /// Samples a process until asked for the result.
 #[derive(Debug)]
-pub struct Sampler {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Usage>,
-}
+pub struct Sampler(Meter<Usage>);
 
 impl Sampler {
     /// Starts sampling `pid` five times a second.
@@ -241,40 +238,25 @@ impl Sampler {
     /// When the process cannot be read.
     pub fn start(pid: u32) -> io::Result<Self> {
         let first = Sample::take(pid)?;
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(sample(pid, first, stopped));
-        Ok(Self { stop, task })
+        let usage = Usage {
+            pid,
+            ..Usage::default()
+        };
+        Ok(Self(Meter::start(SAMPLE_EVERY, usage, move |usage| {
+            let Ok(now) = Sample::take(pid) else {
+                return ControlFlow::Break(());
+            };
+            usage.user_seconds = now.user_seconds - first.user_seconds;
+            usage.system_seconds = now.system_seconds - first.system_seconds;
+            usage.resident_last_bytes = now.resident_bytes;
+            usage.resident_max_bytes = usage.resident_max_bytes.max(now.resident_bytes);
+            ControlFlow::Continue(())
+        })))
     }
 
     /// What it used since the start of sampling, up to now or to its end.
     pub async fn finish(self) -> Usage {
-        let _ = self.stop.send(());
-        self.task.await.unwrap_or_default()
-    }
-}
-
-async fn sample(pid: u32, first: Sample, mut stopped: oneshot::Receiver<()>) -> Usage {
-    let mut usage = Usage {
-        pid,
-        ..Usage::default()
-    };
-    let mut tick = interval(SAMPLE_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let last = tokio::select! {
-            _ = &mut stopped => true,
-            _ = tick.tick() => false,
-        };
-        let Ok(now) = Sample::take(pid) else {
-            return usage;
-        };
-        usage.user_seconds = now.user_seconds - first.user_seconds;
-        usage.system_seconds = now.system_seconds - first.system_seconds;
-        usage.resident_last_bytes = now.resident_bytes;
-        usage.resident_max_bytes = usage.resident_max_bytes.max(now.resident_bytes);
-        if last {
-            return usage;
-        }
+        self.0.finish().await
     }
 }
 

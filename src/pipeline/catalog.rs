@@ -17,17 +17,17 @@ use super::fence::Fence;
 use super::jobs::Wake;
 use super::judge::Judge;
 use super::outbox::Outbox;
-use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter};
+use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter, bring_nearer};
 use super::shelf::Shelf;
 use crate::config::{Providers, Retry};
 use crate::domain::{Account, Channel};
 use crate::policy::routing;
 use crate::providers::HttpClient;
-use crate::runtime::{Shutdown, Supervisor, Tasks, clock};
+use crate::runtime::{Shutdown, Supervisor, Tasks};
 use crate::store::accounts::Accounts;
 use crate::store::lease::RunId;
 use crate::store::seal::Sealer;
-use crate::store::{Database, Fingerprint, StoreError, accounts, due};
+use crate::store::{Database, Fingerprint, StoreError, accounts};
 use crate::telemetry::Metrics;
 
 /// The actor.
@@ -214,16 +214,13 @@ impl Catalog {
         if factor >= 1.0 {
             return;
         }
-        let (database, channel) = (self.needs.database.clone(), account.channel);
-        self.needs.tasks.spawn("hasten what waits", async move {
-            let now = clock::now();
-            let soon = now.saturating_add(routing::WAIT).unwrap_or(now);
-            match due::hasten(&database, channel, factor, now, soon).await {
-                Ok(0) => {}
-                Ok(count) => tracing::info!(%channel, count, "a limit was raised: what waits for it is due earlier"),
-                Err(error) => tracing::warn!(%error, %channel, "a limit was raised, and what waits for it is due as before"),
-            }
-        });
+        bring_nearer(
+            &self.needs.tasks,
+            &self.needs.database,
+            (account.channel, factor),
+            Duration::try_from(routing::WAIT).unwrap_or_default(),
+            "a limit was raised",
+        );
     }
 
     fn start(&self, account: Account, desk: Desk, health: AccountHealth) -> AccountEntry {

@@ -37,6 +37,7 @@ mod worker;
 
 pub use health::{AccountHealth, Listeners};
 use overflow::Slots;
+pub(super) use overflow::bring_nearer;
 use queue::JobQueue;
 use tokens::Token;
 pub use trouble::Reporter;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -163,8 +164,9 @@ impl Round {
             .collect();
         let mut more = false;
         if !asked.is_empty() {
-            let take = due::take(&self.database, self.run, clock::now(), &asked);
-            self.bring(take, &mut permits, &mut strays).await?;
+            let now = clock::now();
+            let take = due::take(&self.database, self.run, now, &asked);
+            self.bring(now, take, &mut permits, &mut strays).await?;
             more = permits.values().any(Vec::is_empty);
         }
         self.probe(&mut strays).await?;
@@ -173,11 +175,11 @@ impl Round {
 
     /// Lets go of strays. What cannot be let go of now is later; what is due goes on meanwhile.
     async fn let_go(&self, strays: &mut Strays) {
-        if !strays.is_due(clock::instant()) {
+        let Some(until) = strays.due(clock::instant()) else {
             return;
-        }
+        };
         let held = self.holder.in_flight.rows();
-        match due::let_go(&self.database, self.run, clock::now(), &self.lanes, held).await {
+        match due::let_go(&self.database, self.run, until, &self.lanes, held).await {
             Ok(()) => strays.let_go(clock::instant()),
             Err(error) => {
                 tracing::warn!(%error, "rows of a take whose answer was lost cannot be freed yet");
@@ -196,16 +198,17 @@ impl Round {
             .collect()
     }
 
-    /// Takes, and sends on its way what was taken; says how many that were. Until all of it is held,
-    /// there are strays.
+    /// Takes what is due by `until`, and sends it on its way; says how many that were. Until all of it
+    /// is held, there are strays.
     async fn bring(
         &self,
+        until: Timestamp,
         take: impl Future<Output = Result<Taken, StoreError>>,
         permits: &mut HashMap<Lane, Vec<Permit>>,
         strays: &mut Strays,
     ) -> Result<usize, StoreError> {
         let (before, epoch) = (*strays, self.fence.epoch());
-        strays.expect(clock::instant());
+        strays.expect(clock::instant(), until);
         let taken = take.await?;
         failpoint::hit("scheduler.take");
         if !taken.unreadable.is_empty() {

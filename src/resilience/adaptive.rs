@@ -24,8 +24,8 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// The pace of one account, below whatever limit it has. Time is a duration since any fixed start.
 ///
-/// Full pace until the provider says more than now and then that it is asked too fast; then a share of the rate at which
-/// it was asked when it said so, lowered by multiplying and raised by adding.
+/// Full pace until the provider says more than now and then that it is asked too fast; then a share of
+/// the rate at which it was asked when it said so, lowered by multiplying and raised by adding.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     observed: Observed,

@@ -123,18 +123,16 @@ pub async fn take(
 
 /// Lanes, and how many are wanted of each, as arrays for `unnest`.
 fn columns(lanes: &[(Lane, usize)]) -> (Vec<&'static str>, Vec<&'static str>, Vec<i32>) {
+    let (channels, priorities) = words(lanes.iter().map(|(lane, _)| lane));
     let most = |most: &usize| i32::try_from(*most).unwrap_or(i32::MAX);
-    (
-        lanes
-            .iter()
-            .map(|(lane, _)| lane.channel.as_str())
-            .collect(),
-        lanes
-            .iter()
-            .map(|(lane, _)| lane.priority.as_str())
-            .collect(),
-        lanes.iter().map(|(_, wanted)| most(wanted)).collect(),
-    )
+    let wanted = lanes.iter().map(|(_, wanted)| most(wanted)).collect();
+    (channels, priorities, wanted)
+}
+
+/// The words of lanes, as arrays for `unnest`.
+fn words<'a>(lanes: impl IntoIterator<Item = &'a Lane>) -> (Vec<&'static str>, Vec<&'static str>) {
+    let words = |lane: &Lane| (lane.channel.as_str(), lane.priority.as_str());
+    lanes.into_iter().map(words).unzip()
 }
 
 impl Taken {
@@ -154,23 +152,22 @@ impl Taken {
     }
 }
 
-// By the index of what is due: of millions that wait for tomorrow, none is looked at. A probe takes
-// what is not quite due.
+// By the index of what is due: of millions that wait for tomorrow, none is looked at.
 statement!(
     LetGo(
         channels: Vec<&'static str> => Array<Text>,
         priorities: Vec<&'static str> => Array<Text>,
-        now: DateTime<Utc> => Timestamptz,
+        until: DateTime<Utc> => Timestamptz,
         run: i32 => Int4,
         held: Vec<Uuid> => Array<SqlUuid>,
     ) -> SqlUuid =
     "UPDATE notifications SET owner = NULL
-     WHERE message_type = ANY(?) AND priority = ANY(?) AND due_at <= ?::timestamptz + interval '1 minute'
+     WHERE message_type = ANY(?) AND priority = ANY(?) AND due_at <= ?
        AND status = 'pending' AND owner = ? AND id <> ALL(?)
      RETURNING id"
 );
 
-/// Frees the rows of these lanes, due at `now`, that a run owns but does not hold: a take whose answer
+/// Frees the rows of these lanes, due by `until`, that a run owns but does not hold: a take whose answer
 /// was lost.
 ///
 /// # Errors
@@ -178,14 +175,15 @@ statement!(
 pub async fn let_go(
     database: &Database,
     run: RunId,
-    now: jiff::Timestamp,
+    until: jiff::Timestamp,
     lanes: &[Lane],
     held: Vec<Uuid>,
 ) -> Result<(), StoreError> {
+    let (channels, priorities) = words(lanes);
     let let_go = LetGo {
-        channels: lanes.iter().map(|lane| lane.channel.as_str()).collect(),
-        priorities: lanes.iter().map(|lane| lane.priority.as_str()).collect(),
-        now: time::to_database(now),
+        channels,
+        priorities,
+        until: time::to_database(until),
         run: run.0,
         held,
     };

@@ -34,8 +34,8 @@ impl Play<'_> {
 
     pub(super) async fn judge(&mut self, expected: &Expectations) -> Result<()> {
         self.finding.published += expected.messages();
-        self.count_lost(expected);
-        self.name_lost(expected).await?;
+        let lost = self.count_lost(expected);
+        self.note_rows(&lost).await?;
         self.count_repeated().await?;
         let rows = format!(
             "SELECT count(*) FROM notification_schema.notifications WHERE status = 'sent'
@@ -56,7 +56,8 @@ impl Play<'_> {
         Ok(())
     }
 
-    pub(super) fn count_lost(&mut self, expected: &Expectations) {
+    /// Counts who has not got it; says some of the messages.
+    pub(super) fn count_lost(&mut self, expected: &Expectations) -> Vec<String> {
         let mut lacking = self.scene.ledger.lacking_recipients(expected.wanted());
         let lost = lacking.len();
         self.finding.lost += lost as u64;
@@ -64,21 +65,8 @@ impl Play<'_> {
         self.finding.must(lost == 0, || {
             format!("{lost} were lost, for example (sequence, recipients) {lacking:?}")
         });
-    }
-
-    /// Writes down what the database knows of the lost: it is gone with the round.
-    async fn name_lost(&mut self, expected: &Expectations) -> Result<()> {
-        let lacking = self.scene.ledger.lacking_recipients(expected.wanted());
-        for (sequence, _) in lacking.into_iter().take(NAMED) {
-            let row = format!(
-                "SELECT id, owner, status, reason, due_at, now(), attempts
-                 FROM notification_schema.notifications WHERE source_id = 'A-{sequence}'"
-            );
-            let rows = self.scene.database.ask(&row).await?;
-            self.finding
-                .note(format!("A-{sequence}, as stored: {rows:?}"));
-        }
-        Ok(())
+        let order = |(sequence, _)| format!("A-{sequence}");
+        lacking.into_iter().map(order).collect()
     }
 
     /// Counts what was sent again, and excuses by its id what was in flight at a fault.
@@ -113,7 +101,7 @@ impl Play<'_> {
         self.finding.allowed += self.excuses.total().max(self.scene.answers_lost());
         let count = unexcused.len();
         unexcused.truncate(NAMED);
-        self.keep_rows(&unexcused).await?;
+        self.note_rows(&unexcused).await?;
         self.finding.must(count == 0, || {
             format!("{count} were sent again and were not in flight, for example {unexcused:?}")
         });
@@ -134,21 +122,16 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// Keeps what the database knows of some messages.
-    async fn keep_rows(&self, orders: &[String]) -> Result<()> {
-        let mut text = String::new();
+    /// Writes down what the database knows of some messages: it is gone with the round.
+    pub(super) async fn note_rows(&mut self, orders: &[String]) -> Result<()> {
         for order in orders {
             let query = format!(
-                "SELECT id, status, attempts FROM notification_schema.notifications n WHERE source_id = '{order}'"
+                "SELECT id, owner, status, reason, due_at, now(), attempts
+                 FROM notification_schema.notifications WHERE source_id = '{order}'"
             );
-            for row in self.scene.database.ask(&query).await? {
-                text.push_str(&row.join("\t"));
-                text.push('\n');
-            }
+            let rows = self.scene.database.ask(&query).await?;
+            self.finding.note(format!("{order}, as stored: {rows:?}"));
         }
-        if text.is_empty() {
-            return Ok(());
-        }
-        self.scene.keep(&text)
+        Ok(())
     }
 }

@@ -176,7 +176,8 @@ impl<'a> Play<'a> {
         }
         self.arrive(&aside).await;
         self.finding.published += aside.messages();
-        self.count_lost(&aside);
+        let lost = self.count_lost(&aside);
+        self.note_rows(&lost).await?;
         self.end_in_order().await?;
         self.scene.clear().await?;
         Ok(self.finding)

@@ -165,12 +165,6 @@ impl Scene {
         all.sum()
     }
 
-    /// Keeps a text beside the engine's log, for whoever looks into an exception.
-    pub(super) fn keep(&self, text: &str) -> Result<()> {
-        let path = self.programs.logs.join(format!("{}.rows", self.name));
-        std::fs::write(&path, text).with_context(|| path.display().to_string())
-    }
-
     /// Gives back what a whole server shares.
     pub(super) async fn clear(&self) -> Result<()> {
         let (database, vhost) = tokio::join!(self.database.remove(), self.vhost.remove());

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::ledger::Ledger;
-use crate::meter::{Meter, middle};
+use crate::meter::{Meter, OFTEN, middle};
 use crate::process::Sample;
 
 /// What was measured.
@@ -33,11 +33,11 @@ impl Readings {
 
 /// Measures a process until asked for the result, or until it ends.
 pub(super) fn start(pid: u32, ledger: Arc<Ledger>) -> Meter<Readings> {
-    Meter::start(ledger, move |readings: &mut Readings, distinct| {
+    Meter::start(OFTEN, Readings::default(), move |readings| {
         let Ok(sample) = Sample::take(pid) else {
             return ControlFlow::Break(());
         };
-        readings.add(distinct, sample);
+        readings.add(ledger.distinct(), sample);
         ControlFlow::Continue(())
     })
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::ledger::Ledger;
-use crate::meter::{Meter, middle};
+use crate::meter::{Meter, OFTEN, middle};
 use crate::process::{self, Sample};
 
 /// Who is looked at.
@@ -93,8 +93,8 @@ impl Readings {
 
 /// Measures until asked for the result.
 pub(super) fn start(subjects: Subjects, ledger: Arc<Ledger>) -> Meter<Readings> {
-    Meter::start(ledger, move |readings: &mut Readings, distinct| {
-        readings.take(distinct, &subjects);
+    Meter::start(OFTEN, Readings::default(), move |readings| {
+        readings.take(ledger.distinct(), &subjects);
         ControlFlow::Continue(())
     })
 }

@@ -130,9 +130,12 @@ impl Plan {
         let key = format!("{}-{}", self.run, self.next);
         let order = format!("A-{}", self.next);
         let is_campaign = self.equal_content && channel == Channel::Email && !draw.templated;
-        let content = || match is_campaign {
-            true => Content::campaign(filling),
-            false => Content::new(channel, &order, marker, filling),
+        let content = || {
+            if is_campaign {
+                Content::campaign(filling)
+            } else {
+                Content::new(channel, &order, marker, filling)
+            }
         };
         let to = match channel {
             Channel::Email if is_campaign => Some(campaign_address(marker)),
@@ -241,7 +244,6 @@ mod tests {
             contents.insert(envelope["content"].to_string());
             assert!((660..740).contains(&draft.body.len()));
         }
-        // Envelopes are filled up to a size: a longer address leaves less for the text.
         assert_eq!(contents.len(), 1, "{contents:?}");
     }
 

@@ -15,9 +15,10 @@ use uuid::Uuid;
 use super::super::jobs::Job;
 use super::worker::waits_until;
 use super::{Desk, Lines};
-use crate::runtime::clock;
-use crate::store::due;
+use crate::domain::Channel;
+use crate::runtime::{Tasks, clock};
 use crate::store::settle::Origin;
+use crate::store::{Database, due};
 
 /// How much work, in time, all tenants together may have waiting at an account.
 const AHEAD: Duration = Duration::from_secs(5);
@@ -60,9 +61,6 @@ impl Slots {
     /// Brings all times that are still far off nearer by a factor below one; `false` when there are
     /// none, or when they were brought nearer a moment ago.
     fn hasten(&self, factor: f64, now: Timestamp) -> bool {
-        if !self.some.load(Ordering::Acquire) {
-            return false;
-        }
         let mut turns = self.turns();
         if turns.hastened.is_some_and(|last| soonest(last) > now) {
             return false;
@@ -87,8 +85,7 @@ impl Slots {
 
 /// What goes to the database is due then at the earliest.
 fn soonest(now: Timestamp) -> Timestamp {
-    let ahead = SignedDuration::try_from(AHEAD).unwrap_or(SignedDuration::ZERO);
-    now.saturating_add(ahead).unwrap_or(now)
+    now.saturating_add(AHEAD).unwrap_or(now)
 }
 
 /// A worker finds nothing to do. What was put off while the account was slow comes nearer if it has
@@ -104,21 +101,32 @@ pub(super) fn recall(desk: &Desk, queue: &Lines) {
     if !queue.slots.hasten(factor, now) {
         return;
     }
-    let (database, channel) = (desk.judge.database.clone(), desk.account.channel);
-    let provider = desk.account.name.clone();
-    desk.tasks.spawn("hasten what waits", async move {
-        match due::hasten(&database, channel, factor, now, soonest(now)).await {
+    bring_nearer(
+        &desk.tasks,
+        &desk.judge.database,
+        (desk.account.channel, factor),
+        AHEAD,
+        "an account has room again",
+    );
+}
+
+/// Brings what waits for a provider of a channel nearer by a factor, as far as it is due after `soon`.
+/// Beside other work; `why` is for the log.
+pub(in super::super) fn bring_nearer(
+    tasks: &Tasks,
+    database: &Database,
+    (channel, factor): (Channel, f64),
+    soon: Duration,
+    why: &'static str,
+) {
+    let database = database.clone();
+    tasks.spawn("hasten what waits", async move {
+        let now = clock::now();
+        let soon = now.saturating_add(soon).unwrap_or(now);
+        match due::hasten(&database, channel, factor, now, soon).await {
             Ok(0) => {}
-            Ok(count) => {
-                tracing::info!(
-                    provider,
-                    count,
-                    "has room again: what waits for it comes nearer"
-                );
-            }
-            Err(error) => {
-                tracing::warn!(provider, %error, "what waits for it could not be brought nearer");
-            }
+            Ok(count) => tracing::info!(%channel, count, why, "what waits is due earlier"),
+            Err(error) => tracing::warn!(%error, %channel, why, "what waits is due as before"),
         }
     });
 }

@@ -64,7 +64,7 @@ impl Round {
             let now = clock::now();
             let until = now.saturating_add(routing::WAIT).unwrap_or(now);
             let take = due::probe(&self.database, self.run, now, until, &lanes);
-            let count = self.bring(take, &mut permits, strays).await?;
+            let count = self.bring(until, take, &mut permits, strays).await?;
             if count > 0 {
                 self.pauses.probed(*channel, at, moment);
             }

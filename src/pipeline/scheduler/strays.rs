@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// A take that the database has not heard the end of may still be committed, but not for so long:
@@ -20,20 +21,27 @@ pub struct Strays(Option<Plan>);
 struct Plan {
     next: Instant,
     last: Instant,
+    /// None of them is due later.
+    until: Timestamp,
 }
 
 impl Strays {
-    /// A take begins. To be put back to what it was before once all that was taken is held.
-    pub(super) fn expect(&mut self, now: Instant) {
+    /// A take of what is due by `until` begins. To be put back to what it was before once all that was
+    /// taken is held.
+    pub(super) fn expect(&mut self, now: Instant, until: Timestamp) {
         self.0 = Some(Plan {
             next: now,
             last: now + LATE,
+            // The clock may have been set back since an earlier take.
+            until: self.0.map_or(until, |plan| plan.until.max(until)),
         });
     }
 
-    /// Whether it is time to let go of them.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.0.is_some_and(|plan| plan.next <= now)
+    /// By when those are due that are to be let go of now.
+    pub(super) fn due(&self, now: Instant) -> Option<Timestamp> {
+        self.0
+            .filter(|plan| plan.next <= now)
+            .map(|plan| plan.until)
     }
 
     /// They could not be let go of: not at once again.
@@ -41,6 +49,7 @@ impl Strays {
         self.0 = self.0.map(|plan| Plan {
             next: now + AGAIN,
             last: plan.last.max(now + AGAIN),
+            ..plan
         });
     }
 
@@ -58,15 +67,17 @@ mod tests {
     use super::*;
     use crate::runtime::clock;
 
+    const UNTIL: Timestamp = Timestamp::UNIX_EPOCH;
+
     #[test]
     fn they_are_let_go_of_at_once_and_once_more_later() {
         let (mut strays, now) = (Strays::default(), clock::instant());
-        assert!(!strays.is_due(now));
-        strays.expect(now);
-        assert!(strays.is_due(now));
+        assert_eq!(strays.due(now), None);
+        strays.expect(now, UNTIL);
+        assert_eq!(strays.due(now), Some(UNTIL));
         strays.let_go(now);
-        assert!(!strays.is_due(now + LATE / 2));
-        assert!(strays.is_due(now + LATE));
+        assert_eq!(strays.due(now + LATE / 2), None);
+        assert_eq!(strays.due(now + LATE), Some(UNTIL));
         strays.let_go(now + LATE);
         assert_eq!(strays, Strays::default());
     }
@@ -74,20 +85,29 @@ mod tests {
     #[test]
     fn what_cannot_be_let_go_of_is_tried_again_after_a_while() {
         let (mut strays, now) = (Strays::default(), clock::instant());
-        strays.expect(now);
+        strays.expect(now, UNTIL);
         strays.wait(now);
-        assert!(!strays.is_due(now));
-        assert!(strays.is_due(now + AGAIN));
+        assert_eq!(strays.due(now), None);
+        assert_eq!(strays.due(now + AGAIN), Some(UNTIL));
     }
 
     #[test]
     fn a_failure_meanwhile_starts_anew() {
         let (mut strays, now) = (Strays::default(), clock::instant());
-        strays.expect(now);
+        strays.expect(now, UNTIL);
         strays.let_go(now);
-        strays.expect(now + LATE / 2);
+        strays.expect(now + LATE / 2, UNTIL);
         strays.let_go(now + LATE / 2);
-        assert!(!strays.is_due(now + LATE));
-        assert!(strays.is_due(now + LATE * 3 / 2));
+        assert_eq!(strays.due(now + LATE), None);
+        assert_eq!(strays.due(now + LATE * 3 / 2), Some(UNTIL));
+    }
+
+    #[test]
+    fn what_was_taken_before_the_clock_was_set_back_is_let_go_of_too() {
+        let (mut strays, now) = (Strays::default(), clock::instant());
+        let before = UNTIL + jiff::SignedDuration::from_mins(25);
+        strays.expect(now, before);
+        strays.expect(now, UNTIL);
+        assert_eq!(strays.due(now), Some(before));
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::super::lease::{RunId, living_runs};
 use super::super::statement::statement;
 use super::super::{Database, StoreError, time};
-use super::{Row, Taken, columns};
+use super::{Row, Taken, columns, words};
 use crate::domain::{Channel, Lane};
 
 // One index scan a lane. Each locks the row that it finds; those that are not picked are free again
@@ -65,9 +65,10 @@ pub async fn probe(
     until: Timestamp,
     lanes: &[Lane],
 ) -> Result<Taken, StoreError> {
+    let (channels, priorities) = words(lanes);
     let probe = Probe {
-        channels: lanes.iter().map(|lane| lane.channel.as_str()).collect(),
-        priorities: lanes.iter().map(|lane| lane.priority.as_str()).collect(),
+        channels,
+        priorities,
         until: time::to_database(until),
         now: time::to_database(now),
         run: run.0,
