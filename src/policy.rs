@@ -14,6 +14,7 @@ pub mod frequency_cap;
 pub mod local_time;
 pub mod preference;
 pub mod quiet_hours;
+pub mod refund;
 pub mod release;
 pub mod routing;
 pub mod schedule;

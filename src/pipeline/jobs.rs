@@ -14,6 +14,7 @@ use crate::broker::Arrival;
 use crate::domain::{
     AttemptRecord, Class, Content, Notification, Reason, Recipient, Reply, Status, Step, Target,
 };
+use crate::policy::refund::{self, Ending};
 use crate::store::settle::{DeadAddress, Settlement};
 
 /// One notification on its walk, with the right to settle it.
@@ -159,7 +160,12 @@ impl Job {
         due_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Outcome {
-        let refund = self.refunds(status);
+        let refund = refund::is_due(&Ending {
+            status,
+            reserved: self.reserved,
+            inherited: self.inherited,
+            attempts: &self.notification.attempts,
+        });
         let telling = self.telling_reply(status).cloned();
         let used = self.used_address();
         let (provider, last_attempted) = self.last_asked.unzip();
@@ -188,15 +194,6 @@ impl Job {
             age: non_negative(now.duration_since(since)),
             hold: self.hold,
         }
-    }
-
-    /// What is not sent is not counted; what may have been delivered is, by us or by a run that died
-    /// with it in hand. A cap that is never passed matters more than a place that is lost to a crash.
-    fn refunds(&self, status: Status) -> bool {
-        let attempts = &self.notification.attempts;
-        let may_be_delivered =
-            || self.inherited || attempts.iter().any(AttemptRecord::may_be_delivered);
-        status != Status::Sent && self.reserved && !may_be_delivered()
     }
 
     /// The answer that explains the status best: the acceptance, else the last one.

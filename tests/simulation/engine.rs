@@ -8,6 +8,7 @@ use herald::domain::{
     AttemptRecord, CircuitState, Counter, Notification, Reason, Recipient, Reply, Status,
     Step as Line, Target,
 };
+use herald::policy::refund::{self, Ending};
 use herald::policy::{AccountFacts, Decision, Facts, Quota, decide};
 use herald::store::settle::{DeadAddress, Origin};
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +23,8 @@ pub(crate) struct Job {
     pub(crate) recipient: Option<Arc<Recipient>>,
     pub(crate) suppressed: Vec<String>,
     pub(crate) reserved: bool,
+    /// Whether a run that died had it in hand before.
+    pub(crate) inherited: bool,
     pub(crate) good_until: Timestamp,
     pub(crate) targets: Vec<Target>,
     /// Numbers of accounts.
@@ -52,6 +55,7 @@ impl Job {
             recipient: None,
             suppressed: vec![],
             reserved: false,
+            inherited: false,
             good_until: Timestamp::MIN,
             targets: vec![],
             route: VecDeque::new(),
@@ -78,17 +82,19 @@ impl Job {
     }
 
     fn outcome(self, status: Status, reason: Option<Reason>, due_at: Option<Timestamp>) -> Outcome {
-        // What is not sent is not counted; what may have been delivered is.
-        let may_be_counted = self.reserved || self.origin == Origin::Database;
-        let mut attempts = self.notification.attempts.iter();
-        let may_be_delivered = attempts.any(AttemptRecord::may_be_delivered);
+        let refund = refund::is_due(&Ending {
+            status,
+            reserved: self.reserved,
+            inherited: self.inherited,
+            attempts: &self.notification.attempts,
+        });
         Outcome {
             number: self.number,
             origin: self.origin,
             status,
             reason,
             due_at,
-            refund: status != Status::Sent && may_be_counted && !may_be_delivered,
+            refund,
             dead: self.dead,
             notification: self.notification,
         }

@@ -50,11 +50,13 @@ impl World {
             self.at(self.now + Duration::from_secs(1), Event::Deliver(message));
             return;
         }
-        self.tables.claims.insert(number, Some(run));
+        // No living run has it, or it would be waited for.
+        let before = self.tables.claims.insert(number, Some(run)).flatten();
         self.nodes[run.node].in_flight.insert(number, vec![message]);
         self.tell(Some(number), || format!("claimed by {run:?}"));
         let notification = self.plan.published[number].notification.clone();
-        let job = Job::new(number, notification, Origin::Broker);
+        let mut job = Job::new(number, notification, Origin::Broker);
+        job.inherited = before.is_some_and(|owner| owner != run);
         let wait = self.dice.millis(0, 50);
         self.after(wait, run, Step::Dispatch(Box::new(job)));
     }
@@ -73,8 +75,9 @@ impl World {
             .collect();
         for number in due {
             let row = self.tables.rows.get_mut(&number).unwrap();
-            row.owner = Some(run);
-            let job = Job::new(number, row.notification.clone(), Origin::Database);
+            let before = row.owner.replace(run);
+            let mut job = Job::new(number, row.notification.clone(), Origin::Database);
+            job.inherited = before.is_some();
             self.nodes[run.node].in_flight.entry(number).or_default();
             self.tell(Some(number), || format!("taken by {run:?}"));
             let wait = self.dice.millis(0, 50);
