@@ -63,7 +63,7 @@ pub struct Rule {
     #[serde(default = "send", skip_serializing_if = "is_send")]
     pub endpoint: String,
     /// Whether the message counts as accepted by the provider all the same; absent, it does for
-    /// `drop_answer`, `garbage`, `dribble` and `huge_body` only.
+    /// `drop_answer`, `garbage`, `dribble`, `huge_body` and a good `latin1` line only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<bool>,
 }
@@ -132,6 +132,14 @@ impl Rule {
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = endpoint.into();
+        self
+    }
+
+    /// The same rule; the message counts as taken on by the provider, or not, whatever it answers: a
+    /// gateway's 504 says nothing of what stands behind it.
+    #[must_use]
+    pub fn accepted(mut self, accepted: bool) -> Self {
+        self.accepted = Some(accepted);
         self
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use hyper::header::LOCATION;
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,7 +20,7 @@ use super::answer::{Answer, AnswerBody};
 use super::behaviour::Decision;
 use super::control;
 use super::counters::{Counters, Recorded};
-use super::fault::Fault;
+use super::fault::{Fault, latin1};
 use super::judge::{Inbound, Judge, Refusal, Verdict};
 use super::state::{LastAnswer, State, Unanswered, garbage};
 use super::wire::{Tune, Wire};
@@ -227,7 +228,12 @@ async fn misbehave(
                 Some(body) => Answer::text(*status, body.clone()),
                 None => judge.error_about(*status, &decision.culprits, inbound),
             };
-            Ok(error.retry_after(*retry_after_seconds).into_response())
+            let error = error.retry_after(*retry_after_seconds);
+            let error = match status {
+                300..=399 => error.header(LOCATION, "https://elsewhere.invalid/"),
+                _ => error,
+            };
+            Ok(error.into_response())
         }
         Fault::Hang => std::future::pending().await,
         Fault::Reset => {
@@ -242,6 +248,7 @@ async fn misbehave(
             tune.dribble(*every_ms);
             Ok(answer.into_response())
         }
+        Fault::Latin1 { line } => Ok(answer.body(latin1(line)).into_response()),
         Fault::HugeBody { bytes } => Ok(answer.into_flood(*bytes)),
     }
 }

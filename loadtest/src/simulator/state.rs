@@ -85,7 +85,8 @@ impl State {
         if !decision.accepted {
             return;
         }
-        let answer_lost = decision.fault.is_some();
+        let fault = decision.fault.as_ref();
+        let answer_lost = fault.is_some_and(|fault| !fault.tells_acceptance());
         let count = acceptances.len() as u64;
         Counters::add(&self.counters.accepted, count);
         if answer_lost {

@@ -93,6 +93,43 @@ async fn a_scripted_status_has_the_providers_own_body() {
 }
 
 #[tokio::test]
+async fn what_stands_behind_a_gateways_timeout_may_have_taken_it() {
+    let timeout = Rule::always(Fault::status(504)).accepted(true);
+    let simulator = Simulator::start(Provider::Slack).unwrap();
+    simulator.set_behaviour(Behaviour::default().rule(timeout));
+    let id = Uuid::now_v7();
+    assert_eq!(post(&simulator, id, "x").await.unwrap().status, 504);
+    assert_eq!(simulator.ledger().count_of(id), 1);
+    assert_eq!(simulator.stats().answers_lost, 1);
+}
+
+#[tokio::test]
+async fn refusals_by_name_have_the_providers_own_shape() {
+    let words = |fault: Fault| async {
+        let answer = post(&failing(fault), Uuid::now_v7(), "x").await.unwrap();
+        (answer.status, answer.text())
+    };
+    let (status, body) = words(Fault::slack("accesslimited")).await;
+    assert_eq!(status, 200);
+    assert!(body.contains("\"error\":\"accesslimited\""), "{body}");
+    let (status, body) = words(Fault::twilio(429, 63_038)).await;
+    assert_eq!(status, 429);
+    assert!(body.contains("\"code\":63038"), "{body}");
+    let (status, body) = words(Fault::fcm_quota("device:x")).await;
+    assert_eq!(status, 429);
+    assert!(
+        body.contains("QuotaFailure") && body.contains("device:x"),
+        "{body}"
+    );
+    let redirect = post(&failing(Fault::status(302)), Uuid::now_v7(), "x").await;
+    assert!(
+        redirect
+            .unwrap()
+            .has_header("location: https://elsewhere.invalid/")
+    );
+}
+
+#[tokio::test]
 async fn a_reset_cuts_before_and_a_dropped_answer_after_acceptance() {
     let simulator = failing(Fault::Reset);
     let id = Uuid::now_v7();

@@ -36,7 +36,7 @@ fn trips(fault: &Fault) -> bool {
         Fault::Status { status, .. } => *status >= 500,
         Fault::Hang | Fault::Reset | Fault::DropAnswer | Fault::Dribble { .. } => true,
         // A good status is an acceptance, whatever comes after it.
-        Fault::Garbage { .. } | Fault::HugeBody { .. } => false,
+        Fault::Garbage { .. } | Fault::HugeBody { .. } | Fault::Latin1 { .. } => false,
     }
 }
 

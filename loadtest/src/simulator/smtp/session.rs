@@ -9,7 +9,7 @@ use super::{Flow, LARGEST_MESSAGE, auth, message, reply};
 use crate::ledger::Acceptance;
 use crate::simulator::behaviour::Decision;
 use crate::simulator::counters::{Counters, Recorded};
-use crate::simulator::fault::Fault;
+use crate::simulator::fault::{Fault, latin1};
 use crate::simulator::state::{LastAnswer, State, Unanswered, garbage};
 use crate::simulator::wire::Tune;
 
@@ -269,6 +269,10 @@ impl Session {
                 self.lines.reply(good);
                 self.lines.flush().await?;
                 self.tune.dribble(0);
+            }
+            Fault::Latin1 { line } => {
+                self.lines.raw(&latin1(line));
+                self.lines.reply("");
             }
             Fault::HugeBody { bytes } => self.flood(*bytes, good).await?,
         }

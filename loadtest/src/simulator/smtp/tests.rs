@@ -161,6 +161,35 @@ async fn scripted_errors_are_translated_and_a_dropped_answer_was_accepted() {
 }
 
 #[tokio::test]
+async fn a_line_in_latin_1_takes_the_message_on_and_says_so() {
+    let simulator = server().start().unwrap();
+    let line = "250 fertig f\u{fc}r heute".to_owned();
+    simulator.set_behaviour(Behaviour::failing(Fault::Latin1 { line }));
+    let mut client = Client::connect(&simulator).await;
+    client.say("MAIL FROM:<a@x>", "250").await;
+    client.say("RCPT TO:<b@x>", "250").await;
+    client.say("DATA", "354").await;
+    client.write("hk:1:1;\r\n.\r\n").await;
+    let mut reply = vec![];
+    client.stream.read_until(b'\n', &mut reply).await.unwrap();
+    assert_eq!(reply, b"250 fertig f\xfcr heute\r\n");
+    let stats = simulator.stats();
+    assert_eq!((stats.accepted, stats.answers_lost), (1, 0));
+}
+
+#[tokio::test]
+async fn a_server_may_refuse_with_its_greeting() {
+    let simulator = server().start().unwrap();
+    let refusal = Fault::says(554, "554 5.7.1 no mail from you");
+    simulator.set_behaviour(Behaviour::default().rule(Rule::always(refusal).endpoint("connect")));
+    let stream = TcpStream::connect(simulator.address()).await.unwrap();
+    let mut client = Client {
+        stream: BufReader::new(stream),
+    };
+    assert!(client.reply().await.starts_with("554 5.7.1"));
+}
+
+#[tokio::test]
 async fn a_reply_that_nobody_waits_for_or_reads_is_a_lost_answer() {
     let simulator = server().start().unwrap();
     let slow = |ms| Behaviour::default().latency(Latency::Fixed { ms });
