@@ -20,6 +20,7 @@ mod meter;
 pub mod page;
 pub mod population;
 pub mod process;
+pub mod proxy;
 pub mod publisher;
 pub mod report;
 pub mod scenario;

@@ -11,6 +11,5 @@ mod kill;
 mod limit;
 mod panics;
 mod process;
-pub(crate) mod proxy;
 mod scene;
 mod verdict;

@@ -1,18 +1,18 @@
 //! The connection to RabbitMQ is cut, a consumer is cancelled.
 
 use loadtest::marker::now_micros;
+use loadtest::proxy::Proxy;
 use loadtest::publisher::{Mix, Plan};
 use tokio::time::timeout;
 
 use super::process::CONSUMING;
-use super::proxy::Proxy;
 use super::scene::{ASIDE, Scene, mix, unhurried};
 use crate::stage::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_cut_again_and_again_comes_back_and_nothing_is_repeated() {
     let mut scene = Scene::with(unhurried()).await;
-    let proxy = Proxy::before(scene.stage.vhost.url()).await;
+    let proxy = Proxy::before(scene.stage.vhost.url()).await.unwrap();
     let through = proxy.url(scene.stage.vhost.url());
     scene.stage.set("HERALD__BROKER__URL", through);
     let engine = scene.engine().await;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use loadtest::client;
+use loadtest::proxy::Proxy;
 use loadtest::publisher::Published;
 
 use super::process::{CONSUMING, Process, RUNNING};
-use super::proxy::Proxy;
 use super::scene::{Scene, mix, unhurried};
 use super::verdict::Excuses;
 
@@ -95,14 +95,14 @@ async fn stalled(scene: &Scene, proxy: &Proxy, published: &Published) {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_starts_by_itself_once_the_database_is_there() {
     let mut scene = Scene::with(unhurried()).await;
-    let mut proxy = Proxy::absent(scene.stage.database.url()).await;
+    let mut proxy = Proxy::absent(scene.stage.database.url()).await.unwrap();
     scene
         .stage
         .set(DATABASE, proxy.url(scene.stage.database.url()));
     let engine = Process::starting(scene.stage.herald(&["serve"]));
     engine.says("the database failed; trying again").await;
     it_is_not_ready_because_of(&scene, "database").await;
-    proxy.listen().await;
+    proxy.listen().await.unwrap();
     engine.says(RUNNING).await;
     engine.says(CONSUMING).await;
     it_works(&mut scene).await;
@@ -111,12 +111,12 @@ async fn it_starts_by_itself_once_the_database_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_starts_by_itself_once_the_broker_is_there() {
     let mut scene = Scene::with(unhurried()).await;
-    let mut proxy = Proxy::absent(scene.stage.vhost.url()).await;
+    let mut proxy = Proxy::absent(scene.stage.vhost.url()).await.unwrap();
     scene.stage.set(BROKER, proxy.url(scene.stage.vhost.url()));
     let engine = Process::starting(scene.stage.herald(&["serve"]));
     engine.says("cannot consume from RabbitMQ yet").await;
     it_is_not_ready_because_of(&scene, "broker").await;
-    proxy.listen().await;
+    proxy.listen().await.unwrap();
     engine.says(CONSUMING).await;
     engine.says(RUNNING).await;
     it_works(&mut scene).await;
@@ -124,7 +124,7 @@ async fn it_starts_by_itself_once_the_broker_is_there() {
 
 async fn behind_a_proxy() -> (Scene, Proxy) {
     let mut scene = Scene::with(unhurried()).await;
-    let proxy = Proxy::before(scene.stage.database.url()).await;
+    let proxy = Proxy::before(scene.stage.database.url()).await.unwrap();
     scene
         .stage
         .set(DATABASE, proxy.url(scene.stage.database.url()));

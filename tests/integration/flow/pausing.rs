@@ -9,12 +9,12 @@ use herald::broker::{Arrival, receipt};
 use herald::domain::{Channel, Lane, Priority};
 use herald::resilience::Backoff;
 use herald::runtime::{Ending, Health, Permits, Shutdown, Tasks};
+use loadtest::proxy::Proxy;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::faults::proxy::Proxy;
 use crate::stage::PATIENCE;
 use crate::vhost::{TestPublisher, Vhost};
 
@@ -153,7 +153,7 @@ async fn a_paused_lane_leaves_its_messages_in_rabbitmq_and_goes_on_where_it_was(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_lane_outlives_its_connection_and_its_queue() {
     let vhost = Vhost::create().await;
-    let proxy = Proxy::before(vhost.url()).await;
+    let proxy = Proxy::before(vhost.url()).await.unwrap();
     let url = proxy.url(vhost.url());
     let mut scene = Scene::new(vhost, url).await;
     acknowledge(vec![scene.next("first").await]).await;

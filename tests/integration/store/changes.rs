@@ -6,12 +6,12 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::DEFAULT_TENANT;
 use herald::store::changes::{Change, Changes};
 use herald::store::{Database, StoreError};
+use loadtest::proxy::Proxy;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::{Uuid, uuid};
 
 use crate::database::{TestDatabase, lines};
-use crate::faults::proxy::Proxy;
 
 const ANA: Uuid = uuid!("0190c1a0-0000-7000-8000-000000000001");
 const BEN: Uuid = uuid!("0190c1a0-0000-7000-8000-000000000002");
@@ -205,7 +205,7 @@ async fn the_end_of_the_session_is_noticed() {
 #[tokio::test]
 async fn a_server_that_falls_silent_is_noticed() {
     let database = TestDatabase::create().await;
-    let proxy = Proxy::before(database.url()).await;
+    let proxy = Proxy::before(database.url()).await.unwrap();
     let mut settings = database.settings();
     settings.url = proxy.url(database.url()).into();
     let pool = Database::connect(&settings, &Handle::current())
