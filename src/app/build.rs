@@ -141,6 +141,7 @@ pub(super) async fn engine(
     let directory = Directory::default();
     let judge = judge(settings, ground);
     let channels = Channels::new();
+    let dispatchers = dispatchers(ground, &supervisor, &directory, &shelf, &outbox, &judge);
     let needs = Needs {
         run,
         channels: channels.clone(),
@@ -152,6 +153,7 @@ pub(super) async fn engine(
         client: ground.client.clone(),
         settings: settings.providers.clone(),
         retry: settings.retry.clone(),
+        dispatchers: dispatchers.clone(),
         outbox: outbox.clone(),
         fence: fence.clone(),
         judge: Arc::clone(&judge),
@@ -172,7 +174,6 @@ pub(super) async fn engine(
         metrics: Arc::clone(&ground.metrics),
     };
     let permits = LanePermits::new(&settings.lanes);
-    let dispatchers = dispatchers(ground, &supervisor, &directory, &shelf, &outbox, &judge);
     let hourly = HourlyMetrics::new(ground.database.clone(), ground.tasks.clone());
     let hourly = supervisor.start("metrics", "metrics", hourly);
     let scheduler = Scheduler::new(

@@ -13,11 +13,14 @@ use actix::{
 
 use super::channels::Channels;
 use super::directory::{AccountEntry, Directory};
+use super::dispatcher::Dispatchers;
 use super::fence::Fence;
 use super::jobs::Wake;
 use super::judge::Judge;
 use super::outbox::Outbox;
-use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter, bring_nearer};
+use super::provider::{
+    AccountHealth, Desk, Listeners, ProviderActor, Reporter, Retirement, bring_nearer,
+};
 use super::shelf::Shelf;
 use crate::config::{Providers, Retry};
 use crate::domain::{Account, Channel};
@@ -57,6 +60,8 @@ pub struct Needs {
     pub settings: Providers,
     /// The back-off of each channel.
     pub retry: Retry,
+    /// Routes anew what waited for an account that went out of use.
+    pub dispatchers: Dispatchers,
     /// Where outcomes go.
     pub outbox: Outbox,
     /// Passed before each call.
@@ -160,8 +165,15 @@ impl Catalog {
         let news = entries
             .iter()
             .filter(|entry| !known.iter().any(|old| Arc::ptr_eq(old, entry)));
-        let changed: HashSet<Channel> = news.map(|entry| entry.account.channel).collect();
-        self.needs.directory.replace(entries);
+        let mut changed: HashSet<Channel> = news.map(|entry| entry.account.channel).collect();
+        self.needs.directory.replace(entries.iter().cloned());
+        // What their queues hand back is routed by what takes their place.
+        for old in &known {
+            if !entries.iter().any(|entry| Arc::ptr_eq(entry, old)) {
+                old.retire();
+                changed.insert(old.account.channel);
+            }
+        }
         for channel in changed {
             // What waits for a provider may have somewhere to go now, or faster.
             self.needs.channels.opened(channel);
@@ -226,6 +238,7 @@ impl Catalog {
     fn start(&self, account: Account, desk: Desk, health: AccountHealth) -> AccountEntry {
         let needs_address = desk.client.needs_address();
         let minimum_retry_delay = desk.client.minimum_retry_delay();
+        let retirement = desk.retirement.clone();
         let name = part_of(&account);
         let actor = ProviderActor::new(Arc::new(desk));
         let actor = self.needs.supervisor.start("provider", &name, actor);
@@ -235,6 +248,7 @@ impl Catalog {
             minimum_retry_delay,
             health,
             actor,
+            retirement,
         }
     }
 }
@@ -273,6 +287,9 @@ impl Needs {
             client,
             concurrency: self.settings.concurrency,
             health,
+            retirement: Retirement::default(),
+            directory: self.directory.clone(),
+            dispatchers: self.dispatchers.clone(),
             queue_wait: self.settings.queue_wait,
             retry: self.retry.clone(),
             outbox: self.outbox.clone(),

@@ -8,9 +8,11 @@ use actix::Addr;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use super::provider::{AccountHealth, ProviderActor};
+use super::jobs::Wake;
+use super::provider::{AccountHealth, ProviderActor, Retirement};
 use crate::domain::{Account, Channel, CircuitState};
 use crate::policy::AccountFacts;
+use crate::runtime::mailbox;
 
 /// An account with the actor that serves it.
 #[derive(Debug)]
@@ -25,9 +27,19 @@ pub struct AccountEntry {
     pub health: AccountHealth,
     /// Its actor.
     pub actor: Addr<ProviderActor>,
+    /// Whether it is still in use as it is described here; shared with its actor.
+    pub retirement: Retirement,
 }
 
 impl AccountEntry {
+    /// It is no longer in use, or no longer as it is described here: its queue is handed back, and
+    /// no further request is started. To be called once the directory holds what takes its place.
+    pub fn retire(&self) {
+        self.retirement.retire();
+        self.health.wake();
+        mailbox::post(&self.actor, Wake);
+    }
+
     /// Where its circuit stands.
     #[must_use]
     pub fn circuit(&self) -> CircuitState {
@@ -79,6 +91,21 @@ impl Directory {
     #[must_use]
     pub fn all(&self) -> Vec<Arc<AccountEntry>> {
         self.current.load().iter().flatten().cloned().collect()
+    }
+
+    /// What takes the place of an entry by now: itself, or the entry of the same name that replaced
+    /// it. `None` when the account is no longer in use.
+    #[must_use]
+    pub fn current(&self, entry: &AccountEntry) -> Option<Arc<AccountEntry>> {
+        self.named(entry.account.channel, &entry.account.name)
+    }
+
+    /// The account of a channel that has this name.
+    #[must_use]
+    pub fn named(&self, channel: Channel, name: &str) -> Option<Arc<AccountEntry>> {
+        let current = self.current.load();
+        let mut of_channel = current.get(channel.index())?.iter();
+        of_channel.find(|entry| entry.account.name == name).cloned()
     }
 
     /// Replaces all accounts.

@@ -30,6 +30,9 @@ pub struct Job {
     pub reserved: bool,
     /// Whether a run that died may have sent it.
     pub inherited: bool,
+    /// When the person was known to be as they are here: what was committed later is not in it. From
+    /// the beginning of time, when nobody says: then they are looked up before anything is sent.
+    pub known_at: Timestamp,
     /// Until when the decision to deliver holds.
     pub good_until: Timestamp,
     /// The rendered message; empty until the dispatcher has rendered it.
@@ -85,6 +88,7 @@ impl Job {
             suppressed: vec![],
             reserved: false,
             inherited: false,
+            known_at: Timestamp::MIN,
             good_until: Timestamp::MIN,
             content: Content::default(),
             template_version: None,

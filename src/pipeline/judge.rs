@@ -5,9 +5,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::jobs::Job;
@@ -23,8 +22,8 @@ use crate::runtime::{Shutdown, clock};
 use crate::store::frequency::Reservation;
 use crate::store::{Database, StoreError, suppressions};
 
-/// Longest that reserving may take for the person's wishes to be believed in afterwards.
-const STALE: Duration = Duration::from_secs(1);
+/// How long what is known of a person is believed in: a wish holds within a second.
+const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
 
 /// Asks policy about jobs.
 #[derive(Debug)]
@@ -62,11 +61,13 @@ pub enum Judgement {
 }
 
 impl Judge {
-    /// Decides on a job by what is known of it.
+    /// Decides on a job by what is known of it. A decision to deliver holds no longer than that is
+    /// believed in, however long the job waited to be decided on, or for a reservation: whoever sends
+    /// later asks again.
     #[must_use]
     pub fn decide(&self, job: &Job, accounts: &[AccountFacts<'_>], quota: Quota<'_>) -> Decision {
         let rules = self.rulebook.of(job.notification.tenant_id);
-        decide(&Facts {
+        let mut decision = decide(&Facts {
             notification: &job.notification,
             recipient: &job.recipient,
             rules: &rules,
@@ -76,7 +77,12 @@ impl Judge {
             quota,
             now: clock::now(),
             dice: rand::random(),
-        })
+        });
+        if let Decision::Deliver { good_until, .. } = &mut decision {
+            let believed = job.known_at.saturating_add(BELIEVED);
+            *good_until = believed.map_or(*good_until, |until| until.min(*good_until));
+        }
+        decision
     }
 
     /// Whether an unknown outcome of this notification is worth another provider.
@@ -94,22 +100,16 @@ impl Judge {
         capped: Vec<Capped>,
         accounts: &[AccountFacts<'_>],
     ) -> Vec<(Job, Decision)> {
-        let began = clock::instant();
         let reservations = capped.iter().map(Capped::reservation).collect();
         let reserved = self.reserver.reserve(reservations).await;
         let Some(full) = reserved else {
             return vec![];
         };
-        // What was known of the people before is old by now: whoever sends asks again.
-        let is_old = clock::instant().saturating_duration_since(began) >= STALE;
         let decided = capped.into_iter().map(|Capped { mut job, counters }| {
             let full = full.get(&job.notification.id);
             job.reserved |= full.is_none();
             let quota = full.map_or(Quota::Reserved(&counters), |full| Quota::Counted(full));
-            let mut decision = self.decide(&job, accounts, quota);
-            if let (Decision::Deliver { good_until, .. }, true) = (&mut decision, is_old) {
-                *good_until = Timestamp::MIN;
-            }
+            let decision = self.decide(&job, accounts, quota);
             (job, decision)
         });
         decided.collect()
@@ -120,15 +120,20 @@ impl Judge {
     /// came from, since there is no more time.
     pub async fn again(&self, jobs: Vec<Job>, account: AccountFacts<'_>) -> Vec<(Job, Judgement)> {
         let whose = |job: &Job| (job.notification.tenant_id, job.notification.user_id);
-        let look = || self.people.load_now(jobs.iter().map(whose));
+        let look = async || {
+            let known_at = clock::now();
+            let people = self.people.load_now(jobs.iter().map(whose)).await?;
+            Ok((people, known_at))
+        };
         let look = until_done("loading recipients", &self.giving_up, look);
-        let Some(people) = look.await else {
+        let Some((people, known_at)) = look.await else {
             return vec![];
         };
         let (mut there, mut judged) = (vec![], vec![]);
         for mut job in jobs {
             if let Some(recipient) = people.get(&whose(&job)) {
                 job.recipient = Arc::clone(recipient);
+                job.known_at = known_at;
                 there.push(job);
             } else {
                 judged.push((job, Judgement::NobodyThere));

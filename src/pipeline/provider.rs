@@ -10,8 +10,10 @@ use actix::{Actor, Context, Handler, Supervised};
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
+use super::directory::Directory;
+use super::dispatcher::Dispatchers;
 use super::fence::Fence;
-use super::jobs::{Deliver, Job};
+use super::jobs::{Deliver, Job, Wake};
 use super::judge::Judge;
 use super::outbox::Outbox;
 use crate::config::Retry;
@@ -29,6 +31,7 @@ mod mates;
 mod overflow;
 mod queue;
 mod request;
+mod retirement;
 mod second_look;
 mod tokens;
 mod trouble;
@@ -39,6 +42,7 @@ pub use health::{AccountHealth, Listeners};
 use overflow::Slots;
 pub(super) use overflow::bring_nearer;
 use queue::JobQueue;
+pub use retirement::Retirement;
 use tokens::Token;
 pub use trouble::Reporter;
 use turn::Want;
@@ -64,6 +68,12 @@ pub struct Desk {
     pub queue_wait: Duration,
     /// The back-off of each channel.
     pub retry: Retry,
+    /// Whether the account is still in use, as it is described here.
+    pub retirement: Retirement,
+    /// Knows what takes the place of accounts that are not.
+    pub directory: Directory,
+    /// Routes anew what waited for an account that is no longer in use.
+    pub dispatchers: Dispatchers,
     /// Where outcomes go.
     pub outbox: Outbox,
     /// Passed before each call.
@@ -241,9 +251,23 @@ impl Handler<Deliver> for ProviderActor {
 
     fn handle(&mut self, Deliver(jobs): Deliver, _: &mut Context<Self>) {
         failpoint::hit("provider");
+        if self.desk.retirement.is_retired() {
+            return retirement::hand_back(&self.desk, jobs);
+        }
         self.queue.jobs.extend(jobs);
         overflow::relieve(&self.desk, &self.queue);
         self.staff();
+    }
+}
+
+impl Handler<Wake> for ProviderActor {
+    type Result = ();
+
+    /// The account may be in use no longer.
+    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
+        if self.desk.retirement.is_retired() {
+            retirement::hand_back(&self.desk, self.queue.jobs.drain());
+        }
     }
 }
 

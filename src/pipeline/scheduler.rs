@@ -247,6 +247,7 @@ impl Round {
         if held.is_empty() {
             return;
         }
+        let known_at = clock::now();
         let whose = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
         let people = match self.judge.people.load_now(whose).await {
             Ok(people) => people,
@@ -263,7 +264,7 @@ impl Round {
                 Some(recipient) => {
                     let inherited = orphans.contains(&notification.id);
                     let mut job = Job::new(notification, recipient, hold, None, arrived);
-                    job.inherited = inherited;
+                    (job.inherited, job.known_at) = (inherited, known_at);
                     jobs.push(job);
                 }
                 None => {

@@ -1,5 +1,6 @@
 //! Notifications on their whole walk: from RabbitMQ to the provider and into the database.
 
+mod accounts;
 mod bulk;
 mod channels;
 mod circuits;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::dispatcher::Dispatchers;
@@ -65,9 +66,11 @@ pub(super) struct Candidate {
 pub(super) struct Applicant {
     pub(super) envelope: Envelope,
     pub(super) recipient: Arc<Recipient>,
+    /// When the person was known to be like that.
+    pub(super) known_at: Timestamp,
     pub(super) hold: Hold,
     pub(super) arrived: tokio::time::Instant,
-    pub(super) published_at: Option<jiff::Timestamp>,
+    pub(super) published_at: Option<Timestamp>,
 }
 
 impl Admission {
@@ -189,6 +192,7 @@ impl Admission {
                 applicants.push(Applicant {
                     envelope,
                     recipient,
+                    known_at: Timestamp::MIN,
                     hold,
                     arrived,
                     published_at,
@@ -219,7 +223,7 @@ impl Applicant {
         let notification = self.envelope.into_notification(id, created_at);
         let (since, arrived) = (self.published_at, self.arrived);
         let mut job = Job::new(notification, self.recipient, self.hold, since, arrived);
-        job.suppressed = suppressed;
+        (job.suppressed, job.known_at) = (suppressed, self.known_at);
         job
     }
 }

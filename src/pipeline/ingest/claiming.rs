@@ -13,7 +13,7 @@ use super::admission::Applicant;
 use super::renewal::Suppressed;
 use crate::broker::receipt;
 use crate::domain::KeyHash;
-use crate::runtime::failpoint;
+use crate::runtime::{clock, failpoint};
 use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount, Holder};
 
 /// Time between looks at a key that another living run works on.
@@ -30,7 +30,10 @@ impl Admission {
         reading: Reading,
     ) {
         let requests: Vec<ClaimRequest> = applicants.iter().map(Applicant::request).collect();
+        let known_at = clock::now();
         for (applicant, request) in applicants.iter_mut().zip(&requests) {
+            // Everything is heard, below, that was committed by now.
+            applicant.known_at = known_at;
             // From here on the claim may stand, whatever becomes of us.
             applicant.hold.claimed(request.notification_id);
         }

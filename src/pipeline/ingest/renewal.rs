@@ -11,6 +11,7 @@ use super::super::people::Outdated;
 use super::Admission;
 use super::admission::Applicant;
 use crate::domain::Recipient;
+use crate::runtime::clock;
 
 /// The suppressed addresses of each notification.
 pub(super) type Suppressed = HashMap<Uuid, Vec<String>>;
@@ -32,14 +33,19 @@ impl Admission {
         if whose.is_empty() {
             return Some(());
         }
-        let read = || self.judge.people.read(whose.clone());
-        let people = until_done("loading recipients", &self.giving_up, read).await?;
+        let read = async || {
+            let known_at = clock::now();
+            Ok((self.judge.people.read(whose.clone()).await?, known_at))
+        };
+        let read = until_done("loading recipients", &self.giving_up, read).await;
+        let (people, known_at) = read?;
         let mut renewed = vec![];
         for (applicant, id) in applicants {
             let whose = applicant.whose();
             if outdated.includes(&whose) {
                 let known = people.get(&whose).cloned();
                 applicant.recipient = known.unwrap_or_else(|| Arc::new(Recipient::nobody(whose)));
+                applicant.known_at = known_at;
                 suppressed.remove(id);
                 renewed.push((&*applicant, *id));
             }

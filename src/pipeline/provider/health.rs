@@ -151,6 +151,11 @@ impl AccountHealth {
     /// Takes over a changed rate limit; it holds for those too who wait already.
     pub fn set_rate_limit(&self, limit: Option<u32>) {
         self.inner.tokens.set_limit(limit);
+        self.wake();
+    }
+
+    /// Those who wait for it look again.
+    pub fn wake(&self) {
         self.inner.changed.notify_waiters();
     }
 

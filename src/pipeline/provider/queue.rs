@@ -100,6 +100,12 @@ impl JobQueue {
             .collect()
     }
 
+    /// Takes out all that waits, the most urgent first.
+    pub(super) fn drain(&self) -> Vec<Job> {
+        let drained = self.lock().drain();
+        drained.into_iter().map(|waiting| waiting.job).collect()
+    }
+
     /// Drops what waits, which returns it; outside of the lock, since that does other work.
     pub(super) fn clear(&self) {
         let dropped = std::mem::replace(&mut *self.lock(), empty());

@@ -81,7 +81,7 @@ async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> 
     let token = token.await.unwrap_or(Token::None);
     let now = clock::now();
     let too_late = now >= job.good_until || expiry::expired(&job.notification, now).is_some();
-    let leave = if token.is_valid() && !too_late {
+    let leave = if token.is_valid() && !too_late && !desk.retirement.is_retired() {
         desk.health.admit(1)
     } else {
         desk.health.tokens().put_back(token);

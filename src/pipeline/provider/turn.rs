@@ -31,7 +31,7 @@ pub(super) enum Want {
 }
 
 /// Waits until a request may go. [`Token::None`] when there is no point in waiting: nothing is
-/// queued, the account is not asked, or no calls are made any more.
+/// queued, the account is not asked or no longer in use, or no calls are made any more.
 ///
 /// An account without a limit that is not slowed costs a look at two numbers.
 pub(super) async fn wait(desk: &Desk, queue: &Lines, want: Want) -> Token {
@@ -47,7 +47,11 @@ pub(super) async fn wait(desk: &Desk, queue: &Lines, want: Want) -> Token {
         let mut changed = std::pin::pin!(desk.health.changed());
         changed.as_mut().enable();
         let waiting = queue.jobs.len() + usize::from(want == Want::Held);
-        if waiting == 0 || desk.no_calls.is_raised() || desk.health.refused_for().is_some() {
+        let nothing_to_wait_for = waiting == 0
+            || desk.no_calls.is_raised()
+            || desk.retirement.is_retired()
+            || desk.health.refused_for().is_some();
+        if nothing_to_wait_for {
             break Token::None;
         }
         let wait = match step(desk) {

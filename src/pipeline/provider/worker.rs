@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::super::jobs::{Deliver, Job, Outcome};
 use super::health::Call;
 use super::request::{Answered, ask};
+use super::retirement::{hand_back, has_next, next_account};
 use super::second_look::reconsider;
 use super::tokens::Token;
 use super::turn::{self, Want};
@@ -46,8 +47,8 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
     ask_and_follow(desk, queue, job, call).await;
 }
 
-/// What is asked for under the lease under which it was taken on, and not too late. Anything else is
-/// on its way elsewhere.
+/// What is asked for under the lease under which it was taken on, not too late, and of an account that
+/// is still in use. Anything else is on its way elsewhere.
 pub(super) fn still_due(desk: &Desk, job: Job, epoch: Option<u64>, now: Timestamp) -> Option<Job> {
     if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
         put_aside(desk, job, now);
@@ -55,6 +56,10 @@ pub(super) fn still_due(desk: &Desk, job: Job, epoch: Option<u64>, now: Timestam
     }
     if let Some(expired) = expiry::expired(&job.notification, now) {
         desk.outbox.push(too_late(job, expired, now));
+        return None;
+    }
+    if desk.retirement.is_retired() {
+        hand_back(desk, vec![job]);
         return None;
     }
     Some(job)
@@ -99,7 +104,7 @@ pub(super) fn too_late(job: Job, expired: Reason, now: Timestamp) -> Outcome {
 /// The account is not to be asked: the next of the route is, and no attempt is used up. What
 /// others have answered in this pass is decided on when nobody is left to be asked.
 pub(super) fn move_on(desk: &Desk, mut job: Job, now: Timestamp) {
-    if let Some(next) = job.route.pop_front() {
+    if let Some(next) = next_account(desk, &mut job) {
         return mailbox::post(&next.actor, Deliver(vec![job]));
     }
     wait_elsewhere(desk, job, now);
@@ -186,7 +191,7 @@ pub(super) fn verdict(desk: &Desk, job: &Job, asked: &[Target], now: Timestamp) 
             notification: &job.notification,
             replies: &job.replies,
             asked,
-            has_next: !job.route.is_empty(),
+            has_next: has_next(desk, job),
             fail_over_unknown: desk.judge.fails_over(&job.notification),
             retry_window: desk.client.retry_window(),
             backoff: desk.retry.of(desk.account.channel),
@@ -210,10 +215,8 @@ pub(super) fn follow(desk: &Desk, verdict: Verdict, mut job: Job, now: Timestamp
     match verdict {
         Verdict::NextProvider(targets) => {
             job.targets = targets;
-            // The verdict is only given when there is one.
-            if let Some(next) = job.route.pop_front() {
-                mailbox::post(&next.actor, Deliver(vec![job]));
-            }
+            // The verdict is only given when there is one; it may have gone out of use since.
+            move_on(desk, job, now);
         }
         Verdict::Sent => {
             job.notification.attempt_count = job.notification.attempt_count.saturating_add(1);
