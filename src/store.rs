@@ -13,6 +13,7 @@ pub mod devices;
 pub mod due;
 pub mod error;
 pub mod fingerprint;
+pub mod form;
 pub mod frequency;
 pub mod lease;
 pub mod metrics;

@@ -64,6 +64,7 @@ impl Envelope {
             created_at,
             attempt_count: 0,
             attempts: vec![],
+            stored_attempts: 0,
         }
     }
 }

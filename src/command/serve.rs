@@ -22,13 +22,18 @@ pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
     }
 }
 
-/// For `loadtest chaos`, which has the real program panic: a release is built without this.
+/// For `loadtest chaos`, which has the real program panic or act as its next version: a release is
+/// built without this.
 #[cfg(feature = "failpoints")]
 fn arm_failpoints(cli: &Cli) -> Result<(), Failure> {
-    const VARIABLE: &str = "HERALD_FAILPOINTS";
+    use herald::runtime::failpoint;
+    const POINTS: &str = "HERALD_FAILPOINTS";
+    const NEXT_VERSION: &str = "HERALD_FAILPOINT_NEXT_VERSION";
     let environment = cli.sources().environment;
-    let points = environment.get(VARIABLE).map_or("", String::as_str);
-    herald::runtime::failpoint::arm_all(points).map_err(|why| Failure(format!("{VARIABLE}: {why}")))
+    let word = |variable| environment.get(variable).map_or("", String::as_str);
+    failpoint::arm_all(word(POINTS)).map_err(|why| Failure(format!("{POINTS}: {why}")))?;
+    failpoint::act_as_next(word(NEXT_VERSION))
+        .map_err(|why| Failure(format!("{NEXT_VERSION}: {why}")))
 }
 
 const fn log_format(format: config::LogFormat) -> LogFormat {

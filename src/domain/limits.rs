@@ -19,5 +19,6 @@ pub const FREQUENCY_CAP: i64 = 1_000;
 /// Longest detail of a provider's answer that is kept, in bytes.
 pub const DETAIL_BYTES: usize = 500;
 
-/// Most attempt records kept for one notification; the oldest in the middle are dropped first.
+/// Most attempt records kept for one notification: beyond, the oldest of the middle are dropped that
+/// nothing follows from.
 pub const ATTEMPT_RECORDS: usize = 50;

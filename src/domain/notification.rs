@@ -44,6 +44,8 @@ pub struct Notification {
     pub attempt_count: u16,
     /// What has happened to it so far, oldest first.
     pub attempts: Vec<AttemptRecord>,
+    /// How many of them are stored already: the first ones. Only the others are written.
+    pub stored_attempts: usize,
 }
 
 /// What the publisher pointed at.
@@ -72,6 +74,12 @@ pub struct Payload {
     /// The publisher's W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+impl Payload {
+    /// Names of its fields. In front of a flattened enum serde cannot refuse what is unknown, so that
+    /// whoever reads a payload compares the names first.
+    pub const FIELDS: &[&str] = &["template", "content", "to", "provider", "traceparent"];
 }
 
 /// Exactly one of the two.
@@ -117,6 +125,14 @@ pub struct Content {
 }
 
 impl Notification {
+    /// What has happened to it and is not stored yet.
+    #[must_use]
+    pub fn new_attempts(&self) -> &[AttemptRecord] {
+        self.attempts
+            .get(self.stored_attempts..)
+            .unwrap_or_default()
+    }
+
     /// Whether a device or provider accepted it in an earlier pass: then it is sent, whatever
     /// becomes of the rest.
     #[must_use]

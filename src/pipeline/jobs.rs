@@ -140,21 +140,9 @@ impl Job {
         self.outcome(Status::Pending, Some(reason), Some(until), now)
     }
 
-    /// Adds a line to the timeline; a very long one loses its middle.
+    /// Adds a line to the timeline. A very long one loses its middle where it is stored.
     pub fn record(&mut self, record: AttemptRecord) {
-        let records = &mut self.notification.attempts;
-        let most = crate::domain::limits::ATTEMPT_RECORDS;
-        if records.len() >= most {
-            // What a device accepted must not be forgotten: it would be asked again.
-            let middle = records
-                .iter()
-                .skip(most / 2)
-                .position(|old| !old.is_accepted());
-            if let Some(position) = middle {
-                records.remove(most / 2 + position);
-            }
-        }
-        records.push(record);
+        self.notification.attempts.push(record);
     }
 
     fn outcome(

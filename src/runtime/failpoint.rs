@@ -1,4 +1,5 @@
-//! Places where a test can make the engine panic, to prove that nothing is lost there.
+//! Places where a test can make the engine panic, to prove that nothing is lost there; and a switch
+//! that makes it store what only its next version would.
 //!
 //! Without the feature `failpoints` (a release build) the calls are empty.
 
@@ -9,6 +10,8 @@ pub const fn hit(_point: &'static str) {}
 
 #[cfg(feature = "failpoints")]
 pub use armed::{arm, arm_all, hit, left};
+#[cfg(feature = "failpoints")]
+pub use version::{NextVersion, act_as_next, next_version};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -77,5 +80,43 @@ mod armed {
             self.times = self.times.saturating_sub(1);
             fires
         }
+    }
+}
+
+#[cfg(feature = "failpoints")]
+mod version {
+    use std::sync::OnceLock;
+
+    static NEXT: OnceLock<NextVersion> = OnceLock::new();
+
+    /// How the next version behaves that this process acts as.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum NextVersion {
+        /// Its rows say that a reader must know its form.
+        Announced,
+        /// Its rows have parts that this version does not know, and do not say so.
+        Silent,
+    }
+
+    /// Has this process act as its own next version from now on: `announced` or `silent`; an empty
+    /// word changes nothing.
+    ///
+    /// # Errors
+    /// With a word that is neither, and when it acts so already.
+    pub fn act_as_next(word: &str) -> Result<(), String> {
+        let version = match word {
+            "" => return Ok(()),
+            "announced" => NextVersion::Announced,
+            "silent" => NextVersion::Silent,
+            other => return Err(format!("{other:?} is neither `announced` nor `silent`")),
+        };
+        NEXT.set(version)
+            .map_err(|_| "it acts as the next version already".to_owned())
+    }
+
+    /// Whether this process acts as its own next version, and how.
+    #[must_use]
+    pub fn next_version() -> Option<NextVersion> {
+        NEXT.get().copied()
     }
 }

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::lease::{RunId, living_runs};
 use super::statement::statement;
-use super::{Database, StoreError, time};
-use crate::domain::{AttemptRecord, KeyHash, Lane, Notification, Payload, Reason, Source};
+use super::{Database, StoreError, form, time};
+use crate::domain::{KeyHash, Lane, Notification, Reason, Source};
 
 // Index scans, one a lane; the lock keeps two nodes from taking the same row, and the owner is
 // committed before the work begins. A row whose owner is dead is free.
@@ -240,6 +240,7 @@ fn notification(row: Row) -> Result<Notification, String> {
         max_retries, created_at, send_at, expires_at, attempts, kind, source_id, metadata, _,
     ) = row;
     let parse = |error: crate::domain::UnknownWord| error.to_string();
+    let timeline = form::read_timeline(attempts)?;
     Ok(Notification {
         id,
         tenant_id,
@@ -250,22 +251,19 @@ fn notification(row: Row) -> Result<Notification, String> {
         ),
         category,
         key: key_of(&key).ok_or("its key is no SHA-256")?,
-        payload: read::<Payload>("payload", payload)?,
+        payload: form::read_payload(payload)?,
         send_at: send_at.map(time::from_database),
         expires_at: expires_at.map(time::from_database),
         max_retries: u16::try_from(max_retries).unwrap_or(0),
         source: kind.zip(source_id).map(|(kind, id)| Source { kind, id }),
         metadata: metadata
-            .map(|metadata| read("metadata", metadata))
+            .map(|metadata| form::read("metadata", metadata))
             .transpose()?,
         created_at: time::from_database(created_at),
         attempt_count: u16::try_from(attempt_count).unwrap_or(u16::MAX),
-        attempts: read::<Vec<AttemptRecord>>("attempts", attempts)?,
+        stored_attempts: timeline.len(),
+        attempts: timeline,
     })
-}
-
-fn read<T: serde::de::DeserializeOwned>(column: &str, value: Value) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|_| format!("its {column} cannot be read"))
 }
 
 /// The 64 hexadecimal digits of a key.

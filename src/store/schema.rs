@@ -134,6 +134,7 @@ pub mod notification_schema {
             body_hash -> Nullable<Bytea>,
             created_at -> Timestamptz,
             expires_at -> Timestamptz,
+            crashes -> Int2,
         }
     }
 
@@ -272,6 +273,8 @@ pub mod notification_schema {
             is_read -> Bool,
             read_at -> Nullable<Timestamptz>,
             deleted_at -> Nullable<Timestamptz>,
+            format -> Int2,
+            unreadable_count -> Int2,
         }
     }
 
@@ -330,6 +333,13 @@ pub mod notification_schema {
             request_count -> Int4,
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.rollup_batches (run_id) {
+            run_id -> Int4,
+            batch -> Int8,
         }
     }
 
@@ -457,6 +467,7 @@ pub mod notification_schema {
         provider_health,
         provider_rates,
         rate_limits,
+        rollup_batches,
         suppressions,
         tenants,
         user_devices,

@@ -5,6 +5,7 @@ mod catalogue;
 mod changes;
 mod dead_letters;
 mod errors;
+mod forms;
 mod frequency;
 mod metrics;
 mod migrations;

@@ -166,6 +166,7 @@ impl Plan {
             created_at: self.at(at),
             attempt_count: 0,
             attempts: vec![],
+            stored_attempts: 0,
         };
         let again_at = dice.chance(0.1).then(|| at + dice.millis(0, 10_000));
         Published {

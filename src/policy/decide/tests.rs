@@ -30,6 +30,7 @@ pub(in crate::policy) fn notification(channel: Channel) -> Notification {
         created_at: now(),
         attempt_count: 0,
         attempts: vec![],
+        stored_attempts: 0,
     }
 }
 

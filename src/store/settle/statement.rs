@@ -1,14 +1,16 @@
 //! The settling statement: one array a column.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Bool, Bytea, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, Bool, Bytea, Int2, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use uuid::Uuid;
 
 use super::super::lease::RunId;
 use super::super::statement::statement;
-use super::super::{StoreError, time};
+use super::super::{StoreError, form, time};
 use super::{Origin, Settlement};
-use crate::domain::{Body, Reason, Status};
+use crate::domain::{Body, Reason, Status, limits};
 
 type Moment = DateTime<Utc>;
 
@@ -45,7 +47,10 @@ statement!(
         source_ids: Vec<Option<String>> => Array<Nullable<Text>>,
         metadata: Vec<Option<String>> => Array<Nullable<Text>>,
         need_claim: Vec<bool> => Array<Bool>,
+        format: i16 => Int2,
         run: i32 => Int4,
+        most_attempts: i32 => Int4,
+        forgettable: Vec<&'static str> => Array<Text>,
         run_again: i32 => Int4,
     ) -> SqlUuid =
     "WITH incoming AS (
@@ -62,14 +67,14 @@ statement!(
              status, reason, recipient, template_name, template_version, payload, attempt_count,
              max_retries, created_at, last_attempted, send_at, due_at, expires_at, sent_at,
              failed_at, error_message, provider_response, provider_message_id, attempts,
-             source_type, source_id, metadata)
+             source_type, source_id, metadata, format)
          SELECT id, tenant_id, user_id, encode(key, 'hex'), channel, priority, category, provider,
              status, reason, recipient, template_name, template_version, payload::jsonb,
              attempt_count, max_retries, created_at, last_attempted, send_at, due_at, expires_at,
              CASE WHEN status = 'sent' THEN decided_at END,
              CASE WHEN status = 'failed' THEN decided_at END,
              error_message, response, message_id, attempts::jsonb, source_type, source_id,
-             metadata::jsonb
+             metadata::jsonb, ?
          FROM incoming
          WHERE CASE WHEN needs_claim THEN NOT EXISTS (
              SELECT FROM notification_deduplication d
@@ -82,7 +87,9 @@ statement!(
              due_at = excluded.due_at, sent_at = excluded.sent_at, failed_at = excluded.failed_at,
              error_message = excluded.error_message,
              provider_response = excluded.provider_response,
-             provider_message_id = excluded.provider_message_id, attempts = excluded.attempts,
+             provider_message_id = excluded.provider_message_id,
+             attempts = append_timeline(notifications.attempts, excluded.attempts, ?, ?),
+             format = greatest(notifications.format, excluded.format), unreadable_count = 0,
              owner = NULL
          WHERE notifications.status = 'pending'
            AND (notifications.owner IS NULL OR notifications.owner = ?)
@@ -144,7 +151,7 @@ impl Settle {
         self.recipients.push(settlement.recipient.clone());
         self.template_names.push(template);
         self.template_versions.push(settlement.template_version);
-        self.payloads.push(json(&notification.payload));
+        self.payloads.push(form::payload(&notification.payload));
         self.attempt_counts
             .push(i32::from(notification.attempt_count));
         self.max_retries.push(i32::from(notification.max_retries));
@@ -160,7 +167,8 @@ impl Settle {
         self.responses.push(settlement.provider_response.clone());
         self.message_ids
             .push(settlement.provider_message_id.clone());
-        self.attempts.push(json(&notification.attempts));
+        self.attempts
+            .push(form::timeline(notification.new_attempts()));
         self.source_types
             .push(source.map(|source| source.kind.clone()));
         self.source_ids.push(source.map(|source| source.id.clone()));
@@ -230,7 +238,7 @@ impl Settle {
         self.due_at.fill(None);
     }
 
-    const fn empty(run: RunId) -> Self {
+    fn empty(run: RunId) -> Self {
         Self {
             ids: vec![],
             tenants: vec![],
@@ -262,7 +270,10 @@ impl Settle {
             source_ids: vec![],
             metadata: vec![],
             need_claim: vec![],
+            format: form::format(),
             run: run.0,
+            most_attempts: i32::try_from(limits::ATTEMPT_RECORDS).unwrap_or(i32::MAX),
+            forgettable: form::forgettable(),
             run_again: run.0,
         }
     }

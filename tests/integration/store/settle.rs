@@ -53,6 +53,7 @@ pub(super) fn cancelled(reservation: &Reservation) -> Settlement {
             created_at: clock::now(),
             attempt_count: 0,
             attempts: vec![],
+            stored_attempts: 0,
         },
         origin: Origin::Broker,
         status: Status::Cancelled,

@@ -1,0 +1,164 @@
+//! The stored form of a notification: which version of it this engine writes, and what it reads.
+//!
+//! While nodes are upgraded one after the other, two versions work on one table. So each row says
+//! which version of the form a reader must know, and who knows less does not take it. What cannot be
+//! read all the same is given back, never failed and never rewritten.
+
+#[cfg(feature = "failpoints")]
+mod next;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::domain::{AttemptRecord, Class, Payload};
+
+/// The version of the stored form that this engine writes, and the highest that it reads. A release
+/// that stores what this one cannot read (a field of the payload, a step, a class or a reason of the
+/// timeline) writes the next number into the rows that hold it.
+pub const FORMAT: i16 = 1;
+
+/// The number that goes into a row, and the highest that is taken.
+#[cfg(not(feature = "failpoints"))]
+pub(super) const fn format() -> i16 {
+    FORMAT
+}
+
+/// The number that goes into a row, and the highest that is taken.
+#[cfg(feature = "failpoints")]
+pub(super) fn format() -> i16 {
+    next::format()
+}
+
+/// The payload as it is stored.
+pub(super) fn payload(payload: &Payload) -> String {
+    let stored = text(payload);
+    #[cfg(feature = "failpoints")]
+    let stored = next::payload(stored);
+    stored
+}
+
+/// Lines of the timeline as they are stored.
+pub(super) fn timeline(lines: &[AttemptRecord]) -> String {
+    let stored = text(&lines);
+    #[cfg(feature = "failpoints")]
+    let stored = next::timeline(stored);
+    stored
+}
+
+/// Reads a payload.
+///
+/// # Errors
+/// In words, when a field is missing, wrong or unknown: to send without it might be wrong.
+pub(super) fn read_payload(stored: Value) -> Result<Payload, String> {
+    #[cfg(feature = "failpoints")]
+    let stored = next::known(stored);
+    let mut names = stored
+        .as_object()
+        .into_iter()
+        .flat_map(|fields| fields.keys());
+    if let Some(unknown) = names.find(|name| !Payload::FIELDS.contains(&name.as_str())) {
+        let unknown: String = unknown.chars().take(64).collect();
+        return Err(format!(
+            "its payload has a field {unknown:?} that is not known"
+        ));
+    }
+    read("payload", stored)
+}
+
+/// Reads a timeline. A field that is not known is left out: what stands there stays, since lines are
+/// only added.
+///
+/// # Errors
+/// In words, when a line is of a step, a class or a reason that is not known: what follows from it is
+/// not known either.
+pub(super) fn read_timeline(stored: Value) -> Result<Vec<AttemptRecord>, String> {
+    #[cfg(feature = "failpoints")]
+    let stored = next::known(stored);
+    read("attempts", stored)
+}
+
+/// Classes of attempts that a timeline may forget when it becomes long: surely not sent, and not
+/// final either.
+pub(super) fn forgettable() -> Vec<&'static str> {
+    let keeps = |class: Class| matches!(class, Class::Accepted | Class::Permanent | Class::Unknown);
+    let classes = Class::ALL.iter().filter(|class| !keeps(**class));
+    classes.map(|class| class.as_str()).collect()
+}
+
+pub(super) fn read<T: DeserializeOwned>(column: &str, stored: Value) -> Result<T, String> {
+    // The error would quote what is stored.
+    serde_json::from_value(stored).map_err(|_| format!("its {column} cannot be read"))
+}
+
+/// Our own types have only string keys and finite numbers: they always have a JSON text.
+fn text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{Body, Content, TemplateCall};
+
+    fn whole(body: Body) -> Payload {
+        Payload {
+            body,
+            to: Some("ana@example.com".to_owned()),
+            provider: Some("main".to_owned()),
+            traceparent: Some("00-1-2-01".to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_payload_is_known() {
+        let call = TemplateCall {
+            name: "hello".to_owned(),
+            variables: serde_json::Map::new(),
+        };
+        for body in [Body::Content(Content::default()), Body::Template(call)] {
+            let payload = whole(body);
+            let stored = serde_json::to_value(&payload).unwrap();
+            assert_eq!(read_payload(stored), Ok(payload));
+        }
+    }
+
+    #[test]
+    fn a_payload_with_an_unknown_field_is_not_read() {
+        for stored in [
+            json!({ "content": { "body": "hi" }, "reply_to": "ben@example.com" }),
+            json!({ "content": { "body": "hi", "card": {} } }),
+            json!({ "template": { "name": "hello", "variables": {}, "version": 3 } }),
+            json!({ "content": {}, "template": { "name": "hello" }, "actions": [] }),
+            json!([]),
+        ] {
+            assert!(read_payload(stored.clone()).is_err(), "{stored}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_an_unknown_word_is_not_read_and_one_with_an_unknown_field_is() {
+        let at = "2026-03-01T12:00:00Z";
+        let line = json!({ "at": at, "step": "deferred", "reason": "retry", "until": at });
+        let mut longer = line.clone();
+        longer["by"] = json!("the carrier");
+        assert_eq!(read_timeline(json!([longer])), read_timeline(json!([line])));
+        for unknown in [
+            json!({ "at": at, "step": "noticed" }),
+            json!({ "at": at, "step": "deferred", "reason": "full_moon", "until": at }),
+            json!({ "at": at, "step": "attempt", "provider": "main", "class": "odd", "elapsed_ms": 1 }),
+        ] {
+            assert!(read_timeline(json!([line, unknown])).is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_refused_or_lost_is_not_forgotten() {
+        let forgettable = forgettable();
+        for kept in [Class::Accepted, Class::Permanent, Class::Unknown] {
+            assert!(!forgettable.contains(&kept.as_str()), "{kept}");
+        }
+        assert!(forgettable.contains(&"transient"));
+    }
+}
