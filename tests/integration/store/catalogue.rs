@@ -16,10 +16,11 @@ const QUERY: &str = "
                   coalesce(relacl, acldefault('r', relowner)), reloptions,
                   pg_get_expr(relpartbound, oid)) FROM relations
     UNION ALL
-    SELECT format('column %s.%s %s %s %s %s %s', r.relname, a.attnum, a.attname,
+    SELECT format('column %s.%s %s %s %s %s %s', r.relname,
+                  row_number() OVER (PARTITION BY r.oid ORDER BY a.attnum), a.attname,
                   format_type(a.atttypid, a.atttypmod), a.attnotnull,
                   pg_get_expr(d.adbin, d.adrelid), a.attidentity::text || a.attgenerated::text)
-    FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
+    FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
     UNION ALL
     SELECT format('constraint %s.%s %s', r.relname, conname, pg_get_constraintdef(pg_constraint.oid))
