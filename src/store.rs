@@ -30,7 +30,9 @@ pub mod rules;
 #[rustfmt::skip]
 pub mod schema;
 pub mod seal;
+mod session;
 pub mod settle;
+pub mod sqlstate;
 mod statement;
 pub mod suppressions;
 pub mod system_events;
@@ -44,3 +46,4 @@ pub use diesel_async::AsyncPgConnection as PgConnection;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
 pub use pool::{Connection, Database, DatabaseSettings, savepoint};
+pub use sqlstate::SqlState;

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
@@ -58,6 +58,8 @@ impl Change {
 /// Listens, on a connection of its own.
 pub struct Changes {
     connection: AsyncPgConnection,
+    /// The payloads of the notices; they end with the session.
+    notices: mpsc::UnboundedReceiver<String>,
     /// Outlives the calls of [`Changes::next`], so that one which is dropped early and called
     /// again all the time still looks after the connection.
     ping: Interval,
@@ -75,11 +77,15 @@ impl Changes {
     /// # Errors
     /// The database is out of reach.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
-        let mut connection = database.dedicated().await?;
+        let (mut connection, notices) = database.listener().await?;
         connection.batch_execute("LISTEN herald_changes").await?;
         let mut ping = interval(PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { connection, ping })
+        Ok(Self {
+            connection,
+            notices,
+            ping,
+        })
     }
 
     /// Waits for the next change. May be dropped while it waits; no notice is lost by that.
@@ -88,13 +94,10 @@ impl Changes {
     /// The connection is dead, which is noticed within two seconds. Notices may have been missed.
     pub async fn next(&mut self) -> Result<Change, StoreError> {
         loop {
-            let heard = {
-                let mut notices = std::pin::pin!(self.connection.notifications_stream());
-                tokio::select! {
-                    biased;
-                    _ = self.ping.tick() => None,
-                    notice = notices.next() => Some(notice),
-                }
+            let heard = tokio::select! {
+                biased;
+                _ = self.ping.tick() => None,
+                notice = self.notices.recv() => Some(notice),
             };
             match heard {
                 None => ping(&self.connection).await?,
@@ -103,7 +106,7 @@ impl Changes {
                     return Err(StoreError::Unavailable(closed.to_owned()));
                 }
                 Some(Some(notice)) => {
-                    if let Some(change) = understood(&notice?.payload) {
+                    if let Some(change) = understood(&notice) {
                         return Ok(change);
                     }
                 }
@@ -122,9 +125,8 @@ impl Changes {
     pub async fn catch_up(&mut self) -> Result<Vec<Change>, StoreError> {
         ping(&self.connection).await?;
         let mut changes = vec![];
-        let mut notices = std::pin::pin!(self.connection.notifications_stream());
-        while let Some(Some(notice)) = notices.next().now_or_never() {
-            changes.extend(understood(&notice?.payload));
+        while let Ok(notice) = self.notices.try_recv() {
+            changes.extend(understood(&notice));
         }
         Ok(changes)
     }

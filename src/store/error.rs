@@ -1,12 +1,19 @@
 //! What PostgreSQL said, in the few kinds that callers act on differently.
 //!
-//! diesel-async 0.9 keeps the kind, the constraint and the message of a server's error, but not its
-//! SQLSTATE. Where the kind is not enough the message tells; sessions ask for English messages for
-//! that reason (see `pool`). Details are never kept: they hold the row's values.
+//! Told apart by SQLSTATE and never by words, which are the server's language. diesel-async 0.9 does
+//! not keep the code; our [sessions](super::session) write it before the text. Details are never
+//! kept: they hold the row's values.
+//!
+//! The question that matters most is whose fault it is. Only an error that [is about
+//! data](StoreError::is_about_data) may be blamed on a row; a race is tried again at once; everything
+//! else, whatever is unknown included, is the server's trouble or an operator's doing, and passes when
+//! they have ended it.
 
 use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
-use diesel_async::pooled_connection::PoolError;
+
+use super::session::PREFIX;
+use super::sqlstate::SqlState;
 
 /// A failed piece of work on the database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +51,23 @@ pub enum StoreError {
     /// 23514 without a constraint: no partition for this id's month. Make it and try again.
     #[error("no partition holds the row's id")]
     NoPartition,
-    /// 22001, 54000: longer than the column or its index takes.
+    /// Class 22: a value that the server cannot take, such as a time beyond its range.
+    #[error("a value is refused (SQLSTATE {state})")]
+    BadValue {
+        /// Its code.
+        state: SqlState,
+        /// The server's words, which may hold the value.
+        message: String,
+    },
+    /// Class 23, those without a kind of their own.
+    #[error("a row breaks the constraint `{constraint}` (SQLSTATE {state})")]
+    Constraint {
+        /// Its code.
+        state: SqlState,
+        /// Name of the constraint.
+        constraint: String,
+    },
+    /// 22001, class 54: longer than the column or its index takes.
     #[error("a value is too long: {0}")]
     DataTooLong(String),
     /// 22021, 22P05: text that PostgreSQL cannot hold, such as a NUL character.
@@ -57,13 +80,13 @@ pub enum StoreError {
     #[error("the transaction was the victim of a deadlock")]
     Deadlock,
     /// 57014, 55P03: the statement or its lock took too long.
-    #[error("a statement took too long: {0}")]
+    #[error("{0}")]
     Timeout(String),
-    /// 53100, 53200: the server's disk or memory is full.
-    #[error("postgresql has run out of space: {0}")]
+    /// 53100, 53200: the server's disk or memory is used up.
+    #[error("{0}")]
     DiskFull(String),
     /// 25006: the server only reads, such as a standby after a switch-over.
-    #[error("postgresql is read-only")]
+    #[error("postgresql is read-only (SQLSTATE 25006)")]
     ReadOnly,
     /// What was asked for is not there.
     #[error("not found")]
@@ -71,27 +94,23 @@ pub enum StoreError {
     /// What stands in the database cannot be read as what it should be.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
-    /// Anything else: a mistake of ours, most likely.
+    /// Anything else that the server says: a right or a column is missing, a trigger refuses, its
+    /// storage fails. Nothing of it is a row's fault.
+    #[error("{}: {message} (SQLSTATE {state})", .state.meaning())]
+    Server {
+        /// Its code.
+        state: SqlState,
+        /// The server's words.
+        message: String,
+    },
+    /// Anything else that fails on our side: a mistake of ours, most likely.
     #[error("{0}")]
     Other(String),
 }
 
 impl StoreError {
-    /// Whether the same work may succeed later without anybody changing it.
-    #[must_use]
-    pub const fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Unavailable(_)
-                | Self::SerializationFailure
-                | Self::Deadlock
-                | Self::Timeout(_)
-                | Self::DiskFull(_)
-                | Self::ReadOnly
-        )
-    }
-
-    /// Whether the row is what is wrong, and will be next time.
+    /// Whether the row is what is wrong, and will be next time. Nothing else may ever be blamed on a
+    /// row.
     #[must_use]
     pub const fn is_about_data(&self) -> bool {
         matches!(
@@ -100,9 +119,18 @@ impl StoreError {
                 | Self::ForeignKey { .. }
                 | Self::CheckViolation { .. }
                 | Self::NotNull { .. }
+                | Self::BadValue { .. }
+                | Self::Constraint { .. }
                 | Self::DataTooLong(_)
                 | Self::UnstorableText(_)
         )
+    }
+
+    /// Whether a smaller piece of the same work may succeed: it is a row's fault, which then stands
+    /// alone, or the work was too much at once for the server's time or memory.
+    #[must_use]
+    pub const fn is_less_in_parts(&self) -> bool {
+        self.is_about_data() || matches!(self, Self::Timeout(_) | Self::DiskFull(_))
     }
 
     /// Whether the unique constraint of this name was broken.
@@ -111,17 +139,32 @@ impl StoreError {
         matches!(self, Self::UniqueViolation { constraint } if constraint == name)
     }
 
-    /// What opening a connection failed with: an answer of the server that does not pass by itself
-    /// is a refusal.
+    /// What opening a connection through Diesel failed with.
     pub(super) fn of_connecting(error: ConnectionError) -> Self {
         let reason = match error {
             ConnectionError::CouldntSetupConfiguration(error) => Self::from(error),
             other => Self::Unavailable(other.to_string()),
         };
-        match reason {
-            Self::Other(message) => Self::Refused(message),
-            reason => reason,
+        reason.while_connecting()
+    }
+
+    /// The same, met while opening a connection: an answer of the server that does not pass by itself
+    /// is a refusal.
+    pub(super) fn while_connecting(self) -> Self {
+        match self {
+            error @ (Self::Server { .. } | Self::BadValue { .. } | Self::Other(_)) => {
+                Self::Refused(error.to_string())
+            }
+            error => error,
         }
+    }
+
+    /// An error of the server by its code, where it names nothing else.
+    pub(super) fn of_code(code: &str, message: &str) -> Self {
+        SqlState::parse(code).map_or_else(
+            || Self::Other(message.to_owned()),
+            |state| of_state(state, message.to_owned(), &message.to_owned()),
+        )
     }
 }
 
@@ -140,88 +183,76 @@ impl From<DieselError> for StoreError {
     }
 }
 
-impl From<bb8::RunError<PoolError>> for StoreError {
-    fn from(error: bb8::RunError<PoolError>) -> Self {
-        match error {
-            bb8::RunError::User(PoolError::ConnectionError(error)) => Self::of_connecting(error),
-            bb8::RunError::User(PoolError::QueryError(error)) => Self::from(error),
-            bb8::RunError::TimedOut => {
-                Self::Unavailable("no connection became free in time".to_owned())
-            }
-        }
-    }
-}
-
 fn of_database(
     kind: &DatabaseErrorKind,
     info: &(dyn DatabaseErrorInformation + Send + Sync),
 ) -> StoreError {
-    let constraint = || info.constraint_name().unwrap_or_default().to_owned();
-    match kind {
-        DatabaseErrorKind::UniqueViolation => StoreError::UniqueViolation {
-            constraint: constraint(),
-        },
-        DatabaseErrorKind::ForeignKeyViolation | DatabaseErrorKind::RestrictViolation => {
-            StoreError::ForeignKey {
-                constraint: constraint(),
-            }
-        }
-        DatabaseErrorKind::CheckViolation if info.constraint_name().is_none() => {
-            StoreError::NoPartition
-        }
-        DatabaseErrorKind::CheckViolation => StoreError::CheckViolation {
-            constraint: constraint(),
-        },
-        DatabaseErrorKind::NotNullViolation => StoreError::NotNull {
-            column: info.column_name().unwrap_or_default().to_owned(),
-        },
-        DatabaseErrorKind::SerializationFailure => StoreError::SerializationFailure,
-        DatabaseErrorKind::ReadOnlyTransaction => StoreError::ReadOnly,
-        DatabaseErrorKind::ClosedConnection => StoreError::Unavailable(info.message().to_owned()),
-        _ => of_message(info.message()),
+    use DatabaseErrorKind as Kind;
+    let message = info.message();
+    if matches!(kind, Kind::UnableToSendCommand | Kind::ClosedConnection) {
+        return StoreError::Unavailable(message.to_owned());
     }
+    let marked = message.strip_prefix(PREFIX);
+    let coded = marked.and_then(|rest| rest.split_once(": "));
+    if let Some((code, words)) = coded
+        && let Some(state) = SqlState::parse(code)
+    {
+        return of_state(state, words.to_owned(), info);
+    }
+    // A session that was not opened by us: migrations and tests.
+    let code = match kind {
+        Kind::UniqueViolation => "23505",
+        Kind::ForeignKeyViolation => "23503",
+        Kind::RestrictViolation => "23001",
+        Kind::ExclusionViolation => "23P01",
+        Kind::CheckViolation => "23514",
+        Kind::NotNullViolation => "23502",
+        Kind::SerializationFailure => "40001",
+        Kind::ReadOnlyTransaction => "25006",
+        _ => return StoreError::Other(message.to_owned()),
+    };
+    SqlState::parse(code).map_or_else(
+        || StoreError::Other(message.to_owned()),
+        |state| of_state(state, message.to_owned(), info),
+    )
 }
 
-/// Makes an error of a message.
-type OfMessage = fn(String) -> StoreError;
-
-/// Parts of messages by which the kinds below are told apart, with the SQLSTATE they stand for.
-/// Those without one are the client's own words.
-const MESSAGES: &[(&str, OfMessage)] = &[
-    ("connection closed", StoreError::Unavailable),
-    ("error connecting to server", StoreError::Unavailable),
-    (
-        "error communicating with the server",
-        StoreError::Unavailable,
-    ),
-    ("unexpected message from server", StoreError::Unavailable),
-    ("the database system is", StoreError::Unavailable), // 57P03
-    ("too many clients", StoreError::Unavailable),       // 53300
-    ("connection slots are reserved", StoreError::Unavailable), // 53300
-    ("terminating connection", StoreError::Unavailable), // 57P01, 57P02, 25P03
-    ("too many connections", StoreError::Unavailable),   // 53300
-    ("deadlock detected", |_| StoreError::Deadlock),     // 40P01
-    ("canceling statement", StoreError::Timeout),        // 57014, 55P03
-    ("No space left on device", StoreError::DiskFull),   // 53100
-    ("Disk quota exceeded", StoreError::DiskFull),       // 53100
-    ("out of memory", StoreError::DiskFull),             // 53200
-    ("value too long for type", StoreError::DataTooLong), // 22001
-    ("index row size", StoreError::DataTooLong),         // 54000
-    ("index row requires", StoreError::DataTooLong),     // 54000
-    (
-        "invalid byte sequence for encoding",
-        StoreError::UnstorableText,
-    ), // 22021
-    (
-        "unsupported Unicode escape sequence",
-        StoreError::UnstorableText,
-    ), // 22P05
-];
-
-fn of_message(message: &str) -> StoreError {
-    let kind = MESSAGES
-        .iter()
-        .find(|(part, _)| message.contains(part))
-        .map_or(StoreError::Other as OfMessage, |(_, of)| *of);
-    kind(message.to_owned())
+/// What a code stands for. 57014 is also what an operator's cancellation says.
+fn of_state(
+    state: SqlState,
+    message: String,
+    info: &(dyn DatabaseErrorInformation + Send + Sync),
+) -> StoreError {
+    let constraint = || info.constraint_name().unwrap_or_default().to_owned();
+    let with_state = |words: String| format!("{}: {words} (SQLSTATE {state})", state.meaning());
+    match (state.class(), state.as_str()) {
+        (_, "23505") => StoreError::UniqueViolation {
+            constraint: constraint(),
+        },
+        (_, "23503" | "23001") => StoreError::ForeignKey {
+            constraint: constraint(),
+        },
+        (_, "23514") if info.constraint_name().is_none() => StoreError::NoPartition,
+        (_, "23514") => StoreError::CheckViolation {
+            constraint: constraint(),
+        },
+        (_, "23502") => StoreError::NotNull {
+            column: info.column_name().unwrap_or_default().to_owned(),
+        },
+        ("23", _) => StoreError::Constraint {
+            state,
+            constraint: constraint(),
+        },
+        (_, "22001") | ("54", _) => StoreError::DataTooLong(message),
+        (_, "22021" | "22P05") => StoreError::UnstorableText(message),
+        ("22", _) => StoreError::BadValue { state, message },
+        (_, "40P01") => StoreError::Deadlock,
+        ("40", _) => StoreError::SerializationFailure,
+        (_, "57014" | "55P03") => StoreError::Timeout(with_state(message)),
+        (_, "53300") | ("08", _) => StoreError::Unavailable(with_state(message)),
+        ("57", _) => StoreError::Unavailable(with_state(message)),
+        (_, "53100" | "53200") => StoreError::DiskFull(with_state(message)),
+        (_, "25006") => StoreError::ReadOnly,
+        _ => StoreError::Server { state, message },
+    }
 }

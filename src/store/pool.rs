@@ -1,22 +1,18 @@
 //! The connections: opened on a runtime of their own, each with the engine's role and schema.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bb8::{ErrorSink, PooledConnection};
-use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, PoolError, PoolableConnection, RecyclingMethod,
-};
-use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
-    TransactionManager,
-};
-use futures_util::FutureExt;
-use secrecy::{ExposeSecret, SecretString};
+use bb8::{ErrorSink, ManageConnection, PooledConnection};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
+use secrecy::SecretString;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 
 use super::StoreError;
+use super::session::{Generation, Session};
 
 /// How the database is reached.
 #[derive(Debug, Clone)]
@@ -34,17 +30,85 @@ pub struct DatabaseSettings {
     pub application_name: String,
 }
 
-type Manager = AsyncDieselConnectionManager<AsyncPgConnection>;
-
 /// A connection lent by the pool; it goes back when dropped.
-pub type Connection<'a> = PooledConnection<'a, Manager>;
+///
+/// Every statement on it ends, for the caller, [a few seconds](super::session) after PostgreSQL's own
+/// limit at the latest; such a connection is not lent again.
+pub struct Connection<'a>(PooledConnection<'a, Sessions>);
+
+impl fmt::Debug for Connection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+impl Deref for Connection<'_> {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &AsyncPgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for Connection<'_> {
+    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
+        &mut self.0
+    }
+}
 
 /// The pool. Clones share it.
 #[derive(Clone)]
 pub struct Database {
-    pool: bb8::Pool<Manager>,
+    pool: bb8::Pool<Sessions>,
+    sessions: Sessions,
+}
+
+/// Opens sessions for the pool, and says which of them may be lent.
+#[derive(Clone)]
+struct Sessions {
     settings: DatabaseSettings,
     runtime: Handle,
+    generation: Generation,
+    failure: LastFailure,
+}
+
+/// Why a session is not lent.
+#[derive(Debug)]
+enum Unlent {
+    /// It could not be opened.
+    Failed(StoreError),
+    /// It was opened before something happened that makes it doubtful, or is closed.
+    Doubtful,
+}
+
+impl Sessions {
+    async fn open(&self) -> Result<Session, StoreError> {
+        let opened = Session::open(&self.settings, &self.runtime, &self.generation).await;
+        self.failure.set(opened.as_ref().err().cloned());
+        opened
+    }
+}
+
+impl ManageConnection for Sessions {
+    type Connection = Session;
+    type Error = Unlent;
+
+    async fn connect(&self) -> Result<Session, Unlent> {
+        self.open().await.map_err(Unlent::Failed)
+    }
+
+    /// Asks nobody: a test query would cost every statement a round trip.
+    async fn is_valid(&self, session: &mut Session) -> Result<(), Unlent> {
+        if session.is_sound(&self.generation) {
+            Ok(())
+        } else {
+            Err(Unlent::Doubtful)
+        }
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        std::thread::panicking() || session.is_broken()
+    }
 }
 
 impl fmt::Debug for Database {
@@ -69,9 +133,7 @@ impl Database {
         runtime: &Handle,
     ) -> Result<Self, StoreError> {
         let database = Self::lazy(settings, runtime);
-        let first = open(settings.clone(), runtime.clone())
-            .await
-            .map_err(StoreError::of_connecting)?;
+        let first = database.sessions.open().await?;
         // A full pool only means that others were quicker.
         let _ = database.pool.add(first);
         Ok(database)
@@ -80,20 +142,18 @@ impl Database {
     /// A pool that opens its first connection when it is asked for one.
     #[must_use]
     pub fn lazy(settings: &DatabaseSettings, runtime: &Handle) -> Self {
-        let manager = Manager::new_with_config(
-            settings.url.expose_secret(),
-            manager_config(settings, runtime),
-        );
+        let sessions = Sessions {
+            settings: settings.clone(),
+            runtime: runtime.clone(),
+            generation: Generation::default(),
+            failure: LastFailure::default(),
+        };
         let pool = bb8::Pool::builder()
             .max_size(settings.pool_size)
             .connection_timeout(settings.connect_timeout)
             .error_sink(Box::new(LogSink))
-            .build_unchecked(manager);
-        Self {
-            pool,
-            settings: settings.clone(),
-            runtime: runtime.clone(),
-        }
+            .build_unchecked(sessions.clone());
+        Self { pool, sessions }
     }
 
     /// Opens a connection outside of the pool; its session ends when it is dropped.
@@ -101,9 +161,18 @@ impl Database {
     /// # Errors
     /// The server is out of reach, or does not let us in.
     pub async fn dedicated(&self) -> Result<AsyncPgConnection, StoreError> {
-        open(self.settings.clone(), self.runtime.clone())
-            .await
-            .map_err(StoreError::of_connecting)
+        Ok(self.sessions.open().await?.into_connection())
+    }
+
+    /// Opens a connection outside of the pool, with the payloads of the notices that it hears; they
+    /// end when the session does.
+    ///
+    /// # Errors
+    /// The server is out of reach, or does not let us in.
+    pub(super) async fn listener(
+        &self,
+    ) -> Result<(AsyncPgConnection, mpsc::UnboundedReceiver<String>), StoreError> {
+        Ok(self.sessions.open().await?.into_listener())
     }
 
     /// Lends a connection.
@@ -111,7 +180,22 @@ impl Database {
     /// # Errors
     /// None became free, or none could be opened, within the connect timeout.
     pub async fn get(&self) -> Result<Connection<'_>, StoreError> {
-        Ok(self.pool.get().await?)
+        let lent = self.pool.get().await.map_err(|error| match error {
+            bb8::RunError::User(Unlent::Failed(error)) => error,
+            bb8::RunError::User(Unlent::Doubtful) | bb8::RunError::TimedOut => {
+                // The pool tries until its time is up, and keeps the reason to itself.
+                self.sessions.failure.get().unwrap_or_else(|| {
+                    StoreError::Unavailable("no connection became free in time".to_owned())
+                })
+            }
+        })?;
+        Ok(Connection(lent))
+    }
+
+    /// Gives up every session that was opened before: none is lent again, and what they are asked at
+    /// present must be answered within two seconds. For whoever has found the server changed.
+    pub fn distrust(&self) {
+        self.sessions.generation.end();
     }
 
     /// Reads, and tries once more on another connection when the first turns out to be closed: a
@@ -209,93 +293,47 @@ pub async fn savepoint<T, E: From<StoreError>>(
     }
 }
 
-fn manager_config(
-    settings: &DatabaseSettings,
-    runtime: &Handle,
-) -> ManagerConfig<AsyncPgConnection> {
-    let (settings, runtime) = (settings.clone(), runtime.clone());
-    let mut config = ManagerConfig::default();
-    // `Fast` would lend connections that the server has closed; a test query would cost a round
-    // trip. Asking the client whether its socket is closed costs nothing.
-    config.recycling_method = RecyclingMethod::CustomFunction(Box::new(|connection| {
-        let broken = PoolableConnection::is_broken(connection);
-        let verdict = if broken {
-            Err(diesel::result::Error::BrokenTransactionManager)
-        } else {
-            Ok(())
-        };
-        std::future::ready(verdict).boxed()
-    }));
-    config.custom_setup = Box::new(move |_url| open(settings.clone(), runtime.clone()).boxed());
-    config
-}
+/// Why the last connection could not be opened, if it could not.
+#[derive(Debug, Clone, Default)]
+struct LastFailure(Arc<Mutex<Option<StoreError>>>);
 
-/// Opens a connection on the given runtime: its driver task then lives there, and not on whichever
-/// arbiter happened to ask for it.
-async fn open(settings: DatabaseSettings, runtime: Handle) -> ConnectionResult<AsyncPgConnection> {
-    let limit = settings.connect_timeout;
-    let establish = async move {
-        let mut connection = AsyncPgConnection::establish(settings.url.expose_secret()).await?;
-        connection
-            .batch_execute(&session_settings(&settings))
-            .await
-            .map_err(ConnectionError::CouldntSetupConfiguration)?;
-        Ok(connection)
-    };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the task ends with the connection's opening, and its end is awaited right here"
-    )]
-    let task = runtime.spawn(tokio::time::timeout(limit, establish));
-    match task.await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(_)) => Err(unavailable("the server does not answer")),
-        Err(error) => Err(unavailable(&error.to_string())),
+impl LastFailure {
+    fn get(&self) -> Option<StoreError> {
+        self.lock().clone()
+    }
+
+    fn set(&self, failure: Option<StoreError>) {
+        *self.lock() = failure;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<StoreError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn unavailable(reason: &str) -> ConnectionError {
-    ConnectionError::BadConnection(reason.to_owned())
-}
-
-/// What every session starts with. The messages' language is asked for last and may be refused:
-/// see `error`.
-fn session_settings(settings: &DatabaseSettings) -> String {
-    let timeout = settings.statement_timeout.as_millis();
-    let name: String = settings
-        .application_name
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '@'))
-        .take(63)
-        .collect();
-    format!(
-        "SET ROLE herald_notifications; \
-         SET search_path TO notification_schema; \
-         SET statement_timeout = {timeout}; \
-         SET idle_in_transaction_session_timeout = {timeout}; \
-         SET application_name = '{name}'; \
-         DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
-         EXCEPTION WHEN insufficient_privilege THEN NULL; END $$;"
-    )
-}
-
-/// The pool keeps trying until its timeout and then says only that it timed out: what it met on
-/// the way is in the log.
+/// What the pool meets while nobody waits for it is in the log.
 #[derive(Debug, Clone, Copy)]
 struct LogSink;
 
-impl ErrorSink<PoolError> for LogSink {
-    fn sink(&self, error: PoolError) {
-        tracing::warn!(%error, "a database connection could not be opened");
+impl ErrorSink<Unlent> for LogSink {
+    fn sink(&self, error: Unlent) {
+        match error {
+            Unlent::Failed(error) => {
+                tracing::warn!(%error, "a database connection could not be opened");
+            }
+            Unlent::Doubtful => tracing::debug!("a database connection is not lent again"),
+        }
     }
 
-    fn boxed_clone(&self) -> Box<dyn ErrorSink<PoolError>> {
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<Unlent>> {
         Box::new(*self)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use diesel_async::SimpleAsyncConnection;
+
     use super::*;
 
     /// Work on the database happens in spawned tasks: its futures must be able to go there.
@@ -320,18 +358,5 @@ mod tests {
                 })
                 .await
         });
-    }
-
-    #[test]
-    fn a_name_cannot_carry_a_statement() {
-        let settings = DatabaseSettings {
-            url: "postgres://".into(),
-            pool_size: 1,
-            connect_timeout: Duration::from_secs(1),
-            statement_timeout: Duration::from_secs(1),
-            application_name: "herald'; DROP TABLE users; --".to_owned(),
-        };
-        let text = session_settings(&settings);
-        assert!(text.contains("application_name = 'herald DROP TABLE users --'"));
     }
 }

@@ -29,15 +29,6 @@ pub enum Origin {
     Database,
 }
 
-/// What to do about a row that PostgreSQL refuses for a reason that we do not know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// It may be the server's trouble: fail, to be tried again.
-    TryAgain,
-    /// It was tried often: store what can be stored of the row, so that the others go on.
-    UsedUp,
-}
-
 /// What became of one notification. Its `attempt_count` and `attempts` are those after the pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settlement {
@@ -80,13 +71,12 @@ pub struct Settlement {
 /// one is stored without what it cannot hold, rather than sent again.
 ///
 /// # Errors
-/// When the database fails in a passing way: nothing of what is left is stored, or it is not known
-/// whether it is, and settling again is safe.
+/// When the database fails for a reason that is not a row's own data: nothing of what is left is
+/// stored, or it is not known whether it is, and settling again is safe.
 pub async fn settle(
     database: &Database,
     run: RunId,
     batch: &[&Settlement],
-    patience: Patience,
 ) -> Result<HashSet<Uuid>, StoreError> {
     let mut stored = HashSet::with_capacity(batch.len());
     let mut parts = vec![batch];
@@ -96,15 +86,12 @@ pub async fn settle(
         }
         match store(database, run, part).await {
             Ok(ids) => stored.extend(ids),
-            Err(error) if error.is_transient() => return Err(error),
             Err(StoreError::NoPartition) => {
                 ensure_partitions(database, part).await?;
                 stored.extend(store(database, run, part).await?);
             }
+            Err(error) if !error.is_about_data() => return Err(error),
             Err(error) => match part {
-                [_] if patience == Patience::TryAgain && !error.is_about_data() => {
-                    return Err(error);
-                }
                 [single] => stored.extend(rescue(database, run, single, &error).await?),
                 many => {
                     let (left, right) = many.split_at(many.len() / 2);
@@ -171,19 +158,13 @@ async fn rescue(
     if erased {
         whole.forget_the_person();
         match write(database, &whole, &[settlement]).await {
-            Err(again) if !again.is_transient() => {}
+            Err(again) if again.is_about_data() => {}
             stored => return stored,
         }
     }
     let mut least = statement::Settle::of(run, &[settlement]);
     least.keep_the_least(error);
-    match write(database, &least, &[settlement]).await {
-        Err(again) if !again.is_transient() => {
-            tracing::error!(notification_id = %id, error = %again, "an outcome cannot be stored at all");
-            Ok(vec![id])
-        }
-        stored => stored,
-    }
+    write(database, &least, &[settlement]).await
 }
 
 /// Gives claims back, so that whoever gets the delivery next may take them over at once.

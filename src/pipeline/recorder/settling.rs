@@ -20,13 +20,11 @@ use crate::store::Database;
 use crate::store::claims::{self, Claimant, DoorCount};
 use crate::store::lease::RunId;
 use crate::store::metrics::HourlyDelta;
-use crate::store::settle::{self, Origin, Patience, Settlement};
+use crate::store::settle::{self, Origin, Settlement};
 use crate::telemetry::Metrics;
 
 /// The books' row of the recorder, apart from the claimants'.
 const WORKER: u8 = 3;
-/// Tries after which an unknown error is taken for the row's fault.
-const TRIES: u32 = 10;
 
 /// What settling needs.
 #[derive(Debug)]
@@ -99,16 +97,7 @@ impl Settling {
             .iter()
             .map(|outcome| &outcome.settlement)
             .collect();
-        let mut tries = 0;
-        let store = || {
-            tries += 1;
-            let patience = if tries > TRIES {
-                Patience::UsedUp
-            } else {
-                Patience::TryAgain
-            };
-            settle::settle(&self.database, self.run, &settlements, patience)
-        };
+        let store = || settle::settle(&self.database, self.run, &settlements);
         let Some(stored) = until_done("settling", &self.giving_up, store).await else {
             return;
         };

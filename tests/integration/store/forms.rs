@@ -5,7 +5,7 @@ use herald::domain::{AttemptRecord, Class, Reason, Status, Step};
 use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::lease::RunId;
-use herald::store::settle::{self, Origin, Patience, Settlement};
+use herald::store::settle::{self, Origin, Settlement};
 
 use super::frequency::{people, reservation};
 use super::settle::cancelled;
@@ -53,7 +53,7 @@ fn attempt(class: Class) -> AttemptRecord {
 }
 
 async fn settle(pool: &Database, settlement: &Settlement) -> usize {
-    let stored = settle::settle(pool, RUN, &[settlement], Patience::TryAgain).await;
+    let stored = settle::settle(pool, RUN, &[settlement]).await;
     stored.unwrap().len()
 }
 

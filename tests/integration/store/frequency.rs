@@ -8,7 +8,7 @@ use herald::domain::preference::Scope;
 use herald::domain::{Channel, Counted, Counter, DEFAULT_TENANT};
 use herald::store::frequency::{Reservation, counts, reserve};
 use herald::store::lease::{self, RunId};
-use herald::store::settle::{self, Origin, Patience};
+use herald::store::settle::{self, Origin};
 use herald::store::{Database, StoreError};
 use jiff::civil::{Date, date};
 use rand::rngs::StdRng;
@@ -302,9 +302,7 @@ async fn reserving_again_and_refunding_by_chance_agree_with_a_model() {
             // Settled twice, as after an answer that was lost.
             for _ in 0..2 {
                 let batch: Vec<_> = gone.iter().collect();
-                settle::settle(&pool, run, &batch, Patience::TryAgain)
-                    .await
-                    .unwrap();
+                settle::settle(&pool, run, &batch).await.unwrap();
             }
         }
         // A counter is a set.
@@ -342,7 +340,7 @@ async fn reserving_and_refunding_at_once_never_meet_in_a_circle() {
                     .map(cancelled)
                     .collect();
                 let refunded: Vec<_> = refunded.iter().rev().collect();
-                settle::settle(pool, run, &refunded, Patience::TryAgain).await?;
+                settle::settle(pool, run, &refunded).await?;
             }
             Ok::<(), StoreError>(())
         }
@@ -379,9 +377,7 @@ async fn the_statements_are_prepared_once_whatever_the_size() {
         let gone: Vec<_> = gone.iter().collect();
         let run = RunId(1);
         assert_eq!(gone[0].origin, Origin::Broker);
-        settle::settle(&pool, run, &gone, Patience::TryAgain)
-            .await
-            .unwrap();
+        settle::settle(&pool, run, &gone).await.unwrap();
     }
     let prepared = "SELECT statement AS text FROM pg_prepared_statements
                     WHERE statement LIKE '%frequency_counts%' AND statement LIKE '%unnest%'

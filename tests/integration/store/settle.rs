@@ -10,7 +10,7 @@ use herald::runtime::clock;
 use herald::store::devices::{self, Sighting};
 use herald::store::frequency::{Reservation, reserve};
 use herald::store::lease::RunId;
-use herald::store::settle::{self, DeadAddress, Origin, Patience, Settlement};
+use herald::store::settle::{self, DeadAddress, Origin, Settlement};
 use herald::store::{Database, StoreError};
 use uuid::Uuid;
 
@@ -82,7 +82,7 @@ fn sent(reservation: &Reservation) -> Settlement {
 }
 
 async fn settle(pool: &Database, batch: &[&Settlement]) -> Result<usize, StoreError> {
-    let stored = settle::settle(pool, RUN, batch, Patience::UsedUp).await;
+    let stored = settle::settle(pool, RUN, batch).await;
     stored.map(|ids| ids.len())
 }
 

@@ -1,0 +1,298 @@
+//! A session with PostgreSQL: how it is opened, driven and given up.
+//!
+//! The connection is made here and not by diesel-async, since that keeps an error's kind and text
+//! but not its SQLSTATE, and waits for an answer for ever. Between the client library and the socket
+//! lies a [`stream`] of our own, which writes the code before the text and ends what is silent.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use diesel_async::pooled_connection::PoolableConnection as _;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{AsyncMessage, CancelToken, Config, NoTls};
+
+use super::{DatabaseSettings, StoreError};
+use endpoint::Endpoint;
+use stream::{GivenUp, Stream};
+
+mod endpoint;
+mod frames;
+mod stream;
+
+pub(super) use frames::PREFIX;
+pub(super) use stream::Generation;
+
+/// Time that an answer may take beyond what PostgreSQL itself allows a statement: on the way there
+/// and back, and for the statement to be stopped.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// A session with the engine's role and schema.
+pub(super) struct Session {
+    connection: AsyncPgConnection,
+    notices: mpsc::UnboundedReceiver<String>,
+    /// The generation in which it was opened.
+    generation: u64,
+}
+
+impl Deref for Session {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &AsyncPgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
+        &mut self.connection
+    }
+}
+
+impl Session {
+    /// Opens a session on the given runtime: its driver then lives there, and not on whichever
+    /// arbiter happened to ask for it.
+    ///
+    /// # Errors
+    /// No server that the URL names answers within the connect timeout, or lets us in.
+    pub(super) async fn open(
+        settings: &DatabaseSettings,
+        runtime: &Handle,
+        generation: &Generation,
+    ) -> Result<Self, StoreError> {
+        let opening = Opening {
+            settings: settings.clone(),
+            runtime: runtime.clone(),
+            generation: generation.clone(),
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the task ends with the session's opening, and its end is awaited right here"
+        )]
+        let task = runtime.spawn(opening.first_that_answers());
+        match task.await {
+            Ok(opened) => opened,
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        }
+    }
+
+    /// Whether it may be lent: it is open, and nothing has happened since it was opened that makes
+    /// it doubtful.
+    pub(super) fn is_sound(&mut self, generation: &Generation) -> bool {
+        self.generation == generation.current() && !self.connection.is_broken()
+    }
+
+    /// Whether it is closed, or in a state that nobody knows.
+    pub(super) fn is_broken(&mut self) -> bool {
+        self.connection.is_broken()
+    }
+
+    /// The connection alone.
+    pub(super) fn into_connection(self) -> AsyncPgConnection {
+        self.connection
+    }
+
+    /// The connection, and the payloads of the notices that it hears; they end with the session.
+    pub(super) fn into_listener(self) -> (AsyncPgConnection, mpsc::UnboundedReceiver<String>) {
+        (self.connection, self.notices)
+    }
+}
+
+/// A session on its way.
+struct Opening {
+    settings: DatabaseSettings,
+    runtime: Handle,
+    generation: Generation,
+}
+
+impl Opening {
+    /// Tries every server in turn; each has its share of the time.
+    async fn first_that_answers(self) -> Result<Session, StoreError> {
+        let config = endpoint::read(self.settings.url.expose_secret())?;
+        let limit = self.settings.connect_timeout;
+        let silent = |limit: Duration| {
+            let seconds = limit.as_secs_f64();
+            StoreError::Unavailable(format!("the server does not answer within {seconds} s"))
+        };
+        let endpoints = tokio::time::timeout(limit, endpoint::all(&config))
+            .await
+            .unwrap_or_else(|_| Err(silent(limit)))?;
+        let share = limit / u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
+        let mut failure = silent(limit);
+        for endpoint in endpoints {
+            let opened = tokio::time::timeout(share, self.open(&config, &endpoint)).await;
+            match opened.unwrap_or_else(|_| Err(silent(share))) {
+                Ok(session) => return Ok(session),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn open(&self, config: &Config, endpoint: &Endpoint) -> Result<Session, StoreError> {
+        let socket = endpoint.connect(config).await;
+        let socket = socket.map_err(|error| endpoint::unavailable(&error))?;
+        let patience = self.settings.statement_timeout + MARGIN;
+        let generation = self.generation.current();
+        let stream = Stream::new(socket, patience, self.generation.clone());
+        let (client, connection) = config
+            .connect_raw(stream, NoTls)
+            .await
+            .map_err(|error| of_connecting(&error))?;
+        let (notify, notices) = mpsc::unbounded_channel();
+        let canceller = Canceller {
+            token: client.cancel_token(),
+            endpoint: endpoint.clone(),
+            config: config.clone(),
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the driver ends with the session, whose client it serves"
+        )]
+        self.runtime.spawn(drive(connection, notify, canceller));
+        let mut connection = AsyncPgConnection::try_from(client)
+            .await
+            .map_err(StoreError::of_connecting)?;
+        writable(&mut connection, config.get_target_session_attrs()).await?;
+        connection
+            .batch_execute(&session_settings(&self.settings))
+            .await
+            .map_err(|error| StoreError::from(error).while_connecting())?;
+        Ok(Session {
+            connection,
+            notices,
+            generation,
+        })
+    }
+}
+
+/// What a session that is found dead is cancelled with.
+struct Canceller {
+    token: CancelToken,
+    endpoint: Endpoint,
+    config: Config,
+}
+
+/// Drives a session until it ends: passes on what is asked, answered and noticed.
+async fn drive(
+    mut connection: tokio_postgres::Connection<Stream, NoTlsStream>,
+    notify: mpsc::UnboundedSender<String>,
+    canceller: Canceller,
+) {
+    let ended = loop {
+        match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+            // Nobody listens on most sessions, and then there is nothing to hear.
+            Some(Ok(AsyncMessage::Notification(notice))) => {
+                let _ = notify.send(notice.payload().to_owned());
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break error,
+            None => return,
+        }
+    };
+    // Whoever waits for an answer is told first.
+    drop(connection);
+    tracing::warn!(error = words(&ended), "a session with postgresql ended");
+    if let Some(GivenUp::Silent(_) | GivenUp::Suspect) = given_up(&ended) {
+        // What it was asked may still be running there, and hold locks.
+        canceller
+            .endpoint
+            .cancel(&canceller.config, &canceller.token)
+            .await;
+    }
+}
+
+fn given_up(error: &tokio_postgres::Error) -> Option<GivenUp> {
+    let cause = error.source()?.downcast_ref::<std::io::Error>()?;
+    cause.get_ref()?.downcast_ref::<GivenUp>().copied()
+}
+
+/// Refuses a session that is not what the URL asks for.
+async fn writable(
+    connection: &mut AsyncPgConnection,
+    wanted: TargetSessionAttrs,
+) -> Result<(), StoreError> {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = Text)]
+        value: String,
+    }
+    if wanted == TargetSessionAttrs::Any {
+        return Ok(());
+    }
+    let ask = "SELECT current_setting('transaction_read_only') AS value";
+    let read_only: Setting = diesel::sql_query(ask).get_result(connection).await?;
+    match (wanted, read_only.value.as_str()) {
+        (TargetSessionAttrs::ReadWrite, "on") => Err(StoreError::ReadOnly),
+        (TargetSessionAttrs::ReadOnly, "off") => {
+            let why = "the URL asks for a server that only reads, and this one writes";
+            Err(StoreError::Refused(why.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What opening a connection failed with. An answer of the server that does not pass by itself is a
+/// refusal.
+fn of_connecting(error: &tokio_postgres::Error) -> StoreError {
+    let Some(answer) = error.as_db_error() else {
+        return StoreError::Unavailable(words(error));
+    };
+    StoreError::of_code(answer.code().code(), answer.message()).while_connecting()
+}
+
+/// An error with its causes: the client library's own words leave them out.
+fn words(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a text cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// What every session starts with.
+fn session_settings(settings: &DatabaseSettings) -> String {
+    let timeout = settings.statement_timeout.as_millis();
+    let name: String = settings
+        .application_name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '@'))
+        .take(63)
+        .collect();
+    format!(
+        "SET ROLE herald_notifications; \
+         SET search_path TO notification_schema; \
+         SET statement_timeout = {timeout}; \
+         SET idle_in_transaction_session_timeout = {timeout}; \
+         SET application_name = '{name}'"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_carry_a_statement() {
+        let settings = DatabaseSettings {
+            url: "postgres://".into(),
+            pool_size: 1,
+            connect_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(1),
+            application_name: "herald'; DROP TABLE users; --".to_owned(),
+        };
+        let text = session_settings(&settings);
+        assert!(text.contains("application_name = 'herald DROP TABLE users --'"));
+    }
+}
