@@ -53,6 +53,12 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
+    /// The run that had it in hand died, and another took it over: it may have been sent, and
+    /// nobody knows through whom.
+    NodeDied {
+        /// The run that died.
+        run: i32,
+    },
 }
 
 impl AttemptRecord {
@@ -73,6 +79,13 @@ impl AttemptRecord {
             device_id,
             elapsed_ms,
         };
+        Self { at, step }
+    }
+
+    /// A record that the run which had it in hand died.
+    #[must_use]
+    pub const fn node_died(at: Timestamp, run: i32) -> Self {
+        let step = Step::NodeDied { run };
         Self { at, step }
     }
 
@@ -102,7 +115,8 @@ impl AttemptRecord {
         }
     }
 
-    /// The provider whose answer was lost, if this record says so.
+    /// The provider whose answer was lost, if this record says so. What a dead node may have sent
+    /// names none: it may be [delivered](Self::may_be_delivered) all the same.
     #[must_use]
     pub fn unknown_provider(&self) -> Option<&str> {
         match &self.step {
@@ -115,7 +129,8 @@ impl AttemptRecord {
         }
     }
 
-    /// Whether the person may have got it: a provider accepted, or nobody knows.
+    /// Whether the person may have got it: a provider accepted, or nobody knows, be it that an
+    /// answer was lost or that a node died before it could tell.
     #[must_use]
     pub const fn may_be_delivered(&self) -> bool {
         matches!(
@@ -123,7 +138,7 @@ impl AttemptRecord {
             Step::Attempt {
                 class: Class::Accepted | Class::Unknown,
                 ..
-            }
+            } | Step::NodeDied { .. }
         )
     }
 
@@ -137,5 +152,23 @@ impl AttemptRecord {
                 ..
             }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dead_node_had_in_hand_may_be_delivered_through_nobody_known() {
+        let record = AttemptRecord::node_died(Timestamp::UNIX_EPOCH, 7);
+        assert!(record.may_be_delivered());
+        assert_eq!(record.unknown_provider(), None);
+        let stored = r#"{"at":"1970-01-01T00:00:00Z","step":"node_died","run":7}"#;
+        assert_eq!(serde_json::to_string(&record).unwrap(), stored);
+        assert_eq!(
+            serde_json::from_str::<AttemptRecord>(stored).unwrap(),
+            record
+        );
     }
 }

@@ -28,8 +28,6 @@ pub struct Job {
     pub suppressed: Vec<String>,
     /// Whether it may be counted in daily caps: then it is taken out unless it is sent.
     pub reserved: bool,
-    /// Whether a run that died may have sent it.
-    pub inherited: bool,
     /// When the person was known to be as they are here: what was committed later is not in it. From
     /// the beginning of time, when nobody says: then they are looked up before anything is sent.
     pub known_at: Timestamp,
@@ -87,7 +85,6 @@ impl Job {
             recipient,
             suppressed: vec![],
             reserved: false,
-            inherited: false,
             known_at: Timestamp::MIN,
             good_until: Timestamp::MIN,
             content: Content::default(),
@@ -155,7 +152,6 @@ impl Job {
         let refund = refund::is_due(&Ending {
             status,
             reserved: self.reserved,
-            inherited: self.inherited,
             attempts: &self.notification.attempts,
         });
         let telling = self.telling_reply(status).cloned();

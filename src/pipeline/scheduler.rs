@@ -8,7 +8,7 @@ mod strays;
 pub use pauses::Pauses;
 pub use strays::Strays;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,6 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
 use super::dispatcher::Dispatchers;
 use super::fence::Fence;
@@ -218,7 +217,6 @@ impl Round {
             due::fail_unreadable(&self.database, self.run, &taken.unreadable).await?;
         }
         let count = taken.notifications.len() + taken.unreadable.len();
-        let orphans = taken.orphans;
         let mut held = Vec::with_capacity(taken.notifications.len());
         for notification in taken.notifications {
             // There is a permit for each: no more were asked for.
@@ -238,12 +236,12 @@ impl Round {
         }
         *strays = before;
         failpoint::hit("scheduler.taken");
-        self.send(held, &orphans).await;
+        self.send(held).await;
         Ok(count)
     }
 
     /// Loads the people and dispatches. The holds give the rows back if that fails.
-    async fn send(&self, held: Vec<(Notification, Hold)>, orphans: &HashSet<Uuid>) {
+    async fn send(&self, held: Vec<(Notification, Hold)>) {
         if held.is_empty() {
             return;
         }
@@ -262,9 +260,8 @@ impl Round {
             let whose = (notification.tenant_id, notification.user_id);
             match people.get(&whose).cloned() {
                 Some(recipient) => {
-                    let inherited = orphans.contains(&notification.id);
                     let mut job = Job::new(notification, recipient, hold, None, arrived);
-                    (job.inherited, job.known_at) = (inherited, known_at);
+                    job.known_at = known_at;
                     jobs.push(job);
                 }
                 None => {

@@ -12,21 +12,18 @@ pub struct Ending<'a> {
     pub status: Status,
     /// Whether this pass reserved its places.
     pub reserved: bool,
-    /// Whether a run that died had it in hand before, and so may have sent it.
-    pub inherited: bool,
     /// Its timeline, this pass included.
     pub attempts: &'a [AttemptRecord],
 }
 
 /// Whether the places that a notification holds go back: it reserved them, it is not sent, and
-/// nobody can have sent it.
+/// nobody can have sent it, be it a run that died with it in hand.
 #[must_use]
 pub fn is_due(ending: &Ending<'_>) -> bool {
-    let may_be_delivered = || {
-        let mut attempts = ending.attempts.iter();
-        ending.inherited || attempts.any(AttemptRecord::may_be_delivered)
-    };
-    ending.status != Status::Sent && ending.reserved && !may_be_delivered()
+    let mut attempts = ending.attempts.iter();
+    ending.status != Status::Sent
+        && ending.reserved
+        && !attempts.any(AttemptRecord::may_be_delivered)
 }
 
 #[cfg(test)]

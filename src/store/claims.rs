@@ -74,7 +74,7 @@ statement!(
          INSERT INTO notification_deduplication (idempotency_key, notification_id, owner, expires_at)
          SELECT key, id, ?, now() + make_interval(secs => ?) FROM asked
          ON CONFLICT (idempotency_key) DO UPDATE SET
-             notification_id = excluded.notification_id, owner = excluded.owner,
+             notification_id = excluded.notification_id, owner = excluded.owner, died_owner = NULL,
              created_at = excluded.created_at, expires_at = excluded.expires_at
          WHERE notification_deduplication.expires_at <= now()
          RETURNING idempotency_key
@@ -107,12 +107,14 @@ statement!(
         from: Option<i32> => Nullable<Int4>,
         to: i32 => Int4,
         window_seconds: f64 => Double,
-    ) -> Bool =
+    ) -> Nullable<Int4> =
     "WITH old AS (SELECT ?::bytea AS key, ?::integer AS owner, ?::integer AS heir,
                          now() + make_interval(secs => ?) AS until)
-     UPDATE notification_deduplication d SET owner = old.heir, expires_at = old.until FROM old
+     UPDATE notification_deduplication d SET owner = old.heir, expires_at = old.until,
+         died_owner = coalesce(nullif(old.owner, old.heir), d.died_owner)
+     FROM old
      WHERE d.idempotency_key = old.key AND d.owner IS NOT DISTINCT FROM old.owner
-     RETURNING true"
+     RETURNING d.died_owner"
 );
 
 statement!(
@@ -256,8 +258,16 @@ pub async fn find(
     Ok(holders.collect())
 }
 
-/// Takes a claim over from an owner that is dead or gave it back, by compare-and-swap. Its window
-/// starts anew, so that it outlives the work.
+/// A claim that was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The last run that died with it in hand, if any did: it may have sent it. Remembered with the
+    /// claim, so that a heir who gives it back does not make it forgotten.
+    pub died: Option<RunId>,
+}
+
+/// Takes a claim over from an owner that is dead or gave it back, by compare-and-swap: `None` when
+/// somebody else was quicker. Its window starts anew, so that it outlives the work.
 ///
 /// # Errors
 /// When the database fails.
@@ -267,7 +277,7 @@ pub async fn take_over(
     from: Option<RunId>,
     to: RunId,
     window: Duration,
-) -> Result<bool, StoreError> {
+) -> Result<Option<TakenOver>, StoreError> {
     let take = TakeOver {
         key: key.0.to_vec(),
         from: from.map(|run| run.0),
@@ -275,8 +285,11 @@ pub async fn take_over(
         window_seconds: window.as_secs_f64(),
     };
     let mut connection = database.get().await?;
-    let taken: Vec<bool> = take.load(&mut *connection).await?;
-    Ok(!taken.is_empty())
+    let taken: Vec<Option<i32>> = take.load(&mut *connection).await?;
+    let over = |died: Option<i32>| TakenOver {
+        died: died.map(RunId),
+    };
+    Ok(taken.into_iter().next().map(over))
 }
 
 /// Messages that end at the door, for the books: each is consumed, too.

@@ -4,12 +4,8 @@ mod paused;
 
 pub use paused::{hasten, probe, wake};
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{
-    Array, Bool, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use serde_json::Value;
 use uuid::Uuid;
@@ -17,7 +13,29 @@ use uuid::Uuid;
 use super::lease::{RunId, living_runs};
 use super::statement::statement;
 use super::{Database, StoreError, form, time};
-use crate::domain::{KeyHash, Lane, Notification, Reason, Source};
+use crate::domain::{AttemptRecord, KeyHash, Lane, Notification, Reason, Source};
+
+/// The timeline of a row that is taken: taken from a dead run, it says so from now on, whatever
+/// becomes of the taker. Binds [`node_died`].
+macro_rules! with_the_dead {
+    ($attempts:literal, $owner:literal) => {
+        concat!(
+            $attempts,
+            " || CASE WHEN ",
+            $owner,
+            " IS NULL THEN '[]'::jsonb \
+             ELSE jsonb_build_array(?::jsonb || jsonb_build_object('run', ",
+            $owner,
+            ")) END"
+        )
+    };
+}
+use with_the_dead;
+
+/// The line that a row gets which is taken from a dead run; the statement puts the run's number in.
+fn node_died(now: jiff::Timestamp) -> Value {
+    serde_json::to_value(AttemptRecord::node_died(now, 0)).unwrap_or_default()
+}
 
 // Index scans, one a lane; the lock keeps two nodes from taking the same row, and the owner is
 // committed before the work begins. A row whose owner is dead is free.
@@ -29,10 +47,11 @@ statement!(
         now: DateTime<Utc> => Timestamptz,
         run: i32 => Int4,
         heir: i32 => Int4,
+        died: Value => Jsonb,
     ) -> (
         SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
         Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
-        Nullable<Text>, Nullable<Jsonb>, Bool
+        Nullable<Text>, Nullable<Jsonb>
     ) = concat!(
     "WITH asked AS (
          SELECT * FROM unnest(?, ?, ?) AS asked (channel, priority, most)
@@ -47,12 +66,12 @@ statement!(
              ORDER BY n.due_at LIMIT asked.most FOR UPDATE SKIP LOCKED
          ) due
      )
-     UPDATE notifications n SET owner = ? FROM picked
+     UPDATE notifications n SET owner = ?, attempts = ", with_the_dead!("n.attempts", "picked.owner"), "
+     FROM picked
      WHERE n.id = picked.id AND n.status = 'pending'
      RETURNING n.id, n.tenant_id, n.user_id, n.idempotency_key, n.message_type, n.priority,
                n.category, n.payload, n.attempt_count, n.max_retries, n.created_at, n.send_at,
-               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata,
-               picked.owner IS NOT NULL")
+               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata")
 );
 
 /// A notification as it is stored.
@@ -74,7 +93,6 @@ pub(super) type Row = (
     Option<String>,
     Option<String>,
     Option<Value>,
-    bool,
 );
 
 /// What was taken. Rows that cannot be read are named, so that they can be reported and fail.
@@ -82,15 +100,14 @@ pub(super) type Row = (
 pub struct Taken {
     /// Due notifications, now owned by the run.
     pub notifications: Vec<Notification>,
-    /// Those of them that another run took and had not ended when it died: it may have sent them.
-    pub orphans: HashSet<Uuid>,
     /// Rows that hold something else than what this version writes.
     pub unreadable: Vec<(Uuid, String)>,
 }
 
 /// Takes notifications that are due at `now` for a run: at most so many of each lane, the longest
-/// due first. What this run holds, or another living one, is not taken. `now` is the node's clock,
-/// by which policy decides, too: by another the same row would come up again and again.
+/// due first. What this run holds, or another living one, is not taken; what a dead one held says so in
+/// its timeline. `now` is the node's clock, by which policy decides, too: by another the same row would
+/// come up again and again.
 ///
 /// # Errors
 /// When the database fails; what may have been taken is free again when the run ends.
@@ -108,6 +125,7 @@ pub async fn take(
         now: time::to_database(now),
         run: run.0,
         heir: run.0,
+        died: node_died(now),
     };
     // A plan that was made while the table was young reads all of it: planned anew each time.
     let rows: Vec<Row> = database
@@ -139,12 +157,9 @@ impl Taken {
     pub(super) fn of(rows: Vec<Row>) -> Self {
         let mut taken = Self::default();
         for row in rows {
-            let (id, is_orphan) = (row.0, row.17);
+            let id = row.0;
             match notification(row) {
-                Ok(notification) => {
-                    taken.notifications.push(notification);
-                    taken.orphans.extend(is_orphan.then_some(id));
-                }
+                Ok(notification) => taken.notifications.push(notification),
                 Err(why) => taken.unreadable.push((id, why)),
             }
         }
@@ -237,7 +252,7 @@ fn notification(row: Row) -> Result<Notification, String> {
     #[rustfmt::skip]
     let (
         id, tenant_id, user_id, key, channel, priority, category, payload, attempt_count,
-        max_retries, created_at, send_at, expires_at, attempts, kind, source_id, metadata, _,
+        max_retries, created_at, send_at, expires_at, attempts, kind, source_id, metadata,
     ) = row;
     let parse = |error: crate::domain::UnknownWord| error.to_string();
     let timeline = form::read_timeline(attempts)?;

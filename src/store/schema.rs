@@ -100,6 +100,7 @@ pub mod notification_schema {
             started_at -> Timestamptz,
             heartbeat_at -> Timestamptz,
             ended_at -> Nullable<Timestamptz>,
+            lives_until -> Timestamptz,
         }
     }
 
@@ -135,6 +136,7 @@ pub mod notification_schema {
             created_at -> Timestamptz,
             expires_at -> Timestamptz,
             crashes -> Int2,
+            died_owner -> Nullable<Int4>,
         }
     }
 

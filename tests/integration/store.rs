@@ -7,6 +7,7 @@ mod dead_letters;
 mod errors;
 mod forms;
 mod frequency;
+mod lease;
 mod metrics;
 mod migrations;
 mod monitoring;

@@ -134,8 +134,9 @@ impl Tables {
         row.paused_until = row.paused_until.max(now + wait);
     }
 
-    /// As `Settle` and its aftermath: a final state is never overwritten, putting off is for the
-    /// owner to say, and what changes beside the row changes with it. Says whether it was stored.
+    /// As `Settle` and its aftermath: a final state is never overwritten, anything but an acceptance
+    /// is for the owner to say, and what changes beside the row changes with it. Says whether it was
+    /// stored.
     pub(crate) fn settle(&mut self, outcome: &Outcome, run: Run, now: Duration) -> bool {
         let number = outcome.number;
         let may_put_off = self.claims.get(&number).copied().flatten() == Some(run);
@@ -143,7 +144,8 @@ impl Tables {
             return false;
         }
         if let Some(row) = self.rows.get(&number)
-            && (row.status.is_final() || row.owner.is_some_and(|owner| owner != run))
+            && (row.status.is_final()
+                || outcome.status != Status::Sent && row.owner.is_some_and(|owner| owner != run))
         {
             return false;
         }

@@ -23,8 +23,6 @@ pub(crate) struct Job {
     pub(crate) recipient: Option<Arc<Recipient>>,
     pub(crate) suppressed: Vec<String>,
     pub(crate) reserved: bool,
-    /// Whether a run that died had it in hand before.
-    pub(crate) inherited: bool,
     pub(crate) good_until: Timestamp,
     pub(crate) targets: Vec<Target>,
     /// Numbers of accounts.
@@ -55,7 +53,6 @@ impl Job {
             recipient: None,
             suppressed: vec![],
             reserved: false,
-            inherited: false,
             good_until: Timestamp::MIN,
             targets: vec![],
             route: VecDeque::new(),
@@ -85,7 +82,6 @@ impl Job {
         let refund = refund::is_due(&Ending {
             status,
             reserved: self.reserved,
-            inherited: self.inherited,
             attempts: &self.notification.attempts,
         });
         Outcome {

@@ -221,7 +221,7 @@ impl World {
         }
         let rules = self.plan.rules_of(notification);
         let versions = self.tables.versions(notification.user_id);
-        let (mut over, mut over_all) = (None, false);
+        let mut over = None;
         for wish in wishes(notification, &request.recipient, rules) {
             if wish.cap.is_none() {
                 continue;
@@ -233,23 +233,18 @@ impl World {
                 .filter(|of| of.scope == wish.scope)
                 .filter_map(|of| of.cap);
             let cap = usize::try_from(caps.max().unwrap_or(0)).unwrap();
+            // Also what a node had sent when it died.
             let counted = self.requests.iter().filter(|other| {
                 other.took == Took::Yes && self.is_counted_with(other, request, &wish)
             });
-            let all: BTreeSet<usize> = counted.clone().map(|other| other.number).collect();
-            let sure: BTreeSet<usize> = counted
-                .filter(|other| !self.is_lost(other))
-                .map(|other| other.number)
-                .collect();
-            if sure.len() > cap {
+            let sent: BTreeSet<usize> = counted.map(|other| other.number).collect();
+            if sent.len() > cap {
                 over = Some(format!(
-                    "over the cap of {cap} for {}: {sure:?}",
+                    "over the cap of {cap} for {}: {sent:?}",
                     wish.scope
                 ));
             }
-            over_all |= all.len() > cap;
         }
-        self.watch.seen.over_cap_node_died += u64::from(over_all && over.is_none());
         if let Some(what) = over {
             let number = self.requests[number].number;
             self.broken(number, what);

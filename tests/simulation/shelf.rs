@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use herald::domain::Status;
+use herald::domain::{AttemptRecord, Notification, Status};
 use herald::store::settle::Origin;
 
 use crate::engine::{Job, Outcome};
@@ -54,9 +54,9 @@ impl World {
         let before = self.tables.claims.insert(number, Some(run)).flatten();
         self.nodes[run.node].in_flight.insert(number, vec![message]);
         self.tell(Some(number), || format!("claimed by {run:?}"));
-        let notification = self.plan.published[number].notification.clone();
-        let mut job = Job::new(number, notification, Origin::Broker);
-        job.inherited = before.is_some_and(|owner| owner != run);
+        let mut notification = self.plan.published[number].notification.clone();
+        self.died_with(before.filter(|owner| *owner != run), &mut notification);
+        let job = Job::new(number, notification, Origin::Broker);
         let wait = self.dice.millis(0, 50);
         self.after(wait, run, Step::Dispatch(Box::new(job)));
     }
@@ -76,14 +76,25 @@ impl World {
         for number in due {
             let row = self.tables.rows.get_mut(&number).unwrap();
             let before = row.owner.replace(run);
-            let mut job = Job::new(number, row.notification.clone(), Origin::Database);
-            job.inherited = before.is_some();
+            let mut notification = row.notification.clone();
+            self.died_with(before, &mut notification);
+            self.tables.rows.get_mut(&number).unwrap().notification = notification.clone();
+            let job = Job::new(number, notification, Origin::Database);
             self.nodes[run.node].in_flight.entry(number).or_default();
             self.tell(Some(number), || format!("taken by {run:?}"));
             let wait = self.dice.millis(0, 50);
             self.after(wait, run, Step::Dispatch(Box::new(job)));
         }
         self.watch_the_due();
+    }
+
+    /// What was taken from a dead run says so from then on.
+    fn died_with(&self, owner: Option<Run>, notification: &mut Notification) {
+        if let Some(owner) = owner {
+            let (at, run) = (self.clock(), i32::try_from(owner.life).unwrap());
+            let record = AttemptRecord::node_died(at, run);
+            notification.attempts.push(record);
+        }
     }
 
     /// Every living node looks when something is due, and a little later at the latest.

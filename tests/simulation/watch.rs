@@ -43,7 +43,6 @@ pub(crate) struct Seen {
     pub(crate) endless: u64,
     pub(crate) twice_answer_lost: u64,
     pub(crate) twice_node_died: u64,
-    pub(crate) over_cap_node_died: u64,
 }
 
 impl std::ops::AddAssign for Seen {
@@ -59,7 +58,6 @@ impl std::ops::AddAssign for Seen {
         self.endless += other.endless;
         self.twice_answer_lost += other.twice_answer_lost;
         self.twice_node_died += other.twice_node_died;
-        self.over_cap_node_died += other.over_cap_node_died;
     }
 }
 

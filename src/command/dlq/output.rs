@@ -100,6 +100,11 @@ fn step(record: &AttemptRecord) -> String {
         }
         Step::Deferred { reason, until } => format!("put off until {until}: {reason}"),
         Step::Replayed { failed, .. } => format!("replayed after {failed}"),
+        Step::NodeDied { run } => {
+            format!(
+                "run {run} died with it in hand: it may have been sent, nobody knows through whom"
+            )
+        }
     }
     .trim_end()
     .to_owned()

@@ -12,9 +12,9 @@ use super::Admission;
 use super::admission::Applicant;
 use super::renewal::Suppressed;
 use crate::broker::receipt;
-use crate::domain::KeyHash;
+use crate::domain::{AttemptRecord, KeyHash};
 use crate::runtime::{clock, failpoint};
-use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount, Holder};
+use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount, Holder, TakenOver};
 
 /// Time between looks at a key that another living run works on.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -77,7 +77,7 @@ impl Admission {
         let admission = Arc::clone(self);
         self.tasks.spawn("wait for another run", async move {
             match admission.resolve(claimant, applicant.hold.key()).await {
-                Some(Resolved::Ours(id)) => admission.take_up(applicant, id).await,
+                Some(Resolved::Ours(id, over)) => admission.take_up(applicant, id, over).await,
                 Some(Resolved::Duplicate) => {
                     admission.drop_duplicates(claimant, vec![applicant]).await;
                 }
@@ -88,7 +88,7 @@ impl Admission {
     }
 
     /// Goes on with what another run began and cannot end.
-    async fn take_up(&self, applicant: Applicant, id: Uuid) {
+    async fn take_up(&self, applicant: Applicant, id: Uuid, over: TakenOver) {
         let (mut ours, mut suppressed) = ([(applicant, id)], Suppressed::new());
         // The other run may have had it for long.
         let renewed = self.renew(&mut ours, &Outdated::Anybody, &mut suppressed);
@@ -97,7 +97,9 @@ impl Admission {
         }
         let jobs = ours.into_iter().map(|(applicant, id)| {
             let mut job = applicant.accepted(id, suppressed.remove(&id).unwrap_or_default());
-            job.inherited = true;
+            if let Some(died) = over.died {
+                job.record(AttemptRecord::node_died(clock::now(), died.0));
+            }
             job
         });
         self.dispatchers.dispatch(jobs.collect());
@@ -114,8 +116,10 @@ impl Admission {
             if holder.is_stored {
                 return Some(Resolved::Duplicate);
             }
-            if self.may_take(holder) && self.take(claimant, key, holder).await? {
-                return Some(Resolved::Ours(holder.notification_id));
+            if self.may_take(holder)
+                && let Some(over) = self.take(claimant, key, holder).await?
+            {
+                return Some(Resolved::Ours(holder.notification_id, over));
             }
             self.giving_up.or(tokio::time::sleep(LOOK_AGAIN)).await?;
         }
@@ -128,7 +132,12 @@ impl Admission {
         !holder.owner_lives || holder.owner == Some(self.run)
     }
 
-    async fn take(&self, claimant: Claimant, key: KeyHash, holder: Holder) -> Option<bool> {
+    async fn take(
+        &self,
+        claimant: Claimant,
+        key: KeyHash,
+        holder: Holder,
+    ) -> Option<Option<TakenOver>> {
         let take =
             || claims::take_over(&self.database, key, holder.owner, claimant.run, self.window);
         until_done("taking a claim over", &self.giving_up, take).await
@@ -168,7 +177,7 @@ impl Admission {
 }
 
 enum Resolved {
-    Ours(Uuid),
+    Ours(Uuid, TakenOver),
     Duplicate,
 }
 

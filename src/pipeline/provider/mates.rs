@@ -122,6 +122,7 @@ fn is_telling(step: &Step) -> bool {
         Step::Attempt { class, .. } => {
             matches!(class, Class::Transient | Class::Unknown | Class::Permanent)
         }
+        Step::NodeDied { .. } => true,
         Step::Deferred { .. } | Step::Replayed { .. } => false,
     }
 }

@@ -6,7 +6,6 @@ use crate::domain::{AttemptRecord, Class, Reason, Reply, Status, Step};
 const FAILED: Ending<'_> = Ending {
     status: Status::Failed,
     reserved: true,
-    inherited: false,
     attempts: &[],
 };
 
@@ -46,12 +45,24 @@ fn what_this_pass_has_not_reserved_is_not_its_to_give_back() {
 }
 
 #[test]
-fn what_a_dead_run_may_have_sent_stays_counted() {
-    let inherited = Ending {
-        inherited: true,
+fn what_a_dead_run_may_have_sent_stays_counted_however_often_it_is_put_off() {
+    let waited = AttemptRecord {
+        at: Timestamp::UNIX_EPOCH,
+        step: Step::Deferred {
+            reason: Reason::Retry,
+            until: Timestamp::UNIX_EPOCH,
+        },
+    };
+    let attempts = [
+        AttemptRecord::node_died(Timestamp::UNIX_EPOCH, 7),
+        waited,
+        answered(Class::Transient),
+    ];
+    let ending = Ending {
+        attempts: &attempts,
         ..FAILED
     };
-    assert!(!is_due(&inherited));
+    assert!(!is_due(&ending));
 }
 
 #[test]

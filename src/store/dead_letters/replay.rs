@@ -20,11 +20,11 @@ statement!(
     Failed(ids: Vec<Uuid> => Array<SqlUuid>) -> (
         SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
         Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
-        Nullable<Text>, Nullable<Jsonb>, Bool
+        Nullable<Text>, Nullable<Jsonb>
     ) =
     "SELECT id, tenant_id, user_id, idempotency_key, message_type, priority, category, payload,
             attempt_count, max_retries, created_at, send_at, expires_at, attempts, source_type,
-            source_id, metadata, false
+            source_id, metadata
      FROM notifications WHERE id = ANY(?) AND status = 'failed'"
 );
 

@@ -3,15 +3,16 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{
-    Array, BigInt, Bool, Double, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Double, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::super::lease::{RunId, living_runs};
 use super::super::statement::statement;
 use super::super::{Database, StoreError, time};
-use super::{Row, Taken, columns, words};
+use super::{Row, Taken, columns, node_died, with_the_dead, words};
 use crate::domain::{Channel, Lane};
 
 // One index scan a lane. Each locks the row that it finds; those that are not picked are free again
@@ -24,10 +25,11 @@ statement!(
         now: DateTime<Utc> => Timestamptz,
         run: i32 => Int4,
         heir: i32 => Int4,
+        died: Value => Jsonb,
     ) -> (
         SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
         Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
-        Nullable<Text>, Nullable<Jsonb>, Bool
+        Nullable<Text>, Nullable<Jsonb>
     ) = concat!(
     "WITH asked AS (
          SELECT * FROM unnest(?, ?) WITH ORDINALITY AS asked (channel, priority, place)
@@ -44,12 +46,12 @@ statement!(
          ) due
          ORDER BY asked.place LIMIT 1
      )
-     UPDATE notifications n SET owner = ? FROM picked
+     UPDATE notifications n SET owner = ?, attempts = ", with_the_dead!("n.attempts", "picked.owner"), "
+     FROM picked
      WHERE n.id = picked.id AND n.status = 'pending'
      RETURNING n.id, n.tenant_id, n.user_id, n.idempotency_key, n.message_type, n.priority,
                n.category, n.payload, n.attempt_count, n.max_retries, n.created_at, n.send_at,
-               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata,
-               picked.owner IS NOT NULL")
+               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata")
 );
 
 /// Takes the one notification with which a paused channel is probed: of the first of these lanes
@@ -73,6 +75,7 @@ pub async fn probe(
         now: time::to_database(now),
         run: run.0,
         heir: run.0,
+        died: node_died(now),
     };
     let rows: Vec<Row> = database
         .transaction(async |connection| {

@@ -92,7 +92,7 @@ statement!(
              format = greatest(notifications.format, excluded.format), unreadable_count = 0,
              owner = NULL
          WHERE notifications.status = 'pending'
-           AND (notifications.owner IS NULL OR notifications.owner = ?)
+           AND (notifications.owner IS NULL OR notifications.owner = ? OR excluded.status = 'sent')
          RETURNING id, tenant_id, status, reason, attempts
      ), dead AS (
          INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
@@ -173,7 +173,8 @@ impl Settle {
             .push(source.map(|source| source.kind.clone()));
         self.source_ids.push(source.map(|source| source.id.clone()));
         self.metadata.push(notification.metadata.as_ref().map(json));
-        // A final outcome is the truth, whoever owns the claim by now; putting off is not.
+        // A final outcome of what has no row yet is the truth, whoever owns the claim by now; putting
+        // off is not. Where there is a row, only an acceptance is: its new owner may still send it.
         let is_ours_to_say = settlement.origin == Origin::Database;
         self.need_claim
             .push(settlement.status == Status::Pending && !is_ours_to_say);

@@ -148,6 +148,68 @@ async fn what_somebody_else_settled_is_not_refunded() {
     assert!(held(&mut c).await.values().all(|ids| *ids == left));
 }
 
+/// A run that was taken for dead tells what it had sent: a fact, which no owner can undo.
+#[tokio::test]
+async fn an_acceptance_is_stored_whoever_owns_the_row_by_now_and_nothing_else_is() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let all = reserved(&pool, 1).await;
+    let heir = RunId(2);
+    let put_off = |reservation: &Reservation| Settlement {
+        status: Status::Pending,
+        reason: Some(Reason::Retry),
+        due_at: Some(clock::now()),
+        refund: false,
+        origin: Origin::Database,
+        ..cancelled(reservation)
+    };
+    let rows: Vec<Settlement> = all.iter().map(put_off).collect();
+    let refs: Vec<&Settlement> = rows.iter().collect();
+    assert_eq!(settle(&pool, &refs).await, Ok(3));
+    let mut c = pool.get().await.unwrap();
+    let taken = "UPDATE notifications SET owner = 2";
+    c.batch_execute(taken).await.unwrap();
+
+    let failed = Settlement {
+        status: Status::Failed,
+        reason: Some(Reason::RetriesExhausted),
+        ..put_off(&all[1])
+    };
+    let late = [
+        Settlement {
+            origin: Origin::Database,
+            ..sent(&all[0])
+        },
+        failed.clone(),
+        put_off(&all[2]),
+    ];
+    assert_eq!(settle(&pool, &late.each_ref()).await, Ok(1));
+    let stored = "SELECT status || ' ' || coalesce(owner::text, 'nobody') AS text
+                  FROM notifications ORDER BY status DESC, id";
+    assert_eq!(
+        lines(&mut c, stored).await,
+        ["sent nobody", "pending 2", "pending 2"]
+    );
+
+    // What the heir has to say of it comes too late; of the others it does not.
+    let of_heir = [
+        Settlement {
+            status: Status::Failed,
+            reason: Some(Reason::RetriesExhausted),
+            ..put_off(&all[0])
+        },
+        failed,
+    ];
+    let told = settle::settle(&pool, heir, &of_heir.each_ref()).await;
+    assert_eq!(told.unwrap().len(), 1);
+    assert_eq!(
+        lines(&mut c, stored).await,
+        ["sent nobody", "pending 2", "failed nobody"]
+    );
+    let letters = "SELECT count(*)::text AS text FROM notification_dlq";
+    assert_eq!(lines(&mut c, letters).await, ["1"]);
+}
+
 /// One that PostgreSQL cannot hold is found by halving; the refunds of all are kept, its own too.
 #[tokio::test]
 async fn refunds_survive_a_batch_that_is_refused() {

@@ -1,0 +1,108 @@
+//! What is taken over from a run that died.
+
+use std::time::Duration;
+
+use diesel_async::SimpleAsyncConnection;
+use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, KeyHash, Lane, Priority, Step};
+use herald::runtime::clock;
+use herald::store::claims::{self, Claim, ClaimRequest, Claimant, TakenOver};
+use herald::store::due;
+use herald::store::lease::RunId;
+use uuid::Uuid;
+
+use super::frequency::people;
+use crate::database::{TestDatabase, lines};
+
+const WINDOW: Duration = Duration::from_secs(60);
+const DEAD: RunId = RunId(900);
+const HEIR: RunId = RunId(901);
+const NEXT: RunId = RunId(902);
+
+#[tokio::test]
+async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let key = KeyHash([7; 32]);
+    let request = ClaimRequest {
+        key,
+        notification_id: Uuid::now_v7(),
+        tenant_id: DEFAULT_TENANT,
+        channel: Channel::Email,
+    };
+    let claimant = Claimant {
+        run: DEAD,
+        worker: 0,
+        now: clock::now(),
+    };
+    let claims = claims::claim(&pool, claimant, WINDOW, &[request]).await;
+    assert_eq!(claims.unwrap()[&key], Claim::New);
+
+    let take = |from, to| claims::take_over(&pool, key, from, to, WINDOW);
+    let died = |run| Some(TakenOver { died: Some(run) });
+    assert_eq!(take(Some(NEXT), HEIR).await, Ok(None), "not the owner");
+    // Given back by whoever lived: nothing was sent.
+    assert_eq!(
+        take(Some(DEAD), DEAD).await,
+        Ok(Some(TakenOver { died: None }))
+    );
+    assert_eq!(take(Some(DEAD), HEIR).await, Ok(died(DEAD)));
+    assert_eq!(
+        take(Some(HEIR), HEIR).await,
+        Ok(died(DEAD)),
+        "a lost answer"
+    );
+    let mut c = pool.get().await.unwrap();
+    let give_back = "UPDATE notification_deduplication SET owner = NULL";
+    c.batch_execute(give_back).await.unwrap();
+    assert_eq!(take(None, NEXT).await, Ok(died(DEAD)));
+    assert_eq!(take(Some(NEXT), HEIR).await, Ok(died(NEXT)));
+}
+
+#[tokio::test]
+async fn a_row_that_is_taken_from_a_dead_run_says_so_until_it_ends() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let user = people(&mut c, 1).await[0];
+    let [orphan, free] = [Uuid::now_v7(), Uuid::now_v7()];
+    let key = "00".repeat(32);
+    let row = |id: Uuid, owner: &str| {
+        format!(
+            "('{id}', '{DEFAULT_TENANT}', '{user}', '{key}', 'email', 'normal', 'pending', 'retry',
+              '{{\"content\": {{\"body\": \"hello\"}}}}', now() - interval '1 minute', {owner})"
+        )
+    };
+    let rows = [row(orphan, "900"), row(free, "NULL")].join(",");
+    let insert = format!(
+        "INSERT INTO notifications (id, tenant_id, user_id, idempotency_key, message_type, priority,
+             status, reason, payload, due_at, owner) VALUES {rows}"
+    );
+    c.batch_execute(&insert).await.unwrap();
+    let lane = Lane::new(Channel::Email, Priority::Normal);
+    let now = clock::now();
+    let taken = due::take(&pool, HEIR, now, &[(lane, 10)]).await.unwrap();
+    assert!(taken.unreadable.is_empty());
+    let timeline = |id: Uuid| {
+        let mut found = taken.notifications.iter();
+        found.find(|one| one.id == id).unwrap().attempts.clone()
+    };
+    assert_eq!(timeline(orphan), [AttemptRecord::node_died(now, DEAD.0)]);
+    assert_eq!(timeline(free), []);
+
+    // The heir gives it back, and nobody knows less for it.
+    let give_back = "UPDATE notifications SET owner = NULL";
+    c.batch_execute(give_back).await.unwrap();
+    let lanes = [lane];
+    let again = due::probe(&pool, NEXT, now, now, &lanes).await.unwrap();
+    let [again] = again.notifications.as_slice() else {
+        panic!("a probe is one");
+    };
+    let died = |record: &AttemptRecord| matches!(record.step, Step::NodeDied { run: 900 });
+    assert_eq!(
+        again.attempts.iter().filter(|one| died(one)).count(),
+        usize::from(again.id == orphan)
+    );
+    let stored = "SELECT attempts -> 0 ->> 'run' AS text FROM notifications
+                  WHERE attempts <> '[]'";
+    assert_eq!(lines(&mut c, stored).await, ["900"]);
+}
