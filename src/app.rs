@@ -7,6 +7,7 @@ mod build;
 pub mod check;
 pub mod explain;
 mod report;
+mod schema;
 mod stop;
 
 use std::sync::Arc;

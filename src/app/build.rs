@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::oneshot;
 
 use self::knowledge::{judge, listen, start_catalog};
-use super::StartError;
+use super::{StartError, schema};
 use crate::broker::connection::Address;
 use crate::broker::consumer::{Consumers, LaneConsumer};
 use crate::broker::publisher::Publisher;
@@ -127,6 +127,9 @@ pub(super) async fn engine(
     settings: &Arc<Settings>,
     ground: &Ground,
 ) -> Result<Option<Engine>, StartError> {
+    if schema::fitting(ground).await?.is_none() {
+        return Ok(None);
+    }
     let Some(run) = register(settings, ground).await else {
         return Ok(None);
     };
@@ -174,7 +177,7 @@ pub(super) async fn engine(
         metrics: Arc::clone(&ground.metrics),
     };
     let permits = LanePermits::new(&settings.lanes);
-    let hourly = HourlyMetrics::new(ground.database.clone(), ground.tasks.clone());
+    let hourly = HourlyMetrics::new(ground.database.clone(), run, ground.tasks.clone());
     let hourly = supervisor.start("metrics", "metrics", hourly);
     let scheduler = Scheduler::new(
         Arc::new(Round {

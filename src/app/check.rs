@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -11,7 +10,8 @@ use super::build;
 use crate::config::Settings;
 use crate::domain::Account;
 use crate::providers::{self, HttpClient};
-use crate::store::{Database, accounts, migrations};
+use crate::store::migrations::{self, Fit};
+use crate::store::{Database, accounts};
 
 /// Longest wait for one provider's answer.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -23,13 +23,16 @@ pub struct Finding {
     pub part: String,
     /// What is wrong and how to mend it; `None` when it is fine.
     pub problem: Option<String>,
+    /// What is good to know, though it works.
+    pub warning: Option<String>,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.problem {
-            None => write!(f, "ok      {}", self.part),
-            Some(problem) => write!(f, "failed  {}: {problem}", self.part),
+        match (&self.problem, &self.warning) {
+            (Some(problem), _) => write!(f, "failed  {}: {problem}", self.part),
+            (None, Some(warning)) => write!(f, "warning {}: {warning}", self.part),
+            (None, None) => write!(f, "ok      {}", self.part),
         }
     }
 }
@@ -45,6 +48,7 @@ impl Finding {
         Self {
             part: part.into(),
             problem: looked.err(),
+            warning: None,
         }
     }
 }
@@ -56,7 +60,7 @@ pub async fn check(settings: &Settings) -> Vec<Finding> {
     match database {
         Ok(database) => {
             findings.push(Finding::new("database", Ok(())));
-            findings.push(Finding::new("schema", schema(settings).await));
+            findings.push(schema(&database).await);
             findings.extend(providers(settings, &database).await);
         }
         Err(error) => {
@@ -68,18 +72,18 @@ pub async fn check(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-async fn schema(settings: &Settings) -> Result<(), String> {
-    let status = migrations::status(settings.database.url.expose_secret()).await;
-    let pending = status
-        .map_err(|error| error.to_string())?
-        .iter()
-        .filter(|m| !m.applied)
-        .count();
-    match pending {
-        0 => Ok(()),
-        pending => Err(format!(
-            "{pending} migrations are pending: run `herald migrate`"
-        )),
+async fn schema(database: &Database) -> Finding {
+    let history = migrations::history(database).await;
+    let (problem, warning) = match history.map(|history| history.fit()) {
+        Ok(Fit::Fits) => (None, None),
+        Ok(Fit::Ahead(why)) => (None, Some(why)),
+        Ok(Fit::Behind(why) | Fit::Foreign(why)) => (Some(why), None),
+        Err(error) => (Some(error.to_string()), None),
+    };
+    Finding {
+        part: "schema".to_owned(),
+        problem,
+        warning,
     }
 }
 

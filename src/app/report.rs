@@ -54,6 +54,9 @@ pub enum StartError {
     /// The sealing keys are no good.
     #[error("HERALD__SECRETS__KEY: {0}")]
     Keys(#[from] SealError),
+    /// The database was made by another tool, or by a version whose migrations were others.
+    #[error("{0}; see HERALD__DATABASE__URL")]
+    Schema(String),
     /// The HTTP client cannot be built.
     #[error(transparent)]
     HttpClient(#[from] HttpClientError),

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use herald::config::Required;
-use herald::store::migrations::{self, MigrationError, MigrationStatus};
+use herald::store::migrations::{self, Fit, History, MigrationStatus, Progress};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -14,7 +14,8 @@ pub(super) struct Migrate {
     /// Takes the newest N migrations back.
     #[arg(long, value_name = "N", conflicts_with = "status")]
     revert: Option<u32>,
-    /// Only says which are applied.
+    /// Only says how each stands: applied, pending, altered (run from another text), unknown (of a
+    /// newer version).
     #[arg(long)]
     status: bool,
 }
@@ -23,43 +24,64 @@ pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), Failure> {
     let settings = cli.settings(&[Required::Database])?;
     let url = settings.database.url.expose_secret();
     super::on_runtime(async {
-        let answer = if migrate.status {
-            status(url, cli.json).await
-        } else if let Some(count) = migrate.revert {
+        if migrate.status {
+            return status(url, cli.json).await;
+        }
+        let answer = if let Some(count) = migrate.revert {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
-            migrations::revert(url, count)
-                .await
-                .map(|names| done("reverted", &names, cli.json))
+            done(
+                "reverted",
+                &migrations::revert(url, count, tell).await?,
+                cli.json,
+            )
         } else {
-            migrations::migrate(url)
-                .await
-                .map(|names| done("applied", &names, cli.json))
+            done("applied", &migrations::migrate(url, tell).await?, cli.json)
         };
-        println!("{}", answer?);
+        println!("{answer}");
         Ok(())
     })
 }
 
-async fn status(url: &str, json: bool) -> Result<String, MigrationError> {
-    let all = migrations::status(url).await?;
-    if json {
-        let rows: Vec<_> = all
-            .iter()
-            .map(|m| json!({ "name": m.name, "applied": m.applied }))
-            .collect();
-        return Ok(json!({ "migrations": rows }).to_string());
+/// Says on standard error what is being done: a migration may take long, or wait for others.
+fn tell(progress: Progress) {
+    match progress {
+        Progress::WaitsForMigrator => {
+            eprintln!("somebody else migrates this database; waiting for them");
+        }
+        Progress::Begins(name) => eprintln!("{name} ..."),
+        Progress::WaitsForTable(name) => {
+            eprintln!("{name}: somebody holds a table that it changes; trying again");
+        }
+        Progress::Done(name, time) => eprintln!("{name} done in {:.1} s", time.as_secs_f64()),
     }
-    let line = |m: &MigrationStatus| {
-        format!(
-            "{} {}",
-            if m.applied { "applied" } else { "pending" },
-            m.name
-        )
-    };
-    Ok(all.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
-fn done(what: &str, names: &[String], json: bool) -> String {
+async fn status(url: &str, json: bool) -> Result<(), Failure> {
+    let history = migrations::status(url).await?;
+    println!("{}", shown(&history, json));
+    match history.fit() {
+        Fit::Fits | Fit::Behind(_) => Ok(()),
+        Fit::Ahead(why) => {
+            eprintln!("herald: {why}");
+            Ok(())
+        }
+        Fit::Foreign(why) => Err(Failure(why)),
+    }
+}
+
+fn shown(history: &History, json: bool) -> String {
+    let all = history.migrations.iter();
+    if json {
+        let rows: Vec<_> = all
+            .map(|one| json!({ "name": one.name, "state": one.state.as_str() }))
+            .collect();
+        return json!({ "migrations": rows }).to_string();
+    }
+    let line = |one: &MigrationStatus| format!("{} {}", one.state.as_str(), one.name);
+    all.map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn done(what: &str, names: &[&str], json: bool) -> String {
     if json {
         return json!({ what: names }).to_string();
     }

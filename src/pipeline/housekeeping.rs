@@ -73,6 +73,7 @@ impl Housekeeping {
         }
         retention::forget_counts(&self.database).await?;
         retention::forget_runs(&self.database).await?;
+        retention::fold_intake(&self.database).await?;
         Ok(())
     }
 }

@@ -1,15 +1,18 @@
 //! The hourly rollups: adds up what was settled and writes the sums every few seconds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::domain::Channel;
 use crate::runtime::{Tasks, failpoint, mailbox};
-use crate::store::metrics::{self, HourlyDelta};
+use crate::store::lease::RunId;
+use crate::store::metrics::{self, Batch, HourlyDelta};
 use crate::store::{Database, StoreError};
 
 /// Time between writes.
@@ -19,10 +22,12 @@ const HOUR: i64 = 3_600;
 
 /// The actor.
 pub struct HourlyMetrics {
-    database: Database,
+    writer: Arc<Mutex<Writer>>,
     tasks: Tasks,
     sums: HashMap<Row, HourlyDelta>,
     flushing: bool,
+    /// The last write has failed: what it wrote waits in the writer, and what is added meanwhile here.
+    is_behind: bool,
 }
 
 /// Tenant, hour since the epoch, provider, channel: what a row of the rollup is about.
@@ -38,10 +43,13 @@ pub struct Record(pub Vec<HourlyDelta>);
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Flush;
 
-/// A write has ended; what it could not write comes back.
+/// A write has ended.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct Flushed(Vec<HourlyDelta>);
+struct Flushed {
+    /// Whether all of it is written.
+    whole: bool,
+}
 
 impl fmt::Debug for HourlyMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,12 +62,19 @@ impl fmt::Debug for HourlyMetrics {
 impl HourlyMetrics {
     /// Nothing added up yet.
     #[must_use]
-    pub fn new(database: Database, tasks: Tasks) -> Self {
-        Self {
+    pub fn new(database: Database, run: RunId, tasks: Tasks) -> Self {
+        let writer = Writer {
             database,
+            run,
+            last: 0,
+            unwritten: VecDeque::new(),
+        };
+        Self {
+            writer: Arc::new(Mutex::new(writer)),
             tasks,
             sums: HashMap::new(),
             flushing: false,
+            is_behind: false,
         }
     }
 
@@ -80,38 +95,79 @@ impl HourlyMetrics {
     }
 
     fn flush(&mut self, ctx: &Context<Self>) {
-        if self.flushing || self.sums.is_empty() {
+        if self.flushing || (self.sums.is_empty() && !self.is_behind) {
             return;
         }
         self.flushing = true;
-        let deltas: Vec<HourlyDelta> = self.sums.drain().map(|(_, delta)| delta).collect();
-        let (database, address) = (self.database.clone(), ctx.address());
+        let deltas = if self.is_behind { vec![] } else { self.take() };
+        let (writer, end) = (Arc::clone(&self.writer), End::of(ctx));
         self.tasks.spawn("flush rollups", async move {
-            let mut left = Unwritten { address, deltas };
-            match write(&database, &left.deltas).await {
-                Ok(()) => left.deltas.clear(),
+            match writer.lock().await.write(deltas).await {
+                Ok(()) => end.whole(),
                 Err(error) => {
                     tracing::warn!(%error, "the hourly rollups could not be written; trying again");
+                    drop(end);
                 }
             }
         });
     }
-}
 
-/// Sums under way to the database; what is not written comes back, however the task ends.
-struct Unwritten {
-    address: actix::Addr<HourlyMetrics>,
-    deltas: Vec<HourlyDelta>,
-}
-
-impl Drop for Unwritten {
-    fn drop(&mut self) {
-        mailbox::post(&self.address, Flushed(std::mem::take(&mut self.deltas)));
+    fn take(&mut self) -> Vec<HourlyDelta> {
+        self.sums.drain().map(|(_, delta)| delta).collect()
     }
 }
 
-async fn write(database: &Database, deltas: &[HourlyDelta]) -> Result<(), StoreError> {
-    metrics::add(&mut *database.get().await?, deltas).await
+/// Writes batches, one after the other and each under its number, until it is known that it is stored.
+struct Writer {
+    database: Database,
+    run: RunId,
+    /// The last number that was given.
+    last: i64,
+    unwritten: VecDeque<Batch>,
+}
+
+impl Writer {
+    /// Writes what could not be written before, then this.
+    async fn write(&mut self, deltas: Vec<HourlyDelta>) -> Result<(), StoreError> {
+        if !deltas.is_empty() {
+            self.last += 1;
+            self.unwritten.push_back(Batch {
+                run: self.run,
+                number: self.last,
+                deltas,
+            });
+        }
+        while let Some(batch) = self.unwritten.front() {
+            metrics::add(&mut *self.database.get().await?, batch).await?;
+            self.unwritten.pop_front();
+        }
+        Ok(())
+    }
+}
+
+/// Tells the actor that a write has ended, however it ends.
+struct End {
+    address: actix::Addr<HourlyMetrics>,
+    whole: bool,
+}
+
+impl End {
+    fn of(ctx: &Context<HourlyMetrics>) -> Self {
+        Self {
+            address: ctx.address(),
+            whole: false,
+        }
+    }
+
+    fn whole(mut self) {
+        self.whole = true;
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        mailbox::post(&self.address, Flushed { whole: self.whole });
+    }
 }
 
 impl Actor for HourlyMetrics {
@@ -123,9 +179,10 @@ impl Actor for HourlyMetrics {
 }
 
 impl Supervised for HourlyMetrics {
-    /// The sums stay: each is added whole or not at all, and they exist nowhere else.
+    /// The sums stay: each is added whole or not at all, and they exist nowhere else. A write that is
+    /// under way ends by itself; the next one comes after it.
     fn restarting(&mut self, _: &mut Context<Self>) {
-        self.flushing = false;
+        (self.flushing, self.is_behind) = (false, false);
     }
 }
 
@@ -141,9 +198,8 @@ impl Handler<Record> for HourlyMetrics {
 impl Handler<Flushed> for HourlyMetrics {
     type Result = ();
 
-    fn handle(&mut self, Flushed(left): Flushed, _: &mut Context<Self>) {
-        self.flushing = false;
-        self.add(left);
+    fn handle(&mut self, Flushed { whole }: Flushed, _: &mut Context<Self>) {
+        (self.flushing, self.is_behind) = (false, !whole);
     }
 }
 
@@ -151,14 +207,7 @@ impl Handler<Flush> for HourlyMetrics {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
     fn handle(&mut self, _: Flush, _: &mut Context<Self>) -> Self::Result {
-        let deltas: Vec<HourlyDelta> = self.sums.drain().map(|(_, delta)| delta).collect();
-        let database = self.database.clone();
-        Box::pin(async move {
-            if deltas.is_empty() {
-                Ok(())
-            } else {
-                write(&database, &deltas).await
-            }
-        })
+        let (writer, deltas) = (Arc::clone(&self.writer), self.take());
+        Box::pin(async move { writer.lock().await.write(deltas).await })
     }
 }

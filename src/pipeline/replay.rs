@@ -166,12 +166,13 @@ async fn page(
     }
     let replays: Vec<Replay<'_>> = judged
         .iter()
-        .filter_map(|judged| match judged.fate {
-            Fate::Due(due_at) => Some(Replay {
+        .filter_map(|judged| match (&judged.fate, &judged.letter.reason) {
+            (Fate::Due(due_at), Ok(failed)) => Some(Replay {
                 letter: &judged.letter,
-                due_at,
+                failed: *failed,
+                due_at: *due_at,
             }),
-            Fate::Skipped(_) => None,
+            _ => None,
         })
         .collect();
     let replayed = dead_letters::replay(database, &replays, order.by, clock::now()).await?;
@@ -228,6 +229,9 @@ impl Facts {
             .is_some_and(|n| n.user_id.is_none())
         {
             return Some(Skip::UserGone);
+        }
+        if let Err(unknown) = &letter.reason {
+            return Some(Skip::Unreadable(unknown.to_string()));
         }
         let notification = match self.notifications.get(&letter.notification_id) {
             None => return Some(Skip::NotFailed),

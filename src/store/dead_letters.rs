@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub use replay::{Replay, Stored, replay, stored};
 
 use super::{Database, StoreError, time};
-use crate::domain::{AttemptRecord, Channel, Reason, Status};
+use crate::domain::{AttemptRecord, Channel, Reason, UnknownWord};
 
 /// Which dead letters are meant; what is absent does not narrow them down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,8 +54,8 @@ pub struct DeadLetter {
     pub tenant_id: Uuid,
     /// The notification that failed.
     pub notification_id: Uuid,
-    /// Why.
-    pub reason: Reason,
+    /// Why; a word that this version does not know was written by a newer one.
+    pub reason: Result<Reason, UnknownWord>,
     /// When, the last time.
     pub moved_at: Timestamp,
     /// Whether somebody has dealt with it.
@@ -75,10 +75,10 @@ pub struct DeadLetter {
 pub struct Failed {
     /// To whom; `None` when the person was erased.
     pub user_id: Option<Uuid>,
-    /// Through which channel.
-    pub channel: Channel,
-    /// Where it stands by now.
-    pub status: Status,
+    /// Through which channel, as it is stored.
+    pub channel: String,
+    /// Where it stands by now, as it is stored.
+    pub status: String,
     /// The account that was asked last.
     pub provider: Option<String>,
     /// The address that was used.
@@ -158,7 +158,7 @@ macro_rules! bound {
 /// Dead letters, the newest first, at most so many, from behind a place on.
 ///
 /// # Errors
-/// The database is out of reach, or holds a word that this engine does not know.
+/// The database is out of reach.
 pub async fn list(
     database: &Database,
     filter: &Filter,
@@ -183,7 +183,7 @@ pub async fn list(
     .bind::<Nullable<SqlUuid>, _>(after.map(|after| after.id))
     .bind::<BigInt, _>(i64::try_from(most).unwrap_or(i64::MAX));
     let rows: Vec<Row> = query.load(&mut *database.get().await?).await?;
-    rows.into_iter().map(Row::letter).collect()
+    Ok(rows.into_iter().map(Row::letter).collect())
 }
 
 #[derive(QueryableByName)]
@@ -232,6 +232,15 @@ pub async fn resolve(
 }
 
 impl DeadLetter {
+    /// Why, as it is stored.
+    #[must_use]
+    pub fn reason_word(&self) -> &str {
+        match &self.reason {
+            Ok(reason) => reason.as_str(),
+            Err(unknown) => &unknown.word,
+        }
+    }
+
     /// Its place in a list.
     #[must_use]
     pub const fn cursor(&self) -> Cursor {
@@ -243,13 +252,15 @@ impl DeadLetter {
 }
 
 impl Row {
-    fn letter(self) -> Result<DeadLetter, StoreError> {
-        let corrupt = |error: crate::domain::UnknownWord| StoreError::Corrupt(error.to_string());
-        let notification = match (self.channel, self.status) {
-            (Some(channel), Some(status)) => Some(Failed {
+    /// A letter must be seen, even if this version cannot read all that it says.
+    fn letter(self) -> DeadLetter {
+        let notification = self
+            .channel
+            .zip(self.status)
+            .map(|(channel, status)| Failed {
                 user_id: self.user_id,
-                channel: channel.parse().map_err(corrupt)?,
-                status: status.parse().map_err(corrupt)?,
+                channel,
+                status,
                 provider: self.provider,
                 recipient: self.recipient,
                 attempt_count: self
@@ -257,24 +268,23 @@ impl Row {
                     .and_then(|count| u16::try_from(count).ok())
                     .unwrap_or(0),
                 error_message: self.error_message,
-            }),
-            _ => None,
+            });
+        let history = match self.history {
+            Some(Value::Array(lines)) => lines,
+            _ => vec![],
         };
-        Ok(DeadLetter {
+        let readable = |line| serde_json::from_value(line).ok();
+        DeadLetter {
             id: self.id,
             tenant_id: self.tenant_id,
             notification_id: self.notification_id,
-            reason: self.failure_reason.parse().map_err(corrupt)?,
+            reason: self.failure_reason.parse(),
             moved_at: time::from_database(self.moved_to_dlq_at),
             resolved: self.resolved,
             resolved_at: self.resolved_at.map(time::from_database),
             resolved_by: self.resolved_by,
-            // A letter must be seen even if its history cannot be read.
-            history: self
-                .history
-                .and_then(|history| serde_json::from_value(history).ok())
-                .unwrap_or_default(),
+            history: history.into_iter().filter_map(readable).collect(),
             notification,
-        })
+        }
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::lease::RunId;
 use super::time::to_database;
 use crate::domain::Channel;
 
@@ -31,9 +32,27 @@ pub struct HourlyDelta {
     pub delivery_ms: i64,
 }
 
+/// What a run adds at once, under a number of its own: one whose answer was lost is added again, and
+/// must not count twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The run.
+    pub run: RunId,
+    /// Its number: those of a run are added in order.
+    pub number: i64,
+    /// What is added.
+    pub deltas: Vec<HourlyDelta>,
+}
+
 /// Sums what falls into one hour, since a statement may not meet the same row twice, and takes the
-/// rows in one order, so that two nodes never wait for each other in a circle.
+/// rows in one order, so that two nodes never wait for each other in a circle. Nothing is added of a
+/// batch whose number is not new.
 const STATEMENT: &str = "\
+    WITH fresh AS ( \
+        INSERT INTO rollup_batches AS r (run_id, batch) VALUES ($9, $10) \
+        ON CONFLICT (run_id) DO UPDATE SET batch = EXCLUDED.batch WHERE r.batch < EXCLUDED.batch \
+        RETURNING 1 \
+    ) \
     INSERT INTO notification_metrics AS m (id, tenant_id, date, hour, provider, message_type, \
         total_sent, total_failed, total_pending, delivery_ms_total) \
     SELECT gen_random_uuid(), tenant_id, \
@@ -41,6 +60,7 @@ const STATEMENT: &str = "\
         provider, message_type, sum(sent), sum(failed), sum(pending), sum(delivery_ms) \
     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
         AS delta (tenant_id, at, provider, message_type, sent, failed, pending, delivery_ms) \
+    WHERE EXISTS (SELECT FROM fresh) \
     GROUP BY 2, 3, 4, 5, 6 ORDER BY 2, 3, 4, 5, 6 \
     ON CONFLICT ON CONSTRAINT notification_metrics_hour_key DO UPDATE SET \
         total_sent = m.total_sent + EXCLUDED.total_sent, \
@@ -48,17 +68,16 @@ const STATEMENT: &str = "\
         total_pending = m.total_pending + EXCLUDED.total_pending, \
         delivery_ms_total = m.delivery_ms_total + EXCLUDED.delivery_ms_total";
 
-/// Adds to the rollups.
+/// Adds a batch to the rollups, once.
 ///
 /// # Errors
-/// The database is out of reach; then nothing was added, or all of it.
-pub async fn add(
-    connection: &mut AsyncPgConnection,
-    deltas: &[HourlyDelta],
-) -> Result<(), StoreError> {
+/// The database is out of reach: nothing was added, or all of it. Adding it again is safe, as long as
+/// no later batch of the run was added.
+pub async fn add(connection: &mut AsyncPgConnection, batch: &Batch) -> Result<(), StoreError> {
     fn column<T>(deltas: &[HourlyDelta], of: impl Fn(&HourlyDelta) -> T) -> Vec<T> {
         deltas.iter().map(of).collect()
     }
+    let deltas = batch.deltas.as_slice();
     let moments: Vec<DateTime<Utc>> = column(deltas, |delta| to_database(delta.at));
     let providers: Vec<&str> = deltas.iter().map(|delta| delta.provider.as_str()).collect();
     diesel::sql_query(STATEMENT)
@@ -70,6 +89,8 @@ pub async fn add(
         .bind::<Array<Integer>, _>(column(deltas, |delta| delta.failed))
         .bind::<Array<Integer>, _>(column(deltas, |delta| delta.pending))
         .bind::<Array<BigInt>, _>(column(deltas, |delta| delta.delivery_ms))
+        .bind::<Integer, _>(batch.run.0)
+        .bind::<BigInt, _>(batch.number)
         .execute(connection)
         .await?;
     Ok(())

@@ -1,19 +1,54 @@
-//! The migrations, compiled in, and how they are run: one migrator at a time.
+//! The migrations, compiled in, and how they are run: one migrator at a time, and only on a database
+//! whose history is this engine's.
+//!
+//! Of each migration that was applied, the database keeps a fingerprint of its text. So a database
+//! that was made by another text of the same name is told from ours.
 
-use diesel::Connection as _;
-use diesel::RunQueryDsl as _;
-use diesel::migration::{Migration, MigrationVersion};
-use diesel::pg::Pg;
-use diesel_async::AsyncPgConnection;
-use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+mod history;
 
-use super::StoreError;
+use std::time::Duration;
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
-/// Held by whoever migrates a database; Diesel's own harness takes no lock.
+use super::{Database, StoreError, session};
+use crate::runtime::clock;
+
+use self::history::Applied;
+pub use self::history::{Fit, History, MigrationState, MigrationStatus};
+
+/// A migration that this engine carries.
+struct Migration {
+    /// Its folder's name: they are run in the order of their names.
+    name: &'static str,
+    up: &'static str,
+    down: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// Held by whoever migrates a database.
 const LOCK: i64 = 0x4845_5241_4C44; // "HERALD"
+
+/// Longest that a migration waits for a lock on a table: behind it, all others who want the table wait
+/// as well, also the engine.
+const LOCK_TIMEOUT: &str = "2s";
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the fingerprints are kept: apart from all that migrations make, since it must be there before
+/// the first one and after the last one is reverted. Whoever may connect may look.
+const KEEP: &str = "
+    CREATE SCHEMA IF NOT EXISTS migration_schema;
+    CREATE TABLE IF NOT EXISTS migration_schema.migrations (
+        name text PRIMARY KEY,
+        sha256 text NOT NULL,
+        applied_at timestamptz NOT NULL DEFAULT now()
+    );
+    GRANT USAGE ON SCHEMA migration_schema TO PUBLIC;
+    GRANT SELECT ON migration_schema.migrations TO PUBLIC;";
 
 /// Why migrations could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -21,101 +56,241 @@ pub enum MigrationError {
     /// The database could not be worked with.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database was made by others, or by a newer version: nothing is done.
+    #[error("{0}")]
+    NotOurs(String),
     /// A migration failed; those before it stay applied.
-    #[error("a migration failed: {0}")]
-    Failed(String),
+    #[error("migration {name} failed, and nothing of it was kept: {error}")]
+    Failed {
+        /// Its name.
+        name: String,
+        /// What PostgreSQL says.
+        error: StoreError,
+    },
 }
 
-/// A migration that this engine carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MigrationStatus {
-    /// Its name.
-    pub name: String,
-    /// Whether the database has it.
-    pub applied: bool,
+/// What a migrator is doing, for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Somebody else is migrating this database.
+    WaitsForMigrator,
+    /// This migration begins.
+    Begins(&'static str),
+    /// Somebody holds a table that it needs; it is tried again.
+    WaitsForTable(&'static str),
+    /// It was done within this time.
+    Done(&'static str, Duration),
 }
 
-/// Runs what is pending, and names what was run. Waits while somebody else migrates.
+/// Runs what is pending, and names what was run. Waits while somebody else migrates, and while
+/// somebody holds a table that is to be changed.
 ///
 /// # Errors
-/// The database is out of reach, or a migration failed.
-pub async fn migrate(url: &str) -> Result<Vec<String>, MigrationError> {
-    on_own_thread(url, |connection| {
-        let versions = connection.run_pending_migrations(MIGRATIONS)?;
-        Ok(versions.iter().map(name_of).collect())
-    })
-    .await
+/// The database is out of reach or not ours, or a migration failed.
+pub async fn migrate(
+    url: &str,
+    mut told: impl FnMut(Progress),
+) -> Result<Vec<&'static str>, MigrationError> {
+    let migrator = Migrator::locked(url, &mut told).await?;
+    let history = ours(url).await?;
+    migrator.run(KEEP).await?;
+    let mut done = vec![];
+    for migration in MIGRATIONS.iter().filter(|one| history.is_pending(one.name)) {
+        let record = format!(
+            "INSERT INTO migration_schema.migrations (name, sha256) VALUES ('{}', '{}')",
+            migration.name,
+            migration.fingerprint()
+        );
+        let (name, text) = (migration.name, migration.up);
+        migrator.apply(name, text, &record, &mut told).await?;
+        done.push(migration.name);
+    }
+    Ok(done)
 }
 
 /// Reverts the last migrations, the newest first, and names them.
 ///
 /// # Errors
-/// The database is out of reach, or a migration failed.
-pub async fn revert(url: &str, count: usize) -> Result<Vec<String>, MigrationError> {
-    on_own_thread(url, move |connection| {
-        let applied = connection.applied_migrations()?.len();
-        (0..count.min(applied))
-            .map(|_| Ok(name_of(&connection.revert_last_migration(MIGRATIONS)?)))
-            .collect()
-    })
-    .await
+/// The database is out of reach or not ours, or a migration failed.
+pub async fn revert(
+    url: &str,
+    count: usize,
+    mut told: impl FnMut(Progress),
+) -> Result<Vec<&'static str>, MigrationError> {
+    let migrator = Migrator::locked(url, &mut told).await?;
+    let history = ours(url).await?;
+    let applied = MIGRATIONS
+        .iter()
+        .rev()
+        .filter(|one| !history.is_pending(one.name));
+    let mut done = vec![];
+    for migration in applied.take(count) {
+        let forget = format!(
+            "DELETE FROM migration_schema.migrations WHERE name = '{}'",
+            migration.name
+        );
+        let (name, text) = (migration.name, migration.down);
+        migrator.apply(name, text, &forget, &mut told).await?;
+        done.push(migration.name);
+    }
+    Ok(done)
 }
 
-/// Every migration that this engine carries, and whether the database has it.
+/// What the database says of its migrations, as the owner's login sees it. Waits for nobody.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn status(url: &str) -> Result<Vec<MigrationStatus>, MigrationError> {
-    on_own_thread(url, |connection| {
-        let applied = connection.applied_migrations()?;
-        let mut all = carried()?;
-        all.sort_by_key(|migration| migration.name().version().to_string());
-        let status = |migration: &dyn Migration<Pg>| MigrationStatus {
-            name: migration.name().to_string(),
-            applied: applied.contains(&migration.name().version()),
-        };
-        Ok(all.iter().map(|m| status(m.as_ref())).collect())
-    })
-    .await
+pub async fn status(url: &str) -> Result<History, MigrationError> {
+    let mut connection = establish(url).await?;
+    Ok(read(&mut connection).await?)
 }
 
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
-type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
-
-/// Diesel's harness blocks, and blocking is refused on a current-thread runtime, which actix has:
-/// so all of it happens on a thread for blocking work.
-async fn on_own_thread<T: Send + 'static>(
-    url: &str,
-    work: impl FnOnce(&mut SyncConnection) -> Result<T, AnyError> + Send + 'static,
-) -> Result<T, MigrationError> {
-    let url = url.to_owned();
-    tokio::task::spawn_blocking(move || {
-        let mut connection = SyncConnection::establish(&url).map_err(StoreError::of_connecting)?;
-        lock(&mut connection)?;
-        // Closing the connection gives the lock back, also after a panic.
-        work(&mut connection).map_err(|error| MigrationError::Failed(error.to_string()))
-    })
-    .await
-    .unwrap_or_else(|error| Err(MigrationError::Failed(error.to_string())))
+/// The same through the engine's own connections.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn history(database: &Database) -> Result<History, StoreError> {
+    read(&mut *database.get().await?).await
 }
 
-fn lock(connection: &mut SyncConnection) -> Result<(), StoreError> {
-    diesel::sql_query("SELECT pg_advisory_lock($1)")
-        .bind::<diesel::sql_types::BigInt, _>(LOCK)
-        .execute(connection)?;
-    Ok(())
+async fn establish(url: &str) -> Result<AsyncPgConnection, StoreError> {
+    let connection = in_time(AsyncPgConnection::establish(url)).await?;
+    connection.map_err(StoreError::of_connecting)
 }
 
-fn carried() -> Result<Vec<Box<dyn Migration<Pg>>>, AnyError> {
-    use diesel::migration::MigrationSource;
-    MIGRATIONS.migrations()
+async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, StoreError> {
+    let silent = |_| StoreError::Unavailable("the server does not answer".to_owned());
+    let done = tokio::time::timeout(CONNECT_TIMEOUT, work).await;
+    done.map_err(silent)
 }
 
-/// Diesel hands back versions only; the name says more.
-fn name_of(version: &MigrationVersion<'_>) -> String {
-    carried()
-        .unwrap_or_default()
-        .iter()
-        .find(|migration| migration.name().version() == *version)
-        .map_or_else(|| version.to_string(), |m| m.name().to_string())
+/// The history of a database that this version may change.
+async fn ours(url: &str) -> Result<History, MigrationError> {
+    let history = status(url).await?;
+    match history.fit() {
+        Fit::Foreign(why) | Fit::Ahead(why) => Err(MigrationError::NotOurs(why)),
+        Fit::Fits | Fit::Behind(_) => Ok(history),
+    }
+}
+
+/// A session that holds the migrators' lock. It has no limit for a statement, and errors that keep
+/// their SQLSTATE. Closing it gives the lock back.
+struct Migrator(tokio_postgres::Client);
+
+impl Migrator {
+    async fn locked(url: &str, told: &mut impl FnMut(Progress)) -> Result<Self, StoreError> {
+        let connected = in_time(tokio_postgres::connect(url, tokio_postgres::NoTls)).await?;
+        let (client, connection) = connected.map_err(|error| of(&error).while_connecting())?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the driver ends with the session, whose client it serves"
+        )]
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "the migrator's session ended");
+            }
+        });
+        let migrator = Self(client);
+        let attempt = format!("SELECT pg_try_advisory_lock({LOCK})");
+        let got = migrator.0.query_one(&attempt, &[]).await;
+        if !got.map_err(|error| of(&error))?.get::<_, bool>(0) {
+            told(Progress::WaitsForMigrator);
+            let wait = format!("SELECT pg_advisory_lock({LOCK})");
+            migrator.run(&wait).await?;
+        }
+        Ok(migrator)
+    }
+
+    async fn run(&self, statements: &str) -> Result<(), StoreError> {
+        let done = self.0.batch_execute(statements).await;
+        done.map_err(|error| of(&error))
+    }
+
+    /// Does a migration and records it, in one transaction, again and again while somebody holds a
+    /// table.
+    async fn apply(
+        &self,
+        name: &'static str,
+        text: &str,
+        record: &str,
+        told: &mut impl FnMut(Progress),
+    ) -> Result<(), MigrationError> {
+        let begin = clock::instant();
+        told(Progress::Begins(name));
+        let limit = format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
+        loop {
+            let done = async {
+                for statements in [limit.as_str(), text, record, "COMMIT"] {
+                    self.run(statements).await?;
+                }
+                Ok(())
+            };
+            let Err(error) = done.await else { break };
+            // What went wrong first says more than a rollback that fails because of it.
+            let _ = self.run("ROLLBACK").await;
+            if !matches!(error, StoreError::Timeout(_)) {
+                let name = name.to_owned();
+                return Err(MigrationError::Failed { name, error });
+            }
+            told(Progress::WaitsForTable(name));
+            self.run("SELECT pg_sleep(1)").await?;
+        }
+        told(Progress::Done(name, clock::instant() - begin));
+        Ok(())
+    }
+}
+
+fn of(error: &tokio_postgres::Error) -> StoreError {
+    error.as_db_error().map_or_else(
+        || StoreError::Unavailable(session::words(error)),
+        |answer| StoreError::of_code(answer.code().code(), answer.message()),
+    )
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    sha256: String,
+}
+
+#[derive(QueryableByName)]
+struct Kept {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    kept: bool,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    made: bool,
+}
+
+async fn read(connection: &mut AsyncPgConnection) -> Result<History, StoreError> {
+    let kept = diesel::sql_query(
+        "SELECT to_regclass('migration_schema.migrations') IS NOT NULL AS kept,
+                to_regnamespace('notification_schema') IS NOT NULL AS made",
+    );
+    let Kept { kept, made } = kept.get_result(connection).await?;
+    let rows: Vec<Row> = if kept {
+        let all = "SELECT name, sha256 FROM migration_schema.migrations";
+        diesel::sql_query(all).load(connection).await?
+    } else {
+        vec![]
+    };
+    let applied: Vec<Applied> = rows
+        .into_iter()
+        .map(|row| Applied {
+            name: row.name,
+            fingerprint: row.sha256,
+        })
+        .collect();
+    let carried = MIGRATIONS.iter().map(|one| (one.name, one.fingerprint()));
+    let is_unrecorded = made && applied.is_empty();
+    Ok(History::of(carried.collect(), applied, is_unrecorded))
+}
+
+impl Migration {
+    /// SHA-256 of what it does, in hexadecimal digits.
+    fn fingerprint(&self) -> String {
+        use sha2::{Digest, Sha256};
+        crate::domain::hex(&Sha256::digest(self.up))
+    }
 }

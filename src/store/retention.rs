@@ -50,12 +50,50 @@ statement!(
          WHERE coalesce(ended_at, heartbeat_at) < now() - interval '7 days'
            AND run_id NOT IN ", living_runs!(), "
          RETURNING run_id
+     ), batches AS (
+         DELETE FROM rollup_batches b WHERE b.run_id IN (SELECT run_id FROM gone)
      ), forgotten AS (
          DELETE FROM provider_health h
          WHERE h.run_id IN (SELECT run_id FROM gone)
             OR NOT EXISTS (SELECT FROM engine_nodes n WHERE n.run_id = h.run_id)
      )
      SELECT count(*) FROM gone")
+);
+
+// Hours that nobody writes to any more become one row a day, tenant and channel; the sums stay. A week
+// of them is looked at, so that a look costs no more when years are kept.
+statement!(
+    FoldIntake(most: i64 => Int8) -> Int8 =
+    "WITH old AS (
+         DELETE FROM intake WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM intake
+             WHERE hour < now() - interval '2 days' AND hour >= now() - interval '9 days'
+               AND (shard <> 0 OR hour <> date_trunc('day', hour, 'UTC'))
+             LIMIT ? FOR UPDATE SKIP LOCKED))
+         RETURNING hour, tenant_id, channel, consumed, accepted_api, rejected, duplicates
+     ), folded AS (
+         INSERT INTO intake (hour, tenant_id, channel, shard, consumed, accepted_api, rejected, duplicates)
+         SELECT date_trunc('day', hour, 'UTC'), tenant_id, channel, 0, sum(consumed)::bigint,
+                sum(accepted_api)::bigint, sum(rejected)::bigint, sum(duplicates)::bigint
+         FROM old GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+         ON CONFLICT (hour, tenant_id, channel, shard) DO UPDATE SET
+             consumed = intake.consumed + excluded.consumed,
+             accepted_api = intake.accepted_api + excluded.accepted_api,
+             rejected = intake.rejected + excluded.rejected,
+             duplicates = intake.duplicates + excluded.duplicates
+     )
+     SELECT count(*) FROM old"
+);
+
+statement!(
+    ForgetIntake(most: i64 => Int8) -> Int8 =
+    "WITH gone AS (
+         DELETE FROM intake WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM intake WHERE hour < now() - interval '400 days'
+             LIMIT ? FOR UPDATE SKIP LOCKED))
+         RETURNING 1
+     )
+     SELECT count(*) FROM gone"
 );
 
 /// A walk over the pages of all keys, round and round: what it costs grows with the keys alone, and
@@ -130,4 +168,26 @@ pub async fn forget_runs(database: &Database) -> Result<u64, StoreError> {
     let mut connection = database.get().await?;
     let gone: i64 = ForgetRuns {}.get_result(&mut *connection).await?;
     Ok(u64::try_from(gone).unwrap_or(0))
+}
+
+/// Makes days of the hours of the books that are two days old, and removes what is 400 days old; returns
+/// how many rows went. What is kept adds up to what was counted.
+///
+/// # Errors
+/// When the database fails; what is left is done the next time.
+pub async fn fold_intake(database: &Database) -> Result<u64, StoreError> {
+    let mut gone_in_all = 0;
+    loop {
+        let mut connection = database.get().await?;
+        let folded: i64 = FoldIntake { most: CHUNK }
+            .get_result(&mut *connection)
+            .await?;
+        let gone: i64 = ForgetIntake { most: CHUNK }
+            .get_result(&mut *connection)
+            .await?;
+        gone_in_all += u64::try_from(folded + gone).unwrap_or(0);
+        if folded < CHUNK && gone < CHUNK {
+            return Ok(gone_in_all);
+        }
+    }
 }

@@ -250,7 +250,7 @@ fn of_connecting(error: &tokio_postgres::Error) -> StoreError {
 }
 
 /// An error with its causes: the client library's own words leave them out.
-fn words(error: &(dyn Error + 'static)) -> String {
+pub(super) fn words(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -152,18 +152,20 @@ async fn make_template(server: &mut AsyncPgConnection, name: &str) {
     ] {
         server.batch_execute(&statement).await.unwrap();
     }
-    migrations::migrate(&url_of(&raw)).await.unwrap();
+    migrations::migrate(&url_of(&raw), |_| {}).await.unwrap();
     let rename = format!("ALTER DATABASE {raw} RENAME TO {name}");
     server.batch_execute(&rename).await.unwrap();
 }
 
-/// Named by the migrations and the month, since they make partitions for the months around it.
+/// Named by the migrations, by what runs them, and by the month, since they make partitions for the
+/// months around it.
 fn template_name() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let mut files: Vec<_> = fs::read_dir(root)
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> = fs::read_dir(root.join("migrations"))
         .unwrap()
         .map(|entry| entry.unwrap().path().join("up.sql"))
         .collect();
+    files.push(root.join("src/store/migrations.rs"));
     files.sort();
     let mut hash = Sha256::new();
     for file in files {

@@ -10,6 +10,6 @@ mod engines;
 mod kill;
 mod limit;
 mod panics;
-mod process;
+pub(crate) mod process;
 mod scene;
 mod verdict;

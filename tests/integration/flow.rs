@@ -12,5 +12,6 @@ mod limits;
 mod pausing;
 mod probing;
 mod rejections;
+mod schema;
 mod timing;
 mod wishes;

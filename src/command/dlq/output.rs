@@ -31,8 +31,8 @@ pub(super) fn letters(letters: &[DeadLetter], total: usize, show_recipient: bool
         let mut row = vec![
             letter.notification_id.to_string(),
             second(letter.moved_at),
-            or_nothing(notification.map(|n| n.channel.to_string())),
-            letter.reason.to_string(),
+            or_nothing(notification.map(|n| n.channel.clone())),
+            letter.reason_word().to_owned(),
             or_nothing(notification.and_then(|n| n.provider.clone())),
             or_nothing(notification.map(|n| n.attempt_count.to_string())),
             or_nothing(letter.resolved_at.map(second)),
@@ -55,15 +55,18 @@ pub(super) fn letter(letter: &DeadLetter, show_recipient: bool) -> String {
         pair("dead letter", letter.id),
         pair("notification", letter.notification_id),
         pair("tenant", letter.tenant_id),
-        pair("failed", format!("{} {}", letter.moved_at, letter.reason)),
+        pair(
+            "failed",
+            format!("{} {}", letter.moved_at, letter.reason_word()),
+        ),
     ];
     if let Some(at) = letter.resolved_at {
         rows.push(pair("resolved", at));
     }
     match &letter.notification {
         Some(notification) => {
-            rows.push(pair("channel", notification.channel));
-            rows.push(pair("status", notification.status));
+            rows.push(pair("channel", &notification.channel));
+            rows.push(pair("status", &notification.status));
             let provider = notification.provider.as_deref().unwrap_or(NOTHING);
             rows.push(pair("provider", provider));
             rows.push(pair("passes", notification.attempt_count));
@@ -128,12 +131,12 @@ fn letter_in_json(letter: &DeadLetter, show_recipient: bool) -> Value {
         "id": letter.id,
         "tenant_id": letter.tenant_id,
         "notification_id": letter.notification_id,
-        "reason": letter.reason,
+        "reason": letter.reason_word(),
         "failed_at": letter.moved_at,
         "resolved": letter.resolved,
         "resolved_at": letter.resolved_at,
-        "channel": notification.map(|n| n.channel),
-        "status": notification.map(|n| n.status),
+        "channel": notification.map(|n| n.channel.as_str()),
+        "status": notification.map(|n| n.status.as_str()),
         "provider": notification.and_then(|n| n.provider.as_deref()),
         "attempt_count": notification.map(|n| n.attempt_count),
         "error": notification.and_then(|n| n.error_message.as_deref()),

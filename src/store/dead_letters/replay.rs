@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::super::statement::statement;
 use super::super::{Database, StoreError, due, time};
 use super::DeadLetter;
-use crate::domain::{AttemptRecord, Notification, Step};
+use crate::domain::{AttemptRecord, Notification, Reason, Step};
 
 /// A stored notification, or why it cannot be read.
 pub type Stored = Result<Notification, String>;
@@ -49,6 +49,8 @@ pub async fn stored(
 pub struct Replay<'a> {
     /// As it was seen.
     pub letter: &'a DeadLetter,
+    /// Why it had failed.
+    pub failed: Reason,
     /// When the scheduler should take its notification.
     pub due_at: Timestamp,
 }
@@ -123,7 +125,7 @@ pub async fn replay(
 fn line(replay: &Replay<'_>, at: Timestamp) -> String {
     let failed = replay.letter.notification.as_ref();
     let step = Step::Replayed {
-        failed: replay.letter.reason,
+        failed: replay.failed,
         detail: failed.and_then(|failed| failed.error_message.clone()),
     };
     // Our own types have only string keys and finite numbers: they always have a JSON text.

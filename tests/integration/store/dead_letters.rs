@@ -173,6 +173,7 @@ async fn a_letter_of_which_somebody_else_was_first_is_left_alone() {
         .unwrap();
     let seen = [dead_letters::Replay {
         letter: &letters[0],
+        failed: Reason::RetriesExhausted,
         due_at: clock::now(),
     }];
     // It was replayed by somebody else, and has failed anew.
@@ -231,4 +232,53 @@ async fn what_would_only_be_cancelled_is_left_alone_and_told() {
     assert_eq!(fates(&done), wanted);
     assert_eq!(dead_letters::count(&pool, &unresolved).await, Ok(5));
     assert_eq!(done[1].fate, Fate::Skipped(Skip::Unwanted(Reason::Expired)));
+}
+
+#[tokio::test]
+async fn one_that_a_newer_version_wrote_is_shown_and_not_replayed() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let plain = fail(&mut c, "email", "retries_exhausted", 1).await;
+    let word = fail(&mut c, "email", "retries_exhausted", 2).await;
+    let field = fail(&mut c, "email", "retries_exhausted", 3).await;
+    let step = fail(&mut c, "email", "retries_exhausted", 4).await;
+    c.batch_execute(&format!(
+        "SET search_path TO notification_schema;
+         ALTER TABLE notification_dlq DROP CONSTRAINT notification_dlq_failure_reason_check;
+         UPDATE notification_dlq SET failure_reason = 'full_moon' WHERE notification_id = '{word}';
+         UPDATE notifications SET payload = payload || '{{\"card\": 1}}' WHERE id = '{field}';
+         UPDATE notifications SET attempts = '[{{\"step\": \"noticed\", \"at\": \"2026-03-01T12:00:00Z\"}},
+             {{\"step\": \"deferred\", \"reason\": \"retry\", \"until\": \"2026-03-01T12:00:00Z\",
+               \"at\": \"2026-03-01T12:00:00Z\"}}]' WHERE id = '{step}'"
+    ))
+    .await
+    .unwrap();
+    let all = Filter::default();
+    let letters = dead_letters::list(&pool, &all, None, 9).await.unwrap();
+    assert_eq!(ids(&letters), [plain, word, field, step]);
+    assert_eq!(letters[1].reason_word(), "full_moon");
+    assert_eq!(letters[3].history.len(), 1, "what can be read is shown");
+    let stored = "SELECT payload::text || attempts AS text FROM notification_schema.notifications
+                  WHERE status = 'failed' ORDER BY id";
+    let before = lines(&mut c, stored).await;
+    let done = replay::replay(&pool, &all, &ORDER, |_| {}).await.unwrap();
+    assert_eq!(
+        fates(&done),
+        [
+            (plain, "due"),
+            (word, "unreadable"),
+            (field, "unreadable"),
+            (step, "unreadable")
+        ]
+    );
+    let unresolved = Filter {
+        resolved: Some(false),
+        ..Filter::default()
+    };
+    assert_eq!(dead_letters::count(&pool, &unresolved).await, Ok(3));
+    assert_eq!(
+        lines(&mut c, stored).await,
+        before[1..],
+        "they stay as they are"
+    );
 }

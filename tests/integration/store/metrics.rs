@@ -1,7 +1,8 @@
 //! Hourly rollups, and what operators should see.
 
 use herald::domain::{Channel, DEFAULT_TENANT, Severity, SystemEvent};
-use herald::store::metrics::{HourlyDelta, add};
+use herald::store::lease::RunId;
+use herald::store::metrics::{Batch, HourlyDelta, add};
 use herald::store::system_events;
 
 use crate::database::{TestDatabase, lines};
@@ -19,19 +20,27 @@ fn delta(at: &str, sent: i32, delivery_ms: i64) -> HourlyDelta {
     }
 }
 
+const fn batch(run: i32, number: i64, deltas: Vec<HourlyDelta>) -> Batch {
+    Batch {
+        run: RunId(run),
+        number,
+        deltas,
+    }
+}
+
 #[tokio::test]
 async fn differences_add_up_by_hour() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
-    let hour = [
+    let hour = vec![
         delta("2026-03-29T00:59:59.9Z", 2, 100),
         delta("2026-03-29T01:00:00Z", 0, 0),
         delta("2026-03-29T01:59:59Z", 3, 50),
     ];
-    add(&mut c, &hour).await.unwrap();
-    add(&mut c, &hour).await.unwrap();
-    add(&mut c, &[]).await.unwrap();
+    add(&mut c, &batch(1, 1, hour.clone())).await.unwrap();
+    add(&mut c, &batch(1, 2, hour)).await.unwrap();
+    add(&mut c, &batch(1, 3, vec![])).await.unwrap();
     let rows = lines(
         &mut c,
         "SELECT concat_ws(' ', date, hour, total_sent, total_failed, total_pending, avg_delivery_ms)
@@ -44,6 +53,21 @@ async fn differences_add_up_by_hour() {
 }
 
 #[tokio::test]
+async fn a_batch_whose_answer_was_lost_is_added_once() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let hour = vec![delta("2026-03-29T01:00:00Z", 2, 100)];
+    for (run, number) in [(1, 1), (1, 1), (2, 1), (1, 2), (2, 1), (1, 2)] {
+        add(&mut c, &batch(run, number, hour.clone()))
+            .await
+            .unwrap();
+    }
+    let sum = "SELECT sum(total_sent)::text AS text FROM notification_metrics";
+    assert_eq!(lines(&mut c, sum).await, ["6"], "three batches, each once");
+}
+
+#[tokio::test]
 async fn nodes_that_add_at_once_do_not_wait_for_each_other_in_a_circle() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
@@ -51,14 +75,14 @@ async fn nodes_that_add_at_once_do_not_wait_for_each_other_in_a_circle() {
         .map(|hour| delta(&format!("2026-03-29T{hour}:00:00Z"), 1, 1))
         .collect();
     let backwards: Vec<_> = hours.iter().rev().cloned().collect();
-    let work = async |deltas: &[HourlyDelta]| {
+    let work = async |run: i32, deltas: &[HourlyDelta]| {
         let mut connection = pool.get().await?;
-        for _ in 0..20 {
-            add(&mut connection, deltas).await?;
+        for number in 1..=20 {
+            add(&mut connection, &batch(run, number, deltas.to_vec())).await?;
         }
         Ok::<_, herald::store::StoreError>(())
     };
-    let done = tokio::join!(work(&hours), work(&backwards));
+    let done = tokio::join!(work(1, &hours), work(2, &backwards));
     assert_eq!(done, (Ok(()), Ok(())));
     let sum = "SELECT sum(total_sent)::text AS text FROM notification_metrics";
     assert_eq!(lines(&mut pool.get().await.unwrap(), sum).await, ["400"]);

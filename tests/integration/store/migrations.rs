@@ -1,9 +1,31 @@
 //! Migrations: up, down, up; and several migrators at once.
 
-use herald::store::migrations::{MigrationStatus, migrate, revert, status};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::store::StoreError;
+use herald::store::migrations::{
+    self, Fit, MigrationError, MigrationState, Progress, history, status,
+};
 
 use super::catalogue::{assert_same, catalogue};
 use crate::database::TestDatabase;
+
+async fn migrate(url: &str) -> Result<Vec<&'static str>, MigrationError> {
+    migrations::migrate(url, |_| {}).await
+}
+
+async fn revert(url: &str, count: usize) -> Result<Vec<&'static str>, MigrationError> {
+    migrations::revert(url, count, |_| {}).await
+}
+
+/// How each migration stands, in order.
+async fn states(url: &str) -> Vec<MigrationState> {
+    let history = status(url).await.unwrap();
+    history.migrations.iter().map(|one| one.state).collect()
+}
+
+async fn change(owner: &mut AsyncPgConnection, statement: &str) {
+    owner.batch_execute(statement).await.unwrap();
+}
 
 #[tokio::test]
 async fn up_down_up_leaves_the_same_catalogue() {
@@ -21,7 +43,7 @@ async fn up_down_up_leaves_the_same_catalogue() {
         let reverted = revert(database.url(), count).await.unwrap();
         assert_eq!(
             reverted,
-            all.iter().rev().take(count).cloned().collect::<Vec<_>>()
+            all.iter().rev().take(count).copied().collect::<Vec<_>>()
         );
         if count == all.len() {
             assert_eq!(catalogue(&mut owner).await, Vec::<String>::new());
@@ -42,17 +64,133 @@ async fn up_down_up_leaves_the_same_catalogue() {
 #[tokio::test]
 async fn migrating_again_does_nothing_and_status_says_so() {
     let database = TestDatabase::empty().await;
-    let before = status(database.url()).await.unwrap();
-    assert!(!before.is_empty() && before.iter().all(|migration| !migration.applied));
+    let before = states(database.url()).await;
+    assert!(!before.is_empty());
+    assert!(before.iter().all(|state| *state == MigrationState::Pending));
 
     let run = migrate(database.url()).await.unwrap();
-    assert_eq!(migrate(database.url()).await.unwrap(), Vec::<String>::new());
-    let applied = |name: &String| MigrationStatus {
-        name: name.clone(),
-        applied: true,
+    assert_eq!(migrate(database.url()).await.unwrap(), Vec::<&str>::new());
+    assert_eq!(
+        states(database.url()).await,
+        vec![MigrationState::Applied; run.len()]
+    );
+}
+
+#[tokio::test]
+async fn each_migration_is_told_of() {
+    let database = TestDatabase::empty().await;
+    let mut told = vec![];
+    let run = migrations::migrate(database.url(), |progress| match progress {
+        Progress::Begins(name) => told.push(format!("begins {name}")),
+        Progress::Done(name, _) => told.push(format!("done {name}")),
+        Progress::WaitsForMigrator | Progress::WaitsForTable(_) => {}
+    });
+    let run = run.await.unwrap();
+    let wanted = run
+        .iter()
+        .flat_map(|name| [format!("begins {name}"), format!("done {name}")]);
+    assert_eq!(told, wanted.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_database_of_other_texts_is_refused_and_left_alone() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.owner().await;
+    let whole = catalogue(&mut owner).await;
+    change(
+        &mut owner,
+        "UPDATE migration_schema.migrations SET sha256 = repeat('0', 64) WHERE name LIKE '%people'",
+    )
+    .await;
+    let history = status(database.url()).await.unwrap();
+    assert!(matches!(history.fit(), Fit::Foreign(why) if why.contains("people")));
+    let altered = |one: &&migrations::MigrationStatus| one.state == MigrationState::Altered;
+    assert_eq!(history.migrations.iter().filter(altered).count(), 1);
+    for refused in [
+        migrate(database.url()).await,
+        revert(database.url(), 1).await,
+    ] {
+        assert!(
+            matches!(refused, Err(MigrationError::NotOurs(_))),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(catalogue(&mut owner).await, whole);
+}
+
+#[tokio::test]
+async fn a_database_that_says_nothing_of_its_history_is_refused() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.owner().await;
+    change(&mut owner, "DROP SCHEMA migration_schema CASCADE").await;
+    let refused = migrate(database.url()).await;
+    let Err(MigrationError::NotOurs(why)) = refused else {
+        panic!("{refused:?}")
     };
-    let after: Vec<_> = run.iter().map(applied).collect();
-    assert_eq!(status(database.url()).await.unwrap(), after);
+    assert!(why.contains("no record"), "{why}");
+}
+
+#[tokio::test]
+async fn a_newer_database_is_known_as_such_and_not_migrated() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.owner().await;
+    change(
+        &mut owner,
+        "INSERT INTO migration_schema.migrations VALUES ('9999-later', repeat('0', 64))",
+    )
+    .await;
+    let pool = database.pool().await;
+    let seen = history(&pool).await.unwrap();
+    assert!(matches!(seen.fit(), Fit::Ahead(why) if why.contains("9999-later")));
+    assert_eq!(seen, status(database.url()).await.unwrap());
+    let refused = migrate(database.url()).await;
+    assert!(
+        matches!(refused, Err(MigrationError::NotOurs(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_migration_waits_for_a_table_without_holding_others_up() {
+    let database = TestDatabase::create().await;
+    let (mut reader, mut owner) = (database.owner().await, database.owner().await);
+    change(
+        &mut reader,
+        "BEGIN; LOCK notification_schema.notifications IN ACCESS SHARE MODE",
+    )
+    .await;
+    let (waits, mut waited) = tokio::sync::mpsc::unbounded_channel();
+    let reverted = migrations::revert(database.url(), usize::MAX, |progress| {
+        if matches!(progress, Progress::WaitsForTable(_)) {
+            waits.send(()).unwrap();
+        }
+    });
+    let end_of_reading = async {
+        waited.recv().await.unwrap();
+        // Nobody queues behind the migration now.
+        change(
+            &mut owner,
+            "SELECT count(*) FROM notification_schema.notifications",
+        )
+        .await;
+        change(&mut reader, "COMMIT").await;
+    };
+    let (reverted, ()) = tokio::join!(reverted, end_of_reading);
+    assert!(reverted.unwrap().len() > 8);
+}
+
+#[tokio::test]
+async fn status_waits_for_no_migrator() {
+    let database = TestDatabase::create().await;
+    let mut migrator = database.owner().await;
+    change(&mut migrator, "SELECT pg_advisory_lock(79462569954372)").await;
+    assert_eq!(status(database.url()).await.unwrap().fit(), Fit::Fits);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let waits = migrations::migrate(database.url(), |progress| tell.send(progress).unwrap());
+    tokio::select! {
+        done = waits => panic!("the lock is the migrators' own: {done:?}"),
+        first = told.recv() => assert_eq!(first, Some(Progress::WaitsForMigrator)),
+    }
 }
 
 #[tokio::test]
@@ -76,9 +214,6 @@ async fn databases_of_one_cluster_migrate_at_once() {
 
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_told_from_one_that_refuses() {
-    use herald::store::StoreError;
-    use herald::store::migrations::MigrationError;
-
     let nobody = status("postgres://herald@127.0.0.1:1/herald")
         .await
         .unwrap_err();

@@ -87,3 +87,40 @@ async fn runs_go_a_week_after_their_end_with_what_they_made_of_accounts() {
     assert_eq!(lines(&mut c, health).await, ["2"]);
     assert_eq!(retention::forget_runs(&pool).await, Ok(0));
 }
+
+#[tokio::test]
+async fn hours_of_the_books_become_days_and_the_sums_stay() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    // Five days of hours with four shards each, up to now.
+    c.batch_execute(
+        "INSERT INTO intake (hour, tenant_id, channel, shard, consumed, rejected, duplicates)
+         SELECT date_trunc('hour', now()) - make_interval(hours => age), gen_random_uuid(), 'email',
+                shard, 10, 1, 2
+         FROM generate_series(0, 119) AS age, generate_series(0, 3) AS shard;
+         UPDATE intake SET tenant_id = '00000000-0000-7000-8000-000000000001';
+         INSERT INTO intake (hour, tenant_id, channel, shard, consumed)
+         VALUES (now() - interval '401 days', gen_random_uuid(), 'sms', 0, 1)",
+    )
+    .await
+    .unwrap();
+    let sums = "SELECT concat_ws(' ', sum(consumed), sum(rejected), sum(duplicates)) AS text
+                FROM intake WHERE channel = 'email'";
+    let before = lines(&mut c, sums).await;
+    let gone = retention::fold_intake(&pool).await.unwrap();
+    assert!(gone > 200, "{gone}");
+    assert_eq!(lines(&mut c, sums).await, before);
+    let old = "SELECT count(*)::text || ' ' || count(DISTINCT hour) AS text FROM intake
+               WHERE hour < now() - interval '2 days'";
+    let days = lines(&mut c, old).await;
+    let (rows, days) = days[0].split_once(' ').unwrap();
+    assert_eq!(rows, days, "one row a day");
+    let young = "SELECT count(*)::text AS text FROM intake WHERE hour > now() - interval '2 days'";
+    assert_eq!(
+        lines(&mut c, young).await,
+        ["192"],
+        "48 hours stay as they were"
+    );
+    assert_eq!(retention::fold_intake(&pool).await, Ok(0));
+}
