@@ -28,13 +28,13 @@ pub(super) async fn fitting(ground: &Ground) -> Result<Option<()>, StartError> {
                 Ok(fit) => break Some(fit),
                 Err(error) => error.to_string(),
             };
+            health.down("database", waits_for.as_str());
             if looks == 0 || looks.is_power_of_two() {
                 tracing::warn!(
                     error = waits_for,
                     "the schema is not there yet; looking again"
                 );
             }
-            health.down("database", waits_for);
             let wait = tokio::time::sleep(BACKOFF.ceiling(looks));
             looks = looks.saturating_add(1);
             if stop.or(wait).await.is_none() {
