@@ -44,7 +44,7 @@ pub use provider_event::ProviderEvent;
 pub use reason::Reason;
 pub use recipient::{Device, Recipient, Target};
 pub use rejection::Rejection;
-pub use reply::{Class, Reply};
+pub use reply::{AccountFault, Certainty, Class, Reply, Subject};
 pub use rule::{Rule, RuleVerdict};
 pub use status::Status;
 pub use suppression::{Suppression, SuppressionReason};

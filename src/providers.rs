@@ -31,6 +31,7 @@ use crate::domain::{Content, Priority, ProviderKind, Reply};
 
 pub use catalog::connect;
 pub use http::HttpClient;
+pub use verdict::NOT_ASKED;
 
 /// One message for one address, borrowed from the job for the time of the request.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +89,7 @@ pub trait Provider: Send + Sync {
         Duration::ZERO
     }
 
-    /// Time since a message's first attempt after which the provider wants no further retry.
+    /// Time since a message's first failure after which the provider wants no further retry.
     fn retry_window(&self) -> Option<Duration> {
         None
     }

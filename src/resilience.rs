@@ -4,17 +4,21 @@
 //! and jitter arrive as numbers, so that every case can be tested.
 
 pub mod adaptive;
+pub mod address_throttle;
 mod answer_window;
 pub mod backoff;
 pub mod circuit_breaker;
+pub mod dead_addresses;
 pub mod fair_queue;
 pub mod rate_limit;
 pub mod restart_intensity;
 pub mod slow_start;
 
 pub use adaptive::Pace;
+pub use address_throttle::AddressThrottle;
 pub use backoff::Backoff;
 pub use circuit_breaker::{CircuitBreaker, CircuitSettings};
+pub use dead_addresses::{DeadAddressLimit, LimitChange};
 pub use fair_queue::{FairQueue, Joins};
 pub use rate_limit::TokenRate;
 pub use restart_intensity::{Decision, RestartIntensity};

@@ -14,8 +14,11 @@ pub struct Providers {
     pub connect_timeout: Duration,
     /// Most bytes read of an answer.
     pub max_response_bytes: usize,
-    /// How long an account is left alone after its credentials were refused.
+    /// How long an account is left alone after it was refused (credentials, sender, limit of the day),
+    /// where the provider does not say.
     pub refused_credentials_pause: Duration,
+    /// Dead addresses in a minute up to which an account is believed whatever their share.
+    pub dead_addresses_a_minute: u32,
     /// Longest that a notification waits in an account's queue for its turn.
     pub queue_wait: Duration,
     /// When an account is left alone because it fails.
@@ -33,6 +36,7 @@ impl Providers {
             connect_timeout: Duration::from_secs(5),
             max_response_bytes: 65_536,
             refused_credentials_pause: Duration::from_secs(60),
+            dead_addresses_a_minute: 100,
             queue_wait: Duration::from_secs(60),
             circuit: CircuitSettings {
                 failure_ratio: 0.5,
@@ -59,6 +63,11 @@ impl Providers {
             max_response_bytes: reader.integer("providers.max_response_bytes", bytes, "bytes"),
             refused_credentials_pause: reader
                 .duration("providers.refused_credentials_pause", pause),
+            dead_addresses_a_minute: reader.integer(
+                "providers.dead_addresses_a_minute",
+                1..=1_000_000,
+                "addresses",
+            ),
             queue_wait: reader.duration("providers.queue_wait", wait),
             circuit: circuit(reader, concurrency),
             slow_after: reader.duration(

@@ -45,6 +45,12 @@ pub enum Step {
         /// Until when.
         until: Timestamp,
     },
+    /// The account whose answer was lost is not there any more: others may be asked, since nobody can
+    /// say what became of it there.
+    AccountGone {
+        /// Which account.
+        provider: String,
+    },
     /// It had failed, and an operator sent it on its way again with all its attempts before it.
     Replayed {
         /// Why it had failed.
@@ -115,20 +121,6 @@ impl AttemptRecord {
         }
     }
 
-    /// The provider whose answer was lost, if this record says so. What a dead node may have sent
-    /// names none: it may be [delivered](Self::may_be_delivered) all the same.
-    #[must_use]
-    pub fn unknown_provider(&self) -> Option<&str> {
-        match &self.step {
-            Step::Attempt {
-                class: Class::Unknown,
-                provider,
-                ..
-            } => Some(provider),
-            _ => None,
-        }
-    }
-
     /// Whether the person may have got it: a provider accepted, or nobody knows, be it that an
     /// answer was lost or that a node died before it could tell.
     #[must_use]
@@ -163,7 +155,6 @@ mod tests {
     fn what_a_dead_node_had_in_hand_may_be_delivered_through_nobody_known() {
         let record = AttemptRecord::node_died(Timestamp::UNIX_EPOCH, 7);
         assert!(record.may_be_delivered());
-        assert_eq!(record.unknown_provider(), None);
         let stored = r#"{"at":"1970-01-01T00:00:00Z","step":"node_died","run":7}"#;
         assert_eq!(serde_json::to_string(&record).unwrap(), stored);
         assert_eq!(

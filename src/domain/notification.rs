@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{AttemptRecord, Lane, Step};
+use super::{AttemptRecord, Class, Lane, Step};
 
 /// SHA-256 of tenant and idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -140,13 +140,69 @@ impl Notification {
         self.attempts.iter().any(AttemptRecord::is_accepted)
     }
 
-    /// The last answer of a provider.
+    /// What has happened since it was published, or since an operator sent it on its way again.
+    pub fn present_attempts(&self) -> impl DoubleEndedIterator<Item = &AttemptRecord> {
+        let is_start = |record: &AttemptRecord| matches!(record.step, Step::Replayed { .. });
+        let start = self.attempts.iter().rposition(is_start);
+        self.attempts.iter().skip(start.map_or(0, |at| at + 1))
+    }
+
+    /// The account at which it may have been delivered to an address: one whose answer was lost, and
+    /// which has not given a definite one since.
+    ///
+    /// `device_id` names the address of a push; every other notification has but one.
     #[must_use]
-    pub fn last_attempt(&self) -> Option<&AttemptRecord> {
-        self.attempts
-            .iter()
-            .rev()
-            .find(|record| matches!(record.step, Step::Attempt { .. }))
+    pub fn unresolved_account(&self, device_id: Option<Uuid>) -> Option<&str> {
+        let mut unresolved: Option<&str> = None;
+        for record in self.present_attempts() {
+            match &record.step {
+                Step::Attempt {
+                    provider,
+                    class,
+                    device_id: device,
+                    ..
+                } if *device == device_id => match class {
+                    Class::Unknown => unresolved = Some(provider),
+                    Class::Accepted | Class::Permanent => unresolved = None,
+                    Class::NotByAccount => _ = unresolved.take_if(|known| known == provider),
+                    Class::AccountRefused | Class::Transient | Class::Throttled => {}
+                },
+                Step::AccountGone { provider } => {
+                    unresolved.take_if(|known| known == provider);
+                }
+                _ => {}
+            }
+        }
+        unresolved
+    }
+
+    /// The account that must be asked again before any other: the last one that is
+    /// [unresolved](Self::unresolved_account) for any address.
+    #[must_use]
+    pub fn pinned_by_unknown(&self) -> Option<&str> {
+        self.present_attempts().rev().find_map(|record| {
+            let Step::Attempt {
+                provider,
+                class: Class::Unknown,
+                device_id,
+                ..
+            } = &record.step
+            else {
+                return None;
+            };
+            self.unresolved_account(*device_id)
+                .filter(|unresolved| unresolved == provider)
+        })
+    }
+
+    /// Whether an account has said that it cannot send this; of a push to devices it says so for each.
+    #[must_use]
+    pub fn is_declined_by(&self, account: &str) -> bool {
+        self.present_attempts().any(|record| {
+            matches!(&record.step,
+                Step::Attempt { provider, class: Class::NotByAccount, device_id: None, .. }
+                    if provider == account)
+        })
     }
 
     /// Whether a device has accepted this notification in an earlier pass.
@@ -161,10 +217,7 @@ impl Notification {
     /// a notification has all its devices asked again.
     #[must_use]
     pub fn has_refused(&self, device_id: Uuid) -> bool {
-        self.attempts
-            .iter()
-            .rev()
-            .take_while(|record| !matches!(record.step, Step::Replayed { .. }))
+        self.present_attempts()
             .any(|record| record.refused_device() == Some(device_id))
     }
 }

@@ -43,7 +43,7 @@ vocabulary! {
         ContentRefused = "content_refused",
         /// The message is larger than the provider takes.
         MessageTooLarge = "message_too_large",
-        /// The account may not send this (sender, region, plan): our configuration.
+        /// No account that may carry it can send it (region, not in the channel).
         ProviderMisconfigured = "provider_misconfigured",
         /// Refused for good for another reason.
         ProviderRefused = "provider_refused",

@@ -9,21 +9,84 @@ use super::vocabulary::vocabulary;
 
 vocabulary! {
     /// What kind of answer a provider gave. Classified first, decided on afterwards.
+    ///
+    /// Each kind answers whether the message may have been [sent](Class::certainty); about whom it is
+    /// says [`Reply::subject`], and for how long [`Reply::retry_after`].
     Class {
         /// The provider took the message.
         Accepted = "accepted",
         /// Refused for good, whoever sends it: bad address, refused content.
         Permanent = "permanent",
-        /// Refused for good by this account only (sender, region, plan): another may do it.
-        Misconfigured = "misconfigured",
-        /// Definitely not sent, may work later: connection refused, 5xx that says so.
+        /// This account cannot send this message (region, not in the channel): another may.
+        NotByAccount = "not_by_account",
+        /// The account is refused, whatever it sends: credentials, address of the service, sender, plan.
+        AccountRefused = "account_refused",
+        /// Definitely not sent, may work later: connection refused, 500, 503.
         Transient = "transient",
-        /// Definitely not sent, the account is too fast: 429.
+        /// Definitely not sent, asked too often: 429.
         Throttled = "throttled",
-        /// The account's credentials were refused.
-        Credentials = "credentials",
         /// The request was written and no usable answer came: it may have been delivered.
         Unknown = "unknown",
+    }
+}
+
+/// Whether a message may have been delivered, as far as one answer tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// It is the provider's now.
+    Sent,
+    /// Surely not sent.
+    NotSent,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// About whom an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The account or the way to it: the next message will be told the same.
+    Account,
+    /// The address: the next message for it will be told the same, one for another will not.
+    Address,
+    /// This message alone.
+    Message,
+}
+
+/// Why a provider refuses an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AccountFault {
+    /// Its credentials, or the account behind them.
+    Credentials,
+    /// How it is set up: address of the service, sender, reputation, permission to use the service.
+    Settings,
+    /// What it may send in a day or by its plan is used up.
+    Exhausted,
+}
+
+impl Class {
+    /// Whether the message may have been delivered.
+    #[must_use]
+    pub const fn certainty(self) -> Certainty {
+        match self {
+            Self::Accepted => Certainty::Sent,
+            Self::Unknown => Certainty::Unknown,
+            Self::Permanent
+            | Self::NotByAccount
+            | Self::AccountRefused
+            | Self::Transient
+            | Self::Throttled => Certainty::NotSent,
+        }
+    }
+
+    /// About whom such an answer is when nothing else is known of it.
+    #[must_use]
+    pub const fn subject(self) -> Subject {
+        match self {
+            Self::Accepted | Self::Permanent | Self::NotByAccount => Subject::Message,
+            Self::AccountRefused | Self::Transient | Self::Throttled | Self::Unknown => {
+                Subject::Account
+            }
+        }
     }
 }
 
@@ -32,8 +95,12 @@ vocabulary! {
 pub struct Reply {
     /// What kind of answer.
     pub class: Class,
-    /// Why, for [`Class::Permanent`] and [`Class::Misconfigured`]; a failed reason.
+    /// About whom.
+    pub subject: Subject,
+    /// Why, for [`Class::Permanent`]; a failed reason.
     pub reason: Option<Reason>,
+    /// Why, for [`Class::AccountRefused`].
+    pub fault: Option<AccountFault>,
     /// The provider's own code: an HTTP status, a Twilio or FCM error code, an SMTP reply code.
     pub code: Option<String>,
     /// The provider's words, cut to [`super::limits::DETAIL_BYTES`], never the person's address.
@@ -71,13 +138,21 @@ impl Reply {
     pub fn of(class: Class, code: Option<String>, detail: Option<String>) -> Self {
         Self {
             class,
+            subject: class.subject(),
             reason: None,
+            fault: None,
             code: code.map(|code| clean(&code, 64)),
             detail: detail.map(|detail| clean(&detail, super::limits::DETAIL_BYTES)),
             message_id: None,
             retry_after: None,
             dead_address: false,
         }
+    }
+
+    /// The same answer, about this subject.
+    #[must_use]
+    pub fn about(self, subject: Subject) -> Self {
+        Self { subject, ..self }
     }
 
     /// The same answer with the wait that the provider asked for.
@@ -124,6 +199,24 @@ pub struct TargetReply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_acceptance_is_sent_and_only_silence_leaves_it_open() {
+        let (sent, not_sent) = (Certainty::Sent, Certainty::NotSent);
+        let table = Class::ALL.iter().map(|class| (*class, class.certainty()));
+        assert_eq!(
+            table.collect::<Vec<_>>(),
+            [
+                (Class::Accepted, sent),
+                (Class::Permanent, not_sent),
+                (Class::NotByAccount, not_sent),
+                (Class::AccountRefused, not_sent),
+                (Class::Transient, not_sent),
+                (Class::Throttled, not_sent),
+                (Class::Unknown, Certainty::Unknown),
+            ]
+        );
+    }
 
     #[test]
     fn foreign_text_is_cut_on_a_character_and_freed_of_control_characters() {

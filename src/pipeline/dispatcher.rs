@@ -10,7 +10,7 @@ use super::jobs::{Deliver, Dispatch, Job};
 use super::judge::{Capped, Judge};
 use super::outbox::Outbox;
 use super::shelf::Shelf;
-use crate::domain::{Body, Channel, Reason};
+use crate::domain::{AttemptRecord, Body, Channel, Reason, Step};
 use crate::policy::{AccountFacts, Decision, Quota};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{Tasks, clock, failpoint, mailbox};
@@ -106,9 +106,16 @@ impl Desk {
         match decision {
             Decision::Deliver {
                 route,
+                left_out,
+                gone,
                 targets,
                 good_until,
             } => {
+                if let Some(provider) = gone {
+                    let step = Step::AccountGone { provider };
+                    job.record(AttemptRecord { at: now, step });
+                }
+                job.left_out = left_out;
                 job.route = route
                     .iter()
                     .filter_map(|at| accounts.get(*at).cloned())

@@ -41,6 +41,8 @@ pub struct Job {
     pub targets: Vec<Target>,
     /// The accounts that may still be asked in this pass, first choice first.
     pub route: VecDeque<Arc<AccountEntry>>,
+    /// Whether an account that may carry it is not asked in this pass.
+    pub left_out: bool,
     /// Every answer of this pass, oldest first.
     pub replies: Vec<(Target, Reply)>,
     /// Addresses that a provider says are dead.
@@ -91,6 +93,7 @@ impl Job {
             template_version: None,
             targets: vec![],
             route: VecDeque::new(),
+            left_out: false,
             replies: vec![],
             dead_addresses: vec![],
             minimum_delay: Duration::ZERO,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::{Class, Notification, Reason, Reply, Step, Target};
+use crate::domain::{AttemptRecord, Certainty, Class, Notification, Reason, Reply, Step, Target};
 use crate::resilience::backoff::Backoff;
 
 /// What the answers of a provider lead to.
@@ -39,13 +39,16 @@ pub struct Pass<'a> {
     pub asked: &'a [Target],
     /// Whether the route has a further provider.
     pub has_next: bool,
+    /// Whether an account that may carry it is left out of this pass: it is out (circuit, pause,
+    /// credentials), or another has to be asked first.
+    pub left_out: bool,
     /// Whether an unknown outcome is worth another provider (else wait and ask the same again).
     pub fail_over_unknown: bool,
     /// The channel's back-off.
     pub backoff: Backoff,
     /// The longest minimum wait of the providers asked.
     pub minimum_delay: Duration,
-    /// Time since the first attempt after which the provider wants no further retry.
+    /// Time since the first failure after which the provider wants no further retry.
     pub retry_window: Option<Duration>,
     /// The time of the decision.
     pub now: Timestamp,
@@ -53,73 +56,95 @@ pub struct Pass<'a> {
     pub dice: f64,
 }
 
+/// What the answers of a pass say of one address, all of them together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// A provider took it.
+    Served,
+    /// It is refused for good.
+    Refused(Option<Reason>),
+    /// Every account that may carry it has said that it cannot.
+    ByNobody,
+    /// Anything else.
+    Open,
+}
+
 /// Decides what follows a provider's answers.
+///
+/// All answers of a pass count, in whatever order they came, and so do the accounts that were not
+/// asked: a message ends when each of its addresses has a definite answer, or its retries are used up.
 #[must_use]
 pub fn after_pass(pass: &Pass<'_>) -> Verdict {
-    let movable: Vec<Target> = pass
-        .asked
-        .iter()
-        .filter(|target| may_move(pass, target))
-        .cloned()
-        .collect();
+    let may_move = |target: &&Target| may_move(pass, target);
+    let movable: Vec<Target> = pass.asked.iter().filter(may_move).cloned().collect();
     if pass.has_next && !movable.is_empty() {
         return Verdict::NextProvider(movable);
     }
-    if unanswered(pass).next().is_none() {
-        finished(pass)
-    } else {
+    let is_open = |target: &Target| fate(pass, target) == Fate::Open;
+    let answered = pass.replies.iter().map(|(target, _)| target);
+    if answered.chain(pass.asked).any(is_open) {
         again(pass)
+    } else {
+        finished(pass)
     }
 }
 
-fn last<'a>(pass: &'a Pass<'_>, target: &Target) -> Option<&'a Reply> {
-    pass.replies
-        .iter()
-        .rev()
-        .find(|(asked, _)| asked == target)
-        .map(|(_, reply)| reply)
+fn replies<'a>(pass: &'a Pass<'_>, target: &Target) -> impl Iterator<Item = &'a Reply> {
+    let of_target = move |(asked, reply): &'a (Target, Reply)| (asked == target).then_some(reply);
+    pass.replies.iter().filter_map(of_target)
 }
 
-/// Whether another provider may be asked without the risk of sending twice.
+fn fate(pass: &Pass<'_>, target: &Target) -> Fate {
+    let said = |class| replies(pass, target).find(move |reply| reply.class == class);
+    if said(Class::Accepted).is_some() {
+        return Fate::Served;
+    }
+    if let Some(refused) = said(Class::Permanent) {
+        return Fate::Refused(refused.reason);
+    }
+    let mut all = replies(pass, target).peekable();
+    let is_answered = all.peek().is_some();
+    let by_nobody = is_answered && all.all(|reply| reply.class == Class::NotByAccount);
+    match by_nobody && !pass.left_out && !may_have_been_sent(pass, target) {
+        true => Fate::ByNobody,
+        false => Fate::Open,
+    }
+}
+
+/// Whether another provider may be asked for this address.
 fn may_move(pass: &Pass<'_>, target: &Target) -> bool {
-    match last(pass, target).map(|reply| reply.class) {
-        Some(Class::Unknown) => pass.fail_over_unknown,
-        Some(Class::Accepted | Class::Permanent) => false,
-        _ => true,
+    match fate(pass, target) {
+        Fate::Served | Fate::Refused(_) => false,
+        Fate::ByNobody | Fate::Open => pass.fail_over_unknown || !is_unresolved(pass),
     }
 }
 
-/// The last answers of the addresses that have no final one, over the whole pass.
-fn unanswered<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = &'a Reply> {
-    pass.replies.iter().filter_map(move |(target, reply)| {
-        let is_last = last(pass, target).is_some_and(|l| std::ptr::eq(l, reply));
-        (is_last && !is_final(reply)).then_some(reply)
-    })
+/// Whether any address of it may have been served by an account that must be asked again. All the
+/// others stay with that account as well: one notification has one account to ask.
+fn is_unresolved(pass: &Pass<'_>) -> bool {
+    let is_lost = |(target, reply): &(Target, Reply)| {
+        reply.class.certainty() == Certainty::Unknown && fate(pass, target) == Fate::Open
+    };
+    pass.replies.iter().any(is_lost) || pass.notification.pinned_by_unknown().is_some()
 }
 
-/// An account that may not send this for anybody is final once nobody else is left to ask.
-const fn is_final(reply: &Reply) -> bool {
-    matches!(
-        reply.class,
-        Class::Accepted | Class::Permanent | Class::Misconfigured
-    )
+/// Whether it may have been delivered, in this pass or an earlier one.
+fn may_have_been_sent(pass: &Pass<'_>, target: &Target) -> bool {
+    let notification = pass.notification;
+    replies(pass, target).any(|reply| reply.class.certainty() == Certainty::Unknown)
+        || notification.unresolved_account(target.device_id).is_some()
 }
 
 fn finished(pass: &Pass<'_>) -> Verdict {
     if accepted_any(pass) {
         return Verdict::Sent;
     }
-    let refused = pass
-        .replies
-        .iter()
-        .rev()
-        .find(|(_, reply)| reply.class == Class::Permanent);
-    let refused = refused.or_else(|| pass.replies.last());
-    Verdict::Ended(
-        refused
-            .and_then(|(_, r)| r.reason)
-            .unwrap_or(Reason::ProviderRefused),
-    )
+    let mut answered = pass.replies.iter().rev().map(|(target, _)| target);
+    let refused = answered.find_map(|target| match fate(pass, target) {
+        Fate::Refused(reason) => Some(reason.unwrap_or(Reason::ProviderRefused)),
+        _ => None,
+    });
+    Verdict::Ended(refused.unwrap_or(Reason::ProviderMisconfigured))
 }
 
 fn accepted_any(pass: &Pass<'_>) -> bool {
@@ -131,33 +156,52 @@ fn accepted_any(pass: &Pass<'_>) -> bool {
 }
 
 fn again(pass: &Pass<'_>) -> Verdict {
-    if was_no_attempt(pass) {
+    let open = || {
+        let is_open = |(target, _): &&(Target, Reply)| fate(pass, target) == Fate::Open;
+        let open = pass.replies.iter().filter(is_open);
+        open.map(|(_, reply)| reply.class)
+    };
+    // Who was asked too often, who is refused and who cannot carry it has not tried.
+    let was_tried = open().any(|class| matches!(class, Class::Transient | Class::Unknown));
+    let was_throttled = open().any(|class| class == Class::Throttled);
+    if !was_tried && !was_throttled {
         let due_at = super::routing::wait(pass.now, None);
         return bounded(pass, Reason::WaitingForProvider, due_at, false);
     }
-    let passes = pass.notification.attempt_count.saturating_add(1);
-    if passes > pass.notification.max_retries {
+    let used = u16::from(was_tried);
+    let passes = pass.notification.attempt_count.saturating_add(used);
+    if passes > pass.notification.max_retries && was_tried {
         return exhausted(pass);
     }
-    let asked_for = unanswered(pass).filter_map(|reply| reply.retry_after).max();
-    let floor = asked_for.unwrap_or_default().max(pass.minimum_delay);
-    let delay = pass.backoff.delay(u32::from(passes) - 1, pass.dice, floor);
+    let retries = u32::from(passes.saturating_sub(used)) + throttled_before(pass);
+    let floor = asked_to_wait(pass).max(pass.minimum_delay);
+    let delay = pass.backoff.delay(retries, pass.dice, floor);
     let due_at = pass.now.saturating_add(delay).unwrap_or(Timestamp::MAX);
-    if last_retry(pass).is_some_and(|last| due_at > last) {
+    if was_tried && last_retry(pass).is_some_and(|last| due_at > last) {
         return exhausted(pass);
     }
-    bounded(pass, Reason::Retry, due_at, true)
+    bounded(pass, Reason::Retry, due_at, was_tried)
 }
 
-/// Whether nobody was asked who could have sent what is unanswered: credentials were refused, and
-/// nothing else went wrong at any account of the pass.
-fn was_no_attempt(pass: &Pass<'_>) -> bool {
-    let is_unanswered = |target| last(pass, target).is_some_and(|last| !is_final(last));
-    let no_attempt = [Class::Credentials, Class::Misconfigured];
-    pass.replies
-        .iter()
-        .filter(|(target, _)| is_unanswered(target))
-        .all(|(_, reply)| no_attempt.contains(&reply.class))
+/// The longest wait that was asked for in the whole pass. What a refused account wants is a matter of
+/// its own health.
+fn asked_to_wait(pass: &Pass<'_>) -> Duration {
+    let replies = pass.replies.iter().map(|(_, reply)| reply);
+    let of_message = replies.filter(|reply| reply.class != Class::AccountRefused);
+    let asked_for = of_message.filter_map(|reply| reply.retry_after);
+    asked_for.max().unwrap_or_default()
+}
+
+/// How often it was put off in vain without an attempt, so that these waits grow as well.
+fn throttled_before(pass: &Pass<'_>) -> u32 {
+    let is_throttled = |record: &&AttemptRecord| {
+        let Step::Attempt { class, .. } = record.step else {
+            return false;
+        };
+        class == Class::Throttled
+    };
+    let all = pass.notification.present_attempts().filter(is_throttled);
+    u32::try_from(all.count()).unwrap_or(u32::MAX)
 }
 
 /// No further retry.
@@ -169,12 +213,22 @@ fn exhausted(pass: &Pass<'_>) -> Verdict {
     }
 }
 
-/// The latest time at which the provider still wants a retry; the timeline holds the first attempt.
+/// The latest time at which the provider still wants a retry. It counts from the first failure since
+/// the notification was last put off for any other reason: after a night of quiet hours, or when it is
+/// replayed, the sending begins anew.
 fn last_retry(pass: &Pass<'_>) -> Option<Timestamp> {
     let window = pass.retry_window?;
-    let mut records = pass.notification.attempts.iter();
-    let attempt = records.find(|record| matches!(record.step, Step::Attempt { .. }));
-    let first = attempt.map_or(pass.now, |record| record.at);
+    let mut first = pass.now;
+    for record in pass.notification.present_attempts().rev() {
+        match &record.step {
+            Step::Deferred { reason, .. } if *reason != Reason::Retry => break,
+            Step::Attempt {
+                class: Class::Transient | Class::Unknown,
+                ..
+            } => first = record.at,
+            _ => {}
+        }
+    }
     first.saturating_add(window).ok()
 }
 

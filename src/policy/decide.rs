@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::routing::{self, AccountFacts};
+use super::routing::{self, AccountFacts, Route};
 use super::{address, expiry, frequency_cap, preference, quiet_hours, schedule, suppression};
 use crate::domain::{
     Channel, Counted, Counter, HouseRules, Notification, Reason, Recipient, Rule, Target,
@@ -54,6 +54,12 @@ pub enum Decision {
         /// Positions in [`Facts::accounts`], first choice first; empty for the in-app channel,
         /// which has no provider, and when nobody is left to be asked.
         route: Vec<usize>,
+        /// Whether an account that may carry it is left out of the route, since it is out or another
+        /// has to be asked first.
+        left_out: bool,
+        /// The account which should have been asked first, for it may have delivered it already, and
+        /// which is not there any more.
+        gone: Option<String>,
         /// Where to; those that accepted in an earlier pass are left out. None: it is sent.
         targets: Vec<Target>,
         /// Who has not sent it by then decides again: silence may have begun.
@@ -91,15 +97,15 @@ pub(super) struct Case<'a> {
     /// Where to; found by the address rule.
     pub(super) targets: Vec<Target>,
     /// Through whom; found by the routing rule.
-    pub(super) route: Vec<usize>,
+    pub(super) route: Route,
 }
 
 impl<'a> Case<'a> {
-    pub(super) const fn new(facts: &'a Facts<'a>) -> Self {
+    pub(super) fn new(facts: &'a Facts<'a>) -> Self {
         Self {
             facts,
             targets: vec![],
-            route: vec![],
+            route: Route::default(),
         }
     }
 
@@ -177,7 +183,9 @@ impl<'a> Case<'a> {
             }
             Some(decision) => decision,
             None => Decision::Deliver {
-                route: self.route,
+                route: self.route.accounts,
+                left_out: self.route.left_out,
+                gone: self.route.gone,
                 targets: self.targets,
                 good_until: good_until(self.facts.now),
             },
@@ -188,6 +196,8 @@ impl<'a> Case<'a> {
     fn nothing_left(&self) -> Decision {
         Decision::Deliver {
             route: vec![],
+            left_out: false,
+            gone: None,
             targets: vec![],
             good_until: good_until(self.facts.now),
         }

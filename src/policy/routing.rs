@@ -2,9 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{
-    AttemptRecord, CircuitState, HouseRules, Notification, OnUnknown, TenantRules,
-};
+use crate::domain::{CircuitState, HouseRules, Notification, OnUnknown, TenantRules};
 
 /// How long a notification waits when no account of its channel is there, or none says when it
 /// will be back.
@@ -58,8 +56,24 @@ pub fn on_unknown(
     }
 }
 
-/// Positions of the accounts to ask, first choice first: by priority; among equals a draw by
-/// weight decides who is first and the others follow in turn.
+/// Through whom a notification goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Route {
+    /// Positions of the accounts to ask, first choice first.
+    pub accounts: Vec<usize>,
+    /// Whether an account that may carry it is left out: it is out, or another has to be asked first.
+    pub left_out: bool,
+    /// The account that would have to be asked first, for it may have delivered it, and which is not
+    /// there any more.
+    pub gone: Option<String>,
+}
+
+/// The accounts to ask: by priority; among equals a draw by weight decides who is first and the others
+/// follow in turn.
+///
+/// What may have been delivered is asked again where it may have been, and waits for that account
+/// while it is out, unless it is said to be rather sent twice than late. Who has said that they cannot
+/// send it is asked again only when nobody else may carry it.
 ///
 /// # Errors
 /// When none can be asked now: the earliest time that one may be, if any says so.
@@ -68,37 +82,48 @@ pub fn route(
     accounts: &[AccountFacts<'_>],
     on_unknown: OnUnknown,
     dice: f64,
-) -> Result<Vec<usize>, Option<Timestamp>> {
+) -> Result<Route, Option<Timestamp>> {
     let allowed = |account: &AccountFacts<'_>| {
         may_carry(notification, account)
             && (!account.needs_address
                 || notification.payload.to.is_some()
                 || has_address(notification))
     };
-    let (ready, out): (Vec<_>, Vec<_>) = accounts
-        .iter()
-        .enumerate()
-        .filter(|(_, account)| allowed(account))
-        .partition(|(_, account)| account.available_at.is_none());
-    // What may have been delivered is asked again where it may have been.
-    let unknown = match on_unknown {
-        OnUnknown::Retry => notification.last_attempt(),
+    let all = accounts.iter().enumerate();
+    let mut carriers: Vec<_> = all.filter(|(_, account)| allowed(account)).collect();
+    let pinned = match on_unknown {
+        OnUnknown::Retry => notification.pinned_by_unknown(),
         OnUnknown::FailOver => None,
+    };
+    let at = |name| carriers.iter().find(|(_, account)| account.name == name);
+    if let Some((position, account)) = pinned.and_then(at) {
+        return match account.available_at {
+            None => Ok(Route {
+                accounts: vec![*position],
+                left_out: carriers.len() > 1,
+                gone: None,
+            }),
+            until => Err(until),
+        };
     }
-    .and_then(AttemptRecord::unknown_provider);
-    if let Some((position, _)) = ready
-        .iter()
-        .find(|(_, account)| Some(account.name) == unknown)
-    {
-        return Ok(vec![*position]);
+    let declined = |account: &AccountFacts<'_>| notification.is_declined_by(account.name);
+    if !carriers.iter().all(|(_, account)| declined(account)) {
+        carriers.retain(|(_, account)| !declined(account));
     }
+    let (ready, out): (Vec<_>, Vec<_>) = carriers
+        .into_iter()
+        .partition(|(_, account)| account.available_at.is_none());
     if ready.is_empty() {
         return Err(out
             .iter()
             .filter_map(|(_, account)| account.available_at)
             .min());
     }
-    Ok(ordered(ready, dice))
+    Ok(Route {
+        accounts: ordered(ready, dice),
+        left_out: !out.is_empty(),
+        gone: pinned.map(str::to_owned),
+    })
 }
 
 /// Chat has no address of the person, so that only a pinned `to` makes a bot usable.

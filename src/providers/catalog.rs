@@ -44,6 +44,7 @@ mod tests {
     use super::*;
     use crate::domain::Class;
     use crate::providers::testing::now;
+    use crate::providers::verdict::Verdict;
 
     /// Bodies near to what the providers say, and anything else.
     fn body() -> impl Strategy<Value = Vec<u8>> {
@@ -77,10 +78,10 @@ mod tests {
                 let says_no = *kind == ProviderKind::Slack && answer.body.starts_with(b"{\"ok\":false");
                 prop_assert_eq!(accepted, (200..300).contains(&status) && !says_no);
                 if (500..600).contains(&status) {
-                    prop_assert_eq!(reply.class, Class::Transient);
+                    prop_assert_eq!(reply.class, Verdict::of_status(status).class);
                 }
-                let final_classes = [Class::Permanent, Class::Misconfigured];
-                prop_assert_eq!(reply.reason.is_some(), final_classes.contains(&reply.class));
+                prop_assert_eq!(reply.reason.is_some(), reply.class == Class::Permanent);
+                prop_assert_eq!(reply.fault.is_some(), reply.class == Class::AccountRefused);
                 prop_assert!(reply.retry_after.is_none_or(|wait| wait.as_secs() <= 3_600));
             }
         }

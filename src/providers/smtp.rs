@@ -1,9 +1,10 @@
 //! Any SMTP server: one conversation a mail, over kept connections.
 //!
-//! lettre writes the mail and speaks the protocol's single steps; the order of the steps is ours,
-//! since only so is it known how far a conversation got when it broke. lettre's own transport
-//! tells "the connection failed" for a lost MAIL FROM and for a lost final reply alike.
+//! lettre writes the mail. The conversation is ours, since only so is it known how far it got when it
+//! broke, and since a reply counts by its code however its words look: lettre's own connection takes
+//! words that are not UTF-8, or none at all, for no reply.
 
+mod answer;
 mod conversation;
 mod enhanced;
 mod pool;
@@ -12,6 +13,7 @@ mod request;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -32,7 +34,7 @@ const CONNECTIONS: usize = 20;
 /// An SMTP server.
 pub(crate) struct Smtp {
     settings: Settings,
-    pool: Pool,
+    pool: Pool<Conversation>,
     slots: Semaphore,
 }
 
@@ -85,7 +87,8 @@ impl Smtp {
         deadline: Instant,
     ) -> Result<(), Trouble> {
         let result = conversation.deliver(mail, deadline).await;
-        if result.as_ref().err().is_none_or(Trouble::leaves_connection) {
+        let leaves = result.as_ref().err().is_none_or(Trouble::leaves_connection);
+        if leaves && conversation.is_usable() {
             self.pool.put(conversation, clock::instant());
         }
         result

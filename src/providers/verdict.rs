@@ -2,71 +2,93 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{Class, Content, Reason, Reply};
+use crate::domain::{AccountFault, Class, Content, Reason, Reply, Subject};
 
 /// The code of a reply that Herald gave itself, without asking the provider.
-pub(crate) const NOT_ASKED: &str = "not_asked";
+pub const NOT_ASKED: &str = "not_asked";
 
 /// One cell of a code table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) class: Class,
+    pub(crate) subject: Subject,
     pub(crate) reason: Option<Reason>,
+    pub(crate) fault: Option<AccountFault>,
     pub(crate) dead_address: bool,
 }
 
 impl Verdict {
     pub(crate) const TRANSIENT: Self = Self::plain(Class::Transient);
+    /// Not sent for now, because of this address: full, greylisted, out of reach.
+    pub(crate) const ADDRESS_BUSY: Self = Self::TRANSIENT.about(Subject::Address);
+    /// Refused in words that no table knows. Not the end of a message, for nobody here can say what
+    /// they mean: it is tried again, as often as it may be.
+    pub(crate) const UNLISTED: Self = Self::TRANSIENT.about(Subject::Message);
     pub(crate) const THROTTLED: Self = Self::plain(Class::Throttled);
-    pub(crate) const CREDENTIALS: Self = Self::plain(Class::Credentials);
+    /// Asked too often for this address, while the account has room.
+    pub(crate) const ADDRESS_THROTTLED: Self = Self::THROTTLED.about(Subject::Address);
+    pub(crate) const CREDENTIALS: Self = Self::refused(AccountFault::Credentials);
+    /// What is set up at this provider is wrong, whatever is sent.
+    pub(crate) const SETTINGS: Self = Self::refused(AccountFault::Settings);
+    /// What the account may send in a day, or by its plan, is used up.
+    pub(crate) const EXHAUSTED: Self = Self::refused(AccountFault::Exhausted);
     pub(crate) const UNKNOWN: Self = Self::plain(Class::Unknown);
-    /// Our settings at this provider are wrong; another account may do it.
-    pub(crate) const MISCONFIGURED: Self = Self {
-        class: Class::Misconfigured,
-        reason: Some(Reason::ProviderMisconfigured),
-        dead_address: false,
-    };
+    /// This account cannot send this message; another may.
+    pub(crate) const NOT_BY_ACCOUNT: Self = Self::plain(Class::NotByAccount);
 
     const fn plain(class: Class) -> Self {
         Self {
             class,
+            subject: class.subject(),
             reason: None,
+            fault: None,
             dead_address: false,
         }
+    }
+
+    const fn refused(fault: AccountFault) -> Self {
+        let mut verdict = Self::plain(Class::AccountRefused);
+        verdict.fault = Some(fault);
+        verdict
+    }
+
+    const fn about(mut self, subject: Subject) -> Self {
+        self.subject = subject;
+        self
     }
 
     /// Refused for good, whoever sends it.
     pub(crate) const fn permanent(reason: Reason) -> Self {
-        Self {
-            class: Class::Permanent,
-            reason: Some(reason),
-            dead_address: false,
-        }
+        let mut verdict = Self::plain(Class::Permanent);
+        verdict.reason = Some(reason);
+        verdict
     }
 
     /// Refused for good because this very address is dead.
     pub(crate) const fn dead(reason: Reason) -> Self {
-        Self {
-            class: Class::Permanent,
-            reason: Some(reason),
-            dead_address: true,
-        }
+        let mut verdict = Self::permanent(reason).about(Subject::Address);
+        verdict.dead_address = true;
+        verdict
     }
 
-    /// What an HTTP status other than 2xx means when the body says nothing better.
+    /// What an HTTP status other than 2xx means when the body says nothing better (RFC 9110, 15).
     ///
-    /// 3xx is no answer to a notification: redirects are not followed, so the base URL is wrong.
-    /// Any 5xx that was received counts as "not sent" (contract, section 2): what may have been
-    /// sent is only what nobody answered for.
+    /// The URL is ours, so that what says "not here" says it of the account: 3xx (redirects are not
+    /// followed), 404, 405, 410, and what refuses every request of our form. 500 and 503 are the
+    /// provider's own word that it did nothing. 502, 504 and 52x (Cloudflare: 5xx errors) are a
+    /// gateway's, which knows nothing of what stands behind it.
     pub(crate) const fn of_status(status: u16) -> Self {
         match status {
-            401 | 403 => Self::CREDENTIALS,
+            401 | 403 | 407 => Self::CREDENTIALS,
+            402 => Self::EXHAUSTED,
             // 408: the request did not arrive whole; 421 and 425: ask again elsewhere or later.
-            408 | 421 | 425 | 500..=599 => Self::TRANSIENT,
+            408 | 421 | 425 => Self::TRANSIENT,
             413 => Self::permanent(Reason::MessageTooLarge),
             429 => Self::THROTTLED,
-            300..=399 | 404 | 405 | 406 | 410 | 415 | 451 => Self::MISCONFIGURED,
-            400..=499 => Self::permanent(Reason::ProviderRefused),
+            300..=399 | 404 | 405 | 406 | 410 | 415 | 451 => Self::SETTINGS,
+            400..=499 => Self::UNLISTED,
+            502 | 504 | 520..=527 | 598 | 599 => Self::UNKNOWN,
+            500..=597 => Self::TRANSIENT,
             _ => Self::UNKNOWN,
         }
     }
@@ -74,7 +96,9 @@ impl Verdict {
     /// The reply with the provider's code and (scrubbed) words.
     pub(crate) fn reply(self, code: impl Into<String>, detail: Option<String>) -> Reply {
         Reply {
+            subject: self.subject,
             reason: self.reason,
+            fault: self.fault,
             dead_address: self.dead_address,
             ..Reply::of(self.class, Some(code.into()), detail)
         }
@@ -124,25 +148,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_read_as_the_contract_says() {
-        let class = |status| Verdict::of_status(status).class;
-        for status in 500..=599 {
-            assert_eq!(class(status), Class::Transient, "{status}");
+    fn every_status_is_read_by_whom_it_is_about_and_what_is_known() {
+        let groups: [(&[u16], Verdict); 10] = [
+            (&[401, 403, 407], Verdict::CREDENTIALS),
+            (&[402], Verdict::EXHAUSTED),
+            (
+                &[301, 302, 307, 308, 404, 405, 406, 410, 415, 451],
+                Verdict::SETTINGS,
+            ),
+            (&[408, 421, 425], Verdict::TRANSIENT),
+            (&[413], Verdict::permanent(Reason::MessageTooLarge)),
+            (&[429], Verdict::THROTTLED),
+            (
+                &[
+                    400, 409, 411, 412, 414, 417, 418, 422, 423, 424, 426, 428, 431, 499,
+                ],
+                Verdict::UNLISTED,
+            ),
+            (
+                &[500, 501, 503, 505, 506, 507, 508, 510, 511, 530],
+                Verdict::TRANSIENT,
+            ),
+            (
+                &[502, 504, 520, 521, 522, 523, 524, 525, 526, 527, 598, 599],
+                Verdict::UNKNOWN,
+            ),
+            (&[100, 600, 999], Verdict::UNKNOWN),
+        ];
+        for (statuses, expected) in groups {
+            for status in statuses {
+                assert_eq!(Verdict::of_status(*status), expected, "{status}");
+            }
         }
-        for (status, expected) in [
-            (301, Class::Misconfigured),
-            (400, Class::Permanent),
-            (401, Class::Credentials),
-            (403, Class::Credentials),
-            (404, Class::Misconfigured),
-            (408, Class::Transient),
-            (413, Class::Permanent),
-            (422, Class::Permanent),
-            (429, Class::Throttled),
-            (999, Class::Unknown),
-        ] {
-            assert_eq!(class(status), expected, "{status}");
-        }
+    }
+
+    #[test]
+    fn no_status_ends_a_message_but_the_one_about_its_size() {
+        let ending =
+            (100..=999).filter(|status| Verdict::of_status(*status).class == Class::Permanent);
+        assert_eq!(ending.collect::<Vec<_>>(), [413]);
     }
 
     #[test]

@@ -77,10 +77,15 @@ pub(super) fn read_timeline(stored: Value) -> Result<Vec<AttemptRecord>, String>
     read("attempts", stored)
 }
 
-/// Classes of attempts that a timeline may forget when it becomes long: surely not sent, and not
-/// final either.
+/// Classes of attempts that a timeline may forget when it becomes long: surely not sent, and not the
+/// last word of an account either.
 pub(super) fn forgettable() -> Vec<&'static str> {
-    let keeps = |class: Class| matches!(class, Class::Accepted | Class::Permanent | Class::Unknown);
+    let keeps = |class: Class| {
+        matches!(
+            class,
+            Class::Accepted | Class::Permanent | Class::NotByAccount | Class::Unknown
+        )
+    };
     let classes = Class::ALL.iter().filter(|class| !keeps(**class));
     classes.map(|class| class.as_str()).collect()
 }

@@ -1,6 +1,7 @@
 //! Notifications on their whole walk: from RabbitMQ to the provider and into the database.
 
 mod accounts;
+mod answers;
 mod bulk;
 mod channels;
 mod circuits;

@@ -27,6 +27,8 @@ pub(crate) struct Job {
     pub(crate) targets: Vec<Target>,
     /// Numbers of accounts.
     pub(crate) route: VecDeque<usize>,
+    /// Whether an account that may carry it is not asked in this pass.
+    pub(crate) left_out: bool,
     pub(crate) replies: Vec<(Target, Reply)>,
     pub(crate) dead: Vec<DeadAddress>,
     pub(crate) minimum_delay: Duration,
@@ -56,6 +58,7 @@ impl Job {
             good_until: Timestamp::MIN,
             targets: vec![],
             route: VecDeque::new(),
+            left_out: false,
             replies: vec![],
             dead: vec![],
             minimum_delay: Duration::ZERO,
@@ -171,9 +174,15 @@ impl World {
         match decision {
             Decision::Deliver {
                 route,
+                left_out,
+                gone,
                 targets,
                 good_until,
             } => {
+                if gone.is_some() {
+                    self.broken(number, "an account was missed, and none has gone");
+                }
+                job.left_out = left_out;
                 (job.targets, job.good_until) = (targets, good_until);
                 job.route = route.into();
                 if job.targets.is_empty() {

@@ -6,7 +6,7 @@ use herald::domain::{Class, Reply};
 use herald::resilience::circuit_breaker::{Admission, Answer, Change, Standing, Ticket};
 use herald::resilience::{CircuitBreaker, Pace};
 
-const CREDENTIALS_PAUSE: Duration = Duration::from_secs(60);
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 const AFTER_PROBE: Duration = Duration::from_secs(1);
 pub(crate) const LONG_PAUSE: Duration = Duration::from_secs(1);
@@ -62,13 +62,13 @@ impl Health {
             _ => {}
         }
         let answer = match reply.class {
-            Class::Accepted | Class::Permanent | Class::Misconfigured if took >= SLOW_AFTER => {
-                Answer::Slow
-            }
-            Class::Accepted | Class::Permanent | Class::Misconfigured => Answer::Good,
+            Class::AccountRefused => Answer::Refusing(REFUSED_PAUSE),
             Class::Transient | Class::Unknown => Answer::Bad,
             Class::Throttled => Answer::Neutral,
-            Class::Credentials => Answer::Refusing(CREDENTIALS_PAUSE),
+            Class::Accepted | Class::Permanent | Class::NotByAccount if took >= SLOW_AFTER => {
+                Answer::Slow
+            }
+            Class::Accepted | Class::Permanent | Class::NotByAccount => Answer::Good,
         };
         self.breaker.report(call.ticket, answer, now)
     }

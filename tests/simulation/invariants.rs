@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{Class, Notification, Recipient, Status, Step};
+use herald::domain::{Class, Notification, OnUnknown, Reason, Recipient, Status, Step};
+use herald::policy::routing;
 
 use crate::engine::{Job, Outcome};
 use crate::provider::{Known, Request, Took};
@@ -166,7 +167,7 @@ impl World {
                 _ => None,
             });
         let was_last = last == Some(&self.plan.accounts[request.account].name);
-        let no_attempt = [Class::Credentials, Class::Misconfigured];
+        let no_attempt = [Class::AccountRefused, Class::NotByAccount, Class::Throttled];
         for other in self.requests.iter().filter(is_same) {
             let lost = self.is_lost(other);
             if other.took != Took::No {
@@ -204,9 +205,46 @@ impl World {
             self.watch.seen.twice_answer_lost += u64::from(answer_lost);
             self.watch.seen.twice_node_died += u64::from(node_died);
         }
+        if self.is_moved_on(request) {
+            found = Some("an unknown outcome was asked of another account");
+        }
         if let Some(what) = found {
             self.broken(request.number, what);
         }
+    }
+
+    /// Whether another account may have delivered it already, and has not said what became of it.
+    fn is_moved_on(&self, request: &Request) -> bool {
+        let notification = &self.plan.published[request.number].notification;
+        let rules = self.plan.rules_of(notification);
+        let told = routing::on_unknown(notification, rules, &self.plan.house);
+        let mut unknown = None;
+        let is_same =
+            |other: &&Request| other.number == request.number && other.target == request.target;
+        for other in self.requests.iter().filter(is_same) {
+            match other.reply.class {
+                _ if self.is_lost(other) => {}
+                Class::Unknown => unknown = Some(other.account),
+                Class::NotByAccount if unknown == Some(other.account) => unknown = None,
+                _ => {}
+            }
+        }
+        let elsewhere = unknown.is_some_and(|account| account != request.account);
+        told == OnUnknown::Retry && elsewhere
+    }
+
+    /// Whether every account that may carry it has said that it cannot.
+    fn is_declined_by_all(&self, number: usize) -> bool {
+        let notification = &self.plan.published[number].notification;
+        let pin = notification.payload.provider.as_deref();
+        let mut carriers = self.plan.accounts_of(notification.lane.channel);
+        carriers.all(|(account, of)| {
+            let declined = |request: &Request| {
+                (request.number, request.account) == (number, account)
+                    && request.reply.class == Class::NotByAccount
+            };
+            pin.is_some_and(|pin| pin != of.name) || self.requests.iter().any(declined)
+        })
     }
 
     /// At the moment at which a provider has taken one: never one over any cap.
@@ -281,6 +319,10 @@ impl World {
         let most = self.most_attempts(number, &outcome.notification);
         if outcome.notification.attempt_count > most {
             self.broken(number, "more attempts than the retries and the first");
+        }
+        if outcome.reason == Some(Reason::ProviderMisconfigured) && !self.is_declined_by_all(number)
+        {
+            self.broken(number, "failed for all accounts, and one was not asked");
         }
         match outcome.status {
             Status::Pending if outcome.due_at.is_none() => {

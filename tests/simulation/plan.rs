@@ -65,10 +65,11 @@ pub(crate) struct AccountPlan {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Mood {
     pub(crate) refuses: f64,
-    pub(crate) misconfigured: f64,
+    /// This account cannot send this message.
+    pub(crate) declines: f64,
     pub(crate) fails: f64,
     pub(crate) throttles: f64,
-    pub(crate) credentials: f64,
+    pub(crate) refuses_account: f64,
     /// No answer, nothing sent.
     pub(crate) hangs: f64,
     /// Accepted, but the answer is lost.
@@ -275,10 +276,10 @@ fn mood(dice: &mut Dice) -> Mood {
     };
     let mood = Mood {
         refuses: some(0.5),
-        misconfigured: some(0.3),
+        declines: some(0.3),
         fails: some(1.0),
         throttles: some(0.6),
-        credentials: some(0.1),
+        refuses_account: some(0.1),
         hangs: some(0.4),
         loses: some(0.5),
         slow: false,

@@ -105,8 +105,8 @@ impl World {
             dice.millis(5, 400)
         };
         let plain = |class| Reply::of(class, None, None);
-        if dice.chance(mood.credentials) {
-            (plain(Class::Credentials), false, quick)
+        if dice.chance(mood.refuses_account) {
+            (plain(Class::AccountRefused), false, quick)
         } else if dice.chance(mood.refuses) {
             let reply = Reply::permanent(Reason::InvalidRecipient, "400", "no");
             let dead = dice.chance(0.3);
@@ -119,16 +119,8 @@ impl World {
                 false,
                 quick,
             )
-        } else if dice.chance(mood.misconfigured) {
-            let reason = Some(Reason::ProviderMisconfigured);
-            (
-                Reply {
-                    reason,
-                    ..plain(Class::Misconfigured)
-                },
-                false,
-                quick,
-            )
+        } else if dice.chance(mood.declines) {
+            (plain(Class::NotByAccount), false, quick)
         } else if dice.chance(mood.fails) {
             (plain(Class::Transient), false, quick)
         } else if dice.chance(mood.throttles) {

@@ -115,6 +115,7 @@ impl World {
     }
 
     fn move_on(&mut self, run: Run, account: usize, mut job: Job) {
+        job.left_out = true;
         match job.route.pop_front() {
             Some(next) => self.queue(run, next, job),
             None => self.wait_elsewhere(run, account, job),
@@ -122,6 +123,7 @@ impl World {
     }
 
     pub(crate) fn wait_elsewhere(&mut self, run: Run, account: usize, mut job: Job) {
+        job.left_out = true;
         if !job.replies.is_empty() {
             let asked = std::mem::take(&mut job.targets);
             return self.conclude(run, account, job, &asked);
@@ -189,7 +191,7 @@ impl World {
             Some(call) => self.put(run, account, number, further, call),
             None => {
                 let detail = Some("not asked".to_owned());
-                let reply = Reply::of(Class::Transient, None, detail);
+                let reply = Reply::of(Class::Throttled, None, detail);
                 self.note(run, account, number, further, reply);
             }
         }
@@ -263,6 +265,7 @@ impl World {
             replies: &job.replies,
             asked,
             has_next: !job.route.is_empty(),
+            left_out: job.left_out,
             fail_over_unknown: on_unknown == OnUnknown::FailOver,
             backoff: BACKOFF,
             minimum_delay: job.minimum_delay,

@@ -102,6 +102,7 @@ fn step(record: &AttemptRecord) -> String {
             format!("{provider} answered {class} {code} after {elapsed_ms} ms  {detail}")
         }
         Step::Deferred { reason, until } => format!("put off until {until}: {reason}"),
+        Step::AccountGone { provider } => format!("{provider} is gone, others may be asked"),
         Step::Replayed { failed, .. } => format!("replayed after {failed}"),
         Step::NodeDied { run } => {
             format!(

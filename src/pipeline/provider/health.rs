@@ -1,6 +1,7 @@
 //! The health of an account: its circuit, its pace, its tokens. One for all who ask or route.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::trouble::{Cause, Report, Reporter};
 use crate::config::Providers;
 use crate::domain::{Account, Channel, CircuitState};
 use crate::resilience::circuit_breaker::{Admission, Standing};
-use crate::resilience::{CircuitBreaker, Pace};
+use crate::resilience::{AddressThrottle, CircuitBreaker, DeadAddressLimit, Pace};
 use crate::runtime::clock;
 use crate::telemetry::ProviderMetrics;
 
@@ -39,7 +40,7 @@ struct Inner {
     channel: Channel,
     provider: String,
     slow_after: Duration,
-    credentials_pause: Duration,
+    refused_pause: Duration,
     /// The start that the pure parts count from.
     origin: Instant,
     state: Mutex<State>,
@@ -62,6 +63,10 @@ struct Inner {
 struct State {
     breaker: CircuitBreaker,
     pace: Pace,
+    /// The addresses that it wants left alone.
+    throttled: AddressThrottle,
+    /// How many of its addresses it says are dead.
+    dead: DeadAddressLimit,
     cause: Option<Cause>,
     /// Whether it has worked since this node knows it.
     proven: bool,
@@ -107,11 +112,13 @@ impl AccountHealth {
             channel: account.channel,
             provider: account.name.clone(),
             slow_after: settings.slow_after,
-            credentials_pause: settings.refused_credentials_pause,
+            refused_pause: settings.refused_credentials_pause,
             origin: clock::instant(),
             state: Mutex::new(State {
                 breaker: CircuitBreaker::new(settings.circuit),
                 pace: Pace::default(),
+                throttled: AddressThrottle::default(),
+                dead: DeadAddressLimit::new(settings.dead_addresses_a_minute),
                 cause: None,
                 proven: false,
             }),
@@ -234,6 +241,17 @@ impl AccountHealth {
         self.settle(&state, now);
     }
 
+    /// How long it wants this address left alone, if so.
+    pub(super) fn address_paused_for(&self, address: &str) -> Option<Duration> {
+        let state = self.state();
+        state.throttled.paused_for(number_of(address), self.now())
+    }
+
+    /// Whether its word that an address is dead is believed at present.
+    pub(super) fn is_believed_on_addresses(&self) -> bool {
+        self.state().dead.is_believed()
+    }
+
     /// Its tokens.
     pub(super) fn tokens(&self) -> &Tokens {
         &self.inner.tokens
@@ -264,4 +282,11 @@ impl AccountHealth {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A number for an address: two that share one by chance share a wait.
+fn number_of(address: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    address.hash(&mut hasher);
+    hasher.finish()
 }

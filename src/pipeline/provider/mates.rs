@@ -123,7 +123,7 @@ fn is_telling(step: &Step) -> bool {
             matches!(class, Class::Transient | Class::Unknown | Class::Permanent)
         }
         Step::NodeDied { .. } => true,
-        Step::Deferred { .. } | Step::Replayed { .. } => false,
+        Step::Deferred { .. } | Step::AccountGone { .. } | Step::Replayed { .. } => false,
     }
 }
 

@@ -14,9 +14,9 @@ use super::health::Call;
 use super::tokens::Token;
 use super::turn::{self, Want};
 use super::{Desk, Lines};
-use crate::domain::{Class, Reply, Target};
+use crate::domain::{Class, Reply, Subject, Target};
 use crate::policy::expiry;
-use crate::providers::Delivery;
+use crate::providers::{Delivery, NOT_ASKED};
 use crate::runtime::clock;
 use crate::runtime::tasks::panic_text;
 
@@ -59,8 +59,22 @@ pub(super) struct Answered {
 
 /// Puts the request that `call` allows, and tells what came of it.
 async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> Answered {
+    if let Some(wait) = desk.health.address_paused_for(&target.address) {
+        let reply = not_asked(Subject::Address, Some(wait));
+        return Answered {
+            reply,
+            elapsed: None,
+        };
+    }
     let (reply, elapsed) = send(desk, job, target, clock::now()).await;
-    call.answered(&reply, elapsed);
+    // What is refused here says nothing of the account.
+    if reply.code.as_deref() == Some(NOT_ASKED) {
+        return Answered {
+            reply,
+            elapsed: None,
+        };
+    }
+    call.answered(&reply, Some(&target.address), elapsed);
     desk.counts.request(elapsed);
     if desk.client.most_at_once() > 1 {
         desk.counts.messages(1);
@@ -90,14 +104,22 @@ async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> 
     match leave {
         Some(call) => put(desk, job, target, call).await,
         None => Answered {
-            reply: Reply::of(
-                Class::Transient,
-                None,
-                Some("not asked: the account is slowed down or left alone, or its turn came too late".to_owned()),
-            ),
+            reply: not_asked(Subject::Account, None),
             elapsed: None,
         },
     }
+}
+
+/// The answer for an address that the provider was not asked for: no attempt is used up.
+fn not_asked(subject: Subject, retry_after: Option<Duration>) -> Reply {
+    let words = match subject {
+        Subject::Address => "not asked: the provider wants this address left alone for a while",
+        _ => "not asked: the account is slowed down or left alone, or its turn came too late",
+    };
+    let code = Some(NOT_ASKED.to_owned());
+    Reply::of(Class::Throttled, code, Some(words.to_owned()))
+        .about(subject)
+        .with_retry_after(retry_after)
 }
 
 /// One request. A client that panics has perhaps sent: that is what `unknown` means.

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::super::patience::until_done;
-use crate::domain::{Account, CircuitState, Severity, SystemEvent};
+use crate::domain::{Account, AccountFault, CircuitState, Severity, SystemEvent};
+use crate::resilience::LimitChange;
 use crate::runtime::{Shutdown, Tasks};
 use crate::store::lease::RunId;
 use crate::store::provider_health::{self, HealthChange};
@@ -16,8 +17,14 @@ use crate::store::{Database, StoreError, rates, system_events};
 
 /// The `event_type` of refused credentials.
 const CREDENTIALS_REFUSED: &str = "provider_credentials_refused";
+/// The `event_type` of an account that is refused for how it is set up.
+const ACCOUNT_REFUSED: &str = "provider_account_refused";
+/// The `event_type` of an account that may send no more for now.
+const LIMIT_REACHED: &str = "provider_limit_reached";
 /// The `event_type` of an open circuit.
 const CIRCUIT_OPEN: &str = "provider_circuit_open";
+/// The `event_type` of an account that calls too many addresses dead.
+const TOO_MANY_DEAD: &str = "provider_too_many_dead_addresses";
 
 /// Why a circuit is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +33,8 @@ pub(super) enum Cause {
     Failing,
     /// Answers take too long.
     Slow,
-    /// The credentials are refused.
-    Credentials,
+    /// The account is refused, whatever it sends.
+    Refused(AccountFault),
 }
 
 /// What is to be told of an account.
@@ -124,6 +131,52 @@ impl Reporter {
         });
     }
 
+    /// It calls too many addresses dead to be believed, or is believed again.
+    pub(super) fn tell_of_dead_addresses(self: &Arc<Self>, change: LimitChange) {
+        let provider = &self.provider;
+        match change {
+            LimitChange::Exceeded => tracing::error!(
+                provider,
+                "too many addresses are called dead: for now none is retired or suppressed"
+            ),
+            LimitChange::Over => {
+                tracing::info!(
+                    provider,
+                    "few addresses are called dead: they are believed again"
+                );
+            }
+        }
+        let reporter = Arc::clone(self);
+        self.tasks.spawn("report dead addresses", async move {
+            let write = || reporter.write_dead_addresses(change);
+            until_done("reporting dead addresses", &reporter.giving_up, write).await;
+        });
+    }
+
+    async fn write_dead_addresses(&self, change: LimitChange) -> Result<(), StoreError> {
+        let provider = &self.provider;
+        let mut connection = self.database.get().await?;
+        if change == LimitChange::Over {
+            system_events::resolve(&mut connection, TOO_MANY_DEAD, provider).await?;
+            return Ok(());
+        }
+        let mut details = Map::new();
+        details.insert("provider".to_owned(), Value::from(provider.as_str()));
+        let event = SystemEvent {
+            event_type: TOO_MANY_DEAD.to_owned(),
+            severity: Severity::High,
+            description: format!(
+                "provider `{provider}` calls more addresses dead than \
+                 providers.dead_addresses_a_minute: for now none is retired or suppressed"
+            ),
+            details,
+            tenant_id: None,
+            user_id: None,
+        };
+        system_events::open(&mut connection, &event).await?;
+        Ok(())
+    }
+
     fn log(&self, report: &Report) {
         let provider = &self.provider;
         match report {
@@ -141,13 +194,16 @@ impl Reporter {
                 );
             }
             Report::Open {
-                cause: Cause::Credentials,
+                cause: Cause::Refused(fault),
+                wait,
                 code,
                 ..
             } => tracing::error!(
                 provider,
                 code,
-                "the provider refuses the account's credentials: it is taken out; mend them with `herald apply`"
+                cause = Cause::Refused(*fault).words(),
+                wait_ms = millis(*wait),
+                "the provider refuses the account: it is taken out, and tried again after a while"
             ),
             Report::Open {
                 cause, wait, code, ..
@@ -217,20 +273,13 @@ impl Reporter {
 
     async fn open_event(&self, cause: Cause, code: Option<&str>) -> Result<(), StoreError> {
         let provider = &self.provider;
-        let (event_type, severity, description) = match cause {
-            Cause::Credentials => (
-                CREDENTIALS_REFUSED,
-                Severity::Critical,
-                format!("provider `{provider}` refuses its credentials and is taken out"),
-            ),
-            Cause::Failing | Cause::Slow => (
-                CIRCUIT_OPEN,
-                Severity::High,
-                format!(
-                    "provider `{provider}` is left alone for a while: {}",
-                    cause.words()
-                ),
-            ),
+        let words = cause.words();
+        let (event_type, severity) = cause.event();
+        let description = match cause {
+            Cause::Refused(_) => format!("provider `{provider}` is taken out: {words}"),
+            Cause::Failing | Cause::Slow => {
+                format!("provider `{provider}` is left alone for a while: {words}")
+            }
         };
         let mut details = Map::new();
         details.insert("provider".to_owned(), Value::from(provider.as_str()));
@@ -249,7 +298,12 @@ impl Reporter {
 
     async fn resolve_events(&self) -> Result<(), StoreError> {
         let mut connection = self.database.get().await?;
-        for event_type in [CREDENTIALS_REFUSED, CIRCUIT_OPEN] {
+        for event_type in [
+            CREDENTIALS_REFUSED,
+            ACCOUNT_REFUSED,
+            LIMIT_REACHED,
+            CIRCUIT_OPEN,
+        ] {
             system_events::resolve(&mut connection, event_type, &self.provider).await?;
         }
         Ok(())
@@ -265,7 +319,21 @@ impl Cause {
         match self {
             Self::Failing => "requests fail",
             Self::Slow => "answers take too long",
-            Self::Credentials => "credentials refused",
+            Self::Refused(AccountFault::Credentials) => "credentials refused",
+            Self::Refused(AccountFault::Settings) => {
+                "refused as it is set up (address of the service, sender, reputation)"
+            }
+            Self::Refused(AccountFault::Exhausted) => "its limit of the day or plan is used up",
+        }
+    }
+
+    /// The `event_type` for operators.
+    const fn event(self) -> (&'static str, Severity) {
+        match self {
+            Self::Failing | Self::Slow => (CIRCUIT_OPEN, Severity::High),
+            Self::Refused(AccountFault::Credentials) => (CREDENTIALS_REFUSED, Severity::Critical),
+            Self::Refused(AccountFault::Settings) => (ACCOUNT_REFUSED, Severity::Critical),
+            Self::Refused(AccountFault::Exhausted) => (LIMIT_REACHED, Severity::High),
         }
     }
 }

@@ -104,6 +104,7 @@ pub(super) fn too_late(job: Job, expired: Reason, now: Timestamp) -> Outcome {
 /// The account is not to be asked: the next of the route is, and no attempt is used up. What
 /// others have answered in this pass is decided on when nobody is left to be asked.
 pub(super) fn move_on(desk: &Desk, mut job: Job, now: Timestamp) {
+    job.left_out = true;
     if let Some(next) = next_account(desk, &mut job) {
         return mailbox::post(&next.actor, Deliver(vec![job]));
     }
@@ -113,6 +114,7 @@ pub(super) fn move_on(desk: &Desk, mut job: Job, now: Timestamp) {
 /// Puts a job that nobody can be asked for now into the database, its attempts unused, for about
 /// as long as the account is not asked.
 pub(super) fn wait_elsewhere(desk: &Desk, mut job: Job, now: Timestamp) {
+    job.left_out = true;
     if !job.replies.is_empty() {
         let asked = std::mem::take(&mut job.targets);
         return follow(desk, verdict(desk, &job, &asked, now), job, now);
@@ -161,7 +163,9 @@ fn note(desk: &Desk, job: &mut Job, target: &Target, answered: &Answered) {
         desk.metrics
             .end_to_end(job.notification.lane, since_publish(job, now));
     } else {
-        job.dead_addresses.extend(dead(job, target, reply, now));
+        if desk.health.is_believed_on_addresses() {
+            job.dead_addresses.extend(dead(job, target, reply, now));
+        }
         let (id, class, code) = (job.notification.id, reply.class, reply.code.as_deref());
         tracing::debug!(notification_id = %id, provider = name, %class, code, "not accepted");
     }
@@ -192,6 +196,7 @@ pub(super) fn verdict(desk: &Desk, job: &Job, asked: &[Target], now: Timestamp) 
             replies: &job.replies,
             asked,
             has_next: has_next(desk, job),
+            left_out: job.left_out,
             fail_over_unknown: desk.judge.fails_over(&job.notification),
             retry_window: desk.client.retry_window(),
             backoff: desk.retry.of(desk.account.channel),

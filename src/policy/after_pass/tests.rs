@@ -13,7 +13,6 @@ pub(super) fn target(address: &str) -> Target {
 pub(super) fn reply(class: Class) -> Reply {
     let reason = match class {
         Class::Permanent => Some(Reason::InvalidRecipient),
-        Class::Misconfigured => Some(Reason::ProviderMisconfigured),
         _ => None,
     };
     Reply {
@@ -27,6 +26,7 @@ pub(super) struct Case {
     pub(super) replies: Vec<(Target, Reply)>,
     pub(super) asked: Vec<Target>,
     pub(super) has_next: bool,
+    pub(super) left_out: bool,
     pub(super) fail_over_unknown: bool,
     pub(super) retry_window: Option<Duration>,
     pub(super) dice: f64,
@@ -40,6 +40,7 @@ impl Case {
             replies: vec![(only.clone(), reply(class))],
             asked: vec![only],
             has_next: false,
+            left_out: false,
             fail_over_unknown: false,
             retry_window: None,
             dice: 0.5,
@@ -59,6 +60,7 @@ impl Case {
             replies: &self.replies,
             asked: &self.asked,
             has_next: self.has_next,
+            left_out: self.left_out,
             fail_over_unknown: self.fail_over_unknown,
             retry_window: self.retry_window,
             backoff: Backoff::new(Duration::from_secs(2), Duration::from_secs(60)),
@@ -84,8 +86,8 @@ fn what_was_definitely_not_sent_goes_to_the_next_provider() {
     for class in [
         Class::Transient,
         Class::Throttled,
-        Class::Credentials,
-        Class::Misconfigured,
+        Class::AccountRefused,
+        Class::NotByAccount,
     ] {
         let case = Case {
             has_next: true,
@@ -133,45 +135,111 @@ fn a_retry_counts_and_the_last_one_ends_in_the_dead_letters() {
     assert_eq!(case.verdict(), Verdict::Ended(Reason::RetriesExhausted));
 }
 
+/// The reason and whether an attempt was used, when it waits.
+fn waits(case: &Case) -> (Reason, bool) {
+    match case.verdict() {
+        Verdict::Retry {
+            reason,
+            attempt_used,
+            ..
+        } => (reason, attempt_used),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
-fn refused_credentials_everywhere_wait_without_using_an_attempt() {
-    let verdict = Case::one(Class::Credentials).verdict();
-    let Verdict::Retry {
-        reason,
-        attempt_used,
-        ..
-    } = verdict
-    else {
-        panic!("{verdict:?}")
-    };
-    assert_eq!((reason, attempt_used), (Reason::WaitingForProvider, false));
+fn an_account_that_is_refused_or_too_slow_uses_up_no_attempt() {
+    let mut case = Case::one(Class::AccountRefused);
+    case.notification.attempt_count = case.notification.max_retries;
+    assert_eq!(waits(&case), (Reason::WaitingForProvider, false));
+    case.replies[0].1 = reply(Class::Throttled);
+    assert_eq!(waits(&case), (Reason::Retry, false));
 }
 
 #[test]
 fn an_account_that_failed_was_an_attempt_whatever_the_next_one_refuses() {
-    let mut case = Case::one(Class::Transient);
-    case.replies.push((target("a"), reply(Class::Credentials)));
-    let used = |case: &Case| match case.verdict() {
-        Verdict::Retry { attempt_used, .. } => attempt_used,
-        other => panic!("{other:?}"),
-    };
-    assert!(used(&case));
-    case.replies[0].1 = reply(Class::Misconfigured);
-    assert!(!used(&case), "nobody could have sent it");
-    case.replies[0] = (target("another"), reply(Class::Accepted));
-    assert!(
-        !used(&case),
-        "what was accepted is no attempt for the other"
-    );
+    for next in [Class::AccountRefused, Class::NotByAccount, Class::Throttled] {
+        let mut case = Case::one(Class::Transient);
+        case.replies.push((target("a"), reply(next)));
+        assert_eq!(waits(&case), (Reason::Retry, true), "{next}");
+        // The order says nothing.
+        case.replies.reverse();
+        assert_eq!(waits(&case), (Reason::Retry, true), "{next}");
+        case.replies[1] = (target("another"), reply(Class::Accepted));
+        case.left_out = true;
+        assert!(
+            !waits(&case).1,
+            "what was accepted is no attempt for the other"
+        );
+    }
 }
 
 #[test]
-fn an_account_that_may_not_send_fails_when_nobody_else_is_left() {
-    let case = Case::one(Class::Misconfigured);
-    assert_eq!(
-        case.verdict(),
-        Verdict::Ended(Reason::ProviderMisconfigured)
-    );
+fn what_no_account_can_send_fails_only_when_each_has_said_so() {
+    let mut case = Case::one(Class::NotByAccount);
+    case.replies.push((target("a"), reply(Class::NotByAccount)));
+    let failed = Verdict::Ended(Reason::ProviderMisconfigured);
+    assert_eq!(case.verdict(), failed);
+    case.left_out = true;
+    assert_eq!(waits(&case), (Reason::WaitingForProvider, false));
+    case.left_out = false;
+    for other in [
+        Class::AccountRefused,
+        Class::Throttled,
+        Class::Transient,
+        Class::Unknown,
+    ] {
+        case.replies[1].1 = reply(other);
+        assert!(matches!(case.verdict(), Verdict::Retry { .. }), "{other}");
+    }
+    case.replies[1].1 = reply(Class::Permanent);
+    assert_eq!(case.verdict(), Verdict::Ended(Reason::InvalidRecipient));
+}
+
+#[test]
+fn what_may_have_been_sent_in_an_earlier_pass_is_asked_of_nobody_else() {
+    let mut case = Case {
+        has_next: true,
+        ..Case::one(Class::Transient)
+    };
+    let lost = reply(Class::Unknown);
+    let device = case.asked[0].device_id;
+    let record = crate::domain::AttemptRecord::of_reply(now(), "a", device, &lost, 3);
+    case.notification.attempts.push(record);
+    assert_eq!(waits(&case), (Reason::Retry, true));
+    case.fail_over_unknown = true;
+    assert!(matches!(case.verdict(), Verdict::NextProvider(_)));
+}
+
+#[test]
+fn all_devices_stay_with_the_account_that_may_have_served_one() {
+    let (lost, busy) = (target("a"), target("bb"));
+    let mut case = Case {
+        has_next: true,
+        ..Case::one(Class::Unknown)
+    };
+    case.asked = vec![lost.clone(), busy.clone()];
+    case.replies = vec![
+        (lost, reply(Class::Unknown)),
+        (busy, reply(Class::Transient)),
+    ];
+    assert_eq!(waits(&case), (Reason::Retry, true));
+    case.fail_over_unknown = true;
+    assert!(matches!(case.verdict(), Verdict::NextProvider(left) if left.len() == 2));
+}
+
+#[test]
+fn a_retry_waits_for_the_longest_that_anybody_of_the_pass_asked_for() {
+    let mut case = Case {
+        dice: 0.0,
+        ..Case::one(Class::Throttled)
+    };
+    case.replies[0].1.retry_after = Some(Duration::from_secs(90));
+    case.replies.push((target("a"), reply(Class::Transient)));
+    let Verdict::Retry { due_at, .. } = case.verdict() else {
+        panic!()
+    };
+    assert_eq!(due_at, now() + jiff::SignedDuration::from_secs(90));
 }
 
 #[test]
@@ -214,7 +282,7 @@ fn one_accepting_device_makes_it_sent_and_the_others_are_retried() {
 
 #[test]
 fn a_retry_beyond_the_providers_window_is_none() {
-    let mut case = Case::one(Class::Throttled);
+    let mut case = Case::one(Class::Transient);
     case.replies[0].1.retry_after = Some(Duration::from_secs(90));
     case.retry_window = Some(Duration::from_secs(3_600));
     case.attempted(now() - jiff::SignedDuration::from_mins(58));
@@ -222,4 +290,36 @@ fn a_retry_beyond_the_providers_window_is_none() {
     case.notification.attempts.clear();
     case.attempted(now() - jiff::SignedDuration::from_mins(59));
     assert_eq!(case.verdict(), Verdict::Ended(Reason::RetriesExhausted));
+    case.replies[0].1.class = Class::Throttled;
+    assert_eq!(
+        waits(&case),
+        (Reason::Retry, false),
+        "no failure of the provider's"
+    );
+}
+
+#[test]
+fn the_window_counts_from_the_first_failure_of_this_sending() {
+    use crate::domain::{AttemptRecord, Step};
+    let until = now();
+    for step in [
+        Step::Replayed {
+            failed: Reason::RetriesExhausted,
+            detail: None,
+        },
+        Step::Deferred {
+            reason: Reason::QuietHours,
+            until,
+        },
+    ] {
+        let mut case = Case::one(Class::Transient);
+        case.retry_window = Some(Duration::from_secs(3_600));
+        case.attempted(now() - jiff::SignedDuration::from_hours(9));
+        assert_eq!(case.verdict(), Verdict::Ended(Reason::RetriesExhausted));
+        case.notification
+            .attempts
+            .push(AttemptRecord { at: until, step });
+        case.attempted(now() - jiff::SignedDuration::from_mins(1));
+        assert_eq!(waits(&case), (Reason::Retry, true));
+    }
 }

@@ -268,6 +268,8 @@ fn what_a_device_accepted_is_sent_even_when_the_others_are_gone() {
     let mut person = recipient();
     person.devices.clear();
     let sent = Decision::Deliver {
+        left_out: false,
+        gone: None,
         route: vec![],
         targets: vec![],
         good_until: now() + jiff::SignedDuration::from_secs(1),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Words;
-use crate::domain::Channel;
+use crate::domain::{Channel, OnUnknown};
 use crate::policy::Facts;
 use crate::policy::decide::Case;
 use crate::policy::routing::{self, AccountFacts};
@@ -16,15 +16,19 @@ pub(super) fn routing(facts: &Facts<'_>, case: &Case<'_>) -> Words {
     }
     let route: Vec<&str> = case
         .route
+        .accounts
         .iter()
         .filter_map(|at| facts.accounts.get(*at))
         .map(|account| account.name)
         .collect();
     let accounts: Vec<Value> = facts.accounts.iter().map(account).collect();
     let pinned = notification.payload.provider.as_deref();
+    let on_unknown = routing::on_unknown(notification, facts.rules, facts.house);
+    let unresolved = notification.pinned_by_unknown();
     let inputs = json!({
         "pinned": pinned,
-        "on_unknown": routing::on_unknown(notification, facts.rules, facts.house),
+        "on_unknown": on_unknown,
+        "may_have_been_sent_by": unresolved,
         "accounts": accounts,
         "route": route,
     });
@@ -44,6 +48,12 @@ pub(super) fn routing(facts: &Facts<'_>, case: &Case<'_>) -> Words {
             _ if facts.accounts.is_empty() => {
                 let says = format!("There is no account for {channel}.");
                 Words::new(says, inputs).unless(format!("an active account for {channel}"))
+            }
+            _ if let Some(unresolved) = unresolved.filter(|_| on_unknown == OnUnknown::Retry) => {
+                let says =
+                    format!("The answer of `{unresolved}` was lost: it waits for that account.");
+                let change = format!("`{unresolved}` can be asked again, or is removed");
+                Words::new(says, inputs).unless(change)
             }
             _ => {
                 let says = format!("No account for {channel} can be asked now.");

@@ -1,7 +1,35 @@
 use super::*;
-use crate::domain::Channel;
+use crate::domain::{AttemptRecord, Channel, Class, Reason, Reply, Step};
 use crate::policy::decide::tests::{account, notification, now};
 use proptest::prelude::*;
+
+/// The positions that are asked, and whether somebody who may carry it is left out.
+fn asked(
+    notification: &Notification,
+    accounts: &[AccountFacts<'_>],
+    on_unknown: OnUnknown,
+) -> Result<(Vec<usize>, bool), Option<Timestamp>> {
+    route(notification, accounts, on_unknown, 0.0).map(|route| (route.accounts, route.left_out))
+}
+
+/// Notes what an account answered, after anything else.
+fn answer(notification: &mut Notification, provider: &str, class: Class) {
+    let reply = Reply::of(class, None, None);
+    let record = AttemptRecord::of_reply(now(), provider, None, &reply, 3);
+    notification.attempts.push(record);
+    let (reason, until) = (Reason::Retry, now());
+    let step = Step::Deferred { reason, until };
+    notification
+        .attempts
+        .push(AttemptRecord { at: now(), step });
+}
+
+fn out<'a>(name: &'a str, back: Timestamp) -> AccountFacts<'a> {
+    AccountFacts {
+        available_at: Some(back),
+        ..account(name, 10)
+    }
+}
 
 #[test]
 fn a_pinned_provider_is_the_only_one() {
@@ -9,56 +37,109 @@ fn a_pinned_provider_is_the_only_one() {
     pinned.payload.provider = Some("b".into());
     let accounts = [account("a", 10), account("b", 0)];
     assert_eq!(
-        route(&pinned, &accounts, OnUnknown::Retry, 0.0),
-        Ok(vec![1])
+        asked(&pinned, &accounts, OnUnknown::Retry),
+        Ok((vec![1], false))
     );
     pinned.payload.provider = Some("missing".into());
-    assert_eq!(route(&pinned, &accounts, OnUnknown::Retry, 0.0), Err(None));
+    assert_eq!(asked(&pinned, &accounts, OnUnknown::Retry), Err(None));
 }
 
 #[test]
 fn one_that_is_out_is_left_out_and_says_when() {
     let back = now() + SignedDuration::from_secs(5);
-    let out = AccountFacts {
-        available_at: Some(back),
-        ..account("a", 10)
-    };
     let plain = notification(Channel::Email);
+    let accounts = [out("a", back), account("b", 0)];
     assert_eq!(
-        route(&plain, &[out, account("b", 0)], OnUnknown::Retry, 0.0),
-        Ok(vec![1])
+        asked(&plain, &accounts, OnUnknown::Retry),
+        Ok((vec![1], true))
     );
     assert_eq!(
-        route(&plain, &[out], OnUnknown::Retry, 0.0),
+        asked(&plain, &[out("a", back)], OnUnknown::Retry),
         Err(Some(back))
     );
     assert_eq!(wait(now(), Some(back)), back);
 }
 
 #[test]
-fn an_unknown_outcome_goes_back_to_the_same_account() {
-    use crate::domain::{Class, Reply};
+fn an_unknown_outcome_goes_back_to_the_same_account_however_many_attempts_later() {
+    let back = now() + SignedDuration::from_secs(5);
+    let accounts = [account("a", 10), account("b", 0)];
     let mut lost = notification(Channel::Email);
-    let unknown = Reply::of(Class::Unknown, None, None);
-    lost.attempts
-        .push(AttemptRecord::of_reply(now(), "b", None, &unknown, 3));
-    let until = now();
-    let step = crate::domain::Step::Deferred {
-        reason: crate::domain::Reason::Retry,
-        until,
+    answer(&mut lost, "b", Class::Unknown);
+    for class in [Class::Transient, Class::Throttled, Class::AccountRefused] {
+        assert_eq!(
+            asked(&lost, &accounts, OnUnknown::Retry),
+            Ok((vec![1], true)),
+            "{class}"
+        );
+        let waits = asked(&lost, &[account("a", 10), out("b", back)], OnUnknown::Retry);
+        assert_eq!(waits, Err(Some(back)), "it waits for its account");
+        // Rather twice than late: nobody is preferred for having been asked.
+        let twice = asked(&lost, &accounts, OnUnknown::FailOver);
+        assert_eq!(twice, Ok((vec![0, 1], false)));
+        answer(&mut lost, "b", class);
+    }
+}
+
+#[test]
+fn a_definite_answer_of_that_account_or_a_replay_ends_it() {
+    let accounts = [account("a", 10), account("b", 0)];
+    let mut lost = notification(Channel::Email);
+    answer(&mut lost, "b", Class::Unknown);
+    let mut declined = lost.clone();
+    answer(&mut declined, "b", Class::NotByAccount);
+    assert_eq!(
+        asked(&declined, &accounts, OnUnknown::Retry),
+        Ok((vec![0], false))
+    );
+    let failed = Reason::RetriesExhausted;
+    let step = Step::Replayed {
+        failed,
+        detail: None,
     };
     lost.attempts.push(AttemptRecord { at: now(), step });
+    assert_eq!(
+        asked(&lost, &accounts, OnUnknown::Retry),
+        Ok((vec![0, 1], false))
+    );
+}
+
+#[test]
+fn an_account_that_is_gone_is_told_once_and_others_are_asked() {
+    let mut lost = notification(Channel::Email);
+    answer(&mut lost, "b", Class::Unknown);
+    let accounts = [account("a", 10)];
+    let found = route(&lost, &accounts, OnUnknown::Retry, 0.0).unwrap();
+    assert_eq!(
+        (found.accounts, found.gone.as_deref()),
+        (vec![0], Some("b"))
+    );
+    let step = Step::AccountGone {
+        provider: "b".into(),
+    };
+    lost.attempts.push(AttemptRecord { at: now(), step });
+    let found = route(&lost, &accounts, OnUnknown::Retry, 0.0).unwrap();
+    assert_eq!(found.gone, None);
+}
+
+#[test]
+fn who_cannot_send_it_is_asked_again_when_nobody_else_may_carry_it() {
+    let back = now() + SignedDuration::from_secs(5);
     let accounts = [account("a", 10), account("b", 0)];
-    assert_eq!(route(&lost, &accounts, OnUnknown::Retry, 0.0), Ok(vec![1]));
+    let mut declined = notification(Channel::Email);
+    answer(&mut declined, "a", Class::NotByAccount);
     assert_eq!(
-        route(&lost, &[account("a", 10)], OnUnknown::Retry, 0.0),
-        Ok(vec![0])
+        asked(&declined, &accounts, OnUnknown::Retry),
+        Ok((vec![1], false))
     );
-    // Rather twice than late: nobody is preferred for having been asked.
-    assert_eq!(
-        route(&lost, &accounts, OnUnknown::FailOver, 0.0),
-        Ok(vec![0, 1])
+    let waits = asked(
+        &declined,
+        &[account("a", 10), out("b", back)],
+        OnUnknown::Retry,
     );
+    assert_eq!(waits, Err(Some(back)));
+    let alone = asked(&declined, &[account("a", 10)], OnUnknown::Retry);
+    assert_eq!(alone, Ok((vec![0], false)));
 }
 
 #[test]
@@ -69,7 +150,11 @@ fn equals_share_by_weight() {
     };
     let accounts = [heavy, account("b", 0)];
     let plain = notification(Channel::Email);
-    let first = |dice| route(&plain, &accounts, OnUnknown::Retry, dice).unwrap()[0];
+    let first = |dice| {
+        route(&plain, &accounts, OnUnknown::Retry, dice)
+            .unwrap()
+            .accounts[0]
+    };
     let won = (0..100)
         .filter(|n| first(f64::from(*n) / 100.0) == 0)
         .count();
@@ -103,7 +188,8 @@ proptest! {
         let names: Vec<String> = (0..priorities.len()).map(|n| n.to_string()).collect();
         let accounts: Vec<_> =
             names.iter().zip(&priorities).map(|(name, p)| account(name, *p)).collect();
-        let route = route(&notification(Channel::Email), &accounts, OnUnknown::Retry, dice).unwrap();
+        let plain = notification(Channel::Email);
+        let route = route(&plain, &accounts, OnUnknown::Retry, dice).unwrap().accounts;
         let mut sorted = route.clone();
         sorted.sort_unstable();
         prop_assert_eq!(sorted, (0..accounts.len()).collect::<Vec<_>>());

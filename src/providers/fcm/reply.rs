@@ -39,12 +39,21 @@ struct Detail {
     error_code: Option<String>,
     #[serde(rename = "fieldViolations", default)]
     violations: Vec<Violation>,
+    /// Of a `QuotaFailure`.
+    #[serde(rename = "violations", default)]
+    spent: Vec<Spent>,
 }
 
 #[derive(Deserialize)]
 struct Violation {
     #[serde(default)]
     field: String,
+}
+
+#[derive(Deserialize)]
+struct Spent {
+    #[serde(default)]
+    subject: String,
 }
 
 /// The reply that an answer makes.
@@ -85,15 +94,23 @@ impl Fault {
         })
     }
 
-    /// FCM: ErrorCode, INVALID_ARGUMENT: an `FcmError` alone is about the token; a `BadRequest`
-    /// about the field that it names. A live token must not be lost to a bad payload.
-    fn is_about_token(&self) -> bool {
+    /// Only words about the token itself say that it is none. `INVALID_ARGUMENT` alone may as well be
+    /// about the payload, and a live device must not be lost to a bad template.
+    fn names_token(&self) -> bool {
         let mut violations = self.details.iter().flat_map(|detail| &detail.violations);
-        let bad_request = self.details.iter().any(|d| d.kind.ends_with("BadRequest"));
-        match bad_request {
-            true => violations.any(|violation| violation.field == "message.token"),
-            false => self.error_code().is_some(),
-        }
+        violations.any(|violation| violation.field == "message.token")
+    }
+
+    /// google.rpc.QuotaFailure: the subject on which the quota check failed, as `project:...`. FCM
+    /// says the same word for the rate of the project, of a topic and of one device.
+    fn is_about_project(&self) -> bool {
+        let mut spent = self.details.iter().flat_map(|detail| &detail.spent);
+        spent.any(|spent| spent.subject.starts_with("project"))
+    }
+
+    fn is_invalid_argument(&self) -> bool {
+        let code = self.error_code().or(self.status.as_deref());
+        code == Some("INVALID_ARGUMENT")
     }
 
     fn is_about_size(&self) -> bool {
@@ -110,22 +127,38 @@ fn verdict(status: u16, fault: &Fault) -> Verdict {
     }
     match fault.error_code() {
         Some("UNREGISTERED") => Verdict::dead(Reason::Unregistered),
-        Some("SENDER_ID_MISMATCH") => Verdict::permanent(Reason::InvalidRecipient),
-        Some("THIRD_PARTY_AUTH_ERROR" | "APNS_AUTH_ERROR") => Verdict::MISCONFIGURED,
-        Some("QUOTA_EXCEEDED") => Verdict::THROTTLED,
+        // The token is another project's, or one platform is not set up at this one.
+        Some("SENDER_ID_MISMATCH" | "THIRD_PARTY_AUTH_ERROR" | "APNS_AUTH_ERROR") => {
+            Verdict::NOT_BY_ACCOUNT
+        }
         Some("INTERNAL" | "UNAVAILABLE") => Verdict::TRANSIENT,
+        _ if by_status == Verdict::THROTTLED => throttled(fault),
+        Some("QUOTA_EXCEEDED") => throttled(fault),
         _ if status == 400 => bad_request(fault),
-        _ => by_status,
+        // A code that Google added later may be about anything.
+        Some(_) => Verdict::UNLISTED,
+        None => by_status,
+    }
+}
+
+/// Unless it names the project, it may be the rate of this one device: the account is slowed down when
+/// several are told so.
+fn throttled(fault: &Fault) -> Verdict {
+    match fault.is_about_project() {
+        true => Verdict::THROTTLED,
+        false => Verdict::ADDRESS_THROTTLED,
     }
 }
 
 fn bad_request(fault: &Fault) -> Verdict {
     if fault.is_about_size() {
         Verdict::permanent(Reason::MessageTooLarge)
-    } else if fault.is_about_token() {
+    } else if fault.names_token() {
         Verdict::dead(Reason::InvalidRecipient)
-    } else {
+    } else if fault.is_invalid_argument() {
         Verdict::permanent(Reason::ContentRefused)
+    } else {
+        Verdict::UNLISTED
     }
 }
 
@@ -134,6 +167,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::domain::Subject;
     use crate::providers::testing::seen;
 
     fn refused(status: u16, error_status: &str, details: Value) -> Reply {
@@ -172,77 +206,91 @@ mod tests {
 
     #[test]
     fn the_error_code_goes_before_the_status() {
-        for (status, code, class, reason, dead) in [
-            (
-                404,
-                "UNREGISTERED",
-                Class::Permanent,
-                Some(Reason::Unregistered),
-                true,
-            ),
-            (
-                400,
-                "INVALID_ARGUMENT",
-                Class::Permanent,
-                Some(Reason::InvalidRecipient),
-                true,
-            ),
-            (
-                403,
-                "SENDER_ID_MISMATCH",
-                Class::Permanent,
-                Some(Reason::InvalidRecipient),
-                false,
-            ),
-            (
-                401,
-                "THIRD_PARTY_AUTH_ERROR",
-                Class::Misconfigured,
-                Some(Reason::ProviderMisconfigured),
-                false,
-            ),
-            (429, "QUOTA_EXCEEDED", Class::Throttled, None, false),
-            (500, "INTERNAL", Class::Transient, None, false),
-            (503, "UNAVAILABLE", Class::Transient, None, false),
-            (500, "UNREGISTERED", Class::Transient, None, false),
+        let content = Verdict::permanent(Reason::ContentRefused);
+        for (status, code, expected) in [
+            (404, "UNREGISTERED", Verdict::dead(Reason::Unregistered)),
+            (400, "INVALID_ARGUMENT", content),
+            (403, "SENDER_ID_MISMATCH", Verdict::NOT_BY_ACCOUNT),
+            (401, "THIRD_PARTY_AUTH_ERROR", Verdict::NOT_BY_ACCOUNT),
+            (400, "SOMETHING_NEW", Verdict::UNLISTED),
+            (403, "SOMETHING_NEW", Verdict::UNLISTED),
+            (404, "SOMETHING_NEW", Verdict::UNLISTED),
+            (500, "INTERNAL", Verdict::TRANSIENT),
+            (503, "UNAVAILABLE", Verdict::TRANSIENT),
+            (500, "UNREGISTERED", Verdict::TRANSIENT),
+            (502, "UNREGISTERED", Verdict::UNKNOWN),
         ] {
             let reply = refused(status, "X", fcm_error(code));
-            let read = (reply.class, reply.reason, reply.dead_address);
-            assert_eq!(read, (class, reason, dead), "{code}");
-            assert_eq!(reply.code.as_deref(), Some(code));
+            assert_eq!(
+                reply,
+                expected.reply(code, Some("no".to_owned())),
+                "{status} {code}"
+            );
         }
     }
 
     #[test]
     fn without_an_fcm_error_the_account_is_meant() {
-        for (status, word, class) in [
-            (401, "UNAUTHENTICATED", Class::Credentials),
-            (403, "PERMISSION_DENIED", Class::Credentials),
-            (404, "NOT_FOUND", Class::Misconfigured),
+        for (status, word, expected) in [
+            (401, "UNAUTHENTICATED", Verdict::CREDENTIALS),
+            (403, "PERMISSION_DENIED", Verdict::CREDENTIALS),
+            (404, "NOT_FOUND", Verdict::SETTINGS),
         ] {
             let reply = refused(status, word, json!([]));
-            assert_eq!((reply.class, reply.dead_address), (class, false));
-            assert_eq!(reply.code.as_deref(), Some(word));
+            assert_eq!(reply, expected.reply(word, Some("no".to_owned())));
         }
     }
 
     #[test]
-    fn a_bad_payload_does_not_cost_the_token() {
-        let payload = refused(400, "INVALID_ARGUMENT", json!([violation("message.data")]));
-        assert_eq!(payload.reason, Some(Reason::ContentRefused));
-        assert!(!payload.dead_address);
-        let mut both = fcm_error("INVALID_ARGUMENT");
-        both.as_array_mut()
-            .unwrap()
-            .push(violation("message.android.ttl"));
-        assert!(!refused(400, "INVALID_ARGUMENT", both).dead_address);
-        let token = json!([violation("message.token")]);
-        assert!(refused(400, "INVALID_ARGUMENT", token).dead_address);
+    fn only_words_about_the_token_cost_the_device() {
+        let status = "INVALID_ARGUMENT";
+        let with = |more: Value| {
+            let mut details = fcm_error(status);
+            details.as_array_mut().unwrap().push(more);
+            details
+        };
+        let content = Some(Reason::ContentRefused);
+        let token = Some(Reason::InvalidRecipient);
+        for (details, reason, dead) in [
+            (json!([]), content, false),
+            (fcm_error(status), content, false),
+            (json!([violation("message.data")]), content, false),
+            (with(violation("message.android.ttl")), content, false),
+            (with(violation("message.tokens")), content, false),
+            (json!([violation("message.token")]), token, true),
+            (with(violation("message.token")), token, true),
+        ] {
+            let reply = refused(400, status, details.clone());
+            assert_eq!(reply.class, Class::Permanent);
+            assert_eq!(
+                (reply.reason, reply.dead_address),
+                (reason, dead),
+                "{details}"
+            );
+        }
         let body = r#"{"error":{"message":"Message is too big","details":[{"@type":"x.FcmError","errorCode":"INVALID_ARGUMENT"}]}}"#;
         let big = read(&Answer::of(400, &[], body), seen());
         assert_eq!(
             (big.reason, big.dead_address),
             (Some(Reason::MessageTooLarge), false)
+        );
+    }
+
+    #[test]
+    fn a_quota_is_the_devices_unless_it_names_the_project() {
+        let spent = |subject: &str| {
+            let kind = "type.googleapis.com/google.rpc.QuotaFailure";
+            let failure = json!({"@type": kind, "violations": [{"subject": subject}]});
+            let mut details = fcm_error("QUOTA_EXCEEDED");
+            details.as_array_mut().unwrap().push(failure);
+            refused(429, "RESOURCE_EXHAUSTED", details).subject
+        };
+        assert_eq!(spent("project:123"), Subject::Account);
+        assert_eq!(spent("device:abc"), Subject::Address);
+        let plain = refused(429, "RESOURCE_EXHAUSTED", fcm_error("QUOTA_EXCEEDED"));
+        assert_eq!(
+            (plain.class, plain.subject),
+            (Class::Throttled, Subject::Address)
         );
     }
 

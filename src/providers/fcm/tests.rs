@@ -84,7 +84,7 @@ async fn a_token_refused_twice_is_the_credentials_fault() {
     let tokens = granting();
     let peer = Peer::answering(http(401, "", r#"{"error":{"status":"UNAUTHENTICATED"}}"#));
     let fcm = fcm(&peer.url, &tokens.url);
-    assert_eq!(send(&fcm).await.class, Class::Credentials);
+    assert_eq!(send(&fcm).await.class, Class::AccountRefused);
     peer.request();
     assert_eq!(peer.more(), 1);
 }
@@ -95,11 +95,13 @@ async fn without_a_token_nothing_is_sent() {
         (
             400,
             r#"{"error":"invalid_grant","error_description":"Invalid JWT"}"#,
-            Class::Credentials,
+            Class::AccountRefused,
         ),
-        (401, r#"{"error":"invalid_client"}"#, Class::Credentials),
+        (401, r#"{"error":"invalid_client"}"#, Class::AccountRefused),
         (429, "", Class::Throttled),
+        (404, "", Class::AccountRefused),
         (500, "", Class::Transient),
+        (504, "", Class::Transient),
         (503, "garbage", Class::Transient),
         (200, "garbage", Class::Transient),
         (200, r#"{"access_token":"a\nb"}"#, Class::Transient),

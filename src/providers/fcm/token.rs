@@ -240,10 +240,10 @@ fn read(answer: &Answer) -> Result<Token, Reply> {
 /// our credentials' fault, save those that ask to come again.
 fn refusal(answer: &Answer) -> Reply {
     let body = answer.json::<Refused>().unwrap_or_default();
-    let by_status = Verdict::of_status(answer.status);
-    let verdict = match by_status.class {
-        Class::Transient | Class::Throttled => by_status,
-        Class::Unknown => Verdict::TRANSIENT,
+    // Whatever became of this request, the message was not sent.
+    let verdict = match Verdict::of_status(answer.status) {
+        later @ (Verdict::TRANSIENT | Verdict::THROTTLED | Verdict::SETTINGS) => later,
+        Verdict::UNKNOWN => Verdict::TRANSIENT,
         _ => Verdict::CREDENTIALS,
     };
     let error = body.error.as_deref().unwrap_or("an answer without a word");

@@ -58,8 +58,8 @@ impl Answer {
             None => self.describe(),
         };
         let retry_after = match verdict.class {
-            Class::Throttled => wait::asked(&self.headers, seen.now),
-            Class::Transient => wait::retry_after(&self.headers, seen.now),
+            Class::Throttled | Class::AccountRefused => wait::asked(&self.headers, seen.now),
+            Class::Transient | Class::Unknown => wait::retry_after(&self.headers, seen.now),
             _ => None,
         };
         verdict

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::domain::{Class, Reason, Reply};
+use crate::domain::{Class, Reason, Reply, Subject};
 use crate::providers::http::{Answer, Seen};
 use crate::providers::verdict::Verdict;
 use crate::providers::{Delivery, Replies, scrub};
@@ -55,7 +55,9 @@ pub(crate) fn read_many(answer: &Answer, sent: &[&Delivery<'_>]) -> Replies {
         true => read(answer, seen),
         false => reply(answer, verdict(answer.status, &faults), &faults, seen),
     };
-    if whole.class != Class::Permanent {
+    // What is said in words that nobody knows may be because of one of them, too.
+    let is_unlisted = whole.class == Class::Transient && whole.subject == Subject::Message;
+    if whole.class != Class::Permanent && !is_unlisted {
         return Replies::all(whole, sent.len());
     }
     let shared = || faults.iter().find_map(|fault| of_shared(fault.field()?));
@@ -118,9 +120,11 @@ fn verdict(status: u16, faults: &[Fault]) -> Verdict {
         400 => faults
             .iter()
             .find_map(|fault| of_field(fault.field.as_deref()?))
-            .unwrap_or(Verdict::permanent(Reason::ProviderRefused)),
+            .unwrap_or(Verdict::UNLISTED),
         // SendGrid: errors page, "Too many bad requests. Temporary block".
-        403 if faults.iter().any(is_temporary_block) => Verdict::TRANSIENT,
+        403 if says(faults, "temporary block") => Verdict::THROTTLED,
+        // SendGrid: support, "Maximum credits exceeded": the plan's mails are used up.
+        401 | 403 if says(faults, "credits exceeded") => Verdict::EXHAUSTED,
         status => Verdict::of_status(status),
     }
 }
@@ -139,15 +143,15 @@ fn of_field(field: &str) -> Option<Verdict> {
 fn of_shared(field: &str) -> Option<Verdict> {
     // Our sender is wrong, not the message.
     if field.starts_with("from") {
-        return Some(Verdict::MISCONFIGURED);
+        return Some(Verdict::SETTINGS);
     }
     let is_content = field.starts_with("subject") || field.starts_with("content");
     is_content.then_some(Verdict::permanent(Reason::ContentRefused))
 }
 
-fn is_temporary_block(fault: &Fault) -> bool {
-    let words = fault.message.as_deref().unwrap_or_default();
-    words.to_ascii_lowercase().contains("temporary block")
+fn says(faults: &[Fault], words: &str) -> bool {
+    let mut messages = faults.iter().filter_map(|fault| fault.message.as_deref());
+    messages.any(|message| message.to_ascii_lowercase().contains(words))
 }
 
 /// `field: message`, joined; `None` when there is nothing to say.

@@ -1,4 +1,4 @@
-//! Slack's error words, as data. What is not here is read by its HTTP status.
+//! Slack's error words, as data. What is not here is read by its HTTP status, and ends nothing.
 
 use crate::domain::Reason;
 use crate::providers::verdict::Verdict;
@@ -19,9 +19,13 @@ const TABLE: &[(&str, Verdict)] = &[
     ("no_text", BAD_CONTENT),
     ("invalid_payload", BAD_CONTENT),
     ("invalid_blocks", BAD_CONTENT),
+    ("invalid_blocks_format", BAD_CONTENT),
+    ("markdown_text_conflict", BAD_CONTENT),
     ("too_many_attachments", BAD_CONTENT),
     ("msg_too_long", TOO_LARGE),
     ("msg_blocks_too_long", TOO_LARGE),
+    ("attachment_payload_limit_exceeded", TOO_LARGE),
+    ("metadata_too_large", TOO_LARGE),
     ("invalid_auth", Verdict::CREDENTIALS),
     ("account_inactive", Verdict::CREDENTIALS),
     ("token_revoked", Verdict::CREDENTIALS),
@@ -29,6 +33,7 @@ const TABLE: &[(&str, Verdict)] = &[
     ("not_authed", Verdict::CREDENTIALS),
     ("missing_scope", Verdict::CREDENTIALS),
     ("not_allowed_token_type", Verdict::CREDENTIALS),
+    ("two_factor_setup_required", Verdict::CREDENTIALS),
     // A webhook's URL is its credential: these say that it is void.
     ("invalid_token", Verdict::CREDENTIALS),
     ("no_service", Verdict::CREDENTIALS),
@@ -36,23 +41,45 @@ const TABLE: &[(&str, Verdict)] = &[
     ("no_active_hooks", Verdict::CREDENTIALS),
     ("no_team", Verdict::CREDENTIALS),
     ("team_disabled", Verdict::CREDENTIALS),
+    ("team_not_found", Verdict::CREDENTIALS),
+    // The workspace lets the app do nothing from here.
+    ("accesslimited", Verdict::SETTINGS),
+    ("access_denied", Verdict::SETTINGS),
+    ("org_login_required", Verdict::SETTINGS),
+    ("ekm_access_denied", Verdict::SETTINGS),
+    ("enterprise_is_restricted", Verdict::SETTINGS),
+    ("team_access_not_granted", Verdict::SETTINGS),
+    ("no_permission", Verdict::SETTINGS),
+    ("deprecated_endpoint", Verdict::SETTINGS),
+    ("method_deprecated", Verdict::SETTINGS),
+    ("unknown_method", Verdict::SETTINGS),
     // Another app or token may post there.
-    ("not_in_channel", Verdict::MISCONFIGURED),
-    ("restricted_action", Verdict::MISCONFIGURED),
-    ("action_prohibited", Verdict::MISCONFIGURED),
-    ("posting_to_general_channel_denied", Verdict::MISCONFIGURED),
-    ("no_permission", Verdict::MISCONFIGURED),
-    ("org_login_required", Verdict::MISCONFIGURED),
-    ("ekm_access_denied", Verdict::MISCONFIGURED),
-    ("team_access_not_granted", Verdict::MISCONFIGURED),
-    ("ratelimited", Verdict::THROTTLED),
-    ("rate_limited", Verdict::THROTTLED),
+    ("not_in_channel", Verdict::NOT_BY_ACCOUNT),
+    ("restricted_action", Verdict::NOT_BY_ACCOUNT),
+    (
+        "restricted_action_read_only_channel",
+        Verdict::NOT_BY_ACCOUNT,
+    ),
+    (
+        "restricted_action_thread_only_channel",
+        Verdict::NOT_BY_ACCOUNT,
+    ),
+    (
+        "restricted_action_non_threadable_channel",
+        Verdict::NOT_BY_ACCOUNT,
+    ),
+    ("action_prohibited", Verdict::NOT_BY_ACCOUNT),
+    ("posting_to_general_channel_denied", Verdict::NOT_BY_ACCOUNT),
+    ("ratelimited", Verdict::ADDRESS_THROTTLED),
+    ("rate_limited", Verdict::ADDRESS_THROTTLED),
+    // Of the whole workspace.
     ("message_limit_exceeded", Verdict::THROTTLED),
     ("internal_error", Verdict::TRANSIENT),
     ("fatal_error", Verdict::TRANSIENT),
     ("request_timeout", Verdict::TRANSIENT),
     ("service_unavailable", Verdict::TRANSIENT),
     ("team_added_to_org", Verdict::TRANSIENT),
+    ("external_channel_migrating", Verdict::ADDRESS_BUSY),
     ("rollup_error", Verdict::TRANSIENT),
 ];
 

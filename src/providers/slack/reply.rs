@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::errors;
-use crate::domain::{Reason, Reply};
+use crate::domain::Reply;
 use crate::providers::http::{Answer, Seen};
 use crate::providers::verdict::Verdict;
 
@@ -26,7 +26,7 @@ pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
         return answer.accepted(body.as_ref().and_then(|body| body.ts.as_deref()));
     }
     let word = word(answer, body.as_ref());
-    let verdict = verdict(answer.status, word);
+    let verdict = verdict(answer.status, word, seen.address);
     answer.refused(verdict, word.map(str::to_owned), word, seen)
 }
 
@@ -48,20 +48,27 @@ fn word<'a>(answer: &'a Answer, body: Option<&'a Body>) -> Option<&'a str> {
     (!word.is_empty() && word.len() <= 64 && word.chars().all(is_word)).then_some(word)
 }
 
-fn verdict(status: u16, word: Option<&str>) -> Verdict {
+/// Slack: rate limits: one message a second for each channel. An incoming webhook has but one.
+fn verdict(status: u16, word: Option<&str>, channel: &str) -> Verdict {
     let known = word.and_then(errors::verdict);
-    match status {
-        // `ok: false` with a word that Slack added later: a refusal of this message.
-        200..=299 => known.unwrap_or(Verdict::permanent(Reason::ProviderRefused)),
-        400..=499 => known.unwrap_or(Verdict::of_status(status)),
+    let verdict = match (status, known) {
+        (200..=299 | 400..=499, Some(known)) => known,
+        // A word that Slack added later may be about anything.
+        (200..=299, None) => Verdict::UNLISTED,
+        (429, None) => Verdict::ADDRESS_THROTTLED,
+        (400..=499, None) if word.is_some() => Verdict::UNLISTED,
         _ => Verdict::of_status(status),
+    };
+    match verdict {
+        Verdict::ADDRESS_THROTTLED if channel.is_empty() => Verdict::THROTTLED,
+        verdict => verdict,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Class;
+    use crate::domain::{Class, Reason, Subject};
     use crate::providers::testing::seen;
 
     fn web_api(word: &str) -> Reply {
@@ -85,62 +92,78 @@ mod tests {
 
     #[test]
     fn the_web_api_refuses_with_a_word() {
-        for (word, class, reason) in [
-            (
-                "channel_not_found",
-                Class::Permanent,
-                Some(Reason::InvalidRecipient),
-            ),
-            (
-                "is_archived",
-                Class::Permanent,
-                Some(Reason::InvalidRecipient),
-            ),
-            (
-                "msg_too_long",
-                Class::Permanent,
-                Some(Reason::MessageTooLarge),
-            ),
-            ("no_text", Class::Permanent, Some(Reason::ContentRefused)),
-            ("invalid_auth", Class::Credentials, None),
-            ("token_revoked", Class::Credentials, None),
-            (
-                "not_in_channel",
-                Class::Misconfigured,
-                Some(Reason::ProviderMisconfigured),
-            ),
-            ("ratelimited", Class::Throttled, None),
-            ("internal_error", Class::Transient, None),
-            ("fatal_error", Class::Transient, None),
-            (
-                "some_new_word",
-                Class::Permanent,
-                Some(Reason::ProviderRefused),
-            ),
+        let channel = Verdict::permanent(Reason::InvalidRecipient);
+        for (word, expected) in [
+            ("channel_not_found", channel),
+            ("is_archived", channel),
+            ("msg_too_long", Verdict::permanent(Reason::MessageTooLarge)),
+            ("no_text", Verdict::permanent(Reason::ContentRefused)),
+            ("invalid_auth", Verdict::CREDENTIALS),
+            ("account_inactive", Verdict::CREDENTIALS),
+            ("accesslimited", Verdict::SETTINGS),
+            ("not_in_channel", Verdict::NOT_BY_ACCOUNT),
+            ("ratelimited", Verdict::ADDRESS_THROTTLED),
+            ("message_limit_exceeded", Verdict::THROTTLED),
+            ("internal_error", Verdict::TRANSIENT),
+            ("some_new_word", Verdict::UNLISTED),
         ] {
             let reply = web_api(word);
-            assert_eq!((reply.class, reply.reason), (class, reason), "{word}");
-            assert_eq!(reply.code.as_deref(), Some(word));
-            assert!(!reply.dead_address);
+            assert_eq!(reply, expected.reply(word, Some(word.to_owned())), "{word}");
         }
     }
 
     #[test]
     fn a_webhook_answers_a_status_and_a_word() {
-        for (status, word, class) in [
-            (400, "invalid_payload", Class::Permanent),
-            (403, "action_prohibited", Class::Misconfigured),
-            (403, "invalid_token", Class::Credentials),
-            (404, "no_service", Class::Credentials),
-            (404, "channel_not_found", Class::Permanent),
-            (410, "channel_is_archived", Class::Permanent),
-            (429, "", Class::Throttled),
-            (500, "rollup_error", Class::Transient),
-            (500, "channel_not_found", Class::Transient),
+        for (status, word, expected) in [
+            (
+                400,
+                "invalid_payload",
+                Verdict::permanent(Reason::ContentRefused),
+            ),
+            (400, "some_new_word", Verdict::UNLISTED),
+            (403, "action_prohibited", Verdict::NOT_BY_ACCOUNT),
+            (403, "invalid_token", Verdict::CREDENTIALS),
+            (403, "", Verdict::CREDENTIALS),
+            (404, "no_service", Verdict::CREDENTIALS),
+            (404, "", Verdict::SETTINGS),
+            (
+                404,
+                "channel_not_found",
+                Verdict::permanent(Reason::InvalidRecipient),
+            ),
+            (
+                410,
+                "channel_is_archived",
+                Verdict::permanent(Reason::InvalidRecipient),
+            ),
+            (429, "", Verdict::ADDRESS_THROTTLED),
+            (500, "rollup_error", Verdict::TRANSIENT),
+            (500, "channel_not_found", Verdict::TRANSIENT),
+            (302, "channel_not_found", Verdict::SETTINGS),
         ] {
             let reply = read(&Answer::of(status, &[], word), seen());
-            assert_eq!(reply.class, class, "{status} {word}");
+            let read = (reply.class, reply.subject, reply.reason, reply.fault);
+            let expected = (
+                expected.class,
+                expected.subject,
+                expected.reason,
+                expected.fault,
+            );
+            assert_eq!(read, expected, "{status} {word}");
         }
+    }
+
+    #[test]
+    fn the_rate_of_an_incoming_webhook_is_its_accounts() {
+        let nowhere = Seen {
+            address: "",
+            ..seen()
+        };
+        let reply = read(&Answer::of(429, &[], ""), nowhere);
+        assert_eq!(
+            (reply.class, reply.subject),
+            (Class::Throttled, Subject::Account)
+        );
     }
 
     #[test]

@@ -1,25 +1,16 @@
 //! One connection, step by step (RFC 5321), each step with the deadline and its place in the order.
 
-use std::error::Error as _;
 use std::fmt;
-use std::future::Future;
-use std::time::Duration;
 
-use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Noop, Rcpt, Rset};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
-use tokio::net::TcpStream;
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout, timeout_at};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout_at};
 
+use super::answer::Said;
 use super::request::Mail;
-use super::settings::{Security, Settings};
-
-/// Longest for TCP alone: a dead server is told early, while one that makes strangers wait for
-/// its greeting (Postfix: postscreen, six seconds) has the account's timeout.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use super::settings::{Login, Security, Settings};
+use super::wire::{Silence, Tls, Wire};
 
 /// How far a conversation got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,49 +86,74 @@ impl Trouble {
             Cause::Broken(_) => false,
         }
     }
+
+    fn lacks(phase: Phase, words: &str) -> Self {
+        let cause = Cause::Lacks(words.to_owned());
+        Self { phase, cause }
+    }
+
+    fn broken(phase: Phase, words: String) -> Self {
+        let cause = Cause::Broken(words);
+        Self { phase, cause }
+    }
 }
 
 /// A connection that has greeted, and logged in where needed.
 pub(crate) struct Conversation {
-    connection: AsyncSmtpConnection,
+    wire: Wire,
+    /// What the server offers, as it answered to EHLO.
+    offers: Vec<String>,
     /// The last mail was refused half-way: the server still holds its envelope.
     needs_reset: bool,
 }
 
 impl Conversation {
+    /// Connects, secures, greets, logs in. We greet with the sender's domain: a name of this machine
+    /// that the world could look up is not known.
     pub(crate) async fn open(settings: &Settings, deadline: Instant) -> Result<Self, Trouble> {
-        let mut connection = step(Phase::Connect, deadline, connect(settings)).await?;
-        if let Some(credentials) = &settings.credentials {
-            let auth = connection.auth(DEFAULT_MECHANISMS, credentials);
-            step(Phase::Auth, deadline, auth).await?;
-        }
-        Ok(Self {
-            connection,
+        let hello = settings.from.email.domain();
+        let connecting = Wire::connect(&settings.host, settings.port);
+        let wire = opening(deadline, connecting).await?;
+        let wire = match &settings.security {
+            Security::Implicit(tls) => opening(deadline, wire.secure(tls)).await?,
+            Security::None | Security::Starttls(_) => wire,
+        };
+        let mut conversation = Self {
+            wire,
+            offers: vec![],
             needs_reset: false,
-        })
+        };
+        conversation.hear(Phase::Connect, deadline).await?;
+        conversation.greet(hello, deadline).await?;
+        if let Security::Starttls(tls) = &settings.security {
+            conversation = conversation.upgrade(tls, hello, deadline).await?;
+        }
+        if let Some(login) = &settings.login {
+            conversation.log_in(login, deadline).await?;
+        }
+        Ok(conversation)
     }
 
     /// Puts one mail.
     pub(crate) async fn deliver(&mut self, mail: &Mail, deadline: Instant) -> Result<(), Trouble> {
         let options = self.options(mail)?;
-        let connection = &mut self.connection;
         if std::mem::replace(&mut self.needs_reset, true) {
-            step(Phase::Sender, deadline, connection.command(Rset)).await?;
+            self.say(Phase::Sender, "RSET", deadline).await?;
         }
-        let from = MailFrom::new(Some(mail.from.clone()), options);
-        step(Phase::Sender, deadline, connection.command(from)).await?;
-        let to = Rcpt::new(mail.to.clone(), Vec::new());
-        step(Phase::Recipient, deadline, connection.command(to)).await?;
-        let ready = step(Phase::Data, deadline, connection.command(Data)).await?;
-        // lettre takes 2yz for success here; only 354 invites the text.
-        if !ready.has_code(354) {
-            let words = format!("{} instead of 354", ready.code());
-            return Err(broken(Phase::Data, words));
+        let from = format!("MAIL FROM:<{}>{options}", mail.from);
+        self.say(Phase::Sender, &from, deadline).await?;
+        let to = format!("RCPT TO:<{}>", mail.to);
+        self.say(Phase::Recipient, &to, deadline).await?;
+        let ready = self.say(Phase::Data, "DATA", deadline).await?;
+        // Only 354 invites the text.
+        if ready.code != 354 {
+            let words = format!("{} instead of 354", ready.code);
+            return Err(Trouble::broken(Phase::Data, words));
         }
-        let stored = step(Phase::Text, deadline, connection.command(&mail.wire)).await?;
-        if u16::from(stored.code()) / 100 != 2 {
-            let words = format!("{} instead of 250", stored.code());
-            return Err(broken(Phase::Text, words));
+        let stored = self.put(Phase::Text, &mail.wire, deadline).await?;
+        if stored.code / 100 != 2 {
+            let words = format!("{} instead of 250", stored.code);
+            return Err(Trouble::broken(Phase::Text, words));
         }
         self.needs_reset = false;
         Ok(())
@@ -145,102 +161,119 @@ impl Conversation {
 
     /// Whether the server still answers.
     pub(crate) async fn noop(&mut self, deadline: Instant) -> Result<(), Trouble> {
-        let noop = self.connection.command(Noop);
-        step(Phase::Connect, deadline, noop).await.map(drop)
+        self.say(Phase::Connect, "NOOP", deadline).await.map(drop)
+    }
+
+    /// Whether another mail may be put.
+    pub(crate) const fn is_usable(&self) -> bool {
+        self.wire.is_usable()
+    }
+
+    async fn greet(&mut self, hello: &str, deadline: Instant) -> Result<(), Trouble> {
+        let line = format!("EHLO {hello}");
+        let said = self.say(Phase::Connect, &line, deadline).await?;
+        // The first line is the server's name; keywords come in any case (RFC 5321, 2.4).
+        let offers = said.lines.iter().skip(1);
+        self.offers = offers.map(|line| line.to_ascii_uppercase()).collect();
+        Ok(())
+    }
+
+    async fn upgrade(mut self, tls: &Tls, hello: &str, deadline: Instant) -> Result<Self, Trouble> {
+        if !self.offers("STARTTLS") {
+            let words = "the server does not offer STARTTLS";
+            return Err(Trouble::lacks(Phase::Connect, words));
+        }
+        self.say(Phase::Connect, "STARTTLS", deadline).await?;
+        self.wire = opening(deadline, self.wire.secure(tls)).await?;
+        self.greet(hello, deadline).await?;
+        Ok(self)
+    }
+
+    /// RFC 4954, 4; PLAIN is RFC 4616, and LOGIN what servers offered before it.
+    async fn log_in(&mut self, login: &Login, deadline: Instant) -> Result<(), Trouble> {
+        let password = login.password.expose_secret();
+        if self.offers_login("PLAIN") {
+            let answer = STANDARD.encode(format!("\0{}\0{password}", login.user));
+            let line = format!("AUTH PLAIN {answer}");
+            return self.say(Phase::Auth, &line, deadline).await.map(drop);
+        }
+        if !self.offers_login("LOGIN") {
+            let words = "the server offers no way to log in that is known here (PLAIN, LOGIN)";
+            return Err(Trouble::lacks(Phase::Auth, words));
+        }
+        let user = STANDARD.encode(&login.user);
+        for line in ["AUTH LOGIN", &user, &STANDARD.encode(password)] {
+            self.say(Phase::Auth, line, deadline).await?;
+        }
+        Ok(())
     }
 
     /// RFC 6531: an address beyond ASCII needs a server that takes it.
-    fn options(&self, mail: &Mail) -> Result<Vec<MailParameter>, Trouble> {
+    fn options(&self, mail: &Mail) -> Result<&'static str, Trouble> {
         let addresses: [&str; 2] = [mail.from.as_ref(), mail.to.as_ref()];
         if addresses.iter().all(|address| address.is_ascii()) && mail.wire.is_ascii() {
-            return Ok(Vec::new());
+            return Ok("");
         }
-        let info = self.connection.server_info();
-        if info.supports_feature(Extension::SmtpUtfEight) {
-            return Ok(vec![MailParameter::SmtpUtfEight]);
+        if self.offers("SMTPUTF8") {
+            return Ok(" SMTPUTF8");
         }
-        let words = "the server does not take addresses beyond ASCII (SMTPUTF8)".to_owned();
-        Err(Trouble {
-            phase: Phase::Sender,
-            cause: Cause::Lacks(words),
+        let words = "the server does not take addresses beyond ASCII (SMTPUTF8)";
+        Err(Trouble::lacks(Phase::Sender, words))
+    }
+
+    fn offers(&self, keyword: &str) -> bool {
+        let mut offers = self.offers.iter();
+        offers.any(|offer| offer.split_whitespace().next() == Some(keyword))
+    }
+
+    fn offers_login(&self, mechanism: &str) -> bool {
+        self.offers.iter().any(|offer| {
+            // `AUTH=` is how some old servers write it.
+            let mut words = offer.split([' ', '=']);
+            words.next() == Some("AUTH") && words.any(|word| word == mechanism)
         })
     }
-}
 
-/// Connects, secures, greets. We greet with the sender's domain: a name of this machine that the
-/// world could look up is not known.
-async fn connect(settings: &Settings) -> Result<AsyncSmtpConnection, Opening> {
-    let hello = ClientId::Domain(settings.from.email.domain().to_owned());
-    let server = (settings.host.as_str(), settings.port);
-    if let Security::Implicit(tls) = &settings.security {
-        let tls = Some(tls.clone());
-        let limit = Some(CONNECT_TIMEOUT);
-        let opened = AsyncSmtpConnection::connect_tokio1(server, limit, &hello, tls, None);
-        return Ok(opened.await?);
+    /// One command, and the reply to it.
+    async fn say(&mut self, phase: Phase, line: &str, deadline: Instant) -> Result<Said, Trouble> {
+        self.put(phase, &format!("{line}\r\n"), deadline).await
     }
-    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(server)).await??;
-    stream.set_nodelay(true)?;
-    let opened = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello);
-    let mut connection = opened.await?;
-    if let Security::Starttls(tls) = &settings.security {
-        connection.starttls(tls.clone(), &hello).await?;
-    }
-    Ok(connection)
-}
 
-/// Why a connection did not open.
-#[derive(Debug, thiserror::Error)]
-enum Opening {
-    #[error(transparent)]
-    Network(#[from] std::io::Error),
-    #[error("the connection timed out")]
-    Timeout(#[from] Elapsed),
-    #[error(transparent)]
-    Protocol(#[from] Error),
-}
-
-impl From<Opening> for Cause {
-    fn from(opening: Opening) -> Self {
-        match opening {
-            Opening::Protocol(error) => error.into(),
-            other => Self::Broken(other.to_string()),
+    /// A text, and the reply to it. A server that goes away says why before it does.
+    async fn put(&mut self, phase: Phase, text: &str, deadline: Instant) -> Result<Said, Trouble> {
+        match self.wire.write(text, deadline).await {
+            Ok(()) => self.hear(phase, deadline).await,
+            Err(silence) => match self.hear(phase, deadline).await {
+                Err(
+                    said @ Trouble {
+                        cause: Cause::Said { .. },
+                        ..
+                    },
+                ) => Err(said),
+                _ => Err(Trouble::broken(phase, silence.to_string())),
+            },
         }
     }
-}
 
-impl From<Error> for Cause {
-    fn from(error: Error) -> Self {
-        if let Some(code) = error.status() {
-            let words = error.source().map(ToString::to_string).unwrap_or_default();
-            let code = u16::from(code);
-            return Self::Said { code, words };
+    async fn hear(&mut self, phase: Phase, deadline: Instant) -> Result<Said, Trouble> {
+        let said = self.wire.reply(deadline).await;
+        let said = said.map_err(|silence| Trouble::broken(phase, silence.to_string()))?;
+        if said.is_good() {
+            return Ok(said);
         }
-        match error.is_client() {
-            true => Self::Lacks(error.to_string()),
-            false => Self::Broken(error.to_string()),
-        }
+        let (code, words) = (said.code, said.words());
+        let cause = Cause::Said { code, words };
+        Err(Trouble { phase, cause })
     }
 }
 
-/// One step within the deadline.
-async fn step<T, E: Into<Cause>>(
-    phase: Phase,
+/// A step of opening within the deadline.
+async fn opening(
     deadline: Instant,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, Trouble> {
-    match timeout_at(deadline, work).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(Trouble {
-            phase,
-            cause: error.into(),
-        }),
-        Err(_elapsed) => Err(broken(phase, "no reply within the timeout".to_owned())),
-    }
-}
-
-fn broken(phase: Phase, words: String) -> Trouble {
-    Trouble {
-        phase,
-        cause: Cause::Broken(words),
-    }
+    step: impl Future<Output = Result<Wire, Silence>>,
+) -> Result<Wire, Trouble> {
+    let opened = timeout_at(deadline, step)
+        .await
+        .unwrap_or(Err(Silence::Timeout));
+    opened.map_err(|silence| Trouble::broken(Phase::Connect, silence.to_string()))
 }

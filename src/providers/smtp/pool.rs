@@ -1,31 +1,122 @@
 //! Connections kept between mails.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
 
-use super::conversation::Conversation;
+use crate::runtime::{Tasks, clock};
 
 /// Servers close an idle connection after some minutes (RFC 5321, 4.5.3.2.7: five); one that is
-/// about to be closed is better not used.
+/// about to be closed is better not used, and a server has better uses for its places.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// Idle connections, the youngest last. Their number is bounded by the slots of the account.
-#[derive(Default)]
-pub(crate) struct Pool(Mutex<Vec<(Conversation, Instant)>>);
+/// Idle connections. Their number is bounded by the slots of the account.
+pub(crate) struct Pool<T>(Arc<Mutex<Idle<T>>>);
 
-impl Pool {
-    /// The connection used last, if it is young enough; older ones are closed.
-    pub(crate) fn take(&self, now: Instant) -> Option<Conversation> {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(_, since)| now.saturating_duration_since(*since) < KEPT);
-        idle.pop().map(|(conversation, _)| conversation)
+struct Idle<T> {
+    /// The youngest last.
+    kept: VecDeque<(T, Instant)>,
+    /// Whether somebody waits to close the eldest.
+    is_watched: bool,
+}
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        let idle = Idle {
+            kept: VecDeque::new(),
+            is_watched: false,
+        };
+        Self(Arc::new(Mutex::new(idle)))
+    }
+}
+
+impl<T: Send + 'static> Pool<T> {
+    /// The connection used last, if it is young enough.
+    pub(crate) fn take(&self, now: Instant) -> Option<T> {
+        let mut idle = lock(&self.0);
+        idle.close_old(now);
+        idle.kept.pop_back().map(|(connection, _)| connection)
     }
 
-    /// Keeps a connection.
-    pub(crate) fn put(&self, conversation: Conversation, now: Instant) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push((conversation, now));
+    /// Keeps a connection, for a while. Called on the runtime that serves it.
+    pub(crate) fn put(&self, connection: T, now: Instant) {
+        let mut idle = lock(&self.0);
+        idle.kept.push_back((connection, now));
+        if std::mem::replace(&mut idle.is_watched, true) {
+            return;
+        }
+        drop(idle);
+        let pool = Arc::downgrade(&self.0);
+        Tasks::new(Handle::current()).spawn("close idle connections", close_in_time(pool));
+    }
+}
+
+impl<T> Idle<T> {
+    fn close_old(&mut self, now: Instant) {
+        let is_old = |since: Instant| now.saturating_duration_since(since) >= KEPT;
+        while self.kept.front().is_some_and(|(_, since)| is_old(*since)) {
+            self.kept.pop_front();
+        }
+    }
+}
+
+/// Closes what grows old, until nothing is left or the account is gone.
+async fn close_in_time<T>(pool: Weak<Mutex<Idle<T>>>) {
+    while let Some(next) = close_old(&pool) {
+        sleep_until(next).await;
+    }
+}
+
+/// Closes what is old, and says when the next one will be.
+fn close_old<T>(pool: &Weak<Mutex<Idle<T>>>) -> Option<Instant> {
+    let pool = pool.upgrade()?;
+    let mut idle = lock(&pool);
+    idle.close_old(clock::instant());
+    let next = idle.kept.front().map(|(_, since)| *since + KEPT);
+    idle.is_watched = next.is_some();
+    next
+}
+
+fn lock<T>(pool: &Mutex<Idle<T>>) -> MutexGuard<'_, Idle<T>> {
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_in_time_though_no_mail_comes() {
+        let pool = Pool::default();
+        let connections = [Arc::new(()), Arc::new(())];
+        let open = || {
+            connections
+                .iter()
+                .map(|one| Arc::strong_count(one) - 1)
+                .sum::<usize>()
+        };
+        pool.put(Arc::clone(&connections[0]), clock::instant());
+        tokio::time::advance(KEPT / 2).await;
+        pool.put(Arc::clone(&connections[1]), clock::instant());
+        tokio::time::sleep(KEPT / 2).await;
+        assert_eq!(open(), 1, "the eldest is closed");
+        tokio::time::sleep(KEPT).await;
+        assert_eq!(open(), 0);
+        pool.put(Arc::clone(&connections[0]), clock::instant());
+        tokio::time::sleep(KEPT * 2).await;
+        assert_eq!(open(), 0, "and so is what is kept later");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_youngest_is_used_first_and_none_that_is_old() {
+        let pool = Pool::default();
+        let start = clock::instant();
+        pool.put(1, start);
+        pool.put(2, start);
+        assert_eq!(pool.take(start), Some(2));
+        assert_eq!(pool.take(start + KEPT), None);
     }
 }

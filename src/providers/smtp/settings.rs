@@ -1,23 +1,34 @@
 //! What an SMTP account needs: a server, how to secure the connection, and a sender.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::TlsParameters;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use rustls_platform_verifier::BuilderVerifierExt;
+use secrecy::SecretString;
+use tokio_rustls::TlsConnector;
 
+use super::wire::Tls;
 use crate::domain::Account;
 use crate::providers::SettingsError;
 use crate::providers::fields::{Fields, Secret};
 
-/// An SMTP account's settings. The password is in `credentials`, whose `Debug` hides it.
+/// An SMTP account's settings.
 pub(crate) struct Settings {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) security: Security,
-    pub(crate) credentials: Option<Credentials>,
+    pub(crate) login: Option<Login>,
     pub(crate) from: Mailbox,
     pub(crate) timeout: Duration,
+}
+
+/// Who we say to be.
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: SecretString,
 }
 
 /// How the connection is secured.
@@ -25,9 +36,9 @@ pub(crate) enum Security {
     /// Not at all: for a server on the same machine.
     None,
     /// By STARTTLS; a server that does not offer it is refused (RFC 3207).
-    Starttls(TlsParameters),
+    Starttls(Tls),
     /// TLS from the first byte (RFC 8314).
-    Implicit(TlsParameters),
+    Implicit(Tls),
 }
 
 impl Settings {
@@ -37,7 +48,7 @@ impl Settings {
         let tls = fields.text("tls").unwrap_or("starttls");
         let (security, usual_port) = security(&mut fields, tls, host);
         let port = fields.port("port").unwrap_or(usual_port);
-        let credentials = credentials(&mut fields);
+        let login = login(&mut fields);
         let from = from(&mut fields);
         let timeout = fields.timeout();
         let (Some(security), Some(from)) = fields.finish((security, from))? else {
@@ -47,7 +58,7 @@ impl Settings {
             host: host.to_owned(),
             port,
             security,
-            credentials,
+            login,
             from,
             timeout,
         })
@@ -56,8 +67,8 @@ impl Settings {
 
 /// The security and the port that usually goes with it.
 fn security(fields: &mut Fields<'_>, tls: &str, host: &str) -> (Option<Security>, u16) {
-    let mut parameters = || match TlsParameters::new(host.to_owned()) {
-        Ok(parameters) => Some(parameters),
+    let mut parameters = || match tls_to(host) {
+        Ok(tls) => Some(tls),
         Err(error) => {
             fields.mistake(format!("TLS cannot be set up for `host`: {error}"));
             None
@@ -74,12 +85,26 @@ fn security(fields: &mut Fields<'_>, tls: &str, host: &str) -> (Option<Security>
     }
 }
 
+/// TLS with the machine's roots, and the one cryptographic provider.
+fn tls_to(host: &str) -> Result<Tls, String> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(config));
+    Ok(Tls { connector, name })
+}
+
 /// User and password, or neither: many servers inside a company ask for none.
-fn credentials(fields: &mut Fields<'_>) -> Option<Credentials> {
+fn login(fields: &mut Fields<'_>) -> Option<Login> {
     match (fields.secret(Secret::Key), fields.secret(Secret::Secret)) {
-        (Some(user), Some(password)) => {
-            Some(Credentials::new(user.to_owned(), password.to_owned()))
-        }
+        (Some(user), Some(password)) => Some(Login {
+            user: user.to_owned(),
+            password: SecretString::from(password),
+        }),
         (None, None) => None,
         _ => {
             fields.mistake(
@@ -132,7 +157,7 @@ mod tests {
                 json!({"host": "mail.example.com", "tls": tls, "from": "Herald <h@example.com>"});
             let settings = read(None, None, config).ok().unwrap();
             assert_eq!(settings.port, port);
-            assert!(settings.credentials.is_none());
+            assert!(settings.login.is_none());
         }
     }
 }

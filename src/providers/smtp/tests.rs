@@ -18,6 +18,9 @@ const SOON: Duration = Duration::from_millis(1_500);
 /// What the server does after a line.
 enum Act {
     Say(&'static str),
+    Raw(&'static [u8]),
+    SayAndDrop(&'static str),
+    SayAndHold(&'static str),
     Drop,
     Hold,
 }
@@ -43,6 +46,15 @@ impl Server {
                     let act = script(&line, number).unwrap_or_else(|| usual(&line));
                     match act {
                         Act::Say(words) => drop(reader.get_mut().write_all(words.as_bytes())),
+                        Act::Raw(words) => drop(reader.get_mut().write_all(words)),
+                        Act::SayAndDrop(words) => {
+                            drop(reader.get_mut().write_all(words.as_bytes()));
+                            break;
+                        }
+                        Act::SayAndHold(words) => {
+                            drop(reader.get_mut().write_all(words.as_bytes()));
+                            crate::providers::testing::hold(reader.get_mut());
+                        }
                         Act::Drop => break,
                         Act::Hold => crate::providers::testing::hold(reader.get_mut()),
                     }
@@ -153,6 +165,86 @@ async fn a_refused_recipient_leaves_the_connection_after_a_reset() {
 }
 
 #[tokio::test]
+async fn a_reply_in_latin_1_or_without_words_counts_by_its_code() {
+    let acts: [fn() -> Act; 4] = [
+        || Act::Raw(b"250 fertig f\xfcr heute\r\n"),
+        || Act::Say("250\r\n"),
+        || Act::Say("250-one\r\n250\r\n"),
+        || Act::Raw(b"250-\xff\xfe\r\n250 \x80\r\n"),
+    ];
+    for act in acts {
+        let server = Server::start(move |line, _| is_text(line).then(act));
+        let smtp = smtp(server.port, None);
+        for _ in 0..2 {
+            assert_eq!(send(&smtp).await.class, Class::Accepted);
+        }
+        let lines = server.lines();
+        assert_eq!(lines.iter().filter(|line| is_text(line)).count(), 2);
+        assert_eq!(lines.iter().filter(|line| *line == "CONNECT").count(), 1);
+    }
+    let unknown = || Act::Raw(b"550 5.1.1 gibt es nicht \xfc\r\n");
+    let server = Server::start(on("RCPT", unknown));
+    let reply = send(&smtp(server.port, None)).await;
+    assert_eq!(reply.reason, Some(Reason::InvalidRecipient));
+    assert!(reply.dead_address);
+}
+
+#[tokio::test]
+async fn an_acceptance_counts_though_its_words_break_off() {
+    let server =
+        Server::start(move |line, _| is_text(line).then_some(Act::SayAndDrop("250-queued")));
+    assert_eq!(send(&smtp(server.port, None)).await.class, Class::Accepted);
+    let server = Server::start(move |line, _| is_text(line).then_some(Act::SayAndHold("250 que")));
+    let smtp = smtp_within(server.port, None, SOON);
+    assert_eq!(send(&smtp).await.class, Class::Accepted);
+    // And nothing more goes over that connection.
+    assert_eq!(send(&smtp).await.class, Class::Accepted);
+    let connections = server
+        .lines()
+        .iter()
+        .filter(|line| *line == "CONNECT")
+        .count();
+    assert_eq!(connections, 2);
+}
+
+#[tokio::test]
+async fn keywords_in_lower_case_are_understood() {
+    let hello = || Act::Say("250-test\r\n250 auth login plain\r\n");
+    let server = Server::start(on("EHLO", hello));
+    let smtp = smtp(server.port, Some("user"));
+    assert_eq!(send(&smtp).await.class, Class::Accepted);
+    assert!(
+        server
+            .lines()
+            .iter()
+            .any(|line| line.starts_with("AUTH PLAIN "))
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_offers_login_alone_is_told_user_and_password() {
+    let server = Server::start(|line, _| match line {
+        line if line.starts_with("EHLO") => Some(Act::Say("250-test\r\n250 AUTH=LOGIN\r\n")),
+        "AUTH LOGIN" => Some(Act::Say("334 VXNlcm5hbWU6\r\n")),
+        _ => None,
+    });
+    let smtp = smtp(server.port, Some("user"));
+    assert_eq!(send(&smtp).await.class, Class::Accepted);
+    let lines = server.lines();
+    assert_eq!(lines.iter().filter(|line| *line == "dXNlcg==").count(), 2);
+}
+
+#[tokio::test]
+async fn a_greeting_of_refusal_takes_the_account_out() {
+    for greeting in ["554 no\r\n", "421 later\r\n"] {
+        let server =
+            Server::start(move |line, _| (line == "CONNECT").then_some(Act::Say(greeting)));
+        let reply = send(&smtp(server.port, None)).await;
+        assert_eq!(reply.class, Class::AccountRefused, "{greeting}");
+    }
+}
+
+#[tokio::test]
 async fn a_reply_lost_after_the_text_is_unknown_and_asked_once() {
     let acts: [fn() -> Act; 3] = [|| Act::Drop, || Act::Hold, || Act::Say("garbage\r\n")];
     for act in acts {
@@ -202,7 +294,7 @@ async fn a_kept_connection_that_was_closed_is_replaced() {
 async fn a_refused_password_is_told() {
     let server = Server::start(on("AUTH", || Act::Say("535 5.7.8 no\r\n")));
     let smtp = smtp(server.port, Some("user"));
-    assert_eq!(send(&smtp).await.class, Class::Credentials);
+    assert_eq!(send(&smtp).await.class, Class::AccountRefused);
     let words = smtp.check().await.unwrap_err();
     insta::assert_snapshot!(words, @"AUTH: 535 5.7.8 no; check `api_key` and `api_secret`");
 }
@@ -220,6 +312,6 @@ async fn starttls_is_not_given_up() {
     let config = json!({"host": "127.0.0.1", "port": server.port, "from": "h@example.com"});
     let account = account(ProviderKind::Smtp, None, None, config);
     let reply = send(&Smtp::connect(&account).unwrap()).await;
-    assert_eq!(reply.class, Class::Misconfigured);
+    assert_eq!(reply.class, Class::AccountRefused);
     assert!(!server.lines().iter().any(|line| line.starts_with("MAIL")));
 }

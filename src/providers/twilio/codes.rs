@@ -12,62 +12,63 @@ const REFUSED: Verdict = Verdict::permanent(Reason::ProviderRefused);
 
 /// Code and verdict, ascending. Twilio: error and warning dictionary.
 const TABLE: &[(u32, Verdict)] = &[
-    (14107, Verdict::THROTTLED),     // send rate exceeded
-    (20003, Verdict::CREDENTIALS),   // authentication failed
-    (20005, Verdict::CREDENTIALS),   // account not active
-    (20006, Verdict::MISCONFIGURED), // access denied
-    (20008, Verdict::MISCONFIGURED), // test credentials
-    (20404, Verdict::MISCONFIGURED), // wrong SID in the path
-    (20429, Verdict::THROTTLED),     // too many concurrent requests; never processed
-    (20500, Verdict::TRANSIENT),     // internal error
-    (20503, Verdict::TRANSIENT),     // unavailable
-    (21211, BAD_NUMBER),             // invalid To
-    (21212, Verdict::MISCONFIGURED), // invalid From
-    (21217, BAD_NUMBER),             // number appears invalid
-    (21408, Verdict::MISCONFIGURED), // region not enabled
-    (21421, BAD_NUMBER),             // number invalid
-    (21602, BAD_CONTENT),            // no body
-    (21603, Verdict::MISCONFIGURED), // no From
+    (14107, Verdict::THROTTLED),      // send rate exceeded
+    (20003, Verdict::CREDENTIALS),    // authentication failed
+    (20005, Verdict::CREDENTIALS),    // account not active
+    (20006, Verdict::SETTINGS),       // access denied
+    (20008, Verdict::SETTINGS),       // test credentials
+    (20404, Verdict::SETTINGS),       // wrong SID in the path
+    (20429, Verdict::THROTTLED),      // too many concurrent requests; never processed
+    (20500, Verdict::TRANSIENT),      // internal error
+    (20503, Verdict::TRANSIENT),      // unavailable
+    (21211, BAD_NUMBER),              // invalid To
+    (21212, Verdict::SETTINGS),       // invalid From
+    (21217, BAD_NUMBER),              // number appears invalid
+    (21408, Verdict::NOT_BY_ACCOUNT), // region not enabled
+    (21421, BAD_NUMBER),              // number invalid
+    (21602, BAD_CONTENT),             // no body
+    (21603, Verdict::SETTINGS),       // no From
     (21604, Verdict::permanent(Reason::InvalidRecipient)), // no To
-    (21606, Verdict::MISCONFIGURED), // From is not a sender for this destination
-    (21608, Verdict::MISCONFIGURED), // trial account, unverified number
+    (21606, Verdict::NOT_BY_ACCOUNT), // From is not a sender for this destination
+    (21608, Verdict::NOT_BY_ACCOUNT), // trial account, unverified number
     (21610, Verdict::dead(Reason::OptedOut)), // the person sent STOP
-    (21611, Verdict::THROTTLED),     // the sender's queue is full
-    (21612, Verdict::MISCONFIGURED), // not reachable from this sender
-    (21614, BAD_NUMBER),             // not a mobile number
+    (21611, Verdict::THROTTLED),      // the sender's queue is full
+    (21612, Verdict::NOT_BY_ACCOUNT), // not reachable from this sender
+    (21614, BAD_NUMBER),              // not a mobile number
     (21617, Verdict::permanent(Reason::MessageTooLarge)), // over 1600 characters
-    (21618, BAD_CONTENT),            // the body cannot be sent
-    (21620, BAD_CONTENT),            // bad media URL
-    (21623, BAD_CONTENT),            // too many media
-    (21659, Verdict::MISCONFIGURED), // From is not ours
-    (21660, Verdict::MISCONFIGURED), // From belongs to another account
-    (21661, Verdict::MISCONFIGURED), // From cannot send texts
-    (21701, Verdict::MISCONFIGURED), // no such messaging service
-    (21702, Verdict::MISCONFIGURED), // service not available
-    (21703, Verdict::MISCONFIGURED), // service has no number free
-    (21704, Verdict::MISCONFIGURED), // service has no number
-    (21705, Verdict::MISCONFIGURED), // service invalid
-    (30001, Verdict::THROTTLED),     // queue overflow
-    (30002, Verdict::CREDENTIALS),   // account suspended
-    (30003, Verdict::TRANSIENT),     // handset off or out of reach
-    (30004, REFUSED),                // blocked
-    (30005, BAD_NUMBER),             // unknown handset
-    (30006, BAD_NUMBER),             // landline
-    (30007, BAD_CONTENT),            // filtered as spam
-    (30008, Verdict::TRANSIENT),     // unknown
-    (30017, Verdict::TRANSIENT),     // carrier congestion
-    (30022, Verdict::THROTTLED),     // 10DLC rate
-    (30023, Verdict::THROTTLED),     // daily cap
-    (30027, Verdict::THROTTLED),     // daily cap of a carrier
-    (30032, Verdict::MISCONFIGURED), // toll-free number not verified
-    (30033, Verdict::MISCONFIGURED), // campaign suspended
-    (30034, Verdict::MISCONFIGURED), // unregistered sender
-    (30035, Verdict::MISCONFIGURED), // sender still being configured
-    (30036, REFUSED),                // validity period passed
-    (30410, Verdict::TRANSIENT),     // carrier timeout
-    (30450, Verdict::TRANSIENT),     // SMS pumping block, clears in half an hour
-    (63017, Verdict::THROTTLED),     // account-wide rate
-    (63018, Verdict::THROTTLED),     // channel rate
+    (21618, BAD_CONTENT),             // the body cannot be sent
+    (21620, BAD_CONTENT),             // bad media URL
+    (21623, BAD_CONTENT),             // too many media
+    (21659, Verdict::SETTINGS),       // From is not ours
+    (21660, Verdict::SETTINGS),       // From belongs to another account
+    (21661, Verdict::SETTINGS),       // From cannot send texts
+    (21701, Verdict::SETTINGS),       // no such messaging service
+    (21702, Verdict::SETTINGS),       // service not available
+    (21703, Verdict::SETTINGS),       // service has no number free
+    (21704, Verdict::SETTINGS),       // service has no number
+    (21705, Verdict::SETTINGS),       // service invalid
+    (30001, Verdict::THROTTLED),      // queue overflow
+    (30002, Verdict::CREDENTIALS),    // account suspended
+    (30003, Verdict::ADDRESS_BUSY),   // handset off or out of reach
+    (30004, REFUSED),                 // blocked
+    (30005, BAD_NUMBER),              // unknown handset
+    (30006, BAD_NUMBER),              // landline
+    (30007, BAD_CONTENT),             // filtered as spam
+    (30008, Verdict::UNLISTED),       // unknown
+    (30017, Verdict::ADDRESS_BUSY),   // carrier congestion
+    (30022, Verdict::THROTTLED),      // 10DLC rate
+    (30023, Verdict::EXHAUSTED),      // daily cap
+    (30027, Verdict::EXHAUSTED),      // daily cap of a carrier
+    (30032, Verdict::SETTINGS),       // toll-free number not verified
+    (30033, Verdict::SETTINGS),       // campaign suspended
+    (30034, Verdict::SETTINGS),       // unregistered sender
+    (30035, Verdict::SETTINGS),       // sender still being configured
+    (30036, REFUSED),                 // validity period passed
+    (30410, Verdict::ADDRESS_BUSY),   // carrier timeout
+    (30450, Verdict::ADDRESS_BUSY),   // SMS pumping block, clears in half an hour
+    (63017, Verdict::THROTTLED),      // account-wide rate
+    (63018, Verdict::THROTTLED),      // channel rate
+    (63038, Verdict::EXHAUSTED),      // the account's limit of the day
 ];
 
 /// What a code means, if it is known.
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn a_permanent_verdict_has_a_reason() {
         for (code, verdict) in TABLE {
-            let needs = matches!(verdict.class, Class::Permanent | Class::Misconfigured);
+            let needs = verdict.class == Class::Permanent;
             assert_eq!(verdict.reason.is_some(), needs, "{code}");
         }
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::codes;
-use crate::domain::Reply;
+use crate::domain::{Class, Reply};
 use crate::providers::http::{Answer, Seen};
 use crate::providers::verdict::Verdict;
 
@@ -32,11 +32,16 @@ pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
     answer.refused(verdict, code, fault.message.as_deref(), seen)
 }
 
-/// The code says more than the status, except that a server error never refuses for good.
+/// The code says more than the status, except that a server error never refuses for good. A code that
+/// nobody knows may be about anything: the account is not taken out for it.
 fn verdict(status: u16, code: Option<u32>) -> Verdict {
     let by_status = Verdict::of_status(status);
-    match status {
-        400..=499 => code.and_then(codes::verdict).unwrap_or(by_status),
+    match (status, code) {
+        (400..=499, Some(code)) => match codes::verdict(code) {
+            Some(known) => known,
+            None if by_status.class == Class::Throttled => by_status,
+            None => Verdict::UNLISTED,
+        },
         _ => by_status,
     }
 }
@@ -44,7 +49,7 @@ fn verdict(status: u16, code: Option<u32>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Class, Reason};
+    use crate::domain::Reason;
     use crate::providers::testing::seen;
 
     fn fault(status: u16, code: u32) -> Reply {
@@ -64,65 +69,47 @@ mod tests {
 
     #[test]
     fn the_code_goes_before_the_status() {
-        for (status, code, class, reason, dead) in [
-            (
-                400,
-                21211,
-                Class::Permanent,
-                Some(Reason::InvalidRecipient),
-                true,
-            ),
-            (400, 21610, Class::Permanent, Some(Reason::OptedOut), true),
-            (
-                400,
-                21617,
-                Class::Permanent,
-                Some(Reason::MessageTooLarge),
-                false,
-            ),
-            (400, 21611, Class::Throttled, None, false),
-            (
-                400,
-                21606,
-                Class::Misconfigured,
-                Some(Reason::ProviderMisconfigured),
-                false,
-            ),
-            (401, 20003, Class::Credentials, None, false),
-            (429, 20429, Class::Throttled, None, false),
-            (
-                400,
-                99999,
-                Class::Permanent,
-                Some(Reason::ProviderRefused),
-                false,
-            ),
-            (429, 99999, Class::Throttled, None, false),
-            (
-                404,
-                20404,
-                Class::Misconfigured,
-                Some(Reason::ProviderMisconfigured),
-                false,
-            ),
-            (500, 21211, Class::Transient, None, false),
-            (503, 20503, Class::Transient, None, false),
+        let person = Verdict::dead(Reason::InvalidRecipient);
+        for (status, code, expected) in [
+            (400, 21211, person),
+            (400, 21610, Verdict::dead(Reason::OptedOut)),
+            (400, 21617, Verdict::permanent(Reason::MessageTooLarge)),
+            (400, 21611, Verdict::THROTTLED),
+            (400, 21408, Verdict::NOT_BY_ACCOUNT),
+            (400, 21606, Verdict::NOT_BY_ACCOUNT),
+            (400, 21212, Verdict::SETTINGS),
+            (401, 20003, Verdict::CREDENTIALS),
+            (429, 20429, Verdict::THROTTLED),
+            (429, 63038, Verdict::EXHAUSTED),
+            (400, 99999, Verdict::UNLISTED),
+            (403, 99999, Verdict::UNLISTED),
+            (404, 99999, Verdict::UNLISTED),
+            (429, 99999, Verdict::THROTTLED),
+            (404, 20404, Verdict::SETTINGS),
+            (500, 21211, Verdict::TRANSIENT),
+            (503, 20503, Verdict::TRANSIENT),
+            (504, 21211, Verdict::UNKNOWN),
         ] {
             let reply = fault(status, code);
-            let read = (reply.class, reply.reason, reply.dead_address);
-            assert_eq!(read, (class, reason, dead), "{status} {code}");
-            assert_eq!(reply.code, Some(code.to_string()));
+            let words = Some("m".to_owned());
+            assert_eq!(
+                reply,
+                expected.reply(code.to_string(), words),
+                "{status} {code}"
+            );
         }
     }
 
     #[test]
     fn an_answer_without_a_code_is_read_by_its_status() {
         for (status, class) in [
-            (400, Class::Permanent),
-            (401, Class::Credentials),
-            (403, Class::Credentials),
+            (400, Class::Transient),
+            (401, Class::AccountRefused),
+            (403, Class::AccountRefused),
+            (404, Class::AccountRefused),
             (429, Class::Throttled),
-            (502, Class::Transient),
+            (502, Class::Unknown),
+            (503, Class::Transient),
         ] {
             let reply = read(&Answer::of(status, &[], "<html>"), seen());
             assert_eq!(reply.class, class, "{status}");

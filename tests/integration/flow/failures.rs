@@ -107,7 +107,7 @@ async fn refused_credentials_take_the_provider_out_and_tell_the_operators() {
     let publisher = stage.publisher().await;
     publisher.publish(&envelope("email")).await;
     let row = outcomes.only("sent", None).await;
-    assert_eq!(row.classes(), ["credentials", "accepted"]);
+    assert_eq!(row.classes(), ["account_refused", "accepted"]);
     let open = "SELECT count(*) FROM admin_system_events WHERE NOT is_resolved
         AND event_type = 'provider_credentials_refused' AND details ->> 'provider' = 'first'";
     outcomes.until_count(open, 1).await;

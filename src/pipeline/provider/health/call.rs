@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::trouble::{Cause, Report};
-use super::{AccountHealth, Inner, State};
-use crate::domain::{Class, Reply};
+use super::{AccountHealth, Inner, State, number_of};
+use crate::domain::{AccountFault, Class, Reply, Subject};
 use crate::resilience::circuit_breaker::{Answer, Change, Standing, Ticket};
 
 /// Leave for one request. Dropped without an answer, it says that there will be none.
@@ -32,10 +32,15 @@ impl Call {
         self.probe
     }
 
-    /// The request was answered, after this long.
-    pub(in super::super) fn answered(mut self, reply: &Reply, elapsed: Duration) {
+    /// The request was answered, after this long. `address` is whom it was for, if for one.
+    pub(in super::super) fn answered(
+        mut self,
+        reply: &Reply,
+        address: Option<&str>,
+        elapsed: Duration,
+    ) {
         if let Some(ticket) = self.ticket.take() {
-            self.health.answered(ticket, reply, elapsed);
+            self.health.answered(ticket, reply, address, elapsed);
         }
     }
 }
@@ -51,12 +56,13 @@ impl Drop for Call {
 }
 
 impl AccountHealth {
-    fn answered(&self, ticket: Ticket, reply: &Reply, elapsed: Duration) {
-        let answer = self.answer(reply.class, elapsed);
+    fn answered(&self, ticket: Ticket, reply: &Reply, address: Option<&str>, elapsed: Duration) {
         let now = self.now();
         let mut state = self.state();
-        match reply.class {
-            Class::Throttled => {
+        let subject = throttled_subject(&mut state, reply, address, now);
+        let answer = self.answer(reply, subject, elapsed);
+        match (reply.class, subject) {
+            (Class::Throttled, Subject::Account) => {
                 state.pace.throttled(now, reply.retry_after);
                 if let Some(wait) = reply.retry_after {
                     self.inner
@@ -64,8 +70,13 @@ impl AccountHealth {
                         .share_pause(wait, self.inner.tokens.limit());
                 }
             }
-            Class::Accepted => state.pace.succeeded(now),
+            (Class::Accepted, _) => state.pace.succeeded(now),
             _ => {}
+        }
+        if let Some(change) = state.dead.count(reply.dead_address, now)
+            && !self.inner.retired.load(Ordering::Acquire)
+        {
+            self.inner.reporter.tell_of_dead_addresses(change);
         }
         let change = state.breaker.report(ticket, answer, now);
         let first = answer == Answer::Good && !std::mem::replace(&mut state.proven, true);
@@ -81,18 +92,17 @@ impl AccountHealth {
         self.settle(&state, now);
     }
 
-    fn answer(&self, class: Class, elapsed: Duration) -> Answer {
-        match class {
-            Class::Accepted | Class::Permanent | Class::Misconfigured => {
-                if elapsed >= self.inner.slow_after {
-                    Answer::Slow
-                } else {
-                    Answer::Good
-                }
+    /// What an answer says of the account: one about an address or a message says that it works.
+    fn answer(&self, reply: &Reply, subject: Subject, elapsed: Duration) -> Answer {
+        let (pause, least) = (self.inner.refused_pause, Duration::from_secs(1));
+        match (reply.class, subject) {
+            (Class::AccountRefused, _) => {
+                Answer::Refusing(reply.retry_after.map_or(pause, |wait| wait.max(least)))
             }
-            Class::Transient | Class::Unknown => Answer::Bad,
-            Class::Throttled => Answer::Neutral,
-            Class::Credentials => Answer::Refusing(self.inner.credentials_pause),
+            (Class::Unknown, _) | (Class::Transient, Subject::Account) => Answer::Bad,
+            (Class::Throttled, Subject::Account) => Answer::Neutral,
+            _ if elapsed >= self.inner.slow_after => Answer::Slow,
+            _ => Answer::Good,
         }
     }
 
@@ -106,7 +116,9 @@ impl AccountHealth {
     ) {
         let before = state.cause;
         state.cause = match answer {
-            Answer::Refusing(_) => Some(Cause::Credentials),
+            Answer::Refusing(_) => Some(Cause::Refused(
+                reply.fault.unwrap_or(AccountFault::Settings),
+            )),
             Answer::Slow => Some(Cause::Slow),
             Answer::Bad => Some(Cause::Failing),
             Answer::Good | Answer::Neutral => before,
@@ -172,5 +184,28 @@ impl Inner {
         if !self.retired.load(Ordering::Acquire) {
             self.counts.circuit_open(open);
         }
+    }
+}
+
+/// About whom an answer is, as far as this account knows: what several addresses are told at once is
+/// about the account.
+fn throttled_subject(
+    state: &mut State,
+    reply: &Reply,
+    address: Option<&str>,
+    now: Duration,
+) -> Subject {
+    let Some(address) = address.filter(|_| reply.class == Class::Throttled) else {
+        return reply.subject;
+    };
+    if reply.subject != Subject::Address {
+        return reply.subject;
+    }
+    match state
+        .throttled
+        .throttled(number_of(address), now, reply.retry_after)
+    {
+        true => Subject::Account,
+        false => Subject::Address,
     }
 }

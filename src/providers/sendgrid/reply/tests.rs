@@ -22,98 +22,47 @@ fn accepted_with_the_id_of_the_header() {
 
 #[test]
 fn refusals_read_as_the_table_says() {
-    use Class::{Credentials, Misconfigured, Permanent, Throttled, Transient};
-    for (status, field, message, class, reason) in [
-        (
-            400,
-            "personalizations.0.to.0.email",
-            "bad",
-            Permanent,
-            Some(Reason::InvalidRecipient),
-        ),
-        (
-            400,
-            "from.email",
-            "bad",
-            Misconfigured,
-            Some(Reason::ProviderMisconfigured),
-        ),
-        (
-            400,
-            "content.0.value",
-            "bad",
-            Permanent,
-            Some(Reason::ContentRefused),
-        ),
-        (
-            400,
-            "subject",
-            "bad",
-            Permanent,
-            Some(Reason::ContentRefused),
-        ),
-        (
-            400,
-            "",
-            "Bad Request",
-            Permanent,
-            Some(Reason::ProviderRefused),
-        ),
-        (401, "", "authorization required", Credentials, None),
+    let person = Verdict::permanent(Reason::InvalidRecipient);
+    let content = Verdict::permanent(Reason::ContentRefused);
+    let blocked = "Too many bad requests. Temporary block";
+    for (status, field, message, expected) in [
+        (400, "personalizations.0.to.0.email", "bad", person),
+        (400, "from.email", "bad", Verdict::SETTINGS),
+        (400, "content.0.value", "bad", content),
+        (400, "subject", "bad", content),
+        (400, "", "Bad Request", Verdict::UNLISTED),
+        (400, "a_new_field", "bad", Verdict::UNLISTED),
+        (401, "", "authorization required", Verdict::CREDENTIALS),
+        (401, "", "Maximum credits exceeded", Verdict::EXHAUSTED),
         (
             403,
             "from",
             "not a verified Sender Identity",
-            Credentials,
-            None,
+            Verdict::CREDENTIALS,
         ),
-        (
-            403,
-            "",
-            "Too many bad requests. Temporary block",
-            Transient,
-            None,
-        ),
-        (
-            404,
-            "",
-            "not found",
-            Misconfigured,
-            Some(Reason::ProviderMisconfigured),
-        ),
-        (
-            406,
-            "",
-            "no Accept",
-            Misconfigured,
-            Some(Reason::ProviderMisconfigured),
-        ),
+        (403, "", blocked, Verdict::THROTTLED),
+        (404, "", "not found", Verdict::SETTINGS),
+        (406, "", "no Accept", Verdict::SETTINGS),
         (
             413,
             "",
             "too large",
-            Permanent,
-            Some(Reason::MessageTooLarge),
+            Verdict::permanent(Reason::MessageTooLarge),
         ),
-        (429, "", "too many requests", Throttled, None),
-        (
-            451,
-            "",
-            "region",
-            Misconfigured,
-            Some(Reason::ProviderMisconfigured),
-        ),
-        (500, "", "internal", Transient, None),
-        (503, "", "unavailable", Transient, None),
+        (429, "", "too many requests", Verdict::THROTTLED),
+        (451, "", "region", Verdict::SETTINGS),
+        (500, "", "internal", Verdict::TRANSIENT),
+        (502, "", "gateway", Verdict::UNKNOWN),
+        (503, "", "unavailable", Verdict::TRANSIENT),
+        (504, "", "gateway", Verdict::UNKNOWN),
     ] {
         let reply = fault(status, field, message);
+        let words = reply.detail.clone();
         assert_eq!(
-            (reply.class, reply.reason),
-            (class, reason),
-            "{status} {field}"
+            reply,
+            expected.reply(status.to_string(), words),
+            "{status} {field} {message}"
         );
-        assert_eq!(reply.code, Some(status.to_string()));
-        assert!(!reply.dead_address);
     }
 }
 
@@ -147,10 +96,11 @@ fn one_answer_for_many_is_everybodys() {
     let accepted = Reply::accepted("202", Some("14c5".to_owned()));
     assert_eq!(taken, Replies::all(accepted, 4));
     for (status, class) in [
-        (401, Class::Credentials),
-        (404, Class::Misconfigured),
+        (401, Class::AccountRefused),
+        (404, Class::AccountRefused),
         (429, Class::Throttled),
         (503, Class::Transient),
+        (504, Class::Unknown),
         (700, Class::Unknown),
     ] {
         let replies = many(&Answer::of(status, &[], ""));
@@ -163,7 +113,6 @@ fn one_answer_for_many_is_everybodys() {
 fn a_refusal_of_many_is_passed_on_to_whom_it_is_surely_about() {
     let bad = Some(Reason::InvalidRecipient);
     let content = [Some(Reason::ContentRefused); 4];
-    let sender = [Some(Reason::ProviderMisconfigured); 4];
     let (second, nobody) = ([None, bad, None, None], [None; 4]);
     for (fields, expected) in [
         (&["personalizations.1.to.0.email"][..], second),
@@ -175,7 +124,6 @@ fn a_refusal_of_many_is_passed_on_to_whom_it_is_surely_about() {
         ),
         (&["content.0.value"], content),
         (&["personalizations.1.to", "subject"], content),
-        (&["from.email"], sender),
         (&["personalizations.4.to.0.email"], nobody),
         (&["personalizations.-1.to"], nobody),
         (&["personalizations.1.custom_args"], nobody),
@@ -186,6 +134,13 @@ fn a_refusal_of_many_is_passed_on_to_whom_it_is_surely_about() {
     ] {
         assert_eq!(refused_many(fields), expected, "{fields:?}");
     }
+    let ours = many(&Answer::of(
+        400,
+        &[],
+        r#"{"errors":[{"field":"from.email"}]}"#,
+    ));
+    let ours = ours.each.iter().flatten().map(|reply| reply.fault);
+    assert!(ours.eq([Some(crate::domain::AccountFault::Settings); 4]));
     let too_large = many(&Answer::of(413, &[], "<html>"));
     assert_eq!(too_large.each, vec![None; 4]);
     assert_eq!(

@@ -1,0 +1,116 @@
+//! A connection to a mail server: lines out, replies in, each within the deadline.
+
+use std::io;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::answer::{Reader, Said};
+
+/// Longest for TCP alone: a dead server is told early, while one that makes strangers wait for
+/// its greeting (Postfix: postscreen, six seconds) has the account's timeout.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How to speak TLS to a server.
+#[derive(Clone)]
+pub(super) struct Tls {
+    pub(super) connector: TlsConnector,
+    pub(super) name: ServerName<'static>,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
+/// A connection.
+pub(super) struct Wire {
+    stream: BufReader<Box<dyn Stream>>,
+    /// Every reply came to its end, and every line went out.
+    is_usable: bool,
+}
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Silence {
+    /// The network's fault.
+    #[error(transparent)]
+    Network(#[from] io::Error),
+    /// Nothing came in time.
+    #[error("no reply within the timeout")]
+    Timeout,
+    /// The server has gone.
+    #[error("the connection was closed")]
+    Closed,
+    /// Something came that is no reply.
+    #[error(transparent)]
+    Garbage(#[from] super::answer::Garbage),
+}
+
+impl Wire {
+    /// Opens TCP.
+    pub(super) async fn connect(host: &str, port: u16) -> Result<Self, Silence> {
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((host, port)));
+        let stream = stream.await.map_err(|_elapsed| Silence::Timeout)??;
+        stream.set_nodelay(true)?;
+        Ok(Self::over(stream))
+    }
+
+    fn over(stream: impl Stream + 'static) -> Self {
+        Self {
+            stream: BufReader::new(Box::new(stream)),
+            is_usable: true,
+        }
+    }
+
+    /// The same connection, secured. What the server said before that nobody asked for is forgotten
+    /// with the buffer (CVE-2011-0411).
+    pub(super) async fn secure(self, tls: &Tls) -> Result<Self, Silence> {
+        let plain = self.stream.into_inner();
+        let stream = tls.connector.connect(tls.name.clone(), plain).await?;
+        Ok(Self::over(stream))
+    }
+
+    /// Whether another command may go out.
+    pub(super) const fn is_usable(&self) -> bool {
+        self.is_usable
+    }
+
+    /// Writes a text, line ends included.
+    pub(super) async fn write(&mut self, text: &str, deadline: Instant) -> Result<(), Silence> {
+        let writing = async {
+            self.stream.write_all(text.as_bytes()).await?;
+            self.stream.flush().await
+        };
+        let written = match timeout_at(deadline, writing).await {
+            Ok(written) => written.map_err(Silence::from),
+            Err(_elapsed) => Err(Silence::Timeout),
+        };
+        self.is_usable &= written.is_ok();
+        written
+    }
+
+    /// The next reply, as far as it comes in time.
+    pub(super) async fn reply(&mut self, deadline: Instant) -> Result<Said, Silence> {
+        let mut reader = Reader::default();
+        let silence = loop {
+            let more = match timeout_at(deadline, self.stream.fill_buf()).await {
+                Ok(Ok([])) => break Silence::Closed,
+                Ok(Ok(more)) => more,
+                Ok(Err(error)) => break error.into(),
+                Err(_elapsed) => break Silence::Timeout,
+            };
+            let (read, said) = reader.read(more);
+            self.stream.consume(read);
+            if let Some(said) = said {
+                self.is_usable &= said.as_ref().is_ok_and(|said| said.is_whole);
+                return Ok(said?);
+            }
+        };
+        self.is_usable = false;
+        // A code is an answer, even if its words break off.
+        reader.give_up().map_err(|_nothing| silence)
+    }
+}
