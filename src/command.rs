@@ -5,6 +5,7 @@ mod check;
 mod dlq;
 mod explain;
 mod migrate;
+mod quarantine;
 mod serve;
 
 use std::path::PathBuf;
@@ -41,6 +42,10 @@ enum Command {
     /// Dead letters: looks at them, replays them, marks them as dealt with.
     #[command(subcommand)]
     Dlq(dlq::Dlq),
+    /// Outcomes that PostgreSQL refused for their own data: looks at them, replays them, marks them
+    /// as dealt with.
+    #[command(subcommand)]
+    Quarantine(quarantine::Quarantine),
     /// Says what would become of a message if it came now, and why; sends nothing.
     Explain(explain::Explain),
 }
@@ -64,6 +69,7 @@ pub(super) fn run() -> ExitCode {
         Command::Check => check::check(&cli),
         Command::Apply(apply) => apply::apply(&cli, apply),
         Command::Dlq(dlq) => dlq::dlq(&cli, dlq),
+        Command::Quarantine(quarantine) => quarantine::quarantine(&cli, quarantine),
         Command::Explain(explain) => explain::explain(&cli, explain),
     };
     match ended {

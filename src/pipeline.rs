@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod patience;
 pub mod people;
 pub mod provider;
+pub mod readiness;
 pub mod recorder;
 pub mod replay;
 pub mod reserver;

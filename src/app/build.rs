@@ -29,6 +29,7 @@ use crate::pipeline::jobs::{Arrived, Wake};
 use crate::pipeline::judge::Judge;
 use crate::pipeline::lanes::LanePermits;
 use crate::pipeline::patience::until_done;
+use crate::pipeline::readiness::Readiness;
 use crate::pipeline::recorder::Settling;
 use crate::pipeline::scheduler::{Pauses, Round};
 use crate::pipeline::shelf::Shelf;
@@ -102,7 +103,7 @@ impl Ground {
     reason = "the server's future ends when its handle stops it"
 )]
 pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle, StartError> {
-    for part in ["engine", "database", "broker"] {
+    for part in ["engine", "database", "broker", "claiming", "settling"] {
         ground.health.down(part, "starting");
     }
     let control = Control::new(
@@ -134,6 +135,7 @@ pub(super) async fn engine(
         return Ok(None);
     };
     let fence = keep_lease(settings, ground, run);
+    watch_readiness(settings, ground, run);
     let supervisor = supervisor(ground);
     let outbox = Outbox::new(settings.engine.settle_batch, settings.engine.settle_linger);
     let templates = &settings.templates;
@@ -259,6 +261,18 @@ fn keep_lease(settings: &Settings, ground: &Ground, run: RunId) -> Fence {
     };
     ground.tasks.spawn("lease", keeper.run());
     fence
+}
+
+fn watch_readiness(settings: &Settings, ground: &Ground, run: RunId) {
+    let readiness = Readiness {
+        database: ground.database.clone(),
+        run,
+        node: settings.engine.node_name.clone(),
+        health: ground.health.clone(),
+        tasks: ground.tasks.clone(),
+        stop: ground.end_of_run.clone(),
+    };
+    ground.tasks.spawn("watch readiness", readiness.run());
 }
 
 fn supervisor(ground: &Ground) -> Supervisor {

@@ -5,7 +5,9 @@ use std::fmt;
 use super::{Channel, Priority};
 
 /// A channel at a priority. Lanes are isolated: a stalled one delays no other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct Lane {
     /// The way to reach the person.
     pub channel: Channel,

@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::{AttemptRecord, Class, Lane, Step};
 
 /// SHA-256 of tenant and idempotency key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyHash(pub [u8; 32]);
 
 /// A notification as it walks through the engine.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notification {
     /// UUIDv7; the time in it is when the engine first accepted the message.
     pub id: Uuid,

@@ -105,6 +105,8 @@ impl LeaseKeeper {
                     self.fence.close();
                     let Some(error) = lost else { return };
                     tracing::warn!(%error, "the lease is lost: no provider is called until it is back");
+                    // Whatever has happened to this session may have happened to the others.
+                    self.database.distrust();
                     self.health.down(PART, error.to_string());
                 }
                 Ok(None) => {

@@ -11,7 +11,7 @@ use super::outbox::{Abandoned, Outbox};
 use crate::broker::Receipt;
 use crate::domain::{KeyHash, Lane};
 use crate::runtime::Permit;
-use crate::store::settle::Origin;
+use crate::store::settle::{Committed, Origin};
 use crate::telemetry::Metrics;
 
 /// The right to settle one notification. Redeemed by the recorder after its commit; dropped in any
@@ -203,7 +203,18 @@ impl Hold {
 
     /// The outcome is stored: hands out the receipts, to be acknowledged, and the permit.
     #[must_use]
-    pub fn redeem(mut self) -> Redeemed {
+    pub fn redeem(self, _: Committed) -> Redeemed {
+        self.hand_out()
+    }
+
+    /// A row of another message says what became of this one: hands out the same, to be acknowledged
+    /// once it is counted.
+    #[must_use]
+    pub fn redeem_duplicate(self) -> Redeemed {
+        self.hand_out()
+    }
+
+    fn hand_out(mut self) -> Redeemed {
         let origin = self.origin();
         self.claim = Claimed::Redeemed;
         let receipts = match origin {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::runtime::{Shutdown, clock};
 use crate::store::retention::{self, KeyWalk};
-use crate::store::{Database, StoreError, due, partitions, provider_health};
+use crate::store::{Database, StoreError, due, partitions, provider_health, quarantine};
 use crate::telemetry::Metrics;
 
 /// Time between rounds of gauges.
@@ -55,6 +55,8 @@ impl Housekeeping {
             self.metrics.deferred(*reason, count);
         }
         self.metrics.dlq_unresolved(unresolved);
+        self.metrics
+            .quarantined(quarantine::count(&self.database).await?);
         Ok(())
     }
 
@@ -74,6 +76,7 @@ impl Housekeeping {
         retention::forget_counts(&self.database).await?;
         retention::forget_runs(&self.database).await?;
         retention::fold_intake(&self.database).await?;
+        retention::forget_quarantined(&self.database).await?;
         Ok(())
     }
 }

@@ -70,8 +70,7 @@ impl Recorder {
             let batch = settling::Unsettled::new(batch, self.outbox.clone());
             let settling = Arc::clone(&self.settling);
             self.tasks.spawn("settle", async move {
-                let _done = done;
-                settling.settle(batch).await;
+                settling.settle(batch, done).await;
             });
         }
         self.release(ctx);

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::lease::{RunId, living_runs};
+use super::observed::Duty;
 use super::statement::statement;
 use super::{Database, StoreError, time};
 use crate::domain::{Channel, KeyHash};
@@ -49,7 +50,7 @@ pub struct Holder {
     pub owner: Option<RunId>,
     /// Whether that run lives.
     pub owner_lives: bool,
-    /// Whether the notification is stored already: then this is a duplicate.
+    /// Whether the notification is stored already, or in quarantine: then this is a duplicate.
     pub is_stored: bool,
 }
 
@@ -94,7 +95,8 @@ statement!(
         -> (Bytea, SqlUuid, Nullable<Int4>, Bool, Bool) = concat!(
     "SELECT d.idempotency_key, d.notification_id, d.owner,
             coalesce(d.owner IN ", living_runs!(), ", false),
-            n.id IS NOT NULL
+            n.id IS NOT NULL OR EXISTS (
+                SELECT FROM notification_quarantine q WHERE q.notification_id = d.notification_id)
      FROM notification_deduplication d
      LEFT JOIN LATERAL (
          SELECT id FROM notifications WHERE id = d.notification_id LIMIT 1) n ON true
@@ -178,6 +180,30 @@ impl Claimant {
 /// # Errors
 /// When the database fails: whether anything was claimed is not known, and claiming again is safe.
 pub async fn claim(
+    database: &Database,
+    claimant: Claimant,
+    window: Duration,
+    requests: &[ClaimRequest],
+) -> Result<HashMap<KeyHash, Claim>, StoreError> {
+    let work = claim_all(database, claimant, window, requests);
+    database.watch(Duty::Claiming, work).await
+}
+
+/// Does all that claiming does, for no message: fails as claiming would.
+///
+/// # Errors
+/// As [`claim`].
+pub(super) async fn try_out(database: &Database, run: RunId) -> Result<(), StoreError> {
+    let claimant = Claimant {
+        run,
+        worker: 0,
+        now: crate::runtime::clock::now(),
+    };
+    claim_all(database, claimant, Duration::ZERO, &[]).await?;
+    Ok(())
+}
+
+async fn claim_all(
     database: &Database,
     claimant: Claimant,
     window: Duration,

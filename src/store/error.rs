@@ -68,11 +68,11 @@ pub enum StoreError {
         constraint: String,
     },
     /// 22001, class 54: longer than the column or its index takes.
-    #[error("a value is too long: {0}")]
-    DataTooLong(String),
+    #[error("a value is too long: {1} (SQLSTATE {0})")]
+    DataTooLong(SqlState, String),
     /// 22021, 22P05: text that PostgreSQL cannot hold, such as a NUL character.
-    #[error("a text cannot be stored: {0}")]
-    UnstorableText(String),
+    #[error("a text cannot be stored: {1} (SQLSTATE {0})")]
+    UnstorableText(SqlState, String),
     /// 40001: another transaction was first.
     #[error("a concurrent transaction was first")]
     SerializationFailure,
@@ -121,16 +121,47 @@ impl StoreError {
                 | Self::NotNull { .. }
                 | Self::BadValue { .. }
                 | Self::Constraint { .. }
-                | Self::DataTooLong(_)
-                | Self::UnstorableText(_)
+                | Self::DataTooLong(..)
+                | Self::UnstorableText(..)
         )
     }
 
-    /// Whether a smaller piece of the same work may succeed: it is a row's fault, which then stands
-    /// alone, or the work was too much at once for the server's time or memory.
+    /// Whether a part of the same work may succeed, so that it is worth to find the part that does
+    /// not: not if it is the connection, or a race.
     #[must_use]
-    pub const fn is_less_in_parts(&self) -> bool {
-        self.is_about_data() || matches!(self, Self::Timeout(_) | Self::DiskFull(_))
+    pub const fn may_be_of_one_row(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unavailable(_)
+                | Self::Refused(_)
+                | Self::ReadOnly
+                | Self::SerializationFailure
+                | Self::Deadlock
+        )
+    }
+
+    /// The server's code, as far as it is known.
+    #[must_use]
+    pub fn code(&self) -> SqlState {
+        let code = match self {
+            Self::BadValue { state, .. }
+            | Self::Constraint { state, .. }
+            | Self::DataTooLong(state, _)
+            | Self::UnstorableText(state, _)
+            | Self::Server { state, .. } => return *state,
+            Self::UniqueViolation { .. } => "23505",
+            Self::ForeignKey { .. } => "23503",
+            Self::CheckViolation { .. } | Self::NoPartition => "23514",
+            Self::NotNull { .. } => "23502",
+            Self::SerializationFailure => "40001",
+            Self::Deadlock => "40P01",
+            Self::Timeout(_) => "57014",
+            Self::DiskFull(_) => "53100",
+            Self::ReadOnly => "25006",
+            Self::Unavailable(_) | Self::Refused(_) => "08000",
+            Self::NotFound | Self::Corrupt(_) | Self::Other(_) => "XX000",
+        };
+        SqlState::of(code)
     }
 
     /// Whether the unique constraint of this name was broken.
@@ -211,10 +242,7 @@ fn of_database(
         Kind::ReadOnlyTransaction => "25006",
         _ => return StoreError::Other(message.to_owned()),
     };
-    SqlState::parse(code).map_or_else(
-        || StoreError::Other(message.to_owned()),
-        |state| of_state(state, message.to_owned(), info),
-    )
+    of_state(SqlState::of(code), message.to_owned(), info)
 }
 
 /// What a code stands for. 57014 is also what an operator's cancellation says.
@@ -243,8 +271,8 @@ fn of_state(
             state,
             constraint: constraint(),
         },
-        (_, "22001") | ("54", _) => StoreError::DataTooLong(message),
-        (_, "22021" | "22P05") => StoreError::UnstorableText(message),
+        (_, "22001") | ("54", _) => StoreError::DataTooLong(state, message),
+        (_, "22021" | "22P05") => StoreError::UnstorableText(state, message),
         ("22", _) => StoreError::BadValue { state, message },
         (_, "40P01") => StoreError::Deadlock,
         ("40", _) => StoreError::SerializationFailure,

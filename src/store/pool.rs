@@ -11,8 +11,10 @@ use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::StoreError;
+use super::lease::RunId;
+use super::observed::{Duty, Effort, Observed, Standing};
 use super::session::{Generation, Session};
+use super::{StoreError, claims, settle};
 
 /// How the database is reached.
 #[derive(Debug, Clone)]
@@ -61,6 +63,7 @@ impl DerefMut for Connection<'_> {
 pub struct Database {
     pool: bb8::Pool<Sessions>,
     sessions: Sessions,
+    observed: Observed,
 }
 
 /// Opens sessions for the pool, and says which of them may be lent.
@@ -153,7 +156,11 @@ impl Database {
             .connection_timeout(settings.connect_timeout)
             .error_sink(Box::new(LogSink))
             .build_unchecked(sessions.clone());
-        Self { pool, sessions }
+        Self {
+            pool,
+            sessions,
+            observed: Observed::default(),
+        }
     }
 
     /// Opens a connection outside of the pool; its session ends when it is dropped.
@@ -190,6 +197,36 @@ impl Database {
             }
         })?;
         Ok(Connection(lent))
+    }
+
+    /// How the work stands without which nothing else goes on.
+    #[must_use]
+    pub fn standing(&self, duty: Duty) -> Standing {
+        self.observed.standing(duty)
+    }
+
+    /// Does all that a duty does, for no row.
+    ///
+    /// # Errors
+    /// As the duty would, for a reason that is no row's: a right or a column is missing, the session
+    /// only reads.
+    pub async fn try_out(&self, duty: Duty, run: RunId) -> Result<(), StoreError> {
+        let work = async {
+            match duty {
+                Duty::Claiming => claims::try_out(self, run).await,
+                Duty::Settling => settle::try_out(self, run).await,
+            }
+        };
+        self.observed.watch(duty, Effort::Trial, work).await
+    }
+
+    /// Does work of a duty, and notes how it ends.
+    pub(super) async fn watch<T>(
+        &self,
+        duty: Duty,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.observed.watch(duty, Effort::Work, work).await
     }
 
     /// Gives up every session that was opened before: none is lent again, and what they are asked at

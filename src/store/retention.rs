@@ -96,6 +96,15 @@ statement!(
      SELECT count(*) FROM gone"
 );
 
+statement!(
+    ForgetQuarantined() -> Int8 =
+    "WITH gone AS (
+         DELETE FROM notification_quarantine WHERE resolved_at < now() - interval '30 days'
+         RETURNING 1
+     )
+     SELECT count(*) FROM gone"
+);
+
 /// A walk over the pages of all keys, round and round: what it costs grows with the keys alone, and
 /// inserting one costs nothing.
 #[derive(Debug, Default)]
@@ -157,6 +166,17 @@ pub async fn forget_counts(database: &Database) -> Result<u64, StoreError> {
             return Ok(forgotten);
         }
     }
+}
+
+/// Removes the quarantined outcomes that somebody dealt with a month ago; returns how many. What
+/// nobody has looked at stays.
+///
+/// # Errors
+/// When the database fails; what is left is removed the next time.
+pub async fn forget_quarantined(database: &Database) -> Result<u64, StoreError> {
+    let mut connection = database.get().await?;
+    let gone: i64 = ForgetQuarantined {}.get_result(&mut *connection).await?;
+    Ok(u64::try_from(gone).unwrap_or(0))
 }
 
 /// Removes the runs that ended a week ago, and what they made of their accounts' health; returns

@@ -194,6 +194,25 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.notification_quarantine (id) {
+            id -> Uuid,
+            notification_id -> Uuid,
+            tenant_id -> Uuid,
+            channel -> Text,
+            idempotency_key -> Bytea,
+            status -> Text,
+            reason -> Nullable<Text>,
+            settlement -> Bytea,
+            sqlstate -> Text,
+            message -> Text,
+            run_id -> Int4,
+            created_at -> Timestamptz,
+            resolved_at -> Nullable<Timestamptz>,
+            resolution -> Nullable<Text>,
+        }
+    }
+
+    diesel::table! {
         notification_schema.notification_templates (id) {
             id -> Uuid,
             tenant_id -> Uuid,
@@ -462,6 +481,7 @@ pub mod notification_schema {
         notification_dlq,
         notification_metrics,
         notification_preferences,
+        notification_quarantine,
         notification_templates,
         notification_webhooks,
         notifications,

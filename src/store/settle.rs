@@ -7,12 +7,14 @@
 
 use std::collections::HashSet;
 
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::lease::RunId;
-use super::{Database, StoreError, partitions};
+use super::observed::Duty;
+use super::{Database, StoreError, partitions, quarantine};
 use crate::domain::{Notification, Reason, Status};
 
 mod aftermath;
@@ -21,7 +23,7 @@ mod statement;
 pub use aftermath::DeadAddress;
 
 /// Where a notification came from, which decides who may settle it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// From the broker: its claim is in `notification_deduplication`, it may have no row yet.
     Broker,
@@ -30,7 +32,7 @@ pub enum Origin {
 }
 
 /// What became of one notification. Its `attempt_count` and `attempts` are those after the pass.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settlement {
     /// The notification as it is now.
     pub notification: Notification,
@@ -64,51 +66,148 @@ pub struct Settlement {
     pub dead_addresses: Vec<DeadAddress>,
 }
 
-/// Stores what became of notifications, and returns the ids of those whose rows now say so. The
-/// others were settled by somebody else before (a run that took them over, a cancellation).
+/// Failures in a row after which what is left of a batch waits for the next try: more than it takes to
+/// find one row among the most that a batch may have.
+const MOST_FAILURES: u32 = 16;
+
+/// Proof that PostgreSQL holds what became of a notification: its row says so, or the quarantine has
+/// it whole. Made by [`settle`] alone.
+#[derive(Debug)]
+pub struct Committed(());
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct Settled {
+    stored: HashSet<Uuid>,
+    quarantined: HashSet<Uuid>,
+    left: HashSet<Uuid>,
+    /// Why some are left.
+    trouble: Option<StoreError>,
+}
+
+impl Settled {
+    /// Whether the notification's row now says so by this. If it is neither this nor one of the
+    /// others, somebody else settled it before: a run that took it over, a cancellation.
+    #[must_use]
+    pub fn is_stored(&self, id: Uuid) -> bool {
+        self.stored.contains(&id)
+    }
+
+    /// Whether PostgreSQL refused it for its own data, and holds it in quarantine.
+    #[must_use]
+    pub fn is_quarantined(&self, id: Uuid) -> bool {
+        self.quarantined.contains(&id)
+    }
+
+    /// Whether it is not settled yet.
+    #[must_use]
+    pub fn is_left(&self, id: Uuid) -> bool {
+        self.left.contains(&id)
+    }
+
+    /// How many are not settled yet, and why.
+    #[must_use]
+    pub fn left(&self) -> Option<(usize, &StoreError)> {
+        Some((self.left.len(), self.trouble.as_ref()?))
+    }
+
+    /// How many rows now say so.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// The right to acknowledge; `None` while nothing in the database says what became of it, or as
+    /// long as somebody else may still say it: it was put off by us, and is no longer ours.
+    #[must_use]
+    pub fn proof(&self, settlement: &Settlement) -> Option<Committed> {
+        let id = settlement.notification.id;
+        let is_held = self.is_stored(id) || self.is_quarantined(id);
+        let is_known = settlement.status.is_final() || is_held;
+        (is_known && !self.is_left(id)).then_some(Committed(()))
+    }
+
+    fn leave(&mut self, part: &[&Settlement], trouble: StoreError) {
+        self.left.extend(part.iter().map(|one| one.notification.id));
+        self.trouble = Some(trouble);
+    }
+}
+
+/// Stores what became of notifications.
 ///
-/// A batch that PostgreSQL refuses is halved until the row that it cannot hold stands alone; that
-/// one is stored without what it cannot hold, rather than sent again.
+/// A batch that PostgreSQL refuses is halved, so that one row does not stop the others. What it refuses
+/// for the row's own data goes into quarantine, whole. What it refuses for any other reason is left:
+/// to be settled again, for as long as it takes.
 ///
 /// # Errors
-/// When the database fails for a reason that is not a row's own data: nothing of what is left is
-/// stored, or it is not known whether it is, and settling again is safe.
+/// When nothing of the batch could be settled: it is not stored, or it is not known whether it is, and
+/// settling again is safe.
 pub async fn settle(
     database: &Database,
     run: RunId,
     batch: &[&Settlement],
-) -> Result<HashSet<Uuid>, StoreError> {
-    let mut stored = HashSet::with_capacity(batch.len());
-    let mut parts = vec![batch];
-    while let Some(part) = parts.pop() {
-        if part.is_empty() {
-            continue;
+) -> Result<Settled, StoreError> {
+    let work = async {
+        let settled = in_parts(database, run, batch).await;
+        match settled.trouble {
+            Some(trouble) if settled.left.len() == batch.len() => Err(trouble),
+            _ => Ok(settled),
         }
-        match store(database, run, part).await {
-            Ok(ids) => stored.extend(ids),
-            Err(StoreError::NoPartition) => {
-                ensure_partitions(database, part).await?;
-                stored.extend(store(database, run, part).await?);
-            }
-            Err(error) if !error.is_about_data() => return Err(error),
-            Err(error) => match part {
-                [single] => stored.extend(rescue(database, run, single, &error).await?),
-                many => {
-                    let (left, right) = many.split_at(many.len() / 2);
+    };
+    database.watch(Duty::Settling, work).await
+}
+
+async fn in_parts(database: &Database, run: RunId, batch: &[&Settlement]) -> Settled {
+    let mut settled = Settled::default();
+    let mut parts = vec![batch];
+    let mut failures = 0;
+    while let Some(part) = parts.pop() {
+        match store(database, run, part, &mut settled).await {
+            Ok(()) => failures = 0,
+            Err(trouble) => {
+                failures += 1;
+                if part.len() > 1 && failures < MOST_FAILURES && trouble.may_be_of_one_row() {
+                    let (left, right) = part.split_at(part.len() / 2);
                     parts.extend([right, left]);
+                    continue;
                 }
-            },
+                settled.leave(part, trouble.clone());
+                if failures >= MOST_FAILURES || !trouble.may_be_of_one_row() {
+                    for part in parts.drain(..) {
+                        settled.leave(part, trouble.clone());
+                    }
+                }
+            }
         }
     }
-    Ok(stored)
+    settled
 }
 
 async fn store(
     database: &Database,
     run: RunId,
-    batch: &[&Settlement],
-) -> Result<Vec<Uuid>, StoreError> {
-    write(database, &statement::Settle::of(run, batch), batch).await
+    part: &[&Settlement],
+    settled: &mut Settled,
+) -> Result<(), StoreError> {
+    if part.is_empty() {
+        return Ok(());
+    }
+    let statement = statement::Settle::of(run, part);
+    let stored = match write(database, &statement, part).await {
+        Err(StoreError::NoPartition) => {
+            ensure_partitions(database, part).await?;
+            write(database, &statement, part).await
+        }
+        stored => stored,
+    };
+    match (part, stored) {
+        (_, Ok(ids)) => settled.stored.extend(ids),
+        ([single], Err(refusal)) if refusal.is_about_data() => {
+            return set_aside(database, run, single, &refusal, settled).await;
+        }
+        (_, Err(trouble)) => return Err(trouble),
+    }
+    Ok(())
 }
 
 /// Stores the outcomes as the statement has them, with what follows from them.
@@ -130,6 +229,30 @@ async fn write(
         .await
 }
 
+/// Stores what was in quarantine, as it would have been stored. Says whether its row now says so.
+pub(super) async fn restore(
+    connection: &mut AsyncPgConnection,
+    run: RunId,
+    settlement: &Settlement,
+) -> Result<bool, StoreError> {
+    let batch = [settlement];
+    let statement = statement::Settle::of(run, &batch);
+    let stored = statement.load::<Uuid>(connection).await?;
+    if aftermath::follows(&batch) {
+        aftermath::write(connection, &batch, &stored).await?;
+    }
+    Ok(!stored.is_empty())
+}
+
+/// Does all that settling does, for no row: fails as settling would for a reason that is no row's.
+///
+/// # Errors
+/// As [`settle`].
+pub(super) async fn try_out(database: &Database, run: RunId) -> Result<(), StoreError> {
+    write(database, &statement::Settle::of(run, &[]), &[]).await?;
+    Ok(())
+}
+
 async fn ensure_partitions(database: &Database, batch: &[&Settlement]) -> Result<(), StoreError> {
     let mut connection = database.get().await?;
     for settlement in batch {
@@ -140,31 +263,39 @@ async fn ensure_partitions(database: &Database, batch: &[&Settlement]) -> Result
     Ok(())
 }
 
-/// Stores what can be stored of a row that PostgreSQL refuses.
-async fn rescue(
+/// Keeps what PostgreSQL refuses for its own data.
+async fn set_aside(
     database: &Database,
     run: RunId,
     settlement: &Settlement,
-    error: &StoreError,
-) -> Result<Vec<Uuid>, StoreError> {
+    refusal: &StoreError,
+    settled: &mut Settled,
+) -> Result<(), StoreError> {
     let id = settlement.notification.id;
-    tracing::warn!(notification_id = %id, %error, "a row was refused: storing what can be stored");
-    let erased = matches!(error, StoreError::ForeignKey { .. });
-    if erased && settlement.origin == Origin::Database {
-        // The person was erased, and the notification with them.
-        return Ok(vec![id]);
-    }
-    let mut whole = statement::Settle::of(run, &[settlement]);
-    if erased {
-        whole.forget_the_person();
-        match write(database, &whole, &[settlement]).await {
+    if matches!(refusal, StoreError::ForeignKey { constraint } if constraint.contains("user_id")) {
+        if settlement.origin == Origin::Database {
+            // The person was erased, and the notification with them: there is no delivery of it.
+            settled.stored.insert(id);
+            return Ok(());
+        }
+        let mut without = statement::Settle::of(run, &[settlement]);
+        without.forget_the_person();
+        match write(database, &without, &[settlement]).await {
             Err(again) if again.is_about_data() => {}
-            stored => return stored,
+            stored => {
+                settled.stored.extend(stored?);
+                return Ok(());
+            }
         }
     }
-    let mut least = statement::Settle::of(run, &[settlement]);
-    least.keep_the_least(error);
-    write(database, &least, &[settlement]).await
+    database
+        .transaction(async |connection| {
+            quarantine::keep(connection, run, settlement, refusal).await
+        })
+        .await?;
+    tracing::error!(notification_id = %id, error = %refusal, "an outcome was refused for its own data: it is in quarantine");
+    settled.quarantined.insert(id);
+    Ok(())
 }
 
 /// Gives claims back, so that whoever gets the delivery next may take them over at once.

@@ -17,6 +17,11 @@ impl SqlState {
         code.iter().all(is_fine).then_some(Self(code))
     }
 
+    /// A code that is written in our own source.
+    pub(super) fn of(code: &'static str) -> Self {
+        Self::parse(code).unwrap_or(Self(*b"XX000"))
+    }
+
     /// The five characters.
     #[must_use]
     pub fn as_str(&self) -> &str {

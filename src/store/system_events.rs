@@ -34,6 +34,24 @@ pub async fn open(
     Ok(opened > 0)
 }
 
+/// Resolves every open event of a type; says how many.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn resolve_type(
+    connection: &mut AsyncPgConnection,
+    event_type: &str,
+) -> Result<usize, StoreError> {
+    let resolved = diesel::sql_query(
+        "UPDATE admin_system_events SET is_resolved = true, resolved_at = now() \
+         WHERE event_type = $1 AND NOT is_resolved",
+    )
+    .bind::<Text, _>(event_type)
+    .execute(connection)
+    .await?;
+    Ok(resolved)
+}
+
 /// Resolves the open events of a type that name a provider; says how many.
 ///
 /// # Errors

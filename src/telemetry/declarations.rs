@@ -185,6 +185,14 @@ pub(super) const DLQ_UNRESOLVED: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const QUARANTINED: Declaration = Declaration::new(
+    Kind::Gauge,
+    "herald_quarantined",
+    &[],
+    "Outcomes that PostgreSQL refused for their own data, and nobody has replayed or resolved.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const DEFERRED: Declaration = Declaration::new(
     Kind::Gauge,
     "herald_deferred",
@@ -224,6 +232,7 @@ pub const ALL: &[Declaration] = &[
     THROTTLE,
     ACTOR_RESTARTS,
     DLQ_UNRESOLVED,
+    QUARANTINED,
     DEFERRED,
     SETTLE_BATCH,
     BUILD_INFO,

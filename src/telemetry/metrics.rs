@@ -27,6 +27,7 @@ pub struct Metrics {
     /// By reason; `None` for reasons that nothing waits for.
     deferred: Table<Option<Gauge>>,
     dlq_unresolved: Gauge,
+    quarantined: Gauge,
     settle_batch: Histogram,
     without_provider: Outcomes,
     providers: DashMap<String, Arc<ProviderMetrics>>,
@@ -51,6 +52,7 @@ impl Metrics {
             in_flight: lanes(|labels| registry.gauge(&declared::IN_FLIGHT, labels)),
             deferred: Table::of(Reason::ALL, |reason| waiting(&registry, *reason)),
             dlq_unresolved: registry.gauge(&declared::DLQ_UNRESOLVED, &[]),
+            quarantined: registry.gauge(&declared::QUARANTINED, &[]),
             settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
             without_provider: Outcomes::of(registry.clone(), ""),
             providers: DashMap::new(),
@@ -142,6 +144,11 @@ impl Metrics {
     /// There are this many dead letters that nobody has replayed or resolved.
     pub fn dlq_unresolved(&self, letters: u64) {
         self.dlq_unresolved.set(approximate(letters));
+    }
+
+    /// There are this many quarantined outcomes that nobody has replayed or resolved.
+    pub fn quarantined(&self, outcomes: u64) {
+        self.quarantined.set(approximate(outcomes));
     }
 
     /// This many notifications wait for this reason; a reason that nothing waits for is ignored.

@@ -12,4 +12,5 @@ mod limit;
 mod panics;
 pub(crate) mod process;
 mod scene;
+mod storing;
 mod verdict;

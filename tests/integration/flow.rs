@@ -12,6 +12,7 @@ mod failures;
 mod limits;
 mod pausing;
 mod probing;
+mod quarantine;
 mod rejections;
 mod schema;
 mod timing;

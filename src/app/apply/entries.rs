@@ -139,8 +139,8 @@ fn explain(error: StoreError) -> Trouble {
         StoreError::NotFound => Trouble::Entry("its user does not exist in this tenant".to_owned()),
         StoreError::ForeignKey { .. } => Trouble::Entry("its tenant does not exist".to_owned()),
         StoreError::CheckViolation { .. }
-        | StoreError::DataTooLong(_)
-        | StoreError::UnstorableText(_)
+        | StoreError::DataTooLong(..)
+        | StoreError::UnstorableText(..)
         | StoreError::UniqueViolation { .. } => Trouble::Entry(error.to_string()),
         other => Trouble::Store(other),
     }

@@ -148,7 +148,7 @@ impl Admission {
     async fn drop_duplicates(&self, claimant: Claimant, duplicates: Vec<Applicant>) {
         let (mut receipts, mut counts, mut permits) = (vec![], vec![], vec![]);
         for Applicant { envelope, hold, .. } in duplicates {
-            let redeemed = hold.redeem();
+            let redeemed = hold.redeem_duplicate();
             let gathered = redeemed.receipts;
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             counts.push(DoorCount {

@@ -20,7 +20,7 @@ use crate::store::Database;
 use crate::store::claims::{self, Claimant, DoorCount};
 use crate::store::lease::RunId;
 use crate::store::metrics::HourlyDelta;
-use crate::store::settle::{self, Origin, Settlement};
+use crate::store::settle::{self, Origin, Settled, Settlement};
 use crate::telemetry::Metrics;
 
 /// The books' row of the recorder, apart from the claimants'.
@@ -89,41 +89,52 @@ impl Drop for Unreleased {
 }
 
 impl Settling {
-    /// Stores a batch, trying until it succeeds, and redeems it.
-    pub(super) async fn settle(&self, mut batch: Unsettled) {
-        failpoint::hit("recorder.settle");
-        let settlements: Vec<&Settlement> = batch
-            .outcomes
-            .iter()
-            .map(|outcome| &outcome.settlement)
-            .collect();
-        let store = || settle::settle(&self.database, self.run, &settlements);
-        let Some(stored) = until_done("settling", &self.giving_up, store).await else {
-            return;
-        };
-        failpoint::hit("recorder.settled");
-        self.metrics.settle_batch_rows(settlements.len());
-        self.tell(&batch.outcomes, |id| stored.contains(&id));
-        let outcomes = std::mem::take(&mut batch.outcomes);
-        let (redeemable, foreign): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| {
-            let settlement = &outcome.settlement;
-            settlement.status.is_final() || stored.contains(&settlement.notification.id)
-        });
-        // Put off by us, but no longer ours to say: the delivery comes again and tells.
-        drop(foreign);
-        self.redeem(redeemable).await;
+    /// Stores a batch, trying until it succeeds, and redeems it. Once something of it is stored, what
+    /// is left waits by itself, and `slot` is free for the next batch: one row that is refused does
+    /// not stop the others.
+    pub(super) async fn settle(&self, mut batch: Unsettled, slot: impl Send) {
+        let mut slot = Some(slot);
+        while !batch.outcomes.is_empty() {
+            failpoint::hit("recorder.settle");
+            let settlements: Vec<&Settlement> = batch
+                .outcomes
+                .iter()
+                .map(|outcome| &outcome.settlement)
+                .collect();
+            let store = || settle::settle(&self.database, self.run, &settlements);
+            let Some(settled) = until_done("settling", &self.giving_up, store).await else {
+                return;
+            };
+            failpoint::hit("recorder.settled");
+            let rows = settlements.len();
+            self.metrics
+                .settle_batch_rows(rows - settled.left().map_or(0, |(left, _)| left));
+            self.tell(&batch.outcomes, &settled);
+            let outcomes = std::mem::take(&mut batch.outcomes).into_iter();
+            let is_left = |outcome: &Outcome| settled.is_left(outcome.settlement.notification.id);
+            let (left, decided): (Vec<_>, Vec<_>) = outcomes.partition(is_left);
+            batch.outcomes = left;
+            self.redeem(decided, &settled).await;
+            slot.take();
+        }
     }
 
     /// Acknowledges. A delivery that joined while the job ran is a duplicate, unless the first one
     /// went back to the broker with its channel and this is the same message again.
-    async fn redeem(&self, outcomes: Vec<Outcome>) {
+    ///
+    /// What was put off by us and is no longer ours to say is dropped: its delivery comes again, and
+    /// tells.
+    async fn redeem(&self, outcomes: Vec<Outcome>, settled: &Settled) {
         let mut receipts: Vec<Receipt> = Vec::with_capacity(outcomes.len());
         let mut permits = Vec::with_capacity(outcomes.len());
         let mut joined: HashMap<(Uuid, Channel), u32> = HashMap::new();
         for outcome in outcomes {
             let notification = &outcome.settlement.notification;
             let whose = (notification.tenant_id, notification.lane.channel);
-            let redeemed = outcome.hold.redeem();
+            let Some(proof) = settled.proof(&outcome.settlement) else {
+                continue;
+            };
+            let redeemed = outcome.hold.redeem(proof);
             let gathered = redeemed.receipts;
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             for _ in 1..live {
@@ -160,13 +171,19 @@ impl Settling {
     }
 
     /// Metrics, the hour's sums, and a look of the scheduler.
-    fn tell(&self, outcomes: &[Outcome], is_stored: impl Fn(Uuid) -> bool) {
+    fn tell(&self, outcomes: &[Outcome], settled: &Settled) {
+        if let Some((left, error)) = settled.left() {
+            tracing::warn!(left, %error, "outcomes are refused, and not for their own data: they wait");
+        }
         let mut deltas: Vec<HourlyDelta> = Vec::with_capacity(outcomes.len());
         let mut soon = false;
         for outcome in outcomes {
             let settlement = &outcome.settlement;
-            if !is_stored(settlement.notification.id) {
-                let id = settlement.notification.id;
+            let id = settlement.notification.id;
+            if settled.is_left(id) || settled.is_quarantined(id) {
+                continue;
+            }
+            if !settled.is_stored(id) {
                 tracing::info!(notification_id = %id, "was settled by somebody else before");
                 continue;
             }

@@ -12,7 +12,7 @@ use super::Settlement;
 use crate::domain::{Channel, Suppression, SuppressionReason};
 
 /// An address that a provider says is dead.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum DeadAddress {
     /// A device whose token is not registered any more.
     Device {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::lease::RunId;
 use super::super::statement::statement;
-use super::super::{StoreError, form, time};
+use super::super::{form, time};
 use super::{Origin, Settlement};
 use crate::domain::{Body, Reason, Status, limits};
 
@@ -189,37 +189,6 @@ impl Settle {
             Reason::NoAddress,
             "the user was erased while this was in flight",
         );
-    }
-
-    /// The last resort for rows that can never be stored whole: an accepted message must not be
-    /// sent again for a bookkeeping error. What was to be tried again becomes a dead letter.
-    pub(super) fn keep_the_least(&mut self, error: &StoreError) {
-        self.users.fill(None);
-        self.recipients.fill(None);
-        self.end_waiting(Reason::ContentRefused, "it cannot be stored whole");
-        self.payloads.fill("{}".to_owned());
-        self.attempts.fill("[]".to_owned());
-        self.metadata.fill(None);
-        self.error_messages
-            .fill(Some(format!("stored without its content: {error}")));
-        for column in [
-            &mut self.last_attempted,
-            &mut self.send_at,
-            &mut self.expires_at,
-        ] {
-            column.fill(None);
-        }
-        for column in [
-            &mut self.categories,
-            &mut self.providers,
-            &mut self.template_names,
-            &mut self.responses,
-            &mut self.message_ids,
-            &mut self.source_types,
-            &mut self.source_ids,
-        ] {
-            column.fill(None);
-        }
     }
 
     /// Turns what waits into failures; what is final stays as it is.

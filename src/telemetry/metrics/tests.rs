@@ -22,6 +22,7 @@ fn used() -> Metrics {
     metrics.throttle_seconds("twilio-main", 0.7);
     metrics.actor_restarted("recorder");
     metrics.dlq_unresolved(4);
+    metrics.quarantined(3);
     metrics.deferred(Reason::QuietHours, 5);
     metrics.deferred(Reason::NoAddress, 5);
     metrics.settle_batch_rows(200);
@@ -54,6 +55,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_provider_request_messages Messages in one request to an account that takes several at once.
         # HELP herald_provider_request_seconds Time from a request to the provider's answer.
         # HELP herald_provider_throttle_seconds_total Whole seconds in which queued requests waited for the account's rate limit or pace.
+        # HELP herald_quarantined Outcomes that PostgreSQL refused for their own data, and nobody has replayed or resolved.
         # HELP herald_settle_batch_rows Outcomes committed in one transaction.
         # TYPE herald_actor_restarts_total counter
         # TYPE herald_attempts_total counter
@@ -70,6 +72,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_provider_request_messages histogram
         # TYPE herald_provider_request_seconds histogram
         # TYPE herald_provider_throttle_seconds_total counter
+        # TYPE herald_quarantined gauge
         # TYPE herald_settle_batch_rows histogram
     ");
 }
@@ -102,6 +105,7 @@ fn what_happened_is_counted_under_the_declared_labels() {
         herald_provider_request_seconds_count{provider="twilio-main"} 1
         herald_provider_request_seconds_sum{provider="twilio-main"} 0.03
         herald_provider_throttle_seconds_total{provider="twilio-main"} 1
+        herald_quarantined 3
         herald_settle_batch_rows_count 1
         herald_settle_batch_rows_sum 200
     "#);

@@ -53,8 +53,8 @@ fn attempt(class: Class) -> AttemptRecord {
 }
 
 async fn settle(pool: &Database, settlement: &Settlement) -> usize {
-    let stored = settle::settle(pool, RUN, &[settlement]).await;
-    stored.unwrap().len()
+    let settled = settle::settle(pool, RUN, &[settlement]).await;
+    settled.unwrap().stored()
 }
 
 /// One more pass over what was stored before.

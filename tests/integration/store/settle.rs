@@ -1,5 +1,7 @@
 //! What an outcome changes beside its own row: refunds, and addresses that are dead.
 
+use std::collections::BTreeSet;
+
 use diesel_async::SimpleAsyncConnection;
 use herald::domain::preference::Scope;
 use herald::domain::{
@@ -10,6 +12,7 @@ use herald::runtime::clock;
 use herald::store::devices::{self, Sighting};
 use herald::store::frequency::{Reservation, reserve};
 use herald::store::lease::RunId;
+use herald::store::quarantine::{self, Filter};
 use herald::store::settle::{self, DeadAddress, Origin, Settlement};
 use herald::store::{Database, StoreError};
 use uuid::Uuid;
@@ -82,8 +85,8 @@ fn sent(reservation: &Reservation) -> Settlement {
 }
 
 async fn settle(pool: &Database, batch: &[&Settlement]) -> Result<usize, StoreError> {
-    let stored = settle::settle(pool, RUN, batch).await;
-    stored.map(|ids| ids.len())
+    let settled = settle::settle(pool, RUN, batch).await;
+    settled.map(|settled| settled.stored())
 }
 
 /// People with a cap of ten, and three reservations of each.
@@ -201,7 +204,7 @@ async fn an_acceptance_is_stored_whoever_owns_the_row_by_now_and_nothing_else_is
         failed,
     ];
     let told = settle::settle(&pool, heir, &of_heir.each_ref()).await;
-    assert_eq!(told.unwrap().len(), 1);
+    assert_eq!(told.unwrap().stored(), 1);
     assert_eq!(
         lines(&mut c, stored).await,
         ["sent nobody", "pending 2", "failed nobody"]
@@ -210,7 +213,8 @@ async fn an_acceptance_is_stored_whoever_owns_the_row_by_now_and_nothing_else_is
     assert_eq!(lines(&mut c, letters).await, ["1"]);
 }
 
-/// One that PostgreSQL cannot hold is found by halving; the refunds of all are kept, its own too.
+/// One that PostgreSQL cannot hold is found by halving; the refunds of all others are kept, its own
+/// with it.
 #[tokio::test]
 async fn refunds_survive_a_batch_that_is_refused() {
     let database = TestDatabase::create().await;
@@ -219,9 +223,15 @@ async fn refunds_survive_a_batch_that_is_refused() {
     let mut batch: Vec<Settlement> = all.iter().map(cancelled).collect();
     batch[4].error_message = Some("a NUL \0 character".to_owned());
     let refs: Vec<&Settlement> = batch.iter().collect();
-    assert_eq!(settle(&pool, &refs).await, Ok(9));
+    assert_eq!(settle(&pool, &refs).await, Ok(8));
     let mut c = pool.get().await.unwrap();
-    assert!(held(&mut c).await.values().all(Vec::is_empty));
+    let left: BTreeSet<Uuid> = held(&mut c).await.into_values().flatten().collect();
+    assert_eq!(left, [all[4].notification_id].into());
+    let kept = quarantine::list(&pool, &Filter::default(), 10)
+        .await
+        .unwrap();
+    let whole: Settlement = serde_json::from_slice(&kept[0].settlement).unwrap();
+    assert_eq!(whole, batch[4]);
 }
 
 #[tokio::test]

@@ -1,0 +1,338 @@
+//! Outcomes that PostgreSQL refuses for their own data: kept whole, listed, and stored again once the
+//! cause is mended.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{
+    BigInt, Bool, Bytea, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::lease::RunId;
+use super::settle::{self, Origin, Settlement};
+use super::statement::statement;
+use super::{Database, StoreError, partitions, savepoint, system_events, time};
+use crate::domain::{Reason, Severity, SystemEvent};
+
+/// The event that is open while something is quarantined.
+const EVENT: &str = "outcomes_quarantined";
+/// Most bytes of PostgreSQL's words that are kept.
+const MOST_WORDS: usize = 2_000;
+
+statement!(
+    Insert(
+        notification: Uuid => SqlUuid,
+        tenant: Uuid => SqlUuid,
+        channel: &'static str => Text,
+        key: Vec<u8> => Bytea,
+        status: &'static str => Text,
+        reason: Option<&'static str> => Nullable<Text>,
+        settlement: Vec<u8> => Bytea,
+        sqlstate: String => Text,
+        message: String => Text,
+        run: i32 => Int4,
+    ) -> SqlUuid =
+    "INSERT INTO notification_quarantine
+         (notification_id, tenant_id, channel, idempotency_key, status, reason, settlement,
+          sqlstate, message, run_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (notification_id) DO UPDATE SET
+         status = excluded.status, reason = excluded.reason, settlement = excluded.settlement,
+         sqlstate = excluded.sqlstate, message = excluded.message, run_id = excluded.run_id,
+         created_at = now(), resolved_at = NULL, resolution = NULL
+     RETURNING id"
+);
+
+// Without a due time nobody takes it, and without an owner whoever replays may store it.
+statement!(
+    SetAside(id: Uuid => SqlUuid, run: i32 => Int4) -> SqlUuid =
+    "UPDATE notifications SET owner = NULL, due_at = NULL
+     WHERE id = ? AND status = 'pending' AND owner = ? RETURNING id"
+);
+
+/// Keeps an outcome that was refused. In the transaction of its batch, or one of its own: only once
+/// this is committed may its delivery be acknowledged.
+pub(super) async fn keep(
+    connection: &mut AsyncPgConnection,
+    run: RunId,
+    settlement: &Settlement,
+    refusal: &StoreError,
+) -> Result<(), StoreError> {
+    let notification = &settlement.notification;
+    // Our own types have only string keys and finite numbers: they always have a JSON text. If one
+    // had none, it must not be lost for that.
+    let whole = serde_json::to_vec(settlement)
+        .map_err(|error| StoreError::Other(format!("an outcome has no JSON text: {error}")))?;
+    let insert = Insert {
+        notification: notification.id,
+        tenant: notification.tenant_id,
+        channel: notification.lane.channel.as_str(),
+        key: notification.key.0.to_vec(),
+        status: settlement.status.as_str(),
+        reason: settlement.reason.map(Reason::as_str),
+        settlement: whole,
+        sqlstate: refusal.code().to_string(),
+        message: words(refusal),
+        run: run.0,
+    };
+    let _: Uuid = insert.get_result(connection).await?;
+    if settlement.origin == Origin::Database {
+        let aside = SetAside {
+            id: notification.id,
+            run: run.0,
+        };
+        let set = savepoint(connection, async |connection| {
+            let _: Vec<Uuid> = aside.load(connection).await?;
+            Ok::<(), StoreError>(())
+        });
+        match set.await {
+            // What stands there breaks the same rule: it can be neither changed nor taken.
+            Err(error) if error.is_about_data() => {
+                let id = notification.id;
+                tracing::warn!(notification_id = %id, %error, "a quarantined row cannot be set aside");
+            }
+            set => set?,
+        }
+    }
+    system_events::open(connection, &event()).await?;
+    Ok(())
+}
+
+fn words(refusal: &StoreError) -> String {
+    let mut words = refusal.to_string();
+    if let StoreError::BadValue { message, .. } = refusal {
+        words = format!("{words}: {message}");
+    }
+    words.retain(|c| c != '\0');
+    words.truncate(words.floor_char_boundary(MOST_WORDS));
+    words
+}
+
+fn event() -> SystemEvent {
+    SystemEvent {
+        event_type: EVENT.to_owned(),
+        severity: Severity::High,
+        description: "PostgreSQL refused outcomes for their own data; they are kept in \
+                      notification_quarantine: herald quarantine list"
+            .to_owned(),
+        details: serde_json::Map::new(),
+        tenant_id: None,
+        user_id: None,
+    }
+}
+
+/// Which quarantined outcomes are meant; what is absent does not narrow them down.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The entry's own id, or its notification's.
+    pub id: Option<Uuid>,
+    /// Of this tenant.
+    pub tenant_id: Option<Uuid>,
+    /// Those that were dealt with, too.
+    pub resolved_too: bool,
+}
+
+/// An outcome that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its id.
+    pub id: Uuid,
+    /// The notification.
+    pub notification_id: Uuid,
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// The channel's word.
+    pub channel: String,
+    /// What became of the notification, as it would have been stored.
+    pub status: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Why PostgreSQL refused it.
+    pub sqlstate: String,
+    /// The same in words, which may hold values of the row.
+    pub message: String,
+    /// The run that settled it.
+    pub run: RunId,
+    /// When it was refused.
+    pub created_at: Timestamp,
+    /// When it was dealt with.
+    pub resolved_at: Option<Timestamp>,
+    /// `replayed` or `resolved`.
+    pub resolution: Option<String>,
+    /// The outcome with its notification and content, as JSON.
+    pub settlement: Vec<u8>,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    notification_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: Uuid,
+    #[diesel(sql_type = Text)]
+    channel: String,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+    #[diesel(sql_type = Text)]
+    sqlstate: String,
+    #[diesel(sql_type = Text)]
+    message: String,
+    #[diesel(sql_type = Int4)]
+    run_id: i32,
+    #[diesel(sql_type = Timestamptz)]
+    created_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    resolved_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    resolution: Option<String>,
+    #[diesel(sql_type = Bytea)]
+    settlement: Vec<u8>,
+}
+
+impl From<Row> for Quarantined {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            notification_id: row.notification_id,
+            tenant_id: row.tenant_id,
+            channel: row.channel,
+            status: row.status,
+            reason: row.reason,
+            sqlstate: row.sqlstate,
+            message: row.message,
+            run: RunId(row.run_id),
+            created_at: time::from_database(row.created_at),
+            resolved_at: row.resolved_at.map(time::from_database),
+            resolution: row.resolution,
+            settlement: row.settlement,
+        }
+    }
+}
+
+const CHOSEN: &str = "($1::uuid IS NULL OR id = $1 OR notification_id = $1) \
+    AND ($2::uuid IS NULL OR tenant_id = $2) AND ($3 OR resolved_at IS NULL)";
+
+/// Quarantined outcomes, the oldest first, at most so many.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn list(
+    database: &Database,
+    filter: &Filter,
+    most: usize,
+) -> Result<Vec<Quarantined>, StoreError> {
+    let query = format!(
+        "SELECT id, notification_id, tenant_id, channel, status, reason, sqlstate, message, run_id, \
+         created_at, resolved_at, resolution, settlement \
+         FROM notification_quarantine WHERE {CHOSEN} ORDER BY created_at, id LIMIT $4"
+    );
+    let query = diesel::sql_query(query)
+        .bind::<Nullable<SqlUuid>, _>(filter.id)
+        .bind::<Nullable<SqlUuid>, _>(filter.tenant_id)
+        .bind::<Bool, _>(filter.resolved_too)
+        .bind::<BigInt, _>(i64::try_from(most).unwrap_or(i64::MAX));
+    let rows: Vec<Row> = query.load(&mut *database.get().await?).await?;
+    Ok(rows.into_iter().map(Quarantined::from).collect())
+}
+
+statement!(
+    CountOpen() -> Int8 =
+    "SELECT count(*) FROM notification_quarantine WHERE resolved_at IS NULL"
+);
+
+/// How many outcomes wait for somebody to deal with them.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn count(database: &Database) -> Result<u64, StoreError> {
+    let count: i64 = CountOpen {}.get_result(&mut *database.get().await?).await?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+statement!(
+    Close(resolution: &'static str => Text, id: Uuid => SqlUuid) -> SqlUuid =
+    "UPDATE notification_quarantine SET resolved_at = now(), resolution = ?
+     WHERE id = ? AND resolved_at IS NULL RETURNING id"
+);
+
+/// What became of one that was replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// Its row now says what it should have said.
+    Stored,
+    /// The notification was settled by somebody else meanwhile; that stands.
+    Superseded,
+    /// Somebody else dealt with it first.
+    Gone,
+}
+
+/// Stores a quarantined outcome as it would have been stored: what was accepted is then `sent`, and
+/// what was put off is due. All or nothing.
+///
+/// # Errors
+/// It is refused again, or this version cannot read it; it stays in quarantine.
+pub async fn replay(
+    database: &Database,
+    quarantined: &Quarantined,
+) -> Result<Replayed, StoreError> {
+    let settlement: Settlement = serde_json::from_slice(&quarantined.settlement)
+        .map_err(|error| StoreError::Corrupt(format!("a quarantined outcome: {error}")))?;
+    match store(database, quarantined, &settlement).await {
+        Err(StoreError::NoPartition) => {
+            if let Some(moment) = partitions::moment_of(settlement.notification.id) {
+                partitions::ensure(&mut *database.get().await?, moment).await?;
+            }
+            store(database, quarantined, &settlement).await
+        }
+        stored => stored,
+    }
+}
+
+async fn store(
+    database: &Database,
+    quarantined: &Quarantined,
+    settlement: &Settlement,
+) -> Result<Replayed, StoreError> {
+    database
+        .transaction(async |connection| {
+            if !close(connection, quarantined.id, "replayed").await? {
+                return Ok(Replayed::Gone);
+            }
+            let stored = settle::restore(connection, quarantined.run, settlement).await?;
+            Ok(if stored {
+                Replayed::Stored
+            } else {
+                Replayed::Superseded
+            })
+        })
+        .await
+}
+
+/// Marks one as dealt with; nothing of it is stored. Says whether it was open.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn resolve(database: &Database, id: Uuid) -> Result<bool, StoreError> {
+    database
+        .transaction(async |connection| close(connection, id, "resolved").await)
+        .await
+}
+
+async fn close(
+    connection: &mut AsyncPgConnection,
+    id: Uuid,
+    resolution: &'static str,
+) -> Result<bool, StoreError> {
+    let closed: Vec<Uuid> = Close { resolution, id }.load(connection).await?;
+    let left: i64 = CountOpen {}.get_result(connection).await?;
+    if left == 0 {
+        system_events::resolve_type(connection, EVENT).await?;
+    }
+    Ok(!closed.is_empty())
+}
