@@ -123,7 +123,7 @@ async fn of_several_servers_the_first_that_answers_is_taken() {
     let pool = Database::connect(&settings, &Handle::current())
         .await
         .unwrap();
-    one(&mut *pool.get().await.unwrap()).await.unwrap();
+    one(&mut pool.get().await.unwrap()).await.unwrap();
 
     let separator = if server.contains('?') { '&' } else { '?' };
     let only = format!(
