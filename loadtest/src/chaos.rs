@@ -14,6 +14,7 @@ mod judgement;
 mod load;
 mod play;
 mod process;
+mod recovery;
 mod row;
 mod run;
 mod scene;

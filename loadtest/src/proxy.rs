@@ -222,9 +222,11 @@ async fn pump(
             return;
         };
         if to.write_all(read).await.is_err() {
-            return;
+            break;
         }
     }
+    // The end of a connection is a packet as well.
+    let _ = state.wait_for(|state| !state.stalled).await;
 }
 
 #[cfg(test)]

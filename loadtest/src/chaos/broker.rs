@@ -59,19 +59,20 @@ impl Vhost {
         removed.map_err(Error::msg)
     }
 
-    /// Closes every connection of this vhost, as an operator or a network would; returns how many.
-    pub(super) async fn cut_connections(&self) -> Result<usize> {
+    /// Closes every connection of this vhost that is listed, as an operator or a network would.
+    pub(super) async fn cut_connections(&self) -> Result<()> {
         let listed: Vec<Value> = self.admin.json("connections").await.map_err(Error::msg)?;
         let ours = listed.iter();
         let ours = ours.filter(|connection| connection["vhost"] == self.name.as_str());
-        let mut cut = 0;
         for name in ours.filter_map(|connection| connection["name"].as_str()) {
             let name = name.replace(' ', "%20").replace('>', "%3E");
             // One that was closing anyway is gone.
-            let path = format!("connections/{name}");
-            cut += usize::from(self.admin.ask("DELETE", &path).await.is_ok());
+            let _ = self
+                .admin
+                .ask("DELETE", &format!("connections/{name}"))
+                .await;
         }
-        Ok(cut)
+        Ok(())
     }
 
     /// Deletes a queue: its consumer is cancelled by the server.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::database::url_with;
 
@@ -24,6 +25,19 @@ const END_SESSIONS: &str = "
 pub(super) struct Database {
     server: String,
     name: String,
+}
+
+/// A transaction that is open; dropped, it is rolled back.
+#[derive(Debug)]
+pub(super) struct Held {
+    connection: JoinHandle<()>,
+    client: Client,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
 }
 
 /// Rows of text; NULL is empty.
@@ -90,18 +104,59 @@ impl Database {
             .with_context(|| format!("no number: {query}"))
     }
 
-    /// The notifications that a run has claimed or taken and not stored an outcome of.
-    pub(super) async fn in_flight(&self, run: i64) -> Result<Vec<String>> {
+    /// The notifications that any engine has claimed or taken and not stored an outcome of.
+    pub(super) async fn in_flight(&self) -> Result<Vec<String>> {
+        self.owned("IS NOT NULL").await
+    }
+
+    /// The same, of these runs of an engine.
+    pub(super) async fn in_flight_of(&self, runs: &[String]) -> Result<Vec<String>> {
+        self.owned(&format!("= ANY('{{{}}}')", runs.join(",")))
+            .await
+    }
+
+    async fn owned(&self, whose: &str) -> Result<Vec<String>> {
         let query = format!(
             "SELECT d.notification_id::text
              FROM notification_schema.notification_deduplication d
-             WHERE d.owner = {run} AND NOT EXISTS (
+             WHERE d.owner {whose} AND NOT EXISTS (
                  SELECT FROM notification_schema.notifications n WHERE n.id = d.notification_id)
              UNION ALL
              SELECT n.id::text FROM notification_schema.notifications n
-             WHERE n.owner = {run} AND n.status = 'pending'"
+             WHERE n.owner {whose} AND n.status = 'pending'"
         );
         Ok(self.ask(&query).await?.into_iter().flatten().collect())
+    }
+
+    /// All runs of a node so far.
+    pub(super) async fn runs(&self, node: &str) -> Result<Vec<String>> {
+        let query = format!(
+            "SELECT run_id::text FROM notification_schema.engine_nodes WHERE node_name = '{node}'"
+        );
+        Ok(self.ask(&query).await?.into_iter().flatten().collect())
+    }
+
+    /// The rows among them, without claims of what has no row yet.
+    pub(super) async fn rows_in_flight_of(&self, runs: &[String]) -> Result<u64> {
+        self.count(&format!(
+            "SELECT count(*) FROM notification_schema.notifications
+             WHERE owner = ANY('{{{}}}') AND status = 'pending'",
+            runs.join(",")
+        ))
+        .await
+    }
+
+    /// Runs a query in a transaction that stays open, with its locks, until the value is dropped.
+    pub(super) async fn hold(&self, query: &str) -> Result<Held> {
+        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await?;
+        let connection = tokio::spawn(async move {
+            // It ends with the value.
+            let _ = connection.await;
+        });
+        let held = Held { connection, client };
+        let begin = format!("BEGIN; {query}");
+        timeout(ANSWER, held.client.batch_execute(&begin)).await??;
+        Ok(held)
     }
 
     /// Ends every session of an engine; returns how many.

@@ -27,6 +27,7 @@ pub(super) const RUNNING: &str = "herald is running";
 pub(super) struct Engine {
     child: Child,
     process: u32,
+    node: &'static str,
     http: String,
     lines: watch::Receiver<Vec<String>>,
 }
@@ -35,16 +36,22 @@ impl Engine {
     /// Starts a program, whose log is also kept in a file; returns once it takes messages.
     pub(super) async fn start(
         command: std::process::Command,
+        node: &'static str,
         http: &str,
         log: &Path,
     ) -> Result<Self> {
-        let engine = Self::starting(command, http, log)?;
+        let engine = Self::starting(command, node, http, log)?;
         engine.says(CONSUMING).await?;
         engine.says(RUNNING).await?;
         Ok(engine)
     }
 
-    fn starting(command: std::process::Command, http: &str, log: &Path) -> Result<Self> {
+    fn starting(
+        command: std::process::Command,
+        node: &'static str,
+        http: &str,
+        log: &Path,
+    ) -> Result<Self> {
         let shown = command.get_program().to_string_lossy().into_owned();
         let mut command = Command::from(command);
         command
@@ -64,6 +71,7 @@ impl Engine {
         Ok(Self {
             child,
             process,
+            node,
             http: http.to_owned(),
             lines,
         })
@@ -97,11 +105,15 @@ impl Engine {
         lines.iter().filter(|line| line.contains(text)).count()
     }
 
-    /// The number of the run, by which it owns what it has in hand.
-    pub(super) async fn run(&self) -> Result<i64> {
-        let line: serde_json::Value = serde_json::from_str(&self.says(RUNNING).await?)?;
-        let run = line.get("run").and_then(serde_json::Value::as_i64);
-        run.context("a run without a number")
+    /// The name of its node.
+    pub(super) fn node(&self) -> &'static str {
+        self.node
+    }
+
+    /// Whether it says that it is ready.
+    pub(super) async fn is_ready(&self) -> bool {
+        let answer = client::get(&format!("http://{}/readyz", self.http)).await;
+        answer.is_ok_and(|answer| answer.status == 200)
     }
 
     /// The sum of a metric in `/metrics`, over the series of which some label is this.

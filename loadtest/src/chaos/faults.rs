@@ -1,14 +1,20 @@
 //! The faults themselves, one function a row.
 
+mod accounts;
 mod broker;
 mod clock;
+mod crowd;
 mod database;
 mod disk;
 mod engine;
+mod lease;
 mod limits;
+mod network;
 mod panics;
 mod poison;
 mod providers;
+mod refusals;
+mod versions;
 
 use std::sync::Arc;
 
@@ -36,7 +42,7 @@ impl<'a> Ground<'a> {
         Scene::build(self.servers, self.programs, &self.name, &wishes).await
     }
 
-    /// An engine under load on an ordinary scene.
+    /// Two engines under load on an ordinary scene.
     async fn play(self) -> Result<Play<'a>> {
         let scene = self.scene(ordinary()).await?;
         self.play_on(scene).await
@@ -83,5 +89,14 @@ pub(super) async fn play(row: Row, ground: Ground<'_>) -> Result<Finding> {
         }
         Row::Poison => poison::published(ground).await,
         Row::Clock => clock::jumps(ground).await,
+        Row::DatabaseSwallows => network::swallows_of_database(ground).await,
+        Row::BrokerSwallows => network::swallows_of_broker(ground).await,
+        Row::DatabaseRefuses => refusals::outcomes(ground).await,
+        Row::LeaseLost => lease::lost(ground).await,
+        Row::PowerCut => network::power_cut(ground).await,
+        Row::CutOff => network::cut_off(ground).await,
+        Row::AccountAnswers => accounts::refuse(ground).await,
+        Row::TwoVersions => versions::two(ground).await,
+        Row::TenantMillion => crowd::waits(ground).await,
     }
 }

@@ -12,6 +12,8 @@ use crate::ledger::Subject;
 use crate::publisher::Expectations;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// After everything is stored, watch this much longer for repetitions.
+const LINGER: Duration = Duration::from_millis(700);
 /// How many of the lost or repeated are named.
 const NAMED: usize = 5;
 
@@ -36,13 +38,19 @@ impl Play<'_> {
         self.finding.published += expected.messages();
         let lost = self.count_lost(expected);
         self.note_rows(&lost).await?;
-        self.count_repeated().await?;
+        self.all_is_stored(expected).await?;
+        sleep(LINGER).await;
+        self.count_repeated().await
+    }
+
+    /// Waits until a row says of each message that it is sent: what a lost engine sent and did not
+    /// store comes again before that.
+    async fn all_is_stored(&mut self, expected: &Expectations) -> Result<()> {
         let rows = format!(
             "SELECT count(*) FROM notification_schema.notifications WHERE status = 'sent'
              AND source_id ~ '^A-[0-9]+$' AND substr(source_id, 3)::bigint < {ASIDE_FROM}"
         );
         let (rows, lost) = (rows.as_str(), self.finding.lost);
-        // The last outcomes may still be on their way to the table; what is lost has none.
         let mut stored = self.scene.database.count(rows).await?;
         let deadline = Instant::now() + PATIENCE;
         while stored + lost < expected.messages() && Instant::now() < deadline {

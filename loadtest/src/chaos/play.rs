@@ -1,26 +1,24 @@
-//! One round: a scene, an engine under load, a fault at a random moment, and what came of it.
+//! One round: a scene, two engines under load, a fault at a random moment, and what came of it.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use rand::RngExt;
 use rand::rngs::SmallRng;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::engine::Engine;
 use super::excuses::Excuses;
 use super::finding::Finding;
-use super::load::{self, Load};
-use super::scene::{LANES, PEOPLE, Scene};
+use super::load::Load;
+use super::recovery::Left;
+use super::scene::{LANES, NODES, PEOPLE, Scene};
 use super::servers::Servers;
-use crate::ledger::Ledger;
 use crate::publisher::{Draft, Expectations, Mix, Plan};
 use crate::simulator::{Behaviour, Latency};
 
 /// Nothing new for so long: what is missing is lost. FCM alone may ask for a minute.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
-/// After everything came, watch this much longer for repetitions.
-const LINGER: Duration = Duration::from_millis(700);
 /// The `engine.shutdown_deadline`, and what ending takes beyond it at most.
 pub(super) const DEADLINE: Duration = Duration::from_secs(25 + 8);
 /// Sequences of what a fault publishes itself begin here.
@@ -46,7 +44,10 @@ impl Scale {
 pub(super) struct Play<'a> {
     pub(super) servers: &'a Servers,
     pub(super) scene: Scene,
+    /// The engine that a fault of one engine strikes.
     pub(super) engine: Engine,
+    /// The one beside it.
+    pub(super) other: Engine,
     pub(super) load: Load,
     pub(super) finding: Finding,
     pub(super) dice: SmallRng,
@@ -79,20 +80,22 @@ pub(super) fn unhurried() -> Behaviour {
 }
 
 impl<'a> Play<'a> {
-    /// Starts an engine on the scene, and the load; returns when the first was accepted.
+    /// Starts two engines on the scene, and the load; returns when the first message was accepted.
     pub(super) async fn begin(
         servers: &'a Servers,
         scene: Scene,
         mut dice: SmallRng,
         scale: Scale,
     ) -> Result<Self> {
-        let engine = scene.engine().await?;
+        let [first, second] = NODES;
+        let (engine, other) = tokio::try_join!(scene.engine(first), scene.engine(second))?;
         let seed = dice.random();
         let plan = Plan::new(mix()?, seed, "chaos");
         let load = Load::start(scene.vhost.url(), plan, scale.per_second.into());
         let mut play = Self {
             servers,
             engine,
+            other,
             load,
             finding: Finding::default(),
             dice,
@@ -132,35 +135,66 @@ impl<'a> Play<'a> {
         self.excuses.add(in_flight);
     }
 
-    /// What the engine has in hand now may be sent once more. It stands still meanwhile, so that this
-    /// is neither too much nor too little.
-    pub(super) async fn excuse_what_is_in_hand(&mut self) -> Result<()> {
-        let run = self.engine.run().await?;
-        self.engine.signal("STOP").await?;
-        let in_flight = self.scene.database.in_flight(run).await;
-        self.engine.signal("CONT").await?;
-        self.excuse(in_flight?);
+    /// Both engines.
+    pub(super) fn engines(&self) -> [&Engine; 2] {
+        [&self.engine, &self.other]
+    }
+
+    /// How many lines of both engines' logs contain this so far.
+    pub(super) fn said(&self, text: &str) -> usize {
+        self.engines().map(|engine| engine.said(text)).iter().sum()
+    }
+
+    /// The sum of a metric of both engines, over the series of which some label is this.
+    pub(super) async fn sum(&self, metric: &str, label: &str) -> Result<f64> {
+        let mut sum = 0.0;
+        for engine in self.engines() {
+            sum += engine.sum(metric, label).await?;
+        }
+        Ok(sum)
+    }
+
+    /// A signal to both engines.
+    pub(super) async fn signal(&self, name: &str) -> Result<()> {
+        for engine in self.engines() {
+            engine.signal(name).await?;
+        }
         Ok(())
     }
 
-    /// Measures how long it takes from `since` until a message that is published now has arrived.
-    pub(super) async fn recovers(&mut self, since: Instant) {
-        let draft = self.draft_aside();
-        let ledger = &self.scene.ledger;
-        let arrives = async {
-            load::publish_until_taken(self.scene.vhost.url(), &draft).await;
-            let there = |ledger: &Ledger| !ledger.entries_of_sequence(draft.sequence).is_empty();
-            ledger.wait_until(PATIENCE, there).await
-        };
-        if timeout(PATIENCE, arrives)
+    /// What the engines have in hand now may be sent once more, because of what is done now. They
+    /// stand still meanwhile, so that this is neither too much nor too little.
+    pub(super) async fn excuse_what_is_in_hand<T>(
+        &mut self,
+        fault: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.signal("STOP").await?;
+        let in_flight = self.scene.database.in_flight().await;
+        let done = fault(self).await;
+        self.signal("CONT").await?;
+        self.excuse(in_flight?);
+        done
+    }
+
+    /// The same for the first engine alone; says what it has in hand.
+    pub(super) async fn excuse_the_first<T>(
+        &mut self,
+        fault: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<Left> {
+        self.engine.signal("STOP").await?;
+        let runs = self.scene.database.runs(self.engine.node()).await?;
+        let in_flight = self.scene.database.in_flight_of(&runs).await?;
+        let at = Instant::now();
+        fault(self).await?;
+        self.engine.signal("CONT").await?;
+        self.excuse(in_flight);
+        Ok(Left { runs, at })
+    }
+
+    /// SIGKILL of the first engine.
+    pub(super) async fn kill_the_first(&mut self) -> Result<Left> {
+        self.excuse_the_first(async |play: &mut Self| play.engine.kill().await)
             .await
-            .is_ok_and(|arrived| arrived)
-        {
-            self.finding.recovered_in(since.elapsed());
-        } else {
-            let message = format!("nothing was delivered within {PATIENCE:?} after the fault");
-            self.finding.except(message);
-        }
     }
 
     /// Waits for the end of the load, judges, stops the engine, and clears the stage.
@@ -168,7 +202,6 @@ impl<'a> Play<'a> {
         sleep_until(self.began + self.length()).await;
         let expected = self.load.finish().await?;
         self.arrive(&expected).await;
-        sleep(LINGER).await;
         self.judge(&expected).await?;
         let mut aside = Expectations::starting_at(ASIDE_FROM);
         for draft in &self.published_aside {
@@ -183,14 +216,19 @@ impl<'a> Play<'a> {
         Ok(self.finding)
     }
 
-    /// In the end it ends when asked to, with nothing left behind.
+    /// In the end both end when asked to, with nothing left behind.
     async fn end_in_order(&mut self) -> Result<()> {
-        self.engine.signal("TERM").await?;
-        let ended = self.engine.ended(DEADLINE).await;
-        self.finding
-            .must(ended.as_ref().is_ok_and(|status| status.success()), || {
-                format!("it did not end in good order: {ended:?}")
-            });
+        self.signal("TERM").await?;
+        for engine in [&mut self.engine, &mut self.other] {
+            let ended = engine.ended(DEADLINE).await;
+            self.finding
+                .must(ended.as_ref().is_ok_and(|status| status.success()), || {
+                    format!(
+                        "engine {} did not end in good order: {ended:?}",
+                        engine.node()
+                    )
+                });
+        }
         let ready = self.scene.vhost.ready(&LANES).await?;
         self.finding.must(ready == 0, || {
             format!("{ready} messages stayed in the lanes")

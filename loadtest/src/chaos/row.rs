@@ -6,9 +6,9 @@ use std::str::FromStr;
 /// A fault that the engine must survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Row {
-    /// SIGKILL of the engine.
+    /// SIGKILL of an engine.
     EngineKilled,
-    /// SIGTERM of the engine.
+    /// SIGTERM of an engine.
     EngineTerminated,
     /// RabbitMQ killed and started.
     BrokerKilled,
@@ -48,15 +48,33 @@ pub enum Row {
     ProviderHuge,
     /// Messages that cannot be accepted, or that hurt.
     Poison,
-    /// Two engines, of which one dies.
+    /// One of two engines dies; limits and caps hold.
     TwoNodes,
-    /// The engine's clock jumps.
+    /// One engine's clock jumps.
     Clock,
+    /// Its connections go silent, and new ones work.
+    DatabaseSwallows,
+    /// The same with RabbitMQ.
+    BrokerSwallows,
+    /// It lives, and refuses to store outcomes.
+    DatabaseRefuses,
+    /// An engine loses its lease and lives.
+    LeaseLost,
+    /// The machine of one engine is gone, and nobody hears of it.
+    PowerCut,
+    /// One engine is cut off by the network, and comes back.
+    CutOff,
+    /// Accounts cannot send; a gateway accepts and says 504.
+    AccountAnswers,
+    /// One engine is of the next version.
+    TwoVersions,
+    /// A tenant has very many due.
+    TenantMillion,
 }
 
 impl Row {
     /// All rows, in the order of the matrix.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 32] = [
         Self::EngineKilled,
         Self::EngineTerminated,
         Self::BrokerKilled,
@@ -80,13 +98,22 @@ impl Row {
         Self::Poison,
         Self::TwoNodes,
         Self::Clock,
+        Self::DatabaseSwallows,
+        Self::BrokerSwallows,
+        Self::DatabaseRefuses,
+        Self::LeaseLost,
+        Self::PowerCut,
+        Self::CutOff,
+        Self::AccountAnswers,
+        Self::TwoVersions,
+        Self::TenantMillion,
     ];
 
     /// The name for `--only`, and what happens, in words.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::EngineKilled => ("engine-killed", "SIGKILL of the engine"),
-            Self::EngineTerminated => ("engine-terminated", "SIGTERM under load"),
+            Self::EngineKilled => ("engine-killed", "SIGKILL of one engine"),
+            Self::EngineTerminated => ("engine-terminated", "SIGTERM of one engine under load"),
             Self::BrokerKilled => ("rabbitmq-killed", "RabbitMQ killed and started"),
             Self::BrokerCut => (
                 "rabbitmq-cut",
@@ -118,8 +145,35 @@ impl Row {
             Self::ProviderSlow => ("provider-slow", "providers answer byte by byte"),
             Self::ProviderHuge => ("provider-huge", "providers answer with 100 MB"),
             Self::Poison => ("poison", "messages that cannot be accepted, or that hurt"),
-            Self::TwoNodes => ("two-nodes", "two engines, one dies"),
-            Self::Clock => ("clock", "the engine's clock jumps"),
+            Self::TwoNodes => ("two-nodes", "rate limit and caps of two engines, one dies"),
+            Self::Clock => ("clock", "one engine's clock jumps"),
+            Self::DatabaseSwallows => (
+                "postgresql-swallows",
+                "connections to PostgreSQL go silent, new ones work",
+            ),
+            Self::BrokerSwallows => (
+                "rabbitmq-swallows",
+                "connections to RabbitMQ go silent, new ones work",
+            ),
+            Self::DatabaseRefuses => (
+                "postgresql-refuses",
+                "PostgreSQL refuses outcomes: grants, I/O error, another language",
+            ),
+            Self::LeaseLost => ("lease-lost", "one engine's lease ends while it lives"),
+            Self::PowerCut => ("power-cut", "one engine's machine loses its power"),
+            Self::CutOff => ("cut-off", "one engine is cut off, lives on and comes back"),
+            Self::AccountAnswers => (
+                "account-answers",
+                "accounts answer 404, 302, 401, 554; a gateway accepts and says 504",
+            ),
+            Self::TwoVersions => (
+                "two-versions",
+                "two versions of the program on one database",
+            ),
+            Self::TenantMillion => (
+                "tenant-million",
+                "one tenant's crowd is due in the database, ten of another",
+            ),
         }
     }
 
@@ -136,7 +190,8 @@ impl Row {
     }
 
     /// Whether it hits a whole server, so that no other round may be played meanwhile. A full disk
-    /// does: no checkpoint of the whole server succeeds, and none of it makes a database.
+    /// does: no checkpoint of the whole server succeeds, and none of it makes a database. A million rows
+    /// keep it busy, and what is punctual then is to be measured.
     pub(super) const fn is_alone(self) -> bool {
         matches!(
             self,
@@ -145,6 +200,7 @@ impl Row {
                 | Self::DatabaseKilled
                 | Self::DatabasePaused
                 | Self::DatabaseFull
+                | Self::TenantMillion
         )
     }
 }

@@ -39,6 +39,9 @@ const PROVIDERS: [Provider; 4] = [
     Provider::Fcm,
 ];
 
+/// The node that a fault of one engine strikes, and the one beside it.
+pub(super) const NODES: [&str; 2] = ["one", "two"];
+
 /// Where engines come from, and where their logs go.
 #[derive(Debug)]
 pub(super) struct Programs {
@@ -79,7 +82,8 @@ pub(super) struct Scene {
     pub(super) ledger: Arc<Ledger>,
     pub(super) simulators: Vec<Simulator>,
     environment: BTreeMap<String, String>,
-    http: String,
+    /// What is special about the first node.
+    first: BTreeMap<String, String>,
     name: String,
     programs: Arc<Programs>,
 }
@@ -109,14 +113,13 @@ impl Scene {
                     .start()
             })
             .collect();
-        let http = format!("127.0.0.1:{}", free_port().context("a free port")?);
         let scene = Self {
-            environment: environment(&database.url(), vhost.url(), &http),
+            environment: environment(&database.url(), vhost.url()),
+            first: BTreeMap::new(),
             database,
             vhost,
             ledger,
             simulators: simulators.context("the simulators")?,
-            http,
             name: name.to_owned(),
             programs: programs.clone(),
         };
@@ -129,20 +132,22 @@ impl Scene {
         self.environment.insert(variable.to_owned(), value.into());
     }
 
-    /// An engine, once it takes messages.
-    pub(super) async fn engine(&self) -> Result<Engine> {
-        let log = self.programs.logs.join(format!("{}.log", self.name));
-        Engine::start(self.herald(&["serve"]), &self.http, &log).await
+    /// Changes a setting of the first node alone.
+    pub(super) fn set_first(&mut self, variable: &str, value: impl Into<String>) {
+        self.first.insert(variable.to_owned(), value.into());
     }
 
-    /// One more engine beside the first.
-    pub(super) async fn another_engine(&self, node: &str) -> Result<Engine> {
+    /// The engine of a node, once it takes messages.
+    pub(super) async fn engine(&self, node: &'static str) -> Result<Engine> {
         let http = format!("127.0.0.1:{}", free_port().context("a free port")?);
         let mut command = self.herald(&["serve"]);
+        if NODES.first() == Some(&node) {
+            command.envs(&self.first);
+        }
         command.env("HERALD__ENGINE__NODE_NAME", node);
         command.env("HERALD__HTTP__BIND", &http);
         let log = format!("{}-{node}.log", self.name);
-        Engine::start(command, &http, &self.programs.logs.join(log)).await
+        Engine::start(command, node, &http, &self.programs.logs.join(log)).await
     }
 
     pub(super) fn behave(&self, behaviour: &Behaviour, wanted: impl Fn(Provider) -> bool) {
@@ -189,7 +194,7 @@ impl Scene {
 pub(super) async fn prepare(servers: &Servers, programs: &Programs) -> Result<()> {
     let template = Database::named(&servers.database, TEMPLATE);
     template.create().await?;
-    let environment = environment(&template.url(), &servers.broker, "127.0.0.1:0");
+    let environment = environment(&template.url(), &servers.broker);
     succeed(&mut herald(programs, &environment, &["migrate"]))
 }
 
@@ -215,7 +220,7 @@ fn succeed(command: &mut Command) -> Result<()> {
 }
 
 /// Small lanes: what one holds may be in flight at a fault. Quick waits: a round takes seconds.
-fn environment(database: &str, broker: &str, http: &str) -> BTreeMap<String, String> {
+fn environment(database: &str, broker: &str) -> BTreeMap<String, String> {
     let lanes = format!("{},{ASIDE}", LANES.join(","));
     let settings = [
         ("HERALD__DATABASE__URL", database),
@@ -223,7 +228,6 @@ fn environment(database: &str, broker: &str, http: &str) -> BTreeMap<String, Str
         ("HERALD__BROKER__URL", broker),
         ("HERALD__BROKER__LANES", &lanes),
         ("HERALD__BROKER__RECONNECT_MAX", "500ms"),
-        ("HERALD__HTTP__BIND", http),
         (
             "HERALD__SECRETS__KEY",
             "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",

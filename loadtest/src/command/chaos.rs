@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
 
-    /// Rounds side by side; those that hit a whole server are alone [default: 3 when quick, else 1]
+    /// Rounds side by side; those that hit a whole server are alone [default: 2 when quick, else 1]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
@@ -97,7 +97,7 @@ impl Arguments {
                 .map_err(Failure::while_doing("this program"))?
                 .with_file_name("herald"),
         };
-        let usual_jobs = if self.quick { 3 } else { 1 };
+        let usual_jobs = if self.quick { 2 } else { 1 };
         Ok(Options {
             engine,
             servers: self.servers,

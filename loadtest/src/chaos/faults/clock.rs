@@ -1,4 +1,4 @@
-//! The engine's clock jumps forwards and back, by libfaketime.
+//! An engine's clock jumps forwards and back, by libfaketime.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,12 +24,13 @@ pub(super) async fn jumps(ground: Ground<'_>) -> Result<Finding> {
         .folder()
         .join(format!("clock-{}", ground.name));
     jump(&offset, 0)?;
-    scene.set("LD_PRELOAD", library.to_string_lossy());
-    scene.set("FAKETIME_TIMESTAMP_FILE", offset.to_string_lossy());
-    scene.set("FAKETIME_NO_CACHE", "1");
+    // The other engine's clock stays, as the servers' do.
+    scene.set_first("LD_PRELOAD", library.to_string_lossy());
+    scene.set_first("FAKETIME_TIMESTAMP_FILE", offset.to_string_lossy());
+    scene.set_first("FAKETIME_NO_CACHE", "1");
     // Waits go by the monotonic clock, which does not jump on a real machine either.
-    scene.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    scene.set("DONT_FAKE_MONOTONIC", "1");
+    scene.set_first("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    scene.set_first("DONT_FAKE_MONOTONIC", "1");
     let mut play = ground.play_on(scene).await?;
     for (direction, from, to) in [(1, 0.1, 0.3), (-1, 0.35, 0.6)] {
         play.moment(from, to).await;
@@ -42,8 +43,8 @@ pub(super) async fn jumps(ground: Ground<'_>) -> Result<Finding> {
     jump(&offset, 0)?;
     play.recovers(Instant::now()).await;
     play.finding.note(
-        "the engine runs under libfaketime and jumps up to 25 minutes both ways; the servers' clocks \
-         stay. Daylight-saving changes are covered by the tests of src/policy",
+        "one engine runs under libfaketime and jumps up to 25 minutes both ways; the other's clock and \
+         the servers' stay. Daylight-saving changes are covered by the tests of src/policy",
     );
     play.finish().await
 }

@@ -49,8 +49,8 @@ pub(super) async fn terminated(ground: Ground<'_>) -> Result<Finding> {
     let mut play = ground.play().await?;
     for (from, to) in [(0.1, 0.3), (0.35, 0.6), (0.65, 0.9)] {
         play.moment(from, to).await;
-        play.excuse_what_is_in_hand().await?;
-        play.scene.database.end_sessions().await?;
+        let end = async |play: &mut Play<'_>| play.scene.database.end_sessions().await;
+        play.excuse_what_is_in_hand(end).await?;
         play.recovers(Instant::now()).await;
     }
     play.finish().await
@@ -69,9 +69,9 @@ pub(super) async fn full(ground: Ground<'_>) -> Result<Finding> {
     disk.fill(&play.scene.database).await?;
     let outage = Duration::from_secs(play.scale.choose(3, 10));
     nothing_moves(&mut play, outage).await?;
-    let refused = play.engine.said("No space left on device")
-        + play.engine.said("could not extend file")
-        + play.engine.said("disk full");
+    let refused = play.said("No space left on device")
+        + play.said("could not extend file")
+        + play.said("disk full");
     play.finding.must(refused > 0, || {
         "the disk was filled, and PostgreSQL never said so".into()
     });
@@ -86,7 +86,7 @@ pub(super) async fn full(ground: Ground<'_>) -> Result<Finding> {
 
 /// While the database is out of order nothing is acknowledged, and the providers are asked for no
 /// more than what was in hand, once each.
-async fn nothing_moves(play: &mut Play<'_>, outage: Duration) -> Result<()> {
+pub(super) async fn nothing_moves(play: &mut Play<'_>, outage: Duration) -> Result<()> {
     let repeated = play.scene.ledger.totals().duplicates;
     // Some more arrives while nothing can be stored.
     sleep(CALM).await;
@@ -128,19 +128,18 @@ async fn calm(play: &Play<'_>) {
     }
 }
 
-/// Ends the outage. What the engine had in hand is read before it can go on.
-async fn back(
+/// Ends the outage. What the engines had in hand is read before they can go on.
+pub(super) async fn back(
     play: &mut Play<'_>,
     mend: impl AsyncFnOnce(&mut Play<'_>) -> Result<()>,
 ) -> Result<()> {
-    let run = play.engine.run().await?;
-    play.engine.signal("STOP").await?;
+    play.signal("STOP").await?;
     let mended = mend(play).await;
     let in_flight = match mended {
-        Ok(()) => play.scene.database.in_flight(run).await,
+        Ok(()) => play.scene.database.in_flight().await,
         Err(error) => Err(error),
     };
-    play.engine.signal("CONT").await?;
+    play.signal("CONT").await?;
     play.excuse(in_flight?);
     play.load.go_on();
     play.recovers(Instant::now()).await;

@@ -1,4 +1,4 @@
-//! The engine dies, ends, or dies beside another one.
+//! One of two engines dies, or ends.
 
 use anyhow::Result;
 use tokio::time::Instant;
@@ -12,15 +12,10 @@ pub(super) async fn killed(ground: Ground<'_>) -> Result<Finding> {
     let mut play = ground.play().await?;
     for (from, to) in [(0.1, 0.4), (0.5, 0.9)] {
         play.moment(from, to).await;
-        let run = play.engine.run().await?;
-        play.engine.kill().await?;
-        let killed = Instant::now();
-        // What its sessions were still doing ends with it, as when its machine dies.
-        play.scene.database.end_sessions().await?;
-        let in_flight = play.scene.database.in_flight(run).await?;
-        play.excuse(in_flight);
-        play.engine = play.scene.engine().await?;
-        play.recovers(killed).await;
+        let left = play.kill_the_first().await?;
+        play.engine = play.scene.engine(play.engine.node()).await?;
+        play.recovers(left.at).await;
+        play.taken_over(&left).await?;
     }
     play.finish().await
 }
@@ -29,7 +24,7 @@ pub(super) async fn terminated(ground: Ground<'_>) -> Result<Finding> {
     let mut play = ground.play().await?;
     for (from, to) in [(0.1, 0.4), (0.5, 0.9)] {
         play.moment(from, to).await;
-        let run = play.engine.run().await?;
+        let runs = play.scene.database.runs(play.engine.node()).await?;
         let asked = Instant::now();
         play.engine.signal("TERM").await?;
         let ended = play.engine.ended(DEADLINE).await;
@@ -37,10 +32,10 @@ pub(super) async fn terminated(ground: Ground<'_>) -> Result<Finding> {
             .must(ended.as_ref().is_ok_and(|status| status.success()), || {
                 format!("it did not end within its deadline: {ended:?}")
             });
-        let kept = play.scene.database.in_flight(run).await?.len();
+        let kept = play.scene.database.in_flight_of(&runs).await?.len();
         play.finding
             .must(kept == 0, || format!("it ended with {kept} in hand"));
-        play.engine = play.scene.engine().await?;
+        play.engine = play.scene.engine(play.engine.node()).await?;
         play.recovers(asked).await;
     }
     play.finish().await
@@ -55,22 +50,16 @@ pub(super) async fn one_of_two(ground: Ground<'_>) -> Result<Finding> {
     };
     let scene = ground.scene(wishes).await?;
     let mut play = ground.play_on(scene).await?;
-    let living = play.scene.another_engine("two").await?;
     let mut capped = limits::Capped::new(strict)?;
     play.moment(0.3, 0.7).await;
     capped.publish(&play).await?;
-    let run = play.engine.run().await?;
-    // It stops and keeps what it holds, which can be counted, and which nobody may take.
-    play.engine.signal("STOP").await?;
-    let in_flight = play.scene.database.in_flight(run).await?;
-    play.excuse(in_flight);
-    play.engine.kill().await?;
-    let killed = Instant::now();
-    play.engine = living;
+    let left = play.kill_the_first().await?;
     capped.publish(&play).await?;
     // What the limit has put off takes long enough.
     play.load.hold().await?;
-    play.recovers(killed).await;
+    play.taken_over(&left).await?;
+    play.engine = play.scene.engine(play.engine.node()).await?;
+    play.recovers(Instant::now()).await;
     capped.judge(&mut play).await?;
     let ledger = play.scene.ledger.clone();
     let mut finding = play.finish().await?;

@@ -1,0 +1,134 @@
+//! A great many rows of one tenant wait in the database, and a few of another.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use super::Ground;
+use crate::chaos::finding::Finding;
+use crate::chaos::play::{PATIENCE, Play};
+use crate::ledger::Ledger;
+use crate::population::{Person, tenant};
+
+/// One statement stores so many.
+const CHUNK: u64 = 50_000;
+/// So many of the other tenant.
+const FEW: u64 = 10;
+/// Until the few are due: time enough to store them.
+const DUE_IN: Duration = Duration::from_secs(3);
+/// Longest from their time until the last of the few is accepted.
+const PUNCTUAL: Duration = Duration::from_secs(1);
+
+/// The few go within a second of their time, though a crowd has been due for longer.
+pub(super) async fn waits(ground: Ground<'_>) -> Result<Finding> {
+    let mut play = ground.play().await?;
+    let crowd = play.scale.choose(100_000, 1_000_000);
+    let (many, few) = (Side::new(1)?, Side::new(2)?);
+    for side in [&many, &few] {
+        play.scene.database.ask(&side.settle()).await?;
+    }
+    for from in (0..crowd).step_by(usize::try_from(CHUNK)?) {
+        let rows = many.rows(from, (from + CHUNK).min(crowd), Duration::ZERO);
+        play.scene.database.ask(&rows).await?;
+    }
+    let due = Instant::now() + DUE_IN;
+    let stored = play.scene.database.ask(&few.rows(0, FEW, DUE_IN)).await?;
+    let ids: Result<Vec<Uuid>, _> = stored.iter().flatten().map(|id| id.parse()).collect();
+    let ids = ids.context("ids of the few")?;
+    sleep_until(due).await;
+    let left = many.waiting(&play).await?;
+    play.finding.must(left > 0, || {
+        "the crowd was gone before the few were due".into()
+    });
+    let arrived = |ledger: &Ledger| ids.iter().all(|id| !ledger.entries_of(*id).is_empty());
+    let all = play.scene.ledger.wait_until(PATIENCE, arrived).await;
+    let took = due.elapsed();
+    play.finding.must(all && took <= PUNCTUAL, || {
+        format!("{FEW} of one tenant came {took:?} after their time, behind {left} of another")
+    });
+    play.finding.note(format!(
+        "{FEW} came {:.2} s after their time, while {left} of another tenant's {crowd} were due",
+        took.as_secs_f64()
+    ));
+    play.finding.recovered_in(took);
+    // A round is not as long as it takes to send them all.
+    play.scene.database.ask(&many.call_off()).await?;
+    play.recovers(Instant::now()).await;
+    play.finish().await
+}
+
+/// A tenant with one person.
+struct Side {
+    tenant: Uuid,
+    user: Uuid,
+    number: u32,
+}
+
+impl Side {
+    fn new(number: u32) -> Result<Self> {
+        Ok(Self {
+            tenant: tenant(number).context("a tenant")?,
+            user: Person {
+                number: 1_000_000 + number,
+            }
+            .id(),
+            number,
+        })
+    }
+
+    fn settle(&self) -> String {
+        let Self {
+            tenant,
+            user,
+            number,
+        } = self;
+        format!(
+            "INSERT INTO notification_schema.tenants (id, name) VALUES ('{tenant}', 'crowd-{number}');
+             INSERT INTO notification_schema.users (id, tenant_id, email)
+             VALUES ('{user}', '{tenant}', 'crowd-{number}@example.com')"
+        )
+    }
+
+    /// Stores notifications that are due after a while; answers with their ids.
+    fn rows(&self, from: u64, to: u64, due_in: Duration) -> String {
+        let Self {
+            tenant,
+            user,
+            number,
+        } = self;
+        let (last, seconds) = (to.saturating_sub(1), due_in.as_secs_f64());
+        // The ids are UUIDv7 of this moment: their months are the table's partitions.
+        format!(
+            "INSERT INTO notification_schema.notifications (id, tenant_id, user_id, idempotency_key,
+                message_type, priority, status, reason, payload, send_at, due_at, source_type, source_id)
+             SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || '7'
+                        || substr(key, 1, 3) || 'b' || substr(key, 4, 15))::uuid,
+                '{tenant}', '{user}', key || key, 'email', 'normal', 'pending', 'scheduled',
+                jsonb_build_object('content', jsonb_build_object('subject', 'Number ' || n, 'body', 'x')),
+                now() + interval '1 second' * {seconds}, now() + interval '1 second' * {seconds},
+                'crowd', '{number}'
+             FROM (SELECT n, md5('{number}-' || n) AS key FROM generate_series({from}, {last}) AS n) AS made
+             RETURNING id::text"
+        )
+    }
+
+    async fn waiting(&self, play: &Play<'_>) -> Result<u64> {
+        let query = format!(
+            "SELECT count(*) FROM notification_schema.notifications
+             WHERE tenant_id = '{}' AND status = 'pending'",
+            self.tenant
+        );
+        play.scene.database.count(&query).await
+    }
+
+    fn call_off(&self) -> String {
+        format!(
+            "UPDATE notification_schema.notifications
+             SET status = 'cancelled', reason = 'cancelled_by_user', due_at = NULL
+             WHERE tenant_id = '{}' AND status = 'pending' AND owner IS NULL",
+            self.tenant
+        )
+    }
+}
