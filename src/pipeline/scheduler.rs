@@ -4,6 +4,7 @@
 mod pauses;
 mod probing;
 mod strays;
+mod unreadable;
 
 pub use pauses::Pauses;
 pub use strays::Strays;
@@ -211,10 +212,7 @@ impl Round {
         let taken = take.await?;
         failpoint::hit("scheduler.take");
         if !taken.unreadable.is_empty() {
-            for (id, why) in &taken.unreadable {
-                tracing::error!(notification_id = %id, why, "a stored notification cannot be read: it fails");
-            }
-            due::fail_unreadable(&self.database, self.run, &taken.unreadable).await?;
+            self.give_back(&taken.unreadable).await;
         }
         let count = taken.notifications.len() + taken.unreadable.len();
         let mut held = Vec::with_capacity(taken.notifications.len());

@@ -1,15 +1,21 @@
 //! What is due: notifications that waited in the database and whose time has come.
 
+mod lenient;
 mod paused;
+mod unreadable;
 
 pub use paused::{hasten, probe, wake};
+pub use unreadable::give_back;
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, Int2, Int4, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::lenient::Lenient;
 use super::lease::{RunId, living_runs};
 use super::statement::statement;
 use super::{Database, StoreError, form, time};
@@ -37,6 +43,8 @@ fn node_died(now: jiff::Timestamp) -> Value {
     serde_json::to_value(AttemptRecord::node_died(now, 0)).unwrap_or_default()
 }
 
+// A row whose form is newer than what this version knows is left to others.
+//
 // Index scans, one a lane; the lock keeps two nodes from taking the same row, and the owner is
 // committed before the work begins. A row whose owner is dead is free.
 statement!(
@@ -45,6 +53,7 @@ statement!(
         priorities: Vec<&'static str> => Array<Text>,
         most: Vec<i32> => Array<Int4>,
         now: DateTime<Utc> => Timestamptz,
+        format: i16 => Int2,
         run: i32 => Int4,
         heir: i32 => Int4,
         died: Value => Jsonb,
@@ -61,7 +70,7 @@ statement!(
          SELECT due.id, due.owner FROM asked CROSS JOIN LATERAL (
              SELECT n.id, n.owner FROM notifications n
              WHERE n.message_type = asked.channel AND n.priority = asked.priority
-               AND n.status = 'pending' AND n.due_at <= ?
+               AND n.status = 'pending' AND n.due_at <= ? AND n.format <= ?
                AND (n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
              ORDER BY n.due_at LIMIT asked.most FOR UPDATE SKIP LOCKED
          ) due
@@ -83,24 +92,24 @@ pub(super) type Row = (
     String,
     String,
     Option<String>,
-    Value,
+    Lenient<Value>,
     i32,
     i32,
-    DateTime<Utc>,
-    Option<DateTime<Utc>>,
-    Option<DateTime<Utc>>,
-    Value,
+    Lenient<DateTime<Utc>>,
+    Option<Lenient<DateTime<Utc>>>,
+    Option<Lenient<DateTime<Utc>>>,
+    Lenient<Value>,
     Option<String>,
     Option<String>,
-    Option<Value>,
+    Option<Lenient<Value>>,
 );
 
-/// What was taken. Rows that cannot be read are named, so that they can be reported and fail.
+/// What was taken. Rows that cannot be read are named, so that they can be reported and given back.
 #[derive(Debug, Default)]
 pub struct Taken {
     /// Due notifications, now owned by the run.
     pub notifications: Vec<Notification>,
-    /// Rows that hold something else than what this version writes.
+    /// Rows that hold something else than what this version writes, and what it is.
     pub unreadable: Vec<(Uuid, String)>,
 }
 
@@ -123,6 +132,7 @@ pub async fn take(
         priorities,
         most,
         now: time::to_database(now),
+        format: form::format(),
         run: run.0,
         heir: run.0,
         died: node_died(now),
@@ -207,47 +217,6 @@ pub async fn let_go(
     Ok(())
 }
 
-statement!(
-    FailUnreadable(
-        ids: Vec<Uuid> => Array<SqlUuid>,
-        why: Vec<String> => Array<Text>,
-        run: i32 => Int4,
-    ) -> SqlUuid =
-    "WITH bad AS (SELECT * FROM unnest(?, ?) AS bad (id, why)), failed AS (
-         UPDATE notifications n SET status = 'failed', reason = 'content_refused',
-             failed_at = now(), due_at = NULL, owner = NULL,
-             error_message = 'what was stored cannot be read: ' || bad.why
-         FROM bad WHERE n.id = bad.id AND n.status = 'pending' AND n.owner = ?
-         RETURNING n.id, n.tenant_id, n.reason, n.attempts
-     )
-     INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
-     SELECT tenant_id, id, reason, attempts FROM failed
-     ON CONFLICT (notification_id) DO NOTHING
-     RETURNING notification_id"
-);
-
-/// Ends rows that hold something else than what this version can read: as dead letters, where
-/// people see them.
-///
-/// # Errors
-/// When the database fails.
-pub async fn fail_unreadable(
-    database: &Database,
-    run: RunId,
-    unreadable: &[(Uuid, String)],
-) -> Result<(), StoreError> {
-    let (ids, why) = unreadable.iter().cloned().unzip();
-    let mut connection = database.get().await?;
-    let _: Vec<Uuid> = FailUnreadable {
-        ids,
-        why,
-        run: run.0,
-    }
-    .load(&mut *connection)
-    .await?;
-    Ok(())
-}
-
 fn notification(row: Row) -> Result<Notification, String> {
     #[rustfmt::skip]
     let (
@@ -255,7 +224,11 @@ fn notification(row: Row) -> Result<Notification, String> {
         max_retries, created_at, send_at, expires_at, attempts, kind, source_id, metadata,
     ) = row;
     let parse = |error: crate::domain::UnknownWord| error.to_string();
-    let timeline = form::read_timeline(attempts)?;
+    let timeline = form::read_timeline(attempts.of("attempts")?)?;
+    let moment = |column, at: Option<Lenient<DateTime<Utc>>>| {
+        let at = at.map(|at| at.of(column)).transpose()?;
+        Ok::<_, String>(at.map(time::from_database))
+    };
     Ok(Notification {
         id,
         tenant_id,
@@ -266,15 +239,15 @@ fn notification(row: Row) -> Result<Notification, String> {
         ),
         category,
         key: key_of(&key).ok_or("its key is no SHA-256")?,
-        payload: form::read_payload(payload)?,
-        send_at: send_at.map(time::from_database),
-        expires_at: expires_at.map(time::from_database),
+        payload: form::read_payload(payload.of("payload")?)?,
+        send_at: moment("send_at", send_at)?,
+        expires_at: moment("expires_at", expires_at)?,
         max_retries: u16::try_from(max_retries).unwrap_or(0),
         source: kind.zip(source_id).map(|(kind, id)| Source { kind, id }),
         metadata: metadata
-            .map(|metadata| form::read("metadata", metadata))
+            .map(|metadata| form::read("metadata", metadata.of("metadata")?))
             .transpose()?,
-        created_at: time::from_database(created_at),
+        created_at: time::from_database(created_at.of("created_at")?),
         attempt_count: u16::try_from(attempt_count).unwrap_or(u16::MAX),
         stored_attempts: timeline.len(),
         attempts: timeline,

@@ -201,6 +201,14 @@ pub(super) const DEFERRED: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const UNREADABLE: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_unreadable_rows_total",
+    &[],
+    "Stored notifications that this version could not read and gave back.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const SETTLE_BATCH: Declaration = Declaration::new(
     Kind::Histogram,
     "herald_settle_batch_rows",
@@ -234,6 +242,7 @@ pub const ALL: &[Declaration] = &[
     DLQ_UNRESOLVED,
     QUARANTINED,
     DEFERRED,
+    UNREADABLE,
     SETTLE_BATCH,
     BUILD_INFO,
 ];

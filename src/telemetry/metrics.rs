@@ -28,6 +28,7 @@ pub struct Metrics {
     deferred: Table<Option<Gauge>>,
     dlq_unresolved: Gauge,
     quarantined: Gauge,
+    unreadable: Counter,
     settle_batch: Histogram,
     without_provider: Outcomes,
     providers: DashMap<String, Arc<ProviderMetrics>>,
@@ -53,6 +54,7 @@ impl Metrics {
             deferred: Table::of(Reason::ALL, |reason| waiting(&registry, *reason)),
             dlq_unresolved: registry.gauge(&declared::DLQ_UNRESOLVED, &[]),
             quarantined: registry.gauge(&declared::QUARANTINED, &[]),
+            unreadable: registry.counter(&declared::UNREADABLE, &[]),
             settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
             without_provider: Outcomes::of(registry.clone(), ""),
             providers: DashMap::new(),
@@ -123,6 +125,12 @@ impl Metrics {
     pub fn throttle_seconds(&self, provider: &str, seconds: f64) {
         let waited = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         self.provider(provider).throttled(waited);
+    }
+
+    /// Stored notifications could not be read, and were given back.
+    pub fn unreadable(&self, rows: usize) {
+        self.unreadable
+            .increment(u64::try_from(rows).unwrap_or(u64::MAX));
     }
 
     /// An actor was restarted.

@@ -14,3 +14,4 @@ pub(crate) mod process;
 mod scene;
 mod storing;
 mod verdict;
+mod versions;

@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Bool, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, Bool, Int2, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::statement::statement;
-use super::super::{Database, StoreError, due, time};
+use super::super::{Database, StoreError, due, form, time};
 use super::DeadLetter;
 use crate::domain::{AttemptRecord, Notification, Reason, Step};
 
@@ -28,6 +30,11 @@ statement!(
      FROM notifications WHERE id = ANY(?) AND status = 'failed'"
 );
 
+statement!(
+    NewerForms(ids: Vec<Uuid> => Array<SqlUuid>, format: i16 => Int2) -> SqlUuid =
+    "SELECT id FROM notifications WHERE id = ANY(?) AND format > ?"
+);
+
 /// Those of these notifications that have failed, in full.
 ///
 /// # Errors
@@ -36,12 +43,22 @@ pub async fn stored(
     database: &Database,
     ids: Vec<Uuid>,
 ) -> Result<HashMap<Uuid, Stored>, StoreError> {
-    let failed = Failed { ids };
-    let rows: Vec<due::Row> = failed.load(&mut *database.get().await?).await?;
+    let newer = NewerForms {
+        ids: ids.clone(),
+        format: form::format(),
+    };
+    let mut connection = database.get().await?;
+    let newer: Vec<Uuid> = newer.load(&mut *connection).await?;
+    let rows: Vec<due::Row> = Failed { ids }.load(&mut *connection).await?;
     let taken = due::Taken::of(rows);
     let good = taken.notifications.into_iter().map(|n| (n.id, Ok(n)));
     let bad = taken.unreadable.into_iter().map(|(id, why)| (id, Err(why)));
-    Ok(good.chain(bad).collect())
+    let newer = newer.into_iter().map(|id| {
+        let why = "a newer version wrote it, in a form that this one does not know";
+        (id, Err(why.to_owned()))
+    });
+    // The last word counts.
+    Ok(good.chain(bad).chain(newer).collect())
 }
 
 /// A dead letter that is to be sent on its way again.

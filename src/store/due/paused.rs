@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{
-    Array, BigInt, Double, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, BigInt, Double, Int2, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::super::lease::{RunId, living_runs};
 use super::super::statement::statement;
-use super::super::{Database, StoreError, time};
+use super::super::{Database, StoreError, form, time};
 use super::{Row, Taken, columns, node_died, with_the_dead, words};
 use crate::domain::{Channel, Lane};
 
@@ -22,6 +22,7 @@ statement!(
         channels: Vec<&'static str> => Array<Text>,
         priorities: Vec<&'static str> => Array<Text>,
         until: DateTime<Utc> => Timestamptz,
+        format: i16 => Int2,
         now: DateTime<Utc> => Timestamptz,
         run: i32 => Int4,
         heir: i32 => Int4,
@@ -39,7 +40,7 @@ statement!(
          SELECT due.id, due.owner FROM asked CROSS JOIN LATERAL (
              SELECT n.id, n.owner FROM notifications n
              WHERE n.message_type = asked.channel AND n.priority = asked.priority
-               AND n.status = 'pending' AND n.due_at <= ?
+               AND n.status = 'pending' AND n.due_at <= ? AND n.format <= ?
                AND (n.due_at <= ? OR n.reason = 'waiting_for_provider')
                AND (n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
              ORDER BY n.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -72,6 +73,7 @@ pub async fn probe(
         channels,
         priorities,
         until: time::to_database(until),
+        format: form::format(),
         now: time::to_database(now),
         run: run.0,
         heir: run.0,

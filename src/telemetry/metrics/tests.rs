@@ -57,6 +57,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_provider_throttle_seconds_total Whole seconds in which queued requests waited for the account's rate limit or pace.
         # HELP herald_quarantined Outcomes that PostgreSQL refused for their own data, and nobody has replayed or resolved.
         # HELP herald_settle_batch_rows Outcomes committed in one transaction.
+        # HELP herald_unreadable_rows_total Stored notifications that this version could not read and gave back.
         # TYPE herald_actor_restarts_total counter
         # TYPE herald_attempts_total counter
         # TYPE herald_build_info gauge
@@ -74,6 +75,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_provider_throttle_seconds_total counter
         # TYPE herald_quarantined gauge
         # TYPE herald_settle_batch_rows histogram
+        # TYPE herald_unreadable_rows_total counter
     ");
 }
 

@@ -242,10 +242,12 @@ async fn one_that_a_newer_version_wrote_is_shown_and_not_replayed() {
     let word = fail(&mut c, "email", "retries_exhausted", 2).await;
     let field = fail(&mut c, "email", "retries_exhausted", 3).await;
     let step = fail(&mut c, "email", "retries_exhausted", 4).await;
+    let newer = fail(&mut c, "email", "retries_exhausted", 5).await;
     c.batch_execute(&format!(
         "SET search_path TO notification_schema;
          ALTER TABLE notification_dlq DROP CONSTRAINT notification_dlq_failure_reason_check;
          UPDATE notification_dlq SET failure_reason = 'full_moon' WHERE notification_id = '{word}';
+         UPDATE notifications SET format = 30000 WHERE id = '{newer}';
          UPDATE notifications SET payload = payload || '{{\"card\": 1}}' WHERE id = '{field}';
          UPDATE notifications SET attempts = '[{{\"step\": \"noticed\", \"at\": \"2026-03-01T12:00:00Z\"}},
              {{\"step\": \"deferred\", \"reason\": \"retry\", \"until\": \"2026-03-01T12:00:00Z\",
@@ -255,7 +257,7 @@ async fn one_that_a_newer_version_wrote_is_shown_and_not_replayed() {
     .unwrap();
     let all = Filter::default();
     let letters = dead_letters::list(&pool, &all, None, 9).await.unwrap();
-    assert_eq!(ids(&letters), [plain, word, field, step]);
+    assert_eq!(ids(&letters), [plain, word, field, step, newer]);
     assert_eq!(letters[1].reason_word(), "full_moon");
     assert_eq!(letters[3].history.len(), 1, "what can be read is shown");
     let stored = "SELECT payload::text || attempts AS text FROM notification_schema.notifications
@@ -268,14 +270,15 @@ async fn one_that_a_newer_version_wrote_is_shown_and_not_replayed() {
             (plain, "due"),
             (word, "unreadable"),
             (field, "unreadable"),
-            (step, "unreadable")
+            (step, "unreadable"),
+            (newer, "unreadable")
         ]
     );
     let unresolved = Filter {
         resolved: Some(false),
         ..Filter::default()
     };
-    assert_eq!(dead_letters::count(&pool, &unresolved).await, Ok(3));
+    assert_eq!(dead_letters::count(&pool, &unresolved).await, Ok(4));
     assert_eq!(
         lines(&mut c, stored).await,
         before[1..],
