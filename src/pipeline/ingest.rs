@@ -1,7 +1,8 @@
 //! Ingest: gathers what arrives from all lanes and admits it in batches.
 //!
 //! A message that was delivered often before may be what kills the engine: it is admitted alone,
-//! one a lane at a time, so that it does not wear out its neighbours.
+//! one a lane at a time, so that it does not wear out its neighbours. One whose claim says that no
+//! run died of it has only been returned often: the next one need not wait for it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,14 +21,18 @@ mod claiming;
 mod people;
 mod refusal;
 mod renewal;
+mod suspicion;
 
 pub use admission::Admission;
 
 /// Batches admitted at the same time: two keep both cores and the database busy.
 const CONCURRENT: usize = 2;
-/// Deliveries before this one from which a message is worked alone. Lost connections count, too,
-/// and a broker's restart is no reason to work all that was prefetched one by one.
+/// Deliveries before this one from which a message is looked at alone. Every return counts, also an
+/// orderly one and a lost connection.
 const SUSPECT: u64 = 5;
+/// Longest that others wait for a suspect: one that ends the process does so within moments, and one
+/// that waits for its account must not hold up all that are behind it, unacknowledged.
+const LONGEST_TURN: Duration = Duration::from_secs(5);
 
 /// The actor.
 pub struct Ingest {
@@ -49,7 +54,9 @@ struct State {
 #[derive(Default)]
 struct Suspects {
     waiting: VecDeque<Arrival>,
-    busy: bool,
+    /// The number of the turn that is under way.
+    busy: Option<u64>,
+    turns: u64,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -118,18 +125,33 @@ impl Ingest {
         let Some(suspects) = self.state.suspects.get_mut(lane.index()) else {
             return;
         };
-        if suspects.busy {
+        if suspects.busy.is_some() {
             return;
         }
         let Some(arrival) = suspects.waiting.pop_front() else {
             return;
         };
-        suspects.busy = true;
-        let turn = self.turn(ctx, Finished::Suspect(lane));
+        suspects.turns += 1;
+        let number = suspects.turns;
+        suspects.busy = Some(number);
+        ctx.run_later(LONGEST_TURN, move |ingest, ctx| {
+            ingest.end_turn(lane, number, ctx);
+        });
+        let turn = self.turn(ctx, Finished::Suspect(lane, number));
         let admission = Arc::clone(&self.admission);
         self.tasks.spawn("admit alone", async move {
             admission.admit(CONCURRENT, vec![arrival], Some(turn)).await;
         });
+    }
+
+    /// Lets the next suspect of a lane begin, unless it has begun already.
+    fn end_turn(&mut self, lane: Lane, number: u64, ctx: &mut Context<Self>) {
+        if let Some(suspects) = self.state.suspects.get_mut(lane.index())
+            && suspects.busy == Some(number)
+        {
+            suspects.busy = None;
+            self.admit_suspect(lane, ctx);
+        }
     }
 
     /// Tells this actor when something is finished, however it ends.
@@ -160,7 +182,7 @@ impl State {
 #[rtype(result = "()")]
 enum Finished {
     Batch(usize),
-    Suspect(Lane),
+    Suspect(Lane, u64),
 }
 
 impl Actor for Ingest {
@@ -205,12 +227,7 @@ impl Handler<Finished> for Ingest {
                 }
                 self.pump(ctx);
             }
-            Finished::Suspect(lane) => {
-                if let Some(suspects) = self.state.suspects.get_mut(lane.index()) {
-                    suspects.busy = false;
-                }
-                self.admit_suspect(lane, ctx);
-            }
+            Finished::Suspect(lane, number) => self.end_turn(lane, number, ctx),
         }
     }
 }

@@ -76,7 +76,7 @@ statement!(
          SELECT key, id, ?, now() + make_interval(secs => ?) FROM asked
          ON CONFLICT (idempotency_key) DO UPDATE SET
              notification_id = excluded.notification_id, owner = excluded.owner, died_owner = NULL,
-             created_at = excluded.created_at, expires_at = excluded.expires_at
+             created_at = excluded.created_at, expires_at = excluded.expires_at, crashes = 0
          WHERE notification_deduplication.expires_at <= now()
          RETURNING idempotency_key
      ), counted AS (
@@ -113,10 +113,17 @@ statement!(
     "WITH old AS (SELECT ?::bytea AS key, ?::integer AS owner, ?::integer AS heir,
                          now() + make_interval(secs => ?) AS until)
      UPDATE notification_deduplication d SET owner = old.heir, expires_at = old.until,
-         died_owner = coalesce(nullif(old.owner, old.heir), d.died_owner)
+         died_owner = coalesce(nullif(old.owner, old.heir), d.died_owner),
+         crashes = least(d.crashes, 1000) + CASE WHEN old.owner <> old.heir AND EXISTS (
+             SELECT FROM engine_nodes WHERE run_id = old.owner AND ended_at IS NULL) THEN 1 ELSE 0 END
      FROM old
      WHERE d.idempotency_key = old.key AND d.owner IS NOT DISTINCT FROM old.owner
      RETURNING d.died_owner"
+);
+
+statement!(
+    Crashes(key: Vec<u8> => Bytea) -> Int2 =
+    "SELECT crashes FROM notification_deduplication WHERE idempotency_key = ?"
 );
 
 statement!(
@@ -316,6 +323,21 @@ pub async fn take_over(
         died: died.map(RunId),
     };
     Ok(taken.into_iter().next().map(over))
+}
+
+/// How many runs have died with a key's message in hand, without having given it back or come to an
+/// orderly end; `None` when the key was never claimed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn crashes(database: &Database, key: KeyHash) -> Result<Option<u16>, StoreError> {
+    let crashes = Crashes {
+        key: key.0.to_vec(),
+    };
+    let mut connection = database.get().await?;
+    let counts: Vec<i16> = crashes.load(&mut *connection).await?;
+    let count = |count: i16| u16::try_from(count).unwrap_or(0);
+    Ok(counts.into_iter().next().map(count))
 }
 
 /// Messages that end at the door, for the books: each is consumed, too.

@@ -79,6 +79,9 @@ impl Admission {
     pub async fn admit(self: &Arc<Self>, worker: usize, batch: Vec<Arrival>, turn: Option<Turn>) {
         failpoint::hit("ingest.admit");
         let (candidates, mut refused) = self.decode(batch);
+        let Some(turn) = self.suspicion(&candidates, turn).await else {
+            return;
+        };
         let reading = self.judge.people.begin();
         let Some(people) = self.people(candidates, &mut refused).await else {
             return;

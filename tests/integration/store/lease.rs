@@ -7,7 +7,7 @@ use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, KeyHash, Lane, Prio
 use herald::runtime::clock;
 use herald::store::claims::{self, Claim, ClaimRequest, Claimant, TakenOver};
 use herald::store::due;
-use herald::store::lease::RunId;
+use herald::store::lease::{self, RunId};
 use uuid::Uuid;
 
 use super::frequency::people;
@@ -17,6 +17,58 @@ const WINDOW: Duration = Duration::from_secs(60);
 const DEAD: RunId = RunId(900);
 const HEIR: RunId = RunId(901);
 const NEXT: RunId = RunId(902);
+
+#[tokio::test]
+async fn only_runs_that_died_with_a_message_in_hand_count_against_it() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let mut runs = vec![];
+    for name in ["died", "died too", "ended", "heir"] {
+        runs.push(lease::register(&pool, name, "1").await.unwrap());
+    }
+    let [died, too, ended, heir] = runs[..] else {
+        panic!("{runs:?}")
+    };
+    let end = "UPDATE engine_nodes SET ended_at = now() WHERE node_name = 'ended'";
+    c.batch_execute(end).await.unwrap();
+    let key = KeyHash([8; 32]);
+    assert_eq!(claims::crashes(&pool, key).await, Ok(None));
+    let request = ClaimRequest {
+        key,
+        notification_id: Uuid::now_v7(),
+        tenant_id: DEFAULT_TENANT,
+        channel: Channel::Email,
+    };
+    let claimant = Claimant {
+        run: died,
+        worker: 0,
+        now: clock::now(),
+    };
+    claims::claim(&pool, claimant, WINDOW, &[request])
+        .await
+        .unwrap();
+    // From whom, to whom, and what it counts then.
+    for (from, to, crashes) in [
+        (died, too, 1),
+        (too, too, 1),
+        (too, ended, 2),
+        (ended, heir, 2),
+    ] {
+        let taken = claims::take_over(&pool, key, Some(from), to, WINDOW).await;
+        assert!(taken.unwrap().is_some());
+        assert_eq!(claims::crashes(&pool, key).await, Ok(Some(crashes)));
+    }
+    let give_back = "UPDATE notification_deduplication SET owner = NULL";
+    c.batch_execute(give_back).await.unwrap();
+    let taken = claims::take_over(&pool, key, None, heir, WINDOW).await;
+    assert!(taken.unwrap().is_some());
+    assert_eq!(
+        claims::crashes(&pool, key).await,
+        Ok(Some(2)),
+        "it was given back"
+    );
+}
 
 #[tokio::test]
 async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back() {
