@@ -4,6 +4,9 @@
 //! provider, and records the outcome in PostgreSQL before it acknowledges.
 //! `docs/architecture.md` walks through the rooms below in the order that a notification does.
 
+// Whether the futures of the actors' tasks can be sent is told from types nested deeper than 128.
+#![recursion_limit = "256"]
+
 pub mod api;
 pub mod app;
 pub mod broker;

@@ -38,6 +38,7 @@ pub mod sqlstate;
 mod statement;
 pub mod suppressions;
 pub mod system_events;
+pub mod takes;
 pub mod templates;
 pub mod tenants;
 pub mod time;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{AttemptRecord, Class, Lane, Step};
+use super::{AttemptRecord, Class, Lane, Reason, Step};
 
 /// SHA-256 of tenant and idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -203,6 +203,31 @@ impl Notification {
                 Step::Attempt { provider, class: Class::NotByAccount, device_id: None, .. }
                     if provider == account)
         })
+    }
+
+    /// Since when it has waited for a provider, with nothing else in between.
+    #[must_use]
+    pub fn waiting_since(&self) -> Option<Timestamp> {
+        let last = self.attempts.last()?;
+        let waits = matches!(
+            last.step,
+            Step::Deferred {
+                reason: Reason::WaitingForProvider,
+                ..
+            }
+        );
+        waits.then_some(last.at)
+    }
+
+    /// Notes that it waits for a provider still, if that is what it has been waiting for: its timeline
+    /// then says until when by now, with no further line. `false` when the wait is a new one.
+    #[must_use]
+    pub fn waits_on(&mut self, reason: Reason, until: Timestamp) -> bool {
+        let still = reason == Reason::WaitingForProvider && self.waiting_since().is_some();
+        if still && let Some(last) = self.attempts.last_mut() {
+            last.step = Step::Deferred { reason, until };
+        }
+        still
     }
 
     /// Whether a device has accepted this notification in an earlier pass.

@@ -18,13 +18,10 @@ use super::fence::Fence;
 use super::jobs::Wake;
 use super::judge::Judge;
 use super::outbox::Outbox;
-use super::provider::{
-    AccountHealth, Desk, Listeners, ProviderActor, Reporter, Retirement, bring_nearer,
-};
+use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter, Retirement};
 use super::shelf::Shelf;
 use crate::config::{Providers, Retry};
 use crate::domain::{Account, Channel};
-use crate::policy::routing;
 use crate::providers::HttpClient;
 use crate::runtime::{Shutdown, Supervisor, Tasks};
 use crate::store::accounts::Accounts;
@@ -208,7 +205,6 @@ impl Catalog {
         let known = all.iter().find(|entry| entry.account.id == account.id);
         if let Some(known) = known {
             if known.account.is_same_to_provider(account) {
-                self.hasten(known.account.rate_limit, account);
                 known.health.set_rate_limit(account.rate_limit);
                 return known.health.clone();
             }
@@ -217,36 +213,20 @@ impl Catalog {
         self.needs.health(account)
     }
 
-    /// What a lower limit has put off far is due earlier by as much as the limit was raised.
-    fn hasten(&self, before: Option<u32>, account: &Account) {
-        let (Some(before), now) = (before, account.rate_limit) else {
-            return;
-        };
-        let factor = now.map_or(0.0, |now| f64::from(before) / f64::from(now.max(1)));
-        if factor >= 1.0 {
-            return;
-        }
-        bring_nearer(
-            &self.needs.tasks,
-            &self.needs.database,
-            (account.channel, factor),
-            Duration::try_from(routing::WAIT).unwrap_or_default(),
-            "a limit was raised",
-        );
-    }
-
     fn start(&self, account: Account, desk: Desk, health: AccountHealth) -> AccountEntry {
         let needs_address = desk.client.needs_address();
         let minimum_retry_delay = desk.client.minimum_retry_delay();
         let retirement = desk.retirement.clone();
         let name = part_of(&account);
         let actor = ProviderActor::new(Arc::new(desk));
+        let room = actor.room();
         let actor = self.needs.supervisor.start("provider", &name, actor);
         AccountEntry {
             account,
             needs_address,
             minimum_retry_delay,
             health,
+            room,
             actor,
             retirement,
         }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::jobs::Wake;
-use super::provider::{AccountHealth, ProviderActor, Retirement};
+use super::provider::{AccountHealth, ProviderActor, Retirement, Room};
 use crate::domain::{Account, Channel, CircuitState};
 use crate::policy::AccountFacts;
 use crate::runtime::mailbox;
@@ -25,6 +25,8 @@ pub struct AccountEntry {
     pub minimum_retry_delay: Duration,
     /// Whether it may be asked now; shared with those who ask.
     pub health: AccountHealth,
+    /// How much more it can take on this node.
+    pub room: Room,
     /// Its actor.
     pub actor: Addr<ProviderActor>,
     /// Whether it is still in use as it is described here; shared with its actor.

@@ -9,9 +9,10 @@ use super::fence::Fence;
 use super::in_flight::InFlight;
 use super::outbox::{Abandoned, Outbox};
 use crate::broker::Receipt;
-use crate::domain::{KeyHash, Lane};
+use crate::domain::{KeyHash, Lane, Notification};
 use crate::runtime::Permit;
 use crate::store::settle::{Committed, Origin};
+use crate::store::takes::TakeId;
 use crate::telemetry::Metrics;
 
 /// The right to settle one notification. Redeemed by the recorder after its commit; dropped in any
@@ -102,23 +103,23 @@ impl Holder {
         Ok(self.hold(key, lane, Uuid::nil(), Claimed::NotYet, permit, turn))
     }
 
-    /// The right to settle a notification that the scheduler took from the database under the lease
-    /// of this epoch, as it was before the take: a lease that was lost meanwhile did not cover it.
-    /// `None` when this process holds it already: its outcome is being stored.
+    /// The right to settle a notification that the scheduler took from the database. `None` when
+    /// this process holds it already: its outcome is being stored.
     #[must_use]
     pub fn taken(
         &self,
-        key: KeyHash,
-        lane: Lane,
-        id: Uuid,
+        notification: &Notification,
+        under: Under,
         permit: Permit,
-        epoch: u64,
+        turn: Option<Turn>,
     ) -> Option<Hold> {
+        let (key, id) = (notification.key, notification.id);
         if !self.in_flight.hold_row(key, id) {
             return None;
         }
-        let mut hold = self.hold(key, lane, id, Claimed::In(Origin::Database), permit, None);
-        hold.epoch = epoch;
+        let claim = Claimed::In(Origin::Database(under.take));
+        let mut hold = self.hold(key, notification.lane, id, claim, permit, turn);
+        hold.epoch = under.epoch;
         Some(hold)
     }
 
@@ -151,6 +152,15 @@ impl Holder {
             turn,
         }
     }
+}
+
+/// Under what a row was taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Under {
+    /// The number of the take.
+    pub take: TakeId,
+    /// The lease's epoch before the take: a lease that was lost meanwhile did not cover it.
+    pub epoch: u64,
 }
 
 /// What a hold held.
@@ -219,7 +229,7 @@ impl Hold {
         self.claim = Claimed::Redeemed;
         let receipts = match origin {
             Origin::Broker => self.in_flight.remove(self.key),
-            Origin::Database => {
+            Origin::Database(_) => {
                 self.in_flight.let_row_go(self.id);
                 vec![]
             }

@@ -54,10 +54,4 @@ impl InFlight {
     pub fn let_row_go(&self, id: Uuid) {
         self.rows.remove(&id);
     }
-
-    /// The rows that are worked on.
-    #[must_use]
-    pub fn rows(&self) -> Vec<Uuid> {
-        self.rows.iter().map(|id| *id).collect()
-    }
 }

@@ -10,11 +10,13 @@ use tokio::time::Instant;
 
 use super::directory::AccountEntry;
 use super::hold::Hold;
+use super::provider::Place;
 use crate::broker::Arrival;
 use crate::domain::{
     AttemptRecord, Class, Content, Notification, Reason, Recipient, Reply, Status, Step, Target,
 };
 use crate::policy::refund::{self, Ending};
+use crate::store::due::WaitsFor;
 use crate::store::settle::{DeadAddress, Settlement};
 
 /// One notification on its walk, with the right to settle it.
@@ -28,6 +30,8 @@ pub struct Job {
     pub suppressed: Vec<String>,
     /// Whether it may be counted in daily caps: then it is taken out unless it is sent.
     pub reserved: bool,
+    /// Its place at the account for which it waited, if it was called back.
+    pub place: Option<Place>,
     /// When the person was known to be as they are here: what was committed later is not in it. From
     /// the beginning of time, when nobody says: then they are looked up before anything is sent.
     pub known_at: Timestamp,
@@ -87,6 +91,7 @@ impl Job {
             recipient,
             suppressed: vec![],
             reserved: false,
+            place: None,
             known_at: Timestamp::MIN,
             good_until: Timestamp::MIN,
             content: Content::default(),
@@ -135,9 +140,30 @@ impl Job {
     /// Puts the notification off; the timeline says until when.
     #[must_use]
     pub fn defer(mut self, reason: Reason, until: Timestamp, now: Timestamp) -> Outcome {
-        let step = Step::Deferred { reason, until };
-        self.record(AttemptRecord { at: now, step });
-        self.outcome(Status::Pending, Some(reason), Some(until), now)
+        if !self.notification.waits_on(reason, until) {
+            let step = Step::Deferred { reason, until };
+            self.record(AttemptRecord { at: now, step });
+        }
+        let pinned = self.notification.payload.provider.clone();
+        let mut outcome = self.outcome(Status::Pending, Some(reason), Some(until), now);
+        if reason == Reason::WaitingForProvider {
+            outcome.settlement.waits_for = Some(pinned.map_or(WaitsFor::Any, WaitsFor::Pinned));
+        }
+        outcome
+    }
+
+    /// Puts the notification off until this account has room for it: whoever has calls it back. The
+    /// moment is the latest.
+    #[must_use]
+    pub fn wait_for(self, account: &str, latest: Timestamp, now: Timestamp) -> Outcome {
+        let expires_at = self.notification.expires_at;
+        let latest = expires_at.map_or(latest, |at| at.min(latest));
+        let mut outcome = self.defer(Reason::WaitingForProvider, latest, now);
+        let waits_for = &mut outcome.settlement.waits_for;
+        if *waits_for == Some(WaitsFor::Any) {
+            *waits_for = Some(WaitsFor::Account(account.to_owned()));
+        }
+        outcome
     }
 
     /// Adds a line to the timeline. A very long one loses its middle where it is stored.
@@ -177,6 +203,7 @@ impl Job {
                 .filter(|reply| reply.class != Class::Accepted)
                 .and_then(|reply| reply.detail),
             refund,
+            waits_for: None,
             dead_addresses: self.dead_addresses,
             notification: self.notification,
         };

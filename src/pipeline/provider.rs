@@ -32,6 +32,7 @@ mod overflow;
 mod queue;
 mod request;
 mod retirement;
+mod room;
 mod second_look;
 mod tokens;
 mod trouble;
@@ -39,10 +40,10 @@ mod turn;
 mod worker;
 
 pub use health::{AccountHealth, Listeners};
-use overflow::Slots;
-pub(super) use overflow::bring_nearer;
+pub use overflow::LATEST;
 use queue::JobQueue;
 pub use retirement::Retirement;
+pub use room::{Place, Room};
 use tokens::Token;
 pub use trouble::Reporter;
 use turn::Want;
@@ -105,7 +106,6 @@ impl std::fmt::Debug for Desk {
 struct Lines {
     jobs: JobQueue,
     workers: AtomicUsize,
-    slots: Slots,
 }
 
 impl ProviderActor {
@@ -116,6 +116,12 @@ impl ProviderActor {
             desk,
             queue: Arc::default(),
         }
+    }
+
+    /// How much more this account can take.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room::new(&self.desk, &self.queue)
     }
 
     /// Starts workers for what waits, as many as the account may have. A worker goes on as long as
@@ -150,7 +156,6 @@ async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
             let Some((job, others, tokens)) = queue.jobs.pop_many(desk.health.tokens(), most)
             else {
                 desk.health.tokens().put_back(token);
-                overflow::recall(desk, queue);
                 break;
             };
             let (id, others_count) = (job.notification.id, others.len());
@@ -242,7 +247,6 @@ impl Supervised for ProviderActor {
     /// What waited returns to where it came from; nothing of it has been sent.
     fn restarting(&mut self, _: &mut Context<Self>) {
         self.queue.jobs.clear();
-        self.queue = Arc::default();
     }
 }
 

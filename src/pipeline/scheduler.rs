@@ -1,13 +1,20 @@
 //! Scheduler: brings back what waited in the database once it is due, no more than there are free
 //! permits for. Of a paused channel it brings one notification at a time, as the probe.
 
+mod bounds;
+mod bringing;
+mod calling;
+mod crowds;
 mod pauses;
 mod probing;
+mod ring;
 mod strays;
+mod suspect;
 mod unreadable;
+mod waiters;
 
 pub use pauses::Pauses;
-pub use strays::Strays;
+pub use suspect::Suspect;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,21 +22,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
-use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use self::bounds::Bounds;
+use self::calling::Waits;
+use self::crowds::Crowd;
+use self::strays::Strays;
+use super::directory::Directory;
 use super::dispatcher::Dispatchers;
 use super::fence::Fence;
-use super::hold::{Hold, Holder};
-use super::jobs::{Job, Wake};
-use super::judge::{Addressed, Judge};
+use super::hold::Holder;
+use super::jobs::Wake;
+use super::judge::Judge;
 use super::lanes::LanePermits;
-use super::outbox::Abandoned;
-use crate::domain::{Lane, Notification, Recipient};
+use crate::domain::Lane;
 use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
-use crate::store::due::{self, Taken};
+use crate::store::due::{self, Taking};
 use crate::store::lease::RunId;
-use crate::store::settle::Origin;
+use crate::store::takes::Takes;
 use crate::store::{Database, StoreError};
 
 /// Most notifications taken of one lane at once.
@@ -65,11 +75,30 @@ pub struct Round {
     pub fence: Fence,
     /// Which channels are paused.
     pub pauses: Pauses,
-    /// What takes may have left behind. Locked during a look: a second one would let go of what the
+    /// The accounts.
+    pub directory: Directory,
+    /// What is known from looks before. Locked during a look: a second one would let go of what the
     /// first is just taking.
-    pub strays: Mutex<Strays>,
+    pub looking: Mutex<Looking>,
+    /// Numbers takes.
+    pub takes: Takes,
+    /// The one row in hand that may be what ends the process.
+    pub suspect: Suspect,
     /// Stops taking.
     pub stop: Shutdown,
+}
+
+/// What one look leaves to the next. A new process begins with nothing, and misses nothing.
+#[derive(Debug, Default)]
+pub struct Looking {
+    /// What takes may have left behind.
+    strays: Strays,
+    /// From when on anything is due.
+    bounds: Bounds,
+    /// Lanes in which more was due than could be taken.
+    crowds: HashMap<Lane, Crowd>,
+    /// Who waits for which account.
+    waits: Waits,
 }
 
 /// A look has ended.
@@ -153,33 +182,49 @@ impl Round {
         if self.stop.or(self.fence.pass()).await.is_none() {
             return Ok(false);
         }
-        let mut strays = self.strays.lock().await;
-        self.let_go(&mut strays).await;
-        let lanes = self.flowing();
-        self.wake(&lanes).await?;
-        let mut permits = self.free_permits(&lanes, MOST);
-        let asked: Vec<(Lane, usize)> = permits
-            .iter()
-            .map(|(lane, free)| (*lane, free.len()))
-            .collect();
-        let mut more = false;
-        if !asked.is_empty() {
-            let now = clock::now();
-            let take = due::take(&self.database, self.run, now, &asked);
-            self.bring(now, take, &mut permits, &mut strays).await?;
-            more = permits.values().any(Vec::is_empty);
+        let mut looking = self.looking.lock().await;
+        let looked = self.look(&mut looking).await;
+        if looked.is_err() {
+            looking.bounds.forget();
+            looking.crowds.clear();
         }
-        self.probe(&mut strays).await?;
+        looked
+    }
+
+    async fn look(&self, looking: &mut Looking) -> Result<bool, StoreError> {
+        self.let_go(&mut looking.strays).await;
+        let lanes = self.flowing();
+        if let Some(to_measure) = looking
+            .bounds
+            .due_measurement(&self.lanes, clock::instant())
+        {
+            let now = clock::now();
+            let fronts = due::fronts(&self.database, &to_measure).await?;
+            looking.bounds.measured(&fronts, now);
+        }
+        self.call_back(looking, &lanes).await?;
+        let mut permits = self.free_permits(&lanes, MOST);
+        self.take_due(looking, &mut permits).await?;
+        let more = permits.values().any(Vec::is_empty);
+        self.probe(looking).await?;
         Ok(more)
+    }
+
+    /// The next take.
+    fn taking(&self) -> Taking {
+        Taking {
+            run: self.run,
+            take: self.takes.next(self.run),
+            suspect: self.suspect.is_free(),
+        }
     }
 
     /// Lets go of strays. What cannot be let go of now is later; what is due goes on meanwhile.
     async fn let_go(&self, strays: &mut Strays) {
-        let Some(until) = strays.due(clock::instant()) else {
+        let Some((takes, until)) = strays.due(clock::instant()) else {
             return;
         };
-        let held = self.holder.in_flight.rows();
-        match due::let_go(&self.database, self.run, until, &self.lanes, held).await {
+        match due::let_go(&self.database, self.run, &takes, until, &self.lanes).await {
             Ok(()) => strays.let_go(clock::instant()),
             Err(error) => {
                 tracing::warn!(%error, "rows of a take whose answer was lost cannot be freed yet");
@@ -196,90 +241,6 @@ impl Round {
             .filter_map(free)
             .filter(|(_, free)| !free.is_empty())
             .collect()
-    }
-
-    /// Takes what is due by `until`, and sends it on its way; says how many that were. Until all of it
-    /// is held, there are strays.
-    async fn bring(
-        &self,
-        until: Timestamp,
-        take: impl Future<Output = Result<Taken, StoreError>>,
-        permits: &mut HashMap<Lane, Vec<Permit>>,
-        strays: &mut Strays,
-    ) -> Result<usize, StoreError> {
-        let (before, epoch) = (*strays, self.fence.epoch());
-        strays.expect(clock::instant(), until);
-        let taken = take.await?;
-        failpoint::hit("scheduler.take");
-        if !taken.unreadable.is_empty() {
-            self.give_back(&taken.unreadable).await;
-        }
-        let count = taken.notifications.len() + taken.unreadable.len();
-        let mut held = Vec::with_capacity(taken.notifications.len());
-        for notification in taken.notifications {
-            // There is a permit for each: no more were asked for.
-            let Some(permit) = permits.get_mut(&notification.lane).and_then(Vec::pop) else {
-                break;
-            };
-            let (key, lane, id) = (notification.key, notification.lane, notification.id);
-            match self.holder.taken(key, lane, id, permit, epoch) {
-                Some(hold) => held.push((notification, hold)),
-                None => self.holder.outbox.abandon(Abandoned {
-                    key,
-                    id,
-                    origin: Origin::Database,
-                    is_held: false,
-                }),
-            }
-        }
-        *strays = before;
-        failpoint::hit("scheduler.taken");
-        self.send(held).await;
-        Ok(count)
-    }
-
-    /// Loads the people and dispatches. The holds give the rows back if that fails.
-    async fn send(&self, held: Vec<(Notification, Hold)>) {
-        if held.is_empty() {
-            return;
-        }
-        let known_at = clock::now();
-        let whose = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
-        let people = match self.judge.people.load_now(whose).await {
-            Ok(people) => people,
-            Err(error) => {
-                tracing::warn!(%error, "recipients could not be loaded; what was due comes again");
-                return;
-            }
-        };
-        let (arrived, now) = (clock::instant(), clock::now());
-        let mut jobs = Vec::with_capacity(held.len());
-        for (notification, hold) in held {
-            let whose = (notification.tenant_id, notification.user_id);
-            match people.get(&whose).cloned() {
-                Some(recipient) => {
-                    let mut job = Job::new(notification, recipient, hold, None, arrived);
-                    job.known_at = known_at;
-                    jobs.push(job);
-                }
-                None => {
-                    let nobody = Arc::new(Recipient::nobody(whose));
-                    let job = Job::new(notification, nobody, hold, None, arrived);
-                    self.holder.outbox.push(job.end_without_person(now));
-                }
-            }
-        }
-        match self.judge.suppressed(jobs.iter().map(Addressed::of)).await {
-            Ok(mut listed) => {
-                for job in &mut jobs {
-                    job.suppressed = listed.remove(&job.notification.id).unwrap_or_default();
-                }
-                self.dispatchers.dispatch(jobs);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "suppressions could not be looked for; what was due comes again");
-            }
-        }
     }
 }
 

@@ -165,7 +165,7 @@ fn again(pass: &Pass<'_>) -> Verdict {
     let was_tried = open().any(|class| matches!(class, Class::Transient | Class::Unknown));
     let was_throttled = open().any(|class| class == Class::Throttled);
     if !was_tried && !was_throttled {
-        let due_at = super::routing::wait(pass.now, None);
+        let due_at = super::routing::wait(pass.notification, pass.now, None);
         return bounded(pass, Reason::WaitingForProvider, due_at, false);
     }
     let used = u16::from(was_tried);

@@ -163,7 +163,8 @@ impl<'a> Case<'a> {
                 None
             }
             Err(until) => {
-                let until = routing::wait(facts.now, until);
+                let until = routing::wait(notification, facts.now, until);
+                let until = routing::spread(facts.now, until, facts.dice);
                 Some(expiry::defer(
                     notification,
                     Reason::WaitingForProvider,

@@ -4,9 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{CircuitState, HouseRules, Notification, OnUnknown, TenantRules};
 
-/// How long a notification waits when no account of its channel is there, or none says when it
-/// will be back.
+/// How long a notification waits at first when no account of its channel is there, or none says when
+/// it will be back.
 pub const WAIT: SignedDuration = SignedDuration::from_secs(15);
+/// Longest such wait. What nobody can carry, perhaps for days, costs a look an hour; it is called back
+/// as soon as an account of its channel may be asked again.
+pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// What routing needs to know of an account.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -162,11 +165,28 @@ fn draw(equals: &[(usize, &AccountFacts<'_>)], dice: f64) -> usize {
     equals.len().saturating_sub(1)
 }
 
-/// When to look again after [`route`] found nobody.
+/// When to look again after [`route`] found nobody: when an account is back, or else after as long as
+/// the notification has waited for one already, so that each wait doubles that time.
 #[must_use]
-pub fn wait(now: Timestamp, earliest: Option<Timestamp>) -> Timestamp {
-    let soonest = now + SignedDuration::from_secs(1);
-    earliest.map_or(now + WAIT, |at| at.clamp(soonest, now + WAIT))
+pub fn wait(notification: &Notification, now: Timestamp, earliest: Option<Timestamp>) -> Timestamp {
+    let waited = notification
+        .waiting_since()
+        .map(|since| now.duration_since(since));
+    let longest = waited.unwrap_or_default().clamp(WAIT, LONGEST_WAIT);
+    let at_last = now.saturating_add(longest).unwrap_or(Timestamp::MAX);
+    let soonest = now
+        .saturating_add(SignedDuration::from_secs(1))
+        .unwrap_or(now);
+    earliest.map_or(at_last, |at| at.clamp(soonest, at_last))
+}
+
+/// The same moment, up to half of the wait later: not all at once.
+#[must_use]
+pub fn spread(now: Timestamp, until: Timestamp, dice: f64) -> Timestamp {
+    let spread = until
+        .duration_since(now)
+        .mul_f64(dice.clamp(0.0, 1.0) / 2.0);
+    until.saturating_add(spread).unwrap_or(until)
 }
 
 #[cfg(test)]

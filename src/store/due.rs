@@ -2,10 +2,18 @@
 
 mod lenient;
 mod paused;
+mod row;
+mod tenants;
+mod text;
 mod unreadable;
+mod waiting;
 
-pub use paused::{hasten, probe, wake};
+pub use paused::probe;
+pub use row::Taken;
+pub(super) use row::{Columns, Row};
+pub use tenants::{Found, Front, TenantsOf, Turn, fronts, take_in_turn, tenants};
 pub use unreadable::give_back;
+pub use waiting::{Key, Line, WaitingOf, WaitsFor, names, take_waiting, waiting};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{
@@ -15,166 +23,116 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::lenient::Lenient;
+use self::row::taken_columns;
+use self::text::{node_died, planned_anew, take_statement, with_the_dead};
 use super::lease::{RunId, living_runs};
 use super::statement::statement;
+use super::takes::TakeId;
 use super::{Database, StoreError, form, time};
-use crate::domain::{AttemptRecord, KeyHash, Lane, Notification, Reason, Source};
+use crate::domain::{Lane, Reason};
 
-/// The timeline of a row that is taken: taken from a dead run, it says so from now on, whatever
-/// becomes of the taker. Binds [`node_died`].
-macro_rules! with_the_dead {
-    ($attempts:literal, $owner:literal) => {
-        concat!(
-            $attempts,
-            " || CASE WHEN ",
-            $owner,
-            " IS NULL THEN '[]'::jsonb \
-             ELSE jsonb_build_array(?::jsonb || jsonb_build_object('run', ",
-            $owner,
-            ")) END"
-        )
-    };
-}
-use with_the_dead;
-
-/// The line that a row gets which is taken from a dead run; the statement puts the run's number in.
-fn node_died(now: jiff::Timestamp) -> Value {
-    serde_json::to_value(AttemptRecord::node_died(now, 0)).unwrap_or_default()
-}
-
-// A row whose form is newer than what this version knows is left to others.
-//
-// Index scans, one a lane; the lock keeps two nodes from taking the same row, and the owner is
-// committed before the work begins. A row whose owner is dead is free.
 statement!(
     Take(
         channels: Vec<&'static str> => Array<Text>,
         priorities: Vec<&'static str> => Array<Text>,
         most: Vec<i32> => Array<Int4>,
+        since: Vec<DateTime<Utc>> => Array<Timestamptz>,
         now: DateTime<Utc> => Timestamptz,
         format: i16 => Int2,
         run: i32 => Int4,
+        due_aside: DateTime<Utc> => Timestamptz,
+        suspects: i64 => Int8,
         heir: i32 => Int4,
         died: Value => Jsonb,
-    ) -> (
-        SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
-        Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
-        Nullable<Text>, Nullable<Jsonb>
-    ) = concat!(
-    "WITH asked AS (
-         SELECT * FROM unnest(?, ?, ?) AS asked (channel, priority, most)
-     ), living AS MATERIALIZED (
-         SELECT coalesce(array_agg(run), '{}') AS runs FROM ", living_runs!(), " AS alive (run)
-     ), picked AS MATERIALIZED (
-         SELECT due.id, due.owner FROM asked CROSS JOIN LATERAL (
-             SELECT n.id, n.owner FROM notifications n
-             WHERE n.message_type = asked.channel AND n.priority = asked.priority
-               AND n.status = 'pending' AND n.due_at <= ? AND n.format <= ?
-               AND (n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
-             ORDER BY n.due_at LIMIT asked.most FOR UPDATE SKIP LOCKED
-         ) due
-     )
-     UPDATE notifications n SET owner = ?, attempts = ", with_the_dead!("n.attempts", "picked.owner"), "
-     FROM picked
-     WHERE n.id = picked.id AND n.status = 'pending'
-     RETURNING n.id, n.tenant_id, n.user_id, n.idempotency_key, n.message_type, n.priority,
-               n.category, n.payload, n.attempt_count, n.max_retries, n.created_at, n.send_at,
-               n.expires_at, n.attempts, n.source_type, n.source_id, n.metadata")
+        take: i64 => Int8,
+        due_again: DateTime<Utc> => Timestamptz,
+        suspects_again: i64 => Int8,
+    ) -> Columns = take_statement!(
+        asked: "?, ?, ?, ?) AS asked (channel, priority, most, since)",
+        by: "n.due_at <= ? AND n.due_at >= asked.since",
+        in_order_of: "n.due_at"
+    )
 );
 
-/// A notification as it is stored.
-pub(super) type Row = (
-    Uuid,
-    Uuid,
-    Option<Uuid>,
-    String,
-    String,
-    String,
-    Option<String>,
-    Lenient<Value>,
-    i32,
-    i32,
-    Lenient<DateTime<Utc>>,
-    Option<Lenient<DateTime<Utc>>>,
-    Option<Lenient<DateTime<Utc>>>,
-    Lenient<Value>,
-    Option<String>,
-    Option<String>,
-    Option<Lenient<Value>>,
-);
+/// Until a suspect comes up again whose taker died of it: a process that dies of a row once a minute,
+/// wherever it runs, does its other work meanwhile.
+const SUSPECT_AGAIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 
-/// What was taken. Rows that cannot be read are named, so that they can be reported and given back.
-#[derive(Debug, Default)]
-pub struct Taken {
-    /// Due notifications, now owned by the run.
-    pub notifications: Vec<Notification>,
-    /// Rows that hold something else than what this version writes, and what it is.
-    pub unreadable: Vec<(Uuid, String)>,
+/// Under which number what is taken, and whether one suspect may be among it.
+#[derive(Debug, Clone, Copy)]
+pub struct Taking {
+    /// This run, the owner of what is taken.
+    pub run: RunId,
+    /// The number of this take.
+    pub take: TakeId,
+    /// Whether one row may be taken that may be what ends the process.
+    pub suspect: bool,
 }
 
 /// Takes notifications that are due at `now` for a run: at most so many of each lane, the longest
-/// due first. What this run holds, or another living one, is not taken; what a dead one held says so in
-/// its timeline. `now` is the node's clock, by which policy decides, too: by another the same row would
-/// come up again and again.
+/// due first, none that was due before `since`. What this run holds, or another living one, is not
+/// taken; what a dead one held says so in its timeline. `now` is the node's clock, by which policy decides, too: by another the same row would come
+/// up again and again.
 ///
 /// # Errors
 /// When the database fails; what may have been taken is free again when the run ends.
 pub async fn take(
     database: &Database,
-    run: RunId,
+    taking: Taking,
     now: jiff::Timestamp,
-    lanes: &[(Lane, usize)],
+    lanes: &[Wanted],
 ) -> Result<Taken, StoreError> {
-    let (channels, priorities, most) = columns(lanes);
+    let (channels, priorities) = words(lanes.iter().map(|wanted| &wanted.lane));
+    let (run, suspects) = (taking.run.0, i64::from(taking.suspect));
+    let moment = time::to_database(now);
     let take = Take {
         channels,
         priorities,
-        most,
-        now: time::to_database(now),
+        most: lanes.iter().map(|wanted| count(wanted.most)).collect(),
+        since: lanes
+            .iter()
+            .map(|wanted| time::to_database(wanted.since))
+            .collect(),
+        now: moment,
         format: form::format(),
-        run: run.0,
-        heir: run.0,
+        run,
+        due_aside: moment,
+        suspects,
+        heir: run,
         died: node_died(now),
+        take: taking.take.0,
+        due_again: time::to_database(again(now)),
+        suspects_again: suspects,
     };
-    // A plan that was made while the table was young reads all of it: planned anew each time.
-    let rows: Vec<Row> = database
-        .transaction(async |connection| {
-            connection
-                .batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")
-                .await?;
-            Ok(take.load(connection).await?)
-        })
-        .await?;
+    let rows: Vec<Row> = planned_anew!(database, take)?;
     Ok(Taken::of(rows))
 }
 
-/// Lanes, and how many are wanted of each, as arrays for `unnest`.
-fn columns(lanes: &[(Lane, usize)]) -> (Vec<&'static str>, Vec<&'static str>, Vec<i32>) {
-    let (channels, priorities) = words(lanes.iter().map(|(lane, _)| lane));
-    let most = |most: &usize| i32::try_from(*most).unwrap_or(i32::MAX);
-    let wanted = lanes.iter().map(|(_, wanted)| most(wanted)).collect();
-    (channels, priorities, wanted)
+/// How many are wanted of a lane, due at this moment or later.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The lane.
+    pub lane: Lane,
+    /// Most rows.
+    pub most: usize,
+    /// No row that waits is due before that, as far as is known: at the front of the index may be
+    /// very many entries of rows that have passed, and nothing else.
+    pub since: jiff::Timestamp,
+}
+
+/// When a suspect that is taken now comes up again, if its taker dies of it.
+fn again(now: jiff::Timestamp) -> jiff::Timestamp {
+    now.saturating_add(SUSPECT_AGAIN).unwrap_or(now)
+}
+
+fn count(most: usize) -> i32 {
+    i32::try_from(most).unwrap_or(i32::MAX)
 }
 
 /// The words of lanes, as arrays for `unnest`.
 fn words<'a>(lanes: impl IntoIterator<Item = &'a Lane>) -> (Vec<&'static str>, Vec<&'static str>) {
     let words = |lane: &Lane| (lane.channel.as_str(), lane.priority.as_str());
     lanes.into_iter().map(words).unzip()
-}
-
-impl Taken {
-    pub(super) fn of(rows: Vec<Row>) -> Self {
-        let mut taken = Self::default();
-        for row in rows {
-            let id = row.0;
-            match notification(row) {
-                Ok(notification) => taken.notifications.push(notification),
-                Err(why) => taken.unreadable.push((id, why)),
-            }
-        }
-        taken
-    }
 }
 
 // By the index of what is due: of millions that wait for tomorrow, none is looked at.
@@ -184,25 +142,26 @@ statement!(
         priorities: Vec<&'static str> => Array<Text>,
         until: DateTime<Utc> => Timestamptz,
         run: i32 => Int4,
-        held: Vec<Uuid> => Array<SqlUuid>,
+        takes: Vec<i64> => Array<Int8>,
     ) -> SqlUuid =
-    "UPDATE notifications SET owner = NULL
+    "UPDATE notifications SET owner = NULL, takes = greatest(takes - 1, 0)
      WHERE message_type = ANY(?) AND priority = ANY(?) AND due_at <= ?
-       AND status = 'pending' AND owner = ? AND id <> ALL(?)
+       AND status = 'pending' AND owner = ? AND take = ANY(?)
      RETURNING id"
 );
 
-/// Frees the rows of these lanes, due by `until`, that a run owns but does not hold: a take whose answer
-/// was lost.
+/// Frees the rows of these lanes, due by `until`, that a run took under these numbers: nothing of
+/// those takes is held, since their answers were lost. What was taken again meanwhile stays with its
+/// take, however late this statement comes.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn let_go(
     database: &Database,
     run: RunId,
+    takes: &[TakeId],
     until: jiff::Timestamp,
     lanes: &[Lane],
-    held: Vec<Uuid>,
 ) -> Result<(), StoreError> {
     let (channels, priorities) = words(lanes);
     let let_go = LetGo {
@@ -210,67 +169,44 @@ pub async fn let_go(
         priorities,
         until: time::to_database(until),
         run: run.0,
-        held,
+        takes: takes.iter().map(|take| take.0).collect(),
     };
     let mut connection = database.get().await?;
     let _: Vec<Uuid> = let_go.load(&mut *connection).await?;
     Ok(())
 }
 
-fn notification(row: Row) -> Result<Notification, String> {
-    #[rustfmt::skip]
-    let (
-        id, tenant_id, user_id, key, channel, priority, category, payload, attempt_count,
-        max_retries, created_at, send_at, expires_at, attempts, kind, source_id, metadata,
-    ) = row;
-    let parse = |error: crate::domain::UnknownWord| error.to_string();
-    let timeline = form::read_timeline(attempts.of("attempts")?)?;
-    let moment = |column, at: Option<Lenient<DateTime<Utc>>>| {
-        let at = at.map(|at| at.of(column)).transpose()?;
-        Ok::<_, String>(at.map(time::from_database))
-    };
-    Ok(Notification {
-        id,
-        tenant_id,
-        user_id: user_id.ok_or("it has no user")?,
-        lane: Lane::new(
-            channel.parse().map_err(parse)?,
-            priority.parse().map_err(parse)?,
-        ),
-        category,
-        key: key_of(&key).ok_or("its key is no SHA-256")?,
-        payload: form::read_payload(payload.of("payload")?)?,
-        send_at: moment("send_at", send_at)?,
-        expires_at: moment("expires_at", expires_at)?,
-        max_retries: u16::try_from(max_retries).unwrap_or(0),
-        source: kind.zip(source_id).map(|(kind, id)| Source { kind, id }),
-        metadata: metadata
-            .map(|metadata| form::read("metadata", metadata.of("metadata")?))
-            .transpose()?,
-        created_at: time::from_database(created_at.of("created_at")?),
-        attempt_count: u16::try_from(attempt_count).unwrap_or(u16::MAX),
-        stored_attempts: timeline.len(),
-        attempts: timeline,
-    })
-}
+statement!(
+    EndWorn(ids: Vec<Uuid> => Array<SqlUuid>, take: i64 => Int8) -> SqlUuid =
+    "WITH ended AS (
+         UPDATE notifications SET status = 'failed', reason = 'retries_exhausted',
+             failed_at = now(), due_at = NULL, owner = NULL, takes = 0,
+             error_message = 'it was taken ' || takes - 1 || ' times, and each time the node that had '
+                 'it ended before it came to an outcome'
+         WHERE id = ANY(?) AND status = 'pending' AND take = ?
+         RETURNING id, tenant_id, reason, attempts
+     )
+     INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
+     SELECT tenant_id, id, reason, attempts FROM ended
+     ON CONFLICT (notification_id) DO UPDATE SET
+         failure_reason = excluded.failure_reason, retry_history = excluded.retry_history,
+         moved_to_dlq_at = now(), resolved = false, resolved_at = NULL, resolved_by = NULL
+     RETURNING notification_id"
+);
 
-/// The 64 hexadecimal digits of a key.
-fn key_of(text: &str) -> Option<KeyHash> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
+/// Ends rows that were taken too often without an outcome, as dead letters. Nothing of them is read:
+/// to read them may be what ends the process.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_worn(database: &Database, take: TakeId, ids: &[Uuid]) -> Result<(), StoreError> {
+    let end = EndWorn {
+        ids: ids.to_vec(),
+        take: take.0,
     };
-    let mut key = [0; 32];
-    let pairs = text.as_bytes().chunks_exact(2);
-    if text.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in key.iter_mut().zip(pairs) {
-        let [high, low] = pair else { return None };
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(KeyHash(key))
+    let mut connection = database.get().await?;
+    let _: Vec<Uuid> = end.load(&mut *connection).await?;
+    Ok(())
 }
 
 statement!(
@@ -295,17 +231,4 @@ pub async fn backlog(database: &Database) -> Result<(Vec<(Reason, u64)>, u64), S
         Some((reason?.parse().ok()?, u64::try_from(count).unwrap_or(0)))
     });
     Ok((waiting.collect(), u64::try_from(unresolved).unwrap_or(0)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_read_back_from_its_digits() {
-        let key = KeyHash(std::array::from_fn(|n| u8::try_from(n * 7).unwrap()));
-        assert_eq!(key_of(&crate::domain::hex(&key.0)), Some(key));
-        assert_eq!(key_of("00"), None);
-        assert_eq!(key_of(&"zz".repeat(32)), None);
-    }
 }

@@ -47,9 +47,9 @@ statement!(
 
 // Without a due time nobody takes it, and without an owner whoever replays may store it.
 statement!(
-    SetAside(id: Uuid => SqlUuid, run: i32 => Int4) -> SqlUuid =
+    SetAside(id: Uuid => SqlUuid, take: i64 => BigInt) -> SqlUuid =
     "UPDATE notifications SET owner = NULL, due_at = NULL
-     WHERE id = ? AND status = 'pending' AND owner = ? RETURNING id"
+     WHERE id = ? AND status = 'pending' AND take = ? RETURNING id"
 );
 
 /// Keeps an outcome that was refused. In the transaction of its batch, or one of its own: only once
@@ -78,10 +78,10 @@ pub(super) async fn keep(
         run: run.0,
     };
     let _: Uuid = insert.get_result(connection).await?;
-    if settlement.origin == Origin::Database {
+    if let Origin::Database(take) = settlement.origin {
         let aside = SetAside {
             id: notification.id,
-            run: run.0,
+            take: take.0,
         };
         let set = savepoint(connection, async |connection| {
             let _: Vec<Uuid> = aside.load(connection).await?;

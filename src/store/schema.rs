@@ -294,6 +294,9 @@ pub mod notification_schema {
             is_read -> Bool,
             read_at -> Nullable<Timestamptz>,
             deleted_at -> Nullable<Timestamptz>,
+            take -> Nullable<Int8>,
+            takes -> Int2,
+            waits_for -> Nullable<Text>,
             format -> Int2,
             unreadable_count -> Int2,
         }

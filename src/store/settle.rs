@@ -12,8 +12,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::due::WaitsFor;
 use super::lease::RunId;
 use super::observed::Duty;
+use super::takes::TakeId;
 use super::{Database, StoreError, partitions, quarantine};
 use crate::domain::{Notification, Reason, Status};
 
@@ -27,8 +29,8 @@ pub use aftermath::DeadAddress;
 pub enum Origin {
     /// From the broker: its claim is in `notification_deduplication`, it may have no row yet.
     Broker,
-    /// From the database: its row exists and names the owner.
-    Database,
+    /// From the database, under this take, which its row names as the last one.
+    Database(TakeId),
 }
 
 /// What became of one notification. Its `attempt_count` and `attempts` are those after the pass.
@@ -44,6 +46,8 @@ pub struct Settlement {
     pub reason: Option<Reason>,
     /// When the scheduler should take it, while pending.
     pub due_at: Option<Timestamp>,
+    /// For which account it waits, while pending for want of one.
+    pub waits_for: Option<WaitsFor>,
     /// When this was decided.
     pub decided_at: Timestamp,
     /// When a provider was last asked.
@@ -273,7 +277,7 @@ async fn set_aside(
 ) -> Result<(), StoreError> {
     let id = settlement.notification.id;
     if matches!(refusal, StoreError::ForeignKey { constraint } if constraint.contains("user_id")) {
-        if settlement.origin == Origin::Database {
+        if matches!(settlement.origin, Origin::Database(_)) {
             // The person was erased, and the notification with them: there is no delivery of it.
             settled.stored.insert(id);
             return Ok(());
@@ -306,7 +310,7 @@ pub async fn release(
     database: &Database,
     run: RunId,
     keys: &[crate::domain::KeyHash],
-    ids: &[Uuid],
+    rows: &[(Uuid, TakeId)],
 ) -> Result<(), StoreError> {
     let mut connection = database.get().await?;
     if !keys.is_empty() {
@@ -315,9 +319,9 @@ pub async fn release(
             .load(&mut *connection)
             .await?;
     }
-    if !ids.is_empty() {
-        let ids = ids.to_vec();
-        let _: Vec<Uuid> = statement::ReleaseRows { run: run.0, ids }
+    if !rows.is_empty() {
+        let (ids, takes) = rows.iter().map(|(id, take)| (*id, take.0)).unzip();
+        let _: Vec<Uuid> = statement::ReleaseRows { ids, takes }
             .load(&mut *connection)
             .await?;
     }

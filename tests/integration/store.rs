@@ -23,5 +23,7 @@ mod roles;
 mod rules;
 mod sessions;
 mod settle;
+mod takes;
 mod templates;
 mod vocabularies;
+mod waiting;

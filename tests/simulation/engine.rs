@@ -75,9 +75,11 @@ impl Job {
 
     pub(crate) fn defer(mut self, reason: Reason, until: Timestamp, now: Timestamp) -> Outcome {
         let step = Line::Deferred { reason, until };
-        self.notification
-            .attempts
-            .push(AttemptRecord { at: now, step });
+        if !self.notification.waits_on(reason, until) {
+            self.notification
+                .attempts
+                .push(AttemptRecord { at: now, step });
+        }
         self.outcome(Status::Pending, Some(reason), Some(until))
     }
 

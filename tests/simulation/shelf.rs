@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use herald::domain::{AttemptRecord, Notification, Status};
 use herald::store::settle::Origin;
+use herald::store::takes::TakeId;
 
 use crate::engine::{Job, Outcome};
 use crate::world::{Event, Message, Run, Step, World};
+
+/// Here nothing comes late, so that all takes may have one number.
+const TAKEN: Origin = Origin::Database(TakeId(0));
 
 impl World {
     pub(crate) fn publish(&mut self, number: usize) {
@@ -79,7 +83,7 @@ impl World {
             let mut notification = row.notification.clone();
             self.died_with(before, &mut notification);
             self.tables.rows.get_mut(&number).unwrap().notification = notification.clone();
-            let job = Job::new(number, notification, Origin::Database);
+            let job = Job::new(number, notification, TAKEN);
             self.nodes[run.node].in_flight.entry(number).or_default();
             self.tell(Some(number), || format!("taken by {run:?}"));
             let wait = self.dice.millis(0, 50);

@@ -130,8 +130,8 @@ impl World {
         }
         let (now, clock) = (self.now, self.clock());
         let refused = self.desk(run, account).health.refused_for(now);
-        let wait = routing::wait(clock, refused.map(|wait| clock + wait)).duration_since(clock);
-        let until = clock + wait + wait.mul_f64(self.dice.share() / 2.0);
+        let until = routing::wait(&job.notification, clock, refused.map(|wait| clock + wait));
+        let until = routing::spread(clock, until, self.dice.share());
         match expiry::expired(&job.notification, until) {
             Some(expired) => self.too_late(run, job, expired),
             None => self.store_later(run, job.defer(Reason::WaitingForProvider, until, clock)),

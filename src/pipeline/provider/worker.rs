@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::super::jobs::{Deliver, Job, Outcome};
 use super::health::Call;
+use super::overflow::LATEST;
 use super::request::{Answered, ask};
 use super::retirement::{hand_back, has_next, next_account};
 use super::second_look::reconsider;
@@ -119,10 +120,16 @@ pub(super) fn wait_elsewhere(desk: &Desk, mut job: Job, now: Timestamp) {
         let asked = std::mem::take(&mut job.targets);
         return follow(desk, verdict(desk, &job, &asked, now), job, now);
     }
-    let wait = routing::wait(now, desk.health.available_at(now)).duration_since(now);
-    // Not all at the same moment.
-    let spread = wait.mul_f64(rand::random::<f64>() / 2.0);
-    let until = now.saturating_add(wait + spread).unwrap_or(Timestamp::MAX);
+    let Some(available_at) = desk.health.available_at(now) else {
+        // It is only slow.
+        let latest = now.saturating_add(LATEST).unwrap_or(now);
+        let latest = routing::spread(now, latest, rand::random());
+        return desk
+            .outbox
+            .push(job.wait_for(&desk.account.name, latest, now));
+    };
+    let until = routing::wait(&job.notification, now, Some(available_at));
+    let until = routing::spread(now, until, rand::random());
     desk.outbox.push(waits_until(job, until, now));
 }
 

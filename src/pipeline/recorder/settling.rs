@@ -191,7 +191,7 @@ impl Settling {
             let channel = settlement.notification.lane.channel;
             self.metrics
                 .settled(channel, provider, settlement.status, settlement.reason);
-            soon |= settlement.origin == Origin::Database
+            soon |= settlement.origin != Origin::Broker
                 || settlement
                     .due_at
                     .is_some_and(|due_at| due_at <= settlement.decided_at);
@@ -208,10 +208,14 @@ impl Settling {
     /// has them: a row that somebody let go of meanwhile could be taken, and be freed under work.
     pub(super) async fn release(&self, mut unreleased: Unreleased) {
         let abandoned = &unreleased.abandoned;
-        let of = |origin| abandoned.iter().filter(move |claim| claim.origin == origin);
-        let keys: Vec<_> = of(Origin::Broker).map(|claim| claim.key).collect();
-        let ids: Vec<_> = of(Origin::Database).map(|claim| claim.id).collect();
-        let release = || settle::release(&self.database, self.run, &keys, &ids);
+        let (mut keys, mut rows) = (vec![], vec![]);
+        for claim in abandoned {
+            match claim.origin {
+                Origin::Broker => keys.push(claim.key),
+                Origin::Database(take) => rows.push((claim.id, take)),
+            }
+        }
+        let release = || settle::release(&self.database, self.run, &keys, &rows);
         until_done("giving claims back", &self.giving_up, release).await;
         for claim in std::mem::take(&mut unreleased.abandoned) {
             if !claim.is_held {
@@ -219,7 +223,7 @@ impl Settling {
             }
             match claim.origin {
                 Origin::Broker => drop(self.in_flight.remove(claim.key)),
-                Origin::Database => self.in_flight.let_row_go(claim.id),
+                Origin::Database(_) => self.in_flight.let_row_go(claim.id),
             }
         }
     }

@@ -21,9 +21,6 @@ pub struct Pauses {
 /// Of one channel.
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    openings: u64,
-    /// What was waiting when the channel opened is woken until then; by then it comes by itself.
-    waking_until: Option<Instant>,
     /// When which probe was sent.
     probe: Option<(Instant, Instant)>,
 }
@@ -48,12 +45,8 @@ impl Pauses {
     /// Nothing has been done yet.
     #[must_use]
     pub fn new(channels: Channels) -> Self {
-        let seen = |channel: &Channel| Seen {
-            openings: channels.openings(*channel),
-            ..Seen::default()
-        };
         Self {
-            seen: Mutex::new(Channel::ALL.iter().map(seen).collect()),
+            seen: Mutex::new(vec![Seen::default(); Channel::ALL.len()]),
             channels,
         }
     }
@@ -89,26 +82,10 @@ impl Pauses {
         self.channels.probe_by_consuming(channel, at);
     }
 
-    /// Until when that must be due which is woken now; `None` when nothing is to be woken.
-    pub(super) fn waking(
-        &self,
-        channel: Channel,
-        now: Instant,
-        longest: Duration,
-    ) -> Option<Instant> {
-        let openings = self.channels.openings(channel);
-        self.with(channel, |seen| {
-            if std::mem::replace(&mut seen.openings, openings) != openings {
-                seen.waking_until = Some(now + longest);
-            }
-            seen.waking_until = seen.waking_until.filter(|until| *until > now);
-            seen.waking_until
-        })
-    }
-
-    /// Nothing is left to be woken.
-    pub(super) fn woken(&self, channel: Channel) {
-        self.with(channel, |seen| seen.waking_until = None);
+    /// How often the channel opened: each time, what waits for any of its accounts may have somewhere
+    /// to go.
+    pub(super) fn openings(&self, channel: Channel) -> u64 {
+        self.channels.openings(channel)
     }
 
     fn with<T>(&self, channel: Channel, work: impl FnOnce(&mut Seen) -> T) -> T {
@@ -146,22 +123,5 @@ mod tests {
         assert_eq!(pauses.turn(EMAIL, at(20)), probe(at(20), false));
         channels.report(EMAIL, "a", None);
         assert_eq!(pauses.turn(EMAIL, at(20)), Turn::Flow);
-    }
-
-    #[test]
-    fn what_waited_is_woken_once_for_each_opening_and_for_so_long() {
-        let (channels, now) = (Channels::new(), clock::instant());
-        let pauses = Pauses::new(channels.clone());
-        let (long, at) = (Duration::from_secs(15), |n| now + Duration::from_secs(n));
-        assert_eq!(pauses.waking(EMAIL, now, long), None);
-        channels.report(EMAIL, "a", Some(now));
-        channels.report(EMAIL, "a", None);
-        assert_eq!(pauses.waking(EMAIL, at(1), long), Some(at(16)));
-        assert_eq!(pauses.waking(EMAIL, at(9), long), Some(at(16)));
-        pauses.woken(EMAIL);
-        assert_eq!(pauses.waking(EMAIL, at(9), long), None);
-        channels.opened(EMAIL);
-        assert_eq!(pauses.waking(EMAIL, at(10), long), Some(at(25)));
-        assert_eq!(pauses.waking(EMAIL, at(25), long), None);
     }
 }

@@ -1,11 +1,9 @@
-//! Paused channels: one probe at a time while they are, and a gentle waking afterwards.
-
-use std::time::Duration;
+//! Paused channels: one probe at a time.
 
 use super::pauses::Turn;
-use super::{MOST, Round, Strays};
+use super::{Looking, Round};
 use crate::domain::{Channel, Lane};
-use crate::policy::routing;
+use crate::pipeline::provider::LATEST;
 use crate::runtime::clock;
 use crate::store::{StoreError, due};
 
@@ -17,39 +15,12 @@ impl Round {
         self.lanes.iter().filter(flows).copied().collect()
     }
 
-    /// Wakes some of what waits for a provider, in lanes whose channel has opened and whose permits
-    /// are mostly free: what is woken must not queue up behind accounts that are slow to take it.
-    pub(super) async fn wake(&self, flowing: &[Lane]) -> Result<(), StoreError> {
-        let (now, moment) = (clock::now(), clock::instant());
-        let longest = Duration::try_from(routing::WAIT).unwrap_or_default();
-        for channel in Channel::ALL {
-            let lanes = of_channel(flowing, *channel);
-            let until = self.pauses.waking(*channel, moment, longest);
-            let Some(until) = until.filter(|_| !lanes.is_empty()) else {
-                continue;
-            };
-            let idle: Vec<(Lane, usize)> = lanes
-                .iter()
-                .filter_map(|lane| Some((*lane, self.mostly_free(*lane)?)))
-                .collect();
-            if idle.is_empty() {
-                continue;
-            }
-            let until = now.saturating_add(until.duration_since(moment));
-            let woken = due::wake(&self.database, now, until.unwrap_or(now), &idle).await?;
-            if woken == 0 && idle.len() == lanes.len() {
-                self.pauses.woken(*channel);
-            }
-        }
-        Ok(())
-    }
-
     /// Sends a probe through each paused channel for which the time has come, if nothing else of
     /// that channel is under way from here.
     ///
     /// Whatever becomes of a probe, its permit comes back: then either the account's circuit has
     /// told of a change, or another probe follows.
-    pub(super) async fn probe(&self, strays: &mut Strays) -> Result<(), StoreError> {
+    pub(super) async fn probe(&self, looking: &mut Looking) -> Result<(), StoreError> {
         for channel in Channel::ALL {
             let mut lanes = of_channel(&self.lanes, *channel);
             let moment = clock::instant();
@@ -62,14 +33,17 @@ impl Round {
             lanes.sort_by_key(|lane| lane.priority);
             let mut permits = self.free_permits(&lanes, 1);
             let now = clock::now();
-            let until = now.saturating_add(routing::WAIT).unwrap_or(now);
-            let take = due::probe(&self.database, self.run, now, until, &lanes);
-            let count = self.bring(until, take, &mut permits, strays).await?;
-            if count > 0 {
+            let until = now.saturating_add(LATEST * 2).unwrap_or(now);
+            let taking = self.taking();
+            let take = due::probe(&self.database, taking, now, &lanes);
+            let brought = self
+                .bring(taking.take, until, take, &mut permits, looking, None)
+                .await?;
+            if !brought.is_empty() {
                 self.pauses.probed(*channel, at, moment);
             }
             // What waits here may be unable to tell anything: pinned to another account, too late.
-            if count == 0 || again {
+            if brought.is_empty() || again {
                 self.pauses.probe_by_consuming(*channel, at);
             }
         }
@@ -82,13 +56,6 @@ impl Round {
             permits.is_some_and(|permits| permits.free() == permits.total())
         };
         lanes.iter().all(free)
-    }
-
-    /// How many permits are free, if most are.
-    fn mostly_free(&self, lane: Lane) -> Option<usize> {
-        let permits = self.permits.scheduler(lane)?;
-        let free = permits.free();
-        (free * 4 >= permits.total() * 3).then_some(free.min(MOST))
     }
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::super::patience::until_done;
 use super::Round;
 use crate::domain::{Severity, SystemEvent};
+use crate::store::takes::TakeId;
 use crate::store::{StoreError, due, system_events};
 
 /// The `event_type` of rows that cannot be read.
@@ -13,13 +14,13 @@ const UNREADABLE: &str = "notification_unreadable";
 
 impl Round {
     /// Gives back what cannot be read, and tells operators, once for as long as the event is open.
-    pub(super) async fn give_back(&self, unreadable: &[(Uuid, String)]) {
+    pub(super) async fn give_back(&self, take: TakeId, unreadable: &[(Uuid, String)]) {
         for (id, why) in unreadable {
             tracing::warn!(notification_id = %id, why, "a stored notification cannot be read: it is given back");
         }
         self.holder.metrics.unreadable(unreadable.len());
         let ids: Vec<Uuid> = unreadable.iter().map(|(id, _)| *id).collect();
-        let give_back = || due::give_back(&self.database, self.run, ids.clone());
+        let give_back = || due::give_back(&self.database, take, ids.clone());
         until_done("giving back what cannot be read", &self.stop, give_back).await;
         if let Some((id, why)) = unreadable.first()
             && let Err(error) = self.tell(*id, why).await

@@ -57,7 +57,40 @@ fn one_that_is_out_is_left_out_and_says_when() {
         asked(&plain, &[out("a", back)], OnUnknown::Retry),
         Err(Some(back))
     );
-    assert_eq!(wait(now(), Some(back)), back);
+    assert_eq!(wait(&plain, now(), Some(back)), back);
+}
+
+#[test]
+fn each_wait_doubles_the_time_it_has_waited_up_to_an_hour() {
+    let (mut plain, mut clock, mut waits) = (notification(Channel::Email), now(), vec![]);
+    for _ in 0..10 {
+        let until = wait(&plain, clock, None);
+        waits.push(until.duration_since(clock).as_secs());
+        if !plain.waits_on(Reason::WaitingForProvider, until) {
+            let step = Step::Deferred {
+                reason: Reason::WaitingForProvider,
+                until,
+            };
+            plain.attempts.push(AttemptRecord { at: clock, step });
+        }
+        clock = until;
+    }
+    assert_eq!(waits, [15, 15, 30, 60, 120, 240, 480, 960, 1_920, 3_600]);
+    assert_eq!(
+        plain.attempts.len(),
+        1,
+        "nothing has changed, nothing is told"
+    );
+    let back = clock + SignedDuration::from_secs(5);
+    assert_eq!(wait(&plain, clock, Some(back)), back);
+
+    let step = Step::Deferred {
+        reason: Reason::Retry,
+        until: clock,
+    };
+    plain.attempts.push(AttemptRecord { at: clock, step });
+    assert_eq!(wait(&plain, clock, None), clock + WAIT, "it begins anew");
+    assert_eq!(spread(clock, clock + WAIT, 1.0), clock + WAIT * 3 / 2);
 }
 
 #[test]

@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{
-    Array, Bool, Int2, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, Bool, Int2, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -19,14 +17,10 @@ use crate::domain::{AttemptRecord, Notification, Reason, Step};
 pub type Stored = Result<Notification, String>;
 
 statement!(
-    Failed(ids: Vec<Uuid> => Array<SqlUuid>) -> (
-        SqlUuid, SqlUuid, Nullable<SqlUuid>, Text, Text, Text, Nullable<Text>, Jsonb, Int4, Int4,
-        Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>, Jsonb, Nullable<Text>,
-        Nullable<Text>, Nullable<Jsonb>
-    ) =
+    Failed(ids: Vec<Uuid> => Array<SqlUuid>) -> due::Columns =
     "SELECT id, tenant_id, user_id, idempotency_key, message_type, priority, category, payload,
             attempt_count, max_retries, created_at, send_at, expires_at, attempts, source_type,
-            source_id, metadata
+            source_id, metadata, 0::smallint
      FROM notifications WHERE id = ANY(?) AND status = 'failed'"
 );
 
@@ -94,7 +88,7 @@ statement!(
          UPDATE notifications n SET
              status = 'pending', reason = 'retry', due_at = picked.due_at, attempt_count = 0,
              attempts = n.attempts || jsonb_build_array(picked.line::jsonb), failed_at = NULL,
-             error_message = NULL, owner = NULL
+             error_message = NULL, owner = NULL, takes = 0, waits_for = NULL
          FROM picked WHERE n.id = picked.notification_id AND n.status = 'failed'
          RETURNING n.id
      )

@@ -1,21 +1,22 @@
 //! What was taken and cannot be read: another node may know it, and nobody may lose it.
 
-use diesel::sql_types::{Array, Int4, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Int8, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::super::lease::RunId;
 use super::super::statement::statement;
+use super::super::takes::TakeId;
 use super::super::{Database, StoreError};
 
 // A minute, two, four, up to an hour.
 statement!(
-    GiveBack(ids: Vec<Uuid> => Array<SqlUuid>, run: i32 => Int4) -> SqlUuid =
+    GiveBack(ids: Vec<Uuid> => Array<SqlUuid>, take: i64 => Int8) -> SqlUuid =
     "UPDATE notifications SET
          owner = NULL,
+         takes = greatest(takes - 1, 0),
          due_at = now() + interval '1 minute' * least(60, 2 ^ least(unreadable_count, 6)),
          unreadable_count = least(unreadable_count + 1, 1000)
-     WHERE id = ANY(?) AND owner = ? AND status = 'pending'
+     WHERE id = ANY(?) AND take = ? AND status = 'pending'
      RETURNING id"
 );
 
@@ -24,8 +25,12 @@ statement!(
 ///
 /// # Errors
 /// When the database fails; the end of the run frees them all the same.
-pub async fn give_back(database: &Database, run: RunId, ids: Vec<Uuid>) -> Result<(), StoreError> {
-    let give_back = GiveBack { ids, run: run.0 };
+pub async fn give_back(
+    database: &Database,
+    take: TakeId,
+    ids: Vec<Uuid>,
+) -> Result<(), StoreError> {
+    let give_back = GiveBack { ids, take: take.0 };
     let mut connection = database.get().await?;
     let _: Vec<Uuid> = give_back.load(&mut *connection).await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{
-    Array, Bool, Bytea, Int2, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, Bool, Bytea, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use uuid::Uuid;
 
@@ -47,34 +47,35 @@ statement!(
         source_ids: Vec<Option<String>> => Array<Nullable<Text>>,
         metadata: Vec<Option<String>> => Array<Nullable<Text>>,
         need_claim: Vec<bool> => Array<Bool>,
+        takes: Vec<Option<i64>> => Array<Nullable<Int8>>,
+        waits_for: Vec<Option<String>> => Array<Nullable<Text>>,
         format: i16 => Int2,
         run: i32 => Int4,
         most_attempts: i32 => Int4,
         forgettable: Vec<&'static str> => Array<Text>,
-        run_again: i32 => Int4,
     ) -> SqlUuid =
     "WITH incoming AS (
          SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-                              ?, ?, ?, ?, ?, ?)
+                              ?, ?, ?, ?, ?, ?, ?, ?)
          AS incoming (id, tenant_id, user_id, key, channel, priority, category, provider, status,
                       reason, recipient, template_name, template_version, payload, attempt_count,
                       max_retries, created_at, last_attempted, send_at, due_at, expires_at,
                       decided_at, error_message, response, message_id, attempts, source_type,
-                      source_id, metadata, needs_claim)
+                      source_id, metadata, needs_claim, take, waits_for)
      ), stored AS (
          INSERT INTO notifications (
              id, tenant_id, user_id, idempotency_key, message_type, priority, category, provider,
              status, reason, recipient, template_name, template_version, payload, attempt_count,
              max_retries, created_at, last_attempted, send_at, due_at, expires_at, sent_at,
              failed_at, error_message, provider_response, provider_message_id, attempts,
-             source_type, source_id, metadata, format)
+             source_type, source_id, metadata, take, waits_for, format)
          SELECT id, tenant_id, user_id, encode(key, 'hex'), channel, priority, category, provider,
              status, reason, recipient, template_name, template_version, payload::jsonb,
              attempt_count, max_retries, created_at, last_attempted, send_at, due_at, expires_at,
              CASE WHEN status = 'sent' THEN decided_at END,
              CASE WHEN status = 'failed' THEN decided_at END,
              error_message, response, message_id, attempts::jsonb, source_type, source_id,
-             metadata::jsonb, ?
+             metadata::jsonb, take, waits_for, ?
          FROM incoming
          WHERE CASE WHEN needs_claim THEN NOT EXISTS (
              SELECT FROM notification_deduplication d
@@ -90,9 +91,9 @@ statement!(
              provider_message_id = excluded.provider_message_id,
              attempts = append_timeline(notifications.attempts, excluded.attempts, ?, ?),
              format = greatest(notifications.format, excluded.format), unreadable_count = 0,
-             owner = NULL
+             waits_for = excluded.waits_for, owner = NULL, takes = 0
          WHERE notifications.status = 'pending'
-           AND (notifications.owner IS NULL OR notifications.owner = ? OR excluded.status = 'sent')
+           AND (notifications.take IS NOT DISTINCT FROM excluded.take OR excluded.status = 'sent')
          RETURNING id, tenant_id, status, reason, attempts
      ), dead AS (
          INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
@@ -112,11 +113,17 @@ statement!(
 );
 
 statement!(
-    /// Gives rows that this run took back to the scheduler, in a little while: one that makes us
-    /// panic must not come again at once.
-    ReleaseRows(run: i32 => Int4, ids: Vec<Uuid> => Array<SqlUuid>) -> SqlUuid =
-    "UPDATE notifications SET owner = NULL, due_at = greatest(due_at, now() + interval '5 seconds')
-     WHERE owner = ? AND id = ANY(?) AND status = 'pending' RETURNING id"
+    /// Gives rows that were taken back to the scheduler, in a little while: one that makes us panic
+    /// must not come again at once. What was taken again since stays with its take. Whoever gives
+    /// back has not died of it, so that the take does not count.
+    ReleaseRows(ids: Vec<Uuid> => Array<SqlUuid>, takes: Vec<i64> => Array<Int8>) -> SqlUuid =
+    "UPDATE notifications n SET
+         owner = CASE WHEN n.take = back.take THEN NULL ELSE n.owner END,
+         due_at = CASE WHEN n.take = back.take THEN greatest(n.due_at, now() + interval '5 seconds')
+                       ELSE n.due_at END,
+         takes = greatest(n.takes - 1, 0)
+     FROM unnest(?, ?) AS back (id, take)
+     WHERE n.id = back.id AND n.status = 'pending' RETURNING n.id"
 );
 
 impl Settle {
@@ -175,9 +182,15 @@ impl Settle {
         self.metadata.push(notification.metadata.as_ref().map(json));
         // A final outcome of what has no row yet is the truth, whoever owns the claim by now; putting
         // off is not. Where there is a row, only an acceptance is: its new owner may still send it.
-        let is_ours_to_say = settlement.origin == Origin::Database;
+        let take = match settlement.origin {
+            Origin::Broker => None,
+            Origin::Database(take) => Some(take.0),
+        };
         self.need_claim
-            .push(settlement.status == Status::Pending && !is_ours_to_say);
+            .push(settlement.status == Status::Pending && take.is_none());
+        self.takes.push(take);
+        let waits_for = settlement.waits_for.as_ref();
+        self.waits_for.push(waits_for.map(ToString::to_string));
     }
 
     /// The person was erased while the message was in flight: keep what happened, not to whom. What
@@ -206,6 +219,7 @@ impl Settle {
             }
         }
         self.due_at.fill(None);
+        self.waits_for.fill(None);
     }
 
     fn empty(run: RunId) -> Self {
@@ -240,11 +254,12 @@ impl Settle {
             source_ids: vec![],
             metadata: vec![],
             need_claim: vec![],
+            takes: vec![],
+            waits_for: vec![],
             format: form::format(),
             run: run.0,
             most_attempts: i32::try_from(limits::ATTEMPT_RECORDS).unwrap_or(i32::MAX),
             forgettable: form::forgettable(),
-            run_again: run.0,
         }
     }
 }

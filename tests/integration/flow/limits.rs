@@ -6,6 +6,7 @@ use herald::runtime::clock;
 use loadtest::simulator::{Behaviour, Fault, Latency, Provider, Rule, Simulator, When};
 use serde_json::{Value, json};
 
+use crate::faults::process::Process;
 use crate::outcomes::Row;
 use crate::stage::{ANA, Stage, account_named, ana, envelope, envelope_with};
 
@@ -223,12 +224,36 @@ async fn what_was_put_off_while_an_account_was_slow_comes_when_it_is_quick_again
     for _ in 0..REST {
         publisher.publish(&envelope("email")).await;
     }
-    // At four a second, which count as ten, these would be due within a minute.
     let put_off = "SELECT (count(*) >= 500)::int::bigint AS count FROM notifications
-        WHERE reason = 'waiting_for_provider'";
+        WHERE waits_for = 'account:slow' AND due_at > now() + interval '5 hours'";
     outcomes.until_count(put_off, 1).await;
     sendgrid.set_behaviour(Behaviour::default());
     outcomes.until(all_sent(FIRST + REST)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_slow_account_is_called_back_by_a_node_that_finds_it_quick() {
+    const MESSAGES: usize = 1_000;
+    let mut stage = Stage::with_lanes("email.*").await;
+    stage.set("HERALD__PROVIDERS__CONCURRENCY", "2");
+    let slow = Behaviour::default().latency(Latency::Fixed { ms: 500.0 });
+    let sendgrid = stage.behaving(Provider::SendGrid, slow);
+    stage.apply(&format!("{}{}", ana(), account_named(&sendgrid, "slow", 0)));
+    let mut outcomes = stage.outcomes().await;
+    let engine = Process::engine(stage.herald(&["serve"])).await;
+    let publisher = stage.publisher().await;
+    for _ in 0..MESSAGES {
+        publisher.publish(&envelope("email")).await;
+    }
+    let put_off = "SELECT (count(*) >= 800)::int::bigint AS count FROM notifications
+        WHERE waits_for = 'account:slow' AND due_at > now() + interval '5 hours'";
+    outcomes.until_count(put_off, 1).await;
+    engine.kill().await;
+    sendgrid.set_behaviour(Behaviour::default());
+    let _another = stage.start().await;
+    outcomes
+        .until(|rows| rows.iter().filter(|row| row.is("sent", None)).count() >= MESSAGES - 4)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,11 +279,9 @@ async fn five_of_a_tenant_come_through_a_lane_full_of_another_tenants() {
     let done =
         format!("SELECT count(*) FROM notifications WHERE user_id <> '{ANA}' AND status = 'sent'");
     outcomes.until_count(&done, 5).await;
-    // Due one after the other, at the account's rate.
-    let spread = "SELECT count(*) FROM notifications WHERE reason = 'waiting_for_provider'
-        AND due_at > now() + interval '10 minutes'";
-    assert!(outcomes.count(spread).await > 500);
-    // What the limit has put off is due earlier once it is raised.
-    stage.apply(&limited(&sendgrid, 6_000));
-    outcomes.until_count(spread, 0).await;
+    let waiting = "SELECT count(*) FROM notifications WHERE waits_for = 'account:limited'";
+    assert!(outcomes.count(waiting).await > 500);
+    // What the limit has put off is called back faster once it is raised.
+    stage.apply(&limited(&sendgrid, 60_000));
+    outcomes.until_count(waiting, 0).await;
 }

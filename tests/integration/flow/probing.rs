@@ -18,7 +18,7 @@ use herald::pipeline::scheduler::{Pauses, Round};
 use herald::pipeline::shelf::Shelf;
 use herald::pipeline::{Channels, Dispatcher, Dispatchers, Fence, InFlight, Outbox, Scheduler};
 use herald::runtime::{Ending, Health, Shutdown, Supervisor, Tasks, clock};
-use herald::store::{Database, due, lease};
+use herald::store::{Database, lease};
 use herald::telemetry::Metrics;
 use herald::templates::Limits;
 use tokio::runtime::Runtime;
@@ -45,9 +45,11 @@ async fn row(c: &mut AsyncPgConnection, lane: Lane, seconds: i32, reason: Reason
         "INSERT INTO notification_schema.users (id, tenant_id, email)
          VALUES ('{user}', '{tenant}', '{id}@example.com');
          INSERT INTO notification_schema.notifications
-             (id, tenant_id, user_id, idempotency_key, message_type, priority, reason, payload, due_at)
+             (id, tenant_id, user_id, idempotency_key, message_type, priority, reason, waits_for, payload,
+              due_at)
          VALUES ('{id}', '{tenant}', '{user}', repeat('{key}', 2), '{channel}', '{priority}',
-                 '{reason}', '{payload}', now() + interval '{seconds} seconds')",
+                 '{reason}', CASE '{reason}' WHEN 'waiting_for_provider' THEN 'any' END, '{payload}',
+                 now() + interval '{seconds} seconds')",
         tenant = herald::domain::DEFAULT_TENANT,
         key = id.simple(),
     );
@@ -143,7 +145,10 @@ impl Scene {
             dispatchers: Dispatchers::new(Channel::ALL.iter().map(dispatcher).collect()),
             fence,
             pauses: Pauses::new(channels),
-            strays: Default::default(),
+            directory: herald::pipeline::directory::Directory::default(),
+            looking: Default::default(),
+            takes: Default::default(),
+            suspect: Default::default(),
             stop: self.stop.clone(),
         };
         let scheduler = Scheduler::new(Arc::new(round), tasks, Duration::from_millis(20));
@@ -184,10 +189,10 @@ impl Drop for Scene {
 async fn of_a_paused_channel_one_at_a_time_is_the_probe_until_one_tells_something() {
     let mut scene = Scene::new().await;
     let rows = [
-        (URGENT, 5, Reason::Scheduled, "scheduled"),
+        (URGENT, 3_600, Reason::Scheduled, "scheduled"),
         (URGENT, 10, Reason::WaitingForProvider, "first"),
         (NORMAL, -60, Reason::Retry, "second"),
-        (NORMAL, 10, Reason::WaitingForProvider, "third"),
+        (NORMAL, -30, Reason::Retry, "third"),
     ];
     for (lane, seconds, reason, name) in rows {
         row(&mut scene.owner, lane, seconds, reason, &named(name)).await;
@@ -232,38 +237,47 @@ async fn when_nothing_waits_the_next_message_is_the_probe() {
     assert!(*scene.channels.held(EMAIL).borrow(), "the probe failed");
 }
 
-#[tokio::test]
-async fn only_what_waits_for_any_provider_is_woken_oldest_first_and_no_more_than_asked_for() {
-    let database = TestDatabase::create().await;
-    let (pool, mut c) = (database.pool().await, database.owner().await);
-    let waiting = Reason::WaitingForProvider;
-    let pinned = r#"{"content": {"body": "pinned"}, "provider": "b"}"#.to_owned();
-    let rows = [
-        (NORMAL, 3, waiting, named("c")),
-        (NORMAL, 1, waiting, named("a")),
-        (NORMAL, 2, waiting, named("b")),
-        (NORMAL, 1, waiting, pinned),
-        (NORMAL, 1, Reason::Retry, named("retry")),
-        (NORMAL, 60, waiting, named("later")),
-        (URGENT, 1, waiting, named("urgent")),
-        (
-            Lane::new(Channel::Chat, Priority::Normal),
-            1,
-            waiting,
-            named("chat"),
-        ),
-    ];
-    for (lane, seconds, reason, payload) in rows {
-        row(&mut c, lane, seconds, reason, &payload).await;
+/// The most rows of the lane that the scheduler has in hand at once.
+fn permits() -> usize {
+    let permits = LanePermits::new(&Stage::default_settings().lanes);
+    permits.scheduler(NORMAL).unwrap().total()
+}
+
+#[actix::test]
+async fn one_tenants_pile_that_is_due_does_not_delay_another_tenants_three() {
+    let mut scene = Scene::new().await;
+    let other = Uuid::now_v7();
+    let pile = permits() * 3;
+    let rows = format!(
+        "SET search_path TO notification_schema;
+         INSERT INTO tenants (id, name) VALUES ('{other}', 'other');
+         INSERT INTO users (id, tenant_id) VALUES ('{other}', '{other}'), ('{user}', '{tenant}');
+         INSERT INTO notifications
+             (id, tenant_id, user_id, idempotency_key, message_type, priority, reason, payload, due_at)
+         SELECT gen_random_uuid(), '{tenant}', '{user}', repeat('ab', 32), 'email', 'normal', 'retry',
+                '{payload}', now() - interval '1 hour'
+         FROM generate_series(1, {pile}) UNION ALL
+         SELECT gen_random_uuid(), '{other}', '{other}', repeat('cd', 32), 'email', 'normal', 'retry',
+                '{payload}', now() - interval '1 minute' FROM generate_series(1, 3);
+         RESET search_path",
+        user = Uuid::now_v7(),
+        tenant = herald::domain::DEFAULT_TENANT,
+        payload = named("due"),
+    );
+    let rows = rows.replace(
+        "gen_random_uuid()",
+        "overlay(notification_schema.uuid_bound(now())::text placing
+             right(gen_random_uuid()::text, 12) from 25)::uuid",
+    );
+    scene.owner.batch_execute(&rows).await.unwrap();
+    scene.start().await;
+    let (mut before, mut theirs) = (0, 0);
+    while theirs < 3 {
+        let outcome = scene.next("due").await;
+        match outcome.settlement.notification.tenant_id == other {
+            true => theirs += 1,
+            false => before += 1,
+        }
     }
-    let now = clock::now();
-    let until = now + jiff::SignedDuration::from_secs(15);
-    let lanes = [(NORMAL, 2), (URGENT, 2)];
-    let woken = due::wake(&pool, now, until, &lanes).await;
-    assert_eq!(woken, Ok(3));
-    let due = "SELECT payload -> 'content' ->> 'body' AS text
-        FROM notification_schema.notifications WHERE due_at <= now() ORDER BY 1";
-    assert_eq!(lines(&mut c, due).await, ["a", "b", "urgent"]);
-    assert_eq!(due::wake(&pool, now, until, &lanes).await, Ok(1));
-    assert_eq!(due::wake(&pool, now, until, &lanes).await, Ok(0));
+    assert!(before < permits() * 2, "{before} of the pile went before");
 }

@@ -6,6 +6,7 @@ use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::lease::RunId;
 use herald::store::settle::{self, Origin, Settlement};
+use herald::store::takes::TakeId;
 
 use super::frequency::{people, reservation};
 use super::settle::cancelled;
@@ -17,7 +18,7 @@ const RUN: RunId = RunId(1);
 async fn put_off(pool: &Database) -> Settlement {
     let person = people(&mut pool.get().await.unwrap(), 1).await;
     let mut settlement = Settlement {
-        origin: Origin::Database,
+        origin: Origin::Database(TakeId(1)),
         status: Status::Pending,
         reason: Some(Reason::Retry),
         due_at: Some(clock::now()),

@@ -6,8 +6,9 @@ use diesel_async::SimpleAsyncConnection;
 use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, KeyHash, Lane, Priority, Step};
 use herald::runtime::clock;
 use herald::store::claims::{self, Claim, ClaimRequest, Claimant, TakenOver};
-use herald::store::due;
+use herald::store::due::{self, Taking, Wanted};
 use herald::store::lease::{self, RunId};
+use herald::store::takes::TakeId;
 use uuid::Uuid;
 
 use super::frequency::people;
@@ -132,7 +133,19 @@ async fn a_row_that_is_taken_from_a_dead_run_says_so_until_it_ends() {
     c.batch_execute(&insert).await.unwrap();
     let lane = Lane::new(Channel::Email, Priority::Normal);
     let now = clock::now();
-    let taken = due::take(&pool, HEIR, now, &[(lane, 10)]).await.unwrap();
+    let taking = |run| Taking {
+        run,
+        take: TakeId::of(run, 0),
+        suspect: false,
+    };
+    let wanted = Wanted {
+        lane,
+        most: 10,
+        since: now - jiff::SignedDuration::from_hours(1),
+    };
+    let taken = due::take(&pool, taking(HEIR), now, &[wanted])
+        .await
+        .unwrap();
     assert!(taken.unreadable.is_empty());
     let timeline = |id: Uuid| {
         let mut found = taken.notifications.iter();
@@ -145,7 +158,7 @@ async fn a_row_that_is_taken_from_a_dead_run_says_so_until_it_ends() {
     let give_back = "UPDATE notifications SET owner = NULL";
     c.batch_execute(give_back).await.unwrap();
     let lanes = [lane];
-    let again = due::probe(&pool, NEXT, now, now, &lanes).await.unwrap();
+    let again = due::probe(&pool, taking(NEXT), now, &lanes).await.unwrap();
     let [again] = again.notifications.as_slice() else {
         panic!("a probe is one");
     };

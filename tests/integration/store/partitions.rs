@@ -79,6 +79,12 @@ async fn a_made_one_is_like_its_siblings() {
     assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{shapes:?}");
     let least: u32 = shapes[0].parse().unwrap();
     assert!(least > 10, "5 indexes, primary key, foreign key, checks");
+    let make = "SELECT notification_schema.ensure_partitions('2032-11-30', 1)::text AS text";
+    assert_eq!(lines(&mut owner, make).await, ["1"]);
+    let vacuumed = "SELECT count(*)::text AS text FROM pg_class
+        WHERE relkind = 'r' AND relname ~ '^notifications_\\d{4}_\\d{2}$'
+          AND 'autovacuum_vacuum_scale_factor=0.01' = ANY(reloptions)";
+    assert_eq!(lines(&mut owner, vacuumed).await, ["6"]);
 }
 
 #[tokio::test]

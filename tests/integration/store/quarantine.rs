@@ -8,6 +8,7 @@ use herald::store::lease::RunId;
 use herald::store::observed::Duty;
 use herald::store::quarantine::{self, Filter, Quarantined, Replayed};
 use herald::store::settle::{self, Origin, Settlement};
+use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
 use jiff::SignedDuration;
 
@@ -106,9 +107,9 @@ async fn what_is_in_quarantine_is_no_new_message_and_is_not_taken() {
     let settled = settle::settle(&pool, RUN, &[&outcome]).await.unwrap();
     assert!(settled.is_stored(outcome.notification.id));
     // The scheduler took it, and what became of it is refused.
-    let taken = "UPDATE notification_schema.notifications SET owner = 1, due_at = now()";
+    let taken = "UPDATE notification_schema.notifications SET owner = 1, take = 1, due_at = now()";
     owner.batch_execute(taken).await.unwrap();
-    outcome.origin = Origin::Database;
+    outcome.origin = Origin::Database(TakeId(1));
     outcome.provider_response = Some("no \0 may be stored".to_owned());
     let settled = settle::settle(&pool, RUN, &[&outcome]).await.unwrap();
     assert!(settled.is_quarantined(outcome.notification.id));

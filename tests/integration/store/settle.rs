@@ -14,6 +14,7 @@ use herald::store::frequency::{Reservation, reserve};
 use herald::store::lease::RunId;
 use herald::store::quarantine::{self, Filter};
 use herald::store::settle::{self, DeadAddress, Origin, Settlement};
+use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
 use uuid::Uuid;
 
@@ -71,6 +72,7 @@ pub(super) fn cancelled(reservation: &Reservation) -> Settlement {
         provider_message_id: None,
         error_message: None,
         refund: true,
+        waits_for: None,
         dead_addresses: vec![],
     }
 }
@@ -163,14 +165,14 @@ async fn an_acceptance_is_stored_whoever_owns_the_row_by_now_and_nothing_else_is
         reason: Some(Reason::Retry),
         due_at: Some(clock::now()),
         refund: false,
-        origin: Origin::Database,
+        origin: Origin::Database(TakeId(1)),
         ..cancelled(reservation)
     };
     let rows: Vec<Settlement> = all.iter().map(put_off).collect();
     let refs: Vec<&Settlement> = rows.iter().collect();
     assert_eq!(settle(&pool, &refs).await, Ok(3));
     let mut c = pool.get().await.unwrap();
-    let taken = "UPDATE notifications SET owner = 2";
+    let taken = "UPDATE notifications SET owner = 2, take = 2";
     c.batch_execute(taken).await.unwrap();
 
     let failed = Settlement {
@@ -180,7 +182,7 @@ async fn an_acceptance_is_stored_whoever_owns_the_row_by_now_and_nothing_else_is
     };
     let late = [
         Settlement {
-            origin: Origin::Database,
+            origin: Origin::Database(TakeId(1)),
             ..sent(&all[0])
         },
         failed.clone(),
@@ -199,9 +201,13 @@ async fn an_acceptance_is_stored_whoever_owns_the_row_by_now_and_nothing_else_is
         Settlement {
             status: Status::Failed,
             reason: Some(Reason::RetriesExhausted),
+            origin: Origin::Database(TakeId(2)),
             ..put_off(&all[0])
         },
-        failed,
+        Settlement {
+            origin: Origin::Database(TakeId(2)),
+            ..failed
+        },
     ];
     let told = settle::settle(&pool, heir, &of_heir.each_ref()).await;
     assert_eq!(told.unwrap().stored(), 1);

@@ -1,0 +1,141 @@
+//! What was taken is held, its people are loaded, and it goes on its way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Looking, Round};
+use crate::domain::{Lane, Notification, Recipient};
+use crate::pipeline::hold::{Hold, Under};
+use crate::pipeline::jobs::Job;
+use crate::pipeline::judge::Addressed;
+use crate::pipeline::outbox::Abandoned;
+use crate::pipeline::provider::Room;
+use crate::runtime::{Permit, clock, failpoint};
+use crate::store::StoreError;
+use crate::store::due::{self, Taken};
+use crate::store::settle::Origin;
+use crate::store::takes::TakeId;
+
+/// What was taken and sent on its way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Brought {
+    pub(super) lane: Lane,
+    pub(super) tenant: Uuid,
+    pub(super) id: Uuid,
+}
+
+/// How many were brought of each tenant in a lane.
+pub(super) fn by_tenant(brought: &[Brought], lane: Lane) -> HashMap<Uuid, usize> {
+    let mut count = HashMap::new();
+    for one in brought.iter().filter(|one| one.lane == lane) {
+        *count.entry(one.tenant).or_default() += 1;
+    }
+    count
+}
+
+impl Round {
+    /// Takes what is due by `until`, and sends it on its way; says what that was. Until all of it
+    /// is held, there are strays.
+    pub(super) async fn bring(
+        &self,
+        take: TakeId,
+        until: Timestamp,
+        taking: impl Future<Output = Result<Taken, StoreError>>,
+        permits: &mut HashMap<Lane, Vec<Permit>>,
+        looking: &mut Looking,
+        room: Option<&Room>,
+    ) -> Result<Vec<Brought>, StoreError> {
+        let epoch = self.fence.epoch();
+        looking.strays.expect(take, clock::instant(), until);
+        let taken = taking.await?;
+        failpoint::hit("scheduler.take");
+        if !taken.worn.is_empty() {
+            for id in &taken.worn {
+                tracing::error!(notification_id = %id, "was taken too often without an outcome: it is a dead letter");
+            }
+            due::end_worn(&self.database, take, &taken.worn).await?;
+        }
+        if !taken.unreadable.is_empty() {
+            self.give_back(take, &taken.unreadable).await;
+        }
+        let mut brought = Vec::with_capacity(taken.notifications.len());
+        let suspect = taken.suspect;
+        let mut held = Vec::with_capacity(taken.notifications.len());
+        for notification in taken.notifications {
+            // There is a permit for each: no more were asked for.
+            let Some(permit) = permits.get_mut(&notification.lane).and_then(Vec::pop) else {
+                break;
+            };
+            let turn = (suspect == Some(notification.id)).then(|| self.suspect.begin());
+            let under = Under { take, epoch };
+            match self.holder.taken(&notification, under, permit, turn) {
+                Some(hold) => {
+                    brought.push(Brought {
+                        lane: notification.lane,
+                        tenant: notification.tenant_id,
+                        id: notification.id,
+                    });
+                    held.push((notification, hold));
+                }
+                None => self.holder.outbox.abandon(Abandoned {
+                    key: notification.key,
+                    id: notification.id,
+                    origin: Origin::Database(take),
+                    is_held: false,
+                }),
+            }
+        }
+        looking.strays.held(take);
+        failpoint::hit("scheduler.taken");
+        self.send(held, room).await;
+        Ok(brought)
+    }
+
+    /// Loads the people and dispatches. The holds give the rows back if that fails.
+    async fn send(&self, held: Vec<(Notification, Hold)>, room: Option<&Room>) {
+        if held.is_empty() {
+            return;
+        }
+        let known_at = clock::now();
+        let whose = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
+        let people = match self.judge.people.load_now(whose).await {
+            Ok(people) => people,
+            Err(error) => {
+                tracing::warn!(%error, "recipients could not be loaded; what was due comes again");
+                return;
+            }
+        };
+        let (arrived, now) = (clock::instant(), clock::now());
+        let mut jobs = Vec::with_capacity(held.len());
+        for (notification, hold) in held {
+            let whose = (notification.tenant_id, notification.user_id);
+            match people.get(&whose).cloned() {
+                Some(recipient) => {
+                    let mut job = Job::new(notification, recipient, hold, None, arrived);
+                    job.known_at = known_at;
+                    job.place = room.map(Room::place);
+                    jobs.push(job);
+                }
+                None => {
+                    let nobody = Arc::new(Recipient::nobody(whose));
+                    let job = Job::new(notification, nobody, hold, None, arrived);
+                    self.holder.outbox.push(job.end_without_person(now));
+                }
+            }
+        }
+        match self.judge.suppressed(jobs.iter().map(Addressed::of)).await {
+            Ok(mut listed) => {
+                for job in &mut jobs {
+                    job.suppressed = listed.remove(&job.notification.id).unwrap_or_default();
+                }
+                self.dispatchers.dispatch(jobs);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "suppressions could not be looked for; what was due comes again");
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What all takes have in common: the text of the statement, but for which rows are looked for.
+
+use serde_json::Value;
+
+use crate::domain::AttemptRecord;
+
+/// The timeline of a row that is taken: taken from a dead run, it says so from now on, whatever
+/// becomes of the taker. Binds [`node_died`].
+macro_rules! with_the_dead {
+    () => {
+        "n.attempts || CASE WHEN picked.owner IS NULL THEN '[]'::jsonb \
+         ELSE jsonb_build_array(?::jsonb || jsonb_build_object('run', picked.owner)) END"
+    };
+}
+pub(super) use with_the_dead;
+
+/// The line that a row gets which is taken from a dead run; the statement puts the run's number in.
+pub(super) fn node_died(now: jiff::Timestamp) -> Value {
+    serde_json::to_value(AttemptRecord::node_died(now, 0)).unwrap_or_default()
+}
+
+// A row whose form is newer than what this version knows is left to others.
+//
+// Index scans, one for each that is asked for; the lock keeps two nodes from taking the same row, and
+// the owner is committed before the work begins. A row whose owner is dead is free.
+//
+// Rows that were taken five times or more and came to no outcome are suspects: the first is taken
+// if that is wanted, so that it comes up again a minute later at the earliest, and the others are put
+// aside, one a second. Their due time is moved, since they would stand in the way at the front of
+// their lane.
+macro_rules! take_statement {
+    (asked: $asked:literal, by: $by:literal, in_order_of: $order:literal) => {
+        concat!(
+            "WITH asked AS (
+                 SELECT * FROM unnest(", $asked, "
+             ), living AS MATERIALIZED (
+                 SELECT coalesce(array_agg(run), '{}') AS runs FROM ", living_runs!(), " AS alive (run)
+             ), found AS MATERIALIZED (
+                 SELECT due.* FROM asked CROSS JOIN LATERAL (
+                     SELECT n.id, n.owner, n.takes FROM notifications n
+                     WHERE n.message_type = asked.channel AND n.priority = asked.priority
+                       AND n.status = 'pending' AND ", $by, " AND n.format <= ?
+                       AND (n.owner IS NULL
+                            OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
+                     ORDER BY ", $order, " LIMIT asked.most FOR UPDATE SKIP LOCKED
+                 ) due
+             ), picked AS MATERIALIZED (
+                 SELECT id, owner, takes, CASE WHEN takes BETWEEN 5 AND 49
+                     THEN row_number() OVER (PARTITION BY takes BETWEEN 5 AND 49 ORDER BY takes, id)
+                     ELSE 0 END AS place FROM found
+             ), aside AS (
+                 UPDATE notifications n SET due_at = ? + interval '1 second' * least(picked.place, 60)
+                 FROM picked WHERE n.id = picked.id AND n.status = 'pending' AND picked.place > ?
+             )
+             UPDATE notifications n SET owner = ?, attempts = ", with_the_dead!(), ", take = ?,
+                 takes = least(n.takes, 1000) + 1,
+                 due_at = CASE WHEN picked.place > 0 THEN ? ELSE n.due_at END
+             FROM picked WHERE n.id = picked.id AND n.status = 'pending' AND picked.place <= ?
+             RETURNING ", taken_columns!()
+        )
+    };
+}
+pub(super) use take_statement;
+
+/// Loads a statement's rows. A plan that was made while the table was young reads all of it: planned anew
+/// each time.
+macro_rules! planned_anew {
+    ($database:expr, $statement:expr) => {
+        $database
+            .transaction(async |connection| {
+                connection
+                    .batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")
+                    .await?;
+                Ok($statement.load(connection).await?)
+            })
+            .await
+    };
+}
+pub(super) use planned_anew;

@@ -1,0 +1,267 @@
+//! Takes: who owns a row, however late a statement comes, and what happens to a row whose takers die.
+
+use std::collections::BTreeSet;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::domain::{Channel, DEFAULT_TENANT, Lane, Priority, Reason, Status};
+use herald::runtime::clock;
+use herald::store::due::{self, Taken, Taking, Wanted};
+use herald::store::lease::RunId;
+use herald::store::settle::{self, Origin, Settlement};
+use herald::store::takes::TakeId;
+use herald::store::{Database, StoreError};
+use uuid::Uuid;
+
+use super::frequency::reservation;
+use super::settle::cancelled;
+use crate::database::{TestDatabase, lines};
+
+const LANE: Lane = Lane::new(Channel::Email, Priority::Normal);
+const RUN: RunId = RunId(1);
+
+/// A person, and so many rows that have been due for a while, the first one longest.
+async fn rows(c: &mut AsyncPgConnection, count: u32) -> Vec<Uuid> {
+    let user = Uuid::now_v7();
+    let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
+    let values: Vec<String> = (0..)
+        .zip(&ids)
+        .map(|(at, id)| {
+            format!(
+                "('{id}', '{DEFAULT_TENANT}', '{user}', repeat('{}', 2), 'email', 'normal', 'retry',
+                  '{{\"content\": {{\"body\": \"hello\"}}}}', now() - interval '1 hour' + interval '{at} seconds')",
+                id.simple()
+            )
+        })
+        .collect();
+    let insert = format!(
+        "INSERT INTO notification_schema.users (id, tenant_id) VALUES ('{user}', '{DEFAULT_TENANT}');
+         INSERT INTO notification_schema.notifications
+             (id, tenant_id, user_id, idempotency_key, message_type, priority, reason, payload, due_at)
+         VALUES {}",
+        values.join(", ")
+    );
+    c.batch_execute(&insert).await.unwrap();
+    ids
+}
+
+async fn take(pool: &Database, run: RunId, number: u32, suspect: bool) -> Taken {
+    let take = TakeId::of(run, number);
+    let taking = Taking { run, take, suspect };
+    let wanted = Wanted {
+        lane: LANE,
+        most: 100,
+        since: clock::now() - jiff::SignedDuration::from_hours(2),
+    };
+    due::take(pool, taking, clock::now(), &[wanted])
+        .await
+        .unwrap()
+}
+
+fn ids(taken: &Taken) -> BTreeSet<Uuid> {
+    taken.notifications.iter().map(|one| one.id).collect()
+}
+
+/// A row that was taken, put off until in an hour.
+fn put_off(taken: &Taken, take: TakeId) -> Settlement {
+    let notification = taken.notifications[0].clone();
+    let like = reservation(notification.user_id, &[]);
+    Settlement {
+        notification,
+        origin: Origin::Database(take),
+        status: Status::Pending,
+        reason: Some(Reason::Retry),
+        due_at: Some(clock::now() + jiff::SignedDuration::from_hours(1)),
+        refund: false,
+        ..cancelled(&like)
+    }
+}
+
+/// Owner, take, takes and attempts of a row.
+async fn state(c: &mut AsyncPgConnection, id: Uuid) -> String {
+    let state = format!(
+        "SELECT concat_ws(' ', coalesce(owner::text, 'nobody'), take, takes, attempt_count) AS text
+         FROM notification_schema.notifications WHERE id = '{id}'"
+    );
+    lines(c, &state).await.remove(0)
+}
+
+/// While somebody else holds the row's lock, a statement is sent; before it gets the lock, the row is
+/// stored by another try of the same work and taken again, under the second number.
+async fn overtaken<T>(
+    database: &TestDatabase,
+    id: Uuid,
+    late: impl Future<Output = Result<T, StoreError>>,
+) -> T {
+    let (mut holder, mut watcher) = (database.owner().await, database.owner().await);
+    let lock = format!(
+        "BEGIN; SELECT FROM notification_schema.notifications WHERE id = '{id}' FOR UPDATE"
+    );
+    holder.batch_execute(&lock).await.unwrap();
+    let overtake = async {
+        let waiting = "SELECT count(*)::text AS text FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while lines(&mut watcher, waiting).await != ["1"] {}
+        let again = format!(
+            "UPDATE notification_schema.notifications
+             SET owner = {run}, take = {take}, takes = 1, attempt_count = 7 WHERE id = '{id}'; COMMIT",
+            run = RUN.0,
+            take = TakeId::of(RUN, 2).0,
+        );
+        holder.batch_execute(&again).await.unwrap();
+    };
+    let (late, ()) = tokio::join!(late, overtake);
+    late.unwrap()
+}
+
+#[tokio::test]
+async fn an_outcome_that_comes_late_changes_nothing_of_a_row_that_was_taken_again() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let id = rows(&mut c, 1).await[0];
+    let taken = take(&pool, RUN, 1, false).await;
+    let settlement = put_off(&taken, TakeId::of(RUN, 1));
+    let batch = [&settlement];
+    let late = settle::settle(&pool, RUN, &batch);
+    let stored = overtaken(&database, id, late).await;
+    assert!(!stored.is_stored(id));
+    let second = TakeId::of(RUN, 2).0;
+    assert_eq!(state(&mut c, id).await, format!("1 {second} 1 7"));
+}
+
+#[tokio::test]
+async fn what_was_given_back_late_stays_with_whoever_took_it_again() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let (first, second) = (TakeId::of(RUN, 1), TakeId::of(RUN, 2));
+    let id = rows(&mut c, 1).await[0];
+    take(&pool, RUN, 1, false).await;
+    let given = [(id, first)];
+    let late = settle::release(&pool, RUN, &[], &given);
+    overtaken(&database, id, late).await;
+    let owned = format!("1 {} 0 7", second.0);
+    assert_eq!(
+        state(&mut c, id).await,
+        owned,
+        "only the death is not counted"
+    );
+
+    let reset = format!(
+        "UPDATE notification_schema.notifications SET take = {} WHERE id = '{id}'",
+        first.0
+    );
+    c.batch_execute(&reset).await.unwrap();
+    let lost = [first];
+    let late = due::let_go(&pool, RUN, &lost, clock::now(), &[LANE]);
+    overtaken(&database, id, late).await;
+    let owned = format!("1 {} 1 7", second.0);
+    assert_eq!(state(&mut c, id).await, owned);
+}
+
+#[tokio::test]
+async fn a_take_whose_answer_was_lost_is_let_go_of_alone() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let first = rows(&mut c, 1).await[0];
+    take(&pool, RUN, 1, false).await;
+    let second = rows(&mut c, 1).await[0];
+    take(&pool, RUN, 2, false).await;
+    let lost = [TakeId::of(RUN, 1)];
+    due::let_go(&pool, RUN, &lost, clock::now(), &[LANE])
+        .await
+        .unwrap();
+    let (one, two) = (lost[0].0, TakeId::of(RUN, 2).0);
+    assert_eq!(state(&mut c, first).await, format!("nobody {one} 0 0"));
+    assert_eq!(state(&mut c, second).await, format!("1 {two} 1 0"));
+}
+
+#[tokio::test]
+async fn an_outcome_whose_answer_was_lost_is_stored_again_by_whoever_stored_it() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let id = rows(&mut c, 1).await[0];
+    let taken = take(&pool, RUN, 1, false).await;
+    let settlement = put_off(&taken, TakeId::of(RUN, 1));
+    let batch = [&settlement];
+    for _ in 0..2 {
+        let stored = settle::settle(&pool, RUN, &batch).await;
+        assert!(stored.unwrap().is_stored(id));
+    }
+}
+
+/// Runs that take all that is due and die at once; the number of the first.
+async fn deaths(pool: &Database, first: i32, count: i32) -> Taken {
+    let mut last = Taken::default();
+    for run in first..first + count {
+        last = take(pool, RunId(run), 0, true).await;
+    }
+    last
+}
+
+#[tokio::test]
+async fn after_five_deaths_one_at_a_time_is_taken_and_others_are_not_held_up() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let all: BTreeSet<Uuid> = rows(&mut c, 3).await.into_iter().collect();
+    let fifth = deaths(&pool, 10, 5).await;
+    assert_eq!(ids(&fifth), all);
+    let others: BTreeSet<Uuid> = rows(&mut c, 2).await.into_iter().collect();
+
+    let sixth = take(&pool, RunId(20), 0, true).await;
+    let suspect = sixth.suspect.unwrap();
+    assert!(all.contains(&suspect));
+    let with_others: BTreeSet<Uuid> = others.iter().copied().chain([suspect]).collect();
+    assert_eq!(ids(&sixth), with_others);
+    let later = "SELECT count(*)::text AS text FROM notification_schema.notifications
+        WHERE takes >= 5 AND due_at > now() AND due_at < now() + interval '90 seconds'";
+    assert_eq!(
+        lines(&mut c, later).await,
+        ["3"],
+        "they do not stand in the way"
+    );
+
+    let now = "UPDATE notification_schema.notifications SET due_at = now() - interval '1 s' WHERE takes >= 5";
+    c.batch_execute(now).await.unwrap();
+    let while_one_is_in_hand = take(&pool, RunId(21), 0, false).await;
+    assert_eq!(ids(&while_one_is_in_hand), others, "the other run is dead");
+    assert_eq!(while_one_is_in_hand.suspect, None);
+}
+
+#[tokio::test]
+async fn after_fifty_deaths_it_is_a_dead_letter_of_which_nothing_is_read() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let id = rows(&mut c, 1).await[0];
+    let deadly = "UPDATE notification_schema.notifications SET takes = 50, payload = '\"deadly\"'";
+    c.batch_execute(deadly).await.unwrap();
+    let taken = take(&pool, RUN, 3, false).await;
+    assert_eq!(
+        (taken.worn.as_slice(), taken.unreadable.len()),
+        ([id].as_slice(), 0)
+    );
+    due::end_worn(&pool, TakeId::of(RUN, 3), &taken.worn)
+        .await
+        .unwrap();
+    let ended = "SELECT concat_ws(' ', n.status, n.reason, d.failure_reason, d.resolved) AS text
+        FROM notification_schema.notifications n
+        JOIN notification_schema.notification_dlq d ON d.notification_id = n.id
+        WHERE n.error_message LIKE 'it was taken 50 times%' AND n.payload = '\"deadly\"'";
+    let expected = ["failed retries_exhausted retries_exhausted f"];
+    assert_eq!(lines(&mut c, ended).await, expected);
+}
+
+#[tokio::test]
+async fn an_outcome_and_giving_back_clear_a_row_of_suspicion() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let id = rows(&mut c, 1).await[0];
+    let taken = deaths(&pool, 10, 4).await;
+    let take = TakeId::of(RunId(13), 0);
+    settle::release(&pool, RunId(13), &[], &[(id, take)])
+        .await
+        .unwrap();
+    assert_eq!(state(&mut c, id).await, format!("nobody {} 3 0", take.0));
+    let settlement = put_off(&taken, take);
+    let stored = settle::settle(&pool, RUN, &[&settlement]).await;
+    assert!(stored.unwrap().is_stored(id));
+    assert_eq!(state(&mut c, id).await, format!("nobody {} 0 0", take.0));
+}
