@@ -101,7 +101,7 @@ mod tests {
         pool.put(Arc::clone(&connections[0]), clock::instant());
         tokio::time::advance(KEPT / 2).await;
         pool.put(Arc::clone(&connections[1]), clock::instant());
-        tokio::time::sleep(KEPT / 2).await;
+        tokio::time::sleep(KEPT * 2 / 3).await;
         assert_eq!(open(), 1, "the eldest is closed");
         tokio::time::sleep(KEPT).await;
         assert_eq!(open(), 0);
