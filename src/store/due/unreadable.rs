@@ -8,12 +8,14 @@ use super::super::statement::statement;
 use super::super::takes::TakeId;
 use super::super::{Database, StoreError};
 
-// A minute, two, four, up to an hour.
+// A minute, two, four, up to an hour; also what waits for an account, which would be taken again as
+// soon as there is room. Whoever gives back has not died of it: the take does not count.
 statement!(
     GiveBack(ids: Vec<Uuid> => Array<SqlUuid>, take: i64 => Int8) -> SqlUuid =
     "UPDATE notifications SET
          owner = NULL,
          takes = greatest(takes - 1, 0),
+         waits_for = NULL,
          due_at = now() + interval '1 minute' * least(60, 2 ^ least(unreadable_count, 6)),
          unreadable_count = least(unreadable_count + 1, 1000)
      WHERE id = ANY(?) AND take = ? AND status = 'pending'

@@ -123,6 +123,9 @@ async fn rows_of_a_newer_form_are_left_to_the_newer_version() {
 async fn a_row_that_cannot_be_read_is_given_back_whole_and_told_of_once() {
     let mut versions = Versions::new().await;
     versions.put_off_by_the_next("silent").await;
+    // Also what any account may have as soon as there is room comes up again in a minute only.
+    let waits = "UPDATE notifications SET reason = 'waiting_for_provider', waits_for = 'any'";
+    versions.outcomes.execute(waits).await;
     let older = versions.node("older", "").await;
     let given_back = "SELECT count(*) FROM notifications WHERE status = 'pending' AND owner IS NULL
                       AND unreadable_count = 1 AND due_at > now()";
