@@ -29,7 +29,6 @@ pub mod readiness;
 pub mod recorder;
 pub mod replay;
 pub mod reserver;
-pub mod rulebook;
 pub mod scheduler;
 pub mod shelf;
 pub mod trace;

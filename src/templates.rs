@@ -1,6 +1,7 @@
 //! Rendering: a stored template and a message's variables become a message's text.
 //!
-//! Templates are compiled once and the whole library is replaced when one changes. Rendering is
+//! Templates are compiled once, each for itself; when one changes, a new library shares the others
+//! with the one before. Rendering is
 //! pure and bounded in steps and bytes; it can reach no other template and no file. What it says
 //! about a failure names variables, never their values.
 
@@ -15,6 +16,6 @@ mod tags;
 mod values;
 
 pub use error::{ErrorKind, TemplateError};
-pub use library::{Library, Rendered};
+pub use library::{Library, Rendered, TemplateKey};
 pub use sandbox::Limits;
 pub use source::{Part, TemplateSource};

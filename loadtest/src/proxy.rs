@@ -8,6 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -30,6 +31,12 @@ pub struct Proxy {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct State {
+    /// Whom silence and cuts concern: clients that have said this.
+    aim: Option<&'static str>,
+    /// Clients that are aimed at are cut as they say it.
+    refusing: bool,
+    /// Clients that are aimed at are not told of notices.
+    muted: bool,
     stalled: bool,
     /// Connections that are made now are silent from the start.
     isolated: bool,
@@ -101,6 +108,23 @@ impl Proxy {
         let _ = taken.wait_for(|taken| *taken >= count).await;
     }
 
+    /// From now on silences, cuts, refusals and muting concern only the connections whose client says
+    /// this, such as a statement that one of them alone makes.
+    pub fn aim(&self, words: &'static str) {
+        self.state.send_modify(|state| state.aim = Some(words));
+    }
+
+    /// Cuts the connections that are aimed at as soon as they say the words, or lets them be again.
+    pub fn refuse(&self, refusing: bool) {
+        self.state.send_modify(|state| state.refusing = refusing);
+    }
+
+    /// Leaves out what a PostgreSQL server tells on its own account (`NotificationResponse`) to those
+    /// that are aimed at; all else passes, as through a pooler. To be called while they are idle.
+    pub fn mute(&self) {
+        self.state.send_modify(|state| state.muted = true);
+    }
+
     /// Cuts every connection, silent ones as well: both ends hear of it.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
@@ -152,14 +176,11 @@ fn server_of(url: &str) -> Option<&str> {
     rest.split(['/', '?']).next()
 }
 
-async fn serve(
-    mut client: TcpStream,
-    server: &str,
-    mut state: watch::Receiver<State>,
-    born: State,
-) {
+async fn serve(mut client: TcpStream, server: &str, state: watch::Receiver<State>, born: State) {
     let mut over = state.clone();
-    let is_cut = over.wait_for(|state| state.cuts != born.cuts);
+    let said = AtomicBool::new(false);
+    let is_meant = |state: &State| state.aim.is_none() || said.load(Ordering::Acquire);
+    let is_cut = over.wait_for(|state| state.cuts != born.cuts && is_meant(state));
     if born.isolated {
         tokio::select! {
             () = discard(&mut client) => {}
@@ -180,12 +201,27 @@ async fn serve(
     }
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
+    let (mut silenced, mut frames) = (state.clone(), Frames::default());
     let passing = async {
         // Whatever ends first ends all, and drops both sockets.
         tokio::select! {
-            () = pump(&mut from_client, &mut to_server, state.clone()) => {}
-            () = pump(&mut from_server, &mut to_client, state.clone()) => {}
-            _ = state.wait_for(|state| state.silences != born.silences) => return true,
+            () = pump(&mut from_client, &mut to_server, state.clone(), |read| {
+                let state = *state.borrow();
+                let says = state.aim.is_some_and(|words| contains(read, words.as_bytes()));
+                said.fetch_or(says, Ordering::AcqRel);
+                (!(says && state.refusing)).then(|| read.to_vec())
+            }) => {}
+            () = pump(&mut from_server, &mut to_client, state.clone(), |read| {
+                let state = *state.borrow();
+                Some(if state.muted && is_meant(&state) {
+                    frames.without_notices(read)
+                } else {
+                    read.to_vec()
+                })
+            }) => {}
+            _ = silenced.wait_for(|state| state.silences != born.silences && is_meant(state)) => {
+                return true;
+            }
         }
         false
     };
@@ -196,7 +232,37 @@ async fn serve(
     let mut over = state.clone();
     tokio::select! {
         ((), ()) = async { tokio::join!(discard(&mut from_client), discard(&mut from_server)) } => {}
-        _ = over.wait_for(|state| state.cuts != born.cuts) => {}
+        _ = over.wait_for(|state| state.cuts != born.cuts && is_meant(state)) => {}
+    }
+}
+
+fn contains(text: &[u8], words: &[u8]) -> bool {
+    text.windows(words.len()).any(|window| window == words)
+}
+
+/// The messages of a PostgreSQL server: a byte for the kind, then the length, of which it is part.
+#[derive(Debug, Default)]
+struct Frames {
+    incomplete: Vec<u8>,
+}
+
+impl Frames {
+    /// Whole messages among what was read so far, but for notices.
+    fn without_notices(&mut self, read: &[u8]) -> Vec<u8> {
+        self.incomplete.extend_from_slice(read);
+        let mut passed = vec![];
+        while let Some([kind, length @ ..]) = self.incomplete.first_chunk::<5>() {
+            let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+            if self.incomplete.len() < length.saturating_add(1) {
+                break;
+            }
+            let is_notice = *kind == b'A';
+            let message: Vec<u8> = self.incomplete.drain(..=length).collect();
+            if !is_notice {
+                passed.extend(message);
+            }
+        }
+        passed
     }
 }
 
@@ -212,16 +278,17 @@ async fn pump(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
     mut state: watch::Receiver<State>,
+    mut passed: impl FnMut(&[u8]) -> Option<Vec<u8>>,
 ) {
     let mut buffer = vec![0; BUFFER_BYTES];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         if state.wait_for(|state| !state.stalled).await.is_err() {
             return;
         }
-        let Some(read) = buffer.get(..count) else {
+        let Some(read) = buffer.get(..count).and_then(&mut passed) else {
             return;
         };
-        if to.write_all(read).await.is_err() {
+        if to.write_all(&read).await.is_err() {
             break;
         }
     }

@@ -126,6 +126,7 @@ fn template_findings(template: &Template) -> Vec<Finding> {
 
 fn source(template: &Template) -> TemplateSource {
     TemplateSource {
+        trouble: None,
         tenant_id: template.tenant_id,
         name: template.name.clone(),
         channel: template.channel,

@@ -146,7 +146,15 @@ pub(super) async fn engine(
     let directory = Directory::default();
     let judge = judge(settings, ground);
     let channels = Channels::new();
-    let dispatchers = dispatchers(ground, &supervisor, &directory, &shelf, &outbox, &judge);
+    let dispatchers = dispatchers(
+        settings,
+        ground,
+        &supervisor,
+        &directory,
+        &shelf,
+        &outbox,
+        &judge,
+    );
     let needs = Needs {
         run,
         channels: channels.clone(),
@@ -166,10 +174,10 @@ pub(super) async fn engine(
         tasks: ground.tasks.clone(),
         no_calls: ground.no_calls.clone(),
     };
-    let Some(catalog) = start_catalog(settings, ground, needs, &judge).await else {
+    let Some(catalog) = start_catalog(settings, ground, needs).await else {
         return Ok(None);
     };
-    listen(settings, ground, &judge, catalog);
+    listen(ground, &judge, catalog);
 
     let in_flight = InFlight::default();
     let holder = Holder {
@@ -285,6 +293,7 @@ fn supervisor(ground: &Ground) -> Supervisor {
 }
 
 fn dispatchers(
+    settings: &Settings,
     ground: &Ground,
     supervisor: &Supervisor,
     directory: &Directory,
@@ -301,7 +310,7 @@ fn dispatchers(
             outbox: outbox.clone(),
             metrics: Arc::clone(&ground.metrics),
         };
-        let dispatcher = Dispatcher::new(desk, ground.tasks.clone());
+        let dispatcher = Dispatcher::new(desk, ground.tasks.clone(), settings.engine.io_threads);
         supervisor.start("dispatcher", &format!("dispatcher {channel}"), dispatcher)
     };
     Dispatchers::new(Channel::ALL.iter().map(start).collect())

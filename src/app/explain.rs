@@ -8,7 +8,6 @@ use crate::pipeline::explain::Explainer;
 use crate::pipeline::judge::Judge;
 use crate::pipeline::people::People;
 use crate::pipeline::reserver::Reserver;
-use crate::pipeline::rulebook::Rulebook;
 use crate::pipeline::shelf::Shelf;
 use crate::providers::HttpClient;
 use crate::runtime::Shutdown;
@@ -24,7 +23,6 @@ pub fn explainer(settings: &Settings, database: &Database) -> Result<Explainer, 
         database: database.clone(),
         // Nobody listens for changes, so nobody is kept.
         people: People::new(database.clone(), 1, settings.engine.people_time_to_live),
-        rulebook: Rulebook::default(),
         reserver: Reserver::new(database.clone(), Shutdown::new()),
         house: settings.policy.clone(),
         giving_up: Shutdown::new(),

@@ -9,7 +9,8 @@ use super::reader::Reader;
 pub struct Engine {
     /// Name of this node; the host's when none is set.
     pub node_name: String,
-    /// Threads for database, broker and provider connections; never 0.
+    /// Threads for database, broker and provider connections, and the most on which each channel
+    /// renders; never 0.
     pub io_threads: usize,
     /// Longest that an orderly end may take.
     pub shutdown_deadline: Duration,

@@ -1,6 +1,9 @@
 //! Catalog: keeps accounts and templates as they stand in the database, and an actor for every
 //! active account.
 
+mod look;
+mod report;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised,
 };
 
+use self::look::{Look, look};
 use super::channels::Channels;
 use super::directory::{AccountEntry, Directory};
 use super::dispatcher::Dispatchers;
@@ -22,12 +26,12 @@ use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter, R
 use super::shelf::Shelf;
 use crate::config::{Providers, Retry};
 use crate::domain::{Account, Channel};
-use crate::providers::HttpClient;
+use crate::providers::{HttpClient, SettingsError};
 use crate::runtime::{Shutdown, Supervisor, Tasks};
 use crate::store::accounts::Accounts;
 use crate::store::lease::RunId;
 use crate::store::seal::Sealer;
-use crate::store::{Database, Fingerprint, StoreError, accounts};
+use crate::store::{Database, Fingerprint, StoreError};
 use crate::telemetry::Metrics;
 
 /// The actor.
@@ -35,7 +39,8 @@ pub struct Catalog {
     needs: Arc<Needs>,
     interval: Duration,
     read: Option<Fingerprint>,
-    refreshing: bool,
+    accounts: Look,
+    templates: Look,
 }
 
 /// What the catalog and the actors that it starts need.
@@ -99,28 +104,54 @@ pub struct Refresh;
 impl Catalog {
     /// An empty catalog that looks for changes at this interval.
     #[must_use]
-    pub const fn new(needs: Arc<Needs>, interval: Duration) -> Self {
+    pub fn new(needs: Arc<Needs>, interval: Duration) -> Self {
         Self {
             needs,
             interval,
             read: None,
-            refreshing: false,
+            accounts: Look::default(),
+            templates: Look::default(),
         }
     }
 
+    /// Looks for accounts and for templates, each beside the other: neither waits for the other, and
+    /// what comes up during a look is one more look after it, however much it is.
     fn refresh(&mut self, ctx: &mut Context<Self>) {
-        if self.refreshing {
+        self.refresh_accounts(ctx);
+        self.refresh_templates(ctx);
+    }
+
+    fn refresh_accounts(&mut self, ctx: &mut Context<Self>) {
+        if !self.accounts.begin() {
             return;
         }
-        self.refreshing = true;
         let look = wrap_future::<_, Self>(look(Arc::clone(&self.needs), self.read.clone()));
-        let used = look.map(|found, catalog, _| {
-            catalog.refreshing = false;
+        let used = look.map(|found, catalog, ctx| {
             if let Err(error) = catalog.take_in(found) {
-                tracing::warn!(%error, "accounts and templates could not be read; the known ones stay in use");
+                tracing::warn!(%error, "accounts could not be read; the known ones stay in use");
+            }
+            if catalog.accounts.end() {
+                catalog.refresh_accounts(ctx);
             }
         });
         ctx.spawn(used);
+    }
+
+    fn refresh_templates(&mut self, ctx: &mut Context<Self>) {
+        if !self.templates.begin() {
+            return;
+        }
+        let needs = Arc::clone(&self.needs);
+        let reload = async move { needs.shelf.reload(&needs.database).await };
+        let reloaded = wrap_future::<_, Self>(reload).map(|reloaded, catalog, ctx| {
+            if let Err(error) = reloaded {
+                tracing::warn!(%error, "templates could not be read; the known ones stay in use");
+            }
+            if catalog.templates.end() {
+                catalog.refresh_templates(ctx);
+            }
+        });
+        ctx.spawn(reloaded);
     }
 
     fn take_in(
@@ -136,18 +167,27 @@ impl Catalog {
 
     /// Keeps the entries of unchanged accounts, with their actors and what is known of them.
     fn install(&self, accounts: Accounts) {
-        for account in &accounts.unreadable {
+        let mut unusable: Vec<(String, String)> = vec![];
+        for account in accounts.unreadable {
             tracing::error!(
                 provider = account.name,
                 reason = account.reason,
-                "an account's credentials cannot be opened: it is not used; see HERALD__SECRETS__KEY"
+                "an account cannot be read: it is not used; see HERALD__SECRETS__KEY"
             );
+            unusable.push((account.name, account.reason));
         }
-        let entries: Vec<Arc<AccountEntry>> = accounts
-            .opened
-            .into_iter()
-            .filter_map(|account| self.entry(account))
-            .collect();
+        let mut entries: Vec<Arc<AccountEntry>> = vec![];
+        for account in accounts.opened {
+            let name = account.name.clone();
+            match self.entry(account) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => {
+                    tracing::error!(%error, "an account cannot be used as it is configured; mend it with `herald apply`");
+                    unusable.push((name, error.to_string()));
+                }
+            }
+        }
+        report::tell(&self.needs, unusable, &entries);
         tracing::info!(accounts = entries.len(), "provider accounts read");
         for gone in self.needs.directory.all() {
             if !entries
@@ -177,25 +217,18 @@ impl Catalog {
         }
     }
 
-    fn entry(&self, account: Account) -> Option<Arc<AccountEntry>> {
+    fn entry(&self, account: Account) -> Result<Arc<AccountEntry>, SettingsError> {
         let known = self.needs.directory.of(account.channel);
         let same = |entry: &&Arc<AccountEntry>| {
             (entry.account.id, entry.account.updated_at) == (account.id, account.updated_at)
         };
         if let Some(entry) = known.iter().find(same) {
-            return Some(Arc::clone(entry));
+            return Ok(Arc::clone(entry));
         }
-        match crate::providers::connect(&self.needs.client, &account) {
-            Ok(client) => {
-                let health = self.health(&account);
-                let desk = self.needs.desk(account.clone(), client, health.clone());
-                Some(Arc::new(self.start(account, desk, health)))
-            }
-            Err(error) => {
-                tracing::error!(%error, "an account cannot be used as it is configured; mend it with `herald apply`");
-                None
-            }
-        }
+        let client = crate::providers::connect(&self.needs.client, &account)?;
+        let health = self.health(&account);
+        let desk = self.needs.desk(account.clone(), client, health.clone());
+        Ok(Arc::new(self.start(account, desk, health)))
     }
 
     /// What is known of an account stays known when it is the same to its provider: an open circuit
@@ -283,20 +316,6 @@ impl Needs {
     }
 }
 
-/// Reads templates into the shelf, and the accounts if they differ from what was read before.
-async fn look(
-    needs: Arc<Needs>,
-    known: Option<Fingerprint>,
-) -> Result<Option<(Fingerprint, Accounts)>, StoreError> {
-    needs.shelf.reload(&needs.database).await?;
-    let now = accounts::fingerprint(&mut *needs.database.get().await?).await?;
-    if known.as_ref() == Some(&now) {
-        return Ok(None);
-    }
-    let accounts = accounts::load(&mut *needs.database.get().await?, &needs.sealer).await?;
-    Ok(Some((now, accounts)))
-}
-
 impl Actor for Catalog {
     type Context = Context<Self>;
 
@@ -308,7 +327,8 @@ impl Actor for Catalog {
 impl Supervised for Catalog {
     /// Reads everything again; the directory and the shelf stay in use meanwhile.
     fn restarting(&mut self, _: &mut Context<Self>) {
-        (self.read, self.refreshing) = (None, false);
+        self.read = None;
+        (self.accounts, self.templates) = (Look::default(), Look::default());
     }
 }
 
@@ -325,7 +345,12 @@ impl Handler<Refresh> for Catalog {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
     fn handle(&mut self, _: Refresh, _: &mut Context<Self>) -> Self::Result {
-        let look = wrap_future::<_, Self>(look(Arc::clone(&self.needs), self.read.clone()));
+        let (needs, read) = (Arc::clone(&self.needs), self.read.clone());
+        let look = async move {
+            needs.shelf.reload(&needs.database).await?;
+            look(needs, read).await
+        };
+        let look = wrap_future::<_, Self>(look);
         Box::pin(look.map(|found, catalog, _| catalog.take_in(found)))
     }
 }

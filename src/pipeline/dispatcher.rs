@@ -1,18 +1,19 @@
 //! Dispatcher: one a channel. Decides once, renders, and sends the job on its route.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod line;
+
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Supervised};
 
+use self::line::{Line, Waiting};
 use super::directory::{AccountEntry, Directory};
 use super::jobs::{Deliver, Dispatch, Job};
 use super::judge::{Capped, Judge};
 use super::outbox::Outbox;
 use super::shelf::Shelf;
 use crate::domain::{AttemptRecord, Body, Channel, Reason, Step};
-use crate::policy::{AccountFacts, Decision, Quota};
-use crate::runtime::tasks::panic_text;
+use crate::policy::Decision;
 use crate::runtime::{Tasks, clock, failpoint, mailbox};
 use crate::telemetry::Metrics;
 
@@ -22,8 +23,7 @@ const INBOX: &str = "inbox";
 /// The actor of one channel.
 #[derive(Debug)]
 pub struct Dispatcher {
-    desk: Arc<Desk>,
-    tasks: Tasks,
+    line: Line,
 }
 
 /// What dispatching needs.
@@ -44,63 +44,15 @@ pub struct Desk {
 }
 
 impl Dispatcher {
-    /// The dispatcher of a channel.
+    /// The dispatcher of a channel, which renders on at most so many threads.
     #[must_use]
-    pub fn new(desk: Desk, tasks: Tasks) -> Self {
-        let desk = Arc::new(desk);
-        Self { desk, tasks }
+    pub fn new(desk: Desk, tasks: Tasks, threads: usize) -> Self {
+        let line = Line::new(Arc::new(desk), tasks, threads);
+        Self { line }
     }
 }
 
 impl Desk {
-    /// Decides on jobs and sends on what may go; what may go only if its counters have room is
-    /// given back.
-    fn dispatch(&self, jobs: Vec<Job>, accounts: &[Arc<AccountEntry>]) -> Vec<Capped> {
-        let now = clock::now();
-        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
-        let (mut capped, mut loads) = (vec![], Loads::default());
-        for job in jobs {
-            let id = job.notification.id;
-            let work = AssertUnwindSafe(|| {
-                failpoint::hit("dispatcher.job");
-                let decision = self.judge.decide(&job, &facts, Quota::Unasked);
-                self.follow(job, decision, accounts)
-            });
-            // A job that makes this panic returns to where it came from, and only that one.
-            match catch_unwind(work) {
-                Ok(Next::Deliver(job)) => loads.add(job),
-                Ok(Next::Reserve(job)) => capped.push(job),
-                Ok(Next::Ended) => {}
-                Err(panic) => {
-                    let panic = panic_text(&*panic);
-                    tracing::error!(notification_id = %id, panic, "dispatching panicked");
-                }
-            }
-        }
-        loads.post();
-        capped
-    }
-
-    /// Reserves room for jobs, and sends on those that have it; once more for those for whom a day
-    /// began meanwhile.
-    async fn reserve(&self, mut capped: Vec<Capped>, accounts: &[Arc<AccountEntry>]) {
-        let now = clock::now();
-        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
-        let mut loads = Loads::default();
-        while !capped.is_empty() {
-            let decided = self.judge.reserve(capped, &facts).await;
-            capped = vec![];
-            for (job, decision) in decided {
-                match self.follow(job, decision, accounts) {
-                    Next::Deliver(job) => loads.add(job),
-                    Next::Reserve(job) => capped.push(job),
-                    Next::Ended => {}
-                }
-            }
-        }
-        loads.post();
-    }
-
     fn follow(&self, mut job: Job, decision: Decision, accounts: &[Arc<AccountEntry>]) -> Next {
         let now = clock::now();
         match decision {
@@ -121,7 +73,7 @@ impl Desk {
                     .filter_map(|at| accounts.get(*at).cloned())
                     .collect();
                 (job.targets, job.good_until) = (targets, good_until);
-                return self.prepare(job).map_or(Next::Ended, Next::Deliver);
+                return Next::Render(job);
             }
             Decision::Reserve(counters) => return Next::Reserve(Capped { job, counters }),
             Decision::Defer { reason, until } => self.outbox.push(job.defer(reason, until, now)),
@@ -133,28 +85,33 @@ impl Desk {
     }
 
     /// Renders; a job that needs no provider ends here.
-    fn prepare(&self, mut job: Job) -> Option<Job> {
+    fn prepare(&self, mut job: Job) -> Next {
         let now = clock::now();
+        let is_inbox = self.channel == Channel::InApp;
+        // Nobody looks again after this, as an account's worker does.
+        if is_inbox && now >= job.good_until {
+            return Next::Refresh(job);
+        }
         if let Err(why) = self.render(&mut job) {
             self.outbox
                 .push(job.end_because(Reason::TemplateError, why, now));
-            return None;
+            return Next::Ended;
         }
-        if self.channel == Channel::InApp {
+        if is_inbox {
             job.last_asked = Some((INBOX.to_owned(), now));
             self.metrics.end_to_end(
                 job.notification.lane,
                 super::provider::since_publish(&job, now),
             );
             self.outbox.push(job.sent(now));
-            return None;
+            return Next::Ended;
         }
         if job.targets.is_empty() {
             // Every device accepted in an earlier pass.
             self.outbox.push(job.sent(now));
-            return None;
+            return Next::Ended;
         }
-        Some(job)
+        Next::Deliver(job)
     }
 
     fn render(&self, job: &mut Job) -> Result<(), String> {
@@ -180,7 +137,12 @@ impl Desk {
 }
 
 /// Where a job goes from here.
+#[derive(Debug)]
 enum Next {
+    /// To be rendered.
+    Render(Job),
+    /// To be decided on again, with fresh facts.
+    Refresh(Job),
     /// To the first account of its route.
     Deliver(Job),
     /// To the daily caps.
@@ -194,7 +156,7 @@ impl Actor for Dispatcher {
 }
 
 impl Supervised for Dispatcher {
-    /// There is no state: what it decides on is shared and replaced whole elsewhere.
+    /// What waits is worked on outside of the actor, and goes on.
     fn restarting(&mut self, _: &mut Context<Self>) {}
 }
 
@@ -203,14 +165,7 @@ impl Handler<Dispatch> for Dispatcher {
 
     fn handle(&mut self, Dispatch(jobs): Dispatch, _: &mut Context<Self>) {
         failpoint::hit("dispatcher");
-        let accounts = self.desk.directory.of(self.desk.channel);
-        let capped = self.desk.dispatch(jobs, &accounts);
-        if !capped.is_empty() {
-            let desk = Arc::clone(&self.desk);
-            self.tasks.spawn("reserve", async move {
-                desk.reserve(capped, &accounts).await;
-            });
-        }
+        self.line.extend(jobs.into_iter().map(Waiting::Decide));
     }
 }
 

@@ -94,7 +94,6 @@ impl Explainer {
             Ok(envelope) => envelope,
             Err(refusal) => return Ok(rejected(refusal.reason, refusal.detail)),
         };
-        self.judge.rulebook.reload(&self.database).await?;
         self.shelf.reload(&self.database).await?;
         let Some(recipient) = self.recipient(&envelope).await? else {
             let words = "user_id is not known and the message has no `recipient`";
@@ -163,7 +162,14 @@ impl Explainer {
         let suppressed: Vec<String> = suppressed.flatten().collect();
         let accounts = self.accounts(notification.lane.channel).await?;
         let accounts: Vec<AccountFacts<'_>> = accounts.iter().map(|one| one.facts(now)).collect();
-        let rules: Arc<TenantRules> = self.judge.rulebook.of(notification.tenant_id);
+        let tenant_id = notification.tenant_id;
+        let rules = self
+            .judge
+            .people
+            .load_rules([tenant_id])
+            .await?
+            .remove(&tenant_id);
+        let rules: Arc<TenantRules> = rules.unwrap_or_default();
         let mut facts = Facts {
             notification,
             recipient,

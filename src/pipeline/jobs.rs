@@ -14,6 +14,7 @@ use super::provider::Place;
 use crate::broker::Arrival;
 use crate::domain::{
     AttemptRecord, Class, Content, Notification, Reason, Recipient, Reply, Status, Step, Target,
+    TenantRules,
 };
 use crate::policy::refund::{self, Ending};
 use crate::store::due::WaitsFor;
@@ -32,8 +33,11 @@ pub struct Job {
     pub reserved: bool,
     /// Its place at the account for which it waited, if it was called back.
     pub place: Option<Place>,
-    /// When the person was known to be as they are here: what was committed later is not in it. From
-    /// the beginning of time, when nobody says: then they are looked up before anything is sent.
+    /// What the tenant says for all its people.
+    pub rules: Arc<TenantRules>,
+    /// When person and rules were known to be as they are here: what was committed later is not in
+    /// it. From the beginning of time, when nobody says: then they are looked up before anything is
+    /// sent.
     pub known_at: Timestamp,
     /// Until when the decision to deliver holds.
     pub good_until: Timestamp,
@@ -92,6 +96,7 @@ impl Job {
             suppressed: vec![],
             reserved: false,
             place: None,
+            rules: Arc::default(),
             known_at: Timestamp::MIN,
             good_until: Timestamp::MIN,
             content: Content::default(),

@@ -13,7 +13,6 @@ use super::jobs::Job;
 use super::patience::until_done;
 use super::people::People;
 use super::reserver::Reserver;
-use super::rulebook::Rulebook;
 use crate::domain::{
     Channel, Counter, HouseRules, Notification, OnUnknown, Recipient, Suppression,
 };
@@ -30,10 +29,8 @@ const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
 pub struct Judge {
     /// The database.
     pub database: Database,
-    /// Who is sent to.
+    /// Who is sent to, and what tenants say for all their people.
     pub people: People,
-    /// What tenants say for all their people.
-    pub rulebook: Rulebook,
     /// Keeps the daily caps.
     pub reserver: Reserver,
     /// What the operator says for everybody.
@@ -66,11 +63,10 @@ impl Judge {
     /// later asks again.
     #[must_use]
     pub fn decide(&self, job: &Job, accounts: &[AccountFacts<'_>], quota: Quota<'_>) -> Decision {
-        let rules = self.rulebook.of(job.notification.tenant_id);
         let mut decision = decide(&Facts {
             notification: &job.notification,
             recipient: &job.recipient,
-            rules: &rules,
+            rules: &job.rules,
             house: &self.house,
             accounts,
             suppressed: &job.suppressed,
@@ -85,11 +81,10 @@ impl Judge {
         decision
     }
 
-    /// Whether an unknown outcome of this notification is worth another provider.
+    /// Whether an unknown outcome of this job is worth another provider.
     #[must_use]
-    pub fn fails_over(&self, notification: &Notification) -> bool {
-        let rules = self.rulebook.of(notification.tenant_id);
-        routing::on_unknown(notification, &rules, &self.house) == OnUnknown::FailOver
+    pub fn fails_over(&self, job: &Job) -> bool {
+        routing::on_unknown(&job.notification, &job.rules, &self.house) == OnUnknown::FailOver
     }
 
     /// Reserves room for jobs, and decides on them again: to reserve once more, when a day has begun
@@ -119,35 +114,11 @@ impl Judge {
     /// or their day or night may have begun. Those whose judgement is missing return to where they
     /// came from, since there is no more time.
     pub async fn again(&self, jobs: Vec<Job>, account: AccountFacts<'_>) -> Vec<(Job, Judgement)> {
-        let whose = |job: &Job| (job.notification.tenant_id, job.notification.user_id);
-        let look = async || {
-            let known_at = clock::now();
-            let people = self.people.load_now(jobs.iter().map(whose)).await?;
-            Ok((people, known_at))
-        };
-        let look = until_done("loading recipients", &self.giving_up, look);
-        let Some((people, known_at)) = look.await else {
-            return vec![];
-        };
-        let (mut there, mut judged) = (vec![], vec![]);
-        for mut job in jobs {
-            if let Some(recipient) = people.get(&whose(&job)) {
-                job.recipient = Arc::clone(recipient);
-                job.known_at = known_at;
-                there.push(job);
-            } else {
-                judged.push((job, Judgement::NobodyThere));
-            }
-        }
-        let look = || self.suppressed(there.iter().map(Addressed::of));
-        let look = until_done("looking for suppressions", &self.giving_up, look);
-        let Some(mut listed) = look.await else {
-            return judged;
-        };
+        let (there, gone) = self.refresh(jobs).await;
+        let gone = gone.into_iter().map(|job| (job, Judgement::NobodyThere));
+        let mut judged: Vec<(Job, Judgement)> = gone.collect();
         let (accounts, mut capped) = ([account], vec![]);
-        for mut job in there {
-            let listed = listed.remove(&job.notification.id);
-            job.suppressed = listed.unwrap_or_default();
+        for job in there {
             match self.decide(&job, &accounts, Quota::Unasked) {
                 Decision::Reserve(counters) => capped.push(Capped { job, counters }),
                 decision => judged.push((job, Judgement::Decided(decision))),
@@ -158,6 +129,39 @@ impl Judge {
             judged.extend(decided.map(|(job, decision)| (job, Judgement::Decided(decision))));
         }
         judged
+    }
+
+    /// Looks up again those whom jobs are for: jobs whose person is there, with what is known now, and
+    /// those whose person was deleted. Missing ones return to where they came from, since there is no
+    /// more time.
+    pub async fn refresh(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+        let whose = |job: &Job| (job.notification.tenant_id, job.notification.user_id);
+        let look = || self.people.load_now(jobs.iter().map(whose));
+        let look = until_done("loading recipients", &self.giving_up, look);
+        let Some(known) = look.await else {
+            return (vec![], vec![]);
+        };
+        let (mut there, mut gone) = (vec![], vec![]);
+        for mut job in jobs {
+            if let Some(recipient) = known.people.get(&whose(&job)) {
+                job.recipient = Arc::clone(recipient);
+                job.rules = known.rules_of(job.notification.tenant_id);
+                job.known_at = known.at;
+                there.push(job);
+            } else {
+                gone.push(job);
+            }
+        }
+        let look = || self.suppressed(there.iter().map(Addressed::of));
+        let look = until_done("looking for suppressions", &self.giving_up, look);
+        let Some(mut listed) = look.await else {
+            return (vec![], gone);
+        };
+        for job in &mut there {
+            let listed = listed.remove(&job.notification.id);
+            job.suppressed = listed.unwrap_or_default();
+        }
+        (there, gone)
     }
 
     /// The suppressed ones among the addresses of each.

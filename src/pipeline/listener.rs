@@ -3,31 +3,32 @@
 use std::time::Duration;
 
 use actix::Addr;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::catalog::Catalog;
 use super::jobs::Wake;
 use super::people::People;
-use super::rulebook::Rulebook;
-use crate::runtime::{Shutdown, clock, mailbox};
-use crate::store::changes::{Change, Changes};
+use crate::runtime::{Shutdown, mailbox};
+use crate::store::changes::{Change, Changes, Echo, Heard};
 use crate::store::{Database, StoreError};
 
-/// Wait before listening is tried again.
+/// Wait before listening is tried again, and between looks for accounts and templates meanwhile.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Time from one echo to the next call.
+const CALL_EVERY: Duration = Duration::from_millis(500);
+/// Longest time from the commit of a call until it is heard.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 /// Keeps people and rules as fresh as the database's notices allow.
 #[derive(Debug)]
 pub struct Listener {
     /// The database.
     pub database: Database,
-    /// Forgets whom a notice names, and everybody while no notices come.
+    /// Forgets what a notice names, and everything while no notices come.
     pub people: People,
-    /// Read again when a tenant's rules change.
-    pub rulebook: Rulebook,
     /// Looks for accounts and templates at once.
     pub catalog: Addr<Catalog>,
-    /// Rules are read at least this often.
-    pub time_to_live: Duration,
     /// Ends listening.
     pub stop: Shutdown,
 }
@@ -43,44 +44,79 @@ impl Listener {
             };
             self.people.deaf();
             if let Err(error) = heard {
-                tracing::warn!(%error, "changes of people and rules are not heard of: everybody is looked up");
+                tracing::warn!(%error, "changes of people and rules are not heard of: everything is read before it is used");
             }
-            self.stop.or(tokio::time::sleep(PAUSE)).await;
+            self.stop.or(sleep(PAUSE)).await;
         }
     }
 
-    /// Hears changes until the connection is lost.
+    /// Hears changes until the connection is lost, or no longer tells what is committed.
     async fn listen(&self) -> Result<(), StoreError> {
-        let mut changes = Changes::open(&self.database).await?;
+        let mut changes = self.open().await?;
         self.people.listening();
         // What changed while nobody listened.
-        self.rulebook.reload(&self.database).await?;
         mailbox::post(&self.catalog, Wake);
-        let mut read_at = clock::instant();
+        let echoes = watch::Sender::new(0);
+        let mut calls = std::pin::pin!(self.call(changes.echo(), echoes.subscribe()));
         loop {
             tokio::select! {
-                change = changes.next() => self.follow(change?).await?,
+                // What is heard first, so that a task that was late does not miss an echo.
+                biased;
+                heard = changes.next() => self.follow(heard?, &echoes),
                 asked = self.people.asked() => {
-                    for change in changes.catch_up().await? {
-                        self.follow(change).await?;
+                    for heard in changes.catch_up().await? {
+                        self.follow(heard, &echoes);
                     }
                     asked.answer();
                 }
-                () = tokio::time::sleep_until(read_at + self.time_to_live) => {
-                    self.rulebook.reload(&self.database).await?;
-                    read_at = clock::instant();
-                }
+                deaf = &mut calls => return Err(deaf),
             }
         }
     }
 
-    async fn follow(&self, change: Change) -> Result<(), StoreError> {
-        match change {
-            Change::Rules(_) => self.rulebook.reload(&self.database).await?,
-            Change::Person { tenant_id, user_id } => self.people.forget((tenant_id, user_id)),
-            Change::Accounts | Change::Templates => mailbox::post(&self.catalog, Wake),
+    /// Begins to listen. Accounts and templates are looked for as long as that takes.
+    async fn open(&self) -> Result<Changes, StoreError> {
+        let mut opening = std::pin::pin!(Changes::open(&self.database));
+        loop {
+            tokio::select! {
+                opened = &mut opening => return opened,
+                () = sleep(PAUSE) => mailbox::post(&self.catalog, Wake),
+            }
         }
-        Ok(())
+    }
+
+    /// Calls, through the pool that work goes through, and waits for the echo; says why when none
+    /// comes. A connection may answer and tell nothing: through a pooler, or to a server that another
+    /// has replaced.
+    async fn call(&self, echo: Echo, mut echoes: watch::Receiver<u64>) -> StoreError {
+        for number in 1.. {
+            sleep(CALL_EVERY).await;
+            if let Err(error) = echo.call(&self.database, number).await {
+                // Nothing was committed that could be missed.
+                tracing::debug!(%error, "the listener could not call");
+                continue;
+            }
+            let heard = echoes.wait_for(|heard| *heard >= number);
+            if timeout(HEARD_WITHIN, heard).await.is_err() {
+                break;
+            }
+        }
+        StoreError::Unavailable("what is committed is not heard of".to_owned())
+    }
+
+    fn follow(&self, heard: Heard, echoes: &watch::Sender<u64>) {
+        match heard {
+            Heard::Change(Change::Rules(tenant_id)) => self.people.forget_rules(tenant_id),
+            Heard::Change(Change::Person { tenant_id, user_id }) => {
+                self.people.forget((tenant_id, user_id));
+            }
+            Heard::Change(Change::Accounts | Change::Templates) => {
+                mailbox::post(&self.catalog, Wake);
+            }
+            Heard::Echo(number) => {
+                echoes.send_replace(number);
+            }
+        }
     }
 }
 

@@ -1,18 +1,21 @@
-//! The people that are sent to, kept in memory for as long as nothing says that they have changed.
+//! The people that are sent to, and what their tenants say for all of them, kept in memory for as
+//! long as nothing says that they have changed.
 //!
 //! The database tells of every change within milliseconds of its commit. Those are too many for an
 //! opt-out: whoever is about to send makes sure that everything has been heard that was committed by
-//! then ([`People::catch_up`]). While nobody listens, nothing is kept.
+//! then ([`People::catch_up`]). While nobody listens, nothing is kept: each batch reads its people
+//! and its tenants' rules from the database.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::domain::Recipient;
+use crate::domain::{Recipient, TenantRules};
 use crate::runtime::clock;
-use crate::store::{Database, StoreError, recipients};
+use crate::store::{Database, StoreError, recipients, rules};
 
 mod asking;
 mod memory;
@@ -20,23 +23,26 @@ mod memory;
 pub use asking::Asked;
 use asking::Asking;
 use memory::Memory;
-pub use memory::Reading;
+pub use memory::{Reading, Subject};
 
 /// Who is no longer as they were when they were loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outdated {
-    /// These; often nobody.
-    Only(HashSet<Whose>),
+    /// These, and the people of these tenants; often nobody.
+    Only(HashSet<Subject>),
     /// Perhaps everybody.
     Anybody,
 }
 
 impl Outdated {
-    /// Whether this person is to be loaded again.
+    /// Whether this person is to be loaded again, with their tenant's rules.
     #[must_use]
     pub fn includes(&self, whose: &Whose) -> bool {
         match self {
-            Self::Only(changed) => changed.contains(whose),
+            Self::Only(changed) => {
+                changed.contains(&Subject::Person(*whose))
+                    || changed.contains(&Subject::Rules(whose.0))
+            }
             Self::Anybody => true,
         }
     }
@@ -45,7 +51,26 @@ impl Outdated {
 /// Tenant and user.
 pub type Whose = (Uuid, Uuid);
 
-/// People by tenant and user. Clones share what is kept.
+/// People as they were at a moment, with their tenants' rules.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Those that exist.
+    pub people: HashMap<Whose, Arc<Recipient>>,
+    /// Of each tenant that was asked for.
+    pub rules: HashMap<Uuid, Arc<TenantRules>>,
+    /// Everything is in it that was committed by then.
+    pub at: Timestamp,
+}
+
+impl Known {
+    /// The rules of a tenant; without any, none.
+    #[must_use]
+    pub fn rules_of(&self, tenant_id: Uuid) -> Arc<TenantRules> {
+        self.rules.get(&tenant_id).cloned().unwrap_or_default()
+    }
+}
+
+/// People by tenant and user, and tenants' rules. Clones share what is kept.
 #[derive(Debug, Clone)]
 pub struct People {
     database: Database,
@@ -54,7 +79,7 @@ pub struct People {
 }
 
 impl People {
-    /// Keeps at most `most` people, nobody longer than `time_to_live`: that is the net below the
+    /// Keeps at most `most` people and as many tenants' rules, nobody longer than `time_to_live`: that is the net below the
     /// notices. Nothing is kept before [`Self::listening`] was called.
     #[must_use]
     pub fn new(database: Database, most: usize, time_to_live: Duration) -> Self {
@@ -128,18 +153,82 @@ impl People {
         self.memory.outdated(reading)
     }
 
-    /// As [`Self::load`], but nobody is as they were before this was called.
+    /// The rules of these tenants; of one that has none, empty ones. What is not in memory is read
+    /// together.
     ///
     /// # Errors
-    /// As [`Self::load`].
+    /// When something is not in memory and the database fails.
+    pub async fn load_rules(
+        &self,
+        tenants: impl IntoIterator<Item = Uuid>,
+    ) -> Result<HashMap<Uuid, Arc<TenantRules>>, StoreError> {
+        let asked: HashSet<Uuid> = tenants.into_iter().collect();
+        let mut found = HashMap::with_capacity(asked.len());
+        let mut missing = HashSet::new();
+        let now = clock::instant();
+        for tenant_id in asked {
+            match self.memory.recall(tenant_id, now) {
+                Some(rules) => drop(found.insert(tenant_id, rules)),
+                None => drop(missing.insert(tenant_id)),
+            }
+        }
+        if !missing.is_empty() {
+            found.extend(self.read_rules(missing).await?);
+        }
+        Ok(found)
+    }
+
+    /// As [`Self::load_rules`], whatever is in memory.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_rules(
+        &self,
+        tenants: HashSet<Uuid>,
+    ) -> Result<HashMap<Uuid, Arc<TenantRules>>, StoreError> {
+        let (reading, now) = (self.memory.begin(), clock::instant());
+        let tenants: Vec<Uuid> = tenants.into_iter().collect();
+        let connection = self.database.get().await?;
+        let mut read = rules::of(&connection, &tenants).await?;
+        drop(connection);
+        let read: HashMap<Uuid, Arc<TenantRules>> = tenants
+            .into_iter()
+            .map(|tenant_id| {
+                (
+                    tenant_id,
+                    Arc::new(read.remove(&tenant_id).unwrap_or_default()),
+                )
+            })
+            .collect();
+        let kept = read.iter().map(|(tenant_id, rules)| (*tenant_id, rules));
+        self.memory.keep(reading, kept, now);
+        Ok(read)
+    }
+
+    /// People and their tenants' rules, none of them as they were before this was called.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn load_now(
         &self,
         whose: impl IntoIterator<Item = Whose>,
-    ) -> Result<HashMap<Whose, Arc<Recipient>>, StoreError> {
-        match self.catch_up(self.begin()).await {
-            Outdated::Only(_) => self.load(whose).await,
-            Outdated::Anybody => self.read(whose.into_iter().collect()).await,
-        }
+    ) -> Result<Known, StoreError> {
+        let whose: HashSet<Whose> = whose.into_iter().collect();
+        let tenants: HashSet<Uuid> = whose.iter().map(|(tenant_id, _)| *tenant_id).collect();
+        let called_at = clock::now();
+        let (people, rules, at) = match self.catch_up(self.begin()).await {
+            Outdated::Only(_) => {
+                let (people, rules) = (self.load(whose), self.load_rules(tenants));
+                (people.await?, rules.await?, called_at)
+            }
+            Outdated::Anybody => {
+                // To find that out may have taken long.
+                let called_at = clock::now();
+                let (people, rules) = (self.read(whose), self.read_rules(tenants));
+                (people.await?, rules.await?, called_at)
+            }
+        };
+        Ok(Known { people, rules, at })
     }
 
     /// Waits until somebody wants to catch up; to be called by the one who listens.
@@ -149,7 +238,13 @@ impl People {
 
     /// A notice says, or we ourselves know, that somebody has changed.
     pub fn forget(&self, whose: Whose) {
-        self.memory.forget(whose);
+        self.memory.forget(Subject::Person(whose));
+    }
+
+    /// A notice says that a tenant's rules have changed. They are read when they are needed next: many
+    /// notices cost no more than one.
+    pub fn forget_rules(&self, tenant_id: Uuid) {
+        self.memory.forget(Subject::Rules(tenant_id));
     }
 
     /// Notices come from now on: what is read from now on may be kept.

@@ -204,7 +204,8 @@ impl Facts {
         let whose: Vec<(Uuid, Uuid)> = good().map(|n| (n.tenant_id, n.user_id)).collect();
         let mut connection = database.get().await?;
         let people = recipients::load(&mut connection, &whose).await?;
-        let rules = rules::load(&mut connection).await?;
+        let tenants: Vec<Uuid> = good().map(|n| n.tenant_id).collect();
+        let rules = rules::of(&connection, &tenants).await?;
         let mut asked: Vec<(Uuid, Channel, String)> = vec![];
         for notification in good() {
             if let Some(person) = people.get(&(notification.tenant_id, notification.user_id)) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -57,6 +57,19 @@ impl Tasks {
                     tracing::error!(task = name, panic = panic_text(&*panic), "a task panicked");
                 }
             }))
+    }
+
+    /// Starts work that keeps a processor busy, on a thread beside those of the runtime. It cannot be
+    /// interrupted, so that it must end by itself. A panic in it is logged with the work's name.
+    pub fn spawn_blocking(&self, name: &'static str, work: impl FnOnce() + Send + 'static) {
+        let entry = Entry::new(name, Arc::clone(&self.running));
+        let work = AssertUnwindSafe(work);
+        drop(self.handle.spawn_blocking(move || {
+            let _entry = entry;
+            if let Err(panic) = catch_unwind(work) {
+                tracing::error!(task = name, panic = panic_text(&*panic), "work panicked");
+            }
+        }));
     }
 
     /// Which tasks are unfinished, with how many of each.
@@ -132,6 +145,8 @@ mod tests {
         let hanging = tasks.spawn("hanging", std::future::pending());
         tasks.spawn("dying", async { panic!("on purpose") });
         tasks.finished("dying").await;
+        tasks.spawn_blocking("dying at work", || panic!("on purpose"));
+        tasks.finished("dying at work").await;
         assert_eq!(tasks.unfinished(), BTreeMap::from([("hanging", 1)]));
         hanging.abort();
         tasks.finished("hanging").await;

@@ -7,7 +7,9 @@ mod upsert;
 
 pub use upsert::{AccountError, AccountFields, upsert};
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use self::row::Row;
@@ -46,11 +48,24 @@ pub async fn load(
     let rows: Vec<Row> = provider_configs::table
         .filter(provider_configs::is_active)
         .filter(provider_configs::deleted_at.is_null())
+        .filter(sql::<Bool>("isfinite(updated_at)"))
         .order(provider_configs::provider_name)
         .select(Row::as_select())
         .load(connection)
         .await?;
+    let endless: Vec<String> = provider_configs::table
+        .filter(provider_configs::is_active)
+        .filter(provider_configs::deleted_at.is_null())
+        .filter(sql::<Bool>("NOT isfinite(updated_at)"))
+        .select(provider_configs::provider_name)
+        .load(connection)
+        .await?;
     let mut accounts = Accounts::default();
+    let unreadable = endless.into_iter().map(|name| UnreadableAccount {
+        name,
+        reason: "its `updated_at` is no moment".to_owned(),
+    });
+    accounts.unreadable.extend(unreadable);
     for row in rows {
         match row.open(sealer) {
             Ok(account) => accounts.opened.push(account),

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
+use super::session::Notice;
 use super::{Database, StoreError};
 
 /// Time between two looks whether the server is still there.
@@ -55,11 +56,43 @@ impl Change {
     }
 }
 
+/// What was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Something is different.
+    Change(Change),
+    /// A call of this listener's own, by its number.
+    Echo(u64),
+}
+
+/// The means to call to a listener by the way that changes take.
+#[derive(Debug, Clone)]
+pub struct Echo {
+    channel: String,
+}
+
+impl Echo {
+    /// Calls, on a connection of the pool: whoever listens there hears the number once this returns.
+    ///
+    /// # Errors
+    /// The database is out of reach; the call may have been made.
+    pub async fn call(&self, database: &Database, number: u64) -> Result<(), StoreError> {
+        let channel = &self.channel;
+        // What is sent together is one transaction. A call that a crash of the server loses is made
+        // again: no flush is waited for.
+        let call = format!("SET LOCAL synchronous_commit = off; NOTIFY {channel}, '{number}'");
+        database.get().await?.batch_execute(&call).await?;
+        Ok(())
+    }
+}
+
 /// Listens, on a connection of its own.
 pub struct Changes {
     connection: AsyncPgConnection,
-    /// The payloads of the notices; they end with the session.
-    notices: mpsc::UnboundedReceiver<String>,
+    /// What it hears; ends with the session.
+    notices: mpsc::UnboundedReceiver<Notice>,
+    /// The PostgreSQL channel of this listener's own calls.
+    echo: String,
     /// Outlives the calls of [`Changes::next`], so that one which is dropped early and called
     /// again all the time still looks after the connection.
     ping: Interval,
@@ -78,21 +111,32 @@ impl Changes {
     /// The database is out of reach.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         let (mut connection, notices) = database.listener().await?;
-        connection.batch_execute("LISTEN herald_changes").await?;
+        let echo = format!("herald_echo_{}", Uuid::now_v7().simple());
+        let listen = format!("LISTEN herald_changes; LISTEN {echo}");
+        connection.batch_execute(&listen).await?;
         let mut ping = interval(PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             connection,
             notices,
+            echo,
             ping,
         })
     }
 
-    /// Waits for the next change. May be dropped while it waits; no notice is lost by that.
+    /// By which it can be called to.
+    #[must_use]
+    pub fn echo(&self) -> Echo {
+        Echo {
+            channel: self.echo.clone(),
+        }
+    }
+
+    /// Waits for the next change or echo. May be dropped while it waits; no notice is lost by that.
     ///
     /// # Errors
     /// The connection is dead, which is noticed within two seconds. Notices may have been missed.
-    pub async fn next(&mut self) -> Result<Change, StoreError> {
+    pub async fn next(&mut self) -> Result<Heard, StoreError> {
         loop {
             let heard = tokio::select! {
                 biased;
@@ -106,8 +150,8 @@ impl Changes {
                     return Err(StoreError::Unavailable(closed.to_owned()));
                 }
                 Some(Some(notice)) => {
-                    if let Some(change) = understood(&notice) {
-                        return Ok(change);
+                    if let Some(heard) = understood(&self.echo, &notice) {
+                        return Ok(heard);
                     }
                 }
             }
@@ -122,22 +166,27 @@ impl Changes {
     ///
     /// # Errors
     /// The connection is dead. Notices may have been missed.
-    pub async fn catch_up(&mut self) -> Result<Vec<Change>, StoreError> {
+    pub async fn catch_up(&mut self) -> Result<Vec<Heard>, StoreError> {
         ping(&self.connection).await?;
-        let mut changes = vec![];
+        let mut all = vec![];
         while let Ok(notice) = self.notices.try_recv() {
-            changes.extend(understood(&notice));
+            all.extend(understood(&self.echo, &notice));
         }
-        Ok(changes)
+        Ok(all)
     }
 }
 
-fn understood(payload: &str) -> Option<Change> {
-    let change = Change::of(payload);
-    if change.is_none() {
+fn understood(echo: &str, notice: &Notice) -> Option<Heard> {
+    let payload = &notice.payload;
+    let heard = if notice.channel == echo {
+        payload.parse().ok().map(Heard::Echo)
+    } else {
+        Change::of(payload).map(Heard::Change)
+    };
+    if heard.is_none() {
         tracing::warn!(payload, "a notice is not understood");
     }
-    change
+    heard
 }
 
 async fn ping(mut connection: &AsyncPgConnection) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::lease::RunId;
 use super::observed::{Duty, Effort, Observed, Standing};
-use super::session::{Generation, Session};
+use super::session::{Generation, Notice, Session};
 use super::{StoreError, claims, settle};
 
 /// How the database is reached.
@@ -178,7 +178,7 @@ impl Database {
     /// The server is out of reach, or does not let us in.
     pub(super) async fn listener(
         &self,
-    ) -> Result<(AsyncPgConnection, mpsc::UnboundedReceiver<String>), StoreError> {
+    ) -> Result<(AsyncPgConnection, mpsc::UnboundedReceiver<Notice>), StoreError> {
         Ok(self.sessions.open().await?.into_listener())
     }
 

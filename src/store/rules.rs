@@ -1,6 +1,8 @@
-//! What tenants say for all their people: few rows, held in memory.
+//! What tenants say for all their people.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -24,52 +26,47 @@ struct CategoryRow {
 }
 
 impl CategoryRow {
-    fn category(self) -> Result<Category, StoreError> {
-        Ok(Category {
-            tenant_id: self.tenant_id,
-            over_cap: word(&self.over_cap)?,
-            on_unknown: self.on_unknown.as_deref().map(word).transpose()?,
-            name: self.name,
+    /// What this version does not understand of it counts as not said: the rest of it holds, and the
+    /// other categories.
+    fn category(self) -> Category {
+        let undeclared = Category::undeclared(self.tenant_id, &self.name);
+        Category {
+            over_cap: self
+                .understood(Some(&self.over_cap))
+                .unwrap_or(undeclared.over_cap),
+            on_unknown: self.understood(self.on_unknown.as_deref()),
             may_disable: self.may_disable,
+            ..undeclared
+        }
+    }
+
+    fn understood<T: FromStr<Err: fmt::Display>>(&self, said: Option<&str>) -> Option<T> {
+        let understood = said.map(word).transpose();
+        understood.unwrap_or_else(|error| {
+            let (tenant_id, category) = (self.tenant_id, &self.name);
+            tracing::error!(%tenant_id, category, %error, "what a category says is not understood: it counts as not said");
+            None
         })
     }
 }
 
-/// The rules of every tenant that has any.
+/// The rules of those tenants that have any.
 ///
 /// # Errors
-/// The database is out of reach, or holds a word that this engine does not know.
-pub async fn load(
-    connection: &mut AsyncPgConnection,
-) -> Result<HashMap<Uuid, TenantRules>, StoreError> {
-    read(connection, None).await
-}
-
-/// The rules of one tenant; empty when it has none.
-///
-/// # Errors
-/// Those of [`load`].
+/// The database is out of reach.
 pub async fn of(
-    connection: &mut AsyncPgConnection,
-    tenant_id: Uuid,
-) -> Result<TenantRules, StoreError> {
-    let mut rules = read(connection, Some(tenant_id)).await?;
-    Ok(rules.remove(&tenant_id).unwrap_or_default())
-}
-
-async fn read(
     connection: &AsyncPgConnection,
-    tenant_id: Option<Uuid>,
+    tenants: &[Uuid],
 ) -> Result<HashMap<Uuid, TenantRules>, StoreError> {
     let (categories, defaults) = try_join(
-        categories_of(connection, tenant_id),
-        defaults_of(connection, tenant_id),
+        categories_of(connection, tenants),
+        defaults_of(connection, tenants),
     )
     .await?;
     let mut rules: HashMap<Uuid, TenantRules> = HashMap::new();
     for row in categories {
         let of_tenant = rules.entry(row.tenant_id).or_default();
-        of_tenant.categories.push(row.category()?);
+        of_tenant.categories.push(row.category());
     }
     for row in defaults {
         let of_tenant = rules.entry(row.tenant_id).or_default();
@@ -80,30 +77,26 @@ async fn read(
 
 async fn categories_of(
     mut connection: &AsyncPgConnection,
-    tenant_id: Option<Uuid>,
+    tenants: &[Uuid],
 ) -> QueryResult<Vec<CategoryRow>> {
-    let mut rows = categories::table
+    categories::table
+        .filter(categories::tenant_id.eq_any(tenants))
         .order((categories::tenant_id, categories::name))
         .select(CategoryRow::as_select())
-        .into_boxed();
-    if let Some(tenant_id) = tenant_id {
-        rows = rows.filter(categories::tenant_id.eq(tenant_id));
-    }
-    rows.load(&mut connection).await
+        .load(&mut connection)
+        .await
 }
 
 async fn defaults_of(
     mut connection: &AsyncPgConnection,
-    tenant_id: Option<Uuid>,
+    tenants: &[Uuid],
 ) -> QueryResult<Vec<PreferenceRow>> {
     use notification_preferences as wishes;
-    let mut rows = wishes::table
+    wishes::table
         .filter(wishes::user_id.is_null())
+        .filter(wishes::tenant_id.eq_any(tenants))
         .order((wishes::tenant_id, wishes::channel, wishes::category))
         .select(PreferenceRow::as_select())
-        .into_boxed();
-    if let Some(tenant_id) = tenant_id {
-        rows = rows.filter(wishes::tenant_id.eq(tenant_id));
-    }
-    rows.load(&mut connection).await
+        .load(&mut connection)
+        .await
 }

@@ -38,7 +38,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// A session with the engine's role and schema.
 pub(super) struct Session {
     connection: AsyncPgConnection,
-    notices: mpsc::UnboundedReceiver<String>,
+    notices: mpsc::UnboundedReceiver<Notice>,
     /// The generation in which it was opened.
     generation: u64,
 }
@@ -100,10 +100,17 @@ impl Session {
         self.connection
     }
 
-    /// The connection, and the payloads of the notices that it hears; they end with the session.
-    pub(super) fn into_listener(self) -> (AsyncPgConnection, mpsc::UnboundedReceiver<String>) {
+    /// The connection, and the notices that it hears; they end with the session.
+    pub(super) fn into_listener(self) -> (AsyncPgConnection, mpsc::UnboundedReceiver<Notice>) {
         (self.connection, self.notices)
     }
+}
+
+/// What a session hears that listens.
+#[derive(Debug)]
+pub(super) struct Notice {
+    pub(super) channel: String,
+    pub(super) payload: String,
 }
 
 /// A session on its way.
@@ -184,14 +191,17 @@ struct Canceller {
 /// Drives a session until it ends: passes on what is asked, answered and noticed.
 async fn drive(
     mut connection: tokio_postgres::Connection<Stream, NoTlsStream>,
-    notify: mpsc::UnboundedSender<String>,
+    notify: mpsc::UnboundedSender<Notice>,
     canceller: Canceller,
 ) {
     let ended = loop {
         match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
             // Nobody listens on most sessions, and then there is nothing to hear.
             Some(Ok(AsyncMessage::Notification(notice))) => {
-                let _ = notify.send(notice.payload().to_owned());
+                let _ = notify.send(Notice {
+                    channel: notice.channel().to_owned(),
+                    payload: notice.payload().to_owned(),
+                });
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => break error,

@@ -1,6 +1,7 @@
 //! Templates: a name, a channel and a language have versions, of which one is used.
 
 use diesel::prelude::*;
+use diesel::sql_types::{Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -19,6 +20,19 @@ pub struct Template {
     pub version: i32,
     /// What it is and says.
     pub fields: TemplateFields,
+    /// What of it cannot be read, if so; that counts as empty in `fields`.
+    pub trouble: Option<String>,
+}
+
+/// A version that is in use, as it was changed last.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, QueryableByName)]
+pub struct Active {
+    /// The version's own id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// Another one after each change of the row.
+    #[diesel(sql_type = Text)]
+    pub changed: String,
 }
 
 /// What a template is and says.
@@ -60,21 +74,37 @@ struct Row {
     variables: serde_json::Value,
 }
 
-/// The active version of every template of every tenant: they are held in memory.
+/// The active version of every template of every tenant. A moment may be beyond what programs can
+/// hold, so that it is read as text.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn load(connection: &mut AsyncPgConnection) -> Result<Vec<Template>, StoreError> {
+pub async fn active(connection: &mut AsyncPgConnection) -> Result<Vec<Active>, StoreError> {
+    let active = diesel::sql_query(
+        "SELECT id, updated_at::text AS changed FROM notification_templates \
+         WHERE is_active AND deleted_at IS NULL",
+    );
+    Ok(active.load(connection).await?)
+}
+
+/// These versions, as far as they are still there. One for a channel that this version of Herald does
+/// not know is left out.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn load(
+    connection: &mut AsyncPgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<Template>, StoreError> {
     let rows: Vec<Row> = notification_templates::table
-        .filter(notification_templates::is_active)
-        .filter(notification_templates::deleted_at.is_null())
+        .filter(notification_templates::id.eq_any(ids))
         .select(Row::as_select())
         .load(connection)
         .await?;
-    rows.into_iter().map(template).collect()
+    Ok(rows.into_iter().filter_map(template).collect())
 }
 
-/// Whether [`load`] would find something else.
+/// Whether [`active`] would find something else.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -163,15 +193,29 @@ fn row(fields: &TemplateFields, version: i32) -> Row {
     }
 }
 
-fn template(row: Row) -> Result<Template, StoreError> {
-    let variables = serde_json::from_value(row.variables)
-        .map_err(|error| StoreError::Corrupt(format!("variables of a template: {error}")))?;
-    Ok(Template {
+fn template(row: Row) -> Option<Template> {
+    let (tenant_id, template) = (row.tenant_id, &row.name);
+    let channel = word(&row.message_type)
+        .inspect_err(|error| {
+            tracing::error!(%tenant_id, template, %error, "a template is for a channel that is not known here: it is left out");
+        })
+        .ok()?;
+    let (variables, trouble) = match serde_json::from_value(row.variables) {
+        Ok(variables) => (variables, None),
+        Err(error) => {
+            tracing::error!(%tenant_id, template, %error, "a template's variables cannot be read: what names it fails");
+            (
+                vec![],
+                Some(format!("its variables are not a list of names: {error}")),
+            )
+        }
+    };
+    Some(Template {
         id: row.id,
         version: row.version,
         fields: TemplateFields {
             tenant_id: row.tenant_id,
-            channel: word(&row.message_type)?,
+            channel,
             name: row.name,
             locale: row.locale,
             subject: row.subject,
@@ -180,5 +224,6 @@ fn template(row: Row) -> Result<Template, StoreError> {
             html: row.html,
             variables,
         },
+        trouble,
     })
 }

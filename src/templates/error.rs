@@ -69,6 +69,15 @@ pub(super) struct PartError {
 }
 
 impl PartError {
+    /// Its row cannot be read.
+    pub(super) fn unreadable(trouble: &str) -> Self {
+        Self {
+            kind: ErrorKind::Syntax,
+            line: None,
+            message: format!("cannot be read: {trouble}"),
+        }
+    }
+
     /// A failure to compile: everything in it is the author's own text.
     pub(super) fn of_compiling(error: &minijinja::Error) -> Self {
         let cause = error

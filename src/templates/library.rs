@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use minijinja::Environment;
 use serde_json::{Map, Value as Json};
@@ -18,12 +19,30 @@ use crate::domain::{Channel, Content};
 
 /// Compiled templates, found by tenant, channel, name and language.
 ///
-/// Immutable: a change makes a new one, shared through an `Arc`. A template that does not compile
-/// is kept with its error, so that it fails alone.
+/// Immutable: a change makes a new one, which shares with it all that did not change. A template that
+/// does not compile is kept with its error, so that it fails alone.
+#[derive(Clone)]
 pub struct Library {
+    /// Without templates; each has a copy of its own, which shares everything but its text.
     environment: Environment<'static>,
     limits: Limits,
-    names: HashMap<(Uuid, Channel), HashMap<String, Languages>>,
+    tenants: HashMap<Uuid, Arc<Names>>,
+}
+
+/// The templates of a tenant.
+type Names = HashMap<(Channel, String), Languages>;
+
+/// Which template, in which language.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TemplateKey {
+    /// The tenant it belongs to.
+    pub tenant_id: Uuid,
+    /// The channel it is written for.
+    pub channel: Channel,
+    /// Its name.
+    pub name: String,
+    /// Its language.
+    pub locale: String,
 }
 
 /// A template rendered for one message.
@@ -36,17 +55,19 @@ pub struct Rendered {
 }
 
 /// The languages of one template: names and entries in the same order.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Languages {
     locales: Vec<String>,
-    entries: Vec<Entry>,
+    entries: Vec<Arc<Entry>>,
 }
 
 /// One template in one language.
 struct Entry {
+    environment: Environment<'static>,
     version: i32,
     variables: Vec<String>,
     parts: Vec<CompiledPart>,
+    trouble: Option<String>,
 }
 
 struct CompiledPart {
@@ -60,15 +81,39 @@ impl Library {
     /// with the highest version counts.
     #[must_use]
     pub fn compile(sources: &[TemplateSource], limits: Limits) -> Self {
-        let mut library = Self {
+        let empty = Self {
             environment: sandbox::environment(limits),
             limits,
-            names: HashMap::new(),
+            tenants: HashMap::new(),
         };
-        for (index, source) in sources.iter().enumerate() {
-            library.add(index, source);
+        empty.changed(&[], sources)
+    }
+
+    /// This library without some templates, and with others: only those are compiled.
+    #[must_use]
+    pub fn changed(&self, gone: &[TemplateKey], added: &[TemplateSource]) -> Self {
+        let mut changed = self.clone();
+        for key in gone {
+            if let Some(names) = changed.tenants.get_mut(&key.tenant_id) {
+                let names = Arc::make_mut(names);
+                let of = (key.channel, key.name.clone());
+                if let Some(languages) = names.get_mut(&of)
+                    && languages.remove(&key.locale)
+                {
+                    names.remove(&of);
+                }
+            }
         }
-        library
+        for source in added {
+            let entry = Arc::new(changed.entry(source));
+            let names = changed.tenants.entry(source.tenant_id).or_default();
+            Arc::make_mut(names)
+                .entry((source.channel, source.name.clone()))
+                .or_default()
+                .insert(&source.locale, entry);
+        }
+        changed.tenants.retain(|_, names| !names.is_empty());
+        changed
     }
 
     /// Fills a template with a message's variables.
@@ -95,6 +140,9 @@ impl Library {
             line: error.line,
             message: error.message,
         };
+        if let Some(trouble) = &entry.trouble {
+            return Err(fail(None, PartError::unreadable(trouble)));
+        }
         entry
             .demand_variables(variables)
             .map_err(|error| fail(None, error))?;
@@ -102,7 +150,7 @@ impl Library {
         let mut content = Content::default();
         for compiled in &entry.parts {
             let text = self
-                .render_part(compiled, &context)
+                .render_part(entry, compiled, &context)
                 .map_err(|error| fail(Some(compiled.part), error))?;
             put(&mut content, compiled.part, text);
         }
@@ -121,14 +169,14 @@ impl Library {
     /// How many templates there are, languages counted apart.
     #[must_use]
     pub fn len(&self) -> usize {
-        let languages = self.names.values().flat_map(HashMap::values);
+        let languages = self.tenants.values().flat_map(|names| names.values());
         languages.map(|languages| languages.entries.len()).sum()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.tenants.is_empty()
     }
 
     /// Compiles one template to see whether it can be: every part that cannot, with line and
@@ -138,14 +186,9 @@ impl Library {
     /// One error for each part that does not compile.
     pub fn check(source: &TemplateSource) -> Result<Vec<String>, Vec<TemplateError>> {
         let limits = Limits::default();
-        let library = Self::compile(std::slice::from_ref(source), limits);
-        let languages = library.names.values().flat_map(HashMap::values);
-        let parts = || {
-            languages
-                .clone()
-                .flat_map(|l| &l.entries)
-                .flat_map(|e| &e.parts)
-        };
+        let library = Self::compile(&[], limits);
+        let entry = library.entry(source);
+        let parts = || entry.parts.iter();
         let errors: Vec<_> = parts()
             .filter_map(|part| Some((part.part, part.compiled.as_ref().err()?)))
             .map(|(part, error)| describe(source, part, error.clone()))
@@ -155,7 +198,7 @@ impl Library {
         }
         let names = parts().filter_map(|part| part.compiled.as_ref().ok());
         let mut undeclared: Vec<_> = names
-            .filter_map(|name| library.environment.get_template(name).ok())
+            .filter_map(|name| entry.environment.get_template(name).ok())
             .flat_map(|template| template.undeclared_variables(false))
             .filter(|used| !source.variables.contains(used) && !is_global(&library, used))
             .collect();
@@ -164,39 +207,23 @@ impl Library {
         Ok(undeclared)
     }
 
-    fn add(&mut self, index: usize, source: &TemplateSource) {
+    fn entry(&self, source: &TemplateSource) -> Entry {
+        let mut environment = self.environment.clone();
         let parts = Part::ALL
             .into_iter()
             .filter_map(|part| Some((part, source.part(part)?)))
             .map(|(part, text)| CompiledPart {
                 part,
-                compiled: self.compile_part(index, part, text),
+                compiled: compile_part(&mut environment, part, text),
             })
             .collect();
-        let entry = Entry {
+        Entry {
+            environment,
             version: source.version,
             variables: source.variables.clone(),
             parts,
-        };
-        self.names
-            .entry((source.tenant_id, source.channel))
-            .or_default()
-            .entry(source.name.clone())
-            .or_default()
-            .insert(&source.locale, entry);
-    }
-
-    fn compile_part(&mut self, index: usize, part: Part, text: &str) -> Result<String, PartError> {
-        growth::check(text).map_err(|refusal| PartError {
-            kind: ErrorKind::Syntax,
-            line: Some(refusal.line),
-            message: format!("does not compile: {}", refusal.problem),
-        })?;
-        let name = format!("{index}.{}.{}", part.as_str(), part.suffix());
-        self.environment
-            .add_template_owned(name.clone(), text.to_owned())
-            .map(|()| name)
-            .map_err(|error| PartError::of_compiling(&error))
+            trouble: source.trouble.clone(),
+        }
     }
 
     fn find(
@@ -206,19 +233,21 @@ impl Library {
         name: &str,
         locale: Option<&str>,
     ) -> Option<(&str, &Entry)> {
-        let languages = self.names.get(&(tenant_id, channel))?.get(name)?;
+        let names = self.tenants.get(&tenant_id)?;
+        let languages = names.get(&(channel, name.to_owned()))?;
         let index = locale::choose(&languages.locales, locale)?;
         let found = languages.locales.get(index)?;
-        Some((found, languages.entries.get(index)?))
+        Some((found, languages.entries.get(index)?.as_ref()))
     }
 
     fn render_part(
         &self,
+        entry: &Entry,
         part: &CompiledPart,
         context: &minijinja::Value,
     ) -> Result<String, PartError> {
         let name = part.compiled.as_ref().map_err(Clone::clone)?;
-        let template = self
+        let template = entry
             .environment
             .get_template(name)
             .map_err(|error| PartError::of_compiling(&error))?;
@@ -238,8 +267,34 @@ impl Library {
     }
 }
 
+fn compile_part(
+    environment: &mut Environment<'static>,
+    part: Part,
+    text: &str,
+) -> Result<String, PartError> {
+    growth::check(text).map_err(|refusal| PartError {
+        kind: ErrorKind::Syntax,
+        line: Some(refusal.line),
+        message: format!("does not compile: {}", refusal.problem),
+    })?;
+    let name = format!("{}.{}", part.as_str(), part.suffix());
+    environment
+        .add_template_owned(name.clone(), text.to_owned())
+        .map(|()| name)
+        .map_err(|error| PartError::of_compiling(&error))
+}
+
 impl Languages {
-    fn insert(&mut self, locale: &str, entry: Entry) {
+    /// Takes a language out; whether none is left.
+    fn remove(&mut self, locale: &str) -> bool {
+        if let Some(index) = self.locales.iter().position(|known| known == locale) {
+            self.locales.remove(index);
+            self.entries.remove(index);
+        }
+        self.entries.is_empty()
+    }
+
+    fn insert(&mut self, locale: &str, entry: Arc<Entry>) {
         let known = self.locales.iter().position(|known| known == locale);
         match known.and_then(|index| self.entries.get_mut(index)) {
             Some(older) if older.version > entry.version => {}

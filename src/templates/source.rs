@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::library::TemplateKey;
 use crate::domain::Channel;
 
 /// One version of a template, for one channel and language.
@@ -27,6 +28,21 @@ pub struct TemplateSource {
     pub html: Option<String>,
     /// Variables that a message must give.
     pub variables: Vec<String>,
+    /// What of it cannot be read, if so: then it cannot be rendered.
+    pub trouble: Option<String>,
+}
+
+impl TemplateSource {
+    /// Which template it is, in which language.
+    #[must_use]
+    pub fn key(&self) -> TemplateKey {
+        TemplateKey {
+            tenant_id: self.tenant_id,
+            channel: self.channel,
+            name: self.name.clone(),
+            locale: self.locale.clone(),
+        }
+    }
 }
 
 /// A part of a message that is rendered for itself.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use actix::Addr;
-use tokio::sync::oneshot;
 
 use super::Ground;
 use crate::config::Settings;
@@ -14,7 +13,6 @@ use crate::pipeline::listener::Listener;
 use crate::pipeline::patience::until_done;
 use crate::pipeline::people::People;
 use crate::pipeline::reserver::Reserver;
-use crate::pipeline::rulebook::Rulebook;
 
 pub(super) fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {
     let (most, time_to_live) = (
@@ -24,20 +22,18 @@ pub(super) fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {
     Arc::new(Judge {
         database: ground.database.clone(),
         people: People::new(ground.database.clone(), most, time_to_live),
-        rulebook: Rulebook::default(),
         reserver: Reserver::new(ground.database.clone(), ground.giving_up.clone()),
         house: settings.policy.clone(),
         giving_up: ground.giving_up.clone(),
     })
 }
 
-/// Accounts, templates and rules must be known before the first message; `None` when the shutdown
+/// Accounts and templates must be known before the first message; `None` when the shutdown
 /// came first.
 pub(super) async fn start_catalog(
     settings: &Settings,
     ground: &Ground,
     needs: Needs,
-    judge: &Judge,
 ) -> Option<Addr<Catalog>> {
     let supervisor = needs.supervisor.clone();
     let catalog = Catalog::new(Arc::new(needs), settings.engine.catalog_refresh);
@@ -47,25 +43,14 @@ pub(super) async fn start_catalog(
         catalog.send(Refresh).await.map_err(gone)?
     };
     until_done("reading accounts and templates", &ground.stop, refresh).await?;
-    let (rulebook, database) = (judge.rulebook.clone(), ground.database.clone());
-    let stop = ground.stop.clone();
-    let (sender, read) = oneshot::channel();
-    ground.tasks.spawn("read rules", async move {
-        let reload = || rulebook.reload(&database);
-        // Nobody waits any more when the engine was told to stop.
-        let _ = sender.send(until_done("reading tenants' rules", &stop, reload).await);
-    });
-    read.await.ok().flatten()?;
     Some(catalog)
 }
 
-pub(super) fn listen(settings: &Settings, ground: &Ground, judge: &Judge, catalog: Addr<Catalog>) {
+pub(super) fn listen(ground: &Ground, judge: &Judge, catalog: Addr<Catalog>) {
     let listener = Listener {
         database: ground.database.clone(),
         people: judge.people.clone(),
-        rulebook: judge.rulebook.clone(),
         catalog,
-        time_to_live: settings.engine.people_time_to_live,
         stop: ground.end_of_run.clone(),
     };
     ground.tasks.spawn("listen for changes", listener.run());

@@ -19,7 +19,7 @@ use super::refusal::Refused;
 use crate::broker::envelope::{self, Envelope, Wrapping};
 use crate::broker::publisher::Publisher;
 use crate::broker::{Arrival, Refusal};
-use crate::domain::{Body, Recipient, Rejection};
+use crate::domain::{Body, Recipient, Rejection, TenantRules};
 use crate::runtime::{Shutdown, Tasks, clock, failpoint};
 use crate::store::Database;
 use crate::store::claims::Claimant;
@@ -66,7 +66,8 @@ pub(super) struct Candidate {
 pub(super) struct Applicant {
     pub(super) envelope: Envelope,
     pub(super) recipient: Arc<Recipient>,
-    /// When the person was known to be like that.
+    pub(super) rules: Arc<TenantRules>,
+    /// When person and rules were known to be like that.
     pub(super) known_at: Timestamp,
     pub(super) hold: Hold,
     pub(super) arrived: tokio::time::Instant,
@@ -195,6 +196,7 @@ impl Admission {
                 applicants.push(Applicant {
                     envelope,
                     recipient,
+                    rules: Arc::default(),
                     known_at: Timestamp::MIN,
                     hold,
                     arrived,
@@ -226,7 +228,7 @@ impl Applicant {
         let notification = self.envelope.into_notification(id, created_at);
         let (since, arrived) = (self.published_at, self.arrived);
         let mut job = Job::new(notification, self.recipient, self.hold, since, arrived);
-        (job.suppressed, job.known_at) = (suppressed, self.known_at);
+        (job.suppressed, job.rules, job.known_at) = (suppressed, self.rules, self.known_at);
         job
     }
 }

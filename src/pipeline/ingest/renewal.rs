@@ -17,9 +17,29 @@ use crate::runtime::clock;
 pub(super) type Suppressed = HashMap<Uuid, Vec<String>>;
 
 impl Admission {
-    /// Looks again for the people who are outdated, and for their suppressed addresses. Who is gone
-    /// has no address any more. `None` when there is no more time.
+    /// Looks for the tenants' rules, again for the people who are outdated, and for their suppressed
+    /// addresses. Who is gone has no address any more. `None` when there is no more time.
     pub(super) async fn renew(
+        &self,
+        applicants: &mut [(Applicant, Uuid)],
+        outdated: &Outdated,
+        suppressed: &mut Suppressed,
+    ) -> Option<()> {
+        self.renew_people(applicants, outdated, suppressed).await?;
+        let tenants = || applicants.iter().map(|(one, _)| one.envelope.tenant_id);
+        let look = async || match outdated {
+            Outdated::Only(_) => self.judge.people.load_rules(tenants()).await,
+            Outdated::Anybody => self.judge.people.read_rules(tenants().collect()).await,
+        };
+        let rules = until_done("loading tenants' rules", &self.giving_up, look).await?;
+        for (applicant, _) in applicants {
+            let of_tenant = rules.get(&applicant.envelope.tenant_id);
+            applicant.rules = of_tenant.cloned().unwrap_or_default();
+        }
+        Some(())
+    }
+
+    async fn renew_people(
         &self,
         applicants: &mut [(Applicant, Uuid)],
         outdated: &Outdated,

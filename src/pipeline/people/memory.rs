@@ -2,31 +2,51 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::{Outdated, Whose};
-use crate::domain::Recipient;
+use crate::domain::{Recipient, TenantRules};
 
 /// Notices that are remembered, so that a reading that is under way learns what it overtook.
 const REMEMBERED: usize = 1_024;
 
-/// People by tenant and user, the least used forgotten first.
+/// People by tenant and user, and tenants' rules; the least used forgotten first.
 pub(super) struct Memory {
-    cache: Cache<Whose, Known>,
+    people: Cache<Whose, Known<Recipient>>,
+    rules: Cache<Uuid, Known<TenantRules>>,
     time_to_live: Duration,
     listening: AtomicBool,
     notices: Mutex<Notices>,
 }
 
-#[derive(Clone)]
-struct Known {
-    recipient: Arc<Recipient>,
+pub(super) struct Known<T> {
+    what: Arc<T>,
     read_at: Instant,
+}
+
+impl<T> Clone for Known<T> {
+    fn clone(&self) -> Self {
+        Self {
+            what: Arc::clone(&self.what),
+            read_at: self.read_at,
+        }
+    }
+}
+
+/// What a notice names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A person.
+    Person(Whose),
+    /// What a tenant says for all its people.
+    Rules(Uuid),
 }
 
 /// When a reading began, in notices; `None` while they do not come.
@@ -37,13 +57,47 @@ pub struct Reading(Option<u64>);
 #[derive(Default)]
 struct Notices {
     count: u64,
-    recent: VecDeque<Whose>,
+    recent: VecDeque<Subject>,
+}
+
+/// What is kept of one kind: the cache that it is kept in, and how a notice names it.
+pub(super) trait Kept: Sized {
+    type Key: Copy + Eq + Hash;
+
+    fn of(memory: &Memory) -> &Cache<Self::Key, Known<Self>>;
+
+    fn subject(key: Self::Key) -> Subject;
+}
+
+impl Kept for Recipient {
+    type Key = Whose;
+
+    fn of(memory: &Memory) -> &Cache<Whose, Known<Self>> {
+        &memory.people
+    }
+
+    fn subject(whose: Whose) -> Subject {
+        Subject::Person(whose)
+    }
+}
+
+impl Kept for TenantRules {
+    type Key = Uuid;
+
+    fn of(memory: &Memory) -> &Cache<Uuid, Known<Self>> {
+        &memory.rules
+    }
+
+    fn subject(tenant_id: Uuid) -> Subject {
+        Subject::Rules(tenant_id)
+    }
 }
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory")
-            .field("people", &self.cache.len())
+            .field("people", &self.people.len())
+            .field("tenants", &self.rules.len())
             .finish_non_exhaustive()
     }
 }
@@ -51,20 +105,21 @@ impl fmt::Debug for Memory {
 impl Memory {
     pub(super) fn new(most: usize, time_to_live: Duration) -> Self {
         Self {
-            cache: Cache::new(most),
+            people: Cache::new(most),
+            rules: Cache::new(most),
             time_to_live,
             listening: AtomicBool::new(false),
             notices: Mutex::default(),
         }
     }
 
-    pub(super) fn recall(&self, whose: Whose, now: Instant) -> Option<Arc<Recipient>> {
+    pub(super) fn recall<T: Kept>(&self, key: T::Key, now: Instant) -> Option<Arc<T>> {
         if !self.is_listening() {
             return None;
         }
-        let known = self.cache.get(&whose)?;
+        let known = T::of(self).get(&key)?;
         let age = now.saturating_duration_since(known.read_at);
-        (age < self.time_to_live).then_some(known.recipient)
+        (age < self.time_to_live).then_some(known.what)
     }
 
     /// To be asked before a reading begins.
@@ -73,11 +128,11 @@ impl Memory {
         Reading(self.is_listening().then_some(notices.count))
     }
 
-    /// Keeps what was read, but for those that a notice has named since the reading began.
-    pub(super) fn keep<'a>(
+    /// Keeps what was read, but for what a notice has named since the reading began.
+    pub(super) fn keep<'a, T: Kept + 'a>(
         &self,
         Reading(began): Reading,
-        read: impl Iterator<Item = (Whose, &'a Arc<Recipient>)>,
+        read: impl Iterator<Item = (T::Key, &'a Arc<T>)>,
         now: Instant,
     ) {
         let notices = self.notices();
@@ -85,37 +140,37 @@ impl Memory {
         let (Some(overtaken), true) = (overtaken, self.is_listening()) else {
             return;
         };
-        for (whose, recipient) in read {
-            if !overtaken.contains(&whose) {
-                let recipient = Arc::clone(recipient);
+        for (key, what) in read {
+            if !overtaken.contains(&T::subject(key)) {
+                let what = Arc::clone(what);
                 let read_at = now;
-                self.cache.insert(whose, Known { recipient, read_at });
+                T::of(self).insert(key, Known { what, read_at });
             }
         }
     }
 
-    /// Who was named by a notice since then. A reading that began while none came was one of the
-    /// database itself.
+    /// What was named by a notice since then. Of a reading that began while none came, nobody knows:
+    /// much time may have passed since.
     pub(super) fn outdated(&self, Reading(began): Reading) -> Outdated {
-        let Some(began) = began else {
-            return Outdated::Only(HashSet::new());
-        };
         let notices = self.notices();
-        match notices.since(began) {
+        match began.and_then(|began| notices.since(began)) {
             Some(changed) if self.is_listening() => Outdated::Only(changed),
             _ => Outdated::Anybody,
         }
     }
 
-    pub(super) fn forget(&self, whose: Whose) {
+    pub(super) fn forget(&self, subject: Subject) {
         let mut notices = self.notices();
-        notices.add(whose);
-        self.cache.remove(&whose);
+        notices.add(subject);
+        match subject {
+            Subject::Person(whose) => drop(self.people.remove(&whose)),
+            Subject::Rules(tenant_id) => drop(self.rules.remove(&tenant_id)),
+        }
     }
 
     pub(super) fn listening(&self) {
         let _notices = self.notices();
-        self.cache.clear();
+        self.clear();
         self.listening.store(true, Ordering::Release);
     }
 
@@ -124,11 +179,16 @@ impl Memory {
         self.listening.store(false, Ordering::Release);
         // A reading that is under way must not be kept when notices come again.
         notices.miss_some();
-        self.cache.clear();
+        self.clear();
     }
 
     pub(super) fn is_listening(&self) -> bool {
         self.listening.load(Ordering::Acquire)
+    }
+
+    fn clear(&self) {
+        self.people.clear();
+        self.rules.clear();
     }
 
     fn notices(&self) -> MutexGuard<'_, Notices> {
@@ -137,16 +197,16 @@ impl Memory {
 }
 
 impl Notices {
-    fn add(&mut self, whose: Whose) {
+    fn add(&mut self, subject: Subject) {
         self.count += 1;
         if self.recent.len() == REMEMBERED {
             self.recent.pop_front();
         }
-        self.recent.push_back(whose);
+        self.recent.push_back(subject);
     }
 
-    /// Whom the notices since then named; `None` when that is no longer known.
-    fn since(&self, began: u64) -> Option<HashSet<Whose>> {
+    /// What the notices since then named; `None` when that is no longer known.
+    fn since(&self, began: u64) -> Option<HashSet<Subject>> {
         let missed = usize::try_from(self.count.saturating_sub(began)).ok()?;
         let first = self.recent.len().checked_sub(missed)?;
         Some(self.recent.iter().skip(first).copied().collect())
@@ -160,95 +220,4 @@ impl Notices {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    const ANA: Whose = (Uuid::from_u128(1), Uuid::from_u128(2));
-    const BEN: Whose = (Uuid::from_u128(1), Uuid::from_u128(3));
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    fn memory() -> (Memory, Instant) {
-        let now = crate::runtime::clock::instant();
-        (Memory::new(16, MINUTE), now)
-    }
-
-    fn keep(memory: &Memory, reading: Reading, people: &[Whose], now: Instant) {
-        let read: Vec<_> = people
-            .iter()
-            .map(|whose| (*whose, Arc::new(Recipient::nobody(*whose))))
-            .collect();
-        memory.keep(reading, read.iter().map(|(whose, one)| (*whose, one)), now);
-    }
-
-    #[test]
-    fn nothing_is_kept_while_nobody_listens() {
-        let (memory, now) = memory();
-        let deaf = memory.begin();
-        memory.listening();
-        keep(&memory, deaf, &[ANA], now);
-        assert!(memory.recall(ANA, now).is_none());
-        keep(&memory, memory.begin(), &[ANA], now);
-        assert!(memory.recall(ANA, now).is_some());
-        memory.deaf();
-        assert!(memory.recall(ANA, now).is_none());
-        memory.listening();
-        assert!(memory.recall(ANA, now).is_none(), "it may be wrong by now");
-    }
-
-    #[test]
-    fn a_reading_that_a_notice_overtook_is_not_kept() {
-        let (memory, now) = memory();
-        memory.listening();
-        let reading = memory.begin();
-        memory.forget(ANA);
-        keep(&memory, reading, &[ANA, BEN], now);
-        assert!(memory.recall(ANA, now).is_none());
-        assert!(memory.recall(BEN, now).is_some());
-        let reading = memory.begin();
-        memory.deaf();
-        memory.listening();
-        keep(&memory, reading, &[ANA], now);
-        assert!(memory.recall(ANA, now).is_none());
-    }
-
-    #[test]
-    fn who_was_named_since_a_reading_began_is_outdated() {
-        let (memory, _) = memory();
-        let nobody = Outdated::Only(HashSet::new());
-        let deaf = memory.begin();
-        memory.listening();
-        memory.forget(BEN);
-        assert_eq!(memory.outdated(deaf), nobody);
-        let reading = memory.begin();
-        assert_eq!(memory.outdated(reading), nobody);
-        memory.forget(ANA);
-        let outdated = memory.outdated(reading);
-        assert!(outdated.includes(&ANA) && !outdated.includes(&BEN));
-        memory.deaf();
-        assert_eq!(memory.outdated(reading), Outdated::Anybody);
-        memory.listening();
-        assert_eq!(memory.outdated(reading), Outdated::Anybody);
-    }
-
-    #[test]
-    fn a_reading_that_more_notices_overtook_than_are_remembered_is_not_kept() {
-        let (memory, now) = memory();
-        memory.listening();
-        let reading = memory.begin();
-        for _ in 0..=REMEMBERED {
-            memory.forget(BEN);
-        }
-        keep(&memory, reading, &[ANA], now);
-        assert!(memory.recall(ANA, now).is_none());
-    }
-
-    #[test]
-    fn nobody_is_believed_in_for_longer_than_the_time_to_live() {
-        let (memory, now) = memory();
-        memory.listening();
-        keep(&memory, memory.begin(), &[ANA], now);
-        assert!(memory.recall(ANA, now + MINUTE / 2).is_some());
-        assert!(memory.recall(ANA, now + MINUTE).is_none());
-    }
-}
+mod tests;

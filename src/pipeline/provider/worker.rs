@@ -204,7 +204,7 @@ pub(super) fn verdict(desk: &Desk, job: &Job, asked: &[Target], now: Timestamp) 
             asked,
             has_next: has_next(desk, job),
             left_out: job.left_out,
-            fail_over_unknown: desk.judge.fails_over(&job.notification),
+            fail_over_unknown: desk.judge.fails_over(job),
             retry_window: desk.client.retry_window(),
             backoff: desk.retry.of(desk.account.channel),
             minimum_delay: job.minimum_delay,

@@ -99,10 +99,9 @@ impl Round {
         if held.is_empty() {
             return;
         }
-        let known_at = clock::now();
         let whose = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
-        let people = match self.judge.people.load_now(whose).await {
-            Ok(people) => people,
+        let known = match self.judge.people.load_now(whose).await {
+            Ok(known) => known,
             Err(error) => {
                 tracing::warn!(%error, "recipients could not be loaded; what was due comes again");
                 return;
@@ -112,10 +111,11 @@ impl Round {
         let mut jobs = Vec::with_capacity(held.len());
         for (notification, hold) in held {
             let whose = (notification.tenant_id, notification.user_id);
-            match people.get(&whose).cloned() {
+            match known.people.get(&whose).cloned() {
                 Some(recipient) => {
                     let mut job = Job::new(notification, recipient, hold, None, arrived);
-                    job.known_at = known_at;
+                    job.known_at = known.at;
+                    job.rules = known.rules_of(whose.0);
                     job.place = room.map(Room::place);
                     jobs.push(job);
                 }

@@ -16,6 +16,7 @@ fn source(body: &str) -> TemplateSource {
         body: Some(body.to_owned()),
         html: None,
         variables: Vec::new(),
+        trouble: None,
     }
 }
 
@@ -248,4 +249,51 @@ fn undeclared_variables_are_reported_at_apply() {
         Library::check(&template),
         Ok(vec!["city".to_owned(), "order".to_owned()])
     );
+}
+
+#[test]
+fn a_change_compiles_what_changed_and_shares_the_rest() {
+    let other = Uuid::from_u128(2);
+    let named = |tenant_id, name: &str, body: &str| TemplateSource {
+        tenant_id,
+        name: name.to_owned(),
+        ..source(body)
+    };
+    let (a, b) = (named(TENANT, "a", "1"), named(TENANT, "b", "1"));
+    let before = library(&[a.clone(), b, named(other, "a", "1")]);
+    let after = before.changed(&[a.key()], &[named(TENANT, "a", "2")]);
+    let print = |library: &Library, tenant, name| {
+        let rendered = library.render(tenant, Channel::Email, name, None, &Map::new());
+        rendered.map(|rendered| rendered.content.body.unwrap())
+    };
+    assert_eq!(print(&before, TENANT, "a").unwrap(), "1");
+    assert_eq!(print(&after, TENANT, "a").unwrap(), "2");
+    assert!(Arc::ptr_eq(&before.tenants[&other], &after.tenants[&other]));
+    let entry = |library: &Library, name| {
+        let (_, entry) = library.find(TENANT, Channel::Email, name, None).unwrap();
+        std::ptr::from_ref(entry)
+    };
+    assert_eq!(entry(&before, "b"), entry(&after, "b"));
+
+    let without = after.changed(&[a.key()], &[]);
+    let gone = print(&without, TENANT, "a").unwrap_err();
+    assert_eq!((gone.kind, without.len()), (ErrorKind::Unknown, 2));
+}
+
+#[test]
+fn what_cannot_be_read_fails_alone_and_says_why() {
+    let unreadable = TemplateSource {
+        name: "odd".to_owned(),
+        trouble: Some("variables are not a list of names".to_owned()),
+        ..source("Hello")
+    };
+    let library = library(&[unreadable, source("Hello")]);
+    let render = |name| library.render(TENANT, Channel::Email, name, None, &Map::new());
+    assert!(library.has(TENANT, Channel::Email, "odd"));
+    let error = render("odd").unwrap_err().to_string();
+    assert!(
+        error.ends_with("cannot be read: variables are not a list of names"),
+        "{error}"
+    );
+    assert!(render("order-shipped").is_ok());
 }

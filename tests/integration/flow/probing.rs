@@ -13,7 +13,6 @@ use herald::pipeline::judge::Judge;
 use herald::pipeline::lanes::LanePermits;
 use herald::pipeline::people::People;
 use herald::pipeline::reserver::Reserver;
-use herald::pipeline::rulebook::Rulebook;
 use herald::pipeline::scheduler::{Pauses, Round};
 use herald::pipeline::shelf::Shelf;
 use herald::pipeline::{Channels, Dispatcher, Dispatchers, Fence, InFlight, Outbox, Scheduler};
@@ -113,7 +112,6 @@ impl Scene {
         let judge = Arc::new(Judge {
             database: pool.clone(),
             people: People::new(pool.clone(), 16, Duration::from_secs(1)),
-            rulebook: Rulebook::default(),
             reserver: Reserver::new(pool.clone(), self.stop.clone()),
             house: HouseRules::default(),
             giving_up: self.stop.clone(),
@@ -127,7 +125,7 @@ impl Scene {
                 outbox: outbox.clone(),
                 metrics: Arc::clone(&metrics),
             };
-            let actor = Dispatcher::new(desk, tasks.clone());
+            let actor = Dispatcher::new(desk, tasks.clone(), 1);
             supervisor.start("dispatcher", channel.as_str(), actor)
         };
         let round = Round {

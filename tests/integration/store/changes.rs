@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::DEFAULT_TENANT;
-use herald::store::changes::{Change, Changes};
+use herald::store::changes::{Change, Changes, Heard};
 use herald::store::{Database, StoreError};
 use loadtest::proxy::Proxy;
 use tokio::runtime::Handle;
@@ -45,8 +45,9 @@ impl Scene {
         let mut told = vec![];
         loop {
             match timeout(Duration::from_secs(10), self.changes.next()).await {
-                Ok(Ok(change)) if change == Change::Rules(end) => break,
-                Ok(change) => told.push(change.unwrap()),
+                Ok(Ok(Heard::Change(change))) if change == Change::Rules(end) => break,
+                Ok(Ok(Heard::Change(change))) => told.push(change),
+                Ok(other) => panic!("{other:?} after {told:?}"),
                 Err(_) => panic!("no end after {told:?}"),
             }
         }
@@ -67,7 +68,7 @@ async fn what_was_committed_before_is_told_to_whoever_catches_up() {
         let change = format!("UPDATE users SET phone = '{round}' WHERE id = '{ANA}'");
         connection.batch_execute(&change).await.unwrap();
         let heard = changes.catch_up().await.unwrap();
-        assert_eq!(heard, [person(ANA)], "{round}");
+        assert_eq!(heard, [Heard::Change(person(ANA))], "{round}");
     }
     assert_eq!(changes.catch_up().await.unwrap(), []);
 }
@@ -176,6 +177,19 @@ async fn what_is_not_understood_is_passed_over() {
     };
     let odd = "NOTIFY herald_changes, 'from a newer version'; NOTIFY herald_changes, 'accounts'";
     assert_eq!(scene.told(odd).await, [Change::Accounts]);
+}
+
+#[tokio::test]
+async fn a_call_is_heard_by_the_listener_that_it_is_for_alone() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut called = Changes::open(&pool).await.unwrap();
+    let mut other = Changes::open(&pool).await.unwrap();
+    called.echo().call(&pool, 7).await.unwrap();
+    assert_eq!(called.next().await, Ok(Heard::Echo(7)));
+    called.echo().call(&pool, 8).await.unwrap();
+    assert_eq!(called.catch_up().await, Ok(vec![Heard::Echo(8)]));
+    assert_eq!(other.catch_up().await, Ok(vec![]));
 }
 
 /// Within two seconds, and some for a busy machine.

@@ -54,7 +54,8 @@ async fn tenants_and_categories() {
         categories::upsert(&mut c, &orders).await,
         Ok(Change::Updated)
     );
-    let rules = rules::of(&mut c, tenant).await.unwrap();
+    let mut rules = rules::of(&c, &[tenant]).await.unwrap();
+    let rules = rules.remove(&tenant).unwrap();
     assert_eq!(rules.categories, [orders]);
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use diesel_async::SimpleAsyncConnection;
 use herald::app::apply;
 use herald::config::Sources;
 use herald::config::manifest::{Checks, Manifest};
@@ -82,11 +83,11 @@ async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
     assert_eq!(updated.count(), 1);
 
     let mut c = pool.get().await.unwrap();
-    let all = rules::load(&mut c).await.unwrap();
-    assert_eq!(all.len(), 2);
-    for (tenant, of_tenant) in &all {
-        assert_eq!(&rules::of(&mut c, *tenant).await.unwrap(), of_tenant);
-    }
+    let all = rules::of(&c, &[SHOP, DEFAULT_TENANT, Uuid::nil()]).await;
+    let all = all.unwrap();
+    assert_eq!(all.len(), 2, "one has none");
+    let shop = rules::of(&c, &[SHOP]).await.unwrap();
+    assert_eq!(shop, [(SHOP, all[&SHOP].clone())].into());
     let ours = &all[&DEFAULT_TENANT];
     let (news, alerts) = (ours.category("news"), ours.category("alerts"));
     assert_eq!(news.unwrap().over_cap, OverCap::Defer);
@@ -129,8 +130,25 @@ async fn defaults_of_a_tenant_that_does_not_exist_are_a_mistake() {
                   tenant_id = '0190c1a0-0000-7000-8000-0000000000aa'\n";
     let error = write(&pool, orphan).await.unwrap_err();
     assert!(error.contains("its tenant does not exist"), "{error}");
-    let mut c = pool.get().await.unwrap();
-    assert!(rules::load(&mut c).await.unwrap().is_empty());
-    let none = rules::of(&mut c, DEFAULT_TENANT).await.unwrap();
-    assert_eq!(none, herald::domain::TenantRules::default());
+    let c = pool.get().await.unwrap();
+    assert!(rules::of(&c, &[DEFAULT_TENANT]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_category_that_is_not_understood_counts_as_not_said_and_hides_no_other() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    write(&pool, FILE).await.unwrap();
+    let mut owner = database.owner().await;
+    let newer = "SET search_path TO notification_schema;
+        ALTER TABLE categories DROP CONSTRAINT categories_over_cap_check;
+        UPDATE categories SET over_cap = 'ask a manager' WHERE name = 'news'";
+    owner.batch_execute(newer).await.unwrap();
+    let c = pool.get().await.unwrap();
+    let rules = rules::of(&c, &[DEFAULT_TENANT]).await.unwrap();
+    let ours = &rules[&DEFAULT_TENANT];
+    assert_eq!(ours.category("news").unwrap().over_cap, OverCap::Cancel);
+    let alerts = ours.category("alerts").unwrap();
+    assert_eq!(alerts.on_unknown, Some(OnUnknown::FailOver));
+    assert_eq!(ours.defaults.len(), 2);
 }

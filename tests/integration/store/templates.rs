@@ -1,7 +1,8 @@
 //! Templates and their versions.
 
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, DEFAULT_TENANT};
-use herald::store::templates::{Template, TemplateFields, fingerprint, load, upsert};
+use herald::store::templates::{Template, TemplateFields, active, fingerprint, load, upsert};
 use herald::store::{Change, StoreError};
 use uuid::Uuid;
 
@@ -21,6 +22,12 @@ fn shipped(locale: &str, body: &str) -> TemplateFields {
     }
 }
 
+async fn all(c: &mut AsyncPgConnection) -> Vec<Template> {
+    let active = active(c).await.unwrap();
+    let ids: Vec<Uuid> = active.iter().map(|row| row.id).collect();
+    load(c, &ids).await.unwrap()
+}
+
 #[tokio::test]
 async fn changed_content_is_a_new_version_and_the_only_active_one() {
     let database = TestDatabase::create().await;
@@ -35,7 +42,7 @@ async fn changed_content_is_a_new_version_and_the_only_active_one() {
     );
     assert_eq!(upsert(&mut c, &second).await, Ok(Change::Updated));
 
-    let mut active = load(&mut c).await.unwrap();
+    let mut active = all(&mut c).await;
     active.sort_by(|a, b| a.fields.locale.cmp(&b.fields.locale));
     let versions: Vec<_> = active
         .iter()
@@ -70,7 +77,7 @@ async fn writers_of_one_template_leave_one_active_version() {
         let lost = matches!(&written, Err(StoreError::UniqueViolation { .. }));
         assert!(lost || written == Ok(Change::Updated), "{written:?}");
     }
-    let active = load(&mut pool.get().await.unwrap()).await.unwrap();
+    let active = all(&mut pool.get().await.unwrap()).await;
     assert_eq!(active.len(), 1);
 }
 
@@ -123,4 +130,25 @@ async fn a_template_needs_its_tenant() {
         matches!(refused, Err(StoreError::ForeignKey { .. })),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_template_that_cannot_be_read_hides_no_other() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    for (locale, body) in [("en", "Hello"), ("de", "Hallo"), ("fr", "Bonjour")] {
+        upsert(&mut c, &shipped(locale, body)).await.unwrap();
+    }
+    let odd = "SET search_path TO notification_schema;
+        ALTER TABLE notification_templates DISABLE TRIGGER USER;
+        UPDATE notification_templates SET variables = '[1]' WHERE locale = 'de';
+        UPDATE notification_templates SET updated_at = 'infinity' WHERE locale = 'fr'";
+    database.owner().await.batch_execute(odd).await.unwrap();
+    let mut read = all(&mut c).await;
+    read.sort_by(|a, b| a.fields.locale.cmp(&b.fields.locale));
+    let troubles: Vec<bool> = read.iter().map(|one| one.trouble.is_some()).collect();
+    assert_eq!(troubles, [true, false, false]);
+    assert_eq!(read[2].fields, shipped("fr", "Bonjour"));
+    fingerprint(&mut c).await.unwrap();
 }

@@ -1,0 +1,54 @@
+//! Operators see which accounts cannot be used.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::super::directory::AccountEntry;
+use super::super::patience::until_done;
+use super::Needs;
+use crate::domain::{Severity, SystemEvent};
+use crate::store::{Database, StoreError, system_events};
+
+/// The `event_type` of accounts that cannot be read, or not be used as they are configured.
+const UNUSABLE: &str = "provider_unusable";
+
+/// Opens an event for each account that cannot be used, with the reason, and resolves those of the
+/// others.
+pub(super) fn tell(needs: &Needs, unusable: Vec<(String, String)>, used: &[Arc<AccountEntry>]) {
+    let used: Vec<String> = used
+        .iter()
+        .map(|entry| entry.account.name.clone())
+        .collect();
+    let (database, stop) = (needs.database.clone(), needs.no_calls.clone());
+    needs.tasks.spawn("report accounts", async move {
+        let report = || report(&database, &unusable, &used);
+        // What is left unsaid when the engine stops is said when it starts again.
+        let _ = until_done("reporting accounts", &stop, report).await;
+    });
+}
+
+async fn report(
+    database: &Database,
+    unusable: &[(String, String)],
+    used: &[String],
+) -> Result<(), StoreError> {
+    let mut connection = database.get().await?;
+    for provider in used {
+        system_events::resolve(&mut connection, UNUSABLE, provider).await?;
+    }
+    for (provider, why) in unusable {
+        let details = [("provider", provider), ("why", why)];
+        let details = details.map(|(name, value)| (name.to_owned(), Value::from(value.as_str())));
+        let event = SystemEvent {
+            event_type: UNUSABLE.to_owned(),
+            severity: Severity::High,
+            description: format!("provider `{provider}` cannot be used as it is stored"),
+            details: details.into_iter().collect(),
+            tenant_id: None,
+            user_id: None,
+        };
+        system_events::open(&mut connection, &event).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! What waits to be decided on and rendered, and the threads that do it.
+//!
+//! Rendering is work for a processor and may take long: it happens on threads of its own, of which
+//! each channel has a bounded number, so that it holds up neither the actors nor the connections. The
+//! most urgent job is next, and tenants take turns: a slow template delays others by the one
+//! rendering that has begun.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::super::directory::AccountEntry;
+use super::super::jobs::Job;
+use super::super::judge::Capped;
+use super::{Desk, Loads, Next};
+use crate::domain::Priority;
+use crate::policy::{AccountFacts, Quota};
+use crate::resilience::FairQueue;
+use crate::runtime::tasks::panic_text;
+use crate::runtime::{Tasks, clock, failpoint};
+
+/// Most jobs that are sent on together.
+const TOGETHER: usize = 64;
+/// What is ready waits no longer for what is rendered after it.
+const READY: Duration = Duration::from_millis(1);
+
+/// The jobs of a channel on their way to its accounts. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    desk: Arc<Desk>,
+    tasks: Tasks,
+    /// Most threads at work.
+    threads: usize,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    waiting: Mutex<FairQueue<Uuid, Waiting>>,
+    workers: AtomicUsize,
+}
+
+/// What is to be done with a job next.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// Decide, then render.
+    Decide(Job),
+    /// Render: it may go.
+    Render(Job),
+}
+
+impl Line {
+    pub(super) fn new(desk: Arc<Desk>, tasks: Tasks, threads: usize) -> Self {
+        let state = Arc::new(State {
+            waiting: Mutex::new(FairQueue::new(Priority::ALL.len())),
+            workers: AtomicUsize::new(0),
+        });
+        Self {
+            desk,
+            tasks,
+            threads: threads.max(1),
+            state,
+        }
+    }
+
+    /// Puts jobs at the end of their tenants' turns, and sees to it that they are worked on.
+    pub(super) fn extend(&self, steps: impl IntoIterator<Item = Waiting>) {
+        let waiting = {
+            let mut waiting = self.state.lock();
+            for step in steps {
+                let notification = &step.job().notification;
+                let (line, tenant) = (notification.lane.priority.index(), notification.tenant_id);
+                waiting.push(line, tenant, step);
+            }
+            waiting.len()
+        };
+        for _ in 0..waiting.min(self.threads) {
+            if !self.state.hire(self.threads) {
+                return;
+            }
+            let line = self.clone();
+            self.tasks.spawn_blocking("dispatch", move || line.work());
+        }
+    }
+
+    /// Works until nothing waits. A job may come between the last look and the end of the count, when
+    /// no thread was started for it: hence the look after the end.
+    fn work(&self) {
+        loop {
+            let badge = Badge(&self.state);
+            while self.some() {}
+            drop(badge);
+            if self.state.lock().is_empty() || !self.state.hire(self.threads) {
+                return;
+            }
+        }
+    }
+
+    /// Works on the next jobs and sends them on; whether there are more.
+    fn some(&self) -> bool {
+        let desk = &self.desk;
+        let accounts = desk.directory.of(desk.channel);
+        let now = clock::now();
+        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
+        let (mut loads, mut capped, mut stale) = (Loads::default(), vec![], vec![]);
+        let began = clock::instant();
+        for _ in 0..TOGETHER {
+            let Some(step) = self.state.lock().pop() else {
+                break;
+            };
+            match self.step(step, &accounts, &facts) {
+                Next::Deliver(job) => loads.add(job),
+                Next::Reserve(job) => capped.push(job),
+                Next::Refresh(job) => stale.push(job),
+                Next::Render(_) | Next::Ended => {}
+            }
+            if clock::instant().saturating_duration_since(began) >= READY {
+                break;
+            }
+        }
+        loads.post();
+        self.reserve(capped);
+        self.refresh(stale);
+        !self.state.lock().is_empty()
+    }
+
+    /// A job that makes this panic returns to where it came from, and only that one.
+    fn step(
+        &self,
+        step: Waiting,
+        accounts: &[Arc<AccountEntry>],
+        facts: &[AccountFacts<'_>],
+    ) -> Next {
+        let (desk, id) = (&self.desk, step.job().notification.id);
+        let work = AssertUnwindSafe(|| {
+            let next = match step {
+                Waiting::Decide(job) => {
+                    failpoint::hit("dispatcher.job");
+                    let decision = desk.judge.decide(&job, facts, Quota::Unasked);
+                    desk.follow(job, decision, accounts)
+                }
+                Waiting::Render(job) => Next::Render(job),
+            };
+            match next {
+                Next::Render(job) => desk.prepare(job),
+                next => next,
+            }
+        });
+        catch_unwind(work).unwrap_or_else(|panic| {
+            let panic = panic_text(&*panic);
+            tracing::error!(notification_id = %id, panic, "dispatching panicked");
+            Next::Ended
+        })
+    }
+
+    /// Reserves room for jobs, and lets those render that have it; once more for those for whom a day
+    /// began meanwhile.
+    fn reserve(&self, mut capped: Vec<Capped>) {
+        if capped.is_empty() {
+            return;
+        }
+        let line = self.clone();
+        self.tasks.spawn("reserve", async move {
+            let desk = &line.desk;
+            let accounts = desk.directory.of(desk.channel);
+            let now = clock::now();
+            let facts: Vec<AccountFacts<'_>> =
+                accounts.iter().map(|entry| entry.facts(now)).collect();
+            while !capped.is_empty() {
+                let decided = desk.judge.reserve(capped, &facts).await;
+                let mut may_go = vec![];
+                capped = vec![];
+                for (job, decision) in decided {
+                    match desk.follow(job, decision, &accounts) {
+                        Next::Render(job) => may_go.push(Waiting::Render(job)),
+                        Next::Reserve(job) => capped.push(job),
+                        Next::Deliver(_) | Next::Refresh(_) | Next::Ended => {}
+                    }
+                }
+                line.extend(may_go);
+            }
+        });
+    }
+
+    /// Looks up again who has waited for too long to be written to without another look.
+    fn refresh(&self, stale: Vec<Job>) {
+        if stale.is_empty() {
+            return;
+        }
+        let line = self.clone();
+        self.tasks.spawn("look again", async move {
+            let (there, gone) = line.desk.judge.refresh(stale).await;
+            let now = clock::now();
+            for job in gone {
+                line.desk.outbox.push(job.end_without_person(now));
+            }
+            line.extend(there.into_iter().map(Waiting::Decide));
+        });
+    }
+}
+
+impl Waiting {
+    const fn job(&self) -> &Job {
+        match self {
+            Self::Decide(job) | Self::Render(job) => job,
+        }
+    }
+}
+
+impl State {
+    /// Counts one more worker, if there may be one more.
+    fn hire(&self, most: usize) -> bool {
+        let more = |workers: usize| (workers < most).then_some(workers + 1);
+        self.workers
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .is_ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FairQueue<Uuid, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a worker out, however it ends.
+struct Badge<'a>(&'a State);
+
+impl Drop for Badge<'_> {
+    fn drop(&mut self) {
+        self.0.workers.fetch_sub(1, Ordering::AcqRel);
+    }
+}
