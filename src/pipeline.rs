@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod jobs;
 pub mod judge;
 pub mod lanes;
+pub mod lease_keeper;
 pub mod listener;
 pub mod metrics;
 pub mod outbox;

@@ -21,14 +21,13 @@ use crate::domain::Channel;
 use crate::pipeline::catalog::Needs;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::dispatcher::Desk;
-use crate::pipeline::fence::LeaseKeeper;
 use crate::pipeline::hold::Holder;
 use crate::pipeline::housekeeping::Housekeeping;
 use crate::pipeline::ingest::Admission;
 use crate::pipeline::jobs::{Arrived, Wake};
 use crate::pipeline::judge::Judge;
 use crate::pipeline::lanes::LanePermits;
-use crate::pipeline::patience::until_done;
+use crate::pipeline::lease_keeper::LeaseKeeper;
 use crate::pipeline::readiness::Readiness;
 use crate::pipeline::recorder::Settling;
 use crate::pipeline::scheduler::{Pauses, Round};
@@ -39,9 +38,9 @@ use crate::pipeline::{
 };
 use crate::providers::HttpClient;
 use crate::resilience::Backoff;
-use crate::runtime::{Health, Shutdown, Supervisor, Tasks, mailbox};
+use crate::runtime::{Ending, Health, Shutdown, Supervisor, Tasks, mailbox};
 use crate::store::Database;
-use crate::store::lease::{self, RunId};
+use crate::store::lease::RunId;
 use crate::store::seal::Sealer;
 use crate::telemetry::Metrics;
 use crate::templates::Limits;
@@ -103,7 +102,9 @@ impl Ground {
     reason = "the server's future ends when its handle stops it"
 )]
 pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle, StartError> {
-    for part in ["engine", "database", "broker", "claiming", "settling"] {
+    for part in [
+        "engine", "database", "lease", "broker", "claiming", "settling",
+    ] {
         ground.health.down(part, "starting");
     }
     let control = Control::new(
@@ -131,10 +132,11 @@ pub(super) async fn engine(
     if schema::fitting(ground).await?.is_none() {
         return Ok(None);
     }
-    let Some(run) = register(settings, ground).await else {
+    let fence = keep_lease(settings, ground);
+    let Some(run) = ground.stop.or(fence.pass()).await else {
+        ground.end_of_run.raise(Ending::Asked);
         return Ok(None);
     };
-    let fence = keep_lease(settings, ground, run);
     watch_readiness(settings, ground, run);
     let supervisor = supervisor(ground);
     let outbox = Outbox::new(settings.engine.settle_batch, settings.engine.settle_linger);
@@ -156,7 +158,6 @@ pub(super) async fn engine(
         &judge,
     );
     let needs = Needs {
-        run,
         channels: channels.clone(),
         database: ground.database.clone(),
         sealer: ground.sealer.clone(),
@@ -183,7 +184,6 @@ pub(super) async fn engine(
     let holder = Holder {
         in_flight: in_flight.clone(),
         outbox: outbox.clone(),
-        fence: fence.clone(),
         metrics: Arc::clone(&ground.metrics),
     };
     let permits = LanePermits::new(&settings.lanes);
@@ -192,7 +192,6 @@ pub(super) async fn engine(
     let scheduler = Scheduler::new(
         Arc::new(Round {
             database: ground.database.clone(),
-            run,
             lanes: settings.broker.lanes.clone(),
             permits: permits.clone(),
             judge: Arc::clone(&judge),
@@ -212,7 +211,7 @@ pub(super) async fn engine(
     let scheduler = supervisor.start("scheduler", "scheduler", scheduler);
     let settling = Arc::new(Settling {
         database: ground.database.clone(),
-        run,
+        fence: fence.clone(),
         in_flight,
         metrics: Arc::clone(&ground.metrics),
         hourly: hourly.clone(),
@@ -222,7 +221,7 @@ pub(super) async fn engine(
     let recorder = Recorder::new(settling, outbox.clone(), ground.tasks.clone());
     let recorder = supervisor.start("recorder", "recorder", recorder);
     outbox.wakes(move || mailbox::post(&recorder, Wake));
-    let admission = admission(settings, ground, run, judge, shelf, holder, dispatchers);
+    let admission = admission(settings, ground, fence, judge, shelf, holder, dispatchers);
     let ingest = Ingest::new(
         Arc::new(admission),
         ground.tasks.clone(),
@@ -242,31 +241,16 @@ pub(super) async fn engine(
     }))
 }
 
-/// Waits for the database, and registers this run in it.
-async fn register(settings: &Settings, ground: &Ground) -> Option<RunId> {
-    let name = settings.engine.node_name.clone();
-    let (database, health) = (ground.database.clone(), ground.health.clone());
-    let stop = ground.stop.clone();
-    let (sender, registered) = oneshot::channel();
-    ground.tasks.spawn("register", async move {
-        let register = || async {
-            let registered = lease::register(&database, &name, env!("CARGO_PKG_VERSION")).await;
-            registered.inspect_err(|error| health.down("database", error.to_string()))
-        };
-        let run = until_done("registering this run", &stop, register).await;
-        // Nobody waits any more when the engine was told to stop.
-        let _ = sender.send(run);
-    });
-    registered.await.ok().flatten()
-}
-
-fn keep_lease(settings: &Settings, ground: &Ground, run: RunId) -> Fence {
+/// Waits for the database, registers this node's run in it, and keeps its lease.
+fn keep_lease(settings: &Settings, ground: &Ground) -> Fence {
     let fence = Fence::closed();
     let keeper = LeaseKeeper {
         database: ground.database.clone(),
-        run,
         fence: fence.clone(),
+        node_name: settings.engine.node_name.clone(),
         heartbeat: settings.engine.heartbeat,
+        lease: settings.engine.lease,
+        metrics: Arc::clone(&ground.metrics),
         health: ground.health.clone(),
         stop: ground.end_of_run.clone(),
     };
@@ -319,7 +303,7 @@ fn dispatchers(
 fn admission(
     settings: &Settings,
     ground: &Ground,
-    run: RunId,
+    fence: Fence,
     judge: Arc<Judge>,
     shelf: Shelf,
     holder: Holder,
@@ -327,7 +311,7 @@ fn admission(
 ) -> Admission {
     Admission {
         database: ground.database.clone(),
-        run,
+        fence,
         window: settings.engine.deduplication_window,
         max_body_bytes: settings.broker.max_body_bytes,
         judge,

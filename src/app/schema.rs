@@ -25,7 +25,10 @@ pub(super) async fn fitting(ground: &Ground) -> Result<Option<()>, StartError> {
         let fit = loop {
             let waits_for = match migrations::history(&database).await.map(|h| h.fit()) {
                 Ok(Fit::Behind(why)) => why,
-                Ok(fit) => break Some(fit),
+                Ok(fit) => {
+                    health.up("database");
+                    break Some(fit);
+                }
                 Err(error) => error.to_string(),
             };
             health.down("database", waits_for.as_str());

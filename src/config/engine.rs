@@ -32,7 +32,9 @@ pub struct Engine {
     pub people_time_to_live: Duration,
     /// How long a key is remembered.
     pub deduplication_window: Duration,
-    /// How often this node says that it lives.
+    /// How long this node goes on after it last said that it lives.
+    pub lease: Duration,
+    /// How often this node says that it lives; at most a third of the lease.
     pub heartbeat: Duration,
 }
 
@@ -40,6 +42,8 @@ impl Engine {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let (millisecond, second) = (Duration::from_millis(1), Duration::from_secs(1));
         let linger = || Duration::ZERO..=second;
+        let lease = reader.duration("engine.lease", second..=second * 30);
+        let heartbeat = reader.duration("engine.heartbeat", millisecond * 100..=second * 60);
         let io_threads = reader.integer("engine.io_threads", 0..=256, "threads, 0 = one a core");
         Self {
             node_name: node_name(reader),
@@ -63,7 +67,8 @@ impl Engine {
                 "engine.deduplication_window",
                 second * 60..=second * 2_592_000,
             ),
-            heartbeat: reader.duration("engine.heartbeat", millisecond * 100..=second * 60),
+            lease,
+            heartbeat: heartbeat.min(lease / 3),
         }
     }
 }

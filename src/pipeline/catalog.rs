@@ -29,7 +29,6 @@ use crate::domain::{Account, Channel};
 use crate::providers::{HttpClient, SettingsError};
 use crate::runtime::{Shutdown, Supervisor, Tasks};
 use crate::store::accounts::Accounts;
-use crate::store::lease::RunId;
 use crate::store::seal::Sealer;
 use crate::store::{Database, Fingerprint, StoreError};
 use crate::telemetry::Metrics;
@@ -70,8 +69,6 @@ pub struct Needs {
     pub fence: Fence,
     /// Asked again about what has waited.
     pub judge: Arc<Judge>,
-    /// The run that judges the accounts' health.
-    pub run: RunId,
     /// Told of circuits.
     pub channels: Channels,
     /// Counts.
@@ -276,7 +273,7 @@ impl Needs {
         let reporter = Reporter::new(
             account,
             self.database.clone(),
-            self.run,
+            self.fence.clone(),
             self.tasks.clone(),
             self.no_calls.clone(),
         );

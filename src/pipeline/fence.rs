@@ -1,29 +1,32 @@
 //! A run that is not sure that it lives starts no provider call.
 
-use std::time::Duration;
-
 use tokio::sync::watch;
 
-use crate::runtime::{Health, Shutdown};
-use crate::store::lease::{Lease, RunId};
-use crate::store::{Database, StoreError};
+use crate::runtime::clock::{self, Uptime};
+use crate::store::lease::RunId;
 
-/// The name under which `/readyz` shows the database.
-const PART: &str = "database";
-
-/// Open while this run holds its lease. Clones share it.
+/// Open while this node's run holds its lease, by this machine's own clock. Clones share it.
 ///
-/// Every lease has an epoch. What was taken on under an earlier one may have been taken over by
-/// another run meanwhile, and must not be sent.
+/// Others may take over what a run holds some time after its last heartbeat. It stops earlier by
+/// itself: so long after the moment at which that heartbeat was *sent*, whether or not anybody could
+/// tell it. What was taken on by a run that has been taken for dead meanwhile must not be sent, though
+/// this node has a new run since.
 #[derive(Debug, Clone)]
 pub struct Fence {
-    state: watch::Sender<State>,
+    tenure: watch::Sender<Option<Tenure>>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct State {
-    open: bool,
-    epoch: u64,
+/// A run, and until when it is sure to live.
+#[derive(Debug, Clone, Copy)]
+struct Tenure {
+    run: RunId,
+    until: Uptime,
+}
+
+impl Tenure {
+    fn holds(&self) -> bool {
+        clock::uptime() < self.until
+    }
 }
 
 impl Default for Fence {
@@ -37,124 +40,79 @@ impl Fence {
     #[must_use]
     pub fn closed() -> Self {
         Self {
-            state: watch::Sender::new(State::default()),
+            tenure: watch::Sender::new(None),
         }
     }
 
-    /// Waits until the run holds its lease (at once, nearly always), and says which epoch it is.
-    pub async fn pass(&self) -> u64 {
-        let now = *self.state.borrow();
-        if now.open {
-            return now.epoch;
-        }
-        let mut state = self.state.subscribe();
-        // The sender lives in `self`, so that waiting cannot fail.
-        state
-            .wait_for(|state| state.open)
-            .await
-            .map_or(now.epoch, |state| state.epoch)
-    }
-
-    /// The epoch of the present lease, or of the one that was lost last.
-    #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.state.borrow().epoch
-    }
-
-    fn open(&self) {
-        self.state.send_modify(|state| {
-            // The first lease is the one under which work is taken on.
-            state.open = true;
-        });
-    }
-
-    fn close(&self) {
-        self.state.send_modify(|state| {
-            state.open = false;
-            state.epoch += 1;
-        });
-    }
-}
-
-/// Keeps the lease of a run, and opens the fence while it is held, until `stop` is raised.
-#[derive(Debug)]
-pub struct LeaseKeeper {
-    /// The database.
-    pub database: Database,
-    /// The run.
-    pub run: RunId,
-    /// The fence to open and close.
-    pub fence: Fence,
-    /// Time between heartbeats.
-    pub heartbeat: Duration,
-    /// Tells operators whether the database is there.
-    pub health: Health,
-    /// Ends the run.
-    pub stop: Shutdown,
-}
-
-impl LeaseKeeper {
-    /// Keeps the lease until told to stop; then ends the run in good order.
-    pub async fn run(self) {
-        while !self.stop.is_raised() {
-            match bounded(self.patience(), Lease::take(&self.database, self.run)).await {
-                Ok(Some(lease)) => {
-                    self.health.up(PART);
-                    self.fence.open();
-                    let lost = self.keep(lease).await;
-                    self.fence.close();
-                    let Some(error) = lost else { return };
-                    tracing::warn!(%error, "the lease is lost: no provider is called until it is back");
-                    // Whatever has happened to this session may have happened to the others.
-                    self.database.distrust();
-                    self.health.down(PART, error.to_string());
-                }
-                Ok(None) => {
-                    tracing::info!("the lease is still held by a former session of this run")
-                }
-                Err(error) => self.health.down(PART, error.to_string()),
+    /// Waits until a run holds its lease (at once, nearly always), and says which it is.
+    pub async fn pass(&self) -> RunId {
+        loop {
+            if let Some(run) = self.holder() {
+                return run;
             }
-            self.stop
-                .or(tokio::time::sleep(
-                    self.heartbeat.min(Duration::from_millis(500)),
-                ))
+            let mut tenure = self.tenure.subscribe();
+            // The sender lives in `self`, so that waiting cannot fail.
+            let _ = tenure
+                .wait_for(|tenure| tenure.as_ref().is_some_and(Tenure::holds))
                 .await;
         }
     }
 
-    /// Beats until the session is lost, or ends the run.
-    async fn keep(&self, mut lease: Lease) -> Option<StoreError> {
-        loop {
-            if self
-                .stop
-                .or(tokio::time::sleep(self.heartbeat))
-                .await
-                .is_none()
-            {
-                if let Err(error) = lease.end().await {
-                    tracing::debug!(%error, "the run ends with its session");
-                }
-                return None;
-            }
-            if let Err(error) = bounded(self.patience(), lease.beat()).await {
-                return Some(error);
-            }
-        }
+    /// The run that holds its lease at this moment.
+    #[must_use]
+    pub fn holder(&self) -> Option<RunId> {
+        let tenure = *self.tenure.borrow();
+        tenure.filter(Tenure::holds).map(|tenure| tenure.run)
     }
 
-    /// A session that does not answer for this long counts as lost.
-    fn patience(&self) -> Duration {
-        self.heartbeat.max(Duration::from_secs(2))
+    /// The present run, though its lease may have run out: nobody may have taken it for dead yet.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        self.tenure.borrow().map(|tenure| tenure.run)
+    }
+
+    /// The run is sure to live until then.
+    pub fn renew(&self, run: RunId, until: Uptime) {
+        self.tenure.send_replace(Some(Tenure { run, until }));
+    }
+
+    /// The run is no more.
+    pub fn close(&self) {
+        self.tenure.send_replace(None);
     }
 }
 
-/// A connection over a broken network would else be believed in until TCP gives up.
-async fn bounded<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const RUN: RunId = RunId(7);
+
+    #[tokio::test]
+    async fn nobody_passes_once_the_lease_has_run_out_though_nobody_said_so() {
+        let fence = Fence::closed();
+        assert_eq!(fence.pass().now_or_never(), None);
+        fence.renew(RUN, clock::uptime() + Duration::from_secs(60));
+        assert_eq!(fence.pass().now_or_never(), Some(RUN));
+        fence.renew(RUN, clock::uptime());
+        assert_eq!(fence.pass().now_or_never(), None);
+        assert_eq!((fence.holder(), fence.run()), (None, Some(RUN)));
+        fence.close();
+        assert_eq!(fence.run(), None);
+    }
+
+    #[tokio::test]
+    async fn who_waits_passes_with_the_run_that_comes_next() {
+        let fence = Fence::closed();
+        fence.renew(RUN, clock::uptime());
+        let waiting = fence.pass();
+        let (next, renews) = (RunId(8), async {
+            fence.renew(RunId(8), clock::uptime() + Duration::from_secs(60));
+        });
+        assert_eq!(tokio::join!(waiting, renews).0, next);
     }
 }

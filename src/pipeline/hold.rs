@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::fence::Fence;
 use super::in_flight::InFlight;
 use super::outbox::{Abandoned, Outbox};
 use crate::broker::Receipt;
 use crate::domain::{KeyHash, Lane, Notification};
 use crate::runtime::Permit;
+use crate::store::lease::RunId;
 use crate::store::settle::{Committed, Origin};
 use crate::store::takes::TakeId;
 use crate::telemetry::Metrics;
@@ -22,7 +22,6 @@ pub struct Hold {
     lane: Lane,
     id: Uuid,
     claim: Claimed,
-    epoch: u64,
     in_flight: InFlight,
     outbox: Outbox,
     metrics: Arc<Metrics>,
@@ -35,8 +34,8 @@ pub struct Hold {
 enum Claimed {
     /// Known to this process only.
     NotYet,
-    /// In the database.
-    In(Origin),
+    /// In the database, by this run.
+    In(Origin, RunId),
     /// Nothing any more.
     Redeemed,
 }
@@ -72,8 +71,6 @@ pub struct Holder {
     pub in_flight: InFlight,
     /// Where claims are given back.
     pub outbox: Outbox,
-    /// Tells under which lease work is taken on.
-    pub fence: Fence,
     /// The in-flight gauge.
     pub metrics: Arc<Metrics>,
 }
@@ -109,7 +106,7 @@ impl Holder {
     pub fn taken(
         &self,
         notification: &Notification,
-        under: Under,
+        take: TakeId,
         permit: Permit,
         turn: Option<Turn>,
     ) -> Option<Hold> {
@@ -117,10 +114,8 @@ impl Holder {
         if !self.in_flight.hold_row(key, id) {
             return None;
         }
-        let claim = Claimed::In(Origin::Database(under.take));
-        let mut hold = self.hold(key, notification.lane, id, claim, permit, turn);
-        hold.epoch = under.epoch;
-        Some(hold)
+        let claim = Claimed::In(Origin::Database(take), take.run());
+        Some(self.hold(key, notification.lane, id, claim, permit, turn))
     }
 
     fn hold(
@@ -136,7 +131,6 @@ impl Holder {
         let Self {
             in_flight,
             outbox,
-            fence,
             metrics,
         } = self.clone();
         Hold {
@@ -144,7 +138,6 @@ impl Holder {
             lane,
             id,
             claim,
-            epoch: fence.epoch(),
             in_flight,
             outbox,
             metrics,
@@ -152,15 +145,6 @@ impl Holder {
             turn,
         }
     }
-}
-
-/// Under what a row was taken.
-#[derive(Debug, Clone, Copy)]
-pub struct Under {
-    /// The number of the take.
-    pub take: TakeId,
-    /// The lease's epoch before the take: a lease that was lost meanwhile did not cover it.
-    pub epoch: u64,
 }
 
 /// What a hold held.
@@ -177,17 +161,20 @@ pub struct Redeemed {
 pub struct Joined;
 
 impl Hold {
-    /// The claim is being made, or is ours: from here on it is given back when this is dropped. To
-    /// give back a claim that turns out to be another's does nothing.
-    pub fn claimed(&mut self, id: Uuid) {
+    /// The claim is being made by this run, or is its own: from here on it is given back when this is
+    /// dropped. To give back a claim that turns out to be another's does nothing.
+    pub fn claimed(&mut self, id: Uuid, run: RunId) {
         self.id = id;
-        self.claim = Claimed::In(Origin::Broker);
+        self.claim = Claimed::In(Origin::Broker, run);
     }
 
-    /// The epoch of the lease under which it was taken on.
+    /// The run that claimed or took it; it may have been taken for dead since.
     #[must_use]
-    pub const fn epoch(&self) -> u64 {
-        self.epoch
+    pub const fn run(&self) -> Option<RunId> {
+        match self.claim {
+            Claimed::In(_, run) => Some(run),
+            Claimed::NotYet | Claimed::Redeemed => None,
+        }
     }
 
     /// Whether it is a suspect's, which is worked alone.
@@ -206,7 +193,7 @@ impl Hold {
     #[must_use]
     pub const fn origin(&self) -> Origin {
         match self.claim {
-            Claimed::In(origin) => origin,
+            Claimed::In(origin, _) => origin,
             Claimed::NotYet | Claimed::Redeemed => Origin::Broker,
         }
     }
@@ -248,7 +235,8 @@ impl Drop for Hold {
             Claimed::Redeemed => {}
             // Dropping the receipts returns the deliveries.
             Claimed::NotYet => drop(self.in_flight.remove(self.key)),
-            Claimed::In(origin) => self.outbox.abandon(Abandoned {
+            Claimed::In(origin, run) => self.outbox.abandon(Abandoned {
+                run,
                 key: self.key,
                 id: self.id,
                 origin,

@@ -59,8 +59,6 @@ pub struct Scheduler {
 pub struct Round {
     /// The database.
     pub database: Database,
-    /// This run, the owner of what is taken.
-    pub run: RunId,
     /// The lanes to look at.
     pub lanes: Vec<Lane>,
     /// Permits by lane.
@@ -71,7 +69,7 @@ pub struct Round {
     pub holder: Holder,
     /// Where jobs go.
     pub dispatchers: Dispatchers,
-    /// Passed before anything is taken: a run that holds no lease owns nothing.
+    /// Passed before anything is taken: a run that holds no lease owns nothing. Says which run it is.
     pub fence: Fence,
     /// Which channels are paused.
     pub pauses: Pauses,
@@ -91,6 +89,8 @@ pub struct Round {
 /// What one look leaves to the next. A new process begins with nothing, and misses nothing.
 #[derive(Debug, Default)]
 pub struct Looking {
+    /// The run that looks.
+    run: RunId,
     /// What takes may have left behind.
     strays: Strays,
     /// From when on anything is due.
@@ -179,10 +179,11 @@ impl Drop for End {
 impl Round {
     /// Takes what is due and sends it on its way; whether there may be more.
     async fn take(&self) -> Result<bool, StoreError> {
-        if self.stop.or(self.fence.pass()).await.is_none() {
+        let Some(run) = self.stop.or(self.fence.pass()).await else {
             return Ok(false);
-        }
+        };
         let mut looking = self.looking.lock().await;
+        looking.run = run;
         let looked = self.look(&mut looking).await;
         if looked.is_err() {
             looking.bounds.forget();
@@ -192,7 +193,7 @@ impl Round {
     }
 
     async fn look(&self, looking: &mut Looking) -> Result<bool, StoreError> {
-        self.let_go(&mut looking.strays).await;
+        self.let_go(looking.run, &mut looking.strays).await;
         let lanes = self.flowing();
         if let Some(to_measure) = looking
             .bounds
@@ -211,20 +212,20 @@ impl Round {
     }
 
     /// The next take.
-    fn taking(&self) -> Taking {
+    fn taking(&self, run: RunId) -> Taking {
         Taking {
-            run: self.run,
-            take: self.takes.next(self.run),
+            run,
+            take: self.takes.next(run),
             suspect: self.suspect.is_free(),
         }
     }
 
     /// Lets go of strays. What cannot be let go of now is later; what is due goes on meanwhile.
-    async fn let_go(&self, strays: &mut Strays) {
+    async fn let_go(&self, run: RunId, strays: &mut Strays) {
         let Some((takes, until)) = strays.due(clock::instant()) else {
             return;
         };
-        match due::let_go(&self.database, self.run, &takes, until, &self.lanes).await {
+        match due::let_go(&self.database, run, &takes, until, &self.lanes).await {
             Ok(()) => strays.let_go(clock::instant()),
             Err(error) => {
                 tracing::warn!(%error, "rows of a take whose answer was lost cannot be freed yet");

@@ -115,7 +115,7 @@ statement!(
      UPDATE notification_deduplication d SET owner = old.heir, expires_at = old.until,
          died_owner = coalesce(nullif(old.owner, old.heir), d.died_owner),
          crashes = least(d.crashes, 1000) + CASE WHEN old.owner <> old.heir AND EXISTS (
-             SELECT FROM engine_nodes WHERE run_id = old.owner AND ended_at IS NULL) THEN 1 ELSE 0 END
+             SELECT FROM engine_nodes WHERE run_id = old.owner AND lives_until <= ended_at) THEN 1 ELSE 0 END
      FROM old
      WHERE d.idempotency_key = old.key AND d.owner IS NOT DISTINCT FROM old.owner
      RETURNING d.died_owner"

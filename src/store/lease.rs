@@ -1,141 +1,212 @@
-//! A run of the engine, and whether it lives.
+//! A run of the engine, and until when it lives.
 //!
-//! A run lives as long as its session in PostgreSQL: it holds an advisory lock on a connection of
-//! its own, which a dead process loses at once. One lease covers all that the run holds, without a
-//! write for each message.
+//! A run lives until its row says that it has ended. Whoever runs writes that itself; of a run that
+//! does not move its `lives_until` on, another one does, by the database's clock alone. Neither a
+//! session nor a lock counts: a node that is cut off keeps both for as long as TCP does, and one that
+//! works may lose both. Once a run has ended it stays so: its next heartbeat finds nothing.
+//!
+//! One lease covers all that a run holds, without a write for each message.
 
-use diesel::sql_types::{Bool, Int4, Text};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Bool, Double, Int4, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use jiff::Timestamp;
 
 use super::statement::statement;
-use super::{Database, StoreError};
+use super::{Database, StoreError, system_events, time};
+use crate::domain::SystemEvent;
 
-/// First key of the advisory lock that every living run holds; the second is its id.
-pub const LOCK_CLASS: i32 = 0x6865_7261;
+/// How much longer than its lease the database takes a run for living: for the moment between the
+/// last look at the clock and the request, for clocks that do not run alike, and for a database whose
+/// clock is set.
+pub const MARGIN: Duration = Duration::from_secs(2);
 
 /// A run of an engine node: the owner of claims.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub i32);
 
-statement!(
-    Register(node_name: String => Text, version: String => Text) -> Int4 =
-    "INSERT INTO engine_nodes (node_name, version) VALUES (?, ?) RETURNING run_id"
-);
-statement!(
-    Lock(class: i32 => Int4, run: i32 => Int4) -> Bool =
-    "SELECT pg_try_advisory_lock(?, ?)"
-);
-statement!(
-    Beat(run: i32 => Int4) -> Bool =
-    "UPDATE engine_nodes SET heartbeat_at = now() WHERE run_id = ? RETURNING true"
-);
-statement!(
-    End(run: i32 => Int4) -> Bool =
-    "UPDATE engine_nodes SET ended_at = now() WHERE run_id = ? RETURNING true"
-);
-
-/// The session that a run lives by.
-pub struct Lease {
-    run: RunId,
-    connection: AsyncPgConnection,
+/// A run as its row has it. Its number alone is not enough: a database that was restored from a
+/// backup gives the same number to another run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The run.
+    pub run: RunId,
+    node_name: String,
+    started_at: DateTime<Utc>,
 }
 
-impl std::fmt::Debug for Lease {
+/// A run that was taken for dead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buried {
+    /// The run.
+    pub run: RunId,
+    /// Its node.
+    pub node_name: String,
+}
+
+// `clock_timestamp()`, for `now()` is when the statement came, before it waited for anything.
+statement!(
+    Register(node_name: String => Text, version: String => Text, seconds: f64 => Double)
+        -> (Int4, Timestamptz, Timestamptz) =
+    "INSERT INTO engine_nodes (node_name, version, started_at, heartbeat_at, lives_until)
+     SELECT ?, ?, clock, clock, clock + make_interval(secs => ?)
+     FROM clock_timestamp() AS at (clock)
+     RETURNING run_id, started_at, heartbeat_at"
+);
+statement!(
+    Beat(
+        seconds: f64 => Double,
+        run: i32 => Int4,
+        node_name: String => Text,
+        started_at: DateTime<Utc> => Timestamptz,
+    ) -> Timestamptz =
+    "UPDATE engine_nodes SET heartbeat_at = clock_timestamp(),
+         lives_until = clock_timestamp() + make_interval(secs => ?)
+     WHERE run_id = ? AND node_name = ? AND started_at = ? AND ended_at IS NULL
+     RETURNING heartbeat_at"
+);
+statement!(
+    End(run: i32 => Int4, node_name: String => Text, started_at: DateTime<Utc> => Timestamptz) -> Bool =
+    "UPDATE engine_nodes SET ended_at = clock_timestamp()
+     WHERE run_id = ? AND node_name = ? AND started_at = ? AND ended_at IS NULL
+     RETURNING true"
+);
+// Looked at again under its lock: a heartbeat that was committed meanwhile counts, and one that is
+// just being written is left alone.
+statement!(
+    Bury() -> (Int4, Text) =
+    "UPDATE engine_nodes SET ended_at = clock_timestamp()
+     WHERE run_id = ANY (ARRAY(
+         SELECT run_id FROM engine_nodes
+         WHERE ended_at IS NULL AND lives_until <= clock_timestamp()
+         FOR UPDATE SKIP LOCKED))
+     RETURNING run_id, node_name"
+);
+
+/// A connection of its own for heartbeats, which no pool can lend to others.
+pub struct LeaseConnection(AsyncPgConnection);
+
+impl std::fmt::Debug for LeaseConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease")
-            .field("run", &self.run)
-            .finish_non_exhaustive()
+        f.write_str("LeaseConnection")
     }
 }
 
-/// Registers a new run. It does not live before it holds a [`Lease`].
-///
-/// # Errors
-/// When the database is out of reach.
-pub async fn register(
-    database: &Database,
-    node_name: &str,
-    version: &str,
-) -> Result<RunId, StoreError> {
-    let register = Register {
-        node_name: node_name.to_owned(),
-        version: version.to_owned(),
-    };
-    let mut connection = database.get().await?;
-    Ok(RunId(register.get_result(&mut *connection).await?))
-}
-
-impl Lease {
-    /// Takes the run's lock on a connection of its own, which no pool can lend to others; `None` while a former session of the same
-    /// run has not ended yet.
+impl LeaseConnection {
+    /// Opens it; the server breaks off whatever takes longer than `limit`.
     ///
     /// # Errors
     /// When the database is out of reach.
-    pub async fn take(database: &Database, run: RunId) -> Result<Option<Self>, StoreError> {
+    pub async fn open(database: &Database, limit: Duration) -> Result<Self, StoreError> {
         let mut connection = database.dedicated().await?;
-        let lock = Lock {
-            class: LOCK_CLASS,
-            run: run.0,
-        };
-        let taken: bool = lock.get_result(&mut connection).await?;
-        Ok(taken.then_some(Self { run, connection }))
+        let limit = format!("SET statement_timeout = {}", limit.as_millis());
+        connection.batch_execute(&limit).await?;
+        Ok(Self(connection))
     }
 
-    /// Writes the heartbeat: for people, and a proof that the session lives.
+    /// Registers a new run that holds its lease for so long; says what the database's clock showed.
     ///
     /// # Errors
-    /// When the session is lost: the run must fence itself.
-    pub async fn beat(&mut self) -> Result<(), StoreError> {
-        let _: bool = Beat { run: self.run.0 }
-            .get_result(&mut self.connection)
-            .await?;
+    /// When the database is out of reach.
+    pub async fn register(
+        &mut self,
+        node_name: &str,
+        version: &str,
+        lease: Duration,
+    ) -> Result<(Registered, Timestamp), StoreError> {
+        let register = Register {
+            node_name: node_name.to_owned(),
+            version: version.to_owned(),
+            seconds: seconds(lease),
+        };
+        let row: (i32, DateTime<Utc>, DateTime<Utc>) = register.get_result(&mut self.0).await?;
+        let (run, started_at, now) = row;
+        let registered = Registered {
+            run: RunId(run),
+            node_name: node_name.to_owned(),
+            started_at,
+        };
+        Ok((registered, time::from_database(now)))
+    }
+
+    /// Holds the lease for so long from now on; says what the database's clock showed. `None` when the
+    /// run was taken for dead, or its row is gone: it has lost all that it held.
+    ///
+    /// # Errors
+    /// When the session is lost, or does not answer in time. Whether the lease was renewed is not
+    /// known then; another session may try.
+    pub async fn beat(
+        &mut self,
+        run: &Registered,
+        lease: Duration,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let beat = Beat {
+            seconds: seconds(lease),
+            run: run.run.0,
+            node_name: run.node_name.clone(),
+            started_at: run.started_at,
+        };
+        let at: Vec<DateTime<Utc>> = beat.load(&mut self.0).await?;
+        Ok(at.into_iter().next().map(time::from_database))
+    }
+
+    /// Ends every run whose time is over: what it held is anybody's from now on.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn bury(&mut self) -> Result<Vec<Buried>, StoreError> {
+        let rows: Vec<(i32, String)> = Bury {}.load(&mut self.0).await?;
+        let buried = |(run, node_name)| Buried {
+            run: RunId(run),
+            node_name,
+        };
+        Ok(rows.into_iter().map(buried).collect())
+    }
+
+    /// Opens an event for operators, unless it is open already.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn open_event(&mut self, event: &SystemEvent) -> Result<(), StoreError> {
+        system_events::open(&mut self.0, event).await?;
         Ok(())
+    }
+
+    /// Resolves the open events of a type that name a node.
+    ///
+    /// # Errors
+    /// When the database is out of reach.
+    pub async fn resolve_event(&mut self, event_type: &str, node: &str) -> Result<(), StoreError> {
+        system_events::resolve_of_node(&mut self.0, event_type, node).await
     }
 
     /// Ends the run in good order: its claims are free from now on.
     ///
     /// # Errors
-    /// When the database is out of reach; the session's end frees them all the same.
-    pub async fn end(mut self) -> Result<(), StoreError> {
-        let _: bool = End { run: self.run.0 }
-            .get_result(&mut self.connection)
-            .await?;
-        unlock(&mut self.connection, self.run).await
+    /// When the database is out of reach; others end it once its time is over.
+    pub async fn end(&mut self, run: &Registered) -> Result<(), StoreError> {
+        let end = End {
+            run: run.run.0,
+            node_name: run.node_name.clone(),
+            started_at: run.started_at,
+        };
+        let _: Vec<bool> = end.load(&mut self.0).await?;
+        Ok(())
     }
 }
 
-statement!(
-    Unlock(class: i32 => Int4, run: i32 => Int4) -> Bool =
-    "SELECT pg_advisory_unlock(?, ?)"
-);
-
-async fn unlock(connection: &mut AsyncPgConnection, run: RunId) -> Result<(), StoreError> {
-    let unlock = Unlock {
-        class: LOCK_CLASS,
-        run: run.0,
-    };
-    let _: bool = unlock.get_result(connection).await?;
-    Ok(())
+/// How long the database takes a run for living after a heartbeat.
+fn seconds(lease: Duration) -> f64 {
+    (lease + MARGIN).as_secs_f64()
 }
 
-/// The runs that live, as a sub-select of `integer`: whoever holds a run's lock.
-///
-/// `objsubid` 2 marks the two-key form of advisory locks.
+/// The runs that live, as a sub-select of `integer`. Whoever reads an older state than the present
+/// one takes a dead run for living, never the other way round.
 macro_rules! living_runs {
     () => {
-        "(SELECT objid::bigint::integer FROM pg_locks \
-          WHERE locktype = 'advisory' AND classid = 1751478881 AND objsubid = 2 AND granted \
-          AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        "(SELECT run_id FROM engine_nodes WHERE ended_at IS NULL)"
     };
 }
 pub(super) use living_runs;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sub_select_looks_for_the_lock_that_is_taken() {
-        assert!(living_runs!().contains(&format!("classid = {LOCK_CLASS} ")));
-    }
-}

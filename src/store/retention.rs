@@ -3,7 +3,6 @@
 use diesel::sql_types::Int8;
 use diesel_async::RunQueryDsl;
 
-use super::lease::living_runs;
 use super::statement::statement;
 use super::{Database, StoreError};
 
@@ -42,13 +41,10 @@ statement!(
      SELECT count(*) FROM gone"
 );
 
-// A run without an end lives as long as its lock: its heartbeat alone may only be late.
 statement!(
-    ForgetRuns() -> Int8 = concat!(
+    ForgetRuns() -> Int8 =
     "WITH gone AS (
-         DELETE FROM engine_nodes
-         WHERE coalesce(ended_at, heartbeat_at) < now() - interval '7 days'
-           AND run_id NOT IN ", living_runs!(), "
+         DELETE FROM engine_nodes WHERE ended_at < now() - interval '7 days'
          RETURNING run_id
      ), batches AS (
          DELETE FROM rollup_batches b WHERE b.run_id IN (SELECT run_id FROM gone)
@@ -57,7 +53,7 @@ statement!(
          WHERE h.run_id IN (SELECT run_id FROM gone)
             OR NOT EXISTS (SELECT FROM engine_nodes n WHERE n.run_id = h.run_id)
      )
-     SELECT count(*) FROM gone")
+     SELECT count(*) FROM gone"
 );
 
 // Hours that nobody writes to any more become one row a day, tenant and channel; the sums stay. A week

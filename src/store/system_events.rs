@@ -71,3 +71,23 @@ pub async fn resolve(
     .await?;
     Ok(resolved)
 }
+
+/// Resolves the open events of a type that name a node.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn resolve_of_node(
+    connection: &mut AsyncPgConnection,
+    event_type: &str,
+    node: &str,
+) -> Result<(), StoreError> {
+    diesel::sql_query(
+        "UPDATE admin_system_events SET is_resolved = true, resolved_at = now() \
+         WHERE event_type = $1 AND details ->> 'node' = $2 AND NOT is_resolved",
+    )
+    .bind::<Text, _>(event_type)
+    .bind::<Text, _>(node)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

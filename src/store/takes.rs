@@ -23,6 +23,12 @@ impl TakeId {
     pub fn of(run: RunId, number: u32) -> Self {
         Self(i64::from(run.0) << 32 | i64::from(number))
     }
+
+    /// The run that took.
+    #[must_use]
+    pub fn run(self) -> RunId {
+        RunId(i32::try_from(self.0 >> 32).unwrap_or_default())
+    }
 }
 
 impl Takes {
@@ -44,5 +50,6 @@ mod tests {
         let different: std::collections::HashSet<_> = numbers.into_iter().collect();
         assert_eq!(different.len(), 3);
         assert_eq!(TakeId::of(RunId(3), 7), TakeId(3 * 4_294_967_296 + 7));
+        assert_eq!(TakeId::of(RunId(3), u32::MAX).run(), RunId(3));
     }
 }

@@ -218,6 +218,14 @@ pub(super) const SETTLE_BATCH: Declaration = Declaration::new(
 .in_unit(Unit::Count)
 .with_buckets(ROW_BUCKETS);
 
+pub(super) const CLOCK_OFFSET: Declaration = Declaration::new(
+    Kind::Gauge,
+    "herald_clock_offset_seconds",
+    &[],
+    "How far this node's own clock is ahead of the database's, which decides.",
+)
+.in_unit(Unit::Seconds);
+
 pub(super) const BUILD_INFO: Declaration = Declaration::new(
     Kind::Gauge,
     "herald_build_info",
@@ -244,6 +252,7 @@ pub const ALL: &[Declaration] = &[
     DEFERRED,
     UNREADABLE,
     SETTLE_BATCH,
+    CLOCK_OFFSET,
     BUILD_INFO,
 ];
 

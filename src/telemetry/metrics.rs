@@ -30,6 +30,7 @@ pub struct Metrics {
     quarantined: Gauge,
     unreadable: Counter,
     settle_batch: Histogram,
+    clock_offset: Gauge,
     without_provider: Outcomes,
     providers: DashMap<String, Arc<ProviderMetrics>>,
     actors: DashMap<String, Counter>,
@@ -56,6 +57,7 @@ impl Metrics {
             quarantined: registry.gauge(&declared::QUARANTINED, &[]),
             unreadable: registry.counter(&declared::UNREADABLE, &[]),
             settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
+            clock_offset: registry.gauge(&declared::CLOCK_OFFSET, &[]),
             without_provider: Outcomes::of(registry.clone(), ""),
             providers: DashMap::new(),
             actors: DashMap::new(),
@@ -170,6 +172,11 @@ impl Metrics {
     pub fn settle_batch_rows(&self, rows: usize) {
         self.settle_batch
             .record(approximate(u64::try_from(rows).unwrap_or(u64::MAX)));
+    }
+
+    /// This node's own clock is so far ahead of the database's.
+    pub fn clock_offset(&self, ahead: jiff::SignedDuration) {
+        self.clock_offset.set(ahead.as_secs_f64());
     }
 
     /// The handles of an account's metrics, registered when first asked for.

@@ -8,6 +8,7 @@ mod connection;
 mod database;
 mod engines;
 mod kill;
+mod lease;
 mod limit;
 mod panics;
 pub(crate) mod process;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::dispatcher::Dispatchers;
+use super::super::fence::Fence;
 use super::super::hold::{Hold, Holder, Turn};
 use super::super::jobs::Job;
 use super::super::judge::Judge;
@@ -32,8 +33,8 @@ use crate::telemetry::Metrics;
 pub struct Admission {
     /// The database.
     pub database: Database,
-    /// This run, the owner of what is claimed.
-    pub run: RunId,
+    /// Passed before anything is claimed: says which run owns it.
+    pub fence: Fence,
     /// How long a key is remembered.
     pub window: Duration,
     /// Largest body, in bytes.
@@ -92,21 +93,13 @@ impl Admission {
         };
         self.refuse(worker, refused);
         // A claim that is made without a lease is anybody's.
-        if self.giving_up.or(self.holder.fence.pass()).await.is_none() {
+        let Some(run) = self.giving_up.or(self.fence.pass()).await else {
             return;
-        }
+        };
         let applicants = self.register(welcome, turn);
         if !applicants.is_empty() {
-            self.claim(self.claimant(worker), applicants, reading).await;
-        }
-    }
-
-    pub(super) fn claimant(&self, worker: usize) -> Claimant {
-        let worker = u8::try_from(worker).unwrap_or(u8::MAX);
-        Claimant {
-            run: self.run,
-            worker,
-            now: clock::now(),
+            let claimant = claimant(run, worker);
+            self.claim(claimant, applicants, reading).await;
         }
     }
 
@@ -208,6 +201,22 @@ impl Admission {
     }
 }
 
+impl Admission {
+    /// For counts, which no run owns.
+    pub(super) fn anybody(&self, worker: usize) -> Claimant {
+        claimant(self.fence.run().unwrap_or(RunId(0)), worker)
+    }
+}
+
+fn claimant(run: RunId, worker: usize) -> Claimant {
+    let worker = u8::try_from(worker).unwrap_or(u8::MAX);
+    Claimant {
+        run,
+        worker,
+        now: clock::now(),
+    }
+}
+
 impl Candidate {
     pub(super) fn refused(self, reason: Rejection, detail: impl Into<String>) -> Refused {
         let tenant_id = Some(self.envelope.tenant_id);
@@ -221,8 +230,7 @@ impl Candidate {
 
 impl Applicant {
     /// The claim is ours: from here on it is a job.
-    pub(super) fn accepted(mut self, id: Uuid, suppressed: Vec<String>) -> Job {
-        self.hold.claimed(id);
+    pub(super) fn accepted(self, id: Uuid, suppressed: Vec<String>) -> Job {
         // A claim that was taken over keeps the moment of its first acceptance.
         let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
         let notification = self.envelope.into_notification(id, created_at);

@@ -15,6 +15,7 @@ use crate::broker::receipt;
 use crate::domain::{AttemptRecord, KeyHash};
 use crate::runtime::{clock, failpoint};
 use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount, Holder, TakenOver};
+use crate::store::lease::RunId;
 
 /// Time between looks at a key that another living run works on.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -35,7 +36,9 @@ impl Admission {
             // Everything is heard, below, that was committed by now.
             applicant.known_at = known_at;
             // From here on the claim may stand, whatever becomes of us.
-            applicant.hold.claimed(request.notification_id);
+            applicant
+                .hold
+                .claimed(request.notification_id, claimant.run);
         }
         let claim = || claims::claim(&self.database, claimant, self.window, &requests);
         let look = || self.judge.suppressed(addressed(&applicants, &requests));
@@ -76,8 +79,8 @@ impl Admission {
     fn wait_for(self: &Arc<Self>, claimant: Claimant, applicant: Applicant) {
         let admission = Arc::clone(self);
         self.tasks.spawn("wait for another run", async move {
-            match admission.resolve(claimant, applicant.hold.key()).await {
-                Some(Resolved::Ours(id, over)) => admission.take_up(applicant, id, over).await,
+            match admission.resolve(applicant.hold.key()).await {
+                Some(Resolved::Ours(taken)) => admission.take_up(applicant, taken).await,
                 Some(Resolved::Duplicate) => {
                     admission.drop_duplicates(claimant, vec![applicant]).await;
                 }
@@ -88,7 +91,9 @@ impl Admission {
     }
 
     /// Goes on with what another run began and cannot end.
-    async fn take_up(&self, applicant: Applicant, id: Uuid, over: TakenOver) {
+    async fn take_up(&self, mut applicant: Applicant, taken: Taken) {
+        let (id, over) = (taken.id, taken.over);
+        applicant.hold.claimed(id, taken.by);
         let (mut ours, mut suppressed) = ([(applicant, id)], Suppressed::new());
         // The other run may have had it for long.
         let renewed = self.renew(&mut ours, &Outdated::Anybody, &mut suppressed);
@@ -107,39 +112,34 @@ impl Admission {
 
     /// `None` when there is no more time, nobody holds the key any more, or the living owner has
     /// not ended it for long: the delivery then returns, and may reach that owner.
-    async fn resolve(&self, claimant: Claimant, key: KeyHash) -> Option<Resolved> {
+    ///
+    /// A dead owner's lease runs out long before that, so that nothing goes back and forth meanwhile.
+    async fn resolve(&self, key: KeyHash) -> Option<Resolved> {
         let keys = [key];
         for _ in 0..LOOKS {
+            // Whoever waits may be another run by now.
+            let run = self.giving_up.or(self.fence.pass()).await?;
             let find = || claims::find(&self.database, &keys);
             let holders = until_done("looking at a claim", &self.giving_up, find).await?;
             let holder = holders.get(&key).copied()?;
             if holder.is_stored {
                 return Some(Resolved::Duplicate);
             }
-            if self.may_take(holder)
-                && let Some(over) = self.take(claimant, key, holder).await?
+            if (!holder.owner_lives || holder.owner == Some(run))
+                && let Some(over) = self.take(run, key, holder).await?
             {
-                return Some(Resolved::Ours(holder.notification_id, over));
+                let (id, by) = (holder.notification_id, run);
+                return Some(Resolved::Ours(Taken { id, by, over }));
             }
             self.giving_up.or(tokio::time::sleep(LOOK_AGAIN)).await?;
         }
         None
     }
 
-    /// A claim of a dead run, of nobody, or of this run, which would be in the in-flight table if
+    /// Takes a claim of a dead run, of nobody, or of this run, which would be in the in-flight table if
     /// it were being worked on.
-    fn may_take(&self, holder: Holder) -> bool {
-        !holder.owner_lives || holder.owner == Some(self.run)
-    }
-
-    async fn take(
-        &self,
-        claimant: Claimant,
-        key: KeyHash,
-        holder: Holder,
-    ) -> Option<Option<TakenOver>> {
-        let take =
-            || claims::take_over(&self.database, key, holder.owner, claimant.run, self.window);
+    async fn take(&self, run: RunId, key: KeyHash, holder: Holder) -> Option<Option<TakenOver>> {
+        let take = || claims::take_over(&self.database, key, holder.owner, run, self.window);
         until_done("taking a claim over", &self.giving_up, take).await
     }
 
@@ -177,8 +177,15 @@ impl Admission {
 }
 
 enum Resolved {
-    Ours(Uuid, TakenOver),
+    Ours(Taken),
     Duplicate,
+}
+
+/// A claim that is ours by now.
+struct Taken {
+    id: Uuid,
+    by: RunId,
+    over: TakenOver,
 }
 
 fn addressed<'a>(
@@ -206,7 +213,7 @@ impl Applicant {
     fn request(&self) -> ClaimRequest {
         ClaimRequest {
             key: self.hold.key(),
-            notification_id: Uuid::now_v7(),
+            notification_id: clock::new_id(),
             tenant_id: self.envelope.tenant_id,
             channel: self.envelope.lane.channel,
         }

@@ -33,7 +33,7 @@ impl Admission {
         }
         let admission = Arc::clone(self);
         self.tasks.spawn("reject", async move {
-            let claimant = admission.claimant(worker);
+            let claimant = admission.anybody(worker);
             let each = refused
                 .into_iter()
                 .map(|refused| admission.set_aside(claimant, refused));

@@ -57,11 +57,11 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, jobs: Vec<Job>, mut tokens:
 /// Those that may be sent now, together; the others are on their way, or back in the queue.
 async fn wanted(desk: &Desk, queue: &Lines, mut jobs: Vec<Job>) -> Vec<Job> {
     loop {
-        let epoch = desk.no_calls.or(desk.fence.pass()).await;
+        let run = desk.no_calls.or(desk.fence.pass()).await;
         let now = clock::now();
         let due = jobs
             .into_iter()
-            .filter_map(|job| worker::still_due(desk, job, epoch, now));
+            .filter_map(|job| worker::still_due(desk, job, run, now));
         jobs = due.collect();
         if jobs.iter().all(|job| now < job.good_until) {
             return jobs;

@@ -94,7 +94,10 @@ async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> 
     let token = tokio::time::timeout(patience, turn::wait(desk, queue, Want::Held));
     let token = token.await.unwrap_or(Token::None);
     let now = clock::now();
-    let too_late = now >= job.good_until || expiry::expired(&job.notification, now).is_some();
+    // The wait may have outlived the lease.
+    let too_late = now >= job.good_until
+        || expiry::expired(&job.notification, now).is_some()
+        || desk.fence.holder() != job.hold.run();
     let leave = if token.is_valid() && !too_late && !desk.retirement.is_retired() {
         desk.health.admit(1)
     } else {

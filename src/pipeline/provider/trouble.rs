@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::super::fence::Fence;
 use super::super::patience::until_done;
 use crate::domain::{Account, AccountFault, CircuitState, Severity, SystemEvent};
 use crate::resilience::LimitChange;
 use crate::runtime::{Shutdown, Tasks};
-use crate::store::lease::RunId;
 use crate::store::provider_health::{self, HealthChange};
 use crate::store::{Database, StoreError, rates, system_events};
 
@@ -61,7 +61,7 @@ pub(super) enum Report {
 /// Tells of one account. What changes faster than it can be written is written as it is last.
 pub struct Reporter {
     database: Database,
-    run: RunId,
+    fence: Fence,
     tasks: Tasks,
     giving_up: Shutdown,
     provider_id: Uuid,
@@ -89,13 +89,13 @@ impl Reporter {
     pub fn new(
         account: &Account,
         database: Database,
-        run: RunId,
+        fence: Fence,
         tasks: Tasks,
         giving_up: Shutdown,
     ) -> Self {
         Self {
             database,
-            run,
+            fence,
             tasks,
             giving_up,
             provider_id: account.id,
@@ -259,7 +259,10 @@ impl Reporter {
             }
             Report::Gone => {
                 self.resolve_events().await?;
-                return provider_health::remove(&self.database, self.run, self.provider_id).await;
+                let Some(run) = self.fence.run() else {
+                    return Ok(());
+                };
+                return provider_health::remove(&self.database, run, self.provider_id).await;
             }
         };
         let change = HealthChange {
@@ -268,7 +271,11 @@ impl Reporter {
             available_in,
             cause,
         };
-        provider_health::upsert(&self.database, self.run, &change).await
+        match self.fence.run() {
+            Some(run) => provider_health::upsert(&self.database, run, &change).await,
+            // Nobody's judgement; a new run judges for itself.
+            None => Ok(()),
+        }
     }
 
     async fn open_event(&self, cause: Cause, code: Option<&str>) -> Result<(), StoreError> {

@@ -18,14 +18,15 @@ use crate::policy::after_pass::{Pass, Verdict, after_pass};
 use crate::policy::{expiry, routing};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint, mailbox};
+use crate::store::lease::RunId;
 use crate::store::settle::DeadAddress;
 
 /// Puts a job to the account and sends it on: to the recorder, or to the next of its route.
 pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: Token) {
     let call = loop {
-        let epoch = desk.no_calls.or(desk.fence.pass()).await;
+        let run = desk.no_calls.or(desk.fence.pass()).await;
         let now = clock::now();
-        match still_due(desk, job, epoch, now) {
+        match still_due(desk, job, run, now) {
             Some(due) => job = due,
             None => return desk.health.tokens().put_back(token),
         }
@@ -48,10 +49,10 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
     ask_and_follow(desk, queue, job, call).await;
 }
 
-/// What is asked for under the lease under which it was taken on, not too late, and of an account that
-/// is still in use. Anything else is on its way elsewhere.
-pub(super) fn still_due(desk: &Desk, job: Job, epoch: Option<u64>, now: Timestamp) -> Option<Job> {
-    if epoch != Some(job.hold.epoch()) || desk.no_calls.is_raised() {
+/// What is asked for by the run that took it on while that holds its lease, not too late, and of an
+/// account that is still in use. Anything else is on its way elsewhere.
+pub(super) fn still_due(desk: &Desk, job: Job, run: Option<RunId>, now: Timestamp) -> Option<Job> {
+    if run.is_none() || run != job.hold.run() || desk.no_calls.is_raised() {
         put_aside(desk, job, now);
         return None;
     }

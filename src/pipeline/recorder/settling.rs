@@ -1,11 +1,12 @@
 //! Settling a batch: commit, then acknowledge, then everything that may be told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use actix::Addr;
 use uuid::Uuid;
 
+use super::super::fence::Fence;
 use super::super::in_flight::InFlight;
 use super::super::jobs::{Outcome, Wake};
 use super::super::metrics::{HourlyMetrics, Record};
@@ -31,8 +32,8 @@ const WORKER: u8 = 3;
 pub struct Settling {
     /// The database.
     pub database: Database,
-    /// This run.
-    pub run: RunId,
+    /// Tells which run counts.
+    pub fence: Fence,
     /// Where receipts are kept.
     pub in_flight: InFlight,
     /// Counts.
@@ -55,6 +56,18 @@ pub(super) struct Unsettled {
 impl Unsettled {
     pub(super) const fn new(outcomes: Vec<Outcome>, outbox: Outbox) -> Self {
         Self { outcomes, outbox }
+    }
+
+    /// The outcomes of each run by themselves.
+    fn by_run(mut self) -> Vec<(RunId, Self)> {
+        let mut runs: BTreeMap<RunId, Vec<Outcome>> = BTreeMap::new();
+        for outcome in std::mem::take(&mut self.outcomes) {
+            // Whatever has an outcome was claimed or taken.
+            let run = outcome.hold.run().unwrap_or(RunId(0));
+            runs.entry(run).or_default().push(outcome);
+        }
+        let part = |(run, outcomes)| (run, Self::new(outcomes, self.outbox.clone()));
+        runs.into_iter().map(part).collect()
     }
 }
 
@@ -92,8 +105,16 @@ impl Settling {
     /// Stores a batch, trying until it succeeds, and redeems it. Once something of it is stored, what
     /// is left waits by itself, and `slot` is free for the next batch: one row that is refused does
     /// not stop the others.
-    pub(super) async fn settle(&self, mut batch: Unsettled, slot: impl Send) {
+    pub(super) async fn settle(&self, batch: Unsettled, slot: impl Send) {
         let mut slot = Some(slot);
+        // One run, but for the moment in which a new one follows one that was taken for dead.
+        for (run, part) in batch.by_run() {
+            self.settle_of(run, part, &mut slot).await;
+        }
+    }
+
+    /// Stores what one run has to say.
+    async fn settle_of(&self, run: RunId, mut batch: Unsettled, slot: &mut Option<impl Send>) {
         while !batch.outcomes.is_empty() {
             failpoint::hit("recorder.settle");
             let settlements: Vec<&Settlement> = batch
@@ -101,7 +122,7 @@ impl Settling {
                 .iter()
                 .map(|outcome| &outcome.settlement)
                 .collect();
-            let store = || settle::settle(&self.database, self.run, &settlements);
+            let store = || settle::settle(&self.database, run, &settlements);
             let Some(settled) = until_done("settling", &self.giving_up, store).await else {
                 return;
             };
@@ -161,8 +182,10 @@ impl Settling {
                 duplicates,
             })
             .collect();
+        // Only spreads the counts.
+        let run = self.fence.run().unwrap_or(RunId(0));
         let claimant = Claimant {
-            run: self.run,
+            run,
             worker: WORKER,
             now: clock::now(),
         };
@@ -208,15 +231,18 @@ impl Settling {
     /// has them: a row that somebody let go of meanwhile could be taken, and be freed under work.
     pub(super) async fn release(&self, mut unreleased: Unreleased) {
         let abandoned = &unreleased.abandoned;
-        let (mut keys, mut rows) = (vec![], vec![]);
-        for claim in abandoned {
-            match claim.origin {
-                Origin::Broker => keys.push(claim.key),
-                Origin::Database(take) => rows.push((claim.id, take)),
+        let runs: BTreeSet<RunId> = abandoned.iter().map(|claim| claim.run).collect();
+        for run in runs {
+            let (mut keys, mut rows) = (vec![], vec![]);
+            for claim in abandoned.iter().filter(|claim| claim.run == run) {
+                match claim.origin {
+                    Origin::Broker => keys.push(claim.key),
+                    Origin::Database(take) => rows.push((claim.id, take)),
+                }
             }
+            let release = || settle::release(&self.database, run, &keys, &rows);
+            until_done("giving claims back", &self.giving_up, release).await;
         }
-        let release = || settle::release(&self.database, self.run, &keys, &rows);
-        until_done("giving claims back", &self.giving_up, release).await;
         for claim in std::mem::take(&mut unreleased.abandoned) {
             if !claim.is_held {
                 continue;

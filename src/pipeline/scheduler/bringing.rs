@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Looking, Round};
 use crate::domain::{Lane, Notification, Recipient};
-use crate::pipeline::hold::{Hold, Under};
+use crate::pipeline::hold::Hold;
 use crate::pipeline::jobs::Job;
 use crate::pipeline::judge::Addressed;
 use crate::pipeline::outbox::Abandoned;
@@ -48,7 +48,6 @@ impl Round {
         looking: &mut Looking,
         room: Option<&Room>,
     ) -> Result<Vec<Brought>, StoreError> {
-        let epoch = self.fence.epoch();
         looking.strays.expect(take, clock::instant(), until);
         let taken = taking.await?;
         failpoint::hit("scheduler.take");
@@ -70,8 +69,7 @@ impl Round {
                 break;
             };
             let turn = (suspect == Some(notification.id)).then(|| self.suspect.begin());
-            let under = Under { take, epoch };
-            match self.holder.taken(&notification, under, permit, turn) {
+            match self.holder.taken(&notification, take, permit, turn) {
                 Some(hold) => {
                     brought.push(Brought {
                         lane: notification.lane,
@@ -81,6 +79,7 @@ impl Round {
                     held.push((notification, hold));
                 }
                 None => self.holder.outbox.abandon(Abandoned {
+                    run: take.run(),
                     key: notification.key,
                     id: notification.id,
                     origin: Origin::Database(take),

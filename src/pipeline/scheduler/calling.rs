@@ -161,7 +161,7 @@ impl Round {
         if lines.is_empty() {
             return Ok(0);
         }
-        let (now, taking) = (clock::now(), self.taking());
+        let (now, taking) = (clock::now(), self.taking(looking.run));
         let take = due::take_waiting(&self.database, taking, &key.waits_for, now, &lines);
         let until = now.saturating_add(LATEST * 2).unwrap_or(now);
         let brought = self

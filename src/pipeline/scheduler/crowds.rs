@@ -58,7 +58,7 @@ impl Round {
         };
         let wanted: Vec<Wanted> = free.into_iter().map(wanted).collect();
         if !wanted.is_empty() {
-            let (now, taking) = (clock::now(), self.taking());
+            let (now, taking) = (clock::now(), self.taking(looking.run));
             let take = due::take(&self.database, taking, now, &wanted);
             let brought = self
                 .bring(taking.take, now, take, permits, looking, None)
@@ -110,7 +110,7 @@ impl Round {
         let brought = if turns.is_empty() {
             vec![]
         } else {
-            let taking = self.taking();
+            let taking = self.taking(looking.run);
             let take = due::take_in_turn(&self.database, taking, now, &turns);
             self.bring(taking.take, now, take, permits, looking, None)
                 .await?

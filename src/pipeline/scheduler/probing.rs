@@ -34,7 +34,7 @@ impl Round {
             let mut permits = self.free_permits(&lanes, 1);
             let now = clock::now();
             let until = now.saturating_add(LATEST * 2).unwrap_or(now);
-            let taking = self.taking();
+            let taking = self.taking(looking.run);
             let take = due::probe(&self.database, taking, now, &lanes);
             let brought = self
                 .bring(taking.take, until, take, &mut permits, looking, None)

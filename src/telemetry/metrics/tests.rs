@@ -43,6 +43,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_actor_restarts_total Actors restarted after a panic.
         # HELP herald_attempts_total Messages put to a provider, by class of the answer.
         # HELP herald_build_info Always 1; the version is in the label.
+        # HELP herald_clock_offset_seconds How far this node's own clock is ahead of the database's, which decides.
         # HELP herald_deferred Notifications waiting in PostgreSQL, by what they wait for.
         # HELP herald_dlq_unresolved Dead letters nobody has replayed or resolved.
         # HELP herald_duplicates_total Messages acknowledged without sending because their key was known.
@@ -61,6 +62,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_actor_restarts_total counter
         # TYPE herald_attempts_total counter
         # TYPE herald_build_info gauge
+        # TYPE herald_clock_offset_seconds gauge
         # TYPE herald_deferred gauge
         # TYPE herald_dlq_unresolved gauge
         # TYPE herald_duplicates_total counter

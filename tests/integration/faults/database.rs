@@ -100,7 +100,9 @@ async fn it_starts_by_itself_once_the_database_is_there() {
         .stage
         .set(DATABASE, proxy.url(scene.stage.database.url()));
     let engine = Process::starting(scene.stage.herald(&["serve"]));
-    engine.says("the database failed; trying again").await;
+    engine
+        .says("the schema is not there yet; looking again")
+        .await;
     it_is_not_ready_because_of(&scene, "database").await;
     proxy.listen().await.unwrap();
     engine.says(RUNNING).await;

@@ -6,18 +6,18 @@ use std::time::Duration;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, HouseRules, Lane, Priority, Reason};
 use herald::pipeline::dispatcher::Desk;
-use herald::pipeline::fence::LeaseKeeper;
 use herald::pipeline::hold::Holder;
 use herald::pipeline::jobs::Outcome;
 use herald::pipeline::judge::Judge;
 use herald::pipeline::lanes::LanePermits;
+use herald::pipeline::lease_keeper::LeaseKeeper;
 use herald::pipeline::people::People;
 use herald::pipeline::reserver::Reserver;
 use herald::pipeline::scheduler::{Pauses, Round};
 use herald::pipeline::shelf::Shelf;
 use herald::pipeline::{Channels, Dispatcher, Dispatchers, Fence, InFlight, Outbox, Scheduler};
 use herald::runtime::{Ending, Health, Shutdown, Supervisor, Tasks, clock};
-use herald::store::{Database, lease};
+use herald::store::Database;
 use herald::telemetry::Metrics;
 use herald::templates::Limits;
 use tokio::runtime::Runtime;
@@ -93,13 +93,14 @@ impl Scene {
         });
         let (tasks, metrics) = (Tasks::new(IO.handle().clone()), Arc::new(Metrics::new()));
         let pool = Database::lazy(&self.database.settings(), IO.handle());
-        let run = lease::register(&pool, "test", "0").await.unwrap();
         let fence = Fence::closed();
         let keeper = LeaseKeeper {
             database: pool.clone(),
-            run,
             fence: fence.clone(),
+            node_name: "test".to_owned(),
             heartbeat: Duration::from_secs(1),
+            lease: Duration::from_secs(5),
+            metrics: Arc::clone(&metrics),
             health: Health::new(),
             stop: self.stop.clone(),
         };
@@ -130,14 +131,12 @@ impl Scene {
         };
         let round = Round {
             database: pool,
-            run,
             lanes: vec![NORMAL, URGENT],
             permits: LanePermits::new(&Stage::default_settings().lanes),
             judge: Arc::clone(&judge),
             holder: Holder {
                 in_flight: InFlight::default(),
                 outbox: outbox.clone(),
-                fence: fence.clone(),
                 metrics: Arc::clone(&metrics),
             },
             dispatchers: Dispatchers::new(Channel::ALL.iter().map(dispatcher).collect()),

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use std::time::Duration;
+
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use herald::domain::preference::Scope;
 use herald::domain::{Channel, Counted, Counter, DEFAULT_TENANT};
 use herald::store::frequency::{Reservation, counts, reserve};
-use herald::store::lease::{self, RunId};
+use herald::store::lease::{LeaseConnection, RunId};
 use herald::store::settle::{self, Origin};
 use herald::store::{Database, StoreError};
 use jiff::civil::{Date, date};
@@ -73,7 +75,9 @@ pub(super) async fn held(
 }
 
 async fn run(database: &Database) -> RunId {
-    lease::register(database, "test", "1").await.unwrap()
+    let lease = Duration::from_secs(60);
+    let mut leases = LeaseConnection::open(database, lease).await.unwrap();
+    leases.register("test", "1", lease).await.unwrap().0.run
 }
 
 #[tokio::test]

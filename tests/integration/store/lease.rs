@@ -1,13 +1,14 @@
-//! What is taken over from a run that died.
+//! Until when a run lives, and what is taken over from one that died.
 
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, KeyHash, Lane, Priority, Step};
 use herald::runtime::clock;
+use herald::store::Database;
 use herald::store::claims::{self, Claim, ClaimRequest, Claimant, TakenOver};
 use herald::store::due::{self, Taking, Wanted};
-use herald::store::lease::{self, RunId};
+use herald::store::lease::{Buried, LeaseConnection, Registered, RunId};
 use herald::store::takes::TakeId;
 use uuid::Uuid;
 
@@ -18,6 +19,80 @@ const WINDOW: Duration = Duration::from_secs(60);
 const DEAD: RunId = RunId(900);
 const HEIR: RunId = RunId(901);
 const NEXT: RunId = RunId(902);
+const LEASE: Duration = Duration::from_secs(60);
+
+async fn registered(pool: &Database, node: &str) -> (LeaseConnection, Registered) {
+    let mut connection = LeaseConnection::open(pool, LEASE).await.unwrap();
+    let (run, now) = connection.register(node, "1", LEASE).await.unwrap();
+    let apart = clock::now().duration_since(now).abs();
+    assert!(apart < jiff::SignedDuration::from_secs(30), "{apart:?}");
+    (connection, run)
+}
+
+#[tokio::test]
+async fn a_run_whose_time_is_over_by_the_databases_clock_is_ended_by_another_and_stays_so() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let (mut one, run) = registered(&pool, "one").await;
+    let (mut two, _) = registered(&pool, "two").await;
+    assert_eq!(two.bury().await, Ok(vec![]), "both live");
+
+    // Late, but nobody has taken it for dead: its heartbeat counts.
+    let over = format!(
+        "UPDATE engine_nodes SET lives_until = clock_timestamp() WHERE run_id = {}",
+        run.run.0
+    );
+    c.batch_execute(&over).await.unwrap();
+    assert!(one.beat(&run, LEASE).await.unwrap().is_some());
+    assert_eq!(two.bury().await, Ok(vec![]));
+
+    c.batch_execute(&over).await.unwrap();
+    let buried = Buried {
+        run: run.run,
+        node_name: "one".to_owned(),
+    };
+    assert_eq!(two.bury().await, Ok(vec![buried]));
+    assert_eq!(one.beat(&run, LEASE).await, Ok(None), "it comes back");
+    let ended = "SELECT node_name AS text FROM engine_nodes WHERE ended_at IS NOT NULL";
+    assert_eq!(lines(&mut c, ended).await, ["one"]);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_ends_no_run() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let (one, run) = registered(&pool, "one").await;
+    drop(one);
+    let (mut two, _) = registered(&pool, "two").await;
+    assert_eq!(two.bury().await, Ok(vec![]));
+    assert!(two.beat(&run, LEASE).await.unwrap().is_some());
+    two.end(&run).await.unwrap();
+    assert_eq!(two.beat(&run, LEASE).await, Ok(None));
+}
+
+/// As after a restore from a backup: the row is gone, or its number is another run's.
+#[tokio::test]
+async fn a_run_whose_row_is_gone_or_is_anothers_holds_no_lease() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut owner = database.owner().await;
+    let (mut one, run) = registered(&pool, "one").await;
+    let gone = "DELETE FROM notification_schema.engine_nodes";
+    owner.batch_execute(gone).await.unwrap();
+    assert_eq!(one.beat(&run, LEASE).await, Ok(None));
+    let anothers = format!(
+        "INSERT INTO notification_schema.engine_nodes (run_id, node_name, version)
+         OVERRIDING SYSTEM VALUE VALUES ({}, 'one', '1')",
+        run.run.0
+    );
+    owner.batch_execute(&anothers).await.unwrap();
+    assert_eq!(one.beat(&run, LEASE).await, Ok(None));
+    one.end(&run).await.unwrap();
+    let left = "SELECT count(*)::text AS text FROM notification_schema.engine_nodes
+                WHERE ended_at IS NULL";
+    assert_eq!(lines(&mut owner, left).await, ["1"]);
+}
 
 #[tokio::test]
 async fn only_runs_that_died_with_a_message_in_hand_count_against_it() {
@@ -26,12 +101,15 @@ async fn only_runs_that_died_with_a_message_in_hand_count_against_it() {
     let mut c = pool.get().await.unwrap();
     let mut runs = vec![];
     for name in ["died", "died too", "ended", "heir"] {
-        runs.push(lease::register(&pool, name, "1").await.unwrap());
+        runs.push(registered(&pool, name).await.1.run);
     }
     let [died, too, ended, heir] = runs[..] else {
         panic!("{runs:?}")
     };
-    let end = "UPDATE engine_nodes SET ended_at = now() WHERE node_name = 'ended'";
+    // In good order while its lease lasts, or by another once it is over.
+    let end = "UPDATE engine_nodes SET ended_at = now() WHERE node_name = 'ended';
+               UPDATE engine_nodes SET ended_at = now(), lives_until = now()
+               WHERE node_name LIKE 'died%'";
     c.batch_execute(end).await.unwrap();
     let key = KeyHash([8; 32]);
     assert_eq!(claims::crashes(&pool, key).await, Ok(None));

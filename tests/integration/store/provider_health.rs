@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use herald::domain::CircuitState;
-use herald::store::lease::{Lease, register};
+use herald::store::lease::LeaseConnection;
 use herald::store::provider_health::{HealthChange, load, remove, remove_dead, upsert};
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
 
+const LEASE: Duration = Duration::from_secs(60);
 const PROVIDER: Uuid = Uuid::from_u128(7);
 
 fn open() -> HealthChange {
@@ -35,9 +36,11 @@ async fn each_living_run_has_its_say_and_a_dead_one_none() {
         .batch_execute(&insert)
         .await
         .unwrap();
-    let run = register(&pool, "one", "0").await.unwrap();
-    let dead = register(&pool, "two", "0").await.unwrap();
-    let _lives = Lease::take(&pool, run).await.unwrap().unwrap();
+    let mut leases = LeaseConnection::open(&pool, LEASE).await.unwrap();
+    let run = leases.register("one", "0", LEASE).await.unwrap().0.run;
+    let dead = leases.register("two", "0", LEASE).await.unwrap().0;
+    leases.end(&dead).await.unwrap();
+    let dead = dead.run;
 
     upsert(&pool, run, &open()).await.unwrap();
     upsert(&pool, dead, &open()).await.unwrap();

@@ -1,7 +1,9 @@
 //! Forgetting what has had its time.
 
+use std::time::Duration;
+
 use diesel_async::SimpleAsyncConnection;
-use herald::store::lease::{self, Lease};
+use herald::store::lease::LeaseConnection;
 use herald::store::retention::{self, KeyWalk};
 
 use crate::database::{TestDatabase, lines};
@@ -61,11 +63,12 @@ async fn runs_go_a_week_after_their_end_with_what_they_made_of_accounts() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
-    let mut leases = vec![];
-    for name in ["alive", "ended", "died", "recent"] {
-        let run = lease::register(&pool, name, "1").await.unwrap();
-        if name == "alive" {
-            leases.push(Lease::take(&pool, run).await.unwrap());
+    let lease = Duration::from_secs(60);
+    let mut leases = LeaseConnection::open(&pool, lease).await.unwrap();
+    for name in ["alive", "ended", "recent"] {
+        let (run, _) = leases.register(name, "1", lease).await.unwrap();
+        if name != "alive" {
+            leases.end(&run).await.unwrap();
         }
     }
     c.batch_execute(
@@ -79,7 +82,7 @@ async fn runs_go_a_week_after_their_end_with_what_they_made_of_accounts() {
     )
     .await
     .unwrap();
-    assert_eq!(retention::forget_runs(&pool).await, Ok(2));
+    assert_eq!(retention::forget_runs(&pool).await, Ok(1));
     let left = "SELECT node_name AS text FROM engine_nodes
                 JOIN provider_health USING (run_id) ORDER BY run_id";
     assert_eq!(lines(&mut c, left).await, ["alive", "recent"]);
