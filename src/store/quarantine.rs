@@ -45,10 +45,10 @@ statement!(
      RETURNING id"
 );
 
-// Without a due time nobody takes it, and without an owner whoever replays may store it.
+// Without a due time, and waiting for no account, nobody takes it, and without an owner whoever replays may store it.
 statement!(
     SetAside(id: Uuid => SqlUuid, take: i64 => BigInt) -> SqlUuid =
-    "UPDATE notifications SET owner = NULL, due_at = NULL
+    "UPDATE notifications SET owner = NULL, due_at = NULL, waits_for = NULL
      WHERE id = ? AND status = 'pending' AND take = ? RETURNING id"
 );
 

@@ -107,13 +107,13 @@ async fn what_is_in_quarantine_is_no_new_message_and_is_not_taken() {
     let settled = settle::settle(&pool, RUN, &[&outcome]).await.unwrap();
     assert!(settled.is_stored(outcome.notification.id));
     // The scheduler took it, and what became of it is refused.
-    let taken = "UPDATE notification_schema.notifications SET owner = 1, take = 1, due_at = now()";
+    let taken = "UPDATE notification_schema.notifications SET owner = 1, waits_for = 'any', take = 1, due_at = now()";
     owner.batch_execute(taken).await.unwrap();
     outcome.origin = Origin::Database(TakeId(1));
     outcome.provider_response = Some("no \0 may be stored".to_owned());
     let settled = settle::settle(&pool, RUN, &[&outcome]).await.unwrap();
     assert!(settled.is_quarantined(outcome.notification.id));
-    let waiting = "SELECT concat_ws(' ', status, owner, due_at) AS text
+    let waiting = "SELECT concat_ws(' ', status, owner, due_at, waits_for) AS text
         FROM notification_schema.notifications";
     assert_eq!(lines(&mut owner, waiting).await, ["pending"]);
 
