@@ -107,6 +107,11 @@ pub(super) fn too_late(job: Job, expired: Reason, now: Timestamp) -> Outcome {
 /// others have answered in this pass is decided on when nobody is left to be asked.
 pub(super) fn move_on(desk: &Desk, mut job: Job, now: Timestamp) {
     job.left_out = true;
+    send_on(desk, job, now);
+}
+
+/// To the next account of the route.
+fn send_on(desk: &Desk, mut job: Job, now: Timestamp) {
     if let Some(next) = next_account(desk, &mut job) {
         return mailbox::post(&next.actor, Deliver(vec![job]));
     }
@@ -229,7 +234,7 @@ pub(super) fn follow(desk: &Desk, verdict: Verdict, mut job: Job, now: Timestamp
         Verdict::NextProvider(targets) => {
             job.targets = targets;
             // The verdict is only given when there is one; it may have gone out of use since.
-            move_on(desk, job, now);
+            send_on(desk, job, now);
         }
         Verdict::Sent => {
             job.notification.attempt_count = job.notification.attempt_count.saturating_add(1);
