@@ -170,7 +170,7 @@ mod tests {
                 ..limited
             }
             .room(),
-            15
+            10
         );
     }
 

@@ -12,9 +12,9 @@ use crate::store::due::{Found, Key, WaitingOf, WaitsFor};
 
 /// Time between two looks for tenants of whom something waits.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// For so long what was called back is not looked for again: at the front of the index are very many
-/// entries of rows that have passed.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// For so long nothing is looked for before what was called back last: at the front of the index are very
+/// many entries of rows that have passed. What was put off in the meantime with a lower id waits as long.
+const FORGET_EVERY: Duration = Duration::from_secs(10);
 
 /// What waits in a channel for the same, by priority.
 #[derive(Debug, Default)]
@@ -216,7 +216,7 @@ mod tests {
             assert_eq!(waiters.due_look(&account, &[LOW], 0, at).len(), 0);
             waiters.found(LOW, found(&[TENANT]));
             let turns = waiters.turns(LOW, 1);
-            let forgot = second % 60 == 0;
+            let forgot = second % FORGET_EVERY.as_secs() == 0;
             assert_eq!(turns[0].2.is_nil(), forgot, "{second}");
             waiters.had(LOW, &turns, std::iter::once((TENANT, Uuid::from_u128(9))));
         }

@@ -76,14 +76,14 @@ async fn nothing_is_lost_in(trouble: Trouble) {
     let engine = scene.stage.start().await;
     let load = scene.load(mix(), 1_000, 400.0).await;
     scene.accepted(100).await;
-    scene.outcomes.execute(&trouble.begin).await;
+    scene.outcomes.alter(&trouble.begin).await;
     let down = scene.not_ready("settling").await;
     assert!(down.contains(trouble.says), "{down}");
     let event = "SELECT count(*) FROM admin_system_events
         WHERE event_type = 'outcomes_not_stored' AND NOT is_resolved";
     scene.outcomes.until_count(event, 1).await;
     let published = load.published().await;
-    scene.outcomes.execute(&trouble.end).await;
+    scene.outcomes.alter(&trouble.end).await;
     scene.nothing_is_lost(&published.expected).await;
     scene.nothing_is_sent_twice().await;
     timeout(PATIENCE, engine.health.ready()).await.unwrap();

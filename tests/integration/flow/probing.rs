@@ -251,8 +251,8 @@ async fn one_tenants_pile_that_is_due_does_not_delay_another_tenants_three() {
          INSERT INTO users (id, tenant_id) VALUES ('{other}', '{other}'), ('{user}', '{tenant}');
          INSERT INTO notifications
              (id, tenant_id, user_id, idempotency_key, message_type, priority, reason, payload, due_at)
-         SELECT gen_random_uuid(), '{tenant}', '{user}', repeat('ab', 32), 'email', 'normal', 'retry',
-                '{payload}', now() - interval '1 hour'
+         SELECT gen_random_uuid(), '{tenant}'::uuid, '{user}'::uuid, repeat('ab', 32), 'email', 'normal', 'retry',
+                '{payload}'::jsonb, now() - interval '1 hour'
          FROM generate_series(1, {pile}) UNION ALL
          SELECT gen_random_uuid(), '{other}', '{other}', repeat('cd', 32), 'email', 'normal', 'retry',
                 '{payload}', now() - interval '1 minute' FROM generate_series(1, 3);
