@@ -14,22 +14,7 @@ pub(super) async fn refuse(ground: Ground<'_>) -> Result<Finding> {
     let scene = ground.scene(ordinary()).await?;
     let mut play = ground.play_on(scene).await?;
     play.moment(0.1, 0.3).await;
-    // Mail goes by the mail server; what has no other account waits.
-    let elsewhere: &[_] = &[
-        (Provider::SendGrid, answers(404)),
-        (Provider::Twilio, answers(302)),
-        (Provider::Fcm, answers(401)),
-    ];
-    trouble(&mut play, elsewhere).await;
-    play.moment(0.4, 0.6).await;
-    // Mail has no way at all.
-    let greeting = Rule::always(Fault::status(554)).endpoint("connect");
-    let nowhere: &[_] = &[
-        (Provider::SendGrid, answers(401)),
-        (Provider::Smtp, unhurried().rule(greeting)),
-    ];
-    trouble(&mut play, nowhere).await;
-    play.moment(0.7, 0.9).await;
+    // First of all: an account that is refused is left alone for a minute.
     let gateways = [Provider::SendGrid, Provider::Twilio, Provider::Fcm];
     trouble(
         &mut play,
@@ -40,13 +25,29 @@ pub(super) async fn refuse(ground: Ground<'_>) -> Result<Finding> {
     play.finding.must(unknown > 0.0, || {
         "gateways answered 504, and no attempt was counted as unknown".into()
     });
+    play.moment(0.4, 0.6).await;
+    // Mail goes by the mail server; what has no other account waits.
+    let elsewhere: &[_] = &[
+        (Provider::SendGrid, answers(404)),
+        (Provider::Twilio, answers(302)),
+        (Provider::Fcm, answers(401)),
+    ];
+    trouble(&mut play, elsewhere).await;
+    play.moment(0.7, 0.9).await;
+    // Mail has no way at all.
+    let greeting = Rule::always(Fault::status(554)).endpoint("connect");
+    let nowhere: &[_] = &[
+        (Provider::SendGrid, answers(401)),
+        (Provider::Smtp, unhurried().rule(greeting)),
+    ];
+    trouble(&mut play, nowhere).await;
     let dead = "SELECT count(*) FROM notification_schema.notification_dlq";
     let dead = play.scene.database.count(dead).await?;
     play.finding.must(dead == 0, || {
         format!("{dead} dead letters for what accounts could not do")
     });
     play.finding.note(
-        "404, 302, 401; a greeting of 554 and 401; a gateway's 504 in front of an acceptance",
+        "a gateway's 504 in front of an acceptance; 404, 302, 401; a greeting of 554 and 401",
     );
     play.finish().await
 }
