@@ -1,7 +1,7 @@
 //! What PostgreSQL said, in the few kinds that callers act on differently.
 //!
 //! Told apart by SQLSTATE and never by words, which are the server's language. diesel-async 0.9 does
-//! not keep the code; our [sessions](super::session) write it before the text. Details are never
+//! not keep the code; our sessions (`store::session`) write it before the text. Details are never
 //! kept: they hold the row's values.
 //!
 //! The question that matters most is whose fault it is. Only an error that [is about

@@ -34,7 +34,7 @@ pub struct DatabaseSettings {
 
 /// A connection lent by the pool; it goes back when dropped.
 ///
-/// Every statement on it ends, for the caller, [a few seconds](super::session) after PostgreSQL's own
+/// Every statement on it ends, for the caller, a few seconds (`store::session`) after PostgreSQL's own
 /// limit at the latest; such a connection is not lent again.
 pub struct Connection<'a>(PooledConnection<'a, Sessions>);
 
