@@ -36,7 +36,9 @@ pub use circuit::CircuitState;
 pub use counter::{Counted, Counter};
 pub use house_rules::HouseRules;
 pub use lane::Lane;
-pub use notification::{Body, Content, KeyHash, Notification, Payload, Source, TemplateCall};
+pub use notification::{
+    Body, Content, ContentHash, KeyHash, Notification, Payload, Source, TemplateCall,
+};
 pub use platform::Platform;
 pub use preference::Preference;
 pub use priority::Priority;

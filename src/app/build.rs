@@ -221,7 +221,8 @@ pub(super) async fn engine(
     let recorder = Recorder::new(settling, outbox.clone(), ground.tasks.clone());
     let recorder = supervisor.start("recorder", "recorder", recorder);
     outbox.wakes(move || mailbox::post(&recorder, Wake));
-    let admission = admission(settings, ground, fence, judge, shelf, holder, dispatchers);
+    let known = (shelf, directory);
+    let admission = admission(settings, ground, fence, judge, known, holder, dispatchers);
     let ingest = Ingest::new(
         Arc::new(admission),
         ground.tasks.clone(),
@@ -305,7 +306,7 @@ fn admission(
     ground: &Ground,
     fence: Fence,
     judge: Arc<Judge>,
-    shelf: Shelf,
+    (shelf, directory): (Shelf, Directory),
     holder: Holder,
     dispatchers: Dispatchers,
 ) -> Admission {
@@ -316,6 +317,7 @@ fn admission(
         max_body_bytes: settings.broker.max_body_bytes,
         judge,
         shelf,
+        directory,
         holder,
         publisher: Arc::new(Publisher::new(broker_address(settings))),
         dispatchers,

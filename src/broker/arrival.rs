@@ -1,6 +1,6 @@
 //! A message as it arrives from a lane.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::Instant;
@@ -22,6 +22,9 @@ pub struct Arrival {
     pub traceparent: Option<String>,
     /// When the publisher says it was published.
     pub published_at: Option<Timestamp>,
+    /// The latest moment at which it can have been published by that: the property `timestamp`
+    /// counts whole seconds.
+    pub published_by: Option<Timestamp>,
     /// How often it was delivered before, as far as the broker tells.
     pub deliveries_before: u64,
     /// When it arrived here.
@@ -42,6 +45,7 @@ impl Arrival {
     ) -> Self {
         let properties = &delivery.properties;
         let headers = properties.headers().as_ref();
+        let published = published_at(properties, headers);
         Self {
             lane,
             message_id: properties
@@ -50,7 +54,8 @@ impl Arrival {
                 .map(|id| id.as_str().to_owned())
                 .filter(|id| !id.is_empty()),
             traceparent: headers.and_then(|headers| text(headers, "traceparent")),
-            published_at: published_at(properties, headers),
+            published_at: published.map(|(from, _)| from),
+            published_by: published.map(|(_, by)| by),
             deliveries_before: headers
                 .and_then(|headers| integer(headers, "x-delivery-count"))
                 .and_then(|count| u64::try_from(count).ok())
@@ -63,18 +68,23 @@ impl Arrival {
     }
 }
 
-/// The property counts whole seconds; RabbitMQ's timestamp plug-in and careful publishers add the
-/// header `timestamp_in_ms`.
+/// Between which moments it was published. The property counts whole seconds; RabbitMQ's timestamp
+/// plug-in and careful publishers add the header `timestamp_in_ms`.
 fn published_at(
     properties: &lapin::BasicProperties,
     headers: Option<&FieldTable>,
-) -> Option<Timestamp> {
+) -> Option<(Timestamp, Timestamp)> {
     let precise = headers.and_then(|headers| integer(headers, "timestamp_in_ms"));
     match precise {
-        Some(ms) => Timestamp::from_millisecond(ms).ok(),
+        Some(ms) => {
+            let at = Timestamp::from_millisecond(ms).ok()?;
+            Some((at, at))
+        }
         None => {
             let seconds = i64::try_from((*properties.timestamp())?).ok()?;
-            Timestamp::from_second(seconds).ok()
+            let from = Timestamp::from_second(seconds).ok()?;
+            let by = from.checked_add(SignedDuration::from_millis(999)).ok()?;
+            Some((from, by))
         }
     }
 }

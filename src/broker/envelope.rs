@@ -1,19 +1,21 @@
 //! The envelope (version 1) that a message comes in, strictly decoded.
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::domain::{
-    Body, Channel, Content, DEFAULT_TENANT, KeyHash, Lane, Notification, Payload, Priority,
-    Rejection, Source, TemplateCall, limits,
+    Body, Channel, Content, ContentHash, DEFAULT_TENANT, KeyHash, Lane, Notification, Payload,
+    Priority, Rejection, Source, TemplateCall, limits,
 };
 use crate::telemetry::trace::Traceparent;
 
 mod clean;
+mod identity;
 mod validate;
+
+pub use identity::{Key, key_hash};
 
 /// A message that may be accepted, as far as its own words tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +28,10 @@ pub struct Envelope {
     pub lane: Lane,
     /// The category.
     pub category: Option<String>,
-    /// SHA-256 of tenant and key.
+    /// What makes a second message a repetition of this one.
     pub key: KeyHash,
+    /// What a repetition must say again to be one.
+    pub content: ContentHash,
     /// What was asked for.
     pub payload: Payload,
     /// Who the person is, when the publisher says so: the user is created or updated.
@@ -70,7 +74,7 @@ impl Envelope {
 }
 
 /// What a publisher says of a person. Absent fields are left as they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipientFields {
     /// E-mail address.
@@ -160,21 +164,25 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
         return Err(Refusal::new(Rejection::TooLarge, detail));
     }
     object(body)?;
-    let wire = clean::parse::<Wire>(body).map_err(|error| refusal_of(body, &error))?;
+    let mut wire = clean::parse::<Wire>(body).map_err(|error| refusal_of(body, &error))?;
     validate::wire(&wire, wrapping)?;
+    validate::addresses(&mut wire, wrapping.lane.channel)?;
     let tenant_id = wire.tenant_id.unwrap_or(DEFAULT_TENANT);
-    let key = key_of(
+    let key = match (wire.idempotency_key.as_deref(), wrapping.message_id) {
+        (Some(key), _) => Key::Idempotency(key),
+        (None, Some(id)) => Key::MessageId(id),
+        (None, None) => Key::Body(body),
+    };
+    let (user_id, channel) = (wire.user_id, wrapping.lane.channel);
+    let hash = key_hash(key, tenant_id, user_id, channel);
+    let said_by_its_key = key.content();
+    let mut envelope = Envelope {
         tenant_id,
-        wire.idempotency_key.as_deref(),
-        wrapping.message_id,
-        body,
-    );
-    Ok(Envelope {
-        tenant_id,
-        user_id: wire.user_id,
+        user_id,
         lane: wrapping.lane,
         category: wire.category,
-        key,
+        key: hash,
+        content: ContentHash([0; 32]),
         payload: Payload {
             body: body_of(wire.template, wire.content)?,
             to: wire.to,
@@ -187,7 +195,9 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
         max_retries: wire.max_retries.unwrap_or(limits::DEFAULT_RETRIES),
         source: wire.source,
         metadata: wire.metadata,
-    })
+    };
+    envelope.content = said_by_its_key.map_or_else(|| identity::content_of(&envelope), Ok)?;
+    Ok(envelope)
 }
 
 /// serde would also read a struct from an array of its fields.
@@ -227,24 +237,6 @@ fn body_of(template: Option<TemplateCall>, content: Option<Content>) -> Result<B
             "neither `template` nor `content`: give one",
         )),
     }
-}
-
-/// SHA-256 of tenant and key; the key is `idempotency_key`, else the AMQP `message_id`, else the
-/// hexadecimal SHA-256 of the body.
-#[must_use]
-pub fn key_of(
-    tenant_id: Uuid,
-    idempotency_key: Option<&str>,
-    message_id: Option<&str>,
-    body: &[u8],
-) -> KeyHash {
-    let mut hasher = Sha256::new();
-    hasher.update(tenant_id.as_bytes());
-    match idempotency_key.or(message_id) {
-        Some(key) => hasher.update(key.as_bytes()),
-        None => hasher.update(crate::domain::hex(&Sha256::digest(body)).as_bytes()),
-    }
-    KeyHash(hasher.finalize().into())
 }
 
 #[cfg(test)]

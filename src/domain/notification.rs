@@ -7,9 +7,14 @@ use uuid::Uuid;
 
 use super::{AttemptRecord, Class, Lane, Reason, Step};
 
-/// SHA-256 of tenant and idempotency key.
+/// SHA-256 of an idempotency key with its kind, and of the tenant, person and channel that it is
+/// unique for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyHash(pub [u8; 32]);
+
+/// SHA-256 of what a message says: two with the same key and the same content are one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentHash(pub [u8; 32]);
 
 /// A notification as it walks through the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

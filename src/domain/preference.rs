@@ -9,14 +9,55 @@ use super::Channel;
 pub struct Preference {
     /// What the wish is about.
     pub scope: Scope,
-    /// Whether anything may be sent at all.
-    pub enabled: bool,
+    /// Whether anything may be sent at all; `None` leaves it to the tenant's default, else it may.
+    pub enabled: Option<bool>,
     /// Most notifications a local day.
-    pub frequency_cap: Option<u32>,
+    pub frequency_cap: Setting<u32>,
     /// Time of silence.
-    pub quiet_hours: Option<QuietHours>,
+    pub quiet_hours: Setting<QuietHours>,
     /// The zone whose clock and calendar the wish goes by; `None` is the person's own, else UTC.
     pub zone: Option<TimeZone>,
+}
+
+/// What a wish says of one thing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Setting<T> {
+    /// Nothing: the tenant's default for the same scope holds, if there is one.
+    #[default]
+    Inherit,
+    /// That there is none, whatever the default says.
+    None,
+    /// This.
+    Value(T),
+}
+
+impl<T> Setting<T> {
+    /// The same by reference.
+    pub const fn as_ref(&self) -> Setting<&T> {
+        match self {
+            Self::Inherit => Setting::Inherit,
+            Self::None => Setting::None,
+            Self::Value(value) => Setting::Value(value),
+        }
+    }
+
+    /// What holds where this is asked first, and the other one when this says nothing.
+    #[must_use]
+    pub fn or(self, default: Self) -> Self {
+        match self {
+            Self::Inherit => default,
+            said => said,
+        }
+    }
+
+    /// The value that holds in the end.
+    #[must_use]
+    pub fn value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Inherit | Self::None => None,
+        }
+    }
 }
 
 /// What a preference is about.

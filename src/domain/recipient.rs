@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Channel, Preference};
+use super::{Channel, Preference, address};
 
 /// A person as the engine needs them to decide and to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,25 +63,23 @@ impl Recipient {
         }
     }
 
-    /// The addresses of this person for a channel; `to` overrides them.
+    /// The addresses of this person for a channel, each in its one spelling; `to` overrides them.
     ///
     /// Push yields every live device, every other channel one address at most. Chat has no
     /// address of the person: `to`, or none (an incoming webhook needs none).
     #[must_use]
     pub fn targets(&self, channel: Channel, to: Option<&str>) -> Vec<Target> {
         let plain = |address: &str| Target {
-            address: address.to_owned(),
+            address: address::spelt(channel, address),
             device_id: None,
         };
         if let Some(to) = to {
-            let device_id = self
-                .devices
-                .iter()
-                .find(|device| device.token == to)
-                .map(|d| d.id);
+            let to = plain(to);
+            let mut devices = self.devices.iter();
+            let device = devices.find(|device| device.token == to.address);
             return vec![Target {
-                address: to.to_owned(),
-                device_id,
+                device_id: device.map(|device| device.id),
+                ..to
             }];
         }
         match channel {
@@ -91,8 +89,8 @@ impl Recipient {
                 .devices
                 .iter()
                 .map(|d| Target {
-                    address: d.token.clone(),
                     device_id: Some(d.id),
+                    ..plain(&d.token)
                 })
                 .collect(),
             Channel::InApp => vec![plain(&self.user_id.to_string())],

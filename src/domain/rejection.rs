@@ -17,8 +17,14 @@ vocabulary! {
         UnknownUser = "unknown_user",
         /// No active template of this name for the channel.
         UnknownTemplate = "unknown_template",
+        /// `provider` names no account of the channel.
+        UnknownProvider = "unknown_provider",
         /// The e-mail or username belongs to another user.
         RecipientConflict = "recipient_conflict",
+        /// `to`, or an address in `recipient`, is no address of its channel.
+        BadAddress = "bad_address",
+        /// The key stands for a message with other content.
+        KeyReused = "key_reused",
         /// Returned too often: it may be what kills the engine.
         DeliveryLimit = "delivery_limit",
     }

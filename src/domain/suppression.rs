@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::Channel;
 use super::vocabulary::vocabulary;
+use super::{Channel, address};
 
 vocabulary! {
     /// Why an address is suppressed.
@@ -35,12 +35,9 @@ pub struct Suppression {
 }
 
 impl Suppression {
-    /// An address as the list holds it: mail systems treat upper and lower case as one mailbox.
+    /// An address as the list holds it: in the one spelling of its channel.
     #[must_use]
     pub fn address(channel: Channel, address: &str) -> String {
-        match channel {
-            Channel::Email => address.trim().to_lowercase(),
-            _ => address.trim().to_owned(),
-        }
+        address::spelt(channel, address)
     }
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::ingest::{key_reused, nobody};
 use super::judge::{Addressed, Judge};
 use super::people::Whose;
 use super::shelf::Shelf;
@@ -25,7 +26,7 @@ use crate::providers::{self, HttpClient};
 use crate::runtime::clock;
 use crate::store::provider_health::{self, ProviderHealth};
 use crate::store::seal::Sealer;
-use crate::store::{Database, StoreError, accounts, claims, frequency};
+use crate::store::{Database, StoreError, accounts, claims, frequency, recipients};
 
 /// What explaining needs.
 #[derive(Debug)]
@@ -92,13 +93,9 @@ impl Explainer {
         let now = clock::now();
         let envelope = match self.decode(body, now) {
             Ok(envelope) => envelope,
-            Err(refusal) => return Ok(rejected(refusal.reason, refusal.detail)),
+            Err(refusal) => return Ok(Explained::from(refusal)),
         };
         self.shelf.reload(&self.database).await?;
-        let Some(recipient) = self.recipient(&envelope).await? else {
-            let words = "user_id is not known and the message has no `recipient`";
-            return Ok(rejected(Rejection::UnknownUser, words));
-        };
         let (tenant_id, channel) = (envelope.tenant_id, envelope.lane.channel);
         if let Body::Template(call) = &envelope.payload.body
             && !self.shelf.library().has(tenant_id, channel, &call.name)
@@ -106,11 +103,26 @@ impl Explainer {
             let words = format!("no active template `{}` for channel {channel}", call.name);
             return Ok(rejected(Rejection::UnknownTemplate, words));
         }
+        if let Some(name) = &envelope.payload.provider {
+            let mut connection = self.database.get().await?;
+            let named = accounts::channels(&mut connection, std::slice::from_ref(name)).await?;
+            if !named.contains(&(name.clone(), channel)) {
+                let words = format!("no account `{name}` for channel {channel}");
+                return Ok(rejected(Rejection::UnknownProvider, words));
+            }
+        }
         let first = claims::find(&self.database, &[envelope.key]).await?;
         if let Some(holder) = first.get(&envelope.key) {
+            if !holder.said(envelope.content) {
+                return Ok(Explained::from(key_reused()));
+            }
             let of = holder.notification_id;
             return Ok(Explained::Duplicate { of });
         }
+        let recipient = match self.recipient(&envelope).await? {
+            Ok(recipient) => recipient,
+            Err(refusal) => return Ok(Explained::from(refusal)),
+        };
         let notification = envelope.into_notification(Uuid::nil(), now);
         let decided = self.decided(&notification, &recipient, now).await?;
         Ok(Explained::Decided(Box::new(decided)))
@@ -138,16 +150,25 @@ impl Explainer {
     }
 
     /// The person as they would be after the message was accepted.
-    async fn recipient(&self, envelope: &Envelope) -> Result<Option<Recipient>, StoreError> {
+    async fn recipient(
+        &self,
+        envelope: &Envelope,
+    ) -> Result<Result<Recipient, envelope::Refusal>, StoreError> {
         let whose: Whose = (envelope.tenant_id, envelope.user_id);
         let known = self.judge.people.load([whose]).await?.remove(&whose);
         let known = known.map(|known| Recipient::clone(&known));
-        Ok(match (known, &envelope.recipient) {
-            (known, None) => known,
-            (known, Some(said)) => {
-                let person = known.unwrap_or_else(|| Recipient::nobody(whose));
-                Some(with(person, said))
-            }
+        let said = envelope.recipient.as_ref();
+        if let Some(known) = known {
+            return Ok(Ok(match said {
+                Some(said) => with(known, said),
+                None => known,
+            }));
+        }
+        let mut connection = self.database.get().await?;
+        let absent = recipients::absent(&mut connection, &[whose]).await?;
+        Ok(match (absent.get(&whose).copied(), said) {
+            (None, Some(said)) => Ok(with(Recipient::nobody(whose), said)),
+            (absence, said) => Err(nobody(absence, said.is_some())),
         })
     }
 
@@ -266,6 +287,12 @@ impl Known {
             rate_limit: self.account.rate_limit,
             needs_address: self.needs_address,
         }
+    }
+}
+
+impl From<envelope::Refusal> for Explained {
+    fn from(refusal: envelope::Refusal) -> Self {
+        rejected(refusal.reason, refusal.detail)
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::in_flight::InFlight;
+use super::in_flight::{InFlight, Registered};
 use super::outbox::{Abandoned, Outbox};
 use crate::broker::Receipt;
-use crate::domain::{KeyHash, Lane, Notification};
+use crate::domain::{ContentHash, KeyHash, Lane, Notification};
 use crate::runtime::Permit;
 use crate::store::lease::RunId;
 use crate::store::settle::{Committed, Origin};
@@ -85,19 +85,23 @@ impl Holder {
     /// Registers a delivery under its key, with a right to settle that is not claimed yet.
     ///
     /// # Errors
-    /// The key is being worked on by this process: the receipt has joined that job.
+    /// The key is being worked on by this process.
     pub fn register(
         &self,
         key: KeyHash,
+        content: ContentHash,
         lane: Lane,
         receipt: Receipt,
         permit: Permit,
         turn: Option<Turn>,
-    ) -> Result<Hold, Joined> {
-        if !self.in_flight.register(key, receipt) {
-            return Err(Joined);
+    ) -> Result<Hold, Known> {
+        match self.in_flight.register(key, content, receipt) {
+            Registered::First => {
+                Ok(self.hold(key, lane, Uuid::nil(), Claimed::NotYet, permit, turn))
+            }
+            Registered::Joined => Err(Known::Joined),
+            Registered::KeyReused(receipt) => Err(Known::KeyReused(receipt, permit)),
         }
-        Ok(self.hold(key, lane, Uuid::nil(), Claimed::NotYet, permit, turn))
     }
 
     /// The right to settle a notification that the scheduler took from the database. `None` when
@@ -156,9 +160,14 @@ pub struct Redeemed {
     pub permit: Option<Permit>,
 }
 
-/// A delivery joined a job that is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Joined;
+/// Why a delivery is no job of its own.
+#[derive(Debug)]
+pub enum Known {
+    /// It joined a job that is under way.
+    Joined,
+    /// Its key is that of a job that is under way, and it says something else.
+    KeyReused(Receipt, Permit),
+}
 
 impl Hold {
     /// The claim is being made by this run, or is its own: from here on it is given back when this is
@@ -208,6 +217,13 @@ impl Hold {
     /// once it is counted.
     #[must_use]
     pub fn redeem_duplicate(self) -> Redeemed {
+        self.hand_out()
+    }
+
+    /// The message cannot be accepted: hands out the same, to be acknowledged once `herald.rejected`
+    /// holds it. A claim of ours is to be released before.
+    #[must_use]
+    pub fn redeem_refused(self) -> Redeemed {
         self.hand_out()
     }
 

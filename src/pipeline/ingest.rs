@@ -19,11 +19,14 @@ use crate::runtime::{Alarm, Batch, Tasks, clock, failpoint, mailbox};
 mod admission;
 mod claiming;
 mod people;
+mod pointers;
 mod refusal;
 mod renewal;
 mod suspicion;
 
 pub use admission::Admission;
+pub(super) use admission::key_reused;
+pub(super) use people::nobody;
 
 /// Batches admitted at the same time: two keep both cores and the database busy.
 const CONCURRENT: usize = 2;

@@ -2,6 +2,7 @@
 //! not even urgently.
 
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::local_time;
 use crate::domain::preference::{QuietHours, Scope};
@@ -18,23 +19,46 @@ pub struct Wish<'a> {
     pub frequency_cap: Option<u32>,
     /// Time of silence.
     pub quiet_hours: Option<&'a QuietHours>,
+    /// Who said whether it is enabled; `None` when nobody did.
+    pub said_by: Option<SaidBy>,
     zone: Option<&'a TimeZone>,
 }
 
+/// Whose word it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaidBy {
+    /// The person's own.
+    Person,
+    /// The tenant's, for all its people.
+    Tenant,
+}
+
 impl<'a> Wish<'a> {
-    fn new(own: &'a Preference, inherited: Option<&'a Preference>) -> Self {
+    /// Each field is the person's word, else the tenant's for the same scope.
+    fn new(scope: &'a Scope, own: Option<&'a Preference>, default: Option<&'a Preference>) -> Self {
+        let enabled = |wish: Option<&Preference>| wish.and_then(|wish| wish.enabled);
+        let cap = |wish: Option<&Preference>| wish.map(|wish| wish.frequency_cap);
+        let quiet = |wish: Option<&'a Preference>| wish.map(|wish| wish.quiet_hours.as_ref());
+        let (enabled, said_by) = match (enabled(own), enabled(default)) {
+            (Some(own), _) => (own, Some(SaidBy::Person)),
+            (None, Some(default)) => (default, Some(SaidBy::Tenant)),
+            (None, None) => (true, None),
+        };
         Self {
-            scope: &own.scope,
-            enabled: own.enabled,
-            frequency_cap: own
-                .frequency_cap
-                .or_else(|| inherited.and_then(|default| default.frequency_cap)),
-            quiet_hours: own
-                .quiet_hours
-                .as_ref()
-                .or_else(|| inherited.and_then(|default| default.quiet_hours.as_ref())),
+            scope,
+            enabled,
+            said_by,
+            frequency_cap: cap(own)
+                .unwrap_or_default()
+                .or(cap(default).unwrap_or_default())
+                .value(),
+            quiet_hours: quiet(own)
+                .unwrap_or_default()
+                .or(quiet(default).unwrap_or_default())
+                .value(),
             // The person lives in their own zone, whatever the tenant's office goes by.
-            zone: own.zone.as_ref(),
+            zone: own.or(default).and_then(|wish| wish.zone.as_ref()),
         }
     }
 
@@ -64,11 +88,11 @@ pub fn wishes<'a>(
     let said = |scope: &Scope| recipient.preferences.iter().any(|own| own.scope == *scope);
     let own = recipient.preferences.iter().filter(covers).map(|own| {
         let default = rules.defaults.iter().find(|wish| wish.scope == own.scope);
-        Wish::new(own, default)
+        Wish::new(&own.scope, Some(own), default)
     });
     let defaults = rules.defaults.iter().filter(covers);
     let silent = defaults.filter(move |default| !said(&default.scope));
-    own.chain(silent.map(|default| Wish::new(default, None)))
+    own.chain(silent.map(|default| Wish::new(&default.scope, None, Some(default))))
 }
 
 /// Why the notification is not wanted, if so, and by which wish.

@@ -1,13 +1,67 @@
 //! Takes the person's address out of what a provider said, before it is stored or logged.
 
+use crate::domain::address::with_unicode_domain;
+
 /// What stands in its place.
 const MASK: &str = "<address>";
 
-/// The words without the address, whatever the case of its letters.
-///
-/// A leading `+` of a phone number is optional, since some answers repeat the digits only.
+/// The words without the address, whatever the case of its letters, with its domain in ASCII or as
+/// people write it, with or without what people put between digits.
 pub(crate) fn scrub(words: &str, address: &str) -> String {
-    let needle = address.trim().trim_start_matches('+').to_ascii_lowercase();
+    let address = address.trim();
+    let mut words = mask(words, address);
+    if let Some(unicode) = with_unicode_domain(address) {
+        words = mask(&words, &unicode);
+    }
+    match address.strip_prefix('+') {
+        Some(digits) => mask_number(&words, digits.as_bytes()),
+        None => words,
+    }
+}
+
+/// Masks a number wherever its digits follow each other, with at most blanks, dashes, dots, slashes
+/// and brackets between them.
+fn mask_number(words: &str, digits: &[u8]) -> String {
+    let mut out = String::with_capacity(words.len());
+    let mut rest = words;
+    while let Some(first) = rest.chars().next() {
+        let (_, after_first) = rest.split_at(first.len_utf8());
+        if let Some(after) = after_number(rest, digits) {
+            if out.ends_with('+') {
+                out.pop();
+            }
+            out.push_str(MASK);
+            rest = after;
+        } else {
+            out.push(first);
+            rest = after_first;
+        }
+    }
+    out
+}
+
+/// What follows the number, if the text begins with it.
+fn after_number<'a>(text: &'a str, digits: &[u8]) -> Option<&'a str> {
+    let mut wanted = digits.iter();
+    let mut next = *wanted.next()?;
+    let mut is_first = true;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == next {
+            match wanted.next() {
+                Some(digit) => next = *digit,
+                None => return text.get(at + 1..),
+            }
+        } else if is_first || !b" -./()".contains(&byte) {
+            return None;
+        }
+        is_first = false;
+    }
+    None
+}
+
+/// Masks a text, whatever the case of its letters; a `+` before it goes, too.
+fn mask(words: &str, text: &str) -> String {
+    let needle = text.trim_start_matches('+').to_ascii_lowercase();
     if needle.is_empty() {
         return words.to_owned();
     }
@@ -53,6 +107,21 @@ mod tests {
                 "The 'To' number <address> is bad (<address>)",
             ),
             ("nothing here", "ana@example.com", "nothing here"),
+            (
+                "To: +49 (151) 1234-5678 unknown",
+                "+4915112345678",
+                "To: <address> unknown",
+            ),
+            (
+                "<ana@exämple.org> and ana@xn--exmple-cua.org",
+                "ana@xn--exmple-cua.org",
+                "<<address>> and <address>",
+            ),
+            (
+                "+49 151 99 is another",
+                "+4915112345678",
+                "+49 151 99 is another",
+            ),
             ("kept", "", "kept"),
             ("é+ü@x.de", "ü@x.de", "é<address>"),
         ] {

@@ -7,6 +7,8 @@ mod upsert;
 
 pub use upsert::{AccountError, AccountFields, upsert};
 
+use std::collections::HashSet;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -17,7 +19,7 @@ use super::StoreError;
 use super::fingerprint::{Fingerprint, Polled};
 use super::schema::notification_schema::provider_configs;
 use super::seal::Sealer;
-use crate::domain::Account;
+use crate::domain::{Account, Channel};
 
 /// The accounts in use.
 #[derive(Debug, Default)]
@@ -76,6 +78,26 @@ pub async fn load(
         }
     }
     Ok(accounts)
+}
+
+/// The names among these that accounts have, switched off ones included, with their channels.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn channels(
+    connection: &mut AsyncPgConnection,
+    names: &[String],
+) -> Result<HashSet<(String, Channel)>, StoreError> {
+    use provider_configs::{channel, deleted_at, provider_name};
+    let rows: Vec<(String, String)> = provider_configs::table
+        .filter(deleted_at.is_null())
+        .filter(provider_name.eq_any(names))
+        .select((provider_name, channel))
+        .load(connection)
+        .await?;
+    // A channel that only a newer version knows is nobody's here.
+    let known = |(name, of): (String, String)| Some((name, of.parse().ok()?));
+    Ok(rows.into_iter().filter_map(known).collect())
 }
 
 /// Whether [`load`] would find something else.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use diesel::sql_types::{
-    Array, Bool, Bytea, Double, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, Bool, Bytea, Double, Int2, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
@@ -17,13 +17,21 @@ use super::lease::{RunId, living_runs};
 use super::observed::Duty;
 use super::statement::statement;
 use super::{Database, StoreError, time};
-use crate::domain::{Channel, KeyHash};
+use crate::domain::{Channel, ContentHash, KeyHash};
+
+mod books;
+mod release;
+
+pub use books::{DoorCount, count};
+pub use release::release;
 
 /// A key to be claimed. Keys of one batch are distinct.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRequest {
-    /// SHA-256 of tenant and key.
+    /// The key.
     pub key: KeyHash,
+    /// What a repetition must say again.
+    pub content: ContentHash,
     /// The id that the notification gets if it is new.
     pub notification_id: Uuid,
     /// For the books.
@@ -52,15 +60,27 @@ pub struct Holder {
     pub owner_lives: bool,
     /// Whether the notification is stored already, or in quarantine: then this is a duplicate.
     pub is_stored: bool,
+    /// What the message said that was first, where that was noted.
+    pub content: Option<ContentHash>,
 }
 
-// A key whose window is over but which has not been removed yet is free.
+impl Holder {
+    /// Whether the message that was first said the same.
+    #[must_use]
+    pub fn said(&self, content: ContentHash) -> bool {
+        self.content.is_none_or(|first| first == content)
+    }
+}
+
+// A key whose window is over but which has not been removed yet is free, unless its notification
+// still waits. That is looked up only for such a key, by a subquery that stays one.
 // The books are kept in the same statement: what is consumed is counted if and only if it is
 // claimed. Keys are sorted by the caller and the books by their key, so that two batches that
 // share some never wait for each other in a circle.
 statement!(
     Insert(
         keys: Vec<Vec<u8>> => Array<Bytea>,
+        contents: Vec<Vec<u8>> => Array<Bytea>,
         ids: Vec<Uuid> => Array<SqlUuid>,
         tenants: Vec<Uuid> => Array<SqlUuid>,
         channels: Vec<&'static str> => Array<Text>,
@@ -70,14 +90,19 @@ statement!(
         shard: i16 => Int2,
     ) -> Bytea =
     "WITH asked AS (
-         SELECT * FROM unnest(?, ?, ?, ?) AS asked (key, id, tenant_id, channel)
+         SELECT * FROM unnest(?, ?, ?, ?, ?) AS asked (key, content, id, tenant_id, channel)
      ), claimed AS (
-         INSERT INTO notification_deduplication (idempotency_key, notification_id, owner, expires_at)
-         SELECT key, id, ?, now() + make_interval(secs => ?) FROM asked
+         INSERT INTO notification_deduplication
+             (idempotency_key, body_hash, notification_id, owner, expires_at)
+         SELECT key, content, id, ?, now() + make_interval(secs => ?) FROM asked
          ON CONFLICT (idempotency_key) DO UPDATE SET
+             body_hash = excluded.body_hash,
              notification_id = excluded.notification_id, owner = excluded.owner, died_owner = NULL,
              created_at = excluded.created_at, expires_at = excluded.expires_at, crashes = 0
          WHERE notification_deduplication.expires_at <= now()
+           AND (SELECT n.status FROM notifications n
+                WHERE n.id = notification_deduplication.notification_id LIMIT 1)
+               IS DISTINCT FROM 'pending'
          RETURNING idempotency_key
      ), counted AS (
          INSERT INTO intake (hour, tenant_id, channel, shard, consumed)
@@ -92,11 +117,12 @@ statement!(
 
 statement!(
     Find(keys: Vec<Vec<u8>> => Array<Bytea>)
-        -> (Bytea, SqlUuid, Nullable<Int4>, Bool, Bool) = concat!(
+        -> (Bytea, SqlUuid, Nullable<Int4>, Bool, Bool, Nullable<Bytea>) = concat!(
     "SELECT d.idempotency_key, d.notification_id, d.owner,
             coalesce(d.owner IN ", living_runs!(), ", false),
             n.id IS NOT NULL OR EXISTS (
-                SELECT FROM notification_quarantine q WHERE q.notification_id = d.notification_id)
+                SELECT FROM notification_quarantine q WHERE q.notification_id = d.notification_id),
+            d.body_hash
      FROM notification_deduplication d
      LEFT JOIN LATERAL (
          SELECT id FROM notifications WHERE id = d.notification_id LIMIT 1) n ON true
@@ -106,13 +132,15 @@ statement!(
 statement!(
     TakeOver(
         key: Vec<u8> => Bytea,
+        content: Vec<u8> => Bytea,
         from: Option<i32> => Nullable<Int4>,
         to: i32 => Int4,
         window_seconds: f64 => Double,
     ) -> Nullable<Int4> =
-    "WITH old AS (SELECT ?::bytea AS key, ?::integer AS owner, ?::integer AS heir,
-                         now() + make_interval(secs => ?) AS until)
+    "WITH old AS (SELECT ?::bytea AS key, ?::bytea AS content, ?::integer AS owner,
+                         ?::integer AS heir, now() + make_interval(secs => ?) AS until)
      UPDATE notification_deduplication d SET owner = old.heir, expires_at = old.until,
+         body_hash = old.content,
          died_owner = coalesce(nullif(old.owner, old.heir), d.died_owner),
          crashes = least(d.crashes, 1000) + CASE WHEN old.owner <> old.heir AND EXISTS (
              SELECT FROM engine_nodes WHERE run_id = old.owner AND lives_until <= ended_at) THEN 1 ELSE 0 END
@@ -124,31 +152,6 @@ statement!(
 statement!(
     Crashes(key: Vec<u8> => Bytea) -> Int2 =
     "SELECT crashes FROM notification_deduplication WHERE idempotency_key = ?"
-);
-
-statement!(
-    Count(
-        tenants: Vec<Uuid> => Array<SqlUuid>,
-        channels: Vec<&'static str> => Array<Text>,
-        consumed: Vec<i64> => Array<Int8>,
-        rejected: Vec<i64> => Array<Int8>,
-        duplicates: Vec<i64> => Array<Int8>,
-        hour: chrono::DateTime<chrono::Utc> => Timestamptz,
-        shard: i16 => Int2,
-    ) -> Bool =
-    "WITH counts AS (
-         SELECT * FROM unnest(?, ?, ?, ?, ?)
-             AS counts (tenant_id, channel, consumed, rejected, duplicates)
-     )
-     INSERT INTO intake (hour, tenant_id, channel, shard, consumed, rejected, duplicates)
-     SELECT h.hour, tenant_id, channel, h.shard, consumed, rejected, duplicates
-     FROM counts, (SELECT ?::timestamptz AS hour, ?::smallint AS shard) h
-     ORDER BY tenant_id, channel
-     ON CONFLICT (hour, tenant_id, channel, shard) DO UPDATE SET
-         consumed = intake.consumed + excluded.consumed,
-         rejected = intake.rejected + excluded.rejected,
-         duplicates = intake.duplicates + excluded.duplicates
-     RETURNING true"
 );
 
 /// Who claims, and when.
@@ -223,6 +226,10 @@ async fn claim_all(
             .iter()
             .map(|request| request.key.0.to_vec())
             .collect(),
+        contents: sorted
+            .iter()
+            .map(|request| request.content.0.to_vec())
+            .collect(),
         ids: sorted
             .iter()
             .map(|request| request.notification_id)
@@ -268,26 +275,28 @@ pub async fn find(
     database: &Database,
     keys: &[KeyHash],
 ) -> Result<HashMap<KeyHash, Holder>, StoreError> {
-    type Row = (Vec<u8>, Uuid, Option<i32>, bool, bool);
+    type Row = (Vec<u8>, Uuid, Option<i32>, bool, bool, Option<Vec<u8>>);
     let find = Find {
         keys: keys.iter().map(|key| key.0.to_vec()).collect(),
     };
     let mut connection = database.get().await?;
     let rows: Vec<Row> = find.load(&mut *connection).await?;
-    let holders = rows
-        .into_iter()
-        .filter_map(|(key, notification_id, owner, lives, is_stored)| {
-            let owner = owner.map(RunId);
-            Some((
-                key_of(key)?,
-                Holder {
-                    notification_id,
-                    owner,
-                    owner_lives: lives,
-                    is_stored,
-                },
-            ))
-        });
+    let holders =
+        rows.into_iter()
+            .filter_map(|(key, notification_id, owner, lives, is_stored, content)| {
+                let owner = owner.map(RunId);
+                Some((
+                    key_of(key)?,
+                    Holder {
+                        notification_id,
+                        owner,
+                        owner_lives: lives,
+                        is_stored,
+                        content: content
+                            .and_then(|bytes| Some(ContentHash(bytes.try_into().ok()?))),
+                    },
+                ))
+            });
     Ok(holders.collect())
 }
 
@@ -300,19 +309,21 @@ pub struct TakenOver {
 }
 
 /// Takes a claim over from an owner that is dead or gave it back, by compare-and-swap: `None` when
-/// somebody else was quicker. Its window starts anew, so that it outlives the work.
+/// somebody else was quicker. It stands for this content from now on, and its window starts anew, so
+/// that it outlives the work.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn take_over(
     database: &Database,
-    key: KeyHash,
+    (key, content): (KeyHash, ContentHash),
     from: Option<RunId>,
     to: RunId,
     window: Duration,
 ) -> Result<Option<TakenOver>, StoreError> {
     let take = TakeOver {
         key: key.0.to_vec(),
+        content: content.0.to_vec(),
         from: from.map(|run| run.0),
         to: to.0,
         window_seconds: window.as_secs_f64(),
@@ -338,54 +349,6 @@ pub async fn crashes(database: &Database, key: KeyHash) -> Result<Option<u16>, S
     let counts: Vec<i16> = crashes.load(&mut *connection).await?;
     let count = |count: i16| u16::try_from(count).unwrap_or(0);
     Ok(counts.into_iter().next().map(count))
-}
-
-/// Messages that end at the door, for the books: each is consumed, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DoorCount {
-    /// The tenant.
-    pub tenant_id: Uuid,
-    /// The channel.
-    pub channel: Channel,
-    /// Put into `herald.rejected`.
-    pub rejected: u32,
-    /// Another message with the same key was first.
-    pub duplicates: u32,
-}
-
-/// Counts what ended at the door. Entries for the same tenant and channel are added up.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count(
-    database: &Database,
-    claimant: Claimant,
-    counts: &[DoorCount],
-) -> Result<(), StoreError> {
-    let mut sums: HashMap<(Uuid, Channel), (i64, i64)> = HashMap::new();
-    for count in counts {
-        let sum = sums.entry((count.tenant_id, count.channel)).or_default();
-        sum.0 += i64::from(count.rejected);
-        sum.1 += i64::from(count.duplicates);
-    }
-    if sums.is_empty() {
-        return Ok(());
-    }
-    let count = Count {
-        tenants: sums.keys().map(|(tenant, _)| *tenant).collect(),
-        channels: sums.keys().map(|(_, channel)| channel.as_str()).collect(),
-        consumed: sums
-            .values()
-            .map(|(rejected, duplicates)| rejected + duplicates)
-            .collect(),
-        rejected: sums.values().map(|(rejected, _)| *rejected).collect(),
-        duplicates: sums.values().map(|(_, duplicates)| *duplicates).collect(),
-        hour: claimant.hour(),
-        shard: claimant.shard(),
-    };
-    let mut connection = database.get().await?;
-    let _: Vec<bool> = count.load(&mut *connection).await?;
-    Ok(())
 }
 
 fn key_of(bytes: Vec<u8>) -> Option<KeyHash> {

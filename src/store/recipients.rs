@@ -1,7 +1,9 @@
 //! People: loaded with all that a decision needs, and kept as publishers describe them.
 
 mod load;
+mod said;
 mod upsert;
 
 pub use load::load;
+pub use said::{Absence, Said, absent, write_said};
 pub use upsert::{RecipientConflict, RecipientFields, UpsertError, upsert};

@@ -19,12 +19,15 @@ statement!(
     "SELECT pg_relation_size('notification_deduplication') / current_setting('block_size')::bigint"
 );
 
+// The key of a notification that still waits is kept: a repetition of it is a repetition.
 statement!(
     ForgetKeys(from: i64 => Int8, to: i64 => Int8) -> Int8 =
     "WITH gone AS (
          DELETE FROM notification_deduplication
          WHERE ctid >= format('(%s,0)', ?::bigint)::tid AND ctid < format('(%s,0)', ?::bigint)::tid
            AND expires_at <= now()
+           AND (SELECT n.status FROM notifications n WHERE n.id = notification_id LIMIT 1)
+               IS DISTINCT FROM 'pending'
          RETURNING 1
      )
      SELECT count(*) FROM gone"
@@ -111,9 +114,9 @@ pub struct KeyWalk {
 }
 
 impl KeyWalk {
-    /// Removes keys whose deduplication window is over from the next twelfth of the table, of a
-    /// small table from all of it; returns how many. Until the walk comes by, such a key is free for
-    /// whoever claims it.
+    /// Removes keys whose deduplication window is over, and whose notification no longer waits, from
+    /// the next twelfth of the table, of a small table from all of it; returns how many. Until the
+    /// walk comes by, such a key is free for whoever claims it.
     ///
     /// # Errors
     /// When the database fails; the walk goes on where it was.

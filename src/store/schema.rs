@@ -73,6 +73,14 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.deleted_users (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            deleted_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         notification_schema.email_logs (id) {
             id -> Uuid,
             tenant_id -> Uuid,
@@ -180,7 +188,7 @@ pub mod notification_schema {
             channel -> Nullable<Text>,
             #[max_length = 100]
             category -> Nullable<Varchar>,
-            enabled -> Bool,
+            enabled -> Nullable<Bool>,
             frequency_cap -> Nullable<Int4>,
             quiet_hours_start -> Nullable<Time>,
             quiet_hours_end -> Nullable<Time>,
@@ -190,6 +198,8 @@ pub mod notification_schema {
             preferences -> Nullable<Jsonb>,
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
+            no_frequency_cap -> Bool,
+            no_quiet_hours -> Bool,
         }
     }
 
@@ -425,6 +435,7 @@ pub mod notification_schema {
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
             deleted_at -> Nullable<Timestamptz>,
+            recipient_as_of -> Nullable<Timestamptz>,
         }
     }
 
@@ -476,6 +487,7 @@ pub mod notification_schema {
         api_keys,
         audit_logs,
         categories,
+        deleted_users,
         email_logs,
         engine_nodes,
         frequency_counts,

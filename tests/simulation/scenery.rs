@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use herald::domain::preference::{QuietHours, Scope};
+use herald::domain::preference::{QuietHours, Scope, Setting};
 use herald::domain::{Channel, Device, Preference, Recipient};
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
@@ -103,20 +103,30 @@ fn scope(dice: &mut Dice) -> Scope {
 fn wish(scope: Scope, dice: &mut Dice) -> Preference {
     // Zero is none at all: rarely, or nothing else would ever be seen.
     let caps = [
-        None,
-        None,
-        Some(0),
-        Some(1),
-        Some(1),
-        Some(2),
-        Some(2),
-        Some(3),
+        Setting::Inherit,
+        Setting::None,
+        Setting::Value(0),
+        Setting::Value(1),
+        Setting::Value(1),
+        Setting::Value(2),
+        Setting::Value(2),
+        Setting::Value(3),
     ];
+    let quiet_hours = match dice.below(8) {
+        0..4 => Setting::Value(silence(dice)),
+        4 => Setting::None,
+        _ => Setting::Inherit,
+    };
+    let enabled = [Some(true), Some(true), Some(true), None, None];
     Preference {
         scope,
-        enabled: dice.chance(0.9),
+        enabled: if dice.chance(0.1) {
+            Some(false)
+        } else {
+            dice.one(&enabled)
+        },
         frequency_cap: dice.one(&caps),
-        quiet_hours: dice.chance(0.5).then(|| silence(dice)),
+        quiet_hours,
         zone: dice
             .chance(0.3)
             .then(|| TimeZone::get(&zone(dice)).unwrap()),

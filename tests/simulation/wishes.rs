@@ -38,6 +38,7 @@ pub(crate) fn wishes(of: &Notification, person: &Recipient, rules: &TenantRules)
         let default = same(&rules.defaults, &wish.scope);
         let mut wish = wish.clone();
         if let Some(default) = default {
+            wish.enabled = wish.enabled.or(default.enabled);
             wish.frequency_cap = wish.frequency_cap.or(default.frequency_cap);
             wish.quiet_hours = wish.quiet_hours.or(default.quiet_hours);
         }
@@ -53,9 +54,9 @@ pub(crate) fn wishes(of: &Notification, person: &Recipient, rules: &TenantRules)
         .map(|wish| Wish {
             zone: wish.zone.unwrap_or_else(|| own.clone()),
             scope: wish.scope,
-            enabled: wish.enabled,
-            cap: wish.frequency_cap,
-            quiet: wish.quiet_hours,
+            enabled: wish.enabled.unwrap_or(true),
+            cap: wish.frequency_cap.value(),
+            quiet: wish.quiet_hours.value(),
         })
         .collect()
 }

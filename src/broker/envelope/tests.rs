@@ -73,6 +73,18 @@ fn the_whole_envelope_is_read() {
 }
 
 #[test]
+fn every_address_is_spelt_in_one_way() {
+    let recipient = json!({ "email": "Ana@EXÄMPLE.org ", "phone": "+49 151 1234-5678" });
+    let mut envelope = with("recipient", recipient);
+    envelope["to"] = json!(" Other@Example.com");
+    let decoded = decoded(&envelope).unwrap();
+    assert_eq!(decoded.payload.to.as_deref(), Some("other@example.com"));
+    let said = decoded.recipient.unwrap();
+    assert_eq!(said.email.as_deref(), Some("ana@xn--exmple-cua.org"));
+    assert_eq!(said.phone.as_deref(), Some("+4915112345678"));
+}
+
+#[test]
 fn what_the_publisher_leaves_out_has_its_default() {
     let decoded = decoded(&plain()).unwrap();
     assert_eq!(decoded.tenant_id, DEFAULT_TENANT);
@@ -129,17 +141,17 @@ fn each_mistake_is_refused_with_its_reason_and_a_mend() {
         (with("idempotency_key", json!("")), invalid, "leave it out"),
         (
             with("to", json!("a@b.c\r\nBcc: d@e.f")),
-            invalid,
-            "control character",
+            Rejection::BadAddress,
+            "`to` is not one e-mail address",
         ),
         (
-            with("recipient", json!({"email": "a@localhost"})),
-            invalid,
-            "e-mail",
+            with("recipient", json!({"email": "a@x.example,b@y.example"})),
+            Rejection::BadAddress,
+            "`recipient.email` is not one e-mail address",
         ),
         (
             with("recipient", json!({"phone": "0151"})),
-            invalid,
+            Rejection::BadAddress,
             "E.164",
         ),
         (
@@ -202,20 +214,108 @@ fn nul_characters_are_dropped_everywhere() {
     assert!(matches!(decoded.payload.body, Body::Content(c) if c.subject.as_deref() == Some("ab")));
 }
 
+fn with_message_id(envelope: &Value, message_id: Option<&str>) -> Envelope {
+    let wrapping = Wrapping {
+        message_id,
+        ..wrapping()
+    };
+    decode(envelope.to_string().as_bytes(), &wrapping).unwrap()
+}
+
 #[test]
 fn the_key_is_the_publishers_else_the_message_id_else_the_body() {
-    let (tenant, other) = (DEFAULT_TENANT, Uuid::from_u128(1));
-    let key = key_of(tenant, Some("k"), Some("m"), b"body");
-    assert_eq!(key, key_of(tenant, Some("k"), None, b"other"));
-    assert_ne!(key, key_of(other, Some("k"), None, b"other"));
+    let keyed = with("idempotency_key", json!("k"));
+    let mut other = keyed.clone();
+    other["content"]["body"] = json!("other");
+    let key = |envelope: &Value, id| with_message_id(envelope, id).key;
+    assert_eq!(key(&keyed, Some("m")), key(&other, None));
     assert_eq!(
-        key_of(tenant, None, Some("m"), b"1"),
-        key_of(tenant, None, Some("m"), b"2")
+        key(&plain(), Some("m")),
+        key(&with("max_retries", json!(1)), Some("m"))
     );
     assert_ne!(
-        key_of(tenant, None, None, b"1"),
-        key_of(tenant, None, None, b"2")
+        key(&plain(), None),
+        key(&with("max_retries", json!(1)), None)
     );
+}
+
+#[test]
+fn a_key_is_unique_for_tenant_person_and_channel_and_its_kind() {
+    let (ana, ben) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let (here, there) = (DEFAULT_TENANT, Uuid::from_u128(3));
+    let keys = [
+        key_hash(Key::Idempotency("k"), here, ana, Channel::Email),
+        key_hash(Key::Idempotency("k"), here, ana, Channel::Sms),
+        key_hash(Key::Idempotency("k"), here, ben, Channel::Email),
+        key_hash(Key::Idempotency("k"), there, ana, Channel::Email),
+        key_hash(Key::MessageId("k"), here, ana, Channel::Email),
+        key_hash(Key::Body(b"k"), here, ana, Channel::Email),
+    ];
+    let distinct: std::collections::HashSet<_> = keys.into_iter().collect();
+    assert_eq!(distinct.len(), keys.len());
+}
+
+#[test]
+fn content_is_what_is_said_however_it_is_written() {
+    let content = |envelope: &str| {
+        let wrapping = Wrapping {
+            message_id: Some("m"),
+            ..wrapping()
+        };
+        decode(envelope.as_bytes(), &wrapping).unwrap().content
+    };
+    let written = |variables: &str, rest: &str| {
+        let id = "0190c1a0-0000-7000-8000-000000000001";
+        content(&format!(
+            "{{\"version\":1,\"user_id\":\"{id}\",\"template\":{{\"name\":\"t\",\"variables\":{variables}}}{rest}}}"
+        ))
+    };
+    let first = written("{\"a\":1,\"b\":{\"c\":2,\"d\":3}}", "");
+    for (variables, rest) in [
+        ("{ \"b\": {\"d\":3,\"c\":2},\n\"a\":1 }", ""),
+        (
+            "{\"a\":1,\"b\":{\"c\":2,\"d\":3}}",
+            ",\"priority\":\"normal\",\"max_retries\":5",
+        ),
+        (
+            "{\"a\":1,\"b\":{\"c\":2,\"d\":3}}",
+            ",\"metadata\":{\"try\":2}",
+        ),
+    ] {
+        assert_eq!(written(variables, rest), first, "{variables}{rest}");
+    }
+    for (variables, rest) in [
+        ("{\"a\":1}", ""),
+        (
+            "{\"a\":1,\"b\":{\"c\":2,\"d\":3}}",
+            ",\"to\":\"ana@example.com\"",
+        ),
+        (
+            "{\"a\":1,\"b\":{\"c\":2,\"d\":3}}",
+            ",\"send_at\":\"2026-03-02T00:00:00Z\"",
+        ),
+        (
+            "{\"a\":1,\"b\":{\"c\":2,\"d\":3}}",
+            ",\"category\":\"orders\"",
+        ),
+    ] {
+        assert_ne!(written(variables, rest), first, "{variables}{rest}");
+    }
+}
+
+#[test]
+fn a_body_that_is_its_own_key_is_its_own_content_in_whatever_lane() {
+    let mut anywhere = plain();
+    anywhere.as_object_mut().unwrap().remove("priority");
+    let through = |priority| {
+        let wrapping = Wrapping {
+            lane: Lane::new(Channel::Email, priority),
+            ..wrapping()
+        };
+        let envelope = decode(anywhere.to_string().as_bytes(), &wrapping).unwrap();
+        (envelope.key, envelope.content)
+    };
+    assert_eq!(through(Priority::Low), through(Priority::High));
 }
 
 proptest! {

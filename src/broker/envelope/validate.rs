@@ -4,11 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{RecipientFields, Refusal, Wire, Wrapping};
-use crate::domain::address::{is_e164, is_email};
-use crate::domain::{Rejection, limits};
-
-/// Longest address: an FCM token has no documented length, real ones stay below 300.
-const ADDRESS_CHARS: usize = 2_048;
+use crate::domain::{Channel, Rejection, address, limits};
 
 pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
     if wire.version != 1 {
@@ -40,6 +36,25 @@ pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> 
     wire.recipient.as_ref().map_or(Ok(()), recipient)
 }
 
+/// Spells each address as its channel does.
+pub(super) fn addresses(wire: &mut Wire, channel: Channel) -> Result<(), Refusal> {
+    spell("to", channel, wire.to.as_mut())?;
+    if let Some(recipient) = &mut wire.recipient {
+        spell("recipient.email", Channel::Email, recipient.email.as_mut())?;
+        spell("recipient.phone", Channel::Sms, recipient.phone.as_mut())?;
+    }
+    Ok(())
+}
+
+fn spell(name: &str, channel: Channel, said: Option<&mut String>) -> Result<(), Refusal> {
+    let Some(said) = said else { return Ok(()) };
+    *said = address::canonical(channel, said).map_err(|problem| {
+        let words = format!("`{name}` {problem}");
+        Refusal::new(Rejection::BadAddress, words)
+    })?;
+    Ok(())
+}
+
 fn lane(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
     let lane = wrapping.lane;
     let channel = wire.channel.unwrap_or(lane.channel);
@@ -61,7 +76,6 @@ fn texts(wire: &Wire) -> Result<(), Refusal> {
         ),
         ("category", wire.category.as_deref(), 100),
         ("provider", wire.provider.as_deref(), 50),
-        ("to", wire.to.as_deref(), ADDRESS_CHARS),
         (
             "template.name",
             wire.template
@@ -96,23 +110,8 @@ fn text(name: &str, value: Option<&str>, most: usize) -> Result<(), Refusal> {
 }
 
 fn recipient(fields: &RecipientFields) -> Result<(), Refusal> {
-    text("recipient.email", fields.email.as_deref(), 255)?;
     text("recipient.username", fields.username.as_deref(), 100)?;
     text("recipient.locale", fields.locale.as_deref(), 35)?;
-    if fields
-        .email
-        .as_deref()
-        .is_some_and(|email| !is_email(email))
-    {
-        return Err(Refusal::invalid(
-            "`recipient.email` is not an e-mail address",
-        ));
-    }
-    if fields.phone.as_deref().is_some_and(|phone| !is_e164(phone)) {
-        return Err(Refusal::invalid(
-            "`recipient.phone` is not E.164, for example +4915112345678",
-        ));
-    }
     match &fields.timezone {
         Some(zone) if TimeZone::get(zone).is_err() => Err(Refusal::invalid(
             "`recipient.timezone` is not an IANA name, as Europe/Berlin is",

@@ -9,7 +9,7 @@ use super::fields::Fields;
 use super::template::CHANNELS;
 use super::zone;
 use crate::config::document::Value;
-use crate::domain::preference::Scope;
+use crate::domain::preference::{Scope, Setting};
 use crate::domain::{Channel, limits};
 
 const DAYS: [(&str, Weekday); 7] = [
@@ -31,12 +31,12 @@ pub struct Preference {
     pub tenant_id: Uuid,
     /// What the wish is about.
     pub scope: Scope,
-    /// Whether anything may be sent at all.
-    pub enabled: bool,
+    /// Whether anything may be sent at all; `None` leaves it to the tenant's default.
+    pub enabled: Option<bool>,
     /// Most notifications a local day.
-    pub frequency_cap: Option<u32>,
+    pub frequency_cap: Setting<u32>,
     /// Start and end of the time of silence.
-    pub quiet_hours: Option<(Time, Time)>,
+    pub quiet_hours: Setting<(Time, Time)>,
     /// Days on which a window starts; empty means every day.
     pub quiet_hours_days: Vec<Weekday>,
     /// IANA time zone name; `None` is the person's own, else UTC.
@@ -49,7 +49,7 @@ pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
     let is_readable = user_id.is_some() || !fields.has("user_id");
     let tenant_id = fields.tenant();
     let scope = scope(fields);
-    let enabled = fields.flag("enabled");
+    let enabled = fields.has("enabled").then(|| fields.flag("enabled"));
     let frequency_cap = frequency_cap(fields);
     let quiet_hours = quiet_hours(fields);
     let quiet_hours_days = days(fields);
@@ -118,12 +118,41 @@ fn category(fields: &mut Fields) -> Option<String> {
     Some(name)
 }
 
-fn frequency_cap(fields: &mut Fields) -> Option<u32> {
-    let unit = "a day: each that is sent stands in one row until the day is over";
-    fields.integer("frequency_cap", 0..=limits::FREQUENCY_CAP, unit)
+fn frequency_cap(fields: &mut Fields) -> Setting<u32> {
+    if is_none(fields, "frequency_cap") {
+        return Setting::None;
+    }
+    let unit = "a day: each that is sent stands in one row until the day is over; or \"none\"";
+    let cap = fields.integer("frequency_cap", 0..=limits::FREQUENCY_CAP, unit);
+    cap.map_or(Setting::Inherit, Setting::Value)
 }
 
-fn quiet_hours(fields: &mut Fields) -> Option<(Time, Time)> {
+/// Whether a key says that there is none.
+fn is_none(fields: &mut Fields, key: &'static str) -> bool {
+    let said = fields.get(key);
+    said.is_some_and(|node| matches!(node.value, Value::Text(text) if text == "none"))
+}
+
+fn quiet_hours(fields: &mut Fields) -> Setting<(Time, Time)> {
+    let key = "quiet_hours";
+    let hours = window(fields);
+    match fields.get(key) {
+        None => hours.map_or(Setting::Inherit, Setting::Value),
+        Some(_) if !is_none(fields, key) => {
+            let allowed = "\"none\"; a window is quiet_hours_start and quiet_hours_end";
+            fields.report_with(key, "is not known", allowed);
+            Setting::Inherit
+        }
+        Some(_) => {
+            if fields.has("quiet_hours_start") || fields.has("quiet_hours_end") {
+                fields.report(key, "stands beside quiet_hours_start or quiet_hours_end");
+            }
+            Setting::None
+        }
+    }
+}
+
+fn window(fields: &mut Fields) -> Option<(Time, Time)> {
     let start = time(fields, "quiet_hours_start");
     let end = time(fields, "quiet_hours_end");
     match (start, end) {

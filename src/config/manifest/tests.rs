@@ -4,8 +4,10 @@ use jiff::civil::{Weekday, time};
 use uuid::uuid;
 
 use super::*;
-use crate::domain::preference::Scope;
+use crate::domain::preference::{Scope, Setting};
 use crate::domain::{Channel, DEFAULT_TENANT, ProviderKind};
+
+mod wishes;
 
 const FILE: &str = "people.toml";
 
@@ -110,10 +112,10 @@ fn the_examples_of_the_contract_are_read_with_their_defaults() {
     assert_eq!(user.devices.len(), 1);
 
     let preference = &manifest.preferences[0].value;
-    assert!(preference.enabled);
+    assert_eq!(preference.enabled, None);
     assert_eq!(
         preference.quiet_hours,
-        Some((time(22, 0, 0, 0), time(7, 0, 0, 0)))
+        Setting::Value((time(22, 0, 0, 0), time(7, 0, 0, 0)))
     );
     assert_eq!(
         preference.quiet_hours_days,
@@ -222,8 +224,8 @@ name = "acme"
           people.toml:18: `providers "text".api_secret`: expected a text, found a whole number
           people.toml:19: `providers "text".config`: expected a table, found a text
           people.toml:22: `users "1".id`: is not a UUID; allowed: for example 0190c1a0-0000-7000-8000-000000000001
-          people.toml:23: `users "1".email`: is not an e-mail address; allowed: name@example.com
-          people.toml:24: `users "1".phone`: is not a number in E.164; allowed: +4915112345678
+          people.toml:23: `users "1".email`: has a domain that is none
+          people.toml:24: `users "1".phone`: is not a number in E.164, such as +4915112345678
           people.toml:25: `users "1".timezone`: "Europe/Berln" is not a time zone, but "Europe/Berlin" is; allowed: an IANA name, for example Europe/Berlin
           people.toml:26: `users "1".locale`: is not a language; allowed: for example de, pt-BR
           people.toml:27: `users "1".devices[0].platform`: is required; allowed: android, ios, web
@@ -241,11 +243,11 @@ name = "acme"
           people.toml:49: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_end`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
           people.toml:50: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "monday" is not a day; allowed: mon, tue, wed, thu, fri, sat, sun
           people.toml:50: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "tue" stands twice
-          people.toml:51: `preferences "0190c1a0-0000-7000-8000-000000000001".frequency_cap`: 1001 is out of range; allowed: 0 to 1000 (a day: each that is sent stands in one row until the day is over)
+          people.toml:51: `preferences "0190c1a0-0000-7000-8000-000000000001".frequency_cap`: 1001 is out of range; allowed: 0 to 1000 (a day: each that is sent stands in one row until the day is over; or "none")
           people.toml:55: `templates "order".message_type`: "fax" is not known; allowed: email, sms, push, in_app, chat
           people.toml:56: `templates "order".body`: is empty
           people.toml:57: `templates "order".variables`: "a-b" is not the name of a variable; allowed: letters, digits and _, not starting with a digit
-          people.toml:61: `suppressions "123".address`: is not a number in E.164; allowed: +4915112345678
+          people.toml:61: `suppressions "123".address`: is not a number in E.164, such as +4915112345678
           people.toml:62: `suppressions "123".reason`: "because" is not known; allowed: hard_bounce, complaint, stop, unsubscribe, manual
           people.toml:64: `webhooks`: webhooks are not supported by this version yet; leave the table out
           people.toml:67: `tenants`: is not a list of tables; write [[tenants]]

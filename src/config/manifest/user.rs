@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::fields::Fields;
 use super::{template, zone};
-use crate::domain::address;
 use crate::domain::platform::Platform;
+use crate::domain::{Channel, address};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,19 +60,20 @@ pub(super) fn read(fields: &mut Fields) -> Option<User> {
 }
 
 fn email(fields: &mut Fields) -> Option<String> {
-    let email = fields.line("email", 255)?;
-    if !address::is_email(&email) {
-        return fields.refuse_with("email", "is not an e-mail address", "name@example.com");
-    }
-    Some(email)
+    spelt(fields, "email", Channel::Email)
 }
 
 fn phone(fields: &mut Fields) -> Option<String> {
-    let phone = fields.line("phone", 30)?;
-    if !address::is_e164(&phone) {
-        return fields.refuse_with("phone", "is not a number in E.164", "+4915112345678");
+    spelt(fields, "phone", Channel::Sms)
+}
+
+/// An address in the one spelling of its channel.
+pub(super) fn spelt(fields: &mut Fields, key: &'static str, channel: Channel) -> Option<String> {
+    let text = fields.line(key, 2_048)?;
+    match address::canonical(channel, &text) {
+        Ok(address) => Some(address),
+        Err(problem) => fields.refuse(key, problem.to_string()),
     }
-    Some(phone)
 }
 
 fn devices(fields: &mut Fields) -> Vec<Device> {
@@ -80,7 +81,7 @@ fn devices(fields: &mut Fields) -> Vec<Device> {
     fields.inner("devices", |device| {
         device.required("token", "a text");
         device.required("platform", "android, ios, web");
-        let token = device.line("token", 2_048);
+        let token = spelt(device, "token", Channel::Push);
         let platform = device.word("platform", "android, ios, web");
         devices.extend(
             token

@@ -1,7 +1,8 @@
 //! Admission: from raw messages to claimed jobs.
 //!
-//! Envelope, person and template are known to be good before a claim is made: a rejection never
-//! leaves one.
+//! Envelope, template and account are known to be good before a claim is made. The person is looked
+//! at after it, since only a message that is new may say who they are; a rejection takes its claim
+//! back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +10,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::super::directory::Directory;
 use super::super::dispatcher::Dispatchers;
 use super::super::fence::Fence;
-use super::super::hold::{Hold, Holder, Turn};
+use super::super::hold::{Hold, Holder, Known, Turn};
 use super::super::jobs::Job;
 use super::super::judge::Judge;
-use super::super::patience::until_done;
 use super::super::shelf::Shelf;
+use super::people::Found;
 use super::refusal::Refused;
 use crate::broker::envelope::{self, Envelope, Wrapping};
 use crate::broker::publisher::Publisher;
-use crate::broker::{Arrival, Refusal};
-use crate::domain::{Body, Recipient, Rejection, TenantRules};
-use crate::runtime::{Shutdown, Tasks, clock, failpoint};
+use crate::broker::{Arrival, Receipt, Refusal};
+use crate::domain::{Lane, Recipient, Rejection, TenantRules};
+use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint};
 use crate::store::Database;
 use crate::store::claims::Claimant;
 use crate::store::lease::RunId;
@@ -43,6 +45,8 @@ pub struct Admission {
     pub judge: Arc<Judge>,
     /// The templates.
     pub shelf: Shelf,
+    /// The accounts in use.
+    pub directory: Directory,
     /// Makes holds.
     pub holder: Holder,
     /// Publishes what cannot be accepted.
@@ -66,13 +70,23 @@ pub(super) struct Candidate {
 /// A message that is about to be claimed.
 pub(super) struct Applicant {
     pub(super) envelope: Envelope,
-    pub(super) recipient: Arc<Recipient>,
+    /// The person, as far as they are known.
+    pub(super) recipient: Option<Arc<Recipient>>,
     pub(super) rules: Arc<TenantRules>,
     /// When person and rules were known to be like that.
     pub(super) known_at: Timestamp,
+    pub(super) message: Message,
     pub(super) hold: Hold,
-    pub(super) arrived: tokio::time::Instant,
+}
+
+/// What a delivery brought, without the right to acknowledge it.
+pub(super) struct Message {
+    pub(super) lane: Lane,
+    pub(super) body: Vec<u8>,
+    pub(super) message_id: Option<String>,
     pub(super) published_at: Option<Timestamp>,
+    pub(super) published_by: Option<Timestamp>,
+    pub(super) arrived: tokio::time::Instant,
 }
 
 impl Admission {
@@ -84,19 +98,20 @@ impl Admission {
         let Some(turn) = self.suspicion(&candidates, turn).await else {
             return;
         };
-        let reading = self.judge.people.begin();
-        let Some(people) = self.people(candidates, &mut refused).await else {
-            return;
-        };
-        let Some(welcome) = self.with_templates(people, &mut refused).await else {
+        let Some(candidates) = self.with_pointers(candidates, &mut refused).await else {
             return;
         };
         self.refuse(worker, refused);
+        let reading = self.judge.people.begin();
+        let Some(people) = self.load(&candidates).await else {
+            return;
+        };
         // A claim that is made without a lease is anybody's.
         let Some(run) = self.giving_up.or(self.fence.pass()).await else {
             return;
         };
-        let applicants = self.register(welcome, turn);
+        let (applicants, refused) = self.register(candidates, &people, turn);
+        self.refuse(worker, refused);
         if !applicants.is_empty() {
             let claimant = claimant(run, worker);
             self.claim(claimant, applicants, reading).await;
@@ -117,87 +132,85 @@ impl Admission {
             };
             match envelope::decode(&arrival.body, &wrapping) {
                 Ok(envelope) => candidates.push(Candidate { arrival, envelope }),
-                Err(refusal) => refused.push(Refused {
-                    arrival,
-                    refusal,
-                    tenant_id: None,
-                }),
+                Err(refusal) => refused.push(Message::refused(arrival, refusal, None)),
             }
         }
         (candidates, refused)
     }
 
-    /// Keeps those whose template is known; one that is not may have come a moment ago. `None` when
-    /// there is no more time.
-    async fn with_templates(
-        &self,
-        people: Vec<(Candidate, Arc<Recipient>)>,
-        refused: &mut Vec<Refused>,
-    ) -> Option<Vec<(Candidate, Arc<Recipient>)>> {
-        let missing = |candidate: &Candidate| {
-            let Body::Template(call) = &candidate.envelope.payload.body else {
-                return None;
-            };
-            let envelope = &candidate.envelope;
-            let known =
-                self.shelf
-                    .library()
-                    .has(envelope.tenant_id, envelope.lane.channel, &call.name);
-            (!known).then(|| call.name.clone())
-        };
-        if people
-            .iter()
-            .any(|(candidate, _)| missing(candidate).is_some())
-        {
-            let reload = || self.shelf.reload(&self.database);
-            until_done("reading templates", &self.giving_up, reload).await?;
-        }
-        let mut welcome = Vec::with_capacity(people.len());
-        for (candidate, recipient) in people {
-            match missing(&candidate) {
-                None => welcome.push((candidate, recipient)),
-                Some(name) => {
-                    let lane = candidate.envelope.lane;
-                    let words = format!("no active template `{name}` for channel {}", lane.channel);
-                    refused.push(candidate.refused(Rejection::UnknownTemplate, words));
-                }
-            }
-        }
-        Some(welcome)
-    }
-
     /// Puts each under its key into the in-flight table; what joins a running job ends here.
     fn register(
         &self,
-        welcome: Vec<(Candidate, Arc<Recipient>)>,
+        candidates: Vec<Candidate>,
+        people: &Found,
         mut turn: Option<Turn>,
-    ) -> Vec<Applicant> {
-        let mut applicants = Vec::with_capacity(welcome.len());
-        for (Candidate { arrival, envelope }, recipient) in welcome {
-            let (arrived, published_at) = (arrival.arrived, arrival.published_at);
-            let Arrival {
-                lane,
-                receipt,
-                permit,
-                ..
-            } = arrival;
-            let turn = turn.take();
-            if let Ok(hold) = self
+    ) -> (Vec<Applicant>, Vec<Refused>) {
+        let mut applicants = Vec::with_capacity(candidates.len());
+        let mut refused = vec![];
+        for Candidate { arrival, envelope } in candidates {
+            let (message, receipt, permit) = Message::of(arrival);
+            let (key, content) = (envelope.key, envelope.content);
+            let (lane, turn) = (envelope.lane, turn.take());
+            let registered = self
                 .holder
-                .register(envelope.key, lane, receipt, permit, turn)
-            {
-                applicants.push(Applicant {
-                    envelope,
-                    recipient,
-                    rules: Arc::default(),
-                    known_at: Timestamp::MIN,
-                    hold,
-                    arrived,
-                    published_at,
-                });
+                .register(key, content, lane, receipt, permit, turn);
+            match registered {
+                Ok(hold) => {
+                    let whose = (envelope.tenant_id, envelope.user_id);
+                    applicants.push(Applicant {
+                        recipient: people.get(&whose).cloned(),
+                        envelope,
+                        rules: Arc::default(),
+                        known_at: Timestamp::MIN,
+                        message,
+                        hold,
+                    });
+                }
+                Err(Known::Joined) => {}
+                Err(Known::KeyReused(receipt, permit)) => refused.push(Refused {
+                    message,
+                    receipt,
+                    permit: Some(permit),
+                    refusal: key_reused(),
+                    tenant_id: Some(envelope.tenant_id),
+                    is_counted: false,
+                }),
             }
         }
-        applicants
+        (applicants, refused)
+    }
+}
+
+/// What becomes of a message whose key stands for another one.
+pub(in crate::pipeline) fn key_reused() -> Refusal {
+    let words = "its key (`idempotency_key`, else the AMQP `message_id`) stands for a message of the \
+                 same person and channel with other content";
+    Refusal::new(Rejection::KeyReused, words)
+}
+
+impl Message {
+    fn of(arrival: Arrival) -> (Self, Receipt, Permit) {
+        let message = Self {
+            lane: arrival.lane,
+            body: arrival.body,
+            message_id: arrival.message_id,
+            published_at: arrival.published_at,
+            published_by: arrival.published_by,
+            arrived: arrival.arrived,
+        };
+        (message, arrival.receipt, arrival.permit)
+    }
+
+    fn refused(arrival: Arrival, refusal: Refusal, tenant_id: Option<Uuid>) -> Refused {
+        let (message, receipt, permit) = Self::of(arrival);
+        Refused {
+            message,
+            receipt,
+            permit: Some(permit),
+            refusal,
+            tenant_id,
+            is_counted: false,
+        }
     }
 }
 
@@ -220,22 +233,23 @@ fn claimant(run: RunId, worker: usize) -> Claimant {
 impl Candidate {
     pub(super) fn refused(self, reason: Rejection, detail: impl Into<String>) -> Refused {
         let tenant_id = Some(self.envelope.tenant_id);
-        Refused {
-            arrival: self.arrival,
-            refusal: Refusal::new(reason, detail),
-            tenant_id,
-        }
+        Message::refused(self.arrival, Refusal::new(reason, detail), tenant_id)
     }
 }
 
 impl Applicant {
-    /// The claim is ours: from here on it is a job.
-    pub(super) fn accepted(self, id: Uuid, suppressed: Vec<String>) -> Job {
+    /// The claim is ours, and there is somebody to send to: from here on it is a job.
+    pub(super) fn accepted(
+        self,
+        id: Uuid,
+        recipient: Arc<Recipient>,
+        suppressed: Vec<String>,
+    ) -> Job {
         // A claim that was taken over keeps the moment of its first acceptance.
         let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
         let notification = self.envelope.into_notification(id, created_at);
-        let (since, arrived) = (self.published_at, self.arrived);
-        let mut job = Job::new(notification, self.recipient, self.hold, since, arrived);
+        let (since, arrived) = (self.message.published_at, self.message.arrived);
+        let mut job = Job::new(notification, recipient, self.hold, since, arrived);
         (job.suppressed, job.rules, job.known_at) = (suppressed, self.rules, self.known_at);
         job
     }

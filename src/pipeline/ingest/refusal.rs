@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use super::super::patience::until_done;
 use super::Admission;
-use crate::broker::{Arrival, Refusal, receipt};
+use super::admission::{Applicant, Message};
+use crate::broker::{Receipt, Refusal, receipt};
 use crate::domain::DEFAULT_TENANT;
+use crate::runtime::Permit;
 use crate::store::claims::{self, Claimant, DoorCount};
 
 /// Wait after a failed publish.
@@ -18,10 +20,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A message that cannot be accepted, and why.
 pub(super) struct Refused {
-    pub(super) arrival: Arrival,
+    pub(super) message: Message,
+    pub(super) receipt: Receipt,
+    /// Kept until the message is set aside.
+    pub(super) permit: Option<Permit>,
     pub(super) refusal: Refusal,
     /// The tenant, as far as the message could be read.
     pub(super) tenant_id: Option<Uuid>,
+    /// Whether it is counted as consumed already.
+    pub(super) is_counted: bool,
 }
 
 impl Admission {
@@ -41,6 +48,26 @@ impl Admission {
         });
     }
 
+    /// Rejects what was claimed before it was known that it cannot be accepted. Its claim goes first:
+    /// a mended message with the same key is new. `None` when there is no more time.
+    pub(super) async fn turn_away(
+        self: &Arc<Self>,
+        claimant: Claimant,
+        refused: Vec<(Applicant, Uuid, Refusal)>,
+    ) -> Option<()> {
+        if refused.is_empty() {
+            return Some(());
+        }
+        let held = refused.iter();
+        let held: Vec<_> = held.map(|(one, id, _)| (one.hold.key(), *id)).collect();
+        let release = || claims::release(&self.database, claimant.run, &held);
+        until_done("releasing claims", &self.giving_up, release).await?;
+        let refused = refused.into_iter();
+        let refused = refused.filter_map(|(one, _, refusal)| one.refused(refusal, true));
+        self.refuse(usize::from(claimant.worker), refused.collect());
+        Some(())
+    }
+
     /// Confirmed in `herald.rejected` first, then counted, then acknowledged.
     async fn set_aside(&self, claimant: Claimant, refused: Refused) -> Option<()> {
         self.publish(&refused).await?;
@@ -48,7 +75,8 @@ impl Admission {
         let count = || claims::count(&self.database, claimant, &counts);
         until_done("counting a rejection", &self.giving_up, count).await?;
         self.metrics.rejected(refused.refusal.reason);
-        receipt::acknowledge(vec![refused.arrival.receipt]).await;
+        receipt::acknowledge(vec![refused.receipt]).await;
+        drop(refused.permit);
         Some(())
     }
 
@@ -56,15 +84,15 @@ impl Admission {
     /// delivery has gone back to the broker with its channel.
     async fn publish(&self, refused: &Refused) -> Option<()> {
         let Refused {
-            arrival, refusal, ..
+            message, refusal, ..
         } = refused;
-        let (lane, reason) = (arrival.lane, refusal.reason);
+        let (lane, reason) = (message.lane, refusal.reason);
         tracing::info!(%lane, %reason, "a message cannot be accepted and goes to herald.rejected");
-        while arrival.receipt.is_live() {
-            let id = arrival.message_id.as_deref();
+        while refused.receipt.is_live() {
+            let id = message.message_id.as_deref();
             let rejected = self
                 .publisher
-                .reject(&arrival.body, lane, id, reason, &refusal.detail);
+                .reject(&message.body, lane, id, reason, &refusal.detail);
             match self.giving_up.or(rejected).await? {
                 Ok(()) => return Some(()),
                 Err(error) => {
@@ -81,9 +109,27 @@ impl Refused {
     fn count(&self) -> DoorCount {
         DoorCount {
             tenant_id: self.tenant_id.unwrap_or(DEFAULT_TENANT),
-            channel: self.arrival.lane.channel,
+            channel: self.message.lane.channel,
+            consumed: u32::from(!self.is_counted),
             rejected: 1,
             duplicates: 0,
         }
+    }
+}
+
+impl Applicant {
+    /// Refused, without a claim of ours. Deliveries that joined it return to the broker, and are
+    /// looked at each on its own; `None` when all have returned already.
+    pub(super) fn refused(self, refusal: Refusal, is_counted: bool) -> Option<Refused> {
+        let redeemed = self.hold.redeem_refused();
+        let receipt = redeemed.receipts.into_iter().next()?;
+        Some(Refused {
+            message: self.message,
+            receipt,
+            permit: redeemed.permit,
+            refusal,
+            tenant_id: Some(self.envelope.tenant_id),
+            is_counted,
+        })
     }
 }

@@ -1,7 +1,6 @@
 //! Renewal: whoever has changed since they were looked up is looked up again.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -10,7 +9,6 @@ use super::super::patience::until_done;
 use super::super::people::Outdated;
 use super::Admission;
 use super::admission::Applicant;
-use crate::domain::Recipient;
 use crate::runtime::clock;
 
 /// The suppressed addresses of each notification.
@@ -18,7 +16,7 @@ pub(super) type Suppressed = HashMap<Uuid, Vec<String>>;
 
 impl Admission {
     /// Looks for the tenants' rules, again for the people who are outdated, and for their suppressed
-    /// addresses. Who is gone has no address any more. `None` when there is no more time.
+    /// addresses. `None` when there is no more time.
     pub(super) async fn renew(
         &self,
         applicants: &mut [(Applicant, Uuid)],
@@ -39,7 +37,9 @@ impl Admission {
         Some(())
     }
 
-    async fn renew_people(
+    /// Looks again for the people who are outdated, and for their suppressed addresses. `None` when
+    /// there is no more time.
+    pub(super) async fn renew_people(
         &self,
         applicants: &mut [(Applicant, Uuid)],
         outdated: &Outdated,
@@ -63,8 +63,7 @@ impl Admission {
         for (applicant, id) in applicants {
             let whose = applicant.whose();
             if outdated.includes(&whose) {
-                let known = people.get(&whose).cloned();
-                applicant.recipient = known.unwrap_or_else(|| Arc::new(Recipient::nobody(whose)));
+                applicant.recipient = people.get(&whose).cloned();
                 applicant.known_at = known_at;
                 suppressed.remove(id);
                 renewed.push((&*applicant, *id));
@@ -72,7 +71,7 @@ impl Admission {
         }
         let addressed = || {
             let each = renewed.iter();
-            each.map(|(applicant, id)| -> Addressed<'_> { applicant.addressed(*id) })
+            each.filter_map(|(applicant, id)| -> Option<Addressed<'_>> { applicant.addressed(*id) })
         };
         let look = || self.judge.suppressed(addressed());
         let listed = until_done("looking for suppressions", &self.giving_up, look).await?;

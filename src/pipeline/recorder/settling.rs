@@ -178,6 +178,7 @@ impl Settling {
             .map(|((tenant_id, channel), duplicates)| DoorCount {
                 tenant_id,
                 channel,
+                consumed: duplicates,
                 rejected: 0,
                 duplicates,
             })

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::preference::Setting;
 use crate::domain::{
     Body, CircuitState, Content, Device, KeyHash, Lane, Payload, Preference, Priority,
     preference::Scope,
@@ -109,9 +110,9 @@ pub(in crate::policy) fn facts<'a>(
 pub(in crate::policy) const fn wish(scope: Scope) -> Preference {
     Preference {
         scope,
-        enabled: true,
-        frequency_cap: None,
-        quiet_hours: None,
+        enabled: Some(true),
+        frequency_cap: Setting::Inherit,
+        quiet_hours: Setting::Inherit,
         zone: None,
     }
 }
@@ -173,7 +174,7 @@ fn a_scheduled_one_waits_and_one_that_would_expire_first_does_not() {
 fn a_disabled_channel_or_category_cancels_even_urgent_ones() {
     let mut person = recipient();
     person.preferences.push(Preference {
-        enabled: false,
+        enabled: Some(false),
         ..wish(Scope::Channel(Channel::Email))
     });
     let mut urgent = notification(Channel::Email);
@@ -190,7 +191,7 @@ fn a_disabled_channel_or_category_cancels_even_urgent_ones() {
     );
     sms.category = Some("marketing".into());
     person.preferences.push(Preference {
-        enabled: false,
+        enabled: Some(false),
         ..wish(Scope::Category("marketing".into()))
     });
     assert_eq!(

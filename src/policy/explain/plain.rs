@@ -22,7 +22,9 @@ pub(super) fn expiry(facts: &Facts<'_>) -> Words {
 pub(super) fn preference(facts: &Facts<'_>) -> Words {
     let (notification, rules) = (facts.notification, facts.rules);
     let wishes: Vec<_> = preference::wishes(notification, facts.recipient, rules)
-        .map(|wish| json!({ "scope": wish.scope, "enabled": wish.enabled }))
+        .map(
+            |wish| json!({ "scope": wish.scope, "enabled": wish.enabled, "said_by": wish.said_by }),
+        )
         .collect();
     let may_disable = preference::may_disable(notification, rules);
     let off = preference::switched_off(notification, facts.recipient, rules);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::preference::{QuietHours, Scope};
+use crate::domain::preference::{QuietHours, Scope, Setting};
 use crate::domain::{
     AttemptRecord, Category, Channel, CircuitState, Class, Counted, Notification, OverCap,
     Preference, Priority, Recipient, Reply, TenantRules,
@@ -24,12 +24,12 @@ fn every_rule_is_asked_in_order_also_after_the_first_objection() {
     let mut person = recipient();
     person.email = None;
     person.preferences = vec![Preference {
-        quiet_hours: Some(QuietHours {
+        quiet_hours: Setting::Value(QuietHours {
             start: time(0, 0, 0, 0),
             end: time(13, 0, 0, 0),
             days: vec![],
         }),
-        frequency_cap: Some(3),
+        frequency_cap: Setting::Value(3),
         ..wish(Scope::All)
     }];
     let accounts = [AccountFacts {
@@ -57,7 +57,7 @@ fn what_a_rule_saw_is_told_and_what_would_change_its_mind() {
     let mut person = recipient();
     person.timezone = Some("Europe/Berlin".into());
     person.preferences = vec![Preference {
-        quiet_hours: Some(QuietHours {
+        quiet_hours: Setting::Value(QuietHours {
             start: time(12, 0, 0, 0),
             end: time(14, 0, 0, 0),
             days: vec![jiff::civil::Weekday::Sunday],
@@ -166,14 +166,17 @@ fn a_wish() -> impl Strategy<Value = Preference> {
     let category = prop::option::of(Just("news".to_owned()));
     let quiet = prop::option::weighted(0.3, (0..24_i8, 0..24_i8));
     let cap = prop::option::weighted(0.3, 0..3_u32);
-    (channel, category, prop::bool::weighted(0.9), cap, quiet).prop_map(
+    let enabled = prop::option::weighted(0.7, prop::bool::weighted(0.9));
+    (channel, category, enabled, cap, quiet).prop_map(
         |(channel, category, enabled, frequency_cap, quiet)| Preference {
             enabled,
-            frequency_cap,
-            quiet_hours: quiet.map(|(start, end)| QuietHours {
-                start: time(start, 0, 0, 0),
-                end: time(end, 0, 0, 0),
-                days: vec![],
+            frequency_cap: frequency_cap.map_or(Setting::Inherit, Setting::Value),
+            quiet_hours: quiet.map_or(Setting::None, |(start, end)| {
+                Setting::Value(QuietHours {
+                    start: time(start, 0, 0, 0),
+                    end: time(end, 0, 0, 0),
+                    days: vec![],
+                })
             }),
             ..wish(Scope::of(channel, category))
         },
@@ -271,7 +274,7 @@ fn the_rules_of_the_house_are_told() {
     urgent.lane.priority = Priority::Urgent;
     let mut person = recipient();
     person.preferences = vec![Preference {
-        frequency_cap: Some(3),
+        frequency_cap: Setting::Value(3),
         ..wish(Scope::All)
     }];
     let accounts = [account("a", 0)];

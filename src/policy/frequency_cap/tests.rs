@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::preference::Scope;
+use crate::domain::preference::{Scope, Setting};
 use crate::domain::{Category, Channel, Counted, HouseRules, Notification, Preference, Recipient};
 use crate::domain::{Reason, TenantRules};
 use crate::policy::decide;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 fn capped(caps: &[(Scope, u32, &str)]) -> Recipient {
     let wishes = caps.iter().map(|(scope, cap, zone)| Preference {
-        frequency_cap: Some(*cap),
+        frequency_cap: Setting::Value(*cap),
         zone: Some(TimeZone::get(zone).unwrap()),
         ..wish(scope.clone())
     });

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::preference::Setting;
 use crate::domain::{Category, Channel};
 use crate::policy::decide::tests::{notification, recipient, wish};
 use proptest::prelude::*;
@@ -18,20 +19,20 @@ fn what_a_person_left_open_is_the_tenants_default_for_the_same_scope() {
     let email = notification(Channel::Email);
     let mut person = recipient();
     person.preferences = vec![Preference {
-        quiet_hours: Some(quiet(23)),
+        quiet_hours: Setting::Value(quiet(23)),
         ..wish(scope.clone())
     }];
     let rules = TenantRules {
         defaults: vec![
             Preference {
-                enabled: false,
-                frequency_cap: Some(3),
-                quiet_hours: Some(quiet(20)),
+                enabled: Some(false),
+                frequency_cap: Setting::Value(3),
+                quiet_hours: Setting::Value(quiet(20)),
                 zone: Some(zone),
                 ..wish(scope.clone())
             },
             Preference {
-                frequency_cap: Some(9),
+                frequency_cap: Setting::Value(9),
                 ..wish(Scope::All)
             },
             wish(Scope::Channel(Channel::Sms)),
@@ -42,8 +43,9 @@ fn what_a_person_left_open_is_the_tenants_default_for_the_same_scope() {
     let own = Wish {
         scope: &scope,
         enabled: true,
+        said_by: Some(SaidBy::Person),
         frequency_cap: Some(3),
-        quiet_hours: person.preferences[0].quiet_hours.as_ref(),
+        quiet_hours: person.preferences[0].quiet_hours.as_ref().value(),
         // The person lives in their own zone.
         zone: None,
     };
@@ -83,7 +85,7 @@ fn a_category_that_may_not_be_switched_off_is_sent_unless_the_channel_is_off() {
         Scope::ChannelCategory(Channel::Email, "receipts".into()),
     ] {
         person.preferences.push(Preference {
-            enabled: false,
+            enabled: Some(false),
             ..wish(scope)
         });
     }
@@ -98,7 +100,7 @@ fn a_category_that_may_not_be_switched_off_is_sent_unless_the_channel_is_off() {
     });
     assert_eq!(reason(&person, &rules), None);
     person.preferences.push(Preference {
-        enabled: false,
+        enabled: Some(false),
         ..wish(Scope::All)
     });
     assert_eq!(reason(&person, &rules), Some(Reason::ChannelDisabled));
@@ -132,5 +134,93 @@ proptest! {
             .cloned()
             .collect();
         prop_assert_eq!(found, covering);
+    }
+}
+
+fn setting<T: std::fmt::Debug + Clone + 'static>(
+    value: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Setting<T>> {
+    prop_oneof![
+        Just(Setting::Inherit),
+        Just(Setting::None),
+        value.prop_map(Setting::Value),
+    ]
+}
+
+fn preference(scope: Scope) -> impl Strategy<Value = Preference> {
+    let quiet_hours = setting((18i8..24).prop_map(quiet));
+    (any::<Option<bool>>(), setting(0u32..9), quiet_hours).prop_map(
+        move |(enabled, frequency_cap, quiet_hours)| Preference {
+            enabled,
+            frequency_cap,
+            quiet_hours,
+            ..wish(scope.clone())
+        },
+    )
+}
+
+fn merged(
+    own: Option<Preference>,
+    default: Option<Preference>,
+) -> (bool, Option<u32>, Option<QuietHours>) {
+    let email = notification(Channel::Email);
+    let mut person = recipient();
+    person.preferences = own.into_iter().collect();
+    let rules = TenantRules {
+        defaults: default.into_iter().collect(),
+        ..TenantRules::default()
+    };
+    let mut found = wishes(&email, &person, &rules);
+    let wish = found.next().unwrap();
+    assert_eq!(found.count(), 0);
+    (wish.enabled, wish.frequency_cap, wish.quiet_hours.cloned())
+}
+
+#[test]
+fn a_wish_about_hours_does_not_switch_on_what_the_tenant_has_off() {
+    let scope = Scope::Channel(Channel::Email);
+    let hours = Preference {
+        enabled: None,
+        quiet_hours: Setting::Value(quiet(22)),
+        ..wish(scope.clone())
+    };
+    let off = Preference {
+        enabled: Some(false),
+        ..wish(scope)
+    };
+    let (enabled, _, quiet_hours) = merged(Some(hours), Some(off));
+    assert!(!enabled);
+    assert_eq!(quiet_hours, Some(quiet(22)));
+}
+
+proptest! {
+    #[test]
+    fn each_field_is_the_persons_word_else_the_tenants(
+        own in preference(Scope::All), default in preference(Scope::All),
+    ) {
+        let (enabled, cap, hours) = merged(Some(own.clone()), Some(default.clone()));
+        prop_assert_eq!(enabled, own.enabled.or(default.enabled).unwrap_or(true));
+        let wanted = match own.frequency_cap {
+            Setting::Value(cap) => Some(cap),
+            Setting::None => None,
+            Setting::Inherit => default.frequency_cap.value(),
+        };
+        prop_assert_eq!(cap, wanted);
+        let wanted = match own.quiet_hours {
+            Setting::Value(hours) => Some(hours),
+            Setting::None => None,
+            Setting::Inherit => default.quiet_hours.value(),
+        };
+        prop_assert_eq!(hours, wanted);
+    }
+
+    #[test]
+    fn a_wish_that_says_nothing_is_none(default in preference(Scope::All)) {
+        let nothing = Preference { enabled: None, ..wish(Scope::All) };
+        prop_assert_eq!(
+            merged(Some(nothing.clone()), Some(default.clone())),
+            merged(None, Some(default))
+        );
+        prop_assert_eq!(merged(Some(nothing), None), (true, None, None));
     }
 }

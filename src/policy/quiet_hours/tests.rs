@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::preference::Setting;
 use crate::domain::{Channel, HouseRules, Notification, Preference, Recipient};
 use crate::policy::decide;
 use crate::policy::decide::tests::{HOUSE, account, facts, notification, recipient, wish};
@@ -45,7 +46,7 @@ fn person(hours: &[QuietHours]) -> Recipient {
         .into_iter()
         .zip(hours)
         .map(|(scope, hours)| Preference {
-            quiet_hours: Some(hours.clone()),
+            quiet_hours: Setting::Value(hours.clone()),
             ..wish(scope)
         });
     Recipient {

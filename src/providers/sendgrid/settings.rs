@@ -6,6 +6,7 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 
 use crate::domain::Account;
+use crate::domain::address::ascii_domain;
 use crate::providers::SettingsError;
 use crate::providers::fields::{Fields, Secret, looks_like_address};
 use crate::providers::http::bearer;
@@ -75,7 +76,11 @@ impl Settings {
 
 /// SendGrid: limitations page; no Unicode in `from`, no `;` or `,` in names.
 fn sender(fields: &mut Fields<'_>) -> Sender {
-    let from = fields.required_text("from", "the sender's address");
+    let written = fields.required_text("from", "the sender's address");
+    let ascii = written.rsplit_once('@').filter(|_| !written.is_ascii());
+    let ascii =
+        ascii.and_then(|(local, domain)| Some(format!("{local}@{}", ascii_domain(domain)?)));
+    let from = ascii.as_deref().unwrap_or(written);
     let is_right = looks_like_address(from) && from.is_ascii();
     if !from.is_empty() && !is_right {
         fields.mistake("config key `from` must be a plain ASCII e-mail address");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::address::Address;
 use lettre::message::Mailbox;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -12,6 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use super::wire::Tls;
 use crate::domain::Account;
+use crate::domain::address::ascii_domain;
 use crate::providers::SettingsError;
 use crate::providers::fields::{Fields, Secret};
 
@@ -115,9 +117,20 @@ fn login(fields: &mut Fields<'_>) -> Option<Login> {
     }
 }
 
+/// What we greet with, and what stands in headers, needs no SMTPUTF8 for a domain that has an ASCII
+/// spelling. A name without a dot stays: a server inside a company may take it.
+fn with_ascii_domain(from: Mailbox) -> Option<Mailbox> {
+    let (user, domain) = (from.email.user(), from.email.domain());
+    if domain.is_ascii() {
+        return Some(from);
+    }
+    let email = Address::new(user, ascii_domain(domain)?).ok()?;
+    Some(Mailbox::new(from.name, email))
+}
+
 fn from(fields: &mut Fields<'_>) -> Option<Mailbox> {
     let text = fields.required_text("from", "the sender's address");
-    let from = text.parse::<Mailbox>().ok();
+    let from = text.parse::<Mailbox>().ok().and_then(with_ascii_domain);
     if from.is_none() && !text.is_empty() {
         fields.mistake("config key `from` must be an address, or `Name <address>`");
     }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use crate::domain::preference::{QuietHours, Scope};
+use crate::domain::preference::{QuietHours, Scope, Setting};
 use crate::domain::{Channel, Preference};
 use crate::store::schema::notification_schema::notification_preferences;
 use crate::store::time::{time_from_database, weekday_of};
@@ -18,12 +18,14 @@ pub(in crate::store) struct PreferenceRow {
     pub(in crate::store) user_id: Option<Uuid>,
     channel: Option<String>,
     category: Option<String>,
-    enabled: bool,
+    enabled: Option<bool>,
     frequency_cap: Option<i32>,
     quiet_hours_start: Option<NaiveTime>,
     quiet_hours_end: Option<NaiveTime>,
     quiet_hours_days: Option<Vec<Option<String>>>,
     timezone: Option<String>,
+    no_frequency_cap: bool,
+    no_quiet_hours: bool,
 }
 
 impl PreferenceRow {
@@ -48,13 +50,23 @@ impl PreferenceRow {
                 end: time_from_database(end),
                 days,
             });
+        let cap = self.frequency_cap.and_then(|cap| u32::try_from(cap).ok());
         Some(Preference {
             scope: Scope::of(channel, self.category),
             enabled: self.enabled,
-            frequency_cap: self.frequency_cap.and_then(|cap| u32::try_from(cap).ok()),
-            quiet_hours,
+            frequency_cap: setting(cap, self.no_frequency_cap),
+            quiet_hours: setting(quiet_hours, self.no_quiet_hours),
             zone: self.timezone.as_deref().map(zone),
         })
+    }
+}
+
+/// Three states from two columns.
+fn setting<T>(value: Option<T>, is_none: bool) -> Setting<T> {
+    match (value, is_none) {
+        (Some(value), _) => Setting::Value(value),
+        (None, true) => Setting::None,
+        (None, false) => Setting::Inherit,
     }
 }
 

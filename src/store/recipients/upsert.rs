@@ -75,7 +75,7 @@ pub enum UpsertError {
     Store(#[from] StoreError),
 }
 
-/// Creates a person or adds what is said; one who was deleted is there again.
+/// Creates a person or adds what is said, as of now; one who was deleted is there again.
 ///
 /// A conflict ends the transaction around it: a caller with more to do gives it a savepoint.
 ///
@@ -106,9 +106,11 @@ async fn write(
     fields: &RecipientFields,
 ) -> Result<Change, StoreError> {
     let written: Option<Written> = diesel::sql_query(
-        "INSERT INTO users AS u \
-             (id, tenant_id, email, username, phone, timezone, locale, name, external_id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+        "WITH back AS (DELETE FROM deleted_users WHERE id = $1) \
+         INSERT INTO users AS u \
+             (id, tenant_id, email, username, phone, timezone, locale, name, external_id, \
+              recipient_as_of) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now()) \
          ON CONFLICT (id) DO UPDATE SET \
              email = COALESCE(EXCLUDED.email, u.email), \
              username = COALESCE(EXCLUDED.username, u.username), \
@@ -117,7 +119,7 @@ async fn write(
              locale = COALESCE(EXCLUDED.locale, u.locale), \
              name = COALESCE(EXCLUDED.name, u.name), \
              external_id = COALESCE(EXCLUDED.external_id, u.external_id), \
-             deleted_at = NULL \
+             recipient_as_of = EXCLUDED.recipient_as_of, deleted_at = NULL \
          WHERE u.tenant_id = EXCLUDED.tenant_id AND (u.deleted_at IS NOT NULL OR \
              (COALESCE(EXCLUDED.email, u.email), COALESCE(EXCLUDED.username, u.username), \
               COALESCE(EXCLUDED.phone, u.phone), COALESCE(EXCLUDED.timezone, u.timezone), \
@@ -141,7 +143,7 @@ async fn write(
     Ok(Written::change(written.as_ref()))
 }
 
-fn explain(error: StoreError) -> UpsertError {
+pub(super) fn explain(error: StoreError) -> UpsertError {
     let constraint = match &error {
         StoreError::UniqueViolation { constraint } | StoreError::ForeignKey { constraint } => {
             constraint.as_str()

@@ -46,6 +46,10 @@ fn poison() -> Vec<(Vec<u8>, &'static str)> {
         (vec![b'x'; 10 * 1_024 * 1_024], "too_large"),
         (text(envelope_with("email", unknown)), "unknown_user"),
         (text(unknown_template()), "unknown_template"),
+        (
+            text(envelope_with("email", json!({ "provider": "typo" }))),
+            "unknown_provider",
+        ),
         (text(conflict()), "recipient_conflict"),
     ]
 }
@@ -164,4 +168,29 @@ async fn a_person_erased_while_their_message_is_in_flight_stops_nothing() {
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.recipient, None, "what happened is kept, not to whom");
     assert_eq!(stage.ledger.count_of(row.id), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_to_an_account_that_is_switched_off_waits_and_one_to_another_channels_is_refused() {
+    let stage = Stage::with_lanes("*.normal").await;
+    let (sendgrid, twilio) = (
+        stage.simulator(Provider::SendGrid),
+        stage.simulator(Provider::Twilio),
+    );
+    stage.apply_ana_and(&[&sendgrid, &twilio]);
+    let mut outcomes = stage.outcomes().await;
+    outcomes
+        .execute("UPDATE provider_configs SET is_active = false WHERE channel = 'sms'")
+        .await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    let pinned = json!({ "provider": "twilio" });
+    publisher
+        .publish(&envelope_with("sms", pinned.clone()))
+        .await;
+    outcomes.only("pending", Some("waiting_for_provider")).await;
+    publisher.publish(&envelope_with("email", pinned)).await;
+    outcomes.until_count(REJECTED, 1).await;
+    let (reason, detail, _) = stage.vhost.take_rejected().await.unwrap();
+    assert_eq!(reason, "unknown_provider", "{detail}");
 }

@@ -10,7 +10,7 @@ use crate::stage::{Stage, envelope_with};
     clippy::disallowed_methods,
     reason = "an envelope for the real clock of a real engine"
 )]
-fn from_now(seconds: i64) -> String {
+pub(super) fn from_now(seconds: i64) -> String {
     (Timestamp::now() + SignedDuration::from_secs(seconds)).to_string()
 }
 

@@ -276,3 +276,38 @@ async fn what_waits_at_a_slow_account_is_asked_about_again_before_it_goes() {
     assert_eq!(rows.iter().filter(refused).count(), 1, "{rows:#?}");
     assert_eq!(stage.ledger.accepted(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_about_hours_does_not_switch_on_what_the_tenant_has_off() {
+    let off = "[[preferences]]\ncategory = \"marketing\"\nenabled = false\nfrequency_cap = 0\n";
+    let hours = format!(
+        "[[preferences]]\nuser_id = \"{ANA}\"\ncategory = \"marketing\"\n\
+         quiet_hours_start = \"{}\"\nquiet_hours_end = \"{}\"\n",
+        hours_from_now(3),
+        hours_from_now(5)
+    );
+    let (stage, _sendgrid) = email_stage(&format!("{off}{hours}")).await;
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    let marketing = || envelope_with("email", json!({ "category": "marketing" }));
+    publisher.publish(&marketing()).await;
+    outcomes.only("cancelled", Some("category_disabled")).await;
+    // She wants it, but the tenant's cap holds until she says that there is none.
+    stage.apply(&format!("{hours}enabled = true\n"));
+    publisher.publish(&marketing()).await;
+    outcomes
+        .until(|rows| {
+            rows.iter()
+                .any(|row| row.is("cancelled", Some("frequency_cap")))
+        })
+        .await;
+    stage.apply(&format!(
+        "{hours}enabled = true\nfrequency_cap = \"none\"\n"
+    ));
+    publisher.publish(&marketing()).await;
+    outcomes
+        .until(|rows| rows.iter().any(|row| row.is("sent", None)))
+        .await;
+    assert_eq!(stage.ledger.accepted(), 1);
+}

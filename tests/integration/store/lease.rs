@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
-use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, KeyHash, Lane, Priority, Step};
+use herald::domain::{
+    AttemptRecord, Channel, ContentHash, DEFAULT_TENANT, KeyHash, Lane, Priority, Step,
+};
 use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::claims::{self, Claim, ClaimRequest, Claimant, TakenOver};
@@ -15,6 +17,7 @@ use uuid::Uuid;
 use super::frequency::people;
 use crate::database::{TestDatabase, lines};
 
+const SAID: ContentHash = ContentHash([1; 32]);
 const WINDOW: Duration = Duration::from_secs(60);
 const DEAD: RunId = RunId(900);
 const HEIR: RunId = RunId(901);
@@ -115,6 +118,7 @@ async fn only_runs_that_died_with_a_message_in_hand_count_against_it() {
     assert_eq!(claims::crashes(&pool, key).await, Ok(None));
     let request = ClaimRequest {
         key,
+        content: SAID,
         notification_id: Uuid::now_v7(),
         tenant_id: DEFAULT_TENANT,
         channel: Channel::Email,
@@ -134,13 +138,13 @@ async fn only_runs_that_died_with_a_message_in_hand_count_against_it() {
         (too, ended, 2),
         (ended, heir, 2),
     ] {
-        let taken = claims::take_over(&pool, key, Some(from), to, WINDOW).await;
+        let taken = claims::take_over(&pool, (key, SAID), Some(from), to, WINDOW).await;
         assert!(taken.unwrap().is_some());
         assert_eq!(claims::crashes(&pool, key).await, Ok(Some(crashes)));
     }
     let give_back = "UPDATE notification_deduplication SET owner = NULL";
     c.batch_execute(give_back).await.unwrap();
-    let taken = claims::take_over(&pool, key, None, heir, WINDOW).await;
+    let taken = claims::take_over(&pool, (key, SAID), None, heir, WINDOW).await;
     assert!(taken.unwrap().is_some());
     assert_eq!(
         claims::crashes(&pool, key).await,
@@ -156,6 +160,7 @@ async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back
     let key = KeyHash([7; 32]);
     let request = ClaimRequest {
         key,
+        content: SAID,
         notification_id: Uuid::now_v7(),
         tenant_id: DEFAULT_TENANT,
         channel: Channel::Email,
@@ -168,7 +173,7 @@ async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back
     let claims = claims::claim(&pool, claimant, WINDOW, &[request]).await;
     assert_eq!(claims.unwrap()[&key], Claim::New);
 
-    let take = |from, to| claims::take_over(&pool, key, from, to, WINDOW);
+    let take = |from, to| claims::take_over(&pool, (key, SAID), from, to, WINDOW);
     let died = |run| Some(TakenOver { died: Some(run) });
     assert_eq!(take(Some(NEXT), HEIR).await, Ok(None), "not the owner");
     // Given back by whoever lived: nothing was sent.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use diesel_async::SimpleAsyncConnection;
-use herald::domain::preference::Scope;
+use herald::domain::preference::{Scope, Setting};
 use herald::domain::{
     Category, Channel, DEFAULT_TENANT, OnUnknown, OverCap, Platform, Suppression, SuppressionReason,
 };
@@ -67,9 +67,9 @@ async fn preferences_by_channel_and_by_category() {
     let user = Uuid::now_v7();
     let wish = |scope: Scope, enabled: bool| PreferenceFields {
         scope,
-        enabled,
-        frequency_cap: None,
-        quiet_hours: None,
+        enabled: Some(enabled),
+        frequency_cap: Setting::Inherit,
+        quiet_hours: Setting::Inherit,
         quiet_hours_days: Vec::new(),
         timezone: None,
     };
@@ -89,10 +89,23 @@ async fn preferences_by_channel_and_by_category() {
         assert_eq!(write(&wish).await, Ok(Change::Created));
         assert_eq!(write(&wish).await, Ok(Change::Unchanged));
         let off = PreferenceFields {
-            enabled: false,
+            enabled: Some(false),
             ..wish
         };
         assert_eq!(write(&off).await, Ok(Change::Updated));
+        for (frequency_cap, quiet_hours) in [
+            (Setting::None, Setting::Inherit),
+            (Setting::Value(2), Setting::None),
+        ] {
+            let said = PreferenceFields {
+                enabled: None,
+                frequency_cap,
+                quiet_hours,
+                ..off.clone()
+            };
+            assert_eq!(write(&said).await, Ok(Change::Updated));
+            assert_eq!(write(&said).await, Ok(Change::Unchanged));
+        }
     }
     let elsewhere = wish(Scope::Channel(Channel::Email), true);
     let stranger = preferences::upsert(&mut c, Uuid::now_v7(), Some(user), &elsewhere).await;

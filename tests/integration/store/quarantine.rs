@@ -1,7 +1,7 @@
 //! What PostgreSQL refuses: for a row's own data it is kept whole, for any other reason it waits.
 
 use diesel_async::SimpleAsyncConnection;
-use herald::domain::{Reason, Status};
+use herald::domain::{ContentHash, Reason, Status};
 use herald::runtime::clock;
 use herald::store::claims::{self, ClaimRequest, Claimant};
 use herald::store::lease::RunId;
@@ -17,6 +17,7 @@ use super::settle::cancelled;
 use crate::database::{TestDatabase, lines};
 
 const RUN: RunId = RunId(1);
+const SAID: ContentHash = ContentHash([1; 32]);
 const ROWS: &str = "SELECT status AS text FROM notification_schema.notifications ORDER BY id";
 const EVENTS: &str = "SELECT event_type || ' ' || is_resolved AS text
     FROM notification_schema.admin_system_events ORDER BY id";
@@ -124,6 +125,7 @@ async fn what_is_in_quarantine_is_no_new_message_and_is_not_taken() {
     };
     let request = ClaimRequest {
         key: outcome.notification.key,
+        content: SAID,
         notification_id: outcome.notification.id,
         tenant_id: outcome.notification.tenant_id,
         channel: outcome.notification.lane.channel,

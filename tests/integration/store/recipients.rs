@@ -1,7 +1,7 @@
 //! People with their wishes and devices.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use herald::domain::preference::Scope;
+use herald::domain::preference::{Scope, Setting};
 use herald::domain::{Channel, DEFAULT_TENANT, Platform};
 use herald::store::devices::{self, Sighting};
 use herald::store::preferences::{self, PreferenceFields};
@@ -39,9 +39,9 @@ async fn a_person_comes_with_wishes_and_live_devices() {
     write(&mut c, user, &ana()).await.unwrap();
     let wish = PreferenceFields {
         scope: Scope::Channel(Channel::Push),
-        enabled: true,
-        frequency_cap: Some(5),
-        quiet_hours: Some((time(22, 0, 0, 0), time(7, 0, 0, 0))),
+        enabled: None,
+        frequency_cap: Setting::None,
+        quiet_hours: Setting::Value((time(22, 0, 0, 0), time(7, 0, 0, 0))),
         quiet_hours_days: vec![Weekday::Friday],
         timezone: None,
     };
@@ -82,7 +82,9 @@ async fn a_person_comes_with_wishes_and_live_devices() {
         .map(|device| device.token.as_str())
         .collect();
     assert_eq!(tokens, ["first", "second"]);
-    let quiet = person.preferences[0].quiet_hours.as_ref().unwrap();
+    let wish = &person.preferences[0];
+    assert_eq!((wish.enabled, wish.frequency_cap), (None, Setting::None));
+    let quiet = wish.quiet_hours.as_ref().value().unwrap();
     assert_eq!(
         (quiet.start, quiet.end),
         (time(22, 0, 0, 0), time(7, 0, 0, 0))

@@ -6,7 +6,7 @@ use diesel_async::SimpleAsyncConnection;
 use herald::app::apply;
 use herald::config::Sources;
 use herald::config::manifest::{Checks, Manifest};
-use herald::domain::preference::Scope;
+use herald::domain::preference::{Scope, Setting};
 use herald::domain::{Channel, DEFAULT_TENANT, OnUnknown, OverCap};
 use herald::store::seal::Sealer;
 use herald::store::{Change, Database, recipients, rules};
@@ -95,17 +95,17 @@ async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
     assert_eq!(alerts.unwrap().on_unknown, Some(OnUnknown::FailOver));
     let wish = |scope: Scope| ours.defaults.iter().find(|wish| wish.scope == scope);
     let everything = wish(Scope::All).unwrap();
-    let quiet = everything.quiet_hours.as_ref().unwrap();
+    let quiet = everything.quiet_hours.as_ref().value().unwrap();
     assert_eq!(
         (quiet.start, quiet.end),
         (time(22, 0, 0, 0), time(7, 0, 0, 0))
     );
     assert_eq!(everything.zone, TimeZone::get("Europe/Berlin").ok());
     let news_by_sms = Scope::ChannelCategory(Channel::Sms, "news".to_owned());
-    assert_eq!(wish(news_by_sms).unwrap().frequency_cap, Some(4));
+    assert_eq!(wish(news_by_sms).unwrap().frequency_cap, Setting::Value(4));
     assert_eq!(ours.defaults.len(), 2, "a person's wishes are their own");
     assert_eq!(all[&SHOP].defaults.len(), 1);
-    assert!(!all[&SHOP].defaults[0].enabled);
+    assert_eq!(all[&SHOP].defaults[0].enabled, Some(false));
 
     let people = recipients::load(&mut c, &[(DEFAULT_TENANT, ANA)]).await;
     let mut scopes: Vec<Scope> = people.unwrap()[&(DEFAULT_TENANT, ANA)]

@@ -1,0 +1,94 @@
+//! What makes two messages the same: their key, and what they say.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Envelope, RecipientFields, Refusal};
+use crate::domain::{Body, Channel, ContentHash, KeyHash, Priority, Source};
+
+/// Where a message's key comes from. The kinds never meet: an order's number in `idempotency_key`
+/// has nothing to do with the same number in another publisher's `message_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// The envelope's `idempotency_key`.
+    Idempotency(&'a str),
+    /// The AMQP `message_id`.
+    MessageId(&'a str),
+    /// Neither: the body itself.
+    Body(&'a [u8]),
+}
+
+impl Key<'_> {
+    /// The content, where the key is the content: nothing is left that could differ, whatever lane
+    /// the same body came through.
+    pub(super) fn content(self) -> Option<ContentHash> {
+        match self {
+            Self::Idempotency(_) | Self::MessageId(_) => None,
+            Self::Body(body) => Some(ContentHash(Sha256::digest(body).into())),
+        }
+    }
+}
+
+/// The hash of a key, unique for tenant, person and channel. Each part goes in with its length
+/// before it, so that no two lists of parts read the same.
+#[must_use]
+pub fn key_hash(key: Key<'_>, tenant_id: Uuid, user_id: Uuid, channel: Channel) -> KeyHash {
+    let (kind, key) = match key {
+        Key::Idempotency(key) => ("idempotency_key", key.as_bytes()),
+        Key::MessageId(id) => ("message_id", id.as_bytes()),
+        Key::Body(body) => ("body", body),
+    };
+    let mut hasher = Sha256::new();
+    for part in [
+        kind.as_bytes(),
+        tenant_id.as_bytes(),
+        user_id.as_bytes(),
+        channel.as_str().as_bytes(),
+        key,
+    ] {
+        hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(part);
+    }
+    KeyHash(hasher.finalize().into())
+}
+
+/// What is to be sent to whom, how and when, beside what the key says already. The publisher's own
+/// `metadata`, the trace and the properties of AMQP say nothing of it.
+#[derive(Serialize)]
+struct Said<'a> {
+    priority: Priority,
+    category: Option<&'a str>,
+    body: &'a Body,
+    to: Option<&'a str>,
+    recipient: Option<&'a RecipientFields>,
+    send_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    max_retries: u16,
+    provider: Option<&'a str>,
+    source: Option<&'a Source>,
+}
+
+/// The hash of a message's meaning: how its JSON was written does not matter, since objects are
+/// sorted by their keys and what is absent has its default.
+///
+/// # Errors
+/// When the content cannot be written as JSON again, which no message that was read is.
+pub(super) fn content_of(envelope: &Envelope) -> Result<ContentHash, Refusal> {
+    let said = Said {
+        priority: envelope.lane.priority,
+        category: envelope.category.as_deref(),
+        body: &envelope.payload.body,
+        to: envelope.payload.to.as_deref(),
+        recipient: envelope.recipient.as_ref(),
+        send_at: envelope.send_at,
+        expires_at: envelope.expires_at,
+        max_retries: envelope.max_retries,
+        provider: envelope.payload.provider.as_deref(),
+        source: envelope.source.as_ref(),
+    };
+    let mut json = vec![];
+    serde_json::to_writer(&mut json, &said).map_err(|error| Refusal::invalid(error.to_string()))?;
+    Ok(ContentHash(Sha256::digest(&json).into()))
+}

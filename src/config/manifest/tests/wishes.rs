@@ -1,0 +1,33 @@
+//! What a preference may say of each wish.
+
+use super::*;
+
+#[test]
+fn a_wish_says_a_value_or_none_or_nothing() {
+    let wish = |fields: &str| {
+        let text = format!("[[preferences]]\nchannel = \"all\"\n{fields}\n");
+        parse(&text).map(|manifest| manifest.preferences[0].value.clone())
+    };
+    let nothing = wish("").unwrap();
+    assert_eq!(nothing.enabled, None);
+    assert_eq!(nothing.frequency_cap, Setting::Inherit);
+    assert_eq!(nothing.quiet_hours, Setting::Inherit);
+    let none = wish("enabled = true\nfrequency_cap = \"none\"\nquiet_hours = \"none\"").unwrap();
+    assert_eq!(none.enabled, Some(true));
+    assert_eq!(none.frequency_cap, Setting::None);
+    assert_eq!(none.quiet_hours, Setting::None);
+    for (wrong, words) in [
+        ("frequency_cap = \"many\"", "expected a whole number"),
+        (
+            "quiet_hours = \"22:00\"",
+            "quiet_hours_start and quiet_hours_end",
+        ),
+        (
+            "quiet_hours = \"none\"\nquiet_hours_start = \"22:00\"\nquiet_hours_end = \"07:00\"",
+            "stands beside",
+        ),
+    ] {
+        let told = wish(wrong).unwrap_err().to_string();
+        assert!(told.contains(words), "{told}");
+    }
+}

@@ -1,0 +1,104 @@
+//! What a message points at: its template, and the account that it is pinned to. What is not known
+//! may have come a moment ago, and is looked for before the message is refused.
+
+use std::collections::HashSet;
+
+use super::super::patience::until_done;
+use super::Admission;
+use super::admission::Candidate;
+use super::refusal::Refused;
+use crate::domain::{Body, Channel, Rejection};
+use crate::store::accounts;
+
+impl Admission {
+    /// Keeps those whose template and account are known; `None` when there is no more time.
+    pub(super) async fn with_pointers(
+        &self,
+        candidates: Vec<Candidate>,
+        refused: &mut Vec<Refused>,
+    ) -> Option<Vec<Candidate>> {
+        if candidates.iter().any(|one| self.lacks_template(one)) {
+            let reload = || self.shelf.reload(&self.database);
+            until_done("reading templates", &self.giving_up, reload).await?;
+        }
+        let accounts = self.accounts(&candidates).await?;
+        let mut kept = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            if self.lacks_template(&candidate) {
+                refused.push(candidate.unknown_template());
+            } else if self.lacks_account(&candidate, &accounts) {
+                refused.push(candidate.unknown_provider());
+            } else {
+                kept.push(candidate);
+            }
+        }
+        Some(kept)
+    }
+
+    fn lacks_template(&self, candidate: &Candidate) -> bool {
+        let envelope = &candidate.envelope;
+        let Body::Template(call) = &envelope.payload.body else {
+            return false;
+        };
+        let (tenant, channel) = (envelope.tenant_id, envelope.lane.channel);
+        !self.shelf.library().has(tenant, channel, &call.name)
+    }
+
+    /// The accounts among those that messages name and that are not in use here: switched off, or
+    /// new. What is pinned to one of them waits.
+    async fn accounts(&self, candidates: &[Candidate]) -> Option<HashSet<(String, Channel)>> {
+        let named: HashSet<&str> = candidates
+            .iter()
+            .filter(|one| !self.uses_account(one))
+            .filter_map(|one| one.envelope.payload.provider.as_deref())
+            .collect();
+        if named.is_empty() {
+            return Some(HashSet::new());
+        }
+        let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
+        let look = || async {
+            let mut connection = self.database.get().await?;
+            accounts::channels(&mut connection, &named).await
+        };
+        until_done("looking for accounts", &self.giving_up, look).await
+    }
+
+    fn lacks_account(&self, candidate: &Candidate, others: &HashSet<(String, Channel)>) -> bool {
+        let channel = candidate.envelope.lane.channel;
+        let named = &candidate.envelope.payload.provider;
+        named.as_ref().is_some_and(|name| {
+            !self.uses_account(candidate) && !others.contains(&(name.clone(), channel))
+        })
+    }
+
+    fn uses_account(&self, candidate: &Candidate) -> bool {
+        let named = candidate.envelope.payload.provider.as_deref();
+        let accounts = self.directory.of(candidate.envelope.lane.channel);
+        accounts
+            .iter()
+            .any(|entry| Some(entry.account.name.as_str()) == named)
+    }
+}
+
+impl Candidate {
+    fn unknown_template(self) -> Refused {
+        let channel = self.envelope.lane.channel;
+        let words = match &self.envelope.payload.body {
+            Body::Template(call) => {
+                format!("no active template `{}` for channel {channel}", call.name)
+            }
+            Body::Content(_) => String::new(),
+        };
+        self.refused(Rejection::UnknownTemplate, words)
+    }
+
+    fn unknown_provider(self) -> Refused {
+        let channel = self.envelope.lane.channel;
+        let named = self.envelope.payload.provider.as_deref();
+        let words = format!(
+            "no account `{}` for channel {channel}",
+            named.unwrap_or_default()
+        );
+        self.refused(Rejection::UnknownProvider, words)
+    }
+}

@@ -1,0 +1,133 @@
+//! What messages say of their people.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::upsert::{RecipientFields, UpsertError, explain};
+use crate::store::StoreError;
+use crate::store::statement::statement;
+use crate::store::time::to_database;
+
+/// What a message says of its person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// The person.
+    pub user_id: Uuid,
+    /// Addresses, name, zone and language; what is absent stays as it is.
+    pub fields: RecipientFields,
+    /// The latest moment at which it can have been published; `None` is now.
+    pub published_by: Option<Timestamp>,
+}
+
+// Written by the order of ids, so that two batches never wait for each other in a circle. A clock
+// that is ahead does not make what is said here true for longer.
+statement!(
+    Write(
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        emails: Vec<Option<String>> => Array<Nullable<Text>>,
+        usernames: Vec<Option<String>> => Array<Nullable<Text>>,
+        phones: Vec<Option<String>> => Array<Nullable<Text>>,
+        timezones: Vec<Option<String>> => Array<Nullable<Text>>,
+        locales: Vec<Option<String>> => Array<Nullable<Text>>,
+        published_by: Vec<Option<DateTime<Utc>>> => Array<Nullable<Timestamptz>>,
+    ) -> SqlUuid =
+    "INSERT INTO users AS u
+         (id, tenant_id, email, username, phone, timezone, locale, recipient_as_of)
+     SELECT s.id, s.tenant_id, s.email, s.username, s.phone, s.timezone, s.locale,
+            least(coalesce(s.published_by, now()), now())
+     FROM unnest(?, ?, ?, ?, ?, ?, ?, ?)
+         AS s (id, tenant_id, email, username, phone, timezone, locale, published_by)
+     WHERE NOT EXISTS (SELECT FROM deleted_users d WHERE d.id = s.id)
+        OR EXISTS (SELECT FROM users k WHERE k.id = s.id)
+     ORDER BY s.id
+     ON CONFLICT (id) DO UPDATE SET
+         email = coalesce(excluded.email, u.email),
+         username = coalesce(excluded.username, u.username),
+         phone = coalesce(excluded.phone, u.phone),
+         timezone = coalesce(excluded.timezone, u.timezone),
+         locale = coalesce(excluded.locale, u.locale),
+         recipient_as_of = excluded.recipient_as_of
+     WHERE u.tenant_id = excluded.tenant_id AND u.deleted_at IS NULL
+       AND (u.recipient_as_of IS NULL OR u.recipient_as_of <= excluded.recipient_as_of)
+     RETURNING u.id"
+);
+
+/// Writes what messages say of their people, in one statement: a new person is made, and what was
+/// published before what is stored changes nothing. It never brings back who was deleted. Each
+/// person is named once.
+///
+/// # Errors
+/// When one of them conflicts with another user or tenant, nothing is written.
+pub async fn write_said(
+    connection: &mut AsyncPgConnection,
+    said: &[Said],
+) -> Result<(), UpsertError> {
+    let texts = |field: fn(&RecipientFields) -> &Option<String>| -> Vec<Option<String>> {
+        said.iter().map(|one| field(&one.fields).clone()).collect()
+    };
+    let write = Write {
+        ids: said.iter().map(|one| one.user_id).collect(),
+        tenants: said.iter().map(|one| one.tenant_id).collect(),
+        emails: texts(|fields| &fields.email),
+        usernames: texts(|fields| &fields.username),
+        phones: texts(|fields| &fields.phone),
+        timezones: texts(|fields| &fields.timezone),
+        locales: texts(|fields| &fields.locale),
+        published_by: said
+            .iter()
+            .map(|one| one.published_by.map(to_database))
+            .collect(),
+    };
+    let written: Result<Vec<Uuid>, _> = write.load(connection).await;
+    written.map_err(|error| explain(error.into())).map(drop)
+}
+
+/// Why somebody is not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// They were deleted.
+    Deleted,
+    /// The id is that of another tenant's user.
+    OtherTenants,
+}
+
+statement!(
+    Absent(ids: Vec<Uuid> => Array<SqlUuid>) -> (SqlUuid, SqlUuid, Bool) =
+    "WITH asked AS (SELECT unnest(?::uuid[]) AS id)
+     SELECT d.id, d.tenant_id, true FROM asked JOIN deleted_users d USING (id)
+     UNION ALL
+     SELECT u.id, u.tenant_id, u.deleted_at IS NOT NULL FROM asked JOIN users u USING (id)"
+);
+
+/// Why these people, whom nobody found, are absent; who was never known is left out.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn absent(
+    connection: &mut AsyncPgConnection,
+    people: &[(Uuid, Uuid)],
+) -> Result<HashMap<(Uuid, Uuid), Absence>, StoreError> {
+    let absent = Absent {
+        ids: people.iter().map(|(_, user)| *user).collect(),
+    };
+    let rows: Vec<(Uuid, Uuid, bool)> = absent.load(connection).await?;
+    let mut why = HashMap::new();
+    for (id, tenant_id, is_deleted) in rows {
+        for whose in people.iter().filter(|(_, user)| *user == id) {
+            if whose.0 != tenant_id {
+                why.entry(*whose).or_insert(Absence::OtherTenants);
+            } else if is_deleted {
+                why.insert(*whose, Absence::Deleted);
+            }
+        }
+    }
+    Ok(why)
+}
