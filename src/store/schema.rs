@@ -143,8 +143,8 @@ pub mod notification_schema {
             body_hash -> Nullable<Bytea>,
             created_at -> Timestamptz,
             expires_at -> Timestamptz,
-            crashes -> Int2,
             died_owner -> Nullable<Int4>,
+            crashes -> Int2,
         }
     }
 
