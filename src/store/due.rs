@@ -24,7 +24,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::row::taken_columns;
-use self::text::{node_died, planned_anew, take_statement, with_the_dead};
+use self::text::{node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::lease::{RunId, living_runs};
 use super::statement::statement;
 use super::takes::TakeId;
@@ -71,8 +71,8 @@ pub struct Taking {
 
 /// Takes notifications that are due at `now` for a run: at most so many of each lane, the longest
 /// due first, none that was due before `since`. What this run holds, or another living one, is not
-/// taken; what a dead one held says so in its timeline. `now` is the node's clock, by which policy decides, too: by another the same row would come
-/// up again and again.
+/// taken; what a dead one held says so in its timeline. `now` is the time by which policy decides, too:
+/// by another the same row would come up again and again.
 ///
 /// # Errors
 /// When the database fails; what may have been taken is free again when the run ends.
@@ -83,29 +83,21 @@ pub async fn take(
     lanes: &[Wanted],
 ) -> Result<Taken, StoreError> {
     let (channels, priorities) = words(lanes.iter().map(|wanted| &wanted.lane));
-    let (run, suspects) = (taking.run.0, i64::from(taking.suspect));
-    let moment = time::to_database(now);
-    let take = Take {
-        channels,
-        priorities,
-        most: lanes.iter().map(|wanted| count(wanted.most)).collect(),
-        since: lanes
-            .iter()
-            .map(|wanted| time::to_database(wanted.since))
-            .collect(),
-        now: moment,
-        format: form::format(),
-        run,
-        due_aside: moment,
-        suspects,
-        heir: run,
-        died: node_died(now),
-        take: taking.take.0,
-        due_again: time::to_database(again(now)),
-        suspects_again: suspects,
-    };
-    let rows: Vec<Row> = planned_anew!(database, take)?;
-    Ok(Taken::of(rows))
+    take_rows!(
+        database,
+        taking,
+        now,
+        Take {
+            channels,
+            priorities,
+            most: lanes.iter().map(|wanted| count(wanted.most)).collect(),
+            since: lanes
+                .iter()
+                .map(|wanted| time::to_database(wanted.since))
+                .collect(),
+            now: time::to_database(now),
+        }
+    )
 }
 
 /// How many are wanted of a lane, due at this moment or later.

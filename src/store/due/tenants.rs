@@ -14,7 +14,7 @@ use super::super::lease::living_runs;
 use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
-use super::text::{node_died, planned_anew, take_statement, with_the_dead};
+use super::text::{node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::{Columns, Row, Taken, Taking, again, count, words};
 use crate::domain::Lane;
 
@@ -66,30 +66,22 @@ pub async fn take_in_turn(
     turns: &[Turn],
 ) -> Result<Taken, StoreError> {
     let (channels, priorities) = words(turns.iter().map(|turn| &turn.lane));
-    let (run, suspects) = (taking.run.0, i64::from(taking.suspect));
-    let moment = time::to_database(now);
-    let take = TakeInTurn {
-        channels,
-        priorities,
-        most: turns.iter().map(|turn| count(turn.most)).collect(),
-        since: turns
-            .iter()
-            .map(|turn| time::to_database(turn.since))
-            .collect(),
-        tenants: turns.iter().map(|turn| turn.tenant).collect(),
-        now: moment,
-        format: form::format(),
-        run,
-        due_aside: moment,
-        suspects,
-        heir: run,
-        died: node_died(now),
-        take: taking.take.0,
-        due_again: time::to_database(again(now)),
-        suspects_again: suspects,
-    };
-    let rows: Vec<Row> = planned_anew!(database, take)?;
-    Ok(Taken::of(rows))
+    take_rows!(
+        database,
+        taking,
+        now,
+        TakeInTurn {
+            channels,
+            priorities,
+            most: turns.iter().map(|turn| count(turn.most)).collect(),
+            since: turns
+                .iter()
+                .map(|turn| time::to_database(turn.since))
+                .collect(),
+            tenants: turns.iter().map(|turn| turn.tenant).collect(),
+            now: time::to_database(now),
+        }
+    )
 }
 
 // A loose index scan: a step finds the next tenant that has anything waiting, with the earliest time

@@ -62,6 +62,29 @@ macro_rules! take_statement {
 }
 pub(super) use take_statement;
 
+/// Takes rows by a statement whose text is [`take_statement`], with the binds that are each one's own.
+macro_rules! take_rows {
+    ($database:expr, $taking:expr, $now:expr, $Take:ident { $($bind:tt)* }) => {{
+        let (now, run) = ($now, $taking.run.0);
+        let suspects = i64::from($taking.suspect);
+        let take = $Take {
+            $($bind)*
+            format: form::format(),
+            run,
+            due_aside: time::to_database(now),
+            suspects,
+            heir: run,
+            died: node_died(now),
+            take: $taking.take.0,
+            due_again: time::to_database(again(now)),
+            suspects_again: suspects,
+        };
+        let rows: Vec<Row> = planned_anew!($database, take)?;
+        Ok(Taken::of(rows))
+    }};
+}
+pub(super) use take_rows;
+
 /// Loads a statement's rows. A plan that was made while the table was young reads all of it: planned anew
 /// each time.
 macro_rules! planned_anew {

@@ -14,7 +14,7 @@ use super::super::lease::living_runs;
 use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
-use super::text::{node_died, planned_anew, take_statement, with_the_dead};
+use super::text::{node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::{Columns, Row, Taken, Taking, again, count};
 use crate::domain::{Channel, Lane, Priority};
 
@@ -185,26 +185,19 @@ pub async fn take_waiting(
     now: Timestamp,
     lines: &[Line],
 ) -> Result<Taken, StoreError> {
-    let (run, suspects) = (taking.run.0, i64::from(taking.suspect));
-    let take = TakeWaiting {
-        channels: lines.iter().map(|it| it.0.channel.as_str()).collect(),
-        priorities: lines.iter().map(|it| it.0.priority.as_str()).collect(),
-        most: lines.iter().map(|it| count(it.2)).collect(),
-        tenants: lines.iter().map(|it| it.1).collect(),
-        floors: lines.iter().map(|it| it.3).collect(),
-        name: waits_for.to_string(),
-        format: form::format(),
-        run,
-        due_aside: time::to_database(now),
-        suspects,
-        heir: run,
-        died: node_died(now),
-        take: taking.take.0,
-        due_again: time::to_database(again(now)),
-        suspects_again: suspects,
-    };
-    let rows: Vec<Row> = planned_anew!(database, take)?;
-    Ok(Taken::of(rows))
+    take_rows!(
+        database,
+        taking,
+        now,
+        TakeWaiting {
+            channels: lines.iter().map(|it| it.0.channel.as_str()).collect(),
+            priorities: lines.iter().map(|it| it.0.priority.as_str()).collect(),
+            most: lines.iter().map(|it| count(it.2)).collect(),
+            tenants: lines.iter().map(|it| it.1).collect(),
+            floors: lines.iter().map(|it| it.3).collect(),
+            name: waits_for.to_string(),
+        }
+    )
 }
 
 // The words for which anything waits: a few, and one step each.
