@@ -16,6 +16,7 @@ pub mod notification;
 pub mod platform;
 pub mod preference;
 pub mod priority;
+pub mod proof;
 pub mod provider_event;
 pub mod reason;
 pub mod recipient;
@@ -42,6 +43,7 @@ pub use notification::{
 pub use platform::Platform;
 pub use preference::Preference;
 pub use priority::Priority;
+pub use proof::Proof;
 pub use provider_event::ProviderEvent;
 pub use reason::Reason;
 pub use recipient::{Device, Recipient, Target};

@@ -211,7 +211,6 @@ pub(super) async fn engine(
     let scheduler = supervisor.start("scheduler", "scheduler", scheduler);
     let settling = Arc::new(Settling {
         database: ground.database.clone(),
-        fence: fence.clone(),
         in_flight,
         metrics: Arc::clone(&ground.metrics),
         hourly: hourly.clone(),
@@ -313,6 +312,8 @@ fn admission(
     Admission {
         database: ground.database.clone(),
         fence,
+        takes: Default::default(),
+        waiting: Default::default(),
         window: settings.engine.deduplication_window,
         max_body_bytes: settings.broker.max_body_bytes,
         judge,

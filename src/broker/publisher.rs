@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::connection::Address;
 use super::error::{BrokerError, within};
 use super::topology;
-use crate::domain::{Lane, Rejection};
+use crate::domain::{Lane, Proof, Rejection};
 
 /// `delivery_mode` of a persistent message.
 const PERSISTENT: u8 = 2;
@@ -20,6 +20,13 @@ pub struct Publisher {
     address: Address,
     link: Mutex<Option<Link>>,
 }
+
+/// Proof that RabbitMQ holds a message that was published: it has confirmed it. Made by [`Publisher`]
+/// alone.
+#[derive(Debug)]
+pub struct Confirmed(());
+
+impl Proof for Confirmed {}
 
 #[derive(Debug)]
 struct Link {
@@ -38,7 +45,7 @@ impl Publisher {
     }
 
     /// Puts a message that could not be accepted into `herald.rejected`, its body untouched.
-    /// Returns once the broker has confirmed it.
+    /// Returns once the broker has confirmed it, which is the right to acknowledge it.
     ///
     /// # Errors
     /// When the broker is out of reach or did not take it: nothing may be acknowledged then.
@@ -49,7 +56,7 @@ impl Publisher {
         message_id: Option<&str>,
         reason: Rejection,
         detail: &str,
-    ) -> Result<(), BrokerError> {
+    ) -> Result<Confirmed, BrokerError> {
         let mut headers = FieldTable::default();
         let mut header = |name: &str, value: &str| {
             headers.insert(name.into(), AMQPValue::LongString(value.into()));
@@ -74,7 +81,7 @@ impl Publisher {
         routing_key: &str,
         body: &[u8],
         properties: BasicProperties,
-    ) -> Result<(), BrokerError> {
+    ) -> Result<Confirmed, BrokerError> {
         let channel = self.channel().await?;
         let limit = self.address.operation_timeout;
         // Without `mandatory` the broker confirms what it cannot route, and forgets it.
@@ -91,7 +98,7 @@ impl Publisher {
         );
         let confirm = within(limit, "publishing", published).await?;
         match within(limit, "waiting for a confirm", confirm).await? {
-            Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(None) => Ok(Confirmed(())),
             Confirmation::Ack(Some(_)) => Err(BrokerError::NotTaken("no queue is bound to it")),
             Confirmation::Nack(_) => Err(BrokerError::NotTaken("the queue refused it")),
             Confirmation::NotRequested => Err(BrokerError::NotTaken("confirms are off")),

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lane_channel::LaneChannel;
+use crate::domain::Proof;
 
-/// The right to acknowledge one delivery. Redeemed by [`acknowledge`] after the outcome is stored;
-/// dropped in any other way (a panic, a dead actor, a lost mailbox) it returns the delivery to the
-/// broker by itself.
+/// The right to acknowledge one delivery, once there is a [`Proof`]. Dropped in any other way (a panic, a
+/// dead actor, a lost mailbox) it returns the delivery to the broker by itself.
 #[derive(Debug)]
 pub struct Receipt {
     channel: Arc<LaneChannel>,
@@ -30,6 +30,24 @@ impl Receipt {
     pub fn is_live(&self) -> bool {
         self.channel.is_live()
     }
+
+    /// Somebody else answers for the message by now: its delivery may be acknowledged.
+    #[must_use]
+    pub fn proven(self, _: &impl Proof) -> Proven {
+        Proven(self)
+    }
+}
+
+/// A receipt with a proof. Dropped, it returns its delivery all the same.
+#[derive(Debug)]
+pub struct Proven(Receipt);
+
+impl Proven {
+    /// As [`Receipt::is_live`].
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.0.is_live()
+    }
 }
 
 impl Drop for Receipt {
@@ -40,13 +58,14 @@ impl Drop for Receipt {
     }
 }
 
-/// Acknowledges deliveries whose outcome is stored, as few frames as their channels allow.
+/// Acknowledges deliveries for whose messages somebody else answers, in as few frames as their channels
+/// allow.
 ///
 /// An acknowledgement that does not arrive is no loss: the broker delivers again, and the stored
 /// outcome tells that it is a duplicate.
-pub async fn acknowledge(receipts: Vec<Receipt>) {
+pub async fn acknowledge(receipts: Vec<Proven>) {
     let mut by_channel: HashMap<usize, (Arc<LaneChannel>, Vec<u64>)> = HashMap::new();
-    for mut receipt in receipts {
+    for Proven(mut receipt) in receipts {
         receipt.redeemed = true;
         by_channel
             .entry(Arc::as_ptr(&receipt.channel).addr())

@@ -8,36 +8,29 @@ use uuid::Uuid;
 use super::in_flight::{InFlight, Registered};
 use super::outbox::{Abandoned, Outbox};
 use crate::broker::Receipt;
-use crate::domain::{ContentHash, KeyHash, Lane, Notification};
+use crate::broker::receipt::Proven;
+use crate::domain::{ContentHash, KeyHash, Lane, Notification, Proof};
 use crate::runtime::Permit;
 use crate::store::lease::RunId;
-use crate::store::settle::{Committed, Origin};
+use crate::store::settle::Origin;
 use crate::store::takes::TakeId;
 use crate::telemetry::Metrics;
 
-/// The right to settle one notification. Redeemed by the recorder after its commit; dropped in any
-/// other way, it gives back what it holds: the claim first, then the deliveries.
+/// The right to settle one notification. Redeemed for a proof that somebody else answers for it; dropped
+/// in any other way, it gives back what it holds: the claim first, then the deliveries.
+///
+/// Its take may not be in the database yet, or be another's by then: to give it back does nothing then.
 pub struct Hold {
     key: KeyHash,
     lane: Lane,
     id: Uuid,
-    claim: Claimed,
+    origin: Origin,
+    is_redeemed: bool,
     in_flight: InFlight,
     outbox: Outbox,
     metrics: Arc<Metrics>,
     permit: Option<Permit>,
     turn: Option<Turn>,
-}
-
-/// How much is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claimed {
-    /// Known to this process only.
-    NotYet,
-    /// In the database, by this run.
-    In(Origin, RunId),
-    /// Nothing any more.
-    Redeemed,
 }
 
 /// Ends somebody's turn when dropped: the next message that must be worked alone may begin.
@@ -59,7 +52,7 @@ impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hold")
             .field("id", &self.id)
-            .field("claim", &self.claim)
+            .field("origin", &self.origin)
             .finish_non_exhaustive()
     }
 }
@@ -81,24 +74,43 @@ impl fmt::Debug for Holder {
     }
 }
 
+/// A message that is about to be claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct Claiming {
+    /// Its key.
+    pub key: KeyHash,
+    /// What it says.
+    pub content: ContentHash,
+    /// Its lane.
+    pub lane: Lane,
+    /// The take under which it is claimed.
+    pub take: TakeId,
+    /// The id that it gets if it is new.
+    pub id: Uuid,
+}
+
 impl Holder {
-    /// Registers a delivery under its key, with a right to settle that is not claimed yet.
+    /// Registers a delivery under its key, before it is claimed: from here on the claim may stand,
+    /// whatever becomes of us.
     ///
     /// # Errors
     /// The key is being worked on by this process.
     pub fn register(
         &self,
-        key: KeyHash,
-        content: ContentHash,
-        lane: Lane,
+        claiming: Claiming,
         receipt: Receipt,
         permit: Permit,
         turn: Option<Turn>,
     ) -> Result<Hold, Known> {
+        let Claiming {
+            key,
+            content,
+            lane,
+            take,
+            id,
+        } = claiming;
         match self.in_flight.register(key, content, receipt) {
-            Registered::First => {
-                Ok(self.hold(key, lane, Uuid::nil(), Claimed::NotYet, permit, turn))
-            }
+            Registered::First => Ok(self.hold(key, lane, id, Origin::Broker(take), permit, turn)),
             Registered::Joined => Err(Known::Joined),
             Registered::KeyReused(receipt) => Err(Known::KeyReused(receipt, permit)),
         }
@@ -118,8 +130,8 @@ impl Holder {
         if !self.in_flight.hold_row(key, id) {
             return None;
         }
-        let claim = Claimed::In(Origin::Database(take), take.run());
-        Some(self.hold(key, notification.lane, id, claim, permit, turn))
+        let origin = Origin::Database(take);
+        Some(self.hold(key, notification.lane, id, origin, permit, turn))
     }
 
     fn hold(
@@ -127,7 +139,7 @@ impl Holder {
         key: KeyHash,
         lane: Lane,
         id: Uuid,
-        claim: Claimed,
+        origin: Origin,
         permit: Permit,
         turn: Option<Turn>,
     ) -> Hold {
@@ -141,7 +153,8 @@ impl Holder {
             key,
             lane,
             id,
-            claim,
+            origin,
+            is_redeemed: false,
             in_flight,
             outbox,
             metrics,
@@ -153,10 +166,11 @@ impl Holder {
 
 /// What a hold held.
 #[derive(Debug)]
-pub struct Redeemed {
-    /// To be acknowledged.
-    pub receipts: Vec<Receipt>,
-    /// To be kept until then: an engine that stops closes its connection once all permits are free.
+pub struct Redeemed<R> {
+    /// Those of the deliveries.
+    pub receipts: Vec<R>,
+    /// To be kept until they are acknowledged: an engine that stops closes its connection once all
+    /// permits are free.
     pub permit: Option<Permit>,
 }
 
@@ -170,20 +184,16 @@ pub enum Known {
 }
 
 impl Hold {
-    /// The claim is being made by this run, or is its own: from here on it is given back when this is
-    /// dropped. To give back a claim that turns out to be another's does nothing.
-    pub fn claimed(&mut self, id: Uuid, run: RunId) {
+    /// The claim is that of this notification, and held under this take.
+    pub const fn taken_over(&mut self, id: Uuid, take: TakeId) {
         self.id = id;
-        self.claim = Claimed::In(Origin::Broker, run);
+        self.origin = Origin::Broker(take);
     }
 
     /// The run that claimed or took it; it may have been taken for dead since.
     #[must_use]
-    pub const fn run(&self) -> Option<RunId> {
-        match self.claim {
-            Claimed::In(_, run) => Some(run),
-            Claimed::NotYet | Claimed::Redeemed => None,
-        }
+    pub fn run(&self) -> RunId {
+        self.origin.take().run()
     }
 
     /// Whether it is a suspect's, which is worked alone.
@@ -198,40 +208,37 @@ impl Hold {
         self.key
     }
 
-    /// Where the notification came from.
+    /// The notification.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Where the notification came from, and the take under which it is held.
     #[must_use]
     pub const fn origin(&self) -> Origin {
-        match self.claim {
-            Claimed::In(origin, _) => origin,
-            Claimed::NotYet | Claimed::Redeemed => Origin::Broker,
+        self.origin
+    }
+
+    /// Somebody else answers for the message: hands out the receipts, to be acknowledged, and the
+    /// permit.
+    #[must_use]
+    pub fn redeem(self, proof: &impl Proof) -> Redeemed<Proven> {
+        let Redeemed { receipts, permit } = self.let_go();
+        let receipts = receipts.into_iter().map(|receipt| receipt.proven(proof));
+        Redeemed {
+            receipts: receipts.collect(),
+            permit,
         }
     }
 
-    /// The outcome is stored: hands out the receipts, to be acknowledged, and the permit.
+    /// Hands out the same without a proof: who gets them finds one, or lets the deliveries return. A
+    /// claim of ours is to be released before.
     #[must_use]
-    pub fn redeem(self, _: Committed) -> Redeemed {
-        self.hand_out()
-    }
-
-    /// A row of another message says what became of this one: hands out the same, to be acknowledged
-    /// once it is counted.
-    #[must_use]
-    pub fn redeem_duplicate(self) -> Redeemed {
-        self.hand_out()
-    }
-
-    /// The message cannot be accepted: hands out the same, to be acknowledged once `herald.rejected`
-    /// holds it. A claim of ours is to be released before.
-    #[must_use]
-    pub fn redeem_refused(self) -> Redeemed {
-        self.hand_out()
-    }
-
-    fn hand_out(mut self) -> Redeemed {
-        let origin = self.origin();
-        self.claim = Claimed::Redeemed;
-        let receipts = match origin {
-            Origin::Broker => self.in_flight.remove(self.key),
+    pub fn let_go(mut self) -> Redeemed<Receipt> {
+        self.is_redeemed = true;
+        let receipts = match self.origin {
+            Origin::Broker(_) => self.in_flight.remove(self.key),
             Origin::Database(_) => {
                 self.in_flight.let_row_go(self.id);
                 vec![]
@@ -247,17 +254,13 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.metrics.in_flight(self.lane).decrement(1);
-        match self.claim {
-            Claimed::Redeemed => {}
-            // Dropping the receipts returns the deliveries.
-            Claimed::NotYet => drop(self.in_flight.remove(self.key)),
-            Claimed::In(origin, run) => self.outbox.abandon(Abandoned {
-                run,
+        if !self.is_redeemed {
+            self.outbox.abandon(Abandoned {
                 key: self.key,
                 id: self.id,
-                origin,
+                origin: self.origin,
                 is_held: true,
-            }),
+            });
         }
     }
 }

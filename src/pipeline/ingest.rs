@@ -23,10 +23,12 @@ mod pointers;
 mod refusal;
 mod renewal;
 mod suspicion;
+mod waiting;
 
 pub use admission::Admission;
 pub(super) use admission::key_reused;
 pub(super) use people::nobody;
+pub use waiting::Waiting;
 
 /// Batches admitted at the same time: two keep both cores and the database busy.
 const CONCURRENT: usize = 2;

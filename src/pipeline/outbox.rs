@@ -11,19 +11,16 @@ use uuid::Uuid;
 use super::jobs::Outcome;
 use crate::domain::KeyHash;
 use crate::runtime::{Batch, clock};
-use crate::store::lease::RunId;
 use crate::store::settle::Origin;
 
 /// A job that was dropped: its claim goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abandoned {
-    /// The run that claimed or took it.
-    pub run: RunId,
     /// The key that it claimed.
     pub key: KeyHash,
     /// The notification.
     pub id: Uuid,
-    /// Where it came from.
+    /// Where it came from, and the take under which it was held.
     pub origin: Origin,
     /// Whether the in-flight table holds it for this job, until it is given back.
     pub is_held: bool,

@@ -24,7 +24,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::row::taken_columns;
-use self::text::{node_died, planned_anew, take_rows, take_statement, with_the_dead};
+use self::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::lease::{RunId, living_runs};
 use super::statement::statement;
 use super::takes::TakeId;

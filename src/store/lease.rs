@@ -202,8 +202,9 @@ fn seconds(lease: Duration) -> f64 {
     (lease + MARGIN).as_secs_f64()
 }
 
-/// The runs that live, as a sub-select of `integer`. Whoever reads an older state than the present
-/// one takes a dead run for living, never the other way round.
+/// The runs that live, as a sub-select of `integer`. An older state than the present one has dead runs
+/// among them, and does not know the youngest: of a row whose owner was written later than that, ask
+/// `is_dead_run` as well.
 macro_rules! living_runs {
     () => {
         "(SELECT run_id FROM engine_nodes WHERE ended_at IS NULL)"

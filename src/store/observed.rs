@@ -74,14 +74,17 @@ struct Notes {
     trial_failing: Option<Instant>,
     error: Option<StoreError>,
     succeeded: Option<Instant>,
+    /// The same, of work.
+    worked: Option<Instant>,
 }
 
 impl Observed {
-    /// Does work, and notes how it ends.
+    /// Does work, which was tried `first` at that moment, and notes how it ends.
     pub(super) async fn watch<T>(
         &self,
         duty: Duty,
         effort: Effort,
+        first: Instant,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let number = {
@@ -97,7 +100,8 @@ impl Observed {
             number,
         };
         let done = work.await;
-        self.notes(duty).ended(effort, number, done.as_ref().err());
+        self.notes(duty)
+            .ended(effort, number, first, done.as_ref().err());
         drop(running);
         done
     }
@@ -136,7 +140,7 @@ impl Observed {
 }
 
 impl Notes {
-    fn ended(&mut self, effort: Effort, number: u64, error: Option<&StoreError>) {
+    fn ended(&mut self, effort: Effort, number: u64, first: Instant, error: Option<&StoreError>) {
         let began = self.running.get(&number).map(|(_, began)| *began);
         let now = clock::instant();
         match (effort, error) {
@@ -144,6 +148,7 @@ impl Notes {
                 self.failing = None;
                 self.trial_failing = None;
                 self.succeeded = Some(now);
+                self.worked = Some(now);
             }
             (Effort::Trial, None) => {
                 self.trial_failing = None;
@@ -151,6 +156,8 @@ impl Notes {
                     self.succeeded = Some(now);
                 }
             }
+            // Others were stored meanwhile: it is this work that is refused, and not the duty.
+            (Effort::Work, Some(_)) if self.worked.is_some_and(|at| at >= first) => {}
             (Effort::Work, Some(error)) => {
                 self.failing = self.failing.or(began);
                 self.failed = Some(now);
@@ -193,7 +200,9 @@ mod tests {
         assert_eq!(observed.standing(duty), Standing::default());
         for _ in 0..3 {
             let failed: Result<(), _> = observed
-                .watch(duty, Effort::Work, async { Err(StoreError::ReadOnly) })
+                .watch(duty, Effort::Work, clock::instant(), async {
+                    Err(StoreError::ReadOnly)
+                })
                 .await;
             assert_eq!(failed, Err(StoreError::ReadOnly));
             tokio::time::advance(SECOND).await;
@@ -205,14 +214,41 @@ mod tests {
         );
         assert_eq!(observed.standing(Duty::Claiming), Standing::default());
         // That it would do without a row says nothing of the rows.
-        let tried = observed.watch(duty, Effort::Trial, async { Ok(()) });
+        let tried = observed.watch(duty, Effort::Trial, clock::instant(), async { Ok(()) });
         assert_eq!(tried.await, Ok(()));
         assert!(observed.standing(duty).failing.is_some());
-        let done = observed.watch(duty, Effort::Work, async { Ok(()) });
+        let done = observed.watch(duty, Effort::Work, clock::instant(), async { Ok(()) });
         assert_eq!(done.await, Ok(()));
         tokio::time::advance(SECOND).await;
         let standing = observed.standing(duty);
         assert_eq!((standing.failing, standing.succeeded), (None, Some(SECOND)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_is_refused_while_others_are_stored_is_no_failure_of_the_duty() {
+        let observed = Observed::default();
+        let duty = Duty::Settling;
+        let refused = || async { Err::<(), _>(StoreError::ReadOnly) };
+        let first = clock::instant();
+        let work = |since| observed.watch(duty, Effort::Work, since, refused());
+        assert!(work(first).await.is_err());
+        assert!(
+            observed.standing(duty).failing.is_some(),
+            "nothing was stored"
+        );
+        tokio::time::advance(SECOND).await;
+        let others = observed.watch(duty, Effort::Work, clock::instant(), async { Ok(()) });
+        assert_eq!(others.await, Ok(()));
+        for _ in 0..9 {
+            tokio::time::advance(SECOND).await;
+            assert!(work(first).await.is_err());
+            assert_eq!(observed.standing(duty).failing, None);
+        }
+        assert!(work(clock::instant()).await.is_err());
+        assert!(
+            observed.standing(duty).failing.is_some(),
+            "new work is refused, too"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -223,6 +259,7 @@ mod tests {
             let mut hangs = Box::pin(observed.watch(
                 duty,
                 Effort::Work,
+                clock::instant(),
                 std::future::pending::<Result<(), _>>(),
             ));
             assert!(futures_util::poll!(&mut hangs).is_pending());
@@ -238,12 +275,14 @@ mod tests {
         let duty = Duty::Settling;
         for effort in [Effort::Trial, Effort::Work] {
             let failed: Result<(), _> = observed
-                .watch(duty, effort, async { Err(StoreError::ReadOnly) })
+                .watch(duty, effort, clock::instant(), async {
+                    Err(StoreError::ReadOnly)
+                })
                 .await;
             assert!(failed.is_err() && observed.standing(duty).failing.is_some());
             assert_eq!(observed.standing(duty).at_work, effort == Effort::Work);
             tokio::time::advance(FORGOTTEN).await;
-            let tried = observed.watch(duty, Effort::Trial, async { Ok(()) });
+            let tried = observed.watch(duty, Effort::Trial, clock::instant(), async { Ok(()) });
             observed.standing(duty);
             assert_eq!(tried.await, Ok(()));
             assert_eq!(observed.standing(duty).failing, None);

@@ -10,11 +10,13 @@ use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::lease::RunId;
 use super::observed::{Duty, Effort, Observed, Standing};
 use super::session::{Generation, Notice, Session};
 use super::{StoreError, claims, settle};
+use crate::runtime::clock;
 
 /// How the database is reached.
 #[derive(Debug, Clone)]
@@ -214,19 +216,21 @@ impl Database {
         let work = async {
             match duty {
                 Duty::Claiming => claims::try_out(self, run).await,
-                Duty::Settling => settle::try_out(self, run).await,
+                Duty::Settling => settle::try_out(self).await,
             }
         };
-        self.observed.watch(duty, Effort::Trial, work).await
+        let now = clock::instant();
+        self.observed.watch(duty, Effort::Trial, now, work).await
     }
 
-    /// Does work of a duty, and notes how it ends.
+    /// Does work of a duty that was tried `first` at that moment, and notes how it ends.
     pub(super) async fn watch<T>(
         &self,
         duty: Duty,
+        first: Instant,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.observed.watch(duty, Effort::Work, work).await
+        self.observed.watch(duty, Effort::Work, first, work).await
     }
 
     /// Gives up every session that was opened before: none is lent again, and what they are asked at

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::lease::RunId;
 use super::settle::{self, Origin, Settlement};
 use super::statement::statement;
+use super::takes::TakeId;
 use super::{Database, StoreError, partitions, savepoint, system_events, time};
 use crate::domain::{Reason, Severity, SystemEvent};
 
@@ -56,7 +57,6 @@ statement!(
 /// this is committed may its delivery be acknowledged.
 pub(super) async fn keep(
     connection: &mut AsyncPgConnection,
-    run: RunId,
     settlement: &Settlement,
     refusal: &StoreError,
 ) -> Result<(), StoreError> {
@@ -75,7 +75,7 @@ pub(super) async fn keep(
         settlement: whole,
         sqlstate: refusal.code().to_string(),
         message: words(refusal),
-        run: run.0,
+        run: settlement.origin.take().run().0,
     };
     let _: Uuid = insert.get_result(connection).await?;
     if let Origin::Database(take) = settlement.origin {
@@ -281,8 +281,7 @@ pub async fn replay(
     database: &Database,
     quarantined: &Quarantined,
 ) -> Result<Replayed, StoreError> {
-    let settlement: Settlement = serde_json::from_slice(&quarantined.settlement)
-        .map_err(|error| StoreError::Corrupt(format!("a quarantined outcome: {error}")))?;
+    let settlement = read(quarantined)?;
     match store(database, quarantined, &settlement).await {
         Err(StoreError::NoPartition) => {
             if let Some(moment) = partitions::moment_of(settlement.notification.id) {
@@ -292,6 +291,15 @@ pub async fn replay(
         }
         stored => stored,
     }
+}
+
+fn read(quarantined: &Quarantined) -> Result<Settlement, StoreError> {
+    let mut settlement: Settlement = serde_json::from_slice(&quarantined.settlement)
+        .map_err(|error| StoreError::Corrupt(format!("a quarantined outcome: {error}")))?;
+    if settlement.origin == Origin::Broker(TakeId(0)) {
+        settlement.origin = Origin::Broker(TakeId::unnumbered(quarantined.run));
+    }
+    Ok(settlement)
 }
 
 async fn store(
@@ -304,7 +312,7 @@ async fn store(
             if !close(connection, quarantined.id, "replayed").await? {
                 return Ok(Replayed::Gone);
             }
-            let stored = settle::restore(connection, quarantined.run, settlement).await?;
+            let stored = settle::restore(connection, settlement).await?;
             Ok(if stored {
                 Replayed::Stored
             } else {

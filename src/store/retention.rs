@@ -3,6 +3,7 @@
 use diesel::sql_types::Int8;
 use diesel_async::RunQueryDsl;
 
+use super::claims::is_over;
 use super::statement::statement;
 use super::{Database, StoreError};
 
@@ -19,18 +20,15 @@ statement!(
     "SELECT pg_relation_size('notification_deduplication') / current_setting('block_size')::bigint"
 );
 
-// The key of a notification that still waits is kept: a repetition of it is a repetition.
 statement!(
-    ForgetKeys(from: i64 => Int8, to: i64 => Int8) -> Int8 =
+    ForgetKeys(from: i64 => Int8, to: i64 => Int8) -> Int8 = concat!(
     "WITH gone AS (
-         DELETE FROM notification_deduplication
-         WHERE ctid >= format('(%s,0)', ?::bigint)::tid AND ctid < format('(%s,0)', ?::bigint)::tid
-           AND expires_at <= now()
-           AND (SELECT n.status FROM notifications n WHERE n.id = notification_id LIMIT 1)
-               IS DISTINCT FROM 'pending'
+         DELETE FROM notification_deduplication d
+         WHERE d.ctid >= format('(%s,0)', ?::bigint)::tid AND d.ctid < format('(%s,0)', ?::bigint)::tid
+           AND ", is_over!(), "
          RETURNING 1
      )
-     SELECT count(*) FROM gone"
+     SELECT count(*) FROM gone")
 );
 
 statement!(

@@ -145,6 +145,7 @@ pub mod notification_schema {
             expires_at -> Timestamptz,
             died_owner -> Nullable<Int4>,
             crashes -> Int2,
+            take -> Nullable<Int8>,
         }
     }
 

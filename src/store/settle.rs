@@ -1,8 +1,8 @@
 //! Settling: what became of notifications, stored before anything is acknowledged.
 //!
 //! One statement, thus one transaction, a batch: the row with its final state, and the dead letter
-//! if it has one. A terminal state is never overwritten, and only the owner may put a notification
-//! off. Only where outcomes change something beside (a reservation goes back, an address is dead)
+//! if it has one. A terminal state is never overwritten, and anything but an acceptance is for the owner
+//! to say. Only where outcomes change something beside (a reservation goes back, an address is dead)
 //! is there a transaction around it.
 
 use std::collections::HashSet;
@@ -10,28 +10,21 @@ use std::collections::HashSet;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::due::WaitsFor;
-use super::lease::RunId;
 use super::observed::Duty;
 use super::takes::TakeId;
 use super::{Database, StoreError, partitions, quarantine};
-use crate::domain::{Notification, Reason, Status};
+use crate::domain::{Notification, Proof, Reason, Status};
 
 mod aftermath;
+mod origin;
 mod statement;
 
 pub use aftermath::DeadAddress;
-
-/// Where a notification came from, which decides who may settle it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Origin {
-    /// From the broker: its claim is in `notification_deduplication`, it may have no row yet.
-    Broker,
-    /// From the database, under this take, which its row names as the last one.
-    Database(TakeId),
-}
+pub use origin::Origin;
 
 /// What became of one notification. Its `attempt_count` and `attempts` are those after the pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,6 +72,8 @@ const MOST_FAILURES: u32 = 16;
 #[derive(Debug)]
 pub struct Committed(());
 
+impl Proof for Committed {}
+
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct Settled {
@@ -122,12 +117,13 @@ impl Settled {
     }
 
     /// The right to acknowledge; `None` while nothing in the database says what became of it, or as
-    /// long as somebody else may still say it: it was put off by us, and is no longer ours.
+    /// long as somebody else may still say it: it was not accepted, and is no longer ours. An acceptance
+    /// that was not stored has met a final state.
     #[must_use]
     pub fn proof(&self, settlement: &Settlement) -> Option<Committed> {
         let id = settlement.notification.id;
         let is_held = self.is_stored(id) || self.is_quarantined(id);
-        let is_known = settlement.status.is_final() || is_held;
+        let is_known = settlement.status == Status::Sent || is_held;
         (is_known && !self.is_left(id)).then_some(Committed(()))
     }
 
@@ -141,32 +137,33 @@ impl Settled {
 ///
 /// A batch that PostgreSQL refuses is halved, so that one row does not stop the others. What it refuses
 /// for the row's own data goes into quarantine, whole. What it refuses for any other reason is left:
-/// to be settled again, for as long as it takes.
+/// to be settled again, for as long as it takes. `since` is when the batch was tried first: if others
+/// were stored after it, what is refused says nothing of the duty.
 ///
 /// # Errors
 /// When nothing of the batch could be settled: it is not stored, or it is not known whether it is, and
 /// settling again is safe.
 pub async fn settle(
     database: &Database,
-    run: RunId,
     batch: &[&Settlement],
+    since: Instant,
 ) -> Result<Settled, StoreError> {
     let work = async {
-        let settled = in_parts(database, run, batch).await;
+        let settled = in_parts(database, batch).await;
         match settled.trouble {
             Some(trouble) if settled.left.len() == batch.len() => Err(trouble),
             _ => Ok(settled),
         }
     };
-    database.watch(Duty::Settling, work).await
+    database.watch(Duty::Settling, since, work).await
 }
 
-async fn in_parts(database: &Database, run: RunId, batch: &[&Settlement]) -> Settled {
+async fn in_parts(database: &Database, batch: &[&Settlement]) -> Settled {
     let mut settled = Settled::default();
     let mut parts = vec![batch];
     let mut failures = 0;
     while let Some(part) = parts.pop() {
-        match store(database, run, part, &mut settled).await {
+        match store(database, part, &mut settled).await {
             Ok(()) => failures = 0,
             Err(trouble) => {
                 failures += 1;
@@ -189,14 +186,13 @@ async fn in_parts(database: &Database, run: RunId, batch: &[&Settlement]) -> Set
 
 async fn store(
     database: &Database,
-    run: RunId,
     part: &[&Settlement],
     settled: &mut Settled,
 ) -> Result<(), StoreError> {
     if part.is_empty() {
         return Ok(());
     }
-    let statement = statement::Settle::of(run, part);
+    let statement = statement::Settle::of(part);
     let stored = match write(database, &statement, part).await {
         Err(StoreError::NoPartition) => {
             ensure_partitions(database, part).await?;
@@ -207,7 +203,7 @@ async fn store(
     match (part, stored) {
         (_, Ok(ids)) => settled.stored.extend(ids),
         ([single], Err(refusal)) if refusal.is_about_data() => {
-            return set_aside(database, run, single, &refusal, settled).await;
+            return set_aside(database, single, &refusal, settled).await;
         }
         (_, Err(trouble)) => return Err(trouble),
     }
@@ -236,11 +232,10 @@ async fn write(
 /// Stores what was in quarantine, as it would have been stored. Says whether its row now says so.
 pub(super) async fn restore(
     connection: &mut AsyncPgConnection,
-    run: RunId,
     settlement: &Settlement,
 ) -> Result<bool, StoreError> {
     let batch = [settlement];
-    let statement = statement::Settle::of(run, &batch);
+    let statement = statement::Settle::of(&batch);
     let stored = statement.load::<Uuid>(connection).await?;
     if aftermath::follows(&batch) {
         aftermath::write(connection, &batch, &stored).await?;
@@ -252,8 +247,8 @@ pub(super) async fn restore(
 ///
 /// # Errors
 /// As [`settle`].
-pub(super) async fn try_out(database: &Database, run: RunId) -> Result<(), StoreError> {
-    write(database, &statement::Settle::of(run, &[]), &[]).await?;
+pub(super) async fn try_out(database: &Database) -> Result<(), StoreError> {
+    write(database, &statement::Settle::of(&[]), &[]).await?;
     Ok(())
 }
 
@@ -270,7 +265,6 @@ async fn ensure_partitions(database: &Database, batch: &[&Settlement]) -> Result
 /// Keeps what PostgreSQL refuses for its own data.
 async fn set_aside(
     database: &Database,
-    run: RunId,
     settlement: &Settlement,
     refusal: &StoreError,
     settled: &mut Settled,
@@ -282,7 +276,7 @@ async fn set_aside(
             settled.stored.insert(id);
             return Ok(());
         }
-        let mut without = statement::Settle::of(run, &[settlement]);
+        let mut without = statement::Settle::of(&[settlement]);
         without.forget_the_person();
         match write(database, &without, &[settlement]).await {
             Err(again) if again.is_about_data() => {}
@@ -293,37 +287,25 @@ async fn set_aside(
         }
     }
     database
-        .transaction(async |connection| {
-            quarantine::keep(connection, run, settlement, refusal).await
-        })
+        .transaction(async |connection| quarantine::keep(connection, settlement, refusal).await)
         .await?;
     tracing::error!(notification_id = %id, error = %refusal, "an outcome was refused for its own data: it is in quarantine");
     settled.quarantined.insert(id);
     Ok(())
 }
 
-/// Gives claims back, so that whoever gets the delivery next may take them over at once.
+/// Gives rows that were taken back to the scheduler.
 ///
 /// # Errors
 /// When the database fails; the end of the run frees them all the same.
-pub async fn release(
-    database: &Database,
-    run: RunId,
-    keys: &[crate::domain::KeyHash],
-    rows: &[(Uuid, TakeId)],
-) -> Result<(), StoreError> {
+pub async fn release(database: &Database, rows: &[(Uuid, TakeId)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (ids, takes) = rows.iter().map(|(id, take)| (*id, take.0)).unzip();
     let mut connection = database.get().await?;
-    if !keys.is_empty() {
-        let keys = keys.iter().map(|key| key.0.to_vec()).collect();
-        let _: Vec<Uuid> = statement::ReleaseClaims { run: run.0, keys }
-            .load(&mut *connection)
-            .await?;
-    }
-    if !rows.is_empty() {
-        let (ids, takes) = rows.iter().map(|(id, take)| (*id, take.0)).unzip();
-        let _: Vec<Uuid> = statement::ReleaseRows { ids, takes }
-            .load(&mut *connection)
-            .await?;
-    }
+    let _: Vec<Uuid> = statement::ReleaseRows { ids, takes }
+        .load(&mut *connection)
+        .await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod catalogue;
 mod changes;
+mod claims;
 mod dead_letters;
 mod errors;
 mod forms;

@@ -139,8 +139,11 @@ impl Tables {
     /// stored.
     pub(crate) fn settle(&mut self, outcome: &Outcome, run: Run, now: Duration) -> bool {
         let number = outcome.number;
-        let may_put_off = self.claims.get(&number).copied().flatten() == Some(run);
-        if outcome.status == Status::Pending && outcome.origin == Origin::Broker && !may_put_off {
+        let is_owner = self.claims.get(&number).copied().flatten() == Some(run);
+        if outcome.status != Status::Sent
+            && matches!(outcome.origin, Origin::Broker(_))
+            && !is_owner
+        {
             return false;
         }
         if let Some(row) = self.rows.get(&number)

@@ -60,7 +60,7 @@ impl World {
         self.tell(Some(number), || format!("claimed by {run:?}"));
         let mut notification = self.plan.published[number].notification.clone();
         self.died_with(before.filter(|owner| *owner != run), &mut notification);
-        let job = Job::new(number, notification, Origin::Broker);
+        let job = Job::new(number, notification, Origin::Broker(TakeId(0)));
         let wait = self.dice.millis(0, 50);
         self.after(wait, run, Step::Dispatch(Box::new(job)));
     }
@@ -134,9 +134,14 @@ impl World {
             .in_flight
             .remove(&number)
             .unwrap_or_default();
-        if stored || outcome.status.is_final() {
+        if stored || outcome.status == Status::Sent {
             let wait = self.dice.millis(0, 50);
             self.after(wait, run, Step::Acknowledge(messages));
+        } else {
+            for message in messages {
+                self.broker.insert(message, Message { number, with: None });
+                self.at(self.now, Event::Deliver(message));
+            }
         }
         if outcome.status == Status::Pending {
             self.watch_the_due();

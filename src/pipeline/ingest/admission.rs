@@ -13,12 +13,13 @@ use uuid::Uuid;
 use super::super::directory::Directory;
 use super::super::dispatcher::Dispatchers;
 use super::super::fence::Fence;
-use super::super::hold::{Hold, Holder, Known, Turn};
+use super::super::hold::{Claiming, Hold, Holder, Known, Turn};
 use super::super::jobs::Job;
 use super::super::judge::Judge;
 use super::super::shelf::Shelf;
 use super::people::Found;
 use super::refusal::Refused;
+use super::waiting::Waiting;
 use crate::broker::envelope::{self, Envelope, Wrapping};
 use crate::broker::publisher::Publisher;
 use crate::broker::{Arrival, Receipt, Refusal};
@@ -28,6 +29,7 @@ use crate::store::Database;
 use crate::store::claims::Claimant;
 use crate::store::lease::RunId;
 use crate::store::partitions;
+use crate::store::takes::{TakeId, Takes};
 use crate::telemetry::Metrics;
 
 /// What admission needs.
@@ -37,6 +39,10 @@ pub struct Admission {
     pub database: Database,
     /// Passed before anything is claimed: says which run owns it.
     pub fence: Fence,
+    /// Numbers takes of claims.
+    pub takes: Takes,
+    /// The messages whose keys other runs work on.
+    pub waiting: Waiting,
     /// How long a key is remembered.
     pub window: Duration,
     /// Largest body, in bytes.
@@ -110,11 +116,12 @@ impl Admission {
         let Some(run) = self.giving_up.or(self.fence.pass()).await else {
             return;
         };
-        let (applicants, refused) = self.register(candidates, &people, turn);
+        let take = self.takes.next(run);
+        let (applicants, refused) = self.register(candidates, &people, take, turn);
         self.refuse(worker, refused);
         if !applicants.is_empty() {
-            let claimant = claimant(run, worker);
-            self.claim(claimant, applicants, reading).await;
+            let claimant = claimant(Some(run), worker);
+            self.claim(claimant, take, applicants, reading).await;
         }
     }
 
@@ -143,17 +150,21 @@ impl Admission {
         &self,
         candidates: Vec<Candidate>,
         people: &Found,
+        take: TakeId,
         mut turn: Option<Turn>,
     ) -> (Vec<Applicant>, Vec<Refused>) {
         let mut applicants = Vec::with_capacity(candidates.len());
         let mut refused = vec![];
         for Candidate { arrival, envelope } in candidates {
             let (message, receipt, permit) = Message::of(arrival);
-            let (key, content) = (envelope.key, envelope.content);
-            let (lane, turn) = (envelope.lane, turn.take());
-            let registered = self
-                .holder
-                .register(key, content, lane, receipt, permit, turn);
+            let claiming = Claiming {
+                key: envelope.key,
+                content: envelope.content,
+                lane: envelope.lane,
+                take,
+                id: clock::new_id(),
+            };
+            let registered = self.holder.register(claiming, receipt, permit, turn.take());
             match registered {
                 Ok(hold) => {
                     let whose = (envelope.tenant_id, envelope.user_id);
@@ -217,11 +228,11 @@ impl Message {
 impl Admission {
     /// For counts, which no run owns.
     pub(super) fn anybody(&self, worker: usize) -> Claimant {
-        claimant(self.fence.run().unwrap_or(RunId(0)), worker)
+        claimant(self.fence.run(), worker)
     }
 }
 
-fn claimant(run: RunId, worker: usize) -> Claimant {
+pub(super) fn claimant(run: Option<RunId>, worker: usize) -> Claimant {
     let worker = u8::try_from(worker).unwrap_or(u8::MAX);
     Claimant {
         run,

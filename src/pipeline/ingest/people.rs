@@ -13,7 +13,7 @@ use super::renewal::Suppressed;
 use crate::broker::{Refusal, envelope};
 use crate::domain::{Recipient, Rejection};
 use crate::store::StoreError;
-use crate::store::recipients::{self, Absence, RecipientConflict, Said, UpsertError};
+use crate::store::recipients::{self, Absence, Gone, RecipientConflict, Said, UpsertError};
 
 pub(super) type Found = HashMap<Whose, Arc<Recipient>>;
 
@@ -25,7 +25,7 @@ pub(super) struct Sorted {
     /// There is nobody, or they cannot be what the message says of them.
     pub(super) refused: Vec<(Applicant, Uuid, Refusal)>,
     /// Their person was deleted.
-    pub(super) deleted: Vec<(Applicant, Uuid, Refusal)>,
+    pub(super) deleted: Vec<(Applicant, Uuid, Refusal, Gone)>,
 }
 
 /// What became of what the messages say of their people.
@@ -74,7 +74,9 @@ impl Admission {
             let absence = absent.get(&applicant.whose()).copied();
             let refusal = nobody(absence, applicant.envelope.recipient.is_some());
             match absence {
-                Some(Absence::Deleted) => sorted.deleted.push((applicant, id, refusal)),
+                Some(Absence::Deleted(gone)) => {
+                    sorted.deleted.push((applicant, id, refusal, gone));
+                }
                 _ => sorted.refused.push((applicant, id, refusal)),
             }
         }
@@ -158,7 +160,7 @@ fn unstorable(error: &StoreError) -> String {
 /// Why there is nobody to send to.
 pub(in crate::pipeline) fn nobody(absence: Option<Absence>, is_described: bool) -> Refusal {
     match absence {
-        Some(Absence::Deleted) => Refusal::new(
+        Some(Absence::Deleted(_)) => Refusal::new(
             Rejection::UnknownUser,
             "the user of this user_id was deleted",
         ),

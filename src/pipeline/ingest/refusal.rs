@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::patience::until_done;
 use super::Admission;
 use super::admission::{Applicant, Message};
+use crate::broker::publisher::Confirmed;
 use crate::broker::{Receipt, Refusal, receipt};
 use crate::domain::DEFAULT_TENANT;
 use crate::runtime::Permit;
@@ -58,9 +59,9 @@ impl Admission {
         if refused.is_empty() {
             return Some(());
         }
-        let held = refused.iter();
-        let held: Vec<_> = held.map(|(one, id, _)| (one.hold.key(), *id)).collect();
-        let release = || claims::release(&self.database, claimant.run, &held);
+        let held = refused.iter().map(|(one, ..)| &one.hold);
+        let held: Vec<_> = held.map(|it| (it.key(), it.origin().take())).collect();
+        let release = || claims::release(&self.database, &held);
         until_done("releasing claims", &self.giving_up, release).await?;
         let refused = refused.into_iter();
         let refused = refused.filter_map(|(one, _, refusal)| one.refused(refusal, true));
@@ -70,19 +71,19 @@ impl Admission {
 
     /// Confirmed in `herald.rejected` first, then counted, then acknowledged.
     async fn set_aside(&self, claimant: Claimant, refused: Refused) -> Option<()> {
-        self.publish(&refused).await?;
+        let proof = self.publish(&refused).await?;
         let counts = [refused.count()];
         let count = || claims::count(&self.database, claimant, &counts);
         until_done("counting a rejection", &self.giving_up, count).await?;
         self.metrics.rejected(refused.refusal.reason);
-        receipt::acknowledge(vec![refused.receipt]).await;
+        receipt::acknowledge(vec![refused.receipt.proven(&proof)]).await;
         drop(refused.permit);
         Some(())
     }
 
     /// Publishes until the broker has confirmed it; `None` when there is no more time, or the
     /// delivery has gone back to the broker with its channel.
-    async fn publish(&self, refused: &Refused) -> Option<()> {
+    async fn publish(&self, refused: &Refused) -> Option<Confirmed> {
         let Refused {
             message, refusal, ..
         } = refused;
@@ -94,7 +95,7 @@ impl Admission {
                 .publisher
                 .reject(&message.body, lane, id, reason, &refusal.detail);
             match self.giving_up.or(rejected).await? {
-                Ok(()) => return Some(()),
+                Ok(proof) => return Some(proof),
                 Err(error) => {
                     tracing::warn!(%error, %lane, "herald.rejected did not take a message; trying again");
                     self.giving_up.or(tokio::time::sleep(PAUSE)).await?;
@@ -121,7 +122,7 @@ impl Applicant {
     /// Refused, without a claim of ours. Deliveries that joined it return to the broker, and are
     /// looked at each on its own; `None` when all have returned already.
     pub(super) fn refused(self, refusal: Refusal, is_counted: bool) -> Option<Refused> {
-        let redeemed = self.hold.redeem_refused();
+        let redeemed = self.hold.let_go();
         let receipt = redeemed.receipts.into_iter().next()?;
         Some(Refused {
             message: self.message,

@@ -97,7 +97,7 @@ async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> 
     // The wait may have outlived the lease.
     let too_late = now >= job.good_until
         || expiry::expired(&job.notification, now).is_some()
-        || desk.fence.holder() != job.hold.run();
+        || desk.fence.holder() != Some(job.hold.run());
     let leave = if token.is_valid() && !too_late && !desk.retirement.is_retired() {
         desk.health.admit(1)
     } else {

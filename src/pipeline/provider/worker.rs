@@ -52,7 +52,7 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, mut job: Job, mut token: To
 /// What is asked for by the run that took it on while that holds its lease, not too late, and of an
 /// account that is still in use. Anything else is on its way elsewhere.
 pub(super) fn still_due(desk: &Desk, job: Job, run: Option<RunId>, now: Timestamp) -> Option<Job> {
-    if run.is_none() || run != job.hold.run() || desk.no_calls.is_raised() {
+    if run != Some(job.hold.run()) || desk.no_calls.is_raised() {
         put_aside(desk, job, now);
         return None;
     }

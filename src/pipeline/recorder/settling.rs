@@ -1,12 +1,11 @@
 //! Settling a batch: commit, then acknowledge, then everything that may be told.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::Addr;
 use uuid::Uuid;
 
-use super::super::fence::Fence;
 use super::super::in_flight::InFlight;
 use super::super::jobs::{Outcome, Wake};
 use super::super::metrics::{HourlyMetrics, Record};
@@ -14,7 +13,7 @@ use super::super::outbox::{Abandoned, Outbox};
 use super::super::patience::until_done;
 use super::super::scheduler::Scheduler;
 use super::super::trace;
-use crate::broker::{Receipt, receipt};
+use crate::broker::receipt::{self, Proven};
 use crate::domain::{Channel, Status};
 use crate::runtime::{Shutdown, clock, failpoint, mailbox};
 use crate::store::Database;
@@ -32,8 +31,6 @@ const WORKER: u8 = 3;
 pub struct Settling {
     /// The database.
     pub database: Database,
-    /// Tells which run counts.
-    pub fence: Fence,
     /// Where receipts are kept.
     pub in_flight: InFlight,
     /// Counts.
@@ -56,18 +53,6 @@ pub(super) struct Unsettled {
 impl Unsettled {
     pub(super) const fn new(outcomes: Vec<Outcome>, outbox: Outbox) -> Self {
         Self { outcomes, outbox }
-    }
-
-    /// The outcomes of each run by themselves.
-    fn by_run(mut self) -> Vec<(RunId, Self)> {
-        let mut runs: BTreeMap<RunId, Vec<Outcome>> = BTreeMap::new();
-        for outcome in std::mem::take(&mut self.outcomes) {
-            // Whatever has an outcome was claimed or taken.
-            let run = outcome.hold.run().unwrap_or(RunId(0));
-            runs.entry(run).or_default().push(outcome);
-        }
-        let part = |(run, outcomes)| (run, Self::new(outcomes, self.outbox.clone()));
-        runs.into_iter().map(part).collect()
     }
 }
 
@@ -105,16 +90,8 @@ impl Settling {
     /// Stores a batch, trying until it succeeds, and redeems it. Once something of it is stored, what
     /// is left waits by itself, and `slot` is free for the next batch: one row that is refused does
     /// not stop the others.
-    pub(super) async fn settle(&self, batch: Unsettled, slot: impl Send) {
-        let mut slot = Some(slot);
-        // One run, but for the moment in which a new one follows one that was taken for dead.
-        for (run, part) in batch.by_run() {
-            self.settle_of(run, part, &mut slot).await;
-        }
-    }
-
-    /// Stores what one run has to say.
-    async fn settle_of(&self, run: RunId, mut batch: Unsettled, slot: &mut Option<impl Send>) {
+    pub(super) async fn settle(&self, mut batch: Unsettled, slot: impl Send) {
+        let (mut slot, since) = (Some(slot), clock::instant());
         while !batch.outcomes.is_empty() {
             failpoint::hit("recorder.settle");
             let settlements: Vec<&Settlement> = batch
@@ -122,7 +99,7 @@ impl Settling {
                 .iter()
                 .map(|outcome| &outcome.settlement)
                 .collect();
-            let store = || settle::settle(&self.database, run, &settlements);
+            let store = || settle::settle(&self.database, &settlements, since);
             let Some(settled) = until_done("settling", &self.giving_up, store).await else {
                 return;
             };
@@ -146,7 +123,8 @@ impl Settling {
     /// What was put off by us and is no longer ours to say is dropped: its delivery comes again, and
     /// tells.
     async fn redeem(&self, outcomes: Vec<Outcome>, settled: &Settled) {
-        let mut receipts: Vec<Receipt> = Vec::with_capacity(outcomes.len());
+        let run = outcomes.first().map(|outcome| outcome.hold.run());
+        let mut receipts: Vec<Proven> = Vec::with_capacity(outcomes.len());
         let mut permits = Vec::with_capacity(outcomes.len());
         let mut joined: HashMap<(Uuid, Channel), u32> = HashMap::new();
         for outcome in outcomes {
@@ -155,7 +133,7 @@ impl Settling {
             let Some(proof) = settled.proof(&outcome.settlement) else {
                 continue;
             };
-            let redeemed = outcome.hold.redeem(proof);
+            let redeemed = outcome.hold.redeem(&proof);
             let gathered = redeemed.receipts;
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             for _ in 1..live {
@@ -166,13 +144,13 @@ impl Settling {
             permits.push(redeemed.permit);
         }
         if !joined.is_empty() {
-            self.count(joined).await;
+            self.count(run, joined).await;
         }
         receipt::acknowledge(receipts).await;
         drop(permits);
     }
 
-    async fn count(&self, joined: HashMap<(Uuid, Channel), u32>) {
+    async fn count(&self, run: Option<RunId>, joined: HashMap<(Uuid, Channel), u32>) {
         let counts: Vec<DoorCount> = joined
             .into_iter()
             .map(|((tenant_id, channel), duplicates)| DoorCount {
@@ -183,8 +161,6 @@ impl Settling {
                 duplicates,
             })
             .collect();
-        // Only spreads the counts.
-        let run = self.fence.run().unwrap_or(RunId(0));
         let claimant = Claimant {
             run,
             worker: WORKER,
@@ -215,7 +191,7 @@ impl Settling {
             let channel = settlement.notification.lane.channel;
             self.metrics
                 .settled(channel, provider, settlement.status, settlement.reason);
-            soon |= settlement.origin != Origin::Broker
+            soon |= matches!(settlement.origin, Origin::Database(_))
                 || settlement
                     .due_at
                     .is_some_and(|due_at| due_at <= settlement.decided_at);
@@ -231,25 +207,23 @@ impl Settling {
     /// Gives claims back; then their deliveries, which come again. Until then the in-flight table
     /// has them: a row that somebody let go of meanwhile could be taken, and be freed under work.
     pub(super) async fn release(&self, mut unreleased: Unreleased) {
-        let abandoned = &unreleased.abandoned;
-        let runs: BTreeSet<RunId> = abandoned.iter().map(|claim| claim.run).collect();
-        for run in runs {
-            let (mut keys, mut rows) = (vec![], vec![]);
-            for claim in abandoned.iter().filter(|claim| claim.run == run) {
-                match claim.origin {
-                    Origin::Broker => keys.push(claim.key),
-                    Origin::Database(take) => rows.push((claim.id, take)),
-                }
+        let (mut claims, mut rows) = (vec![], vec![]);
+        for held in &unreleased.abandoned {
+            match held.origin {
+                Origin::Broker(take) => claims.push((held.key, take)),
+                Origin::Database(take) => rows.push((held.id, take)),
             }
-            let release = || settle::release(&self.database, run, &keys, &rows);
-            until_done("giving claims back", &self.giving_up, release).await;
         }
+        let give_back = || claims::give_back(&self.database, &claims);
+        until_done("giving claims back", &self.giving_up, give_back).await;
+        let release = || settle::release(&self.database, &rows);
+        until_done("giving rows back", &self.giving_up, release).await;
         for claim in std::mem::take(&mut unreleased.abandoned) {
             if !claim.is_held {
                 continue;
             }
             match claim.origin {
-                Origin::Broker => drop(self.in_flight.remove(claim.key)),
+                Origin::Broker(_) => drop(self.in_flight.remove(claim.key)),
                 Origin::Database(_) => self.in_flight.let_row_go(claim.id),
             }
         }

@@ -79,7 +79,6 @@ impl Round {
                     held.push((notification, hold));
                 }
                 None => self.holder.outbox.abandon(Abandoned {
-                    run: take.run(),
                     key: notification.key,
                     id: notification.id,
                     origin: Origin::Database(take),

@@ -10,7 +10,7 @@ use super::super::lease::living_runs;
 use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
-use super::text::{node_died, planned_anew, with_the_dead};
+use super::text::{is_free, node_died, planned_anew, with_the_dead};
 use super::{Columns, Row, Taken, Taking, words};
 use crate::domain::Lane;
 
@@ -40,7 +40,7 @@ statement!(
              WHERE n.message_type = asked.channel AND n.priority = asked.priority
                AND n.status = 'pending' AND n.due_at <= ? AND n.takes < 5
                AND n.format <= ?
-               AND (n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
+               AND ", is_free!(), "
              ORDER BY n.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
          ) due
      ), waiting AS MATERIALIZED (
@@ -50,7 +50,7 @@ statement!(
                AND n.status = 'pending' AND n.waits_for = 'any' AND n.waits_for IS NOT NULL
                AND n.due_at IS NOT NULL AND n.takes < 5
                AND n.format <= ?
-               AND (n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
+               AND ", is_free!(), "
              ORDER BY n.tenant_id, n.id LIMIT 1 FOR UPDATE SKIP LOCKED
          ) due
      ), picked AS MATERIALIZED (

@@ -19,6 +19,19 @@ pub(super) fn node_died(now: jiff::Timestamp) -> Value {
     serde_json::to_value(AttemptRecord::node_died(now, 0)).unwrap_or_default()
 }
 
+/// Whether a row is nobody's who may still work on it, but this run's: it takes nothing of its own. By the
+/// list of the living first, which costs nothing; who is not on it may be younger than the list. What is in
+/// quarantine is nobody's either: not all of it could be set aside.
+macro_rules! is_free {
+    () => {
+        "(n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)
+                              AND is_dead_run(n.owner)))
+         AND (SELECT q.id FROM notification_quarantine q WHERE q.notification_id = n.id
+                AND q.resolution IS DISTINCT FROM 'replayed' LIMIT 1) IS NULL"
+    };
+}
+pub(super) use is_free;
+
 // A row whose form is newer than what this version knows is left to others.
 //
 // Index scans, one for each that is asked for; the lock keeps two nodes from taking the same row, and
@@ -40,8 +53,7 @@ macro_rules! take_statement {
                      SELECT n.id, n.owner, n.takes FROM notifications n
                      WHERE n.message_type = asked.channel AND n.priority = asked.priority
                        AND n.status = 'pending' AND ", $by, " AND n.format <= ?
-                       AND (n.owner IS NULL
-                            OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)))
+                       AND ", is_free!(), "
                      ORDER BY ", $order, " LIMIT asked.most FOR UPDATE SKIP LOCKED
                  ) due
              ), picked AS MATERIALIZED (

@@ -14,7 +14,7 @@ use super::super::lease::living_runs;
 use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
-use super::text::{node_died, planned_anew, take_rows, take_statement, with_the_dead};
+use super::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::{Columns, Row, Taken, Taking, again, count};
 use crate::domain::{Channel, Lane, Priority};
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::upsert::{RecipientFields, UpsertError, explain};
+use crate::domain::Proof;
 use crate::store::StoreError;
 use crate::store::statement::statement;
 use crate::store::time::to_database;
@@ -90,11 +91,17 @@ pub async fn write_said(
     written.map_err(|error| explain(error.into())).map(drop)
 }
 
+/// Proof that a person was deleted, so that nothing that stands for them is lost. Made by [`absent`] alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone(());
+
+impl Proof for Gone {}
+
 /// Why somebody is not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absence {
     /// They were deleted.
-    Deleted,
+    Deleted(Gone),
     /// The id is that of another tenant's user.
     OtherTenants,
 }
@@ -125,7 +132,7 @@ pub async fn absent(
             if whose.0 != tenant_id {
                 why.entry(*whose).or_insert(Absence::OtherTenants);
             } else if is_deleted {
-                why.insert(*whose, Absence::Deleted);
+                why.insert(*whose, Absence::Deleted(Gone(())));
             }
         }
     }

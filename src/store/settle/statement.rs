@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{
-    Array, Bool, Bytea, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+    Array, Bytea, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use uuid::Uuid;
 
-use super::super::lease::RunId;
 use super::super::statement::statement;
 use super::super::{form, time};
 use super::{Origin, Settlement};
@@ -46,11 +45,10 @@ statement!(
         source_types: Vec<Option<String>> => Array<Nullable<Text>>,
         source_ids: Vec<Option<String>> => Array<Nullable<Text>>,
         metadata: Vec<Option<String>> => Array<Nullable<Text>>,
-        need_claim: Vec<bool> => Array<Bool>,
+        claims: Vec<Option<i64>> => Array<Nullable<Int8>>,
         takes: Vec<Option<i64>> => Array<Nullable<Int8>>,
         waits_for: Vec<Option<String>> => Array<Nullable<Text>>,
         format: i16 => Int2,
-        run: i32 => Int4,
         most_attempts: i32 => Int4,
         forgettable: Vec<&'static str> => Array<Text>,
     ) -> SqlUuid =
@@ -61,7 +59,7 @@ statement!(
                       reason, recipient, template_name, template_version, payload, attempt_count,
                       max_retries, created_at, last_attempted, send_at, due_at, expires_at,
                       decided_at, error_message, response, message_id, attempts, source_type,
-                      source_id, metadata, needs_claim, take, waits_for)
+                      source_id, metadata, claim, take, waits_for)
      ), stored AS (
          INSERT INTO notifications (
              id, tenant_id, user_id, idempotency_key, message_type, priority, category, provider,
@@ -77,10 +75,11 @@ statement!(
              error_message, response, message_id, attempts::jsonb, source_type, source_id,
              metadata::jsonb, take, waits_for, ?
          FROM incoming
-         WHERE CASE WHEN needs_claim THEN NOT EXISTS (
+         WHERE CASE WHEN claim IS NOT NULL THEN NOT EXISTS (
              SELECT FROM notification_deduplication d
              WHERE d.idempotency_key = incoming.key AND d.notification_id = incoming.id
-               AND d.owner IS DISTINCT FROM ?) ELSE true END
+               AND (d.owner IS DISTINCT FROM (incoming.claim >> 32)::integer
+                    OR coalesce(d.take, d.owner::bigint << 32) <> incoming.claim)) ELSE true END
          ON CONFLICT (id) DO UPDATE SET
              provider = excluded.provider, status = excluded.status, reason = excluded.reason,
              recipient = excluded.recipient, template_version = excluded.template_version,
@@ -106,13 +105,6 @@ statement!(
 );
 
 statement!(
-    /// Gives claims of this run back.
-    ReleaseClaims(run: i32 => Int4, keys: Vec<Vec<u8>> => Array<Bytea>) -> SqlUuid =
-    "UPDATE notification_deduplication SET owner = NULL
-     WHERE owner = ? AND idempotency_key = ANY(?) RETURNING notification_id"
-);
-
-statement!(
     /// Gives rows that were taken back to the scheduler, in a little while: one that makes us panic
     /// must not come again at once. What was taken again since stays with its take. Whoever gives
     /// back has not died of it, so that the take does not count.
@@ -127,9 +119,9 @@ statement!(
 );
 
 impl Settle {
-    pub(super) fn of(run: RunId, batch: &[&Settlement]) -> Self {
+    pub(super) fn of(batch: &[&Settlement]) -> Self {
         let column = |count| Vec::with_capacity(count);
-        let mut statement = Self::empty(run);
+        let mut statement = Self::empty();
         statement.payloads = column(batch.len());
         for settlement in batch {
             statement.push(settlement);
@@ -180,14 +172,14 @@ impl Settle {
             .push(source.map(|source| source.kind.clone()));
         self.source_ids.push(source.map(|source| source.id.clone()));
         self.metadata.push(notification.metadata.as_ref().map(json));
-        // A final outcome of what has no row yet is the truth, whoever owns the claim by now; putting
-        // off is not. Where there is a row, only an acceptance is: its new owner may still send it.
-        let take = match settlement.origin {
-            Origin::Broker => None,
-            Origin::Database(take) => Some(take.0),
+        // An acceptance is the truth, whoever owns the claim or the row by now. Anything else is for the
+        // owner to say, who may still send it, or has.
+        let (claim, take) = match settlement.origin {
+            Origin::Broker(claim) => (Some(claim.0), None),
+            Origin::Database(take) => (None, Some(take.0)),
         };
-        self.need_claim
-            .push(settlement.status == Status::Pending && take.is_none());
+        self.claims
+            .push(claim.filter(|_| settlement.status != Status::Sent));
         self.takes.push(take);
         let waits_for = settlement.waits_for.as_ref();
         self.waits_for.push(waits_for.map(ToString::to_string));
@@ -222,7 +214,7 @@ impl Settle {
         self.waits_for.fill(None);
     }
 
-    fn empty(run: RunId) -> Self {
+    fn empty() -> Self {
         Self {
             ids: vec![],
             tenants: vec![],
@@ -253,11 +245,10 @@ impl Settle {
             source_types: vec![],
             source_ids: vec![],
             metadata: vec![],
-            need_claim: vec![],
+            claims: vec![],
             takes: vec![],
             waits_for: vec![],
             format: form::format(),
-            run: run.0,
             most_attempts: i32::try_from(limits::ATTEMPT_RECORDS).unwrap_or(i32::MAX),
             forgettable: form::forgettable(),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use herald::broker::connection::Address;
 use herald::broker::consumer::{Consumers, LaneConsumer};
 use herald::broker::{Arrival, receipt};
-use herald::domain::{Channel, Lane, Priority};
+use herald::domain::{Channel, Lane, Priority, Proof};
 use herald::resilience::Backoff;
 use herald::runtime::{Ending, Health, Permits, Shutdown, Tasks};
 use loadtest::proxy::Proxy;
@@ -120,7 +120,12 @@ impl Scene {
 }
 
 async fn acknowledge(arrivals: Vec<Arrival>) {
-    receipt::acknowledge(arrivals.into_iter().map(|a| a.receipt).collect()).await;
+    /// The test has seen it, and wants no more of it.
+    struct Seen;
+    impl Proof for Seen {}
+    let receipts = arrivals.into_iter();
+    let receipts = receipts.map(|arrival| arrival.receipt.proven(&Seen));
+    receipt::acknowledge(receipts.collect()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,15 +4,12 @@ use diesel_async::SimpleAsyncConnection;
 use herald::domain::{AttemptRecord, Class, Reason, Status, Step};
 use herald::runtime::clock;
 use herald::store::Database;
-use herald::store::lease::RunId;
 use herald::store::settle::{self, Origin, Settlement};
 use herald::store::takes::TakeId;
 
 use super::frequency::{people, reservation};
 use super::settle::cancelled;
 use crate::database::{TestDatabase, lines};
-
-const RUN: RunId = RunId(1);
 
 /// A notification that was put off, of a person who exists.
 async fn put_off(pool: &Database) -> Settlement {
@@ -54,7 +51,7 @@ fn attempt(class: Class) -> AttemptRecord {
 }
 
 async fn settle(pool: &Database, settlement: &Settlement) -> usize {
-    let settled = settle::settle(pool, RUN, &[settlement]).await;
+    let settled = settle::settle(pool, &[settlement], clock::instant()).await;
     settled.unwrap().stored()
 }
 

@@ -8,9 +8,9 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use herald::domain::preference::Scope;
 use herald::domain::{Channel, Counted, Counter, DEFAULT_TENANT};
+use herald::runtime::clock;
 use herald::store::frequency::{Reservation, counts, reserve};
-use herald::store::lease::{LeaseConnection, RunId};
-use herald::store::settle::{self, Origin};
+use herald::store::settle;
 use herald::store::{Database, StoreError};
 use jiff::civil::{Date, date};
 use rand::rngs::StdRng;
@@ -72,12 +72,6 @@ pub(super) async fn held(
         .into_iter()
         .map(row)
         .collect()
-}
-
-async fn run(database: &Database) -> RunId {
-    let lease = Duration::from_secs(60);
-    let mut leases = LeaseConnection::open(database, lease).await.unwrap();
-    leases.register("test", "1", lease).await.unwrap().0.run
 }
 
 #[tokio::test]
@@ -257,7 +251,6 @@ async fn reserving_again_and_refunding_by_chance_agree_with_a_model() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
-    let run = run(&pool).await;
     let people = people(&mut c, 3).await;
     let seed: u64 = rand::rng().random();
     println!("seed {seed}");
@@ -306,7 +299,9 @@ async fn reserving_again_and_refunding_by_chance_agree_with_a_model() {
             // Settled twice, as after an answer that was lost.
             for _ in 0..2 {
                 let batch: Vec<_> = gone.iter().collect();
-                settle::settle(&pool, run, &batch).await.unwrap();
+                settle::settle(&pool, &batch, clock::instant())
+                    .await
+                    .unwrap();
             }
         }
         // A counter is a set.
@@ -322,7 +317,6 @@ async fn reserving_again_and_refunding_by_chance_agree_with_a_model() {
 async fn reserving_and_refunding_at_once_never_meet_in_a_circle() {
     let database = TestDatabase::create().await;
     let pools = [database.pool().await, database.pool().await];
-    let run = run(&pools[0]).await;
     let people = people(&mut pools[0].get().await.unwrap(), 8).await;
     let counters = [
         counter(Scope::All, 30),
@@ -344,7 +338,7 @@ async fn reserving_and_refunding_at_once_never_meet_in_a_circle() {
                     .map(cancelled)
                     .collect();
                 let refunded: Vec<_> = refunded.iter().rev().collect();
-                settle::settle(pool, run, &refunded).await?;
+                settle::settle(pool, &refunded, clock::instant()).await?;
             }
             Ok::<(), StoreError>(())
         }
@@ -379,9 +373,9 @@ async fn the_statements_are_prepared_once_whatever_the_size() {
         assert_eq!(reserve(&pool, &full).await.unwrap().len(), count);
         let gone: Vec<_> = batch.iter().map(cancelled).collect();
         let gone: Vec<_> = gone.iter().collect();
-        let run = RunId(1);
-        assert_eq!(gone[0].origin, Origin::Broker);
-        settle::settle(&pool, run, &gone).await.unwrap();
+        settle::settle(&pool, &gone, clock::instant())
+            .await
+            .unwrap();
     }
     let prepared = "SELECT statement AS text FROM pg_prepared_statements
                     WHERE statement LIKE '%frequency_counts%' AND statement LIKE '%unnest%'

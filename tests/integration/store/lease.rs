@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
-use herald::domain::{
-    AttemptRecord, Channel, ContentHash, DEFAULT_TENANT, KeyHash, Lane, Priority, Step,
-};
+use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, Lane, Priority, Step};
 use herald::runtime::clock;
 use herald::store::Database;
-use herald::store::claims::{self, Claim, ClaimRequest, Claimant, TakenOver};
 use herald::store::due::{self, Taking, Wanted};
 use herald::store::lease::{Buried, LeaseConnection, Registered, RunId};
 use herald::store::takes::TakeId;
@@ -17,14 +14,12 @@ use uuid::Uuid;
 use super::frequency::people;
 use crate::database::{TestDatabase, lines};
 
-const SAID: ContentHash = ContentHash([1; 32]);
-const WINDOW: Duration = Duration::from_secs(60);
 const DEAD: RunId = RunId(900);
 const HEIR: RunId = RunId(901);
 const NEXT: RunId = RunId(902);
 const LEASE: Duration = Duration::from_secs(60);
 
-async fn registered(pool: &Database, node: &str) -> (LeaseConnection, Registered) {
+pub(super) async fn registered(pool: &Database, node: &str) -> (LeaseConnection, Registered) {
     let mut connection = LeaseConnection::open(pool, LEASE).await.unwrap();
     let (run, now) = connection.register(node, "1", LEASE).await.unwrap();
     let apart = clock::now().duration_since(now).abs();
@@ -95,103 +90,6 @@ async fn a_run_whose_row_is_gone_or_is_anothers_holds_no_lease() {
     let left = "SELECT count(*)::text AS text FROM notification_schema.engine_nodes
                 WHERE ended_at IS NULL";
     assert_eq!(lines(&mut owner, left).await, ["1"]);
-}
-
-#[tokio::test]
-async fn only_runs_that_died_with_a_message_in_hand_count_against_it() {
-    let database = TestDatabase::create().await;
-    let pool = database.pool().await;
-    let mut c = pool.get().await.unwrap();
-    let mut runs = vec![];
-    for name in ["died", "died too", "ended", "heir"] {
-        runs.push(registered(&pool, name).await.1.run);
-    }
-    let [died, too, ended, heir] = runs[..] else {
-        panic!("{runs:?}")
-    };
-    // In good order while its lease lasts, or by another once it is over.
-    let end = "UPDATE engine_nodes SET ended_at = now() WHERE node_name = 'ended';
-               UPDATE engine_nodes SET ended_at = now(), lives_until = now()
-               WHERE node_name LIKE 'died%'";
-    c.batch_execute(end).await.unwrap();
-    let key = KeyHash([8; 32]);
-    assert_eq!(claims::crashes(&pool, key).await, Ok(None));
-    let request = ClaimRequest {
-        key,
-        content: SAID,
-        notification_id: Uuid::now_v7(),
-        tenant_id: DEFAULT_TENANT,
-        channel: Channel::Email,
-    };
-    let claimant = Claimant {
-        run: died,
-        worker: 0,
-        now: clock::now(),
-    };
-    claims::claim(&pool, claimant, WINDOW, &[request])
-        .await
-        .unwrap();
-    // From whom, to whom, and what it counts then.
-    for (from, to, crashes) in [
-        (died, too, 1),
-        (too, too, 1),
-        (too, ended, 2),
-        (ended, heir, 2),
-    ] {
-        let taken = claims::take_over(&pool, (key, SAID), Some(from), to, WINDOW).await;
-        assert!(taken.unwrap().is_some());
-        assert_eq!(claims::crashes(&pool, key).await, Ok(Some(crashes)));
-    }
-    let give_back = "UPDATE notification_deduplication SET owner = NULL";
-    c.batch_execute(give_back).await.unwrap();
-    let taken = claims::take_over(&pool, (key, SAID), None, heir, WINDOW).await;
-    assert!(taken.unwrap().is_some());
-    assert_eq!(
-        claims::crashes(&pool, key).await,
-        Ok(Some(2)),
-        "it was given back"
-    );
-}
-
-#[tokio::test]
-async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back() {
-    let database = TestDatabase::create().await;
-    let pool = database.pool().await;
-    let key = KeyHash([7; 32]);
-    let request = ClaimRequest {
-        key,
-        content: SAID,
-        notification_id: Uuid::now_v7(),
-        tenant_id: DEFAULT_TENANT,
-        channel: Channel::Email,
-    };
-    let claimant = Claimant {
-        run: DEAD,
-        worker: 0,
-        now: clock::now(),
-    };
-    let claims = claims::claim(&pool, claimant, WINDOW, &[request]).await;
-    assert_eq!(claims.unwrap()[&key], Claim::New);
-
-    let take = |from, to| claims::take_over(&pool, (key, SAID), from, to, WINDOW);
-    let died = |run| Some(TakenOver { died: Some(run) });
-    assert_eq!(take(Some(NEXT), HEIR).await, Ok(None), "not the owner");
-    // Given back by whoever lived: nothing was sent.
-    assert_eq!(
-        take(Some(DEAD), DEAD).await,
-        Ok(Some(TakenOver { died: None }))
-    );
-    assert_eq!(take(Some(DEAD), HEIR).await, Ok(died(DEAD)));
-    assert_eq!(
-        take(Some(HEIR), HEIR).await,
-        Ok(died(DEAD)),
-        "a lost answer"
-    );
-    let mut c = pool.get().await.unwrap();
-    let give_back = "UPDATE notification_deduplication SET owner = NULL";
-    c.batch_execute(give_back).await.unwrap();
-    assert_eq!(take(None, NEXT).await, Ok(died(DEAD)));
-    assert_eq!(take(Some(NEXT), HEIR).await, Ok(died(NEXT)));
 }
 
 #[tokio::test]

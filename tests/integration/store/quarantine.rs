@@ -55,7 +55,9 @@ async fn a_row_that_is_refused_for_its_data_is_kept_whole_and_its_neighbours_are
     let batch = put_off(&pool, 7).await;
     let refused = batch[3].notification.id;
     let refs: Vec<&Settlement> = batch.iter().collect();
-    let settled = settle::settle(&pool, RUN, &refs).await.unwrap();
+    let settled = settle::settle(&pool, &refs, clock::instant())
+        .await
+        .unwrap();
     assert_eq!((settled.stored(), settled.left()), (6, None));
     assert!(settled.is_quarantined(refused) && !settled.is_stored(refused));
     assert!(batch.iter().all(|one| settled.proof(one).is_some()));
@@ -105,21 +107,25 @@ async fn what_is_in_quarantine_is_no_new_message_and_is_not_taken() {
     let pool = database.pool().await;
     let mut owner = database.owner().await;
     let mut outcome = put_off(&pool, 1).await.remove(0);
-    let settled = settle::settle(&pool, RUN, &[&outcome]).await.unwrap();
+    let settled = settle::settle(&pool, &[&outcome], clock::instant())
+        .await
+        .unwrap();
     assert!(settled.is_stored(outcome.notification.id));
     // The scheduler took it, and what became of it is refused.
     let taken = "UPDATE notification_schema.notifications SET owner = 1, waits_for = 'any', take = 1, due_at = now()";
     owner.batch_execute(taken).await.unwrap();
     outcome.origin = Origin::Database(TakeId(1));
     outcome.provider_response = Some("no \0 may be stored".to_owned());
-    let settled = settle::settle(&pool, RUN, &[&outcome]).await.unwrap();
+    let settled = settle::settle(&pool, &[&outcome], clock::instant())
+        .await
+        .unwrap();
     assert!(settled.is_quarantined(outcome.notification.id));
     let waiting = "SELECT concat_ws(' ', status, owner, due_at, waits_for) AS text
         FROM notification_schema.notifications";
     assert_eq!(lines(&mut owner, waiting).await, ["pending"]);
 
     let claimant = Claimant {
-        run: RunId(2),
+        run: None,
         worker: 0,
         now: clock::now(),
     };
@@ -131,7 +137,8 @@ async fn what_is_in_quarantine_is_no_new_message_and_is_not_taken() {
         channel: outcome.notification.lane.channel,
     };
     let window = std::time::Duration::from_secs(60);
-    claims::claim(&pool, claimant, window, &[request])
+    let take = TakeId::of(RunId(2), 1);
+    claims::claim(&pool, claimant, take, window, &[request])
         .await
         .unwrap();
     owner
@@ -139,7 +146,7 @@ async fn what_is_in_quarantine_is_no_new_message_and_is_not_taken() {
         .await
         .unwrap();
     let found = claims::find(&pool, &[request.key]).await.unwrap();
-    assert!(found[&request.key].is_stored, "{found:?}");
+    assert!(found[&request.key].is_stored(), "{found:?}");
 
     let entry = kept(&pool).await.remove(0);
     assert_eq!(quarantine::resolve(&pool, entry.id).await, Ok(true));
@@ -187,7 +194,9 @@ async fn what_is_refused_for_another_reason_waits_and_nothing_proves_it() {
     ] {
         owner.batch_execute(&trouble).await.unwrap();
         for _ in 0..3 {
-            let refused = settle::settle(&pool, RUN, &refs).await.unwrap_err();
+            let refused = settle::settle(&pool, &refs, clock::instant())
+                .await
+                .unwrap_err();
             assert_eq!(refused.code().as_str(), code, "{refused}");
         }
         assert!(pool.standing(Duty::Settling).failing.is_some());
@@ -197,7 +206,9 @@ async fn what_is_refused_for_another_reason_waits_and_nothing_proves_it() {
         owner.batch_execute(&mended).await.unwrap();
         pool.try_out(Duty::Settling, RUN).await.unwrap();
     }
-    let settled = settle::settle(&pool, RUN, &refs).await.unwrap();
+    let settled = settle::settle(&pool, &refs, clock::instant())
+        .await
+        .unwrap();
     assert_eq!((settled.stored(), settled.left()), (20, None));
     assert_eq!(pool.standing(Duty::Settling).failing, None);
 }
@@ -219,7 +230,9 @@ async fn one_row_that_is_refused_for_another_reason_does_not_stop_its_neighbours
         .unwrap();
     let batch = put_off(&pool, 512).await;
     let refs: Vec<&Settlement> = batch.iter().collect();
-    let settled = settle::settle(&pool, RUN, &refs).await.unwrap();
+    let settled = settle::settle(&pool, &refs, clock::instant())
+        .await
+        .unwrap();
     assert_eq!(settled.stored(), 511);
     assert!(settled.is_left(batch[500].notification.id));
     assert!(settled.proof(&batch[500]).is_none());
@@ -239,7 +252,9 @@ async fn what_cannot_be_kept_either_is_not_settled() {
     let mut batch = put_off(&pool, 3).await;
     batch[1].provider_response = Some("\0".to_owned());
     let refs: Vec<&Settlement> = batch.iter().collect();
-    let settled = settle::settle(&pool, RUN, &refs).await.unwrap();
+    let settled = settle::settle(&pool, &refs, clock::instant())
+        .await
+        .unwrap();
     assert_eq!(settled.stored(), 2);
     assert!(settled.is_left(batch[1].notification.id));
     assert!(settled.proof(&batch[1]).is_none());

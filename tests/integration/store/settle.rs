@@ -59,7 +59,7 @@ pub(super) fn cancelled(reservation: &Reservation) -> Settlement {
             attempts: vec![],
             stored_attempts: 0,
         },
-        origin: Origin::Broker,
+        origin: Origin::Broker(TakeId::of(RUN, 1)),
         status: Status::Cancelled,
         reason: Some(Reason::Expired),
         due_at: None,
@@ -87,7 +87,7 @@ fn sent(reservation: &Reservation) -> Settlement {
 }
 
 async fn settle(pool: &Database, batch: &[&Settlement]) -> Result<usize, StoreError> {
-    let settled = settle::settle(pool, RUN, batch).await;
+    let settled = settle::settle(pool, batch, clock::instant()).await;
     settled.map(|settled| settled.stored())
 }
 
@@ -159,7 +159,6 @@ async fn an_acceptance_is_stored_whoever_owns_the_row_by_now_and_nothing_else_is
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let all = reserved(&pool, 1).await;
-    let heir = RunId(2);
     let put_off = |reservation: &Reservation| Settlement {
         status: Status::Pending,
         reason: Some(Reason::Retry),
@@ -209,7 +208,7 @@ async fn an_acceptance_is_stored_whoever_owns_the_row_by_now_and_nothing_else_is
             ..failed
         },
     ];
-    let told = settle::settle(&pool, heir, &of_heir.each_ref()).await;
+    let told = settle::settle(&pool, &of_heir.each_ref(), clock::instant()).await;
     assert_eq!(told.unwrap().stored(), 1);
     assert_eq!(
         lines(&mut c, stored).await,

@@ -92,22 +92,36 @@ async fn overtaken<T>(
     id: Uuid,
     late: impl Future<Output = Result<T, StoreError>>,
 ) -> T {
-    let (mut holder, mut watcher) = (database.owner().await, database.owner().await);
-    let lock = format!(
-        "BEGIN; SELECT FROM notification_schema.notifications WHERE id = '{id}' FOR UPDATE"
+    let lock =
+        format!("SELECT FROM notification_schema.notifications WHERE id = '{id}' FOR UPDATE");
+    let again = format!(
+        "UPDATE notification_schema.notifications
+         SET owner = {run}, take = {take}, takes = 1, attempt_count = 7 WHERE id = '{id}'",
+        run = RUN.0,
+        take = TakeId::of(RUN, 2).0,
     );
-    holder.batch_execute(&lock).await.unwrap();
+    late_by(database, &lock, &again, late).await
+}
+
+/// While somebody else holds a lock, a statement is sent; before it gets the lock, something else is
+/// done.
+pub(super) async fn late_by<T>(
+    database: &TestDatabase,
+    lock: &str,
+    meanwhile: &str,
+    late: impl Future<Output = Result<T, StoreError>>,
+) -> T {
+    let (mut holder, mut watcher) = (database.owner().await, database.owner().await);
+    holder
+        .batch_execute(&format!("BEGIN; {lock}"))
+        .await
+        .unwrap();
     let overtake = async {
         let waiting = "SELECT count(*)::text AS text FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
         while lines(&mut watcher, waiting).await != ["1"] {}
-        let again = format!(
-            "UPDATE notification_schema.notifications
-             SET owner = {run}, take = {take}, takes = 1, attempt_count = 7 WHERE id = '{id}'; COMMIT",
-            run = RUN.0,
-            take = TakeId::of(RUN, 2).0,
-        );
-        holder.batch_execute(&again).await.unwrap();
+        let done = format!("{meanwhile}; COMMIT");
+        holder.batch_execute(&done).await.unwrap();
     };
     let (late, ()) = tokio::join!(late, overtake);
     late.unwrap()
@@ -121,7 +135,7 @@ async fn an_outcome_that_comes_late_changes_nothing_of_a_row_that_was_taken_agai
     let taken = take(&pool, RUN, 1, false).await;
     let settlement = put_off(&taken, TakeId::of(RUN, 1));
     let batch = [&settlement];
-    let late = settle::settle(&pool, RUN, &batch);
+    let late = settle::settle(&pool, &batch, clock::instant());
     let stored = overtaken(&database, id, late).await;
     assert!(!stored.is_stored(id));
     let second = TakeId::of(RUN, 2).0;
@@ -136,7 +150,7 @@ async fn what_was_given_back_late_stays_with_whoever_took_it_again() {
     let id = rows(&mut c, 1).await[0];
     take(&pool, RUN, 1, false).await;
     let given = [(id, first)];
-    let late = settle::release(&pool, RUN, &[], &given);
+    let late = settle::release(&pool, &given);
     overtaken(&database, id, late).await;
     let owned = format!("1 {} 0 7", second.0);
     assert_eq!(
@@ -183,7 +197,7 @@ async fn an_outcome_whose_answer_was_lost_is_stored_again_by_whoever_stored_it()
     let settlement = put_off(&taken, TakeId::of(RUN, 1));
     let batch = [&settlement];
     for _ in 0..2 {
-        let stored = settle::settle(&pool, RUN, &batch).await;
+        let stored = settle::settle(&pool, &batch, clock::instant()).await;
         assert!(stored.unwrap().is_stored(id));
     }
 }
@@ -256,12 +270,10 @@ async fn an_outcome_and_giving_back_clear_a_row_of_suspicion() {
     let id = rows(&mut c, 1).await[0];
     let taken = deaths(&pool, 10, 4).await;
     let take = TakeId::of(RunId(13), 0);
-    settle::release(&pool, RunId(13), &[], &[(id, take)])
-        .await
-        .unwrap();
+    settle::release(&pool, &[(id, take)]).await.unwrap();
     assert_eq!(state(&mut c, id).await, format!("nobody {} 3 0", take.0));
     let settlement = put_off(&taken, take);
-    let stored = settle::settle(&pool, RUN, &[&settlement]).await;
+    let stored = settle::settle(&pool, &[&settlement], clock::instant()).await;
     assert!(stored.unwrap().is_stored(id));
     assert_eq!(state(&mut c, id).await, format!("nobody {} 0 0", take.0));
 }

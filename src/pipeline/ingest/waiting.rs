@@ -1,0 +1,383 @@
+//! Waiting: another run claimed a message's key and has not stored an outcome. For that, or for the end
+//! of that run, however many messages there are: one task looks for all of them together.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::super::patience::until_done;
+use super::super::people::Outdated;
+use super::admission::{Applicant, key_reused};
+use super::renewal::Suppressed;
+use super::{Admission, CONCURRENT};
+use crate::domain::{AttemptRecord, ContentHash, KeyHash};
+use crate::runtime::clock;
+use crate::store::claims::{self, Found, Holder, Repeated, TakenOver};
+use crate::store::lease::RunId;
+
+/// Time between looks.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Looks after which a message that says something else need not wait for the first one any more. A dead
+/// owner's lease runs out long before that.
+const LOOKS: u32 = 60;
+/// Most keys that are looked for in one statement.
+const AT_ONCE: usize = 1_000;
+
+/// The messages that wait.
+#[derive(Default)]
+pub struct Waiting(Mutex<Room>);
+
+#[derive(Default)]
+struct Room {
+    waiters: Vec<Waiter>,
+    /// Whether a task looks after them.
+    is_watched: bool,
+}
+
+/// A message that waits.
+struct Waiter {
+    applicant: Applicant,
+    looks: u32,
+}
+
+/// The one task that looks after those who wait. Should it end before its time, their deliveries return.
+struct Watch<'a> {
+    waiting: &'a Waiting,
+    is_over: bool,
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.lock().waiters.len();
+        f.debug_struct("Waiting")
+            .field("waiting", &waiting)
+            .finish()
+    }
+}
+
+impl Waiting {
+    /// Lets these wait. Says whether nobody looks after them yet: whoever is told so must.
+    fn join(&self, waiters: Vec<Waiter>) -> bool {
+        let mut room = self.lock();
+        room.waiters.extend(waiters);
+        !room.waiters.is_empty() && !std::mem::replace(&mut room.is_watched, true)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Room> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch<'_> {
+    /// All who wait; when there is nobody any more, the watch is over.
+    fn take(&mut self) -> Vec<Waiter> {
+        let mut room = self.waiting.lock();
+        if room.waiters.is_empty() {
+            room.is_watched = false;
+            self.is_over = true;
+        }
+        std::mem::take(&mut room.waiters)
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let room = std::mem::take(&mut *self.waiting.lock());
+            drop(room.waiters);
+        }
+    }
+}
+
+/// What is to be done with a message by who holds its key.
+#[derive(Debug)]
+enum Verdict {
+    /// Nothing: the first one is stored.
+    Repeats(Repeated),
+    /// The first one is stored and said something else.
+    KeyReused,
+    /// Whoever held it cannot end it: to be taken over.
+    TakeOver,
+    /// To be looked at again.
+    Wait,
+    /// Its delivery returns, to begin from the start: the key is free.
+    Return,
+}
+
+/// Decides at the `look`th look of this run.
+///
+/// As long as the owner lives, it waits: to return it would only count against it, until RabbitMQ sets it
+/// aside, though the owner needs no delivery to store what became of it.
+///
+/// What says something else waits until it is known what becomes of the first. When nobody comes for
+/// that, not even the broker again, it was set aside, and the key is free. What this run holds itself
+/// would be in the in-flight table if it were being worked on.
+fn verdict(holder: Option<&Holder>, content: ContentHash, run: RunId, look: u32) -> Verdict {
+    let Some(holder) = holder else {
+        return Verdict::Return;
+    };
+    if let Some(proof) = holder.repeated(content) {
+        return Verdict::Repeats(proof);
+    }
+    if holder.is_stored() {
+        return Verdict::KeyReused;
+    }
+    let is_free = !holder.owner_lives || holder.owner == Some(run);
+    if is_free && (holder.said(content) || look >= LOOKS) {
+        Verdict::TakeOver
+    } else {
+        Verdict::Wait
+    }
+}
+
+impl Admission {
+    /// Goes on with messages whose keys others hold, who were found just now: what nobody can end but
+    /// us, at once.
+    pub(super) fn wait_for(self: &Arc<Self>, run: RunId, found: Vec<(Applicant, Holder)>) {
+        if found.is_empty() {
+            return;
+        }
+        let holders = found.iter().map(|(one, holder)| (one.hold.key(), *holder));
+        let holders: HashMap<KeyHash, Holder> = holders.collect();
+        let waiter = |(applicant, _)| Waiter {
+            applicant,
+            looks: 0,
+        };
+        let waiters = found.into_iter().map(waiter).collect();
+        let admission = Arc::clone(self);
+        self.tasks.spawn("wait for another run", async move {
+            if let Some(rest) = admission.look(run, waiters, &holders).await
+                && admission.waiting.join(rest)
+            {
+                admission.watch().await;
+            }
+        });
+    }
+
+    /// Looks after all who wait, until there is nobody any more.
+    async fn watch(self: &Arc<Self>) {
+        let mut watch = Watch {
+            waiting: &self.waiting,
+            is_over: false,
+        };
+        loop {
+            let pause = tokio::time::sleep(LOOK_AGAIN);
+            if self.giving_up.or(pause).await.is_none() {
+                return;
+            }
+            let mut waiters = watch.take();
+            if waiters.is_empty() {
+                return;
+            }
+            while !waiters.is_empty() {
+                let rest = waiters.split_off(waiters.len().min(AT_ONCE));
+                let Some(left) = self.look_again(waiters).await else {
+                    return;
+                };
+                self.waiting.join(left);
+                waiters = rest;
+            }
+        }
+    }
+
+    /// Looks at who holds the keys now; returns those that go on waiting. `None` when there is no more
+    /// time.
+    async fn look_again(self: &Arc<Self>, waiters: Vec<Waiter>) -> Option<Vec<Waiter>> {
+        // Whoever waits may be another run by now.
+        let run = self.giving_up.or(self.fence.pass()).await?;
+        let keys: Vec<KeyHash> = waiters.iter().map(|it| it.applicant.hold.key()).collect();
+        let find = || claims::find(&self.database, &keys);
+        let holders = until_done("looking at claims", &self.giving_up, find).await?;
+        self.look(run, waiters, &holders).await
+    }
+
+    /// Does with each what is to be done by who holds its key; returns those that go on waiting.
+    /// `None` when there is no more time.
+    async fn look(
+        self: &Arc<Self>,
+        run: RunId,
+        waiters: Vec<Waiter>,
+        holders: &HashMap<KeyHash, Holder>,
+    ) -> Option<Vec<Waiter>> {
+        let (mut free, mut waits) = (vec![], vec![]);
+        let (mut duplicates, mut refused) = (vec![], vec![]);
+        for mut waiter in waiters {
+            waiter.looks += 1;
+            let holder = holders.get(&waiter.applicant.hold.key());
+            let content = waiter.applicant.envelope.content;
+            match (verdict(holder, content, run, waiter.looks), holder) {
+                (Verdict::Repeats(proof), _) => duplicates.push((waiter.applicant, proof)),
+                (Verdict::KeyReused, _) => {
+                    refused.extend(waiter.applicant.refused(key_reused(), false));
+                }
+                (Verdict::TakeOver, Some(holder)) => free.push((waiter, *holder)),
+                (Verdict::Wait, _) => waits.push(waiter),
+                (Verdict::Return | Verdict::TakeOver, _) => drop(waiter),
+            }
+        }
+        self.refuse(CONCURRENT, refused);
+        let (ours, quicker) = self.take_over(run, free).await?;
+        waits.extend(quicker);
+        if ours.is_empty() && duplicates.is_empty() {
+            return Some(waits);
+        }
+        let admission = Arc::clone(self);
+        self.tasks.spawn("go on for another run", async move {
+            admission.take_up(ours).await;
+            if !duplicates.is_empty() {
+                let claimant = admission.anybody(CONCURRENT);
+                admission.drop_duplicates(claimant, duplicates).await;
+            }
+        });
+        Some(waits)
+    }
+
+    /// Takes claims over: those that are ours now, and those for which somebody else was quicker.
+    async fn take_over(
+        &self,
+        run: RunId,
+        free: Vec<(Waiter, Holder)>,
+    ) -> Option<(Vec<(Applicant, TakenOver)>, Vec<Waiter>)> {
+        let take = self.takes.next(run);
+        let found = |(waiter, holder): &(Waiter, Holder)| -> Found {
+            let applicant = &waiter.applicant;
+            (applicant.hold.key(), applicant.envelope.content, *holder)
+        };
+        let found: Vec<Found> = free.iter().map(found).collect();
+        let work = || claims::take_over(&self.database, take, self.window, &found);
+        let taken = until_done("taking claims over", &self.giving_up, work).await?;
+        let (mut ours, mut quicker) = (vec![], vec![]);
+        for (mut waiter, holder) in free {
+            let hold = &mut waiter.applicant.hold;
+            match taken.get(&hold.key()) {
+                Some(over) => {
+                    hold.taken_over(holder.notification_id, take);
+                    ours.push((waiter.applicant, *over));
+                }
+                None => quicker.push(waiter),
+            }
+        }
+        Some((ours, quicker))
+    }
+
+    /// Goes on with what another run began and cannot end.
+    async fn take_up(self: &Arc<Self>, ours: Vec<(Applicant, TakenOver)>) {
+        let died = ours.iter();
+        let died = died.filter_map(|(one, over)| Some((one.hold.id(), over.died?)));
+        let died: HashMap<Uuid, RunId> = died.collect();
+        let ours: Vec<(Applicant, Uuid)> = ours
+            .into_iter()
+            .map(|(one, _)| {
+                let id = one.hold.id();
+                (one, id)
+            })
+            .collect();
+        if ours.is_empty() {
+            return;
+        }
+        let mut suppressed = Suppressed::new();
+        // The other run may have had it for long.
+        let sorted = self.sort(ours, &Outdated::Anybody, &mut suppressed).await;
+        let Some(sorted) = sorted else {
+            return;
+        };
+        let jobs = sorted.accepted.into_iter().map(|(one, recipient, id)| {
+            let suppressed = suppressed.remove(&id).unwrap_or_default();
+            let mut job = one.accepted(id, recipient, suppressed);
+            if let Some(died) = died.get(&id) {
+                job.record(AttemptRecord::node_died(clock::now(), died.0));
+            }
+            job
+        });
+        self.dispatchers.dispatch(jobs.collect());
+        let claimant = self.anybody(CONCURRENT);
+        if self.turn_away(claimant, sorted.refused).await.is_none() {
+            return;
+        }
+        // Who was erased took their notifications along: what was claimed before is a repetition.
+        let deleted = sorted.deleted.into_iter();
+        let deleted: Vec<_> = deleted.map(|(one, _, _, proof)| (one, proof)).collect();
+        if deleted.is_empty() {
+            return;
+        }
+        let holds = deleted.iter().map(|(one, _)| &one.hold);
+        let held: Vec<_> = holds.map(|it| (it.key(), it.origin().take())).collect();
+        let give_back = || claims::give_back(&self.database, &held);
+        let given = until_done("giving claims back", &self.giving_up, give_back).await;
+        if given.is_some() {
+            self.drop_duplicates(claimant, deleted).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: ContentHash = ContentHash([1; 32]);
+    const OTHER: ContentHash = ContentHash([2; 32]);
+    const US: RunId = RunId(1);
+    const THEM: RunId = RunId(2);
+
+    fn word(owner: Option<RunId>, lives: bool, stored: bool, said: ContentHash, look: u32) -> char {
+        let holder = Holder::of_test(owner, lives, stored, SAID);
+        match verdict(Some(&holder), said, US, look) {
+            Verdict::Repeats(_) => '=',
+            Verdict::KeyReused => '!',
+            Verdict::TakeOver => 't',
+            Verdict::Wait => 'w',
+            Verdict::Return => 'r',
+        }
+    }
+
+    #[test]
+    fn who_holds_the_key_decides() {
+        let cases = [
+            // Who holds it, whether they live; then the word for the first look and for the last,
+            // of the same content and of another.
+            (None, false, "tt", "wt"),
+            (Some(THEM), false, "tt", "wt"),
+            (Some(US), true, "tt", "wt"),
+            (Some(THEM), true, "ww", "ww"),
+        ];
+        for (owner, lives, same, other) in cases {
+            for (said, words) in [(SAID, same), (OTHER, other)] {
+                let found: String = [1, LOOKS]
+                    .map(|look| word(owner, lives, false, said, look))
+                    .into_iter()
+                    .collect();
+                assert_eq!(found, words, "{owner:?} {lives} {said:?}");
+            }
+            assert_eq!(word(owner, lives, true, SAID, 1), '=');
+            assert_eq!(word(owner, lives, true, OTHER, 1), '!');
+        }
+        assert!(matches!(verdict(None, SAID, US, 1), Verdict::Return));
+    }
+
+    #[test]
+    fn one_looks_after_all_and_the_next_begins_when_that_one_has_ended() {
+        let waiting = Waiting::default();
+        assert!(!waiting.join(vec![]), "there is nobody to look after");
+        let watch = Watch {
+            waiting: &waiting,
+            is_over: false,
+        };
+        waiting.lock().is_watched = true;
+        drop(watch);
+        assert!(!waiting.lock().is_watched, "it broke off");
+        waiting.lock().is_watched = true;
+        let mut watch = Watch {
+            waiting: &waiting,
+            is_over: false,
+        };
+        assert!(watch.take().is_empty());
+        assert!(!waiting.lock().is_watched);
+        // Another has begun before this one is gone.
+        waiting.lock().is_watched = true;
+        drop(watch);
+        assert!(waiting.lock().is_watched);
+    }
+}

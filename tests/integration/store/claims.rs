@@ -1,0 +1,256 @@
+//! Claims: whose a key is, however late a statement comes, and what they remember of runs that died.
+
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash, Reason, Status};
+use herald::runtime::clock;
+use herald::store::Database;
+use herald::store::claims::{self, Claim, ClaimRequest, Claimant, Found, Holder, TakenOver};
+use herald::store::lease::RunId;
+use herald::store::settle::{self, Origin, Settlement};
+use herald::store::takes::TakeId;
+use uuid::Uuid;
+
+use super::frequency::{people, reservation};
+use super::lease::registered;
+use super::settle::cancelled;
+use super::takes::late_by;
+use crate::database::{TestDatabase, lines};
+
+const SAID: ContentHash = ContentHash([1; 32]);
+const WINDOW: Duration = Duration::from_secs(60);
+const KEY: KeyHash = KeyHash([7; 32]);
+const RUN: RunId = RunId(900);
+const HEIR: RunId = RunId(901);
+const NEXT: RunId = RunId(902);
+
+fn request(key: KeyHash) -> ClaimRequest {
+    ClaimRequest {
+        key,
+        content: SAID,
+        notification_id: Uuid::now_v7(),
+        tenant_id: DEFAULT_TENANT,
+        channel: Channel::Email,
+    }
+}
+
+async fn claim(pool: &Database, take: TakeId, requests: &[ClaimRequest]) {
+    let claimant = Claimant {
+        run: Some(take.run()),
+        worker: 0,
+        now: clock::now(),
+    };
+    let claims = claims::claim(pool, claimant, take, WINDOW, requests).await;
+    let claims = claims.unwrap();
+    assert!(requests.iter().all(|one| claims[&one.key] == Claim::New));
+}
+
+async fn holder(pool: &Database, key: KeyHash) -> Holder {
+    claims::find(pool, &[key]).await.unwrap()[&key]
+}
+
+/// Takes a key over from whoever holds it now.
+async fn take_over(pool: &Database, key: KeyHash, run: RunId, number: u32) -> Option<TakenOver> {
+    let found: Found = (key, SAID, holder(pool, key).await);
+    take_over_found(pool, found, TakeId::of(run, number)).await
+}
+
+async fn take_over_found(pool: &Database, found: Found, take: TakeId) -> Option<TakenOver> {
+    let taken = claims::take_over(pool, take, WINDOW, &[found]).await;
+    taken.unwrap().remove(&found.0)
+}
+
+/// Owner and take of the claim.
+async fn state(c: &mut AsyncPgConnection) -> Vec<String> {
+    let state = "SELECT concat_ws(' ', coalesce(owner::text, 'nobody'), take) AS text
+        FROM notification_schema.notification_deduplication";
+    lines(c, state).await
+}
+
+#[tokio::test]
+async fn only_runs_that_died_with_a_message_in_hand_count_against_it() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let mut runs = vec![];
+    for name in ["died", "died too", "ended", "heir"] {
+        runs.push(registered(&pool, name).await.1.run);
+    }
+    let [died, too, ended, heir] = runs[..] else {
+        panic!("{runs:?}")
+    };
+    // In good order while its lease lasts, or by another once it is over.
+    let end = "UPDATE engine_nodes SET ended_at = now() WHERE node_name = 'ended';
+               UPDATE engine_nodes SET ended_at = now(), lives_until = now()
+               WHERE node_name LIKE 'died%'";
+    c.batch_execute(end).await.unwrap();
+    assert_eq!(claims::crashes(&pool, KEY).await, Ok(None));
+    claim(&pool, TakeId::of(died, 1), &[request(KEY)]).await;
+    // Who follows, and what it counts then.
+    for (heir, crashes) in [(too, 1), (too, 1), (ended, 2), (heir, 2)] {
+        assert!(take_over(&pool, KEY, heir, 1).await.is_some());
+        assert_eq!(claims::crashes(&pool, KEY).await, Ok(Some(crashes)));
+    }
+    let given = [(KEY, TakeId::of(heir, 1))];
+    claims::give_back(&pool, &given).await.unwrap();
+    assert!(take_over(&pool, KEY, heir, 2).await.is_some());
+    let crashes = claims::crashes(&pool, KEY).await;
+    assert_eq!(crashes, Ok(Some(2)), "it was given back");
+}
+
+#[tokio::test]
+async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    claim(&pool, TakeId::of(RUN, 1), &[request(KEY)]).await;
+    let before = holder(&pool, KEY).await;
+
+    let died = |run| Some(TakenOver { died: Some(run) });
+    // Given back by whoever lived: nothing was sent.
+    let again = take_over(&pool, KEY, RUN, 2).await;
+    assert_eq!(again, Some(TakenOver { died: None }));
+    let late = take_over_found(&pool, (KEY, SAID, before), TakeId::of(HEIR, 1)).await;
+    assert_eq!(late, None, "the same owner, and another take");
+    assert_eq!(take_over(&pool, KEY, HEIR, 1).await, died(RUN));
+    assert_eq!(
+        take_over(&pool, KEY, HEIR, 2).await,
+        died(RUN),
+        "a lost answer"
+    );
+    let given = [(KEY, TakeId::of(HEIR, 2))];
+    claims::give_back(&pool, &given).await.unwrap();
+    assert_eq!(holder(&pool, KEY).await.owner, None);
+    assert_eq!(take_over(&pool, KEY, NEXT, 1).await, died(RUN));
+    assert_eq!(take_over(&pool, KEY, HEIR, 3).await, died(NEXT));
+}
+
+#[tokio::test]
+async fn many_claims_are_taken_over_together_each_by_the_first_who_comes() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let keys: Vec<KeyHash> = (0..=255).map(|n| KeyHash([n; 32])).collect();
+    let requests: Vec<ClaimRequest> = keys.iter().copied().map(request).collect();
+    claim(&pool, TakeId::of(RUN, 1), &requests).await;
+    let holders = claims::find(&pool, &keys).await.unwrap();
+    let found: Vec<Found> = holders.iter().map(|(key, it)| (*key, SAID, *it)).collect();
+    let take = |run, number| claims::take_over(&pool, TakeId::of(run, number), WINDOW, &found);
+    let (one, two) = tokio::join!(take(HEIR, 1), take(NEXT, 1));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.len() + two.len(), keys.len());
+    assert!(one.keys().all(|key| !two.contains_key(key)));
+}
+
+/// While a statement waits for the lock of the claim, its run takes the claim again.
+async fn overtaken<T>(
+    database: &TestDatabase,
+    late: impl Future<Output = Result<T, herald::store::StoreError>>,
+) -> T {
+    let table = "notification_schema.notification_deduplication";
+    let lock = format!("SELECT FROM {table} FOR UPDATE");
+    let (run, take) = (RUN.0, TakeId::of(RUN, 2).0);
+    let again = format!("UPDATE {table} SET owner = {run}, take = {take}");
+    late_by(database, &lock, &again, late).await
+}
+
+#[tokio::test]
+async fn what_comes_late_changes_nothing_of_a_claim_that_its_run_took_again() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let first = TakeId::of(RUN, 1);
+    let second = [format!("{} {}", RUN.0, TakeId::of(RUN, 2).0)];
+    claim(&pool, first, &[request(KEY)]).await;
+    let given = [(KEY, first)];
+    let reset = format!(
+        "UPDATE notification_schema.notification_deduplication SET take = {}",
+        first.0
+    );
+    overtaken(&database, claims::give_back(&pool, &given)).await;
+    assert_eq!(state(&mut c).await, second, "given back");
+
+    c.batch_execute(&reset).await.unwrap();
+    overtaken(&database, claims::release(&pool, &given)).await;
+    assert_eq!(state(&mut c).await, second, "removed");
+
+    c.batch_execute(&reset).await.unwrap();
+    let found = [(KEY, SAID, holder(&pool, KEY).await)];
+    let late = claims::take_over(&pool, TakeId::of(HEIR, 1), WINDOW, &found);
+    assert!(overtaken(&database, late).await.is_empty());
+    assert_eq!(state(&mut c).await, second, "taken over");
+}
+
+#[tokio::test]
+async fn what_is_not_late_gives_back_and_removes() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let first = TakeId::of(RUN, 1);
+    claim(&pool, first, &[request(KEY)]).await;
+    claims::give_back(&pool, &[(KEY, first)]).await.unwrap();
+    assert_eq!(state(&mut c).await, [format!("nobody {}", first.0)]);
+    assert!(take_over(&pool, KEY, RUN, 2).await.is_some());
+    let second = [(KEY, TakeId::of(RUN, 2))];
+    claims::release(&pool, &second).await.unwrap();
+    assert!(state(&mut c).await.is_empty());
+}
+
+/// A run that has given its claim back and taken it again is asked what became of it under the first
+/// take: it must not put off what it is working on.
+#[tokio::test]
+async fn only_the_take_that_holds_the_claim_puts_off() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let person = people(&mut pool.get().await.unwrap(), 1).await[0];
+    let mut put_off = Settlement {
+        status: Status::Pending,
+        reason: Some(Reason::Retry),
+        due_at: Some(clock::now()),
+        refund: false,
+        ..cancelled(&reservation(person, &[]))
+    };
+    let request = ClaimRequest {
+        notification_id: put_off.notification.id,
+        ..request(put_off.notification.key)
+    };
+    claim(&pool, TakeId::of(RUN, 1), &[request]).await;
+    assert!(take_over(&pool, request.key, RUN, 2).await.is_some());
+    for (take, stored) in [(TakeId::of(RUN, 1), 0), (TakeId::of(RUN, 2), 1)] {
+        put_off.origin = Origin::Broker(take);
+        let settled = settle::settle(&pool, &[&put_off], clock::instant()).await;
+        let settled = settled.unwrap();
+        assert_eq!(settled.stored(), stored);
+        assert_eq!(settled.proof(&put_off).is_some(), stored == 1);
+    }
+}
+
+/// As while nodes are upgraded one after the other.
+#[tokio::test]
+async fn a_claim_of_a_version_that_did_not_number_takes_is_its_runs() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let person = people(&mut pool.get().await.unwrap(), 1).await[0];
+    let mut put_off = Settlement {
+        status: Status::Pending,
+        reason: Some(Reason::Retry),
+        due_at: Some(clock::now()),
+        refund: false,
+        origin: Origin::Broker(TakeId::unnumbered(HEIR)),
+        ..cancelled(&reservation(person, &[]))
+    };
+    let request = ClaimRequest {
+        notification_id: put_off.notification.id,
+        ..request(put_off.notification.key)
+    };
+    claim(&pool, TakeId::of(RUN, 1), &[request]).await;
+    let mut c = database.owner().await;
+    let unnumbered = "UPDATE notification_schema.notification_deduplication SET take = NULL";
+    c.batch_execute(unnumbered).await.unwrap();
+    for (run, stored) in [(HEIR, 0), (RUN, 1)] {
+        put_off.origin = Origin::Broker(TakeId::unnumbered(run));
+        let settled = settle::settle(&pool, &[&put_off], clock::instant()).await;
+        assert_eq!(settled.unwrap().stored(), stored);
+    }
+    c.batch_execute("DELETE FROM notification_schema.notifications")
+        .await
+        .unwrap();
+    assert!(take_over(&pool, request.key, HEIR, 1).await.is_some());
+}
