@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod migrations;
 pub mod observed;
 pub mod partitions;
+mod parts;
 pub mod pool;
 pub mod preferences;
 pub mod provider_health;
@@ -42,11 +43,13 @@ pub mod takes;
 pub mod templates;
 pub mod tenants;
 pub mod time;
+mod transaction;
 
 pub use change::Change;
 /// A connection of this room's driver; what it can do is behind the aggregates' functions.
 pub use diesel_async::AsyncPgConnection as PgConnection;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
-pub use pool::{Connection, Database, DatabaseSettings, savepoint};
+pub use pool::{Connection, Database, DatabaseSettings};
 pub use sqlstate::SqlState;
+pub use transaction::savepoint;

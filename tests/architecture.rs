@@ -116,6 +116,14 @@ const IMPURE: &[&str] = &[
 const MOST_LINES: usize = 400;
 const GENERATED: &[&str] = &["src/store/schema.rs"];
 
+/// What lets a delivery be acknowledged, with the one file that may make each.
+const PROOFS: &[(&str, &str)] = &[
+    ("Committed", "src/store/settle.rs"),
+    ("Repeated", "src/store/claims/holder.rs"),
+    ("Gone", "src/store/recipients/said.rs"),
+    ("Confirmed", "src/broker/publisher.rs"),
+];
+
 struct Source {
     path: PathBuf,
     room: String,
@@ -302,6 +310,33 @@ fn pure_rooms_are_pure() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Their only field is private, so that the compiler keeps all others from making one. Here: that there
+/// are no further ones, that each is made in one place, and that a receipt is redeemed in one.
+#[test]
+fn nothing_is_acknowledged_without_one_of_the_known_proofs() {
+    let (mut known, mut made) = (BTreeMap::new(), vec![]);
+    for source in sources() {
+        let path = source.path.display().to_string();
+        for proof in names_after(&source.code, "impl Proof for ") {
+            known.insert(proof, path.clone());
+        }
+        for (proof, home) in PROOFS {
+            let code = source.code.replace(&format!("struct {proof}(())"), "");
+            let count = code.matches(&format!("{proof}(())")).count();
+            made.extend((count > 0).then(|| (path.clone(), *home, count)));
+        }
+        let redeems = source.code.contains("redeemed = true") && path != "src/broker/receipt.rs";
+        let is_hold = path == "src/pipeline/hold.rs";
+        assert!(!redeems || is_hold, "{path} redeems a receipt");
+    }
+    let expected = PROOFS.iter();
+    let expected = expected.map(|(proof, home)| ((*proof).to_owned(), (*home).to_owned()));
+    assert_eq!(known, expected.collect());
+    let elsewhere: Vec<_> = made.iter().filter(|(path, home, _)| path != home).collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
+    assert!(made.iter().all(|(.., count)| *count == 1), "{made:?}");
 }
 
 #[test]

@@ -202,7 +202,7 @@ pub(super) async fn engine(
             directory: directory.clone(),
             looking: Default::default(),
             takes: Default::default(),
-            suspect: Default::default(),
+            suspects: Default::default(),
             stop: ground.stop.clone(),
         }),
         ground.tasks.clone(),

@@ -22,16 +22,21 @@ pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
     }
 }
 
-/// For `loadtest chaos`, which has the real program panic or act as its next version: a release is
-/// built without this.
+/// For `loadtest chaos` and tests, which have the real program panic, die, act as its next version or have
+/// a wrong clock: a release is built without this.
 #[cfg(feature = "failpoints")]
 fn arm_failpoints(cli: &Cli) -> Result<(), Failure> {
     use herald::runtime::failpoint;
     const POINTS: &str = "HERALD_FAILPOINTS";
     const NEXT_VERSION: &str = "HERALD_FAILPOINT_NEXT_VERSION";
+    const DEADLY: &str = "HERALD_FAILPOINT_DEADLY";
+    const CLOCK_AHEAD: &str = "HERALD_FAILPOINT_CLOCK_AHEAD";
     let environment = cli.sources().environment;
     let word = |variable| environment.get(variable).map_or("", String::as_str);
     failpoint::arm_all(word(POINTS)).map_err(|why| Failure(format!("{POINTS}: {why}")))?;
+    failpoint::set_deadly(word(DEADLY));
+    failpoint::set_clock_ahead(word(CLOCK_AHEAD))
+        .map_err(|why| Failure(format!("{CLOCK_AHEAD}: {why}")))?;
     failpoint::act_as_next(word(NEXT_VERSION))
         .map_err(|why| Failure(format!("{NEXT_VERSION}: {why}")))
 }

@@ -196,9 +196,9 @@ impl Hold {
         self.origin.take().run()
     }
 
-    /// Whether it is a suspect's, which is worked alone.
+    /// Whether it is worked alone: a suspect, or a probe.
     #[must_use]
-    pub const fn is_suspects(&self) -> bool {
+    pub const fn is_alone(&self) -> bool {
         self.turn.is_some()
     }
 

@@ -7,6 +7,7 @@ mod calling;
 mod crowds;
 mod pauses;
 mod probing;
+mod refusing;
 mod ring;
 mod strays;
 mod suspect;
@@ -14,7 +15,7 @@ mod unreadable;
 mod waiters;
 
 pub use pauses::Pauses;
-pub use suspect::Suspect;
+pub use suspect::Suspects;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,10 +24,12 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use self::bounds::Bounds;
 use self::calling::Waits;
 use self::crowds::Crowd;
+use self::refusing::Refusing;
 use self::strays::Strays;
 use super::directory::Directory;
 use super::dispatcher::Dispatchers;
@@ -80,8 +83,8 @@ pub struct Round {
     pub looking: Mutex<Looking>,
     /// Numbers takes.
     pub takes: Takes,
-    /// The one row in hand that may be what ends the process.
-    pub suspect: Suspect,
+    /// The rows in hand that may be what ends the process.
+    pub suspects: Suspects,
     /// Stops taking.
     pub stop: Shutdown,
 }
@@ -99,6 +102,8 @@ pub struct Looking {
     crowds: HashMap<Lane, Crowd>,
     /// Who waits for which account.
     waits: Waits,
+    /// Rows that cannot be taken.
+    refusing: Refusing,
 }
 
 /// A look has ended.
@@ -185,7 +190,9 @@ impl Round {
         let mut looking = self.looking.lock().await;
         looking.run = run;
         let looked = self.look(&mut looking).await;
-        if looked.is_err() {
+        if let Err(error) = &looked
+            && !error.may_be_of_one_row()
+        {
             looking.bounds.forget();
             looking.crowds.clear();
         }
@@ -203,20 +210,21 @@ impl Round {
             let fronts = due::fronts(&self.database, &to_measure).await?;
             looking.bounds.measured(&fronts, now);
         }
-        self.call_back(looking, &lanes).await?;
+        // What fails for one row's sake does not stop the rest.
+        let called = only_of_rows(self.call_back(looking, &lanes).await)?;
         let mut permits = self.free_permits(&lanes, MOST);
-        self.take_due(looking, &mut permits).await?;
+        let taken = only_of_rows(self.take_due(looking, &mut permits).await)?;
         let more = permits.values().any(Vec::is_empty);
-        self.probe(looking).await?;
-        Ok(more)
+        let probed = only_of_rows(self.probe(looking).await)?;
+        called.and(taken).and(probed).map(|()| more)
     }
 
     /// The next take.
-    fn taking(&self, run: RunId) -> Taking {
+    fn taking<'a>(&self, run: RunId, refusing: &'a [Uuid]) -> Taking<'a> {
         Taking {
             run,
             take: self.takes.next(run),
-            suspect: self.suspect.is_free(),
+            refusing,
         }
     }
 
@@ -242,6 +250,14 @@ impl Round {
             .filter_map(free)
             .filter(|(_, free)| !free.is_empty())
             .collect()
+    }
+}
+
+/// The outer error is one that would meet everything else, too.
+fn only_of_rows(done: Result<(), StoreError>) -> Result<Result<(), StoreError>, StoreError> {
+    match done {
+        Err(error) if !error.may_be_of_one_row() => Err(error),
+        done => Ok(done),
     }
 }
 

@@ -1,5 +1,6 @@
-//! Places where a test can make the engine panic, to prove that nothing is lost there; and a switch
-//! that makes it store what only its next version would.
+//! Places where a test can make the engine panic, to prove that nothing is lost there; and switches: one
+//! that makes it store what only its next version would, one that ends the process with what is about a
+//! certain thing, one that sets this machine's clock.
 //!
 //! Without the feature `failpoints` (a release build) the calls are empty.
 
@@ -8,8 +9,22 @@
 #[inline]
 pub const fn hit(_point: &'static str) {}
 
+/// Ends the process here, when a test said that what is about this is deadly.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub const fn die_of(_about: Option<&str>) {}
+
+/// How far a test has set this machine's clock.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub const fn clock_ahead() -> jiff::SignedDuration {
+    jiff::SignedDuration::ZERO
+}
+
 #[cfg(feature = "failpoints")]
 pub use armed::{arm, arm_all, hit, left};
+#[cfg(feature = "failpoints")]
+pub use machine::{clock_ahead, die_of, set_clock_ahead, set_deadly};
 #[cfg(feature = "failpoints")]
 pub use version::{NextVersion, act_as_next, next_version};
 
@@ -80,6 +95,50 @@ mod armed {
             self.times = self.times.saturating_sub(1);
             fires
         }
+    }
+}
+
+#[cfg(feature = "failpoints")]
+mod machine {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use jiff::SignedDuration;
+
+    static DEADLY: OnceLock<String> = OnceLock::new();
+    static AHEAD_SECONDS: AtomicI64 = AtomicI64::new(0);
+
+    /// Has the process end by what is about this; an empty word changes nothing.
+    pub fn set_deadly(about: &str) {
+        if !about.is_empty() {
+            // Said twice, the first counts.
+            let _ = DEADLY.set(about.to_owned());
+        }
+    }
+
+    /// Ends the process here, as when there is no more memory, if a test said that this is deadly.
+    pub fn die_of(about: Option<&str>) {
+        if about.is_some() && about == DEADLY.get().map(String::as_str) {
+            std::process::abort();
+        }
+    }
+
+    /// Sets this machine's clock so many seconds ahead; an empty word changes nothing.
+    ///
+    /// # Errors
+    /// With a word that is no whole number.
+    pub fn set_clock_ahead(seconds: &str) -> Result<(), String> {
+        let number = if seconds.is_empty() { "0" } else { seconds };
+        let number = number.parse::<i64>();
+        let ahead = number.map_err(|_| format!("{seconds:?} is no number of seconds"))?;
+        AHEAD_SECONDS.store(ahead, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How far a test has set this machine's clock.
+    #[must_use]
+    pub fn clock_ahead() -> SignedDuration {
+        SignedDuration::from_secs(AHEAD_SECONDS.load(Ordering::Relaxed))
     }
 }
 

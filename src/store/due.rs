@@ -2,6 +2,7 @@
 
 mod lenient;
 mod paused;
+mod refusing;
 mod row;
 mod tenants;
 mod text;
@@ -9,6 +10,7 @@ mod unreadable;
 mod waiting;
 
 pub use paused::probe;
+pub use refusing::{Among, Refused, Wanting, refusing};
 pub use row::Taken;
 pub(super) use row::{Columns, Row};
 pub use tenants::{Found, Front, TenantsOf, Turn, fronts, take_in_turn, tenants};
@@ -26,6 +28,7 @@ use uuid::Uuid;
 use self::row::taken_columns;
 use self::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::lease::{RunId, living_runs};
+use super::parts::Parts;
 use super::statement::statement;
 use super::takes::TakeId;
 use super::{Database, StoreError, form, time};
@@ -37,20 +40,21 @@ statement!(
         priorities: Vec<&'static str> => Array<Text>,
         most: Vec<i32> => Array<Int4>,
         since: Vec<DateTime<Utc>> => Array<Timestamptz>,
+        suspects: Vec<i32> => Array<Int4>,
         now: DateTime<Utc> => Timestamptz,
         format: i16 => Int2,
         run: i32 => Int4,
+        refusing: Vec<Uuid> => Array<SqlUuid>,
         due_aside: DateTime<Utc> => Timestamptz,
-        suspects: i64 => Int8,
         heir: i32 => Int4,
         died: Value => Jsonb,
         take: i64 => Int8,
         due_again: DateTime<Utc> => Timestamptz,
-        suspects_again: i64 => Int8,
     ) -> Columns = take_statement!(
-        asked: "?, ?, ?, ?) AS asked (channel, priority, most, since)",
+        asked: "?, ?, ?, ?, ?) AS asked (channel, priority, most, since, suspects)",
         by: "n.due_at <= ? AND n.due_at >= asked.since",
-        in_order_of: "n.due_at"
+        in_order_of: "n.due_at",
+        suspects: "asked.suspects"
     )
 );
 
@@ -58,15 +62,24 @@ statement!(
 /// wherever it runs, does its other work meanwhile.
 const SUSPECT_AGAIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 
-/// Under which number what is taken, and whether one suspect may be among it.
+/// Under which number what is taken, and what of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Taking {
+pub struct Taking<'a> {
     /// This run, the owner of what is taken.
     pub run: RunId,
     /// The number of this take.
     pub take: TakeId,
-    /// Whether one row may be taken that may be what ends the process.
-    pub suspect: bool,
+    /// Rows that are left out: PostgreSQL refuses to let them be taken ([`refusing()`]).
+    pub refusing: &'a [Uuid],
+}
+
+impl Taking<'_> {
+    /// No row that is taken at `now`, of those that are due by then, is due later than that
+    /// afterwards: suspects are moved.
+    #[must_use]
+    pub fn latest(now: jiff::Timestamp) -> jiff::Timestamp {
+        again(now)
+    }
 }
 
 /// Takes notifications that are due at `now` for a run: at most so many of each lane, the longest
@@ -78,7 +91,7 @@ pub struct Taking {
 /// When the database fails; what may have been taken is free again when the run ends.
 pub async fn take(
     database: &Database,
-    taking: Taking,
+    taking: Taking<'_>,
     now: jiff::Timestamp,
     lanes: &[Wanted],
 ) -> Result<Taken, StoreError> {
@@ -95,6 +108,7 @@ pub async fn take(
                 .iter()
                 .map(|wanted| time::to_database(wanted.since))
                 .collect(),
+            suspects: lanes.iter().map(|it| i32::from(it.suspect)).collect(),
             now: time::to_database(now),
         }
     )
@@ -110,6 +124,8 @@ pub struct Wanted {
     /// No row that waits is due before that, as far as is known: at the front of the index may be
     /// very many entries of rows that have passed, and nothing else.
     pub since: jiff::Timestamp,
+    /// Whether one row may be among them that may be what ends the process.
+    pub suspect: bool,
 }
 
 /// When a suspect that is taken now comes up again, if its taker dies of it.
@@ -192,12 +208,20 @@ statement!(
 /// # Errors
 /// When the database fails.
 pub async fn end_worn(database: &Database, take: TakeId, ids: &[Uuid]) -> Result<(), StoreError> {
-    let end = EndWorn {
-        ids: ids.to_vec(),
-        take: take.0,
-    };
-    let mut connection = database.get().await?;
-    let _: Vec<Uuid> = end.load(&mut *connection).await?;
+    let mut parts = Parts::of(ids);
+    while let Some(part) = parts.next() {
+        let end = EndWorn {
+            ids: part.to_vec(),
+            take: take.0,
+        };
+        let mut connection = database.get().await?;
+        if let Err(error) = end.load::<Uuid>(&mut *connection).await {
+            parts.refused(part, error.into())?;
+        }
+    }
+    for (id, error) in parts.into_refused() {
+        tracing::warn!(notification_id = %id, %error, "a row that was taken too often cannot be ended");
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, PooledConnection};
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
+use diesel_async::AsyncPgConnection;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -259,31 +259,6 @@ impl Database {
         }
     }
 
-    /// Does all of the work in one transaction, or none of it.
-    ///
-    /// # Errors
-    /// Those of the work, or no connection. [`StoreError::Unavailable`] may also mean that the
-    /// commit went through and its answer was lost.
-    pub async fn transaction<T>(
-        &self,
-        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut connection = self.get().await?;
-        AnsiTransactionManager::begin_transaction(&mut *connection).await?;
-        match work(&mut connection).await {
-            Ok(done) => {
-                AnsiTransactionManager::commit_transaction(&mut *connection).await?;
-                Ok(done)
-            }
-            Err(error) => {
-                // What went wrong first says more than a rollback that fails because of it; such a
-                // connection is thrown away by the pool.
-                let _ = AnsiTransactionManager::rollback_transaction(&mut *connection).await;
-                Err(error)
-            }
-        }
-    }
-
     /// Connections in the pool, and how many of them are lent.
     #[must_use]
     pub fn usage(&self) -> (u32, u32) {
@@ -306,32 +281,6 @@ where
     F: Future<Output = T>,
 {
     type Future = F;
-}
-
-/// Does work inside a transaction in such a way that its failure undoes the work alone.
-///
-/// # Errors
-/// Those of the work; those of the savepoint itself.
-pub async fn savepoint<T, E: From<StoreError>>(
-    connection: &mut AsyncPgConnection,
-    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, E>,
-) -> Result<T, E> {
-    // Inside of a transaction, beginning one makes a savepoint.
-    AnsiTransactionManager::begin_transaction(&mut *connection)
-        .await
-        .map_err(StoreError::from)?;
-    match work(&mut *connection).await {
-        Ok(done) => {
-            let commit = AnsiTransactionManager::commit_transaction(&mut *connection).await;
-            commit.map_err(StoreError::from)?;
-            Ok(done)
-        }
-        Err(error) => {
-            let rollback = AnsiTransactionManager::rollback_transaction(&mut *connection).await;
-            rollback.map_err(StoreError::from)?;
-            Err(error)
-        }
-    }
 }
 
 /// Why the last connection could not be opened, if it could not.

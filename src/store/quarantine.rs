@@ -322,13 +322,30 @@ async fn store(
         .await
 }
 
-/// Marks one as dealt with; nothing of it is stored. Says whether it was open.
+// What could not be set aside when it was quarantined is now, or stays in quarantine: it would be sent
+// once the entry is forgotten.
+statement!(
+    SetAsideLate(id: Uuid => SqlUuid) -> SqlUuid =
+    "UPDATE notifications n SET owner = NULL, due_at = NULL, waits_for = NULL
+     FROM notification_quarantine q
+     WHERE q.id = ? AND n.id = q.notification_id AND n.status = 'pending' AND n.due_at IS NOT NULL
+     RETURNING n.id"
+);
+
+/// Marks one as dealt with; nothing of it is stored, and nothing is sent. Says whether it was open.
 ///
 /// # Errors
-/// The database is out of reach.
+/// The database is out of reach, or refuses to set the notification's row aside: it stays in quarantine.
 pub async fn resolve(database: &Database, id: Uuid) -> Result<bool, StoreError> {
     database
-        .transaction(async |connection| close(connection, id, "resolved").await)
+        .transaction(async |connection| {
+            let closed = close(connection, id, "resolved").await?;
+            if closed {
+                let aside = SetAsideLate { id };
+                let _: Vec<Uuid> = aside.load(connection).await?;
+            }
+            Ok(closed)
+        })
         .await
 }
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::due::WaitsFor;
 use super::observed::Duty;
+use super::parts::Parts;
 use super::takes::TakeId;
 use super::{Database, StoreError, partitions, quarantine};
 use crate::domain::{Notification, Proof, Reason, Status};
@@ -299,13 +300,19 @@ async fn set_aside(
 /// # Errors
 /// When the database fails; the end of the run frees them all the same.
 pub async fn release(database: &Database, rows: &[(Uuid, TakeId)]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
+    let mut parts = Parts::of(rows);
+    while let Some(part) = parts.next() {
+        let (ids, takes) = part.iter().map(|(id, take)| (*id, take.0)).unzip();
+        let mut connection = database.get().await?;
+        let released = statement::ReleaseRows { ids, takes }
+            .load::<Uuid>(&mut *connection)
+            .await;
+        if let Err(error) = released {
+            parts.refused(part, error.into())?;
+        }
     }
-    let (ids, takes) = rows.iter().map(|(id, take)| (*id, take.0)).unzip();
-    let mut connection = database.get().await?;
-    let _: Vec<Uuid> = statement::ReleaseRows { ids, takes }
-        .load(&mut *connection)
-        .await?;
+    for ((id, _), error) in parts.into_refused() {
+        tracing::warn!(notification_id = %id, %error, "a row cannot be given back: it is free when this run ends");
+    }
     Ok(())
 }

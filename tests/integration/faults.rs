@@ -6,6 +6,7 @@
 mod broker;
 mod connection;
 mod database;
+mod deadly;
 mod engines;
 mod kill;
 mod lease;

@@ -21,4 +21,6 @@ mod repetitions;
 mod schema;
 mod templates;
 mod timing;
+mod untakeable;
+mod waiting;
 mod wishes;

@@ -26,5 +26,6 @@ mod sessions;
 mod settle;
 mod takes;
 mod templates;
+mod untakeable;
 mod vocabularies;
 mod waiting;

@@ -94,7 +94,7 @@ impl<'a> Mate<'a> {
         let is_bulk = notification.lane.priority == Priority::Low;
         let mut steps = notification.attempts.iter().map(|record| &record.step);
         let may_share =
-            is_bulk && job.targets.len() == 1 && !job.hold.is_suspects() && !steps.any(is_telling);
+            is_bulk && job.targets.len() == 1 && !job.hold.is_alone() && !steps.any(is_telling);
         Self {
             may_share,
             most_at_once: job.most_at_once,

@@ -65,7 +65,7 @@ fn believed(rate: f64, is_known: bool) -> Option<f64> {
 /// account in this pass is not to wait from the start. All else may go, also what was due: it would keep
 /// permits from what is due for other accounts.
 fn may_go(job: &Job) -> bool {
-    job.replies.is_empty() && job.place.is_none() && !job.hold.is_suspects()
+    job.replies.is_empty() && job.place.is_none() && !job.hold.is_alone()
 }
 
 fn has_waited(queue: &Lines) -> bool {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Looking, Round};
-use crate::domain::{Lane, Notification, Recipient};
+use crate::domain::{Channel, Lane, Notification, Recipient};
 use crate::pipeline::hold::Hold;
 use crate::pipeline::jobs::Job;
 use crate::pipeline::judge::Addressed;
@@ -15,9 +15,20 @@ use crate::pipeline::outbox::Abandoned;
 use crate::pipeline::provider::Room;
 use crate::runtime::{Permit, clock, failpoint};
 use crate::store::StoreError;
-use crate::store::due::{self, Taken};
+use crate::store::due::{self, Taken, Taking};
 use crate::store::settle::Origin;
 use crate::store::takes::TakeId;
+
+/// For what rows are taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Errand<'a> {
+    /// They are due.
+    Due,
+    /// There is room for them at an account, or at any.
+    Call(Option<&'a Room>),
+    /// One of them is to show whether an account of a paused channel is back.
+    Probe(Channel),
+}
 
 /// What was taken and sent on its way.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +57,9 @@ impl Round {
         taking: impl Future<Output = Result<Taken, StoreError>>,
         permits: &mut HashMap<Lane, Vec<Permit>>,
         looking: &mut Looking,
-        room: Option<&Room>,
+        errand: Errand<'_>,
     ) -> Result<Vec<Brought>, StoreError> {
+        let until = until.max(Taking::latest(clock::now()));
         looking.strays.expect(take, clock::instant(), until);
         let taken = taking.await?;
         failpoint::hit("scheduler.take");
@@ -61,14 +73,22 @@ impl Round {
             self.give_back(take, &taken.unreadable).await;
         }
         let mut brought = Vec::with_capacity(taken.notifications.len());
-        let suspect = taken.suspect;
+        let suspects = taken.suspects;
         let mut held = Vec::with_capacity(taken.notifications.len());
         for notification in taken.notifications {
+            let about = notification.source.as_ref();
+            failpoint::die_of(about.map(|source| source.id.as_str()));
             // There is a permit for each: no more were asked for.
             let Some(permit) = permits.get_mut(&notification.lane).and_then(Vec::pop) else {
                 break;
             };
-            let turn = (suspect == Some(notification.id)).then(|| self.suspect.begin());
+            let turn = match errand {
+                Errand::Probe(channel) => Some(self.pauses.begin(channel, clock::instant())),
+                _ if suspects.contains(&notification.id) => {
+                    Some(self.suspects.begin(notification.lane, clock::instant()))
+                }
+                _ => None,
+            };
             match self.holder.taken(&notification, take, permit, turn) {
                 Some(hold) => {
                     brought.push(Brought {
@@ -88,6 +108,10 @@ impl Round {
         }
         looking.strays.held(take);
         failpoint::hit("scheduler.taken");
+        let room = match errand {
+            Errand::Call(room) => room,
+            Errand::Due | Errand::Probe(_) => None,
+        };
         self.send(held, room).await;
         Ok(brought)
     }

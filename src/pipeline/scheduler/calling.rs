@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::bringing::Errand;
 use super::waiters::Waiters;
-use super::{Looking, MOST, Round};
+use super::{Looking, MOST, Round, only_of_rows};
 use crate::domain::{Channel, Lane, Priority};
 use crate::pipeline::provider::{LATEST, Room};
 use crate::runtime::clock;
 use crate::store::StoreError;
-use crate::store::due::{self, Key, Line, WaitsFor};
+use crate::store::due::{self, Among, Key, Line, WaitsFor, Wanting};
 
 /// Time between two looks for accounts for which something waits and which nobody knows any more.
 const STRANGERS_EVERY: Duration = Duration::from_secs(60);
@@ -33,6 +34,8 @@ impl Round {
         flowing: &[Lane],
     ) -> Result<(), StoreError> {
         self.look_for_strangers(&mut looking.waits).await?;
+        // What fails for one row's sake does not stop the others who wait.
+        let mut failed = Ok(());
         for channel in Channel::ALL {
             let of_channel = flowing.iter().filter(|lane| lane.channel == *channel);
             let mut priorities: Vec<Priority> = of_channel.map(|lane| lane.priority).collect();
@@ -46,18 +49,21 @@ impl Round {
                 .await?;
             for (key, room) in &own {
                 let most = room.free();
-                self.call(looking, key, (most, Some(room)), &priorities)
-                    .await?;
+                let called = self.call(looking, key, (most, Some(room)), &priorities);
+                failed = failed.and(only_of_rows(called.await.map(drop))?);
             }
             // Of each account there are two keys.
             let rooms = own.iter().step_by(2).map(|(_, room)| room.free());
             let mut rest: usize = rooms.sum();
             for key in &others {
-                let came = self.call(looking, key, (rest, None), &priorities).await?;
+                let mut came = 0;
+                let called = self.call(looking, key, (rest, None), &priorities).await;
+                let called = called.map(|count| came = count);
+                failed = failed.and(only_of_rows(called)?);
                 rest = rest.saturating_sub(came);
             }
         }
-        Ok(())
+        failed
     }
 
     /// For whom what waits may be called back: for each account with room, what waits for it, and what
@@ -161,12 +167,28 @@ impl Round {
         if lines.is_empty() {
             return Ok(0);
         }
-        let (now, taking) = (clock::now(), self.taking(looking.run));
+        let left_out = looking.refusing.ids(clock::instant());
+        let (now, taking) = (clock::now(), self.taking(looking.run, &left_out));
         let take = due::take_waiting(&self.database, taking, &key.waits_for, now, &lines);
         let until = now.saturating_add(LATEST * 2).unwrap_or(now);
+        let errand = Errand::Call(room);
         let brought = self
-            .bring(taking.take, until, take, &mut permits, looking, room)
-            .await?;
+            .bring(taking.take, until, take, &mut permits, looking, errand)
+            .await;
+        let brought = match brought {
+            Ok(brought) => brought,
+            Err(failure) => {
+                let wanting = lines.iter().map(|(lane, tenant, most, floor)| Wanting {
+                    lane: *lane,
+                    tenant: Some(*tenant),
+                    most: *most,
+                    among: Among::Waiting(key.waits_for.clone(), *floor),
+                });
+                let wanting: Vec<Wanting> = wanting.collect();
+                self.sift(looking, &wanting, failure).await?;
+                return Ok(0);
+            }
+        };
         if let Some(waiters) = looking.waits.by_key.get_mut(key) {
             for (priority, turns) in turns {
                 let of_line = brought.iter().filter(|one| one.lane.priority == priority);

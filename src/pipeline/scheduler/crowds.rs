@@ -6,13 +6,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::bringing::by_tenant;
+use super::bringing::{Errand, by_tenant};
 use super::ring::Ring;
 use super::{Looking, Round};
 use crate::domain::Lane;
 use crate::runtime::{Permit, clock};
 use crate::store::StoreError;
-use crate::store::due::{self, TenantsOf, Turn, Wanted};
+use crate::store::due::{self, Among, TenantsOf, Turn, Wanted, Wanting};
 
 /// Time between two looks for tenants of whom something has become due.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -55,14 +55,29 @@ impl Round {
             lane,
             most: permits.get(&lane).map_or(0, Vec::len),
             since: looking.bounds.since(lane),
+            suspect: self.suspects.is_free(lane, clock::instant()),
         };
         let wanted: Vec<Wanted> = free.into_iter().map(wanted).collect();
         if !wanted.is_empty() {
-            let (now, taking) = (clock::now(), self.taking(looking.run));
+            let left_out = looking.refusing.ids(clock::instant());
+            let (now, taking) = (clock::now(), self.taking(looking.run, &left_out));
             let take = due::take(&self.database, taking, now, &wanted);
             let brought = self
-                .bring(taking.take, now, take, permits, looking, None)
-                .await?;
+                .bring(taking.take, now, take, permits, looking, Errand::Due)
+                .await;
+            let brought = match brought {
+                Ok(brought) => brought,
+                Err(failure) => {
+                    let wanting = wanted.iter().map(|it| Wanting {
+                        lane: it.lane,
+                        tenant: None,
+                        most: it.most,
+                        among: Among::Due(it.since),
+                    });
+                    let wanting: Vec<Wanting> = wanting.collect();
+                    return self.sift(looking, &wanting, failure).await;
+                }
+            };
             for wanted in &wanted {
                 let of_lane = brought.iter().filter(|one| one.lane == wanted.lane);
                 if of_lane.count() >= wanted.most {
@@ -104,16 +119,32 @@ impl Round {
                 tenant: *tenant,
                 most: *most,
                 since,
+                suspect: self.suspects.is_free(*lane, moment),
             }));
             asked.push((*lane, whose));
         }
         let brought = if turns.is_empty() {
             vec![]
         } else {
-            let taking = self.taking(looking.run);
+            let left_out = looking.refusing.ids(moment);
+            let taking = self.taking(looking.run, &left_out);
             let take = due::take_in_turn(&self.database, taking, now, &turns);
-            self.bring(taking.take, now, take, permits, looking, None)
-                .await?
+            let brought = self
+                .bring(taking.take, now, take, permits, looking, Errand::Due)
+                .await;
+            match brought {
+                Ok(brought) => brought,
+                Err(failure) => {
+                    let wanting = turns.iter().map(|turn| Wanting {
+                        lane: turn.lane,
+                        tenant: Some(turn.tenant),
+                        most: turn.most,
+                        among: Among::Due(turn.since),
+                    });
+                    let wanting: Vec<Wanting> = wanting.collect();
+                    return self.sift(looking, &wanting, failure).await;
+                }
+            }
         };
         for (lane, whose) in asked {
             let had = by_tenant(&brought, lane);

@@ -6,10 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::channels::{ChannelState, Channels};
+use super::super::hold;
+use super::suspect::InHand;
 use crate::domain::Channel;
 
 /// Time between two probes that told nothing, such as one that turned out to be too late to send.
 const PACE: Duration = Duration::from_secs(1);
+/// Longest wait for a probe that is under way: its outcome may be what cannot be stored.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which channels are paused, and what was done about it.
 #[derive(Debug)]
@@ -19,10 +23,12 @@ pub struct Pauses {
 }
 
 /// Of one channel.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Seen {
     /// When which probe was sent.
     probe: Option<(Instant, Instant)>,
+    /// Whether one is under way.
+    in_hand: InHand,
 }
 
 /// What may be taken of a channel.
@@ -46,7 +52,7 @@ impl Pauses {
     #[must_use]
     pub fn new(channels: Channels) -> Self {
         Self {
-            seen: Mutex::new(vec![Seen::default(); Channel::ALL.len()]),
+            seen: Mutex::new(Channel::ALL.iter().map(|_| Seen::default()).collect()),
             channels,
         }
     }
@@ -57,6 +63,7 @@ impl Pauses {
             ChannelState::Flowing => Turn::Flow,
             ChannelState::Paused { probe_at } if probe_at > now => Turn::Wait,
             ChannelState::Paused { probe_at } => self.with(channel, |seen| match seen.probe {
+                _ if !seen.in_hand.is_free(now, PATIENCE) => Turn::Wait,
                 Some((at, sent)) if at == probe_at => {
                     if sent + PACE > now {
                         Turn::Wait
@@ -75,6 +82,11 @@ impl Pauses {
     /// A probe is on its way.
     pub(super) fn probed(&self, channel: Channel, at: Instant, now: Instant) {
         self.with(channel, |seen| seen.probe = Some((at, now)));
+    }
+
+    /// A probe is taken in hand, until the turn is dropped.
+    pub(super) fn begin(&self, channel: Channel, now: Instant) -> hold::Turn {
+        self.with(channel, |seen| seen.in_hand.begin(now))
     }
 
     /// The next message from the broker may be the probe.
@@ -104,6 +116,25 @@ mod tests {
     use crate::runtime::clock;
 
     const EMAIL: Channel = Channel::Email;
+
+    #[test]
+    fn while_a_probe_is_under_way_there_is_no_other_but_not_for_ever() {
+        let (channels, now) = (Channels::new(), clock::instant());
+        let pauses = Pauses::new(channels.clone());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let probe = |at, again| Turn::Probe { at, again };
+        channels.report(EMAIL, "a", Some(now));
+        let first = pauses.begin(EMAIL, now);
+        pauses.probed(EMAIL, now, now);
+        assert_eq!(pauses.turn(EMAIL, at(5)), Turn::Wait);
+        drop(first);
+        assert_eq!(pauses.turn(EMAIL, at(5)), probe(now, true));
+        let _stuck = pauses.begin(EMAIL, at(5));
+        pauses.probed(EMAIL, now, at(5));
+        channels.report(EMAIL, "a", Some(at(20)));
+        assert_eq!(pauses.turn(EMAIL, at(20)), Turn::Wait);
+        assert_eq!(pauses.turn(EMAIL, at(35)), probe(at(20), false));
+    }
 
     #[test]
     fn a_paused_channel_is_probed_when_the_time_has_come_and_again_when_that_told_nothing() {

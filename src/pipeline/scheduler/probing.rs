@@ -1,11 +1,16 @@
 //! Paused channels: one probe at a time.
 
+use uuid::Uuid;
+
+use super::bounds::BEGINNING;
+use super::bringing::Errand;
 use super::pauses::Turn;
-use super::{Looking, Round};
+use super::{Looking, Round, only_of_rows};
 use crate::domain::{Channel, Lane};
 use crate::pipeline::provider::LATEST;
 use crate::runtime::clock;
-use crate::store::{StoreError, due};
+use crate::store::StoreError;
+use crate::store::due::{self, Among, WaitsFor, Wanting};
 
 impl Round {
     /// The lanes of which all that is due may be taken.
@@ -15,30 +20,45 @@ impl Round {
         self.lanes.iter().filter(flows).copied().collect()
     }
 
-    /// Sends a probe through each paused channel for which the time has come, if nothing else of
-    /// that channel is under way from here.
+    /// Sends a probe through each paused channel for which the time has come, if none is under way from
+    /// here. What else of the channel is in hand does not matter: it may be an outcome that cannot be
+    /// stored, and the account lets one request through.
     ///
-    /// Whatever becomes of a probe, its permit comes back: then either the account's circuit has
-    /// told of a change, or another probe follows.
+    /// Whatever becomes of a probe, it ends: then either the account's circuit has told of a change, or
+    /// another probe follows.
     pub(super) async fn probe(&self, looking: &mut Looking) -> Result<(), StoreError> {
+        let mut failed = Ok(());
         for channel in Channel::ALL {
             let mut lanes = of_channel(&self.lanes, *channel);
             let moment = clock::instant();
             let Turn::Probe { at, again } = self.pauses.turn(*channel, moment) else {
                 continue;
             };
-            if lanes.is_empty() || !self.all_free(&lanes) {
+            let mut permits = self.free_permits(&lanes, 1);
+            lanes.retain(|lane| permits.contains_key(lane));
+            if lanes.is_empty() {
+                // All that may be in hand is, and may be unable to end.
+                self.pauses.probe_by_consuming(*channel, at);
                 continue;
             }
             lanes.sort_by_key(|lane| lane.priority);
-            let mut permits = self.free_permits(&lanes, 1);
+            let left_out = looking.refusing.ids(moment);
             let now = clock::now();
             let until = now.saturating_add(LATEST * 2).unwrap_or(now);
-            let taking = self.taking(looking.run);
+            let taking = self.taking(looking.run, &left_out);
             let take = due::probe(&self.database, taking, now, &lanes);
+            let errand = Errand::Probe(*channel);
             let brought = self
-                .bring(taking.take, until, take, &mut permits, looking, None)
-                .await?;
+                .bring(taking.take, until, take, &mut permits, looking, errand)
+                .await;
+            let brought = match brought {
+                Ok(brought) => brought,
+                Err(failure) => {
+                    self.pauses.probe_by_consuming(*channel, at);
+                    failed = only_of_rows(self.sift(looking, &probed(&lanes), failure).await)?;
+                    continue;
+                }
+            };
             if !brought.is_empty() {
                 self.pauses.probed(*channel, at, moment);
             }
@@ -47,16 +67,26 @@ impl Round {
                 self.pauses.probe_by_consuming(*channel, at);
             }
         }
-        Ok(())
+        failed
     }
+}
 
-    fn all_free(&self, lanes: &[Lane]) -> bool {
-        let free = |lane: &Lane| {
-            let permits = self.permits.scheduler(*lane);
-            permits.is_some_and(|permits| permits.free() == permits.total())
-        };
-        lanes.iter().all(free)
-    }
+/// What a probe looks at.
+fn probed(lanes: &[Lane]) -> Vec<Wanting> {
+    let among = [
+        Among::Due(BEGINNING),
+        Among::Waiting(WaitsFor::Any, Uuid::nil()),
+    ];
+    let wanting = |lane: &Lane| {
+        let lane = *lane;
+        among.clone().map(|among| Wanting {
+            lane,
+            tenant: None,
+            most: 1,
+            among,
+        })
+    };
+    lanes.iter().flat_map(wanting).collect()
 }
 
 fn of_channel(lanes: &[Lane], channel: Channel) -> Vec<Lane> {

@@ -1,40 +1,94 @@
-//! Rows that may be what ends the process: one at a time.
+//! Work that is done one at a time: rows that may be what ends the process, and probes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::hold::Turn;
+use crate::domain::Lane;
 
-/// Whether such a row is in hand. While one is, no other is taken: if the process ends again, it is
-/// known because of which.
+/// Longest that others of its lane wait for a suspect, as at the door: one that ends the process does so
+/// within moments, and one that waits for its account must not hold up all that are behind it.
+const LONGEST_TURN: Duration = Duration::from_secs(5);
+
+/// Whether one is in hand.
 #[derive(Debug, Default)]
-pub struct Suspect(Arc<AtomicBool>);
+pub(super) struct InHand(Arc<Mutex<Hand>>);
 
-impl Suspect {
-    /// Whether none is in hand.
-    pub(super) fn is_free(&self) -> bool {
-        !self.0.load(Ordering::Acquire)
+#[derive(Debug, Default)]
+struct Hand {
+    turns: u64,
+    /// The turn that is under way, and since when.
+    busy: Option<(u64, Instant)>,
+}
+
+impl InHand {
+    /// Whether none is in hand, or one for so long that it is not waited for.
+    pub(super) fn is_free(&self, now: Instant, longest: Duration) -> bool {
+        let busy = lock(&self.0).busy;
+        busy.is_none_or(|(_, since)| now.saturating_duration_since(since) >= longest)
     }
 
     /// One is taken in hand, until the turn is dropped.
-    pub(super) fn begin(&self) -> Turn {
-        self.0.store(true, Ordering::Release);
-        let in_hand = Arc::clone(&self.0);
-        Turn(Box::new(move || in_hand.store(false, Ordering::Release)))
+    pub(super) fn begin(&self, now: Instant) -> Turn {
+        let mut hand = lock(&self.0);
+        hand.turns += 1;
+        let number = hand.turns;
+        hand.busy = Some((number, now));
+        drop(hand);
+        let hand = Arc::clone(&self.0);
+        Turn(Box::new(move || {
+            lock(&hand).busy.take_if(|(busy, _)| *busy == number);
+        }))
     }
+}
+
+/// The rows in hand that may be what ends the process, one a lane: if it ends again, it is known because
+/// of which few.
+#[derive(Debug, Default)]
+pub struct Suspects(Mutex<HashMap<Lane, InHand>>);
+
+impl Suspects {
+    /// Whether one of this lane may be taken.
+    pub(super) fn is_free(&self, lane: Lane, now: Instant) -> bool {
+        let lanes = lock(&self.0);
+        let hand = lanes.get(&lane);
+        hand.is_none_or(|hand| hand.is_free(now, LONGEST_TURN))
+    }
+
+    /// One of this lane is taken in hand.
+    pub(super) fn begin(&self, lane: Lane, now: Instant) -> Turn {
+        lock(&self.0).entry(lane).or_default().begin(now)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Channel, Priority};
+    use crate::runtime::clock;
 
     #[test]
-    fn the_next_one_may_come_when_the_turn_is_over() {
-        let suspect = Suspect::default();
-        assert!(suspect.is_free());
-        let turn = suspect.begin();
-        assert!(!suspect.is_free());
-        drop(turn);
-        assert!(suspect.is_free());
+    fn the_next_one_of_the_lane_may_come_when_the_turn_is_over_or_has_lasted_too_long() {
+        let (suspects, now) = (Suspects::default(), clock::instant());
+        let lane = |priority| Lane::new(Channel::Email, priority);
+        let (low, urgent) = (lane(Priority::Low), lane(Priority::Urgent));
+        assert!(suspects.is_free(low, now));
+        let first = suspects.begin(low, now);
+        assert!(!suspects.is_free(low, now));
+        assert!(suspects.is_free(urgent, now), "lanes are apart");
+        let later = now + LONGEST_TURN;
+        assert!(suspects.is_free(low, later));
+        let second = suspects.begin(low, later);
+        drop(first);
+        assert!(!suspects.is_free(low, later), "that was another's turn");
+        drop(second);
+        assert!(suspects.is_free(low, later));
     }
 }

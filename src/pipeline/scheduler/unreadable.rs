@@ -20,7 +20,7 @@ impl Round {
         }
         self.holder.metrics.unreadable(unreadable.len());
         let ids: Vec<Uuid> = unreadable.iter().map(|(id, _)| *id).collect();
-        let give_back = || due::give_back(&self.database, take, ids.clone());
+        let give_back = || due::give_back(&self.database, take, &ids);
         until_done("giving back what cannot be read", &self.stop, give_back).await;
         if let Some((id, why)) = unreadable.first()
             && let Err(error) = self.tell(*id, why).await

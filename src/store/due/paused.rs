@@ -1,10 +1,11 @@
 //! Of a channel whose every account is tripped: the one notification with which one is tried.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Int2, Int4, Int8, Jsonb, Text, Timestamptz};
+use diesel::sql_types::{Array, Int2, Int4, Int8, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use jiff::Timestamp;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::super::lease::living_runs;
 use super::super::statement::statement;
@@ -24,8 +25,10 @@ statement!(
         now: DateTime<Utc> => Timestamptz,
         format: i16 => Int2,
         run: i32 => Int4,
+        refusing: Vec<Uuid> => Array<SqlUuid>,
         format_again: i16 => Int2,
         run_again: i32 => Int4,
+        refusing_again: Vec<Uuid> => Array<SqlUuid>,
         heir: i32 => Int4,
         died: Value => Jsonb,
         take: i64 => Int8,
@@ -72,7 +75,7 @@ statement!(
 /// Those of [`super::take`].
 pub async fn probe(
     database: &Database,
-    taking: Taking,
+    taking: Taking<'_>,
     now: Timestamp,
     lanes: &[Lane],
 ) -> Result<Taken, StoreError> {
@@ -83,8 +86,10 @@ pub async fn probe(
         now: time::to_database(now),
         format: form::format(),
         run: taking.run.0,
+        refusing: taking.refusing.to_vec(),
         format_again: form::format(),
         run_again: taking.run.0,
+        refusing_again: taking.refusing.to_vec(),
         heir: taking.run.0,
         died: node_died(now),
         take: taking.take.0,

@@ -79,9 +79,9 @@ pub(in super::super) type Row = (
 pub struct Taken {
     /// Due notifications, now owned by the run.
     pub notifications: Vec<Notification>,
-    /// The one of them that was taken so often without an outcome that it may be what ended the
-    /// process each time.
-    pub suspect: Option<Uuid>,
+    /// Those of them, one a lane, that were taken so often without an outcome that they may be what
+    /// ended the process each time.
+    pub suspects: Vec<Uuid>,
     /// Rows that were taken too often without an outcome. Nothing of them was read.
     pub worn: Vec<Uuid>,
     /// Rows that hold something else than what this version writes, and what it is.
@@ -100,7 +100,7 @@ impl Taken {
             match notification(row) {
                 Ok(notification) => {
                     taken.notifications.push(notification);
-                    taken.suspect = taken.suspect.or((takes >= SUSPECT).then_some(id));
+                    taken.suspects.extend((takes >= SUSPECT).then_some(id));
                 }
                 Err(why) => taken.unreadable.push((id, why)),
             }

@@ -14,7 +14,7 @@ use super::super::lease::living_runs;
 use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
-use super::text::{node_died, planned_anew, take_rows, take_statement, with_the_dead};
+use super::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::{Columns, Row, Taken, Taking, again, count, words};
 use crate::domain::Lane;
 
@@ -25,20 +25,21 @@ statement!(
         most: Vec<i32> => Array<Int4>,
         since: Vec<DateTime<Utc>> => Array<Timestamptz>,
         tenants: Vec<Uuid> => Array<SqlUuid>,
+        suspects: Vec<i32> => Array<Int4>,
         now: DateTime<Utc> => Timestamptz,
         format: i16 => Int2,
         run: i32 => Int4,
+        refusing: Vec<Uuid> => Array<SqlUuid>,
         due_aside: DateTime<Utc> => Timestamptz,
-        suspects: i64 => Int8,
         heir: i32 => Int4,
         died: Value => Jsonb,
         take: i64 => Int8,
         due_again: DateTime<Utc> => Timestamptz,
-        suspects_again: i64 => Int8,
     ) -> Columns = take_statement!(
-        asked: "?, ?, ?, ?, ?) AS asked (channel, priority, most, since, tenant_id)",
+        asked: "?, ?, ?, ?, ?, ?) AS asked (channel, priority, most, since, tenant_id, suspects)",
         by: "n.tenant_id = asked.tenant_id AND n.due_at <= ? AND n.due_at >= asked.since",
-        in_order_of: "n.due_at"
+        in_order_of: "n.due_at",
+        suspects: "asked.suspects"
     )
 );
 
@@ -53,6 +54,8 @@ pub struct Turn {
     pub most: usize,
     /// As in [`super::Wanted`].
     pub since: Timestamp,
+    /// As in [`super::Wanted`]: one of the lane.
+    pub suspect: bool,
 }
 
 /// As [`super::take`], of these tenants.
@@ -61,7 +64,7 @@ pub struct Turn {
 /// Those of [`super::take`].
 pub async fn take_in_turn(
     database: &Database,
-    taking: Taking,
+    taking: Taking<'_>,
     now: Timestamp,
     turns: &[Turn],
 ) -> Result<Taken, StoreError> {
@@ -79,6 +82,7 @@ pub async fn take_in_turn(
                 .map(|turn| time::to_database(turn.since))
                 .collect(),
             tenants: turns.iter().map(|turn| turn.tenant).collect(),
+            suspects: turns.iter().map(|it| i32::from(it.suspect)).collect(),
             now: time::to_database(now),
         }
     )

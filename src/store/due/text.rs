@@ -20,12 +20,13 @@ pub(super) fn node_died(now: jiff::Timestamp) -> Value {
 }
 
 /// Whether a row is nobody's who may still work on it, but this run's: it takes nothing of its own. By the
-/// list of the living first, which costs nothing; who is not on it may be younger than the list. What is in
-/// quarantine is nobody's either: not all of it could be set aside.
+/// list of the living first, which costs nothing; who is not on it may be younger than the list. Not those
+/// that refuse to be taken; and not what is in quarantine, for not all of that could be set aside.
 macro_rules! is_free {
     () => {
         "(n.owner IS NULL OR (n.owner <> ? AND n.owner <> ALL (SELECT unnest(runs) FROM living)
                               AND is_dead_run(n.owner)))
+         AND n.id <> ALL (?)
          AND (SELECT q.id FROM notification_quarantine q WHERE q.notification_id = n.id
                 AND q.resolution IS DISTINCT FROM 'replayed' LIMIT 1) IS NULL"
     };
@@ -37,19 +38,20 @@ pub(super) use is_free;
 // Index scans, one for each that is asked for; the lock keeps two nodes from taking the same row, and
 // the owner is committed before the work begins. A row whose owner is dead is free.
 //
-// Rows that were taken five times or more and came to no outcome are suspects: the first is taken
-// if that is wanted, so that it comes up again a minute later at the earliest, and the others are put
+// Rows that were taken five times or more and came to no outcome are suspects: of each lane the first is
+// taken if that is wanted, so that it comes up again a minute later at the earliest, and the others are put
 // aside, one a second. Their due time is moved, since they would stand in the way at the front of
 // their lane.
 macro_rules! take_statement {
-    (asked: $asked:literal, by: $by:literal, in_order_of: $order:literal) => {
+    (asked: $asked:literal, by: $by:literal, in_order_of: $order:literal, suspects: $suspects:literal) => {
         concat!(
             "WITH asked AS (
                  SELECT * FROM unnest(", $asked, "
              ), living AS MATERIALIZED (
                  SELECT coalesce(array_agg(run), '{}') AS runs FROM ", living_runs!(), " AS alive (run)
              ), found AS MATERIALIZED (
-                 SELECT due.* FROM asked CROSS JOIN LATERAL (
+                 SELECT asked.channel, asked.priority, ", $suspects, " AS suspects, due.*
+                 FROM asked CROSS JOIN LATERAL (
                      SELECT n.id, n.owner, n.takes FROM notifications n
                      WHERE n.message_type = asked.channel AND n.priority = asked.priority
                        AND n.status = 'pending' AND ", $by, " AND n.format <= ?
@@ -57,17 +59,18 @@ macro_rules! take_statement {
                      ORDER BY ", $order, " LIMIT asked.most FOR UPDATE SKIP LOCKED
                  ) due
              ), picked AS MATERIALIZED (
-                 SELECT id, owner, takes, CASE WHEN takes BETWEEN 5 AND 49
-                     THEN row_number() OVER (PARTITION BY takes BETWEEN 5 AND 49 ORDER BY takes, id)
-                     ELSE 0 END AS place FROM found
+                 SELECT id, owner, suspects, CASE WHEN takes BETWEEN 5 AND 49
+                     THEN row_number() OVER (
+                         PARTITION BY channel, priority, takes BETWEEN 5 AND 49 ORDER BY takes, id)
+                     ELSE 0 END AS place, takes FROM found
              ), aside AS (
                  UPDATE notifications n SET due_at = ? + interval '1 second' * least(picked.place, 60)
-                 FROM picked WHERE n.id = picked.id AND n.status = 'pending' AND picked.place > ?
+                 FROM picked WHERE n.id = picked.id AND n.status = 'pending' AND picked.place > picked.suspects
              )
              UPDATE notifications n SET owner = ?, attempts = ", with_the_dead!(), ", take = ?,
                  takes = least(n.takes, 1000) + 1,
                  due_at = CASE WHEN picked.place > 0 THEN ? ELSE n.due_at END
-             FROM picked WHERE n.id = picked.id AND n.status = 'pending' AND picked.place <= ?
+             FROM picked WHERE n.id = picked.id AND n.status = 'pending' AND picked.place <= picked.suspects
              RETURNING ", taken_columns!()
         )
     };
@@ -78,18 +81,16 @@ pub(super) use take_statement;
 macro_rules! take_rows {
     ($database:expr, $taking:expr, $now:expr, $Take:ident { $($bind:tt)* }) => {{
         let (now, run) = ($now, $taking.run.0);
-        let suspects = i64::from($taking.suspect);
         let take = $Take {
             $($bind)*
             format: form::format(),
             run,
+            refusing: $taking.refusing.to_vec(),
             due_aside: time::to_database(now),
-            suspects,
             heir: run,
             died: node_died(now),
             take: $taking.take.0,
             due_again: time::to_database(again(now)),
-            suspects_again: suspects,
         };
         let rows: Vec<Row> = planned_anew!($database, take)?;
         Ok(Taken::of(rows))

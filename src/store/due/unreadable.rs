@@ -4,6 +4,7 @@ use diesel::sql_types::{Array, Int8, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::super::parts::Parts;
 use super::super::statement::statement;
 use super::super::takes::TakeId;
 use super::super::{Database, StoreError};
@@ -27,13 +28,20 @@ statement!(
 ///
 /// # Errors
 /// When the database fails; the end of the run frees them all the same.
-pub async fn give_back(
-    database: &Database,
-    take: TakeId,
-    ids: Vec<Uuid>,
-) -> Result<(), StoreError> {
-    let give_back = GiveBack { ids, take: take.0 };
-    let mut connection = database.get().await?;
-    let _: Vec<Uuid> = give_back.load(&mut *connection).await?;
+pub async fn give_back(database: &Database, take: TakeId, ids: &[Uuid]) -> Result<(), StoreError> {
+    let mut parts = Parts::of(ids);
+    while let Some(part) = parts.next() {
+        let give_back = GiveBack {
+            ids: part.to_vec(),
+            take: take.0,
+        };
+        let mut connection = database.get().await?;
+        if let Err(error) = give_back.load::<Uuid>(&mut *connection).await {
+            parts.refused(part, error.into())?;
+        }
+    }
+    for (id, error) in parts.into_refused() {
+        tracing::warn!(notification_id = %id, %error, "a row cannot be given back: it is free when this run ends");
+    }
     Ok(())
 }

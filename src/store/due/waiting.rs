@@ -155,18 +155,18 @@ statement!(
         name: String => Text,
         format: i16 => Int2,
         run: i32 => Int4,
+        refusing: Vec<Uuid> => Array<SqlUuid>,
         due_aside: DateTime<Utc> => Timestamptz,
-        suspects: i64 => Int8,
         heir: i32 => Int4,
         died: Value => Jsonb,
         take: i64 => Int8,
         due_again: DateTime<Utc> => Timestamptz,
-        suspects_again: i64 => Int8,
     ) -> Columns = take_statement!(
         asked: "?, ?, ?, ?, ?) AS asked (channel, priority, most, tenant_id, floor)",
         by: "n.waits_for = ? AND n.waits_for IS NOT NULL AND n.tenant_id = asked.tenant_id
-             AND n.id > asked.floor AND n.due_at IS NOT NULL",
-        in_order_of: "n.id"
+             AND n.id > asked.floor AND n.due_at IS NOT NULL AND n.takes < 5",
+        in_order_of: "n.id",
+        suspects: "0"
     )
 );
 
@@ -174,13 +174,13 @@ statement!(
 pub type Line = (Lane, Uuid, usize, Uuid);
 
 /// Takes what waits for an account, however far off its time: of each tenant at most so many, in the
-/// order of their ids.
+/// order of their ids. Not suspects, which would stand before the others: they come up when they are due.
 ///
 /// # Errors
 /// Those of [`super::take`].
 pub async fn take_waiting(
     database: &Database,
-    taking: Taking,
+    taking: Taking<'_>,
     waits_for: &WaitsFor,
     now: Timestamp,
     lines: &[Line],

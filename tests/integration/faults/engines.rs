@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use herald::runtime::clock;
+use jiff::SignedDuration;
 use loadtest::publisher::Mix;
 use loadtest::simulator::{Provider, Simulator};
 use serde_json::{Value, json};
@@ -139,6 +141,79 @@ async fn limits_and_caps_hold_while_one_of_two_is_killed() {
             );
         }
     }
+}
+
+/// Rows that are due at once.
+const DUE: i64 = 100;
+const SENT: &str = "SELECT count(*) FROM notifications WHERE status = 'sent'";
+
+/// A stage with one account, of which a node holds a few at a time.
+async fn narrow() -> (Stage, Simulator) {
+    let mut stage = Stage::with_lanes("email.normal").await;
+    stage.set("HERALD__LANES__NORMAL", "64");
+    let sendgrid = stage.behaving(Provider::SendGrid, super::scene::unhurried());
+    stage.apply_ana_and(&[&sendgrid]);
+    (stage, sendgrid)
+}
+
+async fn node(stage: &Stage, name: &str, seconds_ahead: u32) -> Process {
+    let mut command = stage.herald(&["serve"]);
+    command.env("HERALD__ENGINE__NODE_NAME", name);
+    command.env("HERALD__HTTP__BIND", "127.0.0.1:0");
+    command.env("HERALD_FAILPOINT_CLOCK_AHEAD", seconds_ahead.to_string());
+    Process::engine(command).await
+}
+
+async fn publish_ahead(stage: &Stage, count: i64, ahead: SignedDuration) {
+    let publisher = stage.publisher().await;
+    let later = json!({ "send_at": (clock::now() + ahead).to_string() });
+    for _ in 0..count {
+        publisher
+            .publish(&envelope_with("email", later.clone()))
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_rows_that_are_due_at_once_are_sent_once_by_two_engines() {
+    let (stage, _sendgrid) = narrow().await;
+    let mut outcomes = stage.outcomes().await;
+    let (_one, _two) = tokio::join!(node(&stage, "one", 0), node(&stage, "two", 0));
+    publish_ahead(&stage, DUE, SignedDuration::from_hours(1)).await;
+    let scheduled = "SELECT count(*) FROM notifications WHERE reason = 'scheduled'";
+    outcomes.until_count(scheduled, DUE).await;
+    let due = "UPDATE notifications SET send_at = now(), due_at = now()";
+    outcomes.execute(due).await;
+    outcomes.until_count(SENT, DUE).await;
+    let all = u64::try_from(DUE).unwrap();
+    assert_eq!(stage.ledger.accepted(), all, "{:?}", stage.ledger.totals());
+    let runs = "SELECT count(DISTINCT take >> 32) FROM notifications";
+    assert_eq!(outcomes.count(runs).await, 2, "one took them all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_clock_is_twenty_minutes_ahead_sends_nothing_early() {
+    let (stage, _sendgrid) = narrow().await;
+    let mut outcomes = stage.outcomes().await;
+    let ahead = node(&stage, "ahead", 1_200).await;
+    // It alone takes these on, and must not take them for late.
+    publish_ahead(&stage, DUE, SignedDuration::from_mins(10)).await;
+    let scheduled = "SELECT count(*) FROM notifications WHERE reason = 'scheduled'
+        AND due_at BETWEEN now() + interval '8 minutes' AND now() + interval '10 minutes'";
+    outcomes.until_count(scheduled, DUE).await;
+    let _right = node(&stage, "right", 0).await;
+    // Both have looked at what is due by the time when this one is sent.
+    publish_ahead(&stage, 1, SignedDuration::from_secs(2)).await;
+    outcomes.until_count(SENT, 1).await;
+    assert_eq!(stage.ledger.accepted(), 1);
+    assert_eq!(outcomes.count(scheduled).await, DUE);
+    let due = "UPDATE notifications SET send_at = now(), due_at = now() WHERE status = 'pending'";
+    outcomes.execute(due).await;
+    outcomes.until_count(SENT, DUE + 1).await;
+    let all = u64::try_from(DUE + 1).unwrap();
+    assert_eq!(stage.ledger.accepted(), all, "each is sent once");
+    ahead.signal("TERM");
+    assert!(ahead.ended(PATIENCE).await.success());
 }
 
 async fn start(scene: &Scene, node: &str) -> Process {

@@ -145,7 +145,7 @@ impl Scene {
             directory: herald::pipeline::directory::Directory::default(),
             looking: Default::default(),
             takes: Default::default(),
-            suspect: Default::default(),
+            suspects: Default::default(),
             stop: self.stop.clone(),
         };
         let scheduler = Scheduler::new(Arc::new(round), tasks, Duration::from_millis(20));
@@ -214,6 +214,33 @@ async fn of_a_paused_channel_one_at_a_time_is_the_probe_until_one_tells_somethin
     let third = scene.next("third").await;
     assert_eq!(scene.owned().await, ["first", "second", "third"]);
     drop((second, third));
+}
+
+#[actix::test]
+async fn what_is_in_hand_and_cannot_end_does_not_keep_a_paused_channel_from_being_probed() {
+    let mut scene = Scene::new().await;
+    row(
+        &mut scene.owner,
+        NORMAL,
+        -60,
+        Reason::Retry,
+        &named("stuck"),
+    )
+    .await;
+    scene.start().await;
+    // As an outcome that PostgreSQL refuses to store: its permit stays with it.
+    let stuck = scene.next("stuck").await;
+    scene.channels.report(EMAIL, "a", Some(clock::instant()));
+    row(
+        &mut scene.owner,
+        NORMAL,
+        -60,
+        Reason::Retry,
+        &named("probe"),
+    )
+    .await;
+    let probe = scene.next("probe").await;
+    drop((stuck, probe));
 }
 
 #[actix::test]

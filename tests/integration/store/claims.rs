@@ -8,6 +8,7 @@ use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::claims::{self, Claim, ClaimRequest, Claimant, Found, Holder, TakenOver};
 use herald::store::lease::RunId;
+use herald::store::retention::KeyWalk;
 use herald::store::settle::{self, Origin, Settlement};
 use herald::store::takes::TakeId;
 use uuid::Uuid;
@@ -253,4 +254,105 @@ async fn a_claim_of_a_version_that_did_not_number_takes_is_its_runs() {
         .await
         .unwrap();
     assert!(take_over(&pool, request.key, HEIR, 1).await.is_some());
+}
+
+/// The window of every claim is over.
+const LATE: &str = "UPDATE notification_schema.notification_deduplication
+    SET expires_at = now() - interval '1 second'";
+
+#[tokio::test]
+async fn a_key_is_not_free_while_a_living_run_has_not_stored_what_it_stands_for() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let (mut leases, run) = registered(&pool, "one").await;
+    let first = request(KEY);
+    claim(&pool, TakeId::of(run.run, 1), &[first]).await;
+    c.batch_execute(LATE).await.unwrap();
+    assert_eq!(KeyWalk::default().forget_keys(&pool).await, Ok(0));
+    let claimant = Claimant {
+        run: None,
+        worker: 0,
+        now: clock::now(),
+    };
+    let again = [request(KEY)];
+    let claim = || claims::claim(&pool, claimant, TakeId::of(NEXT, 1), WINDOW, &again);
+    let found = claim().await.unwrap()[&KEY];
+    assert!(matches!(found, Claim::Taken(it) if it.notification_id == first.notification_id));
+
+    leases.end(&run).await.unwrap();
+    assert_eq!(claim().await.unwrap()[&KEY], Claim::New);
+    c.batch_execute(LATE).await.unwrap();
+    assert_eq!(
+        KeyWalk::default().forget_keys(&pool).await,
+        Ok(1),
+        "nobody knows that run"
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_not_free_while_what_it_stands_for_is_in_quarantine() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let person = people(&mut pool.get().await.unwrap(), 1).await[0];
+    let mut refused = cancelled(&reservation(person, &[]));
+    refused.refund = false;
+    refused.error_message = Some("no \0 may be stored".to_owned());
+    let key = refused.notification.key;
+    let request = ClaimRequest {
+        notification_id: refused.notification.id,
+        ..request(key)
+    };
+    let take = TakeId::of(RUN, 1);
+    claim(&pool, take, &[request]).await;
+    refused.origin = Origin::Broker(take);
+    let settled = settle::settle(&pool, &[&refused], clock::instant()).await;
+    assert!(settled.unwrap().is_quarantined(refused.notification.id));
+    c.batch_execute(LATE).await.unwrap();
+    assert_eq!(KeyWalk::default().forget_keys(&pool).await, Ok(0));
+    assert!(holder(&pool, key).await.is_stored());
+}
+
+/// A run that was frozen, taken for dead and thawed: its heir sends what it says has failed.
+#[tokio::test]
+async fn of_what_is_anothers_by_now_only_an_acceptance_is_stored() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let person = people(&mut pool.get().await.unwrap(), 1).await[0];
+    let frozen = TakeId::of(RUN, 1);
+    let outcome = |status, reason| Settlement {
+        status,
+        reason,
+        refund: false,
+        origin: Origin::Broker(frozen),
+        ..cancelled(&reservation(person, &[]))
+    };
+    let outcomes = [
+        outcome(Status::Failed, Some(Reason::RetriesExhausted)),
+        outcome(Status::Cancelled, Some(Reason::Expired)),
+        outcome(Status::Sent, None),
+    ];
+    for one in &outcomes {
+        let request = ClaimRequest {
+            notification_id: one.notification.id,
+            ..request(one.notification.key)
+        };
+        claim(&pool, frozen, &[request]).await;
+        assert!(take_over(&pool, request.key, HEIR, 1).await.is_some());
+    }
+    let settled = settle::settle(&pool, &outcomes.each_ref(), clock::instant()).await;
+    let settled = settled.unwrap();
+    let [failed, cancelled, sent] = outcomes.each_ref().map(|one| settled.proof(one).is_some());
+    assert_eq!((failed, cancelled, sent), (false, false, true));
+    assert_eq!(settled.stored(), 1);
+
+    let heirs = Settlement {
+        origin: Origin::Broker(TakeId::of(HEIR, 1)),
+        status: Status::Sent,
+        reason: None,
+        ..outcomes[0].clone()
+    };
+    let settled = settle::settle(&pool, &[&heirs], clock::instant()).await;
+    assert!(settled.unwrap().is_stored(heirs.notification.id));
+    let letters = "SELECT count(*)::text AS text FROM notification_schema.notification_dlq";
+    assert_eq!(lines(&mut database.owner().await, letters).await, ["0"]);
 }

@@ -117,12 +117,13 @@ async fn a_row_that_is_taken_from_a_dead_run_says_so_until_it_ends() {
     let taking = |run| Taking {
         run,
         take: TakeId::of(run, 0),
-        suspect: false,
+        refusing: &[],
     };
     let wanted = Wanted {
         lane,
         most: 10,
         since: now - jiff::SignedDuration::from_hours(1),
+        suspect: false,
     };
     let taken = due::take(&pool, taking(HEIR), now, &[wanted])
         .await

@@ -1,9 +1,8 @@
 //! The pool: its sessions, and what becomes of connections that the server has closed.
 
-use std::time::Duration;
-
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::store::{Database, StoreError};
+use tokio::runtime::Handle;
 
 use crate::database::{TestDatabase, lines};
 
@@ -43,8 +42,15 @@ async fn connections_closed_by_the_server_are_not_lent_again() {
         "read at once, before the client may have noticed"
     );
 
+    // The only one of a pool is lent while it is ended: what it answers tells that the client has noticed.
+    let mut settings = database.settings();
+    settings.pool_size = 1;
+    let handle = Handle::current();
+    let pool = Database::connect(&settings, &handle).await.unwrap();
+    let mut lent = pool.get().await.unwrap();
     owner.batch_execute(end_all).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    while one(&mut lent).await.is_ok() {}
+    drop(lent);
     let written = pool.transaction(one).await;
     assert_eq!(
         written,

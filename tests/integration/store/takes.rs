@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, DEFAULT_TENANT, Lane, Priority, Reason, Status};
 use herald::runtime::clock;
-use herald::store::due::{self, Taken, Taking, Wanted};
+use herald::store::due::{self, Taken, Taking, WaitsFor, Wanted};
 use herald::store::lease::RunId;
 use herald::store::settle::{self, Origin, Settlement};
 use herald::store::takes::TakeId;
@@ -16,11 +16,11 @@ use super::frequency::reservation;
 use super::settle::cancelled;
 use crate::database::{TestDatabase, lines};
 
-const LANE: Lane = Lane::new(Channel::Email, Priority::Normal);
-const RUN: RunId = RunId(1);
+pub(super) const LANE: Lane = Lane::new(Channel::Email, Priority::Normal);
+pub(super) const RUN: RunId = RunId(1);
 
 /// A person, and so many rows that have been due for a while, the first one longest.
-async fn rows(c: &mut AsyncPgConnection, count: u32) -> Vec<Uuid> {
+pub(super) async fn rows(c: &mut AsyncPgConnection, count: u32) -> Vec<Uuid> {
     let user = Uuid::now_v7();
     let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     let values: Vec<String> = (0..)
@@ -44,25 +44,39 @@ async fn rows(c: &mut AsyncPgConnection, count: u32) -> Vec<Uuid> {
     ids
 }
 
-async fn take(pool: &Database, run: RunId, number: u32, suspect: bool) -> Taken {
-    let take = TakeId::of(run, number);
-    let taking = Taking { run, take, suspect };
+pub(super) async fn take(pool: &Database, run: RunId, number: u32, suspect: bool) -> Taken {
     let wanted = Wanted {
-        lane: LANE,
-        most: 100,
-        since: clock::now() - jiff::SignedDuration::from_hours(2),
+        suspect,
+        ..wanted()
     };
-    due::take(pool, taking, clock::now(), &[wanted])
+    due::take(pool, taking(run, number), clock::now(), &[wanted])
         .await
         .unwrap()
 }
 
-fn ids(taken: &Taken) -> BTreeSet<Uuid> {
+pub(super) fn taking(run: RunId, number: u32) -> Taking<'static> {
+    Taking {
+        run,
+        take: TakeId::of(run, number),
+        refusing: &[],
+    }
+}
+
+pub(super) fn wanted() -> Wanted {
+    Wanted {
+        lane: LANE,
+        most: 100,
+        since: clock::now() - jiff::SignedDuration::from_hours(2),
+        suspect: false,
+    }
+}
+
+pub(super) fn ids(taken: &Taken) -> BTreeSet<Uuid> {
     taken.notifications.iter().map(|one| one.id).collect()
 }
 
 /// A row that was taken, put off until in an hour.
-fn put_off(taken: &Taken, take: TakeId) -> Settlement {
+pub(super) fn put_off(taken: &Taken, take: TakeId) -> Settlement {
     let notification = taken.notifications[0].clone();
     let like = reservation(notification.user_id, &[]);
     Settlement {
@@ -77,7 +91,7 @@ fn put_off(taken: &Taken, take: TakeId) -> Settlement {
 }
 
 /// Owner, take, takes and attempts of a row.
-async fn state(c: &mut AsyncPgConnection, id: Uuid) -> String {
+pub(super) async fn state(c: &mut AsyncPgConnection, id: Uuid) -> String {
     let state = format!(
         "SELECT concat_ws(' ', coalesce(owner::text, 'nobody'), take, takes, attempt_count) AS text
          FROM notification_schema.notifications WHERE id = '{id}'"
@@ -221,7 +235,9 @@ async fn after_five_deaths_one_at_a_time_is_taken_and_others_are_not_held_up() {
     let others: BTreeSet<Uuid> = rows(&mut c, 2).await.into_iter().collect();
 
     let sixth = take(&pool, RunId(20), 0, true).await;
-    let suspect = sixth.suspect.unwrap();
+    let [suspect] = sixth.suspects[..] else {
+        panic!("{sixth:?}")
+    };
     assert!(all.contains(&suspect));
     let with_others: BTreeSet<Uuid> = others.iter().copied().chain([suspect]).collect();
     assert_eq!(ids(&sixth), with_others);
@@ -237,7 +253,7 @@ async fn after_five_deaths_one_at_a_time_is_taken_and_others_are_not_held_up() {
     c.batch_execute(now).await.unwrap();
     let while_one_is_in_hand = take(&pool, RunId(21), 0, false).await;
     assert_eq!(ids(&while_one_is_in_hand), others, "the other run is dead");
-    assert_eq!(while_one_is_in_hand.suspect, None);
+    assert!(while_one_is_in_hand.suspects.is_empty());
 }
 
 #[tokio::test]
@@ -276,4 +292,85 @@ async fn an_outcome_and_giving_back_clear_a_row_of_suspicion() {
     let stored = settle::settle(&pool, &[&settlement], clock::instant()).await;
     assert!(stored.unwrap().is_stored(id));
     assert_eq!(state(&mut c, id).await, format!("nobody {} 0 0", take.0));
+}
+
+#[tokio::test]
+async fn a_suspects_take_whose_answer_was_lost_is_let_go_of_though_its_time_was_moved() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let id = rows(&mut c, 1).await[0];
+    let suspect = "UPDATE notification_schema.notifications SET takes = 5";
+    c.batch_execute(suspect).await.unwrap();
+    assert_eq!(take(&pool, RUN, 1, true).await.suspects, [id]);
+    let lost = [TakeId::of(RUN, 1)];
+    let until = Taking::latest(clock::now());
+    due::let_go(&pool, RUN, &lost, until, &[LANE])
+        .await
+        .unwrap();
+    assert_eq!(state(&mut c, id).await, format!("nobody {} 5 0", lost[0].0));
+}
+
+/// A take reads who lives, and then the rows; in between a run begins and takes one of them.
+#[tokio::test]
+async fn a_row_that_a_younger_run_has_taken_meanwhile_is_not_taken_from_it() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let all = rows(&mut c, 2).await;
+    // The first is a dead run's: whether that is so is asked when the row is met, and that waits here.
+    let waits = format!(
+        "UPDATE notification_schema.notifications SET owner = 900 WHERE id = '{}';
+         CREATE OR REPLACE FUNCTION notification_schema.is_dead_run(owner integer) RETURNS boolean
+         LANGUAGE plpgsql VOLATILE AS $$
+         BEGIN
+             PERFORM pg_advisory_xact_lock(7);
+             RETURN NOT EXISTS (SELECT FROM notification_schema.engine_nodes e
+                                WHERE e.run_id = owner AND e.ended_at IS NULL);
+         END $$",
+        all[0]
+    );
+    c.batch_execute(&waits).await.unwrap();
+    let begins = format!(
+        "INSERT INTO notification_schema.engine_nodes (run_id, node_name, version)
+         OVERRIDING SYSTEM VALUE VALUES (950, 'younger', '1');
+         UPDATE notification_schema.notifications SET owner = 950, take = 7 WHERE id = '{}'",
+        all[1]
+    );
+    let taking = taking(RUN, 1);
+    let wanted = [wanted()];
+    let late = due::take(&pool, taking, clock::now(), &wanted);
+    let lock = "SELECT pg_advisory_xact_lock(7)";
+    let taken = late_by(&database, lock, &begins, late).await;
+    assert_eq!(ids(&taken), [all[0]].into());
+    assert_eq!(state(&mut c, all[1]).await, "950 7 0 0");
+}
+
+#[tokio::test]
+async fn suspects_of_one_lane_or_tenant_hold_up_nobody_elses() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let all = rows(&mut c, 4).await;
+    let urgent = format!(
+        "UPDATE notification_schema.notifications SET takes = 5;
+         UPDATE notification_schema.notifications SET priority = 'urgent' WHERE id IN ('{}', '{}')",
+        all[2], all[3]
+    );
+    c.batch_execute(&urgent).await.unwrap();
+    let lanes = [Priority::Normal, Priority::Urgent].map(|priority| Wanted {
+        lane: Lane::new(Channel::Email, priority),
+        suspect: true,
+        ..wanted()
+    });
+    let taken = due::take(&pool, taking(RUN, 1), clock::now(), &lanes)
+        .await
+        .unwrap();
+    assert_eq!(taken.suspects.len(), 2, "one of each lane");
+    assert_eq!(ids(&taken).len(), 2);
+
+    // What waits for an account: the healthy ones, wherever they stand.
+    let healthy = rows(&mut c, 1).await[0];
+    let waits = "UPDATE notification_schema.notifications SET owner = NULL, waits_for = 'any'";
+    c.batch_execute(waits).await.unwrap();
+    let line = [(LANE, DEFAULT_TENANT, 1, Uuid::nil())];
+    let taken = due::take_waiting(&pool, taking(RUN, 2), &WaitsFor::Any, clock::now(), &line);
+    assert_eq!(ids(&taken.await.unwrap()), [healthy].into());
 }

@@ -65,11 +65,11 @@ fn bodies(taken: &Taken) -> BTreeSet<String> {
     taken.notifications.iter().map(body).collect()
 }
 
-fn taking(number: u32) -> Taking {
+fn taking(number: u32) -> Taking<'static> {
     Taking {
         run: RUN,
         take: TakeId::of(RUN, number),
-        suspect: false,
+        refusing: &[],
     }
 }
 
@@ -208,6 +208,7 @@ async fn each_tenant_gets_its_turn_and_no_more_of_what_is_due() {
         tenant: tenant(whose),
         most,
         since,
+        suspect: false,
     };
     let turns = [turn(1, 2), turn(2, 2), turn(3, 2)];
     let taken = due::take_in_turn(&pool, taking(1), clock::now(), &turns).await;
@@ -232,6 +233,7 @@ async fn a_lane_begins_with_the_earliest_that_waits_whoever_has_it() {
         lane: LANE,
         most: 9,
         since,
+        suspect: false,
     };
     let later = first + SignedDuration::from_secs(1);
     let none = due::take(&pool, taking(1), clock::now(), &[wanted(later)]).await;
