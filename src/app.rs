@@ -9,6 +9,7 @@ pub mod explain;
 mod report;
 mod schema;
 mod stop;
+pub mod zones;
 
 use std::sync::Arc;
 

@@ -10,6 +10,8 @@ pub mod connection;
 pub mod consumer;
 pub mod envelope;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod lane_channel;
 pub mod publisher;
 pub mod receipt;

@@ -63,6 +63,7 @@ impl<E: std::error::Error> From<E> for Failure {
 /// Runs the command that the arguments name: exit 0 good, 1 failed, 2 wrong use.
 pub(super) fn run() -> ExitCode {
     let cli = Cli::parse();
+    herald::app::zones::choose();
     let ended = match &cli.command {
         Command::Serve => serve::serve(&cli),
         Command::Migrate(migrate) => migrate::migrate(&cli, migrate),

@@ -11,6 +11,7 @@ pub mod circuit;
 pub mod counter;
 pub mod house_rules;
 pub mod lane;
+pub mod language;
 pub mod limits;
 pub mod notification;
 pub mod platform;
@@ -28,6 +29,7 @@ pub mod suppression;
 pub mod system_event;
 pub mod tenant;
 mod vocabulary;
+pub mod zone;
 
 pub use account::{Account, ProviderKind};
 pub use attempt::{AttemptRecord, Step};
@@ -37,6 +39,7 @@ pub use circuit::CircuitState;
 pub use counter::{Counted, Counter};
 pub use house_rules::HouseRules;
 pub use lane::Lane;
+pub use language::Language;
 pub use notification::{
     Body, Content, ContentHash, KeyHash, Notification, Payload, Source, TemplateCall,
 };
@@ -55,6 +58,7 @@ pub use suppression::{Suppression, SuppressionReason};
 pub use system_event::{Severity, SystemEvent};
 pub use tenant::TenantRules;
 pub use vocabulary::UnknownWord;
+pub use zone::{UnknownZone, Zone};
 
 /// Lower-case hexadecimal digits of bytes.
 #[must_use]

@@ -9,6 +9,8 @@ pub mod catalog;
 mod check;
 mod fcm;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http;
 mod scrub;
 mod sendgrid;

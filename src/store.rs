@@ -44,6 +44,7 @@ pub mod templates;
 pub mod tenants;
 pub mod time;
 mod transaction;
+pub mod zones;
 
 pub use change::Change;
 /// A connection of this room's driver; what it can do is behind the aggregates' functions.

@@ -16,6 +16,6 @@ mod tags;
 mod values;
 
 pub use error::{ErrorKind, TemplateError};
-pub use library::{Library, Rendered, TemplateKey};
+pub use library::{Library, Reader, Rendered, TemplateKey, Variables};
 pub use sandbox::Limits;
 pub use source::{Part, TemplateSource};

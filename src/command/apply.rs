@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use herald::app::apply::{self, Applied};
 use herald::app::sealer;
-use herald::config::Required;
+use herald::config::{Mistake, Required};
 use herald::store::Change;
 use serde_json::json;
 
@@ -23,6 +23,11 @@ pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), Failure> {
     let settings = cli.settings(&[Required::Database, Required::Secrets])?;
     let sealer = sealer(&settings)?;
     let manifest = apply::read(&apply.files, &cli.sources(), &settings.providers)?;
+    if !cli.json {
+        for warning in &manifest.warnings {
+            eprintln!("warning: {warning}");
+        }
+    }
     let applied = super::on_runtime(async {
         let database = super::database(&settings).await?;
         Ok(apply::apply(&database, &sealer, &manifest).await?)
@@ -30,7 +35,7 @@ pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), Failure> {
     println!(
         "{}",
         if cli.json {
-            in_json(&applied)
+            in_json(&applied, &manifest.warnings)
         } else {
             in_words(&applied)
         }
@@ -60,10 +65,10 @@ fn in_words(applied: &[Applied]) -> String {
     lines.join("\n")
 }
 
-fn in_json(applied: &[Applied]) -> String {
+fn in_json(applied: &[Applied], warnings: &[Mistake]) -> String {
     let rows: Vec<_> = applied
         .iter()
         .map(|applied| json!({ "entry": applied.entry, "change": applied.change.to_string() }))
         .collect();
-    json!({ "applied": rows }).to_string()
+    json!({ "applied": rows, "warnings": warnings }).to_string()
 }

@@ -12,7 +12,7 @@ pub(super) fn check(cli: &Cli) -> Result<(), Failure> {
     if cli.json {
         let rows: Vec<_> = findings
             .iter()
-            .map(|finding| json!({ "part": finding.part, "problem": finding.problem, "warning": finding.warning }))
+            .map(|finding| json!({ "part": finding.part, "problem": finding.problem, "warning": finding.warning, "detail": finding.detail }))
             .collect();
         println!("{}", json!({ "findings": rows }));
     } else {

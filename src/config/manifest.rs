@@ -48,6 +48,8 @@ pub struct Manifest {
     pub providers: Vec<Entry<Provider>>,
     /// Addresses that nothing may be sent to.
     pub suppressions: Vec<Entry<Suppression>>,
+    /// What is allowed and yet hardly meant, in the order of files and lines.
+    pub warnings: Vec<Mistake>,
 }
 
 /// What another room finds wrong with an entry.
@@ -63,6 +65,8 @@ pub struct Finding {
 pub struct Checks<'a> {
     /// Whether a template compiles.
     pub template: &'a dyn Fn(&Template) -> Vec<Finding>,
+    /// What is odd about a template that does.
+    pub oddities: &'a dyn Fn(&Template) -> Vec<Finding>,
     /// Whether a provider's credentials and configuration are complete.
     pub provider: &'a dyn Fn(&Provider) -> Vec<Finding>,
 }
@@ -130,6 +134,18 @@ impl Manifest {
         self.suppressions.append(&mut other.suppressions);
     }
 
+    fn odd(&self, checks: &Checks<'_>) -> Vec<Mistake> {
+        let templates = self.templates.iter();
+        let odd = templates.flat_map(|entry| {
+            let mut findings = entry.value.lost();
+            findings.extend((checks.oddities)(&entry.value));
+            entry.mistakes(findings)
+        });
+        let mut odd: Vec<Mistake> = odd.collect();
+        odd.sort_by(|a, b| a.origin.cmp(&b.origin));
+        odd
+    }
+
     fn check(&self, checks: &Checks<'_>) -> Vec<Mistake> {
         let mut mistakes = unique::check(self);
         for entry in &self.templates {
@@ -147,6 +163,7 @@ impl Default for Checks<'_> {
     fn default() -> Self {
         Self {
             template: &|_| Vec::new(),
+            oddities: &|_| Vec::new(),
             provider: &|_| Vec::new(),
         }
     }

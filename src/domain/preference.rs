@@ -1,8 +1,6 @@
 //! What a person wants to receive.
 
-use jiff::tz::TimeZone;
-
-use super::Channel;
+use super::{Channel, Zone};
 
 /// A wish of a person, or of a tenant for all its people, about some of what may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +14,7 @@ pub struct Preference {
     /// Time of silence.
     pub quiet_hours: Setting<QuietHours>,
     /// The zone whose clock and calendar the wish goes by; `None` is the person's own, else UTC.
-    pub zone: Option<TimeZone>,
+    pub zone: Option<Zone>,
 }
 
 /// What a wish says of one thing.

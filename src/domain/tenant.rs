@@ -7,6 +7,8 @@ use super::{Category, Preference};
 pub struct TenantRules {
     /// Declared categories, one a name.
     pub categories: Vec<Category>,
+    /// The language of messages to people of whom none is known.
+    pub locale: Option<String>,
     /// What holds for people who said nothing else, one a scope.
     pub defaults: Vec<Preference>,
 }

@@ -16,6 +16,7 @@ use crate::domain::{AttemptRecord, Body, Channel, Reason, Step};
 use crate::policy::Decision;
 use crate::runtime::{Tasks, clock, failpoint, mailbox};
 use crate::telemetry::Metrics;
+use crate::templates::Reader;
 
 /// The `provider` of in-app notifications: the row in the inbox is the delivery.
 const INBOX: &str = "inbox";
@@ -124,7 +125,10 @@ impl Desk {
                     notification.tenant_id,
                     self.channel,
                     &call.name,
-                    job.recipient.locale.as_deref(),
+                    Reader {
+                        person: job.recipient.locale.as_deref(),
+                        tenant: job.rules.locale.as_deref(),
+                    },
                     &call.variables,
                 );
                 let rendered = rendered.map_err(|error| error.to_string())?;

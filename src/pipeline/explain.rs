@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::ingest::{key_reused, nobody};
@@ -27,6 +26,7 @@ use crate::runtime::clock;
 use crate::store::provider_health::{self, ProviderHealth};
 use crate::store::seal::Sealer;
 use crate::store::{Database, StoreError, accounts, claims, frequency, recipients};
+use crate::templates::Reader;
 
 /// What explaining needs.
 #[derive(Debug)]
@@ -77,13 +77,6 @@ pub struct Decided {
     pub content: Result<Content, String>,
 }
 
-/// The lane that a file names, since it comes through none.
-#[derive(Deserialize)]
-struct Named {
-    channel: Option<Channel>,
-    priority: Option<Priority>,
-}
-
 impl Explainer {
     /// Explains a message body of the contract's envelope.
     ///
@@ -129,11 +122,8 @@ impl Explainer {
     }
 
     fn decode(&self, body: &[u8], now: Timestamp) -> Result<Envelope, envelope::Refusal> {
-        let named = serde_json::from_slice::<Named>(body).ok();
-        let lane = named.as_ref().and_then(|named| {
-            let priority = named.priority.unwrap_or(Priority::Normal);
-            Some(Lane::new(named.channel?, priority))
-        });
+        // Its file comes through no lane.
+        let lane = envelope::lane_named_by(body);
         let wrapping = Wrapping {
             // Decoding tells what is wrong with a body that names no lane at all.
             lane: lane.unwrap_or(Lane::new(Channel::Email, Priority::Normal)),
@@ -203,7 +193,8 @@ impl Explainer {
             // The middle of what chance may choose.
             dice: 0.5,
         };
-        let counters = frequency_cap::counters(&facts);
+        // Without a calendar that is known there is nothing to look up: the rule says so.
+        let counters = frequency_cap::counters(&facts).unwrap_or_default();
         let mut connection = self.database.get().await?;
         let user = notification.user_id;
         let counted = frequency::counts(&mut connection, user, &counters, notification.id).await?;
@@ -220,20 +211,28 @@ impl Explainer {
         Ok(Decided {
             through: names.map(|account| account.name.to_owned()).collect(),
             addresses,
-            content: self.render(notification, recipient),
+            content: self.render(notification, recipient, &rules),
             explanation,
         })
     }
 
-    fn render(&self, notification: &Notification, person: &Recipient) -> Result<Content, String> {
+    fn render(
+        &self,
+        notification: &Notification,
+        person: &Recipient,
+        rules: &TenantRules,
+    ) -> Result<Content, String> {
         match &notification.payload.body {
             Body::Content(content) => Ok(content.clone()),
             Body::Template(call) => {
                 let library = self.shelf.library();
                 let (tenant, channel) = (notification.tenant_id, notification.lane.channel);
-                let locale = person.locale.as_deref();
+                let reader = Reader {
+                    person: person.locale.as_deref(),
+                    tenant: rules.locale.as_deref(),
+                };
                 library
-                    .render(tenant, channel, &call.name, locale, &call.variables)
+                    .render(tenant, channel, &call.name, reader, &call.variables)
                     .map(|rendered| rendered.content)
                     .map_err(|error| error.to_string())
             }

@@ -201,6 +201,7 @@ impl Round {
 
     async fn look(&self, looking: &mut Looking) -> Result<bool, StoreError> {
         self.let_go(looking.run, &mut looking.strays).await;
+        let heeded = self.heed().await;
         let lanes = self.flowing();
         if let Some(to_measure) = looking
             .bounds
@@ -214,9 +215,21 @@ impl Round {
         let called = only_of_rows(self.call_back(looking, &lanes).await)?;
         let mut permits = self.free_permits(&lanes, MOST);
         let taken = only_of_rows(self.take_due(looking, &mut permits).await)?;
-        let more = permits.values().any(Vec::is_empty);
+        let more = heeded || permits.values().any(Vec::is_empty);
         let probed = only_of_rows(self.probe(looking).await)?;
         called.and(taken).and(probed).map(|()| more)
+    }
+
+    /// Makes due what waits by a wish that has changed; whether there was any. What is due by itself goes
+    /// on meanwhile.
+    async fn heed(&self) -> bool {
+        match due::heed_changed_wishes(&self.database, clock::now()).await {
+            Ok(heeded) => heeded.is_some(),
+            Err(error) => {
+                tracing::warn!(%error, "wishes that changed could not be heeded; trying again");
+                false
+            }
+        }
     }
 
     /// The next take.

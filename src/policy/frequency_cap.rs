@@ -6,21 +6,24 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Decision, Facts, Quota, expiry, local_time, preference, release};
-use crate::domain::{Counter, OverCap, Priority, Reason};
+use crate::domain::{Counter, OverCap, Priority, Reason, UnknownZone};
 
 /// The counters that a notification must have room in, on the days that it is now.
-#[must_use]
-pub fn counters(facts: &Facts<'_>) -> Vec<Counter> {
+///
+/// # Errors
+/// When one goes by a calendar that this node does not know.
+pub fn counters(facts: &Facts<'_>) -> Result<Vec<Counter>, UnknownZone> {
     if passes(facts) {
-        return vec![];
+        return Ok(vec![]);
     }
     preference::wishes(facts.notification, facts.recipient, facts.rules)
         .filter_map(|wish| {
-            Some(Counter {
+            let cap = wish.frequency_cap?;
+            Some(wish.zone(facts.recipient).map(|zone| Counter {
                 scope: wish.scope.clone(),
-                cap: wish.frequency_cap?,
-                day: local_time::day(&wish.zone(facts.recipient), facts.now),
-            })
+                cap,
+                day: local_time::day(&zone, facts.now),
+            }))
         })
         .collect()
 }
@@ -35,11 +38,19 @@ pub fn passes(facts: &Facts<'_>) -> bool {
 /// Asks for the counters while nobody has looked at them; over a cap, what the category says.
 #[must_use]
 pub fn object(facts: &Facts<'_>) -> Option<Decision> {
+    let Ok(counters) = counters(facts) else {
+        // Nobody can say which day it is there.
+        let until = local_time::known_by(facts.now);
+        return Some(expiry::defer(
+            facts.notification,
+            Reason::FrequencyCap,
+            until,
+        ));
+    };
     match facts.quota {
-        Quota::Reserved(held) if is_held(&counters(facts), held) => None,
+        Quota::Reserved(held) if is_held(&counters, held) => None,
         // A day that began since the place was reserved has counters of its own.
         Quota::Unasked | Quota::Reserved(_) => {
-            let counters = counters(facts);
             let never = counters.iter().any(|counter| counter.cap == 0);
             if never {
                 return Some(Decision::Cancel(Reason::FrequencyCap));
@@ -100,6 +111,9 @@ pub fn next_day(facts: &Facts<'_>, counter: &Counter) -> Timestamp {
             || local_time::zone_of(facts.recipient),
             |wish| wish.zone(facts.recipient),
         );
+    let Ok(zone) = zone else {
+        return local_time::known_by(facts.now);
+    };
     // The day may have ended since the counter was asked.
     let today = local_time::day(&zone, facts.now).max(counter.day);
     let soonest = facts.now.saturating_add(SignedDuration::from_secs(1));

@@ -4,19 +4,28 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::Recipient;
+use crate::domain::{Recipient, UnknownZone, zone};
 
 /// The smallest step of a clock.
 const TICK: SignedDuration = SignedDuration::from_nanos(1);
 
-/// The person's own zone; UTC when they have none or one that nobody knows.
+/// The longest that is waited until a zone is looked for again that this node does not know: another
+/// node may, and this one after an update of its rules.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
+/// The person's own zone; UTC when they have said none.
 ///
-/// jiff keeps the zones that it was asked for: after the first time this is a look into memory.
-#[must_use]
-pub fn zone_of(recipient: &Recipient) -> TimeZone {
+/// # Errors
+/// When this node does not know it. It is not UTC then: what needs it waits.
+pub fn zone_of(recipient: &Recipient) -> Result<TimeZone, UnknownZone> {
     let name = recipient.timezone.as_deref();
-    name.and_then(|name| TimeZone::get(name).ok())
-        .unwrap_or(TimeZone::UTC)
+    name.map_or(Ok(TimeZone::UTC), zone::find)
+}
+
+/// Until when waits what needs a zone that this node does not know.
+#[must_use]
+pub fn known_by(now: Timestamp) -> Timestamp {
+    now.saturating_add(LOOK_AGAIN).unwrap_or(now)
 }
 
 /// The first moment at which the clock shows this time; where it is put forward over it, the moment

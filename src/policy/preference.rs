@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::local_time;
 use crate::domain::preference::{QuietHours, Scope};
-use crate::domain::{Notification, Preference, Reason, Recipient, TenantRules};
+use crate::domain::{Notification, Preference, Reason, Recipient, TenantRules, UnknownZone, Zone};
 
 /// A wish as it holds for one person. Every wish that covers a notification must agree to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Wish<'a> {
     pub quiet_hours: Option<&'a QuietHours>,
     /// Who said whether it is enabled; `None` when nobody did.
     pub said_by: Option<SaidBy>,
-    zone: Option<&'a TimeZone>,
+    zone: Option<&'a Zone>,
 }
 
 /// Whose word it is.
@@ -63,11 +63,12 @@ impl<'a> Wish<'a> {
     }
 
     /// The zone whose clock and calendar it goes by.
-    #[must_use]
-    pub fn zone(&self, recipient: &Recipient) -> TimeZone {
+    ///
+    /// # Errors
+    /// When this node does not know it.
+    pub fn zone(&self, recipient: &Recipient) -> Result<TimeZone, UnknownZone> {
         self.zone
-            .cloned()
-            .unwrap_or_else(|| local_time::zone_of(recipient))
+            .map_or_else(|| local_time::zone_of(recipient), Zone::rules)
     }
 }
 

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Decision, Facts, expiry, local_time, preference, release};
 use crate::domain::preference::{QuietHours, Scope};
-use crate::domain::{Priority, Reason};
+use crate::domain::{Priority, Reason, UnknownZone};
 
 /// Furthest that the end of silence is looked for: windows that follow each other without a gap
 /// never end, and are looked at again then.
@@ -79,16 +79,19 @@ pub fn quiet_until(windows: &[Window<'_>], now: Timestamp) -> Option<Timestamp> 
 }
 
 /// The windows of the wishes that cover a notification.
-#[must_use]
-pub fn windows<'a>(facts: &Facts<'a>) -> Vec<Window<'a>> {
+///
+/// # Errors
+/// When one goes by a clock that this node does not know.
+pub fn windows<'a>(facts: &Facts<'a>) -> Result<Vec<Window<'a>>, UnknownZone> {
     let recipient = facts.recipient;
     preference::wishes(facts.notification, recipient, facts.rules)
         .filter_map(|wish| {
-            Some(Window {
+            let hours = wish.quiet_hours?;
+            Some(wish.zone(recipient).map(|zone| Window {
                 scope: wish.scope,
-                hours: wish.quiet_hours?,
-                zone: wish.zone(recipient),
-            })
+                hours,
+                zone,
+            }))
         })
         .collect()
 }
@@ -107,7 +110,11 @@ pub fn object(facts: &Facts<'_>) -> Option<Decision> {
     if passes(facts) {
         return None;
     }
-    let windows = windows(facts);
+    let Ok(windows) = windows(facts) else {
+        // Nobody can say that it is not night there.
+        let until = local_time::known_by(facts.now);
+        return Some(expiry::defer(facts.notification, Reason::QuietHours, until));
+    };
     let end = quiet_until(&windows, facts.now)?;
     let spread = release::after(end, facts);
     let until = match quiet_until(&windows, spread) {

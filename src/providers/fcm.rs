@@ -1,6 +1,6 @@
 //! Firebase Cloud Messaging, HTTP v1: one request a device.
 
-mod reply;
+pub(super) mod reply;
 mod request;
 mod settings;
 #[cfg(test)]

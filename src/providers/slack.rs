@@ -1,7 +1,7 @@
 //! Slack: `chat.postMessage` with a bot token, or a post to an incoming webhook.
 
 mod errors;
-mod reply;
+pub(super) mod reply;
 mod request;
 mod settings;
 

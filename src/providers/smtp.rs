@@ -7,6 +7,8 @@
 mod answer;
 mod conversation;
 mod enhanced;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod pool;
 mod reply;
 mod request;

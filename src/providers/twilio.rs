@@ -1,7 +1,7 @@
 //! Twilio Messages, API of 2010-04-01: one request a text message.
 
 mod codes;
-mod reply;
+pub(super) mod reply;
 mod request;
 mod settings;
 

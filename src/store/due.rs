@@ -8,6 +8,7 @@ mod tenants;
 mod text;
 mod unreadable;
 mod waiting;
+mod wishes;
 
 pub use paused::probe;
 pub use refusing::{Among, Refused, Wanting, refusing};
@@ -16,6 +17,7 @@ pub(super) use row::{Columns, Row};
 pub use tenants::{Found, Front, TenantsOf, Turn, fronts, take_in_turn, tenants};
 pub use unreadable::give_back;
 pub use waiting::{Key, Line, WaitingOf, WaitsFor, names, take_waiting, waiting};
+pub use wishes::heed_changed_wishes;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{

@@ -6,13 +6,13 @@ use std::str::FromStr;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::change::word;
 use super::preferences::PreferenceRow;
-use super::schema::notification_schema::{categories, notification_preferences};
+use super::schema::notification_schema::{categories, notification_preferences, tenants};
 use crate::domain::{Category, TenantRules};
 
 #[derive(Queryable, Selectable)]
@@ -58,9 +58,10 @@ pub async fn of(
     connection: &AsyncPgConnection,
     tenants: &[Uuid],
 ) -> Result<HashMap<Uuid, TenantRules>, StoreError> {
-    let (categories, defaults) = try_join(
+    let (categories, defaults, locales) = try_join3(
         categories_of(connection, tenants),
         defaults_of(connection, tenants),
+        locales_of(connection, tenants),
     )
     .await?;
     let mut rules: HashMap<Uuid, TenantRules> = HashMap::new();
@@ -71,6 +72,9 @@ pub async fn of(
     for row in defaults {
         let of_tenant = rules.entry(row.tenant_id).or_default();
         of_tenant.defaults.extend(row.preference());
+    }
+    for (tenant_id, locale) in locales {
+        rules.entry(tenant_id).or_default().locale = locale;
     }
     Ok(rules)
 }
@@ -83,6 +87,18 @@ async fn categories_of(
         .filter(categories::tenant_id.eq_any(tenants))
         .order((categories::tenant_id, categories::name))
         .select(CategoryRow::as_select())
+        .load(&mut connection)
+        .await
+}
+
+async fn locales_of(
+    mut connection: &AsyncPgConnection,
+    of: &[Uuid],
+) -> QueryResult<Vec<(Uuid, Option<String>)>> {
+    tenants::table
+        .filter(tenants::id.eq_any(of))
+        .filter(tenants::locale.is_not_null())
+        .select((tenants::id, tenants::locale))
         .load(&mut connection)
         .await
 }

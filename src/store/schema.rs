@@ -398,6 +398,8 @@ pub mod notification_schema {
             name -> Varchar,
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
+            #[max_length = 35]
+            locale -> Nullable<Varchar>,
         }
     }
 
@@ -460,6 +462,19 @@ pub mod notification_schema {
         }
     }
 
+    diesel::table! {
+        notification_schema.wish_changes (id) {
+            id -> Int8,
+            tenant_id -> Uuid,
+            user_id -> Nullable<Uuid>,
+            seen_at -> Nullable<Timestamptz>,
+            look_at -> Timestamptz,
+            looks -> Int2,
+            after_user -> Nullable<Uuid>,
+            after_id -> Nullable<Uuid>,
+        }
+    }
+
     diesel::joinable!(api_keys -> tenants (tenant_id));
     diesel::joinable!(api_keys -> users (user_id));
     diesel::joinable!(audit_logs -> users (user_id));
@@ -511,5 +526,6 @@ pub mod notification_schema {
         user_devices,
         users,
         webhook_deliveries,
+        wish_changes,
     );
 }

@@ -1,14 +1,14 @@
 //! Tenants.
 
 use diesel::OptionalExtension;
-use diesel::sql_types::{Text, Uuid as SqlUuid};
+use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StoreError;
 use super::change::{Change, Written};
 
-/// Creates or renames a tenant.
+/// Creates or changes a tenant; without a locale it has none.
 ///
 /// # Errors
 /// [`StoreError::UniqueViolation`] when another tenant has the name.
@@ -16,15 +16,17 @@ pub async fn upsert(
     connection: &mut AsyncPgConnection,
     tenant_id: Uuid,
     name: &str,
+    locale: Option<&str>,
 ) -> Result<Change, StoreError> {
     let written: Option<Written> = diesel::sql_query(
-        "INSERT INTO tenants (id, name) VALUES ($1, $2) \
-         ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name \
-         WHERE tenants.name IS DISTINCT FROM EXCLUDED.name \
+        "INSERT INTO tenants (id, name, locale) VALUES ($1, $2, $3) \
+         ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, locale = EXCLUDED.locale \
+         WHERE (tenants.name, tenants.locale) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.locale) \
          RETURNING (xmax = 0) AS created",
     )
     .bind::<SqlUuid, _>(tenant_id)
     .bind::<Text, _>(name)
+    .bind::<Nullable<Text>, _>(locale)
     .get_result(connection)
     .await
     .optional()?;

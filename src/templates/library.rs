@@ -1,6 +1,6 @@
 //! All templates, compiled.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::error::{ErrorKind, PartError, TemplateError};
-use super::growth;
-use super::locale;
-use super::output::Output;
+use super::locale::{self, Written};
 use super::sandbox::{self, Limits};
 use super::source::{Part, TemplateSource};
-use super::values;
 use crate::domain::{Channel, Content};
+
+mod entry;
+
+use entry::Entry;
 
 /// Compiled templates, found by tenant, channel, name and language.
 ///
@@ -45,6 +46,24 @@ pub struct TemplateKey {
     pub locale: String,
 }
 
+/// What language a message should be in, as far as anybody has said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reader<'a> {
+    /// The person's.
+    pub person: Option<&'a str>,
+    /// Their tenant's.
+    pub tenant: Option<&'a str>,
+}
+
+/// How the variables of a template agree with what it declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variables {
+    /// Used and not declared, in alphabetical order: a message without them fails.
+    pub undeclared: Vec<String>,
+    /// Declared and not used, as they were declared: a message is asked for them in vain.
+    pub unused: Vec<String>,
+}
+
 /// A template rendered for one message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendered {
@@ -57,23 +76,8 @@ pub struct Rendered {
 /// The languages of one template: names and entries in the same order.
 #[derive(Clone, Default)]
 struct Languages {
-    locales: Vec<String>,
+    locales: Vec<Written>,
     entries: Vec<Arc<Entry>>,
-}
-
-/// One template in one language.
-struct Entry {
-    environment: Environment<'static>,
-    version: i32,
-    variables: Vec<String>,
-    parts: Vec<CompiledPart>,
-    trouble: Option<String>,
-}
-
-struct CompiledPart {
-    part: Part,
-    /// Name within the engine, or why it does not compile.
-    compiled: Result<String, PartError>,
 }
 
 impl Library {
@@ -105,7 +109,7 @@ impl Library {
             }
         }
         for source in added {
-            let entry = Arc::new(changed.entry(source));
+            let entry = Arc::new(Entry::new(&changed.environment, source));
             let names = changed.tenants.entry(source.tenant_id).or_default();
             Arc::make_mut(names)
                 .entry((source.channel, source.name.clone()))
@@ -125,11 +129,11 @@ impl Library {
         tenant_id: Uuid,
         channel: Channel,
         name: &str,
-        locale: Option<&str>,
+        read: Reader<'_>,
         variables: &Map<String, Json>,
     ) -> Result<Rendered, TemplateError> {
         let (found, entry) = self
-            .find(tenant_id, channel, name, locale)
+            .find(tenant_id, channel, name, read)
             .ok_or_else(|| unknown(channel, name))?;
         let fail = |part: Option<Part>, error: PartError| TemplateError {
             kind: error.kind,
@@ -140,20 +144,8 @@ impl Library {
             line: error.line,
             message: error.message,
         };
-        if let Some(trouble) = &entry.trouble {
-            return Err(fail(None, PartError::unreadable(trouble)));
-        }
-        entry
-            .demand_variables(variables)
-            .map_err(|error| fail(None, error))?;
-        let context = values::context(variables);
-        let mut content = Content::default();
-        for compiled in &entry.parts {
-            let text = self
-                .render_part(entry, compiled, &context)
-                .map_err(|error| fail(Some(compiled.part), error))?;
-            put(&mut content, compiled.part, text);
-        }
+        let filled = entry.fill(variables, self.limits.max_output_bytes);
+        let content = filled.map_err(|(part, error)| fail(part, error))?;
         Ok(Rendered {
             content,
             version: entry.version,
@@ -163,7 +155,8 @@ impl Library {
     /// Whether a message may call this template.
     #[must_use]
     pub fn has(&self, tenant_id: Uuid, channel: Channel, name: &str) -> bool {
-        self.find(tenant_id, channel, name, None).is_some()
+        self.find(tenant_id, channel, name, Reader::default())
+            .is_some()
     }
 
     /// How many templates there are, languages counted apart.
@@ -180,14 +173,13 @@ impl Library {
     }
 
     /// Compiles one template to see whether it can be: every part that cannot, with line and
-    /// cause, or else the variables that it uses without declaring them, in alphabetical order.
+    /// cause, or else how its variables agree with what it declares.
     ///
     /// # Errors
     /// One error for each part that does not compile.
-    pub fn check(source: &TemplateSource) -> Result<Vec<String>, Vec<TemplateError>> {
-        let limits = Limits::default();
-        let library = Self::compile(&[], limits);
-        let entry = library.entry(source);
+    pub fn check(source: &TemplateSource) -> Result<Variables, Vec<TemplateError>> {
+        let library = Self::default();
+        let entry = Entry::new(&library.environment, source);
         let parts = || entry.parts.iter();
         let errors: Vec<_> = parts()
             .filter_map(|part| Some((part.part, part.compiled.as_ref().err()?)))
@@ -197,33 +189,20 @@ impl Library {
             return Err(errors);
         }
         let names = parts().filter_map(|part| part.compiled.as_ref().ok());
-        let mut undeclared: Vec<_> = names
+        let used: BTreeSet<String> = names
             .filter_map(|name| entry.environment.get_template(name).ok())
             .flat_map(|template| template.undeclared_variables(false))
-            .filter(|used| !source.variables.contains(used) && !is_global(&library, used))
             .collect();
-        undeclared.sort_unstable();
-        undeclared.dedup();
-        Ok(undeclared)
-    }
-
-    fn entry(&self, source: &TemplateSource) -> Entry {
-        let mut environment = self.environment.clone();
-        let parts = Part::ALL
-            .into_iter()
-            .filter_map(|part| Some((part, source.part(part)?)))
-            .map(|(part, text)| CompiledPart {
-                part,
-                compiled: compile_part(&mut environment, part, text),
-            })
-            .collect();
-        Entry {
-            environment,
-            version: source.version,
-            variables: source.variables.clone(),
-            parts,
-            trouble: source.trouble.clone(),
-        }
+        let declared = || source.declared().map(|declared| declared.name);
+        let unused = declared().filter(|name| !used.contains(*name));
+        Ok(Variables {
+            unused: unused.map(str::to_owned).collect(),
+            undeclared: used
+                .iter()
+                .filter(|used| !declared().any(|name| name == *used) && !is_global(&library, used))
+                .cloned()
+                .collect(),
+        })
     }
 
     fn find(
@@ -231,63 +210,20 @@ impl Library {
         tenant_id: Uuid,
         channel: Channel,
         name: &str,
-        locale: Option<&str>,
+        read: Reader<'_>,
     ) -> Option<(&str, &Entry)> {
         let names = self.tenants.get(&tenant_id)?;
         let languages = names.get(&(channel, name.to_owned()))?;
-        let index = locale::choose(&languages.locales, locale)?;
+        let index = locale::choose(&languages.locales, read.person, read.tenant)?;
         let found = languages.locales.get(index)?;
-        Some((found, languages.entries.get(index)?.as_ref()))
+        Some((&found.tag, languages.entries.get(index)?.as_ref()))
     }
-
-    fn render_part(
-        &self,
-        entry: &Entry,
-        part: &CompiledPart,
-        context: &minijinja::Value,
-    ) -> Result<String, PartError> {
-        let name = part.compiled.as_ref().map_err(Clone::clone)?;
-        let template = entry
-            .environment
-            .get_template(name)
-            .map_err(|error| PartError::of_compiling(&error))?;
-        let expected = template.source().len() * 2;
-        let mut output = Output::new(self.limits.max_output_bytes, expected);
-        let rendered = template.render_captured_to(context.clone(), &mut output);
-        match rendered.map(drop) {
-            Ok(()) if part.part.is_one_line() => Ok(on_one_line(output.into_text())),
-            Ok(()) => Ok(output.into_text()),
-            Err(_) if output.is_full() => Err(PartError {
-                kind: ErrorKind::Limit,
-                line: None,
-                message: format!("makes more than {} bytes", self.limits.max_output_bytes),
-            }),
-            Err(error) => Err(PartError::of_rendering(&error, template.source())),
-        }
-    }
-}
-
-fn compile_part(
-    environment: &mut Environment<'static>,
-    part: Part,
-    text: &str,
-) -> Result<String, PartError> {
-    growth::check(text).map_err(|refusal| PartError {
-        kind: ErrorKind::Syntax,
-        line: Some(refusal.line),
-        message: format!("does not compile: {}", refusal.problem),
-    })?;
-    let name = format!("{}.{}", part.as_str(), part.suffix());
-    environment
-        .add_template_owned(name.clone(), text.to_owned())
-        .map(|()| name)
-        .map_err(|error| PartError::of_compiling(&error))
 }
 
 impl Languages {
     /// Takes a language out; whether none is left.
     fn remove(&mut self, locale: &str) -> bool {
-        if let Some(index) = self.locales.iter().position(|known| known == locale) {
+        if let Some(index) = self.locales.iter().position(|known| known.tag == locale) {
             self.locales.remove(index);
             self.entries.remove(index);
         }
@@ -295,39 +231,15 @@ impl Languages {
     }
 
     fn insert(&mut self, locale: &str, entry: Arc<Entry>) {
-        let known = self.locales.iter().position(|known| known == locale);
+        let known = self.locales.iter().position(|known| known.tag == locale);
         match known.and_then(|index| self.entries.get_mut(index)) {
             Some(older) if older.version > entry.version => {}
             Some(older) => *older = entry,
             None => {
-                self.locales.push(locale.to_owned());
+                self.locales.push(Written::new(locale));
                 self.entries.push(entry);
             }
         }
-    }
-}
-
-impl Entry {
-    fn demand_variables(&self, given: &Map<String, Json>) -> Result<(), PartError> {
-        let missing: Vec<_> = self
-            .variables
-            .iter()
-            .filter(|name| !given.contains_key(*name))
-            .map(|name| format!("`{name}`"))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let noun = if missing.len() == 1 {
-            "variable"
-        } else {
-            "variables"
-        };
-        Err(PartError {
-            kind: ErrorKind::MissingVariables,
-            line: None,
-            message: format!("missing {noun}: {}", missing.join(", ")),
-        })
     }
 }
 
@@ -374,25 +286,6 @@ fn is_global(library: &Library, name: &str) -> bool {
         .environment
         .globals()
         .any(|(known, _)| known == name)
-}
-
-fn put(content: &mut Content, part: Part, text: String) {
-    let place = match part {
-        Part::Subject => &mut content.subject,
-        Part::Title => &mut content.title,
-        Part::Body => &mut content.body,
-        Part::Html => &mut content.html,
-    };
-    *place = Some(text);
-}
-
-/// Line breaks and other control characters become spaces, a break with both only one.
-fn on_one_line(text: String) -> String {
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    let folded = text.replace("\r\n", "\n");
-    folded.replace(char::is_control, " ").trim().to_owned()
 }
 
 #[cfg(test)]

@@ -1,26 +1,83 @@
 //! Which language a person gets when the template is not written in theirs.
 
-/// The best of the available languages for a wanted one, by index.
+use crate::domain::Language;
+
+/// A language that a template is written in.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    /// As it was declared.
+    pub(super) tag: String,
+    /// What that means; `None` is known by its spelling only.
+    language: Option<Language>,
+}
+
+impl Written {
+    pub(super) fn new(tag: &str) -> Self {
+        Self {
+            tag: tag.to_owned(),
+            language: Language::parse(tag),
+        }
+    }
+
+    fn is(&self, wanted: &Language) -> bool {
+        self.language.as_ref() == Some(wanted)
+    }
+
+    fn is_kin(&self, wanted: &Language) -> bool {
+        self.language.as_ref().is_some_and(|own| own.is_kin(wanted))
+    }
+
+    fn is_readable(&self, wanted: &Language) -> bool {
+        let own = self.language.as_ref();
+        own.is_some_and(|own| own.is_kin(wanted) && own.shares_script(wanted))
+    }
+}
+
+/// The best of the available languages, by index.
 ///
-/// In this order: the very language (`pt-BR`); the same language without the region (`pt`); the
-/// same language of another region (`pt-PT`); English; whatever comes first in the alphabet. A
-/// message in another language beats no message.
-pub(super) fn choose(available: &[String], wanted: Option<&str>) -> Option<usize> {
-    let find = |fits: &dyn Fn(&str) -> bool| available.iter().position(|locale| fits(locale));
-    let wanted = wanted.unwrap_or("en");
-    let exact = find(&|locale| same(locale, wanted));
-    exact
-        .or_else(|| find(&|locale| same(locale, language(wanted))))
-        .or_else(|| find(&|locale| same(language(locale), language(wanted))))
-        .or_else(|| find(&|locale| same(locale, "en")))
-        .or_else(|| find(&|locale| same(language(locale), "en")))
+/// In this order: what the person reads, from the very tag to the bare language
+/// ([`Language::fallbacks`]); the same for the tenant; English. Only then the person's language of
+/// another region, in their script if there is one; English of any region; whatever comes first in the
+/// alphabet. A message in another language beats no message.
+pub(super) fn choose(
+    available: &[Written],
+    person: Option<&str>,
+    tenant: Option<&str>,
+) -> Option<usize> {
+    let wanted = [person, tenant, Some("en")];
+    let wanted = wanted.into_iter().flatten();
+    let kin = wanted.clone().filter_map(Language::parse);
+    wanted
+        .filter_map(|tag| look_up(available, tag))
+        .next()
         .or_else(|| {
-            let first = available
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, locale)| *locale);
+            kin.filter_map(|language| nearest_kin(available, &language))
+                .next()
+        })
+        .or_else(|| {
+            let first = available.iter().enumerate().min_by_key(|(_, one)| &one.tag);
             first.map(|(index, _)| index)
         })
+}
+
+fn look_up(available: &[Written], wanted: &str) -> Option<usize> {
+    // Nearly always the very tag.
+    if let Some(index) = position(available, |one| same(&one.tag, wanted)) {
+        return Some(index);
+    }
+    let language = Language::parse(wanted)?;
+    language
+        .fallbacks()
+        .find_map(|fallback| position(available, |one| one.is(&fallback)))
+}
+
+fn nearest_kin(available: &[Written], wanted: &Language) -> Option<usize> {
+    position(available, |one| one.is_readable(wanted))
+        .or_else(|| position(available, |one| one.is_kin(wanted)))
+}
+
+fn position(available: &[Written], fits: impl Fn(&Written) -> bool) -> Option<usize> {
+    available.iter().position(fits)
 }
 
 /// `de_AT` and `de-at` are the same.
@@ -35,29 +92,67 @@ fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().map(plain).eq(b.bytes().map(plain))
 }
 
-fn language(locale: &str) -> &str {
-    locale.split(['-', '_']).next().unwrap_or(locale)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn chosen<'a>(available: &[&'a str], wanted: Option<&str>) -> Option<&'a str> {
-        let owned: Vec<_> = available.iter().map(ToString::to_string).collect();
-        choose(&owned, wanted).map(|index| available[index])
+    fn chosen<'a>(available: &[&'a str], person: &str, tenant: Option<&str>) -> Option<&'a str> {
+        let written: Vec<_> = available.iter().map(|tag| Written::new(tag)).collect();
+        let person = Some(person).filter(|tag| !tag.is_empty());
+        choose(&written, person, tenant).map(|index| available[index])
     }
 
     #[test]
-    fn the_nearest_language_is_taken() {
-        let all = ["en", "de", "de-AT", "pt-PT"];
-        assert_eq!(chosen(&all, Some("de_at")), Some("de-AT"));
-        assert_eq!(chosen(&all, Some("de-CH")), Some("de"));
-        assert_eq!(chosen(&all, Some("pt-BR")), Some("pt-PT"));
-        assert_eq!(chosen(&all, Some("fr")), Some("en"));
-        assert_eq!(chosen(&all, None), Some("en"));
-        assert_eq!(chosen(&["sv", "en-GB"], Some("fr")), Some("en-GB"));
-        assert_eq!(chosen(&["sv", "fi"], Some("fr")), Some("fi"));
-        assert_eq!(chosen(&[], Some("fr")), None);
+    fn a_person_gets_the_nearest_that_they_read_then_the_tenants_then_english() {
+        let all = [
+            "en", "de", "de-AT", "pt-PT", "zh-Hans", "zh-Hant", "sr", "sr-Latn", "fr",
+        ];
+        for (person, tenant, right) in [
+            ("de_at", None, "de-AT"),
+            ("de-CH", None, "de"),
+            ("DE-at-u-co-phonebk", None, "de-AT"),
+            ("zh-Hant-TW", None, "zh-Hant"),
+            ("zh-TW", None, "zh-Hant"),
+            ("zh-hk", None, "zh-Hant"),
+            ("zh-CN", None, "zh-Hans"),
+            ("zh", None, "zh-Hans"),
+            ("sr-Latn-RS", None, "sr-Latn"),
+            ("sr-RS", None, "sr"),
+            ("sr-ME", None, "sr-Latn"),
+            ("fi", Some("fr-CA"), "fr"),
+            ("pt-BR", Some("fr"), "fr"),
+            ("fi", Some("xx"), "en"),
+            ("fi", None, "en"),
+            ("nonsense tag", None, "en"),
+            ("", None, "en"),
+            ("", Some("de"), "de"),
+        ] {
+            assert_eq!(
+                chosen(&all, person, tenant),
+                Some(right),
+                "{person} {tenant:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn tags_that_say_the_same_are_the_same() {
+        assert_eq!(chosen(&["en", "zh-TW"], "zh-Hant-TW", None), Some("zh-TW"));
+        assert_eq!(chosen(&["en", "zh-TW"], "zh-Hant", None), Some("zh-TW"));
+        assert_eq!(chosen(&["en", "he"], "iw", None), Some("he"));
+        assert_eq!(chosen(&["en", "no"], "nb-NO", None), Some("no"));
+        assert_eq!(chosen(&["en", "zh-Hans"], "zh-Hant-TW", None), Some("en"));
+    }
+
+    #[test]
+    fn another_region_or_language_beats_no_message() {
+        assert_eq!(chosen(&["sv", "pt-PT"], "pt-BR", None), Some("pt-PT"));
+        assert_eq!(
+            chosen(&["sr-Cyrl", "sr-Latn-BA"], "sr-Latn", None),
+            Some("sr-Latn-BA")
+        );
+        assert_eq!(chosen(&["sv", "en-GB"], "fr", None), Some("en-GB"));
+        assert_eq!(chosen(&["sv", "fi"], "fr", None), Some("fi"));
+        assert_eq!(chosen(&[], "fr", None), None);
     }
 }

@@ -66,6 +66,16 @@ pub(super) fn environment(limits: Limits) -> Environment<'static> {
     environment
 }
 
+/// What stands for a variable that may be left out and was: it is undefined, so that `{% if %}` and
+/// `default` see that it is not there, and yet prints nothing. The engine makes such a value of a
+/// condition without `else`, and in no other way.
+pub(super) fn absent(environment: &Environment<'_>) -> Value {
+    let nothing = environment.compile_expression("none if false");
+    nothing
+        .and_then(|nothing| nothing.eval(()))
+        .unwrap_or_default()
+}
+
 /// `replace` and `join` multiply two texts in one step: their results are bounded.
 fn add_bounded_filters(environment: &mut Environment<'static>, limit: usize) {
     environment.add_filter(

@@ -26,7 +26,7 @@ pub struct TemplateSource {
     pub body: Option<String>,
     /// HTML of an e-mail; variables are escaped in it.
     pub html: Option<String>,
-    /// Variables that a message must give.
+    /// Variables that a message gives; `name?` may be left out.
     pub variables: Vec<String>,
     /// What of it cannot be read, if so: then it cannot be rendered.
     pub trouble: Option<String>,
@@ -43,6 +43,14 @@ impl TemplateSource {
             locale: self.locale.clone(),
         }
     }
+}
+
+/// A variable as a template declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Declared<'a> {
+    pub(super) name: &'a str,
+    /// Whether a message may leave it out.
+    pub(super) is_optional: bool,
 }
 
 /// A part of a message that is rendered for itself.
@@ -88,6 +96,17 @@ impl Part {
 }
 
 impl TemplateSource {
+    /// The variables that it declares.
+    pub(super) fn declared(&self) -> impl Iterator<Item = Declared<'_>> {
+        self.variables.iter().map(|written| {
+            let bare = written.strip_suffix('?');
+            Declared {
+                name: bare.unwrap_or(written),
+                is_optional: bare.is_some(),
+            }
+        })
+    }
+
     /// The text of a part.
     #[must_use]
     pub fn part(&self, part: Part) -> Option<&str> {

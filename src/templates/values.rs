@@ -5,9 +5,21 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectExt, Value};
 use serde_json::{Map, Value as Json};
 
-/// The variables as the template's root.
-pub(super) fn context(variables: &Map<String, Json>) -> Value {
-    object(variables)
+/// The variables as the template's root. Of those that may be left out, one that was, or that is
+/// null, is `absent`.
+pub(super) fn context(variables: &Map<String, Json>, optional: &[String], absent: &Value) -> Value {
+    let is_left_out = |name: &&String| variables.get(*name).is_none_or(Json::is_null);
+    let left_out: Vec<&String> = optional.iter().filter(is_left_out).collect();
+    if left_out.is_empty() {
+        return object(variables);
+    }
+    let given = variables
+        .iter()
+        .filter(|(name, _)| !left_out.contains(name));
+    let given = given.map(|(name, json)| (Value::from(name.as_str()), value(json)));
+    let left_out = left_out.iter();
+    let left_out = left_out.map(|name| (Value::from(name.as_str()), absent.clone()));
+    sorted(given.chain(left_out).collect())
 }
 
 fn value(json: &Json) -> Value {
@@ -23,7 +35,10 @@ fn value(json: &Json) -> Value {
 
 fn object(map: &Map<String, Json>) -> Value {
     let field = |(key, json): (&String, &Json)| (Value::from(key.as_str()), value(json));
-    let mut fields: Vec<_> = map.iter().map(field).collect();
+    sorted(map.iter().map(field).collect())
+}
+
+fn sorted(mut fields: Vec<(Value, Value)>) -> Value {
     // JSON objects come sorted, unless some crate switches serde_json's `preserve_order` on.
     if !fields.is_sorted_by(|a, b| a.0.as_str() <= b.0.as_str()) {
         fields.sort_by(|a, b| a.0.as_str().cmp(&b.0.as_str()));

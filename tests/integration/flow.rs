@@ -13,6 +13,7 @@ mod duplicates;
 mod explaining;
 mod failures;
 mod limits;
+mod moves;
 mod pausing;
 mod probing;
 mod quarantine;

@@ -29,3 +29,4 @@ mod templates;
 mod untakeable;
 mod vocabularies;
 mod waiting;
+mod wish_changes;

@@ -111,6 +111,17 @@ fn wishes() -> Vec<Vec<QuietHours>> {
         hours(time(1, 30, 0, 0), time(2, 30, 0, 0), &[Sunday]),
         hours(time(2, 15, 0, 0), time(12, 0, 0, 0), &[]),
     ]);
+    // A whole day, alone and between nights.
+    let midnight = time(0, 0, 0, 0);
+    wishes.push(vec![hours(midnight, midnight, &[Sunday])]);
+    wishes.push(vec![
+        hours(midnight, midnight, &[Saturday, Sunday]),
+        hours(night.0, night.1, &[Monday]),
+    ]);
+    wishes.push(vec![
+        hours(midnight, midnight, &[Sunday]),
+        hours(night.0, night.1, &[]),
+    ]);
     wishes.push(vec![
         hours(
             time(12, 0, 0, 0),
@@ -136,7 +147,12 @@ fn any_wish() -> impl Strategy<Value = QuietHours> {
         ],
         0..4,
     );
-    (minute(), minute(), days).prop_map(|(start, end, days)| QuietHours { start, end, days })
+    let window = prop_oneof![
+        9 => (minute(), minute()),
+        // From midnight to midnight.
+        1 => Just((Time::midnight(), Time::midnight())),
+    ];
+    (window, days).prop_map(|((start, end), days)| QuietHours { start, end, days })
 }
 
 fn years() -> (i64, i64) {

@@ -235,6 +235,7 @@ fn rules(number: u64, dice: &mut Dice) -> TenantRules {
     TenantRules {
         categories,
         defaults,
+        ..TenantRules::default()
     }
 }
 

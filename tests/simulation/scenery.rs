@@ -129,7 +129,7 @@ fn wish(scope: Scope, dice: &mut Dice) -> Preference {
         quiet_hours,
         zone: dice
             .chance(0.3)
-            .then(|| TimeZone::get(&zone(dice)).unwrap()),
+            .then(|| TimeZone::get(&zone(dice)).unwrap().into()),
     }
 }
 

@@ -52,7 +52,9 @@ pub(crate) fn wishes(of: &Notification, person: &Recipient, rules: &TenantRules)
         .filter(|wish| wish.scope.covers(of.lane.channel, of.category.as_deref()));
     covering
         .map(|wish| Wish {
-            zone: wish.zone.unwrap_or_else(|| own.clone()),
+            zone: wish
+                .zone
+                .map_or_else(|| own.clone(), |zone| zone.rules().unwrap()),
             scope: wish.scope,
             enabled: wish.enabled.unwrap_or(true),
             cap: wish.frequency_cap.value(),

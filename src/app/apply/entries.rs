@@ -47,7 +47,9 @@ impl<'a> Writing<'a> {
     /// Writes everything; without savepoints it ends at the first mistake.
     pub(super) async fn all(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
         for entry in &manifest.tenants {
-            let written = tenants::upsert(self.connection, entry.value.id, &entry.value.name).await;
+            let tenant = &entry.value;
+            let locale = tenant.locale.as_deref();
+            let written = tenants::upsert(self.connection, tenant.id, &tenant.name, locale).await;
             self.note(entry, written.map_err(explain))?;
         }
         for entry in &manifest.categories {

@@ -1,12 +1,14 @@
 //! What the types of the envelope do not say.
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{RecipientFields, Refusal, Wire, Wrapping};
-use crate::domain::{Channel, Rejection, address, limits};
+use super::{Moment, RecipientFields, Refusal, Wire, Wrapping};
+use crate::domain::{Channel, Rejection, address, limits, zone};
 
-pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
+/// Not before and not after which moment it is to be sent.
+type Between = (Option<Timestamp>, Option<Timestamp>);
+
+pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<Between, Refusal> {
     if wire.version != 1 {
         return Err(Refusal::invalid(format!(
             "version {}: only 1 is known",
@@ -24,16 +26,30 @@ pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> 
             limits::MAX_RETRIES
         )));
     }
+    wire.recipient.as_ref().map_or(Ok(()), recipient)?;
+    between(wire, wrapping.now)
+}
+
+fn between(wire: &Wire, now: Timestamp) -> Result<Between, Refusal> {
     for (name, moment) in [("send_at", wire.send_at), ("expires_at", wire.expires_at)] {
-        if moment.is_some_and(|moment| moment < Timestamp::UNIX_EPOCH) {
+        if matches!(moment, Some(Moment::At(moment)) if moment < Timestamp::UNIX_EPOCH) {
             return Err(Refusal::invalid(format!("`{name}` lies before 1970")));
         }
     }
-    let furthest = wrapping.now + SignedDuration::from_hours(24 * limits::SEND_AT_DAYS);
-    if wire.send_at.is_some_and(|send_at| send_at > furthest) {
-        return Err(Refusal::invalid("`send_at` reaches at most a year ahead"));
-    }
-    wire.recipient.as_ref().map_or(Ok(()), recipient)
+    let furthest = now + SignedDuration::from_hours(24 * limits::SEND_AT_DAYS);
+    let send_at = match wire.send_at {
+        None => None,
+        Some(Moment::At(send_at)) if send_at <= furthest => Some(send_at),
+        Some(_) => {
+            let words = "`send_at` reaches at most a year ahead, for as long as what waits is kept";
+            return Err(Refusal::invalid(words));
+        }
+    };
+    let expires_at = match wire.expires_at {
+        Some(Moment::At(expires_at)) => Some(expires_at),
+        Some(Moment::Never) | None => None,
+    };
+    Ok((send_at, expires_at))
 }
 
 /// Spells each address as its channel does.
@@ -113,7 +129,7 @@ fn recipient(fields: &RecipientFields) -> Result<(), Refusal> {
     text("recipient.username", fields.username.as_deref(), 100)?;
     text("recipient.locale", fields.locale.as_deref(), 35)?;
     match &fields.timezone {
-        Some(zone) if TimeZone::get(zone).is_err() => Err(Refusal::invalid(
+        Some(name) if zone::find(name).is_err() => Err(Refusal::invalid(
             "`recipient.timezone` is not an IANA name, as Europe/Berlin is",
         )),
         _ => Ok(()),

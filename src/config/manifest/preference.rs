@@ -53,6 +53,7 @@ pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
     let frequency_cap = frequency_cap(fields);
     let quiet_hours = quiet_hours(fields);
     let quiet_hours_days = days(fields);
+    refuse_silence_without_end(fields, quiet_hours, &quiet_hours_days);
     let timezone = zone::read(fields, "timezone");
     is_readable.then_some(())?;
     Some(Preference {
@@ -153,32 +154,29 @@ fn quiet_hours(fields: &mut Fields) -> Setting<(Time, Time)> {
 }
 
 fn window(fields: &mut Fields) -> Option<(Time, Time)> {
-    let start = time(fields, "quiet_hours_start");
-    let end = time(fields, "quiet_hours_end");
+    let start = time(fields, "quiet_hours_start", hours_and_minutes);
+    let end = time(fields, "quiet_hours_end", end_of_hours);
     match (start, end) {
         (None, None) => None,
-        (Some(start), Some(end)) => {
-            let (start, end) = (start?, end?);
-            if start == end {
-                let problem = "is the same as quiet_hours_start; to be silent all day, set enabled";
-                return fields.refuse("quiet_hours_end", problem);
-            }
-            Some((start, end))
-        }
+        (Some(start), Some(end)) => Some((start?, end?)),
         (Some(_), None) => fields.refuse("quiet_hours_start", "stands without quiet_hours_end"),
         (None, Some(_)) => fields.refuse("quiet_hours_end", "stands without quiet_hours_start"),
     }
 }
 
 /// `None` when absent, `Some(None)` when wrong. Quoted or as TOML's own time.
-fn time(fields: &mut Fields, key: &'static str) -> Option<Option<Time>> {
+fn time(
+    fields: &mut Fields,
+    key: &'static str,
+    read: fn(&str) -> Option<Time>,
+) -> Option<Option<Time>> {
     let text = match fields.get(key)?.value {
         Value::Text(text) => text,
         Value::Time(text) => text.strip_suffix(":00").unwrap_or(&text).to_owned(),
         other => return Some(fields.wrong_type(key, "a time", &other)),
     };
-    let allowed = "\"HH:MM\", 00:00 to 23:59";
-    let parsed = hours_and_minutes(&text);
+    let allowed = "\"HH:MM\", 00:00 to 23:59; an end also 24:00";
+    let parsed = read(&text);
     Some(parsed.or_else(|| fields.refuse_with(key, "is not a time of day", allowed)))
 }
 
@@ -189,6 +187,24 @@ fn hours_and_minutes(text: &str) -> Option<Time> {
         return None;
     }
     Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
+}
+
+/// A day ends at 24:00, which is 00:00 of the next one.
+fn end_of_hours(text: &str) -> Option<Time> {
+    match text {
+        "24:00" => Some(Time::midnight()),
+        text => hours_and_minutes(text),
+    }
+}
+
+/// A window that lasts until the same time of the next day, on every day, never ends.
+fn refuse_silence_without_end(fields: &mut Fields, hours: Setting<(Time, Time)>, days: &[Weekday]) {
+    let is_whole_day = hours.value().is_some_and(|(start, end)| start == end);
+    if is_whole_day && (days.is_empty() || days.len() == DAYS.len()) {
+        let problem = "makes every hour of every day quiet, so that nothing would ever be sent; say \
+                       enabled = false, or name the quiet_hours_days";
+        fields.report("quiet_hours_end", problem);
+    }
 }
 
 fn days(fields: &mut Fields) -> Vec<Weekday> {

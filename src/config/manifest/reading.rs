@@ -63,7 +63,9 @@ impl<'a> Reading<'a> {
     pub(super) fn finish(mut self, checks: &Checks<'_>) -> Result<Manifest, ConfigError> {
         let found = self.manifest.check(checks);
         self.mistakes.extend(found);
-        ConfigError::unless_none(self.mistakes).map(|()| self.manifest)
+        ConfigError::unless_none(self.mistakes)?;
+        self.manifest.warnings = self.manifest.odd(checks);
+        Ok(self.manifest)
     }
 
     fn table(&mut self, path: &Path, name: &str, node: Node) {

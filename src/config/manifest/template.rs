@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
+use super::Finding;
 use super::fields::Fields;
-use crate::domain::Channel;
+use crate::domain::{Channel, language};
 
 /// The channels, for messages.
 pub(super) const CHANNELS: &str = "email, sms, push, in_app, chat";
@@ -27,7 +28,7 @@ pub struct Template {
     pub body: String,
     /// HTML of an e-mail.
     pub html: Option<String>,
-    /// Variables that a message must give.
+    /// Variables that a message gives; one with a question mark behind it may be left out.
     pub variables: Vec<String>,
 }
 
@@ -42,6 +43,12 @@ pub(super) fn read(fields: &mut Fields) -> Option<Template> {
     let (subject, title) = (fields.text("subject"), fields.text("title"));
     let (body, html) = (fields.text("body"), fields.text("html"));
     let variables = variables(fields);
+    if channel == Some(Channel::Email) {
+        fields.required(
+            "subject",
+            "a text: a mail without one is refused by every provider",
+        );
+    }
     Some(Template {
         tenant_id,
         name: name?,
@@ -55,25 +62,58 @@ pub(super) fn read(fields: &mut Fields) -> Option<Template> {
     })
 }
 
-/// A language with or without a region.
+impl Template {
+    /// Texts that its channel does not carry: nobody would ever read them.
+    #[must_use]
+    pub fn lost(&self) -> Vec<Finding> {
+        let (subject, title, html) = (&self.subject, &self.title, &self.html);
+        let kept: &[&str] = match self.channel {
+            Channel::Email => &["subject", "html"],
+            // A subject is shown where there is no title.
+            Channel::Push if title.is_none() => &["subject"],
+            Channel::Push | Channel::Chat => &["title"],
+            Channel::Sms => &[],
+            Channel::InApp => &["subject", "title", "html"],
+        };
+        [("subject", subject), ("title", title), ("html", html)]
+            .into_iter()
+            .filter(|(part, text)| text.is_some() && !kept.contains(part))
+            .map(|(part, _)| Finding {
+                key: part.to_owned(),
+                problem: format!("is not carried by {}: nobody would read it", self.channel),
+            })
+            .collect()
+    }
+}
+
+/// A language, with script and region where they matter.
 pub(super) fn locale(fields: &mut Fields) -> Option<String> {
     let locale = fields.line("locale", 35)?;
-    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
-    if !locale.split(['-', '_']).all(is_part) {
-        return fields.refuse_with("locale", "is not a language", "for example de, pt-BR");
+    if !language::is_tag(&locale) {
+        let allowed = "for example de, pt-BR, zh-Hant";
+        return fields.refuse_with("locale", "is not a language", allowed);
     }
     Some(locale)
 }
 
 fn variables(fields: &mut Fields) -> Vec<String> {
     let names = fields.texts("variables");
-    for name in &names {
+    for (index, name) in names.iter().enumerate() {
+        let name = name.strip_suffix('?').unwrap_or(name);
+        let before = names.iter().take(index);
+        if before
+            .map(|name| name.trim_end_matches('?'))
+            .any(|before| before == name)
+        {
+            fields.report("variables", format!("\"{name}\" stands twice"));
+        }
         let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if !starts || !name.chars().all(plain) {
             let shown: String = name.chars().take(64).collect();
             let problem = format!("\"{shown}\" is not the name of a variable");
-            let allowed = "letters, digits and _, not starting with a digit";
+            let allowed =
+                "letters, digits and _, not starting with a digit; a ? behind it: may be left out";
             fields.report_with("variables", problem, allowed);
         }
     }

@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::preference::{Scope, Setting};
 use crate::domain::{Channel, DEFAULT_TENANT, ProviderKind};
 
+mod templates;
 mod wishes;
 
 const FILE: &str = "people.toml";
@@ -188,7 +189,7 @@ category = "*"
 [[preferences]]
 user_id = "0190c1a0-0000-7000-8000-000000000001"
 quiet_hours_start = "22h"
-quiet_hours_end = "24:00"
+quiet_hours_end = "24:01"
 quiet_hours_days = ["monday", "tue", "tue"]
 frequency_cap = 1001
 
@@ -227,7 +228,7 @@ name = "acme"
           people.toml:23: `users "1".email`: has a domain that is none
           people.toml:24: `users "1".phone`: is not a number in E.164, such as +4915112345678
           people.toml:25: `users "1".timezone`: "Europe/Berln" is not a time zone, but "Europe/Berlin" is; allowed: an IANA name, for example Europe/Berlin
-          people.toml:26: `users "1".locale`: is not a language; allowed: for example de, pt-BR
+          people.toml:26: `users "1".locale`: is not a language; allowed: for example de, pt-BR, zh-Hant
           people.toml:27: `users "1".devices[0].platform`: is required; allowed: android, ios, web
           people.toml:27: `users "1".devices[0].platfrom`: is not known; did you mean `platform`?; allowed: token, platform
           people.toml:27: `users "1".devices[1]`: is not a table
@@ -239,14 +240,14 @@ name = "acme"
           people.toml:40: `preferences "ana".channel`: "mail" is not known, but "email" is; allowed: all, email, sms, push, in_app, chat
           people.toml:44: `preferences[2].category`: is not a category; without one, a preference is about all of them
           people.toml:46: `preferences "0190c1a0-0000-7000-8000-000000000001"`: names neither a channel nor a category; allowed: a channel, a category, both, or channel = "all"
-          people.toml:48: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_start`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
-          people.toml:49: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_end`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59
+          people.toml:48: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_start`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59; an end also 24:00
+          people.toml:49: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_end`: is not a time of day; allowed: "HH:MM", 00:00 to 23:59; an end also 24:00
           people.toml:50: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "monday" is not a day; allowed: mon, tue, wed, thu, fri, sat, sun
           people.toml:50: `preferences "0190c1a0-0000-7000-8000-000000000001".quiet_hours_days`: "tue" stands twice
           people.toml:51: `preferences "0190c1a0-0000-7000-8000-000000000001".frequency_cap`: 1001 is out of range; allowed: 0 to 1000 (a day: each that is sent stands in one row until the day is over; or "none")
           people.toml:55: `templates "order".message_type`: "fax" is not known; allowed: email, sms, push, in_app, chat
           people.toml:56: `templates "order".body`: is empty
-          people.toml:57: `templates "order".variables`: "a-b" is not the name of a variable; allowed: letters, digits and _, not starting with a digit
+          people.toml:57: `templates "order".variables`: "a-b" is not the name of a variable; allowed: letters, digits and _, not starting with a digit; a ? behind it: may be left out
           people.toml:61: `suppressions "123".address`: is not a number in E.164, such as +4915112345678
           people.toml:62: `suppressions "123".reason`: "because" is not known; allowed: hard_bounce, complaint, stop, unsubscribe, manual
           people.toml:64: `webhooks`: webhooks are not supported by this version yet; leave the table out
@@ -336,6 +337,7 @@ fn findings_of_other_rooms_are_reported_with_the_rest() {
             ProviderKind::Twilio => vec![finding("", "`api_key` is required")],
             _ => Vec::new(),
         },
+        ..Checks::default()
     };
     let error = Manifest::parse(Path::new(FILE), WHOLE, &sources(), &checks).unwrap_err();
     insta::assert_snapshot!(error, @r#"

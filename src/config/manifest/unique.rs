@@ -16,6 +16,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         templates,
         providers,
         suppressions,
+        warnings: _,
     } = manifest;
     seen.add(tenants, "id", |t| Some(t.id));
     seen.add(tenants, "name", |t| Some(t.name.clone()));

@@ -1,16 +1,15 @@
 //! Time zones as an operator may write them.
 
-use jiff::tz::{TimeZone, db};
-
 use super::fields::Fields;
 use crate::config::nearest::nearest;
+use crate::domain::zone;
 
 /// An IANA name in its one spelling.
 pub(super) fn read(fields: &mut Fields, key: &'static str) -> Option<String> {
     let name = fields.line(key, 50)?;
     let allowed = "an IANA name, for example Europe/Berlin";
-    let Ok(zone) = TimeZone::get(&name) else {
-        let known: Vec<String> = db().available().map(|zone| zone.to_string()).collect();
+    let Ok(zone) = zone::find(&name) else {
+        let known: Vec<String> = zone::names().collect();
         let problem = match nearest(&name, known.iter().map(String::as_str)) {
             Some(near) => format!("\"{name}\" is not a time zone, but \"{near}\" is"),
             None => format!("\"{name}\" is not a time zone"),

@@ -128,8 +128,12 @@ impl Admission {
     fn decode(&self, batch: Vec<Arrival>) -> (Vec<Candidate>, Vec<Refused>) {
         let now = clock::now();
         let (mut candidates, mut refused) = (Vec::with_capacity(batch.len()), vec![]);
-        for arrival in batch {
+        for mut arrival in batch {
             self.metrics.consumed(arrival.lane, 1);
+            if let Some(refusal) = arrival.refusal.take() {
+                refused.push(Message::refused(arrival, refusal, None));
+                continue;
+            }
             let wrapping = Wrapping {
                 lane: arrival.lane,
                 message_id: arrival.message_id.as_deref(),

@@ -77,6 +77,7 @@ pub(in crate::policy) fn account(name: &str, priority: i32) -> AccountFacts<'_> 
 /// What nobody said anything about.
 pub(in crate::policy) static NO_RULES: TenantRules = TenantRules {
     categories: vec![],
+    locale: None,
     defaults: vec![],
 };
 

@@ -3,12 +3,15 @@
 use serde_json::json;
 
 use super::Words;
-use crate::domain::{Counted, OverCap};
+use crate::domain::{Counted, OverCap, UnknownZone};
 use crate::policy::frequency_cap;
 use crate::policy::{Facts, Quota};
 
 pub(super) fn frequency_cap(facts: &Facts<'_>) -> Words {
-    let counters = frequency_cap::counters(facts);
+    let counters = match frequency_cap::counters(facts) {
+        Ok(counters) => counters,
+        Err(unknown) => return Words::new(unknown_day(&unknown), json!({ "zone": unknown.0 })),
+    };
     let over_cap = frequency_cap::over_cap(facts);
     let passes = facts.house.urgent_passes_caps;
     if frequency_cap::passes(facts) {
@@ -50,6 +53,10 @@ pub(super) fn frequency_cap(facts: &Facts<'_>) -> Words {
             Quota::Counted(_) => Words::new("There is room under every daily cap.", inputs),
         },
     }
+}
+
+fn unknown_day(unknown: &UnknownZone) -> String {
+    format!("{unknown}, so that nobody can say which day it is there.")
 }
 
 fn over(full: &Counted) -> String {

@@ -1,14 +1,18 @@
 //! What the clock on the person's wall shows.
 
-use jiff::civil::Weekday;
+use jiff::civil::{Time, Weekday};
 use serde_json::{Value, json};
 
 use super::Words;
+use crate::domain::UnknownZone;
 use crate::policy::Facts;
 use crate::policy::quiet_hours::{self, Window};
 
 pub(super) fn hours(facts: &Facts<'_>) -> Words {
-    let windows = quiet_hours::windows(facts);
+    let windows = match quiet_hours::windows(facts) {
+        Ok(windows) => windows,
+        Err(unknown) => return unknown_clock(&unknown, facts),
+    };
     let inputs = json!({
         "windows": windows.iter().map(|window| shown(window, facts)).collect::<Vec<_>>(),
         "urgent_passes": facts.house.urgent_passes_quiet_hours,
@@ -41,17 +45,34 @@ pub(super) fn hours(facts: &Facts<'_>) -> Words {
     }
 }
 
+fn unknown_clock(unknown: &UnknownZone, facts: &Facts<'_>) -> Words {
+    let inputs = json!({ "zone": unknown.0 });
+    if quiet_hours::passes(facts) {
+        return Words::new("Urgent notifications pass quiet hours.", inputs);
+    }
+    let says = format!("{unknown}, so that nobody can say that it is not quiet there.");
+    Words::new(says, inputs).unless("a zone that is known, in the preference or of the person")
+}
+
 fn shown(window: &Window<'_>, facts: &Facts<'_>) -> Value {
     let days: Vec<&str> = window.hours.days.iter().map(|day| name(*day)).collect();
     json!({
         "scope": window.scope,
         "start": window.hours.start.strftime("%H:%M").to_string(),
-        "end": window.hours.end.strftime("%H:%M").to_string(),
+        "end": end(window),
         "days": days,
         "zone": zone(window),
         "local_time": clock(window, facts),
         "open_until": window.open_until(facts.now),
     })
+}
+
+/// A day ends at 24:00, as people write it.
+fn end(window: &Window<'_>) -> String {
+    if window.hours.end == Time::midnight() {
+        return "24:00".to_owned();
+    }
+    window.hours.end.strftime("%H:%M").to_string()
 }
 
 fn is_open(window: &Window<'_>, facts: &Facts<'_>) -> bool {

@@ -130,7 +130,7 @@ impl World {
             dice: self.dice,
             ..facts(&self.notification, &self.person, &accounts)
         };
-        let counters = frequency_cap::counters(&facts);
+        let counters = frequency_cap::counters(&facts).unwrap();
         let counted: Vec<_> = counters
             .iter()
             .cloned()
@@ -249,6 +249,7 @@ fn world() -> impl Strategy<Value = World> {
                     rules: TenantRules {
                         categories: vec![Category { over_cap, ..news }],
                         defaults,
+                        ..TenantRules::default()
                     },
                     available,
                     suppressed,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::preference::Setting;
-use crate::domain::{Category, Channel};
+use crate::domain::{Category, Channel, UnknownZone};
 use crate::policy::decide::tests::{notification, recipient, wish};
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn what_a_person_left_open_is_the_tenants_default_for_the_same_scope() {
                 enabled: Some(false),
                 frequency_cap: Setting::Value(3),
                 quiet_hours: Setting::Value(quiet(20)),
-                zone: Some(zone),
+                zone: Some(zone.into()),
                 ..wish(scope.clone())
             },
             Preference {
@@ -62,17 +62,17 @@ fn what_a_person_left_open_is_the_tenants_default_for_the_same_scope() {
 }
 
 #[test]
-fn an_unknown_zone_counts_as_utc_and_a_wish_without_one_has_the_persons() {
+fn a_wish_without_a_zone_has_the_persons_and_one_that_is_unknown_is_no_other() {
     let email = notification(Channel::Email);
     let mut person = recipient();
     person.preferences = vec![wish(Scope::All)];
     let rules = TenantRules::default();
     let zone = |person: &Recipient| wishes(&email, person, &rules).next().unwrap().zone(person);
-    assert_eq!(zone(&person), TimeZone::UTC);
+    assert_eq!(zone(&person), Ok(TimeZone::UTC));
     person.timezone = Some("Mars/Base".into());
-    assert_eq!(zone(&person), TimeZone::UTC);
+    assert_eq!(zone(&person), Err(UnknownZone("Mars/Base".into())));
     person.timezone = Some("Asia/Kathmandu".into());
-    assert_eq!(zone(&person).iana_name(), Some("Asia/Kathmandu"));
+    assert_eq!(zone(&person).unwrap().iana_name(), Some("Asia/Kathmandu"));
 }
 
 #[test]

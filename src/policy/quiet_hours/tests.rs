@@ -233,3 +233,38 @@ fn urgent_ones_pass_quiet_hours_unless_the_operator_says_no() {
     let waits = decided(&urgent, &person, &house, now, 0.0);
     assert!(matches!(waits, Decision::Defer { .. }), "{waits:?}");
 }
+
+#[test]
+fn a_whole_day_joins_the_nights_beside_it() {
+    let sunday = hours((0, 0), (0, 0), &[Weekday::Sunday]);
+    // 2026-06-14 is a Sunday.
+    assert_eq!(berlin(&sunday, "2026-06-13T23:59:59+02:00"), None);
+    let end = Some("15 00:00 +02:00".to_owned());
+    assert_eq!(berlin(&sunday, "2026-06-14T00:00:00+02:00"), end);
+    assert_eq!(berlin(&sunday, "2026-06-14T23:59:59.999+02:00"), end);
+    assert_eq!(berlin(&sunday, "2026-06-15T00:00:00+02:00"), None);
+    let person = person(&[sunday, night()]);
+    let message = notification(Channel::Email);
+    let decision = decided(&message, &person, &HOUSE, "2026-06-13T22:00:00+02:00", 0.0);
+    let (reason, until) = (Reason::QuietHours, at("2026-06-15T07:00:00+02:00"));
+    assert_eq!(decision, Decision::Defer { reason, until });
+}
+
+#[test]
+fn what_goes_by_a_zone_that_this_node_does_not_know_waits() {
+    let message = notification(Channel::Email);
+    let noon = "2026-06-14T12:00:00Z";
+    let mut person = person(&[night()]);
+    person.timezone = Some("Mars/Base".to_owned());
+    let decision = decided(&message, &person, &HOUSE, noon, 0.0);
+    let (reason, until) = (Reason::QuietHours, at("2026-06-14T12:15:00Z"));
+    assert_eq!(decision, Decision::Defer { reason, until });
+    let mut urgent = message.clone();
+    urgent.lane.priority = Priority::Urgent;
+    let sent = decided(&urgent, &person, &HOUSE, noon, 0.0);
+    assert!(matches!(sent, Decision::Deliver { .. }), "{sent:?}");
+    // Who has no window needs no clock.
+    person.preferences.clear();
+    let sent = decided(&message, &person, &HOUSE, noon, 0.0);
+    assert!(matches!(sent, Decision::Deliver { .. }), "{sent:?}");
+}

@@ -2,11 +2,10 @@
 
 use chrono::NaiveTime;
 use diesel::prelude::*;
-use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::domain::preference::{QuietHours, Scope, Setting};
-use crate::domain::{Channel, Preference};
+use crate::domain::{Channel, Preference, Zone};
 use crate::store::schema::notification_schema::notification_preferences;
 use crate::store::time::{time_from_database, weekday_of};
 
@@ -72,9 +71,13 @@ fn setting<T>(value: Option<T>, is_none: bool) -> Setting<T> {
 
 /// A zone by its IANA name. Names are checked at every door, so that an unknown one was written by
 /// hand or is newer than our time zone data.
-fn zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap_or_else(|_| {
-        tracing::error!(zone = name, "an unknown time zone counts as UTC");
-        TimeZone::UTC
-    })
+fn zone(name: &str) -> Zone {
+    let zone = Zone::named(name);
+    if let Zone::Unknown(unknown) = &zone {
+        tracing::error!(
+            zone = unknown.0,
+            "a time zone is not known: what goes by it waits"
+        );
+    }
+    zone
 }

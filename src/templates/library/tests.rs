@@ -33,7 +33,13 @@ fn render(source: TemplateSource, variables: Json) -> Result<Rendered, TemplateE
         ..Limits::default()
     };
     let (name, channel) = (source.name.clone(), source.channel);
-    Library::compile(&[source], limits).render(TENANT, channel, &name, None, &variables)
+    Library::compile(&[source], limits).render(
+        TENANT,
+        channel,
+        &name,
+        Reader::default(),
+        &variables,
+    )
 }
 
 fn body(text: &str, variables: Json) -> Result<String, TemplateError> {
@@ -84,6 +90,43 @@ fn missing_variables_are_all_named() {
     let error = render(template, json!({ "given": "secret" })).unwrap_err();
     assert_eq!(error.kind, ErrorKind::MissingVariables);
     insta::assert_snapshot!(error, @"template `order-shipped` for email in `en`: missing variables: `order`, `name`");
+}
+
+#[test]
+fn a_variable_that_may_be_left_out_is_undefined_and_prints_nothing() {
+    let template = |text: &str| TemplateSource {
+        variables: vec!["name".to_owned(), "nick?".to_owned()],
+        html: Some(text.to_owned()),
+        ..source(text)
+    };
+    for (text, without, with) in [
+        (
+            "Hello {{ name }}{{ nick }}!",
+            "Hello Ana!",
+            "Hello AnaAnni!",
+        ),
+        (
+            "{% if nick %}{{ nick }}{% else %}{{ name }}{% endif %}",
+            "Ana",
+            "Anni",
+        ),
+        ("{{ nick|default(name) }}", "Ana", "Anni"),
+        ("{{ nick is defined }}", "False", "True"),
+        ("{{ nick|upper }}", "", "ANNI"),
+        ("{{ name ~ nick }}", "Ana", "AnaAnni"),
+    ] {
+        for (variables, right) in [
+            (json!({ "name": "Ana" }), without),
+            (json!({ "name": "Ana", "nick": null }), without),
+            (json!({ "name": "Ana", "nick": "Anni", "more": 1 }), with),
+        ] {
+            let content = render(template(text), variables).unwrap().content;
+            assert_eq!(content.body.as_deref(), Some(right), "{text}");
+            assert_eq!(content.html.as_deref(), Some(right), "{text}");
+        }
+    }
+    let error = render(template("{{ nick }}"), json!({ "nick": "Anni" })).unwrap_err();
+    assert!(error.message.contains("`name`"), "{error}");
 }
 
 #[test]
@@ -140,7 +183,8 @@ fn a_template_that_does_not_compile_fails_alone() {
     };
     let library = library(&[broken.clone(), source("fine")]);
     assert_eq!(library.len(), 2);
-    let render = |name| library.render(TENANT, Channel::Email, name, None, &Map::new());
+    let render =
+        |name| library.render(TENANT, Channel::Email, name, Reader::default(), &Map::new());
     assert!(render("order-shipped").is_ok());
     insta::assert_snapshot!(render("broken").unwrap_err(), @"template `broken` for email in `en`, body, line 2: does not compile: unexpected end of input, expected end of block");
     assert_eq!(Library::check(&broken).unwrap_err().len(), 1);
@@ -150,7 +194,8 @@ fn a_template_that_does_not_compile_fails_alone() {
 fn an_unknown_template_is_told_apart() {
     let library = library(&[source("x")]);
     let none = Map::new();
-    let by = |tenant, channel, name| library.render(tenant, channel, name, None, &none);
+    let by =
+        |tenant, channel, name| library.render(tenant, channel, name, Reader::default(), &none);
     for unknown in [
         by(TENANT, Channel::Email, "order-shiped"),
         by(TENANT, Channel::Sms, "order-shipped"),
@@ -177,7 +222,16 @@ fn the_language_of_the_person_is_taken_and_the_newest_version_counts() {
     ]);
     let render = |locale| {
         let (name, none) = ("order-shipped", Map::new());
-        let rendered = library.render(TENANT, Channel::Email, name, locale, &none);
+        let rendered = library.render(
+            TENANT,
+            Channel::Email,
+            name,
+            Reader {
+                person: locale,
+                tenant: None,
+            },
+            &none,
+        );
         rendered.unwrap().content.body.unwrap()
     };
     assert_eq!(render(Some("de-AT")), "neu");
@@ -242,12 +296,15 @@ fn deep_nesting_is_refused_without_overflowing_the_stack() {
 fn undeclared_variables_are_reported_at_apply() {
     let template = TemplateSource {
         subject: Some("{{ order.id }} {{ name }}".to_owned()),
-        variables: vec!["name".to_owned()],
+        variables: vec!["name?".to_owned(), "more".to_owned()],
         ..source("{% for n in range(3) %}{{ n }}{{ city }}{% endfor %}")
     };
     assert_eq!(
         Library::check(&template),
-        Ok(vec!["city".to_owned(), "order".to_owned()])
+        Ok(Variables {
+            undeclared: vec!["city".to_owned(), "order".to_owned()],
+            unused: vec!["more".to_owned()],
+        })
     );
 }
 
@@ -263,14 +320,16 @@ fn a_change_compiles_what_changed_and_shares_the_rest() {
     let before = library(&[a.clone(), b, named(other, "a", "1")]);
     let after = before.changed(&[a.key()], &[named(TENANT, "a", "2")]);
     let print = |library: &Library, tenant, name| {
-        let rendered = library.render(tenant, Channel::Email, name, None, &Map::new());
+        let rendered = library.render(tenant, Channel::Email, name, Reader::default(), &Map::new());
         rendered.map(|rendered| rendered.content.body.unwrap())
     };
     assert_eq!(print(&before, TENANT, "a").unwrap(), "1");
     assert_eq!(print(&after, TENANT, "a").unwrap(), "2");
     assert!(Arc::ptr_eq(&before.tenants[&other], &after.tenants[&other]));
     let entry = |library: &Library, name| {
-        let (_, entry) = library.find(TENANT, Channel::Email, name, None).unwrap();
+        let (_, entry) = library
+            .find(TENANT, Channel::Email, name, Reader::default())
+            .unwrap();
         std::ptr::from_ref(entry)
     };
     assert_eq!(entry(&before, "b"), entry(&after, "b"));
@@ -288,7 +347,8 @@ fn what_cannot_be_read_fails_alone_and_says_why() {
         ..source("Hello")
     };
     let library = library(&[unreadable, source("Hello")]);
-    let render = |name| library.render(TENANT, Channel::Email, name, None, &Map::new());
+    let render =
+        |name| library.render(TENANT, Channel::Email, name, Reader::default(), &Map::new());
     assert!(library.has(TENANT, Channel::Email, "odd"));
     let error = render("odd").unwrap_err().to_string();
     assert!(

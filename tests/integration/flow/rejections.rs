@@ -1,5 +1,6 @@
 //! What cannot be accepted goes to `herald.rejected` with its reason, and the lane goes on.
 
+use loadtest::publisher::Properties;
 use loadtest::simulator::Provider;
 use serde_json::{Value, json};
 
@@ -102,6 +103,47 @@ async fn poison_is_set_aside_with_its_reason_and_its_body_and_the_lane_goes_on()
         assert!(found.1 == wanted.1, "the body of a {} changed", found.0);
     }
     assert_eq!(stage.ledger.accepted(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_declared_as_something_else_is_refused_with_words_and_slips_are_mended() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply_ana_and(&[&sendgrid]);
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    let body = envelope("email").to_string();
+    let xml = Properties::default().with_content_type("application/xml".into());
+    let gzip = Properties::default().with_content_encoding("gzip".into());
+    for declared in [xml, gzip] {
+        publisher
+            .publish_with(body.as_bytes(), "email.normal", declared)
+            .await;
+    }
+    outcomes.until_count(REJECTED, 2).await;
+    let mut told = String::new();
+    for _ in 0..2 {
+        let (reason, detail, rejected) = stage.vhost.take_rejected().await.unwrap();
+        assert_eq!(reason, "invalid_envelope");
+        assert_eq!(rejected, body.as_bytes());
+        told += &detail;
+    }
+    assert!(
+        told.contains("`application/xml`") && told.contains("`gzip`"),
+        "{told}"
+    );
+    let slips = format!("\u{feff}{}", body.replace("Hello", "\\ud83d"));
+    let plain = Properties::default()
+        .with_content_type("application/json; charset=utf-8".into())
+        .with_content_encoding("UTF-8".into());
+    publisher
+        .publish_with(slips.as_bytes(), "email.normal", plain)
+        .await;
+    outcomes.only("sent", None).await;
+    let subject =
+        "SELECT count(*) FROM notifications WHERE payload #>> '{content,subject}' = U&'\\FFFD'";
+    assert_eq!(outcomes.count(subject).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

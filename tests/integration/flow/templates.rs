@@ -63,10 +63,13 @@ async fn a_template_that_cannot_be_read_fails_alone_also_at_the_start() {
     let rows = outcomes
         .until(|rows| rows.len() == 2 && rows.iter().all(|row| row.status != "pending"))
         .await;
-    assert!(rows[0].is("failed", Some("template_error")), "{rows:#?}");
-    let words = rows[0].error_message.as_deref().unwrap();
+    // Of one millisecond their ids say no order.
+    let failed = rows
+        .iter()
+        .find(|row| row.is("failed", Some("template_error")));
+    let words = failed.and_then(|row| row.error_message.as_deref()).unwrap();
     assert!(words.contains("not a list of names"), "{words}");
-    assert!(rows[1].is("sent", None), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.is("sent", None)), "{rows:#?}");
     // Mended, it is used; the other is as it was.
     outcomes
         .execute("UPDATE notification_templates SET variables = '[]' WHERE name = 'odd'")

@@ -22,18 +22,18 @@ async fn tenants_and_categories() {
     let mut c = pool.get().await.unwrap();
     let tenant = Uuid::now_v7();
     assert_eq!(
-        tenants::upsert(&mut c, tenant, "shop").await,
+        tenants::upsert(&mut c, tenant, "shop", None).await,
         Ok(Change::Created)
     );
     assert_eq!(
-        tenants::upsert(&mut c, tenant, "shop").await,
+        tenants::upsert(&mut c, tenant, "shop", None).await,
         Ok(Change::Unchanged)
     );
     assert_eq!(
-        tenants::upsert(&mut c, tenant, "store").await,
+        tenants::upsert(&mut c, tenant, "store", Some("de")).await,
         Ok(Change::Updated)
     );
-    let taken = tenants::upsert(&mut c, Uuid::now_v7(), "store")
+    let taken = tenants::upsert(&mut c, Uuid::now_v7(), "store", None)
         .await
         .unwrap_err();
     assert!(taken.breaks("tenants_name_key"));

@@ -186,7 +186,9 @@ async fn what_belongs_to_another_is_a_conflict() {
         unknown,
         Err(UpsertError::Conflict(RecipientConflict::UnknownTenant))
     );
-    tenants::upsert(&mut c, tenant, "second").await.unwrap();
+    tenants::upsert(&mut c, tenant, "second", None)
+        .await
+        .unwrap();
     let stolen = recipients::upsert(&mut c, tenant, user, &ana()).await;
     assert_eq!(
         stolen,

@@ -7,11 +7,10 @@ use herald::app::apply;
 use herald::config::Sources;
 use herald::config::manifest::{Checks, Manifest};
 use herald::domain::preference::{Scope, Setting};
-use herald::domain::{Channel, DEFAULT_TENANT, OnUnknown, OverCap};
+use herald::domain::{Channel, DEFAULT_TENANT, OnUnknown, OverCap, Zone};
 use herald::store::seal::Sealer;
 use herald::store::{Change, Database, recipients, rules};
 use jiff::civil::time;
-use jiff::tz::TimeZone;
 use uuid::{Uuid, uuid};
 
 use crate::database::TestDatabase;
@@ -23,6 +22,7 @@ const FILE: &str = r#"
 [[tenants]]
 id = "0190c1a0-0000-7000-8000-0000000000aa"
 name = "shop"
+locale = "pt-BR"
 
 [[users]]
 id = "0190c1a0-0000-7000-8000-000000000001"
@@ -100,7 +100,9 @@ async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
         (quiet.start, quiet.end),
         (time(22, 0, 0, 0), time(7, 0, 0, 0))
     );
-    assert_eq!(everything.zone, TimeZone::get("Europe/Berlin").ok());
+    assert_eq!(everything.zone, Some(Zone::named("Europe/Berlin")));
+    assert_eq!(all[&SHOP].locale.as_deref(), Some("pt-BR"));
+    assert_eq!(ours.locale, None);
     let news_by_sms = Scope::ChannelCategory(Channel::Sms, "news".to_owned());
     assert_eq!(wish(news_by_sms).unwrap().frequency_cap, Setting::Value(4));
     assert_eq!(ours.defaults.len(), 2, "a person's wishes are their own");

@@ -19,6 +19,19 @@ fn a_wish_says_a_value_or_none_or_nothing() {
     for (wrong, words) in [
         ("frequency_cap = \"many\"", "expected a whole number"),
         (
+            "quiet_hours_start = \"24:00\"\nquiet_hours_end = \"07:00\"",
+            "is not a time of day",
+        ),
+        (
+            "quiet_hours_start = \"00:00\"\nquiet_hours_end = \"24:00\"",
+            "nothing would ever be sent",
+        ),
+        (
+            "quiet_hours_start = \"09:00\"\nquiet_hours_end = \"09:00\"\n\
+             quiet_hours_days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]",
+            "nothing would ever be sent",
+        ),
+        (
             "quiet_hours = \"22:00\"",
             "quiet_hours_start and quiet_hours_end",
         ),
@@ -30,4 +43,24 @@ fn a_wish_says_a_value_or_none_or_nothing() {
         let told = wish(wrong).unwrap_err().to_string();
         assert!(told.contains(words), "{told}");
     }
+}
+
+#[test]
+fn a_window_may_last_a_whole_day() {
+    let wish = |start: &str, end: &str| {
+        let text = format!(
+            "[[preferences]]\nchannel = \"all\"\nquiet_hours_days = [\"sun\"]\n\
+             quiet_hours_start = \"{start}\"\nquiet_hours_end = \"{end}\"\n"
+        );
+        parse(&text).unwrap().preferences[0].value.quiet_hours
+    };
+    let midnight = time(0, 0, 0, 0);
+    assert_eq!(wish("00:00", "24:00"), Setting::Value((midnight, midnight)));
+    assert_eq!(wish("00:00", "00:00"), Setting::Value((midnight, midnight)));
+    assert_eq!(
+        wish("18:30", "24:00"),
+        Setting::Value((time(18, 30, 0, 0), midnight))
+    );
+    let nine = time(9, 0, 0, 0);
+    assert_eq!(wish("09:00", "09:00"), Setting::Value((nine, nine)));
 }

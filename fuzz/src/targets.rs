@@ -1,0 +1,101 @@
+//! What publishers and operators say.
+
+use std::path::Path;
+
+use herald::broker::envelope::{self, Wrapping};
+use herald::broker::fuzzing;
+use herald::config::Sources;
+use herald::config::manifest::{Checks, Manifest};
+use herald::domain::{Channel, Lane, Payload, Priority};
+use herald::templates::{Library, Limits, Reader, TemplateSource};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// A body. What is accepted can be stored as JSON, without the one character that PostgreSQL does not
+/// take, and is the same when it is read again; what is refused says why.
+pub(crate) fn envelope(body: &[u8]) {
+    let wrapping = Wrapping {
+        lane: Lane::new(Channel::Email, Priority::Normal),
+        message_id: Some("m"),
+        traceparent: None,
+        max_body_bytes: 65_536,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    match envelope::decode(body, &wrapping) {
+        Ok(accepted) => {
+            let stored = serde_json::to_string(&accepted.payload).expect("it can be written");
+            let read: Payload = serde_json::from_str(&stored).expect("it can be read");
+            assert_eq!(read, accepted.payload);
+            assert!(!stored.contains("\\u0000"), "{stored}");
+            let metadata = serde_json::to_string(&accepted.metadata).expect("it can be written");
+            assert!(!metadata.contains("\\u0000"), "{metadata}");
+            let again = envelope::decode(body, &wrapping).expect("the same again");
+            assert_eq!(again, accepted);
+        }
+        Err(refusal) => {
+            assert!(!refusal.detail.is_empty());
+            assert!(refusal.detail.len() <= 1_000, "{}", refusal.detail.len());
+        }
+    }
+    let _ = envelope::lane_named_by(body);
+}
+
+/// The properties of a message, as they stand in its frame.
+pub(crate) fn headers(frame: &[u8]) {
+    if let Ok((_, properties)) = lapin::protocol::basic::parse_properties(frame) {
+        fuzzing::properties(&properties);
+    }
+}
+
+/// A template, a line of three hyphens, and the variables as JSON.
+pub(crate) fn template(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (text, variables) = text.split_once("\n---\n").unwrap_or((&text, "{}"));
+    let variables: Map<String, Value> = serde_json::from_str(variables).unwrap_or_default();
+    let source = TemplateSource {
+        tenant_id: Uuid::nil(),
+        name: "t".to_owned(),
+        channel: Channel::Email,
+        locale: "en".to_owned(),
+        version: 1,
+        subject: Some(text.to_owned()),
+        title: None,
+        body: Some(text.to_owned()),
+        html: Some(text.to_owned()),
+        variables: vec!["name?".to_owned()],
+        trouble: None,
+    };
+    let _ = Library::check(&source);
+    let limits = Limits {
+        max_output_bytes: 10_000,
+        fuel: 20_000,
+    };
+    let library = Library::compile(&[source], limits);
+    let reader = Reader::default();
+    let rendered = library.render(Uuid::nil(), Channel::Email, "t", reader, &variables);
+    match rendered {
+        Ok(rendered) => {
+            let subject = rendered.content.subject.expect("there is one");
+            assert!(!subject.contains(['\r', '\n', '\0']), "{subject:?}");
+            for text in [rendered.content.body, rendered.content.html] {
+                assert!(text.expect("there is one").len() <= limits.max_output_bytes);
+            }
+        }
+        Err(error) => assert!(!error.message.is_empty()),
+    }
+}
+
+/// A file of `herald apply`.
+pub(crate) fn manifest(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    // A value may stand in any file of the machine, also in one without an end.
+    if text.contains("file") {
+        return;
+    }
+    let (path, sources) = (Path::new("fuzz.toml"), Sources::default());
+    match Manifest::parse(path, &text, &sources, &Checks::default()) {
+        Ok(manifest) => assert!(manifest.len() <= text.len()),
+        Err(error) => assert!(!error.mistakes.is_empty()),
+    }
+}

@@ -1,0 +1,40 @@
+//! The rules of time zones that this node goes by, and the zones that it does not know.
+
+use super::Finding;
+use crate::app::zones::Rules;
+use crate::domain::zone;
+use crate::store::{Database, zones};
+
+/// Zones that are named in one line.
+const SHOWN: usize = 10;
+
+/// Which rules there are.
+pub(super) fn rules() -> Finding {
+    Finding {
+        detail: Some(Rules::at_hand().to_string()),
+        ..Finding::new("time zones", Ok(()))
+    }
+}
+
+/// Zones that people live in or wishes go by, and that this node does not know.
+pub(super) async fn unknown(database: &Database) -> Finding {
+    let part = "time zones of people and preferences";
+    let named = async { zones::named(&mut *database.get().await?).await }.await;
+    let named = match named {
+        Ok(named) => named,
+        Err(error) => return Finding::new(part, Err(error.to_string())),
+    };
+    let unknown: Vec<String> = named
+        .into_iter()
+        .filter(|name| zone::find(name).is_err())
+        .take(SHOWN)
+        .collect();
+    let warning = (!unknown.is_empty()).then(|| {
+        let names = unknown.join(", ");
+        format!("not known to this node: {names}; what goes by them waits until they are")
+    });
+    Finding {
+        warning,
+        ..Finding::new(part, Ok(()))
+    }
+}

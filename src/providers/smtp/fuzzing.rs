@@ -1,0 +1,53 @@
+//! A mail server's words, for the fuzzer.
+
+use super::Phase;
+use super::answer::{Garbage, Reader, Said};
+use super::conversation::{Cause, Trouble};
+use super::reply;
+use crate::domain::Reply;
+use crate::providers::http::Seen;
+
+const PHASES: [Phase; 6] = [
+    Phase::Connect,
+    Phase::Auth,
+    Phase::Sender,
+    Phase::Recipient,
+    Phase::Data,
+    Phase::Text,
+];
+
+/// What each phase makes of what a server says. However its bytes are split, they read the same.
+pub(in crate::providers) fn replies(said: &[u8], split: usize, seen: Seen<'_>) -> Vec<Reply> {
+    let (whole, first) = (read(&[said]), said.split_at_checked(split));
+    if let Some((first, second)) = first {
+        assert_eq!(whole, read(&[first, second]), "split at {split}");
+    }
+    let cause = match whole {
+        Ok(said) if said.code >= 400 => Cause::Said {
+            code: said.code,
+            words: said.words(),
+        },
+        Ok(said) => Cause::Lacks(said.words()),
+        Err(garbage) => Cause::Broken(garbage.to_string()),
+    };
+    let trouble = |phase| Trouble {
+        phase,
+        cause: cause.clone(),
+    };
+    PHASES
+        .map(|phase| reply::read(&trouble(phase), seen))
+        .into()
+}
+
+/// One reply, from as many reads of the socket.
+fn read(parts: &[&[u8]]) -> Result<Said, Garbage> {
+    let mut reader = Reader::default();
+    for part in parts {
+        let (used, reply) = reader.read(part);
+        assert!(used <= part.len(), "no more than there was");
+        if let Some(reply) = reply {
+            return reply;
+        }
+    }
+    reader.give_up()
+}

@@ -1,0 +1,170 @@
+//! One template in one language, compiled: what it wants of a message, and how it is filled.
+
+use minijinja::{Environment, Value};
+use serde_json::{Map, Value as Json};
+
+use super::super::error::{ErrorKind, PartError};
+use super::super::growth;
+use super::super::output::Output;
+use super::super::sandbox;
+use super::super::source::{Part, TemplateSource};
+use super::super::values;
+use crate::domain::Content;
+
+/// One template in one language.
+pub(super) struct Entry {
+    pub(super) environment: Environment<'static>,
+    pub(super) version: i32,
+    pub(super) parts: Vec<CompiledPart>,
+    /// What of it cannot be read, if so.
+    pub(super) trouble: Option<String>,
+    /// Variables that a message must give.
+    required: Vec<String>,
+    /// Variables that it may leave out.
+    optional: Vec<String>,
+    /// What stands for one that was left out.
+    absent: Value,
+}
+
+/// One part of it.
+pub(super) struct CompiledPart {
+    pub(super) part: Part,
+    /// Name within the engine, or why it does not compile.
+    pub(super) compiled: Result<String, PartError>,
+}
+
+impl Entry {
+    pub(super) fn new(environment: &Environment<'static>, source: &TemplateSource) -> Self {
+        let mut environment = environment.clone();
+        let parts = Part::ALL
+            .into_iter()
+            .filter_map(|part| Some((part, source.part(part)?)))
+            .map(|(part, text)| CompiledPart {
+                part,
+                compiled: compile_part(&mut environment, part, text),
+            })
+            .collect();
+        let (optional, required): (Vec<_>, Vec<_>) =
+            source.declared().partition(|declared| declared.is_optional);
+        let names = |declared: Vec<super::super::source::Declared<'_>>| {
+            let names = declared.into_iter();
+            names.map(|declared| declared.name.to_owned()).collect()
+        };
+        Self {
+            absent: sandbox::absent(&environment),
+            environment,
+            version: source.version,
+            parts,
+            trouble: source.trouble.clone(),
+            required: names(required),
+            optional: names(optional),
+        }
+    }
+
+    /// Fills every part with a message's variables.
+    ///
+    /// # Errors
+    /// A variable is missing, a part does not compile or fails: which, if it is one.
+    pub(super) fn fill(
+        &self,
+        variables: &Map<String, Json>,
+        most_bytes: usize,
+    ) -> Result<Content, (Option<Part>, PartError)> {
+        if let Some(trouble) = &self.trouble {
+            return Err((None, PartError::unreadable(trouble)));
+        }
+        self.demand(variables).map_err(|error| (None, error))?;
+        let context = values::context(variables, &self.optional, &self.absent);
+        let mut content = Content::default();
+        for part in &self.parts {
+            let text = self.fill_part(part, &context, most_bytes);
+            let text = text.map_err(|error| (Some(part.part), error))?;
+            put(&mut content, part.part, text);
+        }
+        Ok(content)
+    }
+
+    fn demand(&self, given: &Map<String, Json>) -> Result<(), PartError> {
+        let missing: Vec<_> = self
+            .required
+            .iter()
+            .filter(|name| !given.contains_key(*name))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let noun = if missing.len() == 1 {
+            "variable"
+        } else {
+            "variables"
+        };
+        Err(PartError {
+            kind: ErrorKind::MissingVariables,
+            line: None,
+            message: format!("missing {noun}: {}", missing.join(", ")),
+        })
+    }
+
+    fn fill_part(
+        &self,
+        part: &CompiledPart,
+        context: &Value,
+        most_bytes: usize,
+    ) -> Result<String, PartError> {
+        let name = part.compiled.as_ref().map_err(Clone::clone)?;
+        let template = self
+            .environment
+            .get_template(name)
+            .map_err(|error| PartError::of_compiling(&error))?;
+        let expected = template.source().len() * 2;
+        let mut output = Output::new(most_bytes, expected);
+        let rendered = template.render_captured_to(context.clone(), &mut output);
+        match rendered.map(drop) {
+            Ok(()) if part.part.is_one_line() => Ok(on_one_line(output.into_text())),
+            Ok(()) => Ok(output.into_text()),
+            Err(_) if output.is_full() => Err(PartError {
+                kind: ErrorKind::Limit,
+                line: None,
+                message: format!("makes more than {most_bytes} bytes"),
+            }),
+            Err(error) => Err(PartError::of_rendering(&error, template.source())),
+        }
+    }
+}
+
+fn compile_part(
+    environment: &mut Environment<'static>,
+    part: Part,
+    text: &str,
+) -> Result<String, PartError> {
+    growth::check(text).map_err(|refusal| PartError {
+        kind: ErrorKind::Syntax,
+        line: Some(refusal.line),
+        message: format!("does not compile: {}", refusal.problem),
+    })?;
+    let name = format!("{}.{}", part.as_str(), part.suffix());
+    environment
+        .add_template_owned(name.clone(), text.to_owned())
+        .map(|()| name)
+        .map_err(|error| PartError::of_compiling(&error))
+}
+
+fn put(content: &mut Content, part: Part, text: String) {
+    let place = match part {
+        Part::Subject => &mut content.subject,
+        Part::Title => &mut content.title,
+        Part::Body => &mut content.body,
+        Part::Html => &mut content.html,
+    };
+    *place = Some(text);
+}
+
+/// Line breaks and other control characters become spaces, a break with both only one.
+fn on_one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let folded = text.replace("\r\n", "\n");
+    folded.replace(char::is_control, " ").trim().to_owned()
+}
