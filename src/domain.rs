@@ -5,6 +5,7 @@
 pub mod account;
 pub mod address;
 pub mod attempt;
+pub mod carriage;
 pub mod category;
 pub mod channel;
 pub mod circuit;
@@ -24,10 +25,12 @@ pub mod recipient;
 pub mod rejection;
 pub mod reply;
 pub mod rule;
+pub mod spelling;
 pub mod status;
 pub mod suppression;
 pub mod system_event;
 pub mod tenant;
+pub mod text_message;
 mod vocabulary;
 pub mod zone;
 

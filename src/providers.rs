@@ -23,6 +23,7 @@ mod tests;
 mod twilio;
 mod verdict;
 
+use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -52,6 +53,39 @@ pub struct Delivery<'a> {
     pub now: Timestamp,
     /// The publisher's W3C trace context, passed on as a header to HTTP providers.
     pub traceparent: Option<&'a str>,
+    /// Whether it may still be sent.
+    pub leave: Leave<'a>,
+}
+
+/// Leave to send, which may end while a connection is opened: asked again before the step that cannot
+/// be taken back, where the client lets us.
+#[derive(Clone, Copy)]
+pub struct Leave<'a>(&'a (dyn Fn() -> bool + Send + Sync));
+
+impl<'a> Leave<'a> {
+    /// For as long as this says so.
+    #[must_use]
+    pub const fn as_long_as(holds: &'a (dyn Fn() -> bool + Send + Sync)) -> Self {
+        Self(holds)
+    }
+
+    /// For good.
+    #[must_use]
+    pub const fn for_good() -> Self {
+        Self(&|| true)
+    }
+
+    /// Whether it holds now.
+    #[must_use]
+    pub fn is_given(self) -> bool {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Leave<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Leave").field(&self.is_given()).finish()
+    }
 }
 
 /// A client of one account. Safe to call many times at once.

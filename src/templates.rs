@@ -6,9 +6,11 @@
 //! about a failure names variables, never their values.
 
 mod error;
+mod escape;
 mod growth;
 mod library;
 mod locale;
+mod numbers;
 mod output;
 mod sandbox;
 mod source;

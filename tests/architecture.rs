@@ -89,6 +89,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["providers"]),
     ("hyper_rustls", &["providers"]),
     ("lettre", &["providers"]),
+    ("email_encoding", &["providers"]),
     ("minijinja", &["templates"]),
     ("chrono", &["store"]),
     ("icu_locale", &["domain"]),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::domain::spelling::for_reading;
 use crate::domain::{
     Body, Channel, Content, ContentHash, DEFAULT_TENANT, KeyHash, Lane, Notification, Payload,
     Priority, Rejection, Source, TemplateCall, limits,
@@ -212,6 +213,8 @@ fn read(text: &str) -> Result<Wire, Refusal> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err(Refusal::invalid("not a JSON object"));
     }
+    let respelt = for_reading(text);
+    let text = respelt.as_deref().unwrap_or(text);
     serde_json::from_str(text).map_err(|error| refusal_of(text, &error))
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use herald::app::explain::explainer;
 use herald::config::Required;
 use herald::domain::RuleVerdict;
+use herald::domain::spelling::as_written;
 use herald::pipeline::explain::{Decided, Explained};
 use herald::policy::Decision;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ pub(super) fn explain(cli: &Cli, explain: &Explain) -> Result<(), Failure> {
         Ok(explainer.explain(&body).await?)
     })?;
     let text = if cli.json {
-        in_json(&explained).to_string()
+        as_written(in_json(&explained).to_string())
     } else {
         in_words(&explained)
     };
@@ -101,7 +102,11 @@ fn content(decided: &Decided) -> String {
     match &decided.content {
         Ok(content) => {
             let rendered = serde_json::to_string_pretty(content).unwrap_or_default();
-            format!("What would be sent:\n{rendered}")
+            let rendered = as_written(rendered);
+            let segments = decided.segments.map_or_else(String::new, |segments| {
+                format!("\nAs a text message: {segments}.")
+            });
+            format!("What would be sent:\n{rendered}{segments}")
         }
         Err(why) => format!("It cannot be rendered, and would fail as template_error: {why}"),
     }
@@ -132,6 +137,11 @@ fn in_json(explained: &Explained) -> Value {
                 "addresses": decided.addresses,
                 "rules": decided.explanation.rules,
                 "content": rendered,
+                "segments": decided.segments.map(|segments| json!({
+                    "coding": segments.coding.as_str(),
+                    "places": segments.places,
+                    "count": segments.count,
+                })),
                 "render_error": render_error,
             })
         }

@@ -66,6 +66,7 @@ pub struct Source {
 
 /// What was asked for: the `payload` column. All that a later attempt needs is in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StoredPayload")]
 pub struct Payload {
     /// Template or content.
     #[serde(flatten)]
@@ -81,9 +82,36 @@ pub struct Payload {
     pub traceparent: Option<String>,
 }
 
+/// A payload as it is read: behind `flatten` serde knows no number beyond 64 bits.
+#[derive(Deserialize)]
+struct StoredPayload {
+    template: Option<TemplateCall>,
+    content: Option<Content>,
+    to: Option<String>,
+    provider: Option<String>,
+    traceparent: Option<String>,
+}
+
+impl TryFrom<StoredPayload> for Payload {
+    type Error = &'static str;
+
+    fn try_from(stored: StoredPayload) -> Result<Self, Self::Error> {
+        let body = match (stored.template, stored.content) {
+            (Some(template), None) => Body::Template(template),
+            (None, Some(content)) => Body::Content(content),
+            _ => return Err("exactly one of `template` and `content` is needed"),
+        };
+        Ok(Self {
+            body,
+            to: stored.to,
+            provider: stored.provider,
+            traceparent: stored.traceparent,
+        })
+    }
+}
+
 impl Payload {
-    /// Names of its fields. In front of a flattened enum serde cannot refuse what is unknown, so that
-    /// whoever reads a payload compares the names first.
+    /// Names of its fields: whoever reads a payload compares them first.
     pub const FIELDS: &[&str] = &["template", "content", "to", "provider", "traceparent"];
 }
 
@@ -210,9 +238,30 @@ impl Notification {
         })
     }
 
+    /// Since when it has waited for a provider, though one or the other was asked in between and
+    /// refused its account, or said that it cannot send this.
+    #[must_use]
+    pub fn unserved_since(&self) -> Option<Timestamp> {
+        let mut since = None;
+        for record in self.present_attempts().rev() {
+            match record.step {
+                Step::Deferred {
+                    reason: Reason::WaitingForProvider,
+                    ..
+                } => since = Some(record.at),
+                Step::Attempt {
+                    class: Class::AccountRefused | Class::NotByAccount,
+                    ..
+                } => {}
+                _ => break,
+            }
+        }
+        since
+    }
+
     /// Since when it has waited for a provider, with nothing else in between.
     #[must_use]
-    pub fn waiting_since(&self) -> Option<Timestamp> {
+    fn waiting_since(&self) -> Option<Timestamp> {
         let last = self.attempts.last()?;
         let waits = matches!(
             last.step,

@@ -12,7 +12,7 @@ use super::jobs::{Deliver, Dispatch, Job};
 use super::judge::{Capped, Judge};
 use super::outbox::Outbox;
 use super::shelf::Shelf;
-use crate::domain::{AttemptRecord, Body, Channel, Reason, Step};
+use crate::domain::{AttemptRecord, Body, Channel, Reason, Step, carriage};
 use crate::policy::Decision;
 use crate::runtime::{Tasks, clock, failpoint, mailbox};
 use crate::telemetry::Metrics;
@@ -132,6 +132,8 @@ impl Desk {
                     &call.variables,
                 );
                 let rendered = rendered.map_err(|error| error.to_string())?;
+                carriage::check(self.channel, &rendered.content)
+                    .map_err(|unfit| format!("template `{}`: {unfit}", call.name))?;
                 job.content = rendered.content;
                 job.template_version = Some(rendered.version);
             }

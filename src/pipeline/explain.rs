@@ -16,9 +16,10 @@ use super::judge::{Addressed, Judge};
 use super::people::Whose;
 use super::shelf::Shelf;
 use crate::broker::envelope::{self, Envelope, RecipientFields, Wrapping};
+use crate::domain::text_message::{Segments, segments};
 use crate::domain::{
     Account, Body, Channel, CircuitState, Content, Lane, Notification, Priority, Recipient,
-    Rejection, TenantRules,
+    Rejection, TenantRules, carriage,
 };
 use crate::policy::{AccountFacts, Explanation, Facts, Quota, explain, frequency_cap};
 use crate::providers::{self, HttpClient};
@@ -75,6 +76,8 @@ pub struct Decided {
     pub addresses: usize,
     /// What would be sent; why it cannot be rendered, if so.
     pub content: Result<Content, String>,
+    /// What a text message would be cut into.
+    pub segments: Option<Segments>,
 }
 
 impl Explainer {
@@ -208,10 +211,12 @@ impl Explainer {
             _ => (&[][..], 0),
         };
         let names = route.iter().filter_map(|at| accounts.get(*at));
+        let content = self.render(notification, recipient, &rules);
         Ok(Decided {
+            segments: segments_of(notification.lane.channel, &content),
             through: names.map(|account| account.name.to_owned()).collect(),
             addresses,
-            content: self.render(notification, recipient, &rules),
+            content,
             explanation,
         })
     }
@@ -231,10 +236,12 @@ impl Explainer {
                     person: person.locale.as_deref(),
                     tenant: rules.locale.as_deref(),
                 };
-                library
+                let content = library
                     .render(tenant, channel, &call.name, reader, &call.variables)
-                    .map(|rendered| rendered.content)
-                    .map_err(|error| error.to_string())
+                    .map_err(|error| error.to_string())?
+                    .content;
+                carriage::check(channel, &content).map_err(|unfit| unfit.to_string())?;
+                Ok(content)
             }
         }
     }
@@ -293,6 +300,11 @@ impl From<envelope::Refusal> for Explained {
     fn from(refusal: envelope::Refusal) -> Self {
         rejected(refusal.reason, refusal.detail)
     }
+}
+
+fn segments_of(channel: Channel, content: &Result<Content, String>) -> Option<Segments> {
+    let content = content.as_ref().ok().filter(|_| channel == Channel::Sms)?;
+    Some(segments(carriage::sms_text(content)?))
 }
 
 fn rejected(reason: Rejection, detail: impl Into<String>) -> Explained {

@@ -166,11 +166,12 @@ fn draw(equals: &[(usize, &AccountFacts<'_>)], dice: f64) -> usize {
 }
 
 /// When to look again after [`route`] found nobody: when an account is back, or else after as long as
-/// the notification has waited for one already, so that each wait doubles that time.
+/// the notification has waited for one already, so that each wait doubles that time, whether or not
+/// somebody was asked in vain at its end.
 #[must_use]
 pub fn wait(notification: &Notification, now: Timestamp, earliest: Option<Timestamp>) -> Timestamp {
     let waited = notification
-        .waiting_since()
+        .unserved_since()
         .map(|since| now.duration_since(since));
     let longest = waited.unwrap_or_default().clamp(WAIT, LONGEST_WAIT);
     let at_last = now.saturating_add(longest).unwrap_or(Timestamp::MAX);

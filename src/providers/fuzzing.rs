@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::http::{Answer, Seen};
-use super::{Delivery, fcm, sendgrid, slack, smtp, twilio};
+use super::{Delivery, Leave, fcm, sendgrid, slack, smtp, twilio};
 use crate::domain::{Content, Priority, ProviderKind, Reply};
 
 /// The address that every answer is about.
@@ -49,6 +49,7 @@ fn delivery(content: &Content) -> Delivery<'_> {
         expires_at: None,
         now: Timestamp::UNIX_EPOCH,
         traceparent: None,
+        leave: Leave::for_good(),
     }
 }
 

@@ -9,12 +9,16 @@ mod conversation;
 mod enhanced;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
+mod header;
+mod offers;
 mod pool;
 mod reply;
 mod request;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod trouble;
 mod wire;
 
 use futures_util::future::BoxFuture;
@@ -22,13 +26,15 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::http::Seen;
-use super::{Delivery, Provider, SettingsError};
+use super::verdict::NOT_ASKED;
+use super::{Delivery, Leave, Provider, SettingsError};
 use crate::domain::{Account, Class, Reply};
 use crate::runtime::clock;
-use conversation::{Conversation, Phase, Trouble};
+use conversation::Conversation;
 use pool::Pool;
 use request::Mail;
 use settings::Settings;
+use trouble::{Cause, Phase, Trouble};
 
 /// Most connections to one server at once; Postfix, for one, lets a client have 50.
 const CONNECTIONS: usize = 20;
@@ -59,8 +65,9 @@ impl Smtp {
             let words = "every connection to the server was busy until the timeout".to_owned();
             return Reply::of(Class::Transient, None, Some(words));
         };
-        match self.deliver(&mail, deadline).await {
+        match self.deliver(&mail, delivery.leave, deadline).await {
             Ok(()) => Reply::accepted("250", Some(mail.message_id)),
+            Err(trouble) if trouble.cause == Cause::TooLate => too_late(&trouble),
             Err(trouble) => reply::read(&trouble, Seen::of(&delivery)),
         }
     }
@@ -70,15 +77,22 @@ impl Smtp {
     }
 
     /// Over a kept connection, else, or when that turns out closed, over a new one.
-    async fn deliver(&self, mail: &Mail, deadline: Instant) -> Result<(), Trouble> {
-        if let Some(kept) = self.pool.take(clock::instant()) {
-            match self.converse(kept, mail, deadline).await {
+    async fn deliver(
+        &self,
+        mail: &Mail,
+        leave: Leave<'_>,
+        deadline: Instant,
+    ) -> Result<(), Trouble> {
+        if let Some(mut kept) = self.pool.take(clock::instant())
+            && kept.is_quiet()
+        {
+            match self.converse(kept, mail, leave, deadline).await {
                 Err(trouble) if trouble.is_stale_connection() => {}
                 result => return result,
             }
         }
         let new = Conversation::open(&self.settings, deadline).await?;
-        self.converse(new, mail, deadline).await
+        self.converse(new, mail, leave, deadline).await
     }
 
     /// One mail; the connection is kept when it can take another.
@@ -86,9 +100,10 @@ impl Smtp {
         &self,
         mut conversation: Conversation,
         mail: &Mail,
+        leave: Leave<'_>,
         deadline: Instant,
     ) -> Result<(), Trouble> {
-        let result = conversation.deliver(mail, deadline).await;
+        let result = conversation.deliver(mail, leave, deadline).await;
         let leaves = result.as_ref().err().is_none_or(Trouble::leaves_connection);
         if leaves && conversation.is_usable() {
             self.pool.put(conversation, clock::instant());
@@ -104,9 +119,18 @@ impl Smtp {
         };
         asked.await.map_err(|trouble| match trouble.phase {
             Phase::Auth => format!("{trouble}; check `api_key` and `api_secret`"),
+            _ if matches!(trouble.cause, Cause::Untrusted(_)) => {
+                format!("{trouble}; check `host`, `port`, `tls` and `ca_file`")
+            }
             _ => format!("{trouble}; check `host`, `port` and `tls`"),
         })
     }
+}
+
+/// Nothing was sent, and nobody is to blame: what it leads to is decided anew.
+fn too_late(trouble: &Trouble) -> Reply {
+    let code = Some(NOT_ASKED.to_owned());
+    Reply::of(Class::Throttled, code, Some(trouble.to_string()))
 }
 
 impl Provider for Smtp {

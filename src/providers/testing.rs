@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::{Uuid, uuid};
 
-use super::Delivery;
 use super::http::Seen;
+use super::{Delivery, Leave};
 use crate::domain::{Account, Content, Priority, ProviderKind};
 
 /// The notification of every test.
@@ -31,6 +31,7 @@ pub(crate) fn delivery<'a>(address: &'a str, content: &'a Content) -> Delivery<'
         expires_at: None,
         now: now(),
         traceparent: None,
+        leave: Leave::for_good(),
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{AccountFault, Class, Content, Reason, Reply, Subject};
+use crate::domain::{AccountFault, Channel, Class, Content, Reason, Reply, Subject, carriage};
 
 /// The code of a reply that Herald gave itself, without asking the provider.
 pub const NOT_ASKED: &str = "not_asked";
+
+/// RFC 3834, 5: nobody's absence is to be told to a machine.
+pub(crate) const AUTO_SUBMITTED: &str = "auto-generated";
 
 /// One cell of a code table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,21 +128,28 @@ pub(crate) fn usable_address(address: &str) -> Result<&str, Reply> {
     Ok(address)
 }
 
+/// Refuses a content that the channel cannot carry, whichever provider does.
+pub(crate) fn fit(channel: Channel, content: &Content) -> Result<(), Reply> {
+    carriage::check(channel, content).map_err(|unfit| refuse(unfit.reason, &unfit.words))
+}
+
 /// A text that is worth sending: providers refuse an empty one.
 pub(crate) fn filled(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str)
         .filter(|text| !text.trim().is_empty())
 }
 
-/// The subject of an e-mail, as one line: mail programs do not expect another in it. A mail
-/// without a subject is refused here, since SendGrid refuses it (errors page) and a mail must not
-/// depend on which account sends it.
-pub(crate) fn subject(content: &Content) -> Result<Cow<'_, str>, Reply> {
-    let subject = filled(content.subject.as_ref())
-        .ok_or_else(|| refuse(Reason::ContentRefused, "an e-mail needs a subject"))?;
-    match subject.contains(char::is_control) {
-        true => Ok(Cow::Owned(subject.replace(char::is_control, " "))),
-        false => Ok(Cow::Borrowed(subject)),
+/// The subject of an e-mail, as one line: mail programs do not expect another in it. Whether there is
+/// one was checked before.
+pub(crate) fn subject(content: &Content) -> Cow<'_, str> {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let subject = content.subject.as_deref().unwrap_or_default();
+    match subject.contains(breaks) {
+        true => {
+            let folded = subject.replace("\r\n", "\n").replace(breaks, " ");
+            Cow::Owned(folded.trim().to_owned())
+        }
+        false => Cow::Borrowed(subject),
     }
 }
 

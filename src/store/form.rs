@@ -6,9 +6,10 @@
 
 #[cfg(feature = "failpoints")]
 mod next;
+mod numbers;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::domain::{AttemptRecord, Class, Payload};
 
@@ -31,10 +32,23 @@ pub(super) fn format() -> i16 {
 
 /// The payload as it is stored.
 pub(super) fn payload(payload: &Payload) -> String {
-    let stored = text(payload);
+    let stored = numbers::kept(text(payload));
     #[cfg(feature = "failpoints")]
     let stored = next::payload(stored);
     stored
+}
+
+/// The publisher's own data as it is stored.
+pub(super) fn metadata(metadata: &Map<String, Value>) -> String {
+    numbers::kept(text(metadata))
+}
+
+/// Reads the publisher's own data.
+///
+/// # Errors
+/// In words, when it is no object.
+pub(super) fn read_metadata(stored: Value) -> Result<Map<String, Value>, String> {
+    read("metadata", numbers::restored(stored))
 }
 
 /// Lines of the timeline as they are stored.
@@ -62,7 +76,7 @@ pub(super) fn read_payload(stored: Value) -> Result<Payload, String> {
             "its payload has a field {unknown:?} that is not known"
         ));
     }
-    read("payload", stored)
+    read("payload", numbers::restored(stored))
 }
 
 /// Reads a timeline. A field that is not known is left out: what stands there stays, since lines are
@@ -90,7 +104,7 @@ pub(super) fn forgettable() -> Vec<&'static str> {
     classes.map(|class| class.as_str()).collect()
 }
 
-pub(super) fn read<T: DeserializeOwned>(column: &str, stored: Value) -> Result<T, String> {
+fn read<T: DeserializeOwned>(column: &str, stored: Value) -> Result<T, String> {
     // The error would quote what is stored.
     serde_json::from_value(stored).map_err(|_| format!("its {column} cannot be read"))
 }
@@ -127,6 +141,25 @@ mod tests {
             let stored = serde_json::to_value(&payload).unwrap();
             assert_eq!(read_payload(stored), Ok(payload));
         }
+    }
+
+    #[test]
+    fn numbers_come_back_as_they_were_written() {
+        let written = r#"{"a":89490200001234567890,"b":1.10,"c":1e400,"d":[-0,{"e":2.50E-7}]}"#;
+        let read = crate::domain::spelling::for_reading(written).unwrap();
+        let fields: serde_json::Map<String, Value> = serde_json::from_str(&read).unwrap();
+        let payload = whole(Body::Content(Content {
+            data: Some(fields.clone()),
+            ..Content::default()
+        }));
+        let stored = serde_json::from_str(&super::payload(&payload)).unwrap();
+        let Body::Content(content) = read_payload(stored).unwrap().body else {
+            panic!("content");
+        };
+        let data = serde_json::to_string(&content.data).unwrap();
+        assert_eq!(crate::domain::spelling::as_written(data), written);
+        let stored = serde_json::from_str(&metadata(&fields)).unwrap();
+        assert_eq!(read_metadata(stored), Ok(fields));
     }
 
     #[test]

@@ -45,3 +45,13 @@ impl io::Write for Output {
         Ok(())
     }
 }
+
+/// Line breaks and other control characters become spaces, a break with both only one.
+pub(super) fn on_one_line(text: String) -> String {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(breaks) {
+        return text;
+    }
+    let folded = text.replace("\r\n", "\n");
+    folded.replace(breaks, " ").trim().to_owned()
+}

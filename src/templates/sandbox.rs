@@ -1,11 +1,10 @@
 //! The engine that templates run in, with what could do harm taken out.
 
 use minijinja::value::{Kwargs, StringInput, Value};
-use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, escape_formatter, filters,
-};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters};
 
 use super::error::TOO_LARGE;
+use super::{escape, values};
 
 /// What one rendering may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,25 +42,15 @@ pub(super) fn environment(limits: Limits) -> Environment<'static> {
     environment.set_recursion_limit(RECURSION);
     // So that an error can name the variable that is missing.
     environment.set_debug(true);
-    environment.set_auto_escape_callback(|name| {
-        if name.ends_with(".html") {
-            AutoEscape::Html
-        } else {
-            AutoEscape::None
-        }
-    });
-    environment.set_formatter(|out, state, value| {
-        if value.is_none() {
-            return Ok(());
-        }
-        escape_formatter(out, state, value)
-    });
+    environment.set_auto_escape_callback(escape::of);
+    environment.set_formatter(escape::print);
     for filter in REMOVED_FILTERS {
         environment.remove_filter(filter);
     }
     for global in REMOVED_GLOBALS {
         environment.remove_global(global);
     }
+    environment.add_test("none", values::is_nothing);
     add_bounded_filters(&mut environment, limits.max_output_bytes);
     environment
 }

@@ -86,10 +86,12 @@ impl Part {
         matches!(self, Self::Subject | Self::Title)
     }
 
-    /// The suffix that decides about escaping.
-    pub(super) const fn suffix(self) -> &'static str {
-        match self {
-            Self::Html => "html",
+    /// The suffix that decides how what variables hold is escaped: it is text, wherever it stands.
+    /// Only what `|safe` marks is markup.
+    pub(super) const fn suffix(self, channel: Channel) -> &'static str {
+        match (self, channel) {
+            (Self::Html, _) => "html",
+            (_, Channel::Chat) => "mrkdwn",
             _ => "txt",
         }
     }

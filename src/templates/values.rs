@@ -1,44 +1,52 @@
 //! A message's JSON as the template engine's values.
 
+use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Object, ObjectExt, Value};
+use minijinja::value::{Enumerator, Object, ObjectExt, ObjectRepr, Value};
 use serde_json::{Map, Value as Json};
 
-/// The variables as the template's root. Of those that may be left out, one that was, or that is
-/// null, is `absent`.
+use super::numbers::{SPELLINGS, Spellings};
+
+/// The variables as the template's root, with the spellings of their numbers. Of those that may be
+/// left out, one that was, or that is null, is `absent`.
 pub(super) fn context(variables: &Map<String, Json>, optional: &[String], absent: &Value) -> Value {
+    let spellings = Spellings::of(variables);
     let is_left_out = |name: &&String| variables.get(*name).is_none_or(Json::is_null);
     let left_out: Vec<&String> = optional.iter().filter(is_left_out).collect();
-    if left_out.is_empty() {
-        return object(variables);
-    }
-    let given = variables
-        .iter()
-        .filter(|(name, _)| !left_out.contains(name));
-    let given = given.map(|(name, json)| (Value::from(name.as_str()), value(json)));
+    let mut fields = fields(variables, &spellings);
+    fields.retain(|(name, _)| {
+        let is_hidden = |hidden: &&String| name.as_str() == Some(hidden.as_str());
+        name.as_str() != Some(SPELLINGS) && !left_out.iter().any(is_hidden)
+    });
     let left_out = left_out.iter();
-    let left_out = left_out.map(|name| (Value::from(name.as_str()), absent.clone()));
-    sorted(given.chain(left_out).collect())
+    fields.extend(left_out.map(|name| (Value::from(name.as_str()), absent.clone())));
+    fields.push((Value::from(SPELLINGS), Value::from_object(spellings)));
+    object(fields)
 }
 
-fn value(json: &Json) -> Value {
+fn value(json: &Json, spellings: &Spellings) -> Value {
     match json {
-        Json::Null => Value::from(()),
+        Json::Null => Value::from_object(Nothing),
         Json::Bool(flag) => Value::from(*flag),
-        Json::Number(number) => number_value(number),
+        Json::Number(number) => spellings.value(number),
         Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => items.iter().map(value).collect(),
-        Json::Object(map) => object(map),
+        Json::Array(items) => items.iter().map(|item| value(item, spellings)).collect(),
+        Json::Object(map) => object(fields(map, spellings)),
     }
 }
 
-fn object(map: &Map<String, Json>) -> Value {
-    let field = |(key, json): (&String, &Json)| (Value::from(key.as_str()), value(json));
-    sorted(map.iter().map(field).collect())
+type Named = (Value, Value);
+
+fn fields(map: &Map<String, Json>, spellings: &Spellings) -> Vec<Named> {
+    let field = |(key, json): (&String, &Json)| {
+        let value = value(json, spellings);
+        (Value::from(key.as_str()), value)
+    };
+    map.iter().map(field).collect()
 }
 
-fn sorted(mut fields: Vec<(Value, Value)>) -> Value {
+fn object(mut fields: Vec<Named>) -> Value {
     // JSON objects come sorted, unless some crate switches serde_json's `preserve_order` on.
     if !fields.is_sorted_by(|a, b| a.0.as_str() <= b.0.as_str()) {
         fields.sort_by(|a, b| a.0.as_str().cmp(&b.0.as_str()));
@@ -46,9 +54,32 @@ fn sorted(mut fields: Vec<(Value, Value)>) -> Value {
     Value::from_object(Fields(fields))
 }
 
+/// A null: prints nothing, also where it is joined with something, and is false.
+#[derive(Debug)]
+pub(super) struct Nothing;
+
+impl Object for Nothing {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        false
+    }
+
+    fn render(self: &Arc<Self>, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// Whether a value is a null, one of the message or one of the template's own.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    value.is_none() || value.downcast_object_ref::<Nothing>().is_some()
+}
+
 /// An object's fields, sorted by name.
 #[derive(Debug)]
-struct Fields(Vec<(Value, Value)>);
+struct Fields(Vec<Named>);
 
 impl Object for Fields {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -69,12 +100,4 @@ impl Object for Fields {
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
         Some(self.0.len())
     }
-}
-
-fn number_value(number: &serde_json::Number) -> Value {
-    let whole = number.as_i64().map(Value::from);
-    whole
-        .or_else(|| number.as_u64().map(Value::from))
-        .or_else(|| number.as_f64().map(Value::from))
-        .unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Moment, RecipientFields, Refusal, Wire, Wrapping};
-use crate::domain::{Channel, Rejection, address, limits, zone};
+use crate::domain::{Channel, Reason, Rejection, address, carriage, limits, zone};
 
 /// Not before and not after which moment it is to be sent.
 type Between = (Option<Timestamp>, Option<Timestamp>);
@@ -26,6 +26,7 @@ pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<Between, Refu
             limits::MAX_RETRIES
         )));
     }
+    content(wire, wrapping.lane.channel)?;
     wire.recipient.as_ref().map_or(Ok(()), recipient)?;
     between(wire, wrapping.now)
 }
@@ -50,6 +51,20 @@ fn between(wire: &Wire, now: Timestamp) -> Result<Between, Refusal> {
         Some(Moment::Never) | None => None,
     };
     Ok((send_at, expires_at))
+}
+
+/// Whether the channel can carry what is written here: a template is checked when it is filled.
+fn content(wire: &Wire, channel: Channel) -> Result<(), Refusal> {
+    let Some(content) = wire.content.as_ref().filter(|_| wire.template.is_none()) else {
+        return Ok(());
+    };
+    carriage::check(channel, content).map_err(|unfit| {
+        let reason = match unfit.reason {
+            Reason::MessageTooLarge => Rejection::TooLarge,
+            _ => Rejection::InvalidEnvelope,
+        };
+        Refusal::new(reason, format!("`content`: {unfit}"))
+    })
 }
 
 /// Spells each address as its channel does.

@@ -16,7 +16,7 @@ use super::turn::{self, Want};
 use super::{Desk, Lines};
 use crate::domain::{Class, Reply, Subject, Target};
 use crate::policy::expiry;
-use crate::providers::{Delivery, NOT_ASKED};
+use crate::providers::{Delivery, Leave, NOT_ASKED};
 use crate::runtime::clock;
 use crate::runtime::tasks::panic_text;
 
@@ -129,8 +129,11 @@ fn not_asked(subject: Subject, retry_after: Option<Duration>) -> Reply {
 async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply, Duration) {
     let started = clock::instant();
     let traceparent = trace::next_span(&job.notification);
+    // Another run may have it by the time that a connection is open.
+    let holds = || desk.fence.holder() == Some(job.hold.run());
     let delivery = Delivery {
         traceparent: traceparent.as_deref(),
+        leave: Leave::as_long_as(&holds),
         ..delivery(job, &target.address, now)
     };
     let sent = AssertUnwindSafe(async { desk.client.send(delivery).await })
@@ -150,6 +153,7 @@ pub(super) fn delivery<'a>(job: &'a Job, address: &'a str, now: Timestamp) -> De
         expires_at: job.notification.expires_at,
         now,
         traceparent: None,
+        leave: Leave::for_good(),
     }
 }
 

@@ -94,6 +94,27 @@ fn each_wait_doubles_the_time_it_has_waited_up_to_an_hour() {
 }
 
 #[test]
+fn refusals_in_between_do_not_make_the_waits_begin_anew() {
+    let (mut plain, mut clock, mut waits) = (notification(Channel::Email), now(), vec![]);
+    for class in [Class::AccountRefused, Class::NotByAccount].repeat(3) {
+        let reply = Reply::of(class, None, None);
+        let asked = AttemptRecord::of_reply(clock, "a", None, &reply, 3);
+        plain.attempts.push(asked);
+        let until = wait(&plain, clock, None);
+        waits.push(until.duration_since(clock).as_secs());
+        let step = Step::Deferred {
+            reason: Reason::WaitingForProvider,
+            until,
+        };
+        plain.attempts.push(AttemptRecord { at: clock, step });
+        clock = until;
+    }
+    assert_eq!(waits, [15, 15, 30, 60, 120, 240]);
+    answer(&mut plain, "a", Class::Transient);
+    assert_eq!(wait(&plain, clock, None), clock + WAIT, "it begins anew");
+}
+
+#[test]
 fn an_unknown_outcome_goes_back_to_the_same_account_however_many_attempts_later() {
     let back = now() + SignedDuration::from_secs(5);
     let accounts = [account("a", 10), account("b", 0)];

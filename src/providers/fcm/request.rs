@@ -5,9 +5,10 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::domain::{Priority, Reason, Reply};
+use crate::domain::carriage::{push_texts, push_value};
+use crate::domain::{Channel, Priority, Reason, Reply};
 use crate::providers::Delivery;
-use crate::providers::verdict::{filled, refuse, usable_address};
+use crate::providers::verdict::{fit, refuse, usable_address};
 
 /// FCM: AndroidConfig.ttl, four weeks; also what holds when nothing is said.
 const LONGEST_TTL_SECONDS: i64 = 28 * 86_400;
@@ -47,12 +48,50 @@ struct Android {
 #[derive(Serialize)]
 struct Apns {
     headers: ApnsHeaders,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<ApnsPayload>,
 }
 
 #[derive(Serialize)]
 struct ApnsHeaders {
-    #[serde(rename = "apns-expiration")]
-    expiration: String,
+    #[serde(rename = "apns-expiration", skip_serializing_if = "Option::is_none")]
+    expiration: Option<String>,
+    #[serde(rename = "apns-push-type", skip_serializing_if = "Option::is_none")]
+    push_type: Option<&'static str>,
+    #[serde(rename = "apns-priority", skip_serializing_if = "Option::is_none")]
+    priority: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ApnsPayload {
+    aps: Aps,
+}
+
+#[derive(Serialize)]
+struct Aps {
+    #[serde(rename = "content-available")]
+    content_available: u8,
+}
+
+impl Apns {
+    /// What an iPhone needs beside the message: until when, and that an app in the background is to be
+    /// woken for data alone (Apple: "Pushing background updates to your App"), which it is not else.
+    fn of(delivery: &Delivery<'_>, is_shown: bool) -> Option<Self> {
+        let expiration = delivery.expires_at;
+        let expiration = expiration.map(|at| at.as_second().max(0).to_string());
+        (expiration.is_some() || !is_shown).then(|| Self {
+            headers: ApnsHeaders {
+                expiration,
+                push_type: (!is_shown).then_some("background"),
+                priority: (!is_shown).then_some("5"),
+            },
+            payload: (!is_shown).then_some(ApnsPayload {
+                aps: Aps {
+                    content_available: 1,
+                },
+            }),
+        })
+    }
 }
 
 /// FCM: `data` maps texts to texts; other JSON values go as their JSON text.
@@ -62,10 +101,7 @@ impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in self.0 {
-            match value {
-                Value::String(text) => map.serialize_entry(key, text)?,
-                other => map.serialize_entry(key, &other.to_string())?,
-            }
+            map.serialize_entry(key, &push_value(value))?;
         }
         map.end()
     }
@@ -75,47 +111,26 @@ impl Serialize for Data<'_> {
 pub(crate) fn body(delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
     let token = usable_address(delivery.address)?;
     let content = delivery.content;
+    fit(Channel::Push, content)?;
     let notification = shown(delivery);
     let data = content.data.as_ref().filter(|data| !data.is_empty());
-    if let Some(key) = data.and_then(|data| data.keys().find(|key| is_reserved(key))) {
-        let detail = format!("the data key `{key}` is reserved by FCM");
-        return Err(refuse(Reason::ContentRefused, &detail));
-    }
-    if notification.is_none() && data.is_none() {
-        let detail = "a push message needs a title, a body or data";
-        return Err(refuse(Reason::ContentRefused, detail));
-    }
     let message = Message {
         token,
+        apns: Apns::of(delivery, notification.is_some()),
         notification,
         data: data.map(Data),
         android: Android {
             priority: priority(delivery.priority),
             ttl: delivery.expires_at.map(|at| ttl(delivery.now, at)),
         },
-        apns: delivery.expires_at.map(|at| Apns {
-            headers: ApnsHeaders {
-                expiration: at.as_second().max(0).to_string(),
-            },
-        }),
     };
     serde_json::to_vec(&Request { message })
         .map_err(|error| refuse(Reason::ContentRefused, &error.to_string()))
 }
 
-/// Title and body; a template made for mails may have a subject instead of a title.
 fn shown<'a>(delivery: &Delivery<'a>) -> Option<Shown<'a>> {
-    let content = delivery.content;
-    let title = filled(content.title.as_ref()).or_else(|| filled(content.subject.as_ref()));
-    let body = filled(content.body.as_ref());
+    let (title, body) = push_texts(delivery.content);
     (title.is_some() || body.is_some()).then_some(Shown { title, body })
-}
-
-/// FCM: Message.data.
-fn is_reserved(key: &str) -> bool {
-    matches!(key, "from" | "message_type")
-        || key.starts_with("google.")
-        || key.starts_with("gcm.notification.")
 }
 
 const fn priority(priority: Priority) -> &'static str {
@@ -162,6 +177,21 @@ mod tests {
             ..delivery("token-1", &content)
         };
         insta::assert_snapshot!(json(&delivery), @r#"{"message":{"token":"token-1","notification":{"title":"T","body":"B"},"data":{"count":"2","deep":"{\"a\":[1,null]}","flag":"true","order":"A-17"},"android":{"priority":"HIGH","ttl":"3600s"},"apns":{"headers":{"apns-expiration":"1795179600"}}}}"#);
+    }
+
+    #[test]
+    fn data_alone_wakes_an_app_in_the_background() {
+        let content = content(json!({"data": {"order": "A-17"}}));
+        insta::assert_snapshot!(json(&delivery("token-1", &content)), @r#"{"message":{"token":"token-1","data":{"order":"A-17"},"android":{"priority":"NORMAL"},"apns":{"headers":{"apns-push-type":"background","apns-priority":"5"},"payload":{"aps":{"content-available":1}}}}}"#);
+    }
+
+    #[test]
+    fn numbers_in_the_data_are_the_texts_that_were_written() {
+        let data = r#"{"a":89490200001234567890,"b":1.10,"c":1e400,"d":{"e":[1.10,-0]}}"#;
+        let written = format!(r#"{{"body":"B","data":{data}}}"#);
+        let written = crate::domain::spelling::for_reading(&written).unwrap();
+        let content = serde_json::from_str(&written).unwrap();
+        insta::assert_snapshot!(json(&delivery("token-1", &content)), @r#"{"message":{"token":"token-1","notification":{"body":"B"},"data":{"a":"89490200001234567890","b":"1.10","c":"1e400","d":"{\"e\":[1.10,-0]}"},"android":{"priority":"NORMAL"}}}"#);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::settings::Sender;
-use crate::domain::{Reason, Reply};
+use crate::domain::{Channel, Reason, Reply};
 use crate::providers::Delivery;
-use crate::providers::verdict::{filled, refuse, subject, usable_address};
+use crate::providers::verdict::{AUTO_SUBMITTED, filled, fit, refuse, subject, usable_address};
 
 #[derive(Serialize)]
 struct Mail<'a> {
@@ -16,6 +16,7 @@ struct Mail<'a> {
     from: From<'a>,
     subject: Cow<'a, str>,
     content: Vec<Part<'a>>,
+    headers: Headers,
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_settings: Option<MailSettings>,
 }
@@ -66,6 +67,12 @@ struct Part<'a> {
 }
 
 #[derive(Serialize)]
+struct Headers {
+    #[serde(rename = "Auto-Submitted")]
+    auto_submitted: &'static str,
+}
+
+#[derive(Serialize)]
 struct MailSettings {
     sandbox_mode: Switch,
 }
@@ -99,22 +106,18 @@ fn whole<'a>(
     delivery: &Delivery<'a>,
     personalizations: &'a [Personalization<'a>],
 ) -> Result<Vec<u8>, Reply> {
-    let subject = subject(delivery.content)?;
-    let parts = parts(delivery);
-    if parts.is_empty() {
-        return Err(refuse(
-            Reason::ContentRefused,
-            "an e-mail needs a body or html",
-        ));
-    }
+    fit(Channel::Email, delivery.content)?;
     let mail = Mail {
         personalizations,
         from: From {
             email: &sender.from,
             name: sender.name.as_deref(),
         },
-        subject,
-        content: parts,
+        subject: subject(delivery.content),
+        content: parts(delivery),
+        headers: Headers {
+            auto_submitted: AUTO_SUBMITTED,
+        },
         mail_settings: sender.sandbox.then_some(MailSettings {
             sandbox_mode: Switch { enable: true },
         }),
@@ -176,6 +179,9 @@ mod tests {
           "from": {
             "email": "hello@example.com"
           },
+          "headers": {
+            "Auto-Submitted": "auto-generated"
+          },
           "personalizations": [
             {
               "custom_args": {
@@ -220,6 +226,9 @@ mod tests {
             "email": "hello@example.com",
             "name": "Herald"
           },
+          "headers": {
+            "Auto-Submitted": "auto-generated"
+          },
           "mail_settings": {
             "sandbox_mode": {
               "enable": true
@@ -251,7 +260,7 @@ mod tests {
             ..delivery("ben@example.com", &content)
         };
         let body = body_of_many(&sender, &[&ana, &ben]).unwrap();
-        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"personalizations":[{"to":[{"email":"ana@example.com"}],"custom_args":{"notification_id":"0190c1a0-0000-7000-8000-00000000000a"}},{"to":[{"email":"ben@example.com"}],"custom_args":{"notification_id":"0190c1a0-0000-7000-8000-00000000000b"}}],"from":{"email":"hello@example.com"},"subject":"Hi","content":[{"type":"text/plain","value":"Text"}]}"#);
+        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"personalizations":[{"to":[{"email":"ana@example.com"}],"custom_args":{"notification_id":"0190c1a0-0000-7000-8000-00000000000a"}},{"to":[{"email":"ben@example.com"}],"custom_args":{"notification_id":"0190c1a0-0000-7000-8000-00000000000b"}}],"from":{"email":"hello@example.com"},"subject":"Hi","content":[{"type":"text/plain","value":"Text"}],"headers":{"Auto-Submitted":"auto-generated"}}"#);
         // One alone is the same request as ever.
         assert_eq!(
             body_of_many(&sender, &[&ana]).unwrap(),

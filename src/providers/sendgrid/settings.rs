@@ -134,6 +134,14 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_with_an_idn_domain_is_spelt_in_ascii() {
+        let config = json!({"from": "hello@exämple.org"});
+        let account = account(ProviderKind::Sendgrid, Some("SG.key"), None, config);
+        let settings = Settings::from_account(&account).ok().unwrap();
+        assert_eq!(settings.sender.from, "hello@xn--exmple-cua.org");
+    }
+
+    #[test]
     fn the_urls_are_below_the_base_url() {
         let config = json!({"from": "a@example.com", "base_url": "http://127.0.0.1:4030/x"});
         let account = account(ProviderKind::Sendgrid, Some("SG.key"), None, config);

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::domain::{Content, Reason, Reply};
+use crate::domain::carriage::chat_text;
+use crate::domain::{Channel, Content, Reason, Reply};
 use crate::providers::Delivery;
-use crate::providers::verdict::{filled, refuse, usable_address};
+use crate::providers::verdict::{fit, refuse, usable_address};
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -52,27 +53,14 @@ fn body(
     content: &Content,
     metadata: Option<Metadata>,
 ) -> Result<Vec<u8>, Reply> {
-    let text = text(content).ok_or_else(|| {
-        refuse(
-            Reason::ContentRefused,
-            "a chat message needs a body or a title",
-        )
-    })?;
+    fit(Channel::Chat, content)?;
     let message = Message {
         channel,
-        text,
+        // The publisher's own markup is kept.
+        text: chat_text(content).unwrap_or_default(),
         metadata,
     };
     serde_json::to_vec(&message).map_err(|error| refuse(Reason::ContentRefused, &error.to_string()))
-}
-
-/// The body, under its title in bold when there is one. The publisher's own markup is kept.
-fn text(content: &Content) -> Option<Cow<'_, str>> {
-    let title = filled(content.title.as_ref());
-    match (title, filled(content.body.as_ref())) {
-        (Some(title), Some(body)) => Some(Cow::Owned(format!("*{title}*\n{body}"))),
-        (title, body) => body.or(title).map(Cow::Borrowed),
-    }
 }
 
 #[cfg(test)]
@@ -99,11 +87,14 @@ mod tests {
 
     #[test]
     fn one_of_title_and_body_is_enough_and_none_is_not() {
-        assert_eq!(text(&content(Some("t"), None)).unwrap(), "t");
-        assert_eq!(text(&content(Some(" "), Some("b"))).unwrap(), "b");
+        assert_eq!(chat_text(&content(Some("t"), None)).unwrap(), "t");
+        assert_eq!(chat_text(&content(Some(" "), Some("b"))).unwrap(), "b");
         let none = content(None, Some(""));
         let reply = to_webhook(&delivery("", &none)).unwrap_err();
         assert_eq!(reply.reason, Some(Reason::ContentRefused));
+        let long = content(None, Some(&"x".repeat(40_001)));
+        let reply = to_webhook(&delivery("", &long)).unwrap_err();
+        assert_eq!(reply.reason, Some(Reason::MessageTooLarge));
     }
 
     #[test]

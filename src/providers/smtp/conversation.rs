@@ -1,108 +1,23 @@
 //! One connection, step by step (RFC 5321), each step with the deadline and its place in the order.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Said;
+use super::offers::Offers;
 use super::request::Mail;
 use super::settings::{Login, Security, Settings};
-use super::wire::{Silence, Tls, Wire};
-
-/// How far a conversation got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Opening: TCP, TLS, greeting, EHLO.
-    Connect,
-    /// AUTH.
-    Auth,
-    /// MAIL FROM.
-    Sender,
-    /// RCPT TO.
-    Recipient,
-    /// DATA, before any of the text.
-    Data,
-    /// The text and its final dot: from here on a lost connection leaves it open what became of
-    /// the mail (RFC 5321, 4.5.3.2.6).
-    Text,
-}
-
-/// Why a conversation ended early.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    pub(crate) phase: Phase,
-    pub(crate) cause: Cause,
-}
-
-/// What happened in that phase.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// The server said no.
-    Said {
-        /// Reply code, 400 to 599.
-        code: u16,
-        /// Its words, the enhanced code included.
-        words: String,
-    },
-    /// The server does not offer what the settings or the mail need.
-    Lacks(String),
-    /// No usable reply: timeout, reset, garbage.
-    Broken(String),
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = match self.phase {
-            Phase::Connect => "connecting",
-            Phase::Auth => "AUTH",
-            Phase::Sender => "MAIL FROM",
-            Phase::Recipient => "RCPT TO",
-            Phase::Data => "DATA",
-            Phase::Text => "after the text",
-        };
-        match &self.cause {
-            Cause::Said { code, words } => write!(f, "{phase}: {code} {words}"),
-            Cause::Lacks(words) | Cause::Broken(words) => write!(f, "{phase}: {words}"),
-        }
-    }
-}
-
-impl Trouble {
-    /// Whether this is what a kept connection shows that the server has closed meanwhile: nothing
-    /// was sent, a new one may do.
-    pub(crate) fn is_stale_connection(&self) -> bool {
-        let closed = matches!(self.cause, Cause::Broken(_) | Cause::Said { code: 421, .. });
-        self.phase == Phase::Sender && closed
-    }
-
-    /// Whether the connection can take another mail: the server spoke, and did not say goodbye.
-    pub(crate) fn leaves_connection(&self) -> bool {
-        match self.cause {
-            Cause::Said { code, .. } => code != 421 && self.phase != Phase::Connect,
-            Cause::Lacks(_) => true,
-            Cause::Broken(_) => false,
-        }
-    }
-
-    fn lacks(phase: Phase, words: &str) -> Self {
-        let cause = Cause::Lacks(words.to_owned());
-        Self { phase, cause }
-    }
-
-    fn broken(phase: Phase, words: String) -> Self {
-        let cause = Cause::Broken(words);
-        Self { phase, cause }
-    }
-}
+use super::tls::Tls;
+use super::trouble::{Cause, Phase, Trouble};
+use super::wire::{Silence, Wire};
+use crate::providers::Leave;
 
 /// A connection that has greeted, and logged in where needed.
 pub(crate) struct Conversation {
     wire: Wire,
-    /// What the server offers, as it answered to EHLO.
-    offers: Vec<String>,
+    offers: Offers,
     /// The last mail was refused half-way: the server still holds its envelope.
     needs_reset: bool,
 }
@@ -111,7 +26,7 @@ impl Conversation {
     /// Connects, secures, greets, logs in. We greet with the sender's domain: a name of this machine
     /// that the world could look up is not known.
     pub(crate) async fn open(settings: &Settings, deadline: Instant) -> Result<Self, Trouble> {
-        let hello = settings.from.email.domain();
+        let hello = settings.from.domain();
         let connecting = Wire::connect(&settings.host, settings.port);
         let wire = opening(deadline, connecting).await?;
         let wire = match &settings.security {
@@ -120,7 +35,7 @@ impl Conversation {
         };
         let mut conversation = Self {
             wire,
-            offers: vec![],
+            offers: Offers::default(),
             needs_reset: false,
         };
         conversation.hear(Phase::Connect, deadline).await?;
@@ -134,27 +49,30 @@ impl Conversation {
         Ok(conversation)
     }
 
-    /// Puts one mail.
-    pub(crate) async fn deliver(&mut self, mail: &Mail, deadline: Instant) -> Result<(), Trouble> {
-        let options = self.options(mail)?;
+    /// Puts one mail. The text, which cannot be taken back, is only begun while there is leave.
+    pub(crate) async fn deliver(
+        &mut self,
+        mail: &Mail,
+        leave: Leave<'_>,
+        deadline: Instant,
+    ) -> Result<(), Trouble> {
+        let parameters = self.offers.parameters(mail)?;
         if std::mem::replace(&mut self.needs_reset, true) {
             self.say(Phase::Sender, "RSET", deadline).await?;
         }
-        let from = format!("MAIL FROM:<{}>{options}", mail.from);
+        let from = format!("MAIL FROM:<{}>{parameters}", mail.from);
         self.say(Phase::Sender, &from, deadline).await?;
         let to = format!("RCPT TO:<{}>", mail.to);
         self.say(Phase::Recipient, &to, deadline).await?;
-        let ready = self.say(Phase::Data, "DATA", deadline).await?;
-        // Only 354 invites the text.
-        if ready.code != 354 {
-            let words = format!("{} instead of 354", ready.code);
-            return Err(Trouble::broken(Phase::Data, words));
+        if !leave.is_given() {
+            return Err(Trouble::too_late());
         }
+        self.ask(Phase::Data, "DATA", deadline).await?;
+        self.wire
+            .is_in_step()
+            .map_err(|silence| Trouble::broken(Phase::Data, silence))?;
         let stored = self.put(Phase::Text, &mail.wire, deadline).await?;
-        if stored.code / 100 != 2 {
-            let words = format!("{} instead of 250", stored.code);
-            return Err(Trouble::broken(Phase::Text, words));
-        }
+        done(Phase::Text, stored)?;
         self.needs_reset = false;
         Ok(())
     }
@@ -165,21 +83,41 @@ impl Conversation {
     }
 
     /// Whether another mail may be put.
-    pub(crate) const fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         self.wire.is_usable()
     }
 
+    /// Whether the server has neither said anything unasked, nor gone, since the last reply.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.wire.is_quiet()
+    }
+
+    /// EHLO, or HELO where the server does not know it (RFC 5321, 3.2).
     async fn greet(&mut self, hello: &str, deadline: Instant) -> Result<(), Trouble> {
-        let line = format!("EHLO {hello}");
-        let said = self.say(Phase::Connect, &line, deadline).await?;
-        // The first line is the server's name; keywords come in any case (RFC 5321, 2.4).
-        let offers = said.lines.iter().skip(1);
-        self.offers = offers.map(|line| line.to_ascii_uppercase()).collect();
-        Ok(())
+        let refused = match self
+            .say(Phase::Connect, &format!("EHLO {hello}"), deadline)
+            .await
+        {
+            Ok(said) => {
+                self.offers = Offers::of(&said);
+                return Ok(());
+            }
+            Err(trouble) => trouble,
+        };
+        if !matches!(refused.cause, Cause::Said { code: 500.., .. }) {
+            return Err(refused);
+        }
+        self.offers = Offers::default();
+        let line = format!("HELO {hello}");
+        match self.say(Phase::Connect, &line, deadline).await {
+            Ok(_) => Ok(()),
+            Err(trouble) if matches!(trouble.cause, Cause::Said { .. }) => Err(trouble),
+            Err(_) => Err(refused),
+        }
     }
 
     async fn upgrade(mut self, tls: &Tls, hello: &str, deadline: Instant) -> Result<Self, Trouble> {
-        if !self.offers("STARTTLS") {
+        if !self.offers.has("STARTTLS") {
             let words = "the server does not offer STARTTLS";
             return Err(Trouble::lacks(Phase::Connect, words));
         }
@@ -192,51 +130,40 @@ impl Conversation {
     /// RFC 4954, 4; PLAIN is RFC 4616, and LOGIN what servers offered before it.
     async fn log_in(&mut self, login: &Login, deadline: Instant) -> Result<(), Trouble> {
         let password = login.password.expose_secret();
-        if self.offers_login("PLAIN") {
+        if self.offers.has_login("PLAIN") {
             let answer = STANDARD.encode(format!("\0{}\0{password}", login.user));
-            let line = format!("AUTH PLAIN {answer}");
-            return self.say(Phase::Auth, &line, deadline).await.map(drop);
+            let line = format!("AUTH PLAIN {answer}\r\n");
+            let said = self.put(Phase::Auth, &line, deadline).await?;
+            // A server that does not read the answer beside the command asks for it.
+            return match said.code {
+                334 => self.say(Phase::Auth, &answer, deadline).await.map(drop),
+                _ => done(Phase::Auth, said).map(drop),
+            };
         }
-        if !self.offers_login("LOGIN") {
+        if !self.offers.has_login("LOGIN") {
             let words = "the server offers no way to log in that is known here (PLAIN, LOGIN)";
             return Err(Trouble::lacks(Phase::Auth, words));
         }
+        self.ask(Phase::Auth, "AUTH LOGIN", deadline).await?;
         let user = STANDARD.encode(&login.user);
-        for line in ["AUTH LOGIN", &user, &STANDARD.encode(password)] {
-            self.say(Phase::Auth, line, deadline).await?;
-        }
-        Ok(())
+        self.ask(Phase::Auth, &user, deadline).await?;
+        let password = STANDARD.encode(password);
+        self.say(Phase::Auth, &password, deadline).await.map(drop)
     }
 
-    /// RFC 6531: an address beyond ASCII needs a server that takes it.
-    fn options(&self, mail: &Mail) -> Result<&'static str, Trouble> {
-        let addresses: [&str; 2] = [mail.from.as_ref(), mail.to.as_ref()];
-        if addresses.iter().all(|address| address.is_ascii()) && mail.wire.is_ascii() {
-            return Ok("");
-        }
-        if self.offers("SMTPUTF8") {
-            return Ok(" SMTPUTF8");
-        }
-        let words = "the server does not take addresses beyond ASCII (SMTPUTF8)";
-        Err(Trouble::lacks(Phase::Sender, words))
-    }
-
-    fn offers(&self, keyword: &str) -> bool {
-        let mut offers = self.offers.iter();
-        offers.any(|offer| offer.split_whitespace().next() == Some(keyword))
-    }
-
-    fn offers_login(&self, mechanism: &str) -> bool {
-        self.offers.iter().any(|offer| {
-            // `AUTH=` is how some old servers write it.
-            let mut words = offer.split([' ', '=']);
-            words.next() == Some("AUTH") && words.any(|word| word == mechanism)
-        })
-    }
-
-    /// One command, and the reply to it.
+    /// One command that is done, or refused (RFC 5321, 4.2.1: 2yz).
     async fn say(&mut self, phase: Phase, line: &str, deadline: Instant) -> Result<Said, Trouble> {
-        self.put(phase, &format!("{line}\r\n"), deadline).await
+        let said = self.put(phase, &format!("{line}\r\n"), deadline).await?;
+        done(phase, said)
+    }
+
+    /// One command after which the server wants to hear more (3yz).
+    async fn ask(&mut self, phase: Phase, line: &str, deadline: Instant) -> Result<Said, Trouble> {
+        let said = self.put(phase, &format!("{line}\r\n"), deadline).await?;
+        match said.code {
+            300..=399 => Ok(said),
+            code => Err(Trouble::broken(phase, format!("{code} instead of 3yz"))),
+        }
     }
 
     /// A text, and the reply to it. A server that goes away says why before it does.
@@ -250,20 +177,29 @@ impl Conversation {
                         ..
                     },
                 ) => Err(said),
-                _ => Err(Trouble::broken(phase, silence.to_string())),
+                _ => Err(Trouble::broken(phase, silence)),
             },
         }
     }
 
     async fn hear(&mut self, phase: Phase, deadline: Instant) -> Result<Said, Trouble> {
         let said = self.wire.reply(deadline).await;
-        let said = said.map_err(|silence| Trouble::broken(phase, silence.to_string()))?;
+        let said = said.map_err(|silence| Trouble::broken(phase, silence))?;
         if said.is_good() {
             return Ok(said);
         }
         let (code, words) = (said.code, said.words());
         let cause = Cause::Said { code, words };
         Err(Trouble { phase, cause })
+    }
+}
+
+/// The reply, if it says that something was done. One that wants to hear more, where there is nothing
+/// to say, is out of step.
+fn done(phase: Phase, said: Said) -> Result<Said, Trouble> {
+    match said.code {
+        200..=299 => Ok(said),
+        code => Err(Trouble::broken(phase, format!("{code} instead of 2yz"))),
     }
 }
 
@@ -275,5 +211,11 @@ async fn opening(
     let opened = timeout_at(deadline, step)
         .await
         .unwrap_or(Err(Silence::Timeout));
-    opened.map_err(|silence| Trouble::broken(Phase::Connect, silence.to_string()))
+    opened.map_err(|silence| match silence {
+        Silence::Untrusted(words) => Trouble {
+            phase: Phase::Connect,
+            cause: Cause::Untrusted(words),
+        },
+        silence => Trouble::broken(Phase::Connect, silence),
+    })
 }

@@ -1,9 +1,8 @@
 //! A mail server's words, for the fuzzer.
 
-use super::Phase;
 use super::answer::{Garbage, Reader, Said};
-use super::conversation::{Cause, Trouble};
 use super::reply;
+use super::trouble::{Cause, Phase, Trouble};
 use crate::domain::Reply;
 use crate::providers::http::Seen;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::conversation::{Cause, Phase, Trouble};
 use super::enhanced::Enhanced;
+use super::trouble::{Cause, Phase, Trouble};
 use crate::domain::{Class, Reason, Reply};
 use crate::providers::http::Seen;
 use crate::providers::scrub::scrub;
@@ -21,7 +21,10 @@ pub(crate) fn read(trouble: &Trouble, seen: Seen<'_>) -> Reply {
             (said(trouble.phase, *code, &words), code.to_string())
         }
         Cause::Lacks(_) => (lacks(trouble.phase), String::new()),
+        Cause::Untrusted(_) => (Verdict::SETTINGS, String::new()),
+        Cause::TooLarge(_) => (Verdict::permanent(Reason::MessageTooLarge), String::new()),
         Cause::Broken(_) => (broken(trouble.phase), String::new()),
+        Cause::TooLate => (Verdict::THROTTLED, String::new()),
     };
     let reply = verdict.reply(code, Some(detail));
     let passes = matches!(trouble.cause, Cause::Said { code: ..500, .. });

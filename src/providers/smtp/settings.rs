@@ -1,17 +1,11 @@
 //! What an SMTP account needs: a server, how to secure the connection, and a sender.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::address::Address;
 use lettre::message::Mailbox;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::SecretString;
-use tokio_rustls::TlsConnector;
 
-use super::wire::Tls;
+use super::tls::Tls;
 use crate::domain::Account;
 use crate::domain::address::ascii_domain;
 use crate::providers::SettingsError;
@@ -23,8 +17,24 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) security: Security,
     pub(crate) login: Option<Login>,
-    pub(crate) from: Mailbox,
+    pub(crate) from: Sender,
     pub(crate) timeout: Duration,
+}
+
+/// Whom mails are from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// What readers show instead of the address.
+    pub(crate) name: Option<String>,
+    /// The address; its domain is ASCII.
+    pub(crate) address: String,
+}
+
+impl Sender {
+    /// What we greet with, and what is unique about our message ids.
+    pub(crate) fn domain(&self) -> &str {
+        self.address.rsplit('@').next().unwrap_or_default()
+    }
 }
 
 /// Who we say to be.
@@ -45,10 +55,10 @@ pub(crate) enum Security {
 
 impl Settings {
     pub(crate) fn from_account(account: &Account) -> Result<Self, SettingsError> {
-        let mut fields = Fields::of(account, &["host", "port", "tls", "from"]);
-        let host = fields.required_text("host", "the server's name");
+        let mut fields = Fields::of(account, &["host", "port", "tls", "ca_file", "from"]);
+        let host = host(&mut fields);
         let tls = fields.text("tls").unwrap_or("starttls");
-        let (security, usual_port) = security(&mut fields, tls, host);
+        let (security, usual_port) = security(&mut fields, tls, &host);
         let port = fields.port("port").unwrap_or(usual_port);
         let login = login(&mut fields);
         let from = from(&mut fields);
@@ -57,7 +67,7 @@ impl Settings {
             return Err(SettingsError::incomplete(account));
         };
         Ok(Self {
-            host: host.to_owned(),
+            host,
             port,
             security,
             login,
@@ -67,9 +77,23 @@ impl Settings {
     }
 }
 
+/// The server's name, in ASCII as the DNS and certificates hold it.
+fn host(fields: &mut Fields<'_>) -> String {
+    let host = fields.required_text("host", "the server's name");
+    let ascii = match host.is_ascii() {
+        true => Some(host.to_owned()),
+        false => ascii_domain(host),
+    };
+    if ascii.is_none() {
+        fields.mistake("config key `host` must be the name or the address of a server");
+    }
+    ascii.unwrap_or_default()
+}
+
 /// The security and the port that usually goes with it.
 fn security(fields: &mut Fields<'_>, tls: &str, host: &str) -> (Option<Security>, u16) {
-    let mut parameters = || match tls_to(host) {
+    let ca_file = fields.text("ca_file");
+    let mut parameters = || match Tls::to(host, ca_file) {
         Ok(tls) => Some(tls),
         Err(error) => {
             fields.mistake(format!("TLS cannot be set up for `host`: {error}"));
@@ -85,19 +109,6 @@ fn security(fields: &mut Fields<'_>, tls: &str, host: &str) -> (Option<Security>
             (None, 0)
         }
     }
-}
-
-/// TLS with the machine's roots, and the one cryptographic provider.
-fn tls_to(host: &str) -> Result<Tls, String> {
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(BuilderVerifierExt::with_platform_verifier)
-        .map_err(|error| error.to_string())?
-        .with_no_client_auth();
-    let connector = TlsConnector::from(Arc::new(config));
-    Ok(Tls { connector, name })
 }
 
 /// User and password, or neither: many servers inside a company ask for none.
@@ -119,18 +130,22 @@ fn login(fields: &mut Fields<'_>) -> Option<Login> {
 
 /// What we greet with, and what stands in headers, needs no SMTPUTF8 for a domain that has an ASCII
 /// spelling. A name without a dot stays: a server inside a company may take it.
-fn with_ascii_domain(from: Mailbox) -> Option<Mailbox> {
+fn sender(from: &Mailbox) -> Option<Sender> {
     let (user, domain) = (from.email.user(), from.email.domain());
-    if domain.is_ascii() {
-        return Some(from);
-    }
-    let email = Address::new(user, ascii_domain(domain)?).ok()?;
-    Some(Mailbox::new(from.name, email))
+    let domain = match domain.is_ascii() {
+        true => domain.to_owned(),
+        false => ascii_domain(domain)?,
+    };
+    Some(Sender {
+        name: from.name.clone().filter(|name| !name.trim().is_empty()),
+        address: format!("{user}@{domain}"),
+    })
 }
 
-fn from(fields: &mut Fields<'_>) -> Option<Mailbox> {
+fn from(fields: &mut Fields<'_>) -> Option<Sender> {
     let text = fields.required_text("from", "the sender's address");
-    let from = text.parse::<Mailbox>().ok().and_then(with_ascii_domain);
+    let mailbox = text.parse::<Mailbox>().ok();
+    let from = mailbox.as_ref().and_then(sender);
     if from.is_none() && !text.is_empty() {
         fields.mistake("config key `from` must be an address, or `Name <address>`");
     }
@@ -154,7 +169,7 @@ mod tests {
     fn all_mistakes_are_told() {
         let config = json!({"tls": "ssl", "port": 70000, "from": "nobody", "user": "x"});
         insta::assert_snapshot!(read(Some("user"), None, config).err().unwrap(), @"
-        config key `user` is unknown; allowed: host, port, tls, from
+        config key `user` is unknown; allowed: host, port, tls, ca_file, from
         config key `host` is missing: the server's name
         config key `tls` must be one of none, starttls, implicit
         config key `port` must be a port from 1 to 65535

@@ -1,7 +1,9 @@
 //! Conversations with a scripted server.
 
+mod steps;
+
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -88,13 +90,13 @@ fn usual(line: &str) -> Act {
     })
 }
 
-fn next(reader: &mut BufReader<TcpStream>) -> String {
+fn next(reader: &mut impl BufRead) -> String {
     let mut line = String::new();
     let _gone = reader.read_line(&mut line);
     line.trim_end().to_owned()
 }
 
-fn text(reader: &mut BufReader<TcpStream>) -> String {
+fn text(reader: &mut impl BufRead) -> String {
     let mut text = String::new();
     while reader.read_line(&mut text).is_ok_and(|read| read > 0) {
         if text.ends_with("\r\n.\r\n") {
@@ -115,12 +117,16 @@ fn smtp_within(port: u16, user: Option<&str>, timeout: Duration) -> Smtp {
     Smtp::connect(&account).unwrap()
 }
 
-async fn send(smtp: &Smtp) -> Reply {
-    let content = Content {
+fn content() -> Content {
+    Content {
         subject: Some("Hi".to_owned()),
         body: Some("Text".to_owned()),
         ..Content::default()
-    };
+    }
+}
+
+async fn send(smtp: &Smtp) -> Reply {
+    let content = content();
     smtp.send(delivery("ana@example.org", &content)).await
 }
 
@@ -223,9 +229,17 @@ async fn keywords_in_lower_case_are_understood() {
 
 #[tokio::test]
 async fn a_server_that_offers_login_alone_is_told_user_and_password() {
-    let server = Server::start(|line, _| match line {
+    let mut asked = 0;
+    let server = Server::start(move |line, _| match line {
         line if line.starts_with("EHLO") => Some(Act::Say("250-test\r\n250 AUTH=LOGIN\r\n")),
         "AUTH LOGIN" => Some(Act::Say("334 VXNlcm5hbWU6\r\n")),
+        "dXNlcg==" => {
+            asked += 1;
+            Some(Act::Say(match asked {
+                1 => "334 UGFzc3dvcmQ6\r\n",
+                _ => "235 ok\r\n",
+            }))
+        }
         _ => None,
     });
     let smtp = smtp(server.port, Some("user"));

@@ -3,24 +3,17 @@
 use std::io;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
+use futures_util::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsConnector;
 
 use super::answer::{Reader, Said};
+use super::tls::{self, Tls};
 
 /// Longest for TCP alone: a dead server is told early, while one that makes strangers wait for
 /// its greeting (Postfix: postscreen, six seconds) has the account's timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How to speak TLS to a server.
-#[derive(Clone)]
-pub(super) struct Tls {
-    pub(super) connector: TlsConnector,
-    pub(super) name: ServerName<'static>,
-}
 
 trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
@@ -47,6 +40,12 @@ pub(super) enum Silence {
     /// Something came that is no reply.
     #[error(transparent)]
     Garbage(#[from] super::answer::Garbage),
+    /// Something came before it was asked for: which reply belongs to which command is not known.
+    #[error("the server said more than it was asked")]
+    OutOfStep,
+    /// The server's certificate is not to be believed.
+    #[error("{0}")]
+    Untrusted(String),
 }
 
 impl Wire {
@@ -69,17 +68,35 @@ impl Wire {
     /// with the buffer (CVE-2011-0411).
     pub(super) async fn secure(self, tls: &Tls) -> Result<Self, Silence> {
         let plain = self.stream.into_inner();
-        let stream = tls.connector.connect(tls.name.clone(), plain).await?;
-        Ok(Self::over(stream))
+        let stream = tls.connector.connect(tls.name.clone(), plain).await;
+        Ok(Self::over(stream.map_err(tls::silence)?))
     }
 
     /// Whether another command may go out.
-    pub(super) const fn is_usable(&self) -> bool {
-        self.is_usable
+    pub(super) fn is_usable(&self) -> bool {
+        self.is_usable && self.is_in_step().is_ok()
+    }
+
+    /// Whether all that came has been taken for the reply that it is.
+    pub(super) fn is_in_step(&self) -> Result<(), Silence> {
+        match self.stream.buffer() {
+            [] => Ok(()),
+            _ => Err(Silence::OutOfStep),
+        }
+    }
+
+    /// Whether nothing has come since the last reply, not even the end: a connection that was kept
+    /// may have been closed, and the farewell is no reply to what is said next.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.stream.fill_buf().now_or_never().is_none()
     }
 
     /// Writes a text, line ends included.
     pub(super) async fn write(&mut self, text: &str, deadline: Instant) -> Result<(), Silence> {
+        if let Err(silence) = self.is_in_step() {
+            self.is_usable = false;
+            return Err(silence);
+        }
         let writing = async {
             self.stream.write_all(text.as_bytes()).await?;
             self.stream.flush().await

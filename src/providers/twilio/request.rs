@@ -5,10 +5,11 @@ use url::Url;
 use uuid::Uuid;
 
 use super::settings::Sender;
-use crate::domain::{Reason, Reply};
+use crate::domain::carriage::sms_text;
+use crate::domain::{Channel, Reply};
 use crate::providers::Delivery;
 use crate::providers::http::form::{escape, pair};
-use crate::providers::verdict::{filled, refuse, usable_address};
+use crate::providers::verdict::{fit, usable_address};
 
 /// Twilio: messages resource; also what holds when nothing is said.
 const LONGEST_VALIDITY_SECONDS: i64 = 36_000;
@@ -72,14 +73,8 @@ impl Callback {
 /// The body of the request, or the refusal of a message that Twilio could only refuse too.
 pub(crate) fn body(constant: &Constant, delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
     let to = usable_address(delivery.address)?;
-    let content = delivery.content;
-    let text = filled(content.body.as_ref()).or_else(|| filled(content.title.as_ref()));
-    let Some(text) = text else {
-        return Err(refuse(
-            Reason::ContentRefused,
-            "a text message needs a body",
-        ));
-    };
+    fit(Channel::Sms, delivery.content)?;
+    let text = sms_text(delivery.content).unwrap_or_default();
     let mut out = Vec::with_capacity(256 + text.len() * 2);
     out.extend_from_slice(&constant.sender);
     pair(&mut out, "To", to);
@@ -105,7 +100,7 @@ fn validity(now: Timestamp, expires_at: Timestamp) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Content;
+    use crate::domain::{Content, Reason};
     use crate::providers::testing::{delivery, now};
 
     fn constant(callback: Option<&str>) -> Constant {
@@ -171,9 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_is_not_sent() {
-        let content = text(" ");
-        let reply = body(&constant(None), &delivery("+491511234", &content)).unwrap_err();
-        assert_eq!(reply.reason, Some(Reason::ContentRefused));
+    fn an_empty_text_and_one_that_is_too_long_are_not_sent() {
+        for (text, reason) in [
+            (text(" "), Reason::ContentRefused),
+            (text(&"x".repeat(1_601)), Reason::MessageTooLarge),
+        ] {
+            let reply = body(&constant(None), &delivery("+491511234", &text)).unwrap_err();
+            assert_eq!(reply.reason, Some(reason));
+        }
     }
 }

@@ -137,7 +137,7 @@ fn notification(row: Row) -> Result<Notification, String> {
         max_retries: u16::try_from(max_retries).unwrap_or(0),
         source: kind.zip(source_id).map(|(kind, id)| Source { kind, id }),
         metadata: metadata
-            .map(|metadata| form::read("metadata", metadata.of("metadata")?))
+            .map(|metadata| form::read_metadata(metadata.of("metadata")?))
             .transpose()?,
         created_at: time::from_database(created_at.of("created_at")?),
         attempt_count: u16::try_from(attempt_count).unwrap_or(u16::MAX),

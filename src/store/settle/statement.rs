@@ -171,7 +171,8 @@ impl Settle {
         self.source_types
             .push(source.map(|source| source.kind.clone()));
         self.source_ids.push(source.map(|source| source.id.clone()));
-        self.metadata.push(notification.metadata.as_ref().map(json));
+        self.metadata
+            .push(notification.metadata.as_ref().map(form::metadata));
         // An acceptance is the truth, whoever owns the claim or the row by now. Anything else is for the
         // owner to say, who may still send it, or has.
         let (claim, take) = match settlement.origin {
@@ -253,9 +254,4 @@ impl Settle {
             forgettable: form::forgettable(),
         }
     }
-}
-
-/// Our own types have only string keys and finite numbers: they always have a JSON text.
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }

@@ -5,11 +5,11 @@ use serde_json::{Map, Value as Json};
 
 use super::super::error::{ErrorKind, PartError};
 use super::super::growth;
-use super::super::output::Output;
+use super::super::output::{Output, on_one_line};
 use super::super::sandbox;
 use super::super::source::{Part, TemplateSource};
 use super::super::values;
-use crate::domain::Content;
+use crate::domain::{Channel, Content};
 
 /// One template in one language.
 pub(super) struct Entry {
@@ -41,7 +41,7 @@ impl Entry {
             .filter_map(|part| Some((part, source.part(part)?)))
             .map(|(part, text)| CompiledPart {
                 part,
-                compiled: compile_part(&mut environment, part, text),
+                compiled: compile_part(&mut environment, source.channel, part, text),
             })
             .collect();
         let (optional, required): (Vec<_>, Vec<_>) =
@@ -135,6 +135,7 @@ impl Entry {
 
 fn compile_part(
     environment: &mut Environment<'static>,
+    channel: Channel,
     part: Part,
     text: &str,
 ) -> Result<String, PartError> {
@@ -143,7 +144,7 @@ fn compile_part(
         line: Some(refusal.line),
         message: format!("does not compile: {}", refusal.problem),
     })?;
-    let name = format!("{}.{}", part.as_str(), part.suffix());
+    let name = format!("{}.{}", part.as_str(), part.suffix(channel));
     environment
         .add_template_owned(name.clone(), text.to_owned())
         .map(|()| name)
@@ -158,13 +159,4 @@ fn put(content: &mut Content, part: Part, text: String) {
         Part::Html => &mut content.html,
     };
     *place = Some(text);
-}
-
-/// Line breaks and other control characters become spaces, a break with both only one.
-fn on_one_line(text: String) -> String {
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    let folded = text.replace("\r\n", "\n");
-    folded.replace(char::is_control, " ").trim().to_owned()
 }

@@ -1,3 +1,5 @@
+mod values;
+
 use serde_json::json;
 
 use super::*;

@@ -76,3 +76,26 @@ async fn what_is_explained_is_what_happens() {
     );
     assert_eq!(outcomes.rows().await.len(), 2, "asking stores nothing");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_message_is_explained_with_its_segments_and_what_it_cannot_carry() {
+    let stage = Stage::with_lanes("sms.normal").await;
+    let twilio = stage.simulator(Provider::Twilio);
+    stage.apply(&format!("{}\n{}", ana(), account(&twilio)));
+    let body = |text: String| envelope_with("sms", json!({ "content": { "body": text } }));
+    for (text, segments) in [
+        (
+            "ä".repeat(161),
+            json!({ "coding": "GSM-7", "places": 161, "count": 2 }),
+        ),
+        (
+            "😀".to_owned(),
+            json!({ "coding": "UCS-2", "places": 2, "count": 1 }),
+        ),
+    ] {
+        let said = explain(&stage, &body(text));
+        assert_eq!(said["segments"], segments, "{said}");
+    }
+    let said = explain(&stage, &body("x".repeat(1_601)));
+    assert_eq!(said["reason"], "too_large", "{said}");
+}

@@ -1,0 +1,88 @@
+//! TLS to a mail server: whom we believe, and why we do not.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_rustls::TlsConnector;
+
+use super::wire::Silence;
+
+/// How to speak TLS to a server.
+#[derive(Clone)]
+pub(super) struct Tls {
+    pub(super) connector: TlsConnector,
+    pub(super) name: ServerName<'static>,
+}
+
+impl Tls {
+    /// With the operator's authorities, else the machine's, and the one cryptographic provider.
+    pub(super) fn to(host: &str, ca_file: Option<&str>) -> Result<Self, String> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let builder = match ca_file {
+            Some(file) => builder.with_root_certificates(authorities(file)?),
+            None => builder
+                .with_platform_verifier()
+                .map_err(|error| error.to_string())?,
+        };
+        let connector = TlsConnector::from(Arc::new(builder.with_no_client_auth()));
+        Ok(Self { connector, name })
+    }
+}
+
+/// The certificates in a PEM file.
+fn authorities(file: &str) -> Result<RootCertStore, String> {
+    let cannot =
+        |why: &dyn ToString| format!("`ca_file` {file} cannot be read: {}", why.to_string());
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(Path::new(file));
+    for certificate in certificates.map_err(|error| cannot(&error))? {
+        let certificate = certificate.map_err(|error| cannot(&error))?;
+        roots.add(certificate).map_err(|error| cannot(&error))?;
+    }
+    match roots.is_empty() {
+        true => Err(format!("`ca_file` {file} holds no certificate in PEM")),
+        false => Ok(roots),
+    }
+}
+
+/// Why no TLS connection came about.
+pub(super) fn silence(error: io::Error) -> Silence {
+    let inner = error.get_ref();
+    match inner.and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::InvalidCertificate(why)) => Silence::Untrusted(untrusted(why)),
+        Some(Error::InvalidMessage(_)) => {
+            Silence::Untrusted("the server does not speak TLS there".to_owned())
+        }
+        _ => Silence::Network(error),
+    }
+}
+
+fn untrusted(why: &CertificateError) -> String {
+    use CertificateError as Why;
+    match why {
+        Why::Expired | Why::ExpiredContext { .. } => {
+            "the server's certificate has expired".to_owned()
+        }
+        Why::NotValidYet | Why::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet: compare the clocks".to_owned()
+        }
+        Why::UnknownIssuer => {
+            "the server's certificate is of an authority that is not known here: \
+                               name its file in `ca_file`"
+                .to_owned()
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            "the server's certificate is for another host than `host`".to_owned()
+        }
+        other => format!("the server's certificate is refused: {other}"),
+    }
+}

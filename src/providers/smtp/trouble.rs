@@ -1,0 +1,106 @@
+//! How far a conversation got, and why it ended there.
+
+use std::fmt;
+
+/// How far a conversation got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Opening: TCP, TLS, greeting, EHLO.
+    Connect,
+    /// AUTH.
+    Auth,
+    /// MAIL FROM.
+    Sender,
+    /// RCPT TO.
+    Recipient,
+    /// DATA, before any of the text.
+    Data,
+    /// The text and its final dot: from here on a lost connection leaves it open what became of
+    /// the mail (RFC 5321, 4.5.3.2.6).
+    Text,
+}
+
+/// Why a conversation ended early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) phase: Phase,
+    pub(crate) cause: Cause,
+}
+
+/// What happened in that phase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The server said no.
+    Said {
+        /// Reply code, 400 to 599.
+        code: u16,
+        /// Its words, the enhanced code included.
+        words: String,
+    },
+    /// The server does not offer what the settings or the mail need.
+    Lacks(String),
+    /// The server cannot show that it is the one that the settings name.
+    Untrusted(String),
+    /// The mail is larger than the server takes.
+    TooLarge(String),
+    /// No usable reply: timeout, reset, garbage.
+    Broken(String),
+    /// This node may not send it any more.
+    TooLate,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Connect => "connecting",
+            Phase::Auth => "AUTH",
+            Phase::Sender => "MAIL FROM",
+            Phase::Recipient => "RCPT TO",
+            Phase::Data => "DATA",
+            Phase::Text => "after the text",
+        };
+        match &self.cause {
+            Cause::Said { code, words } => write!(f, "{phase}: {code} {words}"),
+            Cause::Lacks(words) | Cause::Untrusted(words) | Cause::Broken(words) => {
+                write!(f, "{phase}: {words}")
+            }
+            Cause::TooLarge(words) => f.write_str(words),
+            Cause::TooLate => f.write_str("not sent: its turn came too late"),
+        }
+    }
+}
+
+impl Trouble {
+    /// Whether this is what a kept connection shows that the server has closed meanwhile: nothing
+    /// was sent, a new one may do.
+    pub(crate) fn is_stale_connection(&self) -> bool {
+        let closed = matches!(self.cause, Cause::Broken(_) | Cause::Said { code: 421, .. });
+        self.phase == Phase::Sender && closed
+    }
+
+    /// Whether the connection can take another mail: the server spoke, and did not say goodbye.
+    pub(crate) fn leaves_connection(&self) -> bool {
+        match self.cause {
+            Cause::Said { code, .. } => code != 421 && self.phase != Phase::Connect,
+            Cause::Lacks(_) | Cause::TooLarge(_) | Cause::TooLate => true,
+            Cause::Untrusted(_) | Cause::Broken(_) => false,
+        }
+    }
+
+    pub(super) fn lacks(phase: Phase, words: &str) -> Self {
+        let cause = Cause::Lacks(words.to_owned());
+        Self { phase, cause }
+    }
+
+    pub(super) fn broken(phase: Phase, why: impl ToString) -> Self {
+        let cause = Cause::Broken(why.to_string());
+        Self { phase, cause }
+    }
+
+    pub(super) const fn too_late() -> Self {
+        Self {
+            phase: Phase::Recipient,
+            cause: Cause::TooLate,
+        }
+    }
+}
