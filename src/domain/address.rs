@@ -62,6 +62,10 @@ fn email(text: &str) -> Result<String, BadAddress> {
 /// is the same mailbox without (RFC 5321, 4.1.2).
 fn local_part(text: &str) -> Option<String> {
     let folded = |text: &str| {
+        // ASCII has one composition only.
+        if text.is_ascii() {
+            return text.to_ascii_lowercase();
+        }
         let lower = text.nfc().collect::<String>().to_lowercase();
         lower.nfc().collect::<String>()
     };

@@ -88,7 +88,8 @@ pub(super) fn content_of(envelope: &Envelope) -> Result<ContentHash, Refusal> {
         provider: envelope.payload.provider.as_deref(),
         source: envelope.source.as_ref(),
     };
-    let mut json = vec![];
+    // Room for most, so that writing does not move what is written.
+    let mut json = Vec::with_capacity(1024);
     serde_json::to_writer(&mut json, &said).map_err(|error| Refusal::invalid(error.to_string()))?;
     Ok(ContentHash(Sha256::digest(&json).into()))
 }
