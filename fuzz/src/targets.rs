@@ -27,9 +27,9 @@ pub(crate) fn envelope(body: &[u8]) {
             let stored = serde_json::to_string(&accepted.payload).expect("it can be written");
             let read: Payload = serde_json::from_str(&stored).expect("it can be read");
             assert_eq!(read, accepted.payload);
-            assert!(!stored.contains("\\u0000"), "{stored}");
+            assert!(!has_nul(&stored), "{stored}");
             let metadata = serde_json::to_string(&accepted.metadata).expect("it can be written");
-            assert!(!metadata.contains("\\u0000"), "{metadata}");
+            assert!(!has_nul(&metadata), "{metadata}");
             let again = envelope::decode(body, &wrapping).expect("the same again");
             assert_eq!(again, accepted);
         }
@@ -39,6 +39,11 @@ pub(crate) fn envelope(body: &[u8]) {
         }
     }
     let _ = envelope::lane_named_by(body);
+}
+
+/// Whether JSON stands for U+0000 somewhere: an escaped backslash before `u0000` does not.
+fn has_nul(json: &str) -> bool {
+    json.replace("\\\\", "").contains("\\u0000")
 }
 
 /// The properties of a message, as they stand in its frame.

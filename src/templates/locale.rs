@@ -15,7 +15,8 @@ impl Written {
     pub(super) fn new(tag: &str) -> Self {
         Self {
             tag: tag.to_owned(),
-            language: Language::parse(tag),
+            // What a singleton adds is somebody's own agreement: `de-x-formal` is not for all who read `de`.
+            language: Language::parse(tag).filter(|_| without_extension(tag).is_none()),
         }
     }
 
@@ -62,8 +63,12 @@ pub(super) fn choose(
 
 fn look_up(available: &[Written], wanted: &str) -> Option<usize> {
     // Nearly always the very tag.
-    if let Some(index) = position(available, |one| same(&one.tag, wanted)) {
-        return Some(index);
+    let mut shortened = Some(wanted);
+    while let Some(tag) = shortened {
+        if let Some(index) = position(available, |one| same(&one.tag, tag)) {
+            return Some(index);
+        }
+        shortened = without_extension(tag);
     }
     let language = Language::parse(wanted)?;
     language
@@ -78,6 +83,22 @@ fn nearest_kin(available: &[Written], wanted: &Language) -> Option<usize> {
 
 fn position(available: &[Written], fits: impl Fn(&Written) -> bool) -> Option<usize> {
     available.iter().position(fits)
+}
+
+/// A tag with one subtag less, and without the singleton that it would end with (RFC 4647, 3.4); `None`
+/// when it has no singleton.
+fn without_extension(tag: &str) -> Option<&str> {
+    let subtags = || tag.split(['-', '_']);
+    subtags().skip(1).find(|subtag| subtag.len() == 1)?;
+    let mut shorter = tag;
+    loop {
+        let (rest, _) = shorter.rsplit_once(['-', '_'])?;
+        shorter = rest;
+        let last = rest.rsplit(['-', '_']).next().unwrap_or_default();
+        if last.len() > 1 {
+            return Some(shorter);
+        }
+    }
 }
 
 /// `de_AT` and `de-at` are the same.
@@ -142,6 +163,20 @@ mod tests {
         assert_eq!(chosen(&["en", "he"], "iw", None), Some("he"));
         assert_eq!(chosen(&["en", "no"], "nb-NO", None), Some("no"));
         assert_eq!(chosen(&["en", "zh-Hans"], "zh-Hant-TW", None), Some("en"));
+    }
+
+    #[test]
+    fn an_extension_is_dropped_subtag_by_subtag_and_is_for_nobody_else() {
+        let all = ["de-x-formal", "de", "en"];
+        assert_eq!(chosen(&all, "de-x-formal-north", None), Some("de-x-formal"));
+        assert_eq!(chosen(&all, "de_X_Formal", None), Some("de-x-formal"));
+        assert_eq!(chosen(&all, "de-AT", None), Some("de"));
+        assert_eq!(chosen(&all, "de-AT-x-formal", None), Some("de"));
+        assert_eq!(chosen(&["de-x-formal", "en"], "de", None), Some("en"));
+        assert_eq!(
+            chosen(&["zh-Hant", "en"], "zh-TW-u-co-stroke-x-a", None),
+            Some("zh-Hant")
+        );
     }
 
     #[test]
