@@ -6,6 +6,7 @@ pub mod apply;
 mod build;
 pub mod check;
 pub mod explain;
+mod limits;
 mod report;
 mod schema;
 mod stop;
@@ -65,6 +66,7 @@ async fn live(
 ) -> Result<Report, StartError> {
     let ground = build::Ground::new(&settings, &shutdown, health, tasks)?;
     let server = build::http(&settings, &ground)?;
+    limits::watch(&settings, &ground);
     let Some(engine) = build::engine(&settings, &ground).await? else {
         server.stop(false).await;
         return Ok(Report::never_started(

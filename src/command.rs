@@ -6,14 +6,18 @@ mod dlq;
 mod explain;
 mod migrate;
 mod quarantine;
+mod say;
 mod serve;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use herald::app::check::mend;
 use herald::config::{Required, Settings, Sources};
 use herald::store::Database;
+use herald::store::migrations::{self, Fit};
 
 /// A notification delivery engine: from RabbitMQ to the provider, with nothing lost.
 #[derive(Debug, Parser)]
@@ -31,7 +35,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the engine until SIGTERM or SIGINT.
+    /// Runs the engine until a signal ends it.
     Serve,
     /// Brings the database to this version's schema.
     Migrate(migrate::Migrate),
@@ -76,7 +80,7 @@ pub(super) fn run() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(why)) => {
-            eprintln!("herald: {why}");
+            say::tell(&format!("herald: {why}"));
             ExitCode::FAILURE
         }
     }
@@ -92,15 +96,21 @@ impl Cli {
     }
 }
 
-/// A pool for a command, once the database has let us in.
+/// A pool for a command, once the database has let us in and has a schema that this version knows.
 async fn database(settings: &Settings) -> Result<Database, Failure> {
+    let failed = |error| Failure(mend(&error));
     let runtime = tokio::runtime::Handle::current();
     let database = Database::connect(&herald::app::database_settings(settings), &runtime).await;
-    database.map_err(|error| {
-        Failure(format!(
-            "{error}; see HERALD__DATABASE__URL, or run `herald migrate` first"
-        ))
-    })
+    let database = database.map_err(failed)?;
+    let history = migrations::history(&database).await.map_err(failed)?;
+    match history.fit() {
+        Fit::Fits => Ok(database),
+        Fit::Ahead(why) => {
+            say::tell(&format!("herald: {why}"));
+            Ok(database)
+        }
+        Fit::Behind(why) | Fit::Foreign(why) => Err(Failure(why)),
+    }
 }
 
 /// Runs a future to its end on a runtime of its own.

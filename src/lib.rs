@@ -4,6 +4,8 @@
 //! provider, and records the outcome in PostgreSQL before it acknowledges.
 //! `docs/architecture.md` walks through the rooms below in the order that a notification does.
 
+// Whatever is said goes through `telemetry::logging`: these wait for their reader, and panic without one.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 // Whether the futures of the actors' tasks can be sent is told from types nested deeper than 128.
 #![recursion_limit = "256"]
 

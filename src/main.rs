@@ -1,5 +1,8 @@
 //! The command line: `herald --help` lists what it does.
 
+// Whatever is said goes through `command::say`: these panic without a reader.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod command;
 
 use std::process::ExitCode;

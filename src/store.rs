@@ -44,6 +44,7 @@ pub mod templates;
 pub mod tenants;
 pub mod time;
 mod transaction;
+pub mod turn;
 pub mod zones;
 
 pub use change::Change;

@@ -4,6 +4,8 @@
 //! may ever get in here.
 
 pub mod declarations;
+mod exposition;
+mod lines;
 pub mod logging;
 pub mod metrics;
 mod outcomes;

@@ -3,6 +3,7 @@
 mod entries;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::manifest::{Checks, Finding, Manifest, Provider, Template};
 use crate::config::{self, ConfigError, Mistake, Sources};
@@ -11,8 +12,14 @@ use crate::providers::http::HttpClientError;
 use crate::providers::{self, HttpClient};
 use crate::runtime::clock;
 use crate::store::seal::Sealer;
-use crate::store::{Change, Database, StoreError};
+pub use crate::store::turn::Holder;
+use crate::store::{Change, Database, PgConnection, StoreError, turn};
 use crate::templates::{Library, TemplateSource};
+
+/// How often it is tried while others write the same rows.
+const ATTEMPTS: u32 = 20;
+/// How often whoever waits for a turn asks for it.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What applying did to one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +62,17 @@ pub fn read(
     Ok(Manifest::read(files, sources, &checks)?)
 }
 
-/// Writes what is declared, and says what that changed, entry by entry.
+/// What applying waits for, for whoever watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Somebody else applies files to this database; who, as far as that is known.
+    WaitsForOther(Option<Holder>),
+    /// The engine, or somebody else, wrote the same rows at the same time: it begins anew.
+    BeginsAnew,
+}
+
+/// Writes what is declared, and says what that changed, entry by entry. Those who apply at once take
+/// turns.
 ///
 /// # Errors
 /// Every entry that the database cannot take as it stands, or the database's trouble: nothing is
@@ -64,27 +81,56 @@ pub async fn apply(
     database: &Database,
     sealer: &Sealer,
     manifest: &Manifest,
+    mut told: impl FnMut(Progress),
 ) -> Result<Vec<Applied>, ApplyError> {
-    let mut mistakes = vec![];
-    let written = database
-        .transaction(async |connection| {
-            let mut writing = entries::Writing::new(connection, sealer, false);
-            writing.all(manifest).await?;
-            mistakes = writing.mistakes;
-            if mistakes.is_empty() {
-                Ok(writing.applied)
-            } else {
-                Err(StoreError::NotFound)
+    let mut left = ATTEMPTS;
+    loop {
+        left -= 1;
+        let mut mistakes = vec![];
+        let written = database
+            .transaction(async |connection| {
+                take_turn(connection, &mut told).await?;
+                let mut writing = entries::Writing::new(connection, sealer, false);
+                writing.all(manifest).await?;
+                mistakes = writing.mistakes;
+                if mistakes.is_empty() {
+                    Ok(writing.applied)
+                } else {
+                    Err(StoreError::NotFound)
+                }
+            })
+            .await;
+        match written {
+            Err(StoreError::Deadlock | StoreError::SerializationFailure) if left > 0 => {}
+            written if mistakes.is_empty() => return Ok(written?),
+            _ => {
+                let all = every_mistake(database, sealer, manifest).await?;
+                if !all.is_empty() || left == 0 {
+                    let first = if all.is_empty() { mistakes } else { all };
+                    return Err(ConfigError { mistakes: first }.into());
+                }
+                // Somebody else wrote the same at that moment, and nothing is wrong any more.
             }
-        })
-        .await;
-    match (mistakes.is_empty(), written) {
-        (true, written) => Ok(written?),
-        (false, _) => Err(ConfigError {
-            mistakes: every_mistake(database, sealer, manifest).await?,
         }
-        .into()),
+        told(Progress::BeginsAnew);
     }
+}
+
+/// Waits until nobody else applies. Asked for again and again, since no statement may take long.
+async fn take_turn(
+    connection: &mut PgConnection,
+    told: &mut impl FnMut(Progress),
+) -> Result<(), StoreError> {
+    if turn::try_to_apply(connection).await? {
+        return Ok(());
+    }
+    told(Progress::WaitsForOther(
+        turn::who_applies(connection).await?,
+    ));
+    while !turn::try_to_apply(connection).await? {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 /// The first conflict ended the transaction: looks at every entry by itself, and keeps nothing.

@@ -12,9 +12,12 @@ use super::build;
 use crate::config::Settings;
 use crate::domain::Account;
 use crate::providers::{self, HttpClient};
+use crate::runtime::files::{Files, Standing};
 use crate::store::migrations::{self, Fit};
-use crate::store::{Database, accounts};
+use crate::store::{Database, StoreError, accounts};
 
+/// Longest wait for an answer of the database, which may be waiting for a migration.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for one provider's answer.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -61,24 +64,51 @@ impl Finding {
     }
 }
 
+/// A failure of the database, with what to do about it.
+#[must_use]
+pub fn mend(error: &StoreError) -> String {
+    match error {
+        StoreError::Unavailable(_) => format!("{error}; see HERALD__DATABASE__URL"),
+        StoreError::Timeout(_) => format!("{error}; somebody may be migrating: try again"),
+        _ => error.to_string(),
+    }
+}
+
 /// Looks at the database, its schema, the broker, and every active provider account.
 pub async fn check(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::new("configuration", Ok(())), zones::rules()];
-    let database = Database::connect(&super::database_settings(settings), &Handle::current()).await;
-    match database {
+    let files = super::limits::of_this_user(settings);
+    let mut access = super::database_settings(settings);
+    access.statement_timeout = access.statement_timeout.min(PATIENCE);
+    match Database::connect(&access, &Handle::current()).await {
         Ok(database) => {
             findings.push(Finding::new("database", Ok(())));
             findings.push(schema(&database).await);
             findings.push(zones::unknown(&database).await);
-            findings.extend(providers(settings, &database).await);
+            let accounts = providers(settings, &database).await;
+            findings.push(open_files(files, accounts.len()));
+            findings.extend(accounts);
         }
         Err(error) => {
-            let mend = format!("{error}; see HERALD__DATABASE__URL, or run `herald migrate` first");
-            findings.push(Finding::new("database", Err(mend)));
+            findings.push(Finding::new("database", Err(mend(&error))));
         }
     }
     findings.push(Finding::new("broker", broker(settings).await));
     findings
+}
+
+/// Whether a node that is started as this command was has files for so many accounts.
+fn open_files(files: Files, accounts: usize) -> Finding {
+    let (problem, warning) = match files.with_accounts(accounts).standing() {
+        Standing::Enough => (None, None),
+        Standing::Tight(why) => (None, Some(why)),
+        Standing::TooFew(why) => (Some(why), None),
+    };
+    Finding {
+        part: "open files".to_owned(),
+        problem,
+        warning,
+    }
 }
 
 async fn schema(database: &Database) -> Finding {
@@ -87,7 +117,7 @@ async fn schema(database: &Database) -> Finding {
         Ok(Fit::Fits) => (None, None),
         Ok(Fit::Ahead(why)) => (None, Some(why)),
         Ok(Fit::Behind(why) | Fit::Foreign(why)) => (Some(why), None),
-        Err(error) => (Some(error.to_string()), None),
+        Err(error) => (Some(mend(&error)), None),
     };
     Finding {
         part: "schema".to_owned(),
@@ -134,10 +164,10 @@ async fn accounts_of(
     database: &Database,
 ) -> Result<(HttpClient, accounts::Accounts), String> {
     let sealer = super::sealer(settings).map_err(|error| error.to_string())?;
-    let mut connection = database.get().await.map_err(|error| error.to_string())?;
+    let mut connection = database.get().await.map_err(|error| mend(&error))?;
     let loaded = accounts::load(&mut connection, &sealer)
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| mend(&error))?;
     Ok((
         HttpClient::new(&settings.providers).map_err(|error| error.to_string())?,
         loaded,

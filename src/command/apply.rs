@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use herald::app::apply::{self, Applied};
+use herald::app::apply::{self, Applied, Progress};
 use herald::app::sealer;
 use herald::config::{Mistake, Required};
 use herald::store::Change;
 use serde_json::json;
 
-use super::{Cli, Failure};
+use super::{Cli, Failure, say};
 
 /// Writes declared providers, users, preferences and templates.
 #[derive(Debug, Args)]
@@ -25,22 +25,29 @@ pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), Failure> {
     let manifest = apply::read(&apply.files, &cli.sources(), &settings.providers)?;
     if !cli.json {
         for warning in &manifest.warnings {
-            eprintln!("warning: {warning}");
+            say::tell(&format!("warning: {warning}"));
         }
     }
     let applied = super::on_runtime(async {
         let database = super::database(&settings).await?;
-        Ok(apply::apply(&database, &sealer, &manifest).await?)
+        Ok(apply::apply(&database, &sealer, &manifest, tell).await?)
     })?;
-    println!(
-        "{}",
-        if cli.json {
-            in_json(&applied, &manifest.warnings)
-        } else {
-            in_words(&applied)
+    say::answer(&if cli.json {
+        in_json(&applied, &manifest.warnings)
+    } else {
+        in_words(&applied)
+    })
+}
+
+/// Says on standard error what is waited for.
+fn tell(progress: Progress) {
+    match progress {
+        Progress::WaitsForOther(None) => say::tell("waiting for another apply"),
+        Progress::WaitsForOther(Some(other)) => {
+            say::tell(&format!("waiting for another apply: {other}"));
         }
-    );
-    Ok(())
+        Progress::BeginsAnew => say::tell("others wrote the same rows; beginning anew"),
+    }
 }
 
 fn in_words(applied: &[Applied]) -> String {

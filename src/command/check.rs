@@ -4,7 +4,7 @@ use herald::app::check::{self, Finding};
 use herald::config::Required;
 use serde_json::json;
 
-use super::{Cli, Failure};
+use super::{Cli, Failure, say};
 
 pub(super) fn check(cli: &Cli) -> Result<(), Failure> {
     let settings = cli.settings(Required::ALL)?;
@@ -14,9 +14,10 @@ pub(super) fn check(cli: &Cli) -> Result<(), Failure> {
             .iter()
             .map(|finding| json!({ "part": finding.part, "problem": finding.problem, "warning": finding.warning, "detail": finding.detail }))
             .collect();
-        println!("{}", json!({ "findings": rows }));
+        say::answer(&json!({ "findings": rows }).to_string())?;
     } else {
-        findings.iter().for_each(|finding| println!("{finding}"));
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        say::answer(&lines.join("\n"))?;
     }
     match findings
         .iter()

@@ -11,7 +11,7 @@ use herald::store::dead_letters::{self, Filter};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use uuid::Uuid;
 
-use super::{Cli, Failure};
+use super::{Cli, Failure, say};
 
 /// Dead letters in a page of a list.
 const PAGE: usize = 500;
@@ -149,8 +149,7 @@ fn show(cli: &Cli, list: &List) -> Result<(), Failure> {
         (false, Some(_), [letter]) => output::letter(letter, list.show_recipient),
         _ => output::letters(&letters, total, list.show_recipient),
     };
-    println!("{text}");
-    Ok(())
+    say::answer(&text)
 }
 
 fn send_again(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
@@ -171,7 +170,7 @@ fn send_again(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
         let told = |page: &[Replayed]| {
             so_far += page.len();
             if so_far > page.len() {
-                eprintln!("{so_far} dead letters so far");
+                say::tell(&format!("{so_far} dead letters so far"));
             }
         };
         Ok(replay::replay(&database, &filter, &order, told).await?)
@@ -179,15 +178,11 @@ fn send_again(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
     if replayed.is_empty() {
         found_nothing(replay.chosen.id)?;
     }
-    println!(
-        "{}",
-        if cli.json {
-            output::replayed_in_json(&replayed, &order)
-        } else {
-            output::replayed(&replayed, &order)
-        }
-    );
-    Ok(())
+    say::answer(&if cli.json {
+        output::replayed_in_json(&replayed, &order)
+    } else {
+        output::replayed(&replayed, &order)
+    })
 }
 
 fn settle(cli: &Cli, resolve: &Resolve) -> Result<(), Failure> {
@@ -212,8 +207,7 @@ fn settle(cli: &Cli, resolve: &Resolve) -> Result<(), Failure> {
     if count == 0 {
         found_nothing(resolve.chosen.id)?;
     }
-    println!("{}", output::resolved(count, resolve.dry_run, cli.json));
-    Ok(())
+    say::answer(&output::resolved(count, resolve.dry_run, cli.json))
 }
 
 /// That nothing is there is good news, unless one was named.

@@ -12,7 +12,7 @@ use herald::pipeline::explain::{Decided, Explained};
 use herald::policy::Decision;
 use serde_json::{Value, json};
 
-use super::{Cli, Failure};
+use super::{Cli, Failure, say};
 
 /// Says what would become of a message if it came now: every rule, what it looked at, and what
 /// would change it. Sends, stores and counts nothing.
@@ -36,8 +36,7 @@ pub(super) fn explain(cli: &Cli, explain: &Explain) -> Result<(), Failure> {
     } else {
         in_words(&explained)
     };
-    println!("{text}");
-    Ok(())
+    say::answer(&text)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -3,10 +3,11 @@
 use clap::Args;
 use herald::config::Required;
 use herald::store::migrations::{self, Fit, History, MigrationStatus, Progress};
+use herald::store::turn::Holder;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{Cli, Failure};
+use super::{Cli, Failure, say};
 
 /// Brings the database to this version's schema.
 #[derive(Debug, Args)]
@@ -37,32 +38,44 @@ pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), Failure> {
         } else {
             done("applied", &migrations::migrate(url, tell).await?, cli.json)
         };
-        println!("{answer}");
-        Ok(())
+        say::answer(&answer)
     })
+}
+
+/// Who is in the way, as far as that is known.
+fn by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }
 
 /// Says on standard error what is being done: a migration may take long, or wait for others.
 fn tell(progress: Progress) {
     match progress {
-        Progress::WaitsForMigrator => {
-            eprintln!("somebody else migrates this database; waiting for them");
+        Progress::WaitsForMigrator(who) => {
+            let who = by(who.as_ref());
+            say::tell(&format!(
+                "somebody else migrates this database{who}; waiting for them"
+            ));
         }
-        Progress::Begins(name) => eprintln!("{name} ..."),
-        Progress::WaitsForTable(name) => {
-            eprintln!("{name}: somebody holds a table that it changes; trying again");
+        Progress::Begins(name) => say::tell(&format!("{name} ...")),
+        Progress::WaitsForTable(name, who) => {
+            let who = by(who.as_ref());
+            say::tell(&format!(
+                "{name}: somebody holds a table that it changes{who}; trying again"
+            ));
         }
-        Progress::Done(name, time) => eprintln!("{name} done in {:.1} s", time.as_secs_f64()),
+        Progress::Done(name, time) => {
+            say::tell(&format!("{name} done in {:.1} s", time.as_secs_f64()));
+        }
     }
 }
 
 async fn status(url: &str, json: bool) -> Result<(), Failure> {
     let history = migrations::status(url).await?;
-    println!("{}", shown(&history, json));
+    say::answer(&shown(&history, json))?;
     match history.fit() {
         Fit::Fits | Fit::Behind(_) => Ok(()),
         Fit::Ahead(why) => {
-            eprintln!("herald: {why}");
+            say::tell(&format!("herald: {why}"));
             Ok(())
         }
         Fit::Foreign(why) => Err(Failure(why)),

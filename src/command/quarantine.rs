@@ -6,7 +6,7 @@ use herald::store::quarantine::{self, Filter, Quarantined, Replayed};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Cli, Failure};
+use super::{Cli, Failure, say};
 
 /// Outcomes that PostgreSQL refused for their own data, kept whole: looks at them, stores them once
 /// the cause is mended, marks them as dealt with.
@@ -97,29 +97,25 @@ fn show_all(cli: &Cli, list: &List) -> Result<(), Failure> {
     let found = find(cli, &filter, most)?;
     if cli.json {
         let entries: Vec<Value> = found.iter().map(|entry| in_json(entry, false)).collect();
-        println!("{}", json!({ "data": entries }));
+        say::answer(&json!({ "data": entries }).to_string())
     } else if found.is_empty() {
-        println!("nothing is quarantined");
+        say::answer("nothing is quarantined")
     } else {
-        for entry in &found {
-            println!("{}", line(entry));
-        }
+        let lines: Vec<String> = found.iter().map(line).collect();
+        say::answer(&lines.join("\n"))
     }
-    Ok(())
 }
 
 fn show_one(cli: &Cli, show: &Show) -> Result<(), Failure> {
     let entry = one(cli, show.id, true)?;
     if cli.json {
-        println!("{}", in_json(&entry, show.content));
-        return Ok(());
+        return say::answer(&in_json(&entry, show.content).to_string());
     }
-    println!("{}", line(&entry));
-    println!("{}", entry.message);
+    let mut lines = vec![line(&entry), entry.message.clone()];
     if show.content {
-        println!("{:#}", content(&entry));
+        lines.push(format!("{:#}", content(&entry)));
     }
-    Ok(())
+    say::answer(&lines.join("\n"))
 }
 
 fn store(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
@@ -151,18 +147,16 @@ fn store(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
             .iter()
             .map(|(id, became, why)| json!({ "notification_id": id, "result": became, "why": why }))
             .collect();
-        println!("{}", json!({ "data": each }));
+        say::answer(&json!({ "data": each }).to_string())?;
     } else if told.is_empty() {
-        println!("nothing is quarantined");
+        say::answer("nothing is quarantined")?;
     } else {
-        for (id, became, why) in &told {
-            println!(
-                "{id}  {became}{}",
-                why.as_ref()
-                    .map(|why| format!(": {why}"))
-                    .unwrap_or_default()
-            );
-        }
+        let line = |(id, became, why): &(Uuid, &str, Option<String>)| {
+            let why = why.as_ref().map(|why| format!(": {why}"));
+            format!("{id}  {became}{}", why.unwrap_or_default())
+        };
+        let lines: Vec<String> = told.iter().map(line).collect();
+        say::answer(&lines.join("\n"))?;
     }
     match refused {
         0 => Ok(()),
@@ -186,14 +180,11 @@ fn close(cli: &Cli, resolve: &Resolve) -> Result<(), Failure> {
         )));
     }
     if cli.json {
-        println!(
-            "{}",
-            json!({ "notification_id": entry.notification_id, "result": "resolved" })
-        );
+        let said = json!({ "notification_id": entry.notification_id, "result": "resolved" });
+        say::answer(&said.to_string())
     } else {
-        println!("{}  resolved", entry.notification_id);
+        say::answer(&format!("{}  resolved", entry.notification_id))
     }
-    Ok(())
 }
 
 fn line(entry: &Quarantined) -> String {

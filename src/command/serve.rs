@@ -2,20 +2,24 @@
 
 use herald::app;
 use herald::config::{self, Required};
-use herald::runtime::{Ending, Shutdown};
+use herald::runtime::{Ending, Shutdown, files};
 use herald::telemetry::logging::{self, LogFormat};
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Cli, Failure};
+use super::{Cli, Failure, signals};
 
 pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
     let settings = cli.settings(Required::ALL)?;
     logging::start(log_format(settings.log.format), &settings.log.filter)?;
     #[cfg(feature = "failpoints")]
     arm_failpoints(cli)?;
+    if let Err(error) = files::raise() {
+        tracing::warn!(%error, "the limit of open files cannot be raised to what is allowed");
+    }
     let shutdown = Shutdown::new();
-    on_signal(shutdown.clone());
-    let report = app::run(settings, shutdown)?;
+    signals::listen(shutdown.clone())?;
+    let ended = app::run(settings, shutdown);
+    logging::flush();
+    let report = ended?;
     match report.ending {
         Ending::Asked => Ok(()),
         Ending::Fatal(why) => Err(Failure(why)),
@@ -46,29 +50,4 @@ const fn log_format(format: config::LogFormat) -> LogFormat {
         config::LogFormat::Pretty => LogFormat::Pretty,
         config::LogFormat::Json => LogFormat::Json,
     }
-}
-
-/// The first SIGTERM or SIGINT asks for an orderly end, the second ends at once.
-fn on_signal(shutdown: Shutdown) {
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let Ok(runtime) = runtime else { return };
-        runtime.block_on(async {
-            let (Ok(mut term), Ok(mut int)) = (
-                signal(SignalKind::terminate()),
-                signal(SignalKind::interrupt()),
-            ) else {
-                tracing::error!("signals cannot be caught: only SIGKILL ends this process");
-                return;
-            };
-            let mut next = async || tokio::select! { _ = term.recv() => (), _ = int.recv() => () };
-            next().await;
-            shutdown.raise(Ending::Asked);
-            next().await;
-            tracing::warn!("a second signal: ending at once; what is in hand comes again");
-            std::process::exit(1);
-        });
-    });
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
+use super::postgres_url::PostgresUrl;
 use super::reader::Reader;
 
 /// Where PostgreSQL is and how it is used.
@@ -24,14 +25,23 @@ impl Database {
         let wait = Duration::from_millis(100)..=Duration::from_secs(300);
         let work = Duration::from_millis(100)..=Duration::from_secs(3_600);
         Self {
-            url: reader.secret_url(
-                "database.url",
-                &["postgres", "postgresql"],
-                "postgres://user:password@host:port/database",
-            ),
+            url: url(reader),
             pool_size: reader.integer("database.pool_size", 2..=512, "connections"),
             connect_timeout: reader.duration("database.connect_timeout", wait),
             statement_timeout: reader.duration("database.statement_timeout", work),
         }
     }
+}
+
+fn url(reader: &mut Reader<'_>) -> SecretString {
+    const FORM: &str = "postgres://user:password@host:port/database";
+    let url = reader.secret("database.url");
+    let read = match url.expose_secret() {
+        "" => Ok(()),
+        text => PostgresUrl::read(text).map(drop),
+    };
+    if let Err(problem) = read {
+        let () = reader.refuse("database.url", problem, FORM);
+    }
+    url
 }

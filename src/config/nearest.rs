@@ -10,21 +10,29 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     (distance * 5 <= letters.max(3) * 2).then_some(nearest)
 }
 
-/// Levenshtein's distance: letters to insert, delete or replace.
+/// Letters to insert, delete or replace, or neighbours to swap (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
+    // The row before, and the letter of `a` that made it.
+    let mut before: Option<(char, Vec<usize>)> = None;
     for (i, x) in a.chars().enumerate() {
         let mut left = i + 1;
         let mut diagonal = i;
         let mut next = vec![left];
-        for (above, y) in row.iter().skip(1).zip(&b) {
+        for (j, (above, y)) in row.iter().skip(1).zip(&b).enumerate() {
             let replaced = diagonal + usize::from(x != *y);
             left = replaced.min(left + 1).min(above + 1);
+            if let (Some((w, earlier)), Some(last)) = (&before, j.checked_sub(1))
+                && *w == *y
+                && b.get(last) == Some(&x)
+            {
+                left = left.min(earlier.get(last).map_or(left, |swapped| swapped + 1));
+            }
             diagonal = *above;
             next.push(left);
         }
-        row = next;
+        before = Some((x, std::mem::replace(&mut row, next)));
     }
     row.last().copied().unwrap_or_default()
 }
@@ -38,6 +46,8 @@ mod tests {
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("same", "same"), 0);
+        assert_eq!(distance("inof", "info"), 1);
+        assert_eq!(distance("ab", "ba"), 1);
     }
 
     #[test]

@@ -215,7 +215,10 @@ impl<'a> Reader<'a> {
         let sources = self.sources;
         let opened = match value {
             Value::Text(text) => Ok(text.clone()),
-            Value::Table(table) => open(sources, table),
+            Value::Table(table) => match open(sources, table) {
+                Ok(text) if text.trim().is_empty() => Err(format!("{} is empty", target(table))),
+                opened => opened,
+            },
             _ => Err("is neither a text nor a pointer".to_owned()),
         };
         match opened {
@@ -262,6 +265,16 @@ pub(super) fn open(sources: &Sources, pointer: &Table) -> Result<String, String>
         },
         _ => Err("is a table that points nowhere".to_owned()),
     }
+}
+
+/// What a pointer points at, for messages.
+fn target(pointer: &Table) -> String {
+    let words = pointer.iter().find_map(|(kind, node)| match &node.value {
+        Value::Text(name) if kind == "file" => Some(format!("the file {name}")),
+        Value::Text(name) => Some(format!("the environment variable {name}")),
+        _ => None,
+    });
+    words.unwrap_or_default()
 }
 
 fn split(text: &str) -> Vec<String> {

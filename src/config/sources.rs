@@ -1,7 +1,12 @@
 //! Where settings come from: a file, the environment, the machine.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+/// More than any file of settings has; a device would never end.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// Everything that settings are read from besides the compiled-in defaults.
 #[derive(Clone, Default)]
@@ -12,6 +17,8 @@ pub struct Sources {
     pub directory: PathBuf,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
+    /// Names of environment variables whose values are not UTF-8, and so cannot be read.
+    pub unreadable: Vec<String>,
     /// The host's name; the node's name unless the settings say another.
     pub hostname: String,
     /// Processor cores that may be used.
@@ -19,17 +26,23 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// What this process sees. Variables that are not UTF-8 are left out.
+    /// What this process sees.
     #[must_use]
     pub fn of_process(config_file: Option<PathBuf>) -> Self {
-        let environment: BTreeMap<_, _> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let (mut environment, mut unreadable) = (BTreeMap::new(), vec![]);
+        for (name, value) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            match value.into_string() {
+                Ok(value) => drop(environment.insert(name, value)),
+                Err(_) => unreadable.push(name),
+            }
+        }
         Self {
             config_file,
             directory: PathBuf::new(),
             hostname: hostname(&environment),
             environment,
+            unreadable,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
@@ -42,18 +55,29 @@ impl Sources {
             .filter(|profile| !profile.is_empty())
     }
 
-    /// The contents of a file, relative to the directory.
+    /// The text in a file, relative to the directory; without the mark that some editors put before it.
     pub(super) fn read(&self, path: &Path) -> Result<String, String> {
-        std::fs::read_to_string(self.directory.join(path))
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))
+        let unreadable =
+            |why: &dyn std::fmt::Display| format!("cannot read {}: {why}", path.display());
+        let mut bytes = vec![];
+        let read = File::open(self.directory.join(path))
+            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+        match read {
+            Err(error) => Err(unreadable(&error)),
+            Ok(count) if count as u64 > MOST_BYTES => Err(unreadable(&"it is larger than 256 MiB")),
+            Ok(_) => text(bytes).map_err(|why| unreadable(&why)),
+        }
     }
 
     /// The value of an environment variable that a setting points at.
     pub(super) fn variable(&self, name: &str) -> Result<String, String> {
-        self.environment
-            .get(name)
-            .cloned()
-            .ok_or_else(|| format!("the environment variable {name} is not set"))
+        match self.environment.get(name) {
+            Some(value) => Ok(value.clone()),
+            None if self.unreadable.iter().any(|unreadable| unreadable == name) => {
+                Err(format!("the environment variable {name} is not UTF-8"))
+            }
+            None => Err(format!("the environment variable {name} is not set")),
+        }
     }
 }
 
@@ -65,6 +89,25 @@ impl std::fmt::Debug for Sources {
             .field("directory", &self.directory)
             .finish_non_exhaustive()
     }
+}
+
+/// Text as editors write it: UTF-8, perhaps with a byte order mark.
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err("it is UTF-16; save it as UTF-8".to_owned());
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to());
+        let breaks = before
+            .unwrap_or_default()
+            .iter()
+            .filter(|byte| **byte == b'\n');
+        format!("it is not UTF-8, on line {}", breaks.count() + 1)
+    })?;
+    Ok(match text.strip_prefix('\u{FEFF}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
 }
 
 fn hostname(environment: &BTreeMap<String, String>) -> String {

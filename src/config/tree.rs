@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::document::{self, Node, Table, Value};
 use super::mistake::{Mistake, Origin};
-use super::schema::{Schema, is_secret, join};
+use super::schema::{Schema, is_secret, join, variable_of};
 use super::sources::Sources;
+
+/// With this, a variable sets a setting.
+const PREFIX: &str = "HERALD__";
 
 /// A value and where it was given.
 #[derive(Debug, Clone)]
@@ -41,8 +44,16 @@ impl Tree {
             Err(mistake) => tree.mistakes.push(mistake),
         }
         for (name, value) in &sources.environment {
-            if let Some(rest) = name.strip_prefix("HERALD__") {
-                tree.add_variable(name, rest, value);
+            match name.strip_prefix(PREFIX) {
+                Some(rest) => tree.add_variable(name, rest, value),
+                None => tree.look_for_misspelt(name),
+            }
+        }
+        for name in &sources.unreadable {
+            if name.starts_with(PREFIX) {
+                let origin = of_variable(name);
+                tree.mistakes
+                    .push(Mistake::plain(origin, "", "is not UTF-8"));
             }
         }
         (tree.entries, tree.mistakes)
@@ -85,10 +96,8 @@ impl Tree {
 
     /// `HERALD__SECTION__KEY`, and `HERALD__SECTION__KEY_FILE` for a secret.
     fn add_variable(&mut self, name: &str, rest: &str, value: &str) {
-        let path = rest.to_lowercase().replace("__", ".");
-        let origin = Origin::Environment {
-            name: name.to_owned(),
-        };
+        let path = path_of(rest);
+        let origin = of_variable(name);
         let secret = path.strip_suffix("_file").filter(|path| is_secret(path));
         if let Some(path) = secret {
             let value = Value::Table(pointer("file", value));
@@ -98,6 +107,22 @@ impl Tree {
             self.set_by_variable(path, Entry { origin, value });
         } else {
             self.refuse(origin, path);
+        }
+    }
+
+    /// A variable that is none of ours, but would be with the right beginning.
+    fn look_for_misspelt(&mut self, name: &str) {
+        let upper = name.to_uppercase();
+        let Some(rest) = upper.strip_prefix("HERALD_") else {
+            return;
+        };
+        let path = path_of(rest.trim_start_matches('_'));
+        let setting = path.strip_suffix("_file").filter(|path| is_secret(path));
+        // Single underscores are left alone: others (Kubernetes, for a service `herald`) set such.
+        if rest.contains("__") && self.schema.is_setting(setting.unwrap_or(&path)) {
+            let problem = "is not read: a setting's variable begins with HERALD__, in capitals";
+            let mistake = Mistake::new(of_variable(name), "", problem, variable_of(&path));
+            self.mistakes.push(mistake);
         }
     }
 
@@ -127,6 +152,17 @@ impl Tree {
     }
 }
 
+/// `SECTION__KEY` as `section.key`.
+fn path_of(variable: &str) -> String {
+    variable.to_lowercase().replace("__", ".")
+}
+
+fn of_variable(name: &str) -> Origin {
+    Origin::Environment {
+        name: name.to_owned(),
+    }
+}
+
 /// The file that overlays the defaults, if there is one.
 fn overlay_path(sources: &Sources) -> Result<Option<PathBuf>, Mistake> {
     if let Some(file) = &sources.config_file {
@@ -139,9 +175,7 @@ fn overlay_path(sources: &Sources) -> Result<Option<PathBuf>, Mistake> {
     if profile.chars().all(is_plain) {
         return Ok(Some(PathBuf::from(format!("config/{profile}.toml"))));
     }
-    let origin = Origin::Environment {
-        name: "HERALD_PROFILE".to_owned(),
-    };
+    let origin = of_variable("HERALD_PROFILE");
     let problem = "is not the name of a profile";
     let allowed = "letters, digits, - and _, naming config/<profile>.toml";
     Err(Mistake::new(origin, "", problem, allowed))

@@ -50,6 +50,8 @@ pub enum Subject {
     Address,
     /// This message alone.
     Message,
+    /// This node, which lacks what it needs to ask anybody: it has learnt nothing of the account.
+    Node,
 }
 
 /// Why a provider refuses an account.

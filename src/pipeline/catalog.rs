@@ -193,6 +193,7 @@ impl Catalog {
             {
                 self.needs.supervisor.forget(&part_of(&gone.account));
                 gone.health.forget();
+                self.needs.metrics.forget_provider(&gone.account.name);
             }
         }
         let known = self.needs.directory.all();

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::{AttemptRecord, Certainty, Class, Notification, Reason, Reply, Step, Target};
+use crate::domain::{
+    AttemptRecord, Certainty, Class, Notification, Reason, Reply, Step, Subject, Target,
+};
 use crate::resilience::backoff::Backoff;
 
 /// What the answers of a provider lead to.
@@ -159,11 +161,15 @@ fn again(pass: &Pass<'_>) -> Verdict {
     let open = || {
         let is_open = |(target, _): &&(Target, Reply)| fate(pass, target) == Fate::Open;
         let open = pass.replies.iter().filter(is_open);
-        open.map(|(_, reply)| reply.class)
+        open.map(|(_, reply)| reply)
     };
-    // Who was asked too often, who is refused and who cannot carry it has not tried.
-    let was_tried = open().any(|class| matches!(class, Class::Transient | Class::Unknown));
-    let was_throttled = open().any(|class| class == Class::Throttled);
+    // Who was asked too often, who is refused and who cannot carry it has not tried; and we have not
+    // where this node itself could not.
+    let was_tried = open().any(|reply| {
+        let by_us = reply.subject == Subject::Node;
+        matches!(reply.class, Class::Transient | Class::Unknown) && !by_us
+    });
+    let was_throttled = open().any(|reply| reply.class == Class::Throttled);
     if !was_tried && !was_throttled {
         let due_at = super::routing::wait(pass.notification, pass.now, None);
         return bounded(pass, Reason::WaitingForProvider, due_at, false);

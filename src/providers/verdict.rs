@@ -27,6 +27,8 @@ impl Verdict {
     /// Refused in words that no table knows. Not the end of a message, for nobody here can say what
     /// they mean: it is tried again, as often as it may be.
     pub(crate) const UNLISTED: Self = Self::TRANSIENT.about(Subject::Message);
+    /// Not asked, because this machine could not.
+    pub(crate) const OUR_OWN_LACK: Self = Self::TRANSIENT.about(Subject::Node);
     pub(crate) const THROTTLED: Self = Self::plain(Class::Throttled);
     /// Asked too often for this address, while the account has room.
     pub(crate) const ADDRESS_THROTTLED: Self = Self::THROTTLED.about(Subject::Address);

@@ -184,7 +184,8 @@ impl StoreError {
     pub(super) fn while_connecting(self) -> Self {
         match self {
             error @ (Self::Server { .. } | Self::BadValue { .. } | Self::Other(_)) => {
-                Self::Refused(error.to_string())
+                let mend = mend(error.code()).map(|mend| format!("; {mend}"));
+                Self::Refused(format!("{error}{}", mend.unwrap_or_default()))
             }
             error => error,
         }
@@ -196,6 +197,21 @@ impl StoreError {
             || Self::Other(message.to_owned()),
             |state| of_state(state, message.to_owned(), &message.to_owned()),
         )
+    }
+}
+
+/// What to do about a refusal to let us in.
+fn mend(state: SqlState) -> Option<&'static str> {
+    match state.as_str() {
+        "28P01" => Some("see user and password in HERALD__DATABASE__URL"),
+        "28000" => {
+            Some("see the server's pg_hba.conf, and user and sslmode in HERALD__DATABASE__URL")
+        }
+        "3D000" => Some("create it, or name another one in HERALD__DATABASE__URL"),
+        "42501" => Some("GRANT herald_notifications TO the login of HERALD__DATABASE__URL"),
+        // SET ROLE, as the server answers it for a role that is not there.
+        "22023" => Some("the role herald_notifications is not there: run `herald migrate` first"),
+        _ => None,
     }
 }
 

@@ -11,7 +11,9 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use tokio_postgres::types::ToSql;
 
+use super::turn::{self, Holder};
 use super::{Database, StoreError, session};
 use crate::runtime::clock;
 
@@ -50,6 +52,27 @@ const KEEP: &str = "
     GRANT USAGE ON SCHEMA migration_schema TO PUBLIC;
     GRANT SELECT ON migration_schema.migrations TO PUBLIC;";
 
+/// Who holds the migrators' lock.
+const MIGRATES: &str = "
+    SELECT held.pid, coalesce(session.application_name, ''), NULL::bigint
+    FROM pg_locks AS held LEFT JOIN pg_stat_activity AS session ON session.pid = held.pid
+    WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND held.classid::bigint = $1 AND held.objid::bigint = $2
+    LIMIT 1";
+/// Whose transaction has held one of our tables longest; one of the last two seconds did not make us
+/// wait that long.
+const HOLDS: &str = "
+    SELECT held.pid, coalesce(session.application_name, ''),
+           extract(epoch FROM clock_timestamp() - session.xact_start)::bigint
+    FROM pg_locks AS held
+    JOIN pg_class AS class ON class.oid = held.relation
+    JOIN pg_stat_activity AS session ON session.pid = held.pid
+    WHERE held.granted AND held.pid <> pg_backend_pid()
+      AND class.relnamespace = to_regnamespace('notification_schema')
+      AND session.xact_start < clock_timestamp() - interval '2 seconds'
+    ORDER BY session.xact_start LIMIT 1";
+
 /// Why migrations could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
@@ -70,14 +93,14 @@ pub enum MigrationError {
 }
 
 /// What a migrator is doing, for whoever watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// Somebody else is migrating this database.
-    WaitsForMigrator,
+    /// Somebody else is migrating this database; who, as far as that is known.
+    WaitsForMigrator(Option<Holder>),
     /// This migration begins.
     Begins(&'static str),
-    /// Somebody holds a table that it needs; it is tried again.
-    WaitsForTable(&'static str),
+    /// Somebody holds a table that it needs; who, as far as that is known. It is tried again.
+    WaitsForTable(&'static str, Option<Holder>),
     /// It was done within this time.
     Done(&'static str, Duration),
 }
@@ -194,7 +217,10 @@ impl Migrator {
         let attempt = format!("SELECT pg_try_advisory_lock({LOCK})");
         let got = migrator.0.query_one(&attempt, &[]).await;
         if !got.map_err(|error| of(&error))?.get::<_, bool>(0) {
-            told(Progress::WaitsForMigrator);
+            let (high, low) = turn::halves(LOCK);
+            told(Progress::WaitsForMigrator(
+                migrator.holder(MIGRATES, &[&high, &low]).await,
+            ));
             let wait = format!("SELECT pg_advisory_lock({LOCK})");
             migrator.run(&wait).await?;
         }
@@ -204,6 +230,16 @@ impl Migrator {
     async fn run(&self, statements: &str) -> Result<(), StoreError> {
         let done = self.0.batch_execute(statements).await;
         done.map_err(|error| of(&error))
+    }
+
+    /// Who is in the way, by a query for process, name and seconds. Good to know, and no more.
+    async fn holder(&self, query: &str, binds: &[&(dyn ToSql + Sync)]) -> Option<Holder> {
+        let row = self.0.query_opt(query, binds).await.ok()??;
+        Some(Holder {
+            pid: row.try_get(0).ok()?,
+            name: row.try_get(1).ok()?,
+            seconds: row.try_get(2).ok()?,
+        })
     }
 
     /// Does a migration and records it, in one transaction, again and again while somebody holds a
@@ -232,7 +268,7 @@ impl Migrator {
                 let name = name.to_owned();
                 return Err(MigrationError::Failed { name, error });
             }
-            told(Progress::WaitsForTable(name));
+            told(Progress::WaitsForTable(name, self.holder(HOLDS, &[]).await));
             self.run("SELECT pg_sleep(1)").await?;
         }
         told(Progress::Done(name, clock::instant() - begin));

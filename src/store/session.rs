@@ -21,6 +21,7 @@ use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{AsyncMessage, CancelToken, Config, NoTls};
 
 use super::{DatabaseSettings, StoreError};
+use crate::config::TlsMode;
 use endpoint::Endpoint;
 use stream::{GivenUp, Stream};
 
@@ -123,30 +124,34 @@ struct Opening {
 impl Opening {
     /// Tries every server in turn; each has its share of the time.
     async fn first_that_answers(self) -> Result<Session, StoreError> {
-        let config = endpoint::read(self.settings.url.expose_secret())?;
-        let limit = self.settings.connect_timeout;
-        let silent = |limit: Duration| {
-            let seconds = limit.as_secs_f64();
-            StoreError::Unavailable(format!("the server does not answer within {seconds} s"))
-        };
+        let url = endpoint::read(self.settings.url.expose_secret())?;
+        if url.tls != TlsMode::Disable {
+            let why = "the URL asks for TLS, which this version does not speak";
+            return Err(StoreError::Refused(why.to_owned()));
+        }
+        let config = url.config;
+        let asked = config.get_connect_timeout().copied();
+        let limit = asked.unwrap_or(self.settings.connect_timeout);
         let endpoints = tokio::time::timeout(limit, endpoint::all(&config))
             .await
-            .unwrap_or_else(|_| Err(silent(limit)))?;
+            .unwrap_or_else(|_| Err(silent("the name of the host is not resolved", limit)))?;
         let share = limit / u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
-        let mut failure = silent(limit);
+        let mut failures = vec![];
         for endpoint in endpoints {
             let opened = tokio::time::timeout(share, self.open(&config, &endpoint)).await;
-            match opened.unwrap_or_else(|_| Err(silent(share))) {
+            let late = |_| Err(silent(&format!("{endpoint}: no answer"), share));
+            match opened.unwrap_or_else(late) {
                 Ok(session) => return Ok(session),
-                Err(error) => failure = error,
+                Err(error) => failures.push(error),
             }
         }
-        Err(failure)
+        Err(all_of(failures))
     }
 
     async fn open(&self, config: &Config, endpoint: &Endpoint) -> Result<Session, StoreError> {
         let socket = endpoint.connect(config).await;
-        let socket = socket.map_err(|error| endpoint::unavailable(&error))?;
+        let socket =
+            socket.map_err(|error| endpoint::unavailable(&endpoint.to_string(), &error))?;
         let patience = self.settings.statement_timeout + MARGIN;
         let generation = self.generation.current();
         let stream = Stream::new(socket, patience, self.generation.clone());
@@ -179,6 +184,30 @@ impl Opening {
             generation,
         })
     }
+}
+
+fn silent(what: &str, limit: Duration) -> StoreError {
+    StoreError::Unavailable(format!("{what} within {} s", limit.as_secs_f64()))
+}
+
+/// Why none of several servers could be used: one that lets us not in says more than one that is not
+/// there.
+fn all_of(failures: Vec<StoreError>) -> StoreError {
+    let told = failures
+        .iter()
+        .position(|one| !matches!(one, StoreError::Unavailable(_)));
+    if let Some(refusal) = told.and_then(|index| failures.get(index)) {
+        return refusal.clone();
+    }
+    let mut words: Vec<String> = vec![];
+    for failure in failures {
+        if let StoreError::Unavailable(why) = failure
+            && !words.contains(&why)
+        {
+            words.push(why);
+        }
+    }
+    StoreError::Unavailable(words.join("; "))
 }
 
 /// What a session that is found dead is cancelled with.

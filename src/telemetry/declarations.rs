@@ -226,6 +226,14 @@ pub(super) const CLOCK_OFFSET: Declaration = Declaration::new(
 )
 .in_unit(Unit::Seconds);
 
+pub(super) const LOG_LINES_LOST: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_log_lines_lost_total",
+    &[],
+    "Log lines of this process that standard error did not take.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const BUILD_INFO: Declaration = Declaration::new(
     Kind::Gauge,
     "herald_build_info",
@@ -253,6 +261,7 @@ pub const ALL: &[Declaration] = &[
     UNREADABLE,
     SETTLE_BATCH,
     CLOCK_OFFSET,
+    LOG_LINES_LOST,
     BUILD_INFO,
 ];
 

@@ -1,7 +1,26 @@
 //! Log lines: to standard error, for people or for machines.
+//!
+//! Nobody waits for them ([`lines`](super::lines)), and nothing else of this process writes to standard
+//! error once logging has started: a panic is a log line too.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use super::lines::Lines;
+
+/// Longest wait for lines to be written before the process ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Where the lines of this process go.
+static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +42,9 @@ pub enum LoggingError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Standard error cannot be written to from a thread of its own.
+    #[error("logging cannot start: {0}")]
+    Output(#[from] std::io::Error),
     /// Another subscriber is in place.
     #[error("logging has been started before")]
     Started,
@@ -32,17 +54,78 @@ pub enum LoggingError {
 /// answers that a program may read.
 ///
 /// # Errors
-/// A filter that cannot be read, or a second start.
+/// A filter that cannot be read, no thread or file to write with, or a second start.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
     let filter = read_filter(filter)?;
-    let lines = tracing_subscriber::fmt()
+    // A file of our own for it: the library's is locked while it is written to, and whoever else
+    // wanted it would wait.
+    let out = File::from(std::io::stderr().as_fd().try_clone_to_owned()?);
+    let lines = Lines::to(out, tell_lost)?;
+    let write = lines.clone();
+    let mut events = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .log_internal_errors(false)
+        .with_writer(move || write.clone());
+    if !std::io::stderr().is_terminal() {
+        events = events.with_ansi(false);
+    }
     let started = match format {
-        LogFormat::Pretty => lines.finish().try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+        LogFormat::Pretty => events.finish().try_init(),
+        LogFormat::Json => events.json().flatten_event(true).finish().try_init(),
     };
-    started.map_err(|_| LoggingError::Started)
+    started.map_err(|_| LoggingError::Started)?;
+    let _ = LINES.set(lines);
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// Lines that this process could not write since its start.
+#[must_use]
+pub fn lost() -> u64 {
+    LINES.get().map_or(0, Lines::lost)
+}
+
+/// Says something on standard error that is no event: why a command failed, what it is doing. Waits for
+/// it to be written, but not for long once logging has started; whether anybody hears it counts for
+/// nothing.
+pub fn say(text: &str) {
+    match LINES.get() {
+        Some(lines) => {
+            lines.put(format!("{text}\n").into_bytes());
+            lines.flush(LAST_WORDS);
+        }
+        None => {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    }
+}
+
+/// Waits for what was logged to be written, but not for long: before the process ends.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush(LAST_WORDS);
+    }
+}
+
+fn tell_lost(lost: u64) {
+    tracing::warn!(
+        lost,
+        "log lines were lost: standard error did not take them"
+    );
+}
+
+/// In place of the library's own words, which would wait for standard error.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(
+        panic = panic.payload_as_str().unwrap_or("a panic without words"),
+        at = panic.location().map(ToString::to_string),
+        thread = std::thread::current().name(),
+        backtrace,
+        "a panic"
+    );
 }
 
 fn read_filter(filter: &str) -> Result<EnvFilter, LoggingError> {

@@ -1,4 +1,7 @@
 //! The engine's metrics: registered once, counted through held handles.
+//!
+//! Each account has a registry of its own, which goes when it does: else the series of every account
+//! that there ever was would stay until the next start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +10,18 @@ use dashmap::DashMap;
 use metrics::{Counter, Gauge, Histogram};
 
 use super::declarations as declared;
+use super::exposition;
+use super::logging;
 use super::outcomes::Outcomes;
 use super::provider_metrics::ProviderMetrics;
 use super::registry::Registry;
 use super::table::Table;
-use crate::domain::{Channel, Class, Lane, Reason, Rejection, Status};
+use crate::domain::{Channel, Lane, Reason, Rejection, Status};
+
+/// What stands for the provider of an in-app notification.
+const INBOX: &str = "inbox";
+/// What stands for the provider of an outcome whose account was removed before it was committed.
+const GONE: &str = "(gone)";
 
 /// All metrics of one engine.
 ///
@@ -31,7 +41,10 @@ pub struct Metrics {
     unreadable: Counter,
     settle_batch: Histogram,
     clock_offset: Gauge,
+    log_lines_lost: Counter,
     without_provider: Outcomes,
+    in_app: Outcomes,
+    of_gone_accounts: Outcomes,
     providers: DashMap<String, Arc<ProviderMetrics>>,
     actors: DashMap<String, Counter>,
     registry: Registry,
@@ -58,7 +71,10 @@ impl Metrics {
             unreadable: registry.counter(&declared::UNREADABLE, &[]),
             settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
             clock_offset: registry.gauge(&declared::CLOCK_OFFSET, &[]),
+            log_lines_lost: registry.counter(&declared::LOG_LINES_LOST, &[]),
             without_provider: Outcomes::of(registry.clone(), ""),
+            in_app: Outcomes::of(registry.clone(), INBOX),
+            of_gone_accounts: Outcomes::of(registry.clone(), GONE),
             providers: DashMap::new(),
             actors: DashMap::new(),
             registry,
@@ -90,20 +106,14 @@ impl Metrics {
         status: Status,
         reason: Option<Reason>,
     ) {
-        match provider {
-            Some(name) => self.provider(name).settled(channel, status, reason),
-            None => self.without_provider.count(channel, status, reason),
+        let Some(name) = provider else {
+            return self.without_provider.count(channel, status, reason);
+        };
+        match self.providers.get(name) {
+            Some(account) => account.settled(channel, status, reason),
+            None if name == INBOX => self.in_app.count(channel, status, reason),
+            None => self.of_gone_accounts.count(channel, status, reason),
         }
-    }
-
-    /// A provider answered a request.
-    pub fn attempt(&self, provider: &str, class: Class) {
-        self.provider(provider).attempt(class);
-    }
-
-    /// A request to a provider took this long.
-    pub fn provider_request(&self, provider: &str, elapsed: Duration) {
-        self.provider(provider).request(elapsed);
     }
 
     /// From publication to the provider's acceptance it took this long.
@@ -116,17 +126,6 @@ impl Metrics {
     /// The gauge of what this node holds of a lane; increment on taking, decrement on letting go.
     pub fn in_flight(&self, lane: Lane) -> &Gauge {
         self.in_flight.at(lane.index())
-    }
-
-    /// A provider's circuit tripped (or is probing), or passes again.
-    pub fn circuit_open(&self, provider: &str, open: bool) {
-        self.provider(provider).circuit_open(open);
-    }
-
-    /// A request waited this many seconds for the account's rate limit; nonsense counts nothing.
-    pub fn throttle_seconds(&self, provider: &str, seconds: f64) {
-        let waited = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        self.provider(provider).throttled(waited);
     }
 
     /// Stored notifications could not be read, and were given back.
@@ -185,7 +184,7 @@ impl Metrics {
         if let Some(known) = self.providers.get(name) {
             return Arc::clone(&known);
         }
-        let register = || Arc::new(ProviderMetrics::new(self.registry.clone(), name));
+        let register = || Arc::new(ProviderMetrics::new(Registry::new(), name));
         Arc::clone(
             &self
                 .providers
@@ -194,10 +193,18 @@ impl Metrics {
         )
     }
 
+    /// An account is no more: its series go with it.
+    pub fn forget_provider(&self, name: &str) {
+        self.providers.remove(name);
+    }
+
     /// Everything in Prometheus' text format, `text/plain; version=0.0.4`.
     #[must_use]
     pub fn render(&self) -> String {
-        self.registry.render()
+        self.log_lines_lost.absolute(logging::lost());
+        let of_accounts = self.providers.iter().map(|account| account.render());
+        let pages: Vec<String> = of_accounts.chain([self.registry.render()]).collect();
+        exposition::joined(&pages)
     }
 
     /// Folds recorded samples into buckets.
@@ -206,6 +213,9 @@ impl Metrics {
     /// thread that may be busy for some milliseconds.
     pub fn run_upkeep(&self) {
         self.registry.run_upkeep();
+        self.providers
+            .iter()
+            .for_each(|account| account.run_upkeep());
     }
 
     fn build_info(&self) {

@@ -29,7 +29,7 @@ pub struct ProviderMetrics {
 }
 
 impl ProviderMetrics {
-    /// Registers the metrics of an account.
+    /// Registers the metrics of an account, in a registry that is its own.
     pub(super) fn new(registry: Registry, name: &str) -> Self {
         let label = ("provider", name);
         Self {
@@ -87,6 +87,16 @@ impl ProviderMetrics {
         let after = before.saturating_add(waited);
         self.throttle
             .increment(after / NANOSECONDS - before / NANOSECONDS);
+    }
+
+    /// Its series in Prometheus' text format.
+    pub(super) fn render(&self) -> String {
+        self.registry.render()
+    }
+
+    /// Folds recorded samples into buckets.
+    pub(super) fn run_upkeep(&self) {
+        self.registry.run_upkeep();
     }
 
     /// An outcome was committed.

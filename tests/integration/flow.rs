@@ -6,6 +6,7 @@ mod answers;
 mod bulk;
 mod channels;
 mod circuits;
+mod commands;
 mod content;
 mod dead_letters;
 mod deafness;

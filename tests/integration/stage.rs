@@ -122,6 +122,21 @@ impl Stage {
         command
     }
 
+    /// The same, started by a shell that does something before.
+    pub(crate) fn herald_after(&self, before: &str, arguments: &str) -> Command {
+        let command = self.herald(&[]);
+        let program = command.get_program().to_str().unwrap().to_owned();
+        let mut shell = Command::new("sh");
+        let settings = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        shell
+            .args(["-c", &format!("{before}; exec {program} {arguments}")])
+            .envs(settings)
+            .current_dir(self.files.path());
+        shell
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         let sources = Sources {
             config_file: None,
@@ -129,6 +144,7 @@ impl Stage {
             environment: self.environment.clone(),
             hostname: "test".to_owned(),
             cores: 2,
+            ..Sources::default()
         };
         Settings::load(&sources, Required::ALL).unwrap()
     }
@@ -141,6 +157,7 @@ impl Stage {
             environment: BTreeMap::new(),
             hostname: "test".to_owned(),
             cores: 2,
+            ..Sources::default()
         };
         Settings::load(&sources, &[]).unwrap()
     }

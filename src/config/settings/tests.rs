@@ -275,3 +275,82 @@ fn no_secret_is_ever_shown() {
         assert!(!shown.contains(secret), "{secret} is shown");
     }
 }
+
+#[test]
+fn what_a_library_would_read_later_is_checked_at_the_start() {
+    let place = Place::complete(&[
+        ("HERALD__DATABASE__URL", "postgres://a:hunter2@db:54o2/x"),
+        ("HERALD__LOG__FILTER", "inof"),
+    ]);
+    insta::assert_snapshot!(place.load().unwrap_err(), @r#"
+    2 mistakes in the configuration:
+      environment variable HERALD__DATABASE__URL: `database.url`: has a port that is none: 1 to 65535; allowed: postgres://user:password@host:port/database
+      environment variable HERALD__LOG__FILTER: `log.filter`: "inof" is no level, but "info" is; allowed: a level (off, error, warn, info, debug, trace), or levels by module: "info,herald::broker=debug"
+    "#);
+}
+
+#[test]
+fn a_variable_that_nobody_would_read_is_told() {
+    let mut place = Place::complete(&[
+        ("HERALD_HTTP__BIND", "0.0.0.0:80"),
+        ("herald__http__workers", "2"),
+        ("HERALD_DATABASE__URL_FILE", "url"),
+        // Set by others, or ours without being settings.
+        ("HERALD_SERVICE_HOST", "10.0.0.1"),
+        ("HERALD_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("HERALD_DATABASE_URL", "for a pointer"),
+    ]);
+    place.sources.unreadable = vec!["HERALD__LOG__FILTER".to_owned(), "LS_COLORS".to_owned()];
+    insta::assert_snapshot!(place.load().unwrap_err(), @r"
+    4 mistakes in the configuration:
+      environment variable HERALD_DATABASE__URL_FILE: is not read: a setting's variable begins with HERALD__, in capitals; allowed: HERALD__DATABASE__URL_FILE
+      environment variable HERALD_HTTP__BIND: is not read: a setting's variable begins with HERALD__, in capitals; allowed: HERALD__HTTP__BIND
+      environment variable HERALD__LOG__FILTER: is not UTF-8
+      environment variable herald__http__workers: is not read: a setting's variable begins with HERALD__, in capitals; allowed: HERALD__HTTP__WORKERS
+    ");
+}
+
+#[test]
+fn files_are_read_as_editors_write_them() {
+    let mut place = Place::complete(&[("HERALD__DATABASE__URL_FILE", "url")]);
+    place.sources.environment.remove("HERALD__DATABASE__URL");
+    place.sources.environment.remove("HERALD__SECRETS__KEY");
+    let environment = &mut place.sources.environment;
+    environment.insert("HERALD__SECRETS__KEY_FILE".to_owned(), "keys".to_owned());
+    place.write("url", "\u{FEFF}postgres://a@db/herald\r\n");
+    place.write("keys", &format!("\u{FEFF}{KEY}\r\n{KEY}\r\n\r\n"));
+    let place = place.with_profile("\u{FEFF}[http]\r\nworkers = 2\r\n");
+    let settings = place.load().unwrap();
+    let url = settings.database.url.expose_secret();
+    assert_eq!(url, "postgres://a@db/herald");
+    assert_eq!(settings.secrets.keys.len(), 2);
+    assert_eq!(settings.secrets.keys[0].expose()[31], 31);
+    assert_eq!(settings.http.workers, 2);
+}
+
+#[test]
+fn a_file_that_holds_no_secret_is_a_mistake_that_says_why() {
+    let mut place = Place::complete(&[("HERALD__DATABASE__URL_FILE", "url")]);
+    place.sources.environment.remove("HERALD__DATABASE__URL");
+    let url = place.directory.path().join("url");
+    let told = |bytes: Option<&[u8]>| {
+        match bytes {
+            Some(bytes) => std::fs::write(&url, bytes).unwrap(),
+            None => std::fs::create_dir(&url).unwrap(),
+        }
+        place.load().unwrap_err().to_string()
+    };
+    let mut utf16 = vec![0xFF, 0xFE];
+    utf16.extend("postgres://".encode_utf16().flat_map(u16::to_le_bytes));
+    for (bytes, why) in [
+        (&b"\xEF\xBB\xBF \r\n"[..], "the file url is empty"),
+        (&utf16, "it is UTF-16; save it as UTF-8"),
+        (b"postgres://\npa\xFFss", "it is not UTF-8, on line 2"),
+    ] {
+        let told = told(Some(bytes));
+        assert!(told.contains(why), "{told}");
+    }
+    std::fs::remove_file(&url).unwrap();
+    let told = told(None);
+    assert!(told.contains("cannot read url: Is a directory"), "{told}");
+}

@@ -323,3 +323,21 @@ fn the_window_counts_from_the_first_failure_of_this_sending() {
         assert_eq!(waits(&case), (Reason::Retry, true));
     }
 }
+
+#[test]
+fn what_this_node_lacks_uses_up_no_attempt() {
+    let mut case = Case::one(Class::Transient);
+    case.notification.max_retries = 0;
+    case.replies[0].1.subject = Subject::Node;
+    assert!(matches!(
+        case.verdict(),
+        Verdict::Retry {
+            reason: Reason::WaitingForProvider,
+            attempt_used: false,
+            ..
+        }
+    ));
+    // Another account may have a connection open already.
+    case.has_next = true;
+    assert!(matches!(case.verdict(), Verdict::NextProvider(_)));
+}

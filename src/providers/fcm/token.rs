@@ -17,9 +17,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 
 use super::settings::ServiceAccount;
-use crate::domain::{Class, Reply};
+use crate::domain::{Class, Reply, Subject};
 use crate::providers::http::form::pair;
-use crate::providers::http::{Answer, Endpoint, HttpClient, Seen, bearer};
+use crate::providers::http::{Answer, Endpoint, HttpClient, Seen, Trouble, bearer};
 use crate::providers::verdict::Verdict;
 use crate::runtime::clock;
 
@@ -185,10 +185,14 @@ impl Tokens {
         match self.http.call(request, deadline).await {
             Ok(answer) => read(&answer),
             // Whatever became of this request, the message was not sent.
-            Err(trouble) => Err(not_sent(&format!(
-                "the token endpoint: {}",
-                trouble.into_words()
-            ))),
+            Err(trouble) => {
+                let is_ours = matches!(trouble, Trouble::Lack(_));
+                let reply = not_sent(&format!("the token endpoint: {}", trouble.into_words()));
+                Err(match is_ours {
+                    true => reply.about(Subject::Node),
+                    false => reply,
+                })
+            }
         }
     }
 

@@ -4,13 +4,16 @@ use std::error;
 
 use hyper_util::client::legacy::Error;
 
-use crate::domain::{Class, Reply};
+use crate::domain::{Class, Reply, Subject};
+use crate::runtime::lack;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// No connection: the request was not written.
     NotSent(String),
+    /// No connection, because this machine could not make one.
+    Lack(String),
     /// The request was, or may have been, written; the provider may have acted on it.
     Lost(String),
 }
@@ -22,10 +25,12 @@ impl Trouble {
     /// written. hyper itself asks again when a kept connection turns out closed before the first
     /// byte.
     pub(crate) fn of(error: &Error) -> Self {
-        if error.is_connect() {
-            Self::NotSent(words(error))
-        } else {
-            Self::Lost(words(error))
+        if !error.is_connect() {
+            return Self::Lost(words(error));
+        }
+        match lack::behind(error) {
+            Some(lack) => Self::Lack(format!("{lack}: {}", words(error))),
+            None => Self::NotSent(words(error)),
         }
     }
 
@@ -38,6 +43,9 @@ impl Trouble {
     pub(crate) fn into_reply(self) -> Reply {
         match self {
             Self::NotSent(words) => Reply::of(Class::Transient, None, Some(words)),
+            Self::Lack(words) => {
+                Reply::of(Class::Transient, None, Some(words)).about(Subject::Node)
+            }
             Self::Lost(words) => Reply::of(Class::Unknown, None, Some(words)),
         }
     }
@@ -45,7 +53,7 @@ impl Trouble {
     /// What went wrong.
     pub(crate) fn into_words(self) -> String {
         match self {
-            Self::NotSent(words) | Self::Lost(words) => words,
+            Self::NotSent(words) | Self::Lack(words) | Self::Lost(words) => words,
         }
     }
 }

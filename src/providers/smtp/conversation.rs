@@ -13,6 +13,7 @@ use super::tls::Tls;
 use super::trouble::{Cause, Phase, Trouble};
 use super::wire::{Silence, Wire};
 use crate::providers::Leave;
+use crate::runtime::lack;
 
 /// A connection that has greeted, and logged in where needed.
 pub(crate) struct Conversation {
@@ -211,11 +212,17 @@ async fn opening(
     let opened = timeout_at(deadline, step)
         .await
         .unwrap_or(Err(Silence::Timeout));
-    opened.map_err(|silence| match silence {
-        Silence::Untrusted(words) => Trouble {
-            phase: Phase::Connect,
-            cause: Cause::Untrusted(words),
-        },
-        silence => Trouble::broken(Phase::Connect, silence),
+    opened.map_err(|silence| {
+        let ours = match &silence {
+            Silence::Network(error) => lack::behind(error),
+            _ => None,
+        };
+        let cause = match (silence, ours) {
+            (Silence::Untrusted(words), _) => Cause::Untrusted(words),
+            (silence, Some(lack)) => Cause::OurLack(format!("{lack}: {silence}")),
+            (silence, None) => return Trouble::broken(Phase::Connect, silence),
+        };
+        let phase = Phase::Connect;
+        Trouble { phase, cause }
     })
 }

@@ -25,6 +25,7 @@ pub(crate) fn read(trouble: &Trouble, seen: Seen<'_>) -> Reply {
         Cause::TooLarge(_) => (Verdict::permanent(Reason::MessageTooLarge), String::new()),
         Cause::Broken(_) => (broken(trouble.phase), String::new()),
         Cause::TooLate => (Verdict::THROTTLED, String::new()),
+        Cause::OurLack(_) => (Verdict::OUR_OWN_LACK, String::new()),
     };
     let reply = verdict.reply(code, Some(detail));
     let passes = matches!(trouble.cause, Cause::Said { code: ..500, .. });

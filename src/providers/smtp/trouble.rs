@@ -45,6 +45,8 @@ pub(crate) enum Cause {
     TooLarge(String),
     /// No usable reply: timeout, reset, garbage.
     Broken(String),
+    /// This machine could not connect to anybody.
+    OurLack(String),
     /// This node may not send it any more.
     TooLate,
 }
@@ -61,9 +63,10 @@ impl fmt::Display for Trouble {
         };
         match &self.cause {
             Cause::Said { code, words } => write!(f, "{phase}: {code} {words}"),
-            Cause::Lacks(words) | Cause::Untrusted(words) | Cause::Broken(words) => {
-                write!(f, "{phase}: {words}")
-            }
+            Cause::Lacks(words)
+            | Cause::Untrusted(words)
+            | Cause::Broken(words)
+            | Cause::OurLack(words) => write!(f, "{phase}: {words}"),
             Cause::TooLarge(words) => f.write_str(words),
             Cause::TooLate => f.write_str("not sent: its turn came too late"),
         }
@@ -83,7 +86,7 @@ impl Trouble {
         match self.cause {
             Cause::Said { code, .. } => code != 421 && self.phase != Phase::Connect,
             Cause::Lacks(_) | Cause::TooLarge(_) | Cause::TooLate => true,
-            Cause::Untrusted(_) | Cause::Broken(_) => false,
+            Cause::Untrusted(_) | Cause::Broken(_) | Cause::OurLack(_) => false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Where PostgreSQL is: the servers that a URL names, and how one of them is reached.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use tokio_postgres::{CancelToken, Config, NoTls};
 
 use super::super::StoreError;
 use super::stream::Socket;
+use crate::config::PostgresUrl;
+use crate::runtime::lack;
 
 /// A silent connection is asked for a sign of life after this time, where the URL does not say
 /// otherwise. The client library's own default is two hours.
@@ -35,11 +38,13 @@ pub(super) enum Endpoint {
 }
 
 /// Reads a URL, and adds what holds where it says nothing.
-pub(super) fn read(url: &str) -> Result<Config, StoreError> {
-    let mut config: Config = url
-        .parse()
-        .map_err(|error: tokio_postgres::Error| StoreError::Refused(super::words(&error)))?;
-    if !url.contains("keepalives_idle") {
+pub(super) fn read(url: &str) -> Result<PostgresUrl, StoreError> {
+    let unread = |why| StoreError::Refused(format!("HERALD__DATABASE__URL {why}"));
+    let mut url = PostgresUrl::read(url).map_err(unread)?;
+    let (idle, timeout) = (url.says("keepalives_idle"), url.says("tcp_user_timeout"));
+    let attributes = url.says("target_session_attrs");
+    let config = &mut url.config;
+    if !idle {
         config.keepalives_idle(KEEPALIVE_IDLE);
     }
     if config.get_keepalives_interval().is_none() {
@@ -48,15 +53,15 @@ pub(super) fn read(url: &str) -> Result<Config, StoreError> {
     if config.get_keepalives_retries().is_none() {
         config.keepalives_retries(KEEPALIVE_RETRIES);
     }
-    if !url.contains("tcp_user_timeout") {
+    if !timeout {
         config.tcp_user_timeout(USER_TIMEOUT);
     }
     let several = config.get_hosts().len().max(config.get_hostaddrs().len()) > 1;
-    if several && !url.contains("target_session_attrs") {
+    if several && !attributes {
         // Of several servers, the one that can do our work is meant.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
-    Ok(config)
+    Ok(url)
 }
 
 /// Every address of every host of a configuration, in the order in which they are tried.
@@ -77,7 +82,7 @@ pub(super) async fn all(config: &Config) -> Result<Vec<Endpoint>, StoreError> {
             }
             (None, Some(Host::Tcp(name))) => match lookup_host((name.as_str(), port)).await {
                 Ok(found) => endpoints.extend(found.map(Endpoint::Tcp)),
-                Err(error) => failure = Some(unavailable(&error)),
+                Err(error) => failure = Some(unavailable(&format!("the host {name}"), &error)),
             },
             (None, None) => {}
         }
@@ -132,19 +137,28 @@ impl Endpoint {
     }
 }
 
-/// A failure to connect, with its cause. Lack of files is our own, and nothing that the server could
-/// help.
-pub(super) fn unavailable(error: &io::Error) -> StoreError {
-    /// `EMFILE` and `ENFILE` of errno(3).
-    const OUT_OF_FILES: [i32; 2] = [24, 23];
-    let ours = error
-        .raw_os_error()
-        .is_some_and(|code| OUT_OF_FILES.contains(&code));
-    StoreError::Unavailable(if ours {
-        format!("this machine allows the process no further open file: {error}")
-    } else {
-        error.to_string()
-    })
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// A failure to reach a place, with its cause. What this machine lacks is nothing that the server
+/// could help.
+pub(super) fn unavailable(place: &str, error: &io::Error) -> StoreError {
+    if let Some(lack) = lack::behind(error) {
+        return StoreError::Unavailable(format!("{lack}: {error}"));
+    }
+    let meaning = match error.kind() {
+        io::ErrorKind::ConnectionRefused => ": nobody listens there",
+        io::ErrorKind::NotFound => ": there is no such socket",
+        io::ErrorKind::PermissionDenied => ": this user may not",
+        _ => "",
+    };
+    StoreError::Unavailable(format!("{place}{meaning}: {error}"))
 }
 
 #[cfg(test)]
@@ -153,11 +167,11 @@ mod tests {
 
     #[test]
     fn silence_is_noticed_soon_where_the_url_does_not_say_otherwise() {
-        let config = read("postgres://herald@db.example/herald").unwrap();
+        let config = read("postgres://herald@db.example/herald").unwrap().config;
         assert_eq!(config.get_keepalives_idle(), KEEPALIVE_IDLE);
         assert_eq!(config.get_tcp_user_timeout(), Some(&USER_TIMEOUT));
         let said = "postgres://herald@db.example/herald?keepalives_idle=60&tcp_user_timeout=90";
-        let config = read(said).unwrap();
+        let config = read(said).unwrap().config;
         assert_eq!(config.get_keepalives_idle(), Duration::from_secs(60));
         assert_eq!(
             config.get_tcp_user_timeout(),
@@ -167,7 +181,7 @@ mod tests {
 
     #[test]
     fn of_several_servers_one_that_can_write_is_meant() {
-        let attrs = |url: &str| read(url).unwrap().get_target_session_attrs();
+        let attrs = |url: &str| read(url).unwrap().config.get_target_session_attrs();
         assert_eq!(
             attrs("postgres://a@one,two/db"),
             TargetSessionAttrs::ReadWrite
@@ -179,8 +193,8 @@ mod tests {
 
     #[tokio::test]
     async fn every_host_has_its_port_and_what_cannot_be_resolved_stops_no_other() {
-        let config = read("postgres://a@127.0.0.1:1,no.such.host.invalid:2,[::1]:3/db").unwrap();
-        let found: Vec<String> = all(&config)
+        let url = read("postgres://a@127.0.0.1:1,no.such.host.invalid:2,[::1]:3/db").unwrap();
+        let found: Vec<String> = all(&url.config)
             .await
             .unwrap()
             .iter()
@@ -188,23 +202,25 @@ mod tests {
             .collect();
         assert_eq!(found, ["Tcp(127.0.0.1:1)", "Tcp([::1]:3)"]);
         let unix = read("postgres:///db?host=/run/pg&port=7").unwrap();
-        let found = all(&unix).await.unwrap();
+        let found = all(&unix.config).await.unwrap();
         assert!(matches!(&found[..], [Endpoint::Unix(path)] if path.ends_with(".s.PGSQL.7")));
-        let unknown = all(&read("postgres://a@no.such.host.invalid/db").unwrap()).await;
+        let unknown = read("postgres://a@no.such.host.invalid/db").unwrap();
+        let unknown = all(&unknown.config).await;
         assert!(
-            matches!(unknown, Err(StoreError::Unavailable(_))),
+            matches!(&unknown, Err(StoreError::Unavailable(why)) if why.starts_with("the host no.such.host.invalid: ")),
             "{unknown:?}"
         );
     }
 
     #[test]
     fn a_lack_of_files_is_told_from_a_server_that_refuses() {
-        let files = unavailable(&io::Error::from_raw_os_error(24));
+        let files = unavailable("[::1]:3", &io::Error::from_raw_os_error(24));
         assert!(
             files.to_string().contains("no further open file"),
             "{files}"
         );
-        let refused = unavailable(&io::Error::from_raw_os_error(111));
-        assert!(refused.to_string().contains("refused"), "{refused}");
+        let refused = unavailable("[::1]:3", &io::Error::from_raw_os_error(111));
+        let words = "[::1]:3: nobody listens there: Connection refused";
+        assert!(refused.to_string().contains(words), "{refused}");
     }
 }

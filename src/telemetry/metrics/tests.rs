@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::Priority;
+use crate::domain::{Class, Priority};
 
 const LANE: Lane = Lane::new(Channel::Sms, Priority::Urgent);
 
@@ -9,17 +9,18 @@ fn used() -> Metrics {
     metrics.consumed(LANE, 3);
     metrics.rejected(Rejection::TooLarge);
     metrics.duplicates(Channel::Email, 1);
+    let account = metrics.provider("twilio-main");
     metrics.settled(Channel::Sms, Some("twilio-main"), Status::Sent, None);
     let reason = Some(Reason::NoAddress);
     metrics.settled(Channel::Sms, None, Status::Failed, reason);
-    metrics.attempt("twilio-main", Class::Accepted);
-    metrics.provider_request("twilio-main", Duration::from_millis(30));
+    account.attempt(Class::Accepted);
+    account.request(Duration::from_millis(30));
     metrics.provider("sendgrid-main").messages(70);
     metrics.end_to_end(LANE, Duration::from_millis(40));
     metrics.in_flight(LANE).increment(2.0);
-    metrics.circuit_open("twilio-main", true);
-    metrics.throttle_seconds("twilio-main", 0.7);
-    metrics.throttle_seconds("twilio-main", 0.7);
+    account.circuit_open(true);
+    account.throttled(Duration::from_millis(700));
+    account.throttled(Duration::from_millis(700));
     metrics.actor_restarted("recorder");
     metrics.dlq_unresolved(4);
     metrics.quarantined(3);
@@ -49,6 +50,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_duplicates_total Messages acknowledged without sending because their key was known.
         # HELP herald_end_to_end_seconds Time from publication to the provider's acceptance.
         # HELP herald_in_flight Notifications this node holds now.
+        # HELP herald_log_lines_lost_total Log lines of this process that standard error did not take.
         # HELP herald_messages_consumed_total Messages taken from RabbitMQ, redeliveries included.
         # HELP herald_messages_rejected_total Messages that could not be accepted and went to herald.rejected.
         # HELP herald_notifications_total Outcomes committed; provider is empty before a choice, reason is empty for sent.
@@ -68,6 +70,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_duplicates_total counter
         # TYPE herald_end_to_end_seconds histogram
         # TYPE herald_in_flight gauge
+        # TYPE herald_log_lines_lost_total counter
         # TYPE herald_messages_consumed_total counter
         # TYPE herald_messages_rejected_total counter
         # TYPE herald_notifications_total counter
@@ -142,4 +145,37 @@ fn two_engines_in_one_process_count_apart() {
     let (one, other) = (used(), Metrics::new());
     assert!(one.render().contains("herald_dlq_unresolved 4"));
     assert!(other.render().contains("herald_dlq_unresolved 0"));
+}
+
+#[test]
+fn accounts_come_and_go_and_their_series_go_with_them() {
+    let metrics = used();
+    let before = metrics.render().lines().count();
+    for number in 0..120 {
+        let name = format!("account-{number}");
+        let account = metrics.provider(&name);
+        account.attempt(Class::Accepted);
+        metrics.settled(Channel::Sms, Some(&name), Status::Sent, None);
+        assert!(metrics.render().contains(&name));
+        metrics.forget_provider(&name);
+        // Whoever still holds it counts for nobody, and what was in hand is not lost.
+        account.request(Duration::from_millis(1));
+        metrics.settled(Channel::Sms, Some(&name), Status::Sent, None);
+    }
+    let page = metrics.render();
+    assert!(!page.contains("account-"), "{page}");
+    let gone = r#"provider="(gone)",status="sent",reason=""} 120"#;
+    assert!(page.contains(gone), "{page}");
+    assert_eq!(page.lines().count(), before + 1);
+}
+
+#[test]
+fn in_app_has_no_account_and_is_counted_under_its_own_name() {
+    let metrics = Metrics::new();
+    metrics.settled(Channel::InApp, Some("inbox"), Status::Sent, None);
+    assert!(
+        metrics
+            .render()
+            .contains(r#"provider="inbox",status="sent",reason=""} 1"#)
+    );
 }

@@ -7,7 +7,7 @@ use herald::store::migrations::{
 };
 
 use super::catalogue::{assert_same, catalogue};
-use crate::database::TestDatabase;
+use crate::database::{TestDatabase, lines};
 
 async fn migrate(url: &str) -> Result<Vec<&'static str>, MigrationError> {
     migrations::migrate(url, |_| {}).await
@@ -83,7 +83,7 @@ async fn each_migration_is_told_of() {
     let run = migrations::migrate(database.url(), |progress| match progress {
         Progress::Begins(name) => told.push(format!("begins {name}")),
         Progress::Done(name, _) => told.push(format!("done {name}")),
-        Progress::WaitsForMigrator | Progress::WaitsForTable(_) => {}
+        Progress::WaitsForMigrator(_) | Progress::WaitsForTable(..) => {}
     });
     let run = run.await.unwrap();
     let wanted = run
@@ -161,12 +161,16 @@ async fn a_migration_waits_for_a_table_without_holding_others_up() {
     .await;
     let (waits, mut waited) = tokio::sync::mpsc::unbounded_channel();
     let reverted = migrations::revert(database.url(), usize::MAX, |progress| {
-        if matches!(progress, Progress::WaitsForTable(_)) {
-            waits.send(()).unwrap();
+        if let Progress::WaitsForTable(_, who) = progress {
+            waits.send(who).unwrap();
         }
     });
+    let pid = "SELECT pg_backend_pid()::text AS text";
+    let pid = lines(&mut reader, pid).await.remove(0);
     let end_of_reading = async {
-        waited.recv().await.unwrap();
+        let holder = waited.recv().await.unwrap().unwrap();
+        assert_eq!(holder.pid.to_string(), pid);
+        assert!(holder.seconds >= Some(2), "{holder}");
         // Nobody queues behind the migration now.
         change(
             &mut owner,
@@ -189,7 +193,10 @@ async fn status_waits_for_no_migrator() {
     let waits = migrations::migrate(database.url(), |progress| tell.send(progress).unwrap());
     tokio::select! {
         done = waits => panic!("the lock is the migrators' own: {done:?}"),
-        first = told.recv() => assert_eq!(first, Some(Progress::WaitsForMigrator)),
+        first = told.recv() => assert!(
+            matches!(first, Some(Progress::WaitsForMigrator(Some(_)))),
+            "{first:?}"
+        ),
     }
 }
 

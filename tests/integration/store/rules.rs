@@ -64,7 +64,7 @@ async fn write(database: &Database, file: &str) -> Result<Vec<Change>, String> {
     let (path, sources) = (Path::new("rules.toml"), Sources::default());
     let manifest = Manifest::parse(path, file, &sources, &Checks::default()).unwrap();
     let sealer = Sealer::new(&[[1; 32]]).unwrap();
-    let applied = apply::apply(database, &sealer, &manifest).await;
+    let applied = apply::apply(database, &sealer, &manifest, |_| {}).await;
     let changes = |applied: Vec<apply::Applied>| applied.iter().map(|one| one.change).collect();
     applied.map(changes).map_err(|error| error.to_string())
 }

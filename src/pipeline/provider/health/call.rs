@@ -100,7 +100,7 @@ impl AccountHealth {
                 Answer::Refusing(reply.retry_after.map_or(pause, |wait| wait.max(least)))
             }
             (Class::Unknown, _) | (Class::Transient, Subject::Account) => Answer::Bad,
-            (Class::Throttled, Subject::Account) => Answer::Neutral,
+            (Class::Throttled, Subject::Account) | (_, Subject::Node) => Answer::Neutral,
             _ if elapsed >= self.inner.slow_after => Answer::Slow,
             _ => Answer::Good,
         }

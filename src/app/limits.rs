@@ -1,0 +1,71 @@
+//! What the machine allows this process: looked at all the time, told by `/readyz` and the log.
+
+use std::time::Duration;
+
+use super::build::Ground;
+use crate::config::Settings;
+use crate::runtime::files::{self, Files, Standing};
+
+/// How often.
+const LOOK: Duration = Duration::from_secs(2);
+/// What `/readyz` calls it.
+const PART: &str = "open files";
+
+/// Looks at the open files until the run ends.
+pub(super) fn watch(settings: &Settings, ground: &Ground) {
+    let (health, stop) = (ground.health.clone(), ground.end_of_run.clone());
+    let (pool, concurrency) = wanted(settings);
+    ground.tasks.spawn("watch open files", async move {
+        let mut told = Standing::Enough;
+        loop {
+            let accounts = health.parts();
+            let accounts = accounts.keys().filter(|part| part.starts_with("provider "));
+            let files = Files {
+                limit: files::limit(),
+                open: files::open().unwrap_or_default(),
+                pool,
+                concurrency,
+                accounts: 0,
+            };
+            let standing = files.with_accounts(accounts.count()).standing();
+            match &standing {
+                Standing::TooFew(why) => health.down(PART, why.as_str()),
+                Standing::Enough | Standing::Tight(_) => health.up(PART),
+            }
+            tell(&standing, &told);
+            told = standing;
+            if stop.or(tokio::time::sleep(LOOK)).await.is_none() {
+                return;
+            }
+        }
+    });
+}
+
+/// What a node of these settings has and wants, if the user of this process starts it.
+pub(super) fn of_this_user(settings: &Settings) -> Files {
+    let (pool, concurrency) = wanted(settings);
+    Files {
+        limit: files::highest(),
+        open: 0,
+        pool,
+        concurrency,
+        accounts: 0,
+    }
+}
+
+fn wanted(settings: &Settings) -> (u64, u64) {
+    let concurrency = u64::try_from(settings.providers.concurrency).unwrap_or(u64::MAX);
+    (u64::from(settings.database.pool_size), concurrency)
+}
+
+/// The numbers change all the time: told is what kind of trouble it is.
+fn tell(now: &Standing, before: &Standing) {
+    if std::mem::discriminant(now) == std::mem::discriminant(before) {
+        return;
+    }
+    match now {
+        Standing::Enough => tracing::info!("there are open files enough again"),
+        Standing::Tight(why) => tracing::warn!(why, "open files may run out"),
+        Standing::TooFew(why) => tracing::error!(why, "there are too few open files"),
+    }
+}
