@@ -108,6 +108,7 @@ fn open_files(files: Files, accounts: usize) -> Finding {
         part: "open files".to_owned(),
         problem,
         warning,
+        detail: None,
     }
 }
 
