@@ -32,6 +32,7 @@ pub mod replay;
 pub mod reserver;
 pub mod scheduler;
 pub mod shelf;
+pub mod teller;
 pub mod trace;
 
 pub use catalog::Catalog;

@@ -137,7 +137,7 @@ pub(super) async fn engine(
         ground.end_of_run.raise(Ending::Asked);
         return Ok(None);
     };
-    watch_readiness(settings, ground, run);
+    watch_readiness(settings, ground, &fence, run);
     let supervisor = supervisor(ground);
     let outbox = Outbox::new(settings.engine.settle_batch, settings.engine.settle_linger);
     let templates = &settings.templates;
@@ -258,10 +258,11 @@ fn keep_lease(settings: &Settings, ground: &Ground) -> Fence {
     fence
 }
 
-fn watch_readiness(settings: &Settings, ground: &Ground, run: RunId) {
+fn watch_readiness(settings: &Settings, ground: &Ground, fence: &Fence, run: RunId) {
     let readiness = Readiness {
         database: ground.database.clone(),
         run,
+        fence: fence.clone(),
         node: settings.engine.node_name.clone(),
         health: ground.health.clone(),
         tasks: ground.tasks.clone(),

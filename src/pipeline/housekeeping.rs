@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::runtime::{Shutdown, clock};
 use crate::store::retention::{self, KeyWalk};
-use crate::store::{Database, StoreError, due, partitions, provider_health, quarantine};
+use crate::store::{
+    Database, StoreError, due, partitions, provider_health, quarantine, system_events,
+};
 use crate::telemetry::Metrics;
 
 /// Time between rounds of gauges.
@@ -31,6 +33,9 @@ impl Housekeeping {
         let mut round = 0_u32;
         let mut walk = KeyWalk::default();
         while !self.stop.is_raised() {
+            if let Err(error) = system_events::forget_the_ended(&self.database).await {
+                tracing::debug!(%error, "events of runs that have ended could not be resolved");
+            }
             if let Err(error) = self.gauges().await {
                 tracing::debug!(%error, "the backlog could not be counted");
             }

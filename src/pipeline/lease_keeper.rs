@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use super::fence::Fence;
+use super::teller::{self, Teller};
 use crate::domain::{Severity, SystemEvent};
 use crate::runtime::clock::{self, Sighting, Uptime};
 use crate::runtime::{Health, Shutdown};
@@ -62,14 +64,25 @@ struct Held {
     until: Uptime,
     /// Whether operators know that there is trouble.
     told: bool,
-    /// Whether they know that the clock is off.
-    clock_is_off: bool,
+    /// What they are told of the clock.
+    clock: watch::Sender<Option<SystemEvent>>,
 }
 
 impl LeaseKeeper {
     /// Keeps the lease until told to stop; then ends the run in good order.
     pub async fn run(self) {
-        let mut held = Held::default();
+        let held = Held::default();
+        let teller = Teller {
+            database: self.database.clone(),
+            fence: self.fence.clone(),
+            again: teller::AGAIN,
+            stop: self.stop.clone(),
+        };
+        let told = teller.tell(CLOCK_OFF, held.clock.subscribe());
+        tokio::join!(self.keep(held), told);
+    }
+
+    async fn keep(self, mut held: Held) {
         while !self.stop.is_raised() {
             let wait = match self.bounded(self.renew(&mut held)).await {
                 Ok(()) => self.heartbeat,
@@ -137,20 +150,15 @@ impl LeaseKeeper {
                 shown,
             });
             self.metrics.clock_offset(ahead);
-            self.watch_clock(session, &mut held.clock_is_off, ahead)
-                .await;
+            self.watch_clock(&held.clock, ahead);
         }
         bury(session).await;
         Ok(())
     }
 
-    /// Tells operators of a clock that is off, and that it is right again.
-    async fn watch_clock(
-        &self,
-        connection: &mut LeaseConnection,
-        is_off: &mut bool,
-        ahead: SignedDuration,
-    ) {
+    /// Tells operators of a clock that is off, and that it is right again: beside the heartbeats, which an
+    /// event that cannot be written must not delay.
+    fn watch_clock(&self, told: &watch::Sender<Option<SystemEvent>>, ahead: SignedDuration) {
         let (off, seconds) = (ahead.abs(), ahead.as_secs_f64());
         let words = format!("this node's clock is {seconds:.1} s ahead of the database's");
         if off > CLOCK_LIMIT {
@@ -158,33 +166,31 @@ impl LeaseKeeper {
         } else {
             self.health.up(CLOCK);
         }
-        let told = match off > CLOCK_BOUND {
-            now_off if now_off == *is_off => return,
-            true => {
-                tracing::warn!(seconds, "this node's clock is off: the database's is used");
-                let details = [
-                    ("node", self.node_name.as_str().into()),
-                    ("seconds", seconds.into()),
-                ];
-                let details = details.map(|(name, value): (&str, Value)| (name.to_owned(), value));
-                let event = SystemEvent {
-                    event_type: CLOCK_OFF.to_owned(),
-                    severity: Severity::Medium,
-                    description: format!("node `{}`: {words}", self.node_name),
-                    details: Map::from_iter(details),
-                    tenant_id: None,
-                    user_id: None,
-                };
-                connection.open_event(&event).await
-            }
-            false => {
-                tracing::info!(seconds, "this node's clock is right again");
-                connection.resolve_event(CLOCK_OFF, &self.node_name).await
-            }
-        };
-        match told {
-            Ok(()) => *is_off = !*is_off,
-            Err(error) => tracing::debug!(%error, "the clock's event could not be written"),
+        let (is_off, was_off) = (off > CLOCK_BOUND, told.borrow().is_some());
+        if is_off == was_off {
+            return;
+        }
+        if is_off {
+            tracing::warn!(seconds, "this node's clock is off: the database's is used");
+        } else {
+            tracing::info!(seconds, "this node's clock is right again");
+        }
+        told.send_replace(is_off.then(|| self.clock_event(&words, seconds)));
+    }
+
+    fn clock_event(&self, words: &str, seconds: f64) -> SystemEvent {
+        let details = [
+            ("node", self.node_name.as_str().into()),
+            ("seconds", seconds.into()),
+        ];
+        let details = details.map(|(name, value): (&str, Value)| (name.to_owned(), value));
+        SystemEvent {
+            event_type: CLOCK_OFF.to_owned(),
+            severity: Severity::Medium,
+            description: format!("node `{}`: {words}", self.node_name),
+            details: Map::from_iter(details),
+            tenant_id: None,
+            user_id: None,
         }
     }
 

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::patience::until_done;
+use super::fence::Fence;
+use super::teller::{self, Teller};
 use crate::domain::{Severity, SystemEvent};
 use crate::runtime::{Health, Shutdown, Tasks};
 use crate::store::lease::RunId;
 use crate::store::observed::Duty;
-use crate::store::{Database, StoreError, system_events};
+use crate::store::{Database, StoreError};
 
 /// For how long work may fail before the part is down: a lost connection is no reason.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,6 +34,8 @@ pub struct Readiness {
     pub database: Database,
     /// This run.
     pub run: RunId,
+    /// Says which run has the trouble, later on.
+    pub fence: Fence,
     /// The node's name, for the event.
     pub node: String,
     /// Where it is told.
@@ -48,8 +51,8 @@ struct Watched {
     duty: Duty,
     tries: Arc<AtomicBool>,
     works: bool,
-    /// What ails it, for whoever writes the event.
-    ailment: watch::Sender<Option<String>>,
+    /// What operators are told.
+    ailment: watch::Sender<Option<SystemEvent>>,
 }
 
 impl Readiness {
@@ -68,10 +71,14 @@ impl Readiness {
 
     fn watched(&self, duty: Duty) -> Watched {
         let ailment = watch::Sender::new(None);
-        let (this, seen) = (self.clone(), ailment.subscribe());
-        self.tasks.spawn("write readiness events", async move {
-            this.tell_operators(duty, seen).await;
-        });
+        let teller = Teller {
+            database: self.database.clone(),
+            fence: self.fence.clone(),
+            again: teller::AGAIN,
+            stop: self.stop.clone(),
+        };
+        let told = teller.tell(event_type(duty), ailment.subscribe());
+        self.tasks.spawn("write readiness events", told);
         Watched {
             duty,
             tries: Arc::default(),
@@ -95,12 +102,18 @@ impl Readiness {
                 }
                 watched.works = false;
                 self.health.down(duty.part(), why.clone());
-                watched.ailment.send_replace(Some(why));
+                watched.ailment.send_if_modified(|told| {
+                    let begins = told.is_none();
+                    *told = Some(self.event(duty, why));
+                    begins
+                });
             }
             _ if standing.succeeded.is_some_and(|age| age < IDLE) => {
                 watched.works = true;
                 self.health.up(duty.part());
-                watched.ailment.send_replace(None);
+                watched
+                    .ailment
+                    .send_if_modified(|told| told.take().is_some());
             }
             _ => {}
         }
@@ -123,40 +136,6 @@ impl Readiness {
             }
             tries.store(false, Ordering::Relaxed);
         });
-    }
-
-    /// Opens an event when a duty ails, as soon as that can be written, and resolves it when it
-    /// works again.
-    async fn tell_operators(self, duty: Duty, mut ailment: watch::Receiver<Option<String>>) {
-        loop {
-            let Some(why) = self.until(&mut ailment, Option::is_some).await else {
-                return;
-            };
-            let event = self.event(duty, why.unwrap_or_default());
-            let open = || async {
-                let mut connection = self.database.get().await?;
-                system_events::open(&mut connection, &event).await
-            };
-            until_done("opening an event", &self.stop, open).await;
-            if self.until(&mut ailment, Option::is_none).await.is_none() {
-                return;
-            }
-            let resolve = || async {
-                let mut connection = self.database.get().await?;
-                system_events::resolve_type(&mut connection, event_type(duty)).await
-            };
-            until_done("resolving an event", &self.stop, resolve).await;
-        }
-    }
-
-    async fn until(
-        &self,
-        ailment: &mut watch::Receiver<Option<String>>,
-        is: impl FnMut(&Option<String>) -> bool,
-    ) -> Option<Option<String>> {
-        let seen = self.stop.or(ailment.wait_for(is)).await?;
-        // An error: the watch has ended, and so does this.
-        seen.ok().map(|ailment| ailment.clone())
     }
 
     fn event(&self, duty: Duty, why: String) -> SystemEvent {

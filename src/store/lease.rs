@@ -15,8 +15,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use jiff::Timestamp;
 
 use super::statement::statement;
-use super::{Database, StoreError, system_events, time};
-use crate::domain::SystemEvent;
+use super::{Database, StoreError, time};
 
 /// How much longer than its lease the database takes a run for living: for the moment between the
 /// last look at the clock and the request, for clocks that do not run alike, and for a database whose
@@ -163,23 +162,6 @@ impl LeaseConnection {
             node_name,
         };
         Ok(rows.into_iter().map(buried).collect())
-    }
-
-    /// Opens an event for operators, unless it is open already.
-    ///
-    /// # Errors
-    /// When the database is out of reach.
-    pub async fn open_event(&mut self, event: &SystemEvent) -> Result<(), StoreError> {
-        system_events::open(&mut self.0, event).await?;
-        Ok(())
-    }
-
-    /// Resolves the open events of a type that name a node.
-    ///
-    /// # Errors
-    /// When the database is out of reach.
-    pub async fn resolve_event(&mut self, event_type: &str, node: &str) -> Result<(), StoreError> {
-        system_events::resolve_of_node(&mut self.0, event_type, node).await
     }
 
     /// Ends the run in good order: its claims are free from now on.

@@ -14,6 +14,7 @@ pub mod notification_schema {
             is_resolved -> Bool,
             resolved_at -> Nullable<Timestamptz>,
             resolved_by -> Nullable<Uuid>,
+            runs -> Array<Nullable<Int4>>,
         }
     }
 

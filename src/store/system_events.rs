@@ -1,14 +1,85 @@
 //! What operators should see.
+//!
+//! The same trouble is one event, however many nodes have it. It lists their runs, and is over when none of
+//! them has it any more: one that is well again must not hide that another is not.
 
-use diesel::sql_types::{Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Int4, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::StoreError;
+use super::lease::RunId;
+use super::statement::statement;
+use super::{Database, StoreError};
 use crate::domain::SystemEvent;
 
-/// Opens an event, unless the same trouble is open already: the same type and tenant, and the
-/// same `provider` in the details. Says whether it did.
+statement!(
+    Open(
+        event_type: String => Text,
+        severity: &'static str => Text,
+        description: String => Text,
+        details: Value => Jsonb,
+        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
+        user_id: Option<Uuid> => Nullable<SqlUuid>,
+    ) -> Bool =
+    "INSERT INTO admin_system_events
+         (event_type, severity, description, details, tenant_id, user_id)
+     VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
+     DO NOTHING
+     RETURNING true"
+);
+
+// The words are those of whoever said it last, and has the trouble for sure.
+statement!(
+    OpenOf(
+        event_type: String => Text,
+        severity: &'static str => Text,
+        description: String => Text,
+        details: Value => Jsonb,
+        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
+        user_id: Option<Uuid> => Nullable<SqlUuid>,
+        run: i32 => Int4,
+    ) -> Bool =
+    "INSERT INTO admin_system_events AS e
+         (event_type, severity, description, details, tenant_id, user_id, runs)
+     VALUES (?, ?, ?, ?, ?, ?, ARRAY[?::integer])
+     ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
+     DO UPDATE SET description = excluded.description, details = excluded.details,
+         runs = CASE WHEN e.runs @> excluded.runs THEN e.runs ELSE e.runs || excluded.runs END
+     RETURNING true"
+);
+
+statement!(
+    CloseOf(
+        run: Option<i32> => Nullable<Int4>,
+        event_type: &'static str => Text,
+        provider: Option<String> => Nullable<Text>,
+    ) -> Bool =
+    "UPDATE admin_system_events e SET runs = array_remove(e.runs, whose.run),
+         is_resolved = array_remove(e.runs, whose.run) = '{}',
+         resolved_at = CASE WHEN array_remove(e.runs, whose.run) = '{}' THEN now() END
+     FROM (SELECT ?::integer AS run) whose
+     WHERE e.event_type = ? AND (e.details ->> 'provider') IS NOT DISTINCT FROM ? AND NOT e.is_resolved
+       AND (whose.run = ANY(e.runs) OR e.runs = '{}')
+     RETURNING e.is_resolved"
+);
+
+// Only a run whose row says so has ended: one that is not known here may be younger than what is read.
+statement!(
+    ForgetTheEnded() -> Bool =
+    "UPDATE admin_system_events e SET (runs, is_resolved, resolved_at) = (
+         SELECT kept.runs, kept.runs = '{}', CASE WHEN kept.runs = '{}' THEN now() END
+         FROM (SELECT coalesce(array_agg(run), '{}') AS runs FROM unnest(e.runs) AS has (run)
+               WHERE NOT EXISTS (SELECT FROM engine_nodes n
+                                 WHERE n.run_id = has.run AND n.ended_at IS NOT NULL)) kept)
+     WHERE NOT e.is_resolved AND EXISTS (
+         SELECT FROM engine_nodes n WHERE n.run_id = ANY(e.runs) AND n.ended_at IS NOT NULL)
+     RETURNING e.is_resolved"
+);
+
+/// Opens an event that is no node's in particular, unless the same trouble is open already: the same type
+/// and tenant, and the same `provider` in the details. Says whether it did.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -16,25 +87,75 @@ pub async fn open(
     connection: &mut AsyncPgConnection,
     event: &SystemEvent,
 ) -> Result<bool, StoreError> {
-    let opened = diesel::sql_query(
-        "INSERT INTO admin_system_events \
-             (event_type, severity, description, details, tenant_id, user_id) \
-         VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved \
-         DO NOTHING",
-    )
-    .bind::<Text, _>(&event.event_type)
-    .bind::<Text, _>(event.severity.as_str())
-    .bind::<Text, _>(&event.description)
-    .bind::<Jsonb, _>(Value::Object(event.details.clone()))
-    .bind::<Nullable<SqlUuid>, _>(event.tenant_id)
-    .bind::<Nullable<SqlUuid>, _>(event.user_id)
-    .execute(connection)
-    .await?;
-    Ok(opened > 0)
+    let open = Open {
+        event_type: event.event_type.clone(),
+        severity: event.severity.as_str(),
+        description: event.description.clone(),
+        details: Value::Object(event.details.clone()),
+        tenant_id: event.tenant_id,
+        user_id: event.user_id,
+    };
+    let opened: Vec<bool> = open.load(connection).await?;
+    Ok(!opened.is_empty())
 }
 
-/// Resolves every open event of a type; says how many.
+/// Says that a run has a trouble: opens the event, or adds the run to it. To say so again is safe. Without
+/// a run it is [`open`].
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn open_of(
+    connection: &mut AsyncPgConnection,
+    run: Option<RunId>,
+    event: &SystemEvent,
+) -> Result<(), StoreError> {
+    let Some(run) = run else {
+        open(connection, event).await?;
+        return Ok(());
+    };
+    let open = OpenOf {
+        event_type: event.event_type.clone(),
+        severity: event.severity.as_str(),
+        description: event.description.clone(),
+        details: Value::Object(event.details.clone()),
+        tenant_id: event.tenant_id,
+        user_id: event.user_id,
+        run: run.0,
+    };
+    let _: Vec<bool> = open.load(connection).await?;
+    Ok(())
+}
+
+/// Says that a run has a trouble no longer, with this provider or with none: the event is resolved when
+/// no other run has it.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn close_of(
+    connection: &mut AsyncPgConnection,
+    run: Option<RunId>,
+    event_type: &'static str,
+    provider: Option<&str>,
+) -> Result<(), StoreError> {
+    let close = CloseOf {
+        run: run.map(|run| run.0),
+        event_type,
+        provider: provider.map(str::to_owned),
+    };
+    let _: Vec<bool> = close.load(connection).await?;
+    Ok(())
+}
+
+/// Takes runs that have ended out of all events: their troubles ended with them.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn forget_the_ended(database: &Database) -> Result<(), StoreError> {
+    let _: Vec<bool> = ForgetTheEnded {}.load(&mut *database.get().await?).await?;
+    Ok(())
+}
+
+/// Resolves every open event of a type, whoever has the trouble; says how many.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -50,44 +171,4 @@ pub async fn resolve_type(
     .execute(connection)
     .await?;
     Ok(resolved)
-}
-
-/// Resolves the open events of a type that name a provider; says how many.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn resolve(
-    connection: &mut AsyncPgConnection,
-    event_type: &str,
-    provider: &str,
-) -> Result<usize, StoreError> {
-    let resolved = diesel::sql_query(
-        "UPDATE admin_system_events SET is_resolved = true, resolved_at = now() \
-         WHERE event_type = $1 AND details ->> 'provider' = $2 AND NOT is_resolved",
-    )
-    .bind::<Text, _>(event_type)
-    .bind::<Text, _>(provider)
-    .execute(connection)
-    .await?;
-    Ok(resolved)
-}
-
-/// Resolves the open events of a type that name a node.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn resolve_of_node(
-    connection: &mut AsyncPgConnection,
-    event_type: &str,
-    node: &str,
-) -> Result<(), StoreError> {
-    diesel::sql_query(
-        "UPDATE admin_system_events SET is_resolved = true, resolved_at = now() \
-         WHERE event_type = $1 AND details ->> 'node' = $2 AND NOT is_resolved",
-    )
-    .bind::<Text, _>(event_type)
-    .bind::<Text, _>(node)
-    .execute(connection)
-    .await?;
-    Ok(())
 }

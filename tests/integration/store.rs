@@ -6,6 +6,7 @@ mod changes;
 mod claims;
 mod dead_letters;
 mod errors;
+mod events;
 mod forms;
 mod frequency;
 mod lease;

@@ -8,6 +8,7 @@ use super::super::directory::AccountEntry;
 use super::super::patience::until_done;
 use super::Needs;
 use crate::domain::{Severity, SystemEvent};
+use crate::store::lease::RunId;
 use crate::store::{Database, StoreError, system_events};
 
 /// The `event_type` of accounts that cannot be read, or not be used as they are configured.
@@ -20,9 +21,10 @@ pub(super) fn tell(needs: &Needs, unusable: Vec<(String, String)>, used: &[Arc<A
         .iter()
         .map(|entry| entry.account.name.clone())
         .collect();
-    let (database, stop) = (needs.database.clone(), needs.no_calls.clone());
+    let (database, run) = (needs.database.clone(), needs.fence.run());
+    let stop = needs.no_calls.clone();
     needs.tasks.spawn("report accounts", async move {
-        let report = || report(&database, &unusable, &used);
+        let report = || report(&database, run, &unusable, &used);
         // What is left unsaid when the engine stops is said when it starts again.
         let _ = until_done("reporting accounts", &stop, report).await;
     });
@@ -30,12 +32,13 @@ pub(super) fn tell(needs: &Needs, unusable: Vec<(String, String)>, used: &[Arc<A
 
 async fn report(
     database: &Database,
+    run: Option<RunId>,
     unusable: &[(String, String)],
     used: &[String],
 ) -> Result<(), StoreError> {
     let mut connection = database.get().await?;
     for provider in used {
-        system_events::resolve(&mut connection, UNUSABLE, provider).await?;
+        system_events::close_of(&mut connection, run, UNUSABLE, Some(provider)).await?;
     }
     for (provider, why) in unusable {
         let details = [("provider", provider), ("why", why)];
@@ -48,7 +51,7 @@ async fn report(
             tenant_id: None,
             user_id: None,
         };
-        system_events::open(&mut connection, &event).await?;
+        system_events::open_of(&mut connection, run, &event).await?;
     }
     Ok(())
 }

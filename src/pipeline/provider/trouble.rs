@@ -157,7 +157,8 @@ impl Reporter {
         let provider = &self.provider;
         let mut connection = self.database.get().await?;
         if change == LimitChange::Over {
-            system_events::resolve(&mut connection, TOO_MANY_DEAD, provider).await?;
+            let run = self.fence.run();
+            system_events::close_of(&mut connection, run, TOO_MANY_DEAD, Some(provider)).await?;
             return Ok(());
         }
         let mut details = Map::new();
@@ -173,7 +174,7 @@ impl Reporter {
             tenant_id: None,
             user_id: None,
         };
-        system_events::open(&mut connection, &event).await?;
+        system_events::open_of(&mut connection, self.fence.run(), &event).await?;
         Ok(())
     }
 
@@ -299,11 +300,12 @@ impl Reporter {
             tenant_id: None,
             user_id: None,
         };
-        system_events::open(&mut *self.database.get().await?, &event).await?;
-        Ok(())
+        let mut connection = self.database.get().await?;
+        system_events::open_of(&mut connection, self.fence.run(), &event).await
     }
 
     async fn resolve_events(&self) -> Result<(), StoreError> {
+        let (run, provider) = (self.fence.run(), Some(self.provider.as_str()));
         let mut connection = self.database.get().await?;
         for event_type in [
             CREDENTIALS_REFUSED,
@@ -311,7 +313,7 @@ impl Reporter {
             LIMIT_REACHED,
             CIRCUIT_OPEN,
         ] {
-            system_events::resolve(&mut connection, event_type, &self.provider).await?;
+            system_events::close_of(&mut connection, run, event_type, provider).await?;
         }
         Ok(())
     }

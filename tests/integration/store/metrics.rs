@@ -1,9 +1,8 @@
-//! Hourly rollups, and what operators should see.
+//! Hourly rollups.
 
-use herald::domain::{Channel, DEFAULT_TENANT, Severity, SystemEvent};
+use herald::domain::{Channel, DEFAULT_TENANT};
 use herald::store::lease::RunId;
 use herald::store::metrics::{Batch, HourlyDelta, add};
-use herald::store::system_events;
 
 use crate::database::{TestDatabase, lines};
 
@@ -86,33 +85,4 @@ async fn nodes_that_add_at_once_do_not_wait_for_each_other_in_a_circle() {
     assert_eq!(done, (Ok(()), Ok(())));
     let sum = "SELECT sum(total_sent)::text AS text FROM notification_metrics";
     assert_eq!(lines(&mut pool.get().await.unwrap(), sum).await, ["400"]);
-}
-
-#[tokio::test]
-async fn the_same_trouble_is_told_once_until_it_is_resolved() {
-    let database = TestDatabase::create().await;
-    let pool = database.pool().await;
-    let mut c = pool.get().await.unwrap();
-    let trouble = |provider: &str| SystemEvent {
-        event_type: "provider_credentials_refused".to_owned(),
-        severity: Severity::High,
-        description: format!("{provider} refuses our credentials"),
-        details: serde_json::json!({ "provider": provider })
-            .as_object()
-            .unwrap()
-            .clone(),
-        tenant_id: None,
-        user_id: None,
-    };
-    assert_eq!(system_events::open(&mut c, &trouble("a")).await, Ok(true));
-    assert_eq!(system_events::open(&mut c, &trouble("a")).await, Ok(false));
-    assert_eq!(system_events::open(&mut c, &trouble("b")).await, Ok(true));
-    let resolve = "UPDATE admin_system_events SET is_resolved = true, resolved_at = now()
-                   RETURNING event_type AS text";
-    assert_eq!(lines(&mut c, resolve).await.len(), 2);
-    assert_eq!(
-        system_events::open(&mut c, &trouble("a")).await,
-        Ok(true),
-        "it is back"
-    );
 }
