@@ -16,6 +16,7 @@ pub mod fingerprint;
 pub mod form;
 pub mod frequency;
 pub mod lease;
+mod locks;
 pub mod metrics;
 pub mod migrations;
 pub mod observed;

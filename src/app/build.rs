@@ -315,6 +315,7 @@ fn admission(
         fence,
         takes: Default::default(),
         waiting: Default::default(),
+        later: Default::default(),
         window: settings.engine.deduplication_window,
         max_body_bytes: settings.broker.max_body_bytes,
         judge,

@@ -18,6 +18,7 @@ use crate::runtime::{Alarm, Batch, Tasks, clock, failpoint, mailbox};
 
 mod admission;
 mod claiming;
+mod held;
 mod people;
 mod pointers;
 mod refusal;

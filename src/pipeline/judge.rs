@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::policy::{AccountFacts, Decision, Facts, Quota, decide, routing};
 use crate::runtime::{Shutdown, clock};
-use crate::store::frequency::Reservation;
+use crate::store::frequency::{Reservation, Reserved};
 use crate::store::{Database, StoreError, suppressions};
 
 /// How long what is known of a person is believed in: a wish holds within a second.
@@ -88,19 +88,29 @@ impl Judge {
     }
 
     /// Reserves room for jobs, and decides on them again: to reserve once more, when a day has begun
-    /// meanwhile. Those whose decision is missing return to where they came from, since there is no
-    /// more time.
+    /// meanwhile, or when somebody holds their counters. Such ones ask `again`, after a while. Those whose
+    /// decision is missing return to where they came from, since there is no more time.
     pub async fn reserve(
         &self,
         capped: Vec<Capped>,
         accounts: &[AccountFacts<'_>],
+        again: bool,
     ) -> Vec<(Job, Decision)> {
-        let reservations = capped.iter().map(Capped::reservation).collect();
-        let reserved = self.reserver.reserve(reservations).await;
-        let Some(full) = reserved else {
+        let reservations: Vec<Reservation> = capped.iter().map(Capped::reservation).collect();
+        let reserved = if again {
+            self.reserver.reserve_again(&reservations).await
+        } else {
+            self.reserver.reserve(reservations).await
+        };
+        let Some(Reserved { full, held, .. }) = reserved else {
             return vec![];
         };
         let decided = capped.into_iter().map(|Capped { mut job, counters }| {
+            if held.contains(&job.notification.id) {
+                // It may be too late by now.
+                let decision = self.decide(&job, accounts, Quota::Unasked);
+                return (job, decision);
+            }
             let full = full.get(&job.notification.id);
             job.reserved |= full.is_none();
             let quota = full.map_or(Quota::Reserved(&counters), |full| Quota::Counted(full));
@@ -125,7 +135,7 @@ impl Judge {
             }
         }
         if !capped.is_empty() {
-            let decided = self.reserve(capped, &accounts).await.into_iter();
+            let decided = self.reserve(capped, &accounts, false).await.into_iter();
             judged.extend(decided.map(|(job, decision)| (job, Judgement::Decided(decision))));
         }
         judged

@@ -1,22 +1,18 @@
 //! Reserver: room in daily caps, for all channels at once.
 //!
 //! Whoever comes while a transaction is under way goes with the next one: the busier the engine, the
-//! larger the batches, and nobody waits for others who may come.
+//! larger the batches, and nobody waits for others who may come. Whoever's counters cannot be had now asks
+//! again by themselves.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::patience::until_done;
-use crate::domain::Counted;
 use crate::runtime::Shutdown;
 use crate::store::Database;
-use crate::store::frequency::{self, Reservation};
-
-/// What has no room, with what its counters hold; what is left out has a place.
-pub type Full = HashMap<Uuid, Vec<Counted>>;
+use crate::store::frequency::{self, Reservation, Reserved};
 
 /// Reserves in batches.
 #[derive(Debug)]
@@ -31,7 +27,7 @@ pub struct Reserver {
 #[derive(Debug)]
 struct Ask {
     reservations: Vec<Reservation>,
-    answer: oneshot::Sender<Full>,
+    answer: oneshot::Sender<Reserved>,
 }
 
 impl Reserver {
@@ -46,8 +42,14 @@ impl Reserver {
         }
     }
 
-    /// Reserves room; `None` when there is no more time.
-    pub async fn reserve(&self, reservations: Vec<Reservation>) -> Option<Full> {
+    /// Reserves room for those that were held before, beside all others; `None` when there is no more time.
+    pub async fn reserve_again(&self, reservations: &[Reservation]) -> Option<Reserved> {
+        self.reserve_all(reservations, true).await
+    }
+
+    /// Reserves room; `None` when there is no more time. What has no room, or is held, is in the answer;
+    /// what is left out has a place.
+    pub async fn reserve(&self, reservations: Vec<Reservation>) -> Option<Reserved> {
         let (answer, mut answered) = oneshot::channel();
         self.waiting().push(Ask {
             reservations,
@@ -55,7 +57,7 @@ impl Reserver {
         });
         let _turn = self.turn.lock().await;
         match answered.try_recv() {
-            Ok(full) => return Some(full),
+            Ok(reserved) => return Some(reserved),
             // Whoever reserved for us has given up.
             Err(oneshot::error::TryRecvError::Closed) => return None,
             Err(oneshot::error::TryRecvError::Empty) => {}
@@ -67,17 +69,29 @@ impl Reserver {
             answers.push((ids.collect::<Vec<Uuid>>(), ask.answer));
             all.extend(ask.reservations);
         }
-        let reserve = || frequency::reserve(&self.database, &all);
-        let doing = "reserving room in daily caps";
-        let mut full = until_done(doing, &self.giving_up, reserve).await?;
+        let mut reserved = self.reserve_all(&all, false).await?;
         for (ids, answer) in answers {
-            let theirs = ids
-                .into_iter()
-                .filter_map(|id| Some((id, full.remove(&id)?)));
+            let mut theirs = Reserved::default();
+            for id in ids {
+                if let Some(full) = reserved.full.remove(&id) {
+                    theirs.full.insert(id, full);
+                }
+                theirs.held.extend(reserved.held.take(&id));
+            }
             // One that has been dropped meanwhile needs no answer.
-            let _ = answer.send(theirs.collect());
+            let _ = answer.send(theirs);
         }
         answered.try_recv().ok()
+    }
+
+    async fn reserve_all(&self, all: &[Reservation], is_again: bool) -> Option<Reserved> {
+        let reserve = || frequency::reserve_apart(&self.database, all, is_again);
+        let reserved = until_done("reserving room in daily caps", &self.giving_up, reserve).await?;
+        if let (Some(error), false) = (&reserved.trouble, is_again) {
+            let held = reserved.held.len();
+            tracing::warn!(%error, held, "counters of daily caps cannot be had at once: whoever is counted there waits");
+        }
+        Some(reserved)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Ask>> {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::lease::RunId;
+use super::locks::Halves;
 use super::observed::Duty;
 use super::statement::statement;
 use super::takes::TakeId;
@@ -55,6 +56,8 @@ pub enum Claim {
     New,
     /// Another message with this key was first.
     Taken(Holder),
+    /// Not claimed yet: somebody has locked the key's row, or it is refused. To be claimed again.
+    Held,
 }
 
 // A key that is over but has not been removed yet is free.
@@ -132,7 +135,7 @@ impl Claimant {
 }
 
 /// Claims distinct keys under this take, in one transaction with the books. What is not [`Claim::New`]
-/// is counted nowhere yet.
+/// is counted nowhere yet. A key whose row somebody has locked holds up no other.
 ///
 /// # Errors
 /// When the database fails: whether anything was claimed is not known, and claiming again is safe.
@@ -143,8 +146,38 @@ pub async fn claim(
     window: Duration,
     requests: &[ClaimRequest],
 ) -> Result<HashMap<KeyHash, Claim>, StoreError> {
-    let work = claim_all(database, claimant, take, window, requests);
-    database.watch(Duty::Claiming, clock::instant(), work).await
+    claim_watched(database, claimant, take, (window, false), requests).await
+}
+
+/// As [`claim`], for what was held before: waits for nobody's locks.
+///
+/// # Errors
+/// As [`claim`].
+pub async fn claim_again(
+    database: &Database,
+    claimant: Claimant,
+    take: TakeId,
+    window: Duration,
+    requests: &[ClaimRequest],
+) -> Result<HashMap<KeyHash, Claim>, StoreError> {
+    claim_watched(database, claimant, take, (window, true), requests).await
+}
+
+async fn claim_watched(
+    database: &Database,
+    claimant: Claimant,
+    take: TakeId,
+    how: (Duration, bool),
+    requests: &[ClaimRequest],
+) -> Result<HashMap<KeyHash, Claim>, StoreError> {
+    let work = claim_all(database, claimant, take, how, requests);
+    match database.watch(Duty::Claiming, clock::instant(), work).await {
+        Err(StoreError::Locked(_)) => {
+            let held = requests.iter().map(|request| (request.key, Claim::Held));
+            Ok(held.collect())
+        }
+        claimed => claimed,
+    }
 }
 
 /// Does all that claiming does, for no message: fails as claiming would.
@@ -161,67 +194,84 @@ pub(super) async fn try_out(database: &Database, run: RunId) -> Result<(), Store
         database,
         claimant,
         TakeId::unnumbered(run),
-        Duration::ZERO,
+        (Duration::ZERO, false),
         &[],
     )
     .await?;
     Ok(())
 }
 
+/// Claims in halves what cannot be claimed together; an error when nothing of it can.
 async fn claim_all(
     database: &Database,
     claimant: Claimant,
     take: TakeId,
-    window: Duration,
+    (window, is_again): (Duration, bool),
     requests: &[ClaimRequest],
 ) -> Result<HashMap<KeyHash, Claim>, StoreError> {
-    let mut sorted: Vec<&ClaimRequest> = requests.iter().collect();
+    let mut sorted = requests.to_vec();
     sorted.sort_unstable_by_key(|request| request.key);
-    let insert = Insert {
-        keys: sorted
-            .iter()
-            .map(|request| request.key.0.to_vec())
-            .collect(),
-        contents: sorted
-            .iter()
-            .map(|request| request.content.0.to_vec())
-            .collect(),
-        ids: sorted
-            .iter()
-            .map(|request| request.notification_id)
-            .collect(),
-        tenants: sorted.iter().map(|request| request.tenant_id).collect(),
-        channels: sorted
-            .iter()
-            .map(|request| request.channel.as_str())
-            .collect(),
-        owner: take.run().0,
-        take: take.0,
-        window_seconds: window.as_secs_f64(),
-        hour: claimant.hour(),
-        shard: claimant.shard(),
-    };
-    let mut connection = database.get().await?;
-    let claimed: Vec<Vec<u8>> = insert.load(&mut *connection).await?;
-    let mut claims: HashMap<KeyHash, Claim> = claimed
-        .into_iter()
-        .filter_map(|key| Some((key_of(key)?, Claim::New)))
-        .collect();
-    drop(connection);
-    let taken: Vec<KeyHash> = sorted
-        .iter()
-        .map(|r| r.key)
-        .filter(|key| !claims.contains_key(key))
-        .collect();
+    if sorted.is_empty() {
+        let trial = Insert::of(claimant, take, window, &[]);
+        let _: Vec<Vec<u8>> = trial.load(&mut *database.get().await?).await?;
+        return Ok(HashMap::new());
+    }
+    let (mut claims, mut taken) = (HashMap::new(), vec![]);
+    let mut halves = Halves::of(&sorted);
+    while let Some(part) = halves.next() {
+        let insert = Insert::of(claimant, take, window, part);
+        let at_once = is_again || halves.is_narrowing();
+        match insert_all(database, &insert, at_once).await {
+            Ok(claimed) => {
+                halves.done();
+                let claimed = claimed.into_iter().filter_map(key_of);
+                claims.extend(claimed.map(|key| (key, Claim::New)));
+                let rest = part.iter().map(|request| request.key);
+                taken.extend(rest.filter(|key| !claims.contains_key(key)));
+            }
+            Err(error) => halves.failed(part, error),
+        }
+    }
+    match halves.into_left() {
+        (left, Some(error)) if left.len() == sorted.len() => return Err(error),
+        (left, _) => claims.extend(left.into_iter().map(|one| (one.key, Claim::Held))),
+    }
     if !taken.is_empty() {
-        let holders = find(database, &taken).await?;
-        claims.extend(
-            holders
-                .into_iter()
-                .map(|(key, holder)| (key, Claim::Taken(holder))),
-        );
+        let holders = find(database, &taken).await?.into_iter();
+        claims.extend(holders.map(|(key, holder)| (key, Claim::Taken(holder))));
     }
     Ok(claims)
+}
+
+async fn insert_all(
+    database: &Database,
+    insert: &Insert,
+    at_once: bool,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    if at_once {
+        return database
+            .at_once(async |connection| Ok(insert.load(connection).await?))
+            .await;
+    }
+    Ok(insert.load(&mut *database.get().await?).await?)
+}
+
+impl Insert {
+    fn of(claimant: Claimant, take: TakeId, window: Duration, part: &[ClaimRequest]) -> Self {
+        let bytes = |hash: &[u8; 32]| hash.to_vec();
+        Self {
+            keys: part.iter().map(|it| bytes(&it.key.0)).collect(),
+            contents: part.iter().map(|it| bytes(&it.content.0)).collect(),
+            ids: part.iter().map(|it| it.notification_id).collect(),
+            tenants: part.iter().map(|it| it.tenant_id).collect(),
+            channels: part.iter().map(|it| it.channel.as_str()).collect(),
+            owner: take.run().0,
+            take: take.0,
+            window_seconds: window.as_secs_f64(),
+            hour: claimant.hour(),
+            shard: claimant.shard(),
+        }
+    }
 }
 
 /// How many runs have died with a key's message in hand, without having given it back or come to an

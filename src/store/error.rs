@@ -79,9 +79,12 @@ pub enum StoreError {
     /// 40P01: chosen as the victim of a deadlock.
     #[error("the transaction was the victim of a deadlock")]
     Deadlock,
-    /// 57014, 55P03: the statement or its lock took too long.
+    /// 57014: the statement took too long.
     #[error("{0}")]
     Timeout(String),
+    /// 55P03: somebody has locked a row or table that is needed.
+    #[error("{0}")]
+    Locked(String),
     /// 53100, 53200: the server's disk or memory is used up.
     #[error("{0}")]
     DiskFull(String),
@@ -156,6 +159,7 @@ impl StoreError {
             Self::SerializationFailure => "40001",
             Self::Deadlock => "40P01",
             Self::Timeout(_) => "57014",
+            Self::Locked(_) => "55P03",
             Self::DiskFull(_) => "53100",
             Self::ReadOnly => "25006",
             Self::Unavailable(_) | Self::Refused(_) => "08000",
@@ -292,7 +296,8 @@ fn of_state(
         ("22", _) => StoreError::BadValue { state, message },
         (_, "40P01") => StoreError::Deadlock,
         ("40", _) => StoreError::SerializationFailure,
-        (_, "57014" | "55P03") => StoreError::Timeout(with_state(message)),
+        (_, "57014") => StoreError::Timeout(with_state(message)),
+        (_, "55P03") => StoreError::Locked(with_state(message)),
         (_, "53300") | ("08", _) => StoreError::Unavailable(with_state(message)),
         ("57", _) => StoreError::Unavailable(with_state(message)),
         (_, "53100" | "53200") => StoreError::DiskFull(with_state(message)),

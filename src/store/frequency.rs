@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use self::allocation::{Books, Key, allocate};
 use self::statement::{Add, Count, CountAll, Lock, Make, People, Refund};
+use super::locks::Halves;
 use super::time::{date_from_database, date_to_database};
 use super::{Database, StoreError};
 use crate::domain::{Counted, Counter};
@@ -58,27 +59,97 @@ pub async fn reserve(
     reservations: &[Reservation],
 ) -> Result<HashMap<Uuid, Vec<Counted>>, StoreError> {
     let wanted = wanted(reservations);
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
-    }
-    if all_have_room(database, reservations).await {
+    if wanted.is_empty() || all_have_room(database, reservations).await? {
         return Ok(HashMap::new());
     }
     database
-        .transaction(async |connection| {
-            let mut books = open(connection, &wanted).await?;
-            let allocation = allocate(&mut books, reservations);
-            if !allocation.added.is_empty() {
-                let _: Vec<bool> = Add::of(&allocation.added).load(connection).await?;
-            }
-            Ok(allocation.refused)
-        })
+        .transaction(async |connection| one_by_one(connection, &wanted, reservations).await)
         .await
 }
 
+/// What came of reserving.
+#[derive(Debug, Default)]
+pub struct Reserved {
+    /// Those for which one of their counters has no room, with all their counters.
+    pub full: HashMap<Uuid, Vec<Counted>>,
+    /// Those that are not counted yet, since somebody has locked a row that they need, or it is refused. To
+    /// be asked for again.
+    pub held: HashSet<Uuid>,
+    /// Why.
+    pub trouble: Option<StoreError>,
+}
+
+/// As [`reserve`], but the counters of one person hold up those of no other: what cannot be counted now is
+/// left. What was left before (`is_again`) waits for nobody's locks.
+///
+/// # Errors
+/// As [`reserve`], for a reason that is no row's.
+pub async fn reserve_apart(
+    database: &Database,
+    reservations: &[Reservation],
+    is_again: bool,
+) -> Result<Reserved, StoreError> {
+    let mut reserved = Reserved::default();
+    let mut halves = Halves::of(reservations);
+    while let Some(part) = halves.next() {
+        let full = if is_again || halves.is_narrowing() {
+            reserve_at_once(database, part).await
+        } else {
+            reserve(database, part).await
+        };
+        match full {
+            Ok(full) => {
+                halves.done();
+                reserved.full.extend(full);
+            }
+            Err(error) => halves.failed(part, error),
+        }
+    }
+    let (left, trouble) = halves.into_left();
+    match trouble {
+        Some(error) if !error.may_be_of_one_row() => Err(error),
+        trouble => {
+            reserved.trouble = trouble;
+            reserved.held = left.into_iter().map(|one| one.notification_id).collect();
+            Ok(reserved)
+        }
+    }
+}
+
+async fn reserve_at_once(
+    database: &Database,
+    reservations: &[Reservation],
+) -> Result<HashMap<Uuid, Vec<Counted>>, StoreError> {
+    let wanted = wanted(reservations);
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    database
+        .at_once(async |connection| one_by_one(connection, &wanted, reservations).await)
+        .await
+}
+
+/// Locks the counters, and serves one after the other.
+async fn one_by_one(
+    connection: &mut AsyncPgConnection,
+    wanted: &HashMap<Key, Uuid>,
+    reservations: &[Reservation],
+) -> Result<HashMap<Uuid, Vec<Counted>>, StoreError> {
+    let mut books = open(connection, wanted).await?;
+    let allocation = allocate(&mut books, reservations);
+    if !allocation.added.is_empty() {
+        let _: Vec<bool> = Add::of(&allocation.added).load(connection).await?;
+    }
+    Ok(allocation.refused)
+}
+
 /// The plain case in one statement: every counter has room for all that want it. Otherwise, and after
-/// any trouble, nothing is counted that counting one by one would count again.
-async fn all_have_room(database: &Database, reservations: &[Reservation]) -> bool {
+/// any trouble, nothing is counted that counting one by one would count again. What somebody has locked is
+/// not waited for twice.
+async fn all_have_room(
+    database: &Database,
+    reservations: &[Reservation],
+) -> Result<bool, StoreError> {
     let count = CountAll::of(reservations);
     let counted = database.transaction(async |connection| {
         let room: Vec<bool> = count.load(connection).await?;
@@ -88,7 +159,10 @@ async fn all_have_room(database: &Database, reservations: &[Reservation]) -> boo
             Err(StoreError::SerializationFailure)
         }
     });
-    counted.await.is_ok()
+    match counted.await {
+        Err(error @ StoreError::Locked(_)) => Err(error),
+        counted => Ok(counted.is_ok()),
+    }
 }
 
 /// What a person's counters hold, other than `except`. Reads only.

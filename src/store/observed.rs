@@ -156,6 +156,8 @@ impl Notes {
                     self.succeeded = Some(now);
                 }
             }
+            // Somebody has locked a row: that says nothing of the duty. If it is a table, a trial says so.
+            (Effort::Work, Some(StoreError::Locked(_))) => {}
             // Others were stored meanwhile: it is this work that is refused, and not the duty.
             (Effort::Work, Some(_)) if self.worked.is_some_and(|at| at >= first) => {}
             (Effort::Work, Some(error)) => {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, PooledConnection};
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::lease::RunId;
 use super::observed::{Duty, Effort, Observed, Standing};
 use super::session::{Generation, Notice, Session};
-use super::{StoreError, claims, settle};
+use super::{StoreError, claims, locks, settle};
 use crate::runtime::clock;
 
 /// How the database is reached.
@@ -75,6 +75,8 @@ struct Sessions {
     runtime: Handle,
     generation: Generation,
     failure: LastFailure,
+    /// Longest wait for a lock, if less than a statement may take.
+    patience: Option<Duration>,
 }
 
 /// Why a session is not lent.
@@ -88,7 +90,13 @@ enum Unlent {
 
 impl Sessions {
     async fn open(&self) -> Result<Session, StoreError> {
-        let opened = Session::open(&self.settings, &self.runtime, &self.generation).await;
+        let mut opened = Session::open(&self.settings, &self.runtime, &self.generation).await;
+        if let (Ok(session), Some(patience)) = (&mut opened, self.patience) {
+            let set = format!("SET lock_timeout = {}", patience.as_millis());
+            if let Err(error) = session.batch_execute(&set).await {
+                opened = Err(StoreError::from(error).while_connecting());
+            }
+        }
         self.failure.set(opened.as_ref().err().cloned());
         opened
     }
@@ -137,21 +145,27 @@ impl Database {
         settings: &DatabaseSettings,
         runtime: &Handle,
     ) -> Result<Self, StoreError> {
-        let database = Self::lazy(settings, runtime);
+        let database = Self::with(settings, runtime, None);
         let first = database.sessions.open().await?;
         // A full pool only means that others were quicker.
         let _ = database.pool.add(first);
         Ok(database)
     }
 
-    /// A pool that opens its first connection when it is asked for one.
+    /// The engine's pool: it opens its first connection when it is asked for one, and its sessions wait no
+    /// longer than a moment for what somebody has locked, since others wait for them.
     #[must_use]
     pub fn lazy(settings: &DatabaseSettings, runtime: &Handle) -> Self {
+        Self::with(settings, runtime, Some(locks::PATIENCE))
+    }
+
+    fn with(settings: &DatabaseSettings, runtime: &Handle, patience: Option<Duration>) -> Self {
         let sessions = Sessions {
             settings: settings.clone(),
             runtime: runtime.clone(),
             generation: Generation::default(),
             failure: LastFailure::default(),
+            patience,
         };
         let pool = bb8::Pool::builder()
             .max_size(settings.pool_size)

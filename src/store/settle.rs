@@ -14,11 +14,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::due::WaitsFor;
+use super::locks::{self, Halves};
 use super::observed::Duty;
 use super::parts::Parts;
 use super::takes::TakeId;
 use super::{Database, StoreError, partitions, quarantine};
 use crate::domain::{Notification, Proof, Reason, Status};
+use crate::runtime::clock;
 
 mod aftermath;
 mod origin;
@@ -63,10 +65,6 @@ pub struct Settlement {
     /// Addresses that were found dead.
     pub dead_addresses: Vec<DeadAddress>,
 }
-
-/// Failures in a row after which what is left of a batch waits for the next try: more than it takes to
-/// find one row among the most that a batch may have.
-const MOST_FAILURES: u32 = 16;
 
 /// Proof that PostgreSQL holds what became of a notification: its row says so, or the quarantine has
 /// it whole. Made by [`settle`] alone.
@@ -128,8 +126,8 @@ impl Settled {
         (is_known && !self.is_left(id)).then_some(Committed(()))
     }
 
-    fn leave(&mut self, part: &[&Settlement], trouble: StoreError) {
-        self.left.extend(part.iter().map(|one| one.notification.id));
+    fn leave(&mut self, left: &[&&Settlement], trouble: StoreError) {
+        self.left.extend(left.iter().map(|one| one.notification.id));
         self.trouble = Some(trouble);
     }
 }
@@ -138,8 +136,9 @@ impl Settled {
 ///
 /// A batch that PostgreSQL refuses is halved, so that one row does not stop the others. What it refuses
 /// for the row's own data goes into quarantine, whole. What it refuses for any other reason is left:
-/// to be settled again, for as long as it takes. `since` is when the batch was tried first: if others
-/// were stored after it, what is refused says nothing of the duty.
+/// to be settled again, for as long as it takes. What somebody has locked is left, too, and waited for only
+/// a moment. `since` is when the batch was tried first: if others were stored after it, what is refused says
+/// nothing of the duty.
 ///
 /// # Errors
 /// When nothing of the batch could be settled: it is not stored, or it is not known whether it is, and
@@ -150,7 +149,7 @@ pub async fn settle(
     since: Instant,
 ) -> Result<Settled, StoreError> {
     let work = async {
-        let settled = in_parts(database, batch).await;
+        let settled = in_parts(database, batch, since).await;
         match settled.trouble {
             Some(trouble) if settled.left.len() == batch.len() => Err(trouble),
             _ => Ok(settled),
@@ -159,28 +158,21 @@ pub async fn settle(
     database.watch(Duty::Settling, since, work).await
 }
 
-async fn in_parts(database: &Database, batch: &[&Settlement]) -> Settled {
+async fn in_parts(database: &Database, batch: &[&Settlement], since: Instant) -> Settled {
+    let is_again = clock::instant().saturating_duration_since(since) >= locks::PATIENCE;
     let mut settled = Settled::default();
-    let mut parts = vec![batch];
-    let mut failures = 0;
-    while let Some(part) = parts.pop() {
-        match store(database, part, &mut settled).await {
-            Ok(()) => failures = 0,
-            Err(trouble) => {
-                failures += 1;
-                if part.len() > 1 && failures < MOST_FAILURES && trouble.may_be_of_one_row() {
-                    let (left, right) = part.split_at(part.len() / 2);
-                    parts.extend([right, left]);
-                    continue;
-                }
-                settled.leave(part, trouble.clone());
-                if failures >= MOST_FAILURES || !trouble.may_be_of_one_row() {
-                    for part in parts.drain(..) {
-                        settled.leave(part, trouble.clone());
-                    }
-                }
-            }
+    let mut halves = Halves::of(batch);
+    while let Some(part) = halves.next() {
+        let at_once = is_again || halves.is_narrowing();
+        match store(database, part, &mut settled, at_once).await {
+            Ok(()) => halves.done(),
+            Err(trouble) => halves.failed(part, trouble),
         }
+    }
+    if let (left, Some(trouble)) = halves.into_left()
+        && !left.is_empty()
+    {
+        settled.leave(&left, trouble);
     }
     settled
 }
@@ -189,15 +181,13 @@ async fn store(
     database: &Database,
     part: &[&Settlement],
     settled: &mut Settled,
+    at_once: bool,
 ) -> Result<(), StoreError> {
-    if part.is_empty() {
-        return Ok(());
-    }
     let statement = statement::Settle::of(part);
-    let stored = match write(database, &statement, part).await {
+    let stored = match write(database, &statement, part, at_once).await {
         Err(StoreError::NoPartition) => {
             ensure_partitions(database, part).await?;
-            write(database, &statement, part).await
+            write(database, &statement, part, at_once).await
         }
         stored => stored,
     };
@@ -211,23 +201,28 @@ async fn store(
     Ok(())
 }
 
-/// Stores the outcomes as the statement has them, with what follows from them.
+/// Stores the outcomes as the statement has them, with what follows from them; `at_once`, it waits for
+/// nobody's locks.
 async fn write(
     database: &Database,
     settle: &statement::Settle,
     batch: &[&Settlement],
+    at_once: bool,
 ) -> Result<Vec<Uuid>, StoreError> {
-    if !aftermath::follows(batch) {
-        let mut connection = database.get().await?;
-        return Ok(settle.load::<Uuid>(&mut *connection).await?);
-    }
-    database
-        .transaction(async |connection| {
-            let stored = settle.load::<Uuid>(connection).await?;
+    let work = async |connection: &mut AsyncPgConnection| {
+        let stored = settle.load::<Uuid>(connection).await?;
+        if aftermath::follows(batch) {
             aftermath::write(connection, batch, &stored).await?;
-            Ok(stored)
-        })
-        .await
+        }
+        Ok(stored)
+    };
+    if at_once {
+        database.at_once(work).await
+    } else if aftermath::follows(batch) {
+        database.transaction(work).await
+    } else {
+        work(&mut *database.get().await?).await
+    }
 }
 
 /// Stores what was in quarantine, as it would have been stored. Says whether its row now says so.
@@ -249,7 +244,7 @@ pub(super) async fn restore(
 /// # Errors
 /// As [`settle`].
 pub(super) async fn try_out(database: &Database) -> Result<(), StoreError> {
-    write(database, &statement::Settle::of(&[]), &[]).await?;
+    write(database, &statement::Settle::of(&[]), &[], false).await?;
     Ok(())
 }
 
@@ -279,7 +274,7 @@ async fn set_aside(
         }
         let mut without = statement::Settle::of(&[settlement]);
         without.forget_the_person();
-        match write(database, &without, &[settlement]).await {
+        match write(database, &without, &[settlement], true).await {
             Err(again) if again.is_about_data() => {}
             stored => {
                 settled.stored.extend(stored?);

@@ -18,12 +18,14 @@ use super::super::judge::Capped;
 use super::{Desk, Loads, Next};
 use crate::domain::Priority;
 use crate::policy::{AccountFacts, Quota};
-use crate::resilience::FairQueue;
+use crate::resilience::{Backoff, FairQueue};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{Tasks, clock, failpoint};
 
 /// Most jobs that are sent on together.
 const TOGETHER: usize = 64;
+/// First and longest wait of those whose counters could not be had.
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
 /// What is ready waits no longer for what is rendered after it.
 const READY: Duration = Duration::from_millis(1);
 
@@ -156,33 +158,40 @@ impl Line {
         })
     }
 
-    /// Reserves room for jobs, and lets those render that have it; once more for those for whom a day
-    /// began meanwhile.
+    /// Reserves room for jobs, and lets those render that have it; again and again for those for whom a day
+    /// began meanwhile, or whose counters somebody holds: nobody else waits for them.
     fn reserve(&self, mut capped: Vec<Capped>) {
         if capped.is_empty() {
             return;
         }
         let line = self.clone();
         self.tasks.spawn("reserve", async move {
-            let desk = &line.desk;
-            let accounts = desk.directory.of(desk.channel);
-            let now = clock::now();
-            let facts: Vec<AccountFacts<'_>> =
-                accounts.iter().map(|entry| entry.facts(now)).collect();
-            while !capped.is_empty() {
-                let decided = desk.judge.reserve(capped, &facts).await;
-                let mut may_go = vec![];
-                capped = vec![];
-                for (job, decision) in decided {
-                    match desk.follow(job, decision, &accounts) {
-                        Next::Render(job) => may_go.push(Waiting::Render(job)),
-                        Next::Reserve(job) => capped.push(job),
-                        Next::Deliver(_) | Next::Refresh(_) | Next::Ended => {}
-                    }
+            for tries in 0.. {
+                capped = line.reserve_once(capped, tries > 0).await;
+                let pause = tokio::time::sleep(AGAIN.ceiling(tries));
+                if capped.is_empty() || line.desk.judge.giving_up.or(pause).await.is_none() {
+                    return;
                 }
-                line.extend(may_go);
             }
         });
+    }
+
+    /// Those that are to ask again.
+    async fn reserve_once(&self, capped: Vec<Capped>, again: bool) -> Vec<Capped> {
+        let desk = &self.desk;
+        let accounts = desk.directory.of(desk.channel);
+        let now = clock::now();
+        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
+        let (mut may_go, mut left) = (vec![], vec![]);
+        for (job, decision) in desk.judge.reserve(capped, &facts, again).await {
+            match desk.follow(job, decision, &accounts) {
+                Next::Render(job) => may_go.push(Waiting::Render(job)),
+                Next::Reserve(job) => left.push(job),
+                Next::Deliver(_) | Next::Refresh(_) | Next::Ended => {}
+            }
+        }
+        self.extend(may_go);
+        left
     }
 
     /// Looks up again who has waited for too long to be written to without another look.

@@ -43,6 +43,8 @@ pub struct Admission {
     pub takes: Takes,
     /// The messages whose keys other runs work on.
     pub waiting: Waiting,
+    /// Whose turn it is to ask again for what somebody has locked: one connection is enough for that.
+    pub later: tokio::sync::Mutex<()>,
     /// How long a key is remembered.
     pub window: Duration,
     /// Largest body, in bytes.

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::super::judge::Addressed;
 use super::super::patience::until_done;
-use super::super::people::{Reading, Whose};
+use super::super::people::{Outdated, Reading, Whose};
 use super::Admission;
 use super::admission::{Applicant, key_reused};
+use super::held::Begun;
 use crate::broker::receipt;
 use crate::domain::Proof;
 use crate::runtime::{clock, failpoint};
@@ -16,33 +17,45 @@ use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount};
 use crate::store::takes::TakeId;
 
 impl Admission {
-    /// Claims and hands on what is ours. The keys are distinct: a second one joined the first.
-    pub(super) async fn claim(
+    /// Claims and hands on what is ours; returns those whose keys somebody has locked. Those that were held
+    /// before have no reading of their people. `None` when there is no more time.
+    pub(super) async fn claim_once(
         self: &Arc<Self>,
         claimant: Claimant,
         take: TakeId,
         mut applicants: Vec<Applicant>,
-        reading: Reading,
-    ) {
+        reading: Option<Reading>,
+    ) -> Option<Vec<Applicant>> {
         let requests: Vec<ClaimRequest> = applicants.iter().map(Applicant::request).collect();
         let known_at = clock::now();
         for applicant in &mut applicants {
             // Everything is heard, below, that was committed by now.
             applicant.known_at = known_at;
         }
+        let is_again = reading.is_none();
         let claim = || claims::claim(&self.database, claimant, take, self.window, &requests);
-        let look = || self.judge.suppressed(addressed(&applicants, &requests));
-        let (claims, listed, outdated) = tokio::join!(
-            until_done("claiming", &self.giving_up, claim),
-            until_done("looking for suppressions", &self.giving_up, look),
-            self.judge.people.catch_up(reading),
-        );
-        let (Some(claims), Some(mut suppressed)) = (claims, listed) else {
-            return;
+        let again = || claims::claim_again(&self.database, claimant, take, self.window, &requests);
+        let claimed = async {
+            if is_again {
+                until_done("claiming", &self.giving_up, again).await
+            } else {
+                until_done("claiming", &self.giving_up, claim).await
+            }
         };
+        let heard = async {
+            match reading {
+                Some(reading) => self.judge.people.catch_up(reading).await,
+                None => Outdated::Anybody,
+            }
+        };
+        let look = || self.judge.suppressed(addressed(&applicants, &requests));
+        let look = until_done("looking for suppressions", &self.giving_up, look);
+        let (claims, listed, outdated) = tokio::join!(claimed, look, heard);
+        let (claims, suppressed) = (claims?, listed?);
         failpoint::hit("ingest.claimed");
         let mut ours = Vec::with_capacity(applicants.len());
-        let (mut duplicates, mut refused, mut begun) = (vec![], vec![], vec![]);
+        let (mut duplicates, mut refused) = (vec![], vec![]);
+        let (mut begun, mut held) = (vec![], vec![]);
         for (applicant, request) in applicants.into_iter().zip(&requests) {
             match claims.get(&request.key) {
                 Some(Claim::New) => ours.push((applicant, request.notification_id)),
@@ -53,29 +66,22 @@ impl Admission {
                     }
                     None => begun.push((applicant, *holder)),
                 },
+                Some(Claim::Held) => held.push(applicant),
                 // The key's window ended between two looks: from the start, with the delivery.
                 None => drop(applicant),
             }
         }
         self.wait_for(take.run(), begun);
         self.refuse(usize::from(claimant.worker), refused);
-        let Some(sorted) = self.sort(ours, &outdated, &mut suppressed).await else {
-            return;
-        };
-        let jobs = sorted.accepted.into_iter().map(|(one, recipient, id)| {
-            let suppressed = suppressed.remove(&id).unwrap_or_default();
-            one.accepted(id, recipient, suppressed)
-        });
-        self.dispatchers.dispatch(jobs.collect());
-        let deleted = sorted.deleted.into_iter();
-        let deleted = deleted.map(|(one, id, refusal, _)| (one, id, refusal));
-        let refused = sorted.refused.into_iter().chain(deleted);
-        if self.turn_away(claimant, refused.collect()).await.is_none() {
-            return;
-        }
         if !duplicates.is_empty() {
-            self.drop_duplicates(claimant, duplicates).await;
+            let admission = Arc::clone(self);
+            self.tasks.spawn("count duplicates", async move {
+                admission.drop_duplicates(claimant, duplicates).await;
+            });
         }
+        self.go_on(claimant, ours, Begun::Now, (&outdated, suppressed))
+            .await;
+        Some(held)
     }
 
     /// Counts duplicates, with whatever joined them meanwhile, then acknowledges. A delivery whose

@@ -1,5 +1,6 @@
 //! Who the messages are for: known, made known by a message that is new, or refused.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -12,8 +13,7 @@ use super::admission::{Applicant, Candidate};
 use super::renewal::Suppressed;
 use crate::broker::{Refusal, envelope};
 use crate::domain::{Recipient, Rejection};
-use crate::store::StoreError;
-use crate::store::recipients::{self, Absence, Gone, RecipientConflict, Said, UpsertError};
+use crate::store::recipients::{self, Absence, Gone, RecipientConflict, Said};
 
 pub(super) type Found = HashMap<Whose, Arc<Recipient>>;
 
@@ -26,6 +26,8 @@ pub(super) struct Sorted {
     pub(super) refused: Vec<(Applicant, Uuid, Refusal)>,
     /// Their person was deleted.
     pub(super) deleted: Vec<(Applicant, Uuid, Refusal, Gone)>,
+    /// Somebody has locked the row of their person, and what they say of them is not written yet.
+    pub(super) held: Vec<(Applicant, Uuid)>,
 }
 
 /// What became of what the messages say of their people.
@@ -34,6 +36,8 @@ struct Told {
     changed: HashSet<Subject>,
     /// By notification, in words.
     conflicts: HashMap<Uuid, String>,
+    /// Users of whom nothing could be written yet.
+    held: HashSet<Uuid>,
 }
 
 impl Admission {
@@ -45,18 +49,18 @@ impl Admission {
     }
 
     /// Takes in what new messages say of their people, and sorts the messages by it. Whoever is
-    /// outdated is looked up again. `None` when there is no more time.
+    /// outdated is looked up again. Those that were held before (`is_again`) wait for nobody's locks. `None`
+    /// when there is no more time.
     pub(super) async fn sort(
         &self,
         mut ours: Vec<(Applicant, Uuid)>,
         outdated: &Outdated,
         suppressed: &mut Suppressed,
+        is_again: bool,
     ) -> Option<Sorted> {
         self.renew(&mut ours, outdated, suppressed).await?;
-        let Told {
-            changed,
-            mut conflicts,
-        } = self.tell(&ours).await?;
+        let told = self.tell(&ours, is_again).await?;
+        let (changed, held, mut conflicts) = (told.changed, told.held, told.conflicts);
         self.renew_people(&mut ours, &Outdated::Only(changed), suppressed)
             .await?;
         let absent = self.absent(&ours).await?;
@@ -65,6 +69,10 @@ impl Admission {
             if let Some(words) = conflicts.remove(&id) {
                 let refusal = Refusal::new(Rejection::RecipientConflict, words);
                 sorted.refused.push((applicant, id, refusal));
+                continue;
+            }
+            if held.contains(&applicant.envelope.user_id) && applicant.news().is_some() {
+                sorted.held.push((applicant, id));
                 continue;
             }
             if let Some(recipient) = applicant.recipient.clone() {
@@ -84,19 +92,33 @@ impl Admission {
     }
 
     /// Writes what is said and not known yet, each person once a statement.
-    async fn tell(&self, ours: &[(Applicant, Uuid)]) -> Option<Told> {
+    async fn tell(&self, ours: &[(Applicant, Uuid)], is_again: bool) -> Option<Told> {
         let mut told = Told::default();
         let said = ours.iter();
         let mut news: Vec<(Uuid, Said)> = said
             .filter_map(|(one, id)| Some((*id, one.news()?)))
             .collect();
         while !news.is_empty() {
-            let mut named = HashSet::new();
-            let (round, later): (Vec<_>, Vec<_>) = news
-                .into_iter()
-                .partition(|(_, said)| named.insert((said.tenant_id, said.user_id)));
-            told.conflicts.extend(self.tell_together(round).await?);
-            for whose in named {
+            let (mut named, mut round, mut later) = (HashMap::new(), vec![], vec![]);
+            for (id, said) in news {
+                match named.entry((said.tenant_id, said.user_id)) {
+                    Entry::Vacant(whose) => {
+                        whose.insert(id);
+                        round.push(said);
+                    }
+                    Entry::Occupied(_) => later.push((id, said)),
+                }
+            }
+            let write = || recipients::write_said(&self.database, &round, is_again);
+            let heard = until_done("storing recipients", &self.giving_up, write).await?;
+            // What is said later of somebody who is held waits with what was said first.
+            later.retain(|(_, said)| !heard.held.contains(&said.user_id));
+            told.held.extend(heard.held);
+            for (whose, words) in heard.conflicts {
+                told.conflicts
+                    .extend(named.get(&whose).map(|id| (*id, words)));
+            }
+            for whose in named.into_keys() {
                 // The notice comes, too, but this node may be quicker.
                 self.judge.people.forget(whose);
                 told.changed.insert(Subject::Person(whose));
@@ -104,38 +126,6 @@ impl Admission {
             news = later;
         }
         Some(told)
-    }
-
-    /// Writes what is said of distinct people: together, or each alone when one of them conflicts.
-    /// Returns the conflicts.
-    async fn tell_together(&self, round: Vec<(Uuid, Said)>) -> Option<Vec<(Uuid, String)>> {
-        let together: Vec<Said> = round.iter().map(|(_, said)| said.clone()).collect();
-        if self.write(&together).await?.is_ok() {
-            return Some(vec![]);
-        }
-        let mut conflicts = vec![];
-        for (id, said) in round {
-            if let Err(words) = self.write(&[said]).await? {
-                conflicts.push((id, words));
-            }
-        }
-        Some(conflicts)
-    }
-
-    /// The inner error is a conflict, in words.
-    async fn write(&self, said: &[Said]) -> Option<Result<(), String>> {
-        let write = || async {
-            let mut connection = self.database.get().await?;
-            match recipients::write_said(&mut connection, said).await {
-                Ok(()) => Ok(Ok(())),
-                Err(UpsertError::Conflict(conflict)) => Ok(Err(conflict.to_string())),
-                Err(UpsertError::Store(error)) if error.is_about_data() => {
-                    Ok(Err(unstorable(&error)))
-                }
-                Err(UpsertError::Store(error)) => Err(error),
-            }
-        };
-        until_done("storing recipients", &self.giving_up, write).await
     }
 
     /// Why those who are not known are not.
@@ -151,10 +141,6 @@ impl Admission {
         };
         until_done("looking for the absent", &self.giving_up, look).await
     }
-}
-
-fn unstorable(error: &StoreError) -> String {
-    format!("the recipient cannot be stored: {error}")
 }
 
 /// Why there is nobody to send to.

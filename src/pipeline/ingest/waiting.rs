@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::super::patience::until_done;
 use super::super::people::Outdated;
 use super::admission::{Applicant, key_reused};
+use super::held::Begun;
 use super::renewal::Suppressed;
 use super::{Admission, CONCURRENT};
-use crate::domain::{AttemptRecord, ContentHash, KeyHash};
-use crate::runtime::clock;
+use crate::domain::{ContentHash, KeyHash};
 use crate::store::claims::{self, Found, Holder, Repeated, TakenOver};
 use crate::store::lease::RunId;
 
@@ -278,38 +278,10 @@ impl Admission {
         if ours.is_empty() {
             return;
         }
-        let mut suppressed = Suppressed::new();
-        // The other run may have had it for long.
-        let sorted = self.sort(ours, &Outdated::Anybody, &mut suppressed).await;
-        let Some(sorted) = sorted else {
-            return;
-        };
-        let jobs = sorted.accepted.into_iter().map(|(one, recipient, id)| {
-            let suppressed = suppressed.remove(&id).unwrap_or_default();
-            let mut job = one.accepted(id, recipient, suppressed);
-            if let Some(died) = died.get(&id) {
-                job.record(AttemptRecord::node_died(clock::now(), died.0));
-            }
-            job
-        });
-        self.dispatchers.dispatch(jobs.collect());
         let claimant = self.anybody(CONCURRENT);
-        if self.turn_away(claimant, sorted.refused).await.is_none() {
-            return;
-        }
-        // Who was erased took their notifications along: what was claimed before is a repetition.
-        let deleted = sorted.deleted.into_iter();
-        let deleted: Vec<_> = deleted.map(|(one, _, _, proof)| (one, proof)).collect();
-        if deleted.is_empty() {
-            return;
-        }
-        let holds = deleted.iter().map(|(one, _)| &one.hold);
-        let held: Vec<_> = holds.map(|it| (it.key(), it.origin().take())).collect();
-        let give_back = || claims::give_back(&self.database, &held);
-        let given = until_done("giving claims back", &self.giving_up, give_back).await;
-        if given.is_some() {
-            self.drop_duplicates(claimant, deleted).await;
-        }
+        // The other run may have had it for long.
+        let known = (&Outdated::Anybody, Suppressed::new());
+        self.go_on(claimant, ours, Begun::Before(died), known).await;
     }
 }
 

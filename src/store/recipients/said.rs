@@ -1,6 +1,6 @@
 //! What messages say of their people.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::upsert::{RecipientFields, UpsertError, explain};
 use crate::domain::Proof;
-use crate::store::StoreError;
+use crate::store::locks::Halves;
 use crate::store::statement::statement;
 use crate::store::time::to_database;
+use crate::store::{Database, StoreError};
 
 /// What a message says of its person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +28,8 @@ pub struct Said {
     pub published_by: Option<Timestamp>,
 }
 
-// Written by the order of ids, so that two batches never wait for each other in a circle. A clock
-// that is ahead does not make what is said here true for longer.
+// Written by the order of ids, so that two batches never wait for each other in a circle. Whoever somebody
+// has locked is left out. A clock that is ahead does not make what is said here true for longer.
 statement!(
     Write(
         ids: Vec<Uuid> => Array<SqlUuid>,
@@ -40,14 +41,23 @@ statement!(
         locales: Vec<Option<String>> => Array<Nullable<Text>>,
         published_by: Vec<Option<DateTime<Utc>>> => Array<Nullable<Timestamptz>>,
     ) -> SqlUuid =
-    "INSERT INTO users AS u
+    "WITH said AS (
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?)
+             AS said (id, tenant_id, email, username, phone, timezone, locale, published_by)
+     ), known AS MATERIALIZED (
+         SELECT u.id FROM users u JOIN said ON said.id = u.id
+     ), free AS MATERIALIZED (
+         SELECT u.id FROM users u WHERE u.id IN (SELECT id FROM known)
+         ORDER BY u.id FOR NO KEY UPDATE SKIP LOCKED
+     ), written AS (
+     INSERT INTO users AS u
          (id, tenant_id, email, username, phone, timezone, locale, recipient_as_of)
      SELECT s.id, s.tenant_id, s.email, s.username, s.phone, s.timezone, s.locale,
             least(coalesce(s.published_by, now()), now())
-     FROM unnest(?, ?, ?, ?, ?, ?, ?, ?)
-         AS s (id, tenant_id, email, username, phone, timezone, locale, published_by)
-     WHERE NOT EXISTS (SELECT FROM deleted_users d WHERE d.id = s.id)
-        OR EXISTS (SELECT FROM users k WHERE k.id = s.id)
+     FROM said s
+     WHERE s.id IN (SELECT id FROM free)
+        OR s.id NOT IN (SELECT id FROM known)
+           AND NOT EXISTS (SELECT FROM deleted_users d WHERE d.id = s.id)
      ORDER BY s.id
      ON CONFLICT (id) DO UPDATE SET
          email = coalesce(excluded.email, u.email),
@@ -58,19 +68,85 @@ statement!(
          recipient_as_of = excluded.recipient_as_of
      WHERE u.tenant_id = excluded.tenant_id AND u.deleted_at IS NULL
        AND (u.recipient_as_of IS NULL OR u.recipient_as_of <= excluded.recipient_as_of)
-     RETURNING u.id"
+     )
+     SELECT id FROM known WHERE id NOT IN (SELECT id FROM free)"
 );
 
-/// Writes what messages say of their people, in one statement: a new person is made, and what was
-/// published before what is stored changes nothing. It never brings back who was deleted. Each
-/// person is named once.
+/// What became of what messages say of their people.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Who cannot be what is said of them, by tenant and user, and why.
+    pub conflicts: HashMap<(Uuid, Uuid), String>,
+    /// Users of whom nothing is written yet, since somebody has locked what that needs.
+    pub held: HashSet<Uuid>,
+}
+
+/// Writes what messages say of their people: a new person is made, and what was published before what is
+/// stored changes nothing. It never brings back who was deleted. Each person is named once. One that
+/// conflicts with another, or whose row somebody has locked, holds up nobody else. What was held before
+/// (`is_again`) waits for nobody's locks.
 ///
 /// # Errors
-/// When one of them conflicts with another user or tenant, nothing is written.
+/// When the database fails for a reason that is no row's; writing again is safe.
 pub async fn write_said(
-    connection: &mut AsyncPgConnection,
+    database: &Database,
     said: &[Said],
-) -> Result<(), UpsertError> {
+    is_again: bool,
+) -> Result<Heard, StoreError> {
+    let mut heard = Heard::default();
+    let mut halves = Halves::of(said);
+    while let Some(part) = halves.next() {
+        let written = if is_again || halves.is_narrowing() {
+            database
+                .at_once(async |connection| write(connection, part).await)
+                .await
+        } else {
+            write(&mut *database.get().await?, part).await
+        };
+        match (part, written.map_err(explain)) {
+            (_, Ok(locked)) => {
+                halves.done();
+                heard.held.extend(locked);
+            }
+            ([one], Err(error)) if let Some(words) = conflict(&error) => {
+                halves.done();
+                heard.conflicts.insert((one.tenant_id, one.user_id), words);
+            }
+            (_, Err(error)) => halves.failed(part, of_one(error)),
+        }
+    }
+    match halves.into_left() {
+        (_, Some(error)) if !error.may_be_of_one_row() => Err(error),
+        (left, _) => {
+            heard.held.extend(left.into_iter().map(|one| one.user_id));
+            Ok(heard)
+        }
+    }
+}
+
+/// Why a person cannot be that, in words.
+fn conflict(error: &UpsertError) -> Option<String> {
+    match error {
+        UpsertError::Conflict(conflict) => Some(conflict.to_string()),
+        UpsertError::Store(error) if error.is_about_data() => {
+            Some(format!("the recipient cannot be stored: {error}"))
+        }
+        UpsertError::Store(_) => None,
+    }
+}
+
+/// The error by which it is found whose it is.
+fn of_one(error: UpsertError) -> StoreError {
+    match error {
+        UpsertError::Store(error) => error,
+        UpsertError::Conflict(conflict) => StoreError::UniqueViolation {
+            constraint: conflict.to_string(),
+        },
+    }
+}
+
+/// In one statement; returns those who are left out.
+async fn write(connection: &mut AsyncPgConnection, said: &[Said]) -> Result<Vec<Uuid>, StoreError> {
     let texts = |field: fn(&RecipientFields) -> &Option<String>| -> Vec<Option<String>> {
         said.iter().map(|one| field(&one.fields).clone()).collect()
     };
@@ -87,8 +163,7 @@ pub async fn write_said(
             .map(|one| one.published_by.map(to_database))
             .collect(),
     };
-    let written: Result<Vec<Uuid>, _> = write.load(connection).await;
-    written.map_err(|error| explain(error.into())).map(drop)
+    Ok(write.load(connection).await?)
 }
 
 /// Proof that a person was deleted, so that nothing that stands for them is lost. Made by [`absent`] alone.

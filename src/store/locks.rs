@@ -1,0 +1,151 @@
+//! Rows that somebody else has locked: a statement left open in `psql`, an import of people in one
+//! transaction, a node that stands still. Who needs one waits, and nobody else does.
+//!
+//! The engine's sessions give up waiting for a lock after [`PATIENCE`]. What fails is tried in
+//! [`Halves`], which wait for hardly anything ([`Database::at_once`]), until the row is found.
+
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+
+use super::{Database, StoreError};
+
+/// Longest wait for a lock of a statement that has much to do: longer than a transaction of ours takes,
+/// and short enough that nobody notices.
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+/// The same, while the row is looked for that somebody has locked.
+const AT_ONCE: &str = "SET LOCAL lock_timeout = '20ms'";
+/// Failures in a row after which the rest is left: more than it takes to find one row among the most that
+/// a batch may have.
+const MOST_FAILURES: u32 = 16;
+
+impl Database {
+    /// Does all of the work in one transaction, or none of it, and waits for hardly any lock.
+    ///
+    /// # Errors
+    /// Those of the work, or no connection; [`StoreError::Locked`] when somebody has locked what it needs.
+    pub(super) async fn at_once<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction(async |connection| {
+            connection.batch_execute(AT_ONCE).await?;
+            work(connection).await
+        })
+        .await
+    }
+}
+
+/// A batch that is done in halves, so that the rows that cannot be done now are left, and nothing else.
+#[derive(Debug)]
+pub(super) struct Halves<'a, T> {
+    parts: Vec<&'a [T]>,
+    in_a_row: u32,
+    left: Vec<&'a T>,
+    trouble: Option<StoreError>,
+}
+
+impl<'a, T> Halves<'a, T> {
+    /// All of it, in one part.
+    pub(super) fn of(batch: &'a [T]) -> Self {
+        Self {
+            parts: vec![batch],
+            in_a_row: 0,
+            left: vec![],
+            trouble: None,
+        }
+    }
+
+    /// The next part to be done.
+    pub(super) fn next(&mut self) -> Option<&'a [T]> {
+        loop {
+            let part = self.parts.pop()?;
+            if !part.is_empty() {
+                return Some(part);
+            }
+        }
+    }
+
+    /// Whether a part has failed before.
+    pub(super) const fn is_narrowing(&self) -> bool {
+        self.trouble.is_some()
+    }
+
+    /// The part was done.
+    pub(super) const fn done(&mut self) {
+        self.in_a_row = 0;
+    }
+
+    /// The part failed: its halves come next. One alone is left; and all of them are when it is not for a
+    /// row's sake, or too much fails.
+    pub(super) fn failed(&mut self, part: &'a [T], error: StoreError) {
+        self.in_a_row += 1;
+        let goes_on = self.in_a_row < MOST_FAILURES && error.may_be_of_one_row();
+        self.trouble = Some(error);
+        if goes_on && part.len() > 1 {
+            let (left, right) = part.split_at(part.len() / 2);
+            self.parts.extend([right, left]);
+            return;
+        }
+        self.left.extend(part);
+        if !goes_on {
+            self.left.extend(self.parts.drain(..).flatten());
+        }
+    }
+
+    /// What is left, and why, if anything failed.
+    pub(super) fn into_left(self) -> (Vec<&'a T>, Option<StoreError>) {
+        (self.left, self.trouble)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn locked() -> StoreError {
+        StoreError::Locked(String::new())
+    }
+
+    fn done(batch: &[u32], bad: &[u32]) -> (Vec<u32>, Vec<u32>, u32) {
+        let (mut halves, mut done, mut tries) = (Halves::of(batch), vec![], 0);
+        while let Some(part) = halves.next() {
+            tries += 1;
+            if part.iter().any(|one| bad.contains(one)) {
+                halves.failed(part, locked());
+            } else {
+                halves.done();
+                done.extend(part);
+            }
+        }
+        let left = halves.into_left().0;
+        (done, left.into_iter().copied().collect(), tries)
+    }
+
+    #[test]
+    fn the_others_are_done_in_their_order_and_one_is_found_within_few_tries() {
+        let batch: Vec<u32> = (0..512).collect();
+        let (others, left, tries) = done(&batch, &[300]);
+        assert_eq!((left.as_slice(), tries), ([300].as_slice(), 19));
+        assert!(others.iter().is_sorted() && others.len() == 511);
+        let (others, left, _) = done(&batch, &[0, 41, 511]);
+        assert_eq!(
+            (left.as_slice(), others.len()),
+            ([0, 41, 511].as_slice(), 509)
+        );
+        assert_eq!(done(&[], &[]), (vec![], vec![], 0));
+    }
+
+    #[test]
+    fn when_all_fails_it_ends_soon_and_all_is_left() {
+        let batch: Vec<u32> = (0..512).collect();
+        let (others, left, tries) = done(&batch, &batch);
+        assert_eq!((others.len(), left.len(), tries), (0, 512, MOST_FAILURES));
+        let mut halves = Halves::of(&batch);
+        let part = halves.next().unwrap();
+        halves.failed(part, StoreError::ReadOnly);
+        assert!(halves.next().is_none());
+        let (left, trouble) = halves.into_left();
+        assert_eq!((left.len(), trouble), (512, Some(StoreError::ReadOnly)));
+    }
+}
