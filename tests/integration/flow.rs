@@ -15,6 +15,7 @@ mod duplicates;
 mod explaining;
 mod failures;
 mod limits;
+mod locked;
 mod moves;
 mod pausing;
 mod probing;

@@ -10,6 +10,7 @@ mod events;
 mod forms;
 mod frequency;
 mod lease;
+mod locks;
 mod metrics;
 mod migrations;
 mod monitoring;
