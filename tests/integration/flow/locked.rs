@@ -2,6 +2,7 @@
 //! daily caps and in settling, and everybody else's go on.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use loadtest::client;
 use loadtest::simulator::{Provider, Simulator};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Everybody may get one e-mail a day.
+    /// Everybody may get two e-mails a day.
     async fn new() -> Self {
         let stage = Stage::with_lanes("email.*").await;
         let sendgrid = stage.simulator(Provider::SendGrid);
@@ -75,18 +76,17 @@ impl Scene {
 
     /// The others are sent while the lock is held, and the first few afterwards.
     async fn only_theirs_wait(mut self, before: i64, fields: impl Fn(u32) -> Value) {
-        let engine_is_ready = |stage: &Stage| stage.url("/readyz");
         self.publish(0..LOCKED, &fields).await;
         let urgent = |number: u32| {
             let mut fields = fields(number);
-            fields["priority"] = ["urgent", "normal"][usize::from(number % 2 == 0)].into();
+            fields["priority"] = ["urgent", "normal"][usize::from(number.is_multiple_of(2))].into();
             fields
         };
         self.publish(LOCKED..ALL, urgent).await;
         let others = before + i64::from(ALL - LOCKED);
         self.outcomes.until_count(SENT, others).await;
-        let url = engine_is_ready(&self.stage);
-        let answer = loadtest::client::get(&url).await.unwrap();
+        let url = self.stage.url("/readyz");
+        let answer = client::get(&url).await.unwrap();
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         assert_eq!(self.outcomes.count(SENT).await, others);
         self.holder.batch_execute("ROLLBACK").await.unwrap();
