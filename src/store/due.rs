@@ -4,6 +4,7 @@ mod lenient;
 mod paused;
 mod refusing;
 mod row;
+mod stray;
 mod tenants;
 mod text;
 mod unreadable;
@@ -14,6 +15,7 @@ pub use paused::probe;
 pub use refusing::{Among, Refused, Wanting, refusing};
 pub use row::Taken;
 pub(super) use row::{Columns, Row};
+pub use stray::let_go;
 pub use tenants::{Found, Front, TenantsOf, Turn, fronts, take_in_turn, tenants};
 pub use unreadable::give_back;
 pub use waiting::{Key, Line, WaitingOf, WaitsFor, names, take_waiting, waiting};
@@ -143,47 +145,6 @@ fn count(most: usize) -> i32 {
 fn words<'a>(lanes: impl IntoIterator<Item = &'a Lane>) -> (Vec<&'static str>, Vec<&'static str>) {
     let words = |lane: &Lane| (lane.channel.as_str(), lane.priority.as_str());
     lanes.into_iter().map(words).unzip()
-}
-
-// By the index of what is due: of millions that wait for tomorrow, none is looked at.
-statement!(
-    LetGo(
-        channels: Vec<&'static str> => Array<Text>,
-        priorities: Vec<&'static str> => Array<Text>,
-        until: DateTime<Utc> => Timestamptz,
-        run: i32 => Int4,
-        takes: Vec<i64> => Array<Int8>,
-    ) -> SqlUuid =
-    "UPDATE notifications SET owner = NULL, takes = greatest(takes - 1, 0)
-     WHERE message_type = ANY(?) AND priority = ANY(?) AND due_at <= ?
-       AND status = 'pending' AND owner = ? AND take = ANY(?)
-     RETURNING id"
-);
-
-/// Frees the rows of these lanes, due by `until`, that a run took under these numbers: nothing of
-/// those takes is held, since their answers were lost. What was taken again meanwhile stays with its
-/// take, however late this statement comes.
-///
-/// # Errors
-/// When the database fails.
-pub async fn let_go(
-    database: &Database,
-    run: RunId,
-    takes: &[TakeId],
-    until: jiff::Timestamp,
-    lanes: &[Lane],
-) -> Result<(), StoreError> {
-    let (channels, priorities) = words(lanes);
-    let let_go = LetGo {
-        channels,
-        priorities,
-        until: time::to_database(until),
-        run: run.0,
-        takes: takes.iter().map(|take| take.0).collect(),
-    };
-    let mut connection = database.get().await?;
-    let _: Vec<Uuid> = let_go.load(&mut *connection).await?;
-    Ok(())
 }
 
 statement!(

@@ -7,6 +7,7 @@ use herald::domain::preference::Scope;
 use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash, Status};
 use herald::runtime::clock;
 use herald::store::claims::{self, Claim, ClaimRequest, Claimant};
+use herald::store::due;
 use herald::store::frequency::{Reservation, reserve_apart};
 use herald::store::lease::RunId;
 use herald::store::recipients::{Heard, RecipientFields, Said, write_said};
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use super::frequency::{counter, held, people, reservation};
 use super::settle::cancelled;
+use super::takes::{LANE, RUN, ids, rows, take};
 use crate::database::{TestDatabase, lines};
 
 /// A statement may take far longer: nobody may wait for that.
@@ -100,6 +102,33 @@ async fn a_counter_that_is_locked_holds_up_its_person_alone() {
     assert!(room.held.is_empty() && room.full.contains_key(&second[2].notification_id));
     let counted = held(&mut holder).await;
     assert!(counted.len() == 6 && counted.values().all(|ids| ids.len() == 1));
+}
+
+#[tokio::test]
+async fn a_stray_that_is_locked_stays_and_the_others_of_its_take_are_let_go() {
+    let database = TestDatabase::create().await;
+    let (mut holder, pool) = held_up(&database).await;
+    let all = rows(&mut holder, 9).await;
+    assert_eq!(ids(&take(&pool, RUN, 1, false).await).len(), 9);
+    let lock = format!(
+        "BEGIN; SELECT FROM notifications WHERE id = '{}' FOR UPDATE",
+        all[4]
+    );
+    holder.batch_execute(&lock).await.unwrap();
+    let lost = [TakeId::of(RUN, 1)];
+    let let_go =
+        async || timeout(SOON, due::let_go(&pool, RUN, &lost, clock::now(), &[LANE])).await;
+    assert!(matches!(
+        let_go().await.unwrap(),
+        Err(StoreError::Locked(_))
+    ));
+    let mut watcher = database.owner().await;
+    let owned = "SELECT id::text AS text FROM notification_schema.notifications
+        WHERE owner IS NOT NULL";
+    assert_eq!(lines(&mut watcher, owned).await, [all[4].to_string()]);
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(let_go().await.unwrap(), Ok(()));
+    assert!(lines(&mut watcher, owned).await.is_empty());
 }
 
 fn said(user_id: Uuid, email: &str) -> Said {
