@@ -6,6 +6,7 @@
 //! is there a transaction around it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::due::WaitsFor;
-use super::locks::{self, Halves};
+use super::locks::Halves;
 use super::observed::Duty;
 use super::parts::Parts;
 use super::takes::TakeId;
@@ -65,6 +66,9 @@ pub struct Settlement {
     /// Addresses that were found dead.
     pub dead_addresses: Vec<DeadAddress>,
 }
+
+/// What has been tried for so long waits for nobody's locks any more: a connection is worth more.
+const OFTEN: Duration = Duration::from_secs(2);
 
 /// Proof that PostgreSQL holds what became of a notification: its row says so, or the quarantine has
 /// it whole. Made by [`settle`] alone.
@@ -159,7 +163,7 @@ pub async fn settle(
 }
 
 async fn in_parts(database: &Database, batch: &[&Settlement], since: Instant) -> Settled {
-    let is_again = clock::instant().saturating_duration_since(since) >= locks::PATIENCE;
+    let is_again = clock::instant().saturating_duration_since(since) >= OFTEN;
     let mut settled = Settled::default();
     let mut halves = Halves::of(batch);
     while let Some(part) = halves.next() {

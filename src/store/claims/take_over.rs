@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::{Holder, key_of};
 use crate::domain::{ContentHash, KeyHash};
 use crate::store::lease::RunId;
+use crate::store::locks::Halves;
 use crate::store::statement::statement;
 use crate::store::takes::TakeId;
 use crate::store::{Database, StoreError};
@@ -57,37 +58,63 @@ pub struct TakenOver {
 }
 
 /// Takes claims over from owners that are dead or gave them back; leaves out those where somebody else
-/// was quicker. Each stands for its content from now on, and its window starts anew, so that it
-/// outlives the work.
+/// was quicker, or has locked the row. Each stands for its content from now on, and its window starts anew,
+/// so that it outlives the work.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails, and nothing could be taken over.
 pub async fn take_over(
     database: &Database,
     take: TakeId,
     window: Duration,
     found: &[Found],
 ) -> Result<HashMap<KeyHash, TakenOver>, StoreError> {
-    if found.is_empty() {
-        return Ok(HashMap::new());
+    let mut taken = HashMap::new();
+    let mut halves = Halves::of(found);
+    while let Some(part) = halves.next() {
+        let take_over = TakeOver::of(take, window, part);
+        let over = if halves.is_narrowing() {
+            database
+                .at_once(async |connection| Ok(take_over.load(connection).await?))
+                .await
+        } else {
+            let connection = &mut *database.get().await?;
+            take_over.load(connection).await.map_err(StoreError::from)
+        };
+        let over: Vec<(Vec<u8>, Option<i32>)> = match over {
+            Ok(over) => over,
+            Err(error) => {
+                halves.failed(part, error);
+                continue;
+            }
+        };
+        halves.done();
+        taken.extend(over.into_iter().filter_map(|(key, died)| {
+            let died = died.map(RunId);
+            Some((key_of(key)?, TakenOver { died }))
+        }));
     }
-    let holders = || found.iter().map(|(.., holder)| holder);
-    let take_over = TakeOver {
-        keys: found.iter().map(|(key, ..)| key.0.to_vec()).collect(),
-        contents: found.iter().map(|(_, said, _)| said.0.to_vec()).collect(),
-        owners: holders().map(|it| it.owner.map(|run| run.0)).collect(),
-        takes: holders().map(|it| it.take.map(|take| take.0)).collect(),
-        heir: take.run().0,
-        take: take.0,
-        window_seconds: window.as_secs_f64(),
-    };
-    let mut connection = database.get().await?;
-    let taken: Vec<(Vec<u8>, Option<i32>)> = take_over.load(&mut *connection).await?;
-    let over = |died: Option<i32>| TakenOver {
-        died: died.map(RunId),
-    };
-    let taken = taken.into_iter();
-    Ok(taken
-        .filter_map(|(key, died)| Some((key_of(key)?, over(died))))
-        .collect())
+    match halves.into_left() {
+        (left, Some(error))
+            if left.len() == found.len() && !matches!(error, StoreError::Locked(_)) =>
+        {
+            Err(error)
+        }
+        _ => Ok(taken),
+    }
+}
+
+impl TakeOver {
+    fn of(take: TakeId, window: Duration, found: &[Found]) -> Self {
+        let holders = || found.iter().map(|(.., holder)| holder);
+        Self {
+            keys: found.iter().map(|(key, ..)| key.0.to_vec()).collect(),
+            contents: found.iter().map(|(_, said, _)| said.0.to_vec()).collect(),
+            owners: holders().map(|it| it.owner.map(|run| run.0)).collect(),
+            takes: holders().map(|it| it.take.map(|take| take.0)).collect(),
+            heir: take.run().0,
+            take: take.0,
+            window_seconds: window.as_secs_f64(),
+        }
+    }
 }
