@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::preference::Scope;
 use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash, Status};
 use herald::runtime::clock;
-use herald::store::claims::{self, Claim, ClaimRequest, Claimant};
+use herald::store::claims::{self, Claim, ClaimRequest, Claimant, Found};
 use herald::store::due;
 use herald::store::frequency::{Reservation, reserve_apart};
 use herald::store::lease::RunId;
@@ -248,4 +248,18 @@ async fn a_key_that_is_locked_is_held_and_the_others_are_claimed() {
     holder.batch_execute("ROLLBACK").await.unwrap();
     let claimed = soon(claims::claim_again(&pool, claimant, take, WINDOW, &again)).await;
     assert_eq!(claimed[&again[0].key], Claim::New);
+
+    // The same when another run takes them over.
+    let keys: Vec<KeyHash> = requests.iter().map(|request| request.key).collect();
+    let holders = soon(claims::find(&pool, &keys)).await;
+    let found: Vec<Found> = holders
+        .into_iter()
+        .map(|(key, holder)| (key, ContentHash([1; 32]), holder))
+        .collect();
+    let lock = "BEGIN; SELECT FROM notification_deduplication
+        WHERE idempotency_key = decode(repeat('05', 32), 'hex') FOR UPDATE";
+    holder.batch_execute(lock).await.unwrap();
+    let heir = TakeId::of(RunId(2), 1);
+    let taken = soon(claims::take_over(&pool, heir, WINDOW, &found)).await;
+    assert_eq!((taken.len(), taken.contains_key(&keys[5])), (39, false));
 }
