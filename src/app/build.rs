@@ -211,7 +211,7 @@ pub(super) async fn engine(
     let scheduler = supervisor.start("scheduler", "scheduler", scheduler);
     let settling = Arc::new(Settling {
         database: ground.database.clone(),
-        in_flight,
+        in_flight: in_flight.clone(),
         metrics: Arc::clone(&ground.metrics),
         hourly: hourly.clone(),
         scheduler,
@@ -229,6 +229,8 @@ pub(super) async fn engine(
         settings.engine.claim_linger,
     );
     let ingest = supervisor.start("ingest", "ingest", ingest);
+    let again = ingest.clone();
+    in_flight.arrives_again(move |arrivals| mailbox::post(&again, Arrived(arrivals)));
     let consumed = consume(settings, ground, &permits, &channels, ingest);
     keep_house(ground);
     ground.health.up("engine");

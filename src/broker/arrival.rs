@@ -32,6 +32,8 @@ pub struct Arrival {
     pub deliveries_before: u64,
     /// When it arrived here.
     pub arrived: Instant,
+    /// Whether it was looked at before, and waited for another one.
+    pub is_again: bool,
     /// The right to acknowledge it.
     pub receipt: Receipt,
     /// The lane's permit that it occupies.
@@ -97,6 +99,7 @@ impl Arrival {
                 .unwrap_or_else(|| u64::from(delivery.redelivered)),
             body: delivery.data,
             arrived,
+            is_again: false,
             receipt,
             permit,
         }

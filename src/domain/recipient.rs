@@ -1,5 +1,6 @@
 //! The person, and where a notification for them goes.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ pub struct Recipient {
     pub timezone: Option<String>,
     /// Language, for example `de` or `pt-BR`.
     pub locale: Option<String>,
+    /// As of when messages have said what is known of them; what was published before says nothing.
+    pub as_of: Option<Timestamp>,
     /// Live push devices.
     pub devices: Vec<Device>,
     /// What the person wants, a channel or a category each.
@@ -58,6 +61,7 @@ impl Recipient {
             phone: None,
             timezone: None,
             locale: None,
+            as_of: None,
             devices: vec![],
             preferences: vec![],
         }

@@ -112,7 +112,7 @@ impl Holder {
         match self.in_flight.register(key, content, receipt) {
             Registered::First => Ok(self.hold(key, lane, id, Origin::Broker(take), permit, turn)),
             Registered::Joined => Err(Known::Joined),
-            Registered::KeyReused(receipt) => Err(Known::KeyReused(receipt, permit)),
+            Registered::Behind(receipt) => Err(Known::Behind(receipt, permit)),
         }
     }
 
@@ -179,8 +179,8 @@ pub struct Redeemed<R> {
 pub enum Known {
     /// It joined a job that is under way.
     Joined,
-    /// Its key is that of a job that is under way, and it says something else.
-    KeyReused(Receipt, Permit),
+    /// Its key is that of a job that is under way, and it says something else: it may stand behind that.
+    Behind(Receipt, Permit),
 }
 
 impl Hold {

@@ -15,7 +15,7 @@ use super::settle::{self, Origin, Settlement};
 use super::statement::statement;
 use super::takes::TakeId;
 use super::{Database, StoreError, partitions, savepoint, system_events, time};
-use crate::domain::{Reason, Severity, SystemEvent};
+use crate::domain::{Body, Content, Reason, Severity, SystemEvent};
 
 /// The event that is open while something is quarantined.
 const EVENT: &str = "outcomes_quarantined";
@@ -34,16 +34,22 @@ statement!(
         sqlstate: String => Text,
         message: String => Text,
         run: i32 => Int4,
+        user: Option<Uuid> => Nullable<SqlUuid>,
     ) -> SqlUuid =
     "INSERT INTO notification_quarantine
          (notification_id, tenant_id, channel, idempotency_key, status, reason, settlement,
-          sqlstate, message, run_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          sqlstate, message, run_id, user_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (notification_id) DO UPDATE SET
-         status = excluded.status, reason = excluded.reason, settlement = excluded.settlement,
+         user_id = excluded.user_id, status = excluded.status, reason = excluded.reason, settlement = excluded.settlement,
          sqlstate = excluded.sqlstate, message = excluded.message, run_id = excluded.run_id,
          created_at = now(), resolved_at = NULL, resolution = NULL
      RETURNING id"
+);
+
+// Whoever erases the person waits until the entry is there, and takes it along.
+statement!(
+    HoldPerson(id: Uuid => SqlUuid) -> SqlUuid = "SELECT id FROM users WHERE id = ? FOR KEY SHARE"
 );
 
 // Without a due time, and waiting for no account, nobody takes it, and without an owner whoever replays may store it.
@@ -53,13 +59,20 @@ statement!(
      WHERE id = ? AND status = 'pending' AND take = ? RETURNING id"
 );
 
-/// Keeps an outcome that was refused. In the transaction of its batch, or one of its own: only once
+/// Keeps an outcome that was refused; without its content, if its person was erased. In the transaction of its batch, or one of its own: only once
 /// this is committed may its delivery be acknowledged.
 pub(super) async fn keep(
     connection: &mut AsyncPgConnection,
     settlement: &Settlement,
     refusal: &StoreError,
 ) -> Result<(), StoreError> {
+    let hold = HoldPerson {
+        id: settlement.notification.user_id,
+    };
+    let held: Vec<Uuid> = hold.load(connection).await?;
+    let user = held.into_iter().next();
+    let anonymous = user.is_none().then(|| without_person(settlement.clone()));
+    let settlement = anonymous.as_ref().unwrap_or(settlement);
     let notification = &settlement.notification;
     // Our own types have only string keys and finite numbers: they always have a JSON text. If one
     // had none, it must not be lost for that.
@@ -74,8 +87,13 @@ pub(super) async fn keep(
         reason: settlement.reason.map(Reason::as_str),
         settlement: whole,
         sqlstate: refusal.code().to_string(),
-        message: words(refusal),
+        message: if user.is_some() {
+            words(refusal)
+        } else {
+            String::new()
+        },
         run: settlement.origin.take().run().0,
+        user,
     };
     let _: Uuid = insert.get_result(connection).await?;
     if let Origin::Database(take) = settlement.origin {
@@ -98,6 +116,18 @@ pub(super) async fn keep(
     }
     system_events::open(connection, &event()).await?;
     Ok(())
+}
+
+/// What happened, not to whom nor with what content.
+fn without_person(mut settlement: Settlement) -> Settlement {
+    let notification = &mut settlement.notification;
+    notification.payload.body = Body::Content(Content::default());
+    notification.payload.to = None;
+    notification.metadata = None;
+    settlement.recipient = None;
+    settlement.error_message = None;
+    settlement.dead_addresses.clear();
+    settlement
 }
 
 fn words(refusal: &StoreError) -> String {
@@ -347,6 +377,19 @@ pub async fn resolve(database: &Database, id: Uuid) -> Result<bool, StoreError> 
             Ok(closed)
         })
         .await
+}
+
+/// Resolves the event when nothing is left that waits for somebody: entries go with their people, too.
+///
+/// # Errors
+/// The database is out of reach.
+pub(super) async fn resolve_event(database: &Database) -> Result<(), StoreError> {
+    let mut connection = database.get().await?;
+    let left: i64 = CountOpen {}.get_result(&mut *connection).await?;
+    if left == 0 {
+        system_events::resolve_type(&mut connection, EVENT).await?;
+    }
+    Ok(())
 }
 
 async fn close(

@@ -5,7 +5,7 @@ use diesel_async::RunQueryDsl;
 
 use super::claims::is_over;
 use super::statement::statement;
-use super::{Database, StoreError};
+use super::{Database, StoreError, quarantine};
 
 /// Rows removed by one statement: short transactions leave others alone.
 const CHUNK: i64 = 5_000;
@@ -173,6 +173,8 @@ pub async fn forget_counts(database: &Database) -> Result<u64, StoreError> {
 pub async fn forget_quarantined(database: &Database) -> Result<u64, StoreError> {
     let mut connection = database.get().await?;
     let gone: i64 = ForgetQuarantined {}.get_result(&mut *connection).await?;
+    drop(connection);
+    quarantine::resolve_event(database).await?;
     Ok(u64::try_from(gone).unwrap_or(0))
 }
 

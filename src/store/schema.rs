@@ -221,6 +221,7 @@ pub mod notification_schema {
             created_at -> Timestamptz,
             resolved_at -> Nullable<Timestamptz>,
             resolution -> Nullable<Text>,
+            user_id -> Nullable<Uuid>,
         }
     }
 

@@ -104,6 +104,25 @@ pub async fn load(
     Ok(rows.into_iter().filter_map(template).collect())
 }
 
+/// Whether any template has one of these names, whosever it is.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn has_any(
+    connection: &mut AsyncPgConnection,
+    names: &[String],
+) -> Result<bool, StoreError> {
+    use notification_templates::{deleted_at, id, is_active, name};
+    let found: Option<Uuid> = notification_templates::table
+        .filter(name.eq_any(names))
+        .filter(is_active.and(deleted_at.is_null()))
+        .select(id)
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(found.is_some())
+}
+
 /// Whether [`active`] would find something else.
 ///
 /// # Errors

@@ -71,6 +71,7 @@ pub(crate) fn person(number: u64, tenant_id: Uuid, home: &str, dice: &mut Dice) 
             dice.chance(0.7).then(|| zone(dice))
         },
         locale: None,
+        as_of: None,
         devices: (0..dice.below(4)).map(device).collect(),
         preferences: if dice.chance(0.7) {
             wishes(dice)

@@ -95,6 +95,8 @@ pub(super) struct Message {
     pub(super) published_at: Option<Timestamp>,
     pub(super) published_by: Option<Timestamp>,
     pub(super) arrived: tokio::time::Instant,
+    traceparent: Option<String>,
+    deliveries_before: u64,
 }
 
 impl Admission {
@@ -119,8 +121,7 @@ impl Admission {
             return;
         };
         let take = self.takes.next(run);
-        let (applicants, refused) = self.register(candidates, &people, take, turn);
-        self.refuse(worker, refused);
+        let applicants = self.register(candidates, &people, take, turn);
         if !applicants.is_empty() {
             let claimant = claimant(Some(run), worker);
             self.claim(claimant, take, applicants, reading).await;
@@ -131,7 +132,9 @@ impl Admission {
         let now = clock::now();
         let (mut candidates, mut refused) = (Vec::with_capacity(batch.len()), vec![]);
         for mut arrival in batch {
-            self.metrics.consumed(arrival.lane, 1);
+            if !arrival.is_again {
+                self.metrics.consumed(arrival.lane, 1);
+            }
             if let Some(refusal) = arrival.refusal.take() {
                 refused.push(Message::refused(arrival, refusal, None));
                 continue;
@@ -151,16 +154,16 @@ impl Admission {
         (candidates, refused)
     }
 
-    /// Puts each under its key into the in-flight table; what joins a running job ends here.
+    /// Puts each under its key into the in-flight table. What joins a running job ends here; what says
+    /// something else under its key stands behind it.
     fn register(
         &self,
         candidates: Vec<Candidate>,
         people: &Found,
         take: TakeId,
         mut turn: Option<Turn>,
-    ) -> (Vec<Applicant>, Vec<Refused>) {
+    ) -> Vec<Applicant> {
         let mut applicants = Vec::with_capacity(candidates.len());
-        let mut refused = vec![];
         for Candidate { arrival, envelope } in candidates {
             let (message, receipt, permit) = Message::of(arrival);
             let claiming = Claiming {
@@ -184,17 +187,13 @@ impl Admission {
                     });
                 }
                 Err(Known::Joined) => {}
-                Err(Known::KeyReused(receipt, permit)) => refused.push(Refused {
-                    message,
-                    receipt,
-                    permit: Some(permit),
-                    refusal: key_reused(),
-                    tenant_id: Some(envelope.tenant_id),
-                    is_counted: false,
-                }),
+                Err(Known::Behind(receipt, permit)) => {
+                    let arrival = message.arrival(receipt, permit);
+                    self.holder.in_flight.stand_behind(envelope.key, arrival);
+                }
             }
         }
-        (applicants, refused)
+        applicants
     }
 }
 
@@ -214,8 +213,28 @@ impl Message {
             published_at: arrival.published_at,
             published_by: arrival.published_by,
             arrived: arrival.arrived,
+            traceparent: arrival.traceparent,
+            deliveries_before: arrival.deliveries_before,
         };
         (message, arrival.receipt, arrival.permit)
+    }
+
+    /// As it arrived, to arrive again.
+    fn arrival(self, receipt: Receipt, permit: Permit) -> Arrival {
+        Arrival {
+            lane: self.lane,
+            body: self.body,
+            message_id: self.message_id,
+            traceparent: self.traceparent,
+            published_at: self.published_at,
+            published_by: self.published_by,
+            deliveries_before: self.deliveries_before,
+            arrived: self.arrived,
+            is_again: true,
+            refusal: None,
+            receipt,
+            permit,
+        }
     }
 
     fn refused(arrival: Arrival, refusal: Refusal, tenant_id: Option<Uuid>) -> Refused {

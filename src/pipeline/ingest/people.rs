@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::super::patience::until_done;
@@ -13,7 +14,11 @@ use super::admission::{Applicant, Candidate};
 use super::renewal::Suppressed;
 use crate::broker::{Refusal, envelope};
 use crate::domain::{Recipient, Rejection};
+use crate::runtime::clock;
 use crate::store::recipients::{self, Absence, Gone, RecipientConflict, Said};
+
+/// What is known of a person is confirmed no more often than that, which bounds the writes.
+const CONFIRMED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) type Found = HashMap<Whose, Arc<Recipient>>;
 
@@ -162,11 +167,18 @@ pub(in crate::pipeline) fn nobody(absence: Option<Absence>, is_described: bool) 
 }
 
 impl Applicant {
-    /// What the message says of its person that is not known yet.
+    /// What the message says of its person that is not known yet. That what is known still holds is news,
+    /// too: a message from before, which says something else, may come later.
     fn news(&self) -> Option<Said> {
         let fields = fields(self.envelope.recipient.as_ref()?);
         let known = self.recipient.as_deref();
-        let is_new = known.is_none_or(|known| fields.differ_from(known));
+        let published = self.message.published_by.unwrap_or_else(clock::now);
+        let is_new = known.is_none_or(|known| {
+            let confirms = known
+                .as_of
+                .is_none_or(|as_of| published.duration_since(as_of) > CONFIRMED_EVERY);
+            confirms || fields.differ_from(known)
+        });
         is_new.then_some(Said {
             tenant_id: self.envelope.tenant_id,
             user_id: self.envelope.user_id,

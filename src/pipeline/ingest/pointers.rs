@@ -8,7 +8,7 @@ use super::Admission;
 use super::admission::Candidate;
 use super::refusal::Refused;
 use crate::domain::{Body, Channel, Rejection};
-use crate::store::accounts;
+use crate::store::{accounts, templates};
 
 impl Admission {
     /// Keeps those whose template and account are known; `None` when there is no more time.
@@ -17,7 +17,7 @@ impl Admission {
         candidates: Vec<Candidate>,
         refused: &mut Vec<Refused>,
     ) -> Option<Vec<Candidate>> {
-        if candidates.iter().any(|one| self.lacks_template(one)) {
+        if self.may_have_come(&candidates).await? {
             let reload = || self.shelf.reload(&self.database);
             until_done("reading templates", &self.giving_up, reload).await?;
         }
@@ -33,6 +33,22 @@ impl Admission {
             }
         }
         Some(kept)
+    }
+
+    /// Whether the database has a template of a name that is not known here. By those names alone: to
+    /// look at all templates because of a misspelt one would hold up everybody.
+    async fn may_have_come(&self, candidates: &[Candidate]) -> Option<bool> {
+        let lacking = candidates.iter().filter(|one| self.lacks_template(one));
+        let names: HashSet<&str> = lacking.filter_map(Candidate::template).collect();
+        if names.is_empty() {
+            return Some(false);
+        }
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let look = || async {
+            let mut connection = self.database.get().await?;
+            templates::has_any(&mut connection, &names).await
+        };
+        until_done("looking for templates", &self.giving_up, look).await
     }
 
     fn lacks_template(&self, candidate: &Candidate) -> bool {
@@ -81,14 +97,18 @@ impl Admission {
 }
 
 impl Candidate {
+    /// The template that it names.
+    fn template(&self) -> Option<&str> {
+        match &self.envelope.payload.body {
+            Body::Template(call) => Some(&call.name),
+            Body::Content(_) => None,
+        }
+    }
+
     fn unknown_template(self) -> Refused {
         let channel = self.envelope.lane.channel;
-        let words = match &self.envelope.payload.body {
-            Body::Template(call) => {
-                format!("no active template `{}` for channel {channel}", call.name)
-            }
-            Body::Content(_) => String::new(),
-        };
+        let name = self.template().unwrap_or_default();
+        let words = format!("no active template `{name}` for channel {channel}");
         self.refused(Rejection::UnknownTemplate, words)
     }
 

@@ -48,6 +48,7 @@ pub(in crate::policy) fn recipient() -> Recipient {
         phone: Some("+4915112345678".into()),
         timezone: None,
         locale: None,
+        as_of: None,
         devices: vec![
             Device {
                 id: Uuid::from_u128(10),

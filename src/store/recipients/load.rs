@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{Device, Recipient};
-use crate::store::StoreError;
 use crate::store::preferences::PreferenceRow;
 use crate::store::schema::notification_schema::{notification_preferences, user_devices, users};
+use crate::store::{StoreError, time};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
@@ -21,6 +22,7 @@ struct UserRow {
     phone: Option<String>,
     timezone: Option<String>,
     locale: Option<String>,
+    recipient_as_of: Option<DateTime<Utc>>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -133,6 +135,7 @@ fn recipient(row: UserRow) -> Recipient {
         phone: row.phone,
         timezone: row.timezone,
         locale: row.locale,
+        as_of: row.recipient_as_of.map(time::from_database),
         devices: Vec::new(),
         preferences: Vec::new(),
     }

@@ -115,6 +115,11 @@ impl Answers {
         self.failed.take()
     }
 
+    /// Whether what was passed on so far is whole.
+    pub(super) const fn is_between_messages(&self) -> bool {
+        !self.is_holding && self.place.is_between_messages()
+    }
+
     /// How many of these bytes may be passed on as they are: up to where an error begins. What
     /// comes after must go through [`Self::rewrite`].
     pub(super) fn pass(&mut self, bytes: &[u8]) -> usize {
@@ -185,6 +190,20 @@ fn marked(error: &[u8], out: &mut Vec<u8>) -> Option<SqlState> {
     out.extend_from_slice(b": ");
     out.extend_from_slice(text);
     Some(code)
+}
+
+/// An error as a server would tell it that is cut off: 08006, and why. For whoever waits for an answer.
+pub(super) fn lost(why: &str) -> Vec<u8> {
+    const CODE: &str = "08006";
+    let words: String = why.chars().filter(|c| *c != '\0').collect();
+    let text = format!("SFATAL\0VFATAL\0C{CODE}\0M{PREFIX}{CODE}: {words}\0\0");
+    let length = u32::try_from(text.len() + 4).unwrap_or(u32::MAX);
+    [
+        &[ERROR_RESPONSE],
+        &length.to_be_bytes()[..],
+        text.as_bytes(),
+    ]
+    .concat()
 }
 
 /// The code of an error, and where its text begins. A body is a list of fields: a letter and a text

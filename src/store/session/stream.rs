@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::frames::{Answers, Requests};
+use super::frames::{self, Answers, Requests};
 
 /// How often a stream that owes an answer looks at how long it has done so.
 const TICK: Duration = Duration::from_millis(500);
@@ -65,6 +65,8 @@ pub(super) struct Stream {
     read: usize,
     clock: Clock,
     is_spent: bool,
+    /// What it fails with, once it has been told.
+    broken: Option<io::Error>,
 }
 
 /// How long an answer is owed.
@@ -106,7 +108,19 @@ impl Stream {
             read: 0,
             clock,
             is_spent: false,
+            broken: None,
         }
+    }
+
+    /// The stream is broken. Whoever waits for an answer is told why first, as by the server: the client
+    /// library tells them no more than that the connection is closed.
+    fn breaks(&mut self, error: io::Error) -> Option<io::Error> {
+        if self.clock.owed == 0 || !self.answers.is_between_messages() {
+            return Some(error);
+        }
+        self.rewritten = frames::lost(&error.to_string());
+        self.broken = Some(error);
+        None
     }
 
     /// Hands out what was rewritten.
@@ -216,6 +230,10 @@ impl AsyncRead for Stream {
                 self.read_rewritten(buf);
                 return Poll::Ready(Ok(()));
             }
+            if let Some(error) = self.broken.take() {
+                self.clock.owed = 0;
+                return Poll::Ready(Err(error));
+            }
             // Whoever asked has the answer by now.
             if self.is_spent && self.clock.owed == 0 {
                 return Poll::Ready(Err(io::Error::other(GivenUp::Spent)));
@@ -224,12 +242,20 @@ impl AsyncRead for Stream {
             match Pin::new(&mut self.socket).poll_read(cx, buf) {
                 Poll::Pending => {
                     let why = ready!(self.clock.poll(cx));
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+                    let error = io::Error::new(io::ErrorKind::TimedOut, why);
+                    if let Some(error) = self.breaks(error) {
+                        return Poll::Ready(Err(error));
+                    }
                 }
                 Poll::Ready(Ok(())) if buf.filled().len() > before => {
                     self.inspect(buf, before);
                     if buf.filled().len() > before {
                         return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Ready(Err(error)) => {
+                    if let Some(error) = self.breaks(error) {
+                        return Poll::Ready(Err(error));
                     }
                 }
                 ended => return ended,

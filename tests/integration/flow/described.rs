@@ -69,6 +69,35 @@ async fn a_late_or_repeated_message_does_not_change_the_person_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_message_has_confirmed_is_not_changed_by_an_older_one() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply_ana_and(&[&sendgrid]);
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    let right = "right@example.com";
+    let messages = [
+        (to_ben(right), 1_000_000),
+        (to_ben(right), 3_000_000),
+        (to_ben("typo@example.com"), 2_000_000),
+    ];
+    for (sent, (message, ms)) in (1..).zip(messages) {
+        let body = message.to_string();
+        publisher
+            .publish_with(body.as_bytes(), "email.normal", published(ms))
+            .await;
+        outcomes.until_count(SENT, sent).await;
+    }
+    assert_eq!(outcomes.count(&bens(right)).await, 1);
+    let rows = outcomes.rows().await;
+    assert!(
+        rows.iter()
+            .all(|row| row.recipient.as_deref() == Some(right))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_comes_back_who_was_deleted_and_their_repetitions_are_repetitions() {
     let stage = Stage::with_lanes("email.normal").await;
     let sendgrid = stage.simulator(Provider::SendGrid);

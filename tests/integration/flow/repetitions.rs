@@ -85,6 +85,32 @@ async fn a_key_with_other_content_is_refused_while_the_first_is_in_hand_and_afte
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_first_message_is_refused_is_free_for_the_mended_one_that_came_with_it() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply_ana_and(&[&sendgrid]);
+    let mut outcomes = stage.outcomes().await;
+    assert!(stage.start().await.stop().await.drained);
+    let publisher = stage.publisher().await;
+    let wrong = envelope_with("email", json!({ "user_id": BEN }));
+    let mut mended = wrong.clone();
+    mended["recipient"] = json!({ "email": "ben@example.com" });
+    mended["content"]["body"] = json!("It is late.");
+    // They arrive together.
+    publisher.publish(&wrong).await;
+    publisher.publish(&mended).await;
+    let engine = stage.start().await;
+    outcomes.only("sent", None).await;
+    outcomes.until_count(REJECTED, 1).await;
+    let (reason, detail, body) = stage.vhost.take_rejected().await.unwrap();
+    assert_eq!(reason, "unknown_user", "{detail}");
+    assert_eq!(body, wrong.to_string().into_bytes());
+    assert_eq!(outcomes.count(CONSUMED).await, 2);
+    assert_eq!(stage.ledger.accepted(), 1);
+    assert!(engine.stop().await.drained);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_id_is_no_idempotency_key() {
     let stage = Stage::with_lanes("email.normal").await;
     let sendgrid = stage.simulator(Provider::SendGrid);

@@ -7,6 +7,7 @@ use herald::store::claims::{self, ClaimRequest, Claimant};
 use herald::store::lease::RunId;
 use herald::store::observed::Duty;
 use herald::store::quarantine::{self, Filter, Quarantined, Replayed};
+use herald::store::retention;
 use herald::store::settle::{self, Origin, Settlement};
 use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
@@ -258,4 +259,34 @@ async fn what_cannot_be_kept_either_is_not_settled() {
     assert_eq!(settled.stored(), 2);
     assert!(settled.is_left(batch[1].notification.id));
     assert!(settled.proof(&batch[1]).is_none());
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_person_goes_with_them_and_nothing_is_kept_of_who_is_gone() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut owner = database.owner().await;
+    let mut outcome = put_off(&pool, 1).await.remove(0);
+    outcome.provider_response = Some("no \0 may be stored".to_owned());
+    let settled = settle::settle(&pool, &[&outcome], clock::instant()).await;
+    assert!(settled.unwrap().is_quarantined(outcome.notification.id));
+    let erase = format!(
+        "DELETE FROM notification_schema.users WHERE id = '{}'",
+        outcome.notification.user_id
+    );
+    owner.batch_execute(&erase).await.unwrap();
+    assert_eq!(quarantine::count(&pool).await, Ok(0));
+    retention::forget_quarantined(&pool).await.unwrap();
+    assert_eq!(
+        lines(&mut owner, EVENTS).await,
+        ["outcomes_quarantined true"]
+    );
+
+    // Its outcome comes again, and neither with nor without the person can it be stored.
+    let settled = settle::settle(&pool, &[&outcome], clock::instant()).await;
+    assert!(settled.unwrap().is_quarantined(outcome.notification.id));
+    let entry = kept(&pool).await.remove(0);
+    let whole = String::from_utf8(entry.settlement).unwrap();
+    assert!(!whole.contains("hello"), "{whole}");
+    assert_eq!(entry.message, "");
 }

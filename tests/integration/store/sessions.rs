@@ -61,6 +61,8 @@ async fn sessions_that_went_silent_cost_one_wait_and_not_one_each() {
         ),
         "{lost:?}"
     );
+    let words = format!("{lost:?}");
+    assert!(words.contains("no answer within"), "{words}");
     drop((first, second));
     // None of the others is lent again.
     let again = async {

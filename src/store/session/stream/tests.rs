@@ -18,9 +18,34 @@ async fn started(generation: &Generation) -> (Stream, DuplexStream) {
     (stream, far)
 }
 
+/// Reads to the end: what was said before it, and why it ended.
+async fn ends(stream: &mut Stream) -> (String, GivenUp) {
+    let mut said = vec![];
+    let error = stream.read_to_end(&mut said).await.unwrap_err();
+    let why = error.get_ref().unwrap().downcast_ref::<GivenUp>();
+    (String::from_utf8(said).unwrap(), *why.unwrap())
+}
+
 async fn fails(stream: &mut Stream) -> GivenUp {
-    let error = stream.read_u8().await.unwrap_err();
-    *error.get_ref().unwrap().downcast_ref::<GivenUp>().unwrap()
+    ends(stream).await.1
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_told_why_it_ended_unless_an_answer_has_begun() {
+    let generation = Generation::default();
+    let (mut stream, _far) = started(&generation).await;
+    stream.write_all(QUERY).await.unwrap();
+    let (said, _) = ends(&mut stream).await;
+    assert!(
+        said.contains("C08006\0MSQLSTATE 08006: no answer within 20 s\0"),
+        "{said:?}"
+    );
+
+    let (mut stream, mut far) = started(&generation).await;
+    stream.write_all(QUERY).await.unwrap();
+    far.write_all(b"T\0\0\0\x20abc").await.unwrap();
+    let (said, _) = ends(&mut stream).await;
+    assert_eq!(said, "T\0\0\0\x20abc");
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,8 +143,8 @@ async fn a_request_that_the_socket_does_not_take_has_an_end_too() {
     let much = [0; 64];
     let both = async {
         tokio::select! {
-            written = writing.write_all(&much) => written.map(|()| 0),
-            read = reading.read_u8() => read,
+            written = writing.write_all(&much) => written,
+            read = async { loop { reading.read_u8().await?; } } => read,
         }
     };
     assert!(timeout(PATIENCE * 2, both).await.unwrap().is_err());
