@@ -4,6 +4,7 @@
 //! refused with every mistake at once: where it stands, what is wrong, what is allowed. No secret
 //! may ever be printed, and nothing here connects to anything.
 
+mod amqp_url;
 mod broker;
 mod database;
 mod document;
@@ -25,9 +26,11 @@ mod secrets;
 mod settings;
 mod sources;
 mod templates;
+mod tls;
 mod tree;
 
-pub use broker::Broker;
+pub use amqp_url::{AmqpUrl, Host, Login};
+pub use broker::{Broker, channels_needed};
 pub use database::Database;
 pub use engine::Engine;
 pub use http::Http;

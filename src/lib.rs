@@ -22,3 +22,4 @@ pub mod runtime;
 pub mod store;
 pub mod telemetry;
 pub mod templates;
+pub mod tls;

@@ -2,6 +2,7 @@
 //! accepted, a publisher, and a report. It knows the engine by its public contract only.
 
 pub mod broker_admin;
+pub mod certificates;
 pub mod chaos;
 mod child;
 pub mod client;

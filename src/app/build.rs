@@ -8,7 +8,6 @@ use std::sync::Arc;
 use actix::Addr;
 use actix_web::dev::ServerHandle;
 use lapin::Connection;
-use secrecy::ExposeSecret;
 use tokio::sync::oneshot;
 
 use self::knowledge::{judge, listen, start_catalog};
@@ -334,7 +333,8 @@ fn admission(
 
 pub(super) fn broker_address(settings: &Settings) -> Address {
     Address {
-        uri: settings.broker.url.expose_secret().to_owned(),
+        url: settings.broker.url.clone(),
+        tls: settings.broker.tls.clone(),
         connect_timeout: settings.broker.connect_timeout,
         operation_timeout: settings.broker.operation_timeout,
         heartbeat: settings.broker.heartbeat,

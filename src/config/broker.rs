@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::ExposeSecret;
 
+use super::amqp_url::{self, AmqpUrl, Login};
 use super::reader::Reader;
+use super::tls;
 use crate::domain::{Channel, Lane, Priority};
+use crate::tls::Files;
 
 /// Where RabbitMQ is and how it is used.
 #[derive(Debug, Clone)]
 pub struct Broker {
     /// `amqp://user:password@host:port/vhost`.
-    pub url: SecretString,
+    pub url: AmqpUrl,
+    /// Whom to trust and who we are, with `amqps`.
+    pub tls: Files,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
     /// Heartbeat asked for; a silent broker is noticed after twice that.
@@ -34,23 +39,66 @@ impl Broker {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let wait = || Duration::from_millis(100)..=Duration::from_secs(300);
         let pulse = Duration::from_secs(1)..=Duration::from_secs(300);
+        let connect_timeout = reader.duration("broker.connect_timeout", wait());
+        let heartbeat = reader.duration("broker.heartbeat", pulse);
         let (reconnect_min, reconnect_max) = reconnects(reader);
+        let (url, lanes) = (url(reader), lanes(reader));
+        let tls = tls::read(reader, "broker");
+        agree(reader, &url, &tls, lanes.len());
         Self {
-            url: reader.secret_url(
-                "broker.url",
-                &["amqp"],
-                "amqp://user:password@host:port/vhost",
-            ),
-            connect_timeout: reader.duration("broker.connect_timeout", wait()),
-            heartbeat: reader.duration("broker.heartbeat", pulse),
+            connect_timeout: url
+                .connection_timeout
+                .map_or(connect_timeout, |ms| Duration::from_millis(ms.into())),
+            heartbeat: url
+                .heartbeat
+                .map_or(heartbeat, |seconds| Duration::from_secs(seconds.into())),
+            url,
+            tls,
             reconnect_min,
             reconnect_max,
             operation_timeout: reader.duration("broker.operation_timeout", wait()),
-            lanes: lanes(reader),
+            lanes,
             max_body_bytes: reader.integer("broker.max_body_bytes", 1_024..=16_777_216, "bytes"),
             delivery_limit: reader.integer("broker.delivery_limit", 3..=1_000, "returns"),
         }
     }
+}
+
+fn url(reader: &mut Reader<'_>) -> AmqpUrl {
+    let url = reader.secret("broker.url");
+    match AmqpUrl::parse(url.expose_secret()) {
+        Ok(url) => url,
+        Err(problem) => reader.refuse("broker.url", problem, amqp_url::FORM),
+    }
+}
+
+/// Refuses what contradicts itself.
+fn agree(reader: &mut Reader<'_>, url: &AmqpUrl, tls: &Files, lanes: usize) {
+    if url.is_given() && !url.is_secured {
+        tls::refuse_unused(
+            reader,
+            tls,
+            "an amqps:// URL in broker.url, or no such file",
+        );
+    }
+    if url.login == Some(Login::Certificate) && !tls.has_identity() {
+        let problem = "asks to log in by certificate, and none is given";
+        let allowed = "broker.cert_file and broker.key_file beside it";
+        let () = reader.refuse("broker.url", problem, allowed);
+    }
+    let needed = channels_needed(lanes);
+    if let Some(most) = url.channel_max.filter(|most| usize::from(*most) < needed) {
+        let problem = format!("allows {most} channels, and {lanes} lanes need {needed}");
+        let allowed = format!("a channel_max of {needed} or more, or fewer lanes in broker.lanes");
+        let () = reader.refuse("broker.url", problem, allowed);
+    }
+}
+
+/// Channels that a connection which consumes so many lanes has at most: one for each, and one on which
+/// queues are declared, one after the other.
+#[must_use]
+pub const fn channels_needed(lanes: usize) -> usize {
+    lanes + 1
 }
 
 fn reconnects(reader: &mut Reader<'_>) -> (Duration, Duration) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -125,6 +125,12 @@ impl<'a> Reader<'a> {
             Value::Text(text) => text.trim().to_owned(),
             _ => self.wrong_type(key, "a text", "a text in quotes".to_owned()),
         }
+    }
+
+    /// The path of a file; `None` when it is empty.
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
+        let path = self.text(key);
+        (!path.is_empty()).then(|| self.sources.directory.join(path))
     }
 
     /// A text that another type can be made of.

@@ -73,7 +73,7 @@ impl Required {
     fn is_set(self, settings: &Settings) -> bool {
         match self {
             Self::Database => !settings.database.url.expose_secret().is_empty(),
-            Self::Broker => !settings.broker.url.expose_secret().is_empty(),
+            Self::Broker => settings.broker.url.is_given(),
             Self::Secrets => !settings.secrets.keys.is_empty(),
         }
     }

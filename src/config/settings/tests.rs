@@ -251,7 +251,7 @@ fn secrets_may_stand_in_files_and_other_variables() {
         settings.database.url.expose_secret(),
         "postgres://db/herald"
     );
-    assert_eq!(settings.broker.url.expose_secret(), "amqp://broker");
+    assert_eq!(settings.broker.url.hosts[0].name, "broker");
     assert_eq!(settings.secrets.keys.len(), 3);
 
     place.sources.environment.remove("AMQP_URL");
@@ -264,6 +264,49 @@ fn secrets_may_stand_in_files_and_other_variables() {
           config/test.toml:2: `broker.url`: the environment variable AMQP_URL is not set; allowed: the secret in quotes, { file = "PATH" }, { env = "NAME" }
           environment variable HERALD__DATABASE__URL_FILE: `database.url`: is given by the environment variable HERALD__DATABASE__URL too; allowed: one of them
     "#);
+}
+
+#[test]
+fn certificates_are_looked_into_at_the_start_and_want_an_encrypted_connection() {
+    const AUTHORITY: (&str, &str) = ("HERALD__BROKER__CA_FILE", "ca.pem");
+    let secured = ("HERALD__BROKER__URL", "amqps://broker");
+    let problems = |variables: &[(&str, &str)]| {
+        let place = Place::complete(variables);
+        let authority = loadtest::certificates::Authority::new("ours").unwrap();
+        place.write("ca.pem", &authority.certificate());
+        match place.load() {
+            Ok(settings) => {
+                let ca = settings.broker.tls.ca;
+                assert_eq!(ca, Some(place.directory.path().join("ca.pem")));
+                String::new()
+            }
+            Err(error) => error.to_string(),
+        }
+    };
+    assert_eq!(problems(&[AUTHORITY, secured]), "");
+    let plain = problems(&[AUTHORITY]);
+    assert!(
+        plain.contains("`broker.ca_file`: is given, but the connection is not encrypted"),
+        "{plain}"
+    );
+    let missing = problems(&[("HERALD__BROKER__CA_FILE", "none.pem"), secured]);
+    assert!(
+        missing.contains("`broker.ca_file`: cannot read "),
+        "{missing}"
+    );
+    let alone = problems(&[AUTHORITY, secured, ("HERALD__BROKER__CERT_FILE", "ca.pem")]);
+    assert!(alone.contains("needs broker.key_file beside it"), "{alone}");
+    let nobody = (
+        "HERALD__BROKER__URL",
+        "amqps://broker?auth_mechanism=external",
+    );
+    assert!(problems(&[AUTHORITY, nobody]).contains("asks to log in by certificate"));
+    let narrow = ("HERALD__BROKER__URL", "amqp://broker?channel_max=8");
+    let narrow = problems(&[narrow]);
+    assert!(
+        narrow.contains("allows 8 channels, and 20 lanes need 21"),
+        "{narrow}"
+    );
 }
 
 #[test]

@@ -1,0 +1,45 @@
+//! Certificates and keys of one server's section: `ca_file`, `cert_file`, `key_file`.
+
+use std::path::PathBuf;
+
+use super::reader::Reader;
+use crate::tls::{Files, TlsError};
+
+/// Reads the three settings of `section` and looks into the files that they name.
+pub(super) fn read(reader: &mut Reader<'_>, section: &'static str) -> Files {
+    let mut file = |key: &str| reader.path(&format!("{section}.{key}"));
+    let files = Files {
+        section,
+        ca: file("ca_file"),
+        certificate: file("cert_file"),
+        key: file("key_file"),
+    };
+    let alone = match (&files.certificate, &files.key) {
+        (Some(_), None) => Some(("cert_file", "key_file")),
+        (None, Some(_)) => Some(("key_file", "cert_file")),
+        _ => None,
+    };
+    if let Some((given, missing)) = alone {
+        let problem = format!("needs {section}.{missing} beside it");
+        let () = reader.refuse(&format!("{section}.{given}"), problem, "both, or neither");
+    }
+    if let Err(TlsError::File { setting, problem }) = files.check() {
+        let () = reader.refuse(&setting, problem, "a readable file in PEM");
+    }
+    files
+}
+
+/// Refuses the files where nothing is encrypted: whoever names them believes that it is.
+pub(super) fn refuse_unused(reader: &mut Reader<'_>, files: &Files, mend: &str) {
+    let given: [(&str, &Option<PathBuf>); 3] = [
+        ("ca_file", &files.ca),
+        ("cert_file", &files.certificate),
+        ("key_file", &files.key),
+    ];
+    for (key, path) in given {
+        if path.is_some() {
+            let key = format!("{}.{key}", files.section);
+            let () = reader.refuse(&key, "is given, but the connection is not encrypted", mend);
+        }
+    }
+}
