@@ -16,8 +16,11 @@ pub mod lane_channel;
 pub mod publisher;
 pub mod receipt;
 pub mod topology;
+pub mod unreadable;
 
 pub use arrival::Arrival;
 pub use envelope::{Envelope, Refusal};
 pub use error::BrokerError;
+pub use publisher::Rejected;
 pub use receipt::Receipt;
+pub use unreadable::Unreadable;

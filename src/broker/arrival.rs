@@ -6,7 +6,7 @@ use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::Instant;
 
-use super::{Receipt, Refusal, envelope};
+use super::{Receipt, Refusal, Unreadable, envelope};
 use crate::domain::Lane;
 use crate::runtime::Permit;
 
@@ -21,6 +21,8 @@ pub struct Arrival {
     pub message_id: Option<String>,
     /// Why its body is not read, if its properties say so.
     pub refusal: Option<Refusal>,
+    /// Its properties, byte by byte, where they could not be read.
+    pub properties: Option<Vec<u8>>,
     /// The publisher's W3C trace context.
     pub traceparent: Option<String>,
     /// When the publisher says it was published.
@@ -45,6 +47,7 @@ pub struct Arrival {
 pub(super) struct Said {
     pub(super) message_id: Option<String>,
     pub(super) refusal: Option<Refusal>,
+    pub(super) properties: Option<Vec<u8>>,
     pub(super) traceparent: Option<String>,
     pub(super) published_at: Option<Timestamp>,
     pub(super) published_by: Option<Timestamp>,
@@ -62,12 +65,17 @@ impl Said {
         };
         let content_type = properties.content_type().as_ref();
         let content_encoding = properties.content_encoding().as_ref();
-        Self {
-            message_id: plain(properties.message_id()),
-            refusal: envelope::refusal(
+        let unreadable = headers.and_then(Unreadable::of);
+        let refusal = unreadable.as_ref().map(Unreadable::refusal).or_else(|| {
+            envelope::refusal(
                 content_type.map(ShortString::as_str),
                 content_encoding.map(ShortString::as_str),
-            ),
+            )
+        });
+        Self {
+            message_id: plain(properties.message_id()),
+            refusal,
+            properties: unreadable.map(|unreadable| unreadable.properties),
             traceparent: headers.and_then(|headers| text(headers, "traceparent")),
             published_at: published.map(|(from, _)| from),
             published_by: published.map(|(_, by)| by),
@@ -90,6 +98,7 @@ impl Arrival {
         Self {
             lane,
             refusal: said.refusal,
+            properties: said.properties,
             message_id: said.message_id,
             traceparent: said.traceparent,
             published_at: said.published_at,

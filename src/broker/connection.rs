@@ -19,7 +19,9 @@ use crate::config::{AmqpUrl, Host, Login};
 use crate::tls::{self, Checks, Files};
 use wire::Wire;
 
+mod frames;
 mod kit;
+mod properties;
 mod wire;
 
 /// How to reach the broker.
@@ -81,10 +83,10 @@ impl Address {
         let socket = socket.and_then(|socket| socket.set_nodelay(true).map(|()| socket));
         let socket = socket.map_err(BrokerError::Unreachable)?;
         if !self.url.is_secured {
-            return Ok(Wire::new(socket));
+            return Ok(Wire::new(socket, self.url.frame_max));
         }
         let secured = self.tls.secure(socket, &host.name, Checks::ChainAndName);
-        Ok(Wire::new(secured.await?))
+        Ok(Wire::new(secured.await?, self.url.frame_max))
     }
 
     /// What the client library must know of the URL. It opens no socket, so that its scheme and host

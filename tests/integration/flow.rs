@@ -25,6 +25,7 @@ mod repetitions;
 mod schema;
 mod templates;
 mod timing;
+mod unreadable;
 mod untakeable;
 mod waiting;
 mod wishes;

@@ -11,6 +11,8 @@ mod flow;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod raw_amqp;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod store;

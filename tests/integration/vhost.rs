@@ -99,19 +99,31 @@ impl Vhost {
         (headers.unwrap_or_default(), delivery.data)
     }
 
-    /// Cuts every connection of this vhost, as an operator or a network would; returns how many.
-    pub(crate) async fn cut_connections(&self) -> usize {
+    /// The connections to this vhost.
+    pub(crate) async fn connections(&self) -> Vec<String> {
         let listed = self.request("GET", "connections").await;
         let mut connections = listed.as_array().cloned().unwrap_or_default();
         connections.retain(|connection| connection["vhost"] == self.name.as_str());
-        for connection in &connections {
-            let name = connection["name"].as_str().unwrap();
+        let name = |connection: &Value| connection["name"].as_str().unwrap().to_owned();
+        connections.iter().map(name).collect()
+    }
+
+    /// Cuts every connection of this vhost, as an operator or a network would; returns how many.
+    pub(crate) async fn cut_connections(&self) -> usize {
+        let connections = self.connections().await;
+        for name in &connections {
             let name = name.replace(' ', "%20").replace('>', "%3E");
             let path = format!("connections/{name}");
             // One that was closing anyway is gone.
             self.send("DELETE", &path).await;
         }
         connections.len()
+    }
+
+    /// Binds a queue to an exchange, whatever the routing key.
+    pub(crate) async fn bind_everything(&self, exchange: &str, queue: &str) {
+        let path = format!("bindings/{}/e/{exchange}/q/{queue}", self.name);
+        self.request("POST", &path).await;
     }
 
     /// Deletes a queue: its consumer is cancelled by the server.

@@ -92,6 +92,8 @@ pub(super) struct Message {
     pub(super) lane: Lane,
     pub(super) body: Vec<u8>,
     pub(super) message_id: Option<String>,
+    /// The AMQP properties, byte by byte, where they could not be read.
+    pub(super) properties: Option<Vec<u8>>,
     pub(super) published_at: Option<Timestamp>,
     pub(super) published_by: Option<Timestamp>,
     pub(super) arrived: tokio::time::Instant,
@@ -210,6 +212,7 @@ impl Message {
             lane: arrival.lane,
             body: arrival.body,
             message_id: arrival.message_id,
+            properties: arrival.properties,
             published_at: arrival.published_at,
             published_by: arrival.published_by,
             arrived: arrival.arrived,

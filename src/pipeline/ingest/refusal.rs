@@ -11,7 +11,7 @@ use super::super::patience::until_done;
 use super::Admission;
 use super::admission::{Applicant, Message};
 use crate::broker::publisher::Confirmed;
-use crate::broker::{Receipt, Refusal, receipt};
+use crate::broker::{Receipt, Refusal, Rejected, receipt};
 use crate::domain::DEFAULT_TENANT;
 use crate::runtime::Permit;
 use crate::store::claims::{self, Claimant, DoorCount};
@@ -90,11 +90,15 @@ impl Admission {
         let (lane, reason) = (message.lane, refusal.reason);
         tracing::info!(%lane, %reason, "a message cannot be accepted and goes to herald.rejected");
         while refused.receipt.is_live() {
-            let id = message.message_id.as_deref();
-            let rejected = self
-                .publisher
-                .reject(&message.body, lane, id, reason, &refusal.detail);
-            match self.giving_up.or(rejected).await? {
+            let rejecting = self.publisher.reject(Rejected {
+                body: &message.body,
+                lane,
+                message_id: message.message_id.as_deref(),
+                properties: message.properties.as_deref(),
+                reason,
+                detail: &refusal.detail,
+            });
+            match self.giving_up.or(rejecting).await? {
                 Ok(proof) => return Some(proof),
                 Err(error) => {
                     tracing::warn!(%error, %lane, "herald.rejected did not take a message; trying again");
