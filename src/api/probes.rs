@@ -5,9 +5,18 @@ use serde_json::json;
 
 use crate::pipeline::Control;
 
-/// The process answers.
-pub(super) async fn livez() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "alive" }))
+/// 200 while the process moves, else 503 with what stands still: only a restart helps.
+pub(super) async fn livez(control: web::Data<Control>) -> HttpResponse {
+    let still: serde_json::Map<String, serde_json::Value> = control
+        .still()
+        .into_iter()
+        .map(|(part, since)| (part.to_owned(), since.as_secs().into()))
+        .collect();
+    if still.is_empty() {
+        return HttpResponse::Ok().json(json!({ "status": "alive" }));
+    }
+    let stands = json!({ "status": "stands still", "seconds_without_a_sign": still });
+    HttpResponse::ServiceUnavailable().json(stands)
 }
 
 /// 200 when the engine takes work, else 503 with what ails it.

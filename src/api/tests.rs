@@ -4,13 +4,14 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
 
 use super::*;
-use crate::runtime::{Ending, Health, Shutdown};
+use crate::runtime::{Ending, Health, Pulse, Shutdown};
 use crate::telemetry::Metrics;
 
 fn control() -> (Control, Health, Shutdown) {
     let (health, stop) = (Health::new(), Shutdown::new());
+    let (pulse, metrics) = (Pulse::default(), Arc::new(Metrics::new()));
     (
-        Control::new(health.clone(), Arc::new(Metrics::new()), stop.clone()),
+        Control::new(health.clone(), pulse, metrics, stop.clone()),
         health,
         stop,
     )
@@ -45,6 +46,27 @@ async fn readiness_names_what_ails_the_engine() {
     let (status, body) = get(&control, "/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("shutting down"), "{body}");
+    assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_process_that_stands_still_is_not_alive() {
+    let (pulse, metrics) = (Pulse::default(), Arc::new(Metrics::new()));
+    let control = Control::new(Health::new(), pulse.clone(), metrics, Shutdown::new());
+    pulse.beat("actors");
+    pulse.beat("io");
+    assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(31)).await;
+    pulse.beat("io");
+    let (status, body) = get(&control, "/livez").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        body.contains("stands still") && body.contains(r#""actors":31"#),
+        "{body}"
+    );
+    assert!(!body.contains("io"), "{body}");
+    pulse.beat("actors");
     assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
 }
 

@@ -37,7 +37,7 @@ use crate::pipeline::{
 };
 use crate::providers::HttpClient;
 use crate::resilience::Backoff;
-use crate::runtime::{Ending, Health, Shutdown, Supervisor, Tasks, mailbox};
+use crate::runtime::{Ending, Health, Pulse, Shutdown, Supervisor, Tasks, mailbox};
 use crate::store::Database;
 use crate::store::lease::RunId;
 use crate::store::seal::Sealer;
@@ -102,12 +102,22 @@ impl Ground {
 )]
 pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle, StartError> {
     for part in [
-        "engine", "database", "lease", "broker", "claiming", "settling",
+        "engine",
+        "database",
+        "lease",
+        "broker",
+        "lanes",
+        "topology",
+        "publishing",
+        "claiming",
+        "settling",
     ] {
         ground.health.down(part, "starting");
     }
+    let pulse = keep_pulse(ground);
     let control = Control::new(
         ground.health.clone(),
+        pulse,
         Arc::clone(&ground.metrics),
         ground.stop.clone(),
     );
@@ -121,6 +131,21 @@ pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle,
     let handle = server.handle();
     actix_rt::spawn(server);
     Ok(handle)
+}
+
+/// Signs of life of the arbiter that all actors live on, and of the runtime that everything else does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it ends with the arbiter, whose signs of life it gives"
+)]
+fn keep_pulse(ground: &Ground) -> Pulse {
+    let pulse = Pulse::default();
+    actix_rt::spawn(pulse.clone().keep("actors"));
+    let (io, stop) = (pulse.clone(), ground.end_of_run.clone());
+    ground.tasks.spawn("pulse", async move {
+        stop.or(io.keep("io")).await;
+    });
+    pulse
 }
 
 /// Builds the pipeline; `None` when the shutdown came first.
@@ -323,12 +348,20 @@ fn admission(
         shelf,
         directory,
         holder,
-        publisher: Arc::new(Publisher::new(broker_address(settings))),
+        publisher: publisher(settings, ground),
         dispatchers,
         metrics: Arc::clone(&ground.metrics),
         tasks: ground.tasks.clone(),
         giving_up: ground.giving_up.clone(),
     }
+}
+
+fn publisher(settings: &Settings, ground: &Ground) -> Arc<Publisher> {
+    let publisher = Publisher::new(broker_address(settings), ground.health.clone());
+    let publisher = Arc::new(publisher);
+    let keeping = Arc::clone(&publisher).keep(ground.stop.clone());
+    ground.tasks.spawn("watch publishing", keeping);
+    publisher
 }
 
 pub(super) fn broker_address(settings: &Settings) -> Address {

@@ -24,12 +24,48 @@ pub enum BrokerError {
     /// None of several nodes takes a connection.
     #[error("no node of RabbitMQ takes a connection: {0}")]
     NoNode(String),
+    /// The connection may not have a channel for each lane.
+    #[error("RabbitMQ allows the connection {allowed} channels, and {lanes} lanes need {needed}")]
+    TooFewChannels {
+        /// Channels that it allows.
+        allowed: u16,
+        /// Lanes that this node consumes.
+        lanes: usize,
+        /// Channels that they need.
+        needed: usize,
+    },
+    /// RabbitMQ blocks whoever publishes.
+    #[error("RabbitMQ takes no messages: its alarm for memory or disk is on")]
+    Blocked,
     /// RabbitMQ did not take a published message.
     #[error("RabbitMQ did not take the message: {0}")]
     NotTaken(&'static str),
 }
 
 impl BrokerError {
+    /// What happened, with what mends it where that is known.
+    pub(super) fn words(&self) -> String {
+        match self.mend() {
+            Some(mend) => format!("{self}; {mend}"),
+            None => self.to_string(),
+        }
+    }
+
+    fn mend(&self) -> Option<&'static str> {
+        match self {
+            Self::TooFewChannels { .. } => Some(
+                "raise channel_max (RabbitMQ's setting, or the URL's parameter), or consume fewer \
+                 lanes on each node (broker.lanes)",
+            ),
+            Self::Blocked => Some("free memory or disk on its machine"),
+            Self::Amqp(error, _) => match error.kind() {
+                lapin::ErrorKind::ProtocolError(said) => mend_of(said.kind().get_id()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The failures of every node that was tried, in one.
     pub(super) fn of_nodes(mut failures: Vec<(&Host, Self)>) -> Self {
         if failures.len() == 1
@@ -41,6 +77,22 @@ impl BrokerError {
             .iter()
             .map(|(host, error)| format!("{}:{}: {error}", host.name, host.port));
         Self::NoNode(each.collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// What an operator can do about a refusal, by AMQP's code.
+fn mend_of(code: u16) -> Option<&'static str> {
+    match code {
+        403 => Some(
+            "check user and password, and grant the user configure, write and read on herald\\..* in the \
+             virtual host",
+        ),
+        405 | 406 => Some(
+            "an exchange or queue of this name is of another kind or has other arguments: move its \
+             messages, delete it, and it is declared anew",
+        ),
+        530 => Some("make the virtual host, or grant the user access to it"),
+        _ => None,
     }
 }
 

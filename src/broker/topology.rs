@@ -27,48 +27,73 @@ pub fn queue_of(lane: Lane) -> String {
     format!("herald.{lane}")
 }
 
-/// Declares every exchange and queue, and the lanes that this node consumes.
+/// Declares what every lane and publisher needs: exchanges, and the queues of events and of what was
+/// rejected. Returns what could not be declared; one that cannot keeps nobody from the others.
 ///
-/// On a channel of its own: a queue that exists with other arguments closes it.
-///
-/// # Errors
-/// When the broker is out of reach, or holds an object of the same name with other arguments.
-pub async fn declare(
+/// Each on a channel of its own: an object that exists with other arguments closes it.
+pub async fn declare_shared(
     connection: &Connection,
-    lanes: &[Lane],
     delivery_limit: u32,
     limit: Duration,
-) -> Result<(), BrokerError> {
-    let channel = within(limit, "opening a channel", connection.create_channel()).await?;
-    let declare = Declare {
-        channel: &channel,
-        limit,
-    };
-    declare.exchange(NOTIFICATIONS, ExchangeKind::Topic).await?;
-    declare.exchange(EVENTS, ExchangeKind::Topic).await?;
-    declare.exchange(STATUS, ExchangeKind::Topic).await?;
+) -> Vec<BrokerError> {
+    let declared = [
+        exchange(connection, NOTIFICATIONS, limit).await,
+        declare_rejected(connection, limit).await,
+        events(connection, delivery_limit, limit).await,
+        exchange(connection, STATUS, limit).await,
+    ];
+    declared.into_iter().filter_map(Result::err).collect()
+}
+
+/// Declares where goes what cannot be accepted.
+///
+/// # Errors
+/// The broker is out of reach, refuses it, or holds an object of the same name with other arguments.
+pub async fn declare_rejected(connection: &Connection, limit: Duration) -> Result<(), BrokerError> {
+    let declare = Declare::begin(connection, limit).await?;
     declare.exchange(REJECTED, ExchangeKind::Fanout).await?;
     declare.queue(REJECTED, rejected_arguments()).await?;
     declare.bind(REJECTED, REJECTED, "").await?;
+    declare.end().await
+}
+
+/// Declares a lane's queue and binds it to where upstream systems publish.
+///
+/// # Errors
+/// As [`declare_rejected`].
+pub async fn declare_lane(
+    connection: &Connection,
+    lane: Lane,
+    delivery_limit: u32,
+    limit: Duration,
+) -> Result<(), BrokerError> {
+    let declare = Declare::begin(connection, limit).await?;
+    let (queue, key) = (queue_of(lane), lane.routing_key());
+    declare
+        .queue(&queue, work_arguments(delivery_limit))
+        .await?;
+    declare.bind(&queue, NOTIFICATIONS, &key).await?;
+    declare.end().await
+}
+
+async fn exchange(connection: &Connection, name: &str, limit: Duration) -> Result<(), BrokerError> {
+    let declare = Declare::begin(connection, limit).await?;
+    declare.exchange(name, ExchangeKind::Topic).await?;
+    declare.end().await
+}
+
+async fn events(
+    connection: &Connection,
+    delivery_limit: u32,
+    limit: Duration,
+) -> Result<(), BrokerError> {
+    let declare = Declare::begin(connection, limit).await?;
+    declare.exchange(EVENTS, ExchangeKind::Topic).await?;
     declare
         .queue(EVENTS, work_arguments(delivery_limit))
         .await?;
     declare.bind(EVENTS, EVENTS, "#").await?;
-    for lane in lanes {
-        let queue = queue_of(*lane);
-        declare
-            .queue(&queue, work_arguments(delivery_limit))
-            .await?;
-        declare
-            .bind(&queue, NOTIFICATIONS, &lane.routing_key())
-            .await?;
-    }
-    within(
-        limit,
-        "closing a channel",
-        channel.close(200, "done".into()),
-    )
-    .await
+    declare.end().await
 }
 
 /// A message that kills the engine again and again ends in `herald.rejected` by itself; it is kept
@@ -101,12 +126,23 @@ fn quorum(delivery_limit: i64) -> FieldTable {
     arguments
 }
 
-struct Declare<'a> {
-    channel: &'a Channel,
+/// A channel on which objects are declared.
+struct Declare {
+    channel: Channel,
     limit: Duration,
 }
 
-impl Declare<'_> {
+impl Declare {
+    async fn begin(connection: &Connection, limit: Duration) -> Result<Self, BrokerError> {
+        let channel = within(limit, "opening a channel", connection.create_channel()).await?;
+        Ok(Self { channel, limit })
+    }
+
+    async fn end(self) -> Result<(), BrokerError> {
+        let closing = self.channel.close(200, "done".into());
+        within(self.limit, "closing a channel", closing).await
+    }
+
     async fn exchange(&self, name: &str, kind: ExchangeKind) -> Result<(), BrokerError> {
         let options = ExchangeDeclareOptions {
             durable: true,

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::runtime::{Health, Shutdown};
+use crate::runtime::{Health, Pulse, Shutdown};
 use crate::telemetry::Metrics;
 
 /// The engine as seen from outside.
 #[derive(Debug, Clone)]
 pub struct Control {
     health: Health,
+    pulse: Pulse,
     metrics: Arc<Metrics>,
     stop: Shutdown,
 }
@@ -26,12 +28,19 @@ pub struct Readiness {
 impl Control {
     /// The control of an engine.
     #[must_use]
-    pub const fn new(health: Health, metrics: Arc<Metrics>, stop: Shutdown) -> Self {
+    pub const fn new(health: Health, pulse: Pulse, metrics: Arc<Metrics>, stop: Shutdown) -> Self {
         Self {
             health,
+            pulse,
             metrics,
             stop,
         }
+    }
+
+    /// Which parts of the process stand still, and since when.
+    #[must_use]
+    pub fn still(&self) -> BTreeMap<&'static str, Duration> {
+        self.pulse.still()
     }
 
     /// Whether the engine takes work. It no longer does while it shuts down.

@@ -120,6 +120,24 @@ impl Vhost {
         connections.len()
     }
 
+    /// Deletes an exchange with all its bindings.
+    pub(crate) async fn delete_exchange(&self, exchange: &str) {
+        let path = format!("exchanges/{}/{exchange}", self.name);
+        self.request("DELETE", &path).await;
+    }
+
+    /// Undoes a binding.
+    pub(crate) async fn unbind(&self, exchange: &str, queue: &str, key: &str) {
+        let path = format!("bindings/{}/e/{exchange}/q/{queue}/{key}", self.name);
+        self.request("DELETE", &path).await;
+    }
+
+    /// Declares a queue of the kind that is no quorum queue.
+    pub(crate) async fn declare_classic(&self, queue: &str) {
+        let path = format!("queues/{}/{queue}", self.name);
+        self.request("PUT", &path).await;
+    }
+
     /// Binds a queue to an exchange, whatever the routing key.
     pub(crate) async fn bind_everything(&self, exchange: &str, queue: &str) {
         let path = format!("bindings/{}/e/{exchange}/q/{queue}", self.name);
@@ -194,6 +212,11 @@ impl Drop for Vhost {
 pub(crate) struct TestPublisher(Publisher);
 
 impl TestPublisher {
+    /// One at another broker.
+    pub(crate) async fn at(url: &str) -> Self {
+        Self(Publisher::connect(url).await.unwrap())
+    }
+
     /// Publishes an envelope through its own lane.
     pub(crate) async fn publish(&self, envelope: &Value) {
         let text =
@@ -224,6 +247,12 @@ impl TestPublisher {
                 Err(error) => panic!("{error}"),
             }
         }
+    }
+
+    /// Whether a queue takes it; without the exchange it is of no more use.
+    pub(crate) async fn publishes(&self, body: &[u8], key: &str) -> bool {
+        let published = self.0.publish_one(body, key, Properties::default()).await;
+        published.is_ok()
     }
 
     pub(crate) async fn publish_with(&self, body: &[u8], key: &str, properties: Properties) {

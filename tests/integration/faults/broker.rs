@@ -20,7 +20,7 @@ const PER_SECOND: f64 = 1_000.0;
 const STARTED: &str = "Server startup complete";
 
 /// A RabbitMQ of this test's own; its folder goes with it.
-struct Broker {
+pub(super) struct Broker {
     folder: tempfile::TempDir,
     port: u16,
     distribution: u16,
@@ -32,6 +32,11 @@ struct Broker {
 
 impl Broker {
     async fn start() -> Self {
+        Self::start_with("", "[].").await
+    }
+
+    /// One with further settings and these plugins.
+    pub(super) async fn start_with(further: &str, plugins: &str) -> Self {
         let [port, distribution, mapper_port] = free_ports();
         let mut mapper = Command::new("epmd");
         mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
@@ -43,15 +48,21 @@ impl Broker {
             _mapper: Process::start(mapper, Watched::Errors),
             node: None,
         };
-        let settings = format!("listeners.tcp.local = 127.0.0.1:{port}\nlog.console = true\n");
+        let settings =
+            format!("listeners.tcp.local = 127.0.0.1:{port}\nlog.console = true\n{further}\n");
         std::fs::write(broker.folder.path().join("rabbitmq.conf"), settings).unwrap();
-        std::fs::write(broker.folder.path().join("plugins"), "[].").unwrap();
+        std::fs::write(broker.folder.path().join("plugins"), plugins).unwrap();
         broker.boot().await;
         broker
     }
 
     fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+        self.url_of("guest", "guest")
+    }
+
+    /// Without TLS, for a user of it.
+    pub(super) fn url_of(&self, user: &str, password: &str) -> String {
+        format!("amqp://{user}:{password}@127.0.0.1:{}/%2f", self.port)
     }
 
     async fn boot(&mut self) {
@@ -122,7 +133,7 @@ fn server() -> std::path::PathBuf {
 }
 
 /// Free when looked for; all are held until all are found, so that they differ.
-fn free_ports() -> [u16; 3] {
+pub(super) fn free_ports() -> [u16; 3] {
     let listeners = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
