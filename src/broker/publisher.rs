@@ -141,7 +141,8 @@ impl Publisher {
     async fn may_help(&self) -> bool {
         let link = self.link.lock().await;
         link.as_ref().is_some_and(|link| {
-            link.connection.status().connected() && !link.connection.status().blocked()
+            link.connection.status().connected()
+                && !link.connection.status().blocked()
                 && !link.is_usable()
         })
     }
@@ -199,9 +200,9 @@ impl Link {
             ..BasicPublishOptions::default()
         };
         let exchange = topology::REJECTED.into();
-        let published =
-            self.channel
-                .basic_publish(exchange, "".into(), options, body, properties);
+        let published = self
+            .channel
+            .basic_publish(exchange, "".into(), options, body, properties);
         let confirm = within(limit, "publishing", published).await?;
         match within(limit, "waiting for a confirm", confirm).await? {
             Confirmation::Ack(None) => Ok(Confirmed(())),
