@@ -4,6 +4,7 @@
 //! knows. What the process that was hit says of itself counts for nothing here.
 
 mod broker;
+mod cluster;
 mod connection;
 mod database;
 mod deadly;

@@ -1,6 +1,6 @@
 //! RabbitMQ itself is killed and started again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -22,11 +22,14 @@ const STARTED: &str = "Server startup complete";
 /// A RabbitMQ of this test's own; its folder goes with it.
 pub(super) struct Broker {
     folder: tempfile::TempDir,
+    name: String,
+    /// Where the cookie lies, which the nodes of a cluster share.
+    home: PathBuf,
     port: u16,
     distribution: u16,
     mapper_port: u16,
     /// The port mapper, which would else be started in the background and stay.
-    _mapper: Process,
+    _mapper: Arc<Process>,
     node: Option<Process>,
 }
 
@@ -37,23 +40,74 @@ impl Broker {
 
     /// One with further settings and these plugins.
     pub(super) async fn start_with(further: &str, plugins: &str) -> Self {
-        let [port, distribution, mapper_port] = free_ports();
-        let mut mapper = Command::new("epmd");
-        mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
-        let mut broker = Self {
-            folder: tempfile::tempdir().unwrap(),
+        let [mapper_port, ..] = free_ports();
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_owned();
+        let mapper = mapper(mapper_port);
+        let mut broker = Self::laid_out(
+            "herald-faults",
+            folder,
+            home,
+            (mapper_port, mapper),
+            further,
+            plugins,
+        );
+        broker.boot().await;
+        broker
+    }
+
+    /// Three nodes of one cluster, none of which runs: the first to boot must be the first.
+    pub(super) fn three() -> [Self; 3] {
+        let names = ["herald-a", "herald-b", "herald-c"];
+        let mut settings = vec![
+            "cluster_formation.peer_discovery_backend = classic_config".to_owned(),
+            "cluster_formation.randomized_startup_delay_range.min = 0".to_owned(),
+            "cluster_formation.randomized_startup_delay_range.max = 0".to_owned(),
+        ];
+        for (number, name) in names.iter().enumerate() {
+            settings.push(format!(
+                "cluster_formation.classic_config.nodes.{} = {name}@localhost",
+                number + 1
+            ));
+        }
+        let (settings, [mapper_port, ..]) = (settings.join("\n"), free_ports());
+        let mapper = mapper(mapper_port);
+        let folders = names.map(|_| tempfile::tempdir().unwrap());
+        let home = folders[0].path().to_owned();
+        let mut folders = folders.into_iter();
+        names.map(|name| {
+            let (folder, mapper) = (folders.next().unwrap(), (mapper_port, Arc::clone(&mapper)));
+            Self::laid_out(name, folder, home.clone(), mapper, &settings, "[].")
+        })
+    }
+
+    fn laid_out(
+        name: &str,
+        folder: tempfile::TempDir,
+        home: PathBuf,
+        (mapper_port, mapper): (u16, Arc<Process>),
+        further: &str,
+        plugins: &str,
+    ) -> Self {
+        let [port, distribution, _] = free_ports();
+        let settings =
+            format!("listeners.tcp.local = 127.0.0.1:{port}\nlog.console = true\n{further}\n");
+        std::fs::write(folder.path().join("rabbitmq.conf"), settings).unwrap();
+        std::fs::write(folder.path().join("plugins"), plugins).unwrap();
+        Self {
+            folder,
+            name: name.to_owned(),
+            home,
             port,
             distribution,
             mapper_port,
-            _mapper: Process::start(mapper, Watched::Errors),
+            _mapper: mapper,
             node: None,
-        };
-        let settings =
-            format!("listeners.tcp.local = 127.0.0.1:{port}\nlog.console = true\n{further}\n");
-        std::fs::write(broker.folder.path().join("rabbitmq.conf"), settings).unwrap();
-        std::fs::write(broker.folder.path().join("plugins"), plugins).unwrap();
-        broker.boot().await;
-        broker
+        }
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
     }
 
     fn url(&self) -> String {
@@ -65,14 +119,14 @@ impl Broker {
         format!("amqp://{user}:{password}@127.0.0.1:{}/%2f", self.port)
     }
 
-    async fn boot(&mut self) {
+    pub(super) async fn boot(&mut self) {
         let node = Process::start(self.command(), Watched::Output);
         node.says(STARTED).await;
         self.node = Some(node);
     }
 
     /// SIGKILL to the whole node, as when its machine dies.
-    async fn kill(&mut self) {
+    pub(super) async fn kill(&mut self) {
         let node = self.node.take().unwrap();
         self.signal();
         node.ended(PATIENCE).await;
@@ -94,8 +148,8 @@ impl Broker {
         let mut command = Command::new(server());
         command
             .current_dir(folder)
-            .env("HOME", folder)
-            .env("RABBITMQ_NODENAME", "herald-faults@localhost")
+            .env("HOME", &self.home)
+            .env("RABBITMQ_NODENAME", format!("{}@localhost", self.name))
             .env("RABBITMQ_MNESIA_BASE", folder.join("data"))
             .env("RABBITMQ_LOG_BASE", folder.join("log"))
             .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq"))
@@ -120,6 +174,12 @@ impl Drop for Broker {
             self.signal();
         }
     }
+}
+
+fn mapper(port: u16) -> Arc<Process> {
+    let mut mapper = Command::new("epmd");
+    mapper.args(["-address", "127.0.0.1", "-port", &port.to_string()]);
+    Arc::new(Process::start(mapper, Watched::Errors))
 }
 
 /// The script itself: the one in PATH insists on a user and on the system's own folders.
