@@ -1,5 +1,6 @@
 //! Conversations with a scripted server.
 
+mod secured;
 mod steps;
 
 use std::io::{BufRead, BufReader, Write};

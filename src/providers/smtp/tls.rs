@@ -4,8 +4,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::TlsConnector;
@@ -68,21 +69,31 @@ pub(super) fn silence(error: io::Error) -> Silence {
 
 fn untrusted(why: &CertificateError) -> String {
     use CertificateError as Why;
-    match why {
-        Why::Expired | Why::ExpiredContext { .. } => {
-            "the server's certificate has expired".to_owned()
-        }
-        Why::NotValidYet | Why::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet: compare the clocks".to_owned()
+    let what = match why {
+        Why::Expired => "has expired".to_owned(),
+        Why::ExpiredContext { not_after, .. } => format!("expired on {}", day(*not_after)),
+        Why::NotValidYet => "is not valid yet: compare the clocks".to_owned(),
+        Why::NotValidYetContext { not_before, .. } => {
+            format!("is valid from {} on: compare the clocks", day(*not_before))
         }
         Why::UnknownIssuer => {
-            "the server's certificate is of an authority that is not known here: \
-                               name its file in `ca_file`"
-                .to_owned()
+            "is signed by no authority that is known here: name its file in `ca_file`".to_owned()
         }
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            "the server's certificate is for another host than `host`".to_owned()
+        Why::NotValidForNameContext { presented, .. } => {
+            let names = presented.join(", ");
+            format!("is for another host than `host` (for {names})")
         }
-        other => format!("the server's certificate is refused: {other}"),
-    }
+        Why::NotValidForName => "is for another host than `host`".to_owned(),
+        Why::Revoked => "was revoked".to_owned(),
+        other => format!("cannot be accepted: {other}"),
+    };
+    format!("the server's certificate {what}")
+}
+
+fn day(time: UnixTime) -> String {
+    let second = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(second).map_or_else(
+        |_| "a day beyond reckoning".to_owned(),
+        |time| time.strftime("%Y-%m-%d").to_string(),
+    )
 }

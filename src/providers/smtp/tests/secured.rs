@@ -154,11 +154,23 @@ async fn a_certificate_that_is_not_to_be_believed_is_refused_with_words() {
     let ours = scene.ca_file();
     let right = scene.issue("localhost", Validity::Now);
     for (identity, ca_file, words) in [
-        (&scene.issue("mail.example.com", Validity::Now), Some(&ours), "mail.example.com"),
-        (&scene.issue("localhost", Validity::Past), Some(&ours), "expired"),
-        (&scene.issue("localhost", Validity::Future), Some(&ours), "valid from"),
-        (&right, Some(&other.ca_file()), "signed by no authority of"),
-        (&right, None, "ca_file"),
+        (
+            &scene.issue("mail.example.com", Validity::Now),
+            Some(&ours),
+            "mail.example.com",
+        ),
+        (
+            &scene.issue("localhost", Validity::Past),
+            Some(&ours),
+            "expired",
+        ),
+        (
+            &scene.issue("localhost", Validity::Future),
+            Some(&ours),
+            "valid from",
+        ),
+        (&right, Some(&other.ca_file()), "signed by no authority"),
+        (&right, None, "name its file in `ca_file`"),
     ] {
         for when in [When::AtOnce, READY] {
             let port = serve(identity, when);
