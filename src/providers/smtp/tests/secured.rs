@@ -47,14 +47,17 @@ fn serve(identity: &Issued, when: When) -> u16 {
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let stream = match when {
-                When::AtOnce => Some(stream),
-                When::Asked(answer) => until_starttls(stream, answer),
-            };
             let session = ServerConnection::new(Arc::clone(&config)).unwrap();
-            if let Some(stream) = stream {
-                talk(StreamOwned::new(session, stream), when);
-            }
+            // A kept connection keeps no other waiting.
+            std::thread::spawn(move || {
+                let stream = match when {
+                    When::AtOnce => Some(stream),
+                    When::Asked(answer) => until_starttls(stream, answer),
+                };
+                if let Some(stream) = stream {
+                    talk(StreamOwned::new(session, stream), when);
+                }
+            });
         }
     });
     port
