@@ -4,7 +4,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::super::channels::{ChannelState, Channels};
 use super::super::hold;
@@ -30,8 +29,6 @@ struct Seen {
     probe: Option<(Instant, Instant)>,
     /// Whether one is under way.
     in_hand: InHand,
-    /// The last row that was one.
-    last: Option<Uuid>,
 }
 
 /// What may be taken of a channel.
@@ -82,17 +79,9 @@ impl Pauses {
         }
     }
 
-    /// A probe is on its way: this row.
-    pub(super) fn probed(&self, channel: Channel, at: Instant, now: Instant, row: Uuid) {
-        self.with(channel, |seen| {
-            (seen.probe, seen.last) = (Some((at, now)), Some(row));
-        });
-    }
-
-    /// The row that was the last probe, once: the next is another one, if there is any. It may be the row
-    /// for which the account refuses, and stand before all others for ever.
-    pub(super) fn last_probe(&self, channel: Channel) -> Option<Uuid> {
-        self.with(channel, |seen| seen.last.take())
+    /// A probe is on its way.
+    pub(super) fn probed(&self, channel: Channel, at: Instant, now: Instant) {
+        self.with(channel, |seen| seen.probe = Some((at, now)));
     }
 
     /// A probe is taken in hand, until the turn is dropped.
@@ -129,16 +118,6 @@ mod tests {
     const EMAIL: Channel = Channel::Email;
 
     #[test]
-    fn a_row_that_was_the_last_probe_is_not_the_next_one_too_but_may_be_the_one_after() {
-        let (pauses, now, row) = (Pauses::new(Channels::new()), clock::instant(), Uuid::max());
-        assert_eq!(pauses.last_probe(EMAIL), None);
-        pauses.probed(EMAIL, now, now, row);
-        assert_eq!(pauses.last_probe(Channel::Sms), None);
-        assert_eq!(pauses.last_probe(EMAIL), Some(row));
-        assert_eq!(pauses.last_probe(EMAIL), None);
-    }
-
-    #[test]
     fn while_a_probe_is_under_way_there_is_no_other_but_not_for_ever() {
         let (channels, now) = (Channels::new(), clock::instant());
         let pauses = Pauses::new(channels.clone());
@@ -146,12 +125,12 @@ mod tests {
         let probe = |at, again| Turn::Probe { at, again };
         channels.report(EMAIL, "a", Some(now));
         let first = pauses.begin(EMAIL, now);
-        pauses.probed(EMAIL, now, now, Uuid::nil());
+        pauses.probed(EMAIL, now, now);
         assert_eq!(pauses.turn(EMAIL, at(5)), Turn::Wait);
         drop(first);
         assert_eq!(pauses.turn(EMAIL, at(5)), probe(now, true));
         let _stuck = pauses.begin(EMAIL, at(5));
-        pauses.probed(EMAIL, now, at(5), Uuid::nil());
+        pauses.probed(EMAIL, now, at(5));
         channels.report(EMAIL, "a", Some(at(20)));
         assert_eq!(pauses.turn(EMAIL, at(20)), Turn::Wait);
         assert_eq!(pauses.turn(EMAIL, at(35)), probe(at(20), false));
@@ -167,7 +146,7 @@ mod tests {
         assert_eq!(pauses.turn(EMAIL, at(4)), Turn::Wait);
         let probe = |at, again| Turn::Probe { at, again };
         assert_eq!(pauses.turn(EMAIL, at(5)), probe(at(5), false));
-        pauses.probed(EMAIL, at(5), at(5), Uuid::nil());
+        pauses.probed(EMAIL, at(5), at(5));
         assert_eq!(pauses.turn(EMAIL, at(5)), Turn::Wait);
         assert_eq!(pauses.turn(EMAIL, at(6)), probe(at(5), true));
         channels.report(EMAIL, "a", Some(at(20)));

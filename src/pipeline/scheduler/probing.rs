@@ -42,8 +42,7 @@ impl Round {
                 continue;
             }
             lanes.sort_by_key(|lane| lane.priority);
-            let mut left_out = looking.refusing.ids(moment);
-            left_out.extend(self.pauses.last_probe(*channel));
+            let left_out = looking.refusing.ids(moment);
             let now = clock::now();
             let until = now.saturating_add(LATEST * 2).unwrap_or(now);
             let taking = self.taking(looking.run, &left_out);
@@ -60,8 +59,8 @@ impl Round {
                     continue;
                 }
             };
-            if let Some(probe) = brought.first() {
-                self.pauses.probed(*channel, at, moment, probe.id);
+            if !brought.is_empty() {
+                self.pauses.probed(*channel, at, moment);
             }
             // What waits here may be unable to tell anything: pinned to another account, too late.
             if brought.is_empty() || again {
