@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::super::channels::{ChannelState, Channels};
 use super::super::hold;
@@ -14,6 +15,9 @@ use crate::domain::Channel;
 const PACE: Duration = Duration::from_secs(1);
 /// Longest wait for a probe that is under way: its outcome may be what cannot be stored.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Most probes that are remembered.
+const MOST_TRIED: usize = 100;
 
 /// Which channels are paused, and what was done about it.
 #[derive(Debug)]
@@ -29,6 +33,9 @@ struct Seen {
     probe: Option<(Instant, Instant)>,
     /// Whether one is under way.
     in_hand: InHand,
+    /// The probes since the channel flowed: each may have been refused for its own sake, and is not to be
+    /// the next one.
+    tried: Vec<Uuid>,
 }
 
 /// What may be taken of a channel.
@@ -60,7 +67,10 @@ impl Pauses {
     /// What may be taken of a channel now.
     pub(super) fn turn(&self, channel: Channel, now: Instant) -> Turn {
         match self.channels.state(channel) {
-            ChannelState::Flowing => Turn::Flow,
+            ChannelState::Flowing => {
+                self.with(channel, |seen| seen.tried.clear());
+                Turn::Flow
+            }
             ChannelState::Paused { probe_at } if probe_at > now => Turn::Wait,
             ChannelState::Paused { probe_at } => self.with(channel, |seen| match seen.probe {
                 _ if !seen.in_hand.is_free(now, PATIENCE) => Turn::Wait,
@@ -82,6 +92,26 @@ impl Pauses {
     /// A probe is on its way.
     pub(super) fn probed(&self, channel: Channel, at: Instant, now: Instant) {
         self.with(channel, |seen| seen.probe = Some((at, now)));
+    }
+
+    /// Those that were probes and told nothing good: others are to be tried before them.
+    pub(super) fn tried(&self, channel: Channel) -> Vec<Uuid> {
+        self.with(channel, |seen| seen.tried.clone())
+    }
+
+    /// This one is tried.
+    pub(super) fn tries(&self, channel: Channel, id: Uuid) {
+        self.with(channel, |seen| {
+            if seen.tried.len() >= MOST_TRIED {
+                seen.tried.clear();
+            }
+            seen.tried.push(id);
+        });
+    }
+
+    /// There is no other: those that were tried may be again.
+    pub(super) fn tries_anew(&self, channel: Channel) {
+        self.with(channel, |seen| seen.tried.clear());
     }
 
     /// A probe is taken in hand, until the turn is dropped.
@@ -134,6 +164,23 @@ mod tests {
         channels.report(EMAIL, "a", Some(at(20)));
         assert_eq!(pauses.turn(EMAIL, at(20)), Turn::Wait);
         assert_eq!(pauses.turn(EMAIL, at(35)), probe(at(20), false));
+    }
+
+    #[test]
+    fn what_was_tried_in_vain_is_not_the_next_probe_unless_there_is_no_other() {
+        let (channels, now) = (Channels::new(), clock::instant());
+        let pauses = Pauses::new(channels.clone());
+        channels.report(EMAIL, "a", Some(now));
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        pauses.tries(EMAIL, one);
+        pauses.tries(EMAIL, other);
+        assert_eq!(pauses.tried(EMAIL), [one, other]);
+        pauses.tries_anew(EMAIL);
+        assert!(pauses.tried(EMAIL).is_empty());
+        pauses.tries(EMAIL, one);
+        channels.report(EMAIL, "a", None);
+        assert_eq!(pauses.turn(EMAIL, now), Turn::Flow);
+        assert!(pauses.tried(EMAIL).is_empty(), "it works");
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl Round {
                 continue;
             }
             lanes.sort_by_key(|lane| lane.priority);
-            let left_out = looking.refusing.ids(moment);
+            let mut left_out = looking.refusing.ids(moment);
+            left_out.extend(self.pauses.tried(*channel));
             let now = clock::now();
             let until = now.saturating_add(LATEST * 2).unwrap_or(now);
             let taking = self.taking(looking.run, &left_out);
@@ -59,8 +60,12 @@ impl Round {
                     continue;
                 }
             };
-            if !brought.is_empty() {
-                self.pauses.probed(*channel, at, moment);
+            match brought.first() {
+                Some(probe) => {
+                    self.pauses.probed(*channel, at, moment);
+                    self.pauses.tries(*channel, probe.id);
+                }
+                None => self.pauses.tries_anew(*channel),
             }
             // What waits here may be unable to tell anything: pinned to another account, too late.
             if brought.is_empty() || again {
