@@ -6,7 +6,7 @@ use herald::store::lease::LeaseConnection;
 use loadtest::simulator::{Behaviour, Fault, Provider};
 
 use crate::database::lines;
-use crate::stage::{Stage, envelope};
+use crate::stage::{Stage, account, ana, envelope};
 
 /// Messages that wait.
 const COUNT: i64 = 300;
@@ -27,7 +27,10 @@ async fn hundreds_that_wait_for_another_run_are_looked_up_together_and_go_on_whe
     stage.set("HERALD__ENGINE__SHUTDOWN_DEADLINE", "1s");
     stage.set("HERALD__ENGINE__SCHEDULER_POLL", "1s");
     let sendgrid = stage.behaving(Provider::SendGrid, Behaviour::failing(Fault::Hang));
-    stage.apply_ana_and(&[&sendgrid]);
+    // What hangs must hang until the end: an outcome would be stored, and a circuit that opens would pause
+    // the lane.
+    let patient = account(&sendgrid).replace("timeout_seconds = 2", "timeout_seconds = 120");
+    stage.apply(&format!("{}{patient}", ana()));
     let mut outcomes = stage.outcomes().await;
     let engine = stage.start().await;
     let publisher = stage.publisher().await;
