@@ -228,6 +228,7 @@ impl Message {
             lane: self.lane,
             body: self.body,
             message_id: self.message_id,
+            properties: self.properties,
             traceparent: self.traceparent,
             published_at: self.published_at,
             published_by: self.published_by,
