@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::document::{Table, Value};
 use super::duration;
@@ -174,19 +174,6 @@ impl<'a> Reader<'a> {
         let value = self.value(key);
         self.opened(key, value)
             .map_or_else(SecretString::default, SecretString::from)
-    }
-
-    /// A URL with a password in it; empty when it is not given.
-    pub(super) fn secret_url(&mut self, key: &str, schemes: &[&str], form: &str) -> SecretString {
-        let url = self.secret(key);
-        let text = url.expose_secret();
-        let fits = text
-            .split_once("://")
-            .is_some_and(|(scheme, rest)| schemes.contains(&scheme) && !rest.is_empty());
-        if !text.is_empty() && !fits {
-            let () = self.refuse(key, "is not a URL of this kind", form);
-        }
-        url
     }
 
     /// Several secrets: a list, or a text with commas or line breaks between them.
