@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 use crate::stage::{ANA, Stage, account, ana, envelope_with};
 
 /// A template for a channel, of one body.
-fn template(channel: &str, body: &str) -> String {
-    format!("[[templates]]\nname = \"t\"\nmessage_type = \"{channel}\"\nbody = '''{body}'''\n")
+fn template(channel: &str, body: &str, variables: &[&str]) -> String {
+    format!(
+        "[[templates]]\nname = \"t\"\nmessage_type = \"{channel}\"\nbody = '''{body}'''\n\
+         variables = {variables:?}\n"
+    )
 }
 
 /// A call of it, with variables as JSON text: what a number looks like is the point.
@@ -27,7 +30,10 @@ async fn variables_are_text_and_numbers_as_written_also_after_a_night_in_the_dat
     let slack = stage.behaving(Provider::Slack, Behaviour::default().rule(busy));
     let body = "*Hi* {{ name }}: {{ card }}, {{ price }} EUR, {{ far }}, {{ zero }}";
     let people = format!("{}{}", ana(), account(&slack));
-    stage.apply(&format!("{people}{}", template("chat", body)));
+    stage.apply(&format!(
+        "{people}{}",
+        template("chat", body, &["name", "card", "price", "far", "zero"])
+    ));
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
     let variables = r#"{"name":"<!channel> & co","card":89490200001234567890,"price":1.10,
@@ -55,7 +61,7 @@ async fn a_template_that_makes_more_than_its_channel_carries_fails_with_words() 
     let twilio = stage.simulator(Provider::Twilio);
     let body = "{% for line in range(lines) %}0123456789{% endfor %}";
     let people = format!("{}{}", ana(), account(&twilio));
-    stage.apply(&format!("{people}{}", template("sms", body)));
+    stage.apply(&format!("{people}{}", template("sms", body, &["lines"])));
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
