@@ -90,7 +90,7 @@ impl AmqpUrl {
     ///
     /// # Errors
     /// What is wrong with it; a text that may be part of a password is never shown.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(Self::default());
         }

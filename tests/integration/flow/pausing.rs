@@ -6,9 +6,11 @@ use std::time::Duration;
 use herald::broker::connection::Address;
 use herald::broker::consumer::{Consumers, LaneConsumer};
 use herald::broker::{Arrival, receipt};
+use herald::config::AmqpUrl;
 use herald::domain::{Channel, Lane, Priority, Proof};
 use herald::resilience::Backoff;
 use herald::runtime::{Ending, Health, Permits, Shutdown, Tasks};
+use herald::tls::Files;
 use loadtest::proxy::Proxy;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -41,7 +43,8 @@ impl Scene {
         health.down("broker", "starting");
         let consumers = Consumers {
             address: Address {
-                uri: url,
+                url: AmqpUrl::parse(&url).unwrap(),
+                tls: Files::default(),
                 connect_timeout: Duration::from_secs(5),
                 operation_timeout: Duration::from_secs(5),
                 heartbeat: Duration::from_secs(5),
