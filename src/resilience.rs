@@ -13,6 +13,7 @@ pub mod fair_queue;
 pub mod rate_limit;
 pub mod restart_intensity;
 pub mod slow_start;
+pub mod suspicion;
 
 pub use adaptive::Pace;
 pub use address_throttle::AddressThrottle;
@@ -23,3 +24,4 @@ pub use fair_queue::{FairQueue, Joins};
 pub use rate_limit::TokenRate;
 pub use restart_intensity::{Decision, RestartIntensity};
 pub use slow_start::SlowStart;
+pub use suspicion::Suspicion;

@@ -113,6 +113,9 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// The answer says that this very address is dead: retire the device or suppress the address.
     pub dead_address: bool,
+    /// The account's fault, should several different addresses in a row be told the same: one such
+    /// answer does not say whom it is about.
+    pub suspicion: Option<AccountFault>,
 }
 
 impl Reply {
@@ -148,6 +151,7 @@ impl Reply {
             message_id: None,
             retry_after: None,
             dead_address: false,
+            suspicion: None,
         }
     }
 
@@ -162,6 +166,20 @@ impl Reply {
     pub fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
         Self {
             retry_after,
+            ..self
+        }
+    }
+
+    /// The same answer, known to be about the account: it is refused, for that fault.
+    #[must_use]
+    pub fn of_account(self, fault: AccountFault) -> Self {
+        Self {
+            class: Class::AccountRefused,
+            subject: Subject::Account,
+            reason: None,
+            fault: Some(fault),
+            dead_address: false,
+            suspicion: None,
             ..self
         }
     }

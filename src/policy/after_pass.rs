@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     AttemptRecord, Certainty, Class, Notification, Reason, Reply, Step, Subject, Target,
 };
 use crate::resilience::backoff::Backoff;
+
+/// How long an address or a mail may be put off without an attempt: greylisting ends within minutes or
+/// hours, and what is put off for longer is refused.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the answers of a provider lead to.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,23 +162,13 @@ fn accepted_any(pass: &Pass<'_>) -> bool {
 }
 
 fn again(pass: &Pass<'_>) -> Verdict {
-    let open = || {
-        let is_open = |(target, _): &&(Target, Reply)| fate(pass, target) == Fate::Open;
-        let open = pass.replies.iter().filter(is_open);
-        open.map(|(_, reply)| reply)
-    };
-    // Who was asked too often, who is refused and who cannot carry it has not tried; and we have not
-    // where this node itself could not.
-    let was_tried = open().any(|reply| {
-        let by_us = reply.subject == Subject::Node;
-        matches!(reply.class, Class::Transient | Class::Unknown) && !by_us
-    });
-    let was_throttled = open().any(|reply| reply.class == Class::Throttled);
+    let used = attempts_used(pass.notification, pass.replies, pass.now);
+    let was_tried = used > 0;
+    let was_throttled = open(pass.replies).any(|reply| reply.class == Class::Throttled);
     if !was_tried && !was_throttled {
         let due_at = super::routing::wait(pass.notification, pass.now, None);
         return bounded(pass, Reason::WaitingForProvider, due_at, false);
     }
-    let used = u16::from(was_tried);
     let passes = pass.notification.attempt_count.saturating_add(used);
     if passes > pass.notification.max_retries && was_tried {
         return exhausted(pass);
@@ -187,6 +181,53 @@ fn again(pass: &Pass<'_>) -> Verdict {
         return exhausted(pass);
     }
     bounded(pass, Reason::Retry, due_at, was_tried)
+}
+
+/// The answers for those who have none that is final.
+fn open(replies: &[(Target, Reply)]) -> impl Iterator<Item = &Reply> {
+    let is_final = |class| matches!(class, Class::Accepted | Class::Permanent);
+    let is_open = move |target: &Target| {
+        let mut own = replies.iter().filter(move |(asked, _)| asked == target);
+        !own.any(|(_, reply)| is_final(reply.class))
+    };
+    let open = replies.iter().filter(move |(target, _)| is_open(target));
+    open.map(|(_, reply)| reply)
+}
+
+/// How many of `max_retries` these answers of a pass use up. Who was asked too often, who is refused and
+/// who cannot carry it has not tried; but nobody is put off for ever because of their own address.
+#[must_use]
+pub fn attempts_used(
+    notification: &Notification,
+    replies: &[(Target, Reply)],
+    now: Timestamp,
+) -> u16 {
+    let is_tried = |reply: &Reply| match (reply.class, reply.subject) {
+        // Where this machine itself could not ask, nobody has tried.
+        (_, Subject::Node) => false,
+        (Class::Transient | Class::Unknown, _) => true,
+        (Class::Throttled, Subject::Address | Subject::Message) => {
+            put_off_for(notification, now) > PATIENCE
+        }
+        _ => false,
+    };
+    u16::from(open(replies).any(is_tried))
+}
+
+/// How long it has been put off without an attempt by now.
+fn put_off_for(notification: &Notification, now: Timestamp) -> SignedDuration {
+    let mut since = now;
+    for record in notification.present_attempts().rev() {
+        match record.step {
+            Step::Attempt {
+                class: Class::Throttled,
+                ..
+            } => since = record.at,
+            Step::Attempt { .. } | Step::Replayed { .. } => break,
+            _ => {}
+        }
+    }
+    now.duration_since(since)
 }
 
 /// The longest wait that was asked for in the whole pass. What a refused account wants is a matter of

@@ -12,6 +12,7 @@ pub(super) mod fuzzing;
 mod header;
 mod offers;
 mod pool;
+mod refusal;
 mod reply;
 mod request;
 mod settings;
@@ -20,6 +21,7 @@ mod tests;
 mod tls;
 mod trouble;
 mod wire;
+mod words;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit};

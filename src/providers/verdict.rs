@@ -18,6 +18,7 @@ pub(crate) struct Verdict {
     pub(crate) reason: Option<Reason>,
     pub(crate) fault: Option<AccountFault>,
     pub(crate) dead_address: bool,
+    pub(crate) suspicion: Option<AccountFault>,
 }
 
 impl Verdict {
@@ -26,10 +27,12 @@ impl Verdict {
     pub(crate) const ADDRESS_BUSY: Self = Self::TRANSIENT.about(Subject::Address);
     /// Refused in words that no table knows. Not the end of a message, for nobody here can say what
     /// they mean: it is tried again, as often as it may be.
-    pub(crate) const UNLISTED: Self = Self::TRANSIENT.about(Subject::Message);
+    pub(crate) const UNLISTED: Self = Self::suspect(AccountFault::Settings);
     /// Not asked, because this machine could not.
     pub(crate) const OUR_OWN_LACK: Self = Self::TRANSIENT.about(Subject::Node);
     pub(crate) const THROTTLED: Self = Self::plain(Class::Throttled);
+    /// Asked too early for this message alone: it is to wait, which is no attempt.
+    pub(crate) const TOO_EARLY: Self = Self::THROTTLED.about(Subject::Message);
     /// Asked too often for this address, while the account has room.
     pub(crate) const ADDRESS_THROTTLED: Self = Self::THROTTLED.about(Subject::Address);
     pub(crate) const CREDENTIALS: Self = Self::refused(AccountFault::Credentials);
@@ -48,13 +51,38 @@ impl Verdict {
             reason: None,
             fault: None,
             dead_address: false,
+            suspicion: None,
         }
+    }
+
+    /// Not sent, and perhaps because of the account: several different addresses that are told so in
+    /// a row are the proof.
+    pub(crate) const fn suspect(fault: AccountFault) -> Self {
+        Self::TRANSIENT.about(Subject::Message).suspecting(fault)
+    }
+
+    pub(crate) const fn suspecting(mut self, fault: AccountFault) -> Self {
+        self.suspicion = Some(fault);
+        self
     }
 
     const fn refused(fault: AccountFault) -> Self {
         let mut verdict = Self::plain(Class::AccountRefused);
         verdict.fault = Some(fault);
         verdict
+    }
+
+    pub(crate) const fn by_fault(mut self, fault: AccountFault) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// Whether it is about our login or our plan, whatever is asked for.
+    pub(crate) const fn is_of_login_or_plan(self) -> bool {
+        matches!(
+            self.fault,
+            Some(AccountFault::Credentials | AccountFault::Exhausted)
+        )
     }
 
     const fn about(mut self, subject: Subject) -> Self {
@@ -105,6 +133,7 @@ impl Verdict {
             reason: self.reason,
             fault: self.fault,
             dead_address: self.dead_address,
+            suspicion: self.suspicion,
             ..Reply::of(self.class, Some(code.into()), detail)
         }
     }

@@ -87,7 +87,7 @@ async fn ask(desk: &Desk, queue: &Lines, jobs: Vec<Job>, call: Call) {
     let elapsed = clock::instant().saturating_duration_since(started);
     let asked = jobs.len();
     let elapsed = request.map(|reply| {
-        call.answered(&reply, None, elapsed);
+        call.answered(reply, None, elapsed);
         desk.counts.request(elapsed);
         desk.counts.messages(asked);
         elapsed

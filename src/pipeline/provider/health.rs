@@ -19,7 +19,7 @@ use super::trouble::{Cause, Report, Reporter};
 use crate::config::Providers;
 use crate::domain::{Account, Channel, CircuitState};
 use crate::resilience::circuit_breaker::{Admission, Standing};
-use crate::resilience::{AddressThrottle, CircuitBreaker, DeadAddressLimit, Pace};
+use crate::resilience::{AddressThrottle, CircuitBreaker, DeadAddressLimit, Pace, Suspicion};
 use crate::runtime::clock;
 use crate::telemetry::ProviderMetrics;
 
@@ -67,6 +67,10 @@ struct State {
     throttled: AddressThrottle,
     /// How many of its addresses it says are dead.
     dead: DeadAddressLimit,
+    /// Who was refused in words that may be about it.
+    suspicion: Suspicion,
+    /// When one platform was last told of that refuses its key.
+    platform_refused: Option<Duration>,
     cause: Option<Cause>,
     /// Whether it has worked since this node knows it.
     proven: bool,
@@ -119,6 +123,8 @@ impl AccountHealth {
                 pace: Pace::default(),
                 throttled: AddressThrottle::default(),
                 dead: DeadAddressLimit::new(settings.dead_addresses_a_minute),
+                suspicion: Suspicion::default(),
+                platform_refused: None,
                 cause: None,
                 proven: false,
             }),
@@ -284,9 +290,9 @@ impl AccountHealth {
     }
 }
 
-/// A number for an address: two that share one by chance share a wait.
-fn number_of(address: &str) -> u64 {
+/// A number for an address, a message or a refusal: two that share one by chance share its fate.
+fn number_of(one: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    address.hash(&mut hasher);
+    one.hash(&mut hasher);
     hasher.finish()
 }

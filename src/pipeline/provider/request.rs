@@ -74,7 +74,8 @@ async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> Answered {
             elapsed: None,
         };
     }
-    call.answered(&reply, Some(&target.address), elapsed);
+    let to = (job.notification.id, target.address.as_str());
+    let reply = call.answered(reply, Some(to), elapsed);
     desk.counts.request(elapsed);
     if desk.client.most_at_once() > 1 {
         desk.counts.messages(1);

@@ -6,6 +6,7 @@ use super::Desk;
 use super::worker::{follow, too_late, verdict};
 use crate::domain::Reason;
 use crate::policy::Decision;
+use crate::policy::after_pass::attempts_used;
 use crate::runtime::clock;
 
 /// Decides again on a job that has waited: the person may have changed their mind, and their night
@@ -25,8 +26,8 @@ pub(super) async fn reconsider_many(desk: &Desk, jobs: Vec<Job>) -> Vec<Job> {
 
 fn follow_judgement(desk: &Desk, mut job: Job, judgement: Judgement) -> Option<Job> {
     let now = clock::now();
-    // What others were asked in this pass was an attempt.
-    let asked = u16::from(!job.replies.is_empty());
+    // What others have tried in this pass was an attempt.
+    let asked = attempts_used(&job.notification, &job.replies, now);
     match judgement {
         Judgement::Decided(Decision::Deliver {
             targets,
@@ -48,7 +49,8 @@ fn follow_judgement(desk: &Desk, mut job: Job, judgement: Judgement) -> Option<J
             return None;
         }
         Judgement::Decided(Decision::Defer { .. })
-            if job.notification.attempt_count + asked > job.notification.max_retries =>
+            if asked > 0
+                && job.notification.attempt_count + asked > job.notification.max_retries =>
         {
             job.notification.attempt_count = job.notification.attempt_count.saturating_add(asked);
             desk.outbox

@@ -26,6 +26,9 @@ const CIRCUIT_OPEN: &str = "provider_circuit_open";
 /// The `event_type` of an account that calls too many addresses dead.
 const TOO_MANY_DEAD: &str = "provider_too_many_dead_addresses";
 
+/// The `event_type` of an account whose key one platform refuses.
+const PLATFORM_REFUSED: &str = "provider_platform_refused";
+
 /// Why a circuit is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -154,22 +157,58 @@ impl Reporter {
     }
 
     async fn write_dead_addresses(&self, change: LimitChange) -> Result<(), StoreError> {
+        let words = "it calls more addresses dead than is usual, or than \
+                     providers.dead_addresses_a_minute: for now none is retired or suppressed";
+        let exceeded = change == LimitChange::Exceeded;
+        self.write_event(TOO_MANY_DEAD, Severity::High, words, exceeded)
+            .await
+    }
+
+    /// One platform behind it refuses the account's key for it, or does so no more.
+    pub(super) fn tell_of_platform(self: &Arc<Self>, refused: bool) {
+        let provider = &self.provider;
+        match refused {
+            true => tracing::error!(
+                provider,
+                "a platform refuses this account's key for it: what is for that platform waits"
+            ),
+            false => tracing::info!(provider, "no platform refuses this account's key any more"),
+        }
+        let reporter = Arc::clone(self);
+        self.tasks.spawn("report a platform", async move {
+            let write = || reporter.write_platform(refused);
+            until_done("reporting a platform", &reporter.giving_up, write).await;
+        });
+    }
+
+    async fn write_platform(&self, refused: bool) -> Result<(), StoreError> {
+        let words = "a platform (APNs, web push) refuses this account's key for it: what is for that \
+                     platform waits; renew the key at the provider";
+        self.write_event(PLATFORM_REFUSED, Severity::Critical, words, refused)
+            .await
+    }
+
+    /// Opens an event about the account, or resolves it.
+    async fn write_event(
+        &self,
+        event_type: &'static str,
+        severity: Severity,
+        words: &str,
+        opens: bool,
+    ) -> Result<(), StoreError> {
         let provider = &self.provider;
         let mut connection = self.database.get().await?;
-        if change == LimitChange::Over {
+        if !opens {
             let run = self.fence.run();
-            system_events::close_of(&mut connection, run, TOO_MANY_DEAD, Some(provider)).await?;
+            system_events::close_of(&mut connection, run, event_type, Some(provider)).await?;
             return Ok(());
         }
         let mut details = Map::new();
         details.insert("provider".to_owned(), Value::from(provider.as_str()));
         let event = SystemEvent {
-            event_type: TOO_MANY_DEAD.to_owned(),
-            severity: Severity::High,
-            description: format!(
-                "provider `{provider}` calls more addresses dead than \
-                 providers.dead_addresses_a_minute: for now none is retired or suppressed"
-            ),
+            event_type: event_type.to_owned(),
+            severity,
+            description: format!("provider `{provider}`: {words}"),
             details,
             tenant_id: None,
             user_id: None,
@@ -312,6 +351,7 @@ impl Reporter {
             ACCOUNT_REFUSED,
             LIMIT_REACHED,
             CIRCUIT_OPEN,
+            PLATFORM_REFUSED,
         ] {
             system_events::close_of(&mut connection, run, event_type, provider).await?;
         }

@@ -82,6 +82,50 @@ fn accepted_is_sent_and_permanent_fails_with_the_providers_category() {
 }
 
 #[test]
+fn who_is_greylisted_is_put_off_without_an_attempt_for_a_day() {
+    let mut case = Case::one(Class::Throttled);
+    for (_, reply) in &mut case.replies {
+        reply.subject = Subject::Message;
+        reply.retry_after = Some(Duration::from_secs(300));
+    }
+    let asked = |case: &Case| match case.verdict() {
+        Verdict::Retry {
+            due_at,
+            attempt_used,
+            ..
+        } => (attempt_used, due_at.duration_since(now()).as_secs() >= 300),
+        other => panic!("{other:?}"),
+    };
+    let record = |hours| {
+        let at = now() - SignedDuration::from_hours(hours);
+        AttemptRecord::of_reply(at, "a", None, &reply(Class::Throttled), 3)
+    };
+    assert_eq!(asked(&case), (false, true));
+    case.notification.attempts.extend([record(23), record(1)]);
+    assert_eq!(asked(&case), (false, true));
+    case.notification.attempts.insert(0, record(25));
+    assert_eq!(asked(&case), (true, true), "and no longer");
+}
+
+#[test]
+fn who_was_not_able_to_send_has_used_no_attempt() {
+    let used = |classes: &[Class]| {
+        let case = Case::one(Class::Throttled);
+        let replies: Vec<_> = classes
+            .iter()
+            .map(|class| (target("a"), reply(*class)))
+            .collect();
+        attempts_used(&case.notification, &replies, now())
+    };
+    assert_eq!(used(&[]), 0);
+    assert_eq!(used(&[Class::AccountRefused]), 0);
+    assert_eq!(used(&[Class::Throttled, Class::NotByAccount]), 0);
+    assert_eq!(used(&[Class::AccountRefused, Class::Transient]), 1);
+    assert_eq!(used(&[Class::Unknown]), 1);
+    assert_eq!(used(&[Class::Transient, Class::Permanent]), 0);
+}
+
+#[test]
 fn what_was_definitely_not_sent_goes_to_the_next_provider() {
     for class in [
         Class::Transient,

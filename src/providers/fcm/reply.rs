@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::domain::{Class, Reason, Reply};
+use crate::domain::{AccountFault, Class, Reason, Reply};
 use crate::providers::http::{Answer, Seen};
 use crate::providers::verdict::Verdict;
+
+/// How long a message waits for the platform that refuses the project's own key for it.
+const PLATFORM_WAIT: Duration = Duration::from_secs(600);
+/// The project's key for one platform (APNs, web push) is refused: others are served.
+const PLATFORM_REFUSED: Verdict = Verdict::TOO_EARLY.by_fault(AccountFault::Credentials);
 
 /// FCM: ErrorCode, QUOTA_EXCEEDED: wait a minute when nothing is said.
 const QUOTA_WAIT: Duration = Duration::from_secs(60);
@@ -56,11 +61,16 @@ struct Spent {
     subject: String,
 }
 
-/// The reply that an answer makes.
+/// The reply that an answer makes. Success is JSON with the message's `name`; a body that breaks off
+/// costs only the id.
 pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
     if answer.is_success() {
         let sent = answer.json::<Sent>();
-        return answer.accepted(sent.as_ref().map(|sent| sent.name.as_str()));
+        return match sent {
+            Some(sent) => answer.accepted(Some(&sent.name)),
+            None if answer.is_broken_json() => answer.accepted(None),
+            None => answer.strange(),
+        };
     }
     let fault = fault(answer);
     let code = fault.error_code().or(fault.status.as_deref());
@@ -68,7 +78,11 @@ pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
     let code = code.map(str::to_owned);
     let mut reply = answer.refused(verdict, code, fault.message.as_deref(), seen);
     if reply.class == Class::Throttled {
-        reply.retry_after = reply.retry_after.or(Some(QUOTA_WAIT));
+        let wait = match verdict == PLATFORM_REFUSED {
+            true => PLATFORM_WAIT,
+            false => QUOTA_WAIT,
+        };
+        reply.retry_after = reply.retry_after.or(Some(wait));
     }
     reply
 }
@@ -97,6 +111,13 @@ impl Fault {
     /// Only words about the token itself say that it is none. `INVALID_ARGUMENT` alone may as well be
     /// about the payload, and a live device must not be lost to a bad template.
     fn names_token(&self) -> bool {
+        let words = self.message.as_deref().unwrap_or_default();
+        if words
+            .to_ascii_lowercase()
+            .contains("registration token is not a valid")
+        {
+            return true;
+        }
         let mut violations = self.details.iter().flat_map(|detail| &detail.violations);
         violations.any(|violation| violation.field == "message.token")
     }
@@ -127,15 +148,16 @@ fn verdict(status: u16, fault: &Fault) -> Verdict {
     }
     match fault.error_code() {
         Some("UNREGISTERED") => Verdict::dead(Reason::Unregistered),
-        // The token is another project's, or one platform is not set up at this one.
-        Some("SENDER_ID_MISMATCH" | "THIRD_PARTY_AUTH_ERROR" | "APNS_AUTH_ERROR") => {
-            Verdict::NOT_BY_ACCOUNT
-        }
+        // The token is another project's.
+        Some("SENDER_ID_MISMATCH") => Verdict::NOT_BY_ACCOUNT,
+        // What an operator mends is no end of a message.
+        Some("THIRD_PARTY_AUTH_ERROR" | "APNS_AUTH_ERROR") => PLATFORM_REFUSED,
         Some("INTERNAL" | "UNAVAILABLE") => Verdict::TRANSIENT,
         _ if by_status == Verdict::THROTTLED => throttled(fault),
         Some("QUOTA_EXCEEDED") => throttled(fault),
         _ if status == 400 => bad_request(fault),
-        // A code that Google added later may be about anything.
+        // A code that Google added later may be about anything, but for whom the status names.
+        Some(_) if by_status.is_of_login_or_plan() => by_status,
         Some(_) => Verdict::UNLISTED,
         None => by_status,
     }
@@ -202,6 +224,21 @@ mod tests {
         );
         let reply = read(&Answer::of(200, &[], r#"{"na"#), seen());
         assert_eq!(reply, Reply::accepted("200", None));
+        for body in ["<html>", "", "{}", "[]"] {
+            let strange = read(&Answer::of(200, &[], body), seen());
+            assert_eq!(strange.class, Class::Unknown, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_one_platform_refuses_ends_no_message() {
+        for code in ["THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"] {
+            let reply = refused(401, "X", fcm_error(code));
+            let waits = (Class::Throttled, Subject::Message);
+            assert_eq!((reply.class, reply.subject), waits);
+            assert_eq!(reply.fault, Some(AccountFault::Credentials));
+            assert_eq!(reply.retry_after, Some(PLATFORM_WAIT));
+        }
     }
 
     #[test]
@@ -211,9 +248,9 @@ mod tests {
             (404, "UNREGISTERED", Verdict::dead(Reason::Unregistered)),
             (400, "INVALID_ARGUMENT", content),
             (403, "SENDER_ID_MISMATCH", Verdict::NOT_BY_ACCOUNT),
-            (401, "THIRD_PARTY_AUTH_ERROR", Verdict::NOT_BY_ACCOUNT),
             (400, "SOMETHING_NEW", Verdict::UNLISTED),
-            (403, "SOMETHING_NEW", Verdict::UNLISTED),
+            (401, "SOMETHING_NEW", Verdict::CREDENTIALS),
+            (403, "SOMETHING_NEW", Verdict::CREDENTIALS),
             (404, "SOMETHING_NEW", Verdict::UNLISTED),
             (500, "INTERNAL", Verdict::TRANSIENT),
             (503, "UNAVAILABLE", Verdict::TRANSIENT),
@@ -268,6 +305,15 @@ mod tests {
                 "{details}"
             );
         }
+        let words = |message: &str| {
+            let error = json!({"message": message, "status": status, "details": fcm_error(status)});
+            let body = json!({ "error": error }).to_string();
+            read(&Answer::of(400, &[], &body), seen()).dead_address
+        };
+        assert!(words(
+            "The registration token is not a valid FCM registration token"
+        ));
+        assert!(!words("Request contains an invalid argument."));
         let body = r#"{"error":{"message":"Message is too big","details":[{"@type":"x.FcmError","errorCode":"INVALID_ARGUMENT"}]}}"#;
         let big = read(&Answer::of(400, &[], body), seen());
         assert_eq!(

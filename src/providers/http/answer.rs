@@ -21,6 +21,22 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether the body is JSON that broke off: of the right kind, as far as it came.
+    pub(crate) fn is_broken_json(&self) -> bool {
+        let read = serde_json::from_slice::<serde::de::IgnoredAny>(&self.body);
+        self.body.starts_with(b"{") && read.is_err_and(|error| error.is_eof())
+    }
+
+    /// A good status, and nothing that this provider says with it: a proxy's page, perhaps. Nobody knows
+    /// whether the message reached the provider.
+    pub(crate) fn strange(&self) -> Reply {
+        let detail = format!(
+            "HTTP {} without what the provider says with it; check base_url and what stands in between",
+            self.status
+        );
+        Verdict::UNKNOWN.reply(self.status.to_string(), Some(detail))
+    }
+
     /// Whether the status is one of success.
     pub(crate) fn is_success(&self) -> bool {
         (200..=299).contains(&self.status)
@@ -58,8 +74,11 @@ impl Answer {
             None => self.describe(),
         };
         let retry_after = match verdict.class {
-            Class::Throttled | Class::AccountRefused => wait::asked(&self.headers, seen.now),
-            Class::Transient | Class::Unknown => wait::retry_after(&self.headers, seen.now),
+            Class::Throttled => wait::asked(&self.headers, seen.now),
+            // The rate's window says nothing of when a key or a sender is mended.
+            Class::AccountRefused | Class::Transient | Class::Unknown => {
+                wait::retry_after(&self.headers, seen.now)
+            }
             _ => None,
         };
         verdict

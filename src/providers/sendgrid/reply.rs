@@ -24,10 +24,14 @@ struct Fault {
 }
 
 /// The reply that an answer makes. Success is 202 with an empty body, 200 in sandbox mode; the id
-/// is in a header, so that a garbled body costs nothing.
+/// is in a header, so that a garbled body costs nothing; a page without either is not SendGrid's.
 pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
     if answer.is_success() {
-        return answer.accepted(answer.header("x-message-id"));
+        let id = answer.header("x-message-id");
+        return match id.is_some() || answer.status == 202 || answer.body.is_empty() {
+            true => answer.accepted(id),
+            false => answer.strange(),
+        };
     }
     let faults = answer
         .json::<Errors>()

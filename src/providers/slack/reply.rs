@@ -18,16 +18,28 @@ struct Body {
     ts: Option<String>,
 }
 
-/// The reply that an answer makes. A success that says nothing readable is one.
+/// The reply that an answer makes. The Web API says `ok` in JSON, a webhook as a word; JSON that breaks
+/// off costs only the id.
 pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
     let body = answer.json::<Body>();
     let says_no = body.as_ref().is_some_and(|body| body.ok == Some(false));
     if answer.is_success() && !says_no {
-        return answer.accepted(body.as_ref().and_then(|body| body.ts.as_deref()));
+        return match says_yes(answer, body.as_ref()) {
+            true => answer.accepted(body.as_ref().and_then(|body| body.ts.as_deref())),
+            false => answer.strange(),
+        };
     }
     let word = word(answer, body.as_ref());
     let verdict = verdict(answer.status, word, seen.address);
     answer.refused(verdict, word.map(str::to_owned), word, seen)
+}
+
+/// Whether it is Slack that says so.
+fn says_yes(answer: &Answer, body: Option<&Body>) -> bool {
+    match body {
+        Some(body) => body.ok == Some(true),
+        None => answer.body.trim_ascii() == b"ok" || answer.is_broken_json(),
+    }
 }
 
 /// The word of an answer that says `ok: false`.
@@ -56,7 +68,12 @@ fn verdict(status: u16, word: Option<&str>, channel: &str) -> Verdict {
         // A word that Slack added later may be about anything.
         (200..=299, None) => Verdict::UNLISTED,
         (429, None) => Verdict::ADDRESS_THROTTLED,
-        (400..=499, None) if word.is_some() => Verdict::UNLISTED,
+        // The status says whom it is about.
+        (400..=499, None)
+            if word.is_some() && !Verdict::of_status(status).is_of_login_or_plan() =>
+        {
+            Verdict::UNLISTED
+        }
         _ => Verdict::of_status(status),
     };
     match verdict {
@@ -84,9 +101,13 @@ mod tests {
             reply,
             Reply::accepted("200", Some("1503435956.000247".to_owned()))
         );
-        for body in ["ok", "", "{\"ok\":tr", "\u{0}", "[]", "{}"] {
+        for body in ["ok", "ok\n", "{\"ok\":tr"] {
             let reply = read(&Answer::of(200, &[], body), seen());
             assert_eq!(reply, Reply::accepted("200", None), "{body:?}");
+        }
+        for body in ["", "\u{0}", "[]", "{}", "<html>ok</html>"] {
+            let reply = read(&Answer::of(200, &[], body), seen());
+            assert_eq!(reply.class, Class::Unknown, "{body:?}");
         }
     }
 
@@ -124,6 +145,8 @@ mod tests {
             (403, "action_prohibited", Verdict::NOT_BY_ACCOUNT),
             (403, "invalid_token", Verdict::CREDENTIALS),
             (403, "", Verdict::CREDENTIALS),
+            (403, "some_new_word", Verdict::CREDENTIALS),
+            (404, "some_new_word", Verdict::UNLISTED),
             (404, "no_service", Verdict::CREDENTIALS),
             (404, "", Verdict::SETTINGS),
             (

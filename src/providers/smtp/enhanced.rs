@@ -21,11 +21,6 @@ impl Enhanced {
             detail,
         })
     }
-
-    /// Whether it is about who we say to be (RFC 3463, 3.8; RFC 4954, 6).
-    pub(crate) const fn is_of_login(self) -> bool {
-        matches!((self.subject, self.detail), (7, 8 | 9))
-    }
 }
 
 /// RFC 3463, 2: up to three digits.

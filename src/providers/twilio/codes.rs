@@ -17,6 +17,9 @@ const TABLE: &[(u32, Verdict)] = &[
     (20005, Verdict::CREDENTIALS),    // account not active
     (20006, Verdict::SETTINGS),       // access denied
     (20008, Verdict::SETTINGS),       // test credentials
+    (20010, Verdict::CREDENTIALS),    // action disabled for the account
+    (20151, Verdict::CREDENTIALS),    // authentication failed
+    (20403, Verdict::CREDENTIALS),    // forbidden
     (20404, Verdict::SETTINGS),       // wrong SID in the path
     (20429, Verdict::THROTTLED),      // too many concurrent requests; never processed
     (20500, Verdict::TRANSIENT),      // internal error
@@ -26,11 +29,13 @@ const TABLE: &[(u32, Verdict)] = &[
     (21217, BAD_NUMBER),              // number appears invalid
     (21408, Verdict::NOT_BY_ACCOUNT), // region not enabled
     (21421, BAD_NUMBER),              // number invalid
+    (21472, Verdict::CREDENTIALS),    // account not active
     (21602, BAD_CONTENT),             // no body
     (21603, Verdict::SETTINGS),       // no From
     (21604, Verdict::permanent(Reason::InvalidRecipient)), // no To
     (21606, Verdict::NOT_BY_ACCOUNT), // From is not a sender for this destination
     (21608, Verdict::NOT_BY_ACCOUNT), // trial account, unverified number
+    (21609, Verdict::SETTINGS),       // StatusCallback, which is ours
     (21610, Verdict::dead(Reason::OptedOut)), // the person sent STOP
     (21611, Verdict::THROTTLED),      // the sender's queue is full
     (21612, Verdict::NOT_BY_ACCOUNT), // not reachable from this sender

@@ -20,11 +20,16 @@ struct Fault {
     message: Option<String>,
 }
 
-/// The reply that an answer makes. Success is 201; a body that breaks off costs only the id.
+/// The reply that an answer makes. Success is 201 with a `sid`; a body that breaks off costs only the
+/// id, and one of another kind under another status is not Twilio's.
 pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
     if answer.is_success() {
         let created = answer.json::<Created>();
-        return answer.accepted(created.as_ref().map(|message| message.sid.as_str()));
+        return match created {
+            Some(created) => answer.accepted(Some(&created.sid)),
+            None if answer.status == 201 || answer.is_broken_json() => answer.accepted(None),
+            None => answer.strange(),
+        };
     }
     let fault = answer.json::<Fault>().unwrap_or_default();
     let code = fault.code.map(|code| code.to_string());
@@ -32,14 +37,17 @@ pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
     answer.refused(verdict, code, fault.message.as_deref(), seen)
 }
 
-/// The code says more than the status, except that a server error never refuses for good. A code that
-/// nobody knows may be about anything: the account is not taken out for it.
+/// The code says more than the status, except that a server error never refuses for good. Beside a code
+/// that nobody knows the status counts as far as it is about the account; else it may be about anything.
 fn verdict(status: u16, code: Option<u32>) -> Verdict {
     let by_status = Verdict::of_status(status);
     match (status, code) {
         (400..=499, Some(code)) => match codes::verdict(code) {
             Some(known) => known,
-            None if by_status.class == Class::Throttled => by_status,
+            // The status says whom it is about.
+            None if by_status.is_of_login_or_plan() || by_status.class == Class::Throttled => {
+                by_status
+            }
             None => Verdict::UNLISTED,
         },
         _ => by_status,
@@ -63,8 +71,14 @@ mod tests {
         let body = format!(r#"{{"sid":"{sid}","status":"queued","error_code":null}}"#);
         let reply = read(&Answer::of(201, &[], &body), seen());
         assert_eq!(reply, Reply::accepted("201", Some(sid.to_owned())));
-        let cut = read(&Answer::of(201, &[], &body[..20]), seen());
-        assert_eq!(cut, Reply::accepted("201", None));
+        for body in [&body[..20], ""] {
+            let cut = read(&Answer::of(201, &[], body), seen());
+            assert_eq!(cut, Reply::accepted("201", None));
+        }
+        for body in ["<html>", "", "{}", "[]"] {
+            let strange = read(&Answer::of(200, &[], body), seen());
+            assert_eq!(strange.class, Class::Unknown, "{body}");
+        }
     }
 
     #[test]
@@ -82,7 +96,12 @@ mod tests {
             (429, 20429, Verdict::THROTTLED),
             (429, 63038, Verdict::EXHAUSTED),
             (400, 99999, Verdict::UNLISTED),
-            (403, 99999, Verdict::UNLISTED),
+            (401, 20151, Verdict::CREDENTIALS),
+            (402, 99999, Verdict::EXHAUSTED),
+            (403, 99999, Verdict::CREDENTIALS),
+            (403, 20403, Verdict::CREDENTIALS),
+            (400, 21472, Verdict::CREDENTIALS),
+            (400, 21609, Verdict::SETTINGS),
             (404, 99999, Verdict::UNLISTED),
             (429, 99999, Verdict::THROTTLED),
             (404, 20404, Verdict::SETTINGS),

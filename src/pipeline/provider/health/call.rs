@@ -4,11 +4,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::super::trouble::{Cause, Report};
 use super::{AccountHealth, Inner, State, number_of};
 use crate::domain::{AccountFault, Class, Reply, Subject};
 use crate::resilience::circuit_breaker::{Answer, Change, Standing, Ticket};
+
+/// Longest that an account is left alone that several were refused by, in words that do not say whose
+/// fault it is: the next one may be told something else.
+const SUSPECTED: Duration = Duration::from_secs(15);
+
+/// So long after the last refusal of a platform's key it is taken for mended: what waits for it is tried
+/// every ten minutes or so.
+const PLATFORM_QUIET: Duration = Duration::from_secs(3_600);
 
 /// Leave for one request. Dropped without an answer, it says that there will be none.
 #[derive(Debug)]
@@ -32,15 +41,17 @@ impl Call {
         self.probe
     }
 
-    /// The request was answered, after this long. `address` is whom it was for, if for one.
+    /// The request was answered, after this long. `to` is the message and its address, if it was for
+    /// one. Gives back what the answer is, with all that this account has been told.
     pub(in super::super) fn answered(
         mut self,
-        reply: &Reply,
-        address: Option<&str>,
+        reply: Reply,
+        to: Option<(Uuid, &str)>,
         elapsed: Duration,
-    ) {
-        if let Some(ticket) = self.ticket.take() {
-            self.health.answered(ticket, reply, address, elapsed);
+    ) -> Reply {
+        match self.ticket.take() {
+            Some(ticket) => self.health.answered(ticket, reply, to, elapsed),
+            None => reply,
         }
     }
 }
@@ -56,11 +67,18 @@ impl Drop for Call {
 }
 
 impl AccountHealth {
-    fn answered(&self, ticket: Ticket, reply: &Reply, address: Option<&str>, elapsed: Duration) {
+    fn answered(
+        &self,
+        ticket: Ticket,
+        reply: Reply,
+        to: Option<(Uuid, &str)>,
+        elapsed: Duration,
+    ) -> Reply {
         let now = self.now();
         let mut state = self.state();
-        let subject = throttled_subject(&mut state, reply, address, now);
-        let answer = self.answer(reply, subject, elapsed);
+        let reply = self.seen_together(&mut state, reply, to);
+        let subject = throttled_subject(&mut state, &reply, to.map(|(_, address)| address), now);
+        let answer = self.answer(&reply, subject, elapsed);
         match (reply.class, subject) {
             (Class::Throttled, Subject::Account) => {
                 state.pace.throttled(now, reply.retry_after);
@@ -78,10 +96,14 @@ impl AccountHealth {
         {
             self.inner.reporter.tell_of_dead_addresses(change);
         }
+        self.watch_platforms(&mut state, &reply, now);
+        if matches!(answer, Answer::Good | Answer::Slow) {
+            state.suspicion.is_refuted();
+        }
         let change = state.breaker.report(ticket, answer, now);
         let first = answer == Answer::Good && !std::mem::replace(&mut state.proven, true);
         match change {
-            Some(Change::Opened { until }) => self.opened(&mut state, until, answer, reply, now),
+            Some(Change::Opened { until }) => self.opened(&mut state, until, answer, &reply, now),
             Some(Change::Recovered) => self.recovered(&mut state),
             // What an earlier run, or one before a change of the account, said of it is over.
             None if first && state.cause.is_none() => {
@@ -90,9 +112,46 @@ impl AccountHealth {
             None => {}
         }
         self.settle(&state, now);
+        reply
     }
 
-    /// What an answer says of the account: one about an address or a message says that it works.
+    /// Operators are told that one platform refuses the account's key for it, and that it has not for a
+    /// while. The account itself works for all others.
+    fn watch_platforms(&self, state: &mut State, reply: &Reply, now: Duration) {
+        let is_refused = reply.fault.is_some() && reply.class == Class::Throttled;
+        let since = state.platform_refused.map(|at| now.saturating_sub(at));
+        let is_over = since.is_some_and(|since| since > PLATFORM_QUIET);
+        let refused = match (is_refused, reply.class) {
+            (true, _) if since.is_none_or(|since| since > PLATFORM_QUIET / 2) => true,
+            (false, Class::Accepted) if is_over => false,
+            _ => return,
+        };
+        state.platform_refused = refused.then_some(now);
+        if !self.inner.retired.load(Ordering::Acquire) {
+            self.inner.reporter.tell_of_platform(refused);
+        }
+    }
+
+    /// What several are told one after the other, though each may be to blame, is about the account.
+    fn seen_together(&self, state: &mut State, reply: Reply, to: Option<(Uuid, &str)>) -> Reply {
+        let (Some(fault), Some((message, address))) = (reply.suspicion, to) else {
+            return reply;
+        };
+        let refusal = number_of((&reply.code, fault));
+        match state
+            .suspicion
+            .refused(refusal, number_of(message), number_of(address))
+        {
+            true => {
+                let pause = self.inner.refused_pause.min(SUSPECTED);
+                reply.of_account(fault).with_retry_after(Some(pause))
+            }
+            false => reply,
+        }
+    }
+
+    /// What an answer says of the account: one about an address or a message says that it works, unless
+    /// it may be about the account.
     fn answer(&self, reply: &Reply, subject: Subject, elapsed: Duration) -> Answer {
         let (pause, least) = (self.inner.refused_pause, Duration::from_secs(1));
         match (reply.class, subject) {
@@ -101,6 +160,7 @@ impl AccountHealth {
             }
             (Class::Unknown, _) | (Class::Transient, Subject::Account) => Answer::Bad,
             (Class::Throttled, Subject::Account) | (_, Subject::Node) => Answer::Neutral,
+            _ if reply.suspicion.is_some() => Answer::Neutral,
             _ if elapsed >= self.inner.slow_after => Answer::Slow,
             _ => Answer::Good,
         }

@@ -18,6 +18,8 @@ fn accepted_with_the_id_of_the_header() {
     );
     let reply = read(&Answer::of(200, &[], ""), seen());
     assert_eq!(reply, Reply::accepted("200", None));
+    let page = read(&Answer::of(200, &[], "<html>ok</html>"), seen());
+    assert_eq!(page.class, Class::Unknown);
 }
 
 #[test]

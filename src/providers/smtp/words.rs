@@ -1,0 +1,221 @@
+//! The last help where a code does not say whom a refusal is about: what servers are known to write.
+//!
+//! Words are the server's, or of another server that it quotes. They never end a message that the code
+//! leaves open but as an address that is not there or a content that is refused, and they never take an
+//! account out: that needs several that are told the same.
+
+use std::time::Duration;
+
+use super::refusal::SUSPECT;
+use super::trouble::Phase;
+use crate::domain::{AccountFault, Class, Reason};
+use crate::providers::verdict::Verdict;
+
+/// Perhaps what the account may send, told for one mail.
+const LIMIT: Verdict = Verdict::ADDRESS_THROTTLED.suspecting(AccountFault::Exhausted);
+
+const LIMITS: &[&str] = &[
+    "throttl",
+    "too many",
+    "too much mail",
+    "rate exceeded",
+    "rate limit",
+    "sending rate",
+    "sending limit",
+    "sending quota",
+    "submissionquota",
+    "unusual rate",
+    "thread limit",
+    "concurrent",
+    "per minute",
+    "per hour",
+    "per day",
+    "24-hour",
+    "daily",
+    "exceeded the max",
+    "exceeded its",
+    "limit exceeded",
+];
+const OURS: &[&str] = &[
+    "relay",
+    "sender verif",
+    "sender address",
+    "sender rejected",
+    "verification failed",
+    "auth required",
+    "authentication required",
+    "authentication is required",
+    "authenticate",
+    "client host",
+    "blocked using",
+    "block list",
+    "blocklist",
+    "blacklist",
+    "black list",
+    "spamhaus",
+    "banned",
+    "your ip",
+    "sending ip",
+    "ip address",
+    "reputation",
+    "reverse dns",
+    "ptr record",
+];
+/// Says that it lasts, and that it does not.
+const LATER: &[&str] = &["try again", "try later", "temporar"];
+const NOBODY: &[&str] = &[
+    "no such",
+    "unknown user",
+    "user unknown",
+    "unknown recipient",
+    "recipient unknown",
+    "not exist",
+    "n't exist",
+    "not found",
+    "no mailbox",
+    "mailbox unavailable",
+    "invalid recipient",
+    "invalid mailbox",
+    "not a valid",
+    "disabled",
+];
+const REFUSED: &[&str] = &["spam", "virus", "malware", "content", "message re"];
+const GREYLISTED: &[&str] = &["greylist", "graylist", "grey-list", "gray-list", "postgrey"];
+
+fn says(words: &str, any: &[&str]) -> bool {
+    any.iter().any(|one| words.contains(one))
+}
+
+/// 4yz from MAIL FROM on.
+pub(super) fn for_now(listed: Verdict, phase: Phase, words: &str) -> Verdict {
+    let words = words.to_ascii_lowercase();
+    if says(&words, GREYLISTED) {
+        return Verdict::TOO_EARLY;
+    }
+    match (listed, phase) {
+        (Verdict::THROTTLED | Verdict::ADDRESS_BUSY, _) => listed,
+        (_, Phase::Sender) if says(&words, LIMITS) => Verdict::THROTTLED,
+        // Several at once are the account's rate.
+        (_, _) if says(&words, LIMITS) => Verdict::ADDRESS_THROTTLED,
+        _ => listed,
+    }
+}
+
+/// 5yz to MAIL FROM.
+pub(super) fn of_sender(listed: Verdict, words: &str) -> Verdict {
+    let is_settings = listed == Verdict::SETTINGS;
+    match is_settings && says(&words.to_ascii_lowercase(), LIMITS) {
+        true => Verdict::EXHAUSTED,
+        false => listed,
+    }
+}
+
+/// 5yz once the recipient is named.
+pub(super) fn of_mail(
+    listed: Verdict,
+    phase: Phase,
+    (code, at): (u16, Option<(u16, u16)>),
+    words: &str,
+) -> Verdict {
+    let words = words.to_ascii_lowercase();
+    let is_clear = matches!(listed.class, Class::AccountRefused | Class::Throttled);
+    if is_clear || listed.reason == Some(Reason::MessageTooLarge) {
+        return listed;
+    }
+    // Who is not there is not there however much more is said, if it is said of them.
+    if says(&words, OURS) && (is_open(listed) || !is_of_mailbox(at) || is_of_us(&words)) {
+        return match says(&words, LIMITS) {
+            true => LIMIT,
+            false => SUSPECT,
+        };
+    }
+    if says(&words, LIMITS) && !is_of_mailbox(at) {
+        return LIMIT;
+    }
+    if !is_open(listed) || at.is_some() || says(&words, LATER) {
+        return listed;
+    }
+    match (phase, code) {
+        (Phase::Recipient, 550 | 553 | 554) if says(&words, NOBODY) => {
+            Verdict::permanent(Reason::InvalidRecipient)
+        }
+        (Phase::Text, 550 | 554) if says(&words, REFUSED) => {
+            Verdict::permanent(Reason::ContentRefused)
+        }
+        _ => listed,
+    }
+}
+
+/// Whether it is said of our sender, whatever the code.
+fn is_of_us(words: &str) -> bool {
+    says(
+        words,
+        &[
+            "sender address",
+            "sender verif",
+            "sender rejected",
+            "client host",
+        ],
+    )
+}
+
+fn is_open(listed: Verdict) -> bool {
+    listed.suspicion.is_some()
+}
+
+/// Whether the code speaks of the recipient's address or mailbox: it may well be over its quota. `5.2.0`
+/// says too little (Exchange Online has it for our own).
+const fn is_of_mailbox(at: Option<(u16, u16)>) -> bool {
+    matches!(at, Some((1, _) | (2, 1..)))
+}
+
+/// How long a mail that came too early is to wait, where nothing is said: what postgrey waits for.
+const USUAL: Duration = Duration::from_secs(300);
+const SHORTEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// How long a mail that came too early is to wait: `try again in 300 seconds`, `retry in 5 minutes`.
+pub(super) fn wait(words: &str) -> Duration {
+    let words = words.to_ascii_lowercase();
+    let tokens: Vec<&str> = words
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|token| !token.is_empty())
+        .collect();
+    let named = tokens.windows(2).find_map(|pair| match pair {
+        [number, unit] => number.parse::<u64>().ok()?.checked_mul(seconds(unit)?),
+        _ => None,
+    });
+    let wait = named.map_or(USUAL, Duration::from_secs);
+    wait.clamp(SHORTEST, LONGEST)
+}
+
+fn seconds(unit: &str) -> Option<u64> {
+    match unit {
+        "s" | "sec" | "secs" | "second" | "seconds" => Some(1),
+        "m" | "min" | "mins" | "minute" | "minutes" => Some(60),
+        "h" | "hour" | "hours" => Some(3_600),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_read_where_it_is_named() {
+        for (words, expected) in [
+            ("4.7.1 Greylisted, try again in 300 seconds", 300),
+            ("4.2.0 greylisted for 5 minutes", 300),
+            ("4.7.1 retry in 1 hour", 3_600),
+            ("4.7.1 retry in 9 hours", 3_600),
+            ("4.7.1 retry in 1s", 300),
+            ("4.7.1 in 0 seconds", 10),
+            ("4.7.1 in 99999999999999999999 minutes", 300),
+            ("4.7.1 in 9999999999999999999 hours", 300),
+            ("4.7.1 greylisted", 300),
+        ] {
+            assert_eq!(wait(words).as_secs(), expected, "{words}");
+        }
+    }
+}
