@@ -95,6 +95,11 @@ pub trait Provider: Send + Sync {
     /// Never fails: every trouble is a class of [`Reply`]. Ends within the account's timeout.
     fn send<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Reply>;
 
+    /// Most requests that it can have in flight, where that is its own affair: nobody asks for more.
+    fn most_in_flight(&self) -> Option<usize> {
+        None
+    }
+
     /// Most messages of equal content that one request can carry; 1 where each is a request.
     fn most_at_once(&self) -> usize {
         1

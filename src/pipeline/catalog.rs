@@ -295,8 +295,12 @@ impl Needs {
         Desk {
             counts: self.metrics.provider(&account.name),
             account,
+            concurrency: client
+                .most_in_flight()
+                .map_or(self.settings.concurrency, |most| {
+                    most.min(self.settings.concurrency)
+                }),
             client,
-            concurrency: self.settings.concurrency,
             health,
             retirement: Retirement::default(),
             directory: self.directory.clone(),

@@ -6,6 +6,7 @@
 
 mod answer;
 mod conversation;
+mod dial;
 mod enhanced;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
@@ -16,6 +17,7 @@ mod refusal;
 mod reply;
 mod request;
 mod settings;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -24,8 +26,7 @@ mod wire;
 mod words;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::http::Seen;
 use super::verdict::NOT_ASKED;
@@ -36,46 +37,60 @@ use conversation::Conversation;
 use pool::Pool;
 use request::Mail;
 use settings::Settings;
+use slots::{Slot, Slots};
 use trouble::{Cause, Phase, Trouble};
-
-/// Most connections to one server at once; Postfix, for one, lets a client have 50.
-const CONNECTIONS: usize = 20;
 
 /// An SMTP server.
 pub(crate) struct Smtp {
     settings: Settings,
     pool: Pool<Conversation>,
-    slots: Semaphore,
+    slots: Slots,
 }
 
 impl Smtp {
     pub(crate) fn connect(account: &Account) -> Result<Self, SettingsError> {
+        let settings = Settings::from_account(account)?;
         Ok(Self {
-            settings: Settings::from_account(account)?,
+            slots: Slots::new(settings.max_connections.into()),
+            settings,
             pool: Pool::default(),
-            slots: Semaphore::new(CONNECTIONS),
         })
     }
 
     async fn put(&self, delivery: Delivery<'_>) -> Reply {
-        let deadline = clock::instant() + self.settings.timeout;
         let mail = match request::mail(&self.settings.from, &delivery) {
             Ok(mail) => mail,
             Err(refusal) => return refusal,
         };
-        let Some(_slot) = self.slot(deadline).await else {
-            let words = "every connection to the server was busy until the timeout".to_owned();
-            return Reply::of(Class::Transient, None, Some(words));
-        };
-        match self.deliver(&mail, delivery.leave, deadline).await {
-            Ok(()) => Reply::accepted("250", Some(mail.message_id)),
-            Err(trouble) if trouble.cause == Cause::TooLate => too_late(&trouble),
-            Err(trouble) => reply::read(&trouble, Seen::of(&delivery)),
+        match self.place(&mail, delivery.leave).await {
+            None => not_asked("not asked: every connection to the server was busy"),
+            Some(Ok(())) => Reply::accepted("250", Some(mail.message_id)),
+            Some(Err(trouble)) if trouble.cause == Cause::TooLate => {
+                not_asked(&trouble.to_string())
+            }
+            Some(Err(trouble)) => reply::read(&trouble, Seen::of(&delivery)),
         }
     }
 
-    async fn slot(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
-        timeout_at(deadline, self.slots.acquire()).await.ok()?.ok()
+    /// Delivers over one of the connections that the account and its server have; `None` when none was
+    /// free in time. The time for the mail itself begins with the connection.
+    async fn place(&self, mail: &Mail, leave: Leave<'_>) -> Option<Result<(), Trouble>> {
+        let until = clock::instant() + self.settings.timeout;
+        loop {
+            let slot = self.slots.take(clock::instant(), until).await?;
+            let deadline = clock::instant() + self.settings.timeout;
+            match self.deliver(mail, leave, deadline).await {
+                Err(trouble) if trouble.is_want_of_places() && self.has_others(slot) => {}
+                result => return Some(result),
+            }
+        }
+    }
+
+    /// Whether there are connections to the server that work, when it takes no further one: then those
+    /// are waited for.
+    fn has_others(&self, slot: Slot<'_>) -> bool {
+        let now = clock::instant();
+        self.pool.has_any(now) || slot.is_one_too_many(now)
     }
 
     /// Over a kept connection, else, or when that turns out closed, over a new one.
@@ -105,7 +120,8 @@ impl Smtp {
         leave: Leave<'_>,
         deadline: Instant,
     ) -> Result<(), Trouble> {
-        let result = conversation.deliver(mail, leave, deadline).await;
+        let limits = (deadline, self.settings.text_timeout);
+        let result = conversation.deliver(mail, leave, limits).await;
         let leaves = result.as_ref().err().is_none_or(Trouble::leaves_connection);
         if leaves && conversation.is_usable() {
             self.pool.put(conversation, clock::instant());
@@ -130,14 +146,18 @@ impl Smtp {
 }
 
 /// Nothing was sent, and nobody is to blame: what it leads to is decided anew.
-fn too_late(trouble: &Trouble) -> Reply {
+fn not_asked(words: &str) -> Reply {
     let code = Some(NOT_ASKED.to_owned());
-    Reply::of(Class::Throttled, code, Some(trouble.to_string()))
+    Reply::of(Class::Throttled, code, Some(words.to_owned()))
 }
 
 impl Provider for Smtp {
     fn send<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Reply> {
         Box::pin(self.put(delivery))
+    }
+
+    fn most_in_flight(&self) -> Option<usize> {
+        Some(self.settings.max_connections.into())
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), String>> {

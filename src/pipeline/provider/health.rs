@@ -17,7 +17,7 @@ use super::super::channels::Channels;
 use super::tokens::Tokens;
 use super::trouble::{Cause, Report, Reporter};
 use crate::config::Providers;
-use crate::domain::{Account, Channel, CircuitState};
+use crate::domain::{Account, Channel, CircuitState, ProviderKind};
 use crate::resilience::circuit_breaker::{Admission, Standing};
 use crate::resilience::{AddressThrottle, CircuitBreaker, DeadAddressLimit, Pace, Suspicion};
 use crate::runtime::clock;
@@ -115,7 +115,11 @@ impl AccountHealth {
         let inner = Inner {
             channel: account.channel,
             provider: account.name.clone(),
-            slow_after: settings.slow_after,
+            slow_after: match account.kind {
+                // A mail server may look at a mail for minutes before it answers (RFC 5321, 4.5.3.2.6).
+                ProviderKind::Smtp => Duration::MAX,
+                _ => settings.slow_after,
+            },
             refused_pause: settings.refused_credentials_pause,
             origin: clock::instant(),
             state: Mutex::new(State {

@@ -52,6 +52,8 @@ impl Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared among the addresses of a name, so that each gets its turn.
+        tcp.set_connect_timeout(Some(limit));
         tcp.set_keepalive(Some(Duration::from_secs(30)));
         let proxies = Arc::new(proxies);
         let provider = rustls::crypto::aws_lc_rs::default_provider();

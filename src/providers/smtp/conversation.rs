@@ -1,5 +1,7 @@
 //! One connection, step by step (RFC 5321), each step with the deadline and its place in the order.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
@@ -13,6 +15,7 @@ use super::tls::Tls;
 use super::trouble::{Cause, Phase, Trouble};
 use super::wire::{Silence, Wire};
 use crate::providers::Leave;
+use crate::runtime::clock;
 use crate::runtime::lack;
 
 /// A connection that has greeted, and logged in where needed.
@@ -50,12 +53,13 @@ impl Conversation {
         Ok(conversation)
     }
 
-    /// Puts one mail. The text, which cannot be taken back, is only begun while there is leave.
+    /// Puts one mail. The text, which cannot be taken back, is only begun while there is leave; the
+    /// reply to its end has `patience`.
     pub(crate) async fn deliver(
         &mut self,
         mail: &Mail,
         leave: Leave<'_>,
-        deadline: Instant,
+        (deadline, patience): (Instant, Duration),
     ) -> Result<(), Trouble> {
         let parameters = self.offers.parameters(mail)?;
         if std::mem::replace(&mut self.needs_reset, true) {
@@ -72,7 +76,7 @@ impl Conversation {
         self.wire
             .is_in_step()
             .map_err(|silence| Trouble::broken(Phase::Data, silence))?;
-        let stored = self.put(Phase::Text, &mail.wire, deadline).await?;
+        let stored = self.put_text(&mail.wire, deadline, patience).await?;
         done(Phase::Text, stored)?;
         self.needs_reset = false;
         Ok(())
@@ -171,15 +175,39 @@ impl Conversation {
     async fn put(&mut self, phase: Phase, text: &str, deadline: Instant) -> Result<Said, Trouble> {
         match self.wire.write(text, deadline).await {
             Ok(()) => self.hear(phase, deadline).await,
-            Err(silence) => match self.hear(phase, deadline).await {
-                Err(
-                    said @ Trouble {
-                        cause: Cause::Said { .. },
-                        ..
-                    },
-                ) => Err(said),
-                _ => Err(Trouble::broken(phase, silence)),
-            },
+            Err(silence) => self.hear_last(phase, silence, deadline).await,
+        }
+    }
+
+    /// A mail's text, and the reply to its end: a server may look at all of it first, and whoever does
+    /// not wait for that sends it again (RFC 5321, 4.5.3.2.6; RFC 1047).
+    async fn put_text(
+        &mut self,
+        text: &str,
+        deadline: Instant,
+        patience: Duration,
+    ) -> Result<Said, Trouble> {
+        match self.wire.write(text, deadline).await {
+            Ok(()) => self.hear(Phase::Text, clock::instant() + patience).await,
+            Err(silence) => self.hear_last(Phase::Text, silence, deadline).await,
+        }
+    }
+
+    /// What a server said before it went away.
+    async fn hear_last(
+        &mut self,
+        phase: Phase,
+        silence: Silence,
+        deadline: Instant,
+    ) -> Result<Said, Trouble> {
+        match self.hear(phase, deadline).await {
+            Err(
+                said @ Trouble {
+                    cause: Cause::Said { .. },
+                    ..
+                },
+            ) => Err(said),
+            _ => Err(Trouble::broken(phase, silence)),
         }
     }
 

@@ -41,6 +41,13 @@ impl<T: Send + 'static> Pool<T> {
         idle.kept.pop_back().map(|(connection, _)| connection)
     }
 
+    /// Whether a connection is kept that may be used.
+    pub(crate) fn has_any(&self, now: Instant) -> bool {
+        let mut idle = lock(&self.0);
+        idle.close_old(now);
+        !idle.kept.is_empty()
+    }
+
     /// Keeps a connection, for a while. Called on the runtime that serves it.
     pub(crate) fn put(&self, connection: T, now: Instant) {
         let mut idle = lock(&self.0);

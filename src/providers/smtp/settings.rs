@@ -19,7 +19,25 @@ pub(crate) struct Settings {
     pub(crate) login: Option<Login>,
     pub(crate) from: Sender,
     pub(crate) timeout: Duration,
+    /// Longest wait for the reply to a mail's text.
+    pub(crate) text_timeout: Duration,
+    /// Most connections at once.
+    pub(crate) max_connections: u16,
 }
+
+const KEYS: [&str; 7] = [
+    "host",
+    "port",
+    "tls",
+    "ca_file",
+    "from",
+    "max_connections",
+    "text_timeout_seconds",
+];
+/// Postfix, for one, lets a client have 50; Exchange Online three.
+const CONNECTIONS: u16 = 20;
+/// RFC 5321, 4.5.3.2.6: ten minutes.
+const TEXT_TIMEOUT: u16 = 600;
 
 /// Whom mails are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +73,7 @@ pub(crate) enum Security {
 
 impl Settings {
     pub(crate) fn from_account(account: &Account) -> Result<Self, SettingsError> {
-        let mut fields = Fields::of(account, &["host", "port", "tls", "ca_file", "from"]);
+        let mut fields = Fields::of(account, &KEYS);
         let host = host(&mut fields);
         let tls = fields.text("tls").unwrap_or("starttls");
         let (security, usual_port) = security(&mut fields, tls, &host);
@@ -63,6 +81,8 @@ impl Settings {
         let login = login(&mut fields);
         let from = from(&mut fields);
         let timeout = fields.timeout();
+        let text_timeout = fields.number("text_timeout_seconds", 1..=3_600, "seconds");
+        let max_connections = fields.number("max_connections", 1..=1_000, "connections");
         let (Some(security), Some(from)) = fields.finish((security, from))? else {
             return Err(SettingsError::incomplete(account));
         };
@@ -73,6 +93,8 @@ impl Settings {
             login,
             from,
             timeout,
+            text_timeout: Duration::from_secs(text_timeout.unwrap_or(TEXT_TIMEOUT).into()),
+            max_connections: max_connections.unwrap_or(CONNECTIONS),
         })
     }
 }
@@ -169,7 +191,7 @@ mod tests {
     fn all_mistakes_are_told() {
         let config = json!({"tls": "ssl", "port": 70000, "from": "nobody", "user": "x"});
         insta::assert_snapshot!(read(Some("user"), None, config).err().unwrap(), @"
-        config key `user` is unknown; allowed: host, port, tls, ca_file, from
+        config key `user` is unknown; allowed: host, port, tls, ca_file, from, max_connections, text_timeout_seconds
         config key `host` is missing: the server's name
         config key `tls` must be one of none, starttls, implicit
         config key `port` must be a port from 1 to 65535

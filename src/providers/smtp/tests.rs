@@ -112,7 +112,13 @@ fn smtp(port: u16, user: Option<&str>) -> Smtp {
 }
 
 fn smtp_within(port: u16, user: Option<&str>, timeout: Duration) -> Smtp {
-    let config = json!({"host": "127.0.0.1", "port": port, "tls": "none", "from": "h@example.com"});
+    let config = json!({
+        "host": "127.0.0.1",
+        "port": port,
+        "tls": "none",
+        "from": "h@example.com",
+        "text_timeout_seconds": timeout.as_secs().max(1),
+    });
     let mut account = account(ProviderKind::Smtp, user, user, config);
     account.timeout = timeout;
     Smtp::connect(&account).unwrap()
@@ -270,6 +276,44 @@ async fn a_reply_lost_after_the_text_is_unknown_and_asked_once() {
         let texts = server.lines().iter().filter(|line| is_text(line)).count();
         assert_eq!(texts, 1);
     }
+}
+
+#[tokio::test]
+async fn the_reply_to_the_text_has_a_limit_of_its_own() {
+    let server = Server::start(move |line, _| is_text(line).then_some(Act::Hold));
+    let config = json!({
+        "host": "127.0.0.1",
+        "port": server.port,
+        "tls": "none",
+        "from": "h@example.com",
+        "text_timeout_seconds": 1,
+    });
+    let mut account = account(ProviderKind::Smtp, None, None, config);
+    account.timeout = Duration::from_secs(300);
+    let smtp = Smtp::connect(&account).unwrap();
+    let reply = tokio::time::timeout(Duration::from_secs(60), send(&smtp)).await;
+    assert_eq!(reply.unwrap().class, Class::Unknown);
+}
+
+#[tokio::test]
+async fn who_gets_no_connection_in_time_was_not_asked_for() {
+    let server = Server::start(|line, _| line.starts_with("RCPT").then_some(Act::Hold));
+    let config = json!({
+        "host": "127.0.0.1",
+        "port": server.port,
+        "tls": "none",
+        "from": "h@example.com",
+        "max_connections": 1,
+    });
+    let mut account = account(ProviderKind::Smtp, None, None, config);
+    account.timeout = SOON;
+    let smtp = Smtp::connect(&account).unwrap();
+    assert_eq!(smtp.most_in_flight(), Some(1));
+    let _busy = smtp.slots.take(clock::instant(), clock::instant()).await;
+    let reply = send(&smtp).await;
+    assert_eq!(reply.class, Class::Throttled);
+    assert_eq!(reply.code.as_deref(), Some(NOT_ASKED));
+    assert_eq!(server.lines(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -74,6 +74,20 @@ impl fmt::Display for Trouble {
 }
 
 impl Trouble {
+    /// Whether the server takes no further connection now (RFC 5321, 3.8).
+    pub(crate) const fn is_want_of_places(&self) -> bool {
+        matches!(
+            (self.phase, &self.cause),
+            (
+                Phase::Connect,
+                Cause::Said {
+                    code: 400..=499,
+                    ..
+                }
+            )
+        )
+    }
+
     /// Whether this is what a kept connection shows that the server has closed meanwhile: nothing
     /// was sent, a new one may do.
     pub(crate) fn is_stale_connection(&self) -> bool {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{Reader, Said};
+use super::dial::dial;
 use super::tls::{self, Tls};
 
 /// Longest for TCP alone: a dead server is told early, while one that makes strangers wait for
@@ -51,7 +51,7 @@ pub(super) enum Silence {
 impl Wire {
     /// Opens TCP.
     pub(super) async fn connect(host: &str, port: u16) -> Result<Self, Silence> {
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((host, port)));
+        let stream = timeout(CONNECT_TIMEOUT, dial(host, port));
         let stream = stream.await.map_err(|_elapsed| Silence::Timeout)??;
         stream.set_nodelay(true)?;
         Ok(Self::over(stream))
