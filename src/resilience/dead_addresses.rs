@@ -1,7 +1,8 @@
 //! A provider's word that an address is dead is believed, unless it says so of too many at once.
 //!
 //! A wrong key, a broken template or a fault of the provider's looks like this, and an address that is
-//! retired by mistake only its person can bring back.
+//! retired by mistake only its person can bring back: for hours a provider may call everybody dead (Gmail
+//! in December 2020).
 
 use std::time::Duration;
 
@@ -13,12 +14,29 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// documentation, "Bounce rate best practices") pauses who bounces one in ten.
 const SHARE: u32 = 10;
 
-/// Counts the dead addresses of one account over a minute, in constant space. Time is a duration since
+/// So many answers are looked at together, however long they took to come.
+const LAST: u32 = 20;
+/// So many dead ones of the last are too many, unless that is usual for this account.
+const RISEN: u32 = 10;
+/// And so few are few again.
+const FALLEN: u32 = 4;
+/// How much more than the usual share is a rise.
+const RISE: f64 = 5.0;
+/// The share that is usual for an account that is not known yet.
+const USUAL: f64 = 0.02;
+/// How much one answer says of what is usual.
+const WEIGHT: f64 = 1.0 / 500.0;
+
+/// Counts the dead addresses of one account over a minute and over the last answers, in constant space. Time is a duration since
 /// any fixed start.
 #[derive(Debug, Clone)]
 pub struct DeadAddressLimit {
     most: u32,
     answers: AnswerWindow,
+    /// The last answers, a bit each: whether the address is dead.
+    last: u32,
+    usual: f64,
+    risen: bool,
     exceeded: bool,
 }
 
@@ -32,12 +50,15 @@ pub enum LimitChange {
 }
 
 impl DeadAddressLimit {
-    /// Believes `most` in a minute, or a tenth of the answers if that is more.
+    /// Believes `most` in a minute, or a tenth of the answers if that is more; and no sudden rise.
     #[must_use]
     pub fn new(most: u32) -> Self {
         Self {
             most,
             answers: AnswerWindow::new(WINDOW),
+            last: 0,
+            usual: USUAL,
+            risen: false,
             exceeded: false,
         }
     }
@@ -47,7 +68,8 @@ impl DeadAddressLimit {
         self.answers.count(is_dead, false, now);
         let counts = self.answers.counts(now);
         let dead = counts.failures;
-        let exceeds = dead > self.most && dead.saturating_mul(SHARE) > counts.answers;
+        let exceeds = (dead > self.most && dead.saturating_mul(SHARE) > counts.answers)
+            || self.has_risen(is_dead);
         if std::mem::replace(&mut self.exceeded, exceeds) == exceeds {
             return None;
         }
@@ -55,6 +77,21 @@ impl DeadAddressLimit {
             true => LimitChange::Exceeded,
             false => LimitChange::Over,
         })
+    }
+
+    /// Whether far more of the last answers than usual call their address dead.
+    fn has_risen(&mut self, is_dead: bool) -> bool {
+        self.last = ((self.last << 1) | u32::from(is_dead)) & ((1 << LAST) - 1);
+        let dead = self.last.count_ones();
+        let share = f64::from(dead) / f64::from(LAST);
+        self.risen = match self.risen {
+            true => dead > FALLEN,
+            false => dead >= RISEN && share > RISE * self.usual,
+        };
+        if !self.risen {
+            self.usual += (f64::from(u8::from(is_dead)) - self.usual) * WEIGHT;
+        }
+        self.risen
     }
 
     /// Whether such a word is believed at present.
@@ -82,6 +119,30 @@ mod tests {
         assert_eq!(limit.count(true, at(4)), None);
         assert_eq!(limit.count(false, at(100)), Some(LimitChange::Over));
         assert!(limit.is_believed());
+    }
+
+    #[test]
+    fn a_wave_is_noticed_after_ten_however_slowly_it_comes() {
+        let mut limit = DeadAddressLimit::new(100);
+        assert!((0..50).all(|n| limit.count(false, at(n * 600)).is_none()));
+        let believed = (50..150).filter(|n| {
+            limit.count(true, at(n * 600));
+            limit.is_believed()
+        });
+        assert_eq!(believed.count(), 9);
+        let mut over = (150..200).filter_map(|n| limit.count(false, at(n * 600)));
+        assert_eq!(over.next(), Some(LimitChange::Over));
+        assert_eq!(over.next(), None);
+    }
+
+    #[test]
+    fn who_has_always_had_many_goes_on_with_them() {
+        let mut limit = DeadAddressLimit::new(1_000_000);
+        let mut changes = (0..2_000_u64).filter_map(|n| limit.count(n % 5 == 0, at(n)));
+        assert_eq!(changes.next(), None);
+        // Half of them is no rise from a fifth.
+        let changes = (2_000..3_000_u64).filter_map(|n| limit.count(n % 2 == 0, at(n)));
+        assert_eq!(changes.count(), 0);
     }
 
     #[test]

@@ -390,6 +390,8 @@ pub mod notification_schema {
             since -> Timestamptz,
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
+            ends_at -> Nullable<Timestamptz>,
+            accounts -> Nullable<Array<Nullable<Uuid>>>,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -29,7 +29,8 @@ pub async fn upsert(
         "INSERT INTO suppressions AS s (id, tenant_id, channel, address, reason) \
          VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT ON CONSTRAINT suppressions_address_key DO UPDATE \
-         SET reason = EXCLUDED.reason WHERE s.reason <> EXCLUDED.reason \
+         SET reason = EXCLUDED.reason, ends_at = NULL, accounts = NULL \
+         WHERE s.reason <> EXCLUDED.reason OR s.ends_at IS NOT NULL OR s.accounts IS NOT NULL \
          RETURNING (xmax = 0) AS created",
     )
     .bind::<SqlUuid, _>(Uuid::now_v7())
@@ -68,10 +69,16 @@ statement!(
     ) -> (SqlUuid, Text, Text) =
     "SELECT s.tenant_id, s.channel, s.address
      FROM unnest(?, ?, ?) AS asked (tenant_id, channel, address)
-     JOIN suppressions s USING (tenant_id, channel, address)"
+     JOIN suppressions s USING (tenant_id, channel, address)
+     WHERE (s.ends_at IS NULL OR s.ends_at > now())
+       AND (s.accounts IS NULL OR NOT EXISTS (
+           SELECT FROM provider_configs p
+           WHERE p.channel = s.channel AND p.is_active AND p.deleted_at IS NULL
+             AND p.id <> ALL (s.accounts)))"
 );
 
-/// Those of some addresses that are suppressed, as [`Suppression::address`] spells them. The
+/// Those of some addresses that are suppressed now, as [`Suppression::address`] spells them. An address
+/// whose person said STOP to some senders only is, once no other account of its channel is left. The
 /// connection may have other statements under way.
 ///
 /// # Errors
@@ -101,36 +108,63 @@ pub async fn among(
     listed.into_iter().map(known).collect()
 }
 
+/// An entry that a provider's answer teaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Learnt {
+    pub(super) suppression: Suppression,
+    /// The only account for whose sender it holds.
+    pub(super) account: Option<Uuid>,
+}
+
+// The first word that an address is dead holds for a week, and one that comes after that for good: for
+// an hour a provider may call everybody dead. A STOP is forgotten after a month, for a START is not
+// heard of here: the provider, who has heard it, says so again if it still holds.
 statement!(
     Learn(
         tenants: Vec<Uuid> => Array<SqlUuid>,
         channels: Vec<&'static str> => Array<Text>,
         addresses: Vec<String> => Array<Text>,
         reasons: Vec<&'static str> => Array<Text>,
+        accounts: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
     ) -> Bool =
-    "INSERT INTO suppressions (tenant_id, channel, address, reason)
-     SELECT learnt.tenant_id, learnt.channel, learnt.address, learnt.reason
-     FROM unnest(?, ?, ?, ?) WITH ORDINALITY
-         AS learnt (tenant_id, channel, address, reason, place)
+    "INSERT INTO suppressions AS s (tenant_id, channel, address, reason, ends_at, accounts)
+     SELECT DISTINCT ON (learnt.tenant_id, learnt.channel, learnt.address)
+         learnt.tenant_id, learnt.channel, learnt.address, learnt.reason,
+         now() + CASE learnt.reason WHEN 'stop' THEN interval '30 days' ELSE interval '7 days' END,
+         CASE WHEN learnt.account IS NOT NULL THEN ARRAY[learnt.account] END
+     FROM unnest(?, ?, ?, ?, ?) WITH ORDINALITY
+         AS learnt (tenant_id, channel, address, reason, account, place)
      JOIN tenants t ON t.id = learnt.tenant_id
      ORDER BY learnt.tenant_id, learnt.channel, learnt.address, learnt.place
-     ON CONFLICT ON CONSTRAINT suppressions_address_key DO NOTHING
+     ON CONFLICT ON CONSTRAINT suppressions_address_key DO UPDATE SET
+         reason = EXCLUDED.reason,
+         ends_at = CASE WHEN EXCLUDED.reason = 'stop' OR s.reason <> EXCLUDED.reason
+                        THEN EXCLUDED.ends_at END,
+         accounts = CASE WHEN EXCLUDED.accounts <@ s.accounts THEN s.accounts
+                         ELSE s.accounts || EXCLUDED.accounts END
+     WHERE s.ends_at <= now() OR s.accounts IS NOT NULL
      RETURNING true"
 );
 
-/// Puts addresses on the list that were found dead while sending. One that is on it stays as it is:
-/// somebody knew before. What the list cannot hold is left out, for an outcome hangs on this.
+/// Puts addresses on the list that were found dead while sending. One that is on it stays as it is,
+/// unless it has ended or held for other senders: somebody knew before. What the list cannot hold is
+/// left out, for an outcome hangs on this.
 pub(super) async fn learn(
     connection: &mut AsyncPgConnection,
-    suppressions: &[Suppression],
+    learnt: &[Learnt],
 ) -> Result<(), StoreError> {
     let mut learn = Learn {
         tenants: vec![],
         channels: vec![],
         addresses: vec![],
         reasons: vec![],
+        accounts: vec![],
     };
-    for suppression in suppressions {
+    for Learnt {
+        suppression,
+        account,
+    } in learnt
+    {
         let address = Suppression::address(suppression.channel, &suppression.address);
         if address.is_empty() || address.len() > MOST_BYTES || address.contains('\0') {
             let (channel, bytes) = (suppression.channel.as_str(), address.len());
@@ -141,6 +175,7 @@ pub(super) async fn learn(
         learn.channels.push(suppression.channel.as_str());
         learn.addresses.push(address);
         learn.reasons.push(suppression.reason.as_str());
+        learn.accounts.push(*account);
     }
     if !learn.tenants.is_empty() {
         let _: Vec<bool> = learn.load(connection).await?;

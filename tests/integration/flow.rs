@@ -20,6 +20,7 @@ mod moves;
 mod pausing;
 mod probing;
 mod quarantine;
+mod refusals;
 mod rejections;
 mod repetitions;
 mod schema;

@@ -231,6 +231,7 @@ impl World {
                     channel: job.notification.lane.channel,
                     address: target.address,
                     reason: SuppressionReason::HardBounce,
+                    account: None,
                 },
             });
         }

@@ -176,8 +176,10 @@ fn note(desk: &Desk, job: &mut Job, target: &Target, answered: &Answered) {
         desk.metrics
             .end_to_end(job.notification.lane, since_publish(job, now));
     } else {
-        if desk.health.is_believed_on_addresses() {
-            job.dead_addresses.extend(dead(job, target, reply, now));
+        let is_opt_out = reply.reason == Some(Reason::OptedOut);
+        if is_opt_out || desk.health.is_believed_on_addresses() {
+            let dead = dead(desk, job, target, reply);
+            job.dead_addresses.extend(dead);
         }
         let (id, class, code) = (job.notification.id, reply.class, reply.code.as_deref());
         tracing::debug!(notification_id = %id, provider = name, %class, code, "not accepted");
@@ -185,18 +187,24 @@ fn note(desk: &Desk, job: &mut Job, target: &Target, answered: &Answered) {
 }
 
 /// The address, when the answer says that it is dead: the device is retired, anything else goes on
-/// the suppression list.
-fn dead(job: &Job, target: &Target, reply: &Reply, asked_at: Timestamp) -> Option<DeadAddress> {
-    reply.dead_address.then(|| match target.device_id {
-        Some(id) => DeadAddress::Device { id, asked_at },
-        None => DeadAddress::Suppress {
-            channel: job.notification.lane.channel,
-            address: target.address.clone(),
-            reason: match reply.reason {
-                Some(Reason::OptedOut) => SuppressionReason::Stop,
-                _ => SuppressionReason::HardBounce,
-            },
-        },
+/// the suppression list; who has opted out has told this sender.
+fn dead(desk: &Desk, job: &Job, target: &Target, reply: &Reply) -> Option<DeadAddress> {
+    if !reply.dead_address {
+        return None;
+    }
+    if let Some(id) = target.device_id {
+        let asked_at = clock::now();
+        return Some(DeadAddress::Device { id, asked_at });
+    }
+    let (reason, account) = match reply.reason {
+        Some(Reason::OptedOut) => (SuppressionReason::Stop, Some(desk.account.id)),
+        _ => (SuppressionReason::HardBounce, None),
+    };
+    Some(DeadAddress::Suppress {
+        channel: job.notification.lane.channel,
+        address: target.address.clone(),
+        reason,
+        account,
     })
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::devices::{self, Retirement};
+use super::super::suppressions::Learnt;
 use super::super::{StoreError, frequency, suppressions};
 use super::Settlement;
 use crate::domain::{Channel, Suppression, SuppressionReason};
@@ -29,6 +30,9 @@ pub enum DeadAddress {
         address: String,
         /// Why.
         reason: SuppressionReason,
+        /// The only account for whose sender it holds: a STOP is said to a number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<Uuid>,
     },
 }
 
@@ -71,11 +75,15 @@ pub(super) async fn write(
                     channel,
                     address,
                     reason,
-                } => suppressed.push(Suppression {
-                    tenant_id,
-                    channel: *channel,
-                    address: address.clone(),
-                    reason: *reason,
+                    account,
+                } => suppressed.push(Learnt {
+                    suppression: Suppression {
+                        tenant_id,
+                        channel: *channel,
+                        address: address.clone(),
+                        reason: *reason,
+                    },
+                    account: *account,
                 }),
             }
         }

@@ -76,6 +76,20 @@ async fn a_limit_of_the_day_uses_up_no_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mail_servers_limit_of_the_day_uses_up_no_attempt() {
+    let limit = Fault::says(550, "550 5.4.5 Daily user sending limit exceeded");
+    let event = "provider_limit_reached";
+    waits_for_its_account("email", Provider::Smtp, Rule::always(limit), event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_nobody_knows_beside_a_refusal_of_the_account_costs_no_message() {
+    let refusal = Rule::always(Fault::twilio(401, 99_999));
+    let event = "provider_credentials_refused";
+    waits_for_its_account("sms", Provider::Twilio, refusal, event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_workspace_that_lets_nobody_in_is_no_end_of_a_message() {
     let limited = Rule::always(Fault::slack("accesslimited"));
     let event = "provider_account_refused";

@@ -285,6 +285,7 @@ async fn dead_addresses_are_buried_with_the_outcome() {
         channel: Channel::Email,
         address: address.to_owned(),
         reason,
+        account: None,
     };
     let mut batch = [cancelled(&all[0]), sent(&all[1])];
     batch[0].refund = false;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::trouble::{Cause, Report};
 use super::{AccountHealth, Inner, State, number_of};
-use crate::domain::{AccountFault, Class, Reply, Subject};
+use crate::domain::{AccountFault, Class, Reason, Reply, Subject};
 use crate::resilience::circuit_breaker::{Answer, Change, Standing, Ticket};
 
 /// Longest that an account is left alone that several were refused by, in words that do not say whose
@@ -91,7 +91,9 @@ impl AccountHealth {
             (Class::Accepted, _) => state.pace.succeeded(now),
             _ => {}
         }
-        if let Some(change) = state.dead.count(reply.dead_address, now)
+        // Who opts out is alive.
+        let is_dead = reply.dead_address && reply.reason != Some(Reason::OptedOut);
+        if let Some(change) = state.dead.count(is_dead, now)
             && !self.inner.retired.load(Ordering::Acquire)
         {
             self.inner.reporter.tell_of_dead_addresses(change);
