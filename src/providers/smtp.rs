@@ -90,7 +90,7 @@ impl Smtp {
     /// are waited for.
     fn has_others(&self, slot: Slot<'_>) -> bool {
         let now = clock::instant();
-        self.pool.has_any(now) || slot.is_one_too_many(now)
+        self.pool.has_any(now) || slot.was_one_too_many(now)
     }
 
     /// Over a kept connection, else, or when that turns out closed, over a new one.

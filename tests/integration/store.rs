@@ -26,6 +26,7 @@ mod roles;
 mod rules;
 mod sessions;
 mod settle;
+mod suppressions;
 mod takes;
 mod templates;
 mod untakeable;

@@ -57,7 +57,7 @@ impl Slots {
 impl Slot<'_> {
     /// The server has no such place. Says whether it has others that are in use: then this one is not
     /// asked for a while.
-    pub(super) fn is_one_too_many(self, now: Instant) -> bool {
+    pub(super) fn was_one_too_many(self, now: Instant) -> bool {
         let mut lost = self.slots.lost();
         let in_use = self.slots.most - lost.len() - self.slots.free.available_permits();
         if in_use < 2 {
@@ -80,9 +80,9 @@ mod tests {
         let one = slots.take(now, now).await.unwrap();
         let other = slots.take(now, now).await.unwrap();
         assert!(slots.take(now, now).await.is_none());
-        assert!(other.is_one_too_many(now));
+        assert!(other.was_one_too_many(now));
         assert!(slots.take(now, now).await.is_none());
-        assert!(!one.is_one_too_many(now), "the last one is left");
+        assert!(!one.was_one_too_many(now), "the last one is left");
         let only = slots.take(now, now).await.unwrap();
         let later = now + WITHOUT;
         assert!(

@@ -86,13 +86,13 @@ fn sent(reservation: &Reservation) -> Settlement {
     }
 }
 
-async fn settle(pool: &Database, batch: &[&Settlement]) -> Result<usize, StoreError> {
+pub(super) async fn settle(pool: &Database, batch: &[&Settlement]) -> Result<usize, StoreError> {
     let settled = settle::settle(pool, batch, clock::instant()).await;
     settled.map(|settled| settled.stored())
 }
 
 /// People with a cap of ten, and three reservations of each.
-async fn reserved(pool: &Database, count: usize) -> Vec<Reservation> {
+pub(super) async fn reserved(pool: &Database, count: usize) -> Vec<Reservation> {
     let people = people(&mut pool.get().await.unwrap(), count).await;
     let counters = [
         counter(Scope::All, 10),
