@@ -65,7 +65,8 @@ async fn requests_carry_the_id_and_the_trace() {
         "POST /services/T0/B0/SECRET HTTP/1.1",
     ];
     for (make, start) in ALL.into_iter().zip(starts) {
-        let peer = Peer::answering(http(200, "", ""));
+        let body = r#"{"ok":true,"sid":"SM1"}"#;
+        let peer = Peer::answering(http(200, "x-message-id: 1\r\n", body));
         assert_eq!(send(&make(&peer.url)).await.class, Class::Accepted);
         let request = peer.request();
         assert!(request.starts_with(start), "{request}");

@@ -25,10 +25,10 @@ pub(super) fn verdict(phase: Phase, code: u16, words: &str) -> Verdict {
     let enhanced = Enhanced::of(words);
     let at = enhanced.map(|code| (code.subject, code.detail));
     let listed = match (code, phase) {
-        (500.., Phase::Connect) => Verdict::SETTINGS,
-        (500.., Phase::Auth) => Verdict::CREDENTIALS,
-        (500.., Phase::Sender) => of_sender(code, at),
-        (500.., _) => of_mail(phase, code, at),
+        (500..=599, Phase::Connect) => Verdict::SETTINGS,
+        (500..=599, Phase::Auth) => Verdict::CREDENTIALS,
+        (500..=599, Phase::Sender) => of_sender(code, at),
+        (500..=599, _) => of_mail(phase, code, at),
         // The server does not want us now; another account's may.
         (400..=499, Phase::Connect | Phase::Auth) => Verdict::SETTINGS,
         (400..=499, Phase::Sender) => sender_for_now(code, at),

@@ -124,9 +124,10 @@ pub(super) fn of_mail(
     }
     // Who is not there is not there however much more is said, if it is said of them.
     if says(&words, OURS) && (is_open(listed) || !is_of_mailbox(at) || is_of_us(&words)) {
-        return match says(&words, LIMITS) {
-            true => LIMIT,
-            false => SUSPECT,
+        return match (says(&words, LIMITS), is_open(listed)) {
+            (true, _) => LIMIT,
+            (false, true) => listed,
+            (false, false) => SUSPECT,
         };
     }
     if says(&words, LIMITS) && !is_of_mailbox(at) {
