@@ -124,7 +124,7 @@ impl AccountHealth {
         let since = state.platform_refused.map(|at| now.saturating_sub(at));
         let is_over = since.is_some_and(|since| since > PLATFORM_QUIET);
         let refused = match (is_refused, reply.class) {
-            (true, _) if since.is_none_or(|since| since > PLATFORM_QUIET / 2) => true,
+            (true, _) if since.is_none_or(|since| since > PLATFORM_QUIET / 6) => true,
             (false, Class::Accepted) if is_over => false,
             _ => return,
         };
