@@ -2,6 +2,7 @@
 //! they need each other, the broker last.
 
 mod knowledge;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use lapin::Connection;
 use tokio::sync::oneshot;
 
 use self::knowledge::{judge, listen, start_catalog};
+use self::upkeep::{keep_house, keep_lease, watch_readiness};
 use super::{StartError, schema};
 use crate::broker::connection::Address;
 use crate::broker::consumer::{Consumers, LaneConsumer};
@@ -21,13 +23,10 @@ use crate::pipeline::catalog::Needs;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::dispatcher::Desk;
 use crate::pipeline::hold::Holder;
-use crate::pipeline::housekeeping::Housekeeping;
 use crate::pipeline::ingest::Admission;
 use crate::pipeline::jobs::{Arrived, Wake};
 use crate::pipeline::judge::Judge;
 use crate::pipeline::lanes::LanePermits;
-use crate::pipeline::lease_keeper::LeaseKeeper;
-use crate::pipeline::readiness::Readiness;
 use crate::pipeline::recorder::Settling;
 use crate::pipeline::scheduler::{Pauses, Round};
 use crate::pipeline::shelf::Shelf;
@@ -267,36 +266,6 @@ pub(super) async fn engine(
     }))
 }
 
-/// Waits for the database, registers this node's run in it, and keeps its lease.
-fn keep_lease(settings: &Settings, ground: &Ground) -> Fence {
-    let fence = Fence::closed();
-    let keeper = LeaseKeeper {
-        database: ground.database.clone(),
-        fence: fence.clone(),
-        node_name: settings.engine.node_name.clone(),
-        heartbeat: settings.engine.heartbeat,
-        lease: settings.engine.lease,
-        metrics: Arc::clone(&ground.metrics),
-        health: ground.health.clone(),
-        stop: ground.end_of_run.clone(),
-    };
-    ground.tasks.spawn("lease", keeper.run());
-    fence
-}
-
-fn watch_readiness(settings: &Settings, ground: &Ground, fence: &Fence, run: RunId) {
-    let readiness = Readiness {
-        database: ground.database.clone(),
-        run,
-        fence: fence.clone(),
-        node: settings.engine.node_name.clone(),
-        health: ground.health.clone(),
-        tasks: ground.tasks.clone(),
-        stop: ground.end_of_run.clone(),
-    };
-    ground.tasks.spawn("watch readiness", readiness.run());
-}
-
 fn supervisor(ground: &Ground) -> Supervisor {
     let metrics = Arc::clone(&ground.metrics);
     let on_restart = Arc::new(move |role: &str| metrics.actor_restarted(role));
@@ -407,13 +376,4 @@ fn consume(
         let _ = sender.send(consumers.run().await);
     });
     consumed
-}
-
-fn keep_house(ground: &Ground) {
-    let housekeeping = Housekeeping {
-        database: ground.database.clone(),
-        metrics: Arc::clone(&ground.metrics),
-        stop: ground.stop.clone(),
-    };
-    ground.tasks.spawn("housekeeping", housekeeping.run());
 }
