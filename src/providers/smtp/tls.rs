@@ -76,7 +76,8 @@ fn untrusted(why: &CertificateError) -> String {
         Why::NotValidYetContext { not_before, .. } => {
             format!("is valid from {} on: compare the clocks", day(*not_before))
         }
-        Why::UnknownIssuer => {
+        // An authority of the same name, but of another key, is another one.
+        Why::UnknownIssuer | Why::BadSignature => {
             "is signed by no authority that is known here: name its file in `ca_file`".to_owned()
         }
         Why::NotValidForNameContext { presented, .. } => {
