@@ -88,8 +88,6 @@ impl Consumers {
             match self.stop.or(self.connect()).await? {
                 Ok(connection) => {
                     failures = 0;
-                    tracing::info!(lanes = self.lanes.len(), "consuming from RabbitMQ");
-                    self.health.up(PART);
                     self.consume(&connection, &standing).await;
                     if self.stop.is_raised() {
                         return Some(connection);
@@ -146,8 +144,13 @@ impl Consumers {
             standing,
             declaring: Mutex::new(()),
         };
-        // Lanes are bound to an exchange, which must be there first.
-        consuming.survey_shared().await;
+        // Whoever waits for the line below may publish to every lane.
+        if self.stop.or(consuming.survey_all()).await.is_none() || !connection.status().connected()
+        {
+            return;
+        }
+        tracing::info!(lanes = self.lanes.len(), "consuming from RabbitMQ");
+        self.health.up(PART);
         let lanes = self.lanes.iter().map(|lane| consuming.consume_lane(lane));
         let mut lanes: FuturesUnordered<_> = lanes.collect();
         let consumed = async { while lanes.next().await.is_some() {} };

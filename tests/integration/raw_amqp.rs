@@ -45,8 +45,8 @@ impl RawPublisher {
         ];
         publisher.call(0, [0, 10, 0, 11], &start.concat());
         publisher.expect(0, [0, 10, 0, 30]);
-        // No limit of channels, frames of 128 KiB, no heartbeat.
-        publisher.call(0, [0, 10, 0, 31], &[0, 0, 0, 2, 0, 0, 0, 0]);
+        // 2,047 channels, frames of 128 KiB, no heartbeat.
+        publisher.call(0, [0, 10, 0, 31], &[7, 255, 0, 2, 0, 0, 0, 0]);
         let vhost = url.path().trim_start_matches('/').replace("%2f", "/");
         let open = [&short(vhost.as_bytes())[..], &[0, 0]].concat();
         publisher.call(0, [0, 10, 0, 40], &open);

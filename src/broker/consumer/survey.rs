@@ -11,6 +11,18 @@ use super::Consuming;
 const AGAIN: Duration = Duration::from_secs(10);
 
 impl Consuming<'_> {
+    /// Declares everything for the first time: first the exchanges, which lanes are bound to.
+    pub(super) async fn survey_all(&self) {
+        self.survey_shared().await;
+        for consumer in &self.consumers.lanes {
+            if let Err(error) = self.declare_lane(consumer.lane).await
+                && self.connection.status().connected()
+            {
+                self.standing.fails(consumer.lane, &error);
+            }
+        }
+    }
+
     /// Declares exchanges, bindings and queues at an interval, as long as the connection lives.
     pub(super) async fn keep_surveying(&self) {
         loop {
