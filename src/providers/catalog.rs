@@ -76,7 +76,8 @@ mod tests {
                 let Some(reply) = read(*kind, &answer, &address, now()) else { continue };
                 let accepted = reply.class == Class::Accepted;
                 let says_no = *kind == ProviderKind::Slack && answer.body.starts_with(b"{\"ok\":false");
-                prop_assert_eq!(accepted, (200..300).contains(&status) && !says_no);
+                // A good status alone is none: a page of somebody in between has it, too.
+                prop_assert!(!accepted || ((200..300).contains(&status) && !says_no));
                 if (500..600).contains(&status) {
                     prop_assert_eq!(reply.class, Verdict::of_status(status).class);
                 }

@@ -22,7 +22,13 @@ pub(super) async fn unknown(database: &Database) -> Finding {
     let named = async { zones::named(&mut *database.get().await?).await }.await;
     let named = match named {
         Ok(named) => named,
-        Err(error) => return Finding::new(part, Err(error.to_string())),
+        // Whether the database works is another part's to say; a migration may hold the tables.
+        Err(error) => {
+            return Finding {
+                warning: Some(format!("not looked at: {error}")),
+                ..Finding::new(part, Ok(()))
+            };
+        }
     };
     let unknown: Vec<String> = named
         .into_iter()

@@ -78,6 +78,10 @@ impl Reader {
             (Some(_), _) => (&[][..], true),
             (None, words) => (words, false),
         };
+        // The last code counts, and so do its words alone.
+        if code.is_some_and(|code| self.code.is_some_and(|before| before != code)) {
+            self.lines.clear();
+        }
         self.code = code.or(self.code);
         self.lines.push(String::from_utf8_lossy(words).into_owned());
         self.code.is_some().then_some(is_last)
