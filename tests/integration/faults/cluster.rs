@@ -45,8 +45,8 @@ async fn a_cluster_that_loses_a_node_and_then_its_quorum_loses_no_confirmed_mess
     let ready = tokio::time::timeout(PATIENCE, engine.health.ready()).await;
     assert!(ready.is_ok(), "{:?}", engine.health.parts());
     publish(&third, &mut plan, &mut expected).await;
-    // Without a quorum little or nothing is confirmed; with it, all is.
-    assert!(expected.messages() >= 3 * EACH);
+    // Without a quorum next to nothing is confirmed; it is again, once there is one.
+    assert!(expected.messages() > 2 * EACH);
     scene.nothing_is_lost(&expected).await;
     scene.nothing_is_sent_twice().await;
     assert!(engine.stop().await.drained);

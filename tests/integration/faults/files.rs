@@ -4,7 +4,7 @@ use loadtest::client;
 use loadtest::simulator::Provider;
 use serde_json::json;
 
-use super::process::Process;
+use super::process::{Process, RUNNING};
 use super::scene::answering_after;
 use crate::stage::{PATIENCE, Stage, envelope_with};
 
@@ -51,7 +51,7 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
 
     // With files enough all of them go, in the one attempt that they have.
     outcomes
-        .execute("UPDATE notifications SET next_retry_at = now() WHERE status = 'pending'")
+        .execute("UPDATE notifications SET due_at = now() WHERE status = 'pending'")
         .await;
     let _engine = Process::engine(stage.herald(&["serve"])).await;
     outcomes
@@ -64,8 +64,10 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
 async fn too_few_files_to_work_with_are_said_and_the_node_is_not_ready() {
     let mut stage = Stage::with_lanes("email.normal").await;
     stage.set("HERALD__LOG__FORMAT", "json");
-    let engine = Process::engine(stage.herald_after("ulimit -n 60", "serve")).await;
+    // Too few for a channel of each lane: it does not consume.
+    let engine = Process::starting(stage.herald_after("ulimit -n 60", "serve"));
     engine.says("there are too few open files").await;
+    engine.says(RUNNING).await;
     let ready = client::get(&stage.url("/readyz")).await.unwrap();
     assert_eq!(ready.status, 503);
     let said = ready.text();
@@ -80,8 +82,8 @@ async fn too_few_files_to_work_with_are_said_and_the_node_is_not_ready() {
         "{said}"
     );
     // What may be raised is raised.
-    let raised = stage.herald_after("ulimit -Sn 60", "serve");
     stage.set("HERALD__HTTP__BIND", "127.0.0.1:0");
+    let raised = stage.herald_after("ulimit -Sn 60", "serve");
     let raised = Process::engine(raised).await;
     raised.signal("TERM");
     assert!(raised.ended(PATIENCE).await.success());

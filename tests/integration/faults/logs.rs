@@ -30,6 +30,14 @@ async fn stage() -> (Stage, Outcomes) {
 
 /// It works on, and ends when it is asked to; returns how many lines it says were lost.
 async fn works_and_ends(stage: &Stage, outcomes: &mut Outcomes, engine: &Process) -> f64 {
+    let is_ready = async {
+        let ready = stage.url("/readyz");
+        while !client::get(&ready)
+            .await
+            .is_ok_and(|answer| answer.status == 200)
+        {}
+    };
+    tokio::time::timeout(PATIENCE, is_ready).await.unwrap();
     let publisher = stage.publisher().await;
     for _ in 0..MESSAGES {
         publisher.publish(&envelope("email")).await;

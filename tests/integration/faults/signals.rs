@@ -21,9 +21,13 @@ async fn whatever_would_end_it_ends_it_in_good_order() {
         let permits = format!("HERALD__LANES__{priority}");
         scene.stage.set(&permits, "8");
     }
-    let load = scene.load(mix(), 2_000, 0.0).await;
+    let mut load = None;
     for signal in ENDING {
         let engine = scene.engine().await;
+        // The first engine declares what is published to.
+        if load.is_none() {
+            load = Some(scene.load(mix(), 2_000, 0.0).await);
+        }
         scene.accepted(scene.stage.ledger.accepted() + 20).await;
         engine.signal(signal);
         let ended = engine.ended(PATIENCE).await;
@@ -35,7 +39,7 @@ async fn whatever_would_end_it_ends_it_in_good_order() {
         simulator.set_behaviour(Behaviour::default());
     }
     let _engine = scene.engine().await;
-    let published = load.published().await;
+    let published = load.unwrap().published().await;
     scene.nothing_is_lost(&published.expected).await;
     scene.nothing_is_sent_twice().await;
 }
