@@ -1,6 +1,6 @@
 //! Log lines: to standard error, for people or for machines.
 //!
-//! Nobody waits for them ([`lines`](super::lines)), and nothing else of this process writes to standard
+//! Nobody waits for them (`lines`), and nothing else of this process writes to standard
 //! error once logging has started: a panic is a log line too.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
