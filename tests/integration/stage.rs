@@ -10,6 +10,7 @@ use std::time::Duration;
 use herald::app::{self, Report};
 use herald::config::{Required, Settings, Sources};
 use herald::runtime::{Ending, Health, Shutdown};
+use loadtest::client;
 use loadtest::ledger::Ledger;
 use loadtest::simulator::{Behaviour, Provider, Simulator};
 use serde_json::{Value, json};
@@ -71,6 +72,15 @@ impl Stage {
             environment,
             files,
         }
+    }
+
+    /// A stage on which mail is sent to Ana through one account, and what becomes of it.
+    pub(crate) async fn mailing() -> (Self, Simulator, Outcomes) {
+        let stage = Self::with_lanes("email.normal").await;
+        let sendgrid = stage.simulator(Provider::SendGrid);
+        stage.apply_ana_and(&[&sendgrid]);
+        let outcomes = stage.outcomes().await;
+        (stage, sendgrid, outcomes)
     }
 
     /// Changes a setting of the engines that start from now on.
@@ -164,6 +174,21 @@ impl Stage {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.environment["HERALD__HTTP__BIND"])
+    }
+
+    /// Waits until an engine in a process of its own is ready, as its probe says.
+    pub(crate) async fn ready(&self) {
+        let url = self.url("/readyz");
+        let mut said = String::new();
+        let looked = async {
+            while let answer = client::get(&url).await
+                && !answer.as_ref().is_ok_and(|answer| answer.status == 200)
+            {
+                said = answer.map_or_else(|error| error.to_string(), |answer| answer.text());
+            }
+        };
+        let ready = tokio::time::timeout(PATIENCE, looked).await;
+        assert!(ready.is_ok(), "the engine is not ready: {said}");
     }
 
     /// Starts the engine in this process and waits until it is ready.

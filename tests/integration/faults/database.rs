@@ -9,7 +9,6 @@ use loadtest::publisher::Published;
 use super::process::{CONSUMING, Process, RUNNING};
 use super::scene::{Scene, mix, unhurried};
 use super::verdict::Excuses;
-use crate::stage::PATIENCE;
 
 const DATABASE: &str = "HERALD__DATABASE__URL";
 const BROKER: &str = "HERALD__BROKER__URL";
@@ -146,9 +145,5 @@ async fn it_works(scene: &mut Scene) {
     let published = scene.load(mix(), 50, 0.0).await.published().await;
     scene.nothing_is_lost(&published.expected).await;
     scene.nothing_is_sent_twice().await;
-    let is_ready = async {
-        let ready = scene.stage.url("/readyz");
-        while client::get(&ready).await.unwrap().status != 200 {}
-    };
-    tokio::time::timeout(PATIENCE, is_ready).await.unwrap();
+    scene.stage.ready().await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use herald::runtime::clock;
 use jiff::SignedDuration;
-use loadtest::simulator::{Provider, Simulator};
+use loadtest::simulator::Simulator;
 use serde_json::json;
 
 use super::process::Process;
@@ -26,10 +26,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let stage = Stage::with_lanes("email.normal").await;
-        let sendgrid = stage.simulator(Provider::SendGrid);
-        stage.apply_ana_and(&[&sendgrid]);
-        let outcomes = stage.outcomes().await;
+        let (stage, sendgrid, outcomes) = Stage::mailing().await;
         Self {
             stage,
             outcomes,

@@ -1,7 +1,6 @@
 //! A RabbitMQ that speaks TLS and asks who we are.
 
 use loadtest::certificates::{Authority, Issued, Validity};
-use loadtest::simulator::Provider;
 
 use super::broker::{Broker, free_ports};
 use super::process::{CONSUMING, Process};
@@ -66,10 +65,7 @@ async fn it_is_let_in_by_its_certificate_as_soon_as_all_certificates_on_disk_are
     };
     let authority = Authority::new("The company's").unwrap();
     let (broker, port) = secured_broker(&files, &authority).await;
-    let mut stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (mut stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let stranger = Authority::new("A stranger's").unwrap();
     let trusted = files.write("trusted.pem", &stranger.certificate());
     let expired = authority.issue(&[USER], Validity::Past).unwrap();

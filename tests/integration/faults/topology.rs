@@ -12,10 +12,7 @@ const SENT: &str = "SELECT count(*) FROM notifications WHERE status = 'sent'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_publishers_publish_to_comes_back_when_it_was_deleted() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let engine = stage.start().await;
     let publisher = stage.publisher().await;
     stage

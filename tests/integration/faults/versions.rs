@@ -3,7 +3,7 @@
 
 use herald::runtime::clock;
 use jiff::SignedDuration;
-use loadtest::simulator::{Provider, Simulator};
+use loadtest::simulator::Simulator;
 use serde_json::json;
 
 use super::process::Process;
@@ -22,10 +22,7 @@ struct Versions {
 
 impl Versions {
     async fn new() -> Self {
-        let stage = Stage::with_lanes("email.normal").await;
-        let sendgrid = stage.simulator(Provider::SendGrid);
-        stage.apply_ana_and(&[&sendgrid]);
-        let outcomes = stage.outcomes().await;
+        let (stage, sendgrid, outcomes) = Stage::mailing().await;
         Self {
             stage,
             outcomes,

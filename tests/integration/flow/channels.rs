@@ -163,10 +163,7 @@ variables = ["name"]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_publishers_trace_goes_on_to_the_provider_with_a_span_of_its_own() {
     use lapin::types::{AMQPValue, FieldTable};
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let mut headers = FieldTable::default();
     let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

@@ -2,7 +2,6 @@
 
 use lapin::types::{AMQPValue, FieldTable};
 use loadtest::publisher::Properties;
-use loadtest::simulator::Provider;
 use serde_json::{Value, json};
 
 use crate::stage::{ANA, Stage, envelope_with};
@@ -30,10 +29,7 @@ fn bens(email: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_or_repeated_message_does_not_change_the_person_back() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     let (old, new, late) = (
@@ -70,10 +66,7 @@ async fn a_late_or_repeated_message_does_not_change_the_person_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_later_message_has_confirmed_is_not_changed_by_an_older_one() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     let right = "right@example.com";
@@ -99,10 +92,7 @@ async fn what_a_later_message_has_confirmed_is_not_changed_by_an_older_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_comes_back_who_was_deleted_and_their_repetitions_are_repetitions() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     let first = to_ben("ben@example.com");
@@ -138,10 +128,7 @@ async fn nobody_comes_back_who_was_deleted_and_their_repetitions_are_repetitions
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_leaves_no_claim_and_changes_nobody() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     let mut message = to_ben("ana@example.com");
@@ -164,10 +151,7 @@ async fn a_conflict_leaves_no_claim_and_changes_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_new_people_in_a_batch_are_made_known_but_for_the_one_who_conflicts() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let publisher = stage.publisher().await;
     let engine = stage.start().await;
     assert!(engine.stop().await.drained, "the lane exists now");

@@ -10,10 +10,7 @@ const CONSUMED: &str = "SELECT coalesce(sum(consumed), 0)::bigint AS count FROM 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_idempotency_key_also_after_a_restart() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let engine = stage.start().await;
     let publisher = stage.publisher().await;
     let message = envelope("email");
@@ -34,10 +31,7 @@ async fn by_idempotency_key_also_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn by_message_id_and_by_body() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     let mut message = envelope("email");

@@ -73,10 +73,7 @@ fn conflict() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_is_set_aside_with_its_reason_and_its_body_and_the_lane_goes_on() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     let mut expected = vec![];
@@ -107,10 +104,7 @@ async fn poison_is_set_aside_with_its_reason_and_its_body_and_the_lane_goes_on()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_declared_as_something_else_is_refused_with_words_and_slips_are_mended() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     let body = envelope("email").to_string();
@@ -148,10 +142,7 @@ async fn a_body_that_is_declared_as_something_else_is_refused_with_words_and_sli
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nul_characters_in_every_text_are_dropped_and_the_message_is_sent() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let message = envelope_with(
         "email",
@@ -172,10 +163,7 @@ async fn nul_characters_in_every_text_are_dropped_and_the_message_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recipient_makes_an_unknown_person_known() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let message = envelope_with(
         "email",

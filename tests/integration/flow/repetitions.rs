@@ -86,10 +86,7 @@ async fn a_key_with_other_content_is_refused_while_the_first_is_in_hand_and_afte
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_whose_first_message_is_refused_is_free_for_the_mended_one_that_came_with_it() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     assert!(stage.start().await.stop().await.drained);
     let publisher = stage.publisher().await;
     let wrong = envelope_with("email", json!({ "user_id": BEN }));
@@ -112,10 +109,7 @@ async fn a_key_whose_first_message_is_refused_is_free_for_the_mended_one_that_ca
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_id_is_no_idempotency_key() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     publisher
@@ -133,10 +127,7 @@ async fn a_message_id_is_no_idempotency_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_remembered_for_as_long_as_its_notification_waits() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     let later = super::timing::from_now(3_600);

@@ -1,7 +1,6 @@
 //! Not before `send_at`, not after `expires_at`.
 
 use jiff::{SignedDuration, Timestamp};
-use loadtest::simulator::Provider;
 use serde_json::json;
 
 use crate::stage::{Stage, envelope_with};
@@ -16,10 +15,7 @@ pub(super) fn from_now(seconds: i64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduled_one_waits_in_the_database_and_is_sent_when_due() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let message = envelope_with("email", json!({ "send_at": from_now(2) }));
     stage.publisher().await.publish(&message).await;
@@ -33,10 +29,7 @@ async fn a_scheduled_one_waits_in_the_database_and_is_sent_when_due() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduled_one_survives_the_engine_that_took_it() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let engine = stage.start().await;
     let message = envelope_with("email", json!({ "send_at": from_now(3_600) }));
     stage.publisher().await.publish(&message).await;
@@ -53,10 +46,7 @@ async fn a_scheduled_one_survives_the_engine_that_took_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_one_is_cancelled_on_arrival_and_wherever_it_waited() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
     publisher

@@ -108,10 +108,7 @@ async fn properties_that_cannot_be_read_set_one_message_aside_and_no_connection_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_routing_key_that_is_no_utf_8_costs_nothing() {
-    let stage = Stage::with_lanes("email.normal").await;
-    let sendgrid = stage.simulator(Provider::SendGrid);
-    stage.apply_ana_and(&[&sendgrid]);
-    let mut outcomes = stage.outcomes().await;
+    let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     stage
         .vhost

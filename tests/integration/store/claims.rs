@@ -194,6 +194,17 @@ async fn what_is_not_late_gives_back_and_removes() {
     assert!(state(&mut c).await.is_empty());
 }
 
+/// A message of this person that is to be tried again; whose it is, the caller says.
+fn put_off(person: Uuid) -> Settlement {
+    Settlement {
+        status: Status::Pending,
+        reason: Some(Reason::Retry),
+        due_at: Some(clock::now()),
+        refund: false,
+        ..cancelled(&reservation(person, &[]))
+    }
+}
+
 /// A run that has given its claim back and taken it again is asked what became of it under the first
 /// take: it must not put off what it is working on.
 #[tokio::test]
@@ -201,13 +212,7 @@ async fn only_the_take_that_holds_the_claim_puts_off() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let person = people(&mut pool.get().await.unwrap(), 1).await[0];
-    let mut put_off = Settlement {
-        status: Status::Pending,
-        reason: Some(Reason::Retry),
-        due_at: Some(clock::now()),
-        refund: false,
-        ..cancelled(&reservation(person, &[]))
-    };
+    let mut put_off = put_off(person);
     let request = ClaimRequest {
         notification_id: put_off.notification.id,
         ..request(put_off.notification.key)
@@ -229,14 +234,7 @@ async fn a_claim_of_a_version_that_did_not_number_takes_is_its_runs() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let person = people(&mut pool.get().await.unwrap(), 1).await[0];
-    let mut put_off = Settlement {
-        status: Status::Pending,
-        reason: Some(Reason::Retry),
-        due_at: Some(clock::now()),
-        refund: false,
-        origin: Origin::Broker(TakeId::unnumbered(HEIR)),
-        ..cancelled(&reservation(person, &[]))
-    };
+    let mut put_off = put_off(person);
     let request = ClaimRequest {
         notification_id: put_off.notification.id,
         ..request(put_off.notification.key)
