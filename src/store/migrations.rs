@@ -264,7 +264,7 @@ impl Migrator {
             let Err(error) = done.await else { break };
             // What went wrong first says more than a rollback that fails because of it.
             let _ = self.run("ROLLBACK").await;
-            if !matches!(error, StoreError::Timeout(_)) {
+            if !matches!(error, StoreError::Timeout(_) | StoreError::Locked(_)) {
                 let name = name.to_owned();
                 return Err(MigrationError::Failed { name, error });
             }

@@ -15,7 +15,7 @@ const MONTHS: i32 = 5;
 /// may do so at once.
 ///
 /// # Errors
-/// [`StoreError::Timeout`] when a lock was not to be had; try again.
+/// [`StoreError::Locked`] when a lock was not to be had; try again.
 pub async fn ensure(connection: &mut AsyncPgConnection, now: Timestamp) -> Result<i32, StoreError> {
     #[derive(QueryableByName)]
     struct Row {

@@ -3,7 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicGetOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions, QueueDeclareOptions,
+};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use loadtest::client::{self, Answer};
@@ -82,19 +84,21 @@ impl Vhost {
         ))
     }
 
-    /// Waits for a rejected message: its headers and its body.
+    /// Waits for a rejected message and takes it, and no other: its headers and its body.
     pub(crate) async fn next_rejected(&self) -> (FieldTable, Vec<u8>) {
         let connection = self.connect().await;
         let channel = connection.create_channel().await.unwrap();
-        let options = BasicConsumeOptions {
-            no_ack: true,
-            ..BasicConsumeOptions::default()
-        };
+        let one = channel.basic_qos(1, BasicQosOptions::default());
+        one.await.unwrap();
         let (queue, tag) = ("herald.rejected".into(), "test".into());
+        let options = BasicConsumeOptions::default();
         let consume = channel.basic_consume(queue, tag, options, FieldTable::default());
         let mut rejected = consume.await.unwrap();
         let next = tokio::time::timeout(PATIENCE, rejected.next()).await;
         let delivery = next.expect("nothing was rejected").unwrap().unwrap();
+        delivery.ack(BasicAckOptions::default()).await.unwrap();
+        // What is sent in answer goes back; the end of the connection is waited for.
+        connection.close(200, "done".into()).await.unwrap();
         let headers = delivery.properties.headers().clone();
         (headers.unwrap_or_default(), delivery.data)
     }
