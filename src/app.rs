@@ -99,6 +99,7 @@ pub fn sealer(settings: &Settings) -> Result<Sealer, StartError> {
 pub fn database_settings(settings: &Settings) -> DatabaseSettings {
     DatabaseSettings {
         url: settings.database.url.clone(),
+        tls: settings.database.tls.clone(),
         pool_size: settings.database.pool_size,
         connect_timeout: settings.database.connect_timeout,
         statement_timeout: settings.database.statement_timeout,

@@ -53,6 +53,6 @@ pub use change::Change;
 pub use diesel_async::AsyncPgConnection as PgConnection;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
-pub use pool::{Connection, Database, DatabaseSettings};
+pub use pool::{Access, Connection, Database, DatabaseSettings};
 pub use sqlstate::SqlState;
 pub use transaction::savepoint;

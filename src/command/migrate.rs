@@ -2,9 +2,9 @@
 
 use clap::Args;
 use herald::config::Required;
+use herald::store::Access;
 use herald::store::migrations::{self, Fit, History, MigrationStatus, Progress};
 use herald::store::turn::Holder;
-use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{Cli, Failure, say};
@@ -23,20 +23,24 @@ pub(super) struct Migrate {
 
 pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), Failure> {
     let settings = cli.settings(&[Required::Database])?;
-    let url = settings.database.url.expose_secret();
+    let access = Access::from(&herald::app::database_settings(&settings));
     super::on_runtime(async {
         if migrate.status {
-            return status(url, cli.json).await;
+            return status(access, cli.json).await;
         }
         let answer = if let Some(count) = migrate.revert {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
             done(
                 "reverted",
-                &migrations::revert(url, count, tell).await?,
+                &migrations::revert(access, count, tell).await?,
                 cli.json,
             )
         } else {
-            done("applied", &migrations::migrate(url, tell).await?, cli.json)
+            done(
+                "applied",
+                &migrations::migrate(access, tell).await?,
+                cli.json,
+            )
         };
         say::answer(&answer)
     })
@@ -69,8 +73,8 @@ fn tell(progress: Progress) {
     }
 }
 
-async fn status(url: &str, json: bool) -> Result<(), Failure> {
-    let history = migrations::status(url).await?;
+async fn status(access: Access, json: bool) -> Result<(), Failure> {
+    let history = migrations::status(access).await?;
     say::answer(&shown(&history, json))?;
     match history.fit() {
         Fit::Fits | Fit::Behind(_) => Ok(()),

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio_postgres::types::ToSql;
 
 use super::turn::{self, Holder};
-use super::{Database, StoreError, session};
+use super::{Access, Database, StoreError, session};
 use crate::runtime::clock;
 
 use self::history::Applied;
@@ -111,11 +111,12 @@ pub enum Progress {
 /// # Errors
 /// The database is out of reach or not ours, or a migration failed.
 pub async fn migrate(
-    url: &str,
+    access: impl Into<Access>,
     mut told: impl FnMut(Progress),
 ) -> Result<Vec<&'static str>, MigrationError> {
-    let migrator = Migrator::locked(url, &mut told).await?;
-    let history = ours(url).await?;
+    let access = access.into();
+    let migrator = Migrator::locked(&access, &mut told).await?;
+    let history = ours(&access).await?;
     migrator.run(KEEP).await?;
     let mut done = vec![];
     for migration in MIGRATIONS.iter().filter(|one| history.is_pending(one.name)) {
@@ -136,12 +137,13 @@ pub async fn migrate(
 /// # Errors
 /// The database is out of reach or not ours, or a migration failed.
 pub async fn revert(
-    url: &str,
+    access: impl Into<Access>,
     count: usize,
     mut told: impl FnMut(Progress),
 ) -> Result<Vec<&'static str>, MigrationError> {
-    let migrator = Migrator::locked(url, &mut told).await?;
-    let history = ours(url).await?;
+    let access = access.into();
+    let migrator = Migrator::locked(&access, &mut told).await?;
+    let history = ours(&access).await?;
     let applied = MIGRATIONS
         .iter()
         .rev()
@@ -163,9 +165,14 @@ pub async fn revert(
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn status(url: &str) -> Result<History, MigrationError> {
-    let mut connection = establish(url).await?;
-    Ok(read(&mut connection).await?)
+pub async fn status(access: impl Into<Access>) -> Result<History, MigrationError> {
+    Ok(seen(&access.into()).await?)
+}
+
+async fn seen(access: &Access) -> Result<History, StoreError> {
+    let client = session::plain(access, CONNECT_TIMEOUT).await?;
+    let connection = AsyncPgConnection::try_from(client).await;
+    read(&mut connection.map_err(StoreError::of_connecting)?).await
 }
 
 /// The same through the engine's own connections.
@@ -176,20 +183,9 @@ pub async fn history(database: &Database) -> Result<History, StoreError> {
     read(&mut *database.get().await?).await
 }
 
-async fn establish(url: &str) -> Result<AsyncPgConnection, StoreError> {
-    let connection = in_time(AsyncPgConnection::establish(url)).await?;
-    connection.map_err(StoreError::of_connecting)
-}
-
-async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, StoreError> {
-    let silent = |_| StoreError::Unavailable("the server does not answer".to_owned());
-    let done = tokio::time::timeout(CONNECT_TIMEOUT, work).await;
-    done.map_err(silent)
-}
-
 /// The history of a database that this version may change.
-async fn ours(url: &str) -> Result<History, MigrationError> {
-    let history = status(url).await?;
+async fn ours(access: &Access) -> Result<History, MigrationError> {
+    let history = seen(access).await?;
     match history.fit() {
         Fit::Foreign(why) | Fit::Ahead(why) => Err(MigrationError::NotOurs(why)),
         Fit::Fits | Fit::Behind(_) => Ok(history),
@@ -201,19 +197,8 @@ async fn ours(url: &str) -> Result<History, MigrationError> {
 struct Migrator(tokio_postgres::Client);
 
 impl Migrator {
-    async fn locked(url: &str, told: &mut impl FnMut(Progress)) -> Result<Self, StoreError> {
-        let connected = in_time(tokio_postgres::connect(url, tokio_postgres::NoTls)).await?;
-        let (client, connection) = connected.map_err(|error| of(&error).while_connecting())?;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the driver ends with the session, whose client it serves"
-        )]
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::warn!(%error, "the migrator's session ended");
-            }
-        });
-        let migrator = Self(client);
+    async fn locked(access: &Access, told: &mut impl FnMut(Progress)) -> Result<Self, StoreError> {
+        let migrator = Self(session::plain(access, CONNECT_TIMEOUT).await?);
         let attempt = format!("SELECT pg_try_advisory_lock({LOCK})");
         let got = migrator.0.query_one(&attempt, &[]).await;
         if !got.map_err(|error| of(&error))?.get::<_, bool>(0) {

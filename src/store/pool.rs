@@ -17,6 +17,7 @@ use super::observed::{Duty, Effort, Observed, Standing};
 use super::session::{Generation, Notice, Session};
 use super::{StoreError, claims, locks, settle};
 use crate::runtime::clock;
+use crate::tls::Files;
 
 /// How the database is reached.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct DatabaseSettings {
     /// `postgres://user:password@host:port/database`; the user must be a member of the role
     /// `herald_notifications`, as whoever migrated is.
     pub url: SecretString,
+    /// Whom to trust and who we are, where the URL asks for TLS.
+    pub tls: Files,
     /// Most connections at once.
     pub pool_size: u32,
     /// Longest wait for a connection.
@@ -32,6 +35,43 @@ pub struct DatabaseSettings {
     pub statement_timeout: Duration,
     /// What `pg_stat_activity` shows.
     pub application_name: String,
+}
+
+/// How a server is reached: its URL, and the files for TLS.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// `postgres://user:password@host:port/database`.
+    pub url: SecretString,
+    /// Whom to trust and who we are, where the URL asks for TLS.
+    pub tls: Files,
+}
+
+impl From<&DatabaseSettings> for Access {
+    fn from(settings: &DatabaseSettings) -> Self {
+        Self {
+            url: settings.url.clone(),
+            tls: settings.tls.clone(),
+        }
+    }
+}
+
+/// With the system's roots, and nothing to show.
+impl From<&str> for Access {
+    fn from(url: &str) -> Self {
+        Self {
+            url: url.into(),
+            tls: Files {
+                section: "database",
+                ..Files::default()
+            },
+        }
+    }
+}
+
+impl From<&String> for Access {
+    fn from(url: &String) -> Self {
+        Self::from(url.as_str())
+    }
 }
 
 /// A connection lent by the pool; it goes back when dropped.

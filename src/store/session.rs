@@ -13,20 +13,21 @@ use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::pooled_connection::PoolableConnection as _;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_postgres::config::TargetSessionAttrs;
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, CancelToken, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client};
 
-use super::{DatabaseSettings, StoreError};
-use crate::config::TlsMode;
+use super::{Access, DatabaseSettings, StoreError};
+use dial::{Canceller, Dialled, Driver, Way, all_of, silent};
 use endpoint::Endpoint;
-use stream::{GivenUp, Stream};
+use stream::GivenUp;
 
+mod dial;
+mod end_point;
 mod endpoint;
 mod frames;
+mod secured;
 mod stream;
 
 pub(super) use frames::PREFIX;
@@ -35,6 +36,9 @@ pub(super) use stream::Generation;
 /// Time that an answer may take beyond what PostgreSQL itself allows a statement: on the way there
 /// and back, and for the statement to be stopped.
 const MARGIN: Duration = Duration::from_secs(5);
+
+/// Asks whether a server only reads.
+const READ_ONLY: &str = "SELECT current_setting('transaction_read_only') AS value";
 
 /// A session with the engine's role and schema.
 pub(super) struct Session {
@@ -124,21 +128,11 @@ struct Opening {
 impl Opening {
     /// Tries every server in turn; each has its share of the time.
     async fn first_that_answers(self) -> Result<Session, StoreError> {
-        let url = endpoint::read(self.settings.url.expose_secret())?;
-        if url.tls != TlsMode::Disable {
-            let why = "the URL asks for TLS, which this version does not speak";
-            return Err(StoreError::Refused(why.to_owned()));
-        }
-        let config = url.config;
-        let asked = config.get_connect_timeout().copied();
-        let limit = asked.unwrap_or(self.settings.connect_timeout);
-        let endpoints = tokio::time::timeout(limit, endpoint::all(&config))
-            .await
-            .unwrap_or_else(|_| Err(silent("the name of the host is not resolved", limit)))?;
-        let share = limit / u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
+        let way = Way::of(&Access::from(&self.settings))?;
+        let (endpoints, share) = way.endpoints(self.settings.connect_timeout).await?;
         let mut failures = vec![];
         for endpoint in endpoints {
-            let opened = tokio::time::timeout(share, self.open(&config, &endpoint)).await;
+            let opened = tokio::time::timeout(share, self.open(&way, &endpoint)).await;
             let late = |_| Err(silent(&format!("{endpoint}: no answer"), share));
             match opened.unwrap_or_else(late) {
                 Ok(session) => return Ok(session),
@@ -148,32 +142,25 @@ impl Opening {
         Err(all_of(failures))
     }
 
-    async fn open(&self, config: &Config, endpoint: &Endpoint) -> Result<Session, StoreError> {
-        let socket = endpoint.connect(config).await;
-        let socket =
-            socket.map_err(|error| endpoint::unavailable(&endpoint.to_string(), &error))?;
+    async fn open(&self, way: &Way, endpoint: &Endpoint) -> Result<Session, StoreError> {
         let patience = self.settings.statement_timeout + MARGIN;
         let generation = self.generation.current();
-        let stream = Stream::new(socket, patience, self.generation.clone());
-        let (client, connection) = config
-            .connect_raw(stream, NoTls)
-            .await
-            .map_err(|error| of_connecting(&error))?;
+        let watch = Some((patience, self.generation.clone()));
+        let Dialled {
+            client,
+            driver,
+            canceller,
+        } = way.dial(endpoint, watch).await?;
         let (notify, notices) = mpsc::unbounded_channel();
-        let canceller = Canceller {
-            token: client.cancel_token(),
-            endpoint: endpoint.clone(),
-            config: config.clone(),
-        };
         #[expect(
             clippy::disallowed_methods,
             reason = "the driver ends with the session, whose client it serves"
         )]
-        self.runtime.spawn(drive(connection, notify, canceller));
+        self.runtime.spawn(drive(driver, notify, canceller));
         let mut connection = AsyncPgConnection::try_from(client)
             .await
             .map_err(StoreError::of_connecting)?;
-        writable(&mut connection, config.get_target_session_attrs()).await?;
+        writable(&mut connection, way.url.config.get_target_session_attrs()).await?;
         connection
             .batch_execute(&session_settings(&self.settings))
             .await
@@ -186,40 +173,49 @@ impl Opening {
     }
 }
 
-fn silent(what: &str, limit: Duration) -> StoreError {
-    StoreError::Unavailable(format!("{what} within {} s", limit.as_secs_f64()))
-}
-
-/// Why none of several servers could be used: one that lets us not in says more than one that is not
-/// there.
-fn all_of(failures: Vec<StoreError>) -> StoreError {
-    let told = failures
-        .iter()
-        .position(|one| !matches!(one, StoreError::Unavailable(_)));
-    if let Some(refusal) = told.and_then(|index| failures.get(index)) {
-        return refusal.clone();
-    }
-    let mut words: Vec<String> = vec![];
-    for failure in failures {
-        if let StoreError::Unavailable(why) = failure
-            && !words.contains(&why)
-        {
-            words.push(why);
+/// A connection of its own for work that takes as long as it takes, with whatever rights the login has.
+///
+/// # Errors
+/// No server that the URL names answers within the limit, or lets us in.
+pub(super) async fn plain(access: &Access, limit: Duration) -> Result<Client, StoreError> {
+    let way = Way::of(access)?;
+    let (endpoints, share) = way.endpoints(limit).await?;
+    let mut failures = vec![];
+    for endpoint in endpoints {
+        let opened = tokio::time::timeout(share, plain_at(&way, &endpoint)).await;
+        let late = |_| Err(silent(&format!("{endpoint}: no answer"), share));
+        match opened.unwrap_or_else(late) {
+            Ok(client) => return Ok(client),
+            Err(error) => failures.push(error),
         }
     }
-    StoreError::Unavailable(words.join("; "))
+    Err(all_of(failures))
 }
 
-/// What a session that is found dead is cancelled with.
-struct Canceller {
-    token: CancelToken,
-    endpoint: Endpoint,
-    config: Config,
+async fn plain_at(way: &Way, endpoint: &Endpoint) -> Result<Client, StoreError> {
+    let Dialled { client, driver, .. } = way.dial(endpoint, None).await?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the driver ends with the session, whose client it serves"
+    )]
+    tokio::spawn(async move {
+        if let Err(error) = driver.await {
+            tracing::warn!(error = words(&error), "a session with postgresql ended");
+        }
+    });
+    if way.url.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite {
+        let asked = client.query_one(READ_ONLY, &[]).await;
+        let row = asked.map_err(|error| StoreError::Unavailable(words(&error)))?;
+        if row.try_get::<_, &str>(0).is_ok_and(|only| only == "on") {
+            return Err(StoreError::ReadOnly);
+        }
+    }
+    Ok(client)
 }
 
 /// Drives a session until it ends: passes on what is asked, answered and noticed.
 async fn drive(
-    mut connection: tokio_postgres::Connection<Stream, NoTlsStream>,
+    mut connection: Driver,
     notify: mpsc::UnboundedSender<Notice>,
     canceller: Canceller,
 ) {
@@ -242,10 +238,7 @@ async fn drive(
     tracing::warn!(error = words(&ended), "a session with postgresql ended");
     if let Some(GivenUp::Silent(_) | GivenUp::Suspect) = given_up(&ended) {
         // What it was asked may still be running there, and hold locks.
-        canceller
-            .endpoint
-            .cancel(&canceller.config, &canceller.token)
-            .await;
+        canceller.cancel().await;
     }
 }
 
@@ -267,8 +260,7 @@ async fn writable(
     if wanted == TargetSessionAttrs::Any {
         return Ok(());
     }
-    let ask = "SELECT current_setting('transaction_read_only') AS value";
-    let read_only: Setting = diesel::sql_query(ask).get_result(connection).await?;
+    let read_only: Setting = diesel::sql_query(READ_ONLY).get_result(connection).await?;
     match (wanted, read_only.value.as_str()) {
         (TargetSessionAttrs::ReadWrite, "on") => Err(StoreError::ReadOnly),
         (TargetSessionAttrs::ReadOnly, "off") => {
@@ -277,15 +269,6 @@ async fn writable(
         }
         _ => Ok(()),
     }
-}
-
-/// What opening a connection failed with. An answer of the server that does not pass by itself is a
-/// refusal.
-fn of_connecting(error: &tokio_postgres::Error) -> StoreError {
-    let Some(answer) = error.as_db_error() else {
-        return StoreError::Unavailable(words(error));
-    };
-    StoreError::of_code(answer.code().code(), answer.message()).while_connecting()
 }
 
 /// An error with its causes: the client library's own words leave them out.
@@ -326,6 +309,7 @@ mod tests {
     fn a_name_cannot_carry_a_statement() {
         let settings = DatabaseSettings {
             url: "postgres://".into(),
+            tls: Default::default(),
             pool_size: 1,
             connect_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(1),

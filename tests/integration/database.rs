@@ -53,6 +53,7 @@ impl TestDatabase {
     pub(crate) fn settings(&self) -> DatabaseSettings {
         DatabaseSettings {
             url: self.url.clone().into(),
+            tls: Default::default(),
             pool_size: 4,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(20),

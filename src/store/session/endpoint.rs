@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio_postgres::Config;
 use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
-use tokio_postgres::{CancelToken, Config, NoTls};
 
 use super::super::StoreError;
 use super::stream::Socket;
@@ -25,14 +25,12 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// Time after which what was sent and not confirmed makes a connection dead.
 const USER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest that one address may take to be connected to for a cancellation.
-const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 
 /// A server: one address of one host.
 #[derive(Debug, Clone)]
 pub(super) enum Endpoint {
-    /// Over the network.
-    Tcp(SocketAddr),
+    /// Over the network, and the host's name.
+    Tcp(SocketAddr, String),
     /// The socket file of a server on this machine.
     Unix(PathBuf),
 }
@@ -76,12 +74,20 @@ pub(super) async fn all(config: &Config) -> Result<Vec<Endpoint>, StoreError> {
         let port = ports.get(index).or_else(|| ports.first());
         let port = port.copied().unwrap_or(5432);
         match (addresses.get(index), hosts.get(index)) {
-            (Some(address), _) => endpoints.push(Endpoint::Tcp((*address, port).into())),
+            (Some(address), host) => {
+                let name = match host {
+                    Some(Host::Tcp(name)) => name.clone(),
+                    _ => address.to_string(),
+                };
+                endpoints.push(Endpoint::Tcp((*address, port).into(), name));
+            }
             (None, Some(Host::Unix(folder))) => {
                 endpoints.push(Endpoint::Unix(folder.join(format!(".s.PGSQL.{port}"))));
             }
             (None, Some(Host::Tcp(name))) => match lookup_host((name.as_str(), port)).await {
-                Ok(found) => endpoints.extend(found.map(Endpoint::Tcp)),
+                Ok(found) => {
+                    endpoints.extend(found.map(|address| Endpoint::Tcp(address, name.clone())));
+                }
                 Err(error) => failure = Some(unavailable(&format!("the host {name}"), &error)),
             },
             (None, None) => {}
@@ -99,12 +105,11 @@ pub(super) async fn all(config: &Config) -> Result<Vec<Endpoint>, StoreError> {
 }
 
 impl Endpoint {
-    /// Opens a connection of the operating system. TLS is to be asked for here, one day: before the
-    /// stream that follows the messages is laid over it.
+    /// Opens a connection of the operating system.
     pub(super) async fn connect(&self, config: &Config) -> io::Result<Box<dyn Socket>> {
         match self {
             Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
-            Self::Tcp(address) => {
+            Self::Tcp(address, _) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
                 let socket = SockRef::from(&stream);
@@ -124,23 +129,12 @@ impl Endpoint {
             }
         }
     }
-
-    /// Asks the server to cancel what a session does, as well as that goes.
-    pub(super) async fn cancel(&self, config: &Config, token: &CancelToken) {
-        let ask = async {
-            let socket = self.connect(config).await.ok()?;
-            token.cancel_query_raw(socket, NoTls).await.ok()
-        };
-        if tokio::time::timeout(CANCEL_WITHIN, ask).await.is_err() {
-            tracing::debug!("a statement could not be cancelled: the server does not answer");
-        }
-    }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => address.fmt(f),
+            Self::Tcp(address, _) => address.fmt(f),
             Self::Unix(path) => path.display().fmt(f),
         }
     }
@@ -198,9 +192,9 @@ mod tests {
             .await
             .unwrap()
             .iter()
-            .map(|endpoint| format!("{endpoint:?}"))
+            .map(ToString::to_string)
             .collect();
-        assert_eq!(found, ["Tcp(127.0.0.1:1)", "Tcp([::1]:3)"]);
+        assert_eq!(found, ["127.0.0.1:1", "[::1]:3"]);
         let unix = read("postgres:///db?host=/run/pg&port=7").unwrap();
         let found = all(&unix.config).await.unwrap();
         assert!(matches!(&found[..], [Endpoint::Unix(path)] if path.ends_with(".s.PGSQL.7")));
