@@ -24,6 +24,7 @@ mod recipients;
 mod retention;
 mod roles;
 mod rules;
+mod secured;
 mod sessions;
 mod settle;
 mod suppressions;
