@@ -26,6 +26,10 @@ pub const TARGETS: &[Target] = &[
         run: targets::headers,
     },
     Target {
+        name: "frames",
+        run: targets::frames,
+    },
+    Target {
         name: "template",
         run: targets::template,
     },

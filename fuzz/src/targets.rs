@@ -53,6 +53,38 @@ pub(crate) fn headers(frame: &[u8]) {
     }
 }
 
+/// What a broker sends. Whatever the pieces that it comes in, the client library sees the same, and it
+/// can read every message's properties.
+pub(crate) fn frames(bytes: &[u8]) {
+    let whole = fuzzing::seen(bytes, usize::MAX);
+    for most in [1, 7, 64] {
+        match (&whole, fuzzing::seen(bytes, most)) {
+            (Ok(whole), Ok(pieces)) => assert_eq!(*whole, pieces, "{most}"),
+            (Err(_), Err(_)) => {}
+            (whole, pieces) => panic!("{most}: {whole:?}, {pieces:?}"),
+        }
+    }
+    let mut rest = whole.unwrap_or_default();
+    // What begins with an A is no frame, and the connection's end.
+    while let [kind, _, _, a, b, c, d, ..] = *rest.as_slice()
+        && kind != b'A'
+    {
+        let payload = usize::try_from(u32::from_be_bytes([a, b, c, d])).expect("it is small");
+        let Some(after) = rest.get(payload + 8..) else {
+            return;
+        };
+        if kind == 2 {
+            let properties = rest
+                .get(7 + 12..7 + payload)
+                .expect("class, weight and size");
+            let (unread, _) = lapin::protocol::basic::parse_properties(properties)
+                .expect("what cannot be read is replaced");
+            assert!(unread.is_empty());
+        }
+        rest = after.to_vec();
+    }
+}
+
 /// A template, a line of three hyphens, and the variables as JSON.
 pub(crate) fn template(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

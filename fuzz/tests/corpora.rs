@@ -80,4 +80,4 @@ macro_rules! doors {
     };
 }
 
-doors! { envelope headers template manifest sendgrid twilio fcm slack smtp }
+doors! { envelope headers frames template manifest sendgrid twilio fcm slack smtp }

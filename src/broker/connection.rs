@@ -20,6 +20,8 @@ use crate::tls::{self, Checks, Files};
 use wire::Wire;
 
 mod frames;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod kit;
 mod properties;
 mod wire;

@@ -1,8 +1,9 @@
-//! The doors that a publisher's properties come through, for the fuzzer.
+//! The doors that a publisher's and a broker's bytes come through, for the fuzzer.
 
 use lapin::BasicProperties;
 
 use super::arrival;
+pub use super::connection::fuzzing::seen;
 
 /// Reads all that is read of a message's properties.
 pub fn properties(properties: &BasicProperties) {
