@@ -126,14 +126,14 @@ impl Side {
     /// Cancels some of what waits; answers with how many.
     fn call_off(&self) -> String {
         format!(
-            "WITH some AS (
+            "WITH several AS (
                 SELECT id FROM notification_schema.notifications
                 WHERE tenant_id = '{}' AND status = 'pending' AND owner IS NULL
                 LIMIT {CHUNK} FOR UPDATE SKIP LOCKED),
              gone AS (
                 UPDATE notification_schema.notifications n
                 SET status = 'cancelled', reason = 'cancelled_by_user', due_at = NULL
-                FROM some WHERE n.id = some.id RETURNING 1)
+                FROM several WHERE n.id = several.id RETURNING 1)
              SELECT count(*)::text FROM gone",
             self.tenant
         )
