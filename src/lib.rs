@@ -14,6 +14,7 @@ pub mod app;
 pub mod broker;
 pub mod config;
 pub mod domain;
+pub mod machine;
 pub mod pipeline;
 pub mod policy;
 pub mod providers;

@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod patience;
 pub mod people;
+pub mod place;
 pub mod provider;
 pub mod readiness;
 pub mod recorder;

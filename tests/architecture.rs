@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("resilience", &[]),
     ("policy", &["domain", "resilience"]),
+    ("machine", &["domain", "resilience", "policy"]),
     ("tls", &[]),
     ("config", &["domain", "resilience", "tls"]),
     ("telemetry", &["domain"]),
@@ -42,6 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "domain",
             "resilience",
             "policy",
+            "machine",
             "config",
             "telemetry",
             "runtime",
@@ -58,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "domain",
             "resilience",
             "policy",
+            "machine",
             "config",
             "telemetry",
             "runtime",
@@ -75,6 +78,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "domain",
             "resilience",
             "policy",
+            "machine",
             "config",
             "telemetry",
             "runtime",
@@ -112,7 +116,7 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms in which nothing waits, reads a clock, draws at random or touches the world.
-const PURE: &[&str] = &["domain", "policy", "resilience", "templates"];
+const PURE: &[&str] = &["domain", "machine", "policy", "resilience", "templates"];
 /// What a pure room must not mention.
 const IMPURE: &[&str] = &[
     "async fn",

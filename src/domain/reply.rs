@@ -30,6 +30,9 @@ vocabulary! {
     }
 }
 
+/// The code of a reply that Herald gave itself, without asking the provider.
+pub const NOT_ASKED: &str = "not_asked";
+
 /// Whether a message may have been delivered, as far as one answer tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {

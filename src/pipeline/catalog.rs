@@ -26,6 +26,7 @@ use super::provider::{AccountHealth, Desk, Listeners, ProviderActor, Reporter, R
 use super::shelf::Shelf;
 use crate::config::{Providers, Retry};
 use crate::domain::{Account, Channel};
+use crate::machine::delivery::AccountTerms;
 use crate::providers::{HttpClient, SettingsError};
 use crate::runtime::{Shutdown, Supervisor, Tasks};
 use crate::store::accounts::Accounts;
@@ -248,12 +249,14 @@ impl Catalog {
         let needs_address = desk.client.needs_address();
         let minimum_retry_delay = desk.client.minimum_retry_delay();
         let retirement = desk.retirement.clone();
+        let route_name = Arc::clone(&desk.terms.name);
         let name = part_of(&account);
         let actor = ProviderActor::new(Arc::new(desk));
         let room = actor.room();
         let actor = self.needs.supervisor.start("provider", &name, actor);
         AccountEntry {
             account,
+            name: route_name,
             needs_address,
             minimum_retry_delay,
             health,
@@ -292,8 +295,16 @@ impl Needs {
         client: Arc<dyn crate::providers::Provider>,
         health: AccountHealth,
     ) -> Desk {
+        let terms = AccountTerms {
+            id: account.id,
+            name: Arc::from(account.name.as_str()),
+            backoff: self.retry.of(account.channel),
+            minimum_delay: client.minimum_retry_delay(),
+            retry_window: client.retry_window(),
+        };
         Desk {
             counts: self.metrics.provider(&account.name),
+            terms,
             account,
             concurrency: client
                 .most_in_flight()
@@ -306,7 +317,6 @@ impl Needs {
             directory: self.directory.clone(),
             dispatchers: self.dispatchers.clone(),
             queue_wait: self.settings.queue_wait,
-            retry: self.retry.clone(),
             outbox: self.outbox.clone(),
             fence: self.fence.clone(),
             judge: Arc::clone(&self.judge),

@@ -19,6 +19,8 @@ use crate::runtime::mailbox;
 pub struct AccountEntry {
     /// The account as configured.
     pub account: Account,
+    /// Its name, as it stands in routes.
+    pub name: Arc<str>,
     /// Whether it cannot send without an address.
     pub needs_address: bool,
     /// Shortest wait before it may be asked again after a transient failure.
@@ -95,14 +97,7 @@ impl Directory {
         self.current.load().iter().flatten().cloned().collect()
     }
 
-    /// What takes the place of an entry by now: itself, or the entry of the same name that replaced
-    /// it. `None` when the account is no longer in use.
-    #[must_use]
-    pub fn current(&self, entry: &AccountEntry) -> Option<Arc<AccountEntry>> {
-        self.named(entry.account.channel, &entry.account.name)
-    }
-
-    /// The account of a channel that has this name.
+    /// The account of a channel that has this name by now. `None` when it is no longer in use.
     #[must_use]
     pub fn named(&self, channel: Channel, name: &str) -> Option<Arc<AccountEntry>> {
         let current = self.current.load();

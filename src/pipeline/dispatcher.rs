@@ -8,11 +8,12 @@ use actix::{Actor, Addr, Context, Handler, Supervised};
 
 use self::line::{Line, Waiting};
 use super::directory::{AccountEntry, Directory};
-use super::jobs::{Deliver, Dispatch, Job};
+use super::jobs::{Deliver, Dispatch, Job, since_publish};
 use super::judge::{Capped, Judge};
 use super::outbox::Outbox;
 use super::shelf::Shelf;
-use crate::domain::{AttemptRecord, Body, Channel, Reason, Step, carriage};
+use crate::domain::{Body, Channel, Reason, carriage};
+use crate::machine::eligibility::{self, DispatchAction};
 use crate::policy::Decision;
 use crate::runtime::{Tasks, clock, failpoint, mailbox};
 use crate::telemetry::Metrics;
@@ -56,33 +57,15 @@ impl Dispatcher {
 impl Desk {
     fn follow(&self, mut job: Job, decision: Decision, accounts: &[Arc<AccountEntry>]) -> Next {
         let now = clock::now();
-        match decision {
-            Decision::Deliver {
-                route,
-                left_out,
-                gone,
-                targets,
-                good_until,
-            } => {
-                if let Some(provider) = gone {
-                    let step = Step::AccountGone { provider };
-                    job.record(AttemptRecord { at: now, step });
-                }
-                job.left_out = left_out;
-                job.route = route
-                    .iter()
-                    .filter_map(|at| accounts.get(*at).cloned())
-                    .collect();
-                (job.targets, job.good_until) = (targets, good_until);
-                return Next::Render(job);
-            }
-            Decision::Reserve(counters) => return Next::Reserve(Capped { job, counters }),
-            Decision::Defer { reason, until } => self.outbox.push(job.defer(reason, until, now)),
-            Decision::Cancel(reason) | Decision::Fail(reason) => {
-                self.outbox.push(job.end(reason, now));
+        let name = |at: usize| accounts.get(at).map(|entry| Arc::clone(&entry.name));
+        match eligibility::dispatch(&mut job, decision, name, now) {
+            DispatchAction::Render => Next::Render(job),
+            DispatchAction::Reserve(counters) => Next::Reserve(Capped { job, counters }),
+            DispatchAction::Store(disposition) => {
+                self.outbox.push(job.settle(disposition, now));
+                Next::Ended
             }
         }
-        Next::Ended
     }
 
     /// Renders; a job that needs no provider ends here.
@@ -100,19 +83,16 @@ impl Desk {
         }
         if is_inbox {
             job.last_asked = Some((INBOX.to_owned(), now));
-            self.metrics.end_to_end(
-                job.notification.lane,
-                super::provider::since_publish(&job, now),
-            );
-            self.outbox.push(job.sent(now));
-            return Next::Ended;
+            self.metrics
+                .end_to_end(job.notification.lane, since_publish(&job, now));
         }
-        if job.targets.is_empty() {
-            // Every device accepted in an earlier pass.
-            self.outbox.push(job.sent(now));
-            return Next::Ended;
+        match eligibility::rendered(&job, is_inbox) {
+            Some(disposition) => {
+                self.outbox.push(job.settle(disposition, now));
+                Next::Ended
+            }
+            None => Next::Deliver(job),
         }
-        Next::Deliver(job)
     }
 
     fn render(&self, job: &mut Job) -> Result<(), String> {
@@ -182,18 +162,22 @@ struct Loads {
 }
 
 impl Loads {
-    fn add(&mut self, mut job: Job) {
-        let Some(first) = job.route.pop_front() else {
-            return;
+    /// Adds a job to the load of the first account of its route that is still there; returns it when none
+    /// is.
+    fn add(&mut self, mut job: Job, accounts: &[Arc<AccountEntry>]) -> Option<Job> {
+        let there = |name: &Arc<str>| accounts.iter().find(|entry| entry.name == *name);
+        let Some(first) = job.route.pop_front().as_ref().and_then(there) else {
+            return Some(job);
         };
         let known = self
             .by_account
             .iter_mut()
-            .find(|(account, _)| Arc::ptr_eq(account, &first));
+            .find(|(account, _)| Arc::ptr_eq(account, first));
         match known {
             Some((_, jobs)) => jobs.push(job),
-            None => self.by_account.push((first, vec![job])),
+            None => self.by_account.push((Arc::clone(first), vec![job])),
         }
+        None
     }
 
     fn post(self) {

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::in_flight::{InFlight, Registered};
 use super::outbox::{Abandoned, Outbox};
+use super::place::Place;
 use crate::broker::Receipt;
 use crate::broker::receipt::Proven;
 use crate::domain::{ContentHash, KeyHash, Lane, Notification, Proof};
-use crate::runtime::Permit;
+use crate::machine::Guard;
+use crate::runtime::{Permit, clock};
 use crate::store::lease::RunId;
 use crate::store::settle::Origin;
 use crate::store::takes::TakeId;
@@ -31,6 +34,10 @@ pub struct Hold {
     metrics: Arc<Metrics>,
     permit: Option<Permit>,
     turn: Option<Turn>,
+    /// Its place at the account for which it waited, if it was called back.
+    pub place: Option<Place>,
+    /// When this node took it on.
+    pub arrived: Instant,
 }
 
 /// Ends somebody's turn when dropped: the next message that must be worked alone may begin.
@@ -160,6 +167,8 @@ impl Holder {
             metrics,
             permit: Some(permit),
             turn,
+            place: None,
+            arrived: clock::instant(),
         }
     }
 }
@@ -183,6 +192,24 @@ pub enum Known {
     Behind(Receipt, Permit),
 }
 
+impl Guard for Hold {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    fn is_alone(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    fn has_place(&self) -> bool {
+        self.place.is_some()
+    }
+
+    fn leave_place(&mut self) {
+        self.place = None;
+    }
+}
+
 impl Hold {
     /// The claim is that of this notification, and held under this take.
     pub const fn taken_over(&mut self, id: Uuid, take: TakeId) {
@@ -196,12 +223,6 @@ impl Hold {
         self.origin.take().run()
     }
 
-    /// Whether it is worked alone: a suspect, or a probe.
-    #[must_use]
-    pub const fn is_alone(&self) -> bool {
-        self.turn.is_some()
-    }
-
     /// The key.
     #[must_use]
     pub const fn key(&self) -> KeyHash {
@@ -212,12 +233,6 @@ impl Hold {
     #[must_use]
     pub const fn id(&self) -> Uuid {
         self.id
-    }
-
-    /// Where the notification came from, and the take under which it is held.
-    #[must_use]
-    pub const fn origin(&self) -> Origin {
-        self.origin
     }
 
     /// Somebody else answers for the message: hands out the receipts, to be acknowledged, and the

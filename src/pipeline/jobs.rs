@@ -1,252 +1,30 @@
 //! All that flows through the pipeline: the job, and the messages that carry it.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use super::directory::AccountEntry;
 use super::hold::Hold;
-use super::provider::Place;
 use crate::broker::Arrival;
-use crate::domain::{
-    AttemptRecord, Class, Content, Notification, Reason, Recipient, Reply, Status, Step, Target,
-    TenantRules,
-};
-use crate::policy::refund::{self, Ending};
-use crate::store::due::WaitsFor;
-use crate::store::settle::{DeadAddress, Settlement};
+use crate::machine;
+use crate::runtime::clock;
 
 /// One notification on its walk, with the right to settle it.
-#[derive(Debug)]
-pub struct Job {
-    /// What is to be sent.
-    pub notification: Notification,
-    /// To whom.
-    pub recipient: Arc<Recipient>,
-    /// Those of the addresses that nothing may be sent to, as the suppression list spells them.
-    pub suppressed: Vec<String>,
-    /// Whether it may be counted in daily caps: then it is taken out unless it is sent.
-    pub reserved: bool,
-    /// Its place at the account for which it waited, if it was called back.
-    pub place: Option<Place>,
-    /// What the tenant says for all its people.
-    pub rules: Arc<TenantRules>,
-    /// When person and rules were known to be as they are here: what was committed later is not in
-    /// it. From the beginning of time, when nobody says: then they are looked up before anything is
-    /// sent.
-    pub known_at: Timestamp,
-    /// Until when the decision to deliver holds.
-    pub good_until: Timestamp,
-    /// The rendered message; empty until the dispatcher has rendered it.
-    pub content: Content,
-    /// The version of the template that was rendered.
-    pub template_version: Option<i32>,
-    /// The addresses that are still to be asked.
-    pub targets: Vec<Target>,
-    /// The accounts that may still be asked in this pass, first choice first.
-    pub route: VecDeque<Arc<AccountEntry>>,
-    /// Whether an account that may carry it is not asked in this pass.
-    pub left_out: bool,
-    /// Every answer of this pass, oldest first.
-    pub replies: Vec<(Target, Reply)>,
-    /// Addresses that a provider says are dead.
-    pub dead_addresses: Vec<DeadAddress>,
-    /// The longest minimum wait of the accounts asked in this pass.
-    pub minimum_delay: Duration,
-    /// Most notifications that may share a request with it, itself included.
-    pub most_at_once: usize,
-    /// The account that was asked last, and when.
-    pub last_asked: Option<(String, Timestamp)>,
-    /// When the publisher says it was published.
-    pub published_at: Option<Timestamp>,
-    /// When this node took it on.
-    pub arrived: Instant,
-    /// Claim, permit and receipts.
-    pub hold: Hold,
-}
+pub type Job = machine::Job<Hold>;
 
 /// What became of a job, on its way into the database.
-#[derive(Debug)]
-pub struct Outcome {
-    /// What is to be stored.
-    pub settlement: Settlement,
-    /// From the publisher (or our acceptance, if it does not say) to the decision.
-    pub age: Duration,
-    /// Claim, permit and receipts.
-    pub hold: Hold,
-}
+pub type Outcome = machine::Outcome<Hold>;
 
-impl Job {
-    /// A job at the start of its walk.
-    #[must_use]
-    pub fn new(
-        notification: Notification,
-        recipient: Arc<Recipient>,
-        hold: Hold,
-        published_at: Option<Timestamp>,
-        arrived: Instant,
-    ) -> Self {
-        Self {
-            notification,
-            recipient,
-            suppressed: vec![],
-            reserved: false,
-            place: None,
-            rules: Arc::default(),
-            known_at: Timestamp::MIN,
-            good_until: Timestamp::MIN,
-            content: Content::default(),
-            template_version: None,
-            targets: vec![],
-            route: VecDeque::new(),
-            left_out: false,
-            replies: vec![],
-            dead_addresses: vec![],
-            minimum_delay: Duration::ZERO,
-            most_at_once: usize::MAX,
-            last_asked: None,
-            published_at,
-            arrived,
-            hold,
+/// From the publisher (or our acceptance, if it does not say) until now.
+#[must_use]
+pub fn since_publish(job: &Job, now: Timestamp) -> Duration {
+    match job.published_at {
+        Some(published_at) => {
+            Duration::try_from(now.duration_since(published_at)).unwrap_or_default()
         }
+        None => clock::instant().saturating_duration_since(job.hold.arrived),
     }
-
-    /// Ends the walk without acceptance: the reason says where it stands.
-    #[must_use]
-    pub fn end(self, reason: Reason, now: Timestamp) -> Outcome {
-        self.outcome(reason.status(), Some(reason), None, now)
-    }
-
-    /// Ends the walk without acceptance, with words for the one who asks why.
-    #[must_use]
-    pub fn end_because(self, reason: Reason, why: String, now: Timestamp) -> Outcome {
-        let mut outcome = self.end(reason, now);
-        outcome.settlement.error_message = Some(why);
-        outcome
-    }
-
-    /// Ends the walk: the person was deleted while it waited.
-    #[must_use]
-    pub fn end_without_person(self, now: Timestamp) -> Outcome {
-        let why = "the user was deleted while this waited".to_owned();
-        self.end_because(Reason::NoAddress, why, now)
-    }
-
-    /// Ends the walk: accepted.
-    #[must_use]
-    pub fn sent(self, now: Timestamp) -> Outcome {
-        self.outcome(Status::Sent, None, None, now)
-    }
-
-    /// Puts the notification off; the timeline says until when.
-    #[must_use]
-    pub fn defer(mut self, reason: Reason, until: Timestamp, now: Timestamp) -> Outcome {
-        if !self.notification.waits_on(reason, until) {
-            let step = Step::Deferred { reason, until };
-            self.record(AttemptRecord { at: now, step });
-        }
-        let pinned = self.notification.payload.provider.clone();
-        let mut outcome = self.outcome(Status::Pending, Some(reason), Some(until), now);
-        if reason == Reason::WaitingForProvider {
-            outcome.settlement.waits_for = Some(pinned.map_or(WaitsFor::Any, WaitsFor::Pinned));
-        }
-        outcome
-    }
-
-    /// Puts the notification off until this account has room for it: whoever has calls it back. The
-    /// moment is the latest.
-    #[must_use]
-    pub fn wait_for(self, account: &str, latest: Timestamp, now: Timestamp) -> Outcome {
-        let expires_at = self.notification.expires_at;
-        let latest = expires_at.map_or(latest, |at| at.min(latest));
-        let mut outcome = self.defer(Reason::WaitingForProvider, latest, now);
-        let waits_for = &mut outcome.settlement.waits_for;
-        if *waits_for == Some(WaitsFor::Any) {
-            *waits_for = Some(WaitsFor::Account(account.to_owned()));
-        }
-        outcome
-    }
-
-    /// Adds a line to the timeline. A very long one loses its middle where it is stored.
-    pub fn record(&mut self, record: AttemptRecord) {
-        self.notification.attempts.push(record);
-    }
-
-    fn outcome(
-        self,
-        status: Status,
-        reason: Option<Reason>,
-        due_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Outcome {
-        let refund = refund::is_due(&Ending {
-            status,
-            reserved: self.reserved,
-            attempts: &self.notification.attempts,
-        });
-        let telling = self.telling_reply(status).cloned();
-        let used = self.used_address();
-        let (provider, last_attempted) = self.last_asked.unzip();
-        let since = self.published_at.unwrap_or(self.notification.created_at);
-        let settlement = Settlement {
-            origin: self.hold.origin(),
-            status,
-            reason,
-            due_at,
-            decided_at: now,
-            last_attempted,
-            provider,
-            recipient: used,
-            template_version: self.template_version,
-            provider_response: telling.as_ref().and_then(|reply| reply.code.clone()),
-            provider_message_id: telling.as_ref().and_then(|reply| reply.message_id.clone()),
-            error_message: telling
-                .filter(|reply| reply.class != Class::Accepted)
-                .and_then(|reply| reply.detail),
-            refund,
-            waits_for: None,
-            dead_addresses: self.dead_addresses,
-            notification: self.notification,
-        };
-        Outcome {
-            settlement,
-            age: non_negative(now.duration_since(since)),
-            hold: self.hold,
-        }
-    }
-
-    /// The answer that explains the status best: the acceptance, else the last one.
-    fn telling_reply(&self, status: Status) -> Option<&Reply> {
-        let mut replies = self.replies.iter().rev().map(|(_, reply)| reply);
-        let accepted = replies.clone().find(|reply| reply.class == Class::Accepted);
-        if status == Status::Sent {
-            accepted.or_else(|| replies.next())
-        } else {
-            replies.next()
-        }
-    }
-
-    /// The address, when there was one; several devices are in the timeline.
-    fn used_address(&self) -> Option<String> {
-        let targets = self
-            .replies
-            .iter()
-            .map(|(target, _)| target)
-            .chain(&self.targets);
-        targets
-            .map(|target| &target.address)
-            .find(|address| !address.is_empty())
-            .cloned()
-    }
-}
-
-/// A time span that a clock's jump may have made negative.
-fn non_negative(span: jiff::SignedDuration) -> Duration {
-    Duration::try_from(span).unwrap_or(Duration::ZERO)
 }
 
 /// Messages from the broker, to the ingest actor.

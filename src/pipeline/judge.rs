@@ -6,23 +6,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::jobs::Job;
 use super::patience::until_done;
 use super::people::People;
 use super::reserver::Reserver;
-use crate::domain::{
-    Channel, Counter, HouseRules, Notification, OnUnknown, Recipient, Suppression,
-};
-use crate::policy::{AccountFacts, Decision, Facts, Quota, decide, routing};
+use crate::domain::{Channel, Counter, HouseRules, Notification, Recipient, Suppression};
+use crate::machine::eligibility::{self, CapAnswer, EligibilityContext, Judgement};
+use crate::policy::{AccountFacts, Decision, Quota};
 use crate::runtime::{Shutdown, clock};
 use crate::store::frequency::{Reservation, Reserved};
 use crate::store::{Database, StoreError, suppressions};
-
-/// How long what is known of a person is believed in: a wish holds within a second.
-const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
 
 /// Asks policy about jobs.
 #[derive(Debug)]
@@ -48,43 +43,20 @@ pub struct Capped {
     pub counters: Vec<Counter>,
 }
 
-/// What a judgement of one that has waited says.
-#[derive(Debug)]
-pub enum Judgement {
-    /// By policy.
-    Decided(Decision),
-    /// The person was deleted meanwhile.
-    NobodyThere,
-}
-
 impl Judge {
-    /// Decides on a job by what is known of it. A decision to deliver holds no longer than that is
-    /// believed in, however long the job waited to be decided on, or for a reservation: whoever sends
-    /// later asks again.
+    /// Decides on a job by what is known of it, see [`eligibility::decide`].
     #[must_use]
-    pub fn decide(&self, job: &Job, accounts: &[AccountFacts<'_>], quota: Quota<'_>) -> Decision {
-        let mut decision = decide(&Facts {
-            notification: &job.notification,
-            recipient: &job.recipient,
-            rules: &job.rules,
-            house: &self.house,
-            accounts,
-            suppressed: &job.suppressed,
-            quota,
-            now: clock::now(),
-            dice: rand::random(),
-        });
-        if let Decision::Deliver { good_until, .. } = &mut decision {
-            let believed = job.known_at.saturating_add(BELIEVED);
-            *good_until = believed.map_or(*good_until, |until| until.min(*good_until));
-        }
-        decision
+    pub fn decide(&self, job: &Job, accounts: &[AccountFacts<'_>]) -> Decision {
+        eligibility::decide(job, Quota::Unasked, &self.context(accounts))
     }
 
-    /// Whether an unknown outcome of this job is worth another provider.
-    #[must_use]
-    pub fn fails_over(&self, job: &Job) -> bool {
-        routing::on_unknown(&job.notification, &job.rules, &self.house) == OnUnknown::FailOver
+    fn context<'a>(&'a self, accounts: &'a [AccountFacts<'a>]) -> EligibilityContext<'a> {
+        EligibilityContext {
+            accounts,
+            global: &self.house,
+            now: clock::now(),
+            jitter: rand::random(),
+        }
     }
 
     /// Reserves room for jobs, and decides on them again: to reserve once more, when a day has begun
@@ -102,19 +74,18 @@ impl Judge {
         } else {
             self.reserver.reserve(reservations).await
         };
-        let Some(Reserved { full, held, .. }) = reserved else {
+        let Some(Reserved { mut full, held, .. }) = reserved else {
             return vec![];
         };
         let decided = capped.into_iter().map(|Capped { mut job, counters }| {
-            if held.contains(&job.notification.id) {
-                // It may be too late by now.
-                let decision = self.decide(&job, accounts, Quota::Unasked);
-                return (job, decision);
-            }
-            let full = full.get(&job.notification.id);
-            job.reserved |= full.is_none();
-            let quota = full.map_or(Quota::Reserved(&counters), |full| Quota::Counted(full));
-            let decision = self.decide(&job, accounts, quota);
+            let id = job.notification.id;
+            let answer = match full.remove(&id) {
+                _ if held.contains(&id) => CapAnswer::Held,
+                Some(full) => CapAnswer::Full(full),
+                None => CapAnswer::Granted,
+            };
+            let context = self.context(accounts);
+            let decision = eligibility::decide_reserved(&mut job, &counters, &answer, &context);
             (job, decision)
         });
         decided.collect()
@@ -129,7 +100,7 @@ impl Judge {
         let mut judged: Vec<(Job, Judgement)> = gone.collect();
         let (accounts, mut capped) = ([account], vec![]);
         for job in there {
-            match self.decide(&job, &accounts, Quota::Unasked) {
+            match self.decide(&job, &accounts) {
                 Decision::Reserve(counters) => capped.push(Capped { job, counters }),
                 decision => judged.push((job, Judgement::Decided(decision))),
             }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Supervised};
 use futures_util::FutureExt;
-use jiff::Timestamp;
 
 use super::directory::Directory;
 use super::dispatcher::Dispatchers;
@@ -16,35 +15,34 @@ use super::fence::Fence;
 use super::jobs::{Deliver, Job, Wake};
 use super::judge::Judge;
 use super::outbox::Outbox;
-use crate::config::Retry;
 use crate::domain::Account;
+use crate::machine::account::Token;
+use crate::machine::delivery::{AccountTerms, Conditions, DeliveryContext};
 use crate::policy::AccountFacts;
 use crate::providers::Provider;
 use crate::runtime::tasks::panic_text;
-use crate::runtime::{Shutdown, Tasks, failpoint};
+use crate::runtime::{Shutdown, Tasks, clock, failpoint};
 use crate::store::Database;
+use crate::store::lease::RunId;
 use crate::telemetry::{Metrics, ProviderMetrics};
 
 mod bulk;
+mod exits;
 mod health;
-mod mates;
 mod overflow;
 mod queue;
 mod request;
 mod retirement;
 mod room;
 mod second_look;
-mod tokens;
 mod trouble;
 mod turn;
 mod worker;
 
 pub use health::{AccountHealth, Listeners};
-pub use overflow::LATEST;
 use queue::JobQueue;
 pub use retirement::Retirement;
-pub use room::{Place, Room};
-use tokens::Token;
+pub use room::Room;
 pub use trouble::Reporter;
 use turn::Want;
 
@@ -67,8 +65,8 @@ pub struct Desk {
     pub health: AccountHealth,
     /// Longest that a job waits for its turn here.
     pub queue_wait: Duration,
-    /// The back-off of each channel.
-    pub retry: Retry,
+    /// What is fixed about it.
+    pub terms: AccountTerms,
     /// Whether the account is still in use, as it is described here.
     pub retirement: Retirement,
     /// Knows what takes the place of accounts that are not.
@@ -153,9 +151,8 @@ async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
         while queue.workers.load(Ordering::Acquire) <= desk.most_in_flight() {
             let token = turn::wait(desk, queue, Want::Queued).await;
             let most = desk.most_at_once(token);
-            let Some((job, others, tokens)) = queue.jobs.pop_many(desk.health.tokens(), most)
-            else {
-                desk.health.tokens().put_back(token);
+            let Some((job, others, tokens)) = queue.jobs.pop_many(&desk.health, most) else {
+                desk.health.put_back(token);
                 break;
             };
             let (id, others_count) = (job.notification.id, others.len());
@@ -214,6 +211,25 @@ impl Desk {
         }
     }
 
+    /// What decisions on jobs rest on, at this moment.
+    fn context(&self) -> DeliveryContext<'_> {
+        DeliveryContext {
+            account: &self.terms,
+            global: &self.judge.house,
+            now: clock::now(),
+            jitter: rand::random(),
+        }
+    }
+
+    /// What holds around a job, while this run holds its lease.
+    fn conditions(&self, job: &Job, run: Option<RunId>) -> Conditions {
+        Conditions {
+            holds_lease: run == Some(job.hold.run()),
+            is_stopping: self.no_calls.is_raised(),
+            is_retired: self.retirement.is_retired(),
+        }
+    }
+
     /// Most requests in flight at the moment.
     fn most_in_flight(&self) -> usize {
         self.health.most_in_flight().min(self.concurrency).max(1)
@@ -256,7 +272,7 @@ impl Handler<Deliver> for ProviderActor {
     fn handle(&mut self, Deliver(jobs): Deliver, _: &mut Context<Self>) {
         failpoint::hit("provider");
         if self.desk.retirement.is_retired() {
-            return retirement::hand_back(&self.desk, jobs);
+            return exits::hand_back(&self.desk, jobs);
         }
         self.queue.jobs.extend(jobs);
         overflow::relieve(&self.desk, &self.queue);
@@ -270,18 +286,7 @@ impl Handler<Wake> for ProviderActor {
     /// The account may be in use no longer.
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
         if self.desk.retirement.is_retired() {
-            retirement::hand_back(&self.desk, self.queue.jobs.drain());
+            exits::hand_back(&self.desk, self.queue.jobs.drain());
         }
-    }
-}
-
-/// From the publisher (or our acceptance, if it does not say) until now.
-#[must_use]
-pub fn since_publish(job: &Job, now: Timestamp) -> Duration {
-    match job.published_at {
-        Some(published_at) => {
-            Duration::try_from(now.duration_since(published_at)).unwrap_or_default()
-        }
-        None => crate::runtime::clock::instant().saturating_duration_since(job.arrived),
     }
 }

@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
+pub use crate::domain::reply::NOT_ASKED;
 use crate::domain::{AccountFault, Channel, Class, Content, Reason, Reply, Subject, carriage};
-
-/// The code of a reply that Herald gave itself, without asking the provider.
-pub const NOT_ASKED: &str = "not_asked";
 
 /// RFC 3834, 5: nobody's absence is to be told to a machine.
 pub(crate) const AUTO_SUBMITTED: &str = "auto-generated";

@@ -16,15 +16,12 @@ use jiff::Timestamp;
 
 use super::statement::statement;
 use super::{Database, StoreError, time};
+pub use crate::domain::RunId;
 
 /// How much longer than its lease the database takes a run for living: for the moment between the
 /// last look at the clock and the request, for clocks that do not run alike, and for a database whose
 /// clock is set.
 pub const MARGIN: Duration = Duration::from_secs(2);
-
-/// A run of an engine node: the owner of claims.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RunId(pub i32);
 
 /// A run as its row has it. Its number alone is not enough: a database that was restored from a
 /// backup gives the same number to another run.

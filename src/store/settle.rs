@@ -9,63 +9,20 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::due::WaitsFor;
 use super::locks::Halves;
 use super::observed::Duty;
 use super::parts::Parts;
-use super::takes::TakeId;
 use super::{Database, StoreError, partitions, quarantine};
-use crate::domain::{Notification, Proof, Reason, Status};
+use crate::domain::{AfterStatement, Proof, Stored, TakeId};
 use crate::runtime::clock;
 
 mod aftermath;
-mod origin;
 mod statement;
 
-pub use aftermath::DeadAddress;
-pub use origin::Origin;
-
-/// What became of one notification. Its `attempt_count` and `attempts` are those after the pass.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settlement {
-    /// The notification as it is now.
-    pub notification: Notification,
-    /// Where it came from.
-    pub origin: Origin,
-    /// Where it stands.
-    pub status: Status,
-    /// Why; `None` when sent.
-    pub reason: Option<Reason>,
-    /// When the scheduler should take it, while pending.
-    pub due_at: Option<Timestamp>,
-    /// For which account it waits, while pending for want of one.
-    pub waits_for: Option<WaitsFor>,
-    /// When this was decided.
-    pub decided_at: Timestamp,
-    /// When a provider was last asked.
-    pub last_attempted: Option<Timestamp>,
-    /// The account that was asked last.
-    pub provider: Option<String>,
-    /// The address that was used.
-    pub recipient: Option<String>,
-    /// The version of the template that was rendered.
-    pub template_version: Option<i32>,
-    /// The provider's code.
-    pub provider_response: Option<String>,
-    /// The provider's id for the message.
-    pub provider_message_id: Option<String>,
-    /// What went wrong, in words.
-    pub error_message: Option<String>,
-    /// Whether it was not sent, so that it goes out of the counters of daily caps.
-    pub refund: bool,
-    /// Addresses that were found dead.
-    pub dead_addresses: Vec<DeadAddress>,
-}
+pub use crate::domain::{DeadAddress, Origin, Settlement};
 
 /// What has been tried for so long waits for nobody's locks any more: a connection is worth more.
 const OFTEN: Duration = Duration::from_secs(2);
@@ -124,10 +81,20 @@ impl Settled {
     /// that was not stored has met a final state.
     #[must_use]
     pub fn proof(&self, settlement: &Settlement) -> Option<Committed> {
-        let id = settlement.notification.id;
-        let is_held = self.is_stored(id) || self.is_quarantined(id);
-        let is_known = settlement.status == Status::Sent || is_held;
-        (is_known && !self.is_left(id)).then_some(Committed(()))
+        let stored = self.stored_as(settlement.notification.id);
+        (settlement.after(stored) == AfterStatement::Acknowledge).then_some(Committed(()))
+    }
+
+    fn stored_as(&self, id: Uuid) -> Stored {
+        if self.is_left(id) {
+            Stored::NotYet
+        } else if self.is_stored(id) {
+            Stored::Row
+        } else if self.is_quarantined(id) {
+            Stored::Quarantine
+        } else {
+            Stored::Other
+        }
     }
 
     fn leave(&mut self, left: &[&&Settlement], trouble: StoreError) {

@@ -6,40 +6,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::lease::RunId;
-
-/// The number of a take: no two takes have the same, whichever run's they are.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-pub struct TakeId(pub i64);
+use crate::domain::RunId;
+pub use crate::domain::TakeId;
 
 /// Counts the takes of this process.
 #[derive(Debug, Default)]
 pub struct Takes(AtomicU32);
-
-/// The number of every take of a version that did not number them. Counting begins after it.
-const UNNUMBERED: u32 = 0;
-
-impl TakeId {
-    /// The run in the upper half, and the number among its takes in the lower one.
-    #[must_use]
-    pub fn of(run: RunId, number: u32) -> Self {
-        Self(i64::from(run.0) << 32 | i64::from(number))
-    }
-
-    /// What a run held whose version did not number its takes.
-    #[must_use]
-    pub fn unnumbered(run: RunId) -> Self {
-        Self::of(run, UNNUMBERED)
-    }
-
-    /// The run that took.
-    #[must_use]
-    pub fn run(self) -> RunId {
-        RunId(i32::try_from(self.0 >> 32).unwrap_or_default())
-    }
-}
 
 impl Takes {
     /// The next take, under this run.

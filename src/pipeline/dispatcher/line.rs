@@ -17,7 +17,7 @@ use super::super::jobs::Job;
 use super::super::judge::Capped;
 use super::{Desk, Loads, Next};
 use crate::domain::Priority;
-use crate::policy::{AccountFacts, Quota};
+use crate::policy::AccountFacts;
 use crate::resilience::{Backoff, FairQueue};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{Tasks, clock, failpoint};
@@ -107,14 +107,15 @@ impl Line {
         let accounts = desk.directory.of(desk.channel);
         let now = clock::now();
         let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
-        let (mut loads, mut capped, mut stale) = (Loads::default(), vec![], vec![]);
+        let (mut loads, mut gone) = (Loads::default(), vec![]);
+        let (mut capped, mut stale) = (vec![], vec![]);
         let began = clock::instant();
         for _ in 0..TOGETHER {
             let Some(step) = self.state.lock().pop() else {
                 break;
             };
             match self.step(step, &accounts, &facts) {
-                Next::Deliver(job) => loads.add(job),
+                Next::Deliver(job) => gone.extend(loads.add(job, &accounts)),
                 Next::Reserve(job) => capped.push(job),
                 Next::Refresh(job) => stale.push(job),
                 Next::Render(_) | Next::Ended => {}
@@ -124,6 +125,8 @@ impl Line {
             }
         }
         loads.post();
+        // Their account has gone since they were decided on.
+        self.extend(gone.into_iter().map(Waiting::Decide));
         self.reserve(capped);
         self.refresh(stale);
         !self.state.lock().is_empty()
@@ -141,7 +144,7 @@ impl Line {
             let next = match step {
                 Waiting::Decide(job) => {
                     failpoint::hit("dispatcher.job");
-                    let decision = desk.judge.decide(&job, facts, Quota::Unasked);
+                    let decision = desk.judge.decide(&job, facts);
                     desk.follow(job, decision, accounts)
                 }
                 Waiting::Render(job) => Next::Render(job),

@@ -280,7 +280,7 @@ impl Candidate {
 impl Applicant {
     /// The claim is ours, and there is somebody to send to: from here on it is a job.
     pub(super) fn accepted(
-        self,
+        mut self,
         id: Uuid,
         recipient: Arc<Recipient>,
         suppressed: Vec<String>,
@@ -288,8 +288,9 @@ impl Applicant {
         // A claim that was taken over keeps the moment of its first acceptance.
         let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
         let notification = self.envelope.into_notification(id, created_at);
-        let (since, arrived) = (self.message.published_at, self.message.arrived);
-        let mut job = Job::new(notification, recipient, self.hold, since, arrived);
+        self.hold.arrived = self.message.arrived;
+        let published_at = self.message.published_at;
+        let mut job = Job::new(notification, recipient, self.hold, published_at);
         (job.suppressed, job.rules, job.known_at) = (suppressed, self.rules, self.known_at);
         job
     }

@@ -10,8 +10,10 @@ use super::super::people::{Outdated, Reading, Whose};
 use super::Admission;
 use super::admission::{Applicant, key_reused};
 use super::held::Begun;
+use super::waiting::key_holder;
 use crate::broker::receipt;
 use crate::domain::Proof;
+use crate::machine::claim::{KeyAction, what_becomes_of};
 use crate::runtime::{clock, failpoint};
 use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount};
 use crate::store::takes::TakeId;
@@ -59,13 +61,21 @@ impl Admission {
         for (applicant, request) in applicants.into_iter().zip(&requests) {
             match claims.get(&request.key) {
                 Some(Claim::New) => ours.push((applicant, request.notification_id)),
-                Some(Claim::Taken(holder)) => match holder.repeated(request.content) {
-                    Some(proof) => duplicates.push((applicant, proof)),
-                    None if holder.is_stored() => {
-                        refused.extend(applicant.refused(key_reused(), false));
+                Some(Claim::Taken(holder)) => {
+                    let seen = key_holder(holder, request.content);
+                    match what_becomes_of(Some(seen), take.run(), 0) {
+                        KeyAction::Acknowledge => {
+                            let proof = holder.repeated(request.content);
+                            duplicates.extend(proof.map(|proof| (applicant, proof)));
+                        }
+                        KeyAction::Reject => {
+                            refused.extend(applicant.refused(key_reused(), false));
+                        }
+                        KeyAction::TakeOver | KeyAction::Wait | KeyAction::Return => {
+                            begun.push((applicant, *holder));
+                        }
                     }
-                    None => begun.push((applicant, *holder)),
-                },
+                }
                 Some(Claim::Held) => held.push(applicant),
                 // The key's window ended between two looks: from the start, with the delivery.
                 None => drop(applicant),

@@ -14,6 +14,7 @@ use super::admission::Applicant;
 use super::people::Sorted;
 use super::renewal::Suppressed;
 use crate::domain::AttemptRecord;
+use crate::machine::Guard;
 use crate::resilience::Backoff;
 use crate::runtime::clock;
 use crate::store::claims::{self, Claimant};

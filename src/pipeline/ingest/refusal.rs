@@ -13,6 +13,7 @@ use super::admission::{Applicant, Message};
 use crate::broker::publisher::Confirmed;
 use crate::broker::{Receipt, Refusal, Rejected, receipt};
 use crate::domain::DEFAULT_TENANT;
+use crate::machine::Guard;
 use crate::runtime::Permit;
 use crate::store::claims::{self, Claimant, DoorCount};
 

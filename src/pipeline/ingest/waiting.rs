@@ -15,14 +15,12 @@ use super::held::Begun;
 use super::renewal::Suppressed;
 use super::{Admission, CONCURRENT};
 use crate::domain::{ContentHash, KeyHash};
-use crate::store::claims::{self, Found, Holder, Repeated, TakenOver};
+use crate::machine::claim::{KeyAction, KeyHolder, what_becomes_of};
+use crate::store::claims::{self, Found, Holder, TakenOver};
 use crate::store::lease::RunId;
 
 /// Time between looks.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Looks after which a message that says something else need not wait for the first one any more. A dead
-/// owner's lease runs out long before that.
-const LOOKS: u32 = 60;
 /// Most keys that are looked for in one statement.
 const AT_ONCE: usize = 1_000;
 
@@ -92,44 +90,13 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// What is to be done with a message by who holds its key.
-#[derive(Debug)]
-enum Verdict {
-    /// Nothing: the first one is stored.
-    Repeats(Repeated),
-    /// The first one is stored and said something else.
-    KeyReused,
-    /// Whoever held it cannot end it: to be taken over.
-    TakeOver,
-    /// To be looked at again.
-    Wait,
-    /// Its delivery returns, to begin from the start: the key is free.
-    Return,
-}
-
-/// Decides at the `look`th look of this run.
-///
-/// As long as the owner lives, it waits: to return it would only count against it, until RabbitMQ sets it
-/// aside, though the owner needs no delivery to store what became of it.
-///
-/// What says something else waits until it is known what becomes of the first. When nobody comes for
-/// that, not even the broker again, it was set aside, and the key is free. What this run holds itself
-/// would be in the in-flight table if it were being worked on.
-fn verdict(holder: Option<&Holder>, content: ContentHash, run: RunId, look: u32) -> Verdict {
-    let Some(holder) = holder else {
-        return Verdict::Return;
-    };
-    if let Some(proof) = holder.repeated(content) {
-        return Verdict::Repeats(proof);
-    }
-    if holder.is_stored() {
-        return Verdict::KeyReused;
-    }
-    let is_free = !holder.owner_lives || holder.owner == Some(run);
-    if is_free && (holder.said(content) || look >= LOOKS) {
-        Verdict::TakeOver
-    } else {
-        Verdict::Wait
+/// Who holds a key, as a message with this content sees it.
+pub(super) fn key_holder(holder: &Holder, content: ContentHash) -> KeyHolder {
+    KeyHolder {
+        is_stored: holder.is_stored(),
+        says_the_same: holder.said(content),
+        owner: holder.owner,
+        owner_lives: holder.owner_lives,
     }
 }
 
@@ -208,14 +175,20 @@ impl Admission {
             waiter.looks += 1;
             let holder = holders.get(&waiter.applicant.hold.key());
             let content = waiter.applicant.envelope.content;
-            match (verdict(holder, content, run, waiter.looks), holder) {
-                (Verdict::Repeats(proof), _) => duplicates.push((waiter.applicant, proof)),
-                (Verdict::KeyReused, _) => {
+            let seen = holder.map(|holder| key_holder(holder, content));
+            match (what_becomes_of(seen, run, waiter.looks), holder) {
+                (KeyAction::Acknowledge, Some(holder)) => {
+                    let proof = holder.repeated(content);
+                    duplicates.extend(proof.map(|proof| (waiter.applicant, proof)));
+                }
+                (KeyAction::Reject, _) => {
                     refused.extend(waiter.applicant.refused(key_reused(), false));
                 }
-                (Verdict::TakeOver, Some(holder)) => free.push((waiter, *holder)),
-                (Verdict::Wait, _) => waits.push(waiter),
-                (Verdict::Return | Verdict::TakeOver, _) => drop(waiter),
+                (KeyAction::TakeOver, Some(holder)) => free.push((waiter, *holder)),
+                (KeyAction::Wait, _) => waits.push(waiter),
+                (KeyAction::Return | KeyAction::Acknowledge | KeyAction::TakeOver, _) => {
+                    drop(waiter);
+                }
             }
         }
         self.refuse(CONCURRENT, refused);

@@ -7,13 +7,15 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 
 use super::super::jobs::Job;
+use super::exits::leave;
 use super::health::Call;
-use super::mates;
-use super::request::{self, Answered};
+use super::request;
 use super::second_look::reconsider_many;
-use super::tokens::Token;
 use super::worker;
 use super::{Desk, Lines};
+use crate::machine::account::Token;
+use crate::machine::batch::{distinct, in_smaller_company};
+use crate::machine::delivery::{self, CallResult};
 use crate::providers::{Delivery, Replies};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint};
@@ -21,7 +23,7 @@ use crate::runtime::{clock, failpoint};
 /// Puts jobs that say the same to the account in one request; each has brought a token.
 pub(super) async fn work(desk: &Desk, queue: &Lines, jobs: Vec<Job>, mut tokens: Vec<Token>) {
     let mut jobs = wanted(desk, queue, jobs).await;
-    tokens.retain(|token| token.is_valid());
+    tokens.retain(|token| desk.health.is_valid(*token));
     // What has no token waits for one where it waited before.
     let most = tokens.len().max(1).min(jobs.len());
     queue.jobs.put_back(jobs.split_off(most));
@@ -46,9 +48,9 @@ pub(super) async fn work(desk: &Desk, queue: &Lines, jobs: Vec<Job>, mut tokens:
         Some(call) => ask(desk, queue, jobs, call).await,
         None => {
             put_back(desk, tokens);
-            let now = clock::now();
-            for job in jobs {
-                worker::move_on(desk, job, now);
+            for mut job in jobs {
+                let exit = delivery::skipped(&mut job);
+                leave(desk, job, exit);
             }
         }
     }
@@ -59,15 +61,19 @@ async fn wanted(desk: &Desk, queue: &Lines, mut jobs: Vec<Job>) -> Vec<Job> {
     loop {
         let run = desk.no_calls.or(desk.fence.pass()).await;
         let now = clock::now();
-        let due = jobs
-            .into_iter()
-            .filter_map(|job| worker::still_due(desk, job, run, now));
-        jobs = due.collect();
+        let mut staying = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match delivery::leaves(&job, desk.conditions(&job, run), now) {
+                None => staying.push(job),
+                Some(exit) => leave(desk, job, exit),
+            }
+        }
+        jobs = staying;
         if jobs.iter().all(|job| now < job.good_until) {
             return jobs;
         }
         // All of them, so that the judgements hold until the same moment.
-        let (together, apart) = mates::distinct(reconsider_many(desk, jobs).await);
+        let (together, apart) = distinct(reconsider_many(desk, jobs).await);
         queue.jobs.put_back(apart);
         jobs = together;
     }
@@ -75,7 +81,7 @@ async fn wanted(desk: &Desk, queue: &Lines, mut jobs: Vec<Job>) -> Vec<Job> {
 
 fn put_back(desk: &Desk, tokens: Vec<Token>) {
     for token in tokens {
-        desk.health.tokens().put_back(token);
+        desk.health.put_back(token);
     }
 }
 
@@ -95,32 +101,19 @@ async fn ask(desk: &Desk, queue: &Lines, jobs: Vec<Job>, call: Call) {
     let (mut each, mut undecided) = (each.into_iter(), vec![]);
     for job in jobs {
         match each.next().flatten() {
-            Some(reply) => conclude(desk, job, Answered { reply, elapsed }, asked_at),
+            Some(reply) => conclude(desk, job, CallResult { reply, elapsed }, asked_at),
             None => undecided.push(job),
         }
     }
     queue.jobs.put_back(in_smaller_company(undecided, asked));
 }
 
-/// Nobody was sent, and it is not known because of whom: they are asked for again, in the same pass,
-/// without those who were named; by halves, when nobody was.
-fn in_smaller_company(mut undecided: Vec<Job>, asked: usize) -> Vec<Job> {
-    let most = match undecided.len() {
-        rest if rest < asked => rest,
-        all => all / 2,
-    };
-    for job in &mut undecided {
-        job.most_at_once = most.max(1);
-    }
-    undecided
-}
-
 /// Decides on one; if that panics, it is the only one that returns to where it came from.
-fn conclude(desk: &Desk, mut job: Job, answered: Answered, asked_at: Timestamp) {
+fn conclude(desk: &Desk, mut job: Job, result: CallResult, asked_at: Timestamp) {
     let id = job.notification.id;
     let work = AssertUnwindSafe(|| {
         let asked = std::mem::take(&mut job.targets);
-        worker::conclude(desk, job, &asked, vec![answered], asked_at);
+        worker::conclude(desk, job, &asked, vec![result], asked_at);
     });
     if let Err(panic) = catch_unwind(work) {
         let panic = panic_text(&*panic);

@@ -1,8 +1,8 @@
-//! The health of an account: its circuit, its pace, its tokens. One for all who ask or route.
+//! The health of an account, one for all who ask or route: [`AccountState`] behind a lock, and what is
+//! read of it without.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,21 +14,15 @@ use tokio::time::Instant;
 pub(super) use call::Call;
 
 use super::super::channels::Channels;
-use super::tokens::Tokens;
-use super::trouble::{Cause, Report, Reporter};
+use super::trouble::{Report, Reporter};
 use crate::config::Providers;
 use crate::domain::{Account, Channel, CircuitState, ProviderKind};
-use crate::resilience::circuit_breaker::{Admission, Standing};
-use crate::resilience::{AddressThrottle, CircuitBreaker, DeadAddressLimit, Pace, Suspicion};
+use crate::machine::AccountState;
+use crate::machine::account::{AccountSettings, Leased, Question, Token, Turn};
 use crate::runtime::clock;
 use crate::telemetry::ProviderMetrics;
 
 mod call;
-
-/// Shortest pause for which nobody waits in the queue: others may be asked meanwhile.
-const LONG_PAUSE: Duration = Duration::from_secs(1);
-/// When to look again while a probe is under way.
-const AFTER_PROBE: Duration = Duration::from_secs(1);
 
 /// The health of one account on this node. Clones share it.
 #[derive(Clone)]
@@ -39,13 +33,13 @@ pub struct AccountHealth {
 struct Inner {
     channel: Channel,
     provider: String,
-    slow_after: Duration,
-    refused_pause: Duration,
-    /// The start that the pure parts count from.
+    /// The start that the state counts from.
     origin: Instant,
-    state: Mutex<State>,
+    state: Mutex<AccountState>,
     /// Whether the pace must be looked at: read without the lock.
     slowed: AtomicBool,
+    /// Requests a minute, zero for no limit: read without the lock.
+    limit: AtomicU32,
     /// Most requests in flight when all is well.
     concurrency: usize,
     /// Most requests in flight now: read without the lock.
@@ -54,26 +48,11 @@ struct Inner {
     retired: AtomicBool,
     /// Those who wait look again.
     changed: Notify,
-    tokens: Tokens,
+    /// Held by the one who leases tokens and waits; the others wait behind.
+    refill: tokio::sync::Mutex<()>,
     channels: Channels,
     counts: Arc<ProviderMetrics>,
     reporter: Arc<Reporter>,
-}
-
-struct State {
-    breaker: CircuitBreaker,
-    pace: Pace,
-    /// The addresses that it wants left alone.
-    throttled: AddressThrottle,
-    /// How many of its addresses it says are dead.
-    dead: DeadAddressLimit,
-    /// Who was refused in words that may be about it.
-    suspicion: Suspicion,
-    /// When one platform was last told of that refuses its key.
-    platform_refused: Option<Duration>,
-    cause: Option<Cause>,
-    /// Whether it has worked since this node knows it.
-    proven: bool,
 }
 
 impl fmt::Debug for AccountHealth {
@@ -112,32 +91,19 @@ impl AccountHealth {
         } = listeners;
         counts.circuit_open(false);
         channels.report(account.channel, &account.name, None);
+        let state = AccountState::new(of_account(account, settings), account.rate_limit);
         let inner = Inner {
             channel: account.channel,
             provider: account.name.clone(),
-            slow_after: match account.kind {
-                // A mail server may look at a mail for minutes before it answers (RFC 5321, 4.5.3.2.6).
-                ProviderKind::Smtp => Duration::MAX,
-                _ => settings.slow_after,
-            },
-            refused_pause: settings.refused_credentials_pause,
             origin: clock::instant(),
-            state: Mutex::new(State {
-                breaker: CircuitBreaker::new(settings.circuit),
-                pace: Pace::default(),
-                throttled: AddressThrottle::default(),
-                dead: DeadAddressLimit::new(settings.dead_addresses_a_minute),
-                suspicion: Suspicion::default(),
-                platform_refused: None,
-                cause: None,
-                proven: false,
-            }),
             slowed: AtomicBool::new(false),
+            limit: AtomicU32::new(state.rate_limit().unwrap_or(0)),
+            state: Mutex::new(state),
             concurrency: settings.concurrency,
             most_in_flight: AtomicUsize::new(settings.concurrency),
             retired: AtomicBool::new(false),
             changed: Notify::new(),
-            tokens: Tokens::new(account.id, account.rate_limit),
+            refill: tokio::sync::Mutex::default(),
             channels,
             counts,
             reporter: Arc::new(reporter),
@@ -158,16 +124,16 @@ impl AccountHealth {
     /// Where its circuit stands.
     #[must_use]
     pub fn circuit(&self) -> CircuitState {
-        match self.state().breaker.standing(self.now()) {
-            Standing::Closed => CircuitState::Closed,
-            Standing::Open { .. } => CircuitState::Open,
-            Standing::HalfOpen { .. } => CircuitState::HalfOpen,
-        }
+        self.with(|state, now| state.circuit(now))
     }
 
     /// Takes over a changed rate limit; it holds for those too who wait already.
     pub fn set_rate_limit(&self, limit: Option<u32>) {
-        self.inner.tokens.set_limit(limit);
+        let mut state = self.state();
+        state.set_rate_limit(limit);
+        let limit = state.rate_limit().unwrap_or(0);
+        self.inner.limit.store(limit, Ordering::Release);
+        drop(state);
         self.wake();
     }
 
@@ -193,78 +159,78 @@ impl AccountHealth {
     /// Messages a second that it takes at present, and whether that is known rather than guessed
     /// from the last second.
     pub(super) fn rate(&self) -> (f64, bool) {
-        match self.inner.tokens.limit() {
-            Some(limit) => (f64::from(limit) / 60.0, true),
-            None => (self.state().pace.rate(self.now()), false),
-        }
+        self.with(|state, now| state.rate(now))
     }
 
     /// Leave to put one request, with so many messages; `None` while nobody has it.
     pub(super) fn admit(&self, messages: usize) -> Option<Call> {
-        let now = self.now();
-        let mut state = self.state();
-        if state.pace.paused_for(now).is_some() {
-            return None;
-        }
-        let (ticket, probe) = match state.breaker.admit(now) {
-            Admission::Pass(ticket) => (ticket, false),
-            Admission::Probe(ticket) => (ticket, true),
-            Admission::Refused { .. } => return None,
-        };
-        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
-        state.pace.sent_many(now, messages);
-        Some(Call::new(self.clone(), ticket, probe))
+        let permit = self.with(|state, now| state.admit(messages, now))?;
+        Some(self.call(permit))
     }
 
     /// How long nobody may ask, if it is so long that nobody should wait for it here.
     pub(super) fn refused_for(&self) -> Option<Duration> {
-        let now = self.now();
-        let state = self.state();
-        let pause = state
-            .pace
-            .paused_for(now)
-            .filter(|wait| *wait >= LONG_PAUSE);
-        let circuit = match state.breaker.standing(now) {
-            Standing::Closed | Standing::HalfOpen { probing: false } => None,
-            Standing::Open { until } => Some(until.saturating_sub(now)),
-            Standing::HalfOpen { probing: true } => Some(AFTER_PROBE),
-        };
-        pause.max(circuit)
+        self.with(|state, now| state.refused_for(now))
     }
 
-    /// How long its pace makes the next request wait.
-    ///
-    /// # Errors
-    /// The wait.
-    pub(super) fn take_pace(&self) -> Result<(), Duration> {
-        if !self.inner.slowed.load(Ordering::Acquire) {
-            return Ok(());
+    /// What is to be done for `waiting` requests that wait for it, see [`AccountState::turn`].
+    pub(super) fn turn(&self, waiting: usize, is_over: bool) -> Turn {
+        self.with(|state, now| state.turn(waiting, is_over, now))
+    }
+
+    /// The same, for whoever has not waited yet. An account without a limit that is not slowed costs a
+    /// look at two numbers.
+    pub(super) fn turn_at_once(&self, waiting: usize) -> Turn {
+        if !self.is_limited() && !self.inner.slowed.load(Ordering::Acquire) {
+            return Turn::Go(Token::Unlimited);
         }
-        self.state().pace.take(self.now())
+        self.with(|state, now| state.turn_at_once(waiting, now))
     }
 
-    /// Everybody was asked to wait for this long.
-    pub(super) fn pause(&self, wait: Duration) {
-        let now = self.now();
+    /// The database has answered a question for tokens: how long to wait, if so.
+    pub(super) fn leased(&self, question: Question, leased: Leased) -> Option<Duration> {
         let mut state = self.state();
-        state.pace.pause(now, wait);
-        self.settle(&state, now);
+        let now = self.now();
+        let wait = state.leased(question, leased, now);
+        if leased.paused_for.is_some() {
+            self.settle(&state, now);
+        }
+        wait
     }
 
-    /// How long it wants this address left alone, if so.
-    pub(super) fn address_paused_for(&self, address: &str) -> Option<Duration> {
-        let state = self.state();
-        state.throttled.paused_for(number_of(address), self.now())
+    /// A token, if one is needed and at hand; `None` when one has to be leased.
+    pub(super) fn take_token(&self) -> Option<Token> {
+        if !self.is_limited() {
+            return Some(Token::Unlimited);
+        }
+        self.with(AccountState::take_token)
+    }
+
+    /// A token that found nothing to do may serve another.
+    pub(super) fn put_back(&self, token: Token) {
+        if let Token::Until(_) = token {
+            self.state().put_back(token);
+        }
+    }
+
+    /// Whether a request may go with this token now.
+    pub(super) fn is_valid(&self, token: Token) -> bool {
+        token.is_valid(self.now())
+    }
+
+    /// Whether it has a rate limit.
+    pub(super) fn is_limited(&self) -> bool {
+        self.inner.limit.load(Ordering::Acquire) > 0
+    }
+
+    /// The right to lease tokens and to wait.
+    pub(super) async fn refill(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.refill.lock().await
     }
 
     /// Whether its word that an address is dead is believed at present.
     pub(super) fn is_believed_on_addresses(&self) -> bool {
-        self.state().dead.is_believed()
-    }
-
-    /// Its tokens.
-    pub(super) fn tokens(&self) -> &Tokens {
-        &self.inner.tokens
+        self.state().is_believed_on_addresses()
     }
 
     /// Most requests that should be in flight now.
@@ -282,11 +248,17 @@ impl AccountHealth {
         self.inner.changed.notified()
     }
 
+    /// Asks the state, now.
+    pub(super) fn with<T>(&self, ask: impl FnOnce(&mut AccountState, Duration) -> T) -> T {
+        let now = self.now();
+        ask(&mut self.state(), now)
+    }
+
     fn now(&self) -> Duration {
         clock::instant().saturating_duration_since(self.inner.origin)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AccountState> {
         self.inner
             .state
             .lock()
@@ -294,9 +266,15 @@ impl AccountHealth {
     }
 }
 
-/// A number for an address, a message or a refusal: two that share one by chance share its fate.
-fn number_of(one: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    one.hash(&mut hasher);
-    hasher.finish()
+fn of_account(account: &Account, settings: &Providers) -> AccountSettings {
+    AccountSettings {
+        slow_after: match account.kind {
+            // A mail server may look at a mail for minutes before it answers (RFC 5321, 4.5.3.2.6).
+            ProviderKind::Smtp => Duration::MAX,
+            _ => settings.slow_after,
+        },
+        refused_pause: settings.refused_credentials_pause,
+        circuit: settings.circuit,
+        dead_addresses_a_minute: settings.dead_addresses_a_minute,
+    }
 }

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use super::super::jobs::Job;
 use super::super::trace;
 use super::health::Call;
-use super::tokens::Token;
 use super::turn::{self, Want};
 use super::{Desk, Lines};
-use crate::domain::{Class, Reply, Subject, Target};
-use crate::policy::expiry;
+use crate::domain::{Class, Reply, Target};
+use crate::machine::account::Token;
+use crate::machine::delivery::CallResult;
+use crate::machine::request::{admit_another, is_left_alone, patience};
 use crate::providers::{Delivery, Leave, NOT_ASKED};
 use crate::runtime::clock;
 use crate::runtime::tasks::panic_text;
@@ -28,7 +29,7 @@ pub(super) async fn ask(
     job: &Job,
     asked: &[Target],
     call: Call,
-) -> Vec<Answered> {
+) -> Vec<CallResult> {
     match asked {
         [] => vec![],
         [only] => vec![put(desk, job, only, call).await],
@@ -50,80 +51,52 @@ pub(super) async fn ask(
     }
 }
 
-/// What is known after asking for one address.
-pub(super) struct Answered {
-    pub(super) reply: Reply,
-    /// How long the provider took; `None` when it was not asked.
-    pub(super) elapsed: Option<Duration>,
-}
-
 /// Puts the request that `call` allows, and tells what came of it.
-async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> Answered {
-    if let Some(wait) = desk.health.address_paused_for(&target.address) {
-        let reply = not_asked(Subject::Address, Some(wait));
-        return Answered {
-            reply,
-            elapsed: None,
-        };
+async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> CallResult {
+    let address = target.address.as_str();
+    if let Some(reply) = desk
+        .health
+        .with(|account, at| is_left_alone(account, address, at))
+    {
+        return not_asked(reply);
     }
     let (reply, elapsed) = send(desk, job, target, clock::now()).await;
     // What is refused here says nothing of the account.
     if reply.code.as_deref() == Some(NOT_ASKED) {
-        return Answered {
-            reply,
-            elapsed: None,
-        };
+        return not_asked(reply);
     }
-    let to = (job.notification.id, target.address.as_str());
+    let to = (job.notification.id, address);
     let reply = call.answered(reply, Some(to), elapsed);
     desk.counts.request(elapsed);
     if desk.client.most_at_once() > 1 {
         desk.counts.messages(1);
     }
-    Answered {
+    CallResult {
         reply,
         elapsed: Some(elapsed),
     }
 }
 
-/// A further address of the same job: a request of its own, with a token and leave of its own. When
-/// neither is to be had while the decision to send holds, the provider is not asked, and that
-/// address has a retry, before which all is decided anew.
-async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> Answered {
-    let holds = job.good_until.duration_since(clock::now());
-    let patience = desk.queue_wait.min(holds.try_into().unwrap_or_default());
+/// A further address of the same job: a request of its own, with a token and leave of its own.
+async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> CallResult {
+    let patience = patience(job, desk.queue_wait, clock::now());
     let token = tokio::time::timeout(patience, turn::wait(desk, queue, Want::Held));
     let token = token.await.unwrap_or(Token::None);
-    let now = clock::now();
-    // The wait may have outlived the lease.
-    let too_late = now >= job.good_until
-        || expiry::expired(&job.notification, now).is_some()
-        || desk.fence.holder() != Some(job.hold.run());
-    let leave = if token.is_valid() && !too_late && !desk.retirement.is_retired() {
-        desk.health.admit(1)
-    } else {
-        desk.health.tokens().put_back(token);
-        None
-    };
-    match leave {
-        Some(call) => put(desk, job, target, call).await,
-        None => Answered {
-            reply: not_asked(Subject::Account, None),
-            elapsed: None,
-        },
+    let (now, conditions) = (clock::now(), desk.conditions(job, desk.fence.holder()));
+    let admitted = desk
+        .health
+        .with(|account, at| admit_another(job, (account, at), token, conditions, now));
+    match admitted {
+        Ok(permit) => put(desk, job, target, desk.health.call(permit)).await,
+        Err(reply) => not_asked(reply),
     }
 }
 
-/// The answer for an address that the provider was not asked for: no attempt is used up.
-fn not_asked(subject: Subject, retry_after: Option<Duration>) -> Reply {
-    let words = match subject {
-        Subject::Address => "not asked: the provider wants this address left alone for a while",
-        _ => "not asked: the account is slowed down or left alone, or its turn came too late",
-    };
-    let code = Some(NOT_ASKED.to_owned());
-    Reply::of(Class::Throttled, code, Some(words.to_owned()))
-        .about(subject)
-        .with_retry_after(retry_after)
+const fn not_asked(reply: Reply) -> CallResult {
+    CallResult {
+        reply,
+        elapsed: None,
+    }
 }
 
 /// One request. A client that panics has perhaps sent: that is what `unknown` means.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::super::place::Place;
 use super::{Desk, Lines};
 
 /// How much work, in time, is called back ahead.
@@ -28,16 +29,6 @@ impl fmt::Debug for Room {
     }
 }
 
-/// The place that one notification has at an account for which it waited; free when it is dropped.
-#[derive(Debug)]
-pub struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 impl Room {
     pub(super) fn new(desk: &Arc<Desk>, queue: &Arc<Lines>) -> Self {
         let (desk, queue) = (Arc::clone(desk), Arc::clone(queue));
@@ -56,8 +47,7 @@ impl Room {
     /// Takes a place.
     #[must_use]
     pub fn place(&self) -> Place {
-        self.called.fetch_add(1, Ordering::AcqRel);
-        Place(Arc::clone(&self.called))
+        Place::taken(&self.called)
     }
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::fence::Fence;
 use super::super::patience::until_done;
 use crate::domain::{Account, AccountFault, CircuitState, Severity, SystemEvent};
+use crate::machine::account::Cause;
 use crate::resilience::LimitChange;
 use crate::runtime::{Shutdown, Tasks};
 use crate::store::provider_health::{self, HealthChange};
@@ -28,17 +29,6 @@ const TOO_MANY_DEAD: &str = "provider_too_many_dead_addresses";
 
 /// The `event_type` of an account whose key one platform refuses.
 const PLATFORM_REFUSED: &str = "provider_platform_refused";
-
-/// Why a circuit is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// Requests fail.
-    Failing,
-    /// Answers take too long.
-    Slow,
-    /// The account is refused, whatever it sends.
-    Refused(AccountFault),
-}
 
 /// What is to be told of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,7 +231,7 @@ impl Reporter {
             } => tracing::error!(
                 provider,
                 code,
-                cause = Cause::Refused(*fault).words(),
+                cause = words(Cause::Refused(*fault)),
                 wait_ms = millis(*wait),
                 "the provider refuses the account: it is taken out, and tried again after a while"
             ),
@@ -250,7 +240,7 @@ impl Reporter {
             } => tracing::warn!(
                 provider,
                 code,
-                cause = cause.words(),
+                cause = words(*cause),
                 wait_ms = millis(*wait),
                 "the account's circuit opened: it is not asked for a while"
             ),
@@ -290,7 +280,7 @@ impl Reporter {
                 (
                     CircuitState::Open,
                     Some(*wait),
-                    Some(cause.words().to_owned()),
+                    Some(words(*cause).to_owned()),
                 )
             }
             Report::Closed { .. } => {
@@ -320,8 +310,7 @@ impl Reporter {
 
     async fn open_event(&self, cause: Cause, code: Option<&str>) -> Result<(), StoreError> {
         let provider = &self.provider;
-        let words = cause.words();
-        let (event_type, severity) = cause.event();
+        let (words, (event_type, severity)) = (words(cause), event_of(cause));
         let description = match cause {
             Cause::Refused(_) => format!("provider `{provider}` is taken out: {words}"),
             Cause::Failing | Cause::Slow => {
@@ -363,27 +352,25 @@ impl Reporter {
     }
 }
 
-impl Cause {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Failing => "requests fail",
-            Self::Slow => "answers take too long",
-            Self::Refused(AccountFault::Credentials) => "credentials refused",
-            Self::Refused(AccountFault::Settings) => {
-                "refused as it is set up (address of the service, sender, reputation)"
-            }
-            Self::Refused(AccountFault::Exhausted) => "its limit of the day or plan is used up",
+const fn words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Failing => "requests fail",
+        Cause::Slow => "answers take too long",
+        Cause::Refused(AccountFault::Credentials) => "credentials refused",
+        Cause::Refused(AccountFault::Settings) => {
+            "refused as it is set up (address of the service, sender, reputation)"
         }
+        Cause::Refused(AccountFault::Exhausted) => "its limit of the day or plan is used up",
     }
+}
 
-    /// The `event_type` for operators.
-    const fn event(self) -> (&'static str, Severity) {
-        match self {
-            Self::Failing | Self::Slow => (CIRCUIT_OPEN, Severity::High),
-            Self::Refused(AccountFault::Credentials) => (CREDENTIALS_REFUSED, Severity::Critical),
-            Self::Refused(AccountFault::Settings) => (ACCOUNT_REFUSED, Severity::Critical),
-            Self::Refused(AccountFault::Exhausted) => (LIMIT_REACHED, Severity::High),
-        }
+/// The `event_type` for operators.
+const fn event_of(cause: Cause) -> (&'static str, Severity) {
+    match cause {
+        Cause::Failing | Cause::Slow => (CIRCUIT_OPEN, Severity::High),
+        Cause::Refused(AccountFault::Credentials) => (CREDENTIALS_REFUSED, Severity::Critical),
+        Cause::Refused(AccountFault::Settings) => (ACCOUNT_REFUSED, Severity::Critical),
+        Cause::Refused(AccountFault::Exhausted) => (LIMIT_REACHED, Severity::High),
     }
 }
 

@@ -7,19 +7,11 @@ use std::time::Duration;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
-use super::tokens::{Leased, Token};
-use super::{Desk, Lines, worker};
+use super::exits::give_up;
+use super::{Desk, Lines};
+use crate::machine::account::{AFTER_FAILURE, Leased, Question, Token, Turn};
 use crate::runtime::clock;
-
-/// Wait before the database is asked again after it failed.
-const AFTER_FAILURE: Duration = Duration::from_millis(500);
-
-/// What to do while there is no token.
-enum Step {
-    Go(Token),
-    Wait(Duration),
-    Lease,
-}
+use crate::store::rates;
 
 /// For what a token is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +24,11 @@ pub(super) enum Want {
 
 /// Waits until a request may go. [`Token::None`] when there is no point in waiting: nothing is
 /// queued, the account is not asked or no longer in use, or no calls are made any more.
-///
-/// An account without a limit that is not slowed costs a look at two numbers.
 pub(super) async fn wait(desk: &Desk, queue: &Lines, want: Want) -> Token {
-    if let Step::Go(token) = step(desk) {
+    if let Turn::Go(token) = desk.health.turn_at_once(1) {
         return token;
     }
-    let Some(_turn) = desk.no_calls.or(desk.health.tokens().turn.lock()).await else {
+    let Some(_refill) = desk.no_calls.or(desk.health.refill()).await else {
         return Token::None;
     };
     let mut waited = Waited::default();
@@ -47,17 +37,12 @@ pub(super) async fn wait(desk: &Desk, queue: &Lines, want: Want) -> Token {
         let mut changed = std::pin::pin!(desk.health.changed());
         changed.as_mut().enable();
         let waiting = queue.jobs.len() + usize::from(want == Want::Held);
-        let nothing_to_wait_for = waiting == 0
-            || desk.no_calls.is_raised()
-            || desk.retirement.is_retired()
-            || desk.health.refused_for().is_some();
-        if nothing_to_wait_for {
-            break Token::None;
-        }
-        let wait = match step(desk) {
-            Step::Go(token) => break token,
-            Step::Wait(wait) => Some(wait),
-            Step::Lease => lease(desk, waiting).await,
+        let is_over = desk.no_calls.is_raised() || desk.retirement.is_retired();
+        let wait = match desk.health.turn(waiting, is_over) {
+            Turn::Go(token) => break token,
+            Turn::Nothing => break Token::None,
+            Turn::Wait(wait) => Some(wait),
+            Turn::Lease(question) => lease(desk, question).await,
         };
         if let Some(wait) = wait {
             waited.from(desk);
@@ -66,28 +51,22 @@ pub(super) async fn wait(desk: &Desk, queue: &Lines, want: Want) -> Token {
     }
 }
 
-fn step(desk: &Desk) -> Step {
-    let tokens = desk.health.tokens();
-    let Some(token) = tokens.take() else {
-        return Step::Lease;
+/// Asks the database for tokens. Says how long to wait before the next look, if not at once.
+async fn lease(desk: &Desk, question: Question) -> Option<Duration> {
+    let ask = rates::Ask {
+        provider_id: desk.account.id,
+        interval: question.rate.interval,
+        burst: question.rate.burst,
+        tokens: question.tokens,
     };
-    match desk.health.take_pace() {
-        Ok(()) => Step::Go(token),
-        Err(wait) => {
-            tokens.put_back(token);
-            Step::Wait(wait)
-        }
-    }
-}
-
-async fn lease(desk: &Desk, waiting: usize) -> Option<Duration> {
-    match desk.health.tokens().lease(&desk.database, waiting).await {
-        Ok(Leased::Some) => None,
-        Ok(Leased::NoneFor(wait)) => Some(wait),
-        Ok(Leased::Paused(wait)) => {
-            desk.health.pause(wait);
-            // A long one is not waited for here, which the next look finds.
-            desk.health.refused_for().is_none().then_some(wait)
+    match rates::lease(&desk.database, ask).await {
+        Ok(lease) => {
+            let leased = Leased {
+                granted: lease.granted,
+                retry_in: lease.retry_in,
+                paused_for: lease.paused_for,
+            };
+            desk.health.leased(question, leased)
         }
         Err(error) => {
             let provider = &desk.account.name;
@@ -99,9 +78,7 @@ async fn lease(desk: &Desk, waiting: usize) -> Option<Duration> {
 
 /// Waits, but not past the moment when something has waited too long or the account changes.
 async fn pause(desk: &Desk, queue: &Lines, wait: Duration, changed: Pin<&mut Notified<'_>>) {
-    let now = clock::instant();
-    let patience = queue.jobs.oldest().map(|since| since + desk.queue_wait);
-    let until = patience.map_or(now + wait, |patience| patience.min(now + wait));
+    let until = queue.jobs.look_again_at(wait, desk.queue_wait);
     let looks_again = async {
         tokio::select! {
             () = tokio::time::sleep_until(until) => {}
@@ -114,12 +91,8 @@ async fn pause(desk: &Desk, queue: &Lines, wait: Duration, changed: Pin<&mut Not
 
 /// What has waited here for too long waits in the database, where it takes no place from others.
 pub(super) fn give_up_waiting(desk: &Desk, queue: &Lines) {
-    let Some(then) = clock::instant().checked_sub(desk.queue_wait) else {
-        return;
-    };
-    let now = clock::now();
-    for job in queue.jobs.waiting_since(then) {
-        worker::wait_elsewhere(desk, job, now);
+    for job in queue.jobs.take_stale(desk.queue_wait) {
+        give_up(desk, job);
     }
 }
 

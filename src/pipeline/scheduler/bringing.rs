@@ -131,19 +131,20 @@ impl Round {
         };
         let (arrived, now) = (clock::instant(), clock::now());
         let mut jobs = Vec::with_capacity(held.len());
-        for (notification, hold) in held {
+        for (notification, mut hold) in held {
+            hold.arrived = arrived;
             let whose = (notification.tenant_id, notification.user_id);
             match known.people.get(&whose).cloned() {
                 Some(recipient) => {
-                    let mut job = Job::new(notification, recipient, hold, None, arrived);
+                    hold.place = room.map(Room::place);
+                    let mut job = Job::new(notification, recipient, hold, None);
                     job.known_at = known.at;
                     job.rules = known.rules_of(whose.0);
-                    job.place = room.map(Room::place);
                     jobs.push(job);
                 }
                 None => {
                     let nobody = Arc::new(Recipient::nobody(whose));
-                    let job = Job::new(notification, nobody, hold, None, arrived);
+                    let job = Job::new(notification, nobody, hold, None);
                     self.holder.outbox.push(job.end_without_person(now));
                 }
             }

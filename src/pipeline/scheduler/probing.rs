@@ -7,7 +7,7 @@ use super::bringing::Errand;
 use super::pauses::Turn;
 use super::{Looking, Round, only_of_rows};
 use crate::domain::{Channel, Lane};
-use crate::pipeline::provider::LATEST;
+use crate::machine::delivery::LATEST;
 use crate::runtime::clock;
 use crate::store::StoreError;
 use crate::store::due::{self, Among, WaitsFor, Wanting};

@@ -35,24 +35,6 @@ pub struct Repeated(());
 impl Proof for Repeated {}
 
 impl Holder {
-    /// One that no database has.
-    #[cfg(test)]
-    pub(crate) const fn of_test(
-        owner: Option<RunId>,
-        owner_lives: bool,
-        is_stored: bool,
-        content: ContentHash,
-    ) -> Self {
-        Self {
-            notification_id: Uuid::nil(),
-            owner,
-            owner_lives,
-            take: None,
-            is_stored,
-            content: Some(content),
-        }
-    }
-
     /// Whether the notification is stored already, or in quarantine.
     #[must_use]
     pub const fn is_stored(&self) -> bool {

@@ -1,12 +1,9 @@
 //! What waits for an account: called back by whoever has room for it, tenants in turn.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Int2, Int4, Int8, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -16,48 +13,8 @@ use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
 use super::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::{Columns, Row, Taken, Taking, again, count};
+pub use crate::domain::WaitsFor;
 use crate::domain::{Channel, Lane, Priority};
-
-/// For whom a notification waits.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum WaitsFor {
-    /// Any account of its channel.
-    Any,
-    /// The account of this name; others may carry it, too.
-    Account(String),
-    /// The account of this name alone: it is pinned to it.
-    Pinned(String),
-}
-
-impl WaitsFor {
-    /// The account's name.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        match self {
-            Self::Any => None,
-            Self::Account(name) | Self::Pinned(name) => Some(name),
-        }
-    }
-
-    fn read(word: &str) -> Option<Self> {
-        match word.split_once(':') {
-            Some(("account", name)) => Some(Self::Account(name.to_owned())),
-            Some(("pinned", name)) => Some(Self::Pinned(name.to_owned())),
-            _ => (word == "any").then_some(Self::Any),
-        }
-    }
-}
-
-/// As it stands in the row.
-impl fmt::Display for WaitsFor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => f.write_str("any"),
-            Self::Account(name) => write!(f, "account:{name}"),
-            Self::Pinned(name) => write!(f, "pinned:{name}"),
-        }
-    }
-}
 
 /// What waits in a channel for the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -3,38 +3,13 @@
 use std::collections::HashSet;
 
 use diesel_async::AsyncPgConnection;
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::devices::{self, Retirement};
 use super::super::suppressions::Learnt;
 use super::super::{StoreError, frequency, suppressions};
 use super::Settlement;
-use crate::domain::{Channel, Suppression, SuppressionReason};
-
-/// An address that a provider says is dead.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum DeadAddress {
-    /// A device whose token is not registered any more.
-    Device {
-        /// The device.
-        id: Uuid,
-        /// When the provider was asked: an app that has reported since lives.
-        asked_at: Timestamp,
-    },
-    /// An address that nothing more may be sent to.
-    Suppress {
-        /// The channel.
-        channel: Channel,
-        /// The address.
-        address: String,
-        /// Why.
-        reason: SuppressionReason,
-        /// The only account for whose sender it holds: a STOP is said to a number.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        account: Option<Uuid>,
-    },
-}
+use crate::domain::{DeadAddress, Suppression};
 
 /// Whether there is anything to do.
 pub(super) fn follows(batch: &[&Settlement]) -> bool {

@@ -1,7 +1,6 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
-use uuid::Uuid;
 
 use super::*;
 use crate::resilience::FairQueue;
@@ -39,8 +38,8 @@ impl Item {
         }
     }
 
-    fn mate(&self) -> Mate<'_> {
-        Mate {
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate {
             may_share: self.may_share,
             most_at_once: self.most_at_once,
             content: &self.content,
@@ -54,13 +53,16 @@ impl Item {
 }
 
 fn pop(queue: &mut FairQueue<u8, Item>, most: usize) -> Vec<Item> {
-    let tokens = Tokens::new(Uuid::nil(), None);
-    let mut mates = Mates::new(&tokens, most);
-    let taken = queue.pop_with(|first, next| mates.joins(first.mate(), next.mate()));
+    let mut candidates = Candidates::new(|| Some(Token::Unlimited), most);
+    let taken = queue.pop_with(|first, next| candidates.joins(first.candidate(), next.candidate()));
     let Some((first, others)) = taken else {
         return vec![];
     };
-    assert_eq!(others.len(), mates.into_tokens().len(), "a token for each");
+    assert_eq!(
+        others.len(),
+        candidates.into_tokens().len(),
+        "a token for each"
+    );
     std::iter::once(first).chain(others).collect()
 }
 

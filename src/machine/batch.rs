@@ -2,8 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::super::jobs::Job;
-use super::tokens::{Token, Tokens};
+use super::account::Token;
+use super::job::{Guard, Job};
 use crate::domain::{Class, Content, Priority, Step, Target};
 use crate::resilience::Joins;
 
@@ -14,8 +14,8 @@ const LOOK_PAST: usize = 4;
 const LOOK_PAST_FOR_EACH: usize = 4;
 
 /// A job, as far as it matters here.
-#[derive(Clone, Copy)]
-pub(super) struct Mate<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
     /// Whether it may share a request at all.
     may_share: bool,
     most_at_once: usize,
@@ -24,8 +24,10 @@ pub(super) struct Mate<'a> {
 }
 
 /// Finds those that wait behind a job and can share its request, with a token for each.
-pub(super) struct Mates<'t> {
-    tokens: &'t Tokens,
+#[derive(Debug)]
+pub struct Candidates<F> {
+    /// Takes a token, if one is at hand.
+    token: F,
     most: usize,
     taken: Vec<Token>,
     passed: usize,
@@ -33,11 +35,11 @@ pub(super) struct Mates<'t> {
     addresses: Vec<u64>,
 }
 
-impl<'t> Mates<'t> {
+impl<F: FnMut() -> Option<Token>> Candidates<F> {
     /// At most so many messages in the request, the first one included.
-    pub(super) fn new(tokens: &'t Tokens, most: usize) -> Self {
+    pub const fn new(token: F, most: usize) -> Self {
         Self {
-            tokens,
+            token,
             most,
             taken: vec![],
             passed: 0,
@@ -46,7 +48,7 @@ impl<'t> Mates<'t> {
     }
 
     /// Whether `next` joins `first`.
-    pub(super) fn joins(&mut self, first: Mate<'_>, next: Mate<'_>) -> Joins {
+    pub fn joins(&mut self, first: Candidate<'_>, next: Candidate<'_>) -> Joins {
         if !first.may_share {
             return Joins::Stop;
         }
@@ -72,7 +74,7 @@ impl<'t> Mates<'t> {
             };
         }
         // Nobody waits for a token here: what has none goes with another request.
-        let Some(token) = self.tokens.take() else {
+        let Some(token) = (self.token)() else {
             return Joins::Stop;
         };
         self.taken.push(token);
@@ -81,15 +83,17 @@ impl<'t> Mates<'t> {
     }
 
     /// The tokens of those that joined.
-    pub(super) fn into_tokens(self) -> Vec<Token> {
+    #[must_use]
+    pub fn into_tokens(self) -> Vec<Token> {
         self.taken
     }
 }
 
-impl<'a> Mate<'a> {
+impl<'a> Candidate<'a> {
     /// Only bulk shares: others are not held up by the size of a request. A suspect is worked alone;
     /// and what has failed before may be what makes a request fail.
-    pub(super) fn of(job: &'a Job) -> Self {
+    #[must_use]
+    pub fn of<G: Guard>(job: &'a Job<G>) -> Self {
         let notification = &job.notification;
         let is_bulk = notification.lane.priority == Priority::Low;
         let mut steps = notification.attempts.iter().map(|record| &record.step);
@@ -128,14 +132,29 @@ fn is_telling(step: &Step) -> bool {
 }
 
 /// Those that can still share a request after their addresses may have changed, and the others.
-pub(super) fn distinct(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+#[must_use]
+pub fn distinct<G: Guard>(jobs: Vec<Job<G>>) -> (Vec<Job<G>>, Vec<Job<G>>) {
     let mut known = vec![];
     jobs.into_iter().partition(|job| {
-        let mate = Mate::of(job);
-        let is_new = mate.addresses().all(|one| !known.contains(&one));
-        known.extend(mate.addresses());
-        mate.may_share && is_new
+        let one = Candidate::of(job);
+        let is_new = one.addresses().all(|one| !known.contains(&one));
+        known.extend(one.addresses());
+        one.may_share && is_new
     })
+}
+
+/// Nobody was sent, and it is not known because of whom: they are asked for again, in the same pass,
+/// without those who were named; by halves, when nobody was.
+#[must_use]
+pub fn in_smaller_company<G>(mut undecided: Vec<Job<G>>, asked: usize) -> Vec<Job<G>> {
+    let most = match undecided.len() {
+        rest if rest < asked => rest,
+        all => all / 2,
+    };
+    for job in &mut undecided {
+        job.most_at_once = most.max(1);
+    }
+    undecided
 }
 
 #[cfg(test)]

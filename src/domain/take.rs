@@ -1,8 +1,37 @@
-//! Where a notification came from, and under which take it is held.
+//! Who holds a notification: the run that works on it, the number of its take, and where it came from.
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::takes::TakeId;
+/// A run of an engine node: the owner of claims.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub i32);
+
+/// The number of a take: no two takes have the same, whichever run's they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TakeId(pub i64);
+
+/// The number of every take of a version that did not number them. Counting begins after it.
+const UNNUMBERED: u32 = 0;
+
+impl TakeId {
+    /// The run in the upper half, and the number among its takes in the lower one.
+    #[must_use]
+    pub fn of(run: RunId, number: u32) -> Self {
+        Self(i64::from(run.0) << 32 | i64::from(number))
+    }
+
+    /// What a run held whose version did not number its takes.
+    #[must_use]
+    pub fn unnumbered(run: RunId) -> Self {
+        Self::of(run, UNNUMBERED)
+    }
+
+    /// The run that took.
+    #[must_use]
+    pub fn run(self) -> RunId {
+        RunId(i32::try_from(self.0 >> 32).unwrap_or_default())
+    }
+}
 
 /// Where a notification came from, which decides who may settle it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

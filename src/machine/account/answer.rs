@@ -1,0 +1,195 @@
+//! What an answer teaches of its account.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{AccountState, CallPermit, Cause, number_of};
+use crate::domain::{AccountFault, Class, Reason, Reply, Subject};
+use crate::resilience::LimitChange;
+use crate::resilience::circuit_breaker::{Answer, Change};
+
+/// Longest that an account is left alone that several were refused by, in words that do not say whose
+/// fault it is: the next one may be told something else.
+const SUSPECTED: Duration = Duration::from_secs(15);
+
+/// So long after the last refusal of a platform's key it is taken for mended: what waits for it is tried
+/// every ten minutes or so.
+const PLATFORM_QUIET: Duration = Duration::from_secs(3_600);
+
+/// What an answer is, with all that its account has been told, and what others are to be told of it.
+#[derive(Debug)]
+pub struct Taught {
+    /// The answer.
+    pub reply: Reply,
+    /// The account wants to be left alone for this long, by other nodes as well.
+    pub pause: Option<Duration>,
+    /// Its word on dead addresses is no longer believed, or is again.
+    pub dead_addresses: Option<LimitChange>,
+    /// One platform refuses its key, or none does any more.
+    pub platform_refuses: Option<bool>,
+    /// What became of its circuit.
+    pub circuit: Option<CircuitNews>,
+}
+
+/// What became of a circuit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CircuitNews {
+    /// It is open.
+    Opened {
+        /// Until then.
+        until: Duration,
+        /// Why.
+        cause: Cause,
+        /// A probe has failed: it was open before.
+        again: bool,
+    },
+    /// It is closed again.
+    Recovered,
+    /// It works, which this node did not know. What an earlier run said of it, or one before a change of
+    /// the account, is over.
+    Works,
+}
+
+impl AccountState {
+    /// The request that `permit` allowed was answered, after this long. `to` is the message and its
+    /// address, if it was for one.
+    pub fn answered(
+        &mut self,
+        permit: CallPermit,
+        reply: Reply,
+        to: Option<(Uuid, &str)>,
+        elapsed: Duration,
+        now: Duration,
+    ) -> Taught {
+        let reply = self.seen_together(reply, to);
+        let subject = self.throttled_subject(&reply, to.map(|(_, address)| address), now);
+        let answer = self.answer(&reply, subject, elapsed);
+        let mut pause = None;
+        match (reply.class, subject) {
+            (Class::Throttled, Subject::Account) => {
+                self.pace.throttled(now, reply.retry_after);
+                pause = reply.retry_after;
+            }
+            (Class::Accepted, _) => self.pace.succeeded(now),
+            _ => {}
+        }
+        // Who opts out is alive.
+        let is_dead = reply.dead_address && reply.reason != Some(Reason::OptedOut);
+        let dead_addresses = self.dead.count(is_dead, now);
+        let platform_refuses = self.watch_platforms(&reply, now);
+        if matches!(answer, Answer::Good | Answer::Slow) {
+            self.suspicion.is_refuted();
+        }
+        let change = self.breaker.report(permit.ticket, answer, now);
+        let is_first = answer == Answer::Good && !std::mem::replace(&mut self.proven, true);
+        let circuit = match change {
+            Some(Change::Opened { until }) => Some(self.opened(until, answer, reply.fault)),
+            Some(Change::Recovered) => {
+                self.cause = None;
+                Some(CircuitNews::Recovered)
+            }
+            None if is_first && self.cause.is_none() => Some(CircuitNews::Works),
+            None => None,
+        };
+        Taught {
+            reply,
+            pause,
+            dead_addresses,
+            platform_refuses,
+            circuit,
+        }
+    }
+
+    /// Operators are told that one platform refuses the account's key for it, and that it has not for a
+    /// while. The account itself works for all others.
+    fn watch_platforms(&mut self, reply: &Reply, now: Duration) -> Option<bool> {
+        let is_refused = reply.fault.is_some() && reply.class == Class::Throttled;
+        let since = self.platform_refused.map(|at| now.saturating_sub(at));
+        let is_over = since.is_some_and(|since| since > PLATFORM_QUIET);
+        let refuses = match (is_refused, reply.class) {
+            (true, _) if since.is_none_or(|since| since > PLATFORM_QUIET / 6) => true,
+            (false, Class::Accepted) if is_over => false,
+            _ => return None,
+        };
+        self.platform_refused = refuses.then_some(now);
+        Some(refuses)
+    }
+
+    /// What several are told one after the other, though each may be to blame, is about the account.
+    fn seen_together(&mut self, reply: Reply, to: Option<(Uuid, &str)>) -> Reply {
+        let (Some(fault), Some((message, address))) = (reply.suspicion, to) else {
+            return reply;
+        };
+        let refusal = number_of((&reply.code, fault));
+        match self
+            .suspicion
+            .refused(refusal, number_of(message), number_of(address))
+        {
+            true => {
+                let pause = self.settings.refused_pause.min(SUSPECTED);
+                reply.of_account(fault).with_retry_after(Some(pause))
+            }
+            false => reply,
+        }
+    }
+
+    /// About whom an answer is, as far as this account knows: what several addresses are told at once is
+    /// about the account.
+    fn throttled_subject(
+        &mut self,
+        reply: &Reply,
+        address: Option<&str>,
+        now: Duration,
+    ) -> Subject {
+        let Some(address) = address.filter(|_| reply.class == Class::Throttled) else {
+            return reply.subject;
+        };
+        if reply.subject != Subject::Address {
+            return reply.subject;
+        }
+        match self
+            .throttled
+            .throttled(number_of(address), now, reply.retry_after)
+        {
+            true => Subject::Account,
+            false => Subject::Address,
+        }
+    }
+
+    /// What an answer says of the account: one about an address or a message says that it works, unless
+    /// it may be about the account.
+    fn answer(&self, reply: &Reply, subject: Subject, elapsed: Duration) -> Answer {
+        let (pause, least) = (self.settings.refused_pause, Duration::from_secs(1));
+        match (reply.class, subject) {
+            (Class::AccountRefused, _) => {
+                Answer::Refusing(reply.retry_after.map_or(pause, |wait| wait.max(least)))
+            }
+            (Class::Unknown, _) | (Class::Transient, Subject::Account) => Answer::Bad,
+            (Class::Throttled, Subject::Account) | (_, Subject::Node) => Answer::Neutral,
+            _ if reply.suspicion.is_some() => Answer::Neutral,
+            _ if elapsed >= self.settings.slow_after => Answer::Slow,
+            _ => Answer::Good,
+        }
+    }
+
+    fn opened(
+        &mut self,
+        until: Duration,
+        answer: Answer,
+        fault: Option<AccountFault>,
+    ) -> CircuitNews {
+        let before = self.cause;
+        self.cause = match answer {
+            Answer::Refusing(_) => Some(Cause::Refused(fault.unwrap_or(AccountFault::Settings))),
+            Answer::Slow => Some(Cause::Slow),
+            Answer::Bad => Some(Cause::Failing),
+            Answer::Good | Answer::Neutral => before,
+        };
+        CircuitNews::Opened {
+            until,
+            cause: self.cause.unwrap_or(Cause::Failing),
+            again: before.is_some(),
+        }
+    }
+}

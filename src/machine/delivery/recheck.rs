@@ -1,0 +1,63 @@
+//! A job that has waited at an account is decided on again before it is sent: the person may have
+//! changed their mind, and their night or day may have begun.
+
+use super::{DeliveryContext, Exit, answered, too_late};
+use crate::domain::Reason;
+use crate::machine::eligibility::Judgement;
+use crate::machine::job::{Disposition, Guard, Job};
+use crate::policy::Decision;
+use crate::policy::after_pass::attempts_used;
+
+/// Person and rules were looked up again, and policy was asked. `None` when it is to be sent: what holds
+/// now is looked at again.
+#[must_use]
+pub fn rechecked<G: Guard>(
+    job: &mut Job<G>,
+    judgement: Judgement,
+    context: &DeliveryContext<'_>,
+) -> Option<Exit> {
+    let now = context.now;
+    let decision = match judgement {
+        Judgement::Decided(decision) => decision,
+        Judgement::NobodyThere => return Some(Exit::Store(Disposition::NobodyThere)),
+    };
+    // What others have tried in this pass was an attempt.
+    let asked = attempts_used(&job.notification, &job.replies, now);
+    let passes = job.notification.attempt_count.saturating_add(asked);
+    Some(Exit::Store(match decision {
+        Decision::Deliver {
+            targets,
+            good_until,
+            ..
+        } => {
+            job.good_until = good_until;
+            if job.replies.is_empty() {
+                job.targets = targets;
+            } else {
+                job.targets.retain(|target| targets.contains(target));
+            }
+            if !job.targets.is_empty() {
+                return None;
+            }
+            // Every device that is left has accepted in an earlier pass.
+            return Some(answered(job, &[], false, context));
+        }
+        Decision::Defer { .. } if asked > 0 && passes > job.notification.max_retries => {
+            job.use_attempts(asked);
+            too_late(job, Reason::RetriesExhausted)
+        }
+        Decision::Defer { reason, until } => {
+            job.use_attempts(asked);
+            Disposition::Deferred { reason, until }
+        }
+        Decision::Cancel(reason) | Decision::Fail(reason) => {
+            job.use_attempts(asked);
+            Disposition::Ended(reason)
+        }
+        // Asked and not answered: it comes again.
+        Decision::Reserve(_) => Disposition::Deferred {
+            reason: Reason::Retry,
+            until: now,
+        },
+    }))
+}

@@ -1,0 +1,153 @@
+//! Whether a job may go now, by what is known of its person: policy is asked, and its word holds for as
+//! long as what it rests on is believed in.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::job::{Disposition, Guard, Job};
+use crate::domain::{AttemptRecord, Counted, Counter, HouseRules, OnUnknown, Step};
+use crate::policy::{AccountFacts, Decision, Facts, Quota, decide as ask_policy, routing};
+
+/// How long what is known of a person is believed in: a wish holds within a second.
+const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
+
+/// What a decision rests on, beside the job.
+#[derive(Debug, Clone, Copy)]
+pub struct EligibilityContext<'a> {
+    /// The accounts of its channel.
+    pub accounts: &'a [AccountFacts<'a>],
+    /// What the operator says for everybody.
+    pub global: &'a HouseRules,
+    /// The time.
+    pub now: Timestamp,
+    /// A number in `[0, 1)` for the jitter.
+    pub jitter: f64,
+}
+
+/// What a judgement of one that has waited says.
+#[derive(Debug)]
+pub enum Judgement {
+    /// By policy.
+    Decided(Decision),
+    /// The person was deleted meanwhile.
+    NobodyThere,
+}
+
+/// What came of reserving room under daily caps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CapAnswer {
+    /// There is a place in each of its counters.
+    Granted,
+    /// One at least has no room.
+    Full(Vec<Counted>),
+    /// Somebody holds its counters: it is to be asked again.
+    Held,
+}
+
+/// What is to be done with a job at the dispatcher.
+#[derive(Debug)]
+pub enum DispatchAction {
+    /// Render it: it may go.
+    Render,
+    /// Reserve a place in each of these.
+    Reserve(Vec<Counter>),
+    /// Store what became of it.
+    Store(Disposition),
+}
+
+/// Decides on a job by what is known of it. A decision to deliver holds no longer than that is
+/// believed in, however long the job waited to be decided on, or for a reservation: whoever sends
+/// later asks again.
+#[must_use]
+pub fn decide<G: Guard>(
+    job: &Job<G>,
+    quota: Quota<'_>,
+    context: &EligibilityContext<'_>,
+) -> Decision {
+    let mut decision = ask_policy(&Facts {
+        notification: &job.notification,
+        recipient: &job.recipient,
+        rules: &job.rules,
+        house: context.global,
+        accounts: context.accounts,
+        suppressed: &job.suppressed,
+        quota,
+        now: context.now,
+        dice: context.jitter,
+    });
+    if let Decision::Deliver { good_until, .. } = &mut decision {
+        let believed = job.known_at.saturating_add(BELIEVED);
+        *good_until = believed.map_or(*good_until, |until| until.min(*good_until));
+    }
+    decision
+}
+
+/// Decides on a job for which room was asked for.
+#[must_use]
+pub fn decide_reserved<G: Guard>(
+    job: &mut Job<G>,
+    counters: &[Counter],
+    answer: &CapAnswer,
+    context: &EligibilityContext<'_>,
+) -> Decision {
+    let quota = match answer {
+        CapAnswer::Granted => {
+            job.reserved = true;
+            Quota::Reserved(counters)
+        }
+        CapAnswer::Full(full) => Quota::Counted(full),
+        // It may be too late by now.
+        CapAnswer::Held => Quota::Unasked,
+    };
+    decide(job, quota, context)
+}
+
+/// Whether an unknown outcome of this job is worth another provider.
+#[must_use]
+pub fn fails_over<G>(job: &Job<G>, global: &HouseRules) -> bool {
+    routing::on_unknown(&job.notification, &job.rules, global) == OnUnknown::FailOver
+}
+
+/// Follows a decision on a job that has not been sent on yet. `name` is that of the account at a
+/// position of those that were decided among.
+#[must_use]
+pub fn dispatch<G: Guard>(
+    job: &mut Job<G>,
+    decision: Decision,
+    name: impl Fn(usize) -> Option<Arc<str>>,
+    now: Timestamp,
+) -> DispatchAction {
+    match decision {
+        Decision::Deliver {
+            route,
+            left_out,
+            gone,
+            targets,
+            good_until,
+        } => {
+            if let Some(provider) = gone {
+                let step = Step::AccountGone { provider };
+                job.record(AttemptRecord { at: now, step });
+            }
+            job.left_out = left_out;
+            job.route = route.into_iter().filter_map(name).collect();
+            (job.targets, job.good_until) = (targets, good_until);
+            DispatchAction::Render
+        }
+        Decision::Reserve(counters) => DispatchAction::Reserve(counters),
+        Decision::Defer { reason, until } => {
+            DispatchAction::Store(Disposition::Deferred { reason, until })
+        }
+        Decision::Cancel(reason) | Decision::Fail(reason) => {
+            DispatchAction::Store(Disposition::Ended(reason))
+        }
+    }
+}
+
+/// How a job ends that is rendered, if it needs no account: in the inbox the row is the delivery; and
+/// where no address is left, every device has accepted in an earlier pass.
+#[must_use]
+pub fn rendered<G>(job: &Job<G>, is_inbox: bool) -> Option<Disposition> {
+    (is_inbox || job.targets.is_empty()).then_some(Disposition::Sent)
+}
