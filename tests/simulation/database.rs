@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{Channel, Counted, Counter, Notification, Recipient, Status, Suppression};
-use herald::resilience::TokenRate;
+use herald::domain::{
+    Channel, Counted, Counter, DeadAddress, Notification, Origin, Recipient, Status, Stored,
+    Suppression,
+};
+use herald::machine::account::{Leased, Question};
 use herald::store::frequency::Reservation;
 use herald::store::frequency::allocation::{Books, allocate};
-use herald::store::settle::{DeadAddress, Origin};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::engine::Outcome;
+use crate::node::Outcome;
 use crate::world::Run;
 
 #[derive(Debug, Default)]
@@ -41,13 +43,6 @@ pub(crate) struct Row {
 pub(crate) struct Rate {
     tat: Duration,
     paused_until: Duration,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Lease {
-    Granted(u32),
-    NoneFor(Duration),
-    Paused(Duration),
 }
 
 impl Tables {
@@ -108,25 +103,33 @@ impl Tables {
     pub(crate) fn lease(
         &mut self,
         account: usize,
-        rate: TokenRate,
-        wanted: u32,
+        Question { rate, tokens, .. }: Question,
         now: Duration,
-    ) -> Lease {
+    ) -> Leased {
         let row = self.rates.entry(account).or_default();
         if row.paused_until > now {
-            return Lease::Paused(row.paused_until - now);
+            return Leased {
+                paused_for: Some(row.paused_until - now),
+                ..Leased::default()
+            };
         }
         let base = row.tat.max(now);
         let ahead = base - now;
         let room =
             rate.time_for(rate.burst).saturating_sub(ahead).as_micros() / rate.interval.as_micros();
-        let granted = u32::try_from(room).unwrap().min(wanted);
+        let granted = u32::try_from(room).unwrap().min(tokens);
         if granted == 0 {
             let retry = ahead.saturating_sub(rate.time_for(rate.burst - 1));
-            return Lease::NoneFor(retry.max(Duration::from_millis(1)));
+            return Leased {
+                retry_in: Some(retry.max(Duration::from_millis(1))),
+                ..Leased::default()
+            };
         }
         row.tat = base + rate.time_for(granted);
-        Lease::Granted(granted)
+        Leased {
+            granted,
+            ..Leased::default()
+        }
     }
 
     pub(crate) fn pause(&mut self, account: usize, wait: Duration, now: Duration) {
@@ -135,22 +138,21 @@ impl Tables {
     }
 
     /// As `Settle` and its aftermath: a final state is never overwritten, anything but an acceptance
-    /// is for the owner to say, and what changes beside the row changes with it. Says whether it was
-    /// stored.
-    pub(crate) fn settle(&mut self, outcome: &Outcome, run: Run, now: Duration) -> bool {
-        let number = outcome.number;
+    /// is for the owner to say, and what changes beside the row changes with it.
+    pub(crate) fn settle(&mut self, outcome: &Outcome, run: Run, now: Duration) -> Stored {
+        let (number, outcome) = (outcome.hold.number, &outcome.settlement);
         let is_owner = self.claims.get(&number).copied().flatten() == Some(run);
         if outcome.status != Status::Sent
             && matches!(outcome.origin, Origin::Broker(_))
             && !is_owner
         {
-            return false;
+            return Stored::Other;
         }
         if let Some(row) = self.rows.get(&number)
             && (row.status.is_final()
                 || outcome.status != Status::Sent && row.owner.is_some_and(|owner| owner != run))
         {
-            return false;
+            return Stored::Other;
         }
         let row = Row {
             notification: outcome.notification.clone(),
@@ -162,10 +164,10 @@ impl Tables {
         if outcome.refund {
             self.refund(&outcome.notification);
         }
-        for dead in &outcome.dead {
+        for dead in &outcome.dead_addresses {
             self.bury(&outcome.notification, dead, now);
         }
-        true
+        Stored::Row
     }
 
     fn refund(&mut self, notification: &Notification) {

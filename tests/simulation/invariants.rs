@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{Class, Notification, OnUnknown, Reason, Recipient, Status, Step};
+use herald::domain::{Class, OnUnknown, Reason, Recipient, Status, Step};
 use herald::policy::routing;
 
-use crate::engine::{Job, Outcome};
+use crate::node::{Job, Outcome};
 use crate::provider::{Known, Request, Took};
 use crate::wishes::{is_counted, is_quiet, is_unwanted, wishes};
 use crate::world::{Run, World};
 
-/// A decision holds for a second; reading the person and reserving a place come before it.
-const STALE: Duration = Duration::from_millis(1_201);
+/// What is known of a person is believed for a second.
+const STALE: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl World {
@@ -92,7 +92,7 @@ impl World {
         let pin = notification.payload.provider.as_deref();
         let name = &self.plan.accounts[request.account].name;
         must(
-            pin.is_none_or(|pin| pin == name),
+            pin.is_none_or(|pin| pin == &**name),
             "asked of another than the pinned account",
         );
 
@@ -134,16 +134,6 @@ impl World {
         self.check_repetition(request, job);
     }
 
-    fn most_attempts(&self, number: usize, notification: &Notification) -> u16 {
-        let broken_off = self
-            .watch
-            .broken_off
-            .get(&number)
-            .copied()
-            .unwrap_or_default();
-        notification.max_retries + 1 + broken_off
-    }
-
     /// Whom it was asked for before, and what came of it.
     fn check_repetition(&mut self, request: &Request, job: &Job) {
         let is_same =
@@ -163,10 +153,10 @@ impl World {
                     provider,
                     device_id,
                     ..
-                } if *device_id == request.target.device_id => Some(provider),
+                } if *device_id == request.target.device_id => Some(provider.as_str()),
                 _ => None,
             });
-        let was_last = last == Some(&self.plan.accounts[request.account].name);
+        let was_last = last == Some(&*self.plan.accounts[request.account].name);
         let no_attempt = [Class::AccountRefused, Class::NotByAccount, Class::Throttled];
         for other in self.requests.iter().filter(is_same) {
             let lost = self.is_lost(other);
@@ -198,7 +188,7 @@ impl World {
         if self.now < not_before {
             found = Some("tried again sooner than Retry-After");
         }
-        if asked > u32::from(self.most_attempts(job.number, &job.notification)) {
+        if asked > u32::from(job.notification.max_retries + 1) {
             found = Some("asked more often than the retries allow");
         }
         if request.took != Took::No {
@@ -243,7 +233,7 @@ impl World {
                 (request.number, request.account) == (number, account)
                     && request.reply.class == Class::NotByAccount
             };
-            pin.is_some_and(|pin| pin != of.name) || self.requests.iter().any(declined)
+            pin.is_some_and(|pin| pin != &*of.name) || self.requests.iter().any(declined)
         })
     }
 
@@ -310,14 +300,14 @@ impl World {
 
     /// An outcome is committed.
     pub(crate) fn committed(&mut self, run: Run, outcome: &Outcome) {
-        let number = outcome.number;
+        let (number, outcome) = (outcome.hold.number, &outcome.settlement);
         for request in &mut self.requests {
             if request.number == number && request.run == run && request.known == Known::UnderWay {
                 request.known = Known::Committed;
             }
         }
-        let most = self.most_attempts(number, &outcome.notification);
-        if outcome.notification.attempt_count > most {
+        let notification = &outcome.notification;
+        if notification.attempt_count > notification.max_retries + 1 {
             self.broken(number, "more attempts than the retries and the first");
         }
         if outcome.reason == Some(Reason::ProviderMisconfigured) && !self.is_declined_by_all(number)

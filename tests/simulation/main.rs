@@ -38,20 +38,17 @@ use world::World;
 
 mod at_rest;
 mod database;
-mod desk;
 mod dice;
-mod engine;
 mod faults;
-mod health;
 mod invariants;
+mod node;
 mod plan;
 mod provider;
 mod scenery;
-mod second_look;
 mod shelf;
+mod walk;
 mod watch;
 mod wishes;
-mod worker;
 mod world;
 
 /// Fits into twenty seconds of an unoptimised build on two quiet cores.

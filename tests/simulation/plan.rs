@@ -1,5 +1,6 @@
 //! A history before it happens: who is there, what is published, and what goes wrong when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use herald::domain::{
@@ -19,7 +20,7 @@ pub(crate) const CHANNELS: [Channel; 3] = [Channel::Email, Channel::Sms, Channel
 pub(crate) struct Plan {
     pub(crate) origin: Timestamp,
     pub(crate) house: HouseRules,
-    pub(crate) rules: Vec<TenantRules>,
+    pub(crate) rules: Vec<Arc<TenantRules>>,
     pub(crate) people: Vec<Recipient>,
     pub(crate) accounts: Vec<AccountPlan>,
     pub(crate) published: Vec<Published>,
@@ -52,7 +53,7 @@ pub(crate) enum Change {
 
 #[derive(Debug, Clone)]
 pub(crate) struct AccountPlan {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) channel: Channel,
     pub(crate) priority: i32,
     pub(crate) weight: u32,
@@ -82,7 +83,9 @@ impl Plan {
         let mut dice = Dice::new(seed);
         let (home, origin) = scenery::moment(&mut dice.apart());
         let tenants = dice.between(1, 3);
-        let rules = (0..tenants).map(|t| rules(t, &mut dice)).collect();
+        let rules = (0..tenants)
+            .map(|t| Arc::new(rules(t, &mut dice)))
+            .collect();
         let people: Vec<Recipient> = (0..dice.between(1, 4))
             .map(|number| scenery::person(number, tenant(dice.below(tenants)), &home, &mut dice))
             .collect();
@@ -140,7 +143,7 @@ impl Plan {
             .accounts_of(channel)
             .map(|(_, account)| account)
             .collect();
-        let pin = dice.chance(0.1).then(|| dice.one(&pins).name.clone());
+        let pin = dice.chance(0.1).then(|| dice.one(&pins).name.to_string());
         let send_at = dice.chance(0.15).then(|| dice.millis(0, 3_600_000));
         let lives = dice.one(&[3_000, 60_000, 3_600_000, 36_000_000]);
         let expires = dice.chance(0.25).then(|| dice.millis(1_000, lives));
@@ -195,7 +198,7 @@ impl Plan {
         all.filter(move |(_, account)| account.channel == channel)
     }
 
-    pub(crate) fn rules_of(&self, notification: &Notification) -> &TenantRules {
+    pub(crate) fn rules_of(&self, notification: &Notification) -> &Arc<TenantRules> {
         let number = notification.tenant_id.as_u128() - tenant(0).as_u128();
         &self.rules[usize::try_from(number).unwrap()]
     }
@@ -245,7 +248,7 @@ fn accounts(dice: &mut Dice) -> Vec<AccountPlan> {
         for number in 0..dice.between(1, 3) {
             let limit = dice.one(&[0_u32, 0, 0, 2, 6, 30, 120]);
             accounts.push(AccountPlan {
-                name: format!("{channel}-{number}"),
+                name: format!("{channel}-{number}").into(),
                 channel,
                 priority: dice.one(&[0, 0, 10]),
                 weight: dice.one(&[1, 3]),

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald::domain::{Class, Reason, Recipient, Reply, Target};
-use herald::resilience::circuit_breaker::Change;
+use herald::machine::account::{CallPermit, CircuitNews};
+use herald::machine::delivery::CallResult;
 use jiff::Timestamp;
 
-use crate::engine::Job;
-use crate::health::Call;
 use crate::plan::Mood;
 use crate::world::{Event, Run, Step, World};
 
@@ -34,7 +33,7 @@ pub(crate) struct Request {
     pub(crate) known: Known,
     worker: u64,
     slot: usize,
-    call: Call,
+    permit: CallPermit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,31 +59,35 @@ impl World {
         run: Run,
         account: usize,
         (worker, slot): (u64, usize),
-        job: &Job,
         target: Target,
-        call: Call,
+        permit: CallPermit,
     ) {
         let (reply, takes, elapsed) = self.script(account);
+        let here = self.here(run, account);
+        let job = here.workers.get_mut(&worker).unwrap().job.take().unwrap();
+        let n = job.hold.number;
         let request = Request {
-            number: job.number,
+            number: n,
             target,
             account,
             run,
             at: self.now,
             clock: self.clock(),
             answers_at: self.now + elapsed,
-            recipient: Arc::clone(job.recipient.as_ref().unwrap()),
+            recipient: Arc::clone(&job.recipient),
             reply,
             took: if takes { Took::Soon } else { Took::No },
             known: Known::UnderWay,
             worker,
             slot,
-            call,
+            permit,
         };
-        self.tell(Some(job.number), || {
+        self.tell(Some(n), || {
             format!("asks account {account} for {:?}", request.target)
         });
-        self.check_request(&request, job);
+        self.check_request(&request, &job);
+        let here = self.here(run, account);
+        here.workers.get_mut(&worker).unwrap().job = Some(job);
         let number = self.requests.len();
         self.requests.push(request);
         self.at(self.now + elapsed / 2, Event::Decide(number));
@@ -156,28 +159,34 @@ impl World {
     pub(crate) fn answered(&mut self, run: Run, number: usize) {
         let now = self.now;
         let request = &self.requests[number];
-        let (account, call, reply) = (request.account, request.call, request.reply.clone());
+        let (account, permit, reply) = (request.account, request.permit, request.reply.clone());
         let (worker, slot, took) = (request.worker, request.slot, now - request.at);
-        let change = self
-            .desk(run, account)
-            .health
-            .answered(call, &reply, took, now);
-        if let Some(Change::Opened { until }) = change {
+        let (id, address) = (
+            self.plan.published[request.number].notification.id,
+            request.target.address.clone(),
+        );
+        let state = &mut self.here(run, account).state;
+        let taught = state.answered(permit, reply, Some((id, &address)), took, now);
+        if let Some(CircuitNews::Opened { until, .. }) = taught.circuit {
             self.watch.opened(run, account, until);
         }
-        if call.probe {
+        if permit.is_probe {
             self.watch.probed(run, account);
         }
-        if let Some(wait) = reply.retry_after {
+        if let Some(wait) = taught.pause {
             self.share_pause(account, wait);
             self.watch.asked_to_wait(run, account, now, wait);
         }
-        self.note(run, account, worker, slot, reply);
+        let result = CallResult {
+            reply: taught.reply,
+            elapsed: Some(took),
+        };
+        self.answer(run, account, (worker, slot), result);
         self.serve_in(run, account, Duration::ZERO);
     }
 
     /// Whether the engine asks for a probe or for one of many.
     pub(crate) const fn is_probe(request: &Request) -> bool {
-        request.call.probe
+        request.permit.is_probe
     }
 }

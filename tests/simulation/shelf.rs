@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use herald::domain::{AttemptRecord, Notification, Status};
-use herald::store::settle::Origin;
-use herald::store::takes::TakeId;
+use herald::domain::{AfterStatement, AttemptRecord, Notification, Origin, Status, Stored, TakeId};
+use herald::machine::claim::{KeyAction, KeyHolder, what_becomes_of};
 
-use crate::engine::{Job, Outcome};
+use crate::node::{Claim, Job, Outcome};
 use crate::world::{Event, Message, Run, Step, World};
 
 /// Here nothing comes late, so that all takes may have one number.
@@ -42,27 +41,45 @@ impl World {
             messages.push(message);
             return;
         }
-        if self.tables.rows.contains_key(&number) {
-            self.broker.remove(&message);
-            return;
+        if let Some(holder) = self.holder(number) {
+            match what_becomes_of(Some(holder), run.id(), 1) {
+                KeyAction::TakeOver => {}
+                KeyAction::Acknowledge => {
+                    self.broker.remove(&message);
+                    return;
+                }
+                KeyAction::Wait => {
+                    self.broker.insert(message, Message { number, with: None });
+                    self.at(self.now + Duration::from_secs(1), Event::Deliver(message));
+                    return;
+                }
+                other => return self.broken(number, format!("{other:?}: it says the same")),
+            }
         }
-        if let Some(owner) = self.tables.claims.get(&number).copied().flatten()
-            && owner != run
-            && self.lives(owner)
-        {
-            self.broker.insert(message, Message { number, with: None });
-            self.at(self.now + Duration::from_secs(1), Event::Deliver(message));
-            return;
-        }
-        // No living run has it, or it would be waited for.
         let before = self.tables.claims.insert(number, Some(run)).flatten();
         self.nodes[run.node].in_flight.insert(number, vec![message]);
         self.tell(Some(number), || format!("claimed by {run:?}"));
         let mut notification = self.plan.published[number].notification.clone();
         self.died_with(before.filter(|owner| *owner != run), &mut notification);
-        let job = Job::new(number, notification, Origin::Broker(TakeId(0)));
+        let job = self.job(number, notification, Origin::Broker(TakeId(0)));
         let wait = self.dice.millis(0, 50);
         self.after(wait, run, Step::Dispatch(Box::new(job)));
+    }
+
+    /// Who holds the key of a notification, once it was claimed.
+    fn holder(&self, number: usize) -> Option<KeyHolder> {
+        let owner = *self.tables.claims.get(&number)?;
+        Some(KeyHolder {
+            is_stored: self.tables.rows.contains_key(&number),
+            says_the_same: true,
+            owner: owner.map(Run::id),
+            owner_lives: owner.is_some_and(|owner| self.lives(owner)),
+        })
+    }
+
+    fn job(&self, number: usize, notification: Notification, origin: Origin) -> Job {
+        let person = self.tables.person(notification.user_id);
+        Job::new(notification, person, Claim { number, origin }, None)
     }
 
     pub(crate) fn poll(&mut self, run: Run) {
@@ -83,7 +100,7 @@ impl World {
             let mut notification = row.notification.clone();
             self.died_with(before, &mut notification);
             self.tables.rows.get_mut(&number).unwrap().notification = notification.clone();
-            let job = Job::new(number, notification, TAKEN);
+            let job = self.job(number, notification, TAKEN);
             self.nodes[run.node].in_flight.entry(number).or_default();
             self.tell(Some(number), || format!("taken by {run:?}"));
             let wait = self.dice.millis(0, 50);
@@ -118,23 +135,30 @@ impl World {
         }
     }
 
-    pub(crate) fn settle(&mut self, run: Run, outcome: &Outcome) {
-        let number = outcome.number;
-        let stored = self.tables.settle(outcome, run, self.now);
-        if stored {
+    pub(crate) fn settle(&mut self, run: Run, outcome: Outcome) {
+        let number = outcome.hold.number;
+        // Now and then the statement is refused, and not for the row's own data.
+        let stored = match self.dice.chance(0.01) {
+            true => Stored::NotYet,
+            false => self.tables.settle(&outcome, run, self.now),
+        };
+        let settlement = &outcome.settlement;
+        let after = settlement.after(stored);
+        if after == AfterStatement::SettleAgain {
+            return self.store_later(run, outcome);
+        }
+        if stored == Stored::Row {
             self.tell(Some(number), || {
                 format!(
                     "stored: {} {:?} until {:?}",
-                    outcome.status, outcome.reason, outcome.due_at
+                    settlement.status, settlement.reason, settlement.due_at
                 )
             });
-            self.committed(run, outcome);
+            self.committed(run, &outcome);
         }
-        let messages = self.nodes[run.node]
-            .in_flight
-            .remove(&number)
-            .unwrap_or_default();
-        if stored || outcome.status == Status::Sent {
+        let messages = self.nodes[run.node].in_flight.remove(&number);
+        let messages = messages.unwrap_or_default();
+        if after == AfterStatement::Acknowledge {
             let wait = self.dice.millis(0, 50);
             self.after(wait, run, Step::Acknowledge(messages));
         } else {
@@ -143,7 +167,7 @@ impl World {
                 self.at(self.now, Event::Deliver(message));
             }
         }
-        if outcome.status == Status::Pending {
+        if outcome.settlement.status == Status::Pending {
             self.watch_the_due();
         }
     }

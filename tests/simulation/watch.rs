@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use herald::resilience::FairQueue;
+use herald::machine::queue::Queue;
 use uuid::Uuid;
 
-use crate::desk::Waiting;
+use crate::node::Claim;
 use crate::world::{Run, World};
 
 #[derive(Debug, Default)]
@@ -18,9 +18,6 @@ pub(crate) struct Watch {
     pub(crate) published: BTreeSet<usize>,
     /// In hand when a node died, so that what it had counted or asked may be unknown.
     pub(crate) bereft: BTreeSet<usize>,
-    /// Passes that the second look broke off after somebody had been asked: each may be one attempt
-    /// more than the retries allow, since what is put off then is not asked whether it has one left.
-    pub(crate) broken_off: BTreeMap<usize, u16>,
     pub(crate) open_until: BTreeMap<(Run, usize), Duration>,
     pub(crate) probing: BTreeSet<(Run, usize)>,
     pub(crate) wait_until: BTreeMap<(Run, usize), Duration>,
@@ -171,7 +168,7 @@ impl Turns {
         &mut self,
         line: usize,
         tenant: Uuid,
-        queue: &FairQueue<Uuid, Waiting>,
+        queue: &Queue<Claim>,
     ) -> Result<(), String> {
         self.left(line, tenant);
         if let Some((_, passed)) = self.waiting.get_mut(&(line, tenant)) {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald::domain::Counter;
+use herald::machine::account::Question;
 use jiff::Timestamp;
 
 use crate::database::Tables;
-use crate::desk::Desk;
 use crate::dice::Dice;
-use crate::engine::{Job, Outcome};
+use crate::node::{AccountHere, Job, Outcome};
 use crate::plan::Plan;
 use crate::provider::Request;
 use crate::watch::Watch;
@@ -55,11 +55,10 @@ pub(crate) enum Step {
     Serve(usize),
     Leased {
         account: usize,
-        asked_at: Duration,
-        wanted: u32,
+        question: Question,
     },
-    /// The second look reads the person again.
-    Look {
+    /// The person is read again.
+    Recheck {
         account: usize,
         worker: u64,
     },
@@ -74,7 +73,7 @@ pub(crate) struct Node {
     pub(crate) alive: bool,
     /// Messages in hand, by notification.
     pub(crate) in_flight: BTreeMap<usize, Vec<usize>>,
-    pub(crate) desks: Vec<Desk>,
+    pub(crate) accounts: Vec<AccountHere>,
     pub(crate) poll_at: Option<Duration>,
 }
 
@@ -144,16 +143,15 @@ impl World {
     }
 
     pub(crate) fn fresh(&mut self, life: u32) -> Node {
-        let desks = self
-            .plan
-            .accounts
-            .iter()
-            .map(|_| Desk::new(self.now, &mut self.dice));
+        let (plan, now) = (Arc::clone(&self.plan), self.now);
+        let accounts = plan.accounts.iter().enumerate();
+        let accounts = accounts
+            .map(|(number, account)| AccountHere::new(number, account, now, &mut self.dice));
         Node {
             life,
             alive: true,
             in_flight: BTreeMap::new(),
-            desks: desks.collect(),
+            accounts: accounts.collect(),
             poll_at: None,
         }
     }
@@ -202,14 +200,10 @@ impl World {
             Step::Reserve(job, counters, worker) => self.reserve(run, *job, counters, worker),
             Step::Poll => self.poll(run),
             Step::Serve(account) => self.serve(run, account),
-            Step::Leased {
-                account,
-                asked_at,
-                wanted,
-            } => self.leased(run, account, asked_at, wanted),
-            Step::Look { account, worker } => self.look_again(run, account, worker),
+            Step::Leased { account, question } => self.leased(run, account, question),
+            Step::Recheck { account, worker } => self.recheck(run, account, worker),
             Step::Answer(request) => self.answered(run, request),
-            Step::Settle(outcome) => self.settle(run, &outcome),
+            Step::Settle(outcome) => self.settle(run, *outcome),
             Step::Acknowledge(messages) => {
                 for message in messages {
                     self.broker.remove(&message);
