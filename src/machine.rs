@@ -9,6 +9,7 @@
 //! | a message came with a key that somebody holds | [`claim::what_becomes_of`] | wait, take over, repeated, refused |
 //! | a job came to its channel, or a place under a cap was reserved | [`eligibility::dispatch`] | render, reserve, store |
 //! | a job came to an account | [`queue::Queue`] | who goes next, who has waited too long |
+//! | something waits in the database for an account | [`load::Load::room`] | how many it can take |
 //! | whoever waits for an account looks | [`account::AccountState::turn`] | go, wait, lease tokens |
 //! | a token came or not, time passed, the lease was lost, the engine stops | [`delivery::look`] | recheck, wait, call, pass on, store, give back |
 //! | a further address has its token | [`request::admit_another`] | call, or not asked |
@@ -26,6 +27,7 @@ pub mod claim;
 pub mod delivery;
 pub mod eligibility;
 pub mod job;
+pub mod load;
 pub mod queue;
 pub mod request;
 

@@ -44,6 +44,8 @@ pub enum Exit {
     RouteAnew,
     /// To what took the account's place: others were asked in this pass, in which nobody is asked twice.
     HandOver,
+    /// Nowhere else: its answers are [decided on](conclude) as they are.
+    Conclude,
     /// Into the database.
     Store(Disposition),
     /// It is dropped, and returns to where it came from.
@@ -117,7 +119,7 @@ pub fn look<G: Guard>(
 #[must_use]
 pub fn leaves<G: Guard>(job: &Job<G>, conditions: Conditions, now: Timestamp) -> Option<Exit> {
     if !conditions.holds_lease || conditions.is_stopping {
-        return Some(put_aside(job, now));
+        return Some(put_aside(job));
     }
     if let Some(expired) = expiry::expired(&job.notification, now) {
         return Some(Exit::Store(too_late(job, expired)));
@@ -155,15 +157,20 @@ pub fn skipped<G>(job: &mut Job<G>) -> Exit {
 
 /// The engine stops, or lost the lease under which it took the job on, so that another run may
 /// have it by now. What has not been asked of anybody returns to where it came from; what has is
-/// stored with its answers.
-fn put_aside<G>(job: &Job<G>, now: Timestamp) -> Exit {
+/// stored with its answers: it was an attempt, and what was asked for (`Retry-After`) holds.
+fn put_aside<G>(job: &Job<G>) -> Exit {
     match job.replies.is_empty() {
         true => Exit::GiveBack,
-        false => Exit::Store(Disposition::Deferred {
-            reason: Reason::Retry,
-            until: now,
-        }),
+        false => Exit::Conclude,
     }
+}
+
+/// Nobody else is asked in this pass: decides on what has been answered.
+#[must_use]
+pub fn conclude<G: Guard>(job: &mut Job<G>, context: &DeliveryContext<'_>) -> Exit {
+    job.left_out = true;
+    let asked = std::mem::take(&mut job.targets);
+    answered(job, &asked, false, context)
 }
 
 /// It has waited here for too long, or nobody is left in its route: nobody can be asked for it now. It waits in the database, its attempts unused, for about as long as

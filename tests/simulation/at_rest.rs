@@ -3,7 +3,7 @@
 use herald::domain::{AttemptRecord, Status};
 
 use crate::database::Row;
-use crate::provider::Took;
+use crate::ledger::Took;
 use crate::wishes::{is_counted, wishes};
 use crate::world::{HORIZON, World};
 

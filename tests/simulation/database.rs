@@ -14,8 +14,8 @@ use herald::store::frequency::allocation::{Books, allocate};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::node::Outcome;
-use crate::world::Run;
+use crate::account::Outcome;
+use crate::run::Run;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tables {

@@ -1,9 +1,11 @@
 //! What comes from outside: people change their minds, nodes die and come back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::plan::Change;
-use crate::world::{Event, NODES, Run, World};
+use crate::run::{NODES, Run};
+use crate::world::{Event, World};
 
 impl World {
     pub(crate) fn change(&mut self, number: usize) {
@@ -22,6 +24,11 @@ impl World {
                 let zone = zone.clone();
                 self.tables
                     .change(user(*person), now, |person| person.timezone = zone);
+            }
+            Change::Replace(account) => {
+                for run in self.living() {
+                    self.replace(run, *account);
+                }
             }
             Change::Suppress(person, channel) => {
                 let person = &plan.people[*person];
@@ -47,6 +54,21 @@ impl World {
             node,
             life: self.nodes[node].life,
         };
+        if self.nodes[node].is_stopping || self.dice.chance(0.7) {
+            return self.die(run);
+        }
+        self.tell(None, || format!("{run:?} is asked to stop"));
+        self.watch.seen.stops += 1;
+        self.nodes[node].is_stopping = true;
+        let accounts = 0..self.nodes[node].accounts.len();
+        accounts.for_each(|account| self.serve_in(run, account, Duration::ZERO));
+        let grace = self.dice.millis(0, 20_000);
+        self.at(self.now + grace, Event::End(run));
+    }
+
+    /// Whatever a node has in hand is gone.
+    pub(crate) fn die(&mut self, run: Run) {
+        let node = run.node;
         self.tell(None, || format!("{run:?} dies"));
         let in_hand: Vec<usize> = self.nodes[node].in_flight.keys().copied().collect();
         self.watch.died(run, &in_hand);

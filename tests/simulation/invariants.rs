@@ -7,10 +7,11 @@ use std::time::Duration;
 use herald::domain::{Class, OnUnknown, Reason, Recipient, Status, Step};
 use herald::policy::routing;
 
-use crate::node::{Job, Outcome};
-use crate::provider::{Known, Request, Took};
+use crate::account::{Job, Outcome};
+use crate::ledger::{Known, Request, Took};
+use crate::run::Run;
 use crate::wishes::{is_counted, is_quiet, is_unwanted, wishes};
-use crate::world::{Run, World};
+use crate::world::World;
 
 /// What is known of a person is believed for a second.
 const STALE: Duration = Duration::from_secs(1);
@@ -124,7 +125,7 @@ impl World {
             !self.watch.probing.contains(&at),
             "asked while a probe is under way",
         );
-        if Self::is_probe(request) {
+        if request.permit.is_probe {
             self.watch.seen.probes += 1;
             self.watch.probing.insert(at);
         }

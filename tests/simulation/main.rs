@@ -9,18 +9,18 @@
 //! HERALD_SIMULATION_SEED=4711 cargo test --test simulation -- --nocapture
 //! ```
 //!
-//! **Real** is every decision: `policy::decide` with all its rules, `after_pass`, `routing`,
-//! `expiry`; `CircuitBreaker`, `Pace`, `TokenRate`, `FairQueue`, `SlowStart` and `Backoff`; who gets
-//! the room under a daily cap (`store::frequency::allocation`).
+//! **Real** is what decides: all of `machine`, which the engine runs, with `policy` and `resilience`; and
+//! who gets the room under a daily cap (`store::frequency::allocation`). Nothing of it is written again
+//! here: a rule that is changed in `src` is changed for the histories.
 //!
-//! **Modelled** is what stands around them, as the code of today does it, in the fewest words:
-//! consumers, claims and redelivery; dispatcher, judge, worker and second look; the settling
-//! statement with its refunds; the row that tokens are leased from; the scheduler. A mistake in
-//! those is found here only if the model has it too; the integration tests run the real ones.
+//! **Made up** is the world: clock, broker, database, providers, people, and who is next to run. A
+//! mistake in SQL, or between the engine's locks and tasks, is not found here; the integration tests run
+//! the real ones.
 //!
-//! **Left out** are templates, permits and back-pressure, paused lanes and the scheduler's choice of
-//! probes (whoever is due is the probe), tenants' shares of a queue, leases that are lost by a living node, a database that is
-//! away for longer than seconds, in-app and chat, and what the API does.
+//! **Left out** are templates, permits and back-pressure, requests for many, paused lanes and the
+//! scheduler's choice of probes (whoever is due is the probe), tenants' shares of a queue, leases that
+//! are lost by a living node, a database that is away for longer than seconds, in-app and chat, and what
+//! the API does.
 
 #![expect(
     clippy::unwrap_used,
@@ -36,19 +36,24 @@ use plan::Plan;
 use watch::Seen;
 use world::World;
 
+mod account;
 mod at_rest;
 mod database;
 mod dice;
+mod dispatching;
 mod faults;
 mod invariants;
-mod node;
+mod ledger;
 mod plan;
 mod provider;
+mod run;
 mod scenery;
+mod serving;
 mod shelf;
-mod walk;
+mod turns;
 mod watch;
 mod wishes;
+mod working;
 mod world;
 
 /// Fits into twenty seconds of an unoptimised build on two quiet cores.

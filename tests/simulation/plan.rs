@@ -49,6 +49,8 @@ pub(crate) enum Change {
     Zone(usize, Option<String>),
     /// The address of a person on a channel.
     Suppress(usize, Channel),
+    /// An account is configured otherwise: what waits for it there is handed back.
+    Replace(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -182,9 +184,13 @@ impl Plan {
 
     fn change(&self, dice: &mut Dice) -> Change {
         let person = usize::try_from(dice.below(self.people.len() as u64)).unwrap();
-        match dice.below(5) {
-            0..=2 => Change::Wishes(person, scenery::wishes(dice)),
-            3 => Change::Zone(person, Some(scenery::zone(dice))),
+        match dice.below(6) {
+            0 => {
+                let accounts = self.accounts.len() as u64;
+                Change::Replace(usize::try_from(dice.below(accounts)).unwrap())
+            }
+            1..=3 => Change::Wishes(person, scenery::wishes(dice)),
+            4 => Change::Zone(person, Some(scenery::zone(dice))),
             _ => Change::Suppress(person, dice.one(&[Channel::Email, Channel::Sms])),
         }
     }

@@ -1,57 +1,18 @@
-//! Scripted providers, and the ledger of what they were asked and took.
+//! Scripted providers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{Class, Reason, Recipient, Reply, Target};
+use herald::domain::{Class, Reason, Reply, Target};
 use herald::machine::account::{CallPermit, CircuitNews};
 use herald::machine::delivery::CallResult;
-use jiff::Timestamp;
 
+use crate::ledger::{Known, Request, Took};
 use crate::plan::Mood;
-use crate::world::{Event, Run, Step, World};
+use crate::run::Run;
+use crate::world::{Event, Step, World};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A line of the ledger.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) number: usize,
-    pub(crate) target: Target,
-    pub(crate) account: usize,
-    pub(crate) run: Run,
-    pub(crate) at: Duration,
-    pub(crate) clock: Timestamp,
-    pub(crate) answers_at: Duration,
-    /// The person as the engine knew them.
-    pub(crate) recipient: Arc<Recipient>,
-    /// What the engine is told.
-    pub(crate) reply: Reply,
-    /// What became of the message.
-    pub(crate) took: Took,
-    /// What the engine knows for good.
-    pub(crate) known: Known,
-    worker: u64,
-    slot: usize,
-    permit: CallPermit,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Took {
-    /// Will be taken in a moment.
-    Soon,
-    Yes,
-    No,
-}
-
-/// Whether what was answered has reached the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
-    UnderWay,
-    Committed,
-    /// The node died before.
-    Lost,
-}
 
 impl World {
     pub(crate) fn request(
@@ -183,10 +144,5 @@ impl World {
         };
         self.answer(run, account, (worker, slot), result);
         self.serve_in(run, account, Duration::ZERO);
-    }
-
-    /// Whether the engine asks for a probe or for one of many.
-    pub(crate) const fn is_probe(request: &Request) -> bool {
-        request.permit.is_probe
     }
 }

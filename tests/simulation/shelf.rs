@@ -5,8 +5,9 @@ use std::time::Duration;
 use herald::domain::{AfterStatement, AttemptRecord, Notification, Origin, Status, Stored, TakeId};
 use herald::machine::claim::{KeyAction, KeyHolder, what_becomes_of};
 
-use crate::node::{Claim, Job, Outcome};
-use crate::world::{Event, Message, Run, Step, World};
+use crate::account::{Claim, Job, Outcome};
+use crate::run::Run;
+use crate::world::{Event, Message, Step, World};
 
 /// Here nothing comes late, so that all takes may have one number.
 const TAKEN: Origin = Origin::Database(TakeId(0));
@@ -22,7 +23,7 @@ impl World {
     }
 
     pub(crate) fn deliver(&mut self, message: usize) {
-        let living: Vec<Run> = self.living().into_iter().collect();
+        let living: Vec<Run> = self.taking().into_iter().collect();
         let Some(waiting) = self
             .broker
             .get_mut(&message)
@@ -87,6 +88,9 @@ impl World {
         if node.poll_at.take_if(|at| *at <= self.now).is_none() {
             return;
         }
+        if self.nodes[run.node].is_stopping {
+            return;
+        }
         let (now, living) = (self.clock(), self.living());
         let due: Vec<usize> = self
             .tables
@@ -121,11 +125,12 @@ impl World {
     /// Every living node looks when something is due, and a little later at the latest.
     pub(crate) fn watch_the_due(&mut self) {
         let living = self.living();
+        let taking = self.taking();
         let first = self.tables.free(&living).map(|(_, due_at)| due_at).min();
         let Some(first) = first else { return };
         let first = first.duration_since(self.plan.origin);
         let first = Duration::try_from(first).unwrap_or_default();
-        for run in living {
+        for run in taking {
             let at = first.max(self.now) + self.dice.millis(1, 1_000);
             let node = &mut self.nodes[run.node];
             if node.poll_at.is_none_or(|planned| planned > at) {
@@ -162,13 +167,35 @@ impl World {
             let wait = self.dice.millis(0, 50);
             self.after(wait, run, Step::Acknowledge(messages));
         } else {
-            for message in messages {
-                self.broker.insert(message, Message { number, with: None });
-                self.at(self.now, Event::Deliver(message));
-            }
+            self.return_to_broker(number, messages);
         }
         if outcome.settlement.status == Status::Pending {
             self.watch_the_due();
+        }
+    }
+
+    /// A job was dropped: first its claim goes back, then its deliveries.
+    pub(crate) fn give_back(&mut self, run: Run, claim: Claim) {
+        let number = claim.number;
+        self.tell(Some(number), || format!("given back by {run:?}"));
+        match claim.origin {
+            Origin::Broker(_) => {
+                self.tables.claims.insert(number, None);
+            }
+            Origin::Database(_) => {
+                let row = self.tables.rows.get_mut(&number).unwrap();
+                row.owner.take_if(|owner| *owner == run);
+            }
+        }
+        let messages = self.nodes[run.node].in_flight.remove(&number);
+        self.return_to_broker(number, messages.unwrap_or_default());
+        self.watch_the_due();
+    }
+
+    fn return_to_broker(&mut self, number: usize, messages: Vec<usize>) {
+        for message in messages {
+            self.broker.insert(message, Message { number, with: None });
+            self.at(self.now, Event::Deliver(message));
         }
     }
 

@@ -3,20 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use herald::machine::queue::Queue;
-use uuid::Uuid;
-
-use crate::node::Claim;
-use crate::world::{Run, World};
+use crate::run::Run;
 
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    verbose: bool,
-    story: Vec<(Option<usize>, String)>,
+    pub(crate) verbose: bool,
+    pub(crate) story: Vec<(Option<usize>, String)>,
     /// The first invariant that did not hold, and of which notification.
     pub(crate) broken: Option<(Option<usize>, String)>,
     pub(crate) published: BTreeSet<usize>,
-    /// In hand when a node died, so that what it had counted or asked may be unknown.
+    /// In hand when a node died, or given back with a place under a cap, so that what was counted or asked
+    /// may be unknown.
     pub(crate) bereft: BTreeSet<usize>,
     pub(crate) open_until: BTreeMap<(Run, usize), Duration>,
     pub(crate) probing: BTreeSet<(Run, usize)>,
@@ -34,6 +31,10 @@ pub(crate) struct Seen {
     pub(crate) requests: u64,
     pub(crate) probes: u64,
     pub(crate) crashes: u64,
+    pub(crate) stops: u64,
+    pub(crate) given_back: u64,
+    pub(crate) routed_anew: u64,
+    pub(crate) handed_over: u64,
     pub(crate) sent: u64,
     pub(crate) cancelled: u64,
     pub(crate) failed: u64,
@@ -49,6 +50,10 @@ impl std::ops::AddAssign for Seen {
         self.requests += other.requests;
         self.probes += other.probes;
         self.crashes += other.crashes;
+        self.stops += other.stops;
+        self.given_back += other.given_back;
+        self.routed_anew += other.routed_anew;
+        self.handed_over += other.handed_over;
         self.sent += other.sent;
         self.cancelled += other.cancelled;
         self.failed += other.failed;
@@ -63,6 +68,10 @@ impl Seen {
     pub(crate) const fn has_everything(&self) -> bool {
         self.probes > 0
             && self.crashes > 0
+            && self.stops > 0
+            && self.given_back > 0
+            && self.routed_anew > 0
+            && self.handed_over > 0
             && self.sent > 0
             && self.cancelled > 0
             && self.failed > 0
@@ -125,88 +134,5 @@ impl Watch {
             .iter()
             .filter(concerns)
             .map(|(_, line)| line.as_str())
-    }
-}
-
-impl World {
-    pub(crate) fn tell(&mut self, number: Option<usize>, what: impl FnOnce() -> String) {
-        if self.watch.verbose {
-            let who = number.map_or_else(String::new, |number| format!("#{number} "));
-            let line = format!(
-                "{:>14.3}s {} {who}{}",
-                self.now.as_secs_f64(),
-                self.clock(),
-                what()
-            );
-            self.watch.story.push((number, line));
-        }
-    }
-}
-
-/// Whose turn it was in one queue: nobody waits longer than the queue promises.
-#[derive(Debug, Default)]
-pub(crate) struct Turns {
-    /// Items of other lines served while this one waited.
-    passed: BTreeMap<usize, u32>,
-    /// By line and tenant: how many wait, and how many others of the line were served meanwhile.
-    waiting: BTreeMap<(usize, Uuid), (u32, u32)>,
-}
-
-/// Tenants that a plan has at most.
-const TENANTS: u32 = 3;
-
-impl Turns {
-    pub(crate) fn pushed(&mut self, line: usize, tenant: Uuid) {
-        self.waiting.entry((line, tenant)).or_default().0 += 1;
-    }
-
-    /// An item was served.
-    ///
-    /// # Errors
-    /// Who waited too long for it.
-    pub(crate) fn popped(
-        &mut self,
-        line: usize,
-        tenant: Uuid,
-        queue: &Queue<Claim>,
-    ) -> Result<(), String> {
-        self.left(line, tenant);
-        if let Some((_, passed)) = self.waiting.get_mut(&(line, tenant)) {
-            *passed = 0;
-        }
-        self.passed.remove(&line);
-        let lines: BTreeSet<usize> = self.waiting.keys().map(|(line, _)| *line).collect();
-        for other in lines.into_iter().filter(|other| *other != line) {
-            let passed = self.passed.entry(other).or_default();
-            *passed += 1;
-            if *passed > queue.bound(other) {
-                return Err(format!(
-                    "line {other} starves: {passed} were served before it"
-                ));
-            }
-        }
-        for ((of, other), (_, passed)) in &mut self.waiting {
-            if *of == line && *other != tenant {
-                *passed += 1;
-                if *passed >= TENANTS {
-                    return Err(format!(
-                        "tenant {other} starves: {passed} were served before it"
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn left(&mut self, line: usize, tenant: Uuid) {
-        if let Some((count, _)) = self.waiting.get_mut(&(line, tenant)) {
-            *count -= 1;
-            if *count == 0 {
-                self.waiting.remove(&(line, tenant));
-            }
-        }
-        if !self.waiting.keys().any(|(of, _)| *of == line) {
-            self.passed.remove(&line);
-        }
     }
 }

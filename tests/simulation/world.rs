@@ -9,26 +9,18 @@ use herald::domain::Counter;
 use herald::machine::account::Question;
 use jiff::Timestamp;
 
+use crate::account::{AccountHere, Claim, Job, Outcome};
 use crate::database::Tables;
 use crate::dice::Dice;
-use crate::node::{AccountHere, Job, Outcome};
+use crate::ledger::Request;
 use crate::plan::Plan;
-use crate::provider::Request;
+use crate::run::{NODES, Run};
 use crate::watch::Watch;
 
 /// Further is not looked: what has no end (silence on all hours) waits with a due time then.
 pub(crate) const HORIZON: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// More events than any honest history has.
 const MOST_EVENTS: u64 = 150_000;
-pub(crate) const NODES: usize = 2;
-
-/// One life of one node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Run {
-    pub(crate) node: usize,
-    pub(crate) life: u32,
-}
-
 /// What happens. What names a run happens only while it lives.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -36,6 +28,8 @@ pub(crate) enum Event {
     Deliver(usize),
     Change(usize),
     Restart(usize),
+    /// A life that was asked to stop has had its time.
+    End(Run),
     /// Somebody else's pause becomes known through the database.
     Pause {
         account: usize,
@@ -64,6 +58,7 @@ pub(crate) enum Step {
     },
     Answer(usize),
     Settle(Box<Outcome>),
+    GiveBack(Claim),
     Acknowledge(Vec<usize>),
 }
 
@@ -71,6 +66,8 @@ pub(crate) enum Step {
 pub(crate) struct Node {
     pub(crate) life: u32,
     pub(crate) alive: bool,
+    /// It takes nothing on any more, and asks nobody.
+    pub(crate) is_stopping: bool,
     /// Messages in hand, by notification.
     pub(crate) in_flight: BTreeMap<usize, Vec<usize>>,
     pub(crate) accounts: Vec<AccountHere>,
@@ -150,6 +147,7 @@ impl World {
         Node {
             life,
             alive: true,
+            is_stopping: false,
             in_flight: BTreeMap::new(),
             accounts: accounts.collect(),
             poll_at: None,
@@ -184,13 +182,14 @@ impl World {
             Event::Deliver(message) => self.deliver(message),
             Event::Change(number) => self.change(number),
             Event::Restart(node) => self.restart(node),
+            Event::End(run) if self.lives(run) => self.die(run),
             Event::Pause { account, wait } => {
                 let now = self.now;
                 self.tables.pause(account, wait, now);
             }
             Event::Decide(request) => self.decide_as_provider(request),
             Event::Of(run, step) if self.lives(run) => self.step(run, step),
-            Event::Of(..) => {}
+            Event::Of(..) | Event::End(_) => {}
         }
     }
 
@@ -204,6 +203,7 @@ impl World {
             Step::Recheck { account, worker } => self.recheck(run, account, worker),
             Step::Answer(request) => self.answered(run, request),
             Step::Settle(outcome) => self.settle(run, *outcome),
+            Step::GiveBack(claim) => self.give_back(run, claim),
             Step::Acknowledge(messages) => {
                 for message in messages {
                     self.broker.remove(&message);
@@ -232,6 +232,13 @@ impl World {
         node.alive && node.life == run.life
     }
 
+    /// Those that live and take something on.
+    pub(crate) fn taking(&self) -> BTreeSet<Run> {
+        let mut living = self.living();
+        living.retain(|run| !self.nodes[run.node].is_stopping);
+        living
+    }
+
     pub(crate) fn living(&self) -> BTreeSet<Run> {
         let nodes = self.nodes.iter().enumerate().filter(|(_, node)| node.alive);
         nodes
@@ -248,6 +255,19 @@ impl World {
             self.dice.millis(500, 4_000)
         } else {
             self.dice.millis(1, 200)
+        }
+    }
+
+    pub(crate) fn tell(&mut self, number: Option<usize>, what: impl FnOnce() -> String) {
+        if self.watch.verbose {
+            let who = number.map_or_else(String::new, |number| format!("#{number} "));
+            let line = format!(
+                "{:>14.3}s {} {who}{}",
+                self.now.as_secs_f64(),
+                self.clock(),
+                what()
+            );
+            self.watch.story.push((number, line));
         }
     }
 }

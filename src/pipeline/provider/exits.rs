@@ -18,6 +18,9 @@ pub(super) fn leave(desk: &Desk, mut job: Job, mut exit: Exit) {
             Exit::Store(disposition) => {
                 return desk.outbox.push(job.settle(disposition, clock::now()));
             }
+            Exit::Conclude => decide(desk, &mut job, |job, _, context| {
+                delivery::conclude(job, context)
+            }),
             Exit::GiveBack => return drop(job),
             Exit::RouteAnew => return desk.dispatchers.dispatch(vec![job]),
             Exit::PassOn => match next_account(desk, &mut job) {

@@ -1,180 +1,22 @@
-//! The walk of a job, as the engine's own `machine` decides it: here is only what is asked of whom, and
-//! how long that takes.
+//! A job at an account: what is asked of whom, and how long that takes. What follows is the engine's own
+//! `machine` to say.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{CircuitState, Counter, Target};
 use herald::machine::account::{CallPermit, Token};
 use herald::machine::delivery::{self, CallResult, Conditions, DeliveryContext};
-use herald::machine::eligibility::{
-    self, CapAnswer, DispatchAction, EligibilityContext, Judgement,
-};
-use herald::machine::job::Disposition;
+use herald::machine::eligibility::{self, EligibilityContext, Judgement};
 use herald::machine::request::{admit_another, is_left_alone, patience};
 use herald::machine::{Exit, NextAction};
-use herald::policy::{AccountFacts, Decision, Quota};
+use herald::policy::{Decision, Quota};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::node::{Job, Outcome, QUEUE_WAIT, Want};
-use crate::world::{Run, Step, World};
+use crate::account::{Job, QUEUE_WAIT, Want, Worker};
+use crate::dispatching::facts;
+use crate::run::Run;
+use crate::world::{Step, World};
 
-/// Here a node dies as a whole: a living one holds its lease, and nobody stops or changes an account.
-const CALM: Conditions = Conditions {
-    holds_lease: true,
-    is_stopping: false,
-    is_retired: false,
-};
-
-/// Somebody at work on a job at an account.
-#[derive(Debug)]
-pub(crate) struct Worker {
-    /// Away while its reservation is under way.
-    pub(crate) job: Option<Job>,
-    token: Token,
-    asked_at: Timestamp,
-    /// The addresses that are being asked, with their answers as they come.
-    asked: Vec<(Target, Option<CallResult>)>,
-    /// The others are asked once the probe has shown that the account works.
-    after_probe: bool,
-}
-
-impl Worker {
-    pub(crate) const fn new(job: Job, token: Token) -> Self {
-        Self {
-            job: Some(job),
-            token,
-            asked_at: Timestamp::MIN,
-            asked: vec![],
-            after_probe: false,
-        }
-    }
-}
-
-/// Until the dispatcher has decided.
-impl World {
-    pub(crate) fn store_later(&mut self, run: Run, outcome: Outcome) {
-        let wait = self.database_takes();
-        self.after(wait, run, Step::Settle(Box::new(outcome)));
-    }
-
-    fn store(&mut self, run: Run, job: Job, disposition: Disposition) {
-        let now = self.clock();
-        self.store_later(run, job.settle(disposition, now));
-    }
-
-    /// Reads who it is for, as they are now.
-    fn read_person(&self, job: &mut Job) {
-        let person = self.tables.person(job.notification.user_id);
-        let channel = job.notification.lane.channel;
-        job.suppressed = self.tables.suppressed_of(&person, channel);
-        job.recipient = person;
-        job.rules = Arc::clone(self.plan.rules_of(&job.notification));
-        job.known_at = self.clock();
-    }
-
-    pub(crate) fn dispatch(&mut self, run: Run, mut job: Job) {
-        self.read_person(&mut job);
-        let decision = self.among_all(run, &mut job, |job, context| {
-            eligibility::decide(job, Quota::Unasked, context)
-        });
-        self.dispatched(run, job, decision);
-    }
-
-    /// Decides among the accounts of the channel.
-    fn among_all(
-        &mut self,
-        run: Run,
-        job: &mut Job,
-        decide: impl FnOnce(&mut Job, &EligibilityContext<'_>) -> Decision,
-    ) -> Decision {
-        let (plan, now, jitter) = (Arc::clone(&self.plan), self.clock(), self.dice.share());
-        let of = plan.accounts_of(job.notification.lane.channel);
-        let accounts: Vec<AccountFacts<'_>> = of
-            .map(|(number, account)| AccountFacts {
-                available_at: self.available_at(run, number),
-                ..facts(&account.name, account.priority, account.weight)
-            })
-            .collect();
-        let context = EligibilityContext {
-            accounts: &accounts,
-            global: &plan.house,
-            now,
-            jitter,
-        };
-        decide(job, &context)
-    }
-
-    fn dispatched(&mut self, run: Run, mut job: Job, decision: Decision) {
-        let (plan, now, number) = (Arc::clone(&self.plan), self.clock(), job.hold.number);
-        self.tell(Some(number), || format!("{decision:?}"));
-        if let Decision::Deliver { gone: Some(_), .. } = &decision {
-            self.broken(number, "an account was missed, and none has gone");
-        }
-        let channel = job.notification.lane.channel;
-        let name = |at: usize| {
-            let mut accounts = plan.accounts_of(channel);
-            accounts
-                .nth(at)
-                .map(|(_, account)| Arc::clone(&account.name))
-        };
-        match eligibility::dispatch(&mut job, decision, name, now) {
-            DispatchAction::Render => match eligibility::rendered(&job, false) {
-                Some(disposition) => self.store(run, job, disposition),
-                None => {
-                    let first = self.next_of(&mut job).unwrap();
-                    self.queue(run, first, job);
-                }
-            },
-            DispatchAction::Reserve(counters) => self.reserve_later(run, job, counters, None),
-            DispatchAction::Store(disposition) => self.store(run, job, disposition),
-        }
-    }
-
-    fn reserve_later(
-        &mut self,
-        run: Run,
-        job: Job,
-        counters: Vec<Counter>,
-        worker: Option<(usize, u64)>,
-    ) {
-        let wait = self.dice.millis(1, 200);
-        self.after(wait, run, Step::Reserve(Box::new(job), counters, worker));
-    }
-
-    pub(crate) fn reserve(
-        &mut self,
-        run: Run,
-        mut job: Job,
-        counters: Vec<Counter>,
-        worker: Option<(usize, u64)>,
-    ) {
-        let full = self.tables.reserve(&job.notification, counters.clone());
-        let answer = full.map_or(CapAnswer::Granted, CapAnswer::Full);
-        let decide = |job: &mut Job, context: &EligibilityContext<'_>| {
-            eligibility::decide_reserved(job, &counters, &answer, context)
-        };
-        match worker {
-            None => {
-                let decision = self.among_all(run, &mut job, decide);
-                self.dispatched(run, job, decision);
-            }
-            Some((account, worker)) => {
-                let decision = self.at_one(account, &mut job, decide);
-                self.rechecked(run, account, worker, job, decision);
-            }
-        }
-    }
-
-    /// The next of a job's route.
-    fn next_of(&self, job: &mut Job) -> Option<usize> {
-        let name = job.route.pop_front()?;
-        let mut accounts = self.plan.accounts.iter();
-        accounts.position(|account| account.name == name)
-    }
-}
-
-/// At an account.
 impl World {
     /// A token has come, or there is no point in waiting for one.
     pub(crate) fn go_on(&mut self, run: Run, account: usize, want: Want, token: Token) {
@@ -183,6 +25,17 @@ impl World {
         }
         self.worker(run, account, want.worker).token = token;
         self.work(run, account, want.worker);
+    }
+
+    /// Here a node dies as a whole: a living one holds its lease.
+    fn conditions(&self, run: Run, account: usize, worker: u64) -> Conditions {
+        let node = &self.nodes[run.node];
+        let here = &node.accounts[account];
+        Conditions {
+            holds_lease: true,
+            is_stopping: node.is_stopping,
+            is_retired: here.workers[&worker].version != here.version,
+        }
     }
 
     fn worker(&mut self, run: Run, account: usize, worker: u64) -> &mut Worker {
@@ -197,10 +50,11 @@ impl World {
 
     pub(crate) fn work(&mut self, run: Run, account: usize, number: u64) {
         let (now, clock) = (self.now, self.clock());
+        let conditions = self.conditions(run, account, number);
         let here = self.here(run, account);
         let worker = here.workers.get_mut(&number).unwrap();
         let (job, token) = (worker.job.as_mut().unwrap(), worker.token);
-        match delivery::look(job, (&mut here.state, now), token, CALM, clock) {
+        match delivery::look(job, (&mut here.state, now), token, conditions, clock) {
             NextAction::Call(permit) => self.ask(run, account, number, permit),
             NextAction::AwaitToken => {
                 here.wants.push_back(Want {
@@ -242,7 +96,7 @@ impl World {
 
     /// Decides on a job that is at an account already: whether that may be asked is for the worker
     /// to find out.
-    fn at_one(
+    pub(crate) fn at_one(
         &mut self,
         account: usize,
         job: &mut Job,
@@ -259,7 +113,7 @@ impl World {
         decide(job, &context)
     }
 
-    fn rechecked(
+    pub(crate) fn rechecked(
         &mut self,
         run: Run,
         account: usize,
@@ -310,9 +164,10 @@ impl World {
     /// A further address: a request of its own, with a token and leave of its own.
     fn put_another(&mut self, run: Run, account: usize, number: u64, further: usize, token: Token) {
         let (now, clock) = (self.now, self.clock());
+        let conditions = self.conditions(run, account, number);
         let here = self.here(run, account);
         let job = here.workers[&number].job.as_ref().unwrap();
-        match admit_another(job, (&mut here.state, now), token, CALM, clock) {
+        match admit_another(job, (&mut here.state, now), token, conditions, clock) {
             Ok(permit) => self.put(run, account, number, further, permit),
             Err(reply) => {
                 let elapsed = None;
@@ -390,12 +245,28 @@ impl World {
         loop {
             exit = match exit {
                 Exit::Store(disposition) => return self.store(run, job, disposition),
+                Exit::Conclude => self.with_context(run, account, |context| {
+                    delivery::conclude(&mut job, context)
+                }),
                 Exit::PassOn => match self.next_of(&mut job) {
                     Some(next) => return self.queue(run, next, job),
                     None => self.unavailable(run, account, &mut job),
                 },
-                Exit::RouteAnew | Exit::HandOver | Exit::GiveBack => {
-                    return self.broken(number, format!("{exit:?}, and nobody stopped"));
+                Exit::RouteAnew => {
+                    self.watch.seen.routed_anew += 1;
+                    let wait = self.dice.millis(0, 50);
+                    return self.after(wait, run, Step::Dispatch(Box::new(job)));
+                }
+                Exit::HandOver => {
+                    self.watch.seen.handed_over += 1;
+                    return self.queue(run, account, job);
+                }
+                Exit::GiveBack => {
+                    self.watch.seen.given_back += 1;
+                    // A place that it had reserved is given back by nobody.
+                    self.watch.bereft.extend(job.reserved.then_some(number));
+                    let wait = self.database_takes();
+                    return self.after(wait, run, Step::GiveBack(job.hold));
                 }
             };
         }
@@ -408,7 +279,7 @@ impl World {
         })
     }
 
-    fn available_at(&self, run: Run, account: usize) -> Option<Timestamp> {
+    pub(crate) fn available_at(&self, run: Run, account: usize) -> Option<Timestamp> {
         let state = &self.nodes[run.node].accounts[account].state;
         let wait = state.refused_for(self.now)?;
         Some(self.clock() + SignedDuration::try_from(wait).unwrap())
@@ -428,17 +299,5 @@ impl World {
             jitter,
         };
         decide(&context)
-    }
-}
-
-const fn facts(name: &str, priority: i32, weight: u32) -> AccountFacts<'_> {
-    AccountFacts {
-        name,
-        priority,
-        weight,
-        available_at: None,
-        circuit: CircuitState::Closed,
-        rate_limit: None,
-        needs_address: true,
     }
 }

@@ -1,119 +1,14 @@
-//! One account at one node, and who is at work for it: the tasks and locks of the engine, on the clock of
-//! the simulation. What they do is the engine's own `machine` to say.
+//! Who goes next at an account: the tasks and locks of the engine, on the clock of the simulation. What
+//! they do is the engine's own `machine` to say.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
-use herald::domain::{Channel, Origin, RunId};
-use herald::machine::account::{AccountSettings, Question, Token, Turn};
-use herald::machine::delivery::AccountTerms;
-use herald::machine::queue::Queue;
-use herald::machine::{self, AccountState, Guard};
-use herald::resilience::{Backoff, CircuitSettings};
-use uuid::Uuid;
+use herald::machine::account::{Question, Token, Turn};
+use herald::machine::delivery;
 
-use crate::dice::Dice;
-use crate::plan::AccountPlan;
-use crate::walk::Worker;
-use crate::watch::Turns;
-use crate::world::{Run, Step, World};
-
-/// Longest that a job waits here for tokens; then it waits in the database.
-pub(crate) const QUEUE_WAIT: Duration = Duration::from_secs(60);
-const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(900));
-/// What FCM wants.
-const PUSH_DELAY: Duration = Duration::from_secs(10);
-const PUSH_WINDOW: Duration = Duration::from_secs(3_600);
-
-/// What a job holds: the right of a run to settle it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim {
-    pub(crate) number: usize,
-    pub(crate) origin: Origin,
-}
-
-impl Guard for Claim {
-    fn origin(&self) -> Origin {
-        self.origin
-    }
-}
-
-pub(crate) type Job = machine::Job<Claim>;
-pub(crate) type Outcome = machine::Outcome<Claim>;
-
-#[derive(Debug)]
-pub(crate) struct AccountHere {
-    pub(crate) state: AccountState,
-    pub(crate) terms: AccountTerms,
-    pub(crate) queue: Queue<Claim>,
-    pub(crate) workers: BTreeMap<u64, Worker>,
-    hired: u64,
-    concurrency: usize,
-    /// Workers that have a job and wait for a token.
-    pub(crate) wants: VecDeque<Want>,
-    is_leasing: bool,
-    turns: Turns,
-    serve_at: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Want {
-    pub(crate) worker: u64,
-    /// A further address of its job, and how long it is worth waiting.
-    pub(crate) further: Option<(usize, Duration)>,
-}
-
-impl AccountHere {
-    pub(crate) fn new(number: usize, plan: &AccountPlan, now: Duration, dice: &mut Dice) -> Self {
-        let concurrency = dice.one(&[1, 2, 4, 16]);
-        let circuit = CircuitSettings {
-            failure_ratio: 0.5,
-            slow_ratio: 0.5,
-            window: Duration::from_secs(10),
-            minimum_requests: dice.one(&[2, 4, 10]),
-            open_for: Duration::from_secs(dice.one(&[1, 5])),
-            open_max: Duration::from_secs(60),
-            concurrency,
-        };
-        let settings = AccountSettings {
-            slow_after: Duration::from_secs(3),
-            refused_pause: Duration::from_secs(60),
-            circuit,
-            dead_addresses_a_minute: 100,
-        };
-        let is_push = plan.channel == Channel::Push;
-        Self {
-            state: AccountState::new(settings, plan.rate_limit),
-            terms: AccountTerms {
-                id: Uuid::from_u128(0xC000 + u128::try_from(number).unwrap()),
-                name: Arc::clone(&plan.name),
-                backoff: BACKOFF,
-                minimum_delay: if is_push { PUSH_DELAY } else { Duration::ZERO },
-                retry_window: is_push.then_some(PUSH_WINDOW),
-            },
-            queue: Queue::default(),
-            workers: BTreeMap::new(),
-            // A life's first worker is none of the life before.
-            hired: u64::try_from(now.as_nanos()).unwrap(),
-            concurrency: usize::try_from(concurrency).unwrap(),
-            wants: VecDeque::new(),
-            is_leasing: false,
-            turns: Turns::default(),
-            serve_at: None,
-        }
-    }
-
-    fn most_in_flight(&self) -> usize {
-        self.state.most_in_flight().min(self.concurrency).max(1)
-    }
-}
-
-impl Run {
-    pub(crate) fn id(self) -> RunId {
-        RunId(i32::try_from(self.life).unwrap() * 2 + i32::try_from(self.node).unwrap())
-    }
-}
+use crate::account::{AccountHere, Job, QUEUE_WAIT, Want, Worker, line_of};
+use crate::run::Run;
+use crate::world::{Event, Step, World};
 
 impl World {
     pub(crate) fn here(&mut self, run: Run, account: usize) -> &mut AccountHere {
@@ -146,6 +41,7 @@ impl World {
     pub(crate) fn serve(&mut self, run: Run, account: usize) {
         let now = self.now;
         self.here(run, account).serve_at.take_if(|at| *at <= now);
+        let is_over = self.nodes[run.node].is_stopping;
         loop {
             self.give_up_waiting(run, account);
             let here = self.here(run, account);
@@ -154,7 +50,7 @@ impl World {
             if held == 0 && (!is_free || here.queue.is_empty()) {
                 return;
             }
-            let token = match here.state.turn(here.queue.len() + held, false, now) {
+            let token = match here.state.turn(here.queue.len() + held, is_over, now) {
                 Turn::Go(token) => token,
                 Turn::Nothing => Token::None,
                 Turn::Wait(wait) => return self.wait_for_turn(run, account, wait),
@@ -170,7 +66,8 @@ impl World {
                 let here = self.here(run, account);
                 here.hired += 1;
                 let worker = here.hired;
-                here.workers.insert(worker, Worker::new(job, token));
+                here.workers
+                    .insert(worker, Worker::new(job, here.version, token));
                 self.work(run, account, worker);
             }
         }
@@ -228,16 +125,31 @@ impl World {
         }
     }
 
+    /// The account is configured otherwise: whoever works for it as it was asks it no more, and its queue
+    /// is handed back.
+    pub(crate) fn replace(&mut self, run: Run, account: usize) {
+        let here = self.here(run, account);
+        here.version += 1;
+        let (wants, jobs) = (std::mem::take(&mut here.wants), here.queue.drain());
+        let mut jobs: Vec<Job> = jobs;
+        // The queue hands them out in no particular order.
+        jobs.sort_by_key(|job| job.hold.number);
+        for job in jobs {
+            let (line, tenant) = line_of(&job);
+            self.here(run, account).turns.left(line, tenant);
+            let exit = delivery::retired(&job);
+            self.leave(run, account, job, exit);
+        }
+        for want in wants {
+            self.go_on(run, account, want, Token::None);
+        }
+    }
+
     /// A pause is told to the other node through the account's row, if it has a rate limit.
     pub(crate) fn share_pause(&mut self, account: usize, wait: Duration) {
         if self.plan.accounts[account].rate_limit.is_some() {
             let at = self.now + self.dice.millis(1, 200);
-            self.at(at, crate::world::Event::Pause { account, wait });
+            self.at(at, Event::Pause { account, wait });
         }
     }
-}
-
-fn line_of(job: &Job) -> (usize, Uuid) {
-    let notification = &job.notification;
-    (notification.lane.priority.index(), notification.tenant_id)
 }
