@@ -7,6 +7,7 @@ mod build;
 pub mod check;
 pub mod explain;
 mod limits;
+pub mod publish;
 mod report;
 mod schema;
 mod stop;

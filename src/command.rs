@@ -2,9 +2,12 @@
 
 mod apply;
 mod check;
+mod columns;
 mod dlq;
 mod explain;
+mod input;
 mod migrate;
+mod publish;
 mod quarantine;
 mod say;
 mod serve;
@@ -52,6 +55,8 @@ enum Command {
     Quarantine(quarantine::Quarantine),
     /// Says what would become of a message if it came now, and why; sends nothing.
     Explain(explain::Explain),
+    /// Checks a message and publishes it to its lane.
+    Publish(publish::Publish),
 }
 
 /// Why a command failed, in words: exit code 1.
@@ -76,6 +81,7 @@ pub(super) fn run() -> ExitCode {
         Command::Dlq(dlq) => dlq::dlq(&cli, dlq),
         Command::Quarantine(quarantine) => quarantine::quarantine(&cli, quarantine),
         Command::Explain(explain) => explain::explain(&cli, explain),
+        Command::Publish(publish) => publish::publish(&cli, publish),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

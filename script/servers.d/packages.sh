@@ -22,6 +22,7 @@ has_tool() {
     postgresql) postgresql_bin >/dev/null ;;
     rabbitmq) rabbitmq_sbin >/dev/null ;;
     time-zones) [[ -e /usr/share/zoneinfo/Europe/Berlin ]] ;;
+    python3-pika) python3 -c "import pika" 2>/dev/null ;;
     libpq-dev) [[ -e /usr/include/postgresql/libpq-fe.h ]] ;;
     certificates) [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt ]] ;;
     *) command -v "$1" >/dev/null ;;
@@ -34,6 +35,7 @@ package_of() {
     psql) echo postgresql-client ;;
     time-zones) echo tzdata ;;
     certificates) echo ca-certificates ;;
+    node) echo nodejs ;;
     cc) echo gcc libc6-dev ;;
     *) echo "$1" ;;
   esac

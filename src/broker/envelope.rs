@@ -23,7 +23,7 @@ mod validate;
 pub(super) use declared::refusal;
 pub use identity::{Key, key_hash};
 use moment::Moment;
-pub use named::lane_named_by;
+use named::lane_named_by;
 
 /// A message that may be accepted, as far as its own words tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,6 +205,29 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
     };
     envelope.content = said_by_its_key.map_or_else(|| identity::content_of(&envelope), Ok)?;
     Ok(envelope)
+}
+
+/// Decodes a body that no lane brought: `channel` is required, and `priority` is `normal` if it is absent.
+///
+/// # Errors
+/// [`Refusal`] as for a message that a lane brings, and if `channel` is missing.
+pub fn decode_file(
+    body: &[u8],
+    max_body_bytes: usize,
+    now: Timestamp,
+) -> Result<Envelope, Refusal> {
+    let lane = lane_named_by(body);
+    let wrapping = Wrapping {
+        // Decoding finds out what is wrong with a body that names no lane at all.
+        lane: lane.unwrap_or(Lane::new(Channel::Email, Priority::Normal)),
+        message_id: None,
+        traceparent: None,
+        max_body_bytes,
+        now,
+    };
+    let envelope = decode(body, &wrapping)?;
+    lane.map(|_| envelope)
+        .ok_or_else(|| Refusal::invalid("`channel` is missing: a file comes through no lane"))
 }
 
 fn read(text: &str) -> Result<Wire, Refusal> {

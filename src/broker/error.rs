@@ -44,7 +44,8 @@ pub enum BrokerError {
 
 impl BrokerError {
     /// What happened, with what mends it where that is known.
-    pub(super) fn words(&self) -> String {
+    #[must_use]
+    pub fn words(&self) -> String {
         match self.mend() {
             Some(mend) => format!("{self}; {mend}"),
             None => self.to_string(),
@@ -87,6 +88,7 @@ fn mend_of(code: u16) -> Option<&'static str> {
             "check user and password, and grant the user configure, write and read on herald\\..* in the \
              virtual host",
         ),
+        404 => Some("a node that consumes this lane (broker.lanes) declares it: start one"),
         405 | 406 => Some(
             "an exchange or queue of this name is of another kind or has other arguments: move its \
              messages, delete it, and it is declared anew",

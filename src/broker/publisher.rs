@@ -19,7 +19,7 @@ use crate::domain::{Lane, Proof, Rejection};
 use crate::runtime::{Health, Shutdown};
 
 /// `delivery_mode` of a persistent message.
-const PERSISTENT: u8 = 2;
+pub(super) const PERSISTENT: u8 = 2;
 /// The name under which `/readyz` shows it.
 const PART: &str = "publishing";
 /// Time between looks whether publishing is possible.
@@ -35,7 +35,7 @@ pub struct Publisher {
     link: Mutex<Option<Arc<Link>>>,
 }
 
-/// Proof that RabbitMQ holds a message that was published: it has confirmed it. Made by [`Publisher`]
+/// Proof that RabbitMQ holds a message that was published: it has confirmed it. Made by [`confirmed`]
 /// alone.
 #[derive(Debug)]
 pub struct Confirmed(());
@@ -167,7 +167,8 @@ impl Publisher {
     }
 }
 
-const NO_QUEUE: &str = "no queue is bound to it";
+/// Why a message was not taken that is routed to no queue.
+pub const NO_QUEUE: &str = "no queue is bound to it";
 
 impl Link {
     async fn over(connection: Arc<Connection>, limit: Duration) -> Result<Self, BrokerError> {
@@ -194,22 +195,38 @@ impl Link {
         properties: BasicProperties,
         limit: Duration,
     ) -> Result<Confirmed, BrokerError> {
-        // Without `mandatory` the broker confirms what it cannot route, and forgets it.
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        let exchange = topology::REJECTED.into();
-        let published = self
-            .channel
-            .basic_publish(exchange, "".into(), options, body, properties);
-        let confirm = within(limit, "publishing", published).await?;
-        match within(limit, "waiting for a confirm", confirm).await? {
-            Confirmation::Ack(None) => Ok(Confirmed(())),
-            Confirmation::Ack(Some(_)) => Err(BrokerError::NotTaken(NO_QUEUE)),
-            Confirmation::Nack(_) => Err(BrokerError::NotTaken("the queue refused it")),
-            Confirmation::NotRequested => Err(BrokerError::NotTaken("confirms are off")),
-        }
+        confirmed(
+            &self.channel,
+            (topology::REJECTED, ""),
+            body,
+            properties,
+            limit,
+        )
+        .await
+    }
+}
+
+/// Publishes to an exchange with a routing key, and waits until RabbitMQ has confirmed the message.
+pub(super) async fn confirmed(
+    channel: &Channel,
+    (exchange, routing_key): (&str, &str),
+    body: &[u8],
+    properties: BasicProperties,
+    limit: Duration,
+) -> Result<Confirmed, BrokerError> {
+    // Without `mandatory` the broker confirms what it cannot route, and forgets it.
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let (exchange, routing_key) = (exchange.into(), routing_key.into());
+    let published = channel.basic_publish(exchange, routing_key, options, body, properties);
+    let confirm = within(limit, "publishing", published).await?;
+    match within(limit, "waiting for a confirm", confirm).await? {
+        Confirmation::Ack(None) => Ok(Confirmed(())),
+        Confirmation::Ack(Some(_)) => Err(BrokerError::NotTaken(NO_QUEUE)),
+        Confirmation::Nack(_) => Err(BrokerError::NotTaken("the queue refused it")),
+        Confirmation::NotRequested => Err(BrokerError::NotTaken("confirms are off")),
     }
 }
 

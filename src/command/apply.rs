@@ -50,18 +50,22 @@ fn tell(progress: Progress) {
     }
 }
 
+/// Entries of one kind that changed alike are listed up to this number, and else counted.
+const LISTED: usize = 10;
+
+/// Each changed entry, or how many of its kind changed, and the sum.
 fn in_words(applied: &[Applied]) -> String {
-    let changed = applied
-        .iter()
-        .filter(|applied| applied.change != Change::Unchanged);
-    let mut lines: Vec<String> = changed
-        .map(|applied| format!("{} {}", applied.change, applied.entry))
-        .collect();
+    let mut lines = vec![];
+    for ((kind, change), entries) in by_kind(applied) {
+        if entries.len() > LISTED {
+            lines.push(format!("{change} {} {kind}", entries.len()));
+        } else {
+            lines.extend(entries.iter().map(|entry| format!("{change} {entry}")));
+        }
+    }
     let count = |change| {
-        applied
-            .iter()
-            .filter(|applied| applied.change == change)
-            .count()
+        let alike = applied.iter().filter(|applied| applied.change == change);
+        alike.count()
     };
     lines.push(format!(
         "{} created, {} updated, {} unchanged",
@@ -72,10 +76,55 @@ fn in_words(applied: &[Applied]) -> String {
     lines.join("\n")
 }
 
+/// The changed entries by kind and change, in the order in which they were written.
+fn by_kind(applied: &[Applied]) -> Vec<((&str, Change), Vec<&str>)> {
+    let mut groups: Vec<((&str, Change), Vec<&str>)> = vec![];
+    for Applied { entry, change } in applied {
+        if *change == Change::Unchanged {
+            continue;
+        }
+        // An entry is named `users "ana@example.com"`.
+        let kind = entry.split(' ').next().unwrap_or_default();
+        let group = groups
+            .iter_mut()
+            .find(|(group, _)| *group == (kind, *change));
+        match group {
+            Some((_, entries)) => entries.push(entry),
+            None => groups.push(((kind, *change), vec![entry])),
+        }
+    }
+    groups
+}
+
 fn in_json(applied: &[Applied], warnings: &[Mistake]) -> String {
     let rows: Vec<_> = applied
         .iter()
         .map(|applied| json!({ "entry": applied.entry, "change": applied.change.to_string() }))
         .collect();
     json!({ "applied": rows, "warnings": warnings }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(entry: &str, change: Change) -> Applied {
+        Applied {
+            entry: entry.to_owned(),
+            change,
+        }
+    }
+
+    #[test]
+    fn few_entries_are_listed_and_many_are_counted() {
+        let mut all = vec![
+            applied("tenants \"a\"", Change::Unchanged),
+            applied("providers \"mail\"", Change::Created),
+        ];
+        all.extend((0..11).map(|n| applied(&format!("users \"{n}\""), Change::Created)));
+        all.push(applied("users \"x\"", Change::Updated));
+        let expected = "created providers \"mail\"\ncreated 11 users\nupdated users \"x\"\n\
+                        12 created, 1 updated, 1 unchanged";
+        assert_eq!(in_words(&all), expected);
+    }
 }

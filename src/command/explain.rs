@@ -1,7 +1,6 @@
 //! `herald explain`.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use herald::app::explain::explainer;
@@ -12,7 +11,8 @@ use herald::pipeline::explain::{Decided, Explained};
 use herald::policy::Decision;
 use serde_json::{Value, json};
 
-use super::{Cli, Failure, say};
+use super::columns::columns_with_text;
+use super::{Cli, Failure, input, say};
 
 /// Says what would become of a message if it came now: every rule, what it looked at, and what
 /// would change it. Sends, stores and counts nothing.
@@ -24,7 +24,7 @@ pub(super) struct Explain {
 }
 
 pub(super) fn explain(cli: &Cli, explain: &Explain) -> Result<(), Failure> {
-    let body = read(&explain.file)?;
+    let body = input::message(&explain.file)?;
     let settings = cli.settings(&[Required::Database, Required::Secrets])?;
     let explained = super::on_runtime(async {
         let database = super::database(&settings).await?;
@@ -39,16 +39,6 @@ pub(super) fn explain(cli: &Cli, explain: &Explain) -> Result<(), Failure> {
     say::answer(&text)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    if path == Path::new("-") {
-        let mut body = vec![];
-        std::io::stdin().read_to_end(&mut body)?;
-        return Ok(body);
-    }
-    let unreadable = |error| Failure(format!("{} cannot be read: {error}", path.display()));
-    std::fs::read(path).map_err(unreadable)
-}
-
 fn in_words(explained: &Explained) -> String {
     match explained {
         Explained::Rejected { reason, detail } => {
@@ -58,24 +48,29 @@ fn in_words(explained: &Explained) -> String {
             format!("It would be taken for a duplicate of notification {of}, and not be sent.")
         }
         Explained::Decided(decided) => {
-            let mut lines = vec![outcome(decided), String::new()];
-            for report in &decided.explanation.rules {
-                let mark = match report.verdict {
-                    RuleVerdict::Passes => "passes",
-                    RuleVerdict::Decides => "decides",
-                    RuleVerdict::WouldAlso => "would also",
-                    RuleVerdict::NotAsked => "-",
-                };
-                lines.push(format!("{:<14} {mark:<11} {}", report.rule, report.says));
-                if let Some(change) = &report.would_change {
-                    lines.push(format!("{:27}what would change it: {change}", ""));
-                }
-            }
-            lines.push(String::new());
-            lines.push(content(decided));
-            lines.join("\n")
+            let parts = [outcome(decided), rules(decided), content(decided)];
+            parts.join("\n\n")
         }
     }
+}
+
+/// What each rule says, in columns.
+fn rules(decided: &Decided) -> String {
+    let header = ["RULE", "VERDICT"].map(str::to_owned).to_vec();
+    let mut rows = vec![(header, "FINDING".to_owned())];
+    for report in &decided.explanation.rules {
+        let verdict = match report.verdict {
+            RuleVerdict::Passes => "passes",
+            RuleVerdict::Decides => "decides",
+            RuleVerdict::WouldAlso => "would also",
+            RuleVerdict::NotAsked => "-",
+        };
+        let change = report.would_change.as_ref();
+        let change = change.map_or_else(String::new, |change| format!("\nTo change it: {change}."));
+        let cells = vec![report.rule.to_string(), verdict.to_owned()];
+        rows.push((cells, format!("{}{change}", report.says)));
+    }
+    columns_with_text(&rows)
 }
 
 fn outcome(decided: &Decided) -> String {

@@ -15,11 +15,11 @@ use super::ingest::{key_reused, nobody};
 use super::judge::{Addressed, Judge};
 use super::people::Whose;
 use super::shelf::Shelf;
-use crate::broker::envelope::{self, Envelope, RecipientFields, Wrapping};
+use crate::broker::envelope::{self, Envelope, RecipientFields};
 use crate::domain::text_message::{Segments, segments};
 use crate::domain::{
-    Account, Body, Channel, CircuitState, Content, Lane, Notification, Priority, Recipient,
-    Rejection, TenantRules, carriage,
+    Account, Body, Channel, CircuitState, Content, Notification, Recipient, Rejection, TenantRules,
+    carriage,
 };
 use crate::policy::{AccountFacts, Explanation, Facts, Quota, explain, frequency_cap};
 use crate::providers::{self, HttpClient};
@@ -87,7 +87,7 @@ impl Explainer {
     /// When the database fails.
     pub async fn explain(&self, body: &[u8]) -> Result<Explained, StoreError> {
         let now = clock::now();
-        let envelope = match self.decode(body, now) {
+        let envelope = match envelope::decode_file(body, self.max_body_bytes, now) {
             Ok(envelope) => envelope,
             Err(refusal) => return Ok(Explained::from(refusal)),
         };
@@ -122,24 +122,6 @@ impl Explainer {
         let notification = envelope.into_notification(Uuid::nil(), now);
         let decided = self.decided(&notification, &recipient, now).await?;
         Ok(Explained::Decided(Box::new(decided)))
-    }
-
-    fn decode(&self, body: &[u8], now: Timestamp) -> Result<Envelope, envelope::Refusal> {
-        // Its file comes through no lane.
-        let lane = envelope::lane_named_by(body);
-        let wrapping = Wrapping {
-            // Decoding tells what is wrong with a body that names no lane at all.
-            lane: lane.unwrap_or(Lane::new(Channel::Email, Priority::Normal)),
-            message_id: None,
-            traceparent: None,
-            max_body_bytes: self.max_body_bytes,
-            now,
-        };
-        let envelope = envelope::decode(body, &wrapping)?;
-        lane.map(|_| envelope).ok_or_else(|| {
-            let words = "`channel` is missing: what is explained comes through no lane";
-            envelope::Refusal::new(Rejection::InvalidEnvelope, words)
-        })
     }
 
     /// The person as they would be after the message was accepted.

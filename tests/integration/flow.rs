@@ -17,6 +17,7 @@ mod failures;
 mod limits;
 mod locked;
 mod moves;
+mod newcomer;
 mod pausing;
 mod probing;
 mod quarantine;

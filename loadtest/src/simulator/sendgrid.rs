@@ -65,6 +65,17 @@ impl SendGrid {
         }
     }
 
+    /// What the key may do: how a client finds out whether its account works.
+    fn scopes(&self, request: &Inbound<'_>) -> Verdict {
+        if !self.authorized(request) {
+            return Verdict::unauthorized(self.error(401), "no or another API key");
+        }
+        Verdict::Serve {
+            endpoint: "scopes",
+            answer: Answer::json(200, &json!({ "scopes": ["mail.send"] })),
+        }
+    }
+
     fn accepted(&self, mail: &Mail<'_>) -> Verdict {
         if mail.is_sandbox() {
             return Verdict::Serve {
@@ -86,6 +97,9 @@ impl SendGrid {
 
 impl Judge for SendGrid {
     fn judge(&self, request: &Inbound<'_>) -> Verdict {
+        if request.path == "/v3/scopes" && request.method == Method::GET {
+            return self.scopes(request);
+        }
         if request.path != "/v3/mail/send" {
             return refused(404, vec![Mistake::nowhere("Not Found")]);
         }

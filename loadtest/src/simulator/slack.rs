@@ -97,12 +97,28 @@ impl Slack {
         }
     }
 
-    fn post_message(&self, request: &Inbound<'_>) -> Verdict {
+    /// Why the token of a request is no good, if it is not.
+    fn unauthorized(&self, request: &Inbound<'_>) -> Option<Verdict> {
         let Some(given) = request.credential("bearer") else {
-            return Verdict::unauthorized(not_ok("not_authed"), "no bearer token");
+            let refused = Verdict::unauthorized(not_ok("not_authed"), "no bearer token");
+            return Some(refused);
         };
-        if self.token.as_ref().is_some_and(|token| token != given) {
-            return Verdict::unauthorized(not_ok("invalid_auth"), "another bearer token");
+        let is_another = self.token.as_ref().is_some_and(|token| token != given);
+        is_another.then(|| Verdict::unauthorized(not_ok("invalid_auth"), "another bearer token"))
+    }
+
+    /// Whose token it is: how a client finds out whether its account works.
+    fn auth_test(&self, request: &Inbound<'_>) -> Verdict {
+        self.unauthorized(request)
+            .unwrap_or_else(|| Verdict::Serve {
+                endpoint: "auth.test",
+                answer: Answer::json(200, &json!({ "ok": true, "team": "Simulator" })),
+            })
+    }
+
+    fn post_message(&self, request: &Inbound<'_>) -> Verdict {
+        if let Some(refused) = self.unauthorized(request) {
+            return refused;
         }
         if !request.is("application/json") {
             return malformed("invalid_post_type");
@@ -185,6 +201,9 @@ impl Judge for Slack {
         }
         if request.path == "/api/chat.postMessage" {
             return self.post_message(request);
+        }
+        if request.path == "/api/auth.test" {
+            return self.auth_test(request);
         }
         match request.path.strip_prefix("/services/") {
             Some(path) => self.webhook(request, path),

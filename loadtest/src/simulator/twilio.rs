@@ -138,8 +138,24 @@ fn segments(body: &str) -> usize {
     }
 }
 
+impl Twilio {
+    /// The account: how a client finds out whether it works.
+    fn account(&self, request: &Inbound<'_>, sid: &str) -> Verdict {
+        if !self.authorized(request) {
+            return Verdict::unauthorized(self.error(401), "no or other Basic credentials");
+        }
+        Verdict::Serve {
+            endpoint: "account",
+            answer: Answer::json(200, &json!({ "sid": sid, "status": "active" })),
+        }
+    }
+}
+
 impl Judge for Twilio {
     fn judge(&self, request: &Inbound<'_>) -> Verdict {
+        if let Some(sid) = account_asked_for(request) {
+            return self.account(request, sid);
+        }
         let Some(account) = account_of(request.path) else {
             let why = format!("no such resource: {}", request.path);
             return Verdict::malformed(error(404, 20404, &why), why);
@@ -200,6 +216,15 @@ fn error(status: u16, code: u32, message: &str) -> Answer {
             "status": status,
         }),
     )
+}
+
+/// The account sid of a request for the account itself.
+fn account_asked_for<'a>(request: &Inbound<'a>) -> Option<&'a str> {
+    let rest = request.path.strip_prefix("/2010-04-01/Accounts/")?;
+    let sid = rest
+        .strip_suffix(".json")
+        .filter(|sid| !sid.contains('/'))?;
+    (request.method == Method::GET).then_some(sid)
 }
 
 /// The account sid of a Messages path.

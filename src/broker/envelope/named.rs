@@ -13,8 +13,7 @@ struct Named {
 
 /// The lane that a body names, `normal` where it says no priority; `None` when it names no channel,
 /// or cannot be read that far.
-#[must_use]
-pub fn lane_named_by(body: &[u8]) -> Option<Lane> {
+pub(super) fn lane_named_by(body: &[u8]) -> Option<Lane> {
     let text = text::of(body).ok()?;
     let named: Named = serde_json::from_str(&text).ok()?;
     let priority = named.priority.unwrap_or(Priority::Normal);

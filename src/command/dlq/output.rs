@@ -8,6 +8,8 @@ use herald::store::dead_letters::DeadLetter;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::command::columns::columns;
+
 /// Stands where there is nothing to show.
 const NOTHING: &str = "-";
 
@@ -236,34 +238,4 @@ fn second(moment: Timestamp) -> String {
         .round(jiff::Unit::Second)
         .unwrap_or(moment)
         .to_string()
-}
-
-/// Columns that are as wide as their widest cell.
-fn columns(rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = vec![];
-    for row in rows {
-        widths.resize(widths.len().max(row.len()), 0);
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_aligned() {
-        let rows = [vec!["a".to_owned(), "b".to_owned()], pair("long", 1)];
-        assert_eq!(columns(&rows), "a     b\nlong  1");
-    }
 }

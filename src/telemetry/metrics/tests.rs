@@ -95,7 +95,7 @@ fn what_happened_is_counted_under_the_declared_labels() {
     insta::assert_snapshot!(shown, @r#"
         herald_actor_restarts_total{actor="recorder"} 1
         herald_attempts_total{provider="twilio-main",result="accepted"} 1
-        herald_build_info{version="0.1.0"} 1
+        herald_build_info{version="0.2.0"} 1
         herald_deferred{reason="quiet_hours"} 5
         herald_dlq_unresolved 4
         herald_duplicates_total{channel="email"} 1

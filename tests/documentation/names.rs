@@ -1,95 +1,18 @@
-//! The documentation names what exists: metrics, settings, files, headings, tests, log lines, rooms.
-
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy takes only `#[test]` functions for tests, not what they call"
-)]
+//! Names of metrics, settings, tests, log lines, rooms and words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use herald::telemetry::declarations::{ALL, Kind};
 
+use crate::figures::settings_with_defaults;
+use crate::pages::{
+    assert_none, code, collect, in_backticks, is_word, page, pages, prose, rows, section, words,
+};
+
 /// Names that look like metrics and are roles of the database.
 const ROLES: &[&str] = &["herald_notifications", "herald_tickets"];
-
-struct Page {
-    path: PathBuf,
-    text: String,
-}
-
-fn pages() -> Vec<Page> {
-    let mut paths = vec![PathBuf::from("README.md")];
-    collect(Path::new("docs"), "md", &mut paths);
-    paths.into_iter().map(page).collect()
-}
-
-fn page(path: impl Into<PathBuf>) -> Page {
-    let path = path.into();
-    let text = fs::read_to_string(&path).unwrap();
-    Page { path, text }
-}
-
-fn collect(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, extension, files);
-        } else if path.extension().is_some_and(|found| found == extension) {
-            files.push(path);
-        }
-    }
-}
-
-/// The code of the engine, of the instrument and of the tests, in one text.
-fn code() -> String {
-    let mut files = vec![];
-    for folder in ["src", "loadtest/src", "fuzz", "tests"] {
-        collect(Path::new(folder), "rs", &mut files);
-    }
-    let texts: Vec<String> = files
-        .iter()
-        .map(|file| fs::read_to_string(file).unwrap())
-        .collect();
-    texts.join("\n")
-}
-
-/// The words of `text` that begin with `prefix` and go on as long as `belongs` says.
-fn words<'a>(text: &'a str, prefix: &str, belongs: fn(char) -> bool) -> BTreeSet<&'a str> {
-    let words = text.match_indices(prefix).filter_map(|(at, _)| {
-        let starts = !text[..at].ends_with(belongs);
-        let end = text[at..].find(|c| !belongs(c)).unwrap_or(text.len() - at);
-        starts.then(|| &text[at..at + end])
-    });
-    words.collect()
-}
-
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
-/// The part of a page below a heading, up to the next one of the same level.
-fn section<'a>(text: &'a str, heading: &str) -> &'a str {
-    let (_, below) = text.split_once(&format!("\n{heading}\n")).unwrap();
-    below.split("\n## ").next().unwrap()
-}
-
-/// The cells of each row of a table whose first cell begins with a name in backticks.
-fn rows(text: &str) -> Vec<Vec<&str>> {
-    let named = text.lines().filter(|line| line.starts_with("| `"));
-    named
-        .map(|line| line.split('|').map(str::trim).skip(1).collect())
-        .collect()
-}
-
-fn in_backticks(cell: &str) -> Vec<&str> {
-    cell.split('`').skip(1).step_by(2).collect()
-}
-
-fn assert_none(wrong: &[String]) {
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
 
 #[test]
 fn every_metric_is_described_as_it_is_declared() {
@@ -140,18 +63,7 @@ fn every_metric_that_is_named_exists() {
 
 /// Every `section.key` of the documented defaults; `retry.default` stands for each channel too.
 fn settings() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut section = String::new();
-    for line in herald::config::DEFAULTS.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_end_matches(']').to_owned();
-        } else if let Some((key, _)) = line.split_once(" = ")
-            && key.chars().all(is_word)
-        {
-            found.insert(format!("{section}.{key}"));
-        }
-    }
-    found
+    settings_with_defaults().into_keys().collect()
 }
 
 #[test]
@@ -197,61 +109,6 @@ fn every_setting_that_is_named_exists() {
                 .any(|setting| setting.starts_with(&format!("{name}.")));
             if !settings.contains(name) && !is_section {
                 wrong.push(format!("{}: `{name}`", page.path.display()));
-            }
-        }
-    }
-    assert_none(&wrong);
-}
-
-/// A page without its blocks of code, in which backticks mean something else.
-fn prose(text: &str) -> String {
-    let outside = text.split("```").step_by(2);
-    outside.collect::<Vec<_>>().join("\n")
-}
-
-/// The target of each link and picture of a page.
-fn links(text: &str) -> Vec<String> {
-    let text = prose(text);
-    text.match_indices("](")
-        .filter_map(|(at, _)| text[at + 2..].split_once(')'))
-        .map(|(target, _)| target.to_owned())
-        .filter(|target| !target.contains("://"))
-        .collect()
-}
-
-/// The anchors of a page's headings, as GitHub makes them.
-fn anchors(text: &str) -> BTreeSet<String> {
-    let text = prose(text);
-    let headings = text.lines().filter(|line| line.starts_with('#'));
-    headings
-        .map(|line| {
-            let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
-            let title = line.trim_start_matches('#').trim().to_lowercase();
-            title
-                .chars()
-                .filter(kept)
-                .collect::<String>()
-                .replace(' ', "-")
-        })
-        .collect()
-}
-
-#[test]
-fn every_link_leads_somewhere() {
-    let mut wrong = vec![];
-    for page in pages() {
-        for link in links(&page.text) {
-            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let target = match file {
-                "" => page.path.clone(),
-                _ => page.path.parent().unwrap().join(file),
-            };
-            let leads = match fs::read_to_string(&target) {
-                Ok(text) => anchor.is_empty() || anchors(&text).contains(anchor),
-                Err(_) => anchor.is_empty() && target.is_dir(),
-            };
-            if !leads {
-                wrong.push(format!("{}: {link}", page.path.display()));
             }
         }
     }
@@ -328,4 +185,34 @@ fn the_rooms_are_those_that_are_checked() {
         described.push((cells[0].trim_matches('`').to_owned(), used));
     }
     assert_eq!(described, rooms_as_checked());
+}
+
+#[test]
+fn every_word_of_the_glossary_is_a_name_in_the_code() {
+    let concepts = page("docs/concepts.md");
+    let mut files = vec![];
+    collect(Path::new("src"), "rs", &mut files);
+    let code: String = files
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let glossary = section(&concepts.text, "## Glossary");
+    let rows: Vec<&str> = glossary
+        .lines()
+        .filter(|line| line.starts_with("| **"))
+        .collect();
+    assert!(rows.len() >= 25);
+    let kinds = ["struct", "enum", "trait", "mod", "fn"];
+    let wrong: Vec<String> = rows
+        .iter()
+        .filter_map(|row| in_backticks(row).pop())
+        .filter(|name| {
+            let declared = kinds.iter().flat_map(|kind| {
+                [" ", "(", "<", ";", "\n"].map(|after| format!("{kind} {name}{after}"))
+            });
+            !declared.into_iter().any(|found| code.contains(&found))
+        })
+        .map(|name| format!("docs/concepts.md: nothing in src is called `{name}`"))
+        .collect();
+    assert_none(&wrong);
 }

@@ -1,0 +1,46 @@
+//! Publishing one message to its lane, as a good publisher does: with confirms, and only where a queue
+//! takes it.
+
+use jiff::Timestamp;
+use lapin::BasicProperties;
+use lapin::options::ConfirmSelectOptions;
+use lapin::types::{AMQPValue, FieldTable};
+
+use super::connection::Address;
+use super::error::{BrokerError, within};
+use super::publisher::{PERSISTENT, confirmed};
+use super::topology;
+use crate::domain::Lane;
+
+/// Publishes a body to a lane. Returns once RabbitMQ holds the message.
+///
+/// # Errors
+/// When RabbitMQ is out of reach, or has no queue for the lane, or refuses the message. Without an
+/// answer nobody knows whether it holds the message: publish the same body again.
+pub async fn submit(
+    address: &Address,
+    lane: Lane,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), BrokerError> {
+    let limit = address.operation_timeout;
+    let connection = address.connect("herald publish").await?;
+    let channel = within(limit, "opening a channel", connection.create_channel()).await?;
+    let select = channel.confirm_select(ConfirmSelectOptions::default());
+    within(limit, "switching confirms on", select).await?;
+    let target = (topology::NOTIFICATIONS, &*lane.routing_key());
+    let submitted = confirmed(&channel, target, body, properties(now), limit).await;
+    // The answer is known; whoever closes a connection wants nothing more of it.
+    let _ = within(limit, "closing", connection.close(200, "done".into())).await;
+    submitted.map(|_| ())
+}
+
+fn properties(now: Timestamp) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    let published_at = AMQPValue::LongLongInt(now.as_millisecond());
+    headers.insert("timestamp_in_ms".into(), published_at);
+    BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_delivery_mode(PERSISTENT)
+        .with_headers(headers)
+}
