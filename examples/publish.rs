@@ -1,5 +1,10 @@
 //! Publishes an e-mail for one person: `cargo run --example publish USER_ID`. Needs `HERALD__BROKER__URL`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a publisher is a program of its own, with its own clock and variables"
+)]
+
 use std::error::Error;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 ///
 /// # Errors
 /// When RabbitMQ cannot be reached, refuses the message, or has no queue for its lane.
-pub async fn publish(url: &str, user_id: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn publish(url: &str, user_id: &str) -> Result<(), Box<dyn Error>> {
     let envelope = json!({
         "version": 1,
         "user_id": user_id,

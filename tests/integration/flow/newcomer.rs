@@ -27,6 +27,10 @@ fn programs() -> PathBuf {
     folder.to_owned()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the programs come before whatever else is in PATH"
+)]
 fn with_programs(mut command: Command) -> Command {
     let path = std::env::var("PATH").unwrap();
     command
