@@ -38,7 +38,7 @@ pub(crate) fn envelope(body: &[u8]) {
             assert!(refusal.detail.len() <= 1_000, "{}", refusal.detail.len());
         }
     }
-    let _ = envelope::lane_named_by(body);
+    let _ = envelope::decode_file(body, wrapping.max_body_bytes, wrapping.now);
 }
 
 /// Whether JSON stands for U+0000 somewhere: an escaped backslash before `u0000` does not.

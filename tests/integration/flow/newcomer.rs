@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::stage::{ANA, PATIENCE, Stage, envelope, envelope_with};
+use crate::vhost::variable;
 
 // The example as it is compiled for users, beside its `main`.
 #[expect(dead_code, reason = "its `main` is for users")]
@@ -27,12 +28,8 @@ fn programs() -> PathBuf {
     folder.to_owned()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the programs come before whatever else is in PATH"
-)]
 fn with_programs(mut command: Command) -> Command {
-    let path = std::env::var("PATH").unwrap();
+    let path = variable("PATH");
     command
         .env("PATH", format!("{}:{path}", programs().display()))
         .current_dir(checkout());
