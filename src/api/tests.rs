@@ -28,7 +28,7 @@ async fn get(control: &Control, path: &str) -> (StatusCode, String) {
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-#[actix_rt::test]
+#[actix_web::rt::test]
 async fn readiness_names_what_ails_the_engine() {
     let (control, health, stop) = control();
     health.up("recorder");
@@ -49,7 +49,7 @@ async fn readiness_names_what_ails_the_engine() {
     assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
 }
 
-#[actix_rt::test]
+#[actix_web::rt::test]
 async fn a_process_that_stands_still_is_not_alive() {
     let (pulse, metrics) = (Pulse::default(), Arc::new(Metrics::new()));
     let control = Control::new(Health::new(), pulse.clone(), metrics, Shutdown::new());
@@ -70,7 +70,7 @@ async fn a_process_that_stands_still_is_not_alive() {
     assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
 }
 
-#[actix_rt::test]
+#[actix_web::rt::test]
 async fn metrics_are_prometheus_text_and_unknown_paths_are_problems() {
     let (control, ..) = control();
     let (status, body) = get(&control, "/metrics").await;
