@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use actix_web::rt::System;
 use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
 
 use super::*;
@@ -28,55 +29,61 @@ async fn get(control: &Control, path: &str) -> (StatusCode, String) {
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-#[actix_web::rt::test]
-async fn readiness_names_what_ails_the_engine() {
-    let (control, health, stop) = control();
-    health.up("recorder");
-    assert_eq!(get(&control, "/readyz").await.0, StatusCode::OK);
-    health.down("broker", "RabbitMQ does not answer");
-    let (status, body) = get(&control, "/readyz").await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(
-        body.contains(r#""broker":"RabbitMQ does not answer""#),
-        "{body}"
-    );
-    assert!(body.contains(r#""recorder":"ok""#), "{body}");
-    health.up("broker");
-    stop.raise(Ending::Asked);
-    let (status, body) = get(&control, "/readyz").await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(body.contains("shutting down"), "{body}");
-    assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
+#[test]
+fn readiness_names_what_ails_the_engine() {
+    System::new().block_on(async {
+        let (control, health, stop) = control();
+        health.up("recorder");
+        assert_eq!(get(&control, "/readyz").await.0, StatusCode::OK);
+        health.down("broker", "RabbitMQ does not answer");
+        let (status, body) = get(&control, "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(
+            body.contains(r#""broker":"RabbitMQ does not answer""#),
+            "{body}"
+        );
+        assert!(body.contains(r#""recorder":"ok""#), "{body}");
+        health.up("broker");
+        stop.raise(Ending::Asked);
+        let (status, body) = get(&control, "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains("shutting down"), "{body}");
+        assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
+    });
 }
 
-#[actix_web::rt::test]
-async fn a_process_that_stands_still_is_not_alive() {
-    let (pulse, metrics) = (Pulse::default(), Arc::new(Metrics::new()));
-    let control = Control::new(Health::new(), pulse.clone(), metrics, Shutdown::new());
-    pulse.beat("actors");
-    pulse.beat("io");
-    assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
-    tokio::time::pause();
-    tokio::time::advance(std::time::Duration::from_secs(31)).await;
-    pulse.beat("io");
-    let (status, body) = get(&control, "/livez").await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(
-        body.contains("stands still") && body.contains(r#""actors":31"#),
-        "{body}"
-    );
-    assert!(!body.contains("io"), "{body}");
-    pulse.beat("actors");
-    assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
+#[test]
+fn a_process_that_stands_still_is_not_alive() {
+    System::new().block_on(async {
+        let (pulse, metrics) = (Pulse::default(), Arc::new(Metrics::new()));
+        let control = Control::new(Health::new(), pulse.clone(), metrics, Shutdown::new());
+        pulse.beat("actors");
+        pulse.beat("io");
+        assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
+        tokio::time::pause();
+        tokio::time::advance(std::time::Duration::from_secs(31)).await;
+        pulse.beat("io");
+        let (status, body) = get(&control, "/livez").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(
+            body.contains("stands still") && body.contains(r#""actors":31"#),
+            "{body}"
+        );
+        assert!(!body.contains("io"), "{body}");
+        pulse.beat("actors");
+        assert_eq!(get(&control, "/livez").await.0, StatusCode::OK);
+    });
 }
 
-#[actix_web::rt::test]
-async fn metrics_are_prometheus_text_and_unknown_paths_are_problems() {
-    let (control, ..) = control();
-    let (status, body) = get(&control, "/metrics").await;
-    assert_eq!(status, StatusCode::OK);
-    assert!(body.contains("herald_build_info"), "{body}");
-    let (status, body) = get(&control, "/nothing/here").await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
-    assert!(body.contains(r#""code":"not_found""#), "{body}");
+#[test]
+fn metrics_are_prometheus_text_and_unknown_paths_are_problems() {
+    System::new().block_on(async {
+        let (control, ..) = control();
+        let (status, body) = get(&control, "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.contains("herald_build_info"), "{body}");
+        let (status, body) = get(&control, "/nothing/here").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert!(body.contains(r#""code":"not_found""#), "{body}");
+    });
 }
