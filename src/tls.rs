@@ -23,7 +23,7 @@ mod tests;
 
 pub use words::explain;
 
-use verifier::Verifier;
+use verifier::{OnDisk, Verifier};
 
 /// The files of one server's section of the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,6 +117,29 @@ impl Files {
         connecting
             .await
             .map_err(|error| TlsError::Handshake(words::of_handshake(&error, self)))
+    }
+
+    /// What many connections share, to servers whose chain and name are checked. The file of authorities
+    /// is read for each of them all the same.
+    ///
+    /// # Errors
+    /// A file cannot be used.
+    pub fn shared(&self) -> Result<ClientConfig, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let authorities = self.authorities(&provider)?;
+        let verifier: Arc<dyn ServerCertVerifier> = match self.ca {
+            None => authorities,
+            Some(_) => Arc::new(OnDisk {
+                files: self.clone(),
+                provider: Arc::clone(&provider),
+            }),
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::Handshake(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        Ok(builder.with_no_client_auth())
     }
 
     fn configuration(&self, checks: Checks) -> Result<ClientConfig, TlsError> {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::reader::Reader;
+use super::tls;
 use crate::resilience::CircuitSettings;
+use crate::tls::Files;
 
 /// How providers are called.
 #[derive(Debug, Clone)]
@@ -12,6 +14,8 @@ pub struct Providers {
     pub concurrency: usize,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
+    /// Whom HTTP providers' certificates must be signed by.
+    pub tls: Files,
     /// Most bytes read of an answer.
     pub max_response_bytes: usize,
     /// How long an account is left alone after it was refused (credentials, sender, limit of the day),
@@ -34,6 +38,12 @@ impl Providers {
         Self {
             concurrency: 128,
             connect_timeout: Duration::from_secs(5),
+            tls: Files {
+                section: "providers",
+                ca: None,
+                certificate: None,
+                key: None,
+            },
             max_response_bytes: 65_536,
             refused_credentials_pause: Duration::from_secs(60),
             dead_addresses_a_minute: 100,
@@ -60,6 +70,7 @@ impl Providers {
         Self {
             concurrency,
             connect_timeout: reader.duration("providers.connect_timeout", connect),
+            tls: tls::authorities(reader, "providers"),
             max_response_bytes: reader.integer("providers.max_response_bytes", bytes, "bytes"),
             refused_credentials_pause: reader
                 .duration("providers.refused_credentials_pause", pause),

@@ -5,6 +5,18 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use crate::tls::{Files, TlsError};
 
+/// Reads `ca_file` of a section whose servers ask nobody for a certificate.
+pub(super) fn authorities(reader: &mut Reader<'_>, section: &'static str) -> Files {
+    checked(
+        reader,
+        Files {
+            section,
+            ca: reader.path(&format!("{section}.ca_file")),
+            ..Files::default()
+        },
+    )
+}
+
 /// Reads the three settings of `section` and looks into the files that they name.
 pub(super) fn read(reader: &mut Reader<'_>, section: &'static str) -> Files {
     let mut file = |key: &str| reader.path(&format!("{section}.{key}"));
@@ -23,6 +35,11 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &'static str) -> Files {
         let problem = format!("needs {section}.{missing} beside it");
         let () = reader.refuse(&format!("{section}.{given}"), problem, "both, or neither");
     }
+    checked(reader, files)
+}
+
+/// Looks into the files.
+fn checked(reader: &mut Reader<'_>, files: Files) -> Files {
     if let Err(TlsError::File { setting, problem }) = files.check() {
         let () = reader.refuse(&setting, problem, "a readable file in PEM");
     }

@@ -22,6 +22,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::Providers;
+use crate::tls::Files;
 
 pub use answer::Answer;
 pub(crate) use answer::Seen;
@@ -37,6 +38,7 @@ pub(crate) type Request = hyper::Request<Full<Bytes>>;
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client<Connector, Full<Bytes>>,
+    files: Files,
     max_response_bytes: usize,
 }
 
@@ -66,9 +68,10 @@ impl HttpClient {
             .pool_idle_timeout(Duration::from_secs(45))
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_keep_alive_timeout(Duration::from_secs(10))
-            .build(Connector::new(settings.connect_timeout)?);
+            .build(Connector::new(settings.connect_timeout, &settings.tls)?);
         Ok(Self {
             client,
+            files: settings.tls.clone(),
             max_response_bytes: settings.max_response_bytes,
         })
     }
@@ -90,7 +93,7 @@ impl HttpClient {
     ) -> Result<Answer, Trouble> {
         let response = match timeout_at(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(Trouble::of(&error)),
+            Ok(Err(error)) => return Err(Trouble::of(&error, &self.files)),
             Err(_elapsed) => return Err(Trouble::timed_out()),
         };
         Ok(read(response, deadline, self.max_response_bytes).await)

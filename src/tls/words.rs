@@ -51,6 +51,8 @@ fn of_tls(error: &Tls, files: &Files) -> String {
         Tls::PeerIncompatible(_) => {
             format!("the server speaks neither TLS 1.2 nor 1.3 as it is accepted here ({error})")
         }
+        // Said by ourselves: the file of authorities cannot be used.
+        Tls::General(words) => words.clone(),
         error => format!("the TLS connection failed: {error}"),
     }
 }

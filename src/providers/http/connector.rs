@@ -16,12 +16,14 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::tls::Files;
+
 type Failure = Box<dyn Error + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
 /// The client could not be set up; only TLS can be the cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the HTTP client cannot be set up: {0}; check the machine's root certificates")]
+#[error("the HTTP client cannot be set up: {0}")]
 pub struct HttpClientError(String);
 
 /// Connects within a limit: name, TCP, proxy and TLS together.
@@ -44,11 +46,11 @@ struct Dialer {
 struct TooLate(Duration);
 
 impl Connector {
-    pub(super) fn new(limit: Duration) -> Result<Self, HttpClientError> {
-        Self::through(Matcher::from_env(), limit)
+    pub(super) fn new(limit: Duration, files: &Files) -> Result<Self, HttpClientError> {
+        Self::through(Matcher::from_env(), limit, files)
     }
 
-    fn through(proxies: Matcher, limit: Duration) -> Result<Self, HttpClientError> {
+    fn through(proxies: Matcher, limit: Duration, files: &Files) -> Result<Self, HttpClientError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -56,10 +58,9 @@ impl Connector {
         tcp.set_connect_timeout(Some(limit));
         tcp.set_keepalive(Some(Duration::from_secs(30)));
         let proxies = Arc::new(proxies);
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let tls = files.shared();
         let https = HttpsConnectorBuilder::new()
-            .with_provider_and_platform_verifier(provider)
-            .map_err(|error| HttpClientError(error.to_string()))?
+            .with_tls_config(tls.map_err(|error| HttpClientError(error.to_string()))?)
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(Dialer { tcp, proxies });
@@ -128,7 +129,8 @@ mod tests {
         let proxy = Peer::answering("HTTP/1.1 200 OK\r\n\r\n");
         let named = proxy.url.replace("://", "://ana:secret@");
         let proxies = Matcher::builder().all(named).no("direct.example").build();
-        let connector = Connector::through(proxies, Duration::from_secs(20)).unwrap();
+        let connector =
+            Connector::through(proxies, Duration::from_secs(20), &Files::default()).unwrap();
         let uri = Uri::from_static("http://provider.example/v3/mail/send");
         connector.clone().call(uri).await.unwrap();
         let request = proxy.request();

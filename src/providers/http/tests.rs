@@ -1,5 +1,7 @@
 //! What the client makes of servers that misbehave.
 
+mod secured;
+
 use std::io::Write;
 use std::net::Shutdown;
 use std::sync::mpsc::channel;

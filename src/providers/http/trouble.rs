@@ -6,6 +6,7 @@ use hyper_util::client::legacy::Error;
 
 use crate::domain::{Class, Reply, Subject};
 use crate::runtime::lack;
+use crate::tls::{self, Files};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) enum Trouble {
     NotSent(String),
     /// No connection, because this machine could not make one.
     Lack(String),
+    /// No connection that may be trusted: the account's affair, whatever the message.
+    Untrusted(String),
     /// The request was, or may have been, written; the provider may have acted on it.
     Lost(String),
 }
@@ -24,9 +27,12 @@ impl Trouble {
     /// Only an error of connecting (name, TCP, TLS, connect timeout) proves that nothing was
     /// written. hyper itself asks again when a kept connection turns out closed before the first
     /// byte.
-    pub(crate) fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error, files: &Files) -> Self {
         if !error.is_connect() {
             return Self::Lost(words(error));
+        }
+        if let Some(words) = tls::explain(error, files) {
+            return Self::Untrusted(words);
         }
         match lack::behind(error) {
             Some(lack) => Self::Lack(format!("{lack}: {}", words(error))),
@@ -46,6 +52,7 @@ impl Trouble {
             Self::Lack(words) => {
                 Reply::of(Class::Transient, None, Some(words)).about(Subject::Node)
             }
+            Self::Untrusted(words) => Reply::of(Class::AccountRefused, None, Some(words)),
             Self::Lost(words) => Reply::of(Class::Unknown, None, Some(words)),
         }
     }
@@ -53,7 +60,10 @@ impl Trouble {
     /// What went wrong.
     pub(crate) fn into_words(self) -> String {
         match self {
-            Self::NotSent(words) | Self::Lack(words) | Self::Lost(words) => words,
+            Self::NotSent(words)
+            | Self::Lack(words)
+            | Self::Untrusted(words)
+            | Self::Lost(words) => words,
         }
     }
 }

@@ -1,17 +1,16 @@
 //! TLS to a mail server: whom we believe, and why we do not.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{CertificateError, Error};
 use tokio_rustls::TlsConnector;
 
 use super::wire::Silence;
+use crate::tls::Files;
 
 /// How to speak TLS to a server.
 #[derive(Clone)]
@@ -21,37 +20,17 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// With the operator's authorities, else the machine's, and the one cryptographic provider.
+    /// With the operator's authorities, which are read anew for each connection, else the machine's.
     pub(super) fn to(host: &str, ca_file: Option<&str>) -> Result<Self, String> {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
-        let builder = match ca_file {
-            Some(file) => builder.with_root_certificates(authorities(file)?),
-            None => builder
-                .with_platform_verifier()
-                .map_err(|error| error.to_string())?,
+        let files = Files {
+            section: "config",
+            ca: ca_file.map(PathBuf::from),
+            ..Files::default()
         };
-        let connector = TlsConnector::from(Arc::new(builder.with_no_client_auth()));
+        let shared = files.shared().map_err(|error| error.to_string())?;
+        let connector = TlsConnector::from(Arc::new(shared));
         Ok(Self { connector, name })
-    }
-}
-
-/// The certificates in a PEM file.
-fn authorities(file: &str) -> Result<RootCertStore, String> {
-    let cannot =
-        |why: &dyn ToString| format!("`ca_file` {file} cannot be read: {}", why.to_string());
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(Path::new(file));
-    for certificate in certificates.map_err(|error| cannot(&error))? {
-        let certificate = certificate.map_err(|error| cannot(&error))?;
-        roots.add(certificate).map_err(|error| cannot(&error))?;
-    }
-    match roots.is_empty() {
-        true => Err(format!("`ca_file` {file} holds no certificate in PEM")),
-        false => Ok(roots),
     }
 }
 
@@ -60,6 +39,7 @@ pub(super) fn silence(error: io::Error) -> Silence {
     let inner = error.get_ref();
     match inner.and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(why)) => Silence::Untrusted(untrusted(why)),
+        Some(Error::General(words)) => Silence::Untrusted(words.clone()),
         Some(Error::InvalidMessage(_)) => {
             Silence::Untrusted("the server does not speak TLS there".to_owned())
         }
