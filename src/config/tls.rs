@@ -7,14 +7,13 @@ use crate::tls::{Files, TlsError};
 
 /// Reads `ca_file` of a section whose servers ask nobody for a certificate.
 pub(super) fn authorities(reader: &mut Reader<'_>, section: &'static str) -> Files {
-    checked(
-        reader,
-        Files {
-            section,
-            ca: reader.path(&format!("{section}.ca_file")),
-            ..Files::default()
-        },
-    )
+    let ca = reader.path(&format!("{section}.ca_file"));
+    let files = Files {
+        section,
+        ca,
+        ..Files::default()
+    };
+    checked(reader, files)
 }
 
 /// Reads the three settings of `section` and looks into the files that they name.
