@@ -42,10 +42,10 @@ async fn a_name_that_does_not_resolve_was_surely_not_sent() {
 }
 
 #[tokio::test]
-async fn a_failed_tls_handshake_was_surely_not_sent() {
+async fn a_server_that_speaks_no_tls_is_the_accounts_affair() {
     let peer = Peer::answering("this is no TLS\r\n");
     let url = peer.url.replace("http:", "https:");
-    assert_eq!(class_of(&url).await, Class::Transient);
+    assert_eq!(class_of(&url).await, Class::AccountRefused);
 }
 
 #[tokio::test]
