@@ -3,6 +3,7 @@
 //! Every query names its tenant, and no type of Diesel or chrono leaves this room. Nothing here
 //! decides what is sent, reads the clock, or knows of queues and providers.
 
+mod access;
 pub mod accounts;
 pub mod categories;
 pub mod change;
@@ -48,11 +49,12 @@ mod transaction;
 pub mod turn;
 pub mod zones;
 
+pub use access::Access;
 pub use change::Change;
 /// A connection of this room's driver; what it can do is behind the aggregates' functions.
 pub use diesel_async::AsyncPgConnection as PgConnection;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
-pub use pool::{Access, Connection, Database, DatabaseSettings};
+pub use pool::{Connection, Database, DatabaseSettings};
 pub use sqlstate::SqlState;
 pub use transaction::savepoint;

@@ -35,7 +35,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         "store",
         &["domain", "config", "runtime", "telemetry", "tls"],
     ),
-    ("providers", &["domain", "config", "runtime", "telemetry"]),
+    (
+        "providers",
+        &["domain", "config", "runtime", "telemetry", "tls"],
+    ),
     ("templates", &["domain"]),
     (
         "pipeline",
