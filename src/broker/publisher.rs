@@ -35,7 +35,7 @@ pub struct Publisher {
     link: Mutex<Option<Arc<Link>>>,
 }
 
-/// Proof that RabbitMQ holds a message that was published: it has confirmed it. Made by [`confirmed`]
+/// Proof that RabbitMQ holds a message that was published: it has confirmed it. Made by `confirmed`
 /// alone.
 #[derive(Debug)]
 pub struct Confirmed(());
