@@ -6,11 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -23,7 +24,7 @@ mod tests;
 
 pub use words::explain;
 
-use verifier::{OnDisk, Verifier};
+use verifier::{SignedBy, Verifier};
 
 /// The files of one server's section of the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -127,29 +128,18 @@ impl Files {
     pub fn shared(&self) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let authorities = self.authorities(&provider)?;
-        let verifier: Arc<dyn ServerCertVerifier> = match self.ca {
-            None => authorities,
-            Some(_) => Arc::new(OnDisk {
-                files: self.clone(),
-                provider: Arc::clone(&provider),
-            }),
+        let signed_by = match self.ca {
+            None => SignedBy::Known(authorities),
+            Some(_) => SignedBy::OnDisk(self.clone(), Arc::clone(&provider)),
         };
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::Handshake(error.to_string()))?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier);
-        Ok(builder.with_no_client_auth())
+        let verifier = Verifier::new(signed_by, true, &provider);
+        Ok(verified(provider, verifier)?.with_no_client_auth())
     }
 
     fn configuration(&self, checks: Checks) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = self.verifier(checks, &provider)?;
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::Handshake(error.to_string()))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
+        let builder = verified(provider, verifier)?;
         let Some((chain, key)) = self.identity()? else {
             return Ok(builder.with_no_client_auth());
         };
@@ -169,18 +159,18 @@ impl Files {
         checks: Checks,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Verifier, TlsError> {
-        let authorities: Option<Arc<dyn ServerCertVerifier>> = match checks {
-            Checks::Nothing => None,
+        let signed_by = match checks {
+            Checks::Nothing => SignedBy::Anybody,
             Checks::Chain if self.ca.is_none() => {
                 // With the system's roots it would take the certificate of any site in the world.
                 let problem =
                     "is needed to check by whom a certificate is signed, but not for whom";
                 return Err(self.problem("ca_file", problem));
             }
-            Checks::Chain | Checks::ChainAndName => Some(self.authorities(provider)?),
+            Checks::Chain | Checks::ChainAndName => SignedBy::Known(self.authorities(provider)?),
         };
         let names = checks == Checks::ChainAndName;
-        Ok(Verifier::new(authorities, names, provider))
+        Ok(Verifier::new(signed_by, names, provider))
     }
 
     /// Those who may sign a server's certificate.
@@ -225,6 +215,19 @@ impl Files {
             problem: problem.into(),
         }
     }
+}
+
+/// What every configuration begins with.
+fn verified(
+    provider: Arc<CryptoProvider>,
+    verifier: Verifier,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::Handshake(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(builder)
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

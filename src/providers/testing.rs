@@ -2,10 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use loadtest::certificates::Issued;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use uuid::{Uuid, uuid};
 
@@ -19,6 +24,20 @@ pub(crate) const ID: Uuid = uuid!("0190c1a0-0000-7000-8000-00000000000a");
 /// The time of every test: 2026-11-20 12:00 UTC.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_second(1_795_176_000).unwrap()
+}
+
+/// TLS of a server that shows this certificate, and asks for none.
+pub(crate) fn showing(identity: &Issued) -> Arc<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let chain = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .unwrap();
+    Arc::new(config)
 }
 
 /// A delivery without a time limit.

@@ -19,7 +19,7 @@ use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{AsyncMessage, Client};
 
 use super::{Access, DatabaseSettings, StoreError};
-use dial::{Canceller, Dialled, Driver, Way, all_of, silent};
+use dial::{Canceller, Dialled, Driver, Way};
 use endpoint::Endpoint;
 use stream::GivenUp;
 
@@ -129,20 +129,13 @@ impl Opening {
     /// Tries every server in turn; each has its share of the time.
     async fn first_that_answers(self) -> Result<Session, StoreError> {
         let way = Way::of(&Access::from(&self.settings))?;
-        let (endpoints, share) = way.endpoints(self.settings.connect_timeout).await?;
-        let mut failures = vec![];
-        for endpoint in endpoints {
-            let opened = tokio::time::timeout(share, self.open(&way, &endpoint)).await;
-            let late = |_| Err(silent(&format!("{endpoint}: no answer"), share));
-            match opened.unwrap_or_else(late) {
-                Ok(session) => return Ok(session),
-                Err(error) => failures.push(error),
-            }
-        }
-        Err(all_of(failures))
+        way.first_that_answers(self.settings.connect_timeout, |endpoint| {
+            self.open(&way, endpoint)
+        })
+        .await
     }
 
-    async fn open(&self, way: &Way, endpoint: &Endpoint) -> Result<Session, StoreError> {
+    async fn open(&self, way: &Way, endpoint: Endpoint) -> Result<Session, StoreError> {
         let patience = self.settings.statement_timeout + MARGIN;
         let generation = self.generation.current();
         let watch = Some((patience, self.generation.clone()));
@@ -150,7 +143,7 @@ impl Opening {
             client,
             driver,
             canceller,
-        } = way.dial(endpoint, watch).await?;
+        } = way.dial(&endpoint, watch).await?;
         let (notify, notices) = mpsc::unbounded_channel();
         #[expect(
             clippy::disallowed_methods,
@@ -179,21 +172,12 @@ impl Opening {
 /// No server that the URL names answers within the limit, or lets us in.
 pub(super) async fn plain(access: &Access, limit: Duration) -> Result<Client, StoreError> {
     let way = Way::of(access)?;
-    let (endpoints, share) = way.endpoints(limit).await?;
-    let mut failures = vec![];
-    for endpoint in endpoints {
-        let opened = tokio::time::timeout(share, plain_at(&way, &endpoint)).await;
-        let late = |_| Err(silent(&format!("{endpoint}: no answer"), share));
-        match opened.unwrap_or_else(late) {
-            Ok(client) => return Ok(client),
-            Err(error) => failures.push(error),
-        }
-    }
-    Err(all_of(failures))
+    way.first_that_answers(limit, |endpoint| plain_at(&way, endpoint))
+        .await
 }
 
-async fn plain_at(way: &Way, endpoint: &Endpoint) -> Result<Client, StoreError> {
-    let Dialled { client, driver, .. } = way.dial(endpoint, None).await?;
+async fn plain_at(way: &Way, endpoint: Endpoint) -> Result<Client, StoreError> {
+    let Dialled { client, driver, .. } = way.dial(&endpoint, None).await?;
     #[expect(
         clippy::disallowed_methods,
         reason = "the driver ends with the session, whose client it serves"

@@ -11,24 +11,30 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::Files;
 
+/// By whom a server's certificate must be signed.
+#[derive(Debug)]
+pub(super) enum SignedBy {
+    /// By whomever.
+    Anybody,
+    /// By these.
+    Known(Arc<dyn ServerCertVerifier>),
+    /// By those in a file, as it is at each connection.
+    OnDisk(Files, Arc<CryptoProvider>),
+}
+
 /// Checks a server's certificate as far as it was asked to.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    /// By whom it must be signed; `None` takes any.
-    authorities: Option<Arc<dyn ServerCertVerifier>>,
+    signed_by: SignedBy,
     /// Whether it must be for the host that we asked for.
     names: bool,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Verifier {
-    pub(super) fn new(
-        authorities: Option<Arc<dyn ServerCertVerifier>>,
-        names: bool,
-        provider: &CryptoProvider,
-    ) -> Self {
+    pub(super) fn new(signed_by: SignedBy, names: bool, provider: &CryptoProvider) -> Self {
         Self {
-            authorities,
+            signed_by,
             names,
             algorithms: provider.signature_verification_algorithms,
         }
@@ -44,8 +50,13 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(authorities) = &self.authorities else {
-            return Ok(ServerCertVerified::assertion());
+        let authorities = match &self.signed_by {
+            SignedBy::Anybody => return Ok(ServerCertVerified::assertion()),
+            SignedBy::Known(authorities) => Arc::clone(authorities),
+            SignedBy::OnDisk(files, provider) => {
+                let read = files.authorities(provider);
+                read.map_err(|error| Error::General(error.to_string()))?
+            }
         };
         let verified = authorities.verify_server_cert(certificate, intermediates, name, ocsp, now);
         match verified {
@@ -77,52 +88,5 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-/// The authorities of a file, as it is at each connection.
-#[derive(Debug)]
-pub(super) struct OnDisk {
-    pub(super) files: Files,
-    pub(super) provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for OnDisk {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let authorities = self.files.authorities(&self.provider);
-        let authorities = authorities.map_err(|error| Error::General(error.to_string()))?;
-        authorities.verify_server_cert(certificate, intermediates, name, ocsp, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        algorithms.supported_schemes()
     }
 }

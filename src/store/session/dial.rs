@@ -49,11 +49,33 @@ impl Way {
         })
     }
 
-    /// Every server that it leads to, and the time that each has of all.
-    pub(super) async fn endpoints(
+    /// Opens the first server that it leads to and that answers within its share of the time.
+    ///
+    /// # Errors
+    /// None does: in words of all of them.
+    pub(super) async fn first_that_answers<T, F>(
         &self,
         limit: Duration,
-    ) -> Result<(Vec<Endpoint>, Duration), StoreError> {
+        open: impl Fn(Endpoint) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let (endpoints, share) = self.endpoints(limit).await?;
+        let mut failures = vec![];
+        for endpoint in endpoints {
+            let late = silent(&format!("{endpoint}: no answer"), share);
+            let opened = tokio::time::timeout(share, open(endpoint)).await;
+            match opened.unwrap_or(Err(late)) {
+                Ok(opened) => return Ok(opened),
+                Err(error) => failures.push(error),
+            }
+        }
+        Err(all_of(failures))
+    }
+
+    /// Every server that it leads to, and the time that each has of all.
+    async fn endpoints(&self, limit: Duration) -> Result<(Vec<Endpoint>, Duration), StoreError> {
         let asked = self.url.config.get_connect_timeout().copied();
         let limit = asked.unwrap_or(limit);
         let found = tokio::time::timeout(limit, endpoint::all(&self.url.config)).await;
@@ -111,13 +133,13 @@ impl Canceller {
 }
 
 /// Nothing came in time.
-pub(super) fn silent(what: &str, limit: Duration) -> StoreError {
+fn silent(what: &str, limit: Duration) -> StoreError {
     StoreError::Unavailable(format!("{what} within {} s", limit.as_secs_f64()))
 }
 
 /// Why none of several servers could be used: one that lets us not in says more than one that is not
 /// there.
-pub(super) fn all_of(failures: Vec<StoreError>) -> StoreError {
+fn all_of(failures: Vec<StoreError>) -> StoreError {
     let told = failures
         .iter()
         .position(|one| !matches!(one, StoreError::Unavailable(_)));
