@@ -3,7 +3,6 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::child::{Child, ChildError, Readiness};
 use crate::ground::Ground;
+use crate::ports::free_port;
 
 /// The engine's program and what all its nodes have in common.
 #[derive(Debug)]
@@ -164,13 +164,6 @@ pub(crate) fn herald(
     // No config/<profile>.toml of wherever this program was called from.
     command.envs(environment).current_dir(folder);
     command
-}
-
-/// Free at this moment: the engine must be told a port that others can be told as well.
-pub(crate) fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
 }
 
 impl Node {

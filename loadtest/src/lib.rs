@@ -20,6 +20,7 @@ pub mod marker;
 mod meter;
 pub mod page;
 pub mod population;
+pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod publisher;

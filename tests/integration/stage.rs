@@ -37,11 +37,7 @@ impl Stage {
     /// A stage on which only the named lanes are consumed.
     pub(crate) async fn with_lanes(lanes: &str) -> Self {
         let (database, vhost) = tokio::join!(TestDatabase::create(), Vhost::create());
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = loadtest::ports::free_port().unwrap();
         let environment = [
             ("HERALD__DATABASE__URL", database.url().to_owned()),
             ("HERALD__DATABASE__POOL_SIZE", "6".to_owned()),

@@ -13,8 +13,9 @@ use super::database::{Database, TEMPLATE};
 use super::engine::Engine;
 use super::seed::{self, Strict};
 use super::servers::Servers;
-use crate::engine::{self, free_port};
+use crate::engine;
 use crate::ledger::Ledger;
+use crate::ports::free_port;
 use crate::seed::Target;
 use crate::simulator::{Behaviour, Provider, Simulator};
 

@@ -1,7 +1,6 @@
 //! The ground that contenders run on: servers, simulators, prepared databases, files.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use crate::broker_admin::BrokerAdmin;
 use crate::child::{Child, Readiness};
 use crate::database::{DatabaseServer, url_with};
 use crate::ledger::Ledger;
+use crate::ports::free_port;
 use crate::seed::{Target, seed_file};
 use crate::simulator::{Provider, Simulator};
 
@@ -239,6 +239,5 @@ impl Ground {
 }
 
 fn free_address() -> std::io::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    Ok(listener.local_addr()?.to_string())
+    Ok(format!("127.0.0.1:{}", free_port()?))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use loadtest::ports::free_port;
 use loadtest::publisher::{Expectations, Pace, Plan, Publisher};
 
 use super::process::{Process, Watched};
@@ -40,7 +41,7 @@ impl Broker {
 
     /// One with further settings and these plugins.
     pub(super) async fn start_with(further: &str, plugins: &str) -> Self {
-        let [mapper_port, ..] = free_ports();
+        let mapper_port = free_port().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().to_owned();
         let mapper = mapper(mapper_port);
@@ -70,7 +71,7 @@ impl Broker {
                 number + 1
             ));
         }
-        let (settings, [mapper_port, ..]) = (settings.join("\n"), free_ports());
+        let (settings, mapper_port) = (settings.join("\n"), free_port().unwrap());
         let mapper = mapper(mapper_port);
         let folders = names.map(|_| tempfile::tempdir().unwrap());
         let home = folders[0].path().to_owned();
@@ -89,7 +90,7 @@ impl Broker {
         further: &str,
         plugins: &str,
     ) -> Self {
-        let [port, distribution, _] = free_ports();
+        let [port, distribution] = [(); 2].map(|()| free_port().unwrap());
         let settings =
             format!("listeners.tcp.local = 127.0.0.1:{port}\nlog.console = true\n{further}\n");
         std::fs::write(folder.path().join("rabbitmq.conf"), settings).unwrap();
@@ -190,12 +191,6 @@ fn server() -> std::path::PathBuf {
     found.retain(|script| Path::is_file(script));
     found.sort();
     found.pop().expect("RabbitMQ is installed")
-}
-
-/// Free when looked for; all are held until all are found, so that they differ.
-pub(super) fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 #[tokio::test(flavor = "multi_thread")]

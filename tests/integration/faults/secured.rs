@@ -1,8 +1,9 @@
 //! A RabbitMQ that speaks TLS and asks who we are.
 
 use loadtest::certificates::{Authority, Issued, Validity};
+use loadtest::ports::free_port;
 
-use super::broker::{Broker, free_ports};
+use super::broker::Broker;
 use super::process::{CONSUMING, Process};
 use crate::stage::{Stage, envelope};
 use crate::vhost::TestPublisher;
@@ -31,7 +32,7 @@ impl Files {
 /// A broker with a certificate for `localhost`; who has none of its authority's is not let in.
 async fn secured_broker(files: &Files, authority: &Authority) -> (Broker, u16) {
     let server = authority.issue(&["localhost"], Validity::Now).unwrap();
-    let [port, ..] = free_ports();
+    let port = free_port().unwrap();
     let settings = [
         format!("listeners.ssl.1 = 127.0.0.1:{port}"),
         format!(
