@@ -15,7 +15,7 @@ pub mod zones;
 
 use std::sync::Arc;
 
-pub use report::{Report, StartError};
+pub use report::{RunReport, StartError};
 
 use crate::config::Settings;
 use crate::runtime::{Ending, Health, Shutdown, Tasks};
@@ -33,7 +33,7 @@ const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 /// # Errors
 /// When it cannot start at all. A database or broker that is not there is no such case: it waits
 /// for them, and `/readyz` says so.
-pub fn run(settings: Settings, shutdown: Shutdown) -> Result<Report, StartError> {
+pub fn run(settings: Settings, shutdown: Shutdown) -> Result<RunReport, StartError> {
     run_observed(settings, shutdown, Health::new())
 }
 
@@ -45,7 +45,7 @@ pub fn run_observed(
     settings: Settings,
     shutdown: Shutdown,
     health: Health,
-) -> Result<Report, StartError> {
+) -> Result<RunReport, StartError> {
     let io = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.engine.io_threads.max(1))
         .thread_name("herald-io")
@@ -64,19 +64,19 @@ async fn live(
     shutdown: Shutdown,
     health: Health,
     tasks: Tasks,
-) -> Result<Report, StartError> {
-    let ground = build::Ground::new(&settings, &shutdown, health, tasks)?;
-    let server = build::http(&settings, &ground)?;
-    limits::watch(&settings, &ground);
-    let Some(engine) = build::engine(&settings, &ground).await? else {
+) -> Result<RunReport, StartError> {
+    let context = build::EngineContext::new(&settings, &shutdown, health, tasks)?;
+    let server = build::http(&settings, &context)?;
+    limits::watch(&settings, &context);
+    let Some(engine) = build::engine(&settings, &context).await? else {
         server.stop(false).await;
-        return Ok(Report::never_started(
+        return Ok(RunReport::never_started(
             shutdown.ending().unwrap_or(Ending::Asked),
         ));
     };
     tracing::info!(run = engine.run.0, address = %settings.http.bind, "herald is running");
     shutdown.raised().await;
-    let report = stop::stop(&settings, &ground, engine).await;
+    let report = stop::stop(&settings, &context, engine).await;
     server.stop(true).await;
     Ok(report)
 }

@@ -61,9 +61,9 @@ enum Command {
 
 /// Why a command failed, in words: exit code 1.
 #[derive(Debug)]
-struct Failure(String);
+struct CommandFailure(String);
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error> From<E> for CommandFailure {
     fn from(error: E) -> Self {
         Self(error.to_string())
     }
@@ -85,7 +85,7 @@ pub(super) fn run() -> ExitCode {
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(why)) => {
+        Err(CommandFailure(why)) => {
             say::tell(&format!("herald: {why}"));
             ExitCode::FAILURE
         }
@@ -97,14 +97,14 @@ impl Cli {
         Sources::of_process(self.config.clone())
     }
 
-    fn settings(&self, required: &[Required]) -> Result<Settings, Failure> {
+    fn settings(&self, required: &[Required]) -> Result<Settings, CommandFailure> {
         Ok(Settings::load(&self.sources(), required)?)
     }
 }
 
 /// A pool for a command, once the database has let us in and has a schema that this version knows.
-async fn database(settings: &Settings) -> Result<Database, Failure> {
-    let failed = |error| Failure(mend(&error));
+async fn database(settings: &Settings) -> Result<Database, CommandFailure> {
+    let failed = |error| CommandFailure(mend(&error));
     let runtime = tokio::runtime::Handle::current();
     let database = Database::connect(&herald::app::database_settings(settings), &runtime).await;
     let database = database.map_err(failed)?;
@@ -115,12 +115,14 @@ async fn database(settings: &Settings) -> Result<Database, Failure> {
             say::tell(&format!("herald: {why}"));
             Ok(database)
         }
-        Fit::Behind(why) | Fit::Foreign(why) => Err(Failure(why)),
+        Fit::Behind(why) | Fit::Foreign(why) => Err(CommandFailure(why)),
     }
 }
 
 /// Runs a future to its end on a runtime of its own.
-fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+fn on_runtime<T>(
+    work: impl Future<Output = Result<T, CommandFailure>>,
+) -> Result<T, CommandFailure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -13,7 +13,7 @@
 //! | whoever waits for an account looks | [`account::AccountState::turn`] | go, wait, lease tokens |
 //! | a token came or not, time passed, the lease was lost, the engine stops | [`delivery::look`] | recheck, wait, call, pass on, store, give back |
 //! | a further address has its token | [`request::admit_another`] | call, or not asked |
-//! | the person was looked up again | [`delivery::rechecked`] | go on, store |
+//! | the recipient was looked up again | [`delivery::rechecked`] | go on, store |
 //! | the answers came | [`delivery::answered`] | pass on, store |
 //! | it waited too long, or nobody is left to be asked | [`delivery::unavailable`] | store |
 //! | the account went out of use | [`delivery::retired`] | route anew, hand over |

@@ -10,6 +10,7 @@ pub mod after_pass;
 pub mod decide;
 pub mod expiry;
 pub mod explain;
+pub mod facts;
 pub mod frequency_cap;
 pub mod local_time;
 pub mod preference;
@@ -20,7 +21,8 @@ pub mod routing;
 pub mod schedule;
 pub mod suppression;
 
-pub use after_pass::{Verdict, after_pass};
-pub use decide::{Decision, Facts, Quota, decide};
+pub use after_pass::{PassResult, after_pass};
+pub use decide::decide;
 pub use explain::{Explanation, RuleReport, explain};
+pub use facts::{Decision, Facts, Quota};
 pub use routing::AccountFacts;

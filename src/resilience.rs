@@ -3,8 +3,8 @@
 //! Pure functions and small state machines over durations. No clock, no randomness, no IO: time
 //! and jitter arrive as numbers, so that every case can be tested.
 
-pub mod adaptive;
 pub mod address_throttle;
+pub mod aimd;
 mod answer_window;
 pub mod backoff;
 pub mod circuit_breaker;
@@ -15,13 +15,13 @@ pub mod restart_intensity;
 pub mod slow_start;
 pub mod suspicion;
 
-pub use adaptive::Pace;
 pub use address_throttle::AddressThrottle;
+pub use aimd::AimdLimiter;
 pub use backoff::Backoff;
 pub use circuit_breaker::{CircuitBreaker, CircuitSettings};
 pub use dead_addresses::{DeadAddressLimit, LimitChange};
 pub use fair_queue::{FairQueue, Joins};
 pub use rate_limit::TokenRate;
-pub use restart_intensity::{Decision, RestartIntensity};
+pub use restart_intensity::{RestartDecision, RestartIntensity};
 pub use slow_start::SlowStart;
 pub use suspicion::Suspicion;

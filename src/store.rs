@@ -50,7 +50,7 @@ pub mod turn;
 pub mod zones;
 
 pub use access::Access;
-pub use change::Change;
+pub use change::WriteChange;
 /// A connection of this room's driver; what it can do is behind the aggregates' functions.
 pub use diesel_async::AsyncPgConnection as PgConnection;
 pub use error::StoreError;

@@ -144,7 +144,7 @@ const GENERATED: &[&str] = &["src/store/schema.rs"];
 /// What lets a delivery be acknowledged, with the one file that may make each.
 const PROOFS: &[(&str, &str)] = &[
     ("Committed", "src/store/settle.rs"),
-    ("Repeated", "src/store/claims/holder.rs"),
+    ("Repeated", "src/store/claims/claim_owner.rs"),
     ("Gone", "src/store/recipients/said.rs"),
     ("Confirmed", "src/broker/publisher.rs"),
 ];
@@ -340,7 +340,7 @@ fn pure_rooms_are_pure() {
 /// Their only field is private, so that the compiler keeps all others from making one. Here: that there
 /// are no further ones, that each is made in one place, and that a receipt is redeemed in one.
 #[test]
-fn nothing_is_acknowledged_without_one_of_the_known_proofs() {
+fn acknowledgement_needs_one_of_the_known_proofs() {
     let (mut known, mut made) = (BTreeMap::new(), vec![]);
     for source in sources() {
         let path = source.path.display().to_string();
@@ -353,8 +353,8 @@ fn nothing_is_acknowledged_without_one_of_the_known_proofs() {
             made.extend((count > 0).then(|| (path.clone(), *home, count)));
         }
         let redeems = source.code.contains("redeemed = true") && path != "src/broker/receipt.rs";
-        let is_hold = path == "src/pipeline/hold.rs";
-        assert!(!redeems || is_hold, "{path} redeems a receipt");
+        let is_guard = path == "src/pipeline/claim_guard.rs";
+        assert!(!redeems || is_guard, "{path} redeems a receipt");
     }
     let expected = PROOFS.iter();
     let expected = expected.map(|(proof, home)| ((*proof).to_owned(), (*home).to_owned()));

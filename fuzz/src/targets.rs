@@ -5,9 +5,9 @@ use std::path::Path;
 use herald::broker::envelope::{self, Wrapping};
 use herald::broker::fuzzing;
 use herald::config::Sources;
-use herald::config::manifest::{Checks, Manifest};
+use herald::config::manifest::{Manifest, ManifestChecks};
 use herald::domain::{Channel, Lane, Payload, Priority};
-use herald::templates::{Library, Limits, Reader, TemplateSource};
+use herald::templates::{Library, Limits, LocaleHints, TemplateSource};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -109,7 +109,7 @@ pub(crate) fn template(bytes: &[u8]) {
         fuel: 20_000,
     };
     let library = Library::compile(&[source], limits);
-    let reader = Reader::default();
+    let reader = LocaleHints::default();
     let rendered = library.render(Uuid::nil(), Channel::Email, "t", reader, &variables);
     match rendered {
         Ok(rendered) => {
@@ -131,7 +131,7 @@ pub(crate) fn manifest(bytes: &[u8]) {
         return;
     }
     let (path, sources) = (Path::new("fuzz.toml"), Sources::default());
-    match Manifest::parse(path, &text, &sources, &Checks::default()) {
+    match Manifest::parse(path, &text, &sources, &ManifestChecks::default()) {
         Ok(manifest) => assert!(manifest.len() <= text.len()),
         Err(error) => assert!(!error.mistakes.is_empty()),
     }

@@ -5,15 +5,17 @@ mod entries;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::manifest::{Checks, Finding, Manifest, Provider, Template};
+use crate::config::manifest::{
+    DeclaredProvider, DeclaredTemplate, Manifest, ManifestChecks, ManifestFinding,
+};
 use crate::config::{self, ConfigError, Mistake, Sources};
 use crate::domain::Account;
 use crate::providers::http::HttpClientError;
 use crate::providers::{self, HttpClient};
 use crate::runtime::clock;
 use crate::store::seal::Sealer;
-pub use crate::store::turn::Holder;
-use crate::store::{Change, Database, PgConnection, StoreError, turn};
+pub use crate::store::turn::BlockingSession;
+use crate::store::{Database, PgConnection, StoreError, WriteChange, turn};
 use crate::templates::{Library, TemplateSource};
 
 /// How often it is tried while others write the same rows.
@@ -23,11 +25,11 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What applying did to one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
+pub struct ApplyResult {
     /// The entry, for example `providers "sendgrid-main"`.
     pub entry: String,
     /// What was done.
-    pub change: Change,
+    pub change: WriteChange,
 }
 
 /// Why nothing was applied.
@@ -54,7 +56,7 @@ pub fn read(
     settings: &config::Providers,
 ) -> Result<Manifest, ApplyError> {
     let client = HttpClient::new(settings)?;
-    let checks = Checks {
+    let checks = ManifestChecks {
         template: &template_findings,
         oddities: &template_oddities,
         provider: &|provider| provider_findings(&client, provider),
@@ -64,9 +66,9 @@ pub fn read(
 
 /// What applying waits for, for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
+pub enum ApplyProgress {
     /// Somebody else applies files to this database; who, as far as that is known.
-    WaitsForOther(Option<Holder>),
+    WaitsForOther(Option<BlockingSession>),
     /// The engine, or somebody else, wrote the same rows at the same time: it begins anew.
     BeginsAnew,
 }
@@ -81,8 +83,8 @@ pub async fn apply(
     database: &Database,
     sealer: &Sealer,
     manifest: &Manifest,
-    mut told: impl FnMut(Progress),
-) -> Result<Vec<Applied>, ApplyError> {
+    mut told: impl FnMut(ApplyProgress),
+) -> Result<Vec<ApplyResult>, ApplyError> {
     let mut left = ATTEMPTS;
     loop {
         left -= 1;
@@ -112,19 +114,19 @@ pub async fn apply(
                 // Somebody else wrote the same at that moment, and nothing is wrong any more.
             }
         }
-        told(Progress::BeginsAnew);
+        told(ApplyProgress::BeginsAnew);
     }
 }
 
 /// Waits until nobody else applies. Asked for again and again, since no statement may take long.
 async fn take_turn(
     connection: &mut PgConnection,
-    told: &mut impl FnMut(Progress),
+    told: &mut impl FnMut(ApplyProgress),
 ) -> Result<(), StoreError> {
     if turn::try_to_apply(connection).await? {
         return Ok(());
     }
-    told(Progress::WaitsForOther(
+    told(ApplyProgress::WaitsForOther(
         turn::who_applies(connection).await?,
     ));
     while !turn::try_to_apply(connection).await? {
@@ -154,8 +156,8 @@ async fn every_mistake(
     }
 }
 
-fn template_findings(template: &Template) -> Vec<Finding> {
-    let finding = |problem: String| Finding {
+fn template_findings(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
+    let finding = |problem: String| ManifestFinding {
         key: String::new(),
         problem,
     };
@@ -174,18 +176,18 @@ fn template_findings(template: &Template) -> Vec<Finding> {
 
 /// A variable that only another language of the template uses may be declared here all the same, so
 /// that one declaration serves all of them.
-fn template_oddities(template: &Template) -> Vec<Finding> {
+fn template_oddities(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
     let Ok(variables) = Library::check(&source(template)) else {
         return vec![];
     };
-    let unused = variables.unused.iter().map(|name| Finding {
+    let unused = variables.unused.iter().map(|name| ManifestFinding {
         key: "variables".to_owned(),
         problem: format!("declares `{name}`, which is not used: messages are asked for it in vain"),
     });
     unused.collect()
 }
 
-fn source(template: &Template) -> TemplateSource {
+fn source(template: &DeclaredTemplate) -> TemplateSource {
     TemplateSource {
         trouble: None,
         tenant_id: template.tenant_id,
@@ -201,13 +203,13 @@ fn source(template: &Template) -> TemplateSource {
     }
 }
 
-fn provider_findings(client: &HttpClient, provider: &Provider) -> Vec<Finding> {
+fn provider_findings(client: &HttpClient, provider: &DeclaredProvider) -> Vec<ManifestFinding> {
     match providers::connect(client, &account(provider)) {
         Ok(_) => vec![],
         Err(error) => error
             .mistakes
             .into_iter()
-            .map(|problem| Finding {
+            .map(|problem| ManifestFinding {
                 key: String::new(),
                 problem,
             })
@@ -216,7 +218,7 @@ fn provider_findings(client: &HttpClient, provider: &Provider) -> Vec<Finding> {
 }
 
 /// The declared account as the providers' room wants it; it is not stored yet.
-fn account(provider: &Provider) -> Account {
+fn account(provider: &DeclaredProvider) -> Account {
     Account {
         id: uuid::Uuid::nil(),
         name: provider.name.clone(),

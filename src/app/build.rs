@@ -11,28 +11,28 @@ use actix_web::dev::ServerHandle;
 use lapin::Connection;
 use tokio::sync::oneshot;
 
-use self::knowledge::{judge, listen, start_catalog};
+use self::knowledge::{eligibility, listen, start_account_loader};
 use self::upkeep::{keep_house, keep_lease, watch_readiness};
 use super::{StartError, schema};
-use crate::broker::connection::Address;
+use crate::broker::connection::BrokerAddress;
 use crate::broker::consumer::{Consumers, LaneConsumer};
 use crate::broker::publisher::Publisher;
 use crate::config::Settings;
 use crate::domain::Channel;
-use crate::pipeline::catalog::Needs;
-use crate::pipeline::directory::Directory;
-use crate::pipeline::dispatcher::Desk;
-use crate::pipeline::hold::Holder;
+use crate::pipeline::account_loader::LoaderContext;
+use crate::pipeline::claim_guard::ClaimGuards;
+use crate::pipeline::dispatcher::ChannelContext;
+use crate::pipeline::eligibility::Eligibility;
 use crate::pipeline::ingest::Admission;
 use crate::pipeline::jobs::{Arrived, Wake};
-use crate::pipeline::judge::Judge;
 use crate::pipeline::lanes::LanePermits;
 use crate::pipeline::recorder::Settling;
-use crate::pipeline::scheduler::{Pauses, Round};
-use crate::pipeline::shelf::Shelf;
+use crate::pipeline::registry::AccountRegistry;
+use crate::pipeline::scheduler::{Pauses, Poller};
+use crate::pipeline::templates::TemplateCache;
 use crate::pipeline::{
-    Channels, Control, Dispatcher, Dispatchers, Fence, HourlyMetrics, InFlight, Ingest, Outbox,
-    Recorder, Scheduler,
+    ChannelStates, Control, Dispatcher, Dispatchers, HourlyMetrics, InFlight, Ingest, LeaseGate,
+    Recorder, Scheduler, SettleQueue,
 };
 use crate::providers::HttpClient;
 use crate::resilience::Backoff;
@@ -45,7 +45,7 @@ use crate::templates::Limits;
 
 /// What everything stands on.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(super) struct EngineContext {
     pub(super) tasks: Tasks,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Health,
@@ -63,16 +63,16 @@ pub(super) struct Ground {
 }
 
 /// A running engine, as far as it must be stopped.
-pub(super) struct Engine {
+pub(super) struct RunningEngine {
     pub(super) run: RunId,
     pub(super) permits: LanePermits,
     pub(super) hourly: Addr<HourlyMetrics>,
-    pub(super) outbox: Outbox,
+    pub(super) settle_queue: SettleQueue,
     /// The consumers' connection, once they have stopped.
     pub(super) consumed: oneshot::Receiver<Option<Connection>>,
 }
 
-impl Ground {
+impl EngineContext {
     pub(super) fn new(
         settings: &Settings,
         stop: &Shutdown,
@@ -99,7 +99,10 @@ impl Ground {
     clippy::disallowed_methods,
     reason = "the server's future ends when its handle stops it"
 )]
-pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle, StartError> {
+pub(super) fn http(
+    settings: &Settings,
+    context: &EngineContext,
+) -> Result<ServerHandle, StartError> {
     for part in [
         "engine",
         "database",
@@ -111,14 +114,14 @@ pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle,
         "claiming",
         "settling",
     ] {
-        ground.health.down(part, "starting");
+        context.health.down(part, "starting");
     }
-    let pulse = keep_pulse(ground);
+    let pulse = keep_pulse(context);
     let control = Control::new(
-        ground.health.clone(),
+        context.health.clone(),
         pulse,
-        Arc::clone(&ground.metrics),
-        ground.stop.clone(),
+        Arc::clone(&context.metrics),
+        context.stop.clone(),
     );
     let address = settings.http.bind;
     let server = crate::api::server(address, settings.http.workers, control).map_err(|error| {
@@ -137,11 +140,11 @@ pub(super) fn http(settings: &Settings, ground: &Ground) -> Result<ServerHandle,
     clippy::disallowed_methods,
     reason = "it ends with the arbiter, whose signs of life it gives"
 )]
-fn keep_pulse(ground: &Ground) -> Pulse {
+fn keep_pulse(context: &EngineContext) -> Pulse {
     let pulse = Pulse::default();
     actix_rt::spawn(pulse.clone().keep("actors"));
-    let (io, stop) = (pulse.clone(), ground.end_of_run.clone());
-    ground.tasks.spawn("pulse", async move {
+    let (io, stop) = (pulse.clone(), context.end_of_run.clone());
+    context.tasks.spawn("pulse", async move {
         stop.or(io.keep("io")).await;
     });
     pulse
@@ -150,147 +153,160 @@ fn keep_pulse(ground: &Ground) -> Pulse {
 /// Builds the pipeline; `None` when the shutdown came first.
 pub(super) async fn engine(
     settings: &Arc<Settings>,
-    ground: &Ground,
-) -> Result<Option<Engine>, StartError> {
-    if schema::fitting(ground).await?.is_none() {
+    context: &EngineContext,
+) -> Result<Option<RunningEngine>, StartError> {
+    if schema::fitting(context).await?.is_none() {
         return Ok(None);
     }
-    let fence = keep_lease(settings, ground);
-    let Some(run) = ground.stop.or(fence.pass()).await else {
-        ground.end_of_run.raise(Ending::Asked);
+    let lease_gate = keep_lease(settings, context);
+    let Some(run) = context.stop.or(lease_gate.opened()).await else {
+        context.end_of_run.raise(Ending::Asked);
         return Ok(None);
     };
-    watch_readiness(settings, ground, &fence, run);
-    let supervisor = supervisor(ground);
-    let outbox = Outbox::new(settings.engine.settle_batch, settings.engine.settle_linger);
+    watch_readiness(settings, context, &lease_gate, run);
+    let supervisor = supervisor(context);
+    let settle_queue =
+        SettleQueue::new(settings.engine.settle_batch, settings.engine.settle_linger);
     let templates = &settings.templates;
-    let shelf = Shelf::new(Limits {
+    let templates = TemplateCache::new(Limits {
         max_output_bytes: templates.max_output_bytes,
         fuel: templates.fuel,
     });
-    let directory = Directory::default();
-    let judge = judge(settings, ground);
-    let channels = Channels::new();
+    let registry = AccountRegistry::default();
+    let eligibility = eligibility(settings, context);
+    let channels = ChannelStates::new();
     let dispatchers = dispatchers(
         settings,
-        ground,
+        context,
         &supervisor,
-        &directory,
-        &shelf,
-        &outbox,
-        &judge,
+        &registry,
+        &templates,
+        &settle_queue,
+        &eligibility,
     );
-    let needs = Needs {
+    let loader = LoaderContext {
         channels: channels.clone(),
-        database: ground.database.clone(),
-        sealer: ground.sealer.clone(),
-        shelf: shelf.clone(),
-        directory: directory.clone(),
+        database: context.database.clone(),
+        sealer: context.sealer.clone(),
+        templates: templates.clone(),
+        registry: registry.clone(),
         supervisor: supervisor.clone(),
-        client: ground.client.clone(),
+        client: context.client.clone(),
         settings: settings.providers.clone(),
         retry: settings.retry.clone(),
         dispatchers: dispatchers.clone(),
-        outbox: outbox.clone(),
-        fence: fence.clone(),
-        judge: Arc::clone(&judge),
-        metrics: Arc::clone(&ground.metrics),
-        tasks: ground.tasks.clone(),
-        no_calls: ground.no_calls.clone(),
+        settle_queue: settle_queue.clone(),
+        lease_gate: lease_gate.clone(),
+        eligibility: Arc::clone(&eligibility),
+        metrics: Arc::clone(&context.metrics),
+        tasks: context.tasks.clone(),
+        no_calls: context.no_calls.clone(),
     };
-    let Some(catalog) = start_catalog(settings, ground, needs).await else {
+    let Some(account_loader) = start_account_loader(settings, context, loader).await else {
         return Ok(None);
     };
-    listen(ground, &judge, catalog);
+    listen(context, &eligibility, account_loader);
 
     let in_flight = InFlight::default();
-    let holder = Holder {
+    let claim_guards = ClaimGuards {
         in_flight: in_flight.clone(),
-        outbox: outbox.clone(),
-        metrics: Arc::clone(&ground.metrics),
+        settle_queue: settle_queue.clone(),
+        metrics: Arc::clone(&context.metrics),
     };
     let permits = LanePermits::new(&settings.lanes);
-    let hourly = HourlyMetrics::new(ground.database.clone(), run, ground.tasks.clone());
+    let hourly = HourlyMetrics::new(context.database.clone(), run, context.tasks.clone());
     let hourly = supervisor.start("metrics", "metrics", hourly);
     let scheduler = Scheduler::new(
-        Arc::new(Round {
-            database: ground.database.clone(),
+        Arc::new(Poller {
+            database: context.database.clone(),
             lanes: settings.broker.lanes.clone(),
             permits: permits.clone(),
-            judge: Arc::clone(&judge),
-            holder: holder.clone(),
+            eligibility: Arc::clone(&eligibility),
+            claim_guards: claim_guards.clone(),
             dispatchers: dispatchers.clone(),
-            fence: fence.clone(),
+            lease_gate: lease_gate.clone(),
             pauses: Pauses::new(channels.clone()),
-            directory: directory.clone(),
+            registry: registry.clone(),
             looking: Default::default(),
             takes: Default::default(),
             suspects: Default::default(),
-            stop: ground.stop.clone(),
+            stop: context.stop.clone(),
         }),
-        ground.tasks.clone(),
+        context.tasks.clone(),
         settings.engine.scheduler_poll,
     );
     let scheduler = supervisor.start("scheduler", "scheduler", scheduler);
     let settling = Arc::new(Settling {
-        database: ground.database.clone(),
+        database: context.database.clone(),
         in_flight: in_flight.clone(),
-        metrics: Arc::clone(&ground.metrics),
+        metrics: Arc::clone(&context.metrics),
         hourly: hourly.clone(),
         scheduler,
-        giving_up: ground.giving_up.clone(),
+        giving_up: context.giving_up.clone(),
     });
-    let recorder = Recorder::new(settling, outbox.clone(), ground.tasks.clone());
+    let recorder = Recorder::new(settling, settle_queue.clone(), context.tasks.clone());
     let recorder = supervisor.start("recorder", "recorder", recorder);
-    outbox.wakes(move || mailbox::post(&recorder, Wake));
-    let known = (shelf, directory);
-    let admission = admission(settings, ground, fence, judge, known, holder, dispatchers);
+    settle_queue.wakes(move || mailbox::post(&recorder, Wake));
+    let known = (templates, registry);
+    let admission = admission(
+        settings,
+        context,
+        lease_gate,
+        eligibility,
+        known,
+        claim_guards,
+        dispatchers,
+    );
     let ingest = Ingest::new(
         Arc::new(admission),
-        ground.tasks.clone(),
+        context.tasks.clone(),
         settings.engine.claim_batch,
         settings.engine.claim_linger,
     );
     let ingest = supervisor.start("ingest", "ingest", ingest);
     let again = ingest.clone();
     in_flight.arrives_again(move |arrivals| mailbox::post(&again, Arrived(arrivals)));
-    let consumed = consume(settings, ground, &permits, &channels, ingest);
-    keep_house(ground);
-    ground.health.up("engine");
-    Ok(Some(Engine {
+    let consumed = consume(settings, context, &permits, &channels, ingest);
+    keep_house(context);
+    context.health.up("engine");
+    Ok(Some(RunningEngine {
         run,
         permits,
         hourly,
-        outbox,
+        settle_queue,
         consumed,
     }))
 }
 
-fn supervisor(ground: &Ground) -> Supervisor {
-    let metrics = Arc::clone(&ground.metrics);
+fn supervisor(context: &EngineContext) -> Supervisor {
+    let metrics = Arc::clone(&context.metrics);
     let on_restart = Arc::new(move |role: &str| metrics.actor_restarted(role));
-    Supervisor::new(ground.health.clone(), ground.stop.clone(), on_restart)
+    Supervisor::new(context.health.clone(), context.stop.clone(), on_restart)
 }
 
 fn dispatchers(
     settings: &Settings,
-    ground: &Ground,
+    context: &EngineContext,
     supervisor: &Supervisor,
-    directory: &Directory,
-    shelf: &Shelf,
-    outbox: &Outbox,
-    judge: &Arc<Judge>,
+    registry: &AccountRegistry,
+    templates: &TemplateCache,
+    settle_queue: &SettleQueue,
+    eligibility: &Arc<Eligibility>,
 ) -> Dispatchers {
     let start = |channel: &Channel| {
-        let desk = Desk {
+        let channel_context = ChannelContext {
             channel: *channel,
-            directory: directory.clone(),
-            judge: Arc::clone(judge),
-            shelf: shelf.clone(),
-            outbox: outbox.clone(),
-            metrics: Arc::clone(&ground.metrics),
+            registry: registry.clone(),
+            eligibility: Arc::clone(eligibility),
+            templates: templates.clone(),
+            settle_queue: settle_queue.clone(),
+            metrics: Arc::clone(&context.metrics),
         };
-        let dispatcher = Dispatcher::new(desk, ground.tasks.clone(), settings.engine.io_threads);
+        let dispatcher = Dispatcher::new(
+            channel_context,
+            context.tasks.clone(),
+            settings.engine.io_threads,
+        );
         supervisor.start("dispatcher", &format!("dispatcher {channel}"), dispatcher)
     };
     Dispatchers::new(Channel::ALL.iter().map(start).collect())
@@ -298,43 +314,43 @@ fn dispatchers(
 
 fn admission(
     settings: &Settings,
-    ground: &Ground,
-    fence: Fence,
-    judge: Arc<Judge>,
-    (shelf, directory): (Shelf, Directory),
-    holder: Holder,
+    context: &EngineContext,
+    lease_gate: LeaseGate,
+    eligibility: Arc<Eligibility>,
+    (templates, registry): (TemplateCache, AccountRegistry),
+    claim_guards: ClaimGuards,
     dispatchers: Dispatchers,
 ) -> Admission {
     Admission {
-        database: ground.database.clone(),
-        fence,
+        database: context.database.clone(),
+        lease_gate,
         takes: Default::default(),
         waiting: Default::default(),
         later: Default::default(),
         window: settings.engine.deduplication_window,
         max_body_bytes: settings.broker.max_body_bytes,
-        judge,
-        shelf,
-        directory,
-        holder,
-        publisher: publisher(settings, ground),
+        eligibility,
+        templates,
+        registry,
+        claim_guards,
+        publisher: publisher(settings, context),
         dispatchers,
-        metrics: Arc::clone(&ground.metrics),
-        tasks: ground.tasks.clone(),
-        giving_up: ground.giving_up.clone(),
+        metrics: Arc::clone(&context.metrics),
+        tasks: context.tasks.clone(),
+        giving_up: context.giving_up.clone(),
     }
 }
 
-fn publisher(settings: &Settings, ground: &Ground) -> Arc<Publisher> {
-    let publisher = Publisher::new(broker_address(settings), ground.health.clone());
+fn publisher(settings: &Settings, context: &EngineContext) -> Arc<Publisher> {
+    let publisher = Publisher::new(broker_address(settings), context.health.clone());
     let publisher = Arc::new(publisher);
-    let keeping = Arc::clone(&publisher).keep(ground.stop.clone());
-    ground.tasks.spawn("watch publishing", keeping);
+    let keeping = Arc::clone(&publisher).keep(context.stop.clone());
+    context.tasks.spawn("watch publishing", keeping);
     publisher
 }
 
-pub(super) fn broker_address(settings: &Settings) -> Address {
-    Address {
+pub(super) fn broker_address(settings: &Settings) -> BrokerAddress {
+    BrokerAddress {
         url: settings.broker.url.clone(),
         tls: settings.broker.tls.clone(),
         connect_timeout: settings.broker.connect_timeout,
@@ -345,9 +361,9 @@ pub(super) fn broker_address(settings: &Settings) -> Address {
 
 fn consume(
     settings: &Settings,
-    ground: &Ground,
+    context: &EngineContext,
     permits: &LanePermits,
-    channels: &Channels,
+    channels: &ChannelStates,
     ingest: Addr<Ingest>,
 ) -> oneshot::Receiver<Option<Connection>> {
     let lanes = settings.broker.lanes.iter().filter_map(|lane| {
@@ -365,13 +381,13 @@ fn consume(
         lanes: lanes.collect(),
         delivery_limit: settings.broker.delivery_limit,
         reconnect: Backoff::new(settings.broker.reconnect_min, settings.broker.reconnect_max),
-        tasks: ground.tasks.clone(),
-        health: ground.health.clone(),
-        stop: ground.stop.clone(),
+        tasks: context.tasks.clone(),
+        health: context.health.clone(),
+        stop: context.stop.clone(),
         sink: Arc::new(move |arrivals| mailbox::post(&ingest, Arrived(arrivals))),
     };
     let (sender, consumed) = oneshot::channel();
-    ground.tasks.spawn("consume", async move {
+    context.tasks.spawn("consume", async move {
         // Nobody waits any more when stopping took too long.
         let _ = sender.send(consumers.run().await);
     });

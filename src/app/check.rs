@@ -12,7 +12,7 @@ use super::build;
 use crate::config::Settings;
 use crate::domain::Account;
 use crate::providers::{self, HttpClient};
-use crate::runtime::files::{Files, Standing};
+use crate::runtime::files::{FileStanding, OpenFiles};
 use crate::store::migrations::{self, Fit};
 use crate::store::{Database, StoreError, accounts};
 
@@ -23,7 +23,7 @@ const PROVIDER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What was looked at, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct CheckResult {
     /// For example `database`, or `provider sendgrid-main`.
     pub part: String,
     /// What is wrong and how to mend it; `None` when it is fine.
@@ -34,7 +34,7 @@ pub struct Finding {
     pub detail: Option<String>,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for CheckResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.problem, &self.warning) {
             (Some(problem), _) => write!(f, "failed  {}: {problem}", self.part),
@@ -47,7 +47,7 @@ impl fmt::Display for Finding {
     }
 }
 
-impl Finding {
+impl CheckResult {
     /// Whether something is wrong.
     #[must_use]
     pub const fn is_problem(&self) -> bool {
@@ -75,14 +75,14 @@ pub fn mend(error: &StoreError) -> String {
 }
 
 /// Looks at the database, its schema, the broker, and every active provider account.
-pub async fn check(settings: &Settings) -> Vec<Finding> {
-    let mut findings = vec![Finding::new("configuration", Ok(())), zones::rules()];
+pub async fn check(settings: &Settings) -> Vec<CheckResult> {
+    let mut findings = vec![CheckResult::new("configuration", Ok(())), zones::rules()];
     let files = super::limits::of_this_user(settings);
     let mut access = super::database_settings(settings);
     access.statement_timeout = access.statement_timeout.min(PATIENCE);
     match Database::connect(&access, &Handle::current()).await {
         Ok(database) => {
-            findings.push(Finding::new("database", Ok(())));
+            findings.push(CheckResult::new("database", Ok(())));
             findings.push(schema(&database).await);
             findings.push(zones::unknown(&database).await);
             let accounts = providers(settings, &database).await;
@@ -90,21 +90,21 @@ pub async fn check(settings: &Settings) -> Vec<Finding> {
             findings.extend(accounts);
         }
         Err(error) => {
-            findings.push(Finding::new("database", Err(mend(&error))));
+            findings.push(CheckResult::new("database", Err(mend(&error))));
         }
     }
-    findings.push(Finding::new("broker", broker(settings).await));
+    findings.push(CheckResult::new("broker", broker(settings).await));
     findings
 }
 
 /// Whether a node that is started as this command was has files for so many accounts.
-fn open_files(files: Files, accounts: usize) -> Finding {
+fn open_files(files: OpenFiles, accounts: usize) -> CheckResult {
     let (problem, warning) = match files.with_accounts(accounts).standing() {
-        Standing::Enough => (None, None),
-        Standing::Tight(why) => (None, Some(why)),
-        Standing::TooFew(why) => (Some(why), None),
+        FileStanding::Enough => (None, None),
+        FileStanding::Tight(why) => (None, Some(why)),
+        FileStanding::TooFew(why) => (Some(why), None),
     };
-    Finding {
+    CheckResult {
         part: "open files".to_owned(),
         problem,
         warning,
@@ -112,7 +112,7 @@ fn open_files(files: Files, accounts: usize) -> Finding {
     }
 }
 
-async fn schema(database: &Database) -> Finding {
+async fn schema(database: &Database) -> CheckResult {
     let history = migrations::history(database).await;
     let (problem, warning) = match history.map(|history| history.fit()) {
         Ok(Fit::Fits) => (None, None),
@@ -120,7 +120,7 @@ async fn schema(database: &Database) -> Finding {
         Ok(Fit::Behind(why) | Fit::Foreign(why)) => (Some(why), None),
         Err(error) => (Some(mend(&error)), None),
     };
-    Finding {
+    CheckResult {
         part: "schema".to_owned(),
         problem,
         warning,
@@ -142,21 +142,21 @@ async fn broker(settings: &Settings) -> Result<(), String> {
     Ok(())
 }
 
-async fn providers(settings: &Settings, database: &Database) -> Vec<Finding> {
+async fn providers(settings: &Settings, database: &Database) -> Vec<CheckResult> {
     match accounts_of(settings, database).await {
         Ok((client, loaded)) => {
             let mut findings = vec![];
             for account in &loaded.opened {
                 let part = format!("provider {}", account.name);
-                findings.push(Finding::new(part, provider(&client, account).await));
+                findings.push(CheckResult::new(part, provider(&client, account).await));
             }
             findings.extend(loaded.unreadable.into_iter().map(|unreadable| {
                 let mend = format!("{}; see HERALD__SECRETS__KEY", unreadable.reason);
-                Finding::new(format!("provider {}", unreadable.name), Err(mend))
+                CheckResult::new(format!("provider {}", unreadable.name), Err(mend))
             }));
             findings
         }
-        Err(error) => vec![Finding::new("providers", Err(error))],
+        Err(error) => vec![CheckResult::new("providers", Err(error))],
     }
 }
 

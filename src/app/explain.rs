@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::config::Settings;
+use crate::pipeline::cap_reservations::CapReservations;
+use crate::pipeline::eligibility::Eligibility;
 use crate::pipeline::explain::Explainer;
-use crate::pipeline::judge::Judge;
-use crate::pipeline::people::People;
-use crate::pipeline::reserver::Reserver;
-use crate::pipeline::shelf::Shelf;
+use crate::pipeline::recipients::RecipientCache;
+use crate::pipeline::templates::TemplateCache;
 use crate::providers::HttpClient;
 use crate::runtime::Shutdown;
 use crate::store::Database;
@@ -19,18 +19,18 @@ use crate::templates::Limits;
 /// # Errors
 /// When a key or a client is no good.
 pub fn explainer(settings: &Settings, database: &Database) -> Result<Explainer, StartError> {
-    let judge = Judge {
+    let eligibility = Eligibility {
         database: database.clone(),
         // Nobody listens for changes, so nobody is kept.
-        people: People::new(database.clone(), 1, settings.engine.people_time_to_live),
-        reserver: Reserver::new(database.clone(), Shutdown::new()),
-        house: settings.policy.clone(),
+        recipients: RecipientCache::new(database.clone(), 1, settings.engine.recipient_cache_ttl),
+        cap_reservations: CapReservations::new(database.clone(), Shutdown::new()),
+        global: settings.policy.clone(),
         giving_up: Shutdown::new(),
     };
     Ok(Explainer {
         database: database.clone(),
-        judge: Arc::new(judge),
-        shelf: Shelf::new(Limits {
+        eligibility: Arc::new(eligibility),
+        templates: TemplateCache::new(Limits {
             max_output_bytes: settings.templates.max_output_bytes,
             fuel: settings.templates.fuel,
         }),

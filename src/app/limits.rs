@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::build::Ground;
+use super::build::EngineContext;
 use crate::config::Settings;
-use crate::runtime::files::{self, Files, Standing};
+use crate::runtime::files::{self, FileStanding, OpenFiles};
 
 /// How often.
 const LOOK: Duration = Duration::from_secs(2);
@@ -12,15 +12,15 @@ const LOOK: Duration = Duration::from_secs(2);
 const PART: &str = "open files";
 
 /// Looks at the open files until the run ends.
-pub(super) fn watch(settings: &Settings, ground: &Ground) {
-    let (health, stop) = (ground.health.clone(), ground.end_of_run.clone());
+pub(super) fn watch(settings: &Settings, context: &EngineContext) {
+    let (health, stop) = (context.health.clone(), context.end_of_run.clone());
     let (pool, concurrency) = wanted(settings);
-    ground.tasks.spawn("watch open files", async move {
-        let mut told = Standing::Enough;
+    context.tasks.spawn("watch open files", async move {
+        let mut told = FileStanding::Enough;
         loop {
             let accounts = health.parts();
             let accounts = accounts.keys().filter(|part| part.starts_with("provider "));
-            let files = Files {
+            let files = OpenFiles {
                 limit: files::limit(),
                 open: files::open().unwrap_or_default(),
                 pool,
@@ -29,8 +29,8 @@ pub(super) fn watch(settings: &Settings, ground: &Ground) {
             };
             let standing = files.with_accounts(accounts.count()).standing();
             match &standing {
-                Standing::TooFew(why) => health.down(PART, why.as_str()),
-                Standing::Enough | Standing::Tight(_) => health.up(PART),
+                FileStanding::TooFew(why) => health.down(PART, why.as_str()),
+                FileStanding::Enough | FileStanding::Tight(_) => health.up(PART),
             }
             tell(&standing, &told);
             told = standing;
@@ -42,9 +42,9 @@ pub(super) fn watch(settings: &Settings, ground: &Ground) {
 }
 
 /// What a node of these settings has and wants, if the user of this process starts it.
-pub(super) fn of_this_user(settings: &Settings) -> Files {
+pub(super) fn of_this_user(settings: &Settings) -> OpenFiles {
     let (pool, concurrency) = wanted(settings);
-    Files {
+    OpenFiles {
         limit: files::highest(),
         open: 0,
         pool,
@@ -59,13 +59,13 @@ fn wanted(settings: &Settings) -> (u64, u64) {
 }
 
 /// The numbers change all the time: told is what kind of trouble it is.
-fn tell(now: &Standing, before: &Standing) {
+fn tell(now: &FileStanding, before: &FileStanding) {
     if std::mem::discriminant(now) == std::mem::discriminant(before) {
         return;
     }
     match now {
-        Standing::Enough => tracing::info!("there are open files enough again"),
-        Standing::Tight(why) => tracing::warn!(why, "open files may run out"),
-        Standing::TooFew(why) => tracing::error!(why, "there are too few open files"),
+        FileStanding::Enough => tracing::info!("there are open files enough again"),
+        FileStanding::Tight(why) => tracing::warn!(why, "open files may run out"),
+        FileStanding::TooFew(why) => tracing::error!(why, "there are too few open files"),
     }
 }

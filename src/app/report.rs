@@ -8,7 +8,7 @@ use crate::store::seal::SealError;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct RunReport {
     /// Why.
     pub ending: Ending,
     /// Whether everything in hand was settled before the deadline. What was not has returned to
@@ -20,7 +20,7 @@ pub struct Report {
     pub late: BTreeMap<&'static str, usize>,
 }
 
-impl Report {
+impl RunReport {
     pub(super) const fn never_started(ending: Ending) -> Self {
         Self {
             ending,

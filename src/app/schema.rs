@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::StartError;
-use super::build::Ground;
+use super::build::EngineContext;
 use crate::resilience::Backoff;
 use crate::store::migrations::{self, Fit};
 use tokio::sync::oneshot;
@@ -16,11 +16,11 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from
 ///
 /// # Errors
 /// The database was made by something else: it must not be touched, and waiting would not help.
-pub(super) async fn fitting(ground: &Ground) -> Result<Option<()>, StartError> {
-    let (database, health) = (ground.database.clone(), ground.health.clone());
-    let stop = ground.stop.clone();
+pub(super) async fn fitting(context: &EngineContext) -> Result<Option<()>, StartError> {
+    let (database, health) = (context.database.clone(), context.health.clone());
+    let stop = context.stop.clone();
     let (sender, fits) = oneshot::channel();
-    ground.tasks.spawn("look at the schema", async move {
+    context.tasks.spawn("look at the schema", async move {
         let mut looks = 0_u32;
         let fit = loop {
             let waits_for = match migrations::history(&database).await.map(|h| h.fit()) {

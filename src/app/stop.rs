@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Report;
-use super::build::{Engine, Ground};
+use super::RunReport;
+use super::build::{EngineContext, RunningEngine};
 use crate::config::Settings;
 use crate::pipeline::metrics::Flush;
 use crate::runtime::Ending;
@@ -14,8 +14,12 @@ use crate::runtime::Ending;
 /// Longest wait for each of the steps that follow the deadline.
 const STEP: Duration = Duration::from_secs(2);
 
-pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -> Report {
-    let ending = ground.stop.ending().unwrap_or(Ending::Asked);
+pub(super) async fn stop(
+    settings: &Settings,
+    context: &EngineContext,
+    engine: RunningEngine,
+) -> RunReport {
+    let ending = context.stop.ending().unwrap_or(Ending::Asked);
     let in_hand = engine.permits.taken();
     tracing::info!(?ending, in_hand, "stopping: nothing more is taken on");
     // The last step is for storing what providers have answered by then.
@@ -24,7 +28,7 @@ pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -
     let late = if in_time {
         Default::default()
     } else {
-        ground.tasks.unfinished()
+        context.tasks.unfinished()
     };
     if !in_time {
         tracing::warn!(
@@ -32,7 +36,7 @@ pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -
             "the deadline is near: no further provider call is started"
         );
     }
-    ground.no_calls.raise(Ending::Asked);
+    context.no_calls.raise(Ending::Asked);
     let drained = timeout(STEP, engine.permits.idle()).await.is_ok();
     let returned = engine.permits.taken();
     if !drained {
@@ -41,17 +45,17 @@ pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -
             "the deadline has come: what is unfinished is returned"
         );
     }
-    ground.giving_up.raise(Ending::Asked);
+    context.giving_up.raise(Ending::Asked);
     // What is dropped now still gives its claim and delivery back.
     let _ = timeout(STEP, engine.permits.idle()).await;
     flush(&engine).await;
-    ground.end_of_run.raise(Ending::Asked);
-    let _ = timeout(STEP, ground.tasks.finished("lease")).await;
+    context.end_of_run.raise(Ending::Asked);
+    let _ = timeout(STEP, context.tasks.finished("lease")).await;
     if let Ok(Ok(Some(connection))) = timeout(STEP, engine.consumed).await {
         let _ = timeout(STEP, connection.close(200, "herald stops".into())).await;
     }
     tracing::info!(drained, returned, "stopped");
-    Report {
+    RunReport {
         ending,
         drained,
         returned,
@@ -59,7 +63,7 @@ pub(super) async fn stop(settings: &Settings, ground: &Ground, engine: Engine) -
     }
 }
 
-async fn flush(engine: &Engine) {
+async fn flush(engine: &RunningEngine) {
     match timeout(STEP, engine.hourly.send(Flush)).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => tracing::warn!(%error, "the last hourly rollups are lost"),
@@ -67,7 +71,7 @@ async fn flush(engine: &Engine) {
             tracing::warn!("the last hourly rollups are lost: no answer in time")
         }
     }
-    if !engine.outbox.is_empty() {
+    if !engine.settle_queue.is_empty() {
         tracing::warn!("some outcomes are not stored: their messages come again");
     }
 }

@@ -21,8 +21,8 @@ pub struct Ack {
 pub struct AckWindow {
     /// Tag of the first entry.
     first: u64,
-    entries: VecDeque<Entry>,
-    /// How many entries are [`Entry::Settled`] or [`Entry::Lingering`].
+    entries: VecDeque<UnsettledDelivery>,
+    /// How many entries are [`UnsettledDelivery::Settled`] or [`UnsettledDelivery::Lingering`].
     settled: usize,
     /// The prefix that is left of the entries and waits to be acknowledged.
     ready: Option<Prefix>,
@@ -33,7 +33,7 @@ pub struct AckWindow {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entry {
+enum UnsettledDelivery {
     /// Being worked on.
     Open,
     /// Stored, not acknowledged.
@@ -72,7 +72,7 @@ impl AckWindow {
     pub fn delivered_up_to(&mut self, tag: u64) {
         let known = self.first.saturating_add(self.entries.len() as u64);
         for _ in known..=tag {
-            self.entries.push_back(Entry::Open);
+            self.entries.push_back(UnsettledDelivery::Open);
         }
     }
 
@@ -87,8 +87,11 @@ impl AckWindow {
     /// [`flush`](Self::flush).
     pub fn settle(&mut self, tags: impl IntoIterator<Item = u64>) -> Vec<Ack> {
         for tag in tags {
-            if let Some(entry) = self.entry(tag).filter(|entry| **entry == Entry::Open) {
-                *entry = Entry::Settled;
+            if let Some(entry) = self
+                .entry(tag)
+                .filter(|entry| **entry == UnsettledDelivery::Open)
+            {
+                *entry = UnsettledDelivery::Settled;
                 self.settled += 1;
             }
         }
@@ -111,10 +114,10 @@ impl AckWindow {
     /// one that is open. To be asked for at an interval while something waits.
     pub fn flush(&mut self) -> Vec<Ack> {
         let mut acks: Vec<Ack> = self.take_ready().into_iter().collect();
-        acks.extend(self.take_singly(|entry| entry == Entry::Lingering));
+        acks.extend(self.take_singly(|entry| entry == UnsettledDelivery::Lingering));
         for entry in &mut self.entries {
-            if *entry == Entry::Settled {
-                *entry = Entry::Lingering;
+            if *entry == UnsettledDelivery::Settled {
+                *entry = UnsettledDelivery::Lingering;
             }
         }
         acks
@@ -128,7 +131,7 @@ impl AckWindow {
 
     fn take_all(&mut self) -> Vec<Ack> {
         let mut acks: Vec<Ack> = self.take_ready().into_iter().collect();
-        acks.extend(self.take_singly(Entry::is_settled));
+        acks.extend(self.take_singly(UnsettledDelivery::is_settled));
         acks
     }
 
@@ -142,19 +145,22 @@ impl AckWindow {
     /// This delivery went back to the broker by itself.
     pub fn returned(&mut self, tag: u64) {
         if let Some(entry) = self.entry(tag) {
-            let was = std::mem::replace(entry, Entry::Done);
+            let was = std::mem::replace(entry, UnsettledDelivery::Done);
             self.settled -= usize::from(was.is_settled());
         }
     }
 
-    fn entry(&mut self, tag: u64) -> Option<&mut Entry> {
+    fn entry(&mut self, tag: u64) -> Option<&mut UnsettledDelivery> {
         let position = usize::try_from(tag.checked_sub(self.first)?).ok()?;
         self.entries.get_mut(position)
     }
 
     /// Takes the entries up to the first open one.
     fn take_prefix(&mut self) {
-        while let Some(entry) = self.entries.pop_front_if(|entry| *entry != Entry::Open) {
+        while let Some(entry) = self
+            .entries
+            .pop_front_if(|entry| *entry != UnsettledDelivery::Open)
+        {
             if entry.is_settled() {
                 self.settled -= 1;
                 let count = self.ready.map_or(0, |ready| ready.count) + 1;
@@ -165,11 +171,11 @@ impl AckWindow {
         }
     }
 
-    fn take_singly(&mut self, which: impl Fn(Entry) -> bool) -> Vec<Ack> {
+    fn take_singly(&mut self, which: impl Fn(UnsettledDelivery) -> bool) -> Vec<Ack> {
         let mut acks = vec![];
         for (entry, tag) in self.entries.iter_mut().zip(self.first..) {
             if which(*entry) {
-                *entry = Entry::Done;
+                *entry = UnsettledDelivery::Done;
                 acks.push(Ack {
                     tag,
                     multiple: false,
@@ -181,7 +187,7 @@ impl AckWindow {
     }
 }
 
-impl Entry {
+impl UnsettledDelivery {
     fn is_settled(self) -> bool {
         matches!(self, Self::Settled | Self::Lingering)
     }
@@ -227,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_settled_waits_only_while_it_is_to() {
+    fn settled_delivery_waits_no_longer_than_the_linger() {
         let mut window = window(1..=8, 16);
         assert_eq!(window.settle([1, 3]), []);
         assert_eq!(window.gather(false), [up_to(1), single(3)]);
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_open_for_a_moment_does_not_break_up_what_is_behind_it() {
+    fn briefly_unsettled_delivery_does_not_split_the_acknowledgement() {
         let mut window = window(1..=100, 256);
         assert_eq!(window.settle(2..=100), []);
         assert_eq!(window.flush(), []);
@@ -245,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_stays_open_does_not_hold_what_is_behind_it() {
+    fn unsettled_delivery_does_not_block_acknowledgements_behind_it() {
         let mut window = window(1..=100, 256);
         assert_eq!(window.settle(2..=100), []);
         assert_eq!(window.flush(), []);
@@ -256,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lingers_behind_a_front_that_moves_slowly_is_acknowledged_too() {
+    fn deliveries_behind_a_slow_front_are_acknowledged() {
         let mut window = window(1..=100, 256);
         assert_eq!(window.settle(51..=80), []);
         assert_eq!(window.flush(), []);
@@ -268,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_leaves_room_for_more() {
+    fn held_back_acknowledgements_leave_room_for_deliveries() {
         let mut window = window(1..=1_000, 100);
         // Every second one is settled, so that there is never a prefix.
         let mut held = 0;

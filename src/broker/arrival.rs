@@ -44,7 +44,7 @@ pub struct Arrival {
 
 /// What a message's properties say.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct SaidProperties {
     pub(super) message_id: Option<String>,
     pub(super) refusal: Option<Refusal>,
     pub(super) properties: Option<Vec<u8>>,
@@ -55,7 +55,7 @@ pub(super) struct Said {
     pub(super) deliveries_before: Option<u64>,
 }
 
-impl Said {
+impl SaidProperties {
     pub(super) fn of(properties: &BasicProperties) -> Self {
         let headers = properties.headers().as_ref();
         let published = published_at(properties, headers);
@@ -94,7 +94,7 @@ impl Arrival {
         receipt: Receipt,
         permit: Permit,
     ) -> Self {
-        let said = Said::of(&delivery.properties);
+        let said = SaidProperties::of(&delivery.properties);
         Self {
             lane,
             refusal: said.refusal,

@@ -15,9 +15,9 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 
 use super::error::{BrokerError, within};
-use crate::config::{AmqpUrl, Host, Login};
+use crate::config::{AmqpLogin, AmqpUrl, Host};
 use crate::tls::{self, Checks, Files};
-use wire::Wire;
+use wire::BrokerWire;
 
 mod frames;
 #[cfg(feature = "fuzzing")]
@@ -28,7 +28,7 @@ mod wire;
 
 /// How to reach the broker.
 #[derive(Debug, Clone)]
-pub struct Address {
+pub struct BrokerAddress {
     /// Where it is and who we are.
     pub url: AmqpUrl,
     /// Whom to trust, with `amqps`.
@@ -41,7 +41,7 @@ pub struct Address {
     pub heartbeat: Duration,
 }
 
-impl Address {
+impl BrokerAddress {
     /// Opens a connection, shown to the broker's operators under `name`, to the first node that takes
     /// one.
     ///
@@ -80,15 +80,15 @@ impl Address {
         connected.map_err(|error| self.explained(error))
     }
 
-    async fn open(&self, host: &Host) -> Result<Wire, BrokerError> {
+    async fn open(&self, host: &Host) -> Result<BrokerWire, BrokerError> {
         let socket = TcpStream::connect((host.name.as_str(), host.port)).await;
         let socket = socket.and_then(|socket| socket.set_nodelay(true).map(|()| socket));
         let socket = socket.map_err(BrokerError::Unreachable)?;
         if !self.url.is_secured {
-            return Ok(Wire::new(socket, self.url.frame_max));
+            return Ok(BrokerWire::new(socket, self.url.frame_max));
         }
         let secured = self.tls.secure(socket, &host.name, Checks::ChainAndName);
-        Ok(Wire::new(secured.await?, self.url.frame_max))
+        Ok(BrokerWire::new(secured.await?, self.url.frame_max))
     }
 
     /// What the client library must know of the URL. It opens no socket, so that its scheme and host
@@ -120,14 +120,14 @@ impl Address {
     fn mechanism(&self) -> SASLMechanism {
         let login = self.url.login.unwrap_or_else(|| {
             if self.tls.has_identity() && self.url.password.is_none() {
-                Login::Certificate
+                AmqpLogin::Certificate
             } else {
-                Login::Plain
+                AmqpLogin::Plain
             }
         });
         match login {
-            Login::Plain => SASLMechanism::Plain,
-            Login::Certificate => SASLMechanism::External,
+            AmqpLogin::Plain => SASLMechanism::Plain,
+            AmqpLogin::Certificate => SASLMechanism::External,
         }
     }
 

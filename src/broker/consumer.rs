@@ -9,13 +9,13 @@ use lapin::Connection;
 use tokio::sync::{Mutex, watch};
 
 use super::Arrival;
-use super::connection::Address;
+use super::connection::BrokerAddress;
 use super::error::BrokerError;
 use crate::config::channels_needed;
 use crate::domain::Lane;
 use crate::resilience::Backoff;
 use crate::runtime::{Health, Permits, Shutdown, Tasks};
-use standing::Standing;
+use standing::LaneStandings;
 
 mod lane;
 mod standing;
@@ -43,7 +43,7 @@ pub type Sink = Arc<dyn Fn(Vec<Arrival>) + Send + Sync>;
 /// Consumes lanes until it is told to stop.
 pub struct Consumers {
     /// The broker.
-    pub address: Address,
+    pub address: BrokerAddress,
     /// What to consume.
     pub lanes: Vec<LaneConsumer>,
     /// Deliveries after which a message is dead-lettered.
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Consumers {
 struct Consuming<'a> {
     consumers: &'a Consumers,
     connection: &'a Connection,
-    standing: &'a Standing,
+    standing: &'a LaneStandings,
     /// Whoever declares holds it: so many channels a connection needs not have.
     declaring: Mutex<()>,
 }
@@ -82,7 +82,7 @@ impl Consumers {
     /// still be acknowledged; closing it returns the rest to the broker.
     pub async fn run(self) -> Option<Connection> {
         let lanes = self.lanes.iter().map(|consumer| consumer.lane);
-        let standing = Standing::new(self.health.clone(), lanes);
+        let standing = LaneStandings::new(self.health.clone(), lanes);
         let mut failures = 0;
         while !self.stop.is_raised() {
             match self.stop.or(self.connect()).await? {
@@ -137,7 +137,7 @@ impl Consumers {
     }
 
     /// Consumes every lane until the connection is lost or the stop is raised.
-    async fn consume(&self, connection: &Connection, standing: &Standing) {
+    async fn consume(&self, connection: &Connection, standing: &LaneStandings) {
         let consuming = Consuming {
             consumers: self,
             connection,

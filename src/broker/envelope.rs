@@ -21,7 +21,7 @@ mod unique;
 mod validate;
 
 pub(super) use declared::refusal;
-pub use identity::{Key, key_hash};
+pub use identity::{KeySource, key_hash};
 use moment::Moment;
 use named::lane_named_by;
 
@@ -43,7 +43,7 @@ pub struct Envelope {
     /// What was asked for.
     pub payload: Payload,
     /// Who the person is, when the publisher says so: the user is created or updated.
-    pub recipient: Option<RecipientFields>,
+    pub recipient: Option<RecipientDescription>,
     /// Not before.
     pub send_at: Option<Timestamp>,
     /// Not after.
@@ -84,7 +84,7 @@ impl Envelope {
 /// What a publisher says of a person. Absent fields are left as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecipientFields {
+pub struct RecipientDescription {
     /// E-mail address.
     pub email: Option<String>,
     /// Unique name within the tenant.
@@ -141,7 +141,7 @@ pub struct Wrapping<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+struct WireEnvelope {
     version: u64,
     tenant_id: Option<Uuid>,
     user_id: Uuid,
@@ -152,7 +152,7 @@ struct Wire {
     template: Option<TemplateCall>,
     content: Option<Content>,
     to: Option<String>,
-    recipient: Option<RecipientFields>,
+    recipient: Option<RecipientDescription>,
     send_at: Option<Moment>,
     expires_at: Option<Moment>,
     max_retries: Option<u16>,
@@ -176,9 +176,9 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
     validate::addresses(&mut wire, wrapping.lane.channel)?;
     let tenant_id = wire.tenant_id.unwrap_or(DEFAULT_TENANT);
     let key = match (wire.idempotency_key.as_deref(), wrapping.message_id) {
-        (Some(key), _) => Key::Idempotency(key),
-        (None, Some(id)) => Key::MessageId(id),
-        (None, None) => Key::Body(body),
+        (Some(key), _) => KeySource::Idempotency(key),
+        (None, Some(id)) => KeySource::MessageId(id),
+        (None, None) => KeySource::Body(body),
     };
     let (user_id, channel) = (wire.user_id, wrapping.lane.channel);
     let hash = key_hash(key, tenant_id, user_id, channel);
@@ -230,7 +230,7 @@ pub fn decode_file(
         .ok_or_else(|| Refusal::invalid("`channel` is missing: a file comes through no lane"))
 }
 
-fn read(text: &str) -> Result<Wire, Refusal> {
+fn read(text: &str) -> Result<WireEnvelope, Refusal> {
     unique::check(text).map_err(|error| refusal_of(text, &error))?;
     // serde would also read a struct from an array of its fields.
     if !text.trim_ascii_start().starts_with('{') {
@@ -251,7 +251,7 @@ fn refusal_of(text: &str, error: &serde_json::Error) -> Refusal {
     }
     // Read once more, slowly, to learn which field it was.
     let mut json = serde_json::Deserializer::from_str(text);
-    match serde_path_to_error::deserialize::<_, Wire>(&mut json) {
+    match serde_path_to_error::deserialize::<_, WireEnvelope>(&mut json) {
         Err(error) if error.path().iter().next().is_some() => Refusal::invalid(error.to_string()),
         _ => Refusal::invalid(error.to_string()),
     }

@@ -7,7 +7,7 @@ pub use super::connection::fuzzing::seen;
 
 /// Reads all that is read of a message's properties.
 pub fn properties(properties: &BasicProperties) {
-    let said = arrival::Said::of(properties);
+    let said = arrival::SaidProperties::of(properties);
     if let (Some(from), Some(by)) = (said.published_at, said.published_by) {
         assert!(from <= by, "{from} {by}");
     }

@@ -12,7 +12,7 @@ use lapin::types::{AMQPValue, ByteArray, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::sync::Mutex;
 
-use super::connection::Address;
+use super::connection::BrokerAddress;
 use super::error::{BrokerError, within};
 use super::{topology, unreadable};
 use crate::domain::{Lane, Proof, Rejection};
@@ -30,7 +30,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Publishes with confirms; connects again after a loss.
 #[derive(Debug)]
 pub struct Publisher {
-    address: Address,
+    address: BrokerAddress,
     health: Health,
     link: Mutex<Option<Arc<Link>>>,
 }
@@ -70,7 +70,7 @@ struct Link {
 impl Publisher {
     /// A publisher that is not connected yet, and tells `health` whether it can publish.
     #[must_use]
-    pub fn new(address: Address, health: Health) -> Self {
+    pub fn new(address: BrokerAddress, health: Health) -> Self {
         Self {
             address,
             health,

@@ -6,7 +6,7 @@ use lapin::BasicProperties;
 use lapin::options::ConfirmSelectOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
-use super::connection::Address;
+use super::connection::BrokerAddress;
 use super::error::{BrokerError, within};
 use super::publisher::{PERSISTENT, confirmed};
 use super::topology;
@@ -18,7 +18,7 @@ use crate::domain::Lane;
 /// When RabbitMQ is out of reach, or has no queue for the lane, or refuses the message. Without an
 /// answer nobody knows whether it holds the message: publish the same body again.
 pub async fn submit(
-    address: &Address,
+    address: &BrokerAddress,
     lane: Lane,
     body: &[u8],
     now: Timestamp,

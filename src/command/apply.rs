@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use herald::app::apply::{self, Applied, Progress};
+use herald::app::apply::{self, ApplyProgress, ApplyResult};
 use herald::app::sealer;
 use herald::config::{Mistake, Required};
-use herald::store::Change;
+use herald::store::WriteChange;
 use serde_json::json;
 
-use super::{Cli, Failure, say};
+use super::{Cli, CommandFailure, say};
 
 /// Writes declared providers, users, preferences and templates.
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub(super) struct Apply {
     files: Vec<PathBuf>,
 }
 
-pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), Failure> {
+pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), CommandFailure> {
     let settings = cli.settings(&[Required::Database, Required::Secrets])?;
     let sealer = sealer(&settings)?;
     let manifest = apply::read(&apply.files, &cli.sources(), &settings.providers)?;
@@ -40,13 +40,13 @@ pub(super) fn apply(cli: &Cli, apply: &Apply) -> Result<(), Failure> {
 }
 
 /// Says on standard error what is waited for.
-fn tell(progress: Progress) {
+fn tell(progress: ApplyProgress) {
     match progress {
-        Progress::WaitsForOther(None) => say::tell("waiting for another apply"),
-        Progress::WaitsForOther(Some(other)) => {
+        ApplyProgress::WaitsForOther(None) => say::tell("waiting for another apply"),
+        ApplyProgress::WaitsForOther(Some(other)) => {
             say::tell(&format!("waiting for another apply: {other}"));
         }
-        Progress::BeginsAnew => say::tell("others wrote the same rows; beginning anew"),
+        ApplyProgress::BeginsAnew => say::tell("others wrote the same rows; beginning anew"),
     }
 }
 
@@ -54,7 +54,7 @@ fn tell(progress: Progress) {
 const LISTED: usize = 10;
 
 /// Each changed entry, or how many of its kind changed, and the sum.
-fn in_words(applied: &[Applied]) -> String {
+fn in_words(applied: &[ApplyResult]) -> String {
     let mut lines = vec![];
     for ((kind, change), entries) in by_kind(applied) {
         if entries.len() > LISTED {
@@ -69,18 +69,18 @@ fn in_words(applied: &[Applied]) -> String {
     };
     lines.push(format!(
         "{} created, {} updated, {} unchanged",
-        count(Change::Created),
-        count(Change::Updated),
-        count(Change::Unchanged)
+        count(WriteChange::Created),
+        count(WriteChange::Updated),
+        count(WriteChange::Unchanged)
     ));
     lines.join("\n")
 }
 
 /// The changed entries by kind and change, in the order in which they were written.
-fn by_kind(applied: &[Applied]) -> Vec<((&str, Change), Vec<&str>)> {
-    let mut groups: Vec<((&str, Change), Vec<&str>)> = vec![];
-    for Applied { entry, change } in applied {
-        if *change == Change::Unchanged {
+fn by_kind(applied: &[ApplyResult]) -> Vec<((&str, WriteChange), Vec<&str>)> {
+    let mut groups: Vec<((&str, WriteChange), Vec<&str>)> = vec![];
+    for ApplyResult { entry, change } in applied {
+        if *change == WriteChange::Unchanged {
             continue;
         }
         // An entry is named `users "ana@example.com"`.
@@ -96,7 +96,7 @@ fn by_kind(applied: &[Applied]) -> Vec<((&str, Change), Vec<&str>)> {
     groups
 }
 
-fn in_json(applied: &[Applied], warnings: &[Mistake]) -> String {
+fn in_json(applied: &[ApplyResult], warnings: &[Mistake]) -> String {
     let rows: Vec<_> = applied
         .iter()
         .map(|applied| json!({ "entry": applied.entry, "change": applied.change.to_string() }))
@@ -108,8 +108,8 @@ fn in_json(applied: &[Applied], warnings: &[Mistake]) -> String {
 mod tests {
     use super::*;
 
-    fn applied(entry: &str, change: Change) -> Applied {
-        Applied {
+    fn applied(entry: &str, change: WriteChange) -> ApplyResult {
+        ApplyResult {
             entry: entry.to_owned(),
             change,
         }
@@ -118,11 +118,11 @@ mod tests {
     #[test]
     fn few_entries_are_listed_and_many_are_counted() {
         let mut all = vec![
-            applied("tenants \"a\"", Change::Unchanged),
-            applied("providers \"mail\"", Change::Created),
+            applied("tenants \"a\"", WriteChange::Unchanged),
+            applied("providers \"mail\"", WriteChange::Created),
         ];
-        all.extend((0..11).map(|n| applied(&format!("users \"{n}\""), Change::Created)));
-        all.push(applied("users \"x\"", Change::Updated));
+        all.extend((0..11).map(|n| applied(&format!("users \"{n}\""), WriteChange::Created)));
+        all.push(applied("users \"x\"", WriteChange::Updated));
         let expected = "created providers \"mail\"\ncreated 11 users\nupdated users \"x\"\n\
                         12 created, 1 updated, 1 unchanged";
         assert_eq!(in_words(&all), expected);

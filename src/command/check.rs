@@ -1,12 +1,12 @@
 //! `herald check`.
 
-use herald::app::check::{self, Finding};
+use herald::app::check::{self, CheckResult};
 use herald::config::Required;
 use serde_json::json;
 
-use super::{Cli, Failure, say};
+use super::{Cli, CommandFailure, say};
 
-pub(super) fn check(cli: &Cli) -> Result<(), Failure> {
+pub(super) fn check(cli: &Cli) -> Result<(), CommandFailure> {
     let settings = cli.settings(Required::ALL)?;
     let findings = super::on_runtime(async { Ok(check::check(&settings).await) })?;
     if cli.json {
@@ -21,11 +21,11 @@ pub(super) fn check(cli: &Cli) -> Result<(), Failure> {
     }
     match findings
         .iter()
-        .filter(|finding| Finding::is_problem(finding))
+        .filter(|finding| CheckResult::is_problem(finding))
         .count()
     {
         0 => Ok(()),
-        problems => Err(Failure(format!(
+        problems => Err(CommandFailure(format!(
             "{problems} of {} checks failed",
             findings.len()
         ))),

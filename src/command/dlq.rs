@@ -5,13 +5,13 @@ mod output;
 use clap::{Args, Subcommand};
 use herald::config::Required;
 use herald::domain::{Channel, Reason, Status};
-use herald::pipeline::replay::{self, Order, Replayed};
+use herald::pipeline::replay::{self, Order, ReplayedLetter};
 use herald::runtime::clock;
-use herald::store::dead_letters::{self, Filter};
+use herald::store::dead_letters::{self, LetterFilter};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use uuid::Uuid;
 
-use super::{Cli, Failure, say};
+use super::{Cli, CommandFailure, say};
 
 /// Dead letters in a page of a list.
 const PAGE: usize = 500;
@@ -20,12 +20,12 @@ const PAGE: usize = 500;
 #[derive(Debug, Subcommand)]
 pub(super) enum Dlq {
     /// Shows dead letters, the newest first; with --id one with all that happened to it.
-    List(List),
+    List(ListLetters),
     /// Sends notifications on their way again. What has expired, is no longer wanted, or has
     /// nobody to go to is left alone, and said.
-    Replay(Replay),
+    Replay(ReplayLetters),
     /// Marks dead letters as dealt with; nothing is sent.
-    Resolve(Resolve),
+    Resolve(ResolveLetters),
 }
 
 /// Which dead letters are meant; all of them, without any.
@@ -55,7 +55,7 @@ struct Chosen {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct List {
+pub(super) struct ListLetters {
     #[command(flatten)]
     chosen: Chosen,
     /// Most that are shown.
@@ -70,7 +70,7 @@ pub(super) struct List {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Replay {
+pub(super) struct ReplayLetters {
     #[command(flatten)]
     chosen: Chosen,
     /// Most that are looked at, the newest first; all, without it.
@@ -85,7 +85,7 @@ pub(super) struct Replay {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Resolve {
+pub(super) struct ResolveLetters {
     #[command(flatten)]
     chosen: Chosen,
     /// Most that are resolved, the newest first; all, without it.
@@ -97,8 +97,8 @@ pub(super) struct Resolve {
 }
 
 impl Chosen {
-    fn filter(&self, resolved: Option<bool>) -> Filter {
-        Filter {
+    fn filter(&self, resolved: Option<bool>) -> LetterFilter {
+        LetterFilter {
             id: self.id,
             tenant_id: self.tenant,
             channel: self.channel,
@@ -111,7 +111,7 @@ impl Chosen {
     }
 }
 
-pub(super) fn dlq(cli: &Cli, dlq: &Dlq) -> Result<(), Failure> {
+pub(super) fn dlq(cli: &Cli, dlq: &Dlq) -> Result<(), CommandFailure> {
     match dlq {
         Dlq::List(list) => show(cli, list),
         Dlq::Replay(replay) => send_again(cli, replay),
@@ -119,7 +119,7 @@ pub(super) fn dlq(cli: &Cli, dlq: &Dlq) -> Result<(), Failure> {
     }
 }
 
-fn show(cli: &Cli, list: &List) -> Result<(), Failure> {
+fn show(cli: &Cli, list: &ListLetters) -> Result<(), CommandFailure> {
     let settings = cli.settings(&[Required::Database])?;
     // Whoever names one wants to see it however it stands.
     let everything = list.all || list.chosen.id.is_some();
@@ -152,7 +152,7 @@ fn show(cli: &Cli, list: &List) -> Result<(), Failure> {
     say::answer(&text)
 }
 
-fn send_again(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
+fn send_again(cli: &Cli, replay: &ReplayLetters) -> Result<(), CommandFailure> {
     let settings = cli.settings(&[Required::Database])?;
     // One that was marked as dealt with by mistake can be named.
     let filter = replay
@@ -167,7 +167,7 @@ fn send_again(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
     let replayed = super::on_runtime(async {
         let database = super::database(&settings).await?;
         let mut so_far = 0;
-        let told = |page: &[Replayed]| {
+        let told = |page: &[ReplayedLetter]| {
             so_far += page.len();
             if so_far > page.len() {
                 say::tell(&format!("{so_far} dead letters so far"));
@@ -185,7 +185,7 @@ fn send_again(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
     })
 }
 
-fn settle(cli: &Cli, resolve: &Resolve) -> Result<(), Failure> {
+fn settle(cli: &Cli, resolve: &ResolveLetters) -> Result<(), CommandFailure> {
     let settings = cli.settings(&[Required::Database])?;
     let filter = resolve.chosen.filter(Some(false));
     let most = most(resolve.limit);
@@ -211,9 +211,9 @@ fn settle(cli: &Cli, resolve: &Resolve) -> Result<(), Failure> {
 }
 
 /// That nothing is there is good news, unless one was named.
-fn found_nothing(id: Option<Uuid>) -> Result<(), Failure> {
+fn found_nothing(id: Option<Uuid>) -> Result<(), CommandFailure> {
     match id {
-        Some(id) => Err(Failure(format!(
+        Some(id) => Err(CommandFailure(format!(
             "there is no such dead letter, or it was dealt with already: {id}"
         ))),
         None => Ok(()),

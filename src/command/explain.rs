@@ -12,7 +12,7 @@ use herald::policy::Decision;
 use serde_json::{Value, json};
 
 use super::columns::columns_with_text;
-use super::{Cli, Failure, input, say};
+use super::{Cli, CommandFailure, input, say};
 
 /// Says what would become of a message if it came now: every rule, what it looked at, and what
 /// would change it. Sends, stores and counts nothing.
@@ -23,7 +23,7 @@ pub(super) struct Explain {
     file: PathBuf,
 }
 
-pub(super) fn explain(cli: &Cli, explain: &Explain) -> Result<(), Failure> {
+pub(super) fn explain(cli: &Cli, explain: &Explain) -> Result<(), CommandFailure> {
     let body = input::message(&explain.file)?;
     let settings = cli.settings(&[Required::Database, Required::Secrets])?;
     let explained = super::on_runtime(async {

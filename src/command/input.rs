@@ -3,14 +3,14 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::Failure;
+use super::CommandFailure;
 
 /// Reads a message; "-" is standard input.
 ///
 /// # Errors
 /// The file cannot be read.
-pub(super) fn message(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error| Failure(format!("{} cannot be read: {error}", path.display()));
+pub(super) fn message(path: &Path) -> Result<Vec<u8>, CommandFailure> {
+    let unreadable = |error| CommandFailure(format!("{} cannot be read: {error}", path.display()));
     if path == Path::new("-") {
         let mut body = vec![];
         std::io::stdin()

@@ -3,11 +3,11 @@
 use clap::Args;
 use herald::config::Required;
 use herald::store::Access;
-use herald::store::migrations::{self, Fit, History, MigrationStatus, Progress};
-use herald::store::turn::Holder;
+use herald::store::migrations::{self, Fit, History, MigrationProgress, MigrationStatus};
+use herald::store::turn::BlockingSession;
 use serde_json::json;
 
-use super::{Cli, Failure, say};
+use super::{Cli, CommandFailure, say};
 
 /// Brings the database to this version's schema.
 #[derive(Debug, Args)]
@@ -21,7 +21,7 @@ pub(super) struct Migrate {
     status: bool,
 }
 
-pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), Failure> {
+pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), CommandFailure> {
     let settings = cli.settings(&[Required::Database])?;
     let access = Access::from(&herald::app::database_settings(&settings));
     super::on_runtime(async {
@@ -47,33 +47,33 @@ pub(super) fn migrate(cli: &Cli, migrate: &Migrate) -> Result<(), Failure> {
 }
 
 /// Who is in the way, as far as that is known.
-fn by(holder: Option<&Holder>) -> String {
+fn by(holder: Option<&BlockingSession>) -> String {
     holder.map_or_else(String::new, |holder| format!(" ({holder})"))
 }
 
 /// Says on standard error what is being done: a migration may take long, or wait for others.
-fn tell(progress: Progress) {
+fn tell(progress: MigrationProgress) {
     match progress {
-        Progress::WaitsForMigrator(who) => {
+        MigrationProgress::WaitsForMigrator(who) => {
             let who = by(who.as_ref());
             say::tell(&format!(
                 "somebody else migrates this database{who}; waiting for them"
             ));
         }
-        Progress::Begins(name) => say::tell(&format!("{name} ...")),
-        Progress::WaitsForTable(name, who) => {
+        MigrationProgress::Begins(name) => say::tell(&format!("{name} ...")),
+        MigrationProgress::WaitsForTable(name, who) => {
             let who = by(who.as_ref());
             say::tell(&format!(
                 "{name}: somebody holds a table that it changes{who}; trying again"
             ));
         }
-        Progress::Done(name, time) => {
+        MigrationProgress::Done(name, time) => {
             say::tell(&format!("{name} done in {:.1} s", time.as_secs_f64()));
         }
     }
 }
 
-async fn status(access: Access, json: bool) -> Result<(), Failure> {
+async fn status(access: Access, json: bool) -> Result<(), CommandFailure> {
     let history = migrations::status(access).await?;
     say::answer(&shown(&history, json))?;
     match history.fit() {
@@ -82,7 +82,7 @@ async fn status(access: Access, json: bool) -> Result<(), Failure> {
             say::tell(&format!("herald: {why}"));
             Ok(())
         }
-        Fit::Foreign(why) => Err(Failure(why)),
+        Fit::Foreign(why) => Err(CommandFailure(why)),
     }
 }
 

@@ -7,7 +7,7 @@ use herald::app::publish;
 use herald::config::Required;
 use serde_json::{Value, json};
 
-use super::{Cli, Failure, input, say};
+use super::{Cli, CommandFailure, input, say};
 
 /// Checks a message as the engine would, and publishes it: persistent, mandatory, with a confirm.
 ///
@@ -20,13 +20,13 @@ pub(super) struct Publish {
     file: PathBuf,
 }
 
-pub(super) fn publish(cli: &Cli, publish: &Publish) -> Result<(), Failure> {
+pub(super) fn publish(cli: &Cli, publish: &Publish) -> Result<(), CommandFailure> {
     let body = input::message(&publish.file)?;
     let settings = cli.settings(&[Required::Broker])?;
     let name = publish.file.display();
     let published = super::on_runtime(async {
         let lane = publish::publish(&settings, &body).await;
-        lane.map_err(|error| Failure(format!("{name} was not published: {error}")))
+        lane.map_err(|error| CommandFailure(format!("{name} was not published: {error}")))
     });
     let (lane, key) = (published?, key_of(&body));
     say::answer(&if cli.json {

@@ -2,28 +2,28 @@
 
 use clap::{Args, Subcommand};
 use herald::config::Required;
-use herald::store::quarantine::{self, Filter, Quarantined, Replayed};
+use herald::store::quarantine::{self, OutcomeReplay, QuarantineFilter, Quarantined};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Cli, Failure, say};
+use super::{Cli, CommandFailure, say};
 
 /// Outcomes that PostgreSQL refused for their own data, kept whole: looks at them, stores them once
 /// the cause is mended, marks them as dealt with.
 #[derive(Debug, Subcommand)]
 pub(super) enum Quarantine {
     /// Shows what is quarantined, the oldest first.
-    List(List),
+    List(ListQuarantined),
     /// Shows one of them.
     Show(Show),
     /// Stores outcomes as they would have been stored: what was put off is then due.
-    Replay(Replay),
+    Replay(ReplayQuarantined),
     /// Marks one as dealt with; nothing of it is stored, and nothing is sent.
-    Resolve(Resolve),
+    Resolve(ResolveQuarantined),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct List {
+pub(super) struct ListQuarantined {
     /// Of this tenant.
     #[arg(long, value_name = "UUID")]
     tenant: Option<Uuid>,
@@ -45,7 +45,7 @@ pub(super) struct Show {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Replay {
+pub(super) struct ReplayQuarantined {
     /// The entry, or its notification.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     id: Option<Uuid>,
@@ -55,12 +55,12 @@ pub(super) struct Replay {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Resolve {
+pub(super) struct ResolveQuarantined {
     /// The entry, or its notification.
     id: Uuid,
 }
 
-pub(super) fn quarantine(cli: &Cli, quarantine: &Quarantine) -> Result<(), Failure> {
+pub(super) fn quarantine(cli: &Cli, quarantine: &Quarantine) -> Result<(), CommandFailure> {
     match quarantine {
         Quarantine::List(list) => show_all(cli, list),
         Quarantine::Show(show) => show_one(cli, show),
@@ -69,7 +69,11 @@ pub(super) fn quarantine(cli: &Cli, quarantine: &Quarantine) -> Result<(), Failu
     }
 }
 
-fn find(cli: &Cli, filter: &Filter, most: usize) -> Result<Vec<Quarantined>, Failure> {
+fn find(
+    cli: &Cli,
+    filter: &QuarantineFilter,
+    most: usize,
+) -> Result<Vec<Quarantined>, CommandFailure> {
     let settings = cli.settings(&[Required::Database])?;
     super::on_runtime(async {
         let database = super::database(&settings).await?;
@@ -77,18 +81,18 @@ fn find(cli: &Cli, filter: &Filter, most: usize) -> Result<Vec<Quarantined>, Fai
     })
 }
 
-fn one(cli: &Cli, id: Uuid, resolved_too: bool) -> Result<Quarantined, Failure> {
-    let filter = Filter {
+fn one(cli: &Cli, id: Uuid, resolved_too: bool) -> Result<Quarantined, CommandFailure> {
+    let filter = QuarantineFilter {
         id: Some(id),
         resolved_too,
-        ..Filter::default()
+        ..QuarantineFilter::default()
     };
     let found = find(cli, &filter, 1)?.into_iter().next();
-    found.ok_or_else(|| Failure(format!("nothing of this id is quarantined: {id}")))
+    found.ok_or_else(|| CommandFailure(format!("nothing of this id is quarantined: {id}")))
 }
 
-fn show_all(cli: &Cli, list: &List) -> Result<(), Failure> {
-    let filter = Filter {
+fn show_all(cli: &Cli, list: &ListQuarantined) -> Result<(), CommandFailure> {
+    let filter = QuarantineFilter {
         id: None,
         tenant_id: list.tenant,
         resolved_too: list.all,
@@ -106,7 +110,7 @@ fn show_all(cli: &Cli, list: &List) -> Result<(), Failure> {
     }
 }
 
-fn show_one(cli: &Cli, show: &Show) -> Result<(), Failure> {
+fn show_one(cli: &Cli, show: &Show) -> Result<(), CommandFailure> {
     let entry = one(cli, show.id, true)?;
     if cli.json {
         return say::answer(&in_json(&entry, show.content).to_string());
@@ -118,10 +122,10 @@ fn show_one(cli: &Cli, show: &Show) -> Result<(), Failure> {
     say::answer(&lines.join("\n"))
 }
 
-fn store(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
+fn store(cli: &Cli, replay: &ReplayQuarantined) -> Result<(), CommandFailure> {
     let chosen = match replay.id {
         Some(id) => vec![one(cli, id, false)?],
-        None => find(cli, &Filter::default(), usize::MAX)?,
+        None => find(cli, &QuarantineFilter::default(), usize::MAX)?,
     };
     let settings = cli.settings(&[Required::Database])?;
     let mut refused = 0;
@@ -130,9 +134,9 @@ fn store(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
         let mut told = vec![];
         for entry in &chosen {
             let (became, why) = match quarantine::replay(&database, entry).await {
-                Ok(Replayed::Stored) => ("stored", None),
-                Ok(Replayed::Superseded) => ("superseded", None),
-                Ok(Replayed::Gone) => ("gone", None),
+                Ok(OutcomeReplay::Stored) => ("stored", None),
+                Ok(OutcomeReplay::Superseded) => ("superseded", None),
+                Ok(OutcomeReplay::Gone) => ("gone", None),
                 Err(error) => {
                     refused += 1;
                     ("refused", Some(error.to_string()))
@@ -160,13 +164,13 @@ fn store(cli: &Cli, replay: &Replay) -> Result<(), Failure> {
     }
     match refused {
         0 => Ok(()),
-        refused => Err(Failure(format!(
+        refused => Err(CommandFailure(format!(
             "{refused} were refused again, and stay in quarantine"
         ))),
     }
 }
 
-fn close(cli: &Cli, resolve: &Resolve) -> Result<(), Failure> {
+fn close(cli: &Cli, resolve: &ResolveQuarantined) -> Result<(), CommandFailure> {
     let entry = one(cli, resolve.id, false)?;
     let settings = cli.settings(&[Required::Database])?;
     let closed = super::on_runtime(async {
@@ -174,7 +178,7 @@ fn close(cli: &Cli, resolve: &Resolve) -> Result<(), Failure> {
         Ok(quarantine::resolve(&database, entry.id).await?)
     })?;
     if !closed {
-        return Err(Failure(format!(
+        return Err(CommandFailure(format!(
             "somebody else dealt with it: {}",
             resolve.id
         )));

@@ -3,11 +3,11 @@
 use herald::app;
 use herald::config::{self, Required};
 use herald::runtime::{Ending, Shutdown, files};
-use herald::telemetry::logging::{self, LogFormat};
+use herald::telemetry::logging::{self, LineFormat};
 
-use super::{Cli, Failure, signals};
+use super::{Cli, CommandFailure, signals};
 
-pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
+pub(super) fn serve(cli: &Cli) -> Result<(), CommandFailure> {
     let settings = cli.settings(Required::ALL)?;
     logging::start(log_format(settings.log.format), &settings.log.filter)?;
     #[cfg(feature = "failpoints")]
@@ -22,14 +22,14 @@ pub(super) fn serve(cli: &Cli) -> Result<(), Failure> {
     let report = ended?;
     match report.ending {
         Ending::Asked => Ok(()),
-        Ending::Fatal(why) => Err(Failure(why)),
+        Ending::Fatal(why) => Err(CommandFailure(why)),
     }
 }
 
 /// For `loadtest chaos` and tests, which have the real program panic, die, act as its next version or have
 /// a wrong clock: a release is built without this.
 #[cfg(feature = "failpoints")]
-fn arm_failpoints(cli: &Cli) -> Result<(), Failure> {
+fn arm_failpoints(cli: &Cli) -> Result<(), CommandFailure> {
     use herald::runtime::failpoint;
     const POINTS: &str = "HERALD_FAILPOINTS";
     const NEXT_VERSION: &str = "HERALD_FAILPOINT_NEXT_VERSION";
@@ -37,17 +37,17 @@ fn arm_failpoints(cli: &Cli) -> Result<(), Failure> {
     const CLOCK_AHEAD: &str = "HERALD_FAILPOINT_CLOCK_AHEAD";
     let environment = cli.sources().environment;
     let word = |variable| environment.get(variable).map_or("", String::as_str);
-    failpoint::arm_all(word(POINTS)).map_err(|why| Failure(format!("{POINTS}: {why}")))?;
+    failpoint::arm_all(word(POINTS)).map_err(|why| CommandFailure(format!("{POINTS}: {why}")))?;
     failpoint::set_deadly(word(DEADLY));
     failpoint::set_clock_ahead(word(CLOCK_AHEAD))
-        .map_err(|why| Failure(format!("{CLOCK_AHEAD}: {why}")))?;
+        .map_err(|why| CommandFailure(format!("{CLOCK_AHEAD}: {why}")))?;
     failpoint::act_as_next(word(NEXT_VERSION))
-        .map_err(|why| Failure(format!("{NEXT_VERSION}: {why}")))
+        .map_err(|why| CommandFailure(format!("{NEXT_VERSION}: {why}")))
 }
 
-const fn log_format(format: config::LogFormat) -> LogFormat {
+const fn log_format(format: config::LogFormat) -> LineFormat {
     match format {
-        config::LogFormat::Pretty => LogFormat::Pretty,
-        config::LogFormat::Json => LogFormat::Json,
+        config::LogFormat::Pretty => LineFormat::Pretty,
+        config::LogFormat::Json => LineFormat::Json,
     }
 }

@@ -18,7 +18,7 @@ use rustix::process::Signal as Number;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Failure;
+use super::CommandFailure;
 
 /// Asked to end: a second one says that it takes too long.
 const URGING: [Number; 3] = [Number::TERM, Number::INT, Number::QUIT];
@@ -66,7 +66,7 @@ struct Came {
 ///
 /// # Errors
 /// The operating system gives us no thread, or lets us catch no signal.
-pub(super) fn listen(shutdown: Shutdown) -> Result<(), Failure> {
+pub(super) fn listen(shutdown: Shutdown) -> Result<(), CommandFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_ignored_is_read_from_the_mask() {
+    fn ignored_signals_are_read_from_the_mask() {
         assert_eq!(
             ignored("Name:\therald\nSigIgn:\t0000000000001001\n"),
             [1, 13]

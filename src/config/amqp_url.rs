@@ -40,7 +40,7 @@ pub struct AmqpUrl {
     /// Longest wait for a connection, in milliseconds; wins over `broker.connect_timeout`.
     pub connection_timeout: Option<u32>,
     /// How to log in, where the URL says so.
-    pub login: Option<Login>,
+    pub login: Option<AmqpLogin>,
 }
 
 /// A node.
@@ -54,7 +54,7 @@ pub struct Host {
 
 /// How the broker learns who we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Login {
+pub enum AmqpLogin {
     /// By user and password.
     Plain,
     /// By the certificate of the connection (SASL EXTERNAL).
@@ -324,10 +324,10 @@ where
     }
 }
 
-fn mechanism(value: &str) -> Result<Login, String> {
+fn mechanism(value: &str) -> Result<AmqpLogin, String> {
     match value.to_ascii_lowercase().as_str() {
-        "plain" => Ok(Login::Plain),
-        "external" => Ok(Login::Certificate),
+        "plain" => Ok(AmqpLogin::Plain),
+        "external" => Ok(AmqpLogin::Certificate),
         _ => Err("has an `auth_mechanism` that is neither plain nor external".to_owned()),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::amqp_url::{self, AmqpUrl, Login};
+use super::amqp_url::{self, AmqpLogin, AmqpUrl};
 use super::reader::Reader;
 use super::tls;
 use crate::domain::{Channel, Lane, Priority};
@@ -81,7 +81,7 @@ fn agree(reader: &mut Reader<'_>, url: &AmqpUrl, tls: &Files, lanes: usize) {
             "an amqps:// URL in broker.url, or no such file",
         );
     }
-    if url.login == Some(Login::Certificate) && !tls.has_identity() {
+    if url.login == Some(AmqpLogin::Certificate) && !tls.has_identity() {
         let problem = "asks to log in by certificate, and none is given";
         let allowed = "broker.cert_file and broker.key_file beside it";
         let () = reader.refuse("broker.url", problem, allowed);

@@ -11,7 +11,7 @@ use crate::tls::Files;
 
 /// Where PostgreSQL is and how it is used.
 #[derive(Debug, Clone)]
-pub struct Database {
+pub struct DatabaseConfig {
     /// `postgres://user:password@host:port/database`.
     pub url: SecretString,
     /// Whom to trust and who we are, where the URL asks for TLS.
@@ -24,7 +24,7 @@ pub struct Database {
     pub statement_timeout: Duration,
 }
 
-impl Database {
+impl DatabaseConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let wait = Duration::from_millis(100)..=Duration::from_secs(300);
         let work = Duration::from_millis(100)..=Duration::from_secs(3_600);

@@ -54,8 +54,8 @@ impl Value {
 /// Reads a file; every syntax mistake that the parser could get past is reported.
 pub(super) fn parse(text: &str) -> Result<Table, Vec<SyntaxMistake>> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut reading = Reading {
-        lines: Lines::of(text),
+    let mut reading = DocumentReader {
+        lines: LineStarts::of(text),
         mistakes: Vec::new(),
     };
     for error in &errors {
@@ -69,12 +69,12 @@ pub(super) fn parse(text: &str) -> Result<Table, Vec<SyntaxMistake>> {
     }
 }
 
-struct Reading {
-    lines: Lines,
+struct DocumentReader {
+    lines: LineStarts,
     mistakes: Vec<SyntaxMistake>,
 }
 
-impl Reading {
+impl DocumentReader {
     fn table(&mut self, table: &DeTable<'_>) -> Table {
         table
             .iter()
@@ -119,9 +119,9 @@ impl Reading {
 }
 
 /// Where each line begins, in bytes.
-struct Lines(Vec<usize>);
+struct LineStarts(Vec<usize>);
 
-impl Lines {
+impl LineStarts {
     fn of(text: &str) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         Self(std::iter::once(0).chain(after_breaks).collect())

@@ -55,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_back(milliseconds in 0_u64..10_000_000_000) {
+        fn duration_round_trips(milliseconds in 0_u64..10_000_000_000) {
             let duration = Duration::from_millis(milliseconds);
             prop_assert_eq!(parse(&show(duration)), Some(duration));
         }

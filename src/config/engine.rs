@@ -6,7 +6,7 @@ use super::reader::Reader;
 
 /// How this node works.
 #[derive(Debug, Clone)]
-pub struct Engine {
+pub struct EngineConfig {
     /// Name of this node; the host's when none is set.
     pub node_name: String,
     /// Threads for database, broker and provider connections, and the most on which each channel
@@ -25,11 +25,11 @@ pub struct Engine {
     /// How often the scheduler looks for what is due.
     pub scheduler_poll: Duration,
     /// How often providers, templates and categories are looked up for changes.
-    pub catalog_refresh: Duration,
+    pub reload_interval: Duration,
     /// Most people that are kept in memory.
-    pub people_kept: usize,
+    pub recipient_cache_size: usize,
     /// Longest that a person or a tenant's rules are believed in without a look.
-    pub people_time_to_live: Duration,
+    pub recipient_cache_ttl: Duration,
     /// How long a key is remembered.
     pub deduplication_window: Duration,
     /// How long this node goes on after it last said that it lives.
@@ -38,7 +38,7 @@ pub struct Engine {
     pub heartbeat: Duration,
 }
 
-impl Engine {
+impl EngineConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let (millisecond, second) = (Duration::from_millis(1), Duration::from_secs(1));
         let linger = || Duration::ZERO..=second;
@@ -58,11 +58,15 @@ impl Engine {
             settle_linger: reader.duration("engine.settle_linger", linger()),
             scheduler_poll: reader
                 .duration("engine.scheduler_poll", millisecond * 10..=second * 60),
-            catalog_refresh: reader
-                .duration("engine.catalog_refresh", millisecond * 50..=second * 300),
-            people_kept: reader.integer("engine.people_kept", 1..=10_000_000, "people"),
-            people_time_to_live: reader
-                .duration("engine.people_time_to_live", second..=second * 3_600),
+            reload_interval: reader
+                .duration("engine.reload_interval", millisecond * 50..=second * 300),
+            recipient_cache_size: reader.integer(
+                "engine.recipient_cache_size",
+                1..=10_000_000,
+                "people",
+            ),
+            recipient_cache_ttl: reader
+                .duration("engine.recipient_cache_ttl", second..=second * 3_600),
             deduplication_window: reader.duration(
                 "engine.deduplication_window",
                 second * 60..=second * 2_592_000,

@@ -18,15 +18,15 @@ mod zone;
 
 use std::path::{Path, PathBuf};
 
-pub use entry::Entry;
-pub use preference::Preference;
-pub use provider::Provider;
-pub use template::Template;
+pub use entry::DeclaredEntry;
+pub use preference::DeclaredPreference;
+pub use provider::DeclaredProvider;
+pub use template::DeclaredTemplate;
 pub use tenant::Tenant;
-pub use user::{Device, User};
+pub use user::{DeclaredDevice, User};
 
-use self::reading::Reading;
-use super::mistake::{ConfigError, Mistake, Origin};
+use self::reading::ManifestReader;
+use super::mistake::{ConfigError, Mistake, SettingOrigin};
 use super::sources::Sources;
 use crate::domain::category::Category;
 use crate::domain::suppression::Suppression;
@@ -35,26 +35,26 @@ use crate::domain::suppression::Suppression;
 #[derive(Debug, Clone, Default)]
 pub struct Manifest {
     /// Tenants.
-    pub tenants: Vec<Entry<Tenant>>,
+    pub tenants: Vec<DeclaredEntry<Tenant>>,
     /// Categories of messages.
-    pub categories: Vec<Entry<Category>>,
+    pub categories: Vec<DeclaredEntry<Category>>,
     /// People and their devices.
-    pub users: Vec<Entry<User>>,
+    pub users: Vec<DeclaredEntry<User>>,
     /// What people want.
-    pub preferences: Vec<Entry<Preference>>,
+    pub preferences: Vec<DeclaredEntry<DeclaredPreference>>,
     /// Templates.
-    pub templates: Vec<Entry<Template>>,
+    pub templates: Vec<DeclaredEntry<DeclaredTemplate>>,
     /// Provider accounts.
-    pub providers: Vec<Entry<Provider>>,
+    pub providers: Vec<DeclaredEntry<DeclaredProvider>>,
     /// Addresses that nothing may be sent to.
-    pub suppressions: Vec<Entry<Suppression>>,
+    pub suppressions: Vec<DeclaredEntry<Suppression>>,
     /// What is allowed and yet hardly meant, in the order of files and lines.
     pub warnings: Vec<Mistake>,
 }
 
 /// What another room finds wrong with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct ManifestFinding {
     /// The entry's key that is meant; empty for the entry as a whole.
     pub key: String,
     /// What is wrong with it, in one sentence, without a secret.
@@ -62,13 +62,13 @@ pub struct Finding {
 }
 
 /// Checks that need what this room may not use; their findings are reported with all others.
-pub struct Checks<'a> {
+pub struct ManifestChecks<'a> {
     /// Whether a template compiles.
-    pub template: &'a dyn Fn(&Template) -> Vec<Finding>,
+    pub template: &'a dyn Fn(&DeclaredTemplate) -> Vec<ManifestFinding>,
     /// What is odd about a template that does.
-    pub oddities: &'a dyn Fn(&Template) -> Vec<Finding>,
+    pub oddities: &'a dyn Fn(&DeclaredTemplate) -> Vec<ManifestFinding>,
     /// Whether a provider's credentials and configuration are complete.
-    pub provider: &'a dyn Fn(&Provider) -> Vec<Finding>,
+    pub provider: &'a dyn Fn(&DeclaredProvider) -> Vec<ManifestFinding>,
 }
 
 impl Manifest {
@@ -79,9 +79,9 @@ impl Manifest {
     pub fn read(
         files: &[PathBuf],
         sources: &Sources,
-        checks: &Checks<'_>,
+        checks: &ManifestChecks<'_>,
     ) -> Result<Self, ConfigError> {
-        let mut reading = Reading::new(sources);
+        let mut reading = ManifestReader::new(sources);
         for path in files {
             match sources.read(path) {
                 Ok(text) => reading.file(path, &text),
@@ -99,9 +99,9 @@ impl Manifest {
         path: &Path,
         text: &str,
         sources: &Sources,
-        checks: &Checks<'_>,
+        checks: &ManifestChecks<'_>,
     ) -> Result<Self, ConfigError> {
-        let mut reading = Reading::new(sources);
+        let mut reading = ManifestReader::new(sources);
         reading.file(path, text);
         reading.finish(checks)
     }
@@ -134,7 +134,7 @@ impl Manifest {
         self.suppressions.append(&mut other.suppressions);
     }
 
-    fn odd(&self, checks: &Checks<'_>) -> Vec<Mistake> {
+    fn odd(&self, checks: &ManifestChecks<'_>) -> Vec<Mistake> {
         let templates = self.templates.iter();
         let odd = templates.flat_map(|entry| {
             let mut findings = entry.value.lost();
@@ -146,7 +146,7 @@ impl Manifest {
         odd
     }
 
-    fn check(&self, checks: &Checks<'_>) -> Vec<Mistake> {
+    fn check(&self, checks: &ManifestChecks<'_>) -> Vec<Mistake> {
         let mut mistakes = unique::check(self);
         for entry in &self.templates {
             mistakes.extend(entry.mistakes((checks.template)(&entry.value)));
@@ -159,7 +159,7 @@ impl Manifest {
 }
 
 /// Checks that find nothing.
-impl Default for Checks<'_> {
+impl Default for ManifestChecks<'_> {
     fn default() -> Self {
         Self {
             template: &|_| Vec::new(),

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mistake {
     /// Where it stands.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
     /// The setting, `section.key`; for a declarative file the entry and its key. Empty when the
     /// file as a whole is meant.
     pub key: String,
@@ -21,7 +21,7 @@ pub struct Mistake {
 
 /// Where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// In no place: the compiled-in default stands.
     Default,
     /// In a file.
@@ -49,7 +49,7 @@ impl Mistake {
     /// A mistake with what is allowed instead.
     #[must_use]
     pub fn new(
-        origin: Origin,
+        origin: SettingOrigin,
         key: impl Into<String>,
         problem: impl Into<String>,
         allowed: impl Into<String>,
@@ -62,7 +62,11 @@ impl Mistake {
 
     /// A mistake whose problem says it all.
     #[must_use]
-    pub fn plain(origin: Origin, key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub fn plain(
+        origin: SettingOrigin,
+        key: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> Self {
         Self {
             origin,
             key: key.into(),
@@ -84,7 +88,7 @@ impl ConfigError {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("not set"),
@@ -95,7 +99,7 @@ impl fmt::Display for Origin {
     }
 }
 
-impl Serialize for Origin {
+impl Serialize for SettingOrigin {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

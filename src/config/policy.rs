@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use crate::domain::{Channel, HouseRules};
+use crate::domain::{Channel, GlobalPolicy};
 
 const FAIL_OVER: &str = "policy.fail_over_unknown";
 
-pub(super) fn read(reader: &mut Reader<'_>) -> HouseRules {
+pub(super) fn read(reader: &mut Reader<'_>) -> GlobalPolicy {
     let spread = Duration::ZERO..=Duration::from_secs(86_400);
-    HouseRules {
+    GlobalPolicy {
         urgent_passes_quiet_hours: reader.flag("policy.urgent_passes_quiet_hours"),
         urgent_passes_caps: reader.flag("policy.urgent_passes_caps"),
         release_spread: reader.duration("policy.release_spread", spread),

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_read() {
+    fn valid_postgres_urls_are_read() {
         let url = "postgres://ana%40x:hunter2%2F@[2001:db8::1]:6432,db-2.example/herald%20x\
                    ?application_name=me&keepalives_idle=30";
         let read = PostgresUrl::read(url).unwrap();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_without_a_secret() {
+    fn postgres_url_mistake_shows_no_secret() {
         for (url, why) in [
             ("mysql://a@db/x", "not a URL of this kind"),
             ("postgres://a:hunter2@db:54o2/x", "port that is none"),

@@ -9,23 +9,23 @@ use secrecy::SecretString;
 
 use super::document::{Table, Value};
 use super::duration;
-use super::mistake::{Mistake, Origin};
+use super::mistake::{Mistake, SettingOrigin};
 use super::sources::Sources;
-use super::tree::Entry;
+use super::tree::SettingEntry;
 
 /// Reads settings and collects what is wrong with them.
 ///
 /// After a mistake a stand-in is returned, so that reading goes on and finds the next one; the
 /// settings are thrown away in the end.
 pub(super) struct Reader<'a> {
-    entries: &'a BTreeMap<String, Entry>,
+    entries: &'a BTreeMap<String, SettingEntry>,
     sources: &'a Sources,
     mistakes: Vec<Mistake>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(
-        entries: &'a BTreeMap<String, Entry>,
+        entries: &'a BTreeMap<String, SettingEntry>,
         sources: &'a Sources,
         mistakes: Vec<Mistake>,
     ) -> Self {
@@ -237,13 +237,13 @@ impl<'a> Reader<'a> {
         self.entries.get(key).map_or(MISSING, |entry| &entry.value)
     }
 
-    fn origin(&self, key: &str) -> Origin {
+    fn origin(&self, key: &str) -> SettingOrigin {
         let entry = self.entries.get(key);
-        entry.map_or(Origin::Default, |entry| entry.origin.clone())
+        entry.map_or(SettingOrigin::Default, |entry| entry.origin.clone())
     }
 
     fn is_variable(&self, key: &str) -> bool {
-        matches!(self.origin(key), Origin::Environment { .. })
+        matches!(self.origin(key), SettingOrigin::Environment { .. })
     }
 }
 

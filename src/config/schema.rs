@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{self, Node, Table, Value};
 use super::nearest::nearest;
+use super::renamed::present_name;
 use crate::domain::Channel;
 
 /// `config/default.toml`, which documents every setting.
@@ -82,6 +83,9 @@ impl Schema {
             return self.explain_unknown(section);
         }
         let allowed = self.allowed_in(section);
+        if let Some(new) = present_name(&canonical(path)) {
+            return (format!("is now called `{new}`"), new.to_owned());
+        }
         let near = nearest(key, allowed.iter().map(String::as_str));
         let place = match section {
             "" => "a section".to_owned(),

@@ -2,21 +2,22 @@
 
 use secrecy::ExposeSecret;
 
-use super::mistake::{ConfigError, Mistake, Origin};
+use super::mistake::{ConfigError, Mistake, SettingOrigin};
 use super::reader::Reader;
 use super::schema::variable_of;
 use super::sources::Sources;
 use super::tree::Tree;
 use super::{
-    Broker, Database, Engine, Http, Lanes, Log, Providers, Retry, Secrets, Templates, policy,
+    Broker, DatabaseConfig, EngineConfig, Http, Lanes, Log, Providers, Retry, Secrets, Templates,
+    policy,
 };
-use crate::domain::HouseRules;
+use crate::domain::GlobalPolicy;
 
 /// The validated settings. `Debug` shows no secret.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// PostgreSQL.
-    pub database: Database,
+    pub database: DatabaseConfig,
     /// RabbitMQ.
     pub broker: Broker,
     /// The HTTP server.
@@ -24,11 +25,11 @@ pub struct Settings {
     /// Keys for stored credentials.
     pub secrets: Secrets,
     /// The engine's own pace.
-    pub engine: Engine,
+    pub engine: EngineConfig,
     /// How much each lane may hold.
     pub lanes: Lanes,
     /// Rules that hold for everybody.
-    pub policy: HouseRules,
+    pub policy: GlobalPolicy,
     /// What all provider accounts share.
     pub providers: Providers,
     /// Waits between passes over a route.
@@ -100,11 +101,11 @@ impl Settings {
 
     fn read(reader: &mut Reader<'_>) -> Self {
         Self {
-            database: Database::read(reader),
+            database: DatabaseConfig::read(reader),
             broker: Broker::read(reader),
             http: Http::read(reader),
             secrets: Secrets::read(reader),
-            engine: Engine::read(reader),
+            engine: EngineConfig::read(reader),
             lanes: Lanes::read(reader),
             policy: policy::read(reader),
             providers: Providers::read(reader),
@@ -118,7 +119,7 @@ impl Settings {
 fn missing(required: Required) -> Mistake {
     let key = required.key();
     let problem = format!("is required: set {}", variable_of(key));
-    Mistake::new(Origin::Default, key, problem, required.example())
+    Mistake::new(SettingOrigin::Default, key, problem, required.example())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::document::{self, Node, Table, Value};
-use super::mistake::{Mistake, Origin};
+use super::mistake::{Mistake, SettingOrigin};
 use super::schema::{Schema, is_secret, join, variable_of};
 use super::sources::Sources;
 
@@ -13,25 +13,25 @@ const PREFIX: &str = "HERALD__";
 
 /// A value and where it was given.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) origin: Origin,
+pub(super) struct SettingEntry {
+    pub(super) origin: SettingOrigin,
     pub(super) value: Value,
 }
 
 /// Every setting by path; later layers have replaced earlier ones.
 pub(super) struct Tree {
     schema: Schema,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, SettingEntry>,
     mistakes: Vec<Mistake>,
 }
 
 impl Tree {
     /// Defaults, then the profile's (or the given) file, then the environment.
-    pub(super) fn of(sources: &Sources) -> (BTreeMap<String, Entry>, Vec<Mistake>) {
+    pub(super) fn of(sources: &Sources) -> (BTreeMap<String, SettingEntry>, Vec<Mistake>) {
         let schema = Schema::compiled_in();
         let defaults = schema.defaults().map(|(path, node)| {
-            let (origin, value) = (Origin::Default, node.value.clone());
-            (path.to_owned(), Entry { origin, value })
+            let (origin, value) = (SettingOrigin::Default, node.value.clone());
+            (path.to_owned(), SettingEntry { origin, value })
         });
         let mut tree = Self {
             entries: defaults.collect(),
@@ -60,7 +60,7 @@ impl Tree {
     }
 
     fn add_file(&mut self, sources: &Sources, path: &Path) {
-        let at = |line| Origin::File {
+        let at = |line| SettingOrigin::File {
             path: path.to_owned(),
             line,
         };
@@ -78,13 +78,13 @@ impl Tree {
         }
     }
 
-    fn add_table(&mut self, at: &dyn Fn(usize) -> Origin, section: &str, table: Table) {
+    fn add_table(&mut self, at: &dyn Fn(usize) -> SettingOrigin, section: &str, table: Table) {
         for (key, Node { line, value }) in table {
             let path = join(section, &key);
             match value {
                 value if self.schema.is_setting(&path) => {
                     let origin = at(line);
-                    self.entries.insert(path, Entry { origin, value });
+                    self.entries.insert(path, SettingEntry { origin, value });
                 }
                 Value::Table(inner) if self.schema.is_section(&path) => {
                     self.add_table(at, &path, inner);
@@ -101,10 +101,10 @@ impl Tree {
         let secret = path.strip_suffix("_file").filter(|path| is_secret(path));
         if let Some(path) = secret {
             let value = Value::Table(pointer("file", value));
-            self.set_by_variable(path.to_owned(), Entry { origin, value });
+            self.set_by_variable(path.to_owned(), SettingEntry { origin, value });
         } else if self.schema.is_setting(&path) {
             let value = Value::Text(value.to_owned());
-            self.set_by_variable(path, Entry { origin, value });
+            self.set_by_variable(path, SettingEntry { origin, value });
         } else {
             self.refuse(origin, path);
         }
@@ -126,11 +126,11 @@ impl Tree {
         }
     }
 
-    fn set_by_variable(&mut self, path: String, entry: Entry) {
+    fn set_by_variable(&mut self, path: String, entry: SettingEntry) {
         let origin = entry.origin.clone();
         let before = self.entries.insert(path.clone(), entry);
-        if let Some(Entry {
-            origin: other @ Origin::Environment { .. },
+        if let Some(SettingEntry {
+            origin: other @ SettingOrigin::Environment { .. },
             ..
         }) = before
         {
@@ -140,7 +140,7 @@ impl Tree {
         }
     }
 
-    fn refuse(&mut self, origin: Origin, path: String) {
+    fn refuse(&mut self, origin: SettingOrigin, path: String) {
         let (problem, allowed) = if self.schema.is_section(&path) {
             let problem = "is a section, not a setting".to_owned();
             (problem, self.schema.allowed_in(&path).join(", "))
@@ -157,8 +157,8 @@ fn path_of(variable: &str) -> String {
     variable.to_lowercase().replace("__", ".")
 }
 
-fn of_variable(name: &str) -> Origin {
-    Origin::Environment {
+fn of_variable(name: &str) -> SettingOrigin {
+    SettingOrigin::Environment {
         name: name.to_owned(),
     }
 }

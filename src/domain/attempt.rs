@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_dead_node_had_in_hand_may_be_delivered_through_nobody_known() {
+    fn notification_of_a_dead_node_may_be_delivered_by_an_unknown_account() {
         let record = AttemptRecord::node_died(Timestamp::UNIX_EPOCH, 7);
         assert!(record.may_be_delivered());
         let stored = r#"{"at":"1970-01-01T00:00:00Z","step":"node_died","run":7}"#;

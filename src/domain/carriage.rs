@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told() {
+    fn missing_content_part_is_named() {
         let words = [
             refused(Channel::Email, json!({"body": "x"})),
             refused(Channel::Email, json!({"subject": "x", "body": " "})),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_told_with_what_is_allowed() {
+    fn too_long_content_is_told_with_the_limit() {
         let long = |count| "ü".repeat(count);
         let words = [
             refused(Channel::Sms, json!({"body": long(1_601)})),

@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::preference::Scope;
 
-/// One counter that a notification is counted in: a wish's scope on a local day.
+/// One counter that a notification is counted in: a preference's scope on a local day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Counter {
-    /// What the capped wish is about.
+    /// What the capped preference is about.
     pub scope: Scope,
-    /// The person's calendar day, in the wish's zone.
+    /// The person's calendar day, in the preference's zone.
     pub day: Date,
     /// Most notifications on that day.
     pub cap: u32,

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tag_is_told_apart() {
+    fn invalid_language_tag_is_told_apart() {
         for good in [
             "de",
             "pt_BR",

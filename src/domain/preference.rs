@@ -2,10 +2,10 @@
 
 use super::{Channel, Zone};
 
-/// A wish of a person, or of a tenant for all its people, about some of what may be sent.
+/// A preference of a person, or of a tenant for all its people, about some of what may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preference {
-    /// What the wish is about.
+    /// What the preference is about.
     pub scope: Scope,
     /// Whether anything may be sent at all; `None` leaves it to the tenant's default, else it may.
     pub enabled: Option<bool>,
@@ -13,11 +13,11 @@ pub struct Preference {
     pub frequency_cap: Setting<u32>,
     /// Time of silence.
     pub quiet_hours: Setting<QuietHours>,
-    /// The zone whose clock and calendar the wish goes by; `None` is the person's own, else UTC.
+    /// The zone whose clock and calendar the preference goes by; `None` is the person's own, else UTC.
     pub zone: Option<Zone>,
 }
 
-/// What a wish says of one thing.
+/// What a preference says of one thing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Setting<T> {
     /// Nothing: the tenant's default for the same scope holds, if there is one.

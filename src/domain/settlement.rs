@@ -47,7 +47,7 @@ pub struct Settlement {
 
 /// What the database has of an outcome after the statement that was to store it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stored {
+pub enum StoredAs {
     /// The notification's row says so by this.
     Row,
     /// It was refused for its own data, and the quarantine has it whole.
@@ -73,12 +73,12 @@ pub enum AfterStatement {
 impl Settlement {
     /// What follows for its deliveries. An acceptance that was not stored has met a final state.
     #[must_use]
-    pub fn after(&self, stored: Stored) -> AfterStatement {
+    pub fn after(&self, stored: StoredAs) -> AfterStatement {
         match stored {
-            Stored::NotYet => AfterStatement::SettleAgain,
-            Stored::Row | Stored::Quarantine => AfterStatement::Acknowledge,
-            Stored::Other if self.status == Status::Sent => AfterStatement::Acknowledge,
-            Stored::Other => AfterStatement::Return,
+            StoredAs::NotYet => AfterStatement::SettleAgain,
+            StoredAs::Row | StoredAs::Quarantine => AfterStatement::Acknowledge,
+            StoredAs::Other if self.status == Status::Sent => AfterStatement::Acknowledge,
+            StoredAs::Other => AfterStatement::Return,
         }
     }
 }

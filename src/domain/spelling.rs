@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_does_not_confuse() {
+    fn spelling_survives_text_that_is_not_json() {
         for text in ["", "\"", "\"\\", "e5", "1e", "--", "1e5e5", "\"1e5"] {
             let _ = for_reading(text);
         }

@@ -11,7 +11,7 @@ vocabulary! {
         Sent = "sent",
         /// Will not be sent; a dead letter exists.
         Failed = "failed",
-        /// Decided against: by the person's wish, by time, or through the API.
+        /// Decided against: by the person's preference, by time, or through the API.
         Cancelled = "cancelled",
     }
 }

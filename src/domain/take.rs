@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_read_back_also_as_it_was_written_before_claims_had_numbers() {
+    fn origin_of_an_older_version_is_read() {
         for origin in [Origin::Broker(TakeId(7)), Origin::Database(TakeId(-3))] {
             let text = serde_json::to_string(&origin).unwrap();
             assert_eq!(serde_json::from_str::<Origin>(&text).unwrap(), origin);

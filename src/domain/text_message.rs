@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_extension_table_takes_two_places_and_is_not_cut() {
+    fn gsm_extension_character_takes_two_places_and_is_not_split() {
         use Coding::Gsm7;
         assert_eq!(cut("5 €"), (Gsm7, 4, 1));
         assert_eq!(cut(&"€".repeat(80)), (Gsm7, 160, 1));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn one_character_beyond_makes_it_sixteen_bits() {
+    fn character_outside_gsm_makes_the_text_ucs2() {
         use Coding::Ucs2;
         assert_eq!(cut(&"я".repeat(70)), (Ucs2, 70, 1));
         assert_eq!(cut(&"я".repeat(71)), (Ucs2, 71, 2));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_in_words() {
+    fn segments_are_told_in_words() {
         let told = segments(&"a".repeat(200)).to_string();
         insta::assert_snapshot!(told, @"2 segments of 153 places in GSM-7, 200 places taken");
     }

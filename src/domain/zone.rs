@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_compiled_in_knows_the_zones_of_the_world() {
+    fn compiled_in_zones_cover_the_world() {
         let bundled = TimeZoneDatabase::bundled();
         for name in [
             "Europe/Berlin",

@@ -9,14 +9,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use crate::domain::{AccountFault, CircuitState};
-use crate::resilience::circuit_breaker::{Admission, Standing, Ticket};
+use crate::resilience::circuit_breaker::{CircuitStanding, Permission, Ticket};
 use crate::resilience::{
-    AddressThrottle, CircuitBreaker, CircuitSettings, DeadAddressLimit, Pace, Suspicion,
+    AddressThrottle, AimdLimiter, CircuitBreaker, CircuitSettings, DeadAddressLimit, Suspicion,
 };
 
 pub use answer::{CircuitNews, Taught};
-use throttle::Tokens;
-pub use throttle::{AFTER_FAILURE, Leased, Question, Token, Turn};
+use throttle::RateTokens;
+pub use throttle::{AFTER_FAILURE, Leased, Question, RateToken, Turn};
 
 /// Shortest pause for which nobody waits in the queue: others may be asked meanwhile.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
@@ -41,8 +41,8 @@ pub struct AccountSettings {
 pub struct AccountState {
     settings: AccountSettings,
     breaker: CircuitBreaker,
-    pace: Pace,
-    tokens: Tokens,
+    pace: AimdLimiter,
+    tokens: RateTokens,
     /// The addresses that it wants left alone.
     throttled: AddressThrottle,
     /// How many of its addresses it says are dead.
@@ -51,7 +51,7 @@ pub struct AccountState {
     suspicion: Suspicion,
     /// When one platform was last told of that refuses its key.
     platform_refused: Option<Duration>,
-    cause: Option<Cause>,
+    cause: Option<CircuitCause>,
     /// Whether it has worked since this node knows it.
     proven: bool,
 }
@@ -66,7 +66,7 @@ pub struct CallPermit {
 
 /// Why a circuit is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum CircuitCause {
     /// Requests fail.
     Failing,
     /// Answers take too long.
@@ -82,8 +82,8 @@ impl AccountState {
         Self {
             settings,
             breaker: CircuitBreaker::new(settings.circuit),
-            pace: Pace::default(),
-            tokens: Tokens::new(rate_limit),
+            pace: AimdLimiter::default(),
+            tokens: RateTokens::new(rate_limit),
             throttled: AddressThrottle::default(),
             dead: DeadAddressLimit::new(settings.dead_addresses_a_minute),
             suspicion: Suspicion::default(),
@@ -99,9 +99,9 @@ impl AccountState {
             return None;
         }
         let (ticket, is_probe) = match self.breaker.admit(now) {
-            Admission::Pass(ticket) => (ticket, false),
-            Admission::Probe(ticket) => (ticket, true),
-            Admission::Refused { .. } => return None,
+            Permission::Pass(ticket) => (ticket, false),
+            Permission::Probe(ticket) => (ticket, true),
+            Permission::Refused { .. } => return None,
         };
         let messages = u32::try_from(messages).unwrap_or(u32::MAX);
         self.pace.sent_many(now, messages);
@@ -122,9 +122,9 @@ impl AccountState {
     pub fn refused_for(&self, now: Duration) -> Option<Duration> {
         let pause = self.pace.paused_for(now).filter(|wait| *wait >= LONG_PAUSE);
         let circuit = match self.breaker.standing(now) {
-            Standing::Closed | Standing::HalfOpen { probing: false } => None,
-            Standing::Open { until } => Some(until.saturating_sub(now)),
-            Standing::HalfOpen { probing: true } => Some(AFTER_PROBE),
+            CircuitStanding::Closed | CircuitStanding::HalfOpen { probing: false } => None,
+            CircuitStanding::Open { until } => Some(until.saturating_sub(now)),
+            CircuitStanding::HalfOpen { probing: true } => Some(AFTER_PROBE),
         };
         pause.max(circuit)
     }
@@ -150,9 +150,9 @@ impl AccountState {
     #[must_use]
     pub fn circuit(&self, now: Duration) -> CircuitState {
         match self.breaker.standing(now) {
-            Standing::Closed => CircuitState::Closed,
-            Standing::Open { .. } => CircuitState::Open,
-            Standing::HalfOpen { .. } => CircuitState::HalfOpen,
+            CircuitStanding::Closed => CircuitState::Closed,
+            CircuitStanding::Open { .. } => CircuitState::Open,
+            CircuitStanding::HalfOpen { .. } => CircuitState::HalfOpen,
         }
     }
 
@@ -181,7 +181,7 @@ impl AccountState {
     /// Whether nobody may ask it, be it for a moment.
     #[must_use]
     pub fn is_stopped(&self, now: Duration) -> bool {
-        self.breaker.standing(now) != Standing::Closed || self.pace.paused_for(now).is_some()
+        self.breaker.standing(now) != CircuitStanding::Closed || self.pace.paused_for(now).is_some()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::account::Token;
+use super::account::RateToken;
 use super::job::{Guard, Job};
 use crate::domain::{Class, Content, Priority, Step, Target};
 use crate::resilience::Joins;
@@ -29,13 +29,13 @@ pub struct Candidates<F> {
     /// Takes a token, if one is at hand.
     token: F,
     most: usize,
-    taken: Vec<Token>,
+    taken: Vec<RateToken>,
     passed: usize,
     /// Addresses that are served or were looked past: for these nothing goes before what came earlier.
     addresses: Vec<u64>,
 }
 
-impl<F: FnMut() -> Option<Token>> Candidates<F> {
+impl<F: FnMut() -> Option<RateToken>> Candidates<F> {
     /// At most so many messages in the request, the first one included.
     pub const fn new(token: F, most: usize) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl<F: FnMut() -> Option<Token>> Candidates<F> {
 
     /// The tokens of those that joined.
     #[must_use]
-    pub fn into_tokens(self) -> Vec<Token> {
+    pub fn into_tokens(self) -> Vec<RateToken> {
         self.taken
     }
 }
@@ -98,7 +98,7 @@ impl<'a> Candidate<'a> {
         let is_bulk = notification.lane.priority == Priority::Low;
         let mut steps = notification.attempts.iter().map(|record| &record.step);
         let may_share =
-            is_bulk && job.targets.len() == 1 && !job.hold.is_alone() && !steps.any(is_telling);
+            is_bulk && job.targets.len() == 1 && !job.claim.is_alone() && !steps.any(is_telling);
         Self {
             may_share,
             most_at_once: job.most_at_once,

@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::account::{AccountState, CallPermit, Token};
+use super::account::{AccountState, CallPermit, RateToken};
 use super::job::{Disposition, Guard, Job};
-use crate::domain::{HouseRules, Reason};
+use crate::domain::{GlobalPolicy, Reason};
 use crate::policy::{expiry, routing};
 use crate::resilience::Backoff;
 
@@ -25,7 +25,7 @@ pub const LATEST: SignedDuration = SignedDuration::from_hours(6);
 /// What is to be done next with a job at an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextAction {
-    /// Look up again who it is for, and ask policy anew: it has waited, and a wish may have changed.
+    /// Look up again who it is for, and ask policy anew: it has waited, and a preference may have changed.
     Recheck,
     /// Wait for a token.
     AwaitToken,
@@ -84,7 +84,7 @@ pub struct DeliveryContext<'a> {
     /// The account.
     pub account: &'a AccountTerms,
     /// What the operator says for everybody.
-    pub global: &'a HouseRules,
+    pub global: &'a GlobalPolicy,
     /// The time.
     pub now: Timestamp,
     /// A number in `[0, 1)` for the jitter.
@@ -97,14 +97,14 @@ pub struct DeliveryContext<'a> {
 pub fn look<G: Guard>(
     job: &mut Job<G>,
     (account, at): (&mut AccountState, Duration),
-    token: Token,
+    token: RateToken,
     conditions: Conditions,
     now: Timestamp,
 ) -> NextAction {
     if let Some(exit) = leaves(job, conditions, now) {
         return NextAction::Leave(exit);
     }
-    if now >= job.good_until {
+    if now >= job.valid_until {
         return NextAction::Recheck;
     }
     if !token.is_valid(at) && account.refused_for(at).is_none() {

@@ -1,4 +1,4 @@
-//! Whether a job may go now, by what is known of its person: policy is asked, and its word holds for as
+//! Whether a job may go now, by what is known of its recipient: policy is asked, and its word holds for as
 //! long as what it rests on is believed in.
 
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::job::{Disposition, Guard, Job};
-use crate::domain::{AttemptRecord, Counted, Counter, HouseRules, OnUnknown, Step};
+use crate::domain::{AttemptRecord, Counted, Counter, GlobalPolicy, OnUnknown, Step};
 use crate::policy::{AccountFacts, Decision, Facts, Quota, decide as ask_policy, routing};
 
-/// How long what is known of a person is believed in: a wish holds within a second.
+/// How long what is known of a recipient is believed in: a preference holds within a second.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a decision rests on, beside the job.
@@ -18,7 +18,7 @@ pub struct EligibilityContext<'a> {
     /// The accounts of its channel.
     pub accounts: &'a [AccountFacts<'a>],
     /// What the operator says for everybody.
-    pub global: &'a HouseRules,
+    pub global: &'a GlobalPolicy,
     /// The time.
     pub now: Timestamp,
     /// A number in `[0, 1)` for the jitter.
@@ -27,11 +27,11 @@ pub struct EligibilityContext<'a> {
 
 /// What a judgement of one that has waited says.
 #[derive(Debug)]
-pub enum Judgement {
+pub enum Reevaluation {
     /// By policy.
     Decided(Decision),
-    /// The person was deleted meanwhile.
-    NobodyThere,
+    /// The recipient was deleted meanwhile.
+    RecipientGone,
 }
 
 /// What came of reserving room under daily caps.
@@ -69,16 +69,16 @@ pub fn decide<G: Guard>(
         notification: &job.notification,
         recipient: &job.recipient,
         rules: &job.rules,
-        house: context.global,
+        global: context.global,
         accounts: context.accounts,
         suppressed: &job.suppressed,
         quota,
         now: context.now,
-        dice: context.jitter,
+        jitter: context.jitter,
     });
-    if let Decision::Deliver { good_until, .. } = &mut decision {
+    if let Decision::Deliver { valid_until, .. } = &mut decision {
         let believed = job.known_at.saturating_add(BELIEVED);
-        *good_until = believed.map_or(*good_until, |until| until.min(*good_until));
+        *valid_until = believed.map_or(*valid_until, |until| until.min(*valid_until));
     }
     decision
 }
@@ -105,7 +105,7 @@ pub fn decide_reserved<G: Guard>(
 
 /// Whether an unknown outcome of this job is worth another provider.
 #[must_use]
-pub fn fails_over<G>(job: &Job<G>, global: &HouseRules) -> bool {
+pub fn fails_over<G>(job: &Job<G>, global: &GlobalPolicy) -> bool {
     routing::on_unknown(&job.notification, &job.rules, global) == OnUnknown::FailOver
 }
 
@@ -124,7 +124,7 @@ pub fn dispatch<G: Guard>(
             left_out,
             gone,
             targets,
-            good_until,
+            valid_until,
         } => {
             if let Some(provider) = gone {
                 let step = Step::AccountGone { provider };
@@ -132,7 +132,7 @@ pub fn dispatch<G: Guard>(
             }
             job.left_out = left_out;
             job.route = route.into_iter().filter_map(name).collect();
-            (job.targets, job.good_until) = (targets, good_until);
+            (job.targets, job.valid_until) = (targets, valid_until);
             DispatchAction::Render
         }
         Decision::Reserve(counters) => DispatchAction::Reserve(counters),

@@ -10,7 +10,7 @@ use crate::domain::{
     AttemptRecord, Class, Content, DeadAddress, Notification, Origin, Reason, Recipient, Reply,
     Settlement, Status, Step, Target, TenantRules, WaitsFor,
 };
-use crate::policy::refund::{self, Ending};
+use crate::policy::refund::{self, PassEnd};
 
 /// What a job holds, as far as it matters to what becomes of it: in the engine claim, permit and
 /// receipts.
@@ -43,14 +43,14 @@ pub struct Job<G> {
     pub suppressed: Vec<String>,
     /// Whether it may be counted in daily caps: then it is taken out unless it is sent.
     pub reserved: bool,
-    /// What the tenant says for all its people.
+    /// What the tenant says for all its recipients.
     pub rules: Arc<TenantRules>,
-    /// When person and rules were known to be as they are here: what was committed later is not in
+    /// When recipient and rules were known to be as they are here: what was committed later is not in
     /// it. From the beginning of time, when nobody says: then they are looked up before anything is
     /// sent.
     pub known_at: Timestamp,
     /// Until when the decision to deliver holds.
-    pub good_until: Timestamp,
+    pub valid_until: Timestamp,
     /// The rendered message; empty until the dispatcher has rendered it.
     pub content: Content,
     /// The version of the template that was rendered.
@@ -74,7 +74,7 @@ pub struct Job<G> {
     /// When the publisher says it was published.
     pub published_at: Option<Timestamp>,
     /// What it holds.
-    pub hold: G,
+    pub claim: G,
 }
 
 /// What became of a job, on its way into the database.
@@ -85,7 +85,7 @@ pub struct Outcome<G> {
     /// From the publisher (or our acceptance, if it does not say) to the decision.
     pub age: Duration,
     /// What the job held.
-    pub hold: G,
+    pub claim: G,
 }
 
 /// How a walk ends, for now or for good.
@@ -95,8 +95,8 @@ pub enum Disposition {
     Sent,
     /// Without acceptance: the reason says where it stands.
     Ended(Reason),
-    /// The person was deleted while it waited.
-    NobodyThere,
+    /// The recipient was deleted while it waited.
+    RecipientGone,
     /// It is due again then.
     Deferred {
         /// Why.
@@ -119,7 +119,7 @@ impl<G: Guard> Job<G> {
     pub fn new(
         notification: Notification,
         recipient: Arc<Recipient>,
-        hold: G,
+        claim: G,
         published_at: Option<Timestamp>,
     ) -> Self {
         Self {
@@ -129,7 +129,7 @@ impl<G: Guard> Job<G> {
             reserved: false,
             rules: Arc::default(),
             known_at: Timestamp::MIN,
-            good_until: Timestamp::MIN,
+            valid_until: Timestamp::MIN,
             content: Content::default(),
             template_version: None,
             targets: vec![],
@@ -141,7 +141,7 @@ impl<G: Guard> Job<G> {
             most_at_once: usize::MAX,
             last_asked: None,
             published_at,
-            hold,
+            claim,
         }
     }
 
@@ -151,7 +151,7 @@ impl<G: Guard> Job<G> {
         match disposition {
             Disposition::Sent => self.sent(now),
             Disposition::Ended(reason) => self.end(reason, now),
-            Disposition::NobodyThere => self.end_without_person(now),
+            Disposition::RecipientGone => self.end_without_recipient(now),
             Disposition::Deferred { reason, until } => self.defer(reason, until, now),
             Disposition::WaitsFor { account, latest } => self.wait_for(&account, latest, now),
         }
@@ -171,9 +171,9 @@ impl<G: Guard> Job<G> {
         outcome
     }
 
-    /// Ends the walk: the person was deleted while it waited.
+    /// Ends the walk: the recipient was deleted while it waited.
     #[must_use]
-    pub fn end_without_person(self, now: Timestamp) -> Outcome<G> {
+    pub fn end_without_recipient(self, now: Timestamp) -> Outcome<G> {
         let why = "the user was deleted while this waited".to_owned();
         self.end_because(Reason::NoAddress, why, now)
     }
@@ -230,18 +230,18 @@ impl<G: Guard> Job<G> {
         due_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Outcome<G> {
-        let refund = refund::is_due(&Ending {
+        let refund = refund::is_due(&PassEnd {
             status,
             reserved: self.reserved,
             attempts: &self.notification.attempts,
         });
-        self.hold.leave_place();
+        self.claim.leave_place();
         let telling = self.telling_reply(status).cloned();
         let used = self.used_address();
         let (provider, last_attempted) = self.last_asked.unzip();
         let since = self.published_at.unwrap_or(self.notification.created_at);
         let settlement = Settlement {
-            origin: self.hold.origin(),
+            origin: self.claim.origin(),
             status,
             reason,
             due_at,
@@ -263,7 +263,7 @@ impl<G: Guard> Job<G> {
         Outcome {
             settlement,
             age: non_negative(now.duration_since(since)),
-            hold: self.hold,
+            claim: self.claim,
         }
     }
 

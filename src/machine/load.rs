@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_the_broker_leaves_half_to_what_waits() {
+    fn broker_jobs_leave_half_of_the_room_to_deferred_jobs() {
         let busy = Load {
             rate: 10.0,
             busy: 8,

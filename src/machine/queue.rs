@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::account::Token;
+use super::account::RateToken;
 use super::batch::{Candidate, Candidates};
 use super::job::{Guard, Job};
 use crate::domain::Priority;
@@ -38,7 +38,7 @@ struct Waiting<G> {
 }
 
 /// A job whose turn it is, with those behind it that can share its request and a token for each.
-pub type Batch<G> = (Job<G>, Vec<Job<G>>, Vec<Token>);
+pub type NextBatch<G> = (Job<G>, Vec<Job<G>>, Vec<RateToken>);
 
 impl<G: Guard> Default for Queue<G> {
     fn default() -> Self {
@@ -73,8 +73,8 @@ impl<G: Guard> Queue<G> {
         &mut self,
         most: usize,
         is_limited: bool,
-        token: impl FnMut() -> Option<Token>,
-    ) -> Option<Batch<G>> {
+        token: impl FnMut() -> Option<RateToken>,
+    ) -> Option<NextBatch<G>> {
         let out_of_turn = is_limited && !self.waiting.is_of_one();
         let mut candidates = Candidates::new(token, if out_of_turn { 1 } else { most });
         let joins = |first: &Waiting<G>, next: &Waiting<G>| {
@@ -136,7 +136,9 @@ impl<G: Guard> Queue<G> {
         }
         let tenants = self.waiting.tenants().max(1);
         let share = ((most / tenants as f64) as usize).max(LEAST);
-        let spilt = self.waiting.shed(share, |waiting| may_spill(&waiting.job));
+        let spilt = self
+            .waiting
+            .take_excess(share, |waiting| may_spill(&waiting.job));
         spilt.into_iter().map(|(_, waiting)| waiting.job).collect()
     }
 
@@ -176,7 +178,7 @@ fn believed(rate: f64, is_known: bool) -> Option<f64> {
 /// account in this pass is not to wait from the start. All else may go, also what was due: it would keep
 /// permits from what is due for other accounts.
 fn may_spill<G: Guard>(job: &Job<G>) -> bool {
-    job.replies.is_empty() && !job.hold.has_place() && !job.hold.is_alone()
+    job.replies.is_empty() && !job.claim.has_place() && !job.claim.is_alone()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::account::{AccountState, CallPermit, Token};
+use super::account::{AccountState, CallPermit, RateToken};
 use super::delivery::{Conditions, leaves};
 use super::job::{Guard, Job};
 use crate::domain::reply::NOT_ASKED;
@@ -22,7 +22,7 @@ pub fn is_left_alone(account: &AccountState, address: &str, at: Duration) -> Opt
 /// send holds.
 #[must_use]
 pub fn patience<G>(job: &Job<G>, queue_wait: Duration, now: Timestamp) -> Duration {
-    let holds = job.good_until.duration_since(now);
+    let holds = job.valid_until.duration_since(now);
     queue_wait.min(holds.try_into().unwrap_or_default())
 }
 
@@ -34,13 +34,13 @@ pub fn patience<G>(job: &Job<G>, queue_wait: Duration, now: Timestamp) -> Durati
 pub fn admit_another<G: Guard>(
     job: &Job<G>,
     (account, at): (&mut AccountState, Duration),
-    token: Token,
+    token: RateToken,
     conditions: Conditions,
     now: Timestamp,
 ) -> Result<CallPermit, Reply> {
     // The wait may have outlived the decision, or the lease.
     let may_go =
-        token.is_valid(at) && now < job.good_until && leaves(job, conditions, now).is_none();
+        token.is_valid(at) && now < job.valid_until && leaves(job, conditions, now).is_none();
     let permit = may_go.then(|| account.admit(1, at)).flatten();
     permit.ok_or_else(|| {
         account.put_back(token);

@@ -30,13 +30,13 @@ pub enum ChannelState {
 /// or a channel with one tripped and one silent account would pause. A circuit that is being
 /// probed is not passing yet: it reports nothing until the probe's answer is known.
 #[derive(Debug, Clone)]
-pub struct Channels {
-    channels: Arc<[Line]>,
+pub struct ChannelStates {
+    channels: Arc<[ChannelWatch]>,
 }
 
 #[derive(Debug)]
-struct Line {
-    accounts: Mutex<Accounts>,
+struct ChannelWatch {
+    accounts: Mutex<AccountCircuits>,
     state: watch::Sender<ChannelState>,
     /// Whether the lanes' consumers are cancelled.
     held: watch::Sender<bool>,
@@ -45,24 +45,24 @@ struct Line {
 }
 
 #[derive(Debug, Default)]
-struct Accounts {
+struct AccountCircuits {
     open_until: HashMap<String, Option<Instant>>,
     /// The probe that is left to the next message from the broker.
     let_through: Option<Instant>,
 }
 
-impl Default for Channels {
+impl Default for ChannelStates {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Channels {
+impl ChannelStates {
     /// No account is known: everything flows.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            channels: Channel::ALL.iter().map(|_| Line::new()).collect(),
+            channels: Channel::ALL.iter().map(|_| ChannelWatch::new()).collect(),
         }
     }
 
@@ -137,12 +137,12 @@ impl Channels {
         }
     }
 
-    fn line(&self, channel: Channel) -> Option<&Line> {
+    fn line(&self, channel: Channel) -> Option<&ChannelWatch> {
         self.channels.get(channel.index())
     }
 }
 
-impl Line {
+impl ChannelWatch {
     fn new() -> Self {
         Self {
             accounts: Mutex::default(),
@@ -152,13 +152,13 @@ impl Line {
         }
     }
 
-    fn accounts(&self) -> std::sync::MutexGuard<'_, Accounts> {
+    fn accounts(&self) -> std::sync::MutexGuard<'_, AccountCircuits> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells what follows from the accounts. Called while they are locked: what is told is told in
     /// the order in which it came about.
-    fn settle(&self, accounts: &Accounts) {
+    fn settle(&self, accounts: &AccountCircuits) {
         let state = accounts.state();
         let changed = self
             .state
@@ -175,7 +175,7 @@ impl Line {
     }
 }
 
-impl Accounts {
+impl AccountCircuits {
     fn state(&self) -> ChannelState {
         let mut earliest = None;
         for open_until in self.open_until.values() {
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_channel_pauses_when_its_last_account_trips_and_probes_the_first_one_back() {
-        let channels = Channels::new();
+        let channels = ChannelStates::new();
         assert_eq!(channels.state(EMAIL), ChannelState::Flowing);
         channels.report(EMAIL, "a", None);
         channels.report(EMAIL, "b", Some(seconds(9)));
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn an_account_that_is_forgotten_no_longer_counts() {
-        let channels = Channels::new();
+        let channels = ChannelStates::new();
         channels.report(EMAIL, "a", None);
         channels.report(EMAIL, "b", Some(seconds(9)));
         channels.forget(EMAIL, "a");
@@ -238,8 +238,8 @@ mod tests {
 
     #[test]
     fn lanes_are_held_while_paused_but_for_one_probe_by_the_next_message() {
-        let (channels, lane) = (Channels::new(), Channels::held);
-        let held = |channels: &Channels| *lane(channels, EMAIL).borrow();
+        let (channels, lane) = (ChannelStates::new(), ChannelStates::held);
+        let held = |channels: &ChannelStates| *lane(channels, EMAIL).borrow();
         channels.report(EMAIL, "a", Some(seconds(5)));
         assert!(held(&channels));
         channels.probe_by_consuming(EMAIL, seconds(4));
@@ -254,8 +254,8 @@ mod tests {
     }
 
     #[test]
-    fn those_who_watch_are_told_of_changes_only() {
-        let channels = Channels::new();
+    fn channel_watchers_are_told_of_changes_only() {
+        let channels = ChannelStates::new();
         let mut held = channels.held(EMAIL);
         channels.report(EMAIL, "a", Some(seconds(5)));
         assert!(held.has_changed().unwrap());

@@ -18,7 +18,7 @@ pub struct Control {
 
 /// Whether the engine takes work, and what ails it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readiness {
+pub struct ReadinessReport {
     /// Whether it does.
     pub ready: bool,
     /// Every part; `None` when it works, else what ails it.
@@ -45,13 +45,13 @@ impl Control {
 
     /// Whether the engine takes work. It no longer does while it shuts down.
     #[must_use]
-    pub fn readiness(&self) -> Readiness {
+    pub fn readiness(&self) -> ReadinessReport {
         let stopping = self.stop.is_raised();
         let mut parts = self.health.parts();
         if stopping {
             parts.insert("engine".to_owned(), Some("shutting down".to_owned()));
         }
-        Readiness {
+        ReadinessReport {
             ready: !stopping && self.health.is_ready(),
             parts,
         }

@@ -1,23 +1,23 @@
 //! Dispatcher: one a channel. Decides once, renders, and sends the job on its route.
 
-mod line;
+mod render_queue;
 
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Supervised};
 
-use self::line::{Line, Waiting};
-use super::directory::{AccountEntry, Directory};
+use self::render_queue::{RenderQueue, RenderStep};
+use super::eligibility::{Capped, Eligibility};
 use super::jobs::{Deliver, Dispatch, Job, since_publish};
-use super::judge::{Capped, Judge};
-use super::outbox::Outbox;
-use super::shelf::Shelf;
+use super::registry::{AccountEntry, AccountRegistry};
+use super::settle_queue::SettleQueue;
+use super::templates::TemplateCache;
 use crate::domain::{Body, Channel, Reason, carriage};
 use crate::machine::eligibility::{self, DispatchAction};
 use crate::policy::Decision;
 use crate::runtime::{Tasks, clock, failpoint, mailbox};
 use crate::telemetry::Metrics;
-use crate::templates::Reader;
+use crate::templates::LocaleHints;
 
 /// The `provider` of in-app notifications: the row in the inbox is the delivery.
 const INBOX: &str = "inbox";
@@ -25,22 +25,22 @@ const INBOX: &str = "inbox";
 /// The actor of one channel.
 #[derive(Debug)]
 pub struct Dispatcher {
-    line: Line,
+    line: RenderQueue,
 }
 
 /// What dispatching needs.
 #[derive(Debug)]
-pub struct Desk {
+pub struct ChannelContext {
     /// The channel.
     pub channel: Channel,
     /// The accounts.
-    pub directory: Directory,
+    pub registry: AccountRegistry,
     /// Asks policy.
-    pub judge: Arc<Judge>,
+    pub eligibility: Arc<Eligibility>,
     /// The templates.
-    pub shelf: Shelf,
+    pub templates: TemplateCache,
     /// Where outcomes go.
-    pub outbox: Outbox,
+    pub settle_queue: SettleQueue,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -48,13 +48,13 @@ pub struct Desk {
 impl Dispatcher {
     /// The dispatcher of a channel, which renders on at most so many threads.
     #[must_use]
-    pub fn new(desk: Desk, tasks: Tasks, threads: usize) -> Self {
-        let line = Line::new(Arc::new(desk), tasks, threads);
+    pub fn new(context: ChannelContext, tasks: Tasks, threads: usize) -> Self {
+        let line = RenderQueue::new(Arc::new(context), tasks, threads);
         Self { line }
     }
 }
 
-impl Desk {
+impl ChannelContext {
     fn follow(&self, mut job: Job, decision: Decision, accounts: &[Arc<AccountEntry>]) -> Next {
         let now = clock::now();
         let name = |at: usize| accounts.get(at).map(|entry| Arc::clone(&entry.name));
@@ -62,7 +62,7 @@ impl Desk {
             DispatchAction::Render => Next::Render(job),
             DispatchAction::Reserve(counters) => Next::Reserve(Capped { job, counters }),
             DispatchAction::Store(disposition) => {
-                self.outbox.push(job.settle(disposition, now));
+                self.settle_queue.push(job.settle(disposition, now));
                 Next::Ended
             }
         }
@@ -73,11 +73,11 @@ impl Desk {
         let now = clock::now();
         let is_inbox = self.channel == Channel::InApp;
         // Nobody looks again after this, as an account's worker does.
-        if is_inbox && now >= job.good_until {
+        if is_inbox && now >= job.valid_until {
             return Next::Refresh(job);
         }
         if let Err(why) = self.render(&mut job) {
-            self.outbox
+            self.settle_queue
                 .push(job.end_because(Reason::TemplateError, why, now));
             return Next::Ended;
         }
@@ -88,7 +88,7 @@ impl Desk {
         }
         match eligibility::rendered(&job, is_inbox) {
             Some(disposition) => {
-                self.outbox.push(job.settle(disposition, now));
+                self.settle_queue.push(job.settle(disposition, now));
                 Next::Ended
             }
             None => Next::Deliver(job),
@@ -100,13 +100,13 @@ impl Desk {
         match &notification.payload.body {
             Body::Content(content) => job.content = content.clone(),
             Body::Template(call) => {
-                let library = self.shelf.library();
+                let library = self.templates.library();
                 let rendered = library.render(
                     notification.tenant_id,
                     self.channel,
                     &call.name,
-                    Reader {
-                        person: job.recipient.locale.as_deref(),
+                    LocaleHints {
+                        recipient: job.recipient.locale.as_deref(),
                         tenant: job.rules.locale.as_deref(),
                     },
                     &call.variables,
@@ -151,7 +151,7 @@ impl Handler<Dispatch> for Dispatcher {
 
     fn handle(&mut self, Dispatch(jobs): Dispatch, _: &mut Context<Self>) {
         failpoint::hit("dispatcher");
-        self.line.extend(jobs.into_iter().map(Waiting::Decide));
+        self.line.extend(jobs.into_iter().map(RenderStep::Decide));
     }
 }
 

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::eligibility::{Addressed, Eligibility};
 use super::ingest::{key_reused, nobody};
-use super::judge::{Addressed, Judge};
-use super::people::Whose;
-use super::shelf::Shelf;
-use crate::broker::envelope::{self, Envelope, RecipientFields};
+use super::recipients::RecipientKey;
+use super::templates::TemplateCache;
+use crate::broker::envelope::{self, Envelope, RecipientDescription};
 use crate::domain::text_message::{Segments, segments};
 use crate::domain::{
     Account, Body, Channel, CircuitState, Content, Notification, Recipient, Rejection, TenantRules,
@@ -27,17 +27,17 @@ use crate::runtime::clock;
 use crate::store::provider_health::{self, ProviderHealth};
 use crate::store::seal::Sealer;
 use crate::store::{Database, StoreError, accounts, claims, frequency, recipients};
-use crate::templates::Reader;
+use crate::templates::LocaleHints;
 
 /// What explaining needs.
 #[derive(Debug)]
 pub struct Explainer {
     /// The database.
     pub database: Database,
-    /// Knows people, rules, and what must not be sent to.
-    pub judge: Arc<Judge>,
+    /// Knows recipients, rules, and what must not be sent to.
+    pub eligibility: Arc<Eligibility>,
     /// The templates.
-    pub shelf: Shelf,
+    pub templates: TemplateCache,
     /// Opens credentials, without which an account is not used.
     pub sealer: Sealer,
     /// What the accounts' clients would use.
@@ -91,10 +91,10 @@ impl Explainer {
             Ok(envelope) => envelope,
             Err(refusal) => return Ok(Explained::from(refusal)),
         };
-        self.shelf.reload(&self.database).await?;
+        self.templates.reload(&self.database).await?;
         let (tenant_id, channel) = (envelope.tenant_id, envelope.lane.channel);
         if let Body::Template(call) = &envelope.payload.body
-            && !self.shelf.library().has(tenant_id, channel, &call.name)
+            && !self.templates.library().has(tenant_id, channel, &call.name)
         {
             let words = format!("no active template `{}` for channel {channel}", call.name);
             return Ok(rejected(Rejection::UnknownTemplate, words));
@@ -108,11 +108,11 @@ impl Explainer {
             }
         }
         let first = claims::find(&self.database, &[envelope.key]).await?;
-        if let Some(holder) = first.get(&envelope.key) {
-            if !holder.said(envelope.content) {
+        if let Some(claim_owner) = first.get(&envelope.key) {
+            if !claim_owner.said(envelope.content) {
                 return Ok(Explained::from(key_reused()));
             }
-            let of = holder.notification_id;
+            let of = claim_owner.notification_id;
             return Ok(Explained::Duplicate { of });
         }
         let recipient = match self.recipient(&envelope).await? {
@@ -124,13 +124,18 @@ impl Explainer {
         Ok(Explained::Decided(Box::new(decided)))
     }
 
-    /// The person as they would be after the message was accepted.
+    /// The recipient as they would be after the message was accepted.
     async fn recipient(
         &self,
         envelope: &Envelope,
     ) -> Result<Result<Recipient, envelope::Refusal>, StoreError> {
-        let whose: Whose = (envelope.tenant_id, envelope.user_id);
-        let known = self.judge.people.load([whose]).await?.remove(&whose);
+        let recipient_key: RecipientKey = (envelope.tenant_id, envelope.user_id);
+        let known = self
+            .eligibility
+            .recipients
+            .load([recipient_key])
+            .await?
+            .remove(&recipient_key);
         let known = known.map(|known| Recipient::clone(&known));
         let said = envelope.recipient.as_ref();
         if let Some(known) = known {
@@ -140,9 +145,9 @@ impl Explainer {
             }));
         }
         let mut connection = self.database.get().await?;
-        let absent = recipients::absent(&mut connection, &[whose]).await?;
-        Ok(match (absent.get(&whose).copied(), said) {
-            (None, Some(said)) => Ok(with(Recipient::nobody(whose), said)),
+        let absent = recipients::absent(&mut connection, &[recipient_key]).await?;
+        Ok(match (absent.get(&recipient_key).copied(), said) {
+            (None, Some(said)) => Ok(with(Recipient::nobody(recipient_key), said)),
             (absence, said) => Err(nobody(absence, said.is_some())),
         })
     }
@@ -154,14 +159,14 @@ impl Explainer {
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
         let asked = Addressed::to(notification, recipient);
-        let suppressed = self.judge.suppressed([asked]).await?.into_values();
+        let suppressed = self.eligibility.suppressed([asked]).await?.into_values();
         let suppressed: Vec<String> = suppressed.flatten().collect();
         let accounts = self.accounts(notification.lane.channel).await?;
         let accounts: Vec<AccountFacts<'_>> = accounts.iter().map(|one| one.facts(now)).collect();
         let tenant_id = notification.tenant_id;
         let rules = self
-            .judge
-            .people
+            .eligibility
+            .recipients
             .load_rules([tenant_id])
             .await?
             .remove(&tenant_id);
@@ -170,13 +175,13 @@ impl Explainer {
             notification,
             recipient,
             rules: &rules,
-            house: &self.judge.house,
+            global: &self.eligibility.global,
             accounts: &accounts,
             suppressed: &suppressed,
             quota: Quota::Unasked,
             now,
             // The middle of what chance may choose.
-            dice: 0.5,
+            jitter: 0.5,
         };
         // Without a calendar that is known there is nothing to look up: the rule says so.
         let counters = frequency_cap::counters(&facts).unwrap_or_default();
@@ -206,16 +211,16 @@ impl Explainer {
     fn render(
         &self,
         notification: &Notification,
-        person: &Recipient,
+        recipient: &Recipient,
         rules: &TenantRules,
     ) -> Result<Content, String> {
         match &notification.payload.body {
             Body::Content(content) => Ok(content.clone()),
             Body::Template(call) => {
-                let library = self.shelf.library();
+                let library = self.templates.library();
                 let (tenant, channel) = (notification.tenant_id, notification.lane.channel);
-                let reader = Reader {
-                    person: person.locale.as_deref(),
+                let reader = LocaleHints {
+                    recipient: recipient.locale.as_deref(),
                     tenant: rules.locale.as_deref(),
                 };
                 let content = library
@@ -229,7 +234,7 @@ impl Explainer {
     }
 
     /// The accounts that an engine would use, with what the living nodes make of them.
-    async fn accounts(&self, channel: Channel) -> Result<Vec<Known>, StoreError> {
+    async fn accounts(&self, channel: Channel) -> Result<Vec<StoredAccount>, StoreError> {
         let loaded = accounts::load(&mut *self.database.get().await?, &self.sealer).await?;
         let mut health: HashMap<Uuid, Vec<ProviderHealth>> = HashMap::new();
         for row in provider_health::load(&self.database).await? {
@@ -237,7 +242,7 @@ impl Explainer {
         }
         let used = loaded.opened.into_iter().filter_map(|account| {
             let client = providers::connect(&self.client, &account).ok()?;
-            (account.channel == channel).then(|| Known {
+            (account.channel == channel).then(|| StoredAccount {
                 needs_address: client.needs_address(),
                 health: health.remove(&account.id).unwrap_or_default(),
                 account,
@@ -248,13 +253,13 @@ impl Explainer {
 }
 
 /// An account, with what the living nodes make of it.
-struct Known {
+struct StoredAccount {
     account: Account,
     needs_address: bool,
     health: Vec<ProviderHealth>,
 }
 
-impl Known {
+impl StoredAccount {
     /// Out only where every node says so: the message may come to any of them.
     fn facts(&self, now: Timestamp) -> AccountFacts<'_> {
         let out = self
@@ -296,18 +301,18 @@ fn rejected(reason: Rejection, detail: impl Into<String>) -> Explained {
     }
 }
 
-fn with(mut person: Recipient, said: &RecipientFields) -> Recipient {
+fn with(mut recipient: Recipient, said: &RecipientDescription) -> Recipient {
     let fields = [
-        (&mut person.email, &said.email),
-        (&mut person.username, &said.username),
-        (&mut person.phone, &said.phone),
-        (&mut person.timezone, &said.timezone),
-        (&mut person.locale, &said.locale),
+        (&mut recipient.email, &said.email),
+        (&mut recipient.username, &said.username),
+        (&mut recipient.phone, &said.phone),
+        (&mut recipient.timezone, &said.timezone),
+        (&mut recipient.locale, &said.locale),
     ];
     for (known, said) in fields {
         if said.is_some() {
             known.clone_from(said);
         }
     }
-    person
+    recipient
 }

@@ -18,7 +18,7 @@ use crate::domain::{ContentHash, KeyHash};
 /// that of another message, or free. Then it arrives again.
 #[derive(Clone, Default)]
 pub struct InFlight {
-    messages: Arc<DashMap<KeyHash, Message>>,
+    messages: Arc<DashMap<KeyHash, InFlightMessage>>,
     rows: Arc<DashSet<Uuid>>,
     again: Arc<OnceLock<Again>>,
 }
@@ -38,7 +38,7 @@ impl fmt::Debug for InFlight {
 /// A message that is worked on, with the deliveries of it that wait for its outcome, and those of other
 /// messages with its key.
 #[derive(Debug)]
-struct Message {
+struct InFlightMessage {
     content: ContentHash,
     receipts: Vec<Receipt>,
     behind: Vec<Arrival>,
@@ -66,7 +66,7 @@ impl InFlight {
             }
             Entry::Occupied(_) => Registered::Behind(receipt),
             Entry::Vacant(free) => {
-                free.insert(Message {
+                free.insert(InFlightMessage {
                     content,
                     receipts: vec![receipt],
                     behind: vec![],

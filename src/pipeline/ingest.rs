@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
-use super::hold::Turn;
+use super::claim_guard::SoloGuard;
 use super::jobs::Arrived;
 use crate::broker::Arrival;
 use crate::domain::Lane;
@@ -19,8 +19,8 @@ use crate::runtime::{Alarm, Batch, Tasks, clock, failpoint, mailbox};
 mod admission;
 mod claiming;
 mod held;
-mod people;
 mod pointers;
+mod recipients;
 mod refusal;
 mod renewal;
 mod suspicion;
@@ -28,8 +28,8 @@ mod waiting;
 
 pub use admission::Admission;
 pub(super) use admission::key_reused;
-pub(super) use people::nobody;
-pub use waiting::Waiting;
+pub(super) use recipients::nobody;
+pub use waiting::KeyWaiters;
 
 /// Batches admitted at the same time: two keep both cores and the database busy.
 const CONCURRENT: usize = 2;
@@ -46,19 +46,19 @@ pub struct Ingest {
     tasks: Tasks,
     batch: usize,
     linger: Duration,
-    state: State,
+    state: IngestState,
 }
 
-struct State {
+struct IngestState {
     waiting: Batch<Arrival>,
     running: Vec<bool>,
-    suspects: Vec<Suspects>,
+    suspects: Vec<SuspectQueue>,
     alarm: Alarm,
 }
 
 /// The suspects of a lane, and whether one is being worked on.
 #[derive(Default)]
-struct Suspects {
+struct SuspectQueue {
     waiting: VecDeque<Arrival>,
     /// The number of the turn that is under way.
     busy: Option<u64>,
@@ -78,7 +78,7 @@ impl Ingest {
     /// `linger`.
     #[must_use]
     pub fn new(admission: Arc<Admission>, tasks: Tasks, batch: usize, linger: Duration) -> Self {
-        let state = State::new(batch, linger);
+        let state = IngestState::new(batch, linger);
         Self {
             admission,
             tasks,
@@ -119,7 +119,7 @@ impl Ingest {
         if let Some(running) = self.state.running.get_mut(worker) {
             *running = true;
         }
-        let done = self.turn(ctx, Finished::Batch(worker));
+        let done = self.solo(ctx, AdmissionEnded::Batch(worker));
         let admission = Arc::clone(&self.admission);
         self.tasks.spawn("admit", async move {
             let _done = done;
@@ -143,10 +143,10 @@ impl Ingest {
         ctx.run_later(LONGEST_TURN, move |ingest, ctx| {
             ingest.end_turn(lane, number, ctx);
         });
-        let turn = self.turn(ctx, Finished::Suspect(lane, number));
+        let solo = self.solo(ctx, AdmissionEnded::Suspect(lane, number));
         let admission = Arc::clone(&self.admission);
         self.tasks.spawn("admit alone", async move {
-            admission.admit(CONCURRENT, vec![arrival], Some(turn)).await;
+            admission.admit(CONCURRENT, vec![arrival], Some(solo)).await;
         });
     }
 
@@ -161,18 +161,18 @@ impl Ingest {
     }
 
     /// Tells this actor when something is finished, however it ends.
-    fn turn(&self, ctx: &mut Context<Self>, finished: Finished) -> Turn {
+    fn solo(&self, ctx: &mut Context<Self>, finished: AdmissionEnded) -> SoloGuard {
         let address = ctx.address();
-        Turn(Box::new(move || mailbox::post(&address, finished)))
+        SoloGuard(Box::new(move || mailbox::post(&address, finished)))
     }
 }
 
-impl State {
+impl IngestState {
     fn new(batch: usize, linger: Duration) -> Self {
         Self {
             waiting: Batch::new(batch, linger),
             running: vec![false; CONCURRENT],
-            suspects: (0..Lane::COUNT).map(|_| Suspects::default()).collect(),
+            suspects: (0..Lane::COUNT).map(|_| SuspectQueue::default()).collect(),
             alarm: Alarm::default(),
         }
     }
@@ -186,7 +186,7 @@ impl State {
 /// Something that was being admitted no longer is.
 #[derive(Debug, Clone, Copy, actix::Message)]
 #[rtype(result = "()")]
-enum Finished {
+enum AdmissionEnded {
     Batch(usize),
     Suspect(Lane, u64),
 }
@@ -198,7 +198,7 @@ impl Actor for Ingest {
 impl Supervised for Ingest {
     /// What waited returns to the broker by itself; batches under way end by themselves.
     fn restarting(&mut self, _: &mut Context<Self>) {
-        self.state = State::new(self.batch, self.linger);
+        self.state = IngestState::new(self.batch, self.linger);
     }
 }
 
@@ -222,18 +222,18 @@ impl Handler<Arrived> for Ingest {
     }
 }
 
-impl Handler<Finished> for Ingest {
+impl Handler<AdmissionEnded> for Ingest {
     type Result = ();
 
-    fn handle(&mut self, finished: Finished, ctx: &mut Context<Self>) {
+    fn handle(&mut self, finished: AdmissionEnded, ctx: &mut Context<Self>) {
         match finished {
-            Finished::Batch(worker) => {
+            AdmissionEnded::Batch(worker) => {
                 if let Some(running) = self.state.running.get_mut(worker) {
                     *running = false;
                 }
                 self.pump(ctx);
             }
-            Finished::Suspect(lane, number) => self.end_turn(lane, number, ctx),
+            AdmissionEnded::Suspect(lane, number) => self.end_turn(lane, number, ctx),
         }
     }
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 use actix::Message;
 use jiff::Timestamp;
 
-use super::hold::Hold;
+use super::claim_guard::ClaimGuard;
 use crate::broker::Arrival;
 use crate::machine;
 use crate::runtime::clock;
 
 /// One notification on its walk, with the right to settle it.
-pub type Job = machine::Job<Hold>;
+pub type Job = machine::Job<ClaimGuard>;
 
 /// What became of a job, on its way into the database.
-pub type Outcome = machine::Outcome<Hold>;
+pub type Outcome = machine::Outcome<ClaimGuard>;
 
 /// From the publisher (or our acceptance, if it does not say) until now.
 #[must_use]
@@ -23,7 +23,7 @@ pub fn since_publish(job: &Job, now: Timestamp) -> Duration {
         Some(published_at) => {
             Duration::try_from(now.duration_since(published_at)).unwrap_or_default()
         }
-        None => clock::instant().saturating_duration_since(job.hold.arrived),
+        None => clock::instant().saturating_duration_since(job.claim.arrived),
     }
 }
 

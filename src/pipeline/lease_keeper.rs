@@ -7,12 +7,12 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use super::fence::Fence;
-use super::teller::{self, Teller};
+use super::event_reporter::{self, EventReporter};
+use super::lease_gate::LeaseGate;
 use crate::domain::{Severity, SystemEvent};
 use crate::runtime::clock::{self, Sighting, Uptime};
 use crate::runtime::{Health, Shutdown};
-use crate::store::lease::{LeaseConnection, Registered};
+use crate::store::lease::{LeaseConnection, RegisteredRun};
 use crate::store::{Database, StoreError};
 use crate::telemetry::Metrics;
 
@@ -32,7 +32,7 @@ const CLOCK_LIMIT: SignedDuration = SignedDuration::from_hours(1);
 /// So many heartbeats can fail before the lease runs out.
 const TRIES: u32 = 3;
 
-/// Registers a run, keeps its lease, and opens the fence while it is held, until `stop` is raised.
+/// Registers a run, keeps its lease, and opens the lease gate while it is held, until `stop` is raised.
 ///
 /// A run that was taken for dead, or whose row is gone, is followed by a new one.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct LeaseKeeper {
     /// The database.
     pub database: Database,
     /// The fence to open and close.
-    pub fence: Fence,
+    pub lease_gate: LeaseGate,
     /// This node's name.
     pub node_name: String,
     /// Time between heartbeats.
@@ -57,9 +57,9 @@ pub struct LeaseKeeper {
 
 /// What is held at the moment.
 #[derive(Debug, Default)]
-struct Held {
+struct HeldLease {
     session: Option<LeaseConnection>,
-    run: Option<Registered>,
+    run: Option<RegisteredRun>,
     /// When the lease is over.
     until: Uptime,
     /// Whether operators know that there is trouble.
@@ -71,18 +71,18 @@ struct Held {
 impl LeaseKeeper {
     /// Keeps the lease until told to stop; then ends the run in good order.
     pub async fn run(self) {
-        let held = Held::default();
-        let teller = Teller {
+        let held = HeldLease::default();
+        let event_reporter = EventReporter {
             database: self.database.clone(),
-            fence: self.fence.clone(),
-            again: teller::AGAIN,
+            lease_gate: self.lease_gate.clone(),
+            again: event_reporter::AGAIN,
             stop: self.stop.clone(),
         };
-        let told = teller.tell(CLOCK_OFF, held.clock.subscribe());
+        let told = event_reporter.tell(CLOCK_OFF, held.clock.subscribe());
         tokio::join!(self.keep(held), told);
     }
 
-    async fn keep(self, mut held: Held) {
+    async fn keep(self, mut held: HeldLease) {
         while !self.stop.is_raised() {
             let wait = match self.bounded(self.renew(&mut held)).await {
                 Ok(()) => self.heartbeat,
@@ -97,17 +97,19 @@ impl LeaseKeeper {
             };
             self.stop.or(tokio::time::sleep(wait)).await;
         }
-        self.fence.close();
+        self.lease_gate.close();
         if let Err(error) = self.bounded(self.end(&mut held)).await {
             tracing::warn!(%error, "the run could not be ended: others wait until its lease is over");
         }
     }
 
     /// A heartbeat, over a new connection if need be.
-    async fn renew(&self, held: &mut Held) -> Result<(), StoreError> {
+    async fn renew(&self, held: &mut HeldLease) -> Result<(), StoreError> {
         let session = match &mut held.session {
             Some(session) => session,
-            none => none.insert(LeaseConnection::open(&self.database, self.patience()).await?),
+            none => {
+                none.insert(LeaseConnection::open(&self.database, self.attempt_timeout()).await?)
+            }
         };
         let mut sent = clock::uptime();
         let (mut now, mut answered) = (None, sent);
@@ -119,7 +121,7 @@ impl LeaseKeeper {
                     run = run.run.0,
                     "this node's run was taken for dead, or its row is gone: a new one begins, and what it had not sent comes again"
                 );
-                self.fence.close();
+                self.lease_gate.close();
                 held.run = None;
             }
         }
@@ -137,7 +139,7 @@ impl LeaseKeeper {
             }
         };
         held.until = sent + self.lease;
-        self.fence.renew(run.run, held.until);
+        self.lease_gate.renew(run.run, held.until);
         if std::mem::take(&mut held.told) {
             tracing::info!("the lease is renewed");
         }
@@ -196,7 +198,7 @@ impl LeaseKeeper {
 
     /// Whether others still take it for living is not known: no call is started on a guess, though the
     /// lease may last for a while. It is told once.
-    fn failed(&self, held: &mut Held, error: &StoreError) {
+    fn failed(&self, held: &mut HeldLease, error: &StoreError) {
         let Some(run) = held.run.as_ref().map(|held| held.run) else {
             self.health.down(PART, error.to_string());
             let told = std::mem::replace(&mut held.told, true);
@@ -205,7 +207,7 @@ impl LeaseKeeper {
             }
             return;
         };
-        self.fence.renew(run, clock::uptime());
+        self.lease_gate.renew(run, clock::uptime());
         if clock::uptime() >= held.until {
             self.health.down(PART, error.to_string());
         }
@@ -216,12 +218,13 @@ impl LeaseKeeper {
         }
     }
 
-    async fn end(&self, held: &mut Held) -> Result<(), StoreError> {
+    async fn end(&self, held: &mut HeldLease) -> Result<(), StoreError> {
         let Some(run) = &held.run else { return Ok(()) };
         match &mut held.session {
             Some(session) => session.end(run).await,
             None => {
-                let mut session = LeaseConnection::open(&self.database, self.patience()).await?;
+                let mut session =
+                    LeaseConnection::open(&self.database, self.attempt_timeout()).await?;
                 session.end(run).await
             }
         }
@@ -229,7 +232,7 @@ impl LeaseKeeper {
 
     /// What takes longer counts as failed: a connection over a broken network would else be believed
     /// in until TCP gives up, and there must be time for another before the lease is over.
-    fn patience(&self) -> Duration {
+    fn attempt_timeout(&self) -> Duration {
         self.lease / TRIES
     }
 
@@ -237,7 +240,7 @@ impl LeaseKeeper {
         &self,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.patience(), work).await {
+        match tokio::time::timeout(self.attempt_timeout(), work).await {
             Ok(done) => done,
             Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
         }

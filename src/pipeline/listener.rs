@@ -6,9 +6,9 @@ use actix::Addr;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::catalog::Catalog;
+use super::account_loader::AccountLoader;
 use super::jobs::Wake;
-use super::people::People;
+use super::recipients::RecipientCache;
 use crate::runtime::{Shutdown, mailbox};
 use crate::store::changes::{Change, Changes, Echo, Heard};
 use crate::store::{Database, StoreError};
@@ -20,15 +20,15 @@ const CALL_EVERY: Duration = Duration::from_millis(500);
 /// Longest time from the commit of a call until it is heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
-/// Keeps people and rules as fresh as the database's notices allow.
+/// Keeps recipients and rules as fresh as the database's notices allow.
 #[derive(Debug)]
 pub struct Listener {
     /// The database.
     pub database: Database,
     /// Forgets what a notice names, and everything while no notices come.
-    pub people: People,
+    pub recipients: RecipientCache,
     /// Looks for accounts and templates at once.
-    pub catalog: Addr<Catalog>,
+    pub account_loader: Addr<AccountLoader>,
     /// Ends listening.
     pub stop: Shutdown,
 }
@@ -37,12 +37,12 @@ impl Listener {
     /// Listens until told to stop.
     pub async fn run(self) {
         // Whoever asks must not wait for one who has ended, however it ended.
-        let _ended = Ended(&self.people);
+        let _ended = Ended(&self.recipients);
         while !self.stop.is_raised() {
             let Some(heard) = self.stop.or(self.listen()).await else {
                 return;
             };
-            self.people.deaf();
+            self.recipients.disconnected();
             if let Err(error) = heard {
                 tracing::warn!(%error, "changes of people and rules are not heard of: everything is read before it is used");
             }
@@ -53,9 +53,9 @@ impl Listener {
     /// Hears changes until the connection is lost, or no longer tells what is committed.
     async fn listen(&self) -> Result<(), StoreError> {
         let mut changes = self.open().await?;
-        self.people.listening();
+        self.recipients.connected();
         // What changed while nobody listened.
-        mailbox::post(&self.catalog, Wake);
+        mailbox::post(&self.account_loader, Wake);
         let echoes = watch::Sender::new(0);
         let mut calls = std::pin::pin!(self.call(changes.echo(), echoes.subscribe()));
         loop {
@@ -63,13 +63,13 @@ impl Listener {
                 // What is heard first, so that a task that was late does not miss an echo.
                 biased;
                 heard = changes.next() => self.follow(heard?, &echoes),
-                asked = self.people.asked() => {
+                asked = self.recipients.asked() => {
                     for heard in changes.catch_up().await? {
                         self.follow(heard, &echoes);
                     }
                     asked.answer();
                 }
-                deaf = &mut calls => return Err(deaf),
+                disconnected = &mut calls => return Err(disconnected),
             }
         }
     }
@@ -80,7 +80,7 @@ impl Listener {
         loop {
             tokio::select! {
                 opened = &mut opening => return opened,
-                () = sleep(PAUSE) => mailbox::post(&self.catalog, Wake),
+                () = sleep(PAUSE) => mailbox::post(&self.account_loader, Wake),
             }
         }
     }
@@ -106,12 +106,12 @@ impl Listener {
 
     fn follow(&self, heard: Heard, echoes: &watch::Sender<u64>) {
         match heard {
-            Heard::Change(Change::Rules(tenant_id)) => self.people.forget_rules(tenant_id),
-            Heard::Change(Change::Person { tenant_id, user_id }) => {
-                self.people.forget((tenant_id, user_id));
+            Heard::Change(Change::Rules(tenant_id)) => self.recipients.forget_rules(tenant_id),
+            Heard::Change(Change::Recipient { tenant_id, user_id }) => {
+                self.recipients.forget((tenant_id, user_id));
             }
             Heard::Change(Change::Accounts | Change::Templates) => {
-                mailbox::post(&self.catalog, Wake);
+                mailbox::post(&self.account_loader, Wake);
             }
             Heard::Echo(number) => {
                 echoes.send_replace(number);
@@ -121,10 +121,10 @@ impl Listener {
 }
 
 /// Says that nobody listens any more, when dropped.
-struct Ended<'a>(&'a People);
+struct Ended<'a>(&'a RecipientCache);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.0.deaf();
+        self.0.disconnected();
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::Channel;
 use crate::runtime::{Tasks, failpoint, mailbox};
 use crate::store::lease::RunId;
-use crate::store::metrics::{self, Batch, HourlyDelta};
+use crate::store::metrics::{self, HourlyDelta, RollupBatch};
 use crate::store::{Database, StoreError};
 
 /// Time between writes.
@@ -24,14 +24,14 @@ const HOUR: i64 = 3_600;
 pub struct HourlyMetrics {
     writer: Arc<Mutex<Writer>>,
     tasks: Tasks,
-    sums: HashMap<Row, HourlyDelta>,
+    sums: HashMap<RollupKey, HourlyDelta>,
     flushing: bool,
     /// The last write has failed: what it wrote waits in the writer, and what is added meanwhile here.
     is_behind: bool,
 }
 
 /// Tenant, hour since the epoch, provider, channel: what a row of the rollup is about.
-type Row = (Uuid, i64, String, Channel);
+type RollupKey = (Uuid, i64, String, Channel);
 
 /// What a batch adds to the rollups.
 #[derive(Debug, Clone, Message)]
@@ -100,7 +100,7 @@ impl HourlyMetrics {
         }
         self.flushing = true;
         let deltas = if self.is_behind { vec![] } else { self.take() };
-        let (writer, end) = (Arc::clone(&self.writer), End::of(ctx));
+        let (writer, end) = (Arc::clone(&self.writer), FlushEnded::of(ctx));
         self.tasks.spawn("flush rollups", async move {
             match writer.lock().await.write(deltas).await {
                 Ok(()) => end.whole(),
@@ -123,7 +123,7 @@ struct Writer {
     run: RunId,
     /// The last number that was given.
     last: i64,
-    unwritten: VecDeque<Batch>,
+    unwritten: VecDeque<RollupBatch>,
 }
 
 impl Writer {
@@ -131,7 +131,7 @@ impl Writer {
     async fn write(&mut self, deltas: Vec<HourlyDelta>) -> Result<(), StoreError> {
         if !deltas.is_empty() {
             self.last += 1;
-            self.unwritten.push_back(Batch {
+            self.unwritten.push_back(RollupBatch {
                 run: self.run,
                 number: self.last,
                 deltas,
@@ -146,12 +146,12 @@ impl Writer {
 }
 
 /// Tells the actor that a write has ended, however it ends.
-struct End {
+struct FlushEnded {
     address: actix::Addr<HourlyMetrics>,
     whole: bool,
 }
 
-impl End {
+impl FlushEnded {
     fn of(ctx: &Context<HourlyMetrics>) -> Self {
         Self {
             address: ctx.address(),
@@ -164,7 +164,7 @@ impl End {
     }
 }
 
-impl Drop for End {
+impl Drop for FlushEnded {
     fn drop(&mut self) {
         mailbox::post(&self.address, Flushed { whole: self.whole });
     }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The place that one notification has at an account for which it waited; free when it is dropped.
 #[derive(Debug)]
-pub struct Place(Arc<AtomicUsize>);
+pub struct CallBackSlot(Arc<AtomicUsize>);
 
-impl Place {
+impl CallBackSlot {
     /// Takes a place of those that are counted here.
     #[must_use]
     pub fn taken(count: &Arc<AtomicUsize>) -> Self {
@@ -16,7 +16,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for CallBackSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }

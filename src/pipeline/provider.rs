@@ -9,14 +9,14 @@ use std::time::Duration;
 use actix::{Actor, Context, Handler, Supervised};
 use futures_util::FutureExt;
 
-use super::directory::Directory;
 use super::dispatcher::Dispatchers;
-use super::fence::Fence;
+use super::eligibility::Eligibility;
 use super::jobs::{Deliver, Job, Wake};
-use super::judge::Judge;
-use super::outbox::Outbox;
+use super::lease_gate::LeaseGate;
+use super::registry::AccountRegistry;
+use super::settle_queue::SettleQueue;
 use crate::domain::Account;
-use crate::machine::account::Token;
+use crate::machine::account::RateToken;
 use crate::machine::delivery::{AccountTerms, Conditions, DeliveryContext};
 use crate::policy::AccountFacts;
 use crate::providers::Provider;
@@ -42,19 +42,19 @@ mod worker;
 pub use health::{AccountHealth, Listeners};
 use queue::JobQueue;
 pub use retirement::Retirement;
-pub use room::Room;
+pub use room::AccountRoom;
 pub use trouble::Reporter;
 use turn::Want;
 
 /// The actor of one account.
 #[derive(Debug)]
 pub struct ProviderActor {
-    desk: Arc<Desk>,
-    queue: Arc<Lines>,
+    context: Arc<AccountContext>,
+    queue: Arc<AccountQueue>,
 }
 
 /// What the workers of an account share.
-pub struct Desk {
+pub struct AccountContext {
     /// The account.
     pub account: Account,
     /// Its client.
@@ -70,15 +70,15 @@ pub struct Desk {
     /// Whether the account is still in use, as it is described here.
     pub retirement: Retirement,
     /// Knows what takes the place of accounts that are not.
-    pub directory: Directory,
+    pub registry: AccountRegistry,
     /// Routes anew what waited for an account that is no longer in use.
     pub dispatchers: Dispatchers,
     /// Where outcomes go.
-    pub outbox: Outbox,
+    pub settle_queue: SettleQueue,
     /// Passed before each call.
-    pub fence: Fence,
+    pub lease_gate: LeaseGate,
     /// Asked again about what has waited here.
-    pub judge: Arc<Judge>,
+    pub eligibility: Arc<Eligibility>,
     /// Where tokens are leased.
     pub database: Database,
     /// The account's metrics.
@@ -91,7 +91,7 @@ pub struct Desk {
     pub no_calls: Shutdown,
 }
 
-impl std::fmt::Debug for Desk {
+impl std::fmt::Debug for AccountContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Desk")
             .field("account", &self.account.name)
@@ -101,7 +101,7 @@ impl std::fmt::Debug for Desk {
 
 /// The waiting jobs, and how many workers serve them.
 #[derive(Debug, Default)]
-struct Lines {
+struct AccountQueue {
     jobs: JobQueue,
     workers: AtomicUsize,
 }
@@ -109,65 +109,65 @@ struct Lines {
 impl ProviderActor {
     /// The actor of an account.
     #[must_use]
-    pub fn new(desk: Arc<Desk>) -> Self {
+    pub fn new(context: Arc<AccountContext>) -> Self {
         Self {
-            desk,
+            context,
             queue: Arc::default(),
         }
     }
 
     /// How much more this account can take.
     #[must_use]
-    pub fn room(&self) -> Room {
-        Room::new(&self.desk, &self.queue)
+    pub fn room(&self) -> AccountRoom {
+        AccountRoom::new(&self.context, &self.queue)
     }
 
     /// Starts workers for what waits, as many as the account may have. A worker goes on as long as
     /// it finds work, so that under load no message passes between this actor and them.
-    fn staff(&self) {
-        staff(&self.desk, &self.queue);
+    fn spawn_workers(&self) {
+        spawn_workers(&self.context, &self.queue);
     }
 }
 
 /// As many as the account's health allows at the moment.
-fn staff(desk: &Arc<Desk>, queue: &Arc<Lines>) {
-    let most = desk.most_in_flight();
+fn spawn_workers(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) {
+    let most = context.most_in_flight();
     for _ in 0..queue.jobs.len().min(most) {
-        if !queue.hire(most) {
+        if !queue.try_add_worker(most) {
             return;
         }
-        let (desk, queue) = (Arc::clone(desk), Arc::clone(queue));
-        let tasks = desk.tasks.clone();
-        tasks.spawn("deliver", async move { serve(&desk, &queue).await });
+        let (context, queue) = (Arc::clone(context), Arc::clone(queue));
+        let tasks = context.tasks.clone();
+        tasks.spawn("deliver", async move { serve(&context, &queue).await });
     }
 }
 
 /// Works until nothing waits, or the account is to have fewer workers. A job may be queued between
 /// the last look and the end of the count, when nobody new was hired for it: hence the look after
 /// the end.
-async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
+async fn serve(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) {
     loop {
-        let badge = Badge(queue);
-        while queue.workers.load(Ordering::Acquire) <= desk.most_in_flight() {
-            let token = turn::wait(desk, queue, Want::Queued).await;
-            let most = desk.most_at_once(token);
-            let Some((job, others, tokens)) = queue.jobs.pop_many(&desk.health, most) else {
-                desk.health.put_back(token);
+        let slot = WorkerSlot(queue);
+        while queue.workers.load(Ordering::Acquire) <= context.most_in_flight() {
+            let token = turn::wait(context, queue, Want::Queued).await;
+            let most = context.most_at_once(token);
+            let Some((job, others, tokens)) = queue.jobs.pop_many(&context.health, most) else {
+                context.health.put_back(token);
                 break;
             };
             let (id, others_count) = (job.notification.id, others.len());
-            let work = AssertUnwindSafe(deliver(desk, queue, (job, token), (others, tokens)));
+            let work = AssertUnwindSafe(deliver(context, queue, (job, token), (others, tokens)));
             if let Err(panic) = work.catch_unwind().await {
                 let panic = panic_text(&*panic);
                 tracing::error!(notification_id = %id, others_count, panic, "delivering panicked");
             }
             // More may go now, or again: what shared a request may be back in the queue.
-            if desk.health.is_recovering() || others_count > 0 {
-                staff(desk, queue);
+            if context.health.is_recovering() || others_count > 0 {
+                spawn_workers(context, queue);
             }
         }
-        drop(badge);
-        if queue.jobs.len() == 0 || !queue.hire(desk.most_in_flight()) {
+        drop(slot);
+        if queue.jobs.len() == 0 || !queue.try_add_worker(context.most_in_flight()) {
             return;
         }
     }
@@ -175,25 +175,25 @@ async fn serve(desk: &Arc<Desk>, queue: &Arc<Lines>) {
 
 /// Alone, or with those that share its request.
 async fn deliver(
-    desk: &Desk,
-    queue: &Lines,
-    (job, token): (Job, Token),
-    (mut others, mut tokens): (Vec<Job>, Vec<Token>),
+    context: &AccountContext,
+    queue: &AccountQueue,
+    (job, token): (Job, RateToken),
+    (mut others, mut tokens): (Vec<Job>, Vec<RateToken>),
 ) {
     if others.is_empty() {
-        return worker::work(desk, queue, job, token).await;
+        return worker::work(context, queue, job, token).await;
     }
     others.insert(0, job);
     tokens.push(token);
-    bulk::work(desk, queue, others, tokens).await;
+    bulk::work(context, queue, others, tokens).await;
 }
 
-impl Desk {
+impl AccountContext {
     /// Most messages in the next request. Without leave by the rate limit there will be none.
-    fn most_at_once(&self, token: Token) -> usize {
+    fn most_at_once(&self, token: RateToken) -> usize {
         match token {
-            Token::None => 1,
-            Token::Unlimited | Token::Until(_) => self.client.most_at_once(),
+            RateToken::None => 1,
+            RateToken::Unlimited | RateToken::Until(_) => self.client.most_at_once(),
         }
     }
 
@@ -215,7 +215,7 @@ impl Desk {
     fn context(&self) -> DeliveryContext<'_> {
         DeliveryContext {
             account: &self.terms,
-            global: &self.judge.house,
+            global: &self.eligibility.global,
             now: clock::now(),
             jitter: rand::random(),
         }
@@ -224,7 +224,7 @@ impl Desk {
     /// What holds around a job, while this run holds its lease.
     fn conditions(&self, job: &Job, run: Option<RunId>) -> Conditions {
         Conditions {
-            holds_lease: run == Some(job.hold.run()),
+            holds_lease: run == Some(job.claim.run()),
             is_stopping: self.no_calls.is_raised(),
             is_retired: self.retirement.is_retired(),
         }
@@ -236,9 +236,9 @@ impl Desk {
     }
 }
 
-impl Lines {
+impl AccountQueue {
     /// Counts one more worker, if there may be one more.
-    fn hire(&self, most: usize) -> bool {
+    fn try_add_worker(&self, most: usize) -> bool {
         let more = |workers: usize| (workers < most).then_some(workers + 1);
         self.workers
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
@@ -247,9 +247,9 @@ impl Lines {
 }
 
 /// Counts a worker out, however it ends.
-struct Badge<'a>(&'a Lines);
+struct WorkerSlot<'a>(&'a AccountQueue);
 
-impl Drop for Badge<'_> {
+impl Drop for WorkerSlot<'_> {
     fn drop(&mut self) {
         self.0.workers.fetch_sub(1, Ordering::AcqRel);
     }
@@ -271,12 +271,12 @@ impl Handler<Deliver> for ProviderActor {
 
     fn handle(&mut self, Deliver(jobs): Deliver, _: &mut Context<Self>) {
         failpoint::hit("provider");
-        if self.desk.retirement.is_retired() {
-            return exits::hand_back(&self.desk, jobs);
+        if self.context.retirement.is_retired() {
+            return exits::hand_back(&self.context, jobs);
         }
         self.queue.jobs.extend(jobs);
-        overflow::relieve(&self.desk, &self.queue);
-        self.staff();
+        overflow::spill_excess(&self.context, &self.queue);
+        self.spawn_workers();
     }
 }
 
@@ -285,8 +285,8 @@ impl Handler<Wake> for ProviderActor {
 
     /// The account may be in use no longer.
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
-        if self.desk.retirement.is_retired() {
-            exits::hand_back(&self.desk, self.queue.jobs.drain());
+        if self.context.retirement.is_retired() {
+            exits::hand_back(&self.context, self.queue.jobs.drain());
         }
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::fence::Fence;
-use super::teller::{self, Teller};
+use super::event_reporter::{self, EventReporter};
+use super::lease_gate::LeaseGate;
 use crate::domain::{Severity, SystemEvent};
 use crate::runtime::{Health, Shutdown, Tasks};
 use crate::store::lease::RunId;
@@ -19,7 +19,7 @@ use crate::store::observed::Duty;
 use crate::store::{Database, StoreError};
 
 /// For how long work may fail before the part is down: a lost connection is no reason.
-const PATIENCE: Duration = Duration::from_secs(3);
+const DOWN_AFTER: Duration = Duration::from_secs(3);
 /// Time without a success after which the statements are tried.
 const IDLE: Duration = Duration::from_secs(3);
 /// Time between two looks.
@@ -29,13 +29,13 @@ const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 /// Watches the duties until told to stop.
 #[derive(Debug, Clone)]
-pub struct Readiness {
+pub struct ReadinessWatch {
     /// The database.
     pub database: Database,
     /// This run.
     pub run: RunId,
     /// Says which run has the trouble, later on.
-    pub fence: Fence,
+    pub lease_gate: LeaseGate,
     /// The node's name, for the event.
     pub node: String,
     /// Where it is told.
@@ -55,7 +55,7 @@ struct Watched {
     ailment: watch::Sender<Option<SystemEvent>>,
 }
 
-impl Readiness {
+impl ReadinessWatch {
     /// Looks until told to stop.
     pub async fn run(self) {
         let mut duties = Duty::ALL.map(|duty| self.watched(duty));
@@ -71,13 +71,13 @@ impl Readiness {
 
     fn watched(&self, duty: Duty) -> Watched {
         let ailment = watch::Sender::new(None);
-        let teller = Teller {
+        let event_reporter = EventReporter {
             database: self.database.clone(),
-            fence: self.fence.clone(),
-            again: teller::AGAIN,
+            lease_gate: self.lease_gate.clone(),
+            again: event_reporter::AGAIN,
             stop: self.stop.clone(),
         };
-        let told = teller.tell(event_type(duty), ailment.subscribe());
+        let told = event_reporter.tell(event_type(duty), ailment.subscribe());
         self.tasks.spawn("write readiness events", told);
         Watched {
             duty,
@@ -91,7 +91,7 @@ impl Readiness {
         let duty = watched.duty;
         let standing = self.database.standing(duty);
         match standing.failing {
-            Some((age, error)) if age >= PATIENCE => {
+            Some((age, error)) if age >= DOWN_AFTER => {
                 let why = why(age, error.as_ref());
                 if watched.works || watched.ailment.borrow().is_none() {
                     tracing::warn!(

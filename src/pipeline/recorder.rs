@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
 use super::jobs::Wake;
-use super::outbox::Outbox;
+use super::settle_queue::SettleQueue;
 use crate::runtime::{Alarm, Tasks, clock, failpoint, mailbox};
 
 mod settling;
@@ -19,13 +19,13 @@ const CONCURRENT: usize = 2;
 /// The actor.
 pub struct Recorder {
     settling: Arc<Settling>,
-    outbox: Outbox,
+    settle_queue: SettleQueue,
     tasks: Tasks,
-    state: State,
+    state: RecorderState,
 }
 
 #[derive(Default)]
-struct State {
+struct RecorderState {
     running: usize,
     releasing: bool,
     alarm: Alarm,
@@ -34,7 +34,7 @@ struct State {
 /// A batch was settled, or put back.
 #[derive(Debug, Clone, Copy, actix::Message)]
 #[rtype(result = "()")]
-enum Finished {
+enum SettlingEnded {
     Batch,
     Release,
 }
@@ -42,32 +42,32 @@ enum Finished {
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
-            .field("outbox", &self.outbox)
+            .field("outbox", &self.settle_queue)
             .finish_non_exhaustive()
     }
 }
 
 impl Recorder {
-    /// A recorder that empties this outbox.
+    /// A recorder that empties this settle queue.
     #[must_use]
-    pub fn new(settling: Arc<Settling>, outbox: Outbox, tasks: Tasks) -> Self {
+    pub fn new(settling: Arc<Settling>, settle_queue: SettleQueue, tasks: Tasks) -> Self {
         Self {
             settling,
-            outbox,
+            settle_queue,
             tasks,
-            state: State::default(),
+            state: RecorderState::default(),
         }
     }
 
     fn pump(&mut self, ctx: &mut Context<Self>) {
         while self.state.running < CONCURRENT {
             let (now, running) = (clock::instant(), self.state.running);
-            let Some(batch) = self.outbox.take_ready(now, running) else {
+            let Some(batch) = self.settle_queue.take_ready(now, running) else {
                 break;
             };
             self.state.running += 1;
-            let done = Done::of(ctx, Finished::Batch);
-            let batch = settling::Unsettled::new(batch, self.outbox.clone());
+            let done = Done::of(ctx, SettlingEnded::Batch);
+            let batch = settling::Unsettled::new(batch, self.settle_queue.clone());
             let settling = Arc::clone(&self.settling);
             self.tasks.spawn("settle", async move {
                 settling.settle(batch, done).await;
@@ -82,14 +82,14 @@ impl Recorder {
         if self.state.releasing {
             return;
         }
-        let abandoned = self.outbox.take_abandoned();
+        let abandoned = self.settle_queue.take_abandoned();
         if abandoned.is_empty() {
             return;
         }
         self.state.releasing = true;
-        let done = Done::of(ctx, Finished::Release);
+        let done = Done::of(ctx, SettlingEnded::Release);
         let settling = Arc::clone(&self.settling);
-        let unreleased = settling::Unreleased::new(abandoned, self.outbox.clone());
+        let unreleased = settling::Unreleased::new(abandoned, self.settle_queue.clone());
         self.tasks.spawn("release claims", async move {
             let _done = done;
             settling.release(unreleased).await;
@@ -100,7 +100,7 @@ impl Recorder {
         if self.state.running >= CONCURRENT {
             return;
         }
-        if let Some(due) = self.outbox.due(self.state.running) {
+        if let Some(due) = self.settle_queue.due(self.state.running) {
             self.state.alarm.set(due, ctx, |recorder: &mut Self, ctx| {
                 recorder.state.alarm.rang();
                 recorder.pump(ctx);
@@ -112,11 +112,11 @@ impl Recorder {
 /// Tells the recorder that something is finished, however it ends.
 struct Done {
     address: actix::Addr<Recorder>,
-    what: Finished,
+    what: SettlingEnded,
 }
 
 impl Done {
-    fn of(ctx: &Context<Recorder>, what: Finished) -> Self {
+    fn of(ctx: &Context<Recorder>, what: SettlingEnded) -> Self {
         Self {
             address: ctx.address(),
             what,
@@ -133,7 +133,7 @@ impl Drop for Done {
 impl Actor for Recorder {
     type Context = Context<Self>;
 
-    /// After a restart, what waits in the outbox is still there.
+    /// After a restart, what waits in the settle queue is still there.
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.pump(ctx);
     }
@@ -142,7 +142,7 @@ impl Actor for Recorder {
 impl Supervised for Recorder {
     /// What is under way goes on by itself, and is no longer counted.
     fn restarting(&mut self, _: &mut Context<Self>) {
-        self.state = State::default();
+        self.state = RecorderState::default();
     }
 }
 
@@ -155,13 +155,13 @@ impl Handler<Wake> for Recorder {
     }
 }
 
-impl Handler<Finished> for Recorder {
+impl Handler<SettlingEnded> for Recorder {
     type Result = ();
 
-    fn handle(&mut self, what: Finished, ctx: &mut Context<Self>) {
+    fn handle(&mut self, what: SettlingEnded, ctx: &mut Context<Self>) {
         match what {
-            Finished::Batch => self.state.running = self.state.running.saturating_sub(1),
-            Finished::Release => self.state.releasing = false,
+            SettlingEnded::Batch => self.state.running = self.state.running.saturating_sub(1),
+            SettlingEnded::Release => self.state.releasing = false,
         }
         self.pump(ctx);
     }

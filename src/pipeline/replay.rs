@@ -10,11 +10,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::judge::Addressed;
+use super::eligibility::Addressed;
 use crate::domain::{Channel, Notification, Reason, Recipient, TenantRules};
 use crate::policy::{expiry, preference};
 use crate::runtime::clock;
-use crate::store::dead_letters::{self, Cursor, DeadLetter, Filter, Replay, Stored};
+use crate::store::dead_letters::{
+    self, DeadLetter, LetterFilter, LetterReplay, PageCursor, Stored,
+};
 use crate::store::{Database, StoreError, recipients, rules, suppressions};
 
 /// Dead letters in one transaction.
@@ -35,16 +37,16 @@ pub struct Order {
 
 /// What became of one dead letter, or would.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replayed {
+pub struct ReplayedLetter {
     /// The letter as it was found.
     pub letter: DeadLetter,
     /// What became of it.
-    pub fate: Fate,
+    pub fate: ReplayFate,
 }
 
 /// What becomes of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum ReplayFate {
     /// It is sent on its way, due at this time.
     Due(Timestamp),
     /// It is left alone.
@@ -54,9 +56,9 @@ pub enum Fate {
 /// Why a dead letter is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Skip {
-    /// It would be cancelled: too late, or against the person's wish.
+    /// It would be cancelled: too late, or against the recipient's preference.
     Unwanted(Reason),
-    /// The person is gone.
+    /// The recipient is gone.
     UserGone,
     /// The notification has not failed, or not any more: retention removed it, or somebody else
     /// replayed it.
@@ -106,13 +108,13 @@ impl fmt::Display for Skip {
 /// When the database fails; pages that were told of are done.
 pub async fn replay(
     database: &Database,
-    filter: &Filter,
+    filter: &LetterFilter,
     order: &Order,
-    mut told: impl FnMut(&[Replayed]),
-) -> Result<Vec<Replayed>, StoreError> {
+    mut told: impl FnMut(&[ReplayedLetter]),
+) -> Result<Vec<ReplayedLetter>, StoreError> {
     let begin = clock::now();
-    let mut done: Vec<Replayed> = vec![];
-    let (mut after, mut due) = (None::<Cursor>, 0_u32);
+    let mut done: Vec<ReplayedLetter> = vec![];
+    let (mut after, mut due) = (None::<PageCursor>, 0_u32);
     while done.len() < order.most {
         let most = PAGE.min(order.most - done.len());
         let letters = dead_letters::list(database, filter, after, most).await?;
@@ -129,8 +131,8 @@ pub async fn replay(
     Ok(done)
 }
 
-fn count(page: &[Replayed]) -> u32 {
-    let due = page.iter().filter(|r| matches!(r.fate, Fate::Due(_)));
+fn count(page: &[ReplayedLetter]) -> u32 {
+    let due = page.iter().filter(|r| matches!(r.fate, ReplayFate::Due(_)));
     u32::try_from(due.count()).unwrap_or(u32::MAX)
 }
 
@@ -146,28 +148,28 @@ async fn page(
     letters: Vec<DeadLetter>,
     order: &Order,
     due_at: impl Fn(u32) -> Timestamp,
-) -> Result<Vec<Replayed>, StoreError> {
-    let facts = Facts::of(database, &letters).await?;
+) -> Result<Vec<ReplayedLetter>, StoreError> {
+    let facts = PageFacts::of(database, &letters).await?;
     let mut sent = 0;
     let judged = letters.into_iter().map(|letter| {
         let due = due_at(sent);
         let fate = match facts.objection(&letter, due) {
             None => {
                 sent += 1;
-                Fate::Due(due)
+                ReplayFate::Due(due)
             }
-            Some(skip) => Fate::Skipped(skip),
+            Some(skip) => ReplayFate::Skipped(skip),
         };
-        Replayed { letter, fate }
+        ReplayedLetter { letter, fate }
     });
-    let mut judged: Vec<Replayed> = judged.collect();
+    let mut judged: Vec<ReplayedLetter> = judged.collect();
     if order.dry_run {
         return Ok(judged);
     }
-    let replays: Vec<Replay<'_>> = judged
+    let replays: Vec<LetterReplay<'_>> = judged
         .iter()
         .filter_map(|judged| match (&judged.fate, &judged.letter.reason) {
-            (Fate::Due(due_at), Ok(failed)) => Some(Replay {
+            (ReplayFate::Due(due_at), Ok(failed)) => Some(LetterReplay {
                 letter: &judged.letter,
                 failed: *failed,
                 due_at: *due_at,
@@ -177,22 +179,22 @@ async fn page(
         .collect();
     let replayed = dead_letters::replay(database, &replays, order.by, clock::now()).await?;
     for judged in &mut judged {
-        if matches!(judged.fate, Fate::Due(_)) && !replayed.contains(&judged.letter.id) {
-            judged.fate = Fate::Skipped(Skip::NotFailed);
+        if matches!(judged.fate, ReplayFate::Due(_)) && !replayed.contains(&judged.letter.id) {
+            judged.fate = ReplayFate::Skipped(Skip::NotFailed);
         }
     }
     Ok(judged)
 }
 
 /// What is known of a page of letters.
-struct Facts {
+struct PageFacts {
     notifications: HashMap<Uuid, Stored>,
-    people: HashMap<(Uuid, Uuid), Recipient>,
+    recipients: HashMap<(Uuid, Uuid), Recipient>,
     rules: HashMap<Uuid, TenantRules>,
     suppressed: HashSet<(Uuid, Channel, String)>,
 }
 
-impl Facts {
+impl PageFacts {
     async fn of(database: &Database, letters: &[DeadLetter]) -> Result<Self, StoreError> {
         let ids = letters.iter().map(|letter| letter.notification_id);
         let notifications = dead_letters::stored(database, ids.collect()).await?;
@@ -201,22 +203,23 @@ impl Facts {
                 .values()
                 .filter_map(|stored| stored.as_ref().ok())
         };
-        let whose: Vec<(Uuid, Uuid)> = good().map(|n| (n.tenant_id, n.user_id)).collect();
+        let recipient_key: Vec<(Uuid, Uuid)> = good().map(|n| (n.tenant_id, n.user_id)).collect();
         let mut connection = database.get().await?;
-        let people = recipients::load(&mut connection, &whose).await?;
+        let recipients = recipients::load(&mut connection, &recipient_key).await?;
         let tenants: Vec<Uuid> = good().map(|n| n.tenant_id).collect();
         let rules = rules::of(&connection, &tenants).await?;
         let mut asked: Vec<(Uuid, Channel, String)> = vec![];
         for notification in good() {
-            if let Some(person) = people.get(&(notification.tenant_id, notification.user_id)) {
-                asked.extend(addresses(notification, person));
+            if let Some(recipient) = recipients.get(&(notification.tenant_id, notification.user_id))
+            {
+                asked.extend(addresses(notification, recipient));
             }
         }
         let suppressed = suppressions::among(&connection, &asked).await?;
         drop(connection);
         Ok(Self {
             notifications,
-            people,
+            recipients,
             rules,
             suppressed,
         })
@@ -239,25 +242,25 @@ impl Facts {
             Some(Err(why)) => return Some(Skip::Unreadable(why.clone())),
             Some(Ok(notification)) => notification,
         };
-        let whose = (notification.tenant_id, notification.user_id);
-        let Some(person) = self.people.get(&whose) else {
+        let recipient_key = (notification.tenant_id, notification.user_id);
+        let Some(recipient) = self.recipients.get(&recipient_key) else {
             return Some(Skip::UserGone);
         };
         let none = TenantRules::default();
         let rules = self.rules.get(&notification.tenant_id).unwrap_or(&none);
-        let switched_off = || preference::switched_off(notification, person, rules);
+        let switched_off = || preference::switched_off(notification, recipient, rules);
         expiry::expired(notification, due)
             .or_else(|| switched_off().map(|(reason, _)| reason))
             .or_else(|| {
-                self.is_suppressed(notification, person)
+                self.is_suppressed(notification, recipient)
                     .then_some(Reason::Suppressed)
             })
             .map(Skip::Unwanted)
     }
 
     /// Whether there are addresses and all of them are on the list.
-    fn is_suppressed(&self, notification: &Notification, person: &Recipient) -> bool {
-        let mut addresses = addresses(notification, person).peekable();
+    fn is_suppressed(&self, notification: &Notification, recipient: &Recipient) -> bool {
+        let mut addresses = addresses(notification, recipient).peekable();
         addresses.peek().is_some() && addresses.all(|address| self.suppressed.contains(&address))
     }
 }
@@ -265,9 +268,9 @@ impl Facts {
 /// The addresses of a notification, as the suppression list spells them.
 fn addresses(
     notification: &Notification,
-    person: &Recipient,
+    recipient: &Recipient,
 ) -> impl Iterator<Item = (Uuid, Channel, String)> {
-    let entries = Addressed::to(notification, person).entries();
+    let entries = Addressed::to(notification, recipient).entries();
     entries.map(|(_, address)| address)
 }
 

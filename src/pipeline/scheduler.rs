@@ -2,20 +2,20 @@
 //! permits for. Of a paused channel it brings one notification at a time, as the probe.
 
 mod bounds;
-mod bringing;
-mod calling;
-mod crowds;
+mod call_back;
+mod crowded_lanes;
+mod lost_takes;
 mod pauses;
 mod probing;
 mod refusing;
 mod ring;
-mod strays;
 mod suspect;
+mod take;
 mod unreadable;
 mod waiters;
 
 pub use pauses::Pauses;
-pub use suspect::Suspects;
+pub use suspect::SuspectGate;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,17 +27,17 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::bounds::Bounds;
-use self::calling::Waits;
-use self::crowds::Crowd;
+use self::call_back::Waits;
+use self::crowded_lanes::CrowdedLane;
+use self::lost_takes::LostTakes;
 use self::refusing::Refusing;
-use self::strays::Strays;
-use super::directory::Directory;
+use super::claim_guard::ClaimGuards;
 use super::dispatcher::Dispatchers;
-use super::fence::Fence;
-use super::hold::Holder;
+use super::eligibility::Eligibility;
 use super::jobs::Wake;
-use super::judge::Judge;
 use super::lanes::LanePermits;
+use super::lease_gate::LeaseGate;
+use super::registry::AccountRegistry;
 use crate::domain::Lane;
 use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
 use crate::store::due::{self, Taking};
@@ -50,7 +50,7 @@ const MOST: usize = 256;
 
 /// The actor.
 pub struct Scheduler {
-    round: Arc<Round>,
+    poller: Arc<Poller>,
     tasks: Tasks,
     poll: Duration,
     running: bool,
@@ -59,32 +59,32 @@ pub struct Scheduler {
 
 /// What a look at the database needs.
 #[derive(Debug)]
-pub struct Round {
+pub struct Poller {
     /// The database.
     pub database: Database,
     /// The lanes to look at.
     pub lanes: Vec<Lane>,
     /// Permits by lane.
     pub permits: LanePermits,
-    /// Knows people, and what must not be sent to.
-    pub judge: Arc<Judge>,
+    /// Knows recipients, and what must not be sent to.
+    pub eligibility: Arc<Eligibility>,
     /// Makes holds.
-    pub holder: Holder,
+    pub claim_guards: ClaimGuards,
     /// Where jobs go.
     pub dispatchers: Dispatchers,
     /// Passed before anything is taken: a run that holds no lease owns nothing. Says which run it is.
-    pub fence: Fence,
+    pub lease_gate: LeaseGate,
     /// Which channels are paused.
     pub pauses: Pauses,
     /// The accounts.
-    pub directory: Directory,
+    pub registry: AccountRegistry,
     /// What is known from looks before. Locked during a look: a second one would let go of what the
     /// first is just taking.
     pub looking: Mutex<Looking>,
     /// Numbers takes.
     pub takes: Takes,
     /// The rows in hand that may be what ends the process.
-    pub suspects: Suspects,
+    pub suspects: SuspectGate,
     /// Stops taking.
     pub stop: Shutdown,
 }
@@ -95,11 +95,11 @@ pub struct Looking {
     /// The run that looks.
     run: RunId,
     /// What takes may have left behind.
-    strays: Strays,
+    lost_takes: LostTakes,
     /// From when on anything is due.
     bounds: Bounds,
     /// Lanes in which more was due than could be taken.
-    crowds: HashMap<Lane, Crowd>,
+    crowded_lanes: HashMap<Lane, CrowdedLane>,
     /// Who waits for which account.
     waits: Waits,
     /// Rows that cannot be taken.
@@ -109,7 +109,7 @@ pub struct Looking {
 /// A look has ended.
 #[derive(Debug, Clone, Copy, actix::Message)]
 #[rtype(result = "()")]
-struct Looked {
+struct PollEnded {
     /// Whether a lane gave as many as were asked for: there may be more.
     more: bool,
 }
@@ -125,9 +125,9 @@ impl fmt::Debug for Scheduler {
 impl Scheduler {
     /// A scheduler that looks at least every `poll`.
     #[must_use]
-    pub const fn new(round: Arc<Round>, tasks: Tasks, poll: Duration) -> Self {
+    pub const fn new(poller: Arc<Poller>, tasks: Tasks, poll: Duration) -> Self {
         Self {
-            round,
+            poller,
             tasks,
             poll,
             running: false,
@@ -140,13 +140,13 @@ impl Scheduler {
             self.again = true;
             return;
         }
-        if self.round.stop.is_raised() {
+        if self.poller.stop.is_raised() {
             return;
         }
         self.running = true;
-        let (round, end) = (Arc::clone(&self.round), End::new(ctx.address()));
+        let (poller, end) = (Arc::clone(&self.poller), LookEnded::new(ctx.address()));
         self.tasks.spawn("take what is due", async move {
-            match round.take().await {
+            match poller.take().await {
                 Ok(more) => end.say(more),
                 Err(error) => {
                     tracing::warn!(%error, "what is due could not be taken; trying again")
@@ -157,12 +157,12 @@ impl Scheduler {
 }
 
 /// Tells the scheduler that a look has ended, however it ends.
-struct End {
+struct LookEnded {
     address: actix::Addr<Scheduler>,
     more: bool,
 }
 
-impl End {
+impl LookEnded {
     const fn new(address: actix::Addr<Scheduler>) -> Self {
         Self {
             address,
@@ -175,16 +175,16 @@ impl End {
     }
 }
 
-impl Drop for End {
+impl Drop for LookEnded {
     fn drop(&mut self) {
-        mailbox::post(&self.address, Looked { more: self.more });
+        mailbox::post(&self.address, PollEnded { more: self.more });
     }
 }
 
-impl Round {
+impl Poller {
     /// Takes what is due and sends it on its way; whether there may be more.
     async fn take(&self) -> Result<bool, StoreError> {
-        let Some(run) = self.stop.or(self.fence.pass()).await else {
+        let Some(run) = self.stop.or(self.lease_gate.opened()).await else {
             return Ok(false);
         };
         let mut looking = self.looking.lock().await;
@@ -194,13 +194,13 @@ impl Round {
             && !error.may_be_of_one_row()
         {
             looking.bounds.forget();
-            looking.crowds.clear();
+            looking.crowded_lanes.clear();
         }
         looked
     }
 
     async fn look(&self, looking: &mut Looking) -> Result<bool, StoreError> {
-        self.let_go(looking.run, &mut looking.strays).await;
+        self.let_go(looking.run, &mut looking.lost_takes).await;
         let heeded = self.heed().await;
         let lanes = self.flowing();
         if let Some(to_measure) = looking
@@ -220,10 +220,10 @@ impl Round {
         called.and(taken).and(probed).map(|()| more)
     }
 
-    /// Makes due what waits by a wish that has changed; whether there was any. What is due by itself goes
+    /// Makes due what waits by a preference that has changed; whether there was any. What is due by itself goes
     /// on meanwhile.
     async fn heed(&self) -> bool {
-        match due::heed_changed_wishes(&self.database, clock::now()).await {
+        match due::requeue_changed_preferences(&self.database, clock::now()).await {
             Ok(heeded) => heeded.is_some(),
             Err(error) => {
                 tracing::warn!(%error, "wishes that changed could not be heeded; trying again");
@@ -242,15 +242,15 @@ impl Round {
     }
 
     /// Lets go of strays. What cannot be let go of now is later; what is due goes on meanwhile.
-    async fn let_go(&self, run: RunId, strays: &mut Strays) {
-        let Some((takes, until)) = strays.due(clock::instant()) else {
+    async fn let_go(&self, run: RunId, lost_takes: &mut LostTakes) {
+        let Some((takes, until)) = lost_takes.due(clock::instant()) else {
             return;
         };
         match due::let_go(&self.database, run, &takes, until, &self.lanes).await {
-            Ok(()) => strays.let_go(clock::instant()),
+            Ok(()) => lost_takes.let_go(clock::instant()),
             Err(error) => {
                 tracing::warn!(%error, "rows of a take whose answer was lost cannot be freed yet");
-                strays.wait(clock::instant());
+                lost_takes.wait(clock::instant());
             }
         }
     }
@@ -299,10 +299,10 @@ impl Handler<Wake> for Scheduler {
     }
 }
 
-impl Handler<Looked> for Scheduler {
+impl Handler<PollEnded> for Scheduler {
     type Result = ();
 
-    fn handle(&mut self, looked: Looked, ctx: &mut Context<Self>) {
+    fn handle(&mut self, looked: PollEnded, ctx: &mut Context<Self>) {
         self.running = false;
         if looked.more || std::mem::take(&mut self.again) {
             self.look(ctx);

@@ -15,7 +15,7 @@ pub fn next_span(notification: &Notification) -> Option<String> {
 }
 
 /// One line for each outcome, at level debug: with the ids that other systems know it by, and
-/// nothing of the person.
+/// nothing of the recipient.
 pub fn log_outcome(settlement: &Settlement) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;

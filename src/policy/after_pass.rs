@@ -15,7 +15,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the answers of a provider lead to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum PassResult {
     /// These addresses have not been served: ask the next provider of the route.
     NextProvider(Vec<Target>),
     /// Every address has its final answer and one accepted, now or in an earlier pass.
@@ -59,12 +59,12 @@ pub struct Pass<'a> {
     /// The time of the decision.
     pub now: Timestamp,
     /// A number in `[0, 1)` for the jitter.
-    pub dice: f64,
+    pub jitter: f64,
 }
 
 /// What the answers of a pass say of one address, all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum AddressFate {
     /// A provider took it.
     Served,
     /// It is refused for good.
@@ -80,13 +80,13 @@ enum Fate {
 /// All answers of a pass count, in whatever order they came, and so do the accounts that were not
 /// asked: a message ends when each of its addresses has a definite answer, or its retries are used up.
 #[must_use]
-pub fn after_pass(pass: &Pass<'_>) -> Verdict {
+pub fn after_pass(pass: &Pass<'_>) -> PassResult {
     let may_move = |target: &&Target| may_move(pass, target);
     let movable: Vec<Target> = pass.asked.iter().filter(may_move).cloned().collect();
     if pass.has_next && !movable.is_empty() {
-        return Verdict::NextProvider(movable);
+        return PassResult::NextProvider(movable);
     }
-    let is_open = |target: &Target| fate(pass, target) == Fate::Open;
+    let is_open = |target: &Target| fate(pass, target) == AddressFate::Open;
     let answered = pass.replies.iter().map(|(target, _)| target);
     if answered.chain(pass.asked).any(is_open) {
         again(pass)
@@ -100,28 +100,28 @@ fn replies<'a>(pass: &'a Pass<'_>, target: &Target) -> impl Iterator<Item = &'a 
     pass.replies.iter().filter_map(of_target)
 }
 
-fn fate(pass: &Pass<'_>, target: &Target) -> Fate {
+fn fate(pass: &Pass<'_>, target: &Target) -> AddressFate {
     let said = |class| replies(pass, target).find(move |reply| reply.class == class);
     if said(Class::Accepted).is_some() {
-        return Fate::Served;
+        return AddressFate::Served;
     }
     if let Some(refused) = said(Class::Permanent) {
-        return Fate::Refused(refused.reason);
+        return AddressFate::Refused(refused.reason);
     }
     let mut all = replies(pass, target).peekable();
     let is_answered = all.peek().is_some();
     let by_nobody = is_answered && all.all(|reply| reply.class == Class::NotByAccount);
     match by_nobody && !pass.left_out && !may_have_been_sent(pass, target) {
-        true => Fate::ByNobody,
-        false => Fate::Open,
+        true => AddressFate::ByNobody,
+        false => AddressFate::Open,
     }
 }
 
 /// Whether another provider may be asked for this address.
 fn may_move(pass: &Pass<'_>, target: &Target) -> bool {
     match fate(pass, target) {
-        Fate::Served | Fate::Refused(_) => false,
-        Fate::ByNobody | Fate::Open => pass.fail_over_unknown || !is_unresolved(pass),
+        AddressFate::Served | AddressFate::Refused(_) => false,
+        AddressFate::ByNobody | AddressFate::Open => pass.fail_over_unknown || !is_unresolved(pass),
     }
 }
 
@@ -129,7 +129,7 @@ fn may_move(pass: &Pass<'_>, target: &Target) -> bool {
 /// others stay with that account as well: one notification has one account to ask.
 fn is_unresolved(pass: &Pass<'_>) -> bool {
     let is_lost = |(target, reply): &(Target, Reply)| {
-        reply.class.certainty() == Certainty::Unknown && fate(pass, target) == Fate::Open
+        reply.class.certainty() == Certainty::Unknown && fate(pass, target) == AddressFate::Open
     };
     pass.replies.iter().any(is_lost) || pass.notification.pinned_by_unknown().is_some()
 }
@@ -141,16 +141,16 @@ fn may_have_been_sent(pass: &Pass<'_>, target: &Target) -> bool {
         || notification.unresolved_account(target.device_id).is_some()
 }
 
-fn finished(pass: &Pass<'_>) -> Verdict {
+fn finished(pass: &Pass<'_>) -> PassResult {
     if accepted_any(pass) {
-        return Verdict::Sent;
+        return PassResult::Sent;
     }
     let mut answered = pass.replies.iter().rev().map(|(target, _)| target);
     let refused = answered.find_map(|target| match fate(pass, target) {
-        Fate::Refused(reason) => Some(reason.unwrap_or(Reason::ProviderRefused)),
+        AddressFate::Refused(reason) => Some(reason.unwrap_or(Reason::ProviderRefused)),
         _ => None,
     });
-    Verdict::Ended(refused.unwrap_or(Reason::ProviderMisconfigured))
+    PassResult::Ended(refused.unwrap_or(Reason::ProviderMisconfigured))
 }
 
 fn accepted_any(pass: &Pass<'_>) -> bool {
@@ -161,7 +161,7 @@ fn accepted_any(pass: &Pass<'_>) -> bool {
             .any(|(_, reply)| reply.class == Class::Accepted)
 }
 
-fn again(pass: &Pass<'_>) -> Verdict {
+fn again(pass: &Pass<'_>) -> PassResult {
     let used = attempts_used(pass.notification, pass.replies, pass.now);
     let was_tried = used > 0;
     let was_throttled = open(pass.replies).any(|reply| reply.class == Class::Throttled);
@@ -175,7 +175,7 @@ fn again(pass: &Pass<'_>) -> Verdict {
     }
     let retries = u32::from(passes.saturating_sub(used)) + throttled_before(pass);
     let floor = asked_to_wait(pass).max(pass.minimum_delay);
-    let delay = pass.backoff.delay(retries, pass.dice, floor);
+    let delay = pass.backoff.delay(retries, pass.jitter, floor);
     let due_at = pass.now.saturating_add(delay).unwrap_or(Timestamp::MAX);
     if was_tried && last_retry(pass).is_some_and(|last| due_at > last) {
         return exhausted(pass);
@@ -252,11 +252,11 @@ fn throttled_before(pass: &Pass<'_>) -> u32 {
 }
 
 /// No further retry.
-fn exhausted(pass: &Pass<'_>) -> Verdict {
+fn exhausted(pass: &Pass<'_>) -> PassResult {
     if accepted_any(pass) {
-        Verdict::Sent
+        PassResult::Sent
     } else {
-        Verdict::Ended(Reason::RetriesExhausted)
+        PassResult::Ended(Reason::RetriesExhausted)
     }
 }
 
@@ -280,11 +280,11 @@ fn last_retry(pass: &Pass<'_>) -> Option<Timestamp> {
 }
 
 /// A retry that would come too late is no retry.
-fn bounded(pass: &Pass<'_>, reason: Reason, due_at: Timestamp, attempt_used: bool) -> Verdict {
+fn bounded(pass: &Pass<'_>, reason: Reason, due_at: Timestamp, attempt_used: bool) -> PassResult {
     match super::expiry::expired(pass.notification, due_at) {
-        Some(_) if accepted_any(pass) => Verdict::Sent,
-        Some(expired) => Verdict::Ended(expired),
-        None => Verdict::Retry {
+        Some(_) if accepted_any(pass) => PassResult::Sent,
+        Some(expired) => PassResult::Ended(expired),
+        None => PassResult::Retry {
             reason,
             due_at,
             attempt_used,

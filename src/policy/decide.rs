@@ -1,98 +1,25 @@
 //! The one entry: every rule asked in order, the first that objects decides.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
-use super::routing::{self, AccountFacts, Route};
+use super::facts::{Decision, Facts};
+use super::routing::{self, Route};
 use super::{address, expiry, frequency_cap, preference, quiet_hours, schedule, suppression};
-use crate::domain::{
-    Channel, Counted, Counter, HouseRules, Notification, Reason, Recipient, Rule, Target,
-    TenantRules,
-};
-
-/// All that a decision may rest on.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
-    /// What is to be sent.
-    pub notification: &'a Notification,
-    /// To whom.
-    pub recipient: &'a Recipient,
-    /// What the tenant says for all its people.
-    pub rules: &'a TenantRules,
-    /// What the operator says for everybody.
-    pub house: &'a HouseRules,
-    /// The active accounts of the channel, in any order.
-    pub accounts: &'a [AccountFacts<'a>],
-    /// Those of this notification's addresses that are on the suppression list, as
-    /// [`Suppression::address`](crate::domain::Suppression::address) spells them.
-    pub suppressed: &'a [String],
-    /// What is known of the daily caps.
-    pub quota: Quota<'a>,
-    /// The time of the decision.
-    pub now: Timestamp,
-    /// A number in `[0, 1)` that spreads accounts of equal priority, and releases.
-    pub dice: f64,
-}
-
-/// What is known of the daily caps that a notification is under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quota<'a> {
-    /// Nobody has asked.
-    Unasked,
-    /// These counters hold a place for this notification. On another day they are not enough.
-    Reserved(&'a [Counter]),
-    /// What the counters hold. One at least has no room, if they were asked in order to send.
-    Counted(&'a [Counted]),
-}
-
-/// What is to become of a notification now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// Send it.
-    Deliver {
-        /// Positions in [`Facts::accounts`], first choice first; empty for the in-app channel,
-        /// which has no provider, and when nobody is left to be asked.
-        route: Vec<usize>,
-        /// Whether an account that may carry it is left out of the route, since it is out or another
-        /// has to be asked first.
-        left_out: bool,
-        /// The account which should have been asked first, for it may have delivered it already, and
-        /// which is not there any more.
-        gone: Option<String>,
-        /// Where to; those that accepted in an earlier pass are left out. None: it is sent.
-        targets: Vec<Target>,
-        /// Who has not sent it by then decides again: silence may have begun.
-        good_until: Timestamp,
-    },
-    /// Send it if all these counters have room: reserve a place in each, then decide again.
-    Reserve(Vec<Counter>),
-    /// Not yet.
-    Defer {
-        /// Why; a pending reason.
-        reason: Reason,
-        /// Until when.
-        until: Timestamp,
-    },
-    /// Never: against the person's wish, or too late. A cancelled reason.
-    Cancel(Reason),
-    /// It cannot be sent. A failed reason.
-    Fail(Reason),
-}
+use crate::domain::{Channel, Reason, Rule, Target};
 
 /// Decides on a notification: every [`Rule`] in order, the first that objects decides.
 ///
 /// One that a device accepted in an earlier pass is never cancelled or failed for the others.
 #[must_use]
 pub fn decide(facts: &Facts<'_>) -> Decision {
-    let mut case = Case::new(facts);
+    let mut case = DecisionCase::new(facts);
     let objection = Rule::ALL.iter().find_map(|rule| case.ask(*rule));
     case.close(objection)
 }
 
 /// A decision under way: what the rules that were asked have found.
 #[derive(Debug)]
-pub(super) struct Case<'a> {
+pub(super) struct DecisionCase<'a> {
     facts: &'a Facts<'a>,
     /// Where to; found by the address rule.
     pub(super) targets: Vec<Target>,
@@ -100,7 +27,7 @@ pub(super) struct Case<'a> {
     pub(super) route: Route,
 }
 
-impl<'a> Case<'a> {
+impl<'a> DecisionCase<'a> {
     pub(super) fn new(facts: &'a Facts<'a>) -> Self {
         Self {
             facts,
@@ -156,15 +83,15 @@ impl<'a> Case<'a> {
         if notification.lane.channel == Channel::InApp {
             return None;
         }
-        let on_unknown = routing::on_unknown(notification, facts.rules, facts.house);
-        match routing::route(notification, facts.accounts, on_unknown, facts.dice) {
+        let on_unknown = routing::on_unknown(notification, facts.rules, facts.global);
+        match routing::route(notification, facts.accounts, on_unknown, facts.jitter) {
             Ok(route) => {
                 self.route = route;
                 None
             }
             Err(until) => {
                 let until = routing::wait(notification, facts.now, until);
-                let until = routing::spread(facts.now, until, facts.dice);
+                let until = routing::spread(facts.now, until, facts.jitter);
                 Some(expiry::defer(
                     notification,
                     Reason::WaitingForProvider,
@@ -188,7 +115,7 @@ impl<'a> Case<'a> {
                 left_out: self.route.left_out,
                 gone: self.route.gone,
                 targets: self.targets,
-                good_until: good_until(self.facts.now),
+                valid_until: valid_until(self.facts.now),
             },
         }
     }
@@ -200,14 +127,14 @@ impl<'a> Case<'a> {
             left_out: false,
             gone: None,
             targets: vec![],
-            good_until: good_until(self.facts.now),
+            valid_until: valid_until(self.facts.now),
         }
     }
 }
 
 /// How long a decision to send holds: a second, and not beyond the minute. Windows and days begin
 /// with a minute, so that none begins between the decision and the request.
-fn good_until(now: Timestamp) -> Timestamp {
+fn valid_until(now: Timestamp) -> Timestamp {
     let second = now.saturating_add(SignedDuration::from_secs(1));
     let minute = (now.as_second().div_euclid(60) + 1) * 60;
     let minute = Timestamp::from_second(minute).unwrap_or(Timestamp::MAX);

@@ -1,13 +1,13 @@
 //! Why a notification would be sent, put off or stopped: what every rule says, and what would
 //! change its mind.
 //!
-//! The rules are asked by the same `Case` as for sending; here they are asked to the last, and
+//! The rules are asked by the same `DecisionCase` as for sending; here they are asked to the last, and
 //! what they saw is put into words.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::decide::Case;
+use super::decide::DecisionCase;
 use super::{Decision, Facts};
 use crate::domain::{Rule, RuleVerdict};
 
@@ -78,7 +78,7 @@ impl Words {
 /// Decides as [`decide`](super::decide()) does, and has every rule say why.
 #[must_use]
 pub fn explain(facts: &Facts<'_>) -> Explanation {
-    let mut case = Case::new(facts);
+    let mut case = DecisionCase::new(facts);
     let mut first = None;
     let mut rules = Vec::with_capacity(Rule::ALL.len());
     for rule in Rule::ALL {

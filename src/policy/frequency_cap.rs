@@ -16,11 +16,11 @@ pub fn counters(facts: &Facts<'_>) -> Result<Vec<Counter>, UnknownZone> {
     if passes(facts) {
         return Ok(vec![]);
     }
-    preference::wishes(facts.notification, facts.recipient, facts.rules)
-        .filter_map(|wish| {
-            let cap = wish.frequency_cap?;
-            Some(wish.zone(facts.recipient).map(|zone| Counter {
-                scope: wish.scope.clone(),
+    preference::preferences(facts.notification, facts.recipient, facts.rules)
+        .filter_map(|preference| {
+            let cap = preference.frequency_cap?;
+            Some(preference.zone(facts.recipient).map(|zone| Counter {
+                scope: preference.scope.clone(),
                 cap,
                 day: local_time::day(&zone, facts.now),
             }))
@@ -32,7 +32,7 @@ pub fn counters(facts: &Facts<'_>) -> Result<Vec<Counter>, UnknownZone> {
 #[must_use]
 pub fn passes(facts: &Facts<'_>) -> bool {
     let urgent = facts.notification.lane.priority == Priority::Urgent;
-    urgent && facts.house.urgent_passes_caps
+    urgent && facts.global.urgent_passes_caps
 }
 
 /// Asks for the counters while nobody has looked at them; over a cap, what the category says.
@@ -105,11 +105,11 @@ pub fn over_cap(facts: &Facts<'_>) -> OverCap {
 /// When the next day of a counter begins: a calendar day, however many hours this one has.
 #[must_use]
 pub fn next_day(facts: &Facts<'_>, counter: &Counter) -> Timestamp {
-    let zone = preference::wishes(facts.notification, facts.recipient, facts.rules)
-        .find(|wish| *wish.scope == counter.scope)
+    let zone = preference::preferences(facts.notification, facts.recipient, facts.rules)
+        .find(|preference| *preference.scope == counter.scope)
         .map_or_else(
             || local_time::zone_of(facts.recipient),
-            |wish| wish.zone(facts.recipient),
+            |preference| preference.zone(facts.recipient),
         );
     let Ok(zone) = zone else {
         return local_time::known_by(facts.now);

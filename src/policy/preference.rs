@@ -1,4 +1,4 @@
-//! What holds for a person: their own wishes and the tenant's. What is switched off is never sent,
+//! What holds for a person: their own preferences and the tenant's. What is switched off is never sent,
 //! not even urgently.
 
 use jiff::tz::TimeZone;
@@ -8,9 +8,9 @@ use super::local_time;
 use crate::domain::preference::{QuietHours, Scope};
 use crate::domain::{Notification, Preference, Reason, Recipient, TenantRules, UnknownZone, Zone};
 
-/// A wish as it holds for one person. Every wish that covers a notification must agree to it.
+/// A preference as it holds for one person. Every preference that covers a notification must agree to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wish<'a> {
+pub struct EffectivePreference<'a> {
     /// What it is about.
     pub scope: &'a Scope,
     /// Whether anything may be sent at all.
@@ -34,12 +34,16 @@ pub enum SaidBy {
     Tenant,
 }
 
-impl<'a> Wish<'a> {
+impl<'a> EffectivePreference<'a> {
     /// Each field is the person's word, else the tenant's for the same scope.
     fn new(scope: &'a Scope, own: Option<&'a Preference>, default: Option<&'a Preference>) -> Self {
-        let enabled = |wish: Option<&Preference>| wish.and_then(|wish| wish.enabled);
-        let cap = |wish: Option<&Preference>| wish.map(|wish| wish.frequency_cap);
-        let quiet = |wish: Option<&'a Preference>| wish.map(|wish| wish.quiet_hours.as_ref());
+        let enabled =
+            |preference: Option<&Preference>| preference.and_then(|preference| preference.enabled);
+        let cap =
+            |preference: Option<&Preference>| preference.map(|preference| preference.frequency_cap);
+        let quiet = |preference: Option<&'a Preference>| {
+            preference.map(|preference| preference.quiet_hours.as_ref())
+        };
         let (enabled, said_by) = match (enabled(own), enabled(default)) {
             (Some(own), _) => (own, Some(SaidBy::Person)),
             (None, Some(default)) => (default, Some(SaidBy::Tenant)),
@@ -58,7 +62,9 @@ impl<'a> Wish<'a> {
                 .or(quiet(default).unwrap_or_default())
                 .value(),
             // The person lives in their own zone, whatever the tenant's office goes by.
-            zone: own.or(default).and_then(|wish| wish.zone.as_ref()),
+            zone: own
+                .or(default)
+                .and_then(|preference| preference.zone.as_ref()),
         }
     }
 
@@ -72,39 +78,42 @@ impl<'a> Wish<'a> {
     }
 }
 
-/// The wishes that cover a notification: the person's, in which the tenant's default for the same
+/// The preferences that cover a notification: the person's, in which the tenant's default for the same
 /// scope fills what they left open, and the tenant's about which the person said nothing.
 ///
 /// They are borrowed and made as they are asked for, so that most people, who said nothing, cost
 /// nothing.
-pub fn wishes<'a>(
+pub fn preferences<'a>(
     notification: &'a Notification,
     recipient: &'a Recipient,
     rules: &'a TenantRules,
-) -> impl Iterator<Item = Wish<'a>> + Clone {
-    let covers = move |wish: &&Preference| {
+) -> impl Iterator<Item = EffectivePreference<'a>> + Clone {
+    let covers = move |preference: &&Preference| {
         let category = notification.category.as_deref();
-        wish.scope.covers(notification.lane.channel, category)
+        preference.scope.covers(notification.lane.channel, category)
     };
     let said = |scope: &Scope| recipient.preferences.iter().any(|own| own.scope == *scope);
     let own = recipient.preferences.iter().filter(covers).map(|own| {
-        let default = rules.defaults.iter().find(|wish| wish.scope == own.scope);
-        Wish::new(&own.scope, Some(own), default)
+        let default = rules
+            .defaults
+            .iter()
+            .find(|preference| preference.scope == own.scope);
+        EffectivePreference::new(&own.scope, Some(own), default)
     });
     let defaults = rules.defaults.iter().filter(covers);
     let silent = defaults.filter(move |default| !said(&default.scope));
-    own.chain(silent.map(|default| Wish::new(&default.scope, None, Some(default))))
+    own.chain(silent.map(|default| EffectivePreference::new(&default.scope, None, Some(default))))
 }
 
-/// Why the notification is not wanted, if so, and by which wish.
+/// Why the notification is not wanted, if so, and by which preference.
 #[must_use]
 pub fn switched_off<'a>(
     notification: &'a Notification,
     recipient: &'a Recipient,
     rules: &'a TenantRules,
 ) -> Option<(Reason, &'a Scope)> {
-    let off = wishes(notification, recipient, rules).filter(|wish| !wish.enabled);
-    let mut scopes = off.map(|wish| wish.scope);
+    let off = preferences(notification, recipient, rules).filter(|preference| !preference.enabled);
+    let mut scopes = off.map(|preference| preference.scope);
     if let Some(scope) = scopes.clone().find(|scope| scope.category().is_none()) {
         return Some((Reason::ChannelDisabled, scope));
     }

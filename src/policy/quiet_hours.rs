@@ -21,7 +21,7 @@ pub const BOUND: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// A window of silence with the clock that it goes by.
 #[derive(Debug, Clone)]
 pub struct Window<'a> {
-    /// What the wish is about.
+    /// What the preference is about.
     pub scope: &'a Scope,
     /// From when to when, on which days.
     pub hours: &'a QuietHours,
@@ -78,17 +78,17 @@ pub fn quiet_until(windows: &[Window<'_>], now: Timestamp) -> Option<Timestamp> 
     ends.last().map(|end| end.min(bound))
 }
 
-/// The windows of the wishes that cover a notification.
+/// The windows of the preferences that cover a notification.
 ///
 /// # Errors
 /// When one goes by a clock that this node does not know.
 pub fn windows<'a>(facts: &Facts<'a>) -> Result<Vec<Window<'a>>, UnknownZone> {
     let recipient = facts.recipient;
-    preference::wishes(facts.notification, recipient, facts.rules)
-        .filter_map(|wish| {
-            let hours = wish.quiet_hours?;
-            Some(wish.zone(recipient).map(|zone| Window {
-                scope: wish.scope,
+    preference::preferences(facts.notification, recipient, facts.rules)
+        .filter_map(|preference| {
+            let hours = preference.quiet_hours?;
+            Some(preference.zone(recipient).map(|zone| Window {
+                scope: preference.scope,
                 hours,
                 zone,
             }))
@@ -100,7 +100,7 @@ pub fn windows<'a>(facts: &Facts<'a>) -> Result<Vec<Window<'a>>, UnknownZone> {
 #[must_use]
 pub fn passes(facts: &Facts<'_>) -> bool {
     let urgent = facts.notification.lane.priority == Priority::Urgent;
-    urgent && facts.house.urgent_passes_quiet_hours
+    urgent && facts.global.urgent_passes_quiet_hours
 }
 
 /// Puts a notification off to the end of silence, or to a moment soon after it, so that not

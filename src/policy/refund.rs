@@ -7,7 +7,7 @@ use crate::domain::{AttemptRecord, Status};
 
 /// What is known of one notification when its pass ends.
 #[derive(Debug, Clone, Copy)]
-pub struct Ending<'a> {
+pub struct PassEnd<'a> {
     /// How the pass ends.
     pub status: Status,
     /// Whether this pass reserved its places.
@@ -19,7 +19,7 @@ pub struct Ending<'a> {
 /// Whether the places that a notification holds go back: it reserved them, it is not sent, and
 /// nobody can have sent it, be it a run that died with it in hand.
 #[must_use]
-pub fn is_due(ending: &Ending<'_>) -> bool {
+pub fn is_due(ending: &PassEnd<'_>) -> bool {
     let mut attempts = ending.attempts.iter();
     ending.status != Status::Sent
         && ending.reserved

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{CircuitState, HouseRules, Notification, OnUnknown, TenantRules};
+use crate::domain::{CircuitState, GlobalPolicy, Notification, OnUnknown, TenantRules};
 
 /// How long a notification waits at first when no account of its channel is there, or none says when
 /// it will be back.
@@ -45,7 +45,7 @@ pub fn may_carry(notification: &Notification, account: &AccountFacts<'_>) -> boo
 pub fn on_unknown(
     notification: &Notification,
     rules: &TenantRules,
-    house: &HouseRules,
+    global: &GlobalPolicy,
 ) -> OnUnknown {
     let category = notification.category.as_deref();
     let said = category
@@ -54,7 +54,7 @@ pub fn on_unknown(
     let channel = &notification.lane.channel;
     match said {
         Some(said) => said,
-        None if house.fail_over_unknown.contains(channel) => OnUnknown::FailOver,
+        None if global.fail_over_unknown.contains(channel) => OnUnknown::FailOver,
         None => OnUnknown::Retry,
     }
 }
@@ -84,7 +84,7 @@ pub fn route(
     notification: &Notification,
     accounts: &[AccountFacts<'_>],
     on_unknown: OnUnknown,
-    dice: f64,
+    jitter: f64,
 ) -> Result<Route, Option<Timestamp>> {
     let allowed = |account: &AccountFacts<'_>| {
         may_carry(notification, account)
@@ -123,7 +123,7 @@ pub fn route(
             .min());
     }
     Ok(Route {
-        accounts: ordered(ready, dice),
+        accounts: ordered(ready, jitter),
         left_out: !out.is_empty(),
         gone: pinned.map(str::to_owned),
     })
@@ -134,12 +134,12 @@ fn has_address(notification: &Notification) -> bool {
     notification.lane.channel != crate::domain::Channel::Chat
 }
 
-fn ordered(mut ready: Vec<(usize, &AccountFacts<'_>)>, dice: f64) -> Vec<usize> {
+fn ordered(mut ready: Vec<(usize, &AccountFacts<'_>)>, jitter: f64) -> Vec<usize> {
     ready.sort_by(|(_, a), (_, b)| b.priority.cmp(&a.priority).then(a.name.cmp(b.name)));
     ready
         .chunk_by(|(_, a), (_, b)| a.priority == b.priority)
         .flat_map(|equals| {
-            let first = draw(equals, dice);
+            let first = draw(equals, jitter);
             let (before, from) = equals.split_at(first);
             from.iter()
                 .chain(before)
@@ -150,12 +150,12 @@ fn ordered(mut ready: Vec<(usize, &AccountFacts<'_>)>, dice: f64) -> Vec<usize> 
 }
 
 /// Position of the winner of a draw by weight.
-fn draw(equals: &[(usize, &AccountFacts<'_>)], dice: f64) -> usize {
+fn draw(equals: &[(usize, &AccountFacts<'_>)], jitter: f64) -> usize {
     let total: f64 = equals
         .iter()
         .map(|(_, account)| f64::from(account.weight.max(1)))
         .sum();
-    let mut left = dice.clamp(0.0, 1.0) * total;
+    let mut left = jitter.clamp(0.0, 1.0) * total;
     for (position, (_, account)) in equals.iter().enumerate() {
         left -= f64::from(account.weight.max(1));
         if left < 0.0 {
@@ -183,10 +183,10 @@ pub fn wait(notification: &Notification, now: Timestamp, earliest: Option<Timest
 
 /// The same moment, up to half of the wait later: not all at once.
 #[must_use]
-pub fn spread(now: Timestamp, until: Timestamp, dice: f64) -> Timestamp {
+pub fn spread(now: Timestamp, until: Timestamp, jitter: f64) -> Timestamp {
     let spread = until
         .duration_since(now)
-        .mul_f64(dice.clamp(0.0, 1.0) / 2.0);
+        .mul_f64(jitter.clamp(0.0, 1.0) / 2.0);
     until.saturating_add(spread).unwrap_or(until)
 }
 

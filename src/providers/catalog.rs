@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::http::{Answer, HttpClient, Seen};
+use super::http::{HttpAnswer, HttpClient, ReplyContext};
 use super::{Provider, SettingsError, fcm, sendgrid, slack, smtp, twilio};
 use crate::domain::{Account, ProviderKind, Reply};
 
@@ -26,8 +26,13 @@ pub fn connect(client: &HttpClient, account: &Account) -> Result<Arc<dyn Provide
 /// Reads a provider's answer as its client would: pure, for tests and fuzzing. `None` for SMTP,
 /// which does not answer over HTTP.
 #[must_use]
-pub fn read(kind: ProviderKind, answer: &Answer, address: &str, now: Timestamp) -> Option<Reply> {
-    let seen = Seen { address, now };
+pub fn read(
+    kind: ProviderKind,
+    answer: &HttpAnswer,
+    address: &str,
+    now: Timestamp,
+) -> Option<Reply> {
+    let seen = ReplyContext { address, now };
     match kind {
         ProviderKind::Sendgrid => Some(sendgrid::read(answer, seen)),
         ProviderKind::Twilio => Some(twilio::read(answer, seen)),
@@ -44,7 +49,7 @@ mod tests {
     use super::*;
     use crate::domain::Class;
     use crate::providers::testing::now;
-    use crate::providers::verdict::Verdict;
+    use crate::providers::verdict::ResponseClass;
 
     /// Bodies near to what the providers say, and anything else.
     fn body() -> impl Strategy<Value = Vec<u8>> {
@@ -64,13 +69,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_read(
+        fn every_provider_answer_is_read(
             status in 100..1000_u16,
             body in body(),
             wait in "[ -~]{0,20}",
             address in ".{0,30}",
         ) {
-            let mut answer = Answer { status, body, ..Answer::default() };
+            let mut answer = HttpAnswer { status, body, ..HttpAnswer::default() };
             answer.headers.insert("retry-after", wait.parse().unwrap());
             for kind in ProviderKind::ALL {
                 let Some(reply) = read(*kind, &answer, &address, now()) else { continue };
@@ -79,7 +84,7 @@ mod tests {
                 // A good status alone is none: a page of somebody in between has it, too.
                 prop_assert!(!accepted || ((200..300).contains(&status) && !says_no));
                 if (500..600).contains(&status) {
-                    prop_assert_eq!(reply.class, Verdict::of_status(status).class);
+                    prop_assert_eq!(reply.class, ResponseClass::of_status(status).class);
                 }
                 prop_assert_eq!(reply.reason.is_some(), reply.class == Class::Permanent);
                 prop_assert_eq!(reply.fault.is_some(), reply.class == Class::AccountRefused);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::http::{Answer, HttpClient, Request};
+use super::http::{HttpAnswer, HttpClient, Request};
 use crate::runtime::clock;
 
 /// Puts a harmless request. `credential` names the setting to mend when it is refused.
@@ -20,7 +20,7 @@ pub(crate) async fn answer(
     http: &HttpClient,
     request: Request,
     timeout: Duration,
-) -> Result<Answer, String> {
+) -> Result<HttpAnswer, String> {
     let host = request.uri().host().unwrap_or_default().to_owned();
     let deadline = clock::instant() + timeout;
     let trouble = match http.call(request, deadline).await {
@@ -33,7 +33,7 @@ pub(crate) async fn answer(
 }
 
 /// What the status of the answer means for the account.
-pub(crate) fn judge(answer: &Answer, credential: &str) -> Result<(), String> {
+pub(crate) fn judge(answer: &HttpAnswer, credential: &str) -> Result<(), String> {
     match answer.status {
         200..=299 => Ok(()),
         401 | 403 => Err(format!(

@@ -14,14 +14,16 @@ use futures_util::future::BoxFuture;
 use hyper::header::AUTHORIZATION;
 use tokio::time::Instant;
 
-use super::http::{Answer, Endpoint, HttpClient, Seen, Trouble, json_headers};
+use super::http::{
+    HttpAnswer, HttpClient, HttpEndpoint, HttpTransportError, ReplyContext, json_headers,
+};
 use super::{Delivery, Provider, SettingsError};
 use crate::domain::{Account, Reply};
 use crate::runtime::clock;
 
 pub(crate) use reply::read;
-use settings::Settings;
-use token::{Token, Tokens};
+use settings::FcmSettings;
+use token::{AccessToken, AccessTokens};
 
 /// Firebase: "Best practices when sending at scale": never ask again sooner.
 const MINIMUM_RETRY_DELAY: Duration = Duration::from_secs(10);
@@ -31,18 +33,18 @@ const RETRY_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// An FCM project.
 pub(crate) struct Fcm {
     http: HttpClient,
-    send: Endpoint,
-    tokens: Tokens,
+    send: HttpEndpoint,
+    tokens: AccessTokens,
     timeout: Duration,
 }
 
 impl Fcm {
     pub(crate) fn connect(http: HttpClient, account: &Account) -> Result<Self, SettingsError> {
-        let settings = Settings::from_account(account)?;
+        let settings = FcmSettings::from_account(account)?;
         Ok(Self {
-            tokens: Tokens::new(http.clone(), settings.service),
+            tokens: AccessTokens::new(http.clone(), settings.service),
             http,
-            send: Endpoint::new(settings.send_uri, json_headers(None)),
+            send: HttpEndpoint::new(settings.send_uri, json_headers(None)),
             timeout: settings.timeout,
         })
     }
@@ -72,11 +74,11 @@ impl Fcm {
             Err(trouble) => return Ok(trouble.into_reply()),
         };
         if !reply::refuses_token(&answer) {
-            return Ok(read(&answer, Seen::of(delivery)));
+            return Ok(read(&answer, ReplyContext::of(delivery)));
         }
         let token = self.tokens.replace(&token, deadline).await?;
         Ok(match self.ask(body, delivery, &token, deadline).await {
-            Ok(answer) => read(&answer, Seen::of(delivery)),
+            Ok(answer) => read(&answer, ReplyContext::of(delivery)),
             Err(trouble) => trouble.into_reply(),
         })
     }
@@ -85,9 +87,9 @@ impl Fcm {
         &self,
         body: Bytes,
         delivery: &Delivery<'_>,
-        token: &Token,
+        token: &AccessToken,
         deadline: Instant,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<HttpAnswer, HttpTransportError> {
         let mut request = self.send.post(body, delivery);
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, token.authorization.clone());

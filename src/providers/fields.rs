@@ -1,7 +1,7 @@
 //! Reads an account's credentials and configuration, and collects every mistake on the way.
 //!
 //! A getter that meets a mistake notes it and returns a stand-in, so that the next ones are read
-//! too; [`Fields::finish`] never lets a stand-in out.
+//! too; [`ConfigFields::finish`] never lets a stand-in out.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -31,12 +31,12 @@ impl Secret {
 }
 
 /// An account being read.
-pub(crate) struct Fields<'a> {
+pub(crate) struct ConfigFields<'a> {
     account: &'a Account,
     mistakes: Vec<String>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> ConfigFields<'a> {
     /// Starts reading; keys of `config` that are not `allowed` are mistakes.
     pub(crate) fn of(account: &'a Account, allowed: &[&str]) -> Self {
         let mut fields = Self {
@@ -268,7 +268,7 @@ mod tests {
         );
         account.channel = crate::domain::Channel::Sms;
         account.timeout = Duration::ZERO;
-        let mut fields = Fields::of(&account, &["flag", "port", "text", "base_url"]);
+        let mut fields = ConfigFields::of(&account, &["flag", "port", "text", "base_url"]);
         fields.flag("flag");
         fields.port("port");
         fields.required_text("text", "a text");
@@ -300,7 +300,7 @@ mod tests {
             ),
         ] {
             let account = account(ProviderKind::Slack, None, None, json!({"base_url": base}));
-            let mut fields = Fields::of(&account, &["base_url"]);
+            let mut fields = ConfigFields::of(&account, &["base_url"]);
             let url = fields.endpoint("https://api.example.com", "v3/x");
             assert_eq!(url.unwrap().to_string(), expected);
         }
@@ -310,7 +310,7 @@ mod tests {
     fn values_from_the_environment_are_texts() {
         let config = json!({"port": "2525", "flag": "true"});
         let account = account(ProviderKind::Smtp, None, None, config);
-        let mut fields = Fields::of(&account, &["port", "flag"]);
+        let mut fields = ConfigFields::of(&account, &["port", "flag"]);
         assert_eq!(fields.port("port"), Some(2525));
         assert!(fields.flag("flag"));
         assert!(fields.finish(()).is_ok());

@@ -4,7 +4,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::http::{Answer, Seen};
+use super::http::{HttpAnswer, ReplyContext};
 use super::{Delivery, Leave, fcm, sendgrid, slack, smtp, twilio};
 use crate::domain::{Content, Priority, ProviderKind, Reply};
 
@@ -18,7 +18,7 @@ pub fn reply(kind: ProviderKind, answer: &[u8]) -> Option<Reply> {
     let answer = answer_of(answer)?;
     let content = Content::default();
     let delivery = delivery(&content);
-    let seen = Seen::of(&delivery);
+    let seen = ReplyContext::of(&delivery);
     Some(match kind {
         ProviderKind::Sendgrid => {
             let together = sendgrid::reply::read_many(&answer, &[&delivery, &delivery]);
@@ -37,7 +37,7 @@ pub fn reply(kind: ProviderKind, answer: &[u8]) -> Option<Reply> {
 #[must_use]
 pub fn smtp_replies(said: &[u8], split: usize) -> Vec<Reply> {
     let content = Content::default();
-    smtp::fuzzing::replies(said, split, Seen::of(&delivery(&content)))
+    smtp::fuzzing::replies(said, split, ReplyContext::of(&delivery(&content)))
 }
 
 fn delivery(content: &Content) -> Delivery<'_> {
@@ -53,7 +53,7 @@ fn delivery(content: &Content) -> Delivery<'_> {
     }
 }
 
-fn answer_of(bytes: &[u8]) -> Option<Answer> {
+fn answer_of(bytes: &[u8]) -> Option<HttpAnswer> {
     let end = bytes.windows(2).position(|pair| pair == b"\n\n");
     let (head, body) = bytes.split_at(end.unwrap_or(bytes.len()));
     let mut lines = head.split(|byte| *byte == b'\n');
@@ -66,7 +66,7 @@ fn answer_of(bytes: &[u8]) -> Option<Answer> {
         let name = HeaderName::from_bytes(name.trim_ascii()).ok()?;
         Some((name, HeaderValue::from_bytes(value).ok()?))
     };
-    (100..=599).contains(&status).then(|| Answer {
+    (100..=599).contains(&status).then(|| HttpAnswer {
         status,
         headers: lines.filter_map(header).collect(),
         body: body.get(2..).unwrap_or_default().to_vec(),

@@ -24,12 +24,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::config::Providers;
 use crate::tls::Files;
 
-pub use answer::Answer;
-pub(crate) use answer::Seen;
+pub use answer::HttpAnswer;
+pub(crate) use answer::ReplyContext;
 use connector::Connector;
 pub use connector::HttpClientError;
-pub(crate) use endpoint::{Endpoint, bearer, json_headers, secret_header};
-pub(crate) use trouble::Trouble;
+pub(crate) use endpoint::{HttpEndpoint, bearer, json_headers, secret_header};
+pub(crate) use trouble::HttpTransportError;
 
 /// A request whose body is known whole.
 pub(crate) type Request = hyper::Request<Full<Bytes>>;
@@ -90,23 +90,23 @@ impl HttpClient {
         &self,
         request: Request,
         deadline: Instant,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<HttpAnswer, HttpTransportError> {
         let response = match timeout_at(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(Trouble::of(&error, &self.files)),
-            Err(_elapsed) => return Err(Trouble::timed_out()),
+            Ok(Err(error)) => return Err(HttpTransportError::of(&error, &self.files)),
+            Err(_elapsed) => return Err(HttpTransportError::timed_out()),
         };
         Ok(read(response, deadline, self.max_response_bytes).await)
     }
 }
 
 /// Takes the answer with as much of its body as comes in time, is not cut off and fits.
-async fn read(response: Response<Incoming>, deadline: Instant, most: usize) -> Answer {
+async fn read(response: Response<Incoming>, deadline: Instant, most: usize) -> HttpAnswer {
     let (parts, mut incoming) = response.into_parts();
     let mut body = Vec::new();
     // The outcome is of no interest: a partial body is read for what it holds.
     let _elapsed = timeout_at(deadline, fill(&mut incoming, &mut body, most)).await;
-    Answer {
+    HttpAnswer {
         status: parts.status.as_u16(),
         headers: parts.headers,
         body,

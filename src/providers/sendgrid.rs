@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 
 use super::check;
-use super::http::{Endpoint, HttpClient, Seen, json_headers};
+use super::http::{HttpClient, HttpEndpoint, ReplyContext, json_headers};
 use super::verdict::usable_address;
 use super::{Delivery, Provider, Replies, SettingsError};
 use crate::domain::{Account, Reply};
@@ -18,7 +18,7 @@ use crate::runtime::clock;
 
 pub(crate) use reply::read;
 use reply::read_many;
-use settings::{Sender, Settings};
+use settings::{SendgridSender, SendgridSettings};
 
 /// SendGrid: limitations page; a request must stay below it.
 const LARGEST_REQUEST: usize = 30_000_000;
@@ -26,21 +26,21 @@ const LARGEST_REQUEST: usize = 30_000_000;
 /// A SendGrid account.
 pub(crate) struct Sendgrid {
     http: HttpClient,
-    mail: Endpoint,
-    scopes: Endpoint,
-    sender: Sender,
+    mail: HttpEndpoint,
+    scopes: HttpEndpoint,
+    sender: SendgridSender,
     timeout: Duration,
     batch_size: usize,
 }
 
 impl Sendgrid {
     pub(crate) fn connect(http: HttpClient, account: &Account) -> Result<Self, SettingsError> {
-        let settings = Settings::from_account(account)?;
+        let settings = SendgridSettings::from_account(account)?;
         let headers = json_headers(Some(settings.authorization));
         Ok(Self {
             http,
-            mail: Endpoint::new(settings.mail_uri, headers.clone()),
-            scopes: Endpoint::new(settings.scopes_uri, headers),
+            mail: HttpEndpoint::new(settings.mail_uri, headers.clone()),
+            scopes: HttpEndpoint::new(settings.scopes_uri, headers),
             sender: settings.sender,
             timeout: settings.timeout,
             batch_size: settings.batch_size,
@@ -58,7 +58,7 @@ impl Sendgrid {
             .call(self.mail.post(body, &delivery), deadline)
             .await
         {
-            Ok(answer) => read(&answer, Seen::of(&delivery)),
+            Ok(answer) => read(&answer, ReplyContext::of(&delivery)),
             Err(trouble) => trouble.into_reply(),
         }
     }

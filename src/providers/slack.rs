@@ -11,46 +11,49 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 
 use super::check;
-use super::http::{Endpoint, HttpClient, Seen, json_headers};
-use super::verdict::Verdict;
+use super::http::{HttpClient, HttpEndpoint, ReplyContext, json_headers};
+use super::verdict::ResponseClass;
 use super::{Delivery, Provider, SettingsError};
 use crate::domain::{Account, Reply};
 use crate::runtime::clock;
 
 pub(crate) use reply::read;
-use settings::{Route, Settings};
+use settings::{SlackRoute, SlackSettings};
 
 /// A Slack account.
 pub(crate) struct Slack {
     http: HttpClient,
-    way: Way,
+    way: SlackWay,
     timeout: Duration,
 }
 
-enum Way {
+enum SlackWay {
     /// `chat.postMessage` into any channel, and `auth.test`.
-    Bot { post: Endpoint, test: Endpoint },
+    Bot {
+        post: HttpEndpoint,
+        test: HttpEndpoint,
+    },
     /// Into the webhook's own channel.
-    Webhook { post: Endpoint },
+    Webhook { post: HttpEndpoint },
 }
 
 impl Slack {
     pub(crate) fn connect(http: HttpClient, account: &Account) -> Result<Self, SettingsError> {
-        let settings = Settings::from_account(account)?;
+        let settings = SlackSettings::from_account(account)?;
         let way = match settings.route {
-            Route::Bot {
+            SlackRoute::Bot {
                 post_uri,
                 test_uri,
                 authorization,
             } => {
                 let headers = json_headers(Some(authorization));
-                Way::Bot {
-                    post: Endpoint::new(post_uri, headers.clone()),
-                    test: Endpoint::new(test_uri, headers),
+                SlackWay::Bot {
+                    post: HttpEndpoint::new(post_uri, headers.clone()),
+                    test: HttpEndpoint::new(test_uri, headers),
                 }
             }
-            Route::Webhook { uri } => Way::Webhook {
-                post: Endpoint::new(uri, json_headers(None)),
+            SlackRoute::Webhook { uri } => SlackWay::Webhook {
+                post: HttpEndpoint::new(uri, json_headers(None)),
             },
         };
         Ok(Self {
@@ -63,22 +66,22 @@ impl Slack {
     async fn put(&self, delivery: Delivery<'_>) -> Reply {
         let deadline = clock::instant() + self.timeout;
         let (post, body) = match &self.way {
-            Way::Bot { post, .. } => (post, request::to_channel(&delivery)),
-            Way::Webhook { post } => (post, request::to_webhook(&delivery)),
+            SlackWay::Bot { post, .. } => (post, request::to_channel(&delivery)),
+            SlackWay::Webhook { post } => (post, request::to_webhook(&delivery)),
         };
         let body = match body {
             Ok(body) => body,
             Err(refusal) => return refusal,
         };
         match self.http.call(post.post(body, &delivery), deadline).await {
-            Ok(answer) => read(&answer, Seen::of(&delivery)),
+            Ok(answer) => read(&answer, ReplyContext::of(&delivery)),
             Err(trouble) => trouble.into_reply(),
         }
     }
 
     async fn works(&self) -> Result<(), String> {
         // A webhook cannot be asked without posting: that its URL is one was checked before.
-        let Way::Bot { test, .. } = &self.way else {
+        let SlackWay::Bot { test, .. } = &self.way else {
             return Ok(());
         };
         let request = test.bare(Method::POST, "{}");
@@ -86,7 +89,7 @@ impl Slack {
         check::judge(&answer, "api_key")?;
         match reply::refusal(&answer) {
             None => Ok(()),
-            Some(error) if errors::verdict(&error) == Some(Verdict::CREDENTIALS) => {
+            Some(error) if errors::verdict(&error) == Some(ResponseClass::CREDENTIALS) => {
                 Err(format!("Slack refuses the token: {error}; check `api_key`"))
             }
             Some(error) => Err(format!("Slack answers {error}; check `base_url`")),
@@ -100,7 +103,7 @@ impl Provider for Slack {
     }
 
     fn needs_address(&self) -> bool {
-        matches!(self.way, Way::Bot { .. })
+        matches!(self.way, SlackWay::Bot { .. })
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), String>> {

@@ -28,28 +28,28 @@ mod words;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::http::Seen;
+use super::http::ReplyContext;
 use super::verdict::NOT_ASKED;
 use super::{Delivery, Leave, Provider, SettingsError};
 use crate::domain::{Account, Class, Reply};
 use crate::runtime::clock;
 use conversation::Conversation;
 use pool::Pool;
-use request::Mail;
-use settings::Settings;
+use request::SmtpMail;
+use settings::SmtpSettings;
 use slots::{Slot, Slots};
-use trouble::{Cause, Phase, Trouble};
+use trouble::{Phase, SmtpCause, SmtpTransportError};
 
 /// An SMTP server.
 pub(crate) struct Smtp {
-    settings: Settings,
+    settings: SmtpSettings,
     pool: Pool<Conversation>,
     slots: Slots,
 }
 
 impl Smtp {
     pub(crate) fn connect(account: &Account) -> Result<Self, SettingsError> {
-        let settings = Settings::from_account(account)?;
+        let settings = SmtpSettings::from_account(account)?;
         Ok(Self {
             slots: Slots::new(settings.max_connections.into()),
             settings,
@@ -65,16 +65,20 @@ impl Smtp {
         match self.place(&mail, delivery.leave).await {
             None => not_asked("not asked: every connection to the server was busy"),
             Some(Ok(())) => Reply::accepted("250", Some(mail.message_id)),
-            Some(Err(trouble)) if trouble.cause == Cause::TooLate => {
+            Some(Err(trouble)) if trouble.cause == SmtpCause::TooLate => {
                 not_asked(&trouble.to_string())
             }
-            Some(Err(trouble)) => reply::read(&trouble, Seen::of(&delivery)),
+            Some(Err(trouble)) => reply::read(&trouble, ReplyContext::of(&delivery)),
         }
     }
 
     /// Delivers over one of the connections that the account and its server have; `None` when none was
     /// free in time. The time for the mail itself begins with the connection.
-    async fn place(&self, mail: &Mail, leave: Leave<'_>) -> Option<Result<(), Trouble>> {
+    async fn place(
+        &self,
+        mail: &SmtpMail,
+        leave: Leave<'_>,
+    ) -> Option<Result<(), SmtpTransportError>> {
         let until = clock::instant() + self.settings.timeout;
         loop {
             let slot = self.slots.take(clock::instant(), until).await?;
@@ -96,10 +100,10 @@ impl Smtp {
     /// Over a kept connection, else, or when that turns out closed, over a new one.
     async fn deliver(
         &self,
-        mail: &Mail,
+        mail: &SmtpMail,
         leave: Leave<'_>,
         deadline: Instant,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), SmtpTransportError> {
         if let Some(mut kept) = self.pool.take(clock::instant())
             && kept.is_quiet()
         {
@@ -116,13 +120,16 @@ impl Smtp {
     async fn converse(
         &self,
         mut conversation: Conversation,
-        mail: &Mail,
+        mail: &SmtpMail,
         leave: Leave<'_>,
         deadline: Instant,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), SmtpTransportError> {
         let limits = (deadline, self.settings.text_timeout);
         let result = conversation.deliver(mail, leave, limits).await;
-        let leaves = result.as_ref().err().is_none_or(Trouble::leaves_connection);
+        let leaves = result
+            .as_ref()
+            .err()
+            .is_none_or(SmtpTransportError::leaves_connection);
         if leaves && conversation.is_usable() {
             self.pool.put(conversation, clock::instant());
         }
@@ -137,7 +144,7 @@ impl Smtp {
         };
         asked.await.map_err(|trouble| match trouble.phase {
             Phase::Auth => format!("{trouble}; check `api_key` and `api_secret`"),
-            _ if matches!(trouble.cause, Cause::Untrusted(_)) => {
+            _ if matches!(trouble.cause, SmtpCause::Untrusted(_)) => {
                 format!("{trouble}; check `host`, `port`, `tls` and `ca_file`")
             }
             _ => format!("{trouble}; check `host`, `port` and `tls`"),

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use uuid::{Uuid, uuid};
 
-use super::http::Seen;
+use super::http::ReplyContext;
 use super::{Delivery, Leave};
 use crate::domain::{Account, Content, Priority, ProviderKind};
 
@@ -81,8 +81,8 @@ pub(crate) fn account(
 }
 
 /// What a reply parser knows in a test.
-pub(crate) fn seen() -> Seen<'static> {
-    Seen {
+pub(crate) fn seen() -> ReplyContext<'static> {
+    ReplyContext {
         address: "ana@example.com",
         now: now(),
     }

@@ -12,32 +12,32 @@ use hyper::Method;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::check;
-use super::http::{Endpoint, HttpClient, Seen};
+use super::http::{HttpClient, HttpEndpoint, ReplyContext};
 use super::{Delivery, Provider, SettingsError};
 use crate::domain::{Account, Reply};
 use crate::runtime::clock;
 
 pub(crate) use reply::read;
 use request::Constant;
-use settings::Settings;
+use settings::TwilioSettings;
 
 /// A Twilio account.
 pub(crate) struct Twilio {
     http: HttpClient,
-    messages: Endpoint,
-    account: Endpoint,
+    messages: HttpEndpoint,
+    account: HttpEndpoint,
     constant: Constant,
     timeout: Duration,
 }
 
 impl Twilio {
     pub(crate) fn connect(http: HttpClient, account: &Account) -> Result<Self, SettingsError> {
-        let settings = Settings::from_account(account)?;
+        let settings = TwilioSettings::from_account(account)?;
         let headers = headers(settings.authorization);
         Ok(Self {
             http,
-            messages: Endpoint::new(settings.messages_uri, headers.clone()),
-            account: Endpoint::new(settings.account_uri, headers),
+            messages: HttpEndpoint::new(settings.messages_uri, headers.clone()),
+            account: HttpEndpoint::new(settings.account_uri, headers),
             constant: Constant::of(&settings.sender, settings.status_callback.as_ref()),
             timeout: settings.timeout,
         })
@@ -51,7 +51,7 @@ impl Twilio {
         };
         let request = self.messages.post(body, &delivery);
         match self.http.call(request, deadline).await {
-            Ok(answer) => read(&answer, Seen::of(&delivery)),
+            Ok(answer) => read(&answer, ReplyContext::of(&delivery)),
             Err(trouble) => trouble.into_reply(),
         }
     }

@@ -10,7 +10,7 @@ pub(crate) const AUTO_SUBMITTED: &str = "auto-generated";
 
 /// One cell of a code table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct ResponseClass {
     pub(crate) class: Class,
     pub(crate) subject: Subject,
     pub(crate) reason: Option<Reason>,
@@ -19,7 +19,7 @@ pub(crate) struct Verdict {
     pub(crate) suspicion: Option<AccountFault>,
 }
 
-impl Verdict {
+impl ResponseClass {
     pub(crate) const TRANSIENT: Self = Self::plain(Class::Transient);
     /// Not sent for now, because of this address: full, greylisted, out of reach.
     pub(crate) const ADDRESS_BUSY: Self = Self::TRANSIENT.about(Subject::Address);
@@ -188,43 +188,43 @@ mod tests {
 
     #[test]
     fn every_status_is_read_by_whom_it_is_about_and_what_is_known() {
-        let groups: [(&[u16], Verdict); 10] = [
-            (&[401, 403, 407], Verdict::CREDENTIALS),
-            (&[402], Verdict::EXHAUSTED),
+        let groups: [(&[u16], ResponseClass); 10] = [
+            (&[401, 403, 407], ResponseClass::CREDENTIALS),
+            (&[402], ResponseClass::EXHAUSTED),
             (
                 &[301, 302, 307, 308, 404, 405, 406, 410, 415, 451],
-                Verdict::SETTINGS,
+                ResponseClass::SETTINGS,
             ),
-            (&[408, 421, 425], Verdict::TRANSIENT),
-            (&[413], Verdict::permanent(Reason::MessageTooLarge)),
-            (&[429], Verdict::THROTTLED),
+            (&[408, 421, 425], ResponseClass::TRANSIENT),
+            (&[413], ResponseClass::permanent(Reason::MessageTooLarge)),
+            (&[429], ResponseClass::THROTTLED),
             (
                 &[
                     400, 409, 411, 412, 414, 417, 418, 422, 423, 424, 426, 428, 431, 499,
                 ],
-                Verdict::UNLISTED,
+                ResponseClass::UNLISTED,
             ),
             (
                 &[500, 501, 503, 505, 506, 507, 508, 510, 511, 530],
-                Verdict::TRANSIENT,
+                ResponseClass::TRANSIENT,
             ),
             (
                 &[502, 504, 520, 521, 522, 523, 524, 525, 526, 527, 598, 599],
-                Verdict::UNKNOWN,
+                ResponseClass::UNKNOWN,
             ),
-            (&[100, 600, 999], Verdict::UNKNOWN),
+            (&[100, 600, 999], ResponseClass::UNKNOWN),
         ];
         for (statuses, expected) in groups {
             for status in statuses {
-                assert_eq!(Verdict::of_status(*status), expected, "{status}");
+                assert_eq!(ResponseClass::of_status(*status), expected, "{status}");
             }
         }
     }
 
     #[test]
     fn no_status_ends_a_message_but_the_one_about_its_size() {
-        let ending =
-            (100..=999).filter(|status| Verdict::of_status(*status).class == Class::Permanent);
+        let ending = (100..=999)
+            .filter(|status| ResponseClass::of_status(*status).class == Class::Permanent);
         assert_eq!(ending.collect::<Vec<_>>(), [413]);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::adaptive::LONGEST_PAUSE;
+use super::aimd::LONGEST_PAUSE;
 
 /// So many different addresses told so within [`TOGETHER`] are the account's own rate: one address's
 /// limit says nothing of another's.
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_is_paused_and_the_others_are_not() {
+    fn throttled_address_pauses_alone() {
         let mut throttle = AddressThrottle::default();
         assert!(!throttle.throttled(1, at(0), Some(at(60_000))));
         assert_eq!(throttle.paused_for(1, at(20_000)), Some(at(40_000)));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_told_again_and_again_is_still_one() {
+    fn repeated_throttling_of_one_address_counts_once() {
         let mut throttle = AddressThrottle::default();
         assert!((0..100).all(|n| !throttle.throttled(n % 2, at(n), None)));
     }

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_older_than_the_window_no_longer_counts() {
+    fn answers_older_than_the_window_do_not_count() {
         let mut window = AnswerWindow::new(Duration::from_secs(10));
         let at = Duration::from_secs;
         window.count(true, false, at(0));

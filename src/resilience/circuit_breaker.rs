@@ -32,7 +32,7 @@ pub struct CircuitSettings {
 #[derive(Debug, Clone)]
 pub struct CircuitBreaker {
     settings: CircuitSettings,
-    state: State,
+    state: BreakerState,
     epoch: u64,
     answers: AnswerWindow,
     failures_in_a_row: u32,
@@ -41,7 +41,7 @@ pub struct CircuitBreaker {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum BreakerState {
     Closed,
     /// Nobody is asked until then; afterwards the next one is the probe.
     Open {
@@ -53,7 +53,7 @@ enum State {
 
 /// What a request is told that wants to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
+pub enum Permission {
     /// Go.
     Pass(Ticket),
     /// Go: you are the one that tries whether it works again.
@@ -73,7 +73,7 @@ pub struct Ticket {
 
 /// What an answer says about the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum CallOutcome {
     /// It works.
     Good,
     /// It works, but takes too long.
@@ -89,7 +89,7 @@ pub enum Answer {
 
 /// A change that others want to know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum CircuitChange {
     /// It is open (again) until then.
     Opened {
         /// Not before.
@@ -101,7 +101,7 @@ pub enum Change {
 
 /// Where the circuit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum CircuitStanding {
     /// Requests pass.
     Closed,
     /// Nobody is asked before `until`.
@@ -122,7 +122,7 @@ impl CircuitBreaker {
     pub fn new(settings: CircuitSettings) -> Self {
         Self {
             settings,
-            state: State::Closed,
+            state: BreakerState::Closed,
             epoch: 0,
             answers: AnswerWindow::new(settings.window),
             failures_in_a_row: 0,
@@ -132,46 +132,53 @@ impl CircuitBreaker {
     }
 
     /// Whether a request may go at `now`.
-    pub fn admit(&mut self, now: Duration) -> Admission {
+    pub fn admit(&mut self, now: Duration) -> Permission {
         match self.state {
-            State::Closed => Admission::Pass(self.ticket()),
-            State::Open { until } if now < until => Admission::Refused { until: Some(until) },
-            State::Open { .. } => {
-                self.enter(State::Probing);
-                Admission::Probe(self.ticket())
+            BreakerState::Closed => Permission::Pass(self.ticket()),
+            BreakerState::Open { until } if now < until => {
+                Permission::Refused { until: Some(until) }
             }
-            State::Probing => Admission::Refused { until: None },
+            BreakerState::Open { .. } => {
+                self.enter(BreakerState::Probing);
+                Permission::Probe(self.ticket())
+            }
+            BreakerState::Probing => Permission::Refused { until: None },
         }
     }
 
     /// An admitted request was answered.
-    pub fn report(&mut self, ticket: Ticket, answer: Answer, now: Duration) -> Option<Change> {
+    pub fn report(
+        &mut self,
+        ticket: Ticket,
+        answer: CallOutcome,
+        now: Duration,
+    ) -> Option<CircuitChange> {
         if ticket.epoch != self.epoch {
             return None;
         }
         match self.state {
-            State::Closed => self.judge(answer, now),
-            State::Probing => Some(self.probed(answer, now)),
+            BreakerState::Closed => self.judge(answer, now),
+            BreakerState::Probing => Some(self.probed(answer, now)),
             // An epoch that is open has admitted nobody.
-            State::Open { .. } => None,
+            BreakerState::Open { .. } => None,
         }
     }
 
     /// An admitted request will never be answered: if it was the probe, the next one may try.
     pub fn abandon(&mut self, ticket: Ticket, now: Duration) {
-        if ticket.epoch == self.epoch && self.state == State::Probing {
-            self.enter(State::Open { until: now });
+        if ticket.epoch == self.epoch && self.state == BreakerState::Probing {
+            self.enter(BreakerState::Open { until: now });
         }
     }
 
     /// Where it stands at `now`.
     #[must_use]
-    pub fn standing(&self, now: Duration) -> Standing {
+    pub fn standing(&self, now: Duration) -> CircuitStanding {
         match self.state {
-            State::Closed => Standing::Closed,
-            State::Open { until } if now < until => Standing::Open { until },
-            State::Open { .. } => Standing::HalfOpen { probing: false },
-            State::Probing => Standing::HalfOpen { probing: true },
+            BreakerState::Closed => CircuitStanding::Closed,
+            BreakerState::Open { until } if now < until => CircuitStanding::Open { until },
+            BreakerState::Open { .. } => CircuitStanding::HalfOpen { probing: false },
+            BreakerState::Probing => CircuitStanding::HalfOpen { probing: true },
         }
     }
 
@@ -188,19 +195,19 @@ impl CircuitBreaker {
     }
 
     /// Counts an answer of a closed circuit.
-    fn judge(&mut self, answer: Answer, now: Duration) -> Option<Change> {
+    fn judge(&mut self, answer: CallOutcome, now: Duration) -> Option<CircuitChange> {
         match answer {
-            Answer::Neutral => return None,
-            Answer::Refusing(pause) => return Some(self.open(now, pause)),
-            Answer::Good => {
+            CallOutcome::Neutral => return None,
+            CallOutcome::Refusing(pause) => return Some(self.open(now, pause)),
+            CallOutcome::Good => {
                 self.failures_in_a_row = 0;
                 self.recover_further();
             }
-            Answer::Slow => self.failures_in_a_row = 0,
-            Answer::Bad => self.failures_in_a_row = self.failures_in_a_row.saturating_add(1),
+            CallOutcome::Slow => self.failures_in_a_row = 0,
+            CallOutcome::Bad => self.failures_in_a_row = self.failures_in_a_row.saturating_add(1),
         }
         self.answers
-            .count(answer == Answer::Bad, answer == Answer::Slow, now);
+            .count(answer == CallOutcome::Bad, answer == CallOutcome::Slow, now);
         self.is_failing(now).then(|| self.trip(now))
     }
 
@@ -235,24 +242,24 @@ impl CircuitBreaker {
     }
 
     /// The probe's answer.
-    fn probed(&mut self, answer: Answer, now: Duration) -> Change {
+    fn probed(&mut self, answer: CallOutcome, now: Duration) -> CircuitChange {
         match answer {
-            Answer::Good => {
-                self.enter(State::Closed);
+            CallOutcome::Good => {
+                self.enter(BreakerState::Closed);
                 self.answers = AnswerWindow::new(self.settings.window);
                 self.failures_in_a_row = 0;
                 self.recovery = Some(SlowStart::new());
-                Change::Recovered
+                CircuitChange::Recovered
             }
             // As slow as before: not recovered.
-            Answer::Bad | Answer::Slow => self.trip(now),
-            Answer::Neutral => self.open(now, self.settings.open_for),
-            Answer::Refusing(pause) => self.open(now, pause),
+            CallOutcome::Bad | CallOutcome::Slow => self.trip(now),
+            CallOutcome::Neutral => self.open(now, self.settings.open_for),
+            CallOutcome::Refusing(pause) => self.open(now, pause),
         }
     }
 
     /// Opens for longer than last time. A row of trips ends when a recovery is complete.
-    fn trip(&mut self, now: Duration) -> Change {
+    fn trip(&mut self, now: Duration) -> CircuitChange {
         let doublings = self.trips_in_a_row.min(31);
         self.trips_in_a_row = self.trips_in_a_row.saturating_add(1);
         let CircuitSettings {
@@ -261,14 +268,14 @@ impl CircuitBreaker {
         self.open(now, open_for.saturating_mul(1 << doublings).min(open_max))
     }
 
-    fn open(&mut self, now: Duration, pause: Duration) -> Change {
+    fn open(&mut self, now: Duration, pause: Duration) -> CircuitChange {
         let until = now.saturating_add(pause);
-        self.enter(State::Open { until });
+        self.enter(BreakerState::Open { until });
         self.recovery = None;
-        Change::Opened { until }
+        CircuitChange::Opened { until }
     }
 
-    fn enter(&mut self, state: State) {
+    fn enter(&mut self, state: BreakerState) {
         self.state = state;
         self.epoch += 1;
     }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_always_had_many_goes_on_with_them() {
+    fn account_with_steadily_many_dead_addresses_is_believed() {
         let mut limit = DeadAddressLimit::new(1_000_000);
         let mut changes = (0..2_000_u64).filter_map(|n| limit.count(n % 5 == 0, at(n)));
         assert_eq!(changes.next(), None);

@@ -13,12 +13,12 @@ pub const PATIENCE: [u32; 4] = [0, 8, 16, 32];
 /// Lines by urgency; in each the tenants in turn, and what one tenant sent in its order.
 #[derive(Debug)]
 pub struct FairQueue<K, T> {
-    lines: Vec<Line<K, T>>,
+    lines: Vec<PriorityLine<K, T>>,
     len: usize,
 }
 
 #[derive(Debug)]
-struct Line<K, T> {
+struct PriorityLine<K, T> {
     /// Tenants with something to do, each once, the next one first.
     turns: VecDeque<K>,
     waiting: HashMap<K, VecDeque<T>>,
@@ -42,7 +42,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     #[must_use]
     pub fn new(lines: usize) -> Self {
         Self {
-            lines: (0..lines.max(1)).map(|_| Line::new()).collect(),
+            lines: (0..lines.max(1)).map(|_| PriorityLine::new()).collect(),
             len: 0,
         }
     }
@@ -81,7 +81,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     /// Takes the next item, and in the same turn those that its tenant has behind it in the line, as
     /// far as `joins` says so: it is given the item and each of them, in their order.
     pub fn pop_with(&mut self, joins: impl FnMut(&T, &T) -> Joins) -> Option<(T, Vec<T>)> {
-        let overdue = |(at, line): (usize, &Line<K, T>)| {
+        let overdue = |(at, line): (usize, &PriorityLine<K, T>)| {
             at > 0 && !line.turns.is_empty() && line.passed_over >= patience(at)
         };
         let at = match (0..).zip(&self.lines).position(overdue) {
@@ -123,7 +123,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     /// How many items of a tenant wait, in all lines.
     #[must_use]
     pub fn len_of(&self, tenant: &K) -> usize {
-        let of = |line: &Line<K, T>| line.waiting.get(tenant).map_or(0, VecDeque::len);
+        let of = |line: &PriorityLine<K, T>| line.waiting.get(tenant).map_or(0, VecDeque::len);
         self.lines.iter().map(of).sum()
     }
 
@@ -157,7 +157,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
 
     /// Takes out of every tenant that has more than `keep` what is beyond that, as far as `may_go`
     /// says so: of the least urgent lines first, in each the newest. The first line is left alone.
-    pub fn shed(&mut self, keep: usize, mut may_go: impl FnMut(&T) -> bool) -> Vec<(K, T)> {
+    pub fn take_excess(&mut self, keep: usize, mut may_go: impl FnMut(&T) -> bool) -> Vec<(K, T)> {
         let mut taken = vec![];
         for tenant in self.all_tenants() {
             let mut beyond = self.len_of(&tenant).saturating_sub(keep);
@@ -175,13 +175,13 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
                 }
             }
         }
-        self.lines.iter_mut().for_each(Line::forget_empty);
+        self.lines.iter_mut().for_each(PriorityLine::forget_empty);
         self.len -= taken.len();
         taken
     }
 
     fn all_tenants(&self) -> HashSet<K> {
-        let of = |line: &Line<K, T>| line.waiting.keys().copied().collect::<Vec<_>>();
+        let of = |line: &PriorityLine<K, T>| line.waiting.keys().copied().collect::<Vec<_>>();
         self.lines.iter().flat_map(of).collect()
     }
 
@@ -198,7 +198,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     }
 }
 
-impl<K: Copy + Eq + Hash, T> Line<K, T> {
+impl<K: Copy + Eq + Hash, T> PriorityLine<K, T> {
     fn new() -> Self {
         Self {
             turns: VecDeque::new(),

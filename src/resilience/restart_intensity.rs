@@ -20,7 +20,7 @@ pub struct RestartIntensity {
 
 /// What to do about a death.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum RestartDecision {
     /// Restart after this wait.
     RestartAfter(Duration),
     /// Too many deaths in the window.
@@ -43,15 +43,15 @@ impl RestartIntensity {
     ///
     /// A `now` that lies before an earlier one counts as the earlier one: time that runs backwards
     /// must not wipe out the count.
-    pub fn died(&mut self, now: Duration) -> Decision {
+    pub fn died(&mut self, now: Duration) -> RestartDecision {
         let now = self.restarts.back().map_or(now, |last| now.max(*last));
         self.forget_before(now.saturating_sub(self.window), now);
         if self.restarts.len() >= self.limit {
-            return Decision::GiveUp;
+            return RestartDecision::GiveUp;
         }
         let earlier = u32::try_from(self.restarts.len()).unwrap_or(u32::MAX);
         self.restarts.push_back(now);
-        Decision::RestartAfter(self.backoff.ceiling(earlier))
+        RestartDecision::RestartAfter(self.backoff.ceiling(earlier))
     }
 
     /// Restarts that the window still holds.
@@ -92,10 +92,10 @@ mod tests {
         assert_eq!(
             decisions,
             [
-                Decision::RestartAfter(Duration::from_millis(100)),
-                Decision::RestartAfter(Duration::from_millis(200)),
-                Decision::RestartAfter(Duration::from_millis(400)),
-                Decision::GiveUp,
+                RestartDecision::RestartAfter(Duration::from_millis(100)),
+                RestartDecision::RestartAfter(Duration::from_millis(200)),
+                RestartDecision::RestartAfter(Duration::from_millis(400)),
+                RestartDecision::GiveUp,
             ]
         );
     }
@@ -104,7 +104,7 @@ mod tests {
     fn deaths_outside_the_window_are_forgotten() {
         let mut intensity = three_a_minute();
         for n in 0..100 {
-            assert_ne!(intensity.died(seconds(n * 25)), Decision::GiveUp);
+            assert_ne!(intensity.died(seconds(n * 25)), RestartDecision::GiveUp);
         }
         assert_eq!(intensity.recent(), 3);
     }
@@ -113,7 +113,7 @@ mod tests {
     fn no_restart_is_allowed_by_a_limit_of_zero() {
         let backoff = Backoff::new(seconds(1), seconds(1));
         let mut never = RestartIntensity::new(0, seconds(60), backoff);
-        assert_eq!(never.died(Duration::ZERO), Decision::GiveUp);
+        assert_eq!(never.died(Duration::ZERO), RestartDecision::GiveUp);
     }
 
     proptest! {
@@ -129,7 +129,7 @@ mod tests {
             deaths.sort_unstable();
             let restarts: Vec<_> = deaths
                 .into_iter()
-                .filter(|at| intensity.died(seconds(*at)) != Decision::GiveUp)
+                .filter(|at| intensity.died(seconds(*at)) != RestartDecision::GiveUp)
                 .collect();
             for start in &restarts {
                 let inside = restarts.iter().filter(|at| *at >= start && **at < start + window);

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn one_message_or_one_address_is_told_so_as_often_as_it_likes() {
+    fn repeated_refusals_of_one_message_or_address_raise_no_suspicion() {
         let mut suspicion = Suspicion::default();
         assert!((0..100).all(|n| !suspicion.refused(7, 1, n)));
         suspicion.is_refuted();
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_in_other_words_is_another_matter() {
+    fn refusals_in_other_words_raise_no_suspicion_together() {
         let mut suspicion = Suspicion::default();
         assert!((0..100).all(|n| !suspicion.refused(n % 2, n, n)));
     }

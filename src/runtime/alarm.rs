@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_rings_once_at_the_earliest() {
+    async fn alarm_rings_once_at_the_earliest_time() {
         let (rings, mut heard) = unbounded_channel();
         let local = tokio::task::LocalSet::new();
         local

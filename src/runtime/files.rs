@@ -53,7 +53,7 @@ pub fn open() -> Option<u64> {
 
 /// What is had and what is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Files {
+pub struct OpenFiles {
     /// How many may be open.
     pub limit: u64,
     /// How many are.
@@ -68,7 +68,7 @@ pub struct Files {
 
 /// How it stands with open files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum FileStanding {
     /// There are enough for whatever may be.
     Enough,
     /// There are enough to work with, but not for all that the settings allow at once.
@@ -77,7 +77,7 @@ pub enum Standing {
     TooFew(String),
 }
 
-impl Files {
+impl OpenFiles {
     /// The same for so many accounts.
     #[must_use]
     pub fn with_accounts(self, accounts: usize) -> Self {
@@ -87,28 +87,28 @@ impl Files {
 
     /// How it stands.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> FileStanding {
         const MEND: &str = "raise the hard limit (LimitNOFILE in systemd, ulimit -Hn)";
         let Self { limit, open, .. } = self;
         let least = self.wanted(1);
         let most = self.wanted(self.concurrency);
         if *limit < least {
-            return Standing::TooFew(format!(
+            return FileStanding::TooFew(format!(
                 "the process may have {limit} open files, and needs {least} at least; {MEND}"
             ));
         }
         if open.saturating_add(SPARE) > *limit {
-            return Standing::TooFew(format!(
+            return FileStanding::TooFew(format!(
                 "{open} of {limit} open files are in use; {MEND}, or lower providers.concurrency"
             ));
         }
         if *limit < most {
-            return Standing::Tight(format!(
+            return FileStanding::Tight(format!(
                 "the process may have {limit} open files, and all that the settings allow at once \
                  would be {most}; {MEND}, or lower providers.concurrency"
             ));
         }
-        Standing::Enough
+        FileStanding::Enough
     }
 
     /// Files for so many requests of each account.
@@ -122,7 +122,7 @@ impl Files {
 mod tests {
     use super::*;
 
-    const FILES: Files = Files {
+    const FILES: OpenFiles = OpenFiles {
         limit: 1_024,
         open: 80,
         pool: 8,
@@ -132,16 +132,18 @@ mod tests {
 
     #[test]
     fn too_few_files_to_work_with_are_told_from_few_and_from_enough() {
-        assert_eq!(FILES.standing(), Standing::Enough);
+        assert_eq!(FILES.standing(), FileStanding::Enough);
         let tight = FILES.with_accounts(8).standing();
-        assert!(matches!(tight, Standing::Tight(why) if why.contains("1096")));
-        let few = Files { limit: 73, ..FILES };
-        assert!(matches!(few.standing(), Standing::TooFew(why) if why.contains("74 at least")));
-        let full = Files {
+        assert!(matches!(tight, FileStanding::Tight(why) if why.contains("1096")));
+        let few = OpenFiles { limit: 73, ..FILES };
+        assert!(matches!(few.standing(), FileStanding::TooFew(why) if why.contains("74 at least")));
+        let full = OpenFiles {
             open: 1_020,
             ..FILES
         };
-        assert!(matches!(full.standing(), Standing::TooFew(why) if why.contains("1020 of 1024")));
+        assert!(
+            matches!(full.standing(), FileStanding::TooFew(why) if why.contains("1020 of 1024"))
+        );
     }
 
     #[test]

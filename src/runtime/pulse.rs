@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_gives_no_sign_of_life_for_long_stands_still_and_moves_with_the_next_one() {
+    async fn silent_part_stands_still_until_its_next_beat() {
         let pulse = Pulse::default();
         pulse.beat("actors");
         let beating = pulse.clone().keep("io");

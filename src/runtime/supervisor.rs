@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 use super::tasks::panic_text;
 use super::{Ending, Health, Shutdown, clock};
 use crate::resilience::Backoff;
-use crate::resilience::restart_intensity::{Decision, RestartIntensity};
+use crate::resilience::restart_intensity::{RestartDecision, RestartIntensity};
 
 /// Restarts allowed within [`RESTART_WINDOW`] before the process gives up.
 const RESTART_LIMIT: usize = 10;
@@ -170,7 +170,7 @@ where
             .intensity
             .died(clock::instant().duration_since(self.born))
         {
-            Decision::RestartAfter(wait) => {
+            RestartDecision::RestartAfter(wait) => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 tracing::error!(
                     actor = self.name,
@@ -180,7 +180,7 @@ where
                 );
                 self.wait = Some(Box::pin(tokio::time::sleep(wait)));
             }
-            Decision::GiveUp => self.give_up(text),
+            RestartDecision::GiveUp => self.give_up(text),
         }
     }
 

@@ -17,11 +17,11 @@ use tokio::task::JoinHandle;
 #[derive(Debug, Clone)]
 pub struct Tasks {
     handle: Handle,
-    running: Arc<Running>,
+    running: Arc<RunningTasks>,
 }
 
 #[derive(Debug, Default)]
-struct Running {
+struct RunningTasks {
     counts: Mutex<BTreeMap<&'static str, usize>>,
     ended: Notify,
 }
@@ -48,7 +48,7 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let entry = Entry::new(name, Arc::clone(&self.running));
+        let entry = TaskEntry::new(name, Arc::clone(&self.running));
         // No `async` block around it: that would keep room for the task twice, and move it once more.
         self.handle
             .spawn(AssertUnwindSafe(task).catch_unwind().map(move |ended| {
@@ -62,7 +62,7 @@ impl Tasks {
     /// Starts work that keeps a processor busy, on a thread beside those of the runtime. It cannot be
     /// interrupted, so that it must end by itself. A panic in it is logged with the work's name.
     pub fn spawn_blocking(&self, name: &'static str, work: impl FnOnce() + Send + 'static) {
-        let entry = Entry::new(name, Arc::clone(&self.running));
+        let entry = TaskEntry::new(name, Arc::clone(&self.running));
         let work = AssertUnwindSafe(work);
         drop(self.handle.spawn_blocking(move || {
             let _entry = entry;
@@ -92,26 +92,26 @@ impl Tasks {
     }
 }
 
-impl Running {
+impl RunningTasks {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, usize>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Counts a task as long as it lives.
-struct Entry {
+struct TaskEntry {
     name: &'static str,
-    running: Arc<Running>,
+    running: Arc<RunningTasks>,
 }
 
-impl Entry {
-    fn new(name: &'static str, running: Arc<Running>) -> Self {
+impl TaskEntry {
+    fn new(name: &'static str, running: Arc<RunningTasks>) -> Self {
         *running.lock().entry(name).or_default() += 1;
         Self { name, running }
     }
 }
 
-impl Drop for Entry {
+impl Drop for TaskEntry {
     fn drop(&mut self) {
         let mut counts = self.running.lock();
         if let Some(count) = counts.get_mut(self.name) {

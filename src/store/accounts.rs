@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use self::row::Row;
+use self::row::AccountRow;
 use super::StoreError;
 use super::fingerprint::{Fingerprint, Polled};
 use super::schema::notification_schema::provider_configs;
@@ -47,12 +47,12 @@ pub async fn load(
     connection: &mut AsyncPgConnection,
     sealer: &Sealer,
 ) -> Result<Accounts, StoreError> {
-    let rows: Vec<Row> = provider_configs::table
+    let rows: Vec<AccountRow> = provider_configs::table
         .filter(provider_configs::is_active)
         .filter(provider_configs::deleted_at.is_null())
         .filter(sql::<Bool>("isfinite(updated_at)"))
         .order(provider_configs::provider_name)
-        .select(Row::as_select())
+        .select(AccountRow::as_select())
         .load(connection)
         .await?;
     let endless: Vec<String> = provider_configs::table

@@ -5,7 +5,7 @@ use diesel::sql_types::{Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::StoreError;
-use super::change::{Change, Written};
+use super::change::{UpsertAnswer, WriteChange};
 use crate::domain::Category;
 use crate::domain::category::OnUnknown;
 
@@ -16,8 +16,8 @@ use crate::domain::category::OnUnknown;
 pub async fn upsert(
     connection: &mut AsyncPgConnection,
     category: &Category,
-) -> Result<Change, StoreError> {
-    let written: Option<Written> = diesel::sql_query(
+) -> Result<WriteChange, StoreError> {
+    let written: Option<UpsertAnswer> = diesel::sql_query(
         "INSERT INTO categories AS c (tenant_id, name, may_disable, over_cap, on_unknown) \
          VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (tenant_id, name) DO UPDATE \
@@ -35,5 +35,5 @@ pub async fn upsert(
     .get_result(connection)
     .await
     .optional()?;
-    Ok(Written::change(written.as_ref()))
+    Ok(UpsertAnswer::change(written.as_ref()))
 }

@@ -10,7 +10,7 @@ use super::StoreError;
 
 /// What a write that may be repeated has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Change {
+pub enum WriteChange {
     /// The row is new.
     Created,
     /// The row was different.
@@ -19,7 +19,7 @@ pub enum Change {
     Unchanged,
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for WriteChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Created => "created",
@@ -32,17 +32,17 @@ impl fmt::Display for Change {
 /// The answer of `INSERT ... ON CONFLICT DO UPDATE ... WHERE <different> RETURNING xmax = 0`: no
 /// row when nothing was different; `xmax` is zero in a row that was inserted.
 #[derive(QueryableByName)]
-pub(super) struct Written {
+pub(super) struct UpsertAnswer {
     #[diesel(sql_type = Bool)]
     created: bool,
 }
 
-impl Written {
-    pub(super) fn change(written: Option<&Self>) -> Change {
+impl UpsertAnswer {
+    pub(super) fn change(written: Option<&Self>) -> WriteChange {
         match written {
-            None => Change::Unchanged,
-            Some(Self { created: true }) => Change::Created,
-            Some(Self { created: false }) => Change::Updated,
+            None => WriteChange::Unchanged,
+            Some(Self { created: true }) => WriteChange::Created,
+            Some(Self { created: false }) => WriteChange::Updated,
         }
     }
 }
@@ -57,12 +57,12 @@ pub(super) struct WrittenFor {
 }
 
 impl WrittenFor {
-    pub(super) fn change(&self) -> Result<Change, StoreError> {
+    pub(super) fn change(&self) -> Result<WriteChange, StoreError> {
         match (self.known, self.created) {
             (false, _) => Err(StoreError::NotFound),
-            (true, None) => Ok(Change::Unchanged),
-            (true, Some(true)) => Ok(Change::Created),
-            (true, Some(false)) => Ok(Change::Updated),
+            (true, None) => Ok(WriteChange::Unchanged),
+            (true, Some(true)) => Ok(WriteChange::Created),
+            (true, Some(false)) => Ok(WriteChange::Updated),
         }
     }
 }

@@ -22,8 +22,8 @@ const PING_WITHIN: Duration = Duration::from_secs(1);
 /// Something that was read before and is different now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// A person: addresses, devices, wishes; or they are gone.
-    Person {
+    /// A person: addresses, devices, preferences; or they are gone.
+    Recipient {
         /// The tenant.
         tenant_id: Uuid,
         /// The person.
@@ -43,7 +43,7 @@ impl Change {
         let kind = parts.next()?;
         let mut id = || Uuid::parse_str(parts.next()?).ok();
         let change = match kind {
-            "person" => Self::Person {
+            "person" => Self::Recipient {
                 tenant_id: id()?,
                 user_id: id()?,
             },
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn payloads_are_read_to_their_end() {
         let (tenant_id, user_id) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let person = Change::Person { tenant_id, user_id };
+        let person = Change::Recipient { tenant_id, user_id };
         let read = |payload: &str| Change::of(payload);
         assert_eq!(read(&format!("person:{tenant_id}:{user_id}")), Some(person));
         assert_eq!(

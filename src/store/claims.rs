@@ -23,16 +23,16 @@ use crate::domain::{Channel, ContentHash, KeyHash};
 use crate::runtime::clock;
 
 mod books;
-mod holder;
+mod claim_owner;
 mod over;
 mod release;
 mod take_over;
 
-pub use books::{DoorCount, count};
-pub use holder::{Holder, Repeated, find};
+pub use books::{IntakeCount, count};
+pub use claim_owner::{ClaimOwner, Repeated, find};
 pub(super) use over::is_over;
 pub use release::{give_back, release};
-pub use take_over::{Found, TakenOver, take_over};
+pub use take_over::{FoundClaim, TakenOver, take_over};
 
 /// A key to be claimed. Keys of one batch are distinct.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ pub enum Claim {
     /// It is new, and ours.
     New,
     /// Another message with this key was first.
-    Taken(Holder),
+    Taken(ClaimOwner),
     /// Not claimed yet: somebody has locked the key's row, or it is refused. To be claimed again.
     Held,
 }
@@ -237,8 +237,8 @@ async fn claim_all(
         (left, _) => claims.extend(left.into_iter().map(|one| (one.key, Claim::Held))),
     }
     if !taken.is_empty() {
-        let holders = find(database, &taken).await?.into_iter();
-        claims.extend(holders.map(|(key, holder)| (key, Claim::Taken(holder))));
+        let claim_owners = find(database, &taken).await?.into_iter();
+        claims.extend(claim_owners.map(|(key, claim_owner)| (key, Claim::Taken(claim_owner))));
     }
     Ok(claims)
 }

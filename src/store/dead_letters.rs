@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use replay::{Replay, Stored, replay, stored};
+pub use replay::{LetterReplay, Stored, replay, stored};
 
 use super::{Database, StoreError, time};
 use crate::domain::{AttemptRecord, Channel, Reason, UnknownWord};
 
 /// Which dead letters are meant; what is absent does not narrow them down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct LetterFilter {
     /// The letter's own id, or its notification's.
     pub id: Option<Uuid>,
     /// Of this tenant; `None` is for operators, who see all.
@@ -38,7 +38,7 @@ pub struct Filter {
 
 /// The place after a letter in a list, for the next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
+pub struct PageCursor {
     /// When it failed.
     pub moved_at: Timestamp,
     /// Its id.
@@ -90,7 +90,7 @@ pub struct Failed {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct DeadLetterRow {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
     #[diesel(sql_type = SqlUuid)]
@@ -161,8 +161,8 @@ macro_rules! bound {
 /// The database is out of reach.
 pub async fn list(
     database: &Database,
-    filter: &Filter,
-    after: Option<Cursor>,
+    filter: &LetterFilter,
+    after: Option<PageCursor>,
     most: usize,
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let query = bound!(
@@ -182,12 +182,12 @@ pub async fn list(
     .bind::<Nullable<Timestamptz>, _>(after.map(|after| time::to_database(after.moved_at)))
     .bind::<Nullable<SqlUuid>, _>(after.map(|after| after.id))
     .bind::<BigInt, _>(i64::try_from(most).unwrap_or(i64::MAX));
-    let rows: Vec<Row> = query.load(&mut *database.get().await?).await?;
-    Ok(rows.into_iter().map(Row::letter).collect())
+    let rows: Vec<DeadLetterRow> = query.load(&mut *database.get().await?).await?;
+    Ok(rows.into_iter().map(DeadLetterRow::letter).collect())
 }
 
 #[derive(QueryableByName)]
-struct Count {
+struct CountLetters {
     #[diesel(sql_type = BigInt)]
     count: i64,
 }
@@ -196,9 +196,9 @@ struct Count {
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn count(database: &Database, filter: &Filter) -> Result<usize, StoreError> {
+pub async fn count(database: &Database, filter: &LetterFilter) -> Result<usize, StoreError> {
     let query = bound!(filter, concat!("SELECT count(*) AS count FROM ", meant!()));
-    let found: Count = query.get_result(&mut *database.get().await?).await?;
+    let found: CountLetters = query.get_result(&mut *database.get().await?).await?;
     Ok(usize::try_from(found.count).unwrap_or(0))
 }
 
@@ -209,7 +209,7 @@ pub async fn count(database: &Database, filter: &Filter) -> Result<usize, StoreE
 /// The database is out of reach; `by` is no user.
 pub async fn resolve(
     database: &Database,
-    filter: &Filter,
+    filter: &LetterFilter,
     by: Option<Uuid>,
     most: usize,
 ) -> Result<usize, StoreError> {
@@ -227,7 +227,7 @@ pub async fn resolve(
     )
     .bind::<Nullable<SqlUuid>, _>(by)
     .bind::<BigInt, _>(i64::try_from(most).unwrap_or(i64::MAX));
-    let done: Count = query.get_result(&mut *database.get().await?).await?;
+    let done: CountLetters = query.get_result(&mut *database.get().await?).await?;
     Ok(usize::try_from(done.count).unwrap_or(0))
 }
 
@@ -243,15 +243,15 @@ impl DeadLetter {
 
     /// Its place in a list.
     #[must_use]
-    pub const fn cursor(&self) -> Cursor {
-        Cursor {
+    pub const fn cursor(&self) -> PageCursor {
+        PageCursor {
             moved_at: self.moved_at,
             id: self.id,
         }
     }
 }
 
-impl Row {
+impl DeadLetterRow {
     /// A letter must be seen, even if this version cannot read all that it says.
     fn letter(self) -> DeadLetter {
         let notification = self

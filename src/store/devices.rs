@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::change::{Change, WrittenFor};
+use super::change::{WriteChange, WrittenFor};
 use super::statement::statement;
 use super::time::to_database;
 use crate::domain::Platform;
 
 /// How it is known that a device belongs to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sighting {
+pub enum DeviceSighting {
     /// The app reported its token just now: one that was retired lives again.
     Reported,
     /// An operator's file says so: what the provider has retired stays retired.
@@ -31,8 +31,8 @@ pub async fn upsert(
     user_id: Uuid,
     token: &str,
     platform: Platform,
-    sighting: Sighting,
-) -> Result<Change, StoreError> {
+    sighting: DeviceSighting,
+) -> Result<WriteChange, StoreError> {
     let written: WrittenFor = diesel::sql_query(
         "WITH person AS ( \
              SELECT id FROM users WHERE id = $3 AND tenant_id = $2 AND deleted_at IS NULL), \
@@ -51,7 +51,7 @@ pub async fn upsert(
     .bind::<SqlUuid, _>(user_id)
     .bind::<Text, _>(token)
     .bind::<Text, _>(platform.as_str())
-    .bind::<Bool, _>(sighting == Sighting::Reported)
+    .bind::<Bool, _>(sighting == DeviceSighting::Reported)
     .get_result(connection)
     .await?;
     written.change()
@@ -59,7 +59,7 @@ pub async fn upsert(
 
 /// A device that a provider says is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retirement {
+pub struct DeviceRetirement {
     /// The tenant.
     pub tenant_id: Uuid,
     /// The device.
@@ -95,7 +95,7 @@ statement!(
 /// The database is out of reach.
 pub async fn retire(
     connection: &mut AsyncPgConnection,
-    gone: &[Retirement],
+    gone: &[DeviceRetirement],
 ) -> Result<Vec<Uuid>, StoreError> {
     if gone.is_empty() {
         return Ok(vec![]);

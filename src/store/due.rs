@@ -1,25 +1,25 @@
 //! What is due: notifications that waited in the database and whose time has come.
 
 mod lenient;
+mod lost_take;
 mod paused;
 mod refusing;
 mod row;
-mod stray;
 mod tenants;
 mod text;
 mod unreadable;
 mod waiting;
 mod wishes;
 
+pub use lost_take::let_go;
 pub use paused::probe;
-pub use refusing::{Among, Refused, Wanting, refusing};
+pub use refusing::{Among, UntakeableRow, Wanting, refusing};
 pub use row::Taken;
-pub(super) use row::{Columns, Row};
-pub use stray::let_go;
-pub use tenants::{Found, Front, TenantsOf, Turn, fronts, take_in_turn, tenants};
+pub(super) use row::{Columns, NotificationRow};
+pub use tenants::{FoundTenants, Front, TenantWanted, TenantsOf, fronts, take_in_turn, tenants};
 pub use unreadable::give_back;
-pub use waiting::{Key, Line, WaitingOf, WaitsFor, names, take_waiting, waiting};
-pub use wishes::heed_changed_wishes;
+pub use waiting::{WaitingKey, WaitingLine, WaitingOf, WaitsFor, names, take_waiting, waiting};
+pub use wishes::requeue_changed_preferences;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{

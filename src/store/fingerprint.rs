@@ -40,11 +40,11 @@ impl Polled {
         connection: &mut AsyncPgConnection,
     ) -> Result<Fingerprint, StoreError> {
         #[derive(QueryableByName)]
-        struct Row {
+        struct FingerprintRow {
             #[diesel(sql_type = Text)]
             fingerprint: String,
         }
-        let row: Row = diesel::sql_query(self.sql()).get_result(connection).await?;
+        let row: FingerprintRow = diesel::sql_query(self.sql()).get_result(connection).await?;
         Ok(Fingerprint(row.fingerprint))
     }
 }

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_accepted_refused_or_lost_is_not_forgotten() {
+    fn timeline_keeps_acceptances_refusals_and_lost_answers() {
         let forgettable = forgettable();
         for kept in [Class::Accepted, Class::Permanent, Class::Unknown] {
             assert!(!forgettable.contains(&kept.as_str()), "{kept}");

@@ -17,7 +17,7 @@ use futures_util::future::try_join;
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use self::allocation::{Books, Key, allocate};
+use self::allocation::{Books, CounterKey, allocate};
 use self::statement::{Add, Count, CountAll, Lock, Make, People, Refund};
 use super::locks::Halves;
 use super::time::{date_from_database, date_to_database};
@@ -38,7 +38,7 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    fn key(&self, counter: &Counter) -> Key {
+    fn key(&self, counter: &Counter) -> CounterKey {
         (self.user_id, counter.day, counter.scope.to_string())
     }
 }
@@ -48,7 +48,7 @@ impl Reservation {
 /// all counters of the others, those with room included.
 ///
 /// An id that is counted already is not counted again, even if the cap has been lowered since. A
-/// person who was erased meanwhile has no counters, and no wish that could cap anything: theirs are
+/// person who was erased meanwhile has no counters, and no preference that could cap anything: theirs are
 /// left out of the answer as well, and what becomes of them is found out by sending and settling.
 ///
 /// # Errors
@@ -132,7 +132,7 @@ async fn reserve_at_once(
 /// Locks the counters, and serves one after the other.
 async fn one_by_one(
     connection: &mut AsyncPgConnection,
-    wanted: &HashMap<Key, Uuid>,
+    wanted: &HashMap<CounterKey, Uuid>,
     reservations: &[Reservation],
 ) -> Result<HashMap<Uuid, Vec<Counted>>, StoreError> {
     let mut books = open(connection, wanted).await?;
@@ -216,7 +216,7 @@ pub(super) async fn refund(
 }
 
 /// Every counter that is asked for, once, with its tenant.
-fn wanted(reservations: &[Reservation]) -> HashMap<Key, Uuid> {
+fn wanted(reservations: &[Reservation]) -> HashMap<CounterKey, Uuid> {
     let counters = reservations.iter().flat_map(|reservation| {
         let key = |counter| (reservation.key(counter), reservation.tenant_id);
         reservation.counters.iter().map(key)
@@ -228,7 +228,7 @@ fn wanted(reservations: &[Reservation]) -> HashMap<Key, Uuid> {
 /// once, one after the other on the same connection.
 async fn open(
     connection: &mut AsyncPgConnection,
-    wanted: &HashMap<Key, Uuid>,
+    wanted: &HashMap<CounterKey, Uuid>,
 ) -> Result<Books, StoreError> {
     type Row = (Uuid, chrono::NaiveDate, String, Vec<Uuid>);
     let (make, lock) = (Make::of(wanted), Lock::of(wanted.keys()));
@@ -251,7 +251,7 @@ async fn open(
 /// A counter may be missing only because its person is: otherwise nothing would stop what it caps.
 async fn only_the_erased_lack(
     connection: &mut AsyncPgConnection,
-    wanted: &HashMap<Key, Uuid>,
+    wanted: &HashMap<CounterKey, Uuid>,
     books: &Books,
 ) -> Result<(), StoreError> {
     let lacking = wanted.iter().filter(|(key, _)| !books.contains_key(*key));

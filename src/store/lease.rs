@@ -26,7 +26,7 @@ pub const MARGIN: Duration = Duration::from_secs(2);
 /// A run as its row has it. Its number alone is not enough: a database that was restored from a
 /// backup gives the same number to another run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registered {
+pub struct RegisteredRun {
     /// The run.
     pub run: RunId,
     node_name: String,
@@ -111,7 +111,7 @@ impl LeaseConnection {
         node_name: &str,
         version: &str,
         lease: Duration,
-    ) -> Result<(Registered, Timestamp), StoreError> {
+    ) -> Result<(RegisteredRun, Timestamp), StoreError> {
         let register = Register {
             node_name: node_name.to_owned(),
             version: version.to_owned(),
@@ -119,7 +119,7 @@ impl LeaseConnection {
         };
         let row: (i32, DateTime<Utc>, DateTime<Utc>) = register.get_result(&mut self.0).await?;
         let (run, started_at, now) = row;
-        let registered = Registered {
+        let registered = RegisteredRun {
             run: RunId(run),
             node_name: node_name.to_owned(),
             started_at,
@@ -135,7 +135,7 @@ impl LeaseConnection {
     /// known then; another session may try.
     pub async fn beat(
         &mut self,
-        run: &Registered,
+        run: &RegisteredRun,
         lease: Duration,
     ) -> Result<Option<Timestamp>, StoreError> {
         let beat = Beat {
@@ -165,7 +165,7 @@ impl LeaseConnection {
     ///
     /// # Errors
     /// When the database is out of reach; others end it once its time is over.
-    pub async fn end(&mut self, run: &Registered) -> Result<(), StoreError> {
+    pub async fn end(&mut self, run: &RegisteredRun) -> Result<(), StoreError> {
         let end = End {
             run: run.run.0,
             node_name: run.node_name.clone(),

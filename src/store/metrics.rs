@@ -35,7 +35,7 @@ pub struct HourlyDelta {
 /// What a run adds at once, under a number of its own: one whose answer was lost is added again, and
 /// must not count twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
+pub struct RollupBatch {
     /// The run.
     pub run: RunId,
     /// Its number: those of a run are added in order.
@@ -73,7 +73,10 @@ const STATEMENT: &str = "\
 /// # Errors
 /// The database is out of reach: nothing was added, or all of it. Adding it again is safe, as long as
 /// no later batch of the run was added.
-pub async fn add(connection: &mut AsyncPgConnection, batch: &Batch) -> Result<(), StoreError> {
+pub async fn add(
+    connection: &mut AsyncPgConnection,
+    batch: &RollupBatch,
+) -> Result<(), StoreError> {
     fn column<T>(deltas: &[HourlyDelta], of: impl Fn(&HourlyDelta) -> T) -> Vec<T> {
         deltas.iter().map(of).collect()
     }

@@ -13,11 +13,11 @@ use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio_postgres::types::ToSql;
 
-use super::turn::{self, Holder};
+use super::turn::{self, BlockingSession};
 use super::{Access, Database, StoreError, session};
 use crate::runtime::clock;
 
-use self::history::Applied;
+use self::history::AppliedMigration;
 pub use self::history::{Fit, History, MigrationState, MigrationStatus};
 
 /// A migration that this engine carries.
@@ -94,13 +94,13 @@ pub enum MigrationError {
 
 /// What a migrator is doing, for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
+pub enum MigrationProgress {
     /// Somebody else is migrating this database; who, as far as that is known.
-    WaitsForMigrator(Option<Holder>),
+    WaitsForMigrator(Option<BlockingSession>),
     /// This migration begins.
     Begins(&'static str),
     /// Somebody holds a table that it needs; who, as far as that is known. It is tried again.
-    WaitsForTable(&'static str, Option<Holder>),
+    WaitsForTable(&'static str, Option<BlockingSession>),
     /// It was done within this time.
     Done(&'static str, Duration),
 }
@@ -112,7 +112,7 @@ pub enum Progress {
 /// The database is out of reach or not ours, or a migration failed.
 pub async fn migrate(
     access: impl Into<Access>,
-    mut told: impl FnMut(Progress),
+    mut told: impl FnMut(MigrationProgress),
 ) -> Result<Vec<&'static str>, MigrationError> {
     let access = access.into();
     let migrator = Migrator::locked(&access, &mut told).await?;
@@ -139,7 +139,7 @@ pub async fn migrate(
 pub async fn revert(
     access: impl Into<Access>,
     count: usize,
-    mut told: impl FnMut(Progress),
+    mut told: impl FnMut(MigrationProgress),
 ) -> Result<Vec<&'static str>, MigrationError> {
     let access = access.into();
     let migrator = Migrator::locked(&access, &mut told).await?;
@@ -197,13 +197,16 @@ async fn ours(access: &Access) -> Result<History, MigrationError> {
 struct Migrator(tokio_postgres::Client);
 
 impl Migrator {
-    async fn locked(access: &Access, told: &mut impl FnMut(Progress)) -> Result<Self, StoreError> {
+    async fn locked(
+        access: &Access,
+        told: &mut impl FnMut(MigrationProgress),
+    ) -> Result<Self, StoreError> {
         let migrator = Self(session::plain(access, CONNECT_TIMEOUT).await?);
         let attempt = format!("SELECT pg_try_advisory_lock({LOCK})");
         let got = migrator.0.query_one(&attempt, &[]).await;
         if !got.map_err(|error| of(&error))?.get::<_, bool>(0) {
             let (high, low) = turn::halves(LOCK);
-            told(Progress::WaitsForMigrator(
+            told(MigrationProgress::WaitsForMigrator(
                 migrator.holder(MIGRATES, &[&high, &low]).await,
             ));
             let wait = format!("SELECT pg_advisory_lock({LOCK})");
@@ -218,9 +221,9 @@ impl Migrator {
     }
 
     /// Who is in the way, by a query for process, name and seconds. Good to know, and no more.
-    async fn holder(&self, query: &str, binds: &[&(dyn ToSql + Sync)]) -> Option<Holder> {
+    async fn holder(&self, query: &str, binds: &[&(dyn ToSql + Sync)]) -> Option<BlockingSession> {
         let row = self.0.query_opt(query, binds).await.ok()??;
-        Some(Holder {
+        Some(BlockingSession {
             pid: row.try_get(0).ok()?,
             name: row.try_get(1).ok()?,
             seconds: row.try_get(2).ok()?,
@@ -234,10 +237,10 @@ impl Migrator {
         name: &'static str,
         text: &str,
         record: &str,
-        told: &mut impl FnMut(Progress),
+        told: &mut impl FnMut(MigrationProgress),
     ) -> Result<(), MigrationError> {
         let begin = clock::instant();
-        told(Progress::Begins(name));
+        told(MigrationProgress::Begins(name));
         let limit = format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
         loop {
             let done = async {
@@ -253,10 +256,13 @@ impl Migrator {
                 let name = name.to_owned();
                 return Err(MigrationError::Failed { name, error });
             }
-            told(Progress::WaitsForTable(name, self.holder(HOLDS, &[]).await));
+            told(MigrationProgress::WaitsForTable(
+                name,
+                self.holder(HOLDS, &[]).await,
+            ));
             self.run("SELECT pg_sleep(1)").await?;
         }
-        told(Progress::Done(name, clock::instant() - begin));
+        told(MigrationProgress::Done(name, clock::instant() - begin));
         Ok(())
     }
 }
@@ -269,7 +275,7 @@ fn of(error: &tokio_postgres::Error) -> StoreError {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct MigrationRow {
     #[diesel(sql_type = Text)]
     name: String,
     #[diesel(sql_type = Text)]
@@ -277,7 +283,7 @@ struct Row {
 }
 
 #[derive(QueryableByName)]
-struct Kept {
+struct KeptMigrations {
     #[diesel(sql_type = diesel::sql_types::Bool)]
     kept: bool,
     #[diesel(sql_type = diesel::sql_types::Bool)]
@@ -289,16 +295,16 @@ async fn read(connection: &mut AsyncPgConnection) -> Result<History, StoreError>
         "SELECT to_regclass('migration_schema.migrations') IS NOT NULL AS kept,
                 to_regnamespace('notification_schema') IS NOT NULL AS made",
     );
-    let Kept { kept, made } = kept.get_result(connection).await?;
-    let rows: Vec<Row> = if kept {
+    let KeptMigrations { kept, made } = kept.get_result(connection).await?;
+    let rows: Vec<MigrationRow> = if kept {
         let all = "SELECT name, sha256 FROM migration_schema.migrations";
         diesel::sql_query(all).load(connection).await?
     } else {
         vec![]
     };
-    let applied: Vec<Applied> = rows
+    let applied: Vec<AppliedMigration> = rows
         .into_iter()
-        .map(|row| Applied {
+        .map(|row| AppliedMigration {
             name: row.name,
             fingerprint: row.sha256,
         })

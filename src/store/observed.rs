@@ -48,7 +48,7 @@ const FORGOTTEN: Duration = Duration::from_secs(10);
 
 /// How a duty stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct DutyStanding {
     /// Whether it is work that fails or is under way, which then tells of itself.
     pub at_work: bool,
     /// For how long it has not succeeded though it was tried, and why, if that is known.
@@ -59,7 +59,7 @@ pub struct Standing {
 
 /// Notes of all duties. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Observed(Arc<[Mutex<Notes>; 2]>);
+pub(super) struct ObservedDuties(Arc<[Mutex<Notes>; 2]>);
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -78,7 +78,7 @@ struct Notes {
     worked: Option<Instant>,
 }
 
-impl Observed {
+impl ObservedDuties {
     /// Does work, which was tried `first` at that moment, and notes how it ends.
     pub(super) async fn watch<T>(
         &self,
@@ -94,7 +94,7 @@ impl Observed {
             notes.running.insert(number, (effort, clock::instant()));
             number
         };
-        let running = Running {
+        let running = RunningWork {
             observed: self,
             duty,
             number,
@@ -107,7 +107,7 @@ impl Observed {
     }
 
     /// How a duty stands.
-    pub(super) fn standing(&self, duty: Duty) -> Standing {
+    pub(super) fn standing(&self, duty: Duty) -> DutyStanding {
         let now = clock::instant();
         let mut notes = self.notes(duty);
         let works = |(effort, _): &(Effort, Instant)| *effort == Effort::Work;
@@ -122,7 +122,7 @@ impl Observed {
         let oldest = notes.running.values().next().map(|(_, began)| *began);
         let since = [notes.failing, notes.trial_failing, oldest];
         let since = since.into_iter().flatten().min();
-        Standing {
+        DutyStanding {
             at_work: is_running || notes.failing.is_some(),
             failing: since.map(|since| (now.duration_since(since), notes.error.clone())),
             succeeded: notes.succeeded.map(|at| now.duration_since(at)),
@@ -177,13 +177,13 @@ impl Notes {
 }
 
 /// Work that is under way; given up (dropped), it is no longer.
-struct Running<'a> {
-    observed: &'a Observed,
+struct RunningWork<'a> {
+    observed: &'a ObservedDuties,
     duty: Duty,
     number: u64,
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningWork<'_> {
     fn drop(&mut self) {
         self.observed.notes(self.duty).running.remove(&self.number);
     }
@@ -197,9 +197,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_duty_fails_from_the_first_failure_to_the_next_success() {
-        let observed = Observed::default();
+        let observed = ObservedDuties::default();
         let duty = Duty::Settling;
-        assert_eq!(observed.standing(duty), Standing::default());
+        assert_eq!(observed.standing(duty), DutyStanding::default());
         for _ in 0..3 {
             let failed: Result<(), _> = observed
                 .watch(duty, Effort::Work, clock::instant(), async {
@@ -214,7 +214,7 @@ mod tests {
             standing.failing,
             Some((3 * SECOND, Some(StoreError::ReadOnly)))
         );
-        assert_eq!(observed.standing(Duty::Claiming), Standing::default());
+        assert_eq!(observed.standing(Duty::Claiming), DutyStanding::default());
         // That it would do without a row says nothing of the rows.
         let tried = observed.watch(duty, Effort::Trial, clock::instant(), async { Ok(()) });
         assert_eq!(tried.await, Ok(()));
@@ -228,7 +228,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_that_is_refused_while_others_are_stored_is_no_failure_of_the_duty() {
-        let observed = Observed::default();
+        let observed = ObservedDuties::default();
         let duty = Duty::Settling;
         let refused = || async { Err::<(), _>(StoreError::ReadOnly) };
         let first = clock::instant();
@@ -255,7 +255,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_without_an_end_fails_as_long_as_it_is_under_way() {
-        let observed = Observed::default();
+        let observed = ObservedDuties::default();
         let duty = Duty::Claiming;
         {
             let mut hangs = Box::pin(observed.watch(
@@ -268,12 +268,12 @@ mod tests {
             tokio::time::advance(5 * SECOND).await;
             assert_eq!(observed.standing(duty).failing, Some((5 * SECOND, None)));
         }
-        assert_eq!(observed.standing(duty), Standing::default());
+        assert_eq!(observed.standing(duty), DutyStanding::default());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_trial_fails_until_one_succeeds_and_forgotten_work_fails_no_longer() {
-        let observed = Observed::default();
+        let observed = ObservedDuties::default();
         let duty = Duty::Settling;
         for effort in [Effort::Trial, Effort::Work] {
             let failed: Result<(), _> = observed

@@ -18,11 +18,11 @@ const MONTHS: i32 = 5;
 /// [`StoreError::Locked`] when a lock was not to be had; try again.
 pub async fn ensure(connection: &mut AsyncPgConnection, now: Timestamp) -> Result<i32, StoreError> {
     #[derive(QueryableByName)]
-    struct Row {
+    struct PartitionRow {
         #[diesel(sql_type = Integer)]
         made: i32,
     }
-    let row: Row = diesel::sql_query(
+    let row: PartitionRow = diesel::sql_query(
         "SELECT ensure_partitions((($1 AT TIME ZONE 'UTC') - interval '1 month')::date, $2) \
          AS made",
     )

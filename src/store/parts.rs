@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rows_fault_ends_it_and_so_does_too_much() {
+    fn split_ends_with_a_general_error_or_too_many_statements() {
         let batch: Vec<u32> = (0..256).collect();
         let mut parts = Parts::of(&batch);
         let part = parts.next().unwrap();

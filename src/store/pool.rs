@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::lease::RunId;
-use super::observed::{Duty, Effort, Observed, Standing};
+use super::observed::{Duty, DutyStanding, Effort, ObservedDuties};
 use super::session::{Generation, Notice, Session};
 use super::{StoreError, claims, locks, settle};
 use crate::runtime::clock;
@@ -68,7 +68,7 @@ impl DerefMut for Connection<'_> {
 pub struct Database {
     pool: bb8::Pool<Sessions>,
     sessions: Sessions,
-    observed: Observed,
+    observed: ObservedDuties,
 }
 
 /// Opens sessions for the pool, and says which of them may be lent.
@@ -178,7 +178,7 @@ impl Database {
         Self {
             pool,
             sessions,
-            observed: Observed::default(),
+            observed: ObservedDuties::default(),
         }
     }
 
@@ -220,7 +220,7 @@ impl Database {
 
     /// How the work stands without which nothing else goes on.
     #[must_use]
-    pub fn standing(&self, duty: Duty) -> Standing {
+    pub fn standing(&self, duty: Duty) -> DutyStanding {
         self.observed.standing(duty)
     }
 

@@ -6,7 +6,7 @@ use jiff::civil::{Time, Weekday};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::change::{Change, WrittenFor};
+use super::change::{WriteChange, WrittenFor};
 use super::time::{time_to_database, weekday_word};
 use crate::domain::Channel;
 use crate::domain::preference::{Scope, Setting};
@@ -18,7 +18,7 @@ pub(super) use row::PreferenceRow;
 /// A whole preference: what is absent is not kept from before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreferenceFields {
-    /// What the wish is about.
+    /// What the preference is about.
     pub scope: Scope,
     /// Whether anything may be sent at all; `None` leaves it to the tenant's default.
     pub enabled: Option<bool>,
@@ -57,7 +57,7 @@ const STATEMENT: &str = "\
         RETURNING (xmax = 0) AS created) \
     SELECT EXISTS (SELECT FROM person) AS known, (SELECT created FROM written) AS created";
 
-/// Declares a person's wish, or without a person the tenant's default for all its people.
+/// Declares a person's preference, or without a person the tenant's default for all its people.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] when the tenant has no such person, [`StoreError::ForeignKey`] when
@@ -67,7 +67,7 @@ pub async fn upsert(
     tenant_id: Uuid,
     user_id: Option<Uuid>,
     fields: &PreferenceFields,
-) -> Result<Change, StoreError> {
+) -> Result<WriteChange, StoreError> {
     let channel = fields.scope.channel().map(Channel::as_str);
     let category = fields.scope.category();
     let days: Vec<&str> = fields

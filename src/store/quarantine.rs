@@ -25,7 +25,7 @@ const EVENT: &str = "outcomes_quarantined";
 
 /// Which quarantined outcomes are meant; what is absent does not narrow them down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct QuarantineFilter {
     /// The entry's own id, or its notification's.
     pub id: Option<Uuid>,
     /// Of this tenant.
@@ -66,7 +66,7 @@ pub struct Quarantined {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct QuarantineRow {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
     #[diesel(sql_type = SqlUuid)]
@@ -95,8 +95,8 @@ struct Row {
     settlement: Vec<u8>,
 }
 
-impl From<Row> for Quarantined {
-    fn from(row: Row) -> Self {
+impl From<QuarantineRow> for Quarantined {
+    fn from(row: QuarantineRow) -> Self {
         Self {
             id: row.id,
             notification_id: row.notification_id,
@@ -124,7 +124,7 @@ const CHOSEN: &str = "($1::uuid IS NULL OR id = $1 OR notification_id = $1) \
 /// The database is out of reach.
 pub async fn list(
     database: &Database,
-    filter: &Filter,
+    filter: &QuarantineFilter,
     most: usize,
 ) -> Result<Vec<Quarantined>, StoreError> {
     let query = format!(
@@ -137,7 +137,7 @@ pub async fn list(
         .bind::<Nullable<SqlUuid>, _>(filter.tenant_id)
         .bind::<Bool, _>(filter.resolved_too)
         .bind::<BigInt, _>(i64::try_from(most).unwrap_or(i64::MAX));
-    let rows: Vec<Row> = query.load(&mut *database.get().await?).await?;
+    let rows: Vec<QuarantineRow> = query.load(&mut *database.get().await?).await?;
     Ok(rows.into_iter().map(Quarantined::from).collect())
 }
 
@@ -163,7 +163,7 @@ statement!(
 
 /// What became of one that was replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replayed {
+pub enum OutcomeReplay {
     /// Its row now says what it should have said.
     Stored,
     /// The notification was settled by somebody else meanwhile; that stands.
@@ -180,7 +180,7 @@ pub enum Replayed {
 pub async fn replay(
     database: &Database,
     quarantined: &Quarantined,
-) -> Result<Replayed, StoreError> {
+) -> Result<OutcomeReplay, StoreError> {
     let settlement = read(quarantined)?;
     match store(database, quarantined, &settlement).await {
         Err(StoreError::NoPartition) => {
@@ -206,17 +206,17 @@ async fn store(
     database: &Database,
     quarantined: &Quarantined,
     settlement: &Settlement,
-) -> Result<Replayed, StoreError> {
+) -> Result<OutcomeReplay, StoreError> {
     database
         .transaction(async |connection| {
             if !close(connection, quarantined.id, "replayed").await? {
-                return Ok(Replayed::Gone);
+                return Ok(OutcomeReplay::Gone);
             }
             let stored = settle::restore(connection, settlement).await?;
             Ok(if stored {
-                Replayed::Stored
+                OutcomeReplay::Stored
             } else {
-                Replayed::Superseded
+                OutcomeReplay::Superseded
             })
         })
         .await

@@ -60,7 +60,7 @@ statement!(
 
 /// A question for tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask {
+pub struct TokenRequest {
     /// The account.
     pub provider_id: Uuid,
     /// Time between two tokens, in whole microseconds.
@@ -86,7 +86,7 @@ pub struct Lease {
 ///
 /// # Errors
 /// The database is out of reach, or the account is gone.
-pub async fn lease(database: &Database, ask: Ask) -> Result<Lease, StoreError> {
+pub async fn lease(database: &Database, ask: TokenRequest) -> Result<Lease, StoreError> {
     let mut connection = database.get().await?;
     // The second round finds the row, whoever made it.
     for _ in 0..2 {
@@ -135,7 +135,7 @@ impl Lease {
     }
 }
 
-fn question(ask: Ask) -> Question {
+fn question(ask: TokenRequest) -> Question {
     Question {
         burst: ask.burst.max(1).into(),
         interval: micros(ask.interval).max(1),

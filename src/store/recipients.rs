@@ -5,5 +5,5 @@ mod said;
 mod upsert;
 
 pub use load::load;
-pub use said::{Absence, Gone, Heard, Said, absent, write_said};
+pub use said::{Absence, Gone, HeardRecipients, Said, absent, write_said};
 pub use upsert::{RecipientConflict, RecipientFields, UpsertError, upsert};

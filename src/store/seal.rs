@@ -20,7 +20,7 @@ type KeyId = [u8; KEY_ID_BYTES];
 
 /// Where a sealed value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct SealedPlace<'a> {
     /// The table.
     pub table: &'a str,
     /// The row's id.
@@ -29,7 +29,7 @@ pub struct Place<'a> {
     pub column: &'a str,
 }
 
-impl Place<'_> {
+impl SealedPlace<'_> {
     fn associated_data(&self) -> Vec<u8> {
         format!("{}/{}/{}", self.table, self.row, self.column).into_bytes()
     }
@@ -92,7 +92,7 @@ impl Sealer {
     ///
     /// # Errors
     /// [`SealError::Unsealable`] for what no column could hold.
-    pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, place: SealedPlace<'_>, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let (id, cipher) = self.keys.first().ok_or(SealError::NoKey)?;
         let mut nonce = [0; NONCE_BYTES];
         rand::fill(&mut nonce);
@@ -110,7 +110,7 @@ impl Sealer {
     ///
     /// # Errors
     /// The key is not known, or the value is not what was sealed here.
-    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn open(&self, place: SealedPlace<'_>, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
         let (id, nonce, ciphertext) = parts(sealed).ok_or(SealError::Malformed)?;
         let (_, cipher) = self
             .keys

@@ -19,8 +19,8 @@ use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{AsyncMessage, Client};
 
 use super::{Access, DatabaseSettings, StoreError};
-use dial::{Canceller, Dialled, Driver, Way};
-use endpoint::Endpoint;
+use dial::{Canceller, DialPlan, Dialled, Driver};
+use endpoint::ServerAddress;
 use stream::GivenUp;
 
 mod dial;
@@ -128,14 +128,14 @@ struct Opening {
 impl Opening {
     /// Tries every server in turn; each has its share of the time.
     async fn first_that_answers(self) -> Result<Session, StoreError> {
-        let way = Way::of(&Access::from(&self.settings))?;
+        let way = DialPlan::of(&Access::from(&self.settings))?;
         way.first_that_answers(self.settings.connect_timeout, |endpoint| {
             self.open(&way, endpoint)
         })
         .await
     }
 
-    async fn open(&self, way: &Way, endpoint: Endpoint) -> Result<Session, StoreError> {
+    async fn open(&self, way: &DialPlan, endpoint: ServerAddress) -> Result<Session, StoreError> {
         let patience = self.settings.statement_timeout + MARGIN;
         let generation = self.generation.current();
         let watch = Some((patience, self.generation.clone()));
@@ -171,12 +171,12 @@ impl Opening {
 /// # Errors
 /// No server that the URL names answers within the limit, or lets us in.
 pub(super) async fn plain(access: &Access, limit: Duration) -> Result<Client, StoreError> {
-    let way = Way::of(access)?;
+    let way = DialPlan::of(access)?;
     way.first_that_answers(limit, |endpoint| plain_at(&way, endpoint))
         .await
 }
 
-async fn plain_at(way: &Way, endpoint: Endpoint) -> Result<Client, StoreError> {
+async fn plain_at(way: &DialPlan, endpoint: ServerAddress) -> Result<Client, StoreError> {
     let Dialled { client, driver, .. } = way.dial(&endpoint, None).await?;
     #[expect(
         clippy::disallowed_methods,
@@ -237,14 +237,14 @@ async fn writable(
     wanted: TargetSessionAttrs,
 ) -> Result<(), StoreError> {
     #[derive(QueryableByName)]
-    struct Setting {
+    struct SessionSetting {
         #[diesel(sql_type = Text)]
         value: String,
     }
     if wanted == TargetSessionAttrs::Any {
         return Ok(());
     }
-    let read_only: Setting = diesel::sql_query(READ_ONLY).get_result(connection).await?;
+    let read_only: SessionSetting = diesel::sql_query(READ_ONLY).get_result(connection).await?;
     match (wanted, read_only.value.as_str()) {
         (TargetSessionAttrs::ReadWrite, "on") => Err(StoreError::ReadOnly),
         (TargetSessionAttrs::ReadOnly, "off") => {

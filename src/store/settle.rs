@@ -16,7 +16,7 @@ use super::locks::Halves;
 use super::observed::Duty;
 use super::parts::Parts;
 use super::{Database, StoreError, partitions, quarantine};
-use crate::domain::{AfterStatement, Proof, Stored, TakeId};
+use crate::domain::{AfterStatement, Proof, StoredAs, TakeId};
 use crate::runtime::clock;
 
 mod aftermath;
@@ -85,15 +85,15 @@ impl Settled {
         (settlement.after(stored) == AfterStatement::Acknowledge).then_some(Committed(()))
     }
 
-    fn stored_as(&self, id: Uuid) -> Stored {
+    fn stored_as(&self, id: Uuid) -> StoredAs {
         if self.is_left(id) {
-            Stored::NotYet
+            StoredAs::NotYet
         } else if self.is_stored(id) {
-            Stored::Row
+            StoredAs::Row
         } else if self.is_quarantined(id) {
-            Stored::Quarantine
+            StoredAs::Quarantine
         } else {
-            Stored::Other
+            StoredAs::Other
         }
     }
 

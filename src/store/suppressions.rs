@@ -8,7 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::change::{Change, Written, word};
+use super::change::{UpsertAnswer, WriteChange, word};
 use super::schema::notification_schema::suppressions;
 use super::statement::statement;
 use crate::domain::{Channel, Suppression};
@@ -23,9 +23,9 @@ const MOST_BYTES: usize = 2_048;
 pub async fn upsert(
     connection: &mut AsyncPgConnection,
     suppression: &Suppression,
-) -> Result<Change, StoreError> {
+) -> Result<WriteChange, StoreError> {
     let address = Suppression::address(suppression.channel, &suppression.address);
-    let written: Option<Written> = diesel::sql_query(
+    let written: Option<UpsertAnswer> = diesel::sql_query(
         "INSERT INTO suppressions AS s (id, tenant_id, channel, address, reason) \
          VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT ON CONSTRAINT suppressions_address_key DO UPDATE \
@@ -41,7 +41,7 @@ pub async fn upsert(
     .get_result(connection)
     .await
     .optional()?;
-    Ok(Written::change(written.as_ref()))
+    Ok(UpsertAnswer::change(written.as_ref()))
 }
 
 /// Takes an address off the list; says whether it was on it.

@@ -6,14 +6,14 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::change::{Change, word};
+use super::change::{WriteChange, word};
 use super::fingerprint::{Fingerprint, Polled};
 use super::schema::notification_schema::notification_templates;
 use crate::domain::Channel;
 
 /// A stored template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
+pub struct StoredTemplate {
     /// The version's own id.
     pub id: Uuid,
     /// Counts up from 1.
@@ -60,7 +60,7 @@ pub struct TemplateFields {
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = notification_templates)]
-struct Row {
+struct TemplateRow {
     id: Uuid,
     tenant_id: Uuid,
     name: String,
@@ -95,10 +95,10 @@ pub async fn active(connection: &mut AsyncPgConnection) -> Result<Vec<Active>, S
 pub async fn load(
     connection: &mut AsyncPgConnection,
     ids: &[Uuid],
-) -> Result<Vec<Template>, StoreError> {
-    let rows: Vec<Row> = notification_templates::table
+) -> Result<Vec<StoredTemplate>, StoreError> {
+    let rows: Vec<TemplateRow> = notification_templates::table
         .filter(notification_templates::id.eq_any(ids))
-        .select(Row::as_select())
+        .select(TemplateRow::as_select())
         .load(connection)
         .await?;
     Ok(rows.into_iter().filter_map(template).collect())
@@ -140,14 +140,14 @@ pub async fn fingerprint(connection: &mut AsyncPgConnection) -> Result<Fingerpri
 pub async fn upsert(
     connection: &mut AsyncPgConnection,
     fields: &TemplateFields,
-) -> Result<Change, StoreError> {
+) -> Result<WriteChange, StoreError> {
     connection
         .transaction(async |connection| {
             let versions = versions_of(connection, fields).await?;
             let newest = versions.iter().map(|(version, _)| *version).max();
             let active = versions.into_iter().find_map(|(_, active)| active);
             if active.as_ref().is_some_and(|row| row.says(fields)) {
-                return Ok(Change::Unchanged);
+                return Ok(WriteChange::Unchanged);
             }
             if let Some(active) = &active {
                 diesel::update(notification_templates::table.find(active.id))
@@ -159,7 +159,7 @@ pub async fn upsert(
                 .values(row(fields, newest.unwrap_or(0).saturating_add(1)))
                 .execute(connection)
                 .await?;
-            Ok(newest.map_or(Change::Created, |_| Change::Updated))
+            Ok(newest.map_or(WriteChange::Created, |_| WriteChange::Updated))
         })
         .await
 }
@@ -169,14 +169,17 @@ pub async fn upsert(
 async fn versions_of(
     connection: &mut AsyncPgConnection,
     fields: &TemplateFields,
-) -> Result<Vec<(i32, Option<Row>)>, StoreError> {
+) -> Result<Vec<(i32, Option<TemplateRow>)>, StoreError> {
     use notification_templates::{deleted_at, is_active, locale, message_type, name, tenant_id};
-    let rows: Vec<(Row, bool)> = notification_templates::table
+    let rows: Vec<(TemplateRow, bool)> = notification_templates::table
         .filter(tenant_id.eq(fields.tenant_id))
         .filter(name.eq(&fields.name))
         .filter(message_type.eq(fields.channel.as_str()))
         .filter(locale.eq(&fields.locale))
-        .select((Row::as_select(), is_active.and(deleted_at.is_null())))
+        .select((
+            TemplateRow::as_select(),
+            is_active.and(deleted_at.is_null()),
+        ))
         .for_update()
         .load(connection)
         .await?;
@@ -186,7 +189,7 @@ async fn versions_of(
         .collect())
 }
 
-impl Row {
+impl TemplateRow {
     fn says(&self, fields: &TemplateFields) -> bool {
         self.subject == fields.subject
             && self.title == fields.title
@@ -196,8 +199,8 @@ impl Row {
     }
 }
 
-fn row(fields: &TemplateFields, version: i32) -> Row {
-    Row {
+fn row(fields: &TemplateFields, version: i32) -> TemplateRow {
+    TemplateRow {
         id: Uuid::now_v7(),
         tenant_id: fields.tenant_id,
         name: fields.name.clone(),
@@ -212,7 +215,7 @@ fn row(fields: &TemplateFields, version: i32) -> Row {
     }
 }
 
-fn template(row: Row) -> Option<Template> {
+fn template(row: TemplateRow) -> Option<StoredTemplate> {
     let (tenant_id, template) = (row.tenant_id, &row.name);
     let channel = word(&row.message_type)
         .inspect_err(|error| {
@@ -229,7 +232,7 @@ fn template(row: Row) -> Option<Template> {
             )
         }
     };
-    Some(Template {
+    Some(StoredTemplate {
         id: row.id,
         version: row.version,
         fields: TemplateFields {

@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::change::{Change, Written};
+use super::change::{UpsertAnswer, WriteChange};
 
 /// Creates or changes a tenant; without a locale it has none.
 ///
@@ -17,8 +17,8 @@ pub async fn upsert(
     tenant_id: Uuid,
     name: &str,
     locale: Option<&str>,
-) -> Result<Change, StoreError> {
-    let written: Option<Written> = diesel::sql_query(
+) -> Result<WriteChange, StoreError> {
+    let written: Option<UpsertAnswer> = diesel::sql_query(
         "INSERT INTO tenants (id, name, locale) VALUES ($1, $2, $3) \
          ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, locale = EXCLUDED.locale \
          WHERE (tenants.name, tenants.locale) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.locale) \
@@ -30,5 +30,5 @@ pub async fn upsert(
     .get_result(connection)
     .await
     .optional()?;
-    Ok(Written::change(written.as_ref()))
+    Ok(UpsertAnswer::change(written.as_ref()))
 }

@@ -14,7 +14,7 @@ const APPLY: i64 = 0x4845_5241_4C45;
 
 /// A session of the database that others wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct BlockingSession {
     /// The server process, as `pg_stat_activity` shows it.
     pub pid: i32,
     /// What the session calls itself.
@@ -23,7 +23,7 @@ pub struct Holder {
     pub seconds: Option<i64>,
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for BlockingSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} of the server", self.pid)?;
         if !self.name.is_empty() {
@@ -59,11 +59,13 @@ pub async fn try_to_apply(connection: &mut AsyncPgConnection) -> Result<bool, St
 ///
 /// # Errors
 /// The database's trouble.
-pub async fn who_applies(connection: &mut AsyncPgConnection) -> Result<Option<Holder>, StoreError> {
+pub async fn who_applies(
+    connection: &mut AsyncPgConnection,
+) -> Result<Option<BlockingSession>, StoreError> {
     let (high, low) = halves(APPLY);
     let find = FindHolder { high, low };
     let found: Option<(i32, String)> = find.get_result(connection).await.optional()?;
-    Ok(found.map(|(pid, name)| Holder {
+    Ok(found.map(|(pid, name)| BlockingSession {
         pid,
         name,
         seconds: None,

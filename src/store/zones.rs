@@ -6,17 +6,17 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::StoreError;
 
 #[derive(diesel::QueryableByName)]
-struct Named {
+struct ZoneRow {
     #[diesel(sql_type = Text)]
     timezone: String,
 }
 
-/// Every time zone that a person lives in or a wish goes by.
+/// Every time zone that a person lives in or a preference goes by.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn named(connection: &mut AsyncPgConnection) -> Result<Vec<String>, StoreError> {
-    let named: Vec<Named> = diesel::sql_query(
+    let named: Vec<ZoneRow> = diesel::sql_query(
         "SELECT timezone FROM users WHERE timezone IS NOT NULL AND deleted_at IS NULL \
          UNION SELECT timezone FROM notification_preferences WHERE timezone IS NOT NULL ORDER BY 1",
     )

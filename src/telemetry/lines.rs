@@ -19,13 +19,13 @@ const QUEUE: usize = 8_192;
 
 /// Where lines go. Clones share one queue.
 #[derive(Clone)]
-pub(super) struct Lines {
+pub(super) struct LogQueue {
     queue: SyncSender<Vec<u8>>,
-    state: Arc<State>,
+    state: Arc<LogQueueState>,
 }
 
 #[derive(Default)]
-struct State {
+struct LogQueueState {
     /// Lines that were lost since the start.
     lost: AtomicU64,
     /// Lines in the queue, and the one that is being written.
@@ -33,7 +33,7 @@ struct State {
     changed: Condvar,
 }
 
-impl Lines {
+impl LogQueue {
     /// Writes to `out` from a thread of its own. `tell` is told how many lines were lost since it was
     /// told last, once lines can be written again.
     ///
@@ -51,7 +51,7 @@ impl Lines {
         W: Write + AsFd + Send + 'static,
     {
         let (queue, lines) = sync_channel(room);
-        let state = Arc::new(State::default());
+        let state = Arc::new(LogQueueState::default());
         let writing = Arc::clone(&state);
         std::thread::Builder::new()
             .name("herald-log".to_owned())
@@ -86,7 +86,7 @@ impl Lines {
 }
 
 /// Each call is one whole line, which is how `tracing_subscriber` writes.
-impl Write for Lines {
+impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.put(line.to_vec());
         Ok(line.len())
@@ -97,7 +97,7 @@ impl Write for Lines {
     }
 }
 
-impl State {
+impl LogQueueState {
     fn write_all(&self, lines: &Receiver<Vec<u8>>, mut out: impl Write + AsFd, tell: &dyn Fn(u64)) {
         let mut told = 0;
         while let Ok(line) = lines.recv() {
@@ -160,10 +160,10 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    fn lines_to(room: usize, out: PipeWriter) -> (Lines, mpsc::Receiver<u64>) {
+    fn lines_to(room: usize, out: PipeWriter) -> (LogQueue, mpsc::Receiver<u64>) {
         let (sender, told) = mpsc::channel();
         let tell = move |lost| sender.send(lost).unwrap();
-        (Lines::with_room(room, out, tell).unwrap(), told)
+        (LogQueue::with_room(room, out, tell).unwrap(), told)
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_full_disk_costs_lines() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let lines = Lines::to(full, |_| {}).unwrap();
+        let lines = LogQueue::to(full, |_| {}).unwrap();
         (0..10).for_each(|_| lines.put(b"no room\n".to_vec()));
         lines.flush(PATIENCE);
         assert_eq!(lines.lost(), 10);

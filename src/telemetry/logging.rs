@@ -14,17 +14,17 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::lines::Lines;
+use super::lines::LogQueue;
 
 /// Longest wait for lines to be written before the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Where the lines of this process go.
-static LINES: OnceLock<Lines> = OnceLock::new();
+static LINES: OnceLock<LogQueue> = OnceLock::new();
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
+pub enum LineFormat {
     /// For a person at a terminal.
     Pretty,
     /// One JSON object a line.
@@ -55,12 +55,12 @@ pub enum LoggingError {
 ///
 /// # Errors
 /// A filter that cannot be read, no thread or file to write with, or a second start.
-pub fn start(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
+pub fn start(format: LineFormat, filter: &str) -> Result<(), LoggingError> {
     let filter = read_filter(filter)?;
     // A file of our own for it: the library's is locked while it is written to, and whoever else
     // wanted it would wait.
     let out = File::from(std::io::stderr().as_fd().try_clone_to_owned()?);
-    let lines = Lines::to(out, tell_lost)?;
+    let lines = LogQueue::to(out, tell_lost)?;
     let write = lines.clone();
     let mut events = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -70,8 +70,8 @@ pub fn start(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
         events = events.with_ansi(false);
     }
     let started = match format {
-        LogFormat::Pretty => events.finish().try_init(),
-        LogFormat::Json => events.json().flatten_event(true).finish().try_init(),
+        LineFormat::Pretty => events.finish().try_init(),
+        LineFormat::Json => events.json().flatten_event(true).finish().try_init(),
     };
     started.map_err(|_| LoggingError::Started)?;
     let _ = LINES.set(lines);
@@ -82,7 +82,7 @@ pub fn start(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
 /// Lines that this process could not write since its start.
 #[must_use]
 pub fn lost() -> u64 {
-    LINES.get().map_or(0, Lines::lost)
+    LINES.get().map_or(0, LogQueue::lost)
 }
 
 /// Says something on standard error that is no event: why a command failed, what it is doing. Waits for

@@ -15,7 +15,7 @@ use super::logging;
 use super::outcomes::Outcomes;
 use super::provider_metrics::ProviderMetrics;
 use super::registry::Registry;
-use super::table::Table;
+use super::table::WordTable;
 use crate::domain::{Channel, Lane, Reason, Rejection, Status};
 
 /// What stands for the provider of an in-app notification.
@@ -29,13 +29,13 @@ const GONE: &str = "(gone)";
 /// is counted for every message is counted through handles made at the start; the few labels that
 /// configuration adds (providers, actors) are found by name and kept.
 pub struct Metrics {
-    consumed: Table<Counter>,
-    rejected: Table<Counter>,
-    duplicates: Table<Counter>,
-    end_to_end: Table<Histogram>,
-    in_flight: Table<Gauge>,
+    consumed: WordTable<Counter>,
+    rejected: WordTable<Counter>,
+    duplicates: WordTable<Counter>,
+    end_to_end: WordTable<Histogram>,
+    in_flight: WordTable<Gauge>,
     /// By reason; `None` for reasons that nothing waits for.
-    deferred: Table<Option<Gauge>>,
+    deferred: WordTable<Option<Gauge>>,
     dlq_unresolved: Gauge,
     quarantined: Gauge,
     unreadable: Counter,
@@ -57,15 +57,15 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             consumed: lanes(|labels| registry.counter(&declared::CONSUMED, labels)),
-            rejected: Table::of(Rejection::ALL, |reason| {
+            rejected: WordTable::of(Rejection::ALL, |reason| {
                 registry.counter(&declared::REJECTED, &[("reason", reason.as_str())])
             }),
-            duplicates: Table::of(Channel::ALL, |channel| {
+            duplicates: WordTable::of(Channel::ALL, |channel| {
                 registry.counter(&declared::DUPLICATES, &[("channel", channel.as_str())])
             }),
             end_to_end: lanes(|labels| registry.histogram(&declared::END_TO_END, labels)),
             in_flight: lanes(|labels| registry.gauge(&declared::IN_FLIGHT, labels)),
-            deferred: Table::of(Reason::ALL, |reason| waiting(&registry, *reason)),
+            deferred: WordTable::of(Reason::ALL, |reason| waiting(&registry, *reason)),
             dlq_unresolved: registry.gauge(&declared::DLQ_UNRESOLVED, &[]),
             quarantined: registry.gauge(&declared::QUARANTINED, &[]),
             unreadable: registry.counter(&declared::UNREADABLE, &[]),
@@ -237,8 +237,8 @@ impl std::fmt::Debug for Metrics {
 }
 
 /// One handle a lane.
-fn lanes<T>(mut register: impl FnMut(&[(&'static str, &str)]) -> T) -> Table<T> {
-    Table::of(Lane::all(), |lane| {
+fn lanes<T>(mut register: impl FnMut(&[(&'static str, &str)]) -> T) -> WordTable<T> {
+    WordTable::of(Lane::all(), |lane| {
         register(&[
             ("channel", lane.channel.as_str()),
             ("priority", lane.priority.as_str()),

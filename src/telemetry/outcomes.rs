@@ -6,7 +6,7 @@ use metrics::Counter;
 
 use super::declarations as declared;
 use super::registry::Registry;
-use super::table::Table;
+use super::table::WordTable;
 use crate::domain::{Channel, Reason, Status};
 
 /// Counters of the outcomes of one provider, or of those that never chose one.
@@ -14,7 +14,7 @@ pub(super) struct Outcomes {
     provider: String,
     registry: Registry,
     /// Registered when first seen, for most combinations never happen.
-    slots: Table<OnceLock<Counter>>,
+    slots: WordTable<OnceLock<Counter>>,
 }
 
 impl Outcomes {
@@ -24,7 +24,7 @@ impl Outcomes {
         Self {
             provider: provider.to_owned(),
             registry,
-            slots: Table::of(0..slots, |_| OnceLock::new()),
+            slots: WordTable::of(0..slots, |_| OnceLock::new()),
         }
     }
 

@@ -9,14 +9,14 @@ use metrics::{Counter, Gauge, Histogram};
 use super::declarations as declared;
 use super::outcomes::Outcomes;
 use super::registry::Registry;
-use super::table::Table;
+use super::table::WordTable;
 use crate::domain::{Channel, Class, Reason, Status};
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
 /// Handles of one account's metrics. Hold it: a look-up by name costs more than the counting.
 pub struct ProviderMetrics {
-    attempts: Table<Counter>,
+    attempts: WordTable<Counter>,
     request: Histogram,
     /// Registered with the first request: most accounts put each message by itself.
     messages: OnceLock<Histogram>,
@@ -33,7 +33,7 @@ impl ProviderMetrics {
     pub(super) fn new(registry: Registry, name: &str) -> Self {
         let label = ("provider", name);
         Self {
-            attempts: Table::of(Class::ALL, |class| {
+            attempts: WordTable::of(Class::ALL, |class| {
                 registry.counter(&declared::ATTEMPTS, &[label, ("result", class.as_str())])
             }),
             request: registry.histogram(&declared::PROVIDER_REQUEST, &[label]),

@@ -2,9 +2,9 @@
 
 /// Something for each word, looked up by the word's index without hashing.
 #[derive(Clone)]
-pub(super) struct Table<T>(Box<[T]>);
+pub(super) struct WordTable<T>(Box<[T]>);
 
-impl<T> Table<T> {
+impl<T> WordTable<T> {
     /// One entry for each word, in the order of the words' indexes.
     pub(super) fn of<W>(words: impl IntoIterator<Item = W>, entry: impl FnMut(W) -> T) -> Self {
         Self(words.into_iter().map(entry).collect())

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_specification_forbids_is_refused() {
+    fn forbidden_traceparents_are_refused() {
         for header in [
             "",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
@@ -172,7 +172,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(trace: NonZeroU128, span: NonZeroU64, sampled: bool) {
+        fn traceparent_round_trips(trace: NonZeroU128, span: NonZeroU64, sampled: bool) {
             let parent = Traceparent::root(trace, span, sampled);
             prop_assert_eq!(parent.to_string().parse(), Ok(parent));
         }

@@ -19,18 +19,18 @@ const REPETITION: usize = 16;
 
 /// Why a template is refused, and on which line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct TemplateRefusal {
     pub(super) line: usize,
     pub(super) problem: &'static str,
 }
 
 /// Refuses what could hold much memory.
-pub(super) fn check(source: &str) -> Result<(), Refusal> {
+pub(super) fn check(source: &str) -> Result<(), TemplateRefusal> {
     let mut growth = Growth { kept: 1, shown: 1 };
     for tag in tags(source) {
         let line = tag.line;
         let verdict = growth.add(&tag);
-        verdict.map_err(|problem| Refusal { line, problem })?;
+        verdict.map_err(|problem| TemplateRefusal { line, problem })?;
     }
     Ok(())
 }

@@ -9,14 +9,14 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::error::{ErrorKind, PartError, TemplateError};
-use super::locale::{self, Written};
+use super::locale::{self, TemplateLocale};
 use super::sandbox::{self, Limits};
 use super::source::{Part, TemplateSource};
 use crate::domain::{Channel, Content};
 
 mod entry;
 
-use entry::Entry;
+use entry::TemplateEntry;
 
 /// Compiled templates, found by tenant, channel, name and language.
 ///
@@ -48,9 +48,9 @@ pub struct TemplateKey {
 
 /// What language a message should be in, as far as anybody has said.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Reader<'a> {
+pub struct LocaleHints<'a> {
     /// The person's.
-    pub person: Option<&'a str>,
+    pub recipient: Option<&'a str>,
     /// Their tenant's.
     pub tenant: Option<&'a str>,
 }
@@ -76,8 +76,8 @@ pub struct Rendered {
 /// The languages of one template: names and entries in the same order.
 #[derive(Clone, Default)]
 struct Languages {
-    locales: Vec<Written>,
-    entries: Vec<Arc<Entry>>,
+    locales: Vec<TemplateLocale>,
+    entries: Vec<Arc<TemplateEntry>>,
 }
 
 impl Library {
@@ -109,7 +109,7 @@ impl Library {
             }
         }
         for source in added {
-            let entry = Arc::new(Entry::new(&changed.environment, source));
+            let entry = Arc::new(TemplateEntry::new(&changed.environment, source));
             let names = changed.tenants.entry(source.tenant_id).or_default();
             Arc::make_mut(names)
                 .entry((source.channel, source.name.clone()))
@@ -129,7 +129,7 @@ impl Library {
         tenant_id: Uuid,
         channel: Channel,
         name: &str,
-        read: Reader<'_>,
+        read: LocaleHints<'_>,
         variables: &Map<String, Json>,
     ) -> Result<Rendered, TemplateError> {
         let (found, entry) = self
@@ -155,7 +155,7 @@ impl Library {
     /// Whether a message may call this template.
     #[must_use]
     pub fn has(&self, tenant_id: Uuid, channel: Channel, name: &str) -> bool {
-        self.find(tenant_id, channel, name, Reader::default())
+        self.find(tenant_id, channel, name, LocaleHints::default())
             .is_some()
     }
 
@@ -179,7 +179,7 @@ impl Library {
     /// One error for each part that does not compile.
     pub fn check(source: &TemplateSource) -> Result<Variables, Vec<TemplateError>> {
         let library = Self::default();
-        let entry = Entry::new(&library.environment, source);
+        let entry = TemplateEntry::new(&library.environment, source);
         let parts = || entry.parts.iter();
         let errors: Vec<_> = parts()
             .filter_map(|part| Some((part.part, part.compiled.as_ref().err()?)))
@@ -210,11 +210,11 @@ impl Library {
         tenant_id: Uuid,
         channel: Channel,
         name: &str,
-        read: Reader<'_>,
-    ) -> Option<(&str, &Entry)> {
+        read: LocaleHints<'_>,
+    ) -> Option<(&str, &TemplateEntry)> {
         let names = self.tenants.get(&tenant_id)?;
         let languages = names.get(&(channel, name.to_owned()))?;
-        let index = locale::choose(&languages.locales, read.person, read.tenant)?;
+        let index = locale::choose(&languages.locales, read.recipient, read.tenant)?;
         let found = languages.locales.get(index)?;
         Some((&found.tag, languages.entries.get(index)?.as_ref()))
     }
@@ -230,13 +230,13 @@ impl Languages {
         self.entries.is_empty()
     }
 
-    fn insert(&mut self, locale: &str, entry: Arc<Entry>) {
+    fn insert(&mut self, locale: &str, entry: Arc<TemplateEntry>) {
         let known = self.locales.iter().position(|known| known.tag == locale);
         match known.and_then(|index| self.entries.get_mut(index)) {
             Some(older) if older.version > entry.version => {}
             Some(older) => *older = entry,
             None => {
-                self.locales.push(Written::new(locale));
+                self.locales.push(TemplateLocale::new(locale));
                 self.entries.push(entry);
             }
         }

@@ -4,14 +4,14 @@ use crate::domain::Language;
 
 /// A language that a template is written in.
 #[derive(Debug, Clone)]
-pub(super) struct Written {
+pub(super) struct TemplateLocale {
     /// As it was declared.
     pub(super) tag: String,
     /// What that means; `None` is known by its spelling only.
     language: Option<Language>,
 }
 
-impl Written {
+impl TemplateLocale {
     pub(super) fn new(tag: &str) -> Self {
         Self {
             tag: tag.to_owned(),
@@ -41,11 +41,11 @@ impl Written {
 /// another region, in their script if there is one; English of any region; whatever comes first in the
 /// alphabet. A message in another language beats no message.
 pub(super) fn choose(
-    available: &[Written],
-    person: Option<&str>,
+    available: &[TemplateLocale],
+    recipient: Option<&str>,
     tenant: Option<&str>,
 ) -> Option<usize> {
-    let wanted = [person, tenant, Some("en")];
+    let wanted = [recipient, tenant, Some("en")];
     let wanted = wanted.into_iter().flatten();
     let kin = wanted.clone().filter_map(Language::parse);
     wanted
@@ -61,7 +61,7 @@ pub(super) fn choose(
         })
 }
 
-fn look_up(available: &[Written], wanted: &str) -> Option<usize> {
+fn look_up(available: &[TemplateLocale], wanted: &str) -> Option<usize> {
     // Nearly always the very tag.
     let mut shortened = Some(wanted);
     while let Some(tag) = shortened {
@@ -76,12 +76,12 @@ fn look_up(available: &[Written], wanted: &str) -> Option<usize> {
         .find_map(|fallback| position(available, |one| one.is(&fallback)))
 }
 
-fn nearest_kin(available: &[Written], wanted: &Language) -> Option<usize> {
+fn nearest_kin(available: &[TemplateLocale], wanted: &Language) -> Option<usize> {
     position(available, |one| one.is_readable(wanted))
         .or_else(|| position(available, |one| one.is_kin(wanted)))
 }
 
-fn position(available: &[Written], fits: impl Fn(&Written) -> bool) -> Option<usize> {
+fn position(available: &[TemplateLocale], fits: impl Fn(&TemplateLocale) -> bool) -> Option<usize> {
     available.iter().position(fits)
 }
 
@@ -117,10 +117,13 @@ fn same(a: &str, b: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn chosen<'a>(available: &[&'a str], person: &str, tenant: Option<&str>) -> Option<&'a str> {
-        let written: Vec<_> = available.iter().map(|tag| Written::new(tag)).collect();
-        let person = Some(person).filter(|tag| !tag.is_empty());
-        choose(&written, person, tenant).map(|index| available[index])
+    fn chosen<'a>(available: &[&'a str], recipient: &str, tenant: Option<&str>) -> Option<&'a str> {
+        let written: Vec<_> = available
+            .iter()
+            .map(|tag| TemplateLocale::new(tag))
+            .collect();
+        let recipient = Some(recipient).filter(|tag| !tag.is_empty());
+        choose(&written, recipient, tenant).map(|index| available[index])
     }
 
     #[test]
@@ -128,7 +131,7 @@ mod tests {
         let all = [
             "en", "de", "de-AT", "pt-PT", "zh-Hans", "zh-Hant", "sr", "sr-Latn", "fr",
         ];
-        for (person, tenant, right) in [
+        for (recipient, tenant, right) in [
             ("de_at", None, "de-AT"),
             ("de-CH", None, "de"),
             ("DE-at-u-co-phonebk", None, "de-AT"),
@@ -149,9 +152,9 @@ mod tests {
             ("", Some("de"), "de"),
         ] {
             assert_eq!(
-                chosen(&all, person, tenant),
+                chosen(&all, recipient, tenant),
                 Some(right),
-                "{person} {tenant:?}"
+                "{recipient} {tenant:?}"
             );
         }
     }

@@ -30,7 +30,7 @@ enum Spelling {
 
 /// A number that the engine cannot hold, or whose spelling another of the same value hides.
 #[derive(Debug)]
-struct Written(String);
+struct OddNumber(String);
 
 impl Object for Spellings {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -38,7 +38,7 @@ impl Object for Spellings {
     }
 }
 
-impl Object for Written {
+impl Object for OddNumber {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
     }
@@ -86,7 +86,7 @@ impl Spellings {
         if let Some(whole) = whole(written) {
             return whole;
         }
-        let as_written = || Value::from_object(Written(written.to_owned()));
+        let as_written = || Value::from_object(OddNumber(written.to_owned()));
         let Some(fraction) = fraction(written) else {
             return as_written();
         };

@@ -36,9 +36,9 @@ fn value(json: &Json, spellings: &Spellings) -> Value {
     }
 }
 
-type Named = (Value, Value);
+type NamedField = (Value, Value);
 
-fn fields(map: &Map<String, Json>, spellings: &Spellings) -> Vec<Named> {
+fn fields(map: &Map<String, Json>, spellings: &Spellings) -> Vec<NamedField> {
     let field = |(key, json): (&String, &Json)| {
         let value = value(json, spellings);
         (Value::from(key.as_str()), value)
@@ -46,12 +46,12 @@ fn fields(map: &Map<String, Json>, spellings: &Spellings) -> Vec<Named> {
     map.iter().map(field).collect()
 }
 
-fn object(mut fields: Vec<Named>) -> Value {
+fn object(mut fields: Vec<NamedField>) -> Value {
     // JSON objects come sorted, unless some crate switches serde_json's `preserve_order` on.
     if !fields.is_sorted_by(|a, b| a.0.as_str() <= b.0.as_str()) {
         fields.sort_by(|a, b| a.0.as_str().cmp(&b.0.as_str()));
     }
-    Value::from_object(Fields(fields))
+    Value::from_object(ObjectFields(fields))
 }
 
 /// A null: prints nothing, also where it is joined with something, and is false.
@@ -79,9 +79,9 @@ pub(super) fn is_nothing(value: &Value) -> bool {
 
 /// An object's fields, sorted by name.
 #[derive(Debug)]
-struct Fields(Vec<Named>);
+struct ObjectFields(Vec<NamedField>);
 
-impl Object for Fields {
+impl Object for ObjectFields {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         self.get_value_by_str(key.as_str()?)
     }

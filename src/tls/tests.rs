@@ -12,13 +12,13 @@ use super::*;
 const HOST: &str = "broker.example";
 
 /// An authority that we trust, and the files that say so.
-struct Scene {
+struct OwnAuthority {
     folder: TempDir,
     authority: Authority,
     files: Files,
 }
 
-impl Scene {
+impl OwnAuthority {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new("Our own").unwrap();
@@ -98,7 +98,7 @@ fn words(result: Result<(), TlsError>) -> String {
 
 #[tokio::test]
 async fn a_server_is_believed_that_a_trusted_authority_names_and_any_other_is_refused_with_words() {
-    let scene = Scene::new();
+    let scene = OwnAuthority::new();
     let good = scene.issued(&[HOST], Validity::Now);
     assert_eq!(scene.meets(&good, Checks::ChainAndName).await, Ok(()));
 
@@ -129,8 +129,8 @@ async fn a_server_is_believed_that_a_trusted_authority_names_and_any_other_is_re
 }
 
 #[tokio::test]
-async fn what_is_looked_at_is_what_was_asked_for() {
-    let scene = Scene::new();
+async fn tls_checks_are_those_that_were_asked_for() {
+    let scene = OwnAuthority::new();
     let other = scene.issued(&["other.example"], Validity::Now);
     assert_eq!(scene.meets(&other, Checks::Chain).await, Ok(()));
     let past = scene.issued(&["other.example"], Validity::Past);
@@ -143,7 +143,7 @@ async fn what_is_looked_at_is_what_was_asked_for() {
 
 #[tokio::test]
 async fn without_an_authority_of_our_own_names_are_never_left_out() {
-    let mut scene = Scene::new();
+    let mut scene = OwnAuthority::new();
     let good = scene.issued(&[HOST], Validity::Now);
     scene.files.ca = None;
     let said = words(scene.meets(&good, Checks::Chain).await);
@@ -154,7 +154,7 @@ async fn without_an_authority_of_our_own_names_are_never_left_out() {
 
 #[tokio::test]
 async fn a_certificate_that_was_renewed_on_disk_is_used_by_the_next_connection() {
-    let scene = Scene::new();
+    let scene = OwnAuthority::new();
     let next = Authority::new("The next one").unwrap();
     let renewed = next.issue(&[HOST], Validity::Now).unwrap();
     assert!(scene.meets(&renewed, Checks::ChainAndName).await.is_err());
@@ -164,9 +164,9 @@ async fn a_certificate_that_was_renewed_on_disk_is_used_by_the_next_connection()
 
 #[tokio::test]
 async fn a_server_that_asks_who_we_are_is_shown_our_certificate_or_says_why_not() {
-    let mut scene = Scene::new();
+    let mut scene = OwnAuthority::new();
     let server = scene.issued(&[HOST], Validity::Now);
-    let config = |scene: &Scene| {
+    let config = |scene: &OwnAuthority| {
         let mut roots = RootCertStore::empty();
         roots.add(scene.issuer()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -205,7 +205,7 @@ async fn a_server_that_asks_who_we_are_is_shown_our_certificate_or_says_why_not(
 
 #[tokio::test]
 async fn a_server_without_tls_is_told_as_such() {
-    let scene = Scene::new();
+    let scene = OwnAuthority::new();
     let (ours, mut theirs) = duplex(1_024);
     let (secured, written) = tokio::join!(
         scene.files.secure(ours, HOST, Checks::ChainAndName),
@@ -227,12 +227,12 @@ async fn a_server_without_tls_is_told_as_such() {
 
 #[test]
 fn every_file_that_cannot_be_used_is_told_with_its_setting() {
-    let mut scene = Scene::new();
+    let mut scene = OwnAuthority::new();
     let issued = scene.issued(&["herald"], Validity::Now);
     let other = scene.issued(&["herald"], Validity::Now);
     scene.show(&issued);
     assert_eq!(scene.files.check(), Ok(()));
-    let said = |scene: &Scene| scene.files.check().unwrap_err().to_string();
+    let said = |scene: &OwnAuthority| scene.files.check().unwrap_err().to_string();
 
     scene.write("key.pem", &other.key);
     assert_eq!(
@@ -278,7 +278,7 @@ fn every_file_that_cannot_be_used_is_told_with_its_setting() {
     assert!(said(&scene).contains("No such file"), "{}", said(&scene));
 }
 
-impl Scene {
+impl OwnAuthority {
     fn issuer(&self) -> CertificateDer<'static> {
         CertificateDer::from_pem_slice(self.authority.certificate().as_bytes()).unwrap()
     }

@@ -83,7 +83,7 @@ fn alerts_name_results_and_reasons_that_exist() {
 #[test]
 fn every_field_of_the_envelope_is_described() {
     let source = fs::read_to_string("src/broker/envelope.rs").unwrap();
-    let (_, wire) = source.split_once("struct Wire {").unwrap();
+    let (_, wire) = source.split_once("struct WireEnvelope {").unwrap();
     let (wire, _) = wire.split_once("\n}").unwrap();
     let fields: Vec<&str> = wire
         .lines()

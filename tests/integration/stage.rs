@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use herald::app::{self, Report};
+use herald::app::{self, RunReport};
 use herald::config::{Required, Settings, Sources};
 use herald::runtime::{Ending, Health, Shutdown};
 use loadtest::client;
@@ -51,7 +51,7 @@ impl Stage {
             ),
             ("HERALD__ENGINE__IO_THREADS", "2".to_owned()),
             ("HERALD__ENGINE__SCHEDULER_POLL", "50ms".to_owned()),
-            ("HERALD__ENGINE__CATALOG_REFRESH", "200ms".to_owned()),
+            ("HERALD__ENGINE__RELOAD_INTERVAL", "200ms".to_owned()),
             ("HERALD__RETRY__DEFAULT__BASE", "50ms".to_owned()),
             ("HERALD__RETRY__DEFAULT__MAX", "200ms".to_owned()),
             ("HERALD__LOG__FILTER", "warn,herald=info".to_owned()),
@@ -224,12 +224,12 @@ impl Stage {
 pub(crate) struct TestEngine {
     pub(crate) shutdown: Shutdown,
     pub(crate) health: Health,
-    thread: Option<JoinHandle<Report>>,
+    thread: Option<JoinHandle<RunReport>>,
 }
 
 impl TestEngine {
     /// Asks it to stop and waits for its end.
-    pub(crate) async fn stop(mut self) -> Report {
+    pub(crate) async fn stop(mut self) -> RunReport {
         self.shutdown.raise(Ending::Asked);
         let thread = self.thread.take().unwrap();
         tokio::task::spawn_blocking(move || thread.join().unwrap())

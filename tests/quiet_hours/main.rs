@@ -173,7 +173,7 @@ fn changes(zone: &TimeZone) -> Vec<i64> {
         .collect()
 }
 
-/// Each wish around every change: at the quarters of its hours, where wishes begin and end, and a
+/// Each preference around every change: at the quarters of its hours, where preferences begin and end, and a
 /// minute before; and now and then within the two days.
 fn at_the_changes(zone: &TimeZone) -> u64 {
     let mut compared = 0;
@@ -215,7 +215,7 @@ fn by_chance(zone: &TimeZone, cases: u32) {
         .unwrap();
 }
 
-/// Every minute of the years, the wishes taking turns by the week.
+/// Every minute of the years, the preferences taking turns by the week.
 fn whole(zone: &TimeZone) -> u64 {
     let (from, to) = years();
     let wishes = wishes();

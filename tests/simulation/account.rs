@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald::domain::{Channel, Origin, Target};
-use herald::machine::account::{AccountSettings, Token};
+use herald::machine::account::{AccountSettings, RateToken};
 use herald::machine::delivery::{AccountTerms, CallResult};
 use herald::machine::queue::Queue;
 use herald::machine::{self, AccountState, Guard};
@@ -117,7 +117,7 @@ pub(crate) struct Worker {
     pub(crate) job: Option<Job>,
     /// That of the account for which it was hired.
     pub(crate) version: u32,
-    pub(crate) token: Token,
+    pub(crate) token: RateToken,
     pub(crate) asked_at: Timestamp,
     /// The addresses that are being asked, with their answers as they come.
     pub(crate) asked: Vec<(Target, Option<CallResult>)>,
@@ -126,7 +126,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) const fn new(job: Job, version: u32, token: Token) -> Self {
+    pub(crate) const fn new(job: Job, version: u32, token: RateToken) -> Self {
         Self {
             job: Some(job),
             version,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald::domain::{
-    Channel, Counted, Counter, DeadAddress, Notification, Origin, Recipient, Status, Stored,
+    Channel, Counted, Counter, DeadAddress, Notification, Origin, Recipient, Status, StoredAs,
     Suppression,
 };
 use herald::machine::account::{Leased, Question};
@@ -139,20 +139,20 @@ impl Tables {
 
     /// As `Settle` and its aftermath: a final state is never overwritten, anything but an acceptance
     /// is for the owner to say, and what changes beside the row changes with it.
-    pub(crate) fn settle(&mut self, outcome: &Outcome, run: Run, now: Duration) -> Stored {
-        let (number, outcome) = (outcome.hold.number, &outcome.settlement);
+    pub(crate) fn settle(&mut self, outcome: &Outcome, run: Run, now: Duration) -> StoredAs {
+        let (number, outcome) = (outcome.claim.number, &outcome.settlement);
         let is_owner = self.claims.get(&number).copied().flatten() == Some(run);
         if outcome.status != Status::Sent
             && matches!(outcome.origin, Origin::Broker(_))
             && !is_owner
         {
-            return Stored::Other;
+            return StoredAs::Other;
         }
         if let Some(row) = self.rows.get(&number)
             && (row.status.is_final()
                 || outcome.status != Status::Sent && row.owner.is_some_and(|owner| owner != run))
         {
-            return Stored::Other;
+            return StoredAs::Other;
         }
         let row = Row {
             notification: outcome.notification.clone(),
@@ -167,7 +167,7 @@ impl Tables {
         for dead in &outcome.dead_addresses {
             self.bury(&outcome.notification, dead, now);
         }
-        Stored::Row
+        StoredAs::Row
     }
 
     fn refund(&mut self, notification: &Notification) {

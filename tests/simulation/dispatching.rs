@@ -58,7 +58,7 @@ impl World {
             .collect();
         let context = EligibilityContext {
             accounts: &accounts,
-            global: &plan.house,
+            global: &plan.global,
             now,
             jitter,
         };
@@ -66,7 +66,7 @@ impl World {
     }
 
     fn dispatched(&mut self, run: Run, mut job: Job, decision: Decision) {
-        let (plan, now, number) = (Arc::clone(&self.plan), self.clock(), job.hold.number);
+        let (plan, now, number) = (Arc::clone(&self.plan), self.clock(), job.claim.number);
         self.tell(Some(number), || format!("{decision:?}"));
         if let Decision::Deliver { gone: Some(_), .. } = &decision {
             self.broken(number, "an account was missed, and none has gone");

@@ -208,7 +208,7 @@ impl World {
     fn is_moved_on(&self, request: &Request) -> bool {
         let notification = &self.plan.published[request.number].notification;
         let rules = self.plan.rules_of(notification);
-        let told = routing::on_unknown(notification, rules, &self.plan.house);
+        let told = routing::on_unknown(notification, rules, &self.plan.global);
         let mut unknown = None;
         let is_same =
             |other: &&Request| other.number == request.number && other.target == request.target;
@@ -285,7 +285,7 @@ impl World {
         &self,
         other: &Request,
         request: &Request,
-        wish: &crate::wishes::Wish,
+        wish: &crate::wishes::EffectivePreference,
     ) -> bool {
         let of = |request: &Request| &self.plan.published[request.number].notification;
         if of(other).user_id != of(request).user_id || !is_counted(of(other), &self.plan) {
@@ -301,7 +301,7 @@ impl World {
 
     /// An outcome is committed.
     pub(crate) fn committed(&mut self, run: Run, outcome: &Outcome) {
-        let (number, outcome) = (outcome.hold.number, &outcome.settlement);
+        let (number, outcome) = (outcome.claim.number, &outcome.settlement);
         for request in &mut self.requests {
             if request.number == number && request.run == run && request.known == Known::UnderWay {
                 request.known = Known::Committed;

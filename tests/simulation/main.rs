@@ -1,6 +1,6 @@
 //! Short histories of the whole pipeline by chance, on a clock that only the simulation moves.
 //!
-//! Each history comes from one seed: who is there, what they wish, what is published, how providers
+//! Each history comes from one seed: who is there, what they preference, what is published, how providers
 //! answer, when nodes die. When an invariant does not hold, the seed is printed with the story of
 //! the notification, after leaving out whatever the failure does not need.
 //!
@@ -63,7 +63,7 @@ const HISTORIES: u64 = 10_000;
 const FIRST: u64 = 1;
 
 #[test]
-fn whatever_happens_the_invariants_hold() {
+fn invariants_hold_in_every_history() {
     if let Some(seed) = setting("HERALD_SIMULATION_SEED") {
         let world = history(&Arc::new(Plan::of(seed)), seed, true);
         for line in world.watch.story_of(None) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald::domain::{
-    Body, Category, Channel, Content, HouseRules, KeyHash, Lane, Notification, OnUnknown, OverCap,
-    Payload, Preference, Priority, Recipient, TenantRules,
+    Body, Category, Channel, Content, GlobalPolicy, KeyHash, Lane, Notification, OnUnknown,
+    OverCap, Payload, Preference, Priority, Recipient, TenantRules,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ pub(crate) const CHANNELS: [Channel; 3] = [Channel::Email, Channel::Sms, Channel
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) origin: Timestamp,
-    pub(crate) house: HouseRules,
+    pub(crate) global: GlobalPolicy,
     pub(crate) rules: Vec<Arc<TenantRules>>,
     pub(crate) people: Vec<Recipient>,
     pub(crate) accounts: Vec<AccountPlan>,
@@ -105,7 +105,7 @@ impl Plan {
         }
         let mut plan = Self {
             origin,
-            house: house(&mut dice),
+            global: house(&mut dice),
             rules,
             people,
             accounts,
@@ -214,9 +214,9 @@ fn tenant(number: u64) -> Uuid {
     Uuid::from_u128(0xE000 + u128::from(number))
 }
 
-fn house(dice: &mut Dice) -> HouseRules {
+fn house(dice: &mut Dice) -> GlobalPolicy {
     let fails_over = dice.chance(0.2);
-    HouseRules {
+    GlobalPolicy {
         urgent_passes_quiet_hours: dice.chance(0.7),
         urgent_passes_caps: dice.chance(0.7),
         release_spread: Duration::from_secs(dice.one(&[0, 60, 900])),

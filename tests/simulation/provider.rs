@@ -26,7 +26,7 @@ impl World {
         let (reply, takes, elapsed) = self.script(account);
         let here = self.here(run, account);
         let job = here.workers.get_mut(&worker).unwrap().job.take().unwrap();
-        let n = job.hold.number;
+        let n = job.claim.number;
         let request = Request {
             number: n,
             target,

@@ -1,4 +1,4 @@
-//! Places and people: zones with strange nights, and what somebody may wish for.
+//! Places and people: zones with strange nights, and what somebody may preference for.
 
 use std::collections::BTreeSet;
 
@@ -81,7 +81,7 @@ pub(crate) fn person(number: u64, tenant_id: Uuid, home: &str, dice: &mut Dice) 
     }
 }
 
-/// A few wishes, one a scope.
+/// A few preferences, one a scope.
 pub(crate) fn wishes(dice: &mut Dice) -> Vec<Preference> {
     let mut scopes = BTreeSet::new();
     for _ in 0..dice.between(0, 3) {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use herald::machine::account::{Question, Token, Turn};
+use herald::machine::account::{Question, RateToken, Turn};
 use herald::machine::delivery;
 
 use crate::account::{AccountHere, Job, QUEUE_WAIT, Want, Worker, line_of};
@@ -19,7 +19,7 @@ impl World {
     pub(crate) fn queue(&mut self, run: Run, account: usize, job: Job) {
         let since = self.now;
         let (line, tenant) = line_of(&job);
-        self.tell(Some(job.hold.number), || {
+        self.tell(Some(job.claim.number), || {
             format!("queued at account {account} of {run:?}")
         });
         let here = self.here(run, account);
@@ -52,7 +52,7 @@ impl World {
             }
             let token = match here.state.turn(here.queue.len() + held, is_over, now) {
                 Turn::Go(token) => token,
-                Turn::Nothing => Token::None,
+                Turn::Nothing => RateToken::None,
                 Turn::Wait(wait) => return self.wait_for_turn(run, account, wait),
                 Turn::Lease(question) => return self.lease(run, account, question),
             };
@@ -61,7 +61,7 @@ impl World {
             } else if let Some((job, ..)) = here.queue.pop_many(1, true, || None) {
                 let (line, tenant) = line_of(&job);
                 if let Err(broken) = here.turns.popped(line, tenant, &here.queue) {
-                    self.watch.break_off(Some(job.hold.number), broken);
+                    self.watch.break_off(Some(job.claim.number), broken);
                 }
                 let here = self.here(run, account);
                 here.hired += 1;
@@ -108,7 +108,7 @@ impl World {
         let here = self.here(run, account);
         let mut stale = here.queue.take_stale(QUEUE_WAIT, now);
         // The queue hands them out in no particular order.
-        stale.sort_by_key(|job| job.hold.number);
+        stale.sort_by_key(|job| job.claim.number);
         for job in &stale {
             let (line, tenant) = line_of(job);
             here.turns.left(line, tenant);
@@ -121,7 +121,7 @@ impl World {
             self.leave(run, account, job, exit);
         }
         for want in late {
-            self.go_on(run, account, want, Token::None);
+            self.go_on(run, account, want, RateToken::None);
         }
     }
 
@@ -133,7 +133,7 @@ impl World {
         let (wants, jobs) = (std::mem::take(&mut here.wants), here.queue.drain());
         let mut jobs: Vec<Job> = jobs;
         // The queue hands them out in no particular order.
-        jobs.sort_by_key(|job| job.hold.number);
+        jobs.sort_by_key(|job| job.claim.number);
         for job in jobs {
             let (line, tenant) = line_of(&job);
             self.here(run, account).turns.left(line, tenant);
@@ -141,7 +141,7 @@ impl World {
             self.leave(run, account, job, exit);
         }
         for want in wants {
-            self.go_on(run, account, want, Token::None);
+            self.go_on(run, account, want, RateToken::None);
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use herald::domain::{AfterStatement, AttemptRecord, Notification, Origin, Status, Stored, TakeId};
+use herald::domain::{
+    AfterStatement, AttemptRecord, Notification, Origin, Status, StoredAs, TakeId,
+};
 use herald::machine::claim::{KeyAction, KeyHolder, what_becomes_of};
 
 use crate::account::{Claim, Job, Outcome};
@@ -141,10 +143,10 @@ impl World {
     }
 
     pub(crate) fn settle(&mut self, run: Run, outcome: Outcome) {
-        let number = outcome.hold.number;
+        let number = outcome.claim.number;
         // Now and then the statement is refused, and not for the row's own data.
         let stored = match self.dice.chance(0.01) {
-            true => Stored::NotYet,
+            true => StoredAs::NotYet,
             false => self.tables.settle(&outcome, run, self.now),
         };
         let settlement = &outcome.settlement;
@@ -152,7 +154,7 @@ impl World {
         if after == AfterStatement::SettleAgain {
             return self.store_later(run, outcome);
         }
-        if stored == Stored::Row {
+        if stored == StoredAs::Row {
             self.tell(Some(number), || {
                 format!(
                     "stored: {} {:?} until {:?}",

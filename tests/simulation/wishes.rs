@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::plan::Plan;
 
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct EffectivePreference {
     pub(crate) scope: Scope,
     enabled: bool,
     pub(crate) cap: Option<u32>,
@@ -21,7 +21,7 @@ pub(crate) struct Wish {
     zone: TimeZone,
 }
 
-impl Wish {
+impl EffectivePreference {
     /// The person's calendar day.
     pub(crate) fn day(&self, at: Timestamp) -> Date {
         at.to_zoned(self.zone.clone()).date()
@@ -29,7 +29,11 @@ impl Wish {
 }
 
 /// All that cover it; what the person left open is the tenant's to say.
-pub(crate) fn wishes(of: &Notification, person: &Recipient, rules: &TenantRules) -> Vec<Wish> {
+pub(crate) fn wishes(
+    of: &Notification,
+    person: &Recipient,
+    rules: &TenantRules,
+) -> Vec<EffectivePreference> {
     let own = TimeZone::get(person.timezone.as_deref().unwrap_or("UTC")).unwrap();
     let same =
         |list: &[Preference], scope: &Scope| list.iter().find(|p| p.scope == *scope).cloned();
@@ -51,7 +55,7 @@ pub(crate) fn wishes(of: &Notification, person: &Recipient, rules: &TenantRules)
         .into_iter()
         .filter(|wish| wish.scope.covers(of.lane.channel, of.category.as_deref()));
     covering
-        .map(|wish| Wish {
+        .map(|wish| EffectivePreference {
             zone: wish
                 .zone
                 .map_or_else(|| own.clone(), |zone| zone.rules().unwrap()),
@@ -64,7 +68,11 @@ pub(crate) fn wishes(of: &Notification, person: &Recipient, rules: &TenantRules)
 }
 
 /// Switched off, and allowed to be.
-pub(crate) fn is_unwanted(of: &Notification, wishes: &[Wish], rules: &TenantRules) -> bool {
+pub(crate) fn is_unwanted(
+    of: &Notification,
+    wishes: &[EffectivePreference],
+    rules: &TenantRules,
+) -> bool {
     let declared = of.category.as_deref().and_then(|name| rules.category(name));
     let may = declared.is_none_or(|category| category.may_disable);
     wishes
@@ -72,8 +80,13 @@ pub(crate) fn is_unwanted(of: &Notification, wishes: &[Wish], rules: &TenantRule
         .any(|wish| !wish.enabled && (may || wish.scope.category().is_none()))
 }
 
-pub(crate) fn is_quiet(of: &Notification, wishes: &[Wish], plan: &Plan, at: Timestamp) -> bool {
-    let passes = of.lane.priority == Priority::Urgent && plan.house.urgent_passes_quiet_hours;
+pub(crate) fn is_quiet(
+    of: &Notification,
+    wishes: &[EffectivePreference],
+    plan: &Plan,
+    at: Timestamp,
+) -> bool {
+    let passes = of.lane.priority == Priority::Urgent && plan.global.urgent_passes_quiet_hours;
     !passes
         && wishes.iter().any(|wish| {
             wish.quiet
@@ -83,7 +96,7 @@ pub(crate) fn is_quiet(of: &Notification, wishes: &[Wish], plan: &Plan, at: Time
 }
 
 pub(crate) fn is_counted(of: &Notification, plan: &Plan) -> bool {
-    of.lane.priority != Priority::Urgent || !plan.house.urgent_passes_caps
+    of.lane.priority != Priority::Urgent || !plan.global.urgent_passes_caps
 }
 
 fn shows(hours: &QuietHours, zone: &TimeZone, at: Timestamp) -> bool {

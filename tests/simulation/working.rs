@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::machine::account::{CallPermit, Token};
+use herald::machine::account::{CallPermit, RateToken};
 use herald::machine::delivery::{self, CallResult, Conditions, DeliveryContext};
-use herald::machine::eligibility::{self, EligibilityContext, Judgement};
+use herald::machine::eligibility::{self, EligibilityContext, Reevaluation};
 use herald::machine::request::{admit_another, is_left_alone, patience};
 use herald::machine::{Exit, NextAction};
 use herald::policy::{Decision, Quota};
@@ -19,7 +19,7 @@ use crate::world::{Step, World};
 
 impl World {
     /// A token has come, or there is no point in waiting for one.
-    pub(crate) fn go_on(&mut self, run: Run, account: usize, want: Want, token: Token) {
+    pub(crate) fn go_on(&mut self, run: Run, account: usize, want: Want, token: RateToken) {
         if let Some((further, _)) = want.further {
             return self.put_another(run, account, want.worker, further, token);
         }
@@ -106,7 +106,7 @@ impl World {
         let account = &plan.accounts[account];
         let context = EligibilityContext {
             accounts: &[facts(&account.name, account.priority, account.weight)],
-            global: &plan.house,
+            global: &plan.global,
             now,
             jitter,
         };
@@ -121,10 +121,10 @@ impl World {
         mut job: Job,
         decision: Decision,
     ) {
-        self.tell(Some(job.hold.number), || format!("recheck: {decision:?}"));
-        let judgement = Judgement::Decided(decision);
+        self.tell(Some(job.claim.number), || format!("recheck: {decision:?}"));
+        let reevaluation = Reevaluation::Decided(decision);
         let exit = self.with_context(run, account, |context| {
-            delivery::rechecked(&mut job, judgement, context)
+            delivery::rechecked(&mut job, reevaluation, context)
         });
         self.worker(run, account, number).job = Some(job);
         match exit {
@@ -162,7 +162,14 @@ impl World {
     }
 
     /// A further address: a request of its own, with a token and leave of its own.
-    fn put_another(&mut self, run: Run, account: usize, number: u64, further: usize, token: Token) {
+    fn put_another(
+        &mut self,
+        run: Run,
+        account: usize,
+        number: u64,
+        further: usize,
+        token: RateToken,
+    ) {
         let (now, clock) = (self.now, self.clock());
         let conditions = self.conditions(run, account, number);
         let here = self.here(run, account);
@@ -202,7 +209,7 @@ impl World {
         result: CallResult,
     ) {
         let worker = self.worker(run, account, number);
-        let n = worker.job.as_ref().unwrap().hold.number;
+        let n = worker.job.as_ref().unwrap().claim.number;
         let class = result.reply.class;
         worker.asked[slot].1 = Some(result);
         let probed = std::mem::take(&mut worker.after_probe);
@@ -238,7 +245,7 @@ impl World {
 
     /// Sends a job on its way.
     pub(crate) fn leave(&mut self, run: Run, account: usize, mut job: Job, mut exit: Exit) {
-        let number = job.hold.number;
+        let number = job.claim.number;
         self.tell(Some(number), || {
             format!("leaves account {account}: {exit:?}")
         });
@@ -266,7 +273,7 @@ impl World {
                     // A place that it had reserved is given back by nobody.
                     self.watch.bereft.extend(job.reserved.then_some(number));
                     let wait = self.database_takes();
-                    return self.after(wait, run, Step::GiveBack(job.hold));
+                    return self.after(wait, run, Step::GiveBack(job.claim));
                 }
             };
         }
@@ -294,7 +301,7 @@ impl World {
         let (now, jitter, plan) = (self.clock(), self.dice.share(), Arc::clone(&self.plan));
         let context = DeliveryContext {
             account: &self.here(run, account).terms,
-            global: &plan.house,
+            global: &plan.global,
             now,
             jitter,
         };

@@ -235,7 +235,7 @@ fn environment(database: &str, broker: &str) -> BTreeMap<String, String> {
         ),
         ("HERALD__ENGINE__IO_THREADS", "2"),
         ("HERALD__ENGINE__SCHEDULER_POLL", "50ms"),
-        ("HERALD__ENGINE__CATALOG_REFRESH", "200ms"),
+        ("HERALD__ENGINE__RELOAD_INTERVAL", "200ms"),
         ("HERALD__LANES__URGENT", "16"),
         ("HERALD__LANES__HIGH", "64"),
         ("HERALD__LANES__NORMAL", "128"),

@@ -52,7 +52,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     after_checkpoint: bool,
 
-    /// A setting of all nodes, such as HERALD__ENGINE__PEOPLE_KEPT=1000000; may be repeated
+    /// A setting of all nodes, such as HERALD__ENGINE__RECIPIENT_CACHE_SIZE=1000000; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
 

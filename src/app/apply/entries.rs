@@ -1,15 +1,18 @@
 //! Writing entries, one kind after the other in the order in which they need each other.
 
-use super::Applied;
+use super::ApplyResult;
 use crate::config::Mistake;
-use crate::config::manifest::{Entry, Finding, Manifest, Preference, Provider, Template, User};
+use crate::config::manifest::{
+    DeclaredEntry, DeclaredPreference, DeclaredProvider, DeclaredTemplate, Manifest,
+    ManifestFinding, User,
+};
 use crate::store::accounts::{self, AccountError, AccountFields};
-use crate::store::devices::{self, Sighting};
+use crate::store::devices::{self, DeviceSighting};
 use crate::store::preferences::{self, PreferenceFields};
 use crate::store::recipients::{self, RecipientFields, UpsertError};
 use crate::store::seal::Sealer;
 use crate::store::templates::{self, TemplateFields};
-use crate::store::{Change, PgConnection, StoreError, categories, suppressions, tenants};
+use crate::store::{PgConnection, StoreError, WriteChange, categories, suppressions, tenants};
 
 /// A transaction that entries are written in.
 pub(super) struct Writing<'a> {
@@ -17,12 +20,12 @@ pub(super) struct Writing<'a> {
     sealer: &'a Sealer,
     /// Whether each entry gets a savepoint, so that the next can be looked at after a conflict.
     careful: bool,
-    pub(super) applied: Vec<Applied>,
+    pub(super) applied: Vec<ApplyResult>,
     pub(super) mistakes: Vec<Mistake>,
 }
 
 /// Why an entry could not be written.
-enum Trouble {
+enum EntryError {
     /// The entry is wrong, in words.
     Entry(String),
     /// The database's.
@@ -58,13 +61,13 @@ impl<'a> Writing<'a> {
         }
         for entry in &manifest.users {
             self.guarded(entry, async |connection, user| {
-                person(connection, user).await
+                recipient(connection, user).await
             })
             .await?;
         }
         for entry in &manifest.preferences {
-            self.guarded(entry, async |connection, wish| {
-                preference(connection, wish).await
+            self.guarded(entry, async |connection, declared| {
+                preference(connection, declared).await
             })
             .await?;
         }
@@ -76,7 +79,7 @@ impl<'a> Writing<'a> {
         }
         let sealer = self.sealer;
         for entry in &manifest.providers {
-            let write = async |connection: &mut PgConnection, value: &Provider| {
+            let write = async |connection: &mut PgConnection, value: &DeclaredProvider| {
                 provider(connection, sealer, value).await
             };
             self.guarded(entry, write).await?;
@@ -90,8 +93,8 @@ impl<'a> Writing<'a> {
 
     async fn guarded<T>(
         &mut self,
-        entry: &Entry<T>,
-        write: impl AsyncFnOnce(&mut PgConnection, &T) -> Result<Change, Trouble>,
+        entry: &DeclaredEntry<T>,
+        write: impl AsyncFnOnce(&mut PgConnection, &T) -> Result<WriteChange, EntryError>,
     ) -> Result<(), StoreError> {
         if !self.mistakes.is_empty() && !self.careful {
             return Ok(());
@@ -109,46 +112,48 @@ impl<'a> Writing<'a> {
 
     fn note<T>(
         &mut self,
-        entry: &Entry<T>,
-        written: Result<Change, Trouble>,
+        entry: &DeclaredEntry<T>,
+        written: Result<WriteChange, EntryError>,
     ) -> Result<(), StoreError> {
         match written {
-            Ok(change) => self.applied.push(Applied {
+            Ok(change) => self.applied.push(ApplyResult {
                 entry: entry.label.clone(),
                 change,
             }),
-            Err(Trouble::Entry(problem)) => {
-                self.mistakes.push(entry.mistake(Finding {
+            Err(EntryError::Entry(problem)) => {
+                self.mistakes.push(entry.mistake(ManifestFinding {
                     key: String::new(),
                     problem,
                 }));
             }
-            Err(Trouble::Store(error)) => return Err(error),
+            Err(EntryError::Store(error)) => return Err(error),
         }
         Ok(())
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for EntryError {
     fn from(error: StoreError) -> Self {
         explain(error)
     }
 }
 
 /// What the database refuses is a mistake of the entry; everything else is the database's.
-fn explain(error: StoreError) -> Trouble {
+fn explain(error: StoreError) -> EntryError {
     match error {
-        StoreError::NotFound => Trouble::Entry("its user does not exist in this tenant".to_owned()),
-        StoreError::ForeignKey { .. } => Trouble::Entry("its tenant does not exist".to_owned()),
+        StoreError::NotFound => {
+            EntryError::Entry("its user does not exist in this tenant".to_owned())
+        }
+        StoreError::ForeignKey { .. } => EntryError::Entry("its tenant does not exist".to_owned()),
         StoreError::CheckViolation { .. }
         | StoreError::DataTooLong(..)
         | StoreError::UnstorableText(..)
-        | StoreError::UniqueViolation { .. } => Trouble::Entry(error.to_string()),
-        other => Trouble::Store(other),
+        | StoreError::UniqueViolation { .. } => EntryError::Entry(error.to_string()),
+        other => EntryError::Store(other),
     }
 }
 
-async fn person(connection: &mut PgConnection, user: &User) -> Result<Change, Trouble> {
+async fn recipient(connection: &mut PgConnection, user: &User) -> Result<WriteChange, EntryError> {
     let fields = RecipientFields {
         email: user.email.clone(),
         username: user.username.clone(),
@@ -160,33 +165,39 @@ async fn person(connection: &mut PgConnection, user: &User) -> Result<Change, Tr
     };
     let written = recipients::upsert(connection, user.tenant_id, user.id, &fields).await;
     let (_, mut change) = written.map_err(|error| match error {
-        UpsertError::Conflict(conflict) => Trouble::Entry(conflict.to_string()),
+        UpsertError::Conflict(conflict) => EntryError::Entry(conflict.to_string()),
         UpsertError::Store(error) => explain(error),
     })?;
     for device in &user.devices {
         let (token, platform) = (&device.token, device.platform);
-        let (tenant_id, id, declared) = (user.tenant_id, user.id, Sighting::Declared);
+        let (tenant_id, id, declared) = (user.tenant_id, user.id, DeviceSighting::Declared);
         let device = devices::upsert(connection, tenant_id, id, token, platform, declared).await?;
-        if change == Change::Unchanged && device != Change::Unchanged {
-            change = Change::Updated;
+        if change == WriteChange::Unchanged && device != WriteChange::Unchanged {
+            change = WriteChange::Updated;
         }
     }
     Ok(change)
 }
 
-async fn preference(connection: &mut PgConnection, wish: &Preference) -> Result<Change, Trouble> {
+async fn preference(
+    connection: &mut PgConnection,
+    declared: &DeclaredPreference,
+) -> Result<WriteChange, EntryError> {
     let fields = PreferenceFields {
-        scope: wish.scope.clone(),
-        enabled: wish.enabled,
-        frequency_cap: wish.frequency_cap,
-        quiet_hours: wish.quiet_hours,
-        quiet_hours_days: wish.quiet_hours_days.clone(),
-        timezone: wish.timezone.clone(),
+        scope: declared.scope.clone(),
+        enabled: declared.enabled,
+        frequency_cap: declared.frequency_cap,
+        quiet_hours: declared.quiet_hours,
+        quiet_hours_days: declared.quiet_hours_days.clone(),
+        timezone: declared.timezone.clone(),
     };
-    Ok(preferences::upsert(connection, wish.tenant_id, wish.user_id, &fields).await?)
+    Ok(preferences::upsert(connection, declared.tenant_id, declared.user_id, &fields).await?)
 }
 
-async fn template(connection: &mut PgConnection, template: &Template) -> Result<Change, Trouble> {
+async fn template(
+    connection: &mut PgConnection,
+    template: &DeclaredTemplate,
+) -> Result<WriteChange, EntryError> {
     let fields = TemplateFields {
         tenant_id: template.tenant_id,
         name: template.name.clone(),
@@ -204,8 +215,8 @@ async fn template(connection: &mut PgConnection, template: &Template) -> Result<
 async fn provider(
     connection: &mut PgConnection,
     sealer: &Sealer,
-    provider: &Provider,
-) -> Result<Change, Trouble> {
+    provider: &DeclaredProvider,
+) -> Result<WriteChange, EntryError> {
     let fields = AccountFields {
         name: provider.name.clone(),
         kind: provider.kind,
@@ -222,7 +233,7 @@ async fn provider(
     accounts::upsert(connection, sealer, &fields)
         .await
         .map_err(|error| match error {
-            AccountError::Seal(error) => Trouble::Entry(error.to_string()),
+            AccountError::Seal(error) => EntryError::Entry(error.to_string()),
             AccountError::Store(error) => explain(error),
         })
 }

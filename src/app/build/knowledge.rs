@@ -1,57 +1,61 @@
-//! What is known of accounts, templates, people and rules, and how it is kept fresh.
+//! What is known of accounts, templates, recipients and rules, and how it is kept fresh.
 
 use std::sync::Arc;
 
 use actix::Addr;
 
-use super::Ground;
+use super::EngineContext;
 use crate::config::Settings;
-use crate::pipeline::Catalog;
-use crate::pipeline::catalog::{Needs, Refresh};
-use crate::pipeline::judge::Judge;
+use crate::pipeline::AccountLoader;
+use crate::pipeline::account_loader::{LoaderContext, Refresh};
+use crate::pipeline::cap_reservations::CapReservations;
+use crate::pipeline::eligibility::Eligibility;
 use crate::pipeline::listener::Listener;
-use crate::pipeline::patience::until_done;
-use crate::pipeline::people::People;
-use crate::pipeline::reserver::Reserver;
+use crate::pipeline::recipients::RecipientCache;
+use crate::pipeline::retry::retry_until_ok;
 
-pub(super) fn judge(settings: &Settings, ground: &Ground) -> Arc<Judge> {
+pub(super) fn eligibility(settings: &Settings, context: &EngineContext) -> Arc<Eligibility> {
     let (most, time_to_live) = (
-        settings.engine.people_kept,
-        settings.engine.people_time_to_live,
+        settings.engine.recipient_cache_size,
+        settings.engine.recipient_cache_ttl,
     );
-    Arc::new(Judge {
-        database: ground.database.clone(),
-        people: People::new(ground.database.clone(), most, time_to_live),
-        reserver: Reserver::new(ground.database.clone(), ground.giving_up.clone()),
-        house: settings.policy.clone(),
-        giving_up: ground.giving_up.clone(),
+    Arc::new(Eligibility {
+        database: context.database.clone(),
+        recipients: RecipientCache::new(context.database.clone(), most, time_to_live),
+        cap_reservations: CapReservations::new(context.database.clone(), context.giving_up.clone()),
+        global: settings.policy.clone(),
+        giving_up: context.giving_up.clone(),
     })
 }
 
 /// Accounts and templates must be known before the first message; `None` when the shutdown
 /// came first.
-pub(super) async fn start_catalog(
+pub(super) async fn start_account_loader(
     settings: &Settings,
-    ground: &Ground,
-    needs: Needs,
-) -> Option<Addr<Catalog>> {
-    let supervisor = needs.supervisor.clone();
-    let catalog = Catalog::new(Arc::new(needs), settings.engine.catalog_refresh);
-    let catalog = supervisor.start("catalog", "catalog", catalog);
+    context: &EngineContext,
+    loader: LoaderContext,
+) -> Option<Addr<AccountLoader>> {
+    let supervisor = loader.supervisor.clone();
+    let account_loader = AccountLoader::new(Arc::new(loader), settings.engine.reload_interval);
+    let account_loader = supervisor.start("catalog", "catalog", account_loader);
     let refresh = || async {
         let gone = |error: actix::MailboxError| crate::store::StoreError::Other(error.to_string());
-        catalog.send(Refresh).await.map_err(gone)?
+        account_loader.send(Refresh).await.map_err(gone)?
     };
-    until_done("reading accounts and templates", &ground.stop, refresh).await?;
-    Some(catalog)
+    retry_until_ok("reading accounts and templates", &context.stop, refresh).await?;
+    Some(account_loader)
 }
 
-pub(super) fn listen(ground: &Ground, judge: &Judge, catalog: Addr<Catalog>) {
+pub(super) fn listen(
+    context: &EngineContext,
+    eligibility: &Eligibility,
+    account_loader: Addr<AccountLoader>,
+) {
     let listener = Listener {
-        database: ground.database.clone(),
-        people: judge.people.clone(),
-        catalog,
-        stop: ground.end_of_run.clone(),
+        database: context.database.clone(),
+        recipients: eligibility.recipients.clone(),
+        account_loader,
+        stop: context.end_of_run.clone(),
     };
-    ground.tasks.spawn("listen for changes", listener.run());
+    context.tasks.spawn("listen for changes", listener.run());
 }

@@ -2,49 +2,54 @@
 
 use std::sync::Arc;
 
-use super::Ground;
+use super::EngineContext;
 use crate::config::Settings;
-use crate::pipeline::Fence;
+use crate::pipeline::LeaseGate;
 use crate::pipeline::housekeeping::Housekeeping;
 use crate::pipeline::lease_keeper::LeaseKeeper;
-use crate::pipeline::readiness::Readiness;
+use crate::pipeline::readiness::ReadinessWatch;
 use crate::store::lease::RunId;
 
 /// Waits for the database, registers this node's run in it, and keeps its lease.
-pub(super) fn keep_lease(settings: &Settings, ground: &Ground) -> Fence {
-    let fence = Fence::closed();
+pub(super) fn keep_lease(settings: &Settings, context: &EngineContext) -> LeaseGate {
+    let lease_gate = LeaseGate::closed();
     let keeper = LeaseKeeper {
-        database: ground.database.clone(),
-        fence: fence.clone(),
+        database: context.database.clone(),
+        lease_gate: lease_gate.clone(),
         node_name: settings.engine.node_name.clone(),
         heartbeat: settings.engine.heartbeat,
         lease: settings.engine.lease,
-        metrics: Arc::clone(&ground.metrics),
-        health: ground.health.clone(),
-        stop: ground.end_of_run.clone(),
+        metrics: Arc::clone(&context.metrics),
+        health: context.health.clone(),
+        stop: context.end_of_run.clone(),
     };
-    ground.tasks.spawn("lease", keeper.run());
-    fence
+    context.tasks.spawn("lease", keeper.run());
+    lease_gate
 }
 
-pub(super) fn watch_readiness(settings: &Settings, ground: &Ground, fence: &Fence, run: RunId) {
-    let readiness = Readiness {
-        database: ground.database.clone(),
+pub(super) fn watch_readiness(
+    settings: &Settings,
+    context: &EngineContext,
+    lease_gate: &LeaseGate,
+    run: RunId,
+) {
+    let readiness = ReadinessWatch {
+        database: context.database.clone(),
         run,
-        fence: fence.clone(),
+        lease_gate: lease_gate.clone(),
         node: settings.engine.node_name.clone(),
-        health: ground.health.clone(),
-        tasks: ground.tasks.clone(),
-        stop: ground.end_of_run.clone(),
+        health: context.health.clone(),
+        tasks: context.tasks.clone(),
+        stop: context.end_of_run.clone(),
     };
-    ground.tasks.spawn("watch readiness", readiness.run());
+    context.tasks.spawn("watch readiness", readiness.run());
 }
 
-pub(super) fn keep_house(ground: &Ground) {
+pub(super) fn keep_house(context: &EngineContext) {
     let housekeeping = Housekeeping {
-        database: ground.database.clone(),
-        metrics: Arc::clone(&ground.metrics),
-        stop: ground.stop.clone(),
+        database: context.database.clone(),
+        metrics: Arc::clone(&context.metrics),
+        stop: context.stop.clone(),
     };
-    ground.tasks.spawn("housekeeping", housekeeping.run());
+    context.tasks.spawn("housekeeping", housekeeping.run());
 }

@@ -1,6 +1,6 @@
 //! The rules of time zones that this node goes by, and the zones that it does not know.
 
-use super::Finding;
+use super::CheckResult;
 use crate::app::zones::Rules;
 use crate::domain::zone;
 use crate::store::{Database, zones};
@@ -9,24 +9,24 @@ use crate::store::{Database, zones};
 const SHOWN: usize = 10;
 
 /// Which rules there are.
-pub(super) fn rules() -> Finding {
-    Finding {
+pub(super) fn rules() -> CheckResult {
+    CheckResult {
         detail: Some(Rules::at_hand().to_string()),
-        ..Finding::new("time zones", Ok(()))
+        ..CheckResult::new("time zones", Ok(()))
     }
 }
 
-/// Zones that people live in or wishes go by, and that this node does not know.
-pub(super) async fn unknown(database: &Database) -> Finding {
+/// Zones that recipients live in or preferences go by, and that this node does not know.
+pub(super) async fn unknown(database: &Database) -> CheckResult {
     let part = "time zones of people and preferences";
     let named = async { zones::named(&mut *database.get().await?).await }.await;
     let named = match named {
         Ok(named) => named,
         // Whether the database works is another part's to say; a migration may hold the tables.
         Err(error) => {
-            return Finding {
+            return CheckResult {
                 warning: Some(format!("not looked at: {error}")),
-                ..Finding::new(part, Ok(()))
+                ..CheckResult::new(part, Ok(()))
             };
         }
     };
@@ -39,8 +39,8 @@ pub(super) async fn unknown(database: &Database) -> Finding {
         let names = unknown.join(", ");
         format!("not known to this node: {names}; what goes by them waits until they are")
     });
-    Finding {
+    CheckResult {
         warning,
-        ..Finding::new(part, Ok(()))
+        ..CheckResult::new(part, Ok(()))
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Frames {
 
 /// What becomes of the next bytes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum FrameStep {
     /// So many pass.
     Pass(usize),
     /// So many are replaced by these.
@@ -64,14 +64,14 @@ impl Frames {
     ///
     /// # Errors
     /// They are no frames.
-    pub(super) fn step(&mut self, bytes: &mut [u8]) -> io::Result<Step> {
+    pub(super) fn step(&mut self, bytes: &mut [u8]) -> io::Result<FrameStep> {
         if self.passing > 0 {
             let passed = self.passing.min(bytes.len());
             self.passing -= passed;
-            return Ok(more_unless(passed > 0, Step::Pass(passed)));
+            return Ok(more_unless(passed > 0, FrameStep::Pass(passed)));
         }
         let Some(&[kind, second, _, a, b, c, d]) = bytes.first_chunk::<BEFORE>() else {
-            return Ok(Step::More);
+            return Ok(FrameStep::More);
         };
         if [kind, second] == TLS_ALERT {
             let words = "it speaks TLS on this port: its URL begins with amqps://";
@@ -88,10 +88,10 @@ impl Frames {
         }
         let length = BEFORE + payload + AFTER;
         match (kind, bytes.get_mut(..length)) {
-            (METHOD | HEADER, None) => Ok(Step::More),
+            (METHOD | HEADER, None) => Ok(FrameStep::More),
             (METHOD, Some(frame)) => {
                 self.method(frame);
-                Ok(Step::Pass(length))
+                Ok(FrameStep::Pass(length))
             }
             (HEADER, Some(frame)) => Ok(self.header(frame)),
             _ => {
@@ -124,12 +124,12 @@ impl Frames {
         }
     }
 
-    fn header(&self, frame: &[u8]) -> Step {
+    fn header(&self, frame: &[u8]) -> FrameStep {
         let length = frame.len();
         let payload = frame.get(BEFORE..length - AFTER).unwrap_or_default();
         let checked = properties::check(payload);
         let why = match checked {
-            Ok(()) if length <= self.frame_max => return Step::Pass(length),
+            Ok(()) if length <= self.frame_max => return FrameStep::Pass(length),
             Ok(()) => format!("the properties are longer than a frame ({length} bytes)"),
             Err(why) => why,
         };
@@ -141,12 +141,12 @@ impl Frames {
         replaced.extend_from_slice(&size.to_be_bytes());
         replaced.extend_from_slice(&payload);
         replaced.push(END);
-        Step::Replace(length, replaced)
+        FrameStep::Replace(length, replaced)
     }
 }
 
-fn more_unless(there: bool, step: Step) -> Step {
-    if there { step } else { Step::More }
+fn more_unless(there: bool, step: FrameStep) -> FrameStep {
+    if there { step } else { FrameStep::More }
 }
 
 /// The largest frame as AMQP says it: 0 stands for none.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures_util::{AsyncReadExt, FutureExt};
 use tokio::io::{AsyncRead, ReadBuf, join, sink};
 
-use super::wire::Wire;
+use super::wire::BrokerWire;
 
 /// Bytes that arrive by pieces.
 struct Pieces {
@@ -40,7 +40,7 @@ pub fn seen(bytes: &[u8], most: usize) -> io::Result<Vec<u8>> {
         read: 0,
         most: most.max(1),
     };
-    let mut wire = Wire::new(join(pieces, sink()), None);
+    let mut wire = BrokerWire::new(join(pieces, sink()), None);
     let mut seen = vec![];
     let read = wire.read_to_end(&mut seen).now_or_never();
     read.unwrap_or(Ok(0)).map(|_| seen)

@@ -12,7 +12,7 @@ use async_rs::util::RuntimeParts;
 use futures_util::Stream;
 use futures_util::io::{AsyncRead, AsyncWrite};
 
-use super::wire::Wire;
+use super::wire::BrokerWire;
 
 /// What a connection of the client library lives on.
 pub(super) type Runtime = async_rs::Runtime<RuntimeParts<Tokio, Wires>>;
@@ -28,7 +28,7 @@ pub(super) fn current() -> Runtime {
 pub(super) struct Wires(Tokio);
 
 impl Reactor for Wires {
-    type TcpStream = Wire;
+    type TcpStream = BrokerWire;
     type Sleep = <Tokio as Reactor>::Sleep;
 
     fn register<H: Read + Write + AsFd + AsRawFd + Send + 'static>(
@@ -50,7 +50,7 @@ impl Reactor for Wires {
     fn tcp_connect_addr(
         &self,
         _: SocketAddr,
-    ) -> impl Future<Output = io::Result<Wire>> + Send + 'static {
+    ) -> impl Future<Output = io::Result<BrokerWire>> + Send + 'static {
         ready(Err(io::Error::from(io::ErrorKind::Unsupported)))
     }
 }

@@ -43,7 +43,7 @@ const TIME: usize = 9;
 /// # Errors
 /// What it could not read.
 pub(super) fn check(payload: &[u8]) -> Result<(), String> {
-    let mut rest = Cursor(payload);
+    let mut rest = FieldCursor(payload);
     rest.take(HEAD)?;
     let flags = rest.flags()?;
     for (index, (name, kind)) in PROPERTIES.iter().enumerate() {
@@ -109,11 +109,11 @@ impl<'a> Saved<'a> {
     fn of(original: &'a [u8]) -> Self {
         let mut saved = Self::default();
         // An end before the end is what was to be found out.
-        let _ = saved.read(Cursor(original));
+        let _ = saved.read(FieldCursor(original));
         saved
     }
 
-    fn read(&mut self, mut rest: Cursor<'a>) -> Result<(), String> {
+    fn read(&mut self, mut rest: FieldCursor<'a>) -> Result<(), String> {
         let flags = rest.flags()?;
         for (index, (_, kind)) in PROPERTIES.iter().enumerate() {
             if !is_set(flags, index) {
@@ -140,14 +140,14 @@ impl<'a> Saved<'a> {
 /// A table or an array that is being read.
 #[derive(Clone, Copy)]
 struct Open<'a> {
-    rest: Cursor<'a>,
+    rest: FieldCursor<'a>,
     is_table: bool,
 }
 
 /// Reads a table with all that is in it.
 fn table(bytes: &[u8]) -> Result<(), String> {
     let mut open = vec![Open {
-        rest: Cursor(bytes),
+        rest: FieldCursor(bytes),
         is_table: true,
     }];
     while let Some(top) = open.last_mut() {
@@ -169,7 +169,7 @@ fn table(bytes: &[u8]) -> Result<(), String> {
 }
 
 /// Passes over a value; what holds others is still to be read.
-fn value<'a>(rest: &mut Cursor<'a>) -> Result<Option<Open<'a>>, String> {
+fn value<'a>(rest: &mut FieldCursor<'a>) -> Result<Option<Open<'a>>, String> {
     let [kind] = *rest.take(1)? else {
         return Err(BREAKS_OFF.to_owned());
     };
@@ -186,7 +186,7 @@ fn value<'a>(rest: &mut Cursor<'a>) -> Result<Option<Open<'a>>, String> {
         }
         b'F' | b'A' => {
             return Ok(Some(Open {
-                rest: Cursor(rest.long_string()?),
+                rest: FieldCursor(rest.long_string()?),
                 is_table: kind == b'F',
             }));
         }
@@ -200,9 +200,9 @@ const BREAKS_OFF: &str = "the properties break off";
 
 /// What is still to be read.
 #[derive(Clone, Copy)]
-struct Cursor<'a>(&'a [u8]);
+struct FieldCursor<'a>(&'a [u8]);
 
-impl<'a> Cursor<'a> {
+impl<'a> FieldCursor<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         let split = self.0.split_at_checked(count);
         let (taken, rest) = split.ok_or_else(|| BREAKS_OFF.to_owned())?;

@@ -7,15 +7,15 @@ use std::task::{Context, Poll, ready};
 use futures_util::io::{AsyncRead, AsyncWrite};
 use tokio::io::ReadBuf;
 
-use super::frames::{Frames, Step};
+use super::frames::{FrameStep, Frames};
 
 /// A connection of the operating system, encrypted or not.
-trait Socket: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send {}
-impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send> Socket for T {}
+trait BrokerSocket: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send {}
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send> BrokerSocket for T {}
 
 /// Bytes to and from a broker.
-pub(super) struct Wire {
-    socket: Box<dyn Socket>,
+pub(super) struct BrokerWire {
+    socket: Box<dyn BrokerSocket>,
     frames: Frames,
     /// The beginning of a frame whose rest is still to come.
     held: Vec<u8>,
@@ -24,7 +24,7 @@ pub(super) struct Wire {
     read: usize,
 }
 
-impl Wire {
+impl BrokerWire {
     /// A new connection, on which we take frames of at most `frame_max` bytes where that is given.
     pub(super) fn new(
         socket: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
@@ -39,7 +39,7 @@ impl Wire {
         }
     }
 
-    fn socket(&mut self) -> Pin<&mut dyn Socket> {
+    fn socket(&mut self) -> Pin<&mut dyn BrokerSocket> {
         Pin::new(&mut *self.socket)
     }
 
@@ -65,14 +65,14 @@ impl Wire {
         if self.held.is_empty() {
             while let Some(rest) = new.get_mut(passed..).filter(|rest| !rest.is_empty()) {
                 match self.frames.step(rest)? {
-                    Step::Pass(count) => passed += count,
-                    Step::Replace(count, replaced) => {
+                    FrameStep::Pass(count) => passed += count,
+                    FrameStep::Replace(count, replaced) => {
                         self.looked_at.extend_from_slice(&replaced);
                         let rest = rest.get(count..).unwrap_or_default();
                         self.held.extend_from_slice(rest);
                         break;
                     }
-                    Step::More => {
+                    FrameStep::More => {
                         self.held.extend_from_slice(rest);
                         return Ok(passed);
                     }
@@ -89,16 +89,16 @@ impl Wire {
         let mut at = 0;
         while let Some(rest) = self.held.get_mut(at..).filter(|rest| !rest.is_empty()) {
             match self.frames.step(rest)? {
-                Step::Pass(count) => {
+                FrameStep::Pass(count) => {
                     self.looked_at
                         .extend_from_slice(rest.get(..count).unwrap_or_default());
                     at += count;
                 }
-                Step::Replace(count, replaced) => {
+                FrameStep::Replace(count, replaced) => {
                     self.looked_at.extend_from_slice(&replaced);
                     at += count;
                 }
-                Step::More => break,
+                FrameStep::More => break,
             }
         }
         self.held.drain(..at);
@@ -106,7 +106,7 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for BrokerWire {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -131,7 +131,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for BrokerWire {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -14,14 +14,14 @@ const NOT_YET: &str = "not consumed yet";
 
 /// How every lane of this node stands.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct LaneStandings {
     health: Health,
     /// By lane, in their order: its name, and what ails it.
     lanes: Mutex<BTreeMap<usize, (String, Option<String>)>>,
     topology: Mutex<Option<String>>,
 }
 
-impl Standing {
+impl LaneStandings {
     /// No lane is consumed yet.
     pub(super) fn new(health: Health, lanes: impl Iterator<Item = Lane>) -> Self {
         let waiting = |lane: Lane| {
@@ -122,7 +122,7 @@ mod tests {
     fn lanes_that_are_not_consumed_are_named_with_what_ails_them() {
         let health = Health::new();
         let lanes: Vec<Lane> = Lane::all().take(3).collect();
-        let standing = Standing::new(health.clone(), lanes.iter().copied());
+        let standing = LaneStandings::new(health.clone(), lanes.iter().copied());
         let ailment = || health.parts()[LANES].clone();
         let [a, b, c] = [lanes[0], lanes[1], lanes[2]];
         assert_eq!(ailment(), Some(format!("{a}, {b}, {c}: not consumed yet")));

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_something_else_is_refused_with_its_name() {
+    fn body_of_another_content_type_is_refused_by_name() {
         for (kind, encoding, named) in [
             (Some("application/xml"), None, "`application/xml`"),
             (

@@ -5,13 +5,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Envelope, RecipientFields, Refusal};
+use super::{Envelope, RecipientDescription, Refusal};
 use crate::domain::{Body, Channel, ContentHash, KeyHash, Priority, Source};
 
 /// Where a message's key comes from. The kinds never meet: an order's number in `idempotency_key`
 /// has nothing to do with the same number in another publisher's `message_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key<'a> {
+pub enum KeySource<'a> {
     /// The envelope's `idempotency_key`.
     Idempotency(&'a str),
     /// The AMQP `message_id`.
@@ -20,7 +20,7 @@ pub enum Key<'a> {
     Body(&'a [u8]),
 }
 
-impl Key<'_> {
+impl KeySource<'_> {
     /// The content, where the key is the content: nothing is left that could differ, whatever lane
     /// the same body came through.
     pub(super) fn content(self) -> Option<ContentHash> {
@@ -34,11 +34,11 @@ impl Key<'_> {
 /// The hash of a key, unique for tenant, person and channel. Each part goes in with its length
 /// before it, so that no two lists of parts read the same.
 #[must_use]
-pub fn key_hash(key: Key<'_>, tenant_id: Uuid, user_id: Uuid, channel: Channel) -> KeyHash {
+pub fn key_hash(key: KeySource<'_>, tenant_id: Uuid, user_id: Uuid, channel: Channel) -> KeyHash {
     let (kind, key) = match key {
-        Key::Idempotency(key) => ("idempotency_key", key.as_bytes()),
-        Key::MessageId(id) => ("message_id", id.as_bytes()),
-        Key::Body(body) => ("body", body),
+        KeySource::Idempotency(key) => ("idempotency_key", key.as_bytes()),
+        KeySource::MessageId(id) => ("message_id", id.as_bytes()),
+        KeySource::Body(body) => ("body", body),
     };
     let mut hasher = Sha256::new();
     for part in [
@@ -57,12 +57,12 @@ pub fn key_hash(key: Key<'_>, tenant_id: Uuid, user_id: Uuid, channel: Channel) 
 /// What is to be sent to whom, how and when, beside what the key says already. The publisher's own
 /// `metadata`, the trace and the properties of AMQP say nothing of it.
 #[derive(Serialize)]
-struct Said<'a> {
+struct SaidContent<'a> {
     priority: Priority,
     category: Option<&'a str>,
     body: &'a Body,
     to: Option<&'a str>,
-    recipient: Option<&'a RecipientFields>,
+    recipient: Option<&'a RecipientDescription>,
     send_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     max_retries: u16,
@@ -76,7 +76,7 @@ struct Said<'a> {
 /// # Errors
 /// When the content cannot be written as JSON again, which no message that was read is.
 pub(super) fn content_of(envelope: &Envelope) -> Result<ContentHash, Refusal> {
-    let said = Said {
+    let said = SaidContent {
         priority: envelope.lane.priority,
         category: envelope.category.as_deref(),
         body: &envelope.payload.body,

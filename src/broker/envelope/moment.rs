@@ -77,9 +77,9 @@ fn is_leap_second(text: &str) -> bool {
 
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
+        struct ReadMoment;
 
-        impl Visitor<'_> for Read {
+        impl Visitor<'_> for ReadMoment {
             type Value = Moment;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for Moment {
             }
         }
 
-        deserializer.deserialize_str(Read)
+        deserializer.deserialize_str(ReadMoment)
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_none() {
+    fn invalid_moment_is_none() {
         for written in [
             "",
             "tomorrow",

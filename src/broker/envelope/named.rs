@@ -6,7 +6,7 @@ use super::text;
 use crate::domain::{Channel, Lane, Priority};
 
 #[derive(Deserialize)]
-struct Named {
+struct NamedValue {
     channel: Option<Channel>,
     priority: Option<Priority>,
 }
@@ -15,7 +15,7 @@ struct Named {
 /// or cannot be read that far.
 pub(super) fn lane_named_by(body: &[u8]) -> Option<Lane> {
     let text = text::of(body).ok()?;
-    let named: Named = serde_json::from_str(&text).ok()?;
+    let named: NamedValue = serde_json::from_str(&text).ok()?;
     let priority = named.priority.unwrap_or(Priority::Normal);
     Some(Lane::new(named.channel?, priority))
 }

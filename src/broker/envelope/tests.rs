@@ -89,7 +89,7 @@ fn every_address_is_spelt_in_one_way() {
 }
 
 #[test]
-fn what_the_publisher_leaves_out_has_its_default() {
+fn absent_envelope_fields_have_defaults() {
     let decoded = decoded(&plain()).unwrap();
     assert_eq!(decoded.tenant_id, DEFAULT_TENANT);
     assert_eq!(decoded.max_retries, limits::DEFAULT_RETRIES);
@@ -223,12 +223,12 @@ fn a_key_is_unique_for_tenant_person_and_channel_and_its_kind() {
     let (ana, ben) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let (here, there) = (DEFAULT_TENANT, Uuid::from_u128(3));
     let keys = [
-        key_hash(Key::Idempotency("k"), here, ana, Channel::Email),
-        key_hash(Key::Idempotency("k"), here, ana, Channel::Sms),
-        key_hash(Key::Idempotency("k"), here, ben, Channel::Email),
-        key_hash(Key::Idempotency("k"), there, ana, Channel::Email),
-        key_hash(Key::MessageId("k"), here, ana, Channel::Email),
-        key_hash(Key::Body(b"k"), here, ana, Channel::Email),
+        key_hash(KeySource::Idempotency("k"), here, ana, Channel::Email),
+        key_hash(KeySource::Idempotency("k"), here, ana, Channel::Sms),
+        key_hash(KeySource::Idempotency("k"), here, ben, Channel::Email),
+        key_hash(KeySource::Idempotency("k"), there, ana, Channel::Email),
+        key_hash(KeySource::MessageId("k"), here, ana, Channel::Email),
+        key_hash(KeySource::Body(b"k"), here, ana, Channel::Email),
     ];
     let distinct: std::collections::HashSet<_> = keys.into_iter().collect();
     assert_eq!(distinct.len(), keys.len());

@@ -229,7 +229,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_escapes_there_are_the_text_parses_afterwards(
+        fn text_with_any_escapes_parses_after_mending(
             units in prop::collection::vec(prop_oneof![0xd7f0_u16..0xe010, any::<u16>()], 0..8),
         ) {
             let escaped: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();

@@ -26,9 +26,9 @@ impl<'de> Deserialize<'de> for Unique {
 
 /// A key, borrowed where it can be. serde_json hands a number out as an object with one key, which takes
 /// no other way of asking than for a text.
-struct Key<'a>(Cow<'a, str>);
+struct MapKey<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Key<'de> {
+impl<'de> Deserialize<'de> for MapKey<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(Text)
     }
@@ -37,18 +37,18 @@ impl<'de> Deserialize<'de> for Key<'de> {
 struct Text;
 
 impl<'de> Visitor<'de> for Text {
-    type Value = Key<'de>;
+    type Value = MapKey<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
-        Ok(Key(Cow::Borrowed(key)))
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<MapKey<'de>, E> {
+        Ok(MapKey(Cow::Borrowed(key)))
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
-        Ok(Key(Cow::Owned(key.to_owned())))
+    fn visit_str<E>(self, key: &str) -> Result<MapKey<'de>, E> {
+        Ok(MapKey(Cow::Owned(key.to_owned())))
     }
 }
 
@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Walk {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Unique, A::Error> {
         let mut keys = vec![];
-        while let Some(Key(key)) = fields.next_key()? {
+        while let Some(MapKey(key)) = fields.next_key()? {
             fields.next_value::<Unique>()?;
             keys.push(key);
         }

@@ -2,13 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Moment, RecipientFields, Refusal, Wire, Wrapping};
+use super::{Moment, RecipientDescription, Refusal, WireEnvelope, Wrapping};
 use crate::domain::{Channel, Reason, Rejection, address, carriage, limits, zone};
 
 /// Not before and not after which moment it is to be sent.
 type Between = (Option<Timestamp>, Option<Timestamp>);
 
-pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<Between, Refusal> {
+pub(super) fn wire(wire: &WireEnvelope, wrapping: &Wrapping<'_>) -> Result<Between, Refusal> {
     if wire.version != 1 {
         return Err(Refusal::invalid(format!(
             "version {}: only 1 is known",
@@ -31,7 +31,7 @@ pub(super) fn wire(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<Between, Refu
     between(wire, wrapping.now)
 }
 
-fn between(wire: &Wire, now: Timestamp) -> Result<Between, Refusal> {
+fn between(wire: &WireEnvelope, now: Timestamp) -> Result<Between, Refusal> {
     for (name, moment) in [("send_at", wire.send_at), ("expires_at", wire.expires_at)] {
         if matches!(moment, Some(Moment::At(moment)) if moment < Timestamp::UNIX_EPOCH) {
             return Err(Refusal::invalid(format!("`{name}` lies before 1970")));
@@ -54,7 +54,7 @@ fn between(wire: &Wire, now: Timestamp) -> Result<Between, Refusal> {
 }
 
 /// Whether the channel can carry what is written here: a template is checked when it is filled.
-fn content(wire: &Wire, channel: Channel) -> Result<(), Refusal> {
+fn content(wire: &WireEnvelope, channel: Channel) -> Result<(), Refusal> {
     let Some(content) = wire.content.as_ref().filter(|_| wire.template.is_none()) else {
         return Ok(());
     };
@@ -68,7 +68,7 @@ fn content(wire: &Wire, channel: Channel) -> Result<(), Refusal> {
 }
 
 /// Spells each address as its channel does.
-pub(super) fn addresses(wire: &mut Wire, channel: Channel) -> Result<(), Refusal> {
+pub(super) fn addresses(wire: &mut WireEnvelope, channel: Channel) -> Result<(), Refusal> {
     spell("to", channel, wire.to.as_mut())?;
     if let Some(recipient) = &mut wire.recipient {
         spell("recipient.email", Channel::Email, recipient.email.as_mut())?;
@@ -86,7 +86,7 @@ fn spell(name: &str, channel: Channel, said: Option<&mut String>) -> Result<(), 
     Ok(())
 }
 
-fn lane(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
+fn lane(wire: &WireEnvelope, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
     let lane = wrapping.lane;
     let channel = wire.channel.unwrap_or(lane.channel);
     let priority = wire.priority.unwrap_or(lane.priority);
@@ -97,7 +97,7 @@ fn lane(wire: &Wire, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
     Err(Refusal::new(Rejection::LaneMismatch, detail))
 }
 
-fn texts(wire: &Wire) -> Result<(), Refusal> {
+fn texts(wire: &WireEnvelope) -> Result<(), Refusal> {
     let source = wire.source.as_ref();
     for (name, value, most) in [
         (
@@ -140,7 +140,7 @@ fn text(name: &str, value: Option<&str>, most: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn recipient(fields: &RecipientFields) -> Result<(), Refusal> {
+fn recipient(fields: &RecipientDescription) -> Result<(), Refusal> {
     text("recipient.username", fields.username.as_deref(), 100)?;
     text("recipient.locale", fields.locale.as_deref(), 35)?;
     match &fields.timezone {

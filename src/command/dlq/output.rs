@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use herald::domain::{AttemptRecord, Step};
-use herald::pipeline::replay::{Fate, Order, Replayed};
+use herald::pipeline::replay::{Order, ReplayFate, ReplayedLetter};
 use herald::store::dead_letters::DeadLetter;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -152,14 +152,14 @@ fn letter_in_json(letter: &DeadLetter, show_recipient: bool) -> Value {
     row
 }
 
-pub(super) fn replayed(replayed: &[Replayed], order: &Order) -> String {
+pub(super) fn replayed(replayed: &[ReplayedLetter], order: &Order) -> String {
     let mut skipped = replayed.iter().filter_map(|replayed| match &replayed.fate {
-        Fate::Skipped(skip) => Some(vec![
+        ReplayFate::Skipped(skip) => Some(vec![
             replayed.letter.notification_id.to_string(),
             skip.as_str().to_owned(),
             skip.to_string(),
         ]),
-        Fate::Due(_) => None,
+        ReplayFate::Due(_) => None,
     });
     let mut rows: Vec<Vec<String>> = vec![];
     rows.extend(skipped.by_ref());
@@ -178,14 +178,14 @@ pub(super) fn replayed(replayed: &[Replayed], order: &Order) -> String {
     format!("{}\n{summary}", columns(&rows))
 }
 
-pub(super) fn replayed_in_json(replayed: &[Replayed], order: &Order) -> String {
+pub(super) fn replayed_in_json(replayed: &[ReplayedLetter], order: &Order) -> String {
     let rows: Vec<Value> = replayed
         .iter()
         .map(|replayed| {
             let letter = &replayed.letter;
             let (due_at, why) = match &replayed.fate {
-                Fate::Due(at) => (Some(at), None),
-                Fate::Skipped(skip) => (None, Some(skip.to_string())),
+                ReplayFate::Due(at) => (Some(at), None),
+                ReplayFate::Skipped(skip) => (None, Some(skip.to_string())),
             };
             json!({
                 "id": letter.id,
@@ -205,7 +205,7 @@ pub(super) fn replayed_in_json(replayed: &[Replayed], order: &Order) -> String {
 }
 
 /// How many by outcome.
-fn counts(replayed: &[Replayed]) -> BTreeMap<&'static str, usize> {
+fn counts(replayed: &[ReplayedLetter]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for replayed in replayed {
         *counts.entry(outcome(&replayed.fate)).or_insert(0) += 1;
@@ -213,10 +213,10 @@ fn counts(replayed: &[Replayed]) -> BTreeMap<&'static str, usize> {
     counts
 }
 
-const fn outcome(fate: &Fate) -> &'static str {
+const fn outcome(fate: &ReplayFate) -> &'static str {
     match fate {
-        Fate::Due(_) => "replayed",
-        Fate::Skipped(skip) => skip.as_str(),
+        ReplayFate::Due(_) => "replayed",
+        ReplayFate::Skipped(skip) => skip.as_str(),
     }
 }
 

@@ -100,7 +100,7 @@ fn the_login_is_what_the_url_says_and_the_brokers_own_when_it_says_nothing() {
 }
 
 #[test]
-fn what_is_no_url_of_this_kind_is_refused_with_words() {
+fn invalid_amqp_url_is_refused_with_words() {
     for (text, word) in [
         ("broker:5672", "does not begin with amqp://"),
         ("http://broker", "neither amqp:// nor amqps://"),
@@ -141,10 +141,10 @@ fn parameters_are_known_in_their_range_and_given_once() {
     );
     assert_eq!(
         parsed("amqp://b?auth_mechanism=PLAIN").login,
-        Some(Login::Plain)
+        Some(AmqpLogin::Plain)
     );
     let external = parsed("amqps://b?auth_mechanism=external").login;
-    assert_eq!(external, Some(Login::Certificate));
+    assert_eq!(external, Some(AmqpLogin::Certificate));
     for (query, word) in [
         ("heartbeat=0", "1 to 300"),
         ("heartbeat=", "1 to 300"),

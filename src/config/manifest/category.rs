@@ -1,9 +1,9 @@
 //! `[[categories]]`
 
-use super::fields::Fields;
+use super::fields::EntryFields;
 use crate::domain::category::{Category, OverCap};
 
-pub(super) fn read(fields: &mut Fields) -> Option<Category> {
+pub(super) fn read(fields: &mut EntryFields) -> Option<Category> {
     fields.required("name", "a text");
     let tenant_id = fields.tenant();
     let name = fields.line("name", 100);

@@ -1,22 +1,22 @@
 //! One declared thing and where it was declared.
 
-use super::{Finding, Mistake, Origin};
+use super::{ManifestFinding, Mistake, SettingOrigin};
 
 /// One declared thing and where it was declared.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry<T> {
+pub struct DeclaredEntry<T> {
     /// File and line of the entry.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
     /// What to call it in messages, for example `providers "sendgrid-main"`.
     pub label: String,
     /// What is declared.
     pub value: T,
 }
 
-impl<T> Entry<T> {
+impl<T> DeclaredEntry<T> {
     /// A mistake in this entry that only a later look (into the database) could find.
     #[must_use]
-    pub fn mistake(&self, finding: Finding) -> Mistake {
+    pub fn mistake(&self, finding: ManifestFinding) -> Mistake {
         let key = match finding.key.as_str() {
             "" => self.label.clone(),
             key => format!("{}.{key}", self.label),
@@ -24,7 +24,7 @@ impl<T> Entry<T> {
         Mistake::plain(self.origin.clone(), key, finding.problem)
     }
 
-    pub(super) fn mistakes(&self, findings: Vec<Finding>) -> impl Iterator<Item = Mistake> {
+    pub(super) fn mistakes(&self, findings: Vec<ManifestFinding>) -> impl Iterator<Item = Mistake> {
         findings.into_iter().map(|finding| self.mistake(finding))
     }
 }

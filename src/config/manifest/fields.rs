@@ -7,15 +7,15 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use super::reading::at;
-use super::{Mistake, Origin};
+use super::{Mistake, SettingOrigin};
 use crate::config::document::{Node, Table, Value};
 use crate::config::nearest::nearest;
 use crate::domain::DEFAULT_TENANT;
 
 /// Reads the keys of one entry and collects what is wrong with them.
-pub(super) struct Fields {
+pub(super) struct EntryFields {
     path: PathBuf,
-    origin: Origin,
+    origin: SettingOrigin,
     label: String,
     table: Table,
     known: Vec<&'static str>,
@@ -24,8 +24,8 @@ pub(super) struct Fields {
     mistakes: Vec<Mistake>,
 }
 
-impl Fields {
-    pub(super) fn new(path: &Path, origin: Origin, label: String, table: Table) -> Self {
+impl EntryFields {
+    pub(super) fn new(path: &Path, origin: SettingOrigin, label: String, table: Table) -> Self {
         Self {
             broken: Vec::new(),
             path: path.to_owned(),
@@ -244,7 +244,7 @@ impl Fields {
         }
     }
 
-    fn place(&self, key: &str) -> Origin {
+    fn place(&self, key: &str) -> SettingOrigin {
         match self.table.get(key) {
             Some(node) if node.line > 0 => at(&self.path, node.line),
             _ => self.origin.clone(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::civil::{Time, Weekday};
 use uuid::Uuid;
 
-use super::fields::Fields;
+use super::fields::EntryFields;
 use super::template::CHANNELS;
 use super::zone;
 use crate::config::document::Value;
@@ -24,12 +24,12 @@ const DAYS: [(&str, Weekday); 7] = [
 
 /// What somebody wants of some of what may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Preference {
+pub struct DeclaredPreference {
     /// The person; `None` is the tenant's default for all its people.
     pub user_id: Option<Uuid>,
     /// The tenant.
     pub tenant_id: Uuid,
-    /// What the wish is about.
+    /// What the preference is about.
     pub scope: Scope,
     /// Whether anything may be sent at all; `None` leaves it to the tenant's default.
     pub enabled: Option<bool>,
@@ -43,9 +43,9 @@ pub struct Preference {
     pub timezone: Option<String>,
 }
 
-pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
+pub(super) fn read(fields: &mut EntryFields) -> Option<DeclaredPreference> {
     let user_id = fields.uuid("user_id");
-    // One that cannot be read must not turn a person's wish into everybody's.
+    // One that cannot be read must not turn a person's preference into everybody's.
     let is_readable = user_id.is_some() || !fields.has("user_id");
     let tenant_id = fields.tenant();
     let scope = scope(fields);
@@ -56,7 +56,7 @@ pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
     refuse_silence_without_end(fields, quiet_hours, &quiet_hours_days);
     let timezone = zone::read(fields, "timezone");
     is_readable.then_some(())?;
-    Some(Preference {
+    Some(DeclaredPreference {
         user_id,
         tenant_id,
         scope: scope?,
@@ -69,12 +69,12 @@ pub(super) fn read(fields: &mut Fields) -> Option<Preference> {
 }
 
 /// What `channel` may say here: one, or all of them.
-enum Channels {
+enum PreferenceChannels {
     All,
     One(Channel),
 }
 
-impl FromStr for Channels {
+impl FromStr for PreferenceChannels {
     type Err = <Channel as FromStr>::Err;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
@@ -85,7 +85,7 @@ impl FromStr for Channels {
     }
 }
 
-fn scope(fields: &mut Fields) -> Option<Scope> {
+fn scope(fields: &mut EntryFields) -> Option<Scope> {
     let has_category = fields.get("category").is_some();
     if fields.get("channel").is_none() {
         if !has_category {
@@ -97,20 +97,20 @@ fn scope(fields: &mut Fields) -> Option<Scope> {
     let channels = fields.word("channel", &format!("all, {CHANNELS}"));
     match (channels, has_category) {
         (None, _) => None,
-        (Some(Channels::All), true) => {
+        (Some(PreferenceChannels::All), true) => {
             let problem = "stands beside channel = \"all\"; leave the channel out";
             fields.refuse("category", problem)
         }
-        (Some(Channels::All), false) => Some(Scope::All),
-        (Some(Channels::One(channel)), false) => Some(Scope::Channel(channel)),
-        (Some(Channels::One(channel)), true) => {
+        (Some(PreferenceChannels::All), false) => Some(Scope::All),
+        (Some(PreferenceChannels::One(channel)), false) => Some(Scope::Channel(channel)),
+        (Some(PreferenceChannels::One(channel)), true) => {
             category(fields).map(|category| Scope::ChannelCategory(channel, category))
         }
     }
 }
 
 /// A category's name, which may not be the word for all of them: counters are named by it.
-fn category(fields: &mut Fields) -> Option<String> {
+fn category(fields: &mut EntryFields) -> Option<String> {
     let name = fields.line("category", 100)?;
     if name == "*" {
         let problem = "is not a category; without one, a preference is about all of them";
@@ -119,7 +119,7 @@ fn category(fields: &mut Fields) -> Option<String> {
     Some(name)
 }
 
-fn frequency_cap(fields: &mut Fields) -> Setting<u32> {
+fn frequency_cap(fields: &mut EntryFields) -> Setting<u32> {
     if is_none(fields, "frequency_cap") {
         return Setting::None;
     }
@@ -129,12 +129,12 @@ fn frequency_cap(fields: &mut Fields) -> Setting<u32> {
 }
 
 /// Whether a key says that there is none.
-fn is_none(fields: &mut Fields, key: &'static str) -> bool {
+fn is_none(fields: &mut EntryFields, key: &'static str) -> bool {
     let said = fields.get(key);
     said.is_some_and(|node| matches!(node.value, Value::Text(text) if text == "none"))
 }
 
-fn quiet_hours(fields: &mut Fields) -> Setting<(Time, Time)> {
+fn quiet_hours(fields: &mut EntryFields) -> Setting<(Time, Time)> {
     let key = "quiet_hours";
     let hours = window(fields);
     match fields.get(key) {
@@ -153,7 +153,7 @@ fn quiet_hours(fields: &mut Fields) -> Setting<(Time, Time)> {
     }
 }
 
-fn window(fields: &mut Fields) -> Option<(Time, Time)> {
+fn window(fields: &mut EntryFields) -> Option<(Time, Time)> {
     let start = time(fields, "quiet_hours_start", hours_and_minutes);
     let end = time(fields, "quiet_hours_end", end_of_hours);
     match (start, end) {
@@ -166,7 +166,7 @@ fn window(fields: &mut Fields) -> Option<(Time, Time)> {
 
 /// `None` when absent, `Some(None)` when wrong. Quoted or as TOML's own time.
 fn time(
-    fields: &mut Fields,
+    fields: &mut EntryFields,
     key: &'static str,
     read: fn(&str) -> Option<Time>,
 ) -> Option<Option<Time>> {
@@ -198,7 +198,11 @@ fn end_of_hours(text: &str) -> Option<Time> {
 }
 
 /// A window that lasts until the same time of the next day, on every day, never ends.
-fn refuse_silence_without_end(fields: &mut Fields, hours: Setting<(Time, Time)>, days: &[Weekday]) {
+fn refuse_silence_without_end(
+    fields: &mut EntryFields,
+    hours: Setting<(Time, Time)>,
+    days: &[Weekday],
+) {
     let is_whole_day = hours.value().is_some_and(|(start, end)| start == end);
     if is_whole_day && (days.is_empty() || days.len() == DAYS.len()) {
         let problem = "makes every hour of every day quiet, so that nothing would ever be sent; say \
@@ -207,7 +211,7 @@ fn refuse_silence_without_end(fields: &mut Fields, hours: Setting<(Time, Time)>,
     }
 }
 
-fn days(fields: &mut Fields) -> Vec<Weekday> {
+fn days(fields: &mut EntryFields) -> Vec<Weekday> {
     let key = "quiet_hours_days";
     let mut days = Vec::new();
     let words = fields.texts(key);

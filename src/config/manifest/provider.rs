@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use super::fields::Fields;
+use super::fields::EntryFields;
 use super::template::CHANNELS;
 use crate::config::document::{Node, Table, Value};
 use crate::domain::{Channel, ProviderKind};
@@ -14,7 +14,7 @@ const KINDS: &str = "sendgrid, smtp, twilio, fcm, slack";
 
 /// A provider account. Its `Debug` shows no secret.
 #[derive(Clone, PartialEq)]
-pub struct Provider {
+pub struct DeclaredProvider {
     /// Unique name.
     pub name: String,
     /// Whose protocol it speaks.
@@ -39,7 +39,7 @@ pub struct Provider {
     pub config: Map<String, Json>,
 }
 
-impl fmt::Debug for Provider {
+impl fmt::Debug for DeclaredProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provider")
             .field("name", &self.name)
@@ -49,7 +49,7 @@ impl fmt::Debug for Provider {
     }
 }
 
-pub(super) fn read(fields: &mut Fields) -> Option<Provider> {
+pub(super) fn read(fields: &mut EntryFields) -> Option<DeclaredProvider> {
     fields.required("name", "a text");
     fields.required("kind", KINDS);
     let name = fields.line("name", 50);
@@ -63,7 +63,7 @@ pub(super) fn read(fields: &mut Fields) -> Option<Provider> {
     let is_active = fields.flag("is_active");
     let (api_key, api_secret) = (fields.text("api_key"), fields.text("api_secret"));
     let config = config(fields);
-    Some(Provider {
+    Some(DeclaredProvider {
         name: name?,
         kind: kind?,
         channel: channel?,
@@ -79,7 +79,7 @@ pub(super) fn read(fields: &mut Fields) -> Option<Provider> {
 }
 
 /// The kind says the channel; one that is given must agree.
-fn channel(fields: &mut Fields, kind: Option<ProviderKind>) -> Option<Channel> {
+fn channel(fields: &mut EntryFields, kind: Option<ProviderKind>) -> Option<Channel> {
     let given: Option<Channel> = fields.word("channel", CHANNELS);
     let serves = kind?.channel();
     match given {
@@ -91,7 +91,7 @@ fn channel(fields: &mut Fields, kind: Option<ProviderKind>) -> Option<Channel> {
     }
 }
 
-fn config(fields: &mut Fields) -> Map<String, Json> {
+fn config(fields: &mut EntryFields) -> Map<String, Json> {
     match fields.get("config").map(|node| node.value) {
         None => Map::new(),
         Some(Value::Table(table)) => object(table),

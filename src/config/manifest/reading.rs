@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::fields::Fields;
+use super::fields::EntryFields;
 use super::{
-    Checks, ConfigError, Entry, Manifest, Mistake, Origin, Sources, category, preference, provider,
-    suppression, template, tenant, user,
+    ConfigError, DeclaredEntry, Manifest, ManifestChecks, Mistake, SettingOrigin, Sources,
+    category, preference, provider, suppression, template, tenant, user,
 };
 use crate::config::document::{self, Node, Table, Value};
 use crate::config::nearest::nearest;
@@ -23,13 +23,13 @@ const TABLES: [&str; 7] = [
 ];
 
 /// What has been read so far.
-pub(super) struct Reading<'a> {
+pub(super) struct ManifestReader<'a> {
     sources: &'a Sources,
     manifest: Manifest,
     mistakes: Vec<Mistake>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ManifestReader<'a> {
     pub(super) fn new(sources: &'a Sources) -> Self {
         Self {
             sources,
@@ -60,7 +60,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    pub(super) fn finish(mut self, checks: &Checks<'_>) -> Result<Manifest, ConfigError> {
+    pub(super) fn finish(mut self, checks: &ManifestChecks<'_>) -> Result<Manifest, ConfigError> {
         let found = self.manifest.check(checks);
         self.mistakes.extend(found);
         ConfigError::unless_none(self.mistakes)?;
@@ -98,7 +98,8 @@ impl<'a> Reading<'a> {
         let label = label(table, index, &fields);
         let broken = self.resolve(path, &label, &mut fields);
         let is_whole = broken.is_empty();
-        let mut fields = Fields::new(path, origin.clone(), label.clone(), fields).without(broken);
+        let mut fields =
+            EntryFields::new(path, origin.clone(), label.clone(), fields).without(broken);
         let mut declared = Manifest::default();
         let list = &mut declared;
         match table {
@@ -184,15 +185,20 @@ impl<'a> Reading<'a> {
 }
 
 /// A place in a file.
-pub(super) fn at(path: &Path, line: usize) -> Origin {
-    Origin::File {
+pub(super) fn at(path: &Path, line: usize) -> SettingOrigin {
+    SettingOrigin::File {
         path: path.to_owned(),
         line,
     }
 }
 
-fn keep<T>(list: &mut Vec<Entry<T>>, value: Option<T>, origin: Origin, label: String) {
-    list.extend(value.map(|value| Entry {
+fn keep<T>(
+    list: &mut Vec<DeclaredEntry<T>>,
+    value: Option<T>,
+    origin: SettingOrigin,
+    label: String,
+) {
+    list.extend(value.map(|value| DeclaredEntry {
         origin,
         label,
         value,

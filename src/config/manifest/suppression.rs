@@ -1,12 +1,12 @@
 //! `[[suppressions]]`
 
-use super::fields::Fields;
+use super::fields::EntryFields;
 use super::template::CHANNELS;
 use super::user;
 use crate::domain::Channel;
 use crate::domain::suppression::{Suppression, SuppressionReason};
 
-pub(super) fn read(fields: &mut Fields) -> Option<Suppression> {
+pub(super) fn read(fields: &mut EntryFields) -> Option<Suppression> {
     fields.required("channel", CHANNELS);
     fields.required("address", "an e-mail address, a number, a token");
     let tenant_id = fields.tenant();

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::Finding;
-use super::fields::Fields;
+use super::ManifestFinding;
+use super::fields::EntryFields;
 use crate::domain::{Channel, language};
 
 /// The channels, for messages.
@@ -11,7 +11,7 @@ pub(super) const CHANNELS: &str = "email, sms, push, in_app, chat";
 
 /// A template for one channel and language.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
+pub struct DeclaredTemplate {
     /// The tenant.
     pub tenant_id: Uuid,
     /// What messages call it by.
@@ -32,7 +32,7 @@ pub struct Template {
     pub variables: Vec<String>,
 }
 
-pub(super) fn read(fields: &mut Fields) -> Option<Template> {
+pub(super) fn read(fields: &mut EntryFields) -> Option<DeclaredTemplate> {
     fields.required("name", "a text");
     fields.required("message_type", CHANNELS);
     fields.required("body", "a text");
@@ -49,7 +49,7 @@ pub(super) fn read(fields: &mut Fields) -> Option<Template> {
             "a text: a mail without one is refused by every provider",
         );
     }
-    Some(Template {
+    Some(DeclaredTemplate {
         tenant_id,
         name: name?,
         channel: channel?,
@@ -62,10 +62,10 @@ pub(super) fn read(fields: &mut Fields) -> Option<Template> {
     })
 }
 
-impl Template {
+impl DeclaredTemplate {
     /// Texts that its channel does not carry: nobody would ever read them.
     #[must_use]
-    pub fn lost(&self) -> Vec<Finding> {
+    pub fn lost(&self) -> Vec<ManifestFinding> {
         let (subject, title, html) = (&self.subject, &self.title, &self.html);
         let kept: &[&str] = match self.channel {
             Channel::Email => &["subject", "html"],
@@ -78,7 +78,7 @@ impl Template {
         [("subject", subject), ("title", title), ("html", html)]
             .into_iter()
             .filter(|(part, text)| text.is_some() && !kept.contains(part))
-            .map(|(part, _)| Finding {
+            .map(|(part, _)| ManifestFinding {
                 key: part.to_owned(),
                 problem: format!("is not carried by {}: nobody would read it", self.channel),
             })
@@ -87,7 +87,7 @@ impl Template {
 }
 
 /// A language, with script and region where they matter.
-pub(super) fn locale(fields: &mut Fields) -> Option<String> {
+pub(super) fn locale(fields: &mut EntryFields) -> Option<String> {
     let locale = fields.line("locale", 35)?;
     if !language::is_tag(&locale) {
         let allowed = "for example de, pt-BR, zh-Hant";
@@ -96,7 +96,7 @@ pub(super) fn locale(fields: &mut Fields) -> Option<String> {
     Some(locale)
 }
 
-fn variables(fields: &mut Fields) -> Vec<String> {
+fn variables(fields: &mut EntryFields) -> Vec<String> {
     let names = fields.texts("variables");
     for (index, name) in names.iter().enumerate() {
         let name = name.strip_suffix('?').unwrap_or(name);

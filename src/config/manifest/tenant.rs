@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::fields::Fields;
+use super::fields::EntryFields;
 use super::template;
 
 /// A tenant.
@@ -16,7 +16,7 @@ pub struct Tenant {
     pub locale: Option<String>,
 }
 
-pub(super) fn read(fields: &mut Fields) -> Option<Tenant> {
+pub(super) fn read(fields: &mut EntryFields) -> Option<Tenant> {
     fields.required("id", "a UUID");
     fields.required("name", "a text");
     let (id, name) = (fields.uuid("id"), fields.line("name", 100));

@@ -7,8 +7,8 @@ use super::*;
 use crate::domain::preference::{Scope, Setting};
 use crate::domain::{Channel, DEFAULT_TENANT, ProviderKind};
 
+mod preferences;
 mod templates;
-mod wishes;
 
 const FILE: &str = "people.toml";
 
@@ -86,7 +86,12 @@ fn sources() -> Sources {
 }
 
 fn parse(text: &str) -> Result<Manifest, ConfigError> {
-    Manifest::parse(Path::new(FILE), text, &sources(), &Checks::default())
+    Manifest::parse(
+        Path::new(FILE),
+        text,
+        &sources(),
+        &ManifestChecks::default(),
+    )
 }
 
 #[test]
@@ -256,7 +261,7 @@ name = "acme"
 }
 
 #[test]
-fn what_is_declared_twice_is_refused_with_both_places() {
+fn duplicate_declaration_is_refused_with_both_places() {
     let twice = WHOLE.replace("[[tenants]]", "[[tenants]] # once").repeat(2);
     insta::assert_snapshot!(parse(&twice).unwrap_err(), @r#"
         13 mistakes in the configuration:
@@ -327,17 +332,17 @@ devices = [{ token = "t", platform = "ios" }]
 
 #[test]
 fn findings_of_other_rooms_are_reported_with_the_rest() {
-    let finding = |key: &str, problem: &str| Finding {
+    let finding = |key: &str, problem: &str| ManifestFinding {
         key: key.to_owned(),
         problem: problem.to_owned(),
     };
-    let checks = Checks {
+    let checks = ManifestChecks {
         template: &|template| vec![finding("body", &format!("{} is odd", template.body))],
         provider: &|provider| match provider.kind {
             ProviderKind::Twilio => vec![finding("", "`api_key` is required")],
             _ => Vec::new(),
         },
-        ..Checks::default()
+        ..ManifestChecks::default()
     };
     let error = Manifest::parse(Path::new(FILE), WHOLE, &sources(), &checks).unwrap_err();
     insta::assert_snapshot!(error, @r#"
@@ -362,14 +367,14 @@ fn values_may_stand_in_files() {
         ..Sources::default()
     };
     let files = ["all.toml", "gone.toml"].map(PathBuf::from);
-    let error = Manifest::read(&files, &sources, &Checks::default()).unwrap_err();
+    let error = Manifest::read(&files, &sources, &ManifestChecks::default()).unwrap_err();
     insta::assert_snapshot!(error, @r#"
         2 mistakes in the configuration:
           all.toml:8: `templates "b".body`: cannot read none.txt: No such file or directory (os error 2)
           gone.toml: cannot read gone.toml: No such file or directory (os error 2)
     "#);
     write("none.txt", "x");
-    let manifest = Manifest::read(&files[..1], &sources, &Checks::default()).unwrap();
+    let manifest = Manifest::read(&files[..1], &sources, &ManifestChecks::default()).unwrap();
     assert_eq!(manifest.templates[0].value.body, "Hello {{ name }}");
 }
 

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::{Entry, Finding, Manifest, Mistake, Origin};
+use super::{DeclaredEntry, Manifest, ManifestFinding, Mistake, SettingOrigin};
 
 /// Every second declaration of the same thing, in all files together.
 pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
-    let mut seen = Seen(Vec::new());
+    let mut seen = SeenNames(Vec::new());
     let Manifest {
         tenants,
         categories,
@@ -29,7 +29,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         Some((u.tenant_id, u.username.clone()?))
     });
     seen.add_all(users, "devices", |u| {
-        let token = |device: &super::Device| (u.tenant_id, device.token.clone());
+        let token = |device: &super::DeclaredDevice| (u.tenant_id, device.token.clone());
         u.devices.iter().map(token).collect()
     });
     seen.add(preferences, "", |p| {
@@ -50,12 +50,12 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
     seen.0
 }
 
-struct Seen(Vec<Mistake>);
+struct SeenNames(Vec<Mistake>);
 
-impl Seen {
+impl SeenNames {
     fn add<T, K: Eq + Hash>(
         &mut self,
-        entries: &[Entry<T>],
+        entries: &[DeclaredEntry<T>],
         key: &str,
         identity: impl Fn(&T) -> Option<K>,
     ) {
@@ -64,17 +64,17 @@ impl Seen {
 
     fn add_all<T, K: Eq + Hash>(
         &mut self,
-        entries: &[Entry<T>],
+        entries: &[DeclaredEntry<T>],
         key: &str,
         identities: impl Fn(&T) -> Vec<K>,
     ) {
-        let mut first: HashMap<K, &Origin> = HashMap::new();
+        let mut first: HashMap<K, &SettingOrigin> = HashMap::new();
         for entry in entries {
             for identity in identities(&entry.value) {
                 if let Some(before) = first.get(&identity) {
                     let problem = format!("is declared before, at {before}");
                     let key = key.to_owned();
-                    self.0.push(entry.mistake(Finding { key, problem }));
+                    self.0.push(entry.mistake(ManifestFinding { key, problem }));
                 } else {
                     first.insert(identity, &entry.origin);
                 }

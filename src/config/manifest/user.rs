@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::fields::Fields;
+use super::fields::EntryFields;
 use super::{template, zone};
 use crate::domain::platform::Platform;
 use crate::domain::{Channel, address};
@@ -29,19 +29,19 @@ pub struct User {
     /// Language.
     pub locale: Option<String>,
     /// Push devices.
-    pub devices: Vec<Device>,
+    pub devices: Vec<DeclaredDevice>,
 }
 
 /// A push device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
+pub struct DeclaredDevice {
     /// Registration token.
     pub token: String,
     /// What it runs.
     pub platform: Platform,
 }
 
-pub(super) fn read(fields: &mut Fields) -> Option<User> {
+pub(super) fn read(fields: &mut EntryFields) -> Option<User> {
     fields.required("id", "a UUID");
     let id = fields.uuid("id");
     let user = User {
@@ -59,16 +59,20 @@ pub(super) fn read(fields: &mut Fields) -> Option<User> {
     id.map(|_| user)
 }
 
-fn email(fields: &mut Fields) -> Option<String> {
+fn email(fields: &mut EntryFields) -> Option<String> {
     spelt(fields, "email", Channel::Email)
 }
 
-fn phone(fields: &mut Fields) -> Option<String> {
+fn phone(fields: &mut EntryFields) -> Option<String> {
     spelt(fields, "phone", Channel::Sms)
 }
 
 /// An address in the one spelling of its channel.
-pub(super) fn spelt(fields: &mut Fields, key: &'static str, channel: Channel) -> Option<String> {
+pub(super) fn spelt(
+    fields: &mut EntryFields,
+    key: &'static str,
+    channel: Channel,
+) -> Option<String> {
     let text = fields.line(key, 2_048)?;
     match address::canonical(channel, &text) {
         Ok(address) => Some(address),
@@ -76,7 +80,7 @@ pub(super) fn spelt(fields: &mut Fields, key: &'static str, channel: Channel) ->
     }
 }
 
-fn devices(fields: &mut Fields) -> Vec<Device> {
+fn devices(fields: &mut EntryFields) -> Vec<DeclaredDevice> {
     let mut devices = Vec::new();
     fields.inner("devices", |device| {
         device.required("token", "a text");
@@ -86,7 +90,7 @@ fn devices(fields: &mut Fields) -> Vec<Device> {
         devices.extend(
             token
                 .zip(platform)
-                .map(|(token, platform)| Device { token, platform }),
+                .map(|(token, platform)| DeclaredDevice { token, platform }),
         );
     });
     devices

@@ -1,11 +1,11 @@
 //! Time zones as an operator may write them.
 
-use super::fields::Fields;
+use super::fields::EntryFields;
 use crate::config::nearest::nearest;
 use crate::domain::zone;
 
 /// An IANA name in its one spelling.
-pub(super) fn read(fields: &mut Fields, key: &'static str) -> Option<String> {
+pub(super) fn read(fields: &mut EntryFields, key: &'static str) -> Option<String> {
     let name = fields.line(key, 50)?;
     let allowed = "an IANA name, for example Europe/Berlin";
     let Ok(zone) = zone::find(&name) else {

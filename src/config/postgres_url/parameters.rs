@@ -4,7 +4,7 @@ use super::super::nearest::nearest;
 use super::TlsMode;
 
 /// What a parameter may be.
-enum Value {
+enum ParameterValue {
     Any,
     Number,
     Port,
@@ -12,34 +12,37 @@ enum Value {
 }
 
 /// The parameters that are known. Those of `Words` are what the client library understands of them.
-const KNOWN: &[(&str, Value)] = &[
-    ("application_name", Value::Any),
+const KNOWN: &[(&str, ParameterValue)] = &[
+    ("application_name", ParameterValue::Any),
     (
         "channel_binding",
-        Value::Words(&["disable", "prefer", "require"]),
+        ParameterValue::Words(&["disable", "prefer", "require"]),
     ),
-    ("connect_timeout", Value::Number),
-    ("dbname", Value::Any),
-    ("host", Value::Any),
-    ("hostaddr", Value::Any),
-    ("keepalives", Value::Words(&["0", "1"])),
-    ("keepalives_idle", Value::Number),
-    ("keepalives_interval", Value::Number),
-    ("keepalives_retries", Value::Number),
-    ("load_balance_hosts", Value::Words(&["disable", "random"])),
-    ("options", Value::Any),
-    ("password", Value::Any),
-    ("port", Value::Port),
+    ("connect_timeout", ParameterValue::Number),
+    ("dbname", ParameterValue::Any),
+    ("host", ParameterValue::Any),
+    ("hostaddr", ParameterValue::Any),
+    ("keepalives", ParameterValue::Words(&["0", "1"])),
+    ("keepalives_idle", ParameterValue::Number),
+    ("keepalives_interval", ParameterValue::Number),
+    ("keepalives_retries", ParameterValue::Number),
+    (
+        "load_balance_hosts",
+        ParameterValue::Words(&["disable", "random"]),
+    ),
+    ("options", ParameterValue::Any),
+    ("password", ParameterValue::Any),
+    ("port", ParameterValue::Port),
     (
         "sslmode",
-        Value::Words(&["disable", "require", "verify-ca", "verify-full"]),
+        ParameterValue::Words(&["disable", "require", "verify-ca", "verify-full"]),
     ),
     (
         "target_session_attrs",
-        Value::Words(&["any", "read-write", "read-only"]),
+        ParameterValue::Words(&["any", "read-write", "read-only"]),
     ),
-    ("tcp_user_timeout", Value::Number),
-    ("user", Value::Any),
+    ("tcp_user_timeout", ParameterValue::Number),
+    ("user", ParameterValue::Any),
 ];
 
 /// Parameters of libpq that are settings here.
@@ -135,19 +138,19 @@ fn check(name: &str, value: &str) -> Result<(), String> {
     };
     let is_number = |text: &str| !text.is_empty() && text.parse::<u32>().is_ok();
     match known {
-        Value::Any if value.is_empty() => Err(format!("has an empty parameter `{name}`")),
-        Value::Any if name == "host" && value.contains(',') => Err(
+        ParameterValue::Any if value.is_empty() => Err(format!("has an empty parameter `{name}`")),
+        ParameterValue::Any if name == "host" && value.contains(',') => Err(
             "has several hosts in the parameter `host`: name them before the database".to_owned(),
         ),
-        Value::Number if !is_number(value) => {
+        ParameterValue::Number if !is_number(value) => {
             Err(format!("has a parameter `{name}` that is no whole number"))
         }
-        Value::Port => value.split(',').try_for_each(super::check_port),
-        Value::Words(words) if !words.contains(&value) => Err(format!(
+        ParameterValue::Port => value.split(',').try_for_each(super::check_port),
+        ParameterValue::Words(words) if !words.contains(&value) => Err(format!(
             "has a parameter `{name}` of another value than {}",
             words.join(", ")
         )),
-        Value::Any | Value::Number | Value::Words(_) => Ok(()),
+        ParameterValue::Any | ParameterValue::Number | ParameterValue::Words(_) => Ok(()),
     }
 }
 

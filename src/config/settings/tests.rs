@@ -3,7 +3,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{Channel, HouseRules, Lane, Priority};
+use crate::domain::{Channel, GlobalPolicy, Lane, Priority};
 use crate::resilience::Backoff;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -72,13 +72,13 @@ fn the_defaults_and_three_secrets_make_a_node() {
     assert_eq!(settings.engine.settle_linger, Duration::from_millis(3));
     assert_eq!(settings.http.bind.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.lanes.permits(Priority::Normal), 1024);
-    assert_eq!(settings.policy, HouseRules::default());
+    assert_eq!(settings.policy, GlobalPolicy::default());
     assert_eq!(settings.broker.lanes, Lane::all().collect::<Vec<_>>());
     assert_eq!(settings.secrets.keys[0].expose()[31], 31);
 }
 
 #[test]
-fn what_is_required_is_asked_for_by_variable() {
+fn missing_required_setting_is_named_by_its_variable() {
     let error = Place::new(&[]).load().unwrap_err();
     insta::assert_snapshot!(error, @r"
         3 mistakes in the configuration:
@@ -185,7 +185,7 @@ base = "30m"
           config/test.toml:11: `broker.max_body_bytes`: 12 is out of range; allowed: 1024 to 16777216 (bytes)
           config/test.toml:14: `lanes.scheduler_share`: 2 is out of range; allowed: 0.01 to 0.9
           config/test.toml:17: `engine.settle_linger`: expected a duration, found a whole number; allowed: a number and a unit in quotes, for example "250ms", "30s", "15m", "24h", "0ms" to "1s"
-          config/test.toml:18: `engine.http`: `http` is not a setting of [engine]; allowed: catalog_refresh, claim_batch, claim_linger, deduplication_window, heartbeat, io_threads, lease, node_name, people_kept, people_time_to_live, scheduler_poll, settle_batch, settle_linger, shutdown_deadline
+          config/test.toml:18: `engine.http`: `http` is not a setting of [engine]; allowed: claim_batch, claim_linger, deduplication_window, heartbeat, io_threads, lease, node_name, recipient_cache_size, recipient_cache_ttl, reload_interval, scheduler_poll, settle_batch, settle_linger, shutdown_deadline
           config/test.toml:21: `log.format`: "xml" is not right; allowed: pretty, json
           config/test.toml:23: `retry.fax`: `fax` is not a setting of [retry]; allowed: chat, default, email, in_app, push, sms
           config/test.toml:27: `retry.email.base`: max is shorter than base; allowed: a max that is at least base
@@ -320,7 +320,7 @@ fn no_secret_is_ever_shown() {
 }
 
 #[test]
-fn what_a_library_would_read_later_is_checked_at_the_start() {
+fn library_settings_are_checked_at_start() {
     let place = Place::complete(&[
         ("HERALD__DATABASE__URL", "postgres://a:hunter2@db:54o2/x"),
         ("HERALD__LOG__FILTER", "inof"),

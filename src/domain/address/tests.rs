@@ -106,7 +106,7 @@ fn tokens_and_ids_are_trimmed_and_hold_nothing_hidden() {
 }
 
 #[test]
-fn what_has_no_spelling_is_next_to_it() {
+fn unspellable_address_is_told_apart() {
     assert_eq!(spelt(Channel::Email, " Ana "), "ana");
     assert_eq!(spelt(Channel::Sms, " 0151 "), "0151");
     assert_eq!(spelt(Channel::Sms, "+49 151 12"), "+4915112");
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn what_people_put_between_digits_makes_no_other_number(
+    fn separators_between_digits_make_no_other_number(
         digits in "[1-9][0-9]{5,14}", between in prop::collection::vec("[ ./-]?", 15),
     ) {
         let pairs = digits.chars().zip(between);

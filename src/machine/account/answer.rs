@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{AccountState, CallPermit, Cause, number_of};
+use super::{AccountState, CallPermit, CircuitCause, number_of};
 use crate::domain::{AccountFault, Class, Reason, Reply, Subject};
 use crate::resilience::LimitChange;
-use crate::resilience::circuit_breaker::{Answer, Change};
+use crate::resilience::circuit_breaker::{CallOutcome, CircuitChange};
 
 /// Longest that an account is left alone that several were refused by, in words that do not say whose
 /// fault it is: the next one may be told something else.
@@ -40,7 +40,7 @@ pub enum CircuitNews {
         /// Until then.
         until: Duration,
         /// Why.
-        cause: Cause,
+        cause: CircuitCause,
         /// A probe has failed: it was open before.
         again: bool,
     },
@@ -78,14 +78,14 @@ impl AccountState {
         let is_dead = reply.dead_address && reply.reason != Some(Reason::OptedOut);
         let dead_addresses = self.dead.count(is_dead, now);
         let platform_refuses = self.watch_platforms(&reply, now);
-        if matches!(answer, Answer::Good | Answer::Slow) {
+        if matches!(answer, CallOutcome::Good | CallOutcome::Slow) {
             self.suspicion.is_refuted();
         }
         let change = self.breaker.report(permit.ticket, answer, now);
-        let is_first = answer == Answer::Good && !std::mem::replace(&mut self.proven, true);
+        let is_first = answer == CallOutcome::Good && !std::mem::replace(&mut self.proven, true);
         let circuit = match change {
-            Some(Change::Opened { until }) => Some(self.opened(until, answer, reply.fault)),
-            Some(Change::Recovered) => {
+            Some(CircuitChange::Opened { until }) => Some(self.opened(until, answer, reply.fault)),
+            Some(CircuitChange::Recovered) => {
                 self.cause = None;
                 Some(CircuitNews::Recovered)
             }
@@ -159,36 +159,38 @@ impl AccountState {
 
     /// What an answer says of the account: one about an address or a message says that it works, unless
     /// it may be about the account.
-    fn answer(&self, reply: &Reply, subject: Subject, elapsed: Duration) -> Answer {
+    fn answer(&self, reply: &Reply, subject: Subject, elapsed: Duration) -> CallOutcome {
         let (pause, least) = (self.settings.refused_pause, Duration::from_secs(1));
         match (reply.class, subject) {
             (Class::AccountRefused, _) => {
-                Answer::Refusing(reply.retry_after.map_or(pause, |wait| wait.max(least)))
+                CallOutcome::Refusing(reply.retry_after.map_or(pause, |wait| wait.max(least)))
             }
-            (Class::Unknown, _) | (Class::Transient, Subject::Account) => Answer::Bad,
-            (Class::Throttled, Subject::Account) | (_, Subject::Node) => Answer::Neutral,
-            _ if reply.suspicion.is_some() => Answer::Neutral,
-            _ if elapsed >= self.settings.slow_after => Answer::Slow,
-            _ => Answer::Good,
+            (Class::Unknown, _) | (Class::Transient, Subject::Account) => CallOutcome::Bad,
+            (Class::Throttled, Subject::Account) | (_, Subject::Node) => CallOutcome::Neutral,
+            _ if reply.suspicion.is_some() => CallOutcome::Neutral,
+            _ if elapsed >= self.settings.slow_after => CallOutcome::Slow,
+            _ => CallOutcome::Good,
         }
     }
 
     fn opened(
         &mut self,
         until: Duration,
-        answer: Answer,
+        answer: CallOutcome,
         fault: Option<AccountFault>,
     ) -> CircuitNews {
         let before = self.cause;
         self.cause = match answer {
-            Answer::Refusing(_) => Some(Cause::Refused(fault.unwrap_or(AccountFault::Settings))),
-            Answer::Slow => Some(Cause::Slow),
-            Answer::Bad => Some(Cause::Failing),
-            Answer::Good | Answer::Neutral => before,
+            CallOutcome::Refusing(_) => Some(CircuitCause::Refused(
+                fault.unwrap_or(AccountFault::Settings),
+            )),
+            CallOutcome::Slow => Some(CircuitCause::Slow),
+            CallOutcome::Bad => Some(CircuitCause::Failing),
+            CallOutcome::Good | CallOutcome::Neutral => before,
         };
         CircuitNews::Opened {
             until,
-            cause: self.cause.unwrap_or(Cause::Failing),
+            cause: self.cause.unwrap_or(CircuitCause::Failing),
             again: before.is_some(),
         }
     }

@@ -12,7 +12,7 @@ pub const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// Leave by the rate limit for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Token {
+pub enum RateToken {
     /// There is no limit.
     Unlimited,
     /// May be used until then.
@@ -25,7 +25,7 @@ pub enum Token {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// A request may go.
-    Go(Token),
+    Go(RateToken),
     /// Look again after this long.
     Wait(Duration),
     /// Ask the database for tokens.
@@ -57,13 +57,13 @@ pub struct Leased {
 
 /// What this node holds of an account's tokens.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(super) struct RateTokens {
     limit: Option<u32>,
     held: u32,
     dead_at: Duration,
 }
 
-impl Token {
+impl RateToken {
     /// Whether a request may go with it now.
     #[must_use]
     pub fn is_valid(self, now: Duration) -> bool {
@@ -75,7 +75,7 @@ impl Token {
     }
 }
 
-impl Tokens {
+impl RateTokens {
     pub(super) fn new(limit: Option<u32>) -> Self {
         Self {
             limit: limit.map(|limit| limit.max(1)),
@@ -126,21 +126,21 @@ impl AccountState {
     }
 
     /// A token, if one is needed and at hand; `None` when one has to be leased.
-    pub fn take_token(&mut self, now: Duration) -> Option<Token> {
+    pub fn take_token(&mut self, now: Duration) -> Option<RateToken> {
         let tokens = &mut self.tokens;
         if tokens.limit.is_none() {
-            return Some(Token::Unlimited);
+            return Some(RateToken::Unlimited);
         }
         if now >= tokens.dead_at {
             return None;
         }
         tokens.held = tokens.held.checked_sub(1)?;
-        Some(Token::Until(tokens.dead_at))
+        Some(RateToken::Until(tokens.dead_at))
     }
 
     /// A token that found nothing to do may serve another.
-    pub fn put_back(&mut self, token: Token) {
-        if token == Token::Until(self.tokens.dead_at) {
+    pub fn put_back(&mut self, token: RateToken) {
+        if token == RateToken::Until(self.tokens.dead_at) {
             self.tokens.held += 1;
         }
     }
@@ -214,7 +214,10 @@ mod tests {
     #[test]
     fn an_account_without_a_limit_asks_nobody() {
         let mut account = AccountState::new(SETTINGS, None);
-        assert_eq!(account.turn(1, false, at(0)), Turn::Go(Token::Unlimited));
+        assert_eq!(
+            account.turn(1, false, at(0)),
+            Turn::Go(RateToken::Unlimited)
+        );
         assert_eq!(account.turn(0, false, at(0)), Turn::Nothing);
         assert_eq!(account.turn(1, true, at(0)), Turn::Nothing);
     }
@@ -229,7 +232,7 @@ mod tests {
             ..Leased::default()
         };
         assert_eq!(account.leased(asked, granted, at(100)), None);
-        let token = Token::Until(VALIDITY);
+        let token = RateToken::Until(VALIDITY);
         assert_eq!(account.turn(2, false, at(100)), Turn::Go(token));
         account.put_back(token);
         assert_eq!(account.turn(2, false, at(499)), Turn::Go(token));

@@ -53,7 +53,7 @@ impl Item {
 }
 
 fn pop(queue: &mut FairQueue<u8, Item>, most: usize) -> Vec<Item> {
-    let mut candidates = Candidates::new(|| Some(Token::Unlimited), most);
+    let mut candidates = Candidates::new(|| Some(RateToken::Unlimited), most);
     let taken = queue.pop_with(|first, next| candidates.joins(first.candidate(), next.candidate()));
     let Some((first, others)) = taken else {
         return vec![];
@@ -100,7 +100,7 @@ fn where_everybodys_text_is_their_own_few_are_looked_at() {
 }
 
 #[test]
-fn nobody_is_written_to_twice_at_once_or_out_of_order() {
+fn batch_holds_one_message_of_each_address_in_order() {
     let items = [
         Item::new(0, 1, "a@x.org"),
         Item::new(1, 1, " A@x.org"),
@@ -116,7 +116,7 @@ fn nobody_is_written_to_twice_at_once_or_out_of_order() {
 }
 
 #[test]
-fn what_goes_alone_or_in_small_company_does() {
+fn batch_respects_solo_jobs_and_size_limits() {
     let mut items: Vec<Item> = (0..6)
         .map(|n| Item::new(n, 1, &format!("u{n}@x.org")))
         .collect();

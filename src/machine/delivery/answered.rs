@@ -8,7 +8,7 @@ use super::{AccountTerms, DeliveryContext, Exit};
 use crate::domain::{AttemptRecord, Class, DeadAddress, Reason, Reply, SuppressionReason, Target};
 use crate::machine::eligibility;
 use crate::machine::job::{Disposition, Guard, Job};
-use crate::policy::after_pass::{Pass, Verdict, after_pass};
+use crate::policy::after_pass::{Pass, PassResult, after_pass};
 
 /// What is known after asking for one address.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub fn answered<G: Guard>(
         backoff: context.account.backoff,
         minimum_delay: job.minimum_delay,
         now: context.now,
-        dice: context.jitter,
+        jitter: context.jitter,
     });
     follow(job, verdict)
 }
@@ -106,8 +106,8 @@ pub fn answered<G: Guard>(
 pub fn undecided<G: Guard>(job: &mut Job<G>, now: Timestamp) -> Exit {
     let mut replies = job.replies.iter();
     let verdict = match replies.any(|(_, reply)| reply.class == Class::Accepted) {
-        true => Verdict::Sent,
-        false => Verdict::Retry {
+        true => PassResult::Sent,
+        false => PassResult::Retry {
             reason: Reason::Retry,
             due_at: now + SignedDuration::from_secs(60),
             attempt_used: true,
@@ -116,21 +116,21 @@ pub fn undecided<G: Guard>(job: &mut Job<G>, now: Timestamp) -> Exit {
     follow(job, verdict)
 }
 
-fn follow<G: Guard>(job: &mut Job<G>, verdict: Verdict) -> Exit {
+fn follow<G: Guard>(job: &mut Job<G>, verdict: PassResult) -> Exit {
     let disposition = match verdict {
-        Verdict::NextProvider(targets) => {
+        PassResult::NextProvider(targets) => {
             job.targets = targets;
             return Exit::PassOn;
         }
-        Verdict::Sent => {
+        PassResult::Sent => {
             job.use_attempts(1);
             Disposition::Sent
         }
-        Verdict::Ended(reason) => {
+        PassResult::Ended(reason) => {
             job.use_attempts(1);
             Disposition::Ended(reason)
         }
-        Verdict::Retry {
+        PassResult::Retry {
             reason,
             due_at,
             attempt_used,

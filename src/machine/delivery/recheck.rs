@@ -1,9 +1,9 @@
-//! A job that has waited at an account is decided on again before it is sent: the person may have
+//! A job that has waited at an account is decided on again before it is sent: the recipient may have
 //! changed their mind, and their night or day may have begun.
 
 use super::{DeliveryContext, Exit, answered, too_late};
 use crate::domain::Reason;
-use crate::machine::eligibility::Judgement;
+use crate::machine::eligibility::Reevaluation;
 use crate::machine::job::{Disposition, Guard, Job};
 use crate::policy::Decision;
 use crate::policy::after_pass::attempts_used;
@@ -13,13 +13,13 @@ use crate::policy::after_pass::attempts_used;
 #[must_use]
 pub fn rechecked<G: Guard>(
     job: &mut Job<G>,
-    judgement: Judgement,
+    reevaluation: Reevaluation,
     context: &DeliveryContext<'_>,
 ) -> Option<Exit> {
     let now = context.now;
-    let decision = match judgement {
-        Judgement::Decided(decision) => decision,
-        Judgement::NobodyThere => return Some(Exit::Store(Disposition::NobodyThere)),
+    let decision = match reevaluation {
+        Reevaluation::Decided(decision) => decision,
+        Reevaluation::RecipientGone => return Some(Exit::Store(Disposition::RecipientGone)),
     };
     // What others have tried in this pass was an attempt.
     let asked = attempts_used(&job.notification, &job.replies, now);
@@ -27,10 +27,10 @@ pub fn rechecked<G: Guard>(
     Some(Exit::Store(match decision {
         Decision::Deliver {
             targets,
-            good_until,
+            valid_until,
             ..
         } => {
-            job.good_until = good_until;
+            job.valid_until = valid_until;
             if job.replies.is_empty() {
                 job.targets = targets;
             } else {

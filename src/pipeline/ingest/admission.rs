@@ -1,6 +1,6 @@
 //! Admission: from raw messages to claimed jobs.
 //!
-//! Envelope, template and account are known to be good before a claim is made. The person is looked
+//! Envelope, template and account are known to be good before a claim is made. The recipient is looked
 //! at after it, since only a message that is new may say who they are; a rejection takes its claim
 //! back.
 
@@ -10,16 +10,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::super::directory::Directory;
+use super::super::claim_guard::{ClaimGuard, ClaimGuards, Claiming, NotFirst, SoloGuard};
 use super::super::dispatcher::Dispatchers;
-use super::super::fence::Fence;
-use super::super::hold::{Claiming, Hold, Holder, Known, Turn};
+use super::super::eligibility::Eligibility;
 use super::super::jobs::Job;
-use super::super::judge::Judge;
-use super::super::shelf::Shelf;
-use super::people::Found;
-use super::refusal::Refused;
-use super::waiting::Waiting;
+use super::super::lease_gate::LeaseGate;
+use super::super::registry::AccountRegistry;
+use super::super::templates::TemplateCache;
+use super::recipients::FoundRecipients;
+use super::refusal::RefusedMessage;
+use super::waiting::KeyWaiters;
 use crate::broker::envelope::{self, Envelope, Wrapping};
 use crate::broker::publisher::Publisher;
 use crate::broker::{Arrival, Receipt, Refusal};
@@ -38,25 +38,25 @@ pub struct Admission {
     /// The database.
     pub database: Database,
     /// Passed before anything is claimed: says which run owns it.
-    pub fence: Fence,
+    pub lease_gate: LeaseGate,
     /// Numbers takes of claims.
     pub takes: Takes,
     /// The messages whose keys other runs work on.
-    pub waiting: Waiting,
+    pub waiting: KeyWaiters,
     /// Whose turn it is to ask again for what somebody has locked: one connection is enough for that.
     pub later: tokio::sync::Mutex<()>,
     /// How long a key is remembered.
     pub window: Duration,
     /// Largest body, in bytes.
     pub max_body_bytes: usize,
-    /// Knows people, and what must not be sent to.
-    pub judge: Arc<Judge>,
+    /// Knows recipients, and what must not be sent to.
+    pub eligibility: Arc<Eligibility>,
     /// The templates.
-    pub shelf: Shelf,
+    pub templates: TemplateCache,
     /// The accounts in use.
-    pub directory: Directory,
+    pub registry: AccountRegistry,
     /// Makes holds.
-    pub holder: Holder,
+    pub claim_guards: ClaimGuards,
     /// Publishes what cannot be accepted.
     pub publisher: Arc<Publisher>,
     /// Where jobs go.
@@ -70,25 +70,25 @@ pub struct Admission {
 }
 
 /// A message whose envelope is good.
-pub(super) struct Candidate {
+pub(super) struct DecodedMessage {
     pub(super) arrival: Arrival,
     pub(super) envelope: Envelope,
 }
 
 /// A message that is about to be claimed.
-pub(super) struct Applicant {
+pub(super) struct ClaimableMessage {
     pub(super) envelope: Envelope,
-    /// The person, as far as they are known.
+    /// The recipient, as far as they are known.
     pub(super) recipient: Option<Arc<Recipient>>,
     pub(super) rules: Arc<TenantRules>,
-    /// When person and rules were known to be like that.
+    /// When recipient and rules were known to be like that.
     pub(super) known_at: Timestamp,
-    pub(super) message: Message,
-    pub(super) hold: Hold,
+    pub(super) message: DeliveredMessage,
+    pub(super) claim: ClaimGuard,
 }
 
 /// What a delivery brought, without the right to acknowledge it.
-pub(super) struct Message {
+pub(super) struct DeliveredMessage {
     pub(super) lane: Lane,
     pub(super) body: Vec<u8>,
     pub(super) message_id: Option<String>,
@@ -104,41 +104,47 @@ pub(super) struct Message {
 impl Admission {
     /// Admits a batch. Whatever is not admitted, rejected or known to be a duplicate when this
     /// ends returns to the broker.
-    pub async fn admit(self: &Arc<Self>, worker: usize, batch: Vec<Arrival>, turn: Option<Turn>) {
+    pub async fn admit(
+        self: &Arc<Self>,
+        worker: usize,
+        batch: Vec<Arrival>,
+        solo: Option<SoloGuard>,
+    ) {
         failpoint::hit("ingest.admit");
-        let (candidates, mut refused) = self.decode(batch);
-        let Some(turn) = self.suspicion(&candidates, turn).await else {
+        let (decoded_messages, mut refused) = self.decode(batch);
+        let Some(solo) = self.suspicion(&decoded_messages, solo).await else {
             return;
         };
-        let Some(candidates) = self.with_pointers(candidates, &mut refused).await else {
+        let Some(decoded_messages) = self.with_pointers(decoded_messages, &mut refused).await
+        else {
             return;
         };
         self.refuse(worker, refused);
-        let reading = self.judge.people.begin();
-        let Some(people) = self.load(&candidates).await else {
+        let reading = self.eligibility.recipients.begin();
+        let Some(recipients) = self.load(&decoded_messages).await else {
             return;
         };
         // A claim that is made without a lease is anybody's.
-        let Some(run) = self.giving_up.or(self.fence.pass()).await else {
+        let Some(run) = self.giving_up.or(self.lease_gate.opened()).await else {
             return;
         };
         let take = self.takes.next(run);
-        let applicants = self.register(candidates, &people, take, turn);
-        if !applicants.is_empty() {
+        let claimables = self.register(decoded_messages, &recipients, take, solo);
+        if !claimables.is_empty() {
             let claimant = claimant(Some(run), worker);
-            self.claim(claimant, take, applicants, reading).await;
+            self.claim(claimant, take, claimables, reading).await;
         }
     }
 
-    fn decode(&self, batch: Vec<Arrival>) -> (Vec<Candidate>, Vec<Refused>) {
+    fn decode(&self, batch: Vec<Arrival>) -> (Vec<DecodedMessage>, Vec<RefusedMessage>) {
         let now = clock::now();
-        let (mut candidates, mut refused) = (Vec::with_capacity(batch.len()), vec![]);
+        let (mut decoded_messages, mut refused) = (Vec::with_capacity(batch.len()), vec![]);
         for mut arrival in batch {
             if !arrival.is_again {
                 self.metrics.consumed(arrival.lane, 1);
             }
             if let Some(refusal) = arrival.refusal.take() {
-                refused.push(Message::refused(arrival, refusal, None));
+                refused.push(DeliveredMessage::refused(arrival, refusal, None));
                 continue;
             }
             let wrapping = Wrapping {
@@ -149,25 +155,25 @@ impl Admission {
                 now,
             };
             match envelope::decode(&arrival.body, &wrapping) {
-                Ok(envelope) => candidates.push(Candidate { arrival, envelope }),
-                Err(refusal) => refused.push(Message::refused(arrival, refusal, None)),
+                Ok(envelope) => decoded_messages.push(DecodedMessage { arrival, envelope }),
+                Err(refusal) => refused.push(DeliveredMessage::refused(arrival, refusal, None)),
             }
         }
-        (candidates, refused)
+        (decoded_messages, refused)
     }
 
     /// Puts each under its key into the in-flight table. What joins a running job ends here; what says
     /// something else under its key stands behind it.
     fn register(
         &self,
-        candidates: Vec<Candidate>,
-        people: &Found,
+        decoded_messages: Vec<DecodedMessage>,
+        recipients: &FoundRecipients,
         take: TakeId,
-        mut turn: Option<Turn>,
-    ) -> Vec<Applicant> {
-        let mut applicants = Vec::with_capacity(candidates.len());
-        for Candidate { arrival, envelope } in candidates {
-            let (message, receipt, permit) = Message::of(arrival);
+        mut solo: Option<SoloGuard>,
+    ) -> Vec<ClaimableMessage> {
+        let mut claimables = Vec::with_capacity(decoded_messages.len());
+        for DecodedMessage { arrival, envelope } in decoded_messages {
+            let (message, receipt, permit) = DeliveredMessage::of(arrival);
             let claiming = Claiming {
                 key: envelope.key,
                 content: envelope.content,
@@ -175,27 +181,31 @@ impl Admission {
                 take,
                 id: clock::new_id(),
             };
-            let registered = self.holder.register(claiming, receipt, permit, turn.take());
+            let registered = self
+                .claim_guards
+                .register(claiming, receipt, permit, solo.take());
             match registered {
-                Ok(hold) => {
-                    let whose = (envelope.tenant_id, envelope.user_id);
-                    applicants.push(Applicant {
-                        recipient: people.get(&whose).cloned(),
+                Ok(claim) => {
+                    let recipient_key = (envelope.tenant_id, envelope.user_id);
+                    claimables.push(ClaimableMessage {
+                        recipient: recipients.get(&recipient_key).cloned(),
                         envelope,
                         rules: Arc::default(),
                         known_at: Timestamp::MIN,
                         message,
-                        hold,
+                        claim,
                     });
                 }
-                Err(Known::Joined) => {}
-                Err(Known::Behind(receipt, permit)) => {
+                Err(NotFirst::Joined) => {}
+                Err(NotFirst::Behind(receipt, permit)) => {
                     let arrival = message.arrival(receipt, permit);
-                    self.holder.in_flight.stand_behind(envelope.key, arrival);
+                    self.claim_guards
+                        .in_flight
+                        .stand_behind(envelope.key, arrival);
                 }
             }
         }
-        applicants
+        claimables
     }
 }
 
@@ -206,7 +216,7 @@ pub(in crate::pipeline) fn key_reused() -> Refusal {
     Refusal::new(Rejection::KeyReused, words)
 }
 
-impl Message {
+impl DeliveredMessage {
     fn of(arrival: Arrival) -> (Self, Receipt, Permit) {
         let message = Self {
             lane: arrival.lane,
@@ -241,9 +251,9 @@ impl Message {
         }
     }
 
-    fn refused(arrival: Arrival, refusal: Refusal, tenant_id: Option<Uuid>) -> Refused {
+    fn refused(arrival: Arrival, refusal: Refusal, tenant_id: Option<Uuid>) -> RefusedMessage {
         let (message, receipt, permit) = Self::of(arrival);
-        Refused {
+        RefusedMessage {
             message,
             receipt,
             permit: Some(permit),
@@ -257,7 +267,7 @@ impl Message {
 impl Admission {
     /// For counts, which no run owns.
     pub(super) fn anybody(&self, worker: usize) -> Claimant {
-        claimant(self.fence.run(), worker)
+        claimant(self.lease_gate.run(), worker)
     }
 }
 
@@ -270,14 +280,14 @@ pub(super) fn claimant(run: Option<RunId>, worker: usize) -> Claimant {
     }
 }
 
-impl Candidate {
-    pub(super) fn refused(self, reason: Rejection, detail: impl Into<String>) -> Refused {
+impl DecodedMessage {
+    pub(super) fn refused(self, reason: Rejection, detail: impl Into<String>) -> RefusedMessage {
         let tenant_id = Some(self.envelope.tenant_id);
-        Message::refused(self.arrival, Refusal::new(reason, detail), tenant_id)
+        DeliveredMessage::refused(self.arrival, Refusal::new(reason, detail), tenant_id)
     }
 }
 
-impl Applicant {
+impl ClaimableMessage {
     /// The claim is ours, and there is somebody to send to: from here on it is a job.
     pub(super) fn accepted(
         mut self,
@@ -288,9 +298,9 @@ impl Applicant {
         // A claim that was taken over keeps the moment of its first acceptance.
         let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
         let notification = self.envelope.into_notification(id, created_at);
-        self.hold.arrived = self.message.arrived;
+        self.claim.arrived = self.message.arrived;
         let published_at = self.message.published_at;
-        let mut job = Job::new(notification, recipient, self.hold, published_at);
+        let mut job = Job::new(notification, recipient, self.claim, published_at);
         (job.suppressed, job.rules, job.known_at) = (suppressed, self.rules, self.known_at);
         job
     }

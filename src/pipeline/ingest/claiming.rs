@@ -4,81 +4,85 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::super::judge::Addressed;
-use super::super::patience::until_done;
-use super::super::people::{Outdated, Reading, Whose};
+use super::super::eligibility::Addressed;
+use super::super::recipients::{ReadMark, RecipientKey, Stale};
+use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::{Applicant, key_reused};
+use super::admission::{ClaimableMessage, key_reused};
 use super::held::Begun;
 use super::waiting::key_holder;
 use crate::broker::receipt;
 use crate::domain::Proof;
 use crate::machine::claim::{KeyAction, what_becomes_of};
 use crate::runtime::{clock, failpoint};
-use crate::store::claims::{self, Claim, ClaimRequest, Claimant, DoorCount};
+use crate::store::claims::{self, Claim, ClaimRequest, Claimant, IntakeCount};
 use crate::store::takes::TakeId;
 
 impl Admission {
     /// Claims and hands on what is ours; returns those whose keys somebody has locked. Those that were held
-    /// before have no reading of their people. `None` when there is no more time.
+    /// before have no reading of their recipients. `None` when there is no more time.
     pub(super) async fn claim_once(
         self: &Arc<Self>,
         claimant: Claimant,
         take: TakeId,
-        mut applicants: Vec<Applicant>,
-        reading: Option<Reading>,
-    ) -> Option<Vec<Applicant>> {
-        let requests: Vec<ClaimRequest> = applicants.iter().map(Applicant::request).collect();
+        mut claimables: Vec<ClaimableMessage>,
+        reading: Option<ReadMark>,
+    ) -> Option<Vec<ClaimableMessage>> {
+        let requests: Vec<ClaimRequest> =
+            claimables.iter().map(ClaimableMessage::request).collect();
         let known_at = clock::now();
-        for applicant in &mut applicants {
+        for claimable in &mut claimables {
             // Everything is heard, below, that was committed by now.
-            applicant.known_at = known_at;
+            claimable.known_at = known_at;
         }
         let is_again = reading.is_none();
         let claim = || claims::claim(&self.database, claimant, take, self.window, &requests);
         let again = || claims::claim_again(&self.database, claimant, take, self.window, &requests);
         let claimed = async {
             if is_again {
-                until_done("claiming", &self.giving_up, again).await
+                retry_until_ok("claiming", &self.giving_up, again).await
             } else {
-                until_done("claiming", &self.giving_up, claim).await
+                retry_until_ok("claiming", &self.giving_up, claim).await
             }
         };
         let heard = async {
             match reading {
-                Some(reading) => self.judge.people.catch_up(reading).await,
-                None => Outdated::Anybody,
+                Some(reading) => self.eligibility.recipients.catch_up(reading).await,
+                None => Stale::All,
             }
         };
-        let look = || self.judge.suppressed(addressed(&applicants, &requests));
-        let look = until_done("looking for suppressions", &self.giving_up, look);
-        let (claims, listed, outdated) = tokio::join!(claimed, look, heard);
+        let look = || {
+            self.eligibility
+                .suppressed(addressed(&claimables, &requests))
+        };
+        let look = retry_until_ok("looking for suppressions", &self.giving_up, look);
+        let (claims, listed, stale) = tokio::join!(claimed, look, heard);
         let (claims, suppressed) = (claims?, listed?);
         failpoint::hit("ingest.claimed");
-        let mut ours = Vec::with_capacity(applicants.len());
+        let mut ours = Vec::with_capacity(claimables.len());
         let (mut duplicates, mut refused) = (vec![], vec![]);
         let (mut begun, mut held) = (vec![], vec![]);
-        for (applicant, request) in applicants.into_iter().zip(&requests) {
+        for (claimable, request) in claimables.into_iter().zip(&requests) {
             match claims.get(&request.key) {
-                Some(Claim::New) => ours.push((applicant, request.notification_id)),
-                Some(Claim::Taken(holder)) => {
-                    let seen = key_holder(holder, request.content);
+                Some(Claim::New) => ours.push((claimable, request.notification_id)),
+                Some(Claim::Taken(claim_owner)) => {
+                    let seen = key_holder(claim_owner, request.content);
                     match what_becomes_of(Some(seen), take.run(), 0) {
                         KeyAction::Acknowledge => {
-                            let proof = holder.repeated(request.content);
-                            duplicates.extend(proof.map(|proof| (applicant, proof)));
+                            let proof = claim_owner.repeated(request.content);
+                            duplicates.extend(proof.map(|proof| (claimable, proof)));
                         }
                         KeyAction::Reject => {
-                            refused.extend(applicant.refused(key_reused(), false));
+                            refused.extend(claimable.refused(key_reused(), false));
                         }
                         KeyAction::TakeOver | KeyAction::Wait | KeyAction::Return => {
-                            begun.push((applicant, *holder));
+                            begun.push((claimable, *claim_owner));
                         }
                     }
                 }
-                Some(Claim::Held) => held.push(applicant),
+                Some(Claim::Held) => held.push(claimable),
                 // The key's window ended between two looks: from the start, with the delivery.
-                None => drop(applicant),
+                None => drop(claimable),
             }
         }
         self.wait_for(take.run(), begun);
@@ -89,7 +93,7 @@ impl Admission {
                 admission.drop_duplicates(claimant, duplicates).await;
             });
         }
-        self.go_on(claimant, ours, Begun::Now, (&outdated, suppressed))
+        self.go_on(claimant, ours, Begun::Now, (&stale, suppressed))
             .await;
         Some(held)
     }
@@ -99,15 +103,21 @@ impl Admission {
     pub(super) async fn drop_duplicates<P: Proof>(
         &self,
         claimant: Claimant,
-        duplicates: Vec<(Applicant, P)>,
+        duplicates: Vec<(ClaimableMessage, P)>,
     ) {
         let (mut receipts, mut counts, mut permits) = (vec![], vec![], vec![]);
-        for (Applicant { envelope, hold, .. }, proof) in duplicates {
-            let redeemed = hold.redeem(&proof);
+        for (
+            ClaimableMessage {
+                envelope, claim, ..
+            },
+            proof,
+        ) in duplicates
+        {
+            let redeemed = claim.redeem(&proof);
             let gathered = redeemed.receipts;
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             let duplicates = u32::try_from(live).unwrap_or(u32::MAX);
-            counts.push(DoorCount {
+            counts.push(IntakeCount {
                 tenant_id: envelope.tenant_id,
                 channel: envelope.lane.channel,
                 consumed: duplicates,
@@ -118,7 +128,7 @@ impl Admission {
             permits.push(redeemed.permit);
         }
         let count = || claims::count(&self.database, claimant, &counts);
-        if until_done("counting duplicates", &self.giving_up, count)
+        if retry_until_ok("counting duplicates", &self.giving_up, count)
             .await
             .is_none()
         {
@@ -134,15 +144,15 @@ impl Admission {
 }
 
 fn addressed<'a>(
-    applicants: &'a [Applicant],
+    claimables: &'a [ClaimableMessage],
     requests: &'a [ClaimRequest],
 ) -> impl Iterator<Item = Addressed<'a>> {
-    let both = applicants.iter().zip(requests);
-    both.filter_map(|(applicant, request)| applicant.addressed(request.notification_id))
+    let both = claimables.iter().zip(requests);
+    both.filter_map(|(claimable, request)| claimable.addressed(request.notification_id))
 }
 
-impl Applicant {
-    pub(super) fn whose(&self) -> Whose {
+impl ClaimableMessage {
+    pub(super) fn recipient_key(&self) -> RecipientKey {
         (self.envelope.tenant_id, self.envelope.user_id)
     }
 
@@ -158,9 +168,9 @@ impl Applicant {
 
     fn request(&self) -> ClaimRequest {
         ClaimRequest {
-            key: self.hold.key(),
+            key: self.claim.key(),
             content: self.envelope.content,
-            notification_id: self.hold.id(),
+            notification_id: self.claim.id(),
             tenant_id: self.envelope.tenant_id,
             channel: self.envelope.lane.channel,
         }

@@ -1,4 +1,4 @@
-//! Held: somebody has locked a row that a message needs, its key's or its person's. It waits beside the
+//! Held: somebody has locked a row that a message needs, its key's or its recipient's. It waits beside the
 //! batch that it came with, and whoever came with it goes on.
 
 use std::collections::HashMap;
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::super::patience::until_done;
-use super::super::people::{Outdated, Reading};
+use super::super::recipients::{ReadMark, Stale};
+use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::Applicant;
-use super::people::Sorted;
+use super::admission::ClaimableMessage;
+use super::recipients::Sorted;
 use super::renewal::Suppressed;
 use crate::domain::AttemptRecord;
 use crate::machine::Guard;
@@ -38,10 +38,10 @@ impl Admission {
         self: &Arc<Self>,
         claimant: Claimant,
         take: TakeId,
-        applicants: Vec<Applicant>,
-        reading: Reading,
+        claimables: Vec<ClaimableMessage>,
+        reading: ReadMark,
     ) {
-        let claimed = self.claim_once(claimant, take, applicants, Some(reading));
+        let claimed = self.claim_once(claimant, take, claimables, Some(reading));
         let Some(mut held) = claimed.await.filter(|held| !held.is_empty()) else {
             return;
         };
@@ -58,7 +58,7 @@ impl Admission {
                 }
                 let _turn = admission.later.lock().await;
                 // Another run than the one for which they were registered begins with the deliveries.
-                if admission.fence.run() != Some(take.run()) {
+                if admission.lease_gate.run() != Some(take.run()) {
                     return;
                 }
                 let claimed = admission.claim_once(claimant, take, held, None).await;
@@ -74,12 +74,12 @@ impl Admission {
     pub(super) async fn go_on(
         self: &Arc<Self>,
         claimant: Claimant,
-        ours: Vec<(Applicant, Uuid)>,
+        ours: Vec<(ClaimableMessage, Uuid)>,
         begun: Begun,
-        (outdated, suppressed): (&Outdated, Suppressed),
+        (stale, suppressed): (&Stale, Suppressed),
     ) {
         let begun = Arc::new(begun);
-        let gone = self.go_on_once(claimant, ours, &begun, (outdated, suppressed), false);
+        let gone = self.go_on_once(claimant, ours, &begun, (stale, suppressed), false);
         let Some(mut held) = gone.await.filter(|held| !held.is_empty()) else {
             return;
         };
@@ -95,7 +95,7 @@ impl Admission {
                     return;
                 }
                 let _turn = admission.later.lock().await;
-                let known = (&Outdated::Anybody, Suppressed::new());
+                let known = (&Stale::All, Suppressed::new());
                 let gone = admission.go_on_once(claimant, held, &begun, known, true);
                 match gone.await {
                     Some(left) if !left.is_empty() => held = left,
@@ -109,12 +109,12 @@ impl Admission {
     async fn go_on_once(
         self: &Arc<Self>,
         claimant: Claimant,
-        ours: Vec<(Applicant, Uuid)>,
+        ours: Vec<(ClaimableMessage, Uuid)>,
         begun: &Arc<Begun>,
-        (outdated, mut suppressed): (&Outdated, Suppressed),
+        (stale, mut suppressed): (&Stale, Suppressed),
         is_again: bool,
-    ) -> Option<Vec<(Applicant, Uuid)>> {
-        let mut sorted = self.sort(ours, outdated, &mut suppressed, is_again).await?;
+    ) -> Option<Vec<(ClaimableMessage, Uuid)>> {
+        let mut sorted = self.sort(ours, stale, &mut suppressed, is_again).await?;
         let held = std::mem::take(&mut sorted.held);
         let accepted = std::mem::take(&mut sorted.accepted).into_iter();
         let jobs = accepted.map(|(one, recipient, id)| {
@@ -155,10 +155,10 @@ impl Admission {
         // Who was erased took their notifications along: what was claimed before is a repetition.
         let deleted = deleted.into_iter();
         let deleted: Vec<_> = deleted.map(|(one, _, _, proof)| (one, proof)).collect();
-        let holds = deleted.iter().map(|(one, _)| &one.hold);
+        let holds = deleted.iter().map(|(one, _)| &one.claim);
         let held: Vec<_> = holds.map(|it| (it.key(), it.origin().take())).collect();
         let give_back = || claims::give_back(&self.database, &held);
-        let given = until_done("giving claims back", &self.giving_up, give_back).await;
+        let given = retry_until_ok("giving claims back", &self.giving_up, give_back).await;
         if given.is_some() {
             self.drop_duplicates(claimant, deleted).await;
         }

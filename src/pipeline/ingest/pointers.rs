@@ -3,10 +3,10 @@
 
 use std::collections::HashSet;
 
-use super::super::patience::until_done;
+use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::Candidate;
-use super::refusal::Refused;
+use super::admission::DecodedMessage;
+use super::refusal::RefusedMessage;
 use crate::domain::{Body, Channel, Rejection};
 use crate::store::{accounts, templates};
 
@@ -14,22 +14,22 @@ impl Admission {
     /// Keeps those whose template and account are known; `None` when there is no more time.
     pub(super) async fn with_pointers(
         &self,
-        candidates: Vec<Candidate>,
-        refused: &mut Vec<Refused>,
-    ) -> Option<Vec<Candidate>> {
-        if self.may_have_come(&candidates).await? {
-            let reload = || self.shelf.reload(&self.database);
-            until_done("reading templates", &self.giving_up, reload).await?;
+        decoded_messages: Vec<DecodedMessage>,
+        refused: &mut Vec<RefusedMessage>,
+    ) -> Option<Vec<DecodedMessage>> {
+        if self.may_have_come(&decoded_messages).await? {
+            let reload = || self.templates.reload(&self.database);
+            retry_until_ok("reading templates", &self.giving_up, reload).await?;
         }
-        let accounts = self.accounts(&candidates).await?;
-        let mut kept = Vec::with_capacity(candidates.len());
-        for candidate in candidates {
-            if self.lacks_template(&candidate) {
-                refused.push(candidate.unknown_template());
-            } else if self.lacks_account(&candidate, &accounts) {
-                refused.push(candidate.unknown_provider());
+        let accounts = self.accounts(&decoded_messages).await?;
+        let mut kept = Vec::with_capacity(decoded_messages.len());
+        for decoded in decoded_messages {
+            if self.lacks_template(&decoded) {
+                refused.push(decoded.unknown_template());
+            } else if self.lacks_account(&decoded, &accounts) {
+                refused.push(decoded.unknown_provider());
             } else {
-                kept.push(candidate);
+                kept.push(decoded);
             }
         }
         Some(kept)
@@ -37,9 +37,11 @@ impl Admission {
 
     /// Whether the database has a template of a name that is not known here. By those names alone: to
     /// look at all templates because of a misspelt one would hold up everybody.
-    async fn may_have_come(&self, candidates: &[Candidate]) -> Option<bool> {
-        let lacking = candidates.iter().filter(|one| self.lacks_template(one));
-        let names: HashSet<&str> = lacking.filter_map(Candidate::template).collect();
+    async fn may_have_come(&self, decoded_messages: &[DecodedMessage]) -> Option<bool> {
+        let lacking = decoded_messages
+            .iter()
+            .filter(|one| self.lacks_template(one));
+        let names: HashSet<&str> = lacking.filter_map(DecodedMessage::template).collect();
         if names.is_empty() {
             return Some(false);
         }
@@ -48,22 +50,25 @@ impl Admission {
             let mut connection = self.database.get().await?;
             templates::has_any(&mut connection, &names).await
         };
-        until_done("looking for templates", &self.giving_up, look).await
+        retry_until_ok("looking for templates", &self.giving_up, look).await
     }
 
-    fn lacks_template(&self, candidate: &Candidate) -> bool {
-        let envelope = &candidate.envelope;
+    fn lacks_template(&self, decoded: &DecodedMessage) -> bool {
+        let envelope = &decoded.envelope;
         let Body::Template(call) = &envelope.payload.body else {
             return false;
         };
         let (tenant, channel) = (envelope.tenant_id, envelope.lane.channel);
-        !self.shelf.library().has(tenant, channel, &call.name)
+        !self.templates.library().has(tenant, channel, &call.name)
     }
 
     /// The accounts among those that messages name and that are not in use here: switched off, or
     /// new. What is pinned to one of them waits.
-    async fn accounts(&self, candidates: &[Candidate]) -> Option<HashSet<(String, Channel)>> {
-        let named: HashSet<&str> = candidates
+    async fn accounts(
+        &self,
+        decoded_messages: &[DecodedMessage],
+    ) -> Option<HashSet<(String, Channel)>> {
+        let named: HashSet<&str> = decoded_messages
             .iter()
             .filter(|one| !self.uses_account(one))
             .filter_map(|one| one.envelope.payload.provider.as_deref())
@@ -76,27 +81,27 @@ impl Admission {
             let mut connection = self.database.get().await?;
             accounts::channels(&mut connection, &named).await
         };
-        until_done("looking for accounts", &self.giving_up, look).await
+        retry_until_ok("looking for accounts", &self.giving_up, look).await
     }
 
-    fn lacks_account(&self, candidate: &Candidate, others: &HashSet<(String, Channel)>) -> bool {
-        let channel = candidate.envelope.lane.channel;
-        let named = &candidate.envelope.payload.provider;
+    fn lacks_account(&self, decoded: &DecodedMessage, others: &HashSet<(String, Channel)>) -> bool {
+        let channel = decoded.envelope.lane.channel;
+        let named = &decoded.envelope.payload.provider;
         named.as_ref().is_some_and(|name| {
-            !self.uses_account(candidate) && !others.contains(&(name.clone(), channel))
+            !self.uses_account(decoded) && !others.contains(&(name.clone(), channel))
         })
     }
 
-    fn uses_account(&self, candidate: &Candidate) -> bool {
-        let named = candidate.envelope.payload.provider.as_deref();
-        let accounts = self.directory.of(candidate.envelope.lane.channel);
+    fn uses_account(&self, decoded: &DecodedMessage) -> bool {
+        let named = decoded.envelope.payload.provider.as_deref();
+        let accounts = self.registry.of(decoded.envelope.lane.channel);
         accounts
             .iter()
             .any(|entry| Some(entry.account.name.as_str()) == named)
     }
 }
 
-impl Candidate {
+impl DecodedMessage {
     /// The template that it names.
     fn template(&self) -> Option<&str> {
         match &self.envelope.payload.body {
@@ -105,14 +110,14 @@ impl Candidate {
         }
     }
 
-    fn unknown_template(self) -> Refused {
+    fn unknown_template(self) -> RefusedMessage {
         let channel = self.envelope.lane.channel;
         let name = self.template().unwrap_or_default();
         let words = format!("no active template `{name}` for channel {channel}");
         self.refused(Rejection::UnknownTemplate, words)
     }
 
-    fn unknown_provider(self) -> Refused {
+    fn unknown_provider(self) -> RefusedMessage {
         let channel = self.envelope.lane.channel;
         let named = self.envelope.payload.provider.as_deref();
         let words = format!(

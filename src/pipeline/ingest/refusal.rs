@@ -7,22 +7,22 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use super::super::patience::until_done;
+use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::{Applicant, Message};
+use super::admission::{ClaimableMessage, DeliveredMessage};
 use crate::broker::publisher::Confirmed;
 use crate::broker::{Receipt, Refusal, Rejected, receipt};
 use crate::domain::DEFAULT_TENANT;
 use crate::machine::Guard;
 use crate::runtime::Permit;
-use crate::store::claims::{self, Claimant, DoorCount};
+use crate::store::claims::{self, Claimant, IntakeCount};
 
 /// Wait after a failed publish.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A message that cannot be accepted, and why.
-pub(super) struct Refused {
-    pub(super) message: Message,
+pub(super) struct RefusedMessage {
+    pub(super) message: DeliveredMessage,
     pub(super) receipt: Receipt,
     /// Kept until the message is set aside.
     pub(super) permit: Option<Permit>,
@@ -36,7 +36,7 @@ pub(super) struct Refused {
 impl Admission {
     /// Rejects messages beside the batch that they came with, each on its own: one that the broker
     /// does not take delays nobody else.
-    pub(super) fn refuse(self: &Arc<Self>, worker: usize, refused: Vec<Refused>) {
+    pub(super) fn refuse(self: &Arc<Self>, worker: usize, refused: Vec<RefusedMessage>) {
         if refused.is_empty() {
             return;
         }
@@ -55,15 +55,15 @@ impl Admission {
     pub(super) async fn turn_away(
         self: &Arc<Self>,
         claimant: Claimant,
-        refused: Vec<(Applicant, Uuid, Refusal)>,
+        refused: Vec<(ClaimableMessage, Uuid, Refusal)>,
     ) -> Option<()> {
         if refused.is_empty() {
             return Some(());
         }
-        let held = refused.iter().map(|(one, ..)| &one.hold);
+        let held = refused.iter().map(|(one, ..)| &one.claim);
         let held: Vec<_> = held.map(|it| (it.key(), it.origin().take())).collect();
         let release = || claims::release(&self.database, &held);
-        until_done("releasing claims", &self.giving_up, release).await?;
+        retry_until_ok("releasing claims", &self.giving_up, release).await?;
         let refused = refused.into_iter();
         let refused = refused.filter_map(|(one, _, refusal)| one.refused(refusal, true));
         self.refuse(usize::from(claimant.worker), refused.collect());
@@ -71,11 +71,11 @@ impl Admission {
     }
 
     /// Confirmed in `herald.rejected` first, then counted, then acknowledged.
-    async fn set_aside(&self, claimant: Claimant, refused: Refused) -> Option<()> {
+    async fn set_aside(&self, claimant: Claimant, refused: RefusedMessage) -> Option<()> {
         let proof = self.publish(&refused).await?;
         let counts = [refused.count()];
         let count = || claims::count(&self.database, claimant, &counts);
-        until_done("counting a rejection", &self.giving_up, count).await?;
+        retry_until_ok("counting a rejection", &self.giving_up, count).await?;
         self.metrics.rejected(refused.refusal.reason);
         receipt::acknowledge(vec![refused.receipt.proven(&proof)]).await;
         drop(refused.permit);
@@ -84,8 +84,8 @@ impl Admission {
 
     /// Publishes until the broker has confirmed it; `None` when there is no more time, or the
     /// delivery has gone back to the broker with its channel.
-    async fn publish(&self, refused: &Refused) -> Option<Confirmed> {
-        let Refused {
+    async fn publish(&self, refused: &RefusedMessage) -> Option<Confirmed> {
+        let RefusedMessage {
             message, refusal, ..
         } = refused;
         let (lane, reason) = (message.lane, refusal.reason);
@@ -111,9 +111,9 @@ impl Admission {
     }
 }
 
-impl Refused {
-    fn count(&self) -> DoorCount {
-        DoorCount {
+impl RefusedMessage {
+    fn count(&self) -> IntakeCount {
+        IntakeCount {
             tenant_id: self.tenant_id.unwrap_or(DEFAULT_TENANT),
             channel: self.message.lane.channel,
             consumed: u32::from(!self.is_counted),
@@ -123,13 +123,13 @@ impl Refused {
     }
 }
 
-impl Applicant {
+impl ClaimableMessage {
     /// Refused, without a claim of ours. Deliveries that joined it return to the broker, and are
     /// looked at each on its own; `None` when all have returned already.
-    pub(super) fn refused(self, refusal: Refusal, is_counted: bool) -> Option<Refused> {
-        let redeemed = self.hold.let_go();
+    pub(super) fn refused(self, refusal: Refusal, is_counted: bool) -> Option<RefusedMessage> {
+        let redeemed = self.claim.let_go();
         let receipt = redeemed.receipts.into_iter().next()?;
-        Some(Refused {
+        Some(RefusedMessage {
             message: self.message,
             receipt,
             permit: redeemed.permit,

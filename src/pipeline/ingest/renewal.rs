@@ -4,77 +4,91 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::super::judge::Addressed;
-use super::super::patience::until_done;
-use super::super::people::Outdated;
+use super::super::eligibility::Addressed;
+use super::super::recipients::Stale;
+use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::Applicant;
+use super::admission::ClaimableMessage;
 use crate::runtime::clock;
 
 /// The suppressed addresses of each notification.
 pub(super) type Suppressed = HashMap<Uuid, Vec<String>>;
 
 impl Admission {
-    /// Looks for the tenants' rules, again for the people who are outdated, and for their suppressed
+    /// Looks for the tenants' rules, again for the recipients who are outdated, and for their suppressed
     /// addresses. `None` when there is no more time.
-    pub(super) async fn renew(
+    pub(super) async fn refresh(
         &self,
-        applicants: &mut [(Applicant, Uuid)],
-        outdated: &Outdated,
+        claimables: &mut [(ClaimableMessage, Uuid)],
+        stale: &Stale,
         suppressed: &mut Suppressed,
     ) -> Option<()> {
-        self.renew_people(applicants, outdated, suppressed).await?;
-        let tenants = || applicants.iter().map(|(one, _)| one.envelope.tenant_id);
-        let look = async || match outdated {
-            Outdated::Only(_) => self.judge.people.load_rules(tenants()).await,
-            Outdated::Anybody => self.judge.people.read_rules(tenants().collect()).await,
+        self.refresh_recipients(claimables, stale, suppressed)
+            .await?;
+        let tenants = || claimables.iter().map(|(one, _)| one.envelope.tenant_id);
+        let look = async || match stale {
+            Stale::Only(_) => self.eligibility.recipients.load_rules(tenants()).await,
+            Stale::All => {
+                self.eligibility
+                    .recipients
+                    .read_rules(tenants().collect())
+                    .await
+            }
         };
-        let rules = until_done("loading tenants' rules", &self.giving_up, look).await?;
-        for (applicant, _) in applicants {
-            let of_tenant = rules.get(&applicant.envelope.tenant_id);
-            applicant.rules = of_tenant.cloned().unwrap_or_default();
+        let rules = retry_until_ok("loading tenants' rules", &self.giving_up, look).await?;
+        for (claimable, _) in claimables {
+            let of_tenant = rules.get(&claimable.envelope.tenant_id);
+            claimable.rules = of_tenant.cloned().unwrap_or_default();
         }
         Some(())
     }
 
-    /// Looks again for the people who are outdated, and for their suppressed addresses. `None` when
+    /// Looks again for the recipients who are outdated, and for their suppressed addresses. `None` when
     /// there is no more time.
-    pub(super) async fn renew_people(
+    pub(super) async fn refresh_recipients(
         &self,
-        applicants: &mut [(Applicant, Uuid)],
-        outdated: &Outdated,
+        claimables: &mut [(ClaimableMessage, Uuid)],
+        stale: &Stale,
         suppressed: &mut Suppressed,
     ) -> Option<()> {
         let affected = || {
-            let all = applicants.iter().map(|(applicant, _)| applicant.whose());
-            all.filter(|whose| outdated.includes(whose))
+            let all = claimables
+                .iter()
+                .map(|(claimable, _)| claimable.recipient_key());
+            all.filter(|recipient_key| stale.includes(recipient_key))
         };
-        let whose: HashSet<_> = affected().collect();
-        if whose.is_empty() {
+        let recipient_key: HashSet<_> = affected().collect();
+        if recipient_key.is_empty() {
             return Some(());
         }
         let read = async || {
             let known_at = clock::now();
-            Ok((self.judge.people.read(whose.clone()).await?, known_at))
+            Ok((
+                self.eligibility
+                    .recipients
+                    .read(recipient_key.clone())
+                    .await?,
+                known_at,
+            ))
         };
-        let read = until_done("loading recipients", &self.giving_up, read).await;
-        let (people, known_at) = read?;
+        let read = retry_until_ok("loading recipients", &self.giving_up, read).await;
+        let (recipients, known_at) = read?;
         let mut renewed = vec![];
-        for (applicant, id) in applicants {
-            let whose = applicant.whose();
-            if outdated.includes(&whose) {
-                applicant.recipient = people.get(&whose).cloned();
-                applicant.known_at = known_at;
+        for (claimable, id) in claimables {
+            let recipient_key = claimable.recipient_key();
+            if stale.includes(&recipient_key) {
+                claimable.recipient = recipients.get(&recipient_key).cloned();
+                claimable.known_at = known_at;
                 suppressed.remove(id);
-                renewed.push((&*applicant, *id));
+                renewed.push((&*claimable, *id));
             }
         }
         let addressed = || {
             let each = renewed.iter();
-            each.filter_map(|(applicant, id)| -> Option<Addressed<'_>> { applicant.addressed(*id) })
+            each.filter_map(|(claimable, id)| -> Option<Addressed<'_>> { claimable.addressed(*id) })
         };
-        let look = || self.judge.suppressed(addressed());
-        let listed = until_done("looking for suppressions", &self.giving_up, look).await?;
+        let look = || self.eligibility.suppressed(addressed());
+        let listed = retry_until_ok("looking for suppressions", &self.giving_up, look).await?;
         suppressed.extend(listed);
         Some(())
     }

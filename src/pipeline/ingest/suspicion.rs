@@ -1,9 +1,9 @@
 //! Whether a message that came often is what the runs died of that had it.
 
-use super::super::hold::Turn;
-use super::super::patience::until_done;
+use super::super::claim_guard::SoloGuard;
+use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::Candidate;
+use super::admission::DecodedMessage;
 use crate::store::claims;
 
 /// Runs that died with a message in hand, from which it is worked alone to its end.
@@ -14,17 +14,17 @@ impl Admission {
     /// it. One that never came as far as a claim stays suspect. `None` when there is no more time.
     pub(super) async fn suspicion(
         &self,
-        candidates: &[Candidate],
-        turn: Option<Turn>,
-    ) -> Option<Option<Turn>> {
-        let (Some(turn), [candidate]) = (turn, candidates) else {
+        decoded_messages: &[DecodedMessage],
+        solo: Option<SoloGuard>,
+    ) -> Option<Option<SoloGuard>> {
+        let (Some(solo), [decoded]) = (solo, decoded_messages) else {
             return Some(None);
         };
-        let crashes = || claims::crashes(&self.database, candidate.envelope.key);
-        let crashes = until_done("counting crashes", &self.giving_up, crashes).await?;
+        let crashes = || claims::crashes(&self.database, decoded.envelope.key);
+        let crashes = retry_until_ok("counting crashes", &self.giving_up, crashes).await?;
         Some(match crashes {
             Some(crashes) if crashes < CRASHES => None,
-            _ => Some(turn),
+            _ => Some(solo),
         })
     }
 }

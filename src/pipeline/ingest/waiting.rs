@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::super::patience::until_done;
-use super::super::people::Outdated;
-use super::admission::{Applicant, key_reused};
+use super::super::recipients::Stale;
+use super::super::retry::retry_until_ok;
+use super::admission::{ClaimableMessage, key_reused};
 use super::held::Begun;
 use super::renewal::Suppressed;
 use super::{Admission, CONCURRENT};
 use crate::domain::{ContentHash, KeyHash};
 use crate::machine::claim::{KeyAction, KeyHolder, what_becomes_of};
-use crate::store::claims::{self, Found, Holder, TakenOver};
+use crate::store::claims::{self, ClaimOwner, FoundClaim, TakenOver};
 use crate::store::lease::RunId;
 
 /// Time between looks.
@@ -26,10 +26,10 @@ const AT_ONCE: usize = 1_000;
 
 /// The messages that wait.
 #[derive(Default)]
-pub struct Waiting(Mutex<Room>);
+pub struct KeyWaiters(Mutex<WaitingRoom>);
 
 #[derive(Default)]
-struct Room {
+struct WaitingRoom {
     waiters: Vec<Waiter>,
     /// Whether a task looks after them.
     is_watched: bool,
@@ -37,17 +37,17 @@ struct Room {
 
 /// A message that waits.
 struct Waiter {
-    applicant: Applicant,
+    claimable: ClaimableMessage,
     looks: u32,
 }
 
 /// The one task that looks after those who wait. Should it end before its time, their deliveries return.
 struct Watch<'a> {
-    waiting: &'a Waiting,
+    waiting: &'a KeyWaiters,
     is_over: bool,
 }
 
-impl fmt::Debug for Waiting {
+impl fmt::Debug for KeyWaiters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = self.lock().waiters.len();
         f.debug_struct("Waiting")
@@ -56,7 +56,7 @@ impl fmt::Debug for Waiting {
     }
 }
 
-impl Waiting {
+impl KeyWaiters {
     /// Lets these wait. Says whether nobody looks after them yet: whoever is told so must.
     fn join(&self, waiters: Vec<Waiter>) -> bool {
         let mut room = self.lock();
@@ -64,7 +64,7 @@ impl Waiting {
         !room.waiters.is_empty() && !std::mem::replace(&mut room.is_watched, true)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Room> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, WaitingRoom> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,32 +91,38 @@ impl Drop for Watch<'_> {
 }
 
 /// Who holds a key, as a message with this content sees it.
-pub(super) fn key_holder(holder: &Holder, content: ContentHash) -> KeyHolder {
+pub(super) fn key_holder(claim_owner: &ClaimOwner, content: ContentHash) -> KeyHolder {
     KeyHolder {
-        is_stored: holder.is_stored(),
-        says_the_same: holder.said(content),
-        owner: holder.owner,
-        owner_lives: holder.owner_lives,
+        is_stored: claim_owner.is_stored(),
+        says_the_same: claim_owner.said(content),
+        owner: claim_owner.owner,
+        owner_lives: claim_owner.owner_lives,
     }
 }
 
 impl Admission {
     /// Goes on with messages whose keys others hold, who were found just now: what nobody can end but
     /// us, at once.
-    pub(super) fn wait_for(self: &Arc<Self>, run: RunId, found: Vec<(Applicant, Holder)>) {
+    pub(super) fn wait_for(
+        self: &Arc<Self>,
+        run: RunId,
+        found: Vec<(ClaimableMessage, ClaimOwner)>,
+    ) {
         if found.is_empty() {
             return;
         }
-        let holders = found.iter().map(|(one, holder)| (one.hold.key(), *holder));
-        let holders: HashMap<KeyHash, Holder> = holders.collect();
-        let waiter = |(applicant, _)| Waiter {
-            applicant,
+        let claim_owners = found
+            .iter()
+            .map(|(one, claim_owner)| (one.claim.key(), *claim_owner));
+        let claim_owners: HashMap<KeyHash, ClaimOwner> = claim_owners.collect();
+        let waiter = |(claimable, _)| Waiter {
+            claimable,
             looks: 0,
         };
         let waiters = found.into_iter().map(waiter).collect();
         let admission = Arc::clone(self);
         self.tasks.spawn("wait for another run", async move {
-            if let Some(rest) = admission.look(run, waiters, &holders).await
+            if let Some(rest) = admission.look(run, waiters, &claim_owners).await
                 && admission.waiting.join(rest)
             {
                 admission.watch().await;
@@ -154,11 +160,11 @@ impl Admission {
     /// time.
     async fn look_again(self: &Arc<Self>, waiters: Vec<Waiter>) -> Option<Vec<Waiter>> {
         // Whoever waits may be another run by now.
-        let run = self.giving_up.or(self.fence.pass()).await?;
-        let keys: Vec<KeyHash> = waiters.iter().map(|it| it.applicant.hold.key()).collect();
+        let run = self.giving_up.or(self.lease_gate.opened()).await?;
+        let keys: Vec<KeyHash> = waiters.iter().map(|it| it.claimable.claim.key()).collect();
         let find = || claims::find(&self.database, &keys);
-        let holders = until_done("looking at claims", &self.giving_up, find).await?;
-        self.look(run, waiters, &holders).await
+        let claim_owners = retry_until_ok("looking at claims", &self.giving_up, find).await?;
+        self.look(run, waiters, &claim_owners).await
     }
 
     /// Does with each what is to be done by who holds its key; returns those that go on waiting.
@@ -167,24 +173,24 @@ impl Admission {
         self: &Arc<Self>,
         run: RunId,
         waiters: Vec<Waiter>,
-        holders: &HashMap<KeyHash, Holder>,
+        claim_owners: &HashMap<KeyHash, ClaimOwner>,
     ) -> Option<Vec<Waiter>> {
         let (mut free, mut waits) = (vec![], vec![]);
         let (mut duplicates, mut refused) = (vec![], vec![]);
         for mut waiter in waiters {
             waiter.looks += 1;
-            let holder = holders.get(&waiter.applicant.hold.key());
-            let content = waiter.applicant.envelope.content;
-            let seen = holder.map(|holder| key_holder(holder, content));
-            match (what_becomes_of(seen, run, waiter.looks), holder) {
-                (KeyAction::Acknowledge, Some(holder)) => {
-                    let proof = holder.repeated(content);
-                    duplicates.extend(proof.map(|proof| (waiter.applicant, proof)));
+            let claim_owner = claim_owners.get(&waiter.claimable.claim.key());
+            let content = waiter.claimable.envelope.content;
+            let seen = claim_owner.map(|claim_owner| key_holder(claim_owner, content));
+            match (what_becomes_of(seen, run, waiter.looks), claim_owner) {
+                (KeyAction::Acknowledge, Some(claim_owner)) => {
+                    let proof = claim_owner.repeated(content);
+                    duplicates.extend(proof.map(|proof| (waiter.claimable, proof)));
                 }
                 (KeyAction::Reject, _) => {
-                    refused.extend(waiter.applicant.refused(key_reused(), false));
+                    refused.extend(waiter.claimable.refused(key_reused(), false));
                 }
-                (KeyAction::TakeOver, Some(holder)) => free.push((waiter, *holder)),
+                (KeyAction::TakeOver, Some(claim_owner)) => free.push((waiter, *claim_owner)),
                 (KeyAction::Wait, _) => waits.push(waiter),
                 (KeyAction::Return | KeyAction::Acknowledge | KeyAction::TakeOver, _) => {
                     drop(waiter);
@@ -212,23 +218,27 @@ impl Admission {
     async fn take_over(
         &self,
         run: RunId,
-        free: Vec<(Waiter, Holder)>,
-    ) -> Option<(Vec<(Applicant, TakenOver)>, Vec<Waiter>)> {
+        free: Vec<(Waiter, ClaimOwner)>,
+    ) -> Option<(Vec<(ClaimableMessage, TakenOver)>, Vec<Waiter>)> {
         let take = self.takes.next(run);
-        let found = |(waiter, holder): &(Waiter, Holder)| -> Found {
-            let applicant = &waiter.applicant;
-            (applicant.hold.key(), applicant.envelope.content, *holder)
+        let found = |(waiter, claim_owner): &(Waiter, ClaimOwner)| -> FoundClaim {
+            let claimable = &waiter.claimable;
+            (
+                claimable.claim.key(),
+                claimable.envelope.content,
+                *claim_owner,
+            )
         };
-        let found: Vec<Found> = free.iter().map(found).collect();
+        let found: Vec<FoundClaim> = free.iter().map(found).collect();
         let work = || claims::take_over(&self.database, take, self.window, &found);
-        let taken = until_done("taking claims over", &self.giving_up, work).await?;
+        let taken = retry_until_ok("taking claims over", &self.giving_up, work).await?;
         let (mut ours, mut quicker) = (vec![], vec![]);
-        for (mut waiter, holder) in free {
-            let hold = &mut waiter.applicant.hold;
-            match taken.get(&hold.key()) {
+        for (mut waiter, claim_owner) in free {
+            let claim = &mut waiter.claimable.claim;
+            match taken.get(&claim.key()) {
                 Some(over) => {
-                    hold.taken_over(holder.notification_id, take);
-                    ours.push((waiter.applicant, *over));
+                    claim.taken_over(claim_owner.notification_id, take);
+                    ours.push((waiter.claimable, *over));
                 }
                 None => quicker.push(waiter),
             }
@@ -237,14 +247,14 @@ impl Admission {
     }
 
     /// Goes on with what another run began and cannot end.
-    async fn take_up(self: &Arc<Self>, ours: Vec<(Applicant, TakenOver)>) {
+    async fn take_up(self: &Arc<Self>, ours: Vec<(ClaimableMessage, TakenOver)>) {
         let died = ours.iter();
-        let died = died.filter_map(|(one, over)| Some((one.hold.id(), over.died?)));
+        let died = died.filter_map(|(one, over)| Some((one.claim.id(), over.died?)));
         let died: HashMap<Uuid, RunId> = died.collect();
-        let ours: Vec<(Applicant, Uuid)> = ours
+        let ours: Vec<(ClaimableMessage, Uuid)> = ours
             .into_iter()
             .map(|(one, _)| {
-                let id = one.hold.id();
+                let id = one.claim.id();
                 (one, id)
             })
             .collect();
@@ -253,7 +263,7 @@ impl Admission {
         }
         let claimant = self.anybody(CONCURRENT);
         // The other run may have had it for long.
-        let known = (&Outdated::Anybody, Suppressed::new());
+        let known = (&Stale::All, Suppressed::new());
         self.go_on(claimant, ours, Begun::Before(died), known).await;
     }
 }

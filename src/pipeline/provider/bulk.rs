@@ -10,10 +10,10 @@ use super::super::jobs::Job;
 use super::exits::leave;
 use super::health::Call;
 use super::request;
-use super::second_look::reconsider_many;
+use super::second_look::recheck_many;
 use super::worker;
-use super::{Desk, Lines};
-use crate::machine::account::Token;
+use super::{AccountContext, AccountQueue};
+use crate::machine::account::RateToken;
 use crate::machine::batch::{distinct, in_smaller_company};
 use crate::machine::delivery::{self, CallResult};
 use crate::providers::{Delivery, Replies};
@@ -21,87 +21,92 @@ use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint};
 
 /// Puts jobs that say the same to the account in one request; each has brought a token.
-pub(super) async fn work(desk: &Desk, queue: &Lines, jobs: Vec<Job>, mut tokens: Vec<Token>) {
-    let mut jobs = wanted(desk, queue, jobs).await;
-    tokens.retain(|token| desk.health.is_valid(*token));
+pub(super) async fn work(
+    context: &AccountContext,
+    queue: &AccountQueue,
+    jobs: Vec<Job>,
+    mut tokens: Vec<RateToken>,
+) {
+    let mut jobs = wanted(context, queue, jobs).await;
+    tokens.retain(|token| context.health.is_valid(*token));
     // What has no token waits for one where it waited before.
     let most = tokens.len().max(1).min(jobs.len());
     queue.jobs.put_back(jobs.split_off(most));
     let spare = tokens.split_off(most.min(tokens.len()));
-    put_back(desk, spare);
+    put_back(context, spare);
     if jobs.len() < 2 {
         for job in jobs {
-            let token = tokens.pop().unwrap_or(Token::None);
-            worker::work(desk, queue, job, token).await;
+            let token = tokens.pop().unwrap_or(RateToken::None);
+            worker::work(context, queue, job, token).await;
         }
         return;
     }
-    match desk.health.admit(jobs.len()) {
+    match context.health.admit(jobs.len()) {
         // One of them tries for all.
         Some(call) if call.is_probe() => {
             queue.jobs.put_back(jobs.split_off(1));
-            put_back(desk, tokens.split_off(1));
+            put_back(context, tokens.split_off(1));
             if let Some(job) = jobs.pop() {
-                worker::ask_and_follow(desk, queue, job, call).await;
+                worker::ask_and_follow(context, queue, job, call).await;
             }
         }
-        Some(call) => ask(desk, queue, jobs, call).await,
+        Some(call) => ask(context, queue, jobs, call).await,
         None => {
-            put_back(desk, tokens);
+            put_back(context, tokens);
             for mut job in jobs {
                 let exit = delivery::skipped(&mut job);
-                leave(desk, job, exit);
+                leave(context, job, exit);
             }
         }
     }
 }
 
 /// Those that may be sent now, together; the others are on their way, or back in the queue.
-async fn wanted(desk: &Desk, queue: &Lines, mut jobs: Vec<Job>) -> Vec<Job> {
+async fn wanted(context: &AccountContext, queue: &AccountQueue, mut jobs: Vec<Job>) -> Vec<Job> {
     loop {
-        let run = desk.no_calls.or(desk.fence.pass()).await;
+        let run = context.no_calls.or(context.lease_gate.opened()).await;
         let now = clock::now();
         let mut staying = Vec::with_capacity(jobs.len());
         for job in jobs {
-            match delivery::leaves(&job, desk.conditions(&job, run), now) {
+            match delivery::leaves(&job, context.conditions(&job, run), now) {
                 None => staying.push(job),
-                Some(exit) => leave(desk, job, exit),
+                Some(exit) => leave(context, job, exit),
             }
         }
         jobs = staying;
-        if jobs.iter().all(|job| now < job.good_until) {
+        if jobs.iter().all(|job| now < job.valid_until) {
             return jobs;
         }
         // All of them, so that the judgements hold until the same moment.
-        let (together, apart) = distinct(reconsider_many(desk, jobs).await);
+        let (together, apart) = distinct(recheck_many(context, jobs).await);
         queue.jobs.put_back(apart);
         jobs = together;
     }
 }
 
-fn put_back(desk: &Desk, tokens: Vec<Token>) {
+fn put_back(context: &AccountContext, tokens: Vec<RateToken>) {
     for token in tokens {
-        desk.health.put_back(token);
+        context.health.put_back(token);
     }
 }
 
 /// One request, and what it leads to for each.
-async fn ask(desk: &Desk, queue: &Lines, jobs: Vec<Job>, call: Call) {
+async fn ask(context: &AccountContext, queue: &AccountQueue, jobs: Vec<Job>, call: Call) {
     failpoint::hit("provider.ask");
     let (asked_at, started) = (clock::now(), clock::instant());
-    let Replies { request, each } = send(desk, &jobs, asked_at).await;
+    let Replies { request, each } = send(context, &jobs, asked_at).await;
     let elapsed = clock::instant().saturating_duration_since(started);
     let asked = jobs.len();
     let elapsed = request.map(|reply| {
         call.answered(reply, None, elapsed);
-        desk.counts.request(elapsed);
-        desk.counts.messages(asked);
+        context.counts.request(elapsed);
+        context.counts.messages(asked);
         elapsed
     });
     let (mut each, mut undecided) = (each.into_iter(), vec![]);
     for job in jobs {
         match each.next().flatten() {
-            Some(reply) => conclude(desk, job, CallResult { reply, elapsed }, asked_at),
+            Some(reply) => conclude(context, job, CallResult { reply, elapsed }, asked_at),
             None => undecided.push(job),
         }
     }
@@ -109,11 +114,11 @@ async fn ask(desk: &Desk, queue: &Lines, jobs: Vec<Job>, call: Call) {
 }
 
 /// Decides on one; if that panics, it is the only one that returns to where it came from.
-fn conclude(desk: &Desk, mut job: Job, result: CallResult, asked_at: Timestamp) {
+fn conclude(context: &AccountContext, mut job: Job, result: CallResult, asked_at: Timestamp) {
     let id = job.notification.id;
     let work = AssertUnwindSafe(|| {
         let asked = std::mem::take(&mut job.targets);
-        worker::conclude(desk, job, &asked, vec![result], asked_at);
+        worker::conclude(context, job, &asked, vec![result], asked_at);
     });
     if let Err(panic) = catch_unwind(work) {
         let panic = panic_text(&*panic);
@@ -126,13 +131,13 @@ fn address(job: &Job) -> &str {
 }
 
 /// The request. A client that panics has perhaps sent to all.
-async fn send(desk: &Desk, jobs: &[Job], now: Timestamp) -> Replies {
+async fn send(context: &AccountContext, jobs: &[Job], now: Timestamp) -> Replies {
     let deliveries: Vec<Delivery<'_>> = jobs
         .iter()
         .map(|job| request::delivery(job, address(job), now))
         .collect();
-    let sent = AssertUnwindSafe(async { desk.client.send_many(&deliveries).await })
+    let sent = AssertUnwindSafe(async { context.client.send_many(&deliveries).await })
         .catch_unwind()
         .await;
-    sent.unwrap_or_else(|panic| Replies::all(request::panicked(desk, &*panic), jobs.len()))
+    sent.unwrap_or_else(|panic| Replies::all(request::panicked(context, &*panic), jobs.len()))
 }

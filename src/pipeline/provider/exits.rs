@@ -3,31 +3,33 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use super::super::directory::AccountEntry;
 use super::super::jobs::{Deliver, Job};
-use super::Desk;
+use super::super::registry::AccountEntry;
+use super::AccountContext;
 use crate::machine::Exit;
 use crate::machine::delivery::{self, DeliveryContext};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint, mailbox};
 
 /// Sends a job on its way.
-pub(super) fn leave(desk: &Desk, mut job: Job, mut exit: Exit) {
+pub(super) fn leave(account: &AccountContext, mut job: Job, mut exit: Exit) {
     loop {
         exit = match exit {
             Exit::Store(disposition) => {
-                return desk.outbox.push(job.settle(disposition, clock::now()));
+                return account
+                    .settle_queue
+                    .push(job.settle(disposition, clock::now()));
             }
-            Exit::Conclude => decide(desk, &mut job, |job, _, context| {
+            Exit::Conclude => decide(account, &mut job, |job, _, context| {
                 delivery::conclude(job, context)
             }),
             Exit::GiveBack => return drop(job),
-            Exit::RouteAnew => return desk.dispatchers.dispatch(vec![job]),
-            Exit::PassOn => match next_account(desk, &mut job) {
+            Exit::RouteAnew => return account.dispatchers.dispatch(vec![job]),
+            Exit::PassOn => match next_account(account, &mut job) {
                 Some(next) => return mailbox::post(&next.actor, Deliver(vec![job])),
-                None => unavailable(desk, &mut job),
+                None => unavailable(account, &mut job),
             },
-            Exit::HandOver => match successor(desk) {
+            Exit::HandOver => match successor(account) {
                 Some(successor) => return mailbox::post(&successor.actor, Deliver(vec![job])),
                 None => delivery::skipped(&mut job),
             },
@@ -36,14 +38,14 @@ pub(super) fn leave(desk: &Desk, mut job: Job, mut exit: Exit) {
 }
 
 /// Sends on what has waited here for too long.
-pub(super) fn give_up(desk: &Desk, mut job: Job) {
-    let exit = unavailable(desk, &mut job);
-    leave(desk, job, exit);
+pub(super) fn give_up(account: &AccountContext, mut job: Job) {
+    let exit = unavailable(account, &mut job);
+    leave(account, job, exit);
 }
 
-fn unavailable(desk: &Desk, job: &mut Job) -> Exit {
-    decide(desk, job, |job, has_next, context| {
-        let available_at = desk.health.available_at(context.now);
+fn unavailable(account: &AccountContext, job: &mut Job) -> Exit {
+    decide(account, job, |job, has_next, context| {
+        let available_at = account.health.available_at(context.now);
         delivery::unavailable(job, available_at, has_next, context)
     })
 }
@@ -51,7 +53,7 @@ fn unavailable(desk: &Desk, job: &mut Job) -> Exit {
 /// Decides on a job, given whether its route has a further account; if deciding on answers panics, an
 /// acceptance is still an acceptance.
 pub(super) fn decide(
-    desk: &Desk,
+    account: &AccountContext,
     job: &mut Job,
     how: impl FnOnce(&mut Job, bool, &DeliveryContext<'_>) -> Exit,
 ) -> Exit {
@@ -60,8 +62,8 @@ pub(super) fn decide(
         if is_answered {
             failpoint::hit("provider.decide");
         }
-        let has_next = is_answered && has_next(desk, job);
-        how(job, has_next, &desk.context())
+        let has_next = is_answered && has_next(account, job);
+        how(job, has_next, &account.context())
     }));
     match decided {
         Ok(exit) => exit,
@@ -75,30 +77,31 @@ pub(super) fn decide(
 }
 
 /// Sends on what waited for a retired account.
-pub(super) fn hand_back(desk: &Desk, jobs: Vec<Job>) {
+pub(super) fn hand_back(account: &AccountContext, jobs: Vec<Job>) {
     let mut untouched = vec![];
     for job in jobs {
         match delivery::retired(&job) {
             Exit::RouteAnew => untouched.push(job),
-            exit => leave(desk, job, exit),
+            exit => leave(account, job, exit),
         }
     }
     if !untouched.is_empty() {
-        desk.dispatchers.dispatch(untouched);
+        account.dispatchers.dispatch(untouched);
     }
 }
 
 /// What took the account's place.
-fn successor(desk: &Desk) -> Option<Arc<AccountEntry>> {
-    desk.directory
-        .named(desk.account.channel, &desk.account.name)
+fn successor(account: &AccountContext) -> Option<Arc<AccountEntry>> {
+    account
+        .registry
+        .named(account.account.channel, &account.account.name)
 }
 
 /// The next of a job's route that is in use, as it is configured by now.
-fn next_account(desk: &Desk, job: &mut Job) -> Option<Arc<AccountEntry>> {
-    let channel = desk.account.channel;
+fn next_account(account: &AccountContext, job: &mut Job) -> Option<Arc<AccountEntry>> {
+    let channel = account.account.channel;
     while let Some(next) = job.route.pop_front() {
-        if let Some(current) = desk.directory.named(channel, &next) {
+        if let Some(current) = account.registry.named(channel, &next) {
             return Some(current);
         }
     }
@@ -106,8 +109,8 @@ fn next_account(desk: &Desk, job: &mut Job) -> Option<Arc<AccountEntry>> {
 }
 
 /// Whether [`next_account`] would find one.
-fn has_next(desk: &Desk, job: &Job) -> bool {
-    let channel = desk.account.channel;
+fn has_next(account: &AccountContext, job: &Job) -> bool {
+    let channel = account.account.channel;
     let mut route = job.route.iter();
-    route.any(|next| desk.directory.named(channel, next).is_some())
+    route.any(|next| account.registry.named(channel, next).is_some())
 }

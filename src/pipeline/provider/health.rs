@@ -13,12 +13,12 @@ use tokio::time::Instant;
 
 pub(super) use call::Call;
 
-use super::super::channels::Channels;
-use super::trouble::{Report, Reporter};
+use super::super::channels::ChannelStates;
+use super::trouble::{HealthReport, Reporter};
 use crate::config::Providers;
 use crate::domain::{Account, Channel, CircuitState, ProviderKind};
 use crate::machine::AccountState;
-use crate::machine::account::{AccountSettings, Leased, Question, Token, Turn};
+use crate::machine::account::{AccountSettings, Leased, Question, RateToken, Turn};
 use crate::runtime::clock;
 use crate::telemetry::ProviderMetrics;
 
@@ -27,10 +27,10 @@ mod call;
 /// The health of one account on this node. Clones share it.
 #[derive(Clone)]
 pub struct AccountHealth {
-    inner: Arc<Inner>,
+    inner: Arc<AccountHealthInner>,
 }
 
-struct Inner {
+struct AccountHealthInner {
     channel: Channel,
     provider: String,
     /// The start that the state counts from.
@@ -50,7 +50,7 @@ struct Inner {
     changed: Notify,
     /// Held by the one who leases tokens and waits; the others wait behind.
     refill: tokio::sync::Mutex<()>,
-    channels: Channels,
+    channels: ChannelStates,
     counts: Arc<ProviderMetrics>,
     reporter: Arc<Reporter>,
 }
@@ -67,7 +67,7 @@ impl fmt::Debug for AccountHealth {
 /// Where an account's health is told.
 pub struct Listeners {
     /// The channels' lanes.
-    pub channels: Channels,
+    pub channels: ChannelStates,
     /// The account's metrics.
     pub counts: Arc<ProviderMetrics>,
     /// Operators.
@@ -92,7 +92,7 @@ impl AccountHealth {
         counts.circuit_open(false);
         channels.report(account.channel, &account.name, None);
         let state = AccountState::new(of_account(account, settings), account.rate_limit);
-        let inner = Inner {
+        let inner = AccountHealthInner {
             channel: account.channel,
             provider: account.name.clone(),
             origin: clock::instant(),
@@ -153,7 +153,7 @@ impl AccountHealth {
         let inner = &self.inner;
         inner.channels.forget(inner.channel, &inner.provider);
         inner.counts.circuit_open(false);
-        inner.reporter.tell(Report::Gone);
+        inner.reporter.tell(HealthReport::Gone);
     }
 
     /// Messages a second that it takes at present, and whether that is known rather than guessed
@@ -182,7 +182,7 @@ impl AccountHealth {
     /// look at two numbers.
     pub(super) fn turn_at_once(&self, waiting: usize) -> Turn {
         if !self.is_limited() && !self.inner.slowed.load(Ordering::Acquire) {
-            return Turn::Go(Token::Unlimited);
+            return Turn::Go(RateToken::Unlimited);
         }
         self.with(|state, now| state.turn_at_once(waiting, now))
     }
@@ -199,22 +199,22 @@ impl AccountHealth {
     }
 
     /// A token, if one is needed and at hand; `None` when one has to be leased.
-    pub(super) fn take_token(&self) -> Option<Token> {
+    pub(super) fn take_token(&self) -> Option<RateToken> {
         if !self.is_limited() {
-            return Some(Token::Unlimited);
+            return Some(RateToken::Unlimited);
         }
         self.with(AccountState::take_token)
     }
 
     /// A token that found nothing to do may serve another.
-    pub(super) fn put_back(&self, token: Token) {
-        if let Token::Until(_) = token {
+    pub(super) fn put_back(&self, token: RateToken) {
+        if let RateToken::Until(_) = token {
             self.state().put_back(token);
         }
     }
 
     /// Whether a request may go with this token now.
-    pub(super) fn is_valid(&self, token: Token) -> bool {
+    pub(super) fn is_valid(&self, token: RateToken) -> bool {
         token.is_valid(self.now())
     }
 

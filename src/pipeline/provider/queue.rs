@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::hold::Hold;
+use super::super::claim_guard::ClaimGuard;
 use super::super::jobs::Job;
 use super::health::AccountHealth;
-use crate::machine::queue::{Batch, Queue};
+use crate::machine::queue::{NextBatch, Queue};
 use crate::runtime::clock;
 
 /// Waiting jobs, as [`Queue`] orders them.
@@ -16,7 +16,7 @@ use crate::runtime::clock;
 pub(super) struct JobQueue {
     /// The start that the queue counts from.
     origin: Instant,
-    waiting: Mutex<Queue<Hold>>,
+    waiting: Mutex<Queue<ClaimGuard>>,
 }
 
 impl Default for JobQueue {
@@ -38,7 +38,11 @@ impl JobQueue {
     }
 
     /// The next one, and those behind it that can share its request, with their tokens.
-    pub(super) fn pop_many(&self, health: &AccountHealth, most: usize) -> Option<Batch<Hold>> {
+    pub(super) fn pop_many(
+        &self,
+        health: &AccountHealth,
+        most: usize,
+    ) -> Option<NextBatch<ClaimGuard>> {
         let token = || health.take_token();
         self.lock().pop_many(most, health.is_limited(), token)
     }
@@ -84,7 +88,7 @@ impl JobQueue {
         clock::instant().saturating_duration_since(self.origin)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue<Hold>> {
+    fn lock(&self) -> MutexGuard<'_, Queue<ClaimGuard>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,9 +12,9 @@ use super::super::jobs::Job;
 use super::super::trace;
 use super::health::Call;
 use super::turn::{self, Want};
-use super::{Desk, Lines};
+use super::{AccountContext, AccountQueue};
 use crate::domain::{Class, Reply, Target};
-use crate::machine::account::Token;
+use crate::machine::account::RateToken;
 use crate::machine::delivery::CallResult;
 use crate::machine::request::{admit_another, is_left_alone, patience};
 use crate::providers::{Delivery, Leave, NOT_ASKED};
@@ -24,52 +24,52 @@ use crate::runtime::tasks::panic_text;
 /// Asks for every address at once; as a probe for one first, and for the others only once that has
 /// shown that the account works.
 pub(super) async fn ask(
-    desk: &Desk,
-    queue: &Lines,
+    context: &AccountContext,
+    queue: &AccountQueue,
     job: &Job,
     asked: &[Target],
     call: Call,
 ) -> Vec<CallResult> {
     match asked {
         [] => vec![],
-        [only] => vec![put(desk, job, only, call).await],
+        [only] => vec![put(context, job, only, call).await],
         [first, rest @ ..] if call.is_probe() => {
-            let mut answers = vec![put(desk, job, first, call).await];
+            let mut answers = vec![put(context, job, first, call).await];
             let rest = rest
                 .iter()
-                .map(|target| put_another(desk, queue, job, target));
+                .map(|target| put_another(context, queue, job, target));
             answers.extend(join_all(rest).await);
             answers
         }
         [first, rest @ ..] => {
             let rest = rest
                 .iter()
-                .map(|target| put_another(desk, queue, job, target));
-            let (first, rest) = tokio::join!(put(desk, job, first, call), join_all(rest));
+                .map(|target| put_another(context, queue, job, target));
+            let (first, rest) = tokio::join!(put(context, job, first, call), join_all(rest));
             std::iter::once(first).chain(rest).collect()
         }
     }
 }
 
 /// Puts the request that `call` allows, and tells what came of it.
-async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> CallResult {
+async fn put(context: &AccountContext, job: &Job, target: &Target, call: Call) -> CallResult {
     let address = target.address.as_str();
-    if let Some(reply) = desk
+    if let Some(reply) = context
         .health
         .with(|account, at| is_left_alone(account, address, at))
     {
         return not_asked(reply);
     }
-    let (reply, elapsed) = send(desk, job, target, clock::now()).await;
+    let (reply, elapsed) = send(context, job, target, clock::now()).await;
     // What is refused here says nothing of the account.
     if reply.code.as_deref() == Some(NOT_ASKED) {
         return not_asked(reply);
     }
     let to = (job.notification.id, address);
     let reply = call.answered(reply, Some(to), elapsed);
-    desk.counts.request(elapsed);
-    if desk.client.most_at_once() > 1 {
-        desk.counts.messages(1);
+    context.counts.request(elapsed);
+    if context.client.most_at_once() > 1 {
+        context.counts.messages(1);
     }
     CallResult {
         reply,
@@ -78,16 +78,24 @@ async fn put(desk: &Desk, job: &Job, target: &Target, call: Call) -> CallResult 
 }
 
 /// A further address of the same job: a request of its own, with a token and leave of its own.
-async fn put_another(desk: &Desk, queue: &Lines, job: &Job, target: &Target) -> CallResult {
-    let patience = patience(job, desk.queue_wait, clock::now());
-    let token = tokio::time::timeout(patience, turn::wait(desk, queue, Want::Held));
-    let token = token.await.unwrap_or(Token::None);
-    let (now, conditions) = (clock::now(), desk.conditions(job, desk.fence.holder()));
-    let admitted = desk
+async fn put_another(
+    context: &AccountContext,
+    queue: &AccountQueue,
+    job: &Job,
+    target: &Target,
+) -> CallResult {
+    let patience = patience(job, context.queue_wait, clock::now());
+    let token = tokio::time::timeout(patience, turn::wait(context, queue, Want::Held));
+    let token = token.await.unwrap_or(RateToken::None);
+    let (now, conditions) = (
+        clock::now(),
+        context.conditions(job, context.lease_gate.holding_run()),
+    );
+    let admitted = context
         .health
         .with(|account, at| admit_another(job, (account, at), token, conditions, now));
     match admitted {
-        Ok(permit) => put(desk, job, target, desk.health.call(permit)).await,
+        Ok(permit) => put(context, job, target, context.health.call(permit)).await,
         Err(reply) => not_asked(reply),
     }
 }
@@ -100,20 +108,25 @@ const fn not_asked(reply: Reply) -> CallResult {
 }
 
 /// One request. A client that panics has perhaps sent: that is what `unknown` means.
-async fn send(desk: &Desk, job: &Job, target: &Target, now: Timestamp) -> (Reply, Duration) {
+async fn send(
+    context: &AccountContext,
+    job: &Job,
+    target: &Target,
+    now: Timestamp,
+) -> (Reply, Duration) {
     let started = clock::instant();
     let traceparent = trace::next_span(&job.notification);
     // Another run may have it by the time that a connection is open.
-    let holds = || desk.fence.holder() == Some(job.hold.run());
+    let holds = || context.lease_gate.holding_run() == Some(job.claim.run());
     let delivery = Delivery {
         traceparent: traceparent.as_deref(),
         leave: Leave::as_long_as(&holds),
         ..delivery(job, &target.address, now)
     };
-    let sent = AssertUnwindSafe(async { desk.client.send(delivery).await })
+    let sent = AssertUnwindSafe(async { context.client.send(delivery).await })
         .catch_unwind()
         .await;
-    let reply = sent.unwrap_or_else(|panic| panicked(desk, &*panic));
+    let reply = sent.unwrap_or_else(|panic| panicked(context, &*panic));
     (reply, clock::instant().saturating_duration_since(started))
 }
 
@@ -132,10 +145,10 @@ pub(super) fn delivery<'a>(job: &'a Job, address: &'a str, now: Timestamp) -> De
 }
 
 /// The answer of a client that panicked.
-pub(super) fn panicked(desk: &Desk, panic: &(dyn Any + Send)) -> Reply {
+pub(super) fn panicked(context: &AccountContext, panic: &(dyn Any + Send)) -> Reply {
     let panic = panic_text(panic);
     tracing::error!(
-        provider = desk.account.name,
+        provider = context.account.name,
         panic,
         "a provider's client panicked"
     );

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::place::Place;
-use super::{Desk, Lines};
+use super::super::place::CallBackSlot;
+use super::{AccountContext, AccountQueue};
 use crate::machine::load::Load;
 
 /// The room of an account on this node. Clones share it.
@@ -13,12 +13,12 @@ use crate::machine::load::Load;
 /// What it looks at is behind a function: an entry of the directory has a room, and its account knows
 /// the directory.
 #[derive(Clone)]
-pub struct Room {
+pub struct AccountRoom {
     free: Arc<dyn Fn(usize) -> usize + Send + Sync>,
     called: Arc<AtomicUsize>,
 }
 
-impl fmt::Debug for Room {
+impl fmt::Debug for AccountRoom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Room")
             .field("free", &self.free())
@@ -26,11 +26,11 @@ impl fmt::Debug for Room {
     }
 }
 
-impl Room {
-    pub(super) fn new(desk: &Arc<Desk>, queue: &Arc<Lines>) -> Self {
-        let (desk, queue) = (Arc::clone(desk), Arc::clone(queue));
+impl AccountRoom {
+    pub(super) fn new(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) -> Self {
+        let (context, queue) = (Arc::clone(context), Arc::clone(queue));
         Self {
-            free: Arc::new(move |called| free(&desk, &queue, called)),
+            free: Arc::new(move |called| free(&context, &queue, called)),
             called: Arc::default(),
         }
     }
@@ -43,20 +43,20 @@ impl Room {
 
     /// Takes a place.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place::taken(&self.called)
+    pub fn place(&self) -> CallBackSlot {
+        CallBackSlot::taken(&self.called)
     }
 }
 
-fn free(desk: &Desk, queue: &Lines, called: usize) -> usize {
-    if desk.retirement.is_retired() || desk.health.refused_for().is_some() {
+fn free(context: &AccountContext, queue: &AccountQueue, called: usize) -> usize {
+    if context.retirement.is_retired() || context.health.refused_for().is_some() {
         return 0;
     }
-    let (rate, is_known) = desk.health.rate();
+    let (rate, is_known) = context.health.rate();
     let load = Load {
         rate,
         is_known,
-        workers: desk.most_in_flight(),
+        workers: context.most_in_flight(),
         busy: queue.workers.load(Ordering::Acquire),
         waiting: queue.jobs.len(),
         called,

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::super::fence::Fence;
-use super::super::patience::until_done;
+use super::super::lease_gate::LeaseGate;
+use super::super::retry::retry_until_ok;
 use crate::domain::{Account, AccountFault, CircuitState, Severity, SystemEvent};
-use crate::machine::account::Cause;
+use crate::machine::account::CircuitCause;
 use crate::resilience::LimitChange;
 use crate::runtime::{Shutdown, Tasks};
 use crate::store::provider_health::{self, HealthChange};
@@ -32,10 +32,10 @@ const PLATFORM_REFUSED: &str = "provider_platform_refused";
 
 /// What is to be told of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Report {
+pub(super) enum HealthReport {
     /// It is not asked for a while.
     Open {
-        cause: Cause,
+        cause: CircuitCause,
         /// A probe has failed: it was open before.
         again: bool,
         wait: Duration,
@@ -54,17 +54,17 @@ pub(super) enum Report {
 /// Tells of one account. What changes faster than it can be written is written as it is last.
 pub struct Reporter {
     database: Database,
-    fence: Fence,
+    lease_gate: LeaseGate,
     tasks: Tasks,
     giving_up: Shutdown,
     provider_id: Uuid,
     provider: String,
-    queue: Mutex<Queue>,
+    queue: Mutex<ReportQueue>,
 }
 
 #[derive(Default)]
-struct Queue {
-    next: Option<Report>,
+struct ReportQueue {
+    next: Option<HealthReport>,
     writing: bool,
 }
 
@@ -82,13 +82,13 @@ impl Reporter {
     pub fn new(
         account: &Account,
         database: Database,
-        fence: Fence,
+        lease_gate: LeaseGate,
         tasks: Tasks,
         giving_up: Shutdown,
     ) -> Self {
         Self {
             database,
-            fence,
+            lease_gate,
             tasks,
             giving_up,
             provider_id: account.id,
@@ -97,7 +97,7 @@ impl Reporter {
         }
     }
 
-    pub(super) fn tell(self: &Arc<Self>, report: Report) {
+    pub(super) fn tell(self: &Arc<Self>, report: HealthReport) {
         self.log(&report);
         let mut queue = self.queue();
         queue.next = Some(report);
@@ -142,7 +142,7 @@ impl Reporter {
         let reporter = Arc::clone(self);
         self.tasks.spawn("report dead addresses", async move {
             let write = || reporter.write_dead_addresses(change);
-            until_done("reporting dead addresses", &reporter.giving_up, write).await;
+            retry_until_ok("reporting dead addresses", &reporter.giving_up, write).await;
         });
     }
 
@@ -167,7 +167,7 @@ impl Reporter {
         let reporter = Arc::clone(self);
         self.tasks.spawn("report a platform", async move {
             let write = || reporter.write_platform(refused);
-            until_done("reporting a platform", &reporter.giving_up, write).await;
+            retry_until_ok("reporting a platform", &reporter.giving_up, write).await;
         });
     }
 
@@ -189,7 +189,7 @@ impl Reporter {
         let provider = &self.provider;
         let mut connection = self.database.get().await?;
         if !opens {
-            let run = self.fence.run();
+            let run = self.lease_gate.run();
             system_events::close_of(&mut connection, run, event_type, Some(provider)).await?;
             return Ok(());
         }
@@ -203,14 +203,14 @@ impl Reporter {
             tenant_id: None,
             user_id: None,
         };
-        system_events::open_of(&mut connection, self.fence.run(), &event).await?;
+        system_events::open_of(&mut connection, self.lease_gate.run(), &event).await?;
         Ok(())
     }
 
-    fn log(&self, report: &Report) {
+    fn log(&self, report: &HealthReport) {
         let provider = &self.provider;
         match report {
-            Report::Open {
+            HealthReport::Open {
                 again: true,
                 wait,
                 code,
@@ -223,19 +223,19 @@ impl Reporter {
                     "a probe failed: the circuit stays open"
                 );
             }
-            Report::Open {
-                cause: Cause::Refused(fault),
+            HealthReport::Open {
+                cause: CircuitCause::Refused(fault),
                 wait,
                 code,
                 ..
             } => tracing::error!(
                 provider,
                 code,
-                cause = words(Cause::Refused(*fault)),
+                cause = words(CircuitCause::Refused(*fault)),
                 wait_ms = millis(*wait),
                 "the provider refuses the account: it is taken out, and tried again after a while"
             ),
-            Report::Open {
+            HealthReport::Open {
                 cause, wait, code, ..
             } => tracing::warn!(
                 provider,
@@ -244,17 +244,17 @@ impl Reporter {
                 wait_ms = millis(*wait),
                 "the account's circuit opened: it is not asked for a while"
             ),
-            Report::Closed { recovered: true } => {
+            HealthReport::Closed { recovered: true } => {
                 tracing::info!(provider, "the account's circuit closed: it is asked again");
             }
-            Report::Closed { recovered: false } | Report::Gone => {}
+            HealthReport::Closed { recovered: false } | HealthReport::Gone => {}
         }
     }
 
     async fn write_all(&self) {
         while let Some(report) = self.next() {
             let write = || self.write(&report);
-            if until_done("reporting an account's health", &self.giving_up, write)
+            if retry_until_ok("reporting an account's health", &self.giving_up, write)
                 .await
                 .is_none()
             {
@@ -264,16 +264,16 @@ impl Reporter {
         }
     }
 
-    fn next(&self) -> Option<Report> {
+    fn next(&self) -> Option<HealthReport> {
         let mut queue = self.queue();
         let next = queue.next.take();
         queue.writing = next.is_some();
         next
     }
 
-    async fn write(&self, report: &Report) -> Result<(), StoreError> {
+    async fn write(&self, report: &HealthReport) -> Result<(), StoreError> {
         let (state, available_in, cause) = match report {
-            Report::Open {
+            HealthReport::Open {
                 cause, wait, code, ..
             } => {
                 self.open_event(*cause, code.as_deref()).await?;
@@ -283,13 +283,13 @@ impl Reporter {
                     Some(words(*cause).to_owned()),
                 )
             }
-            Report::Closed { .. } => {
+            HealthReport::Closed { .. } => {
                 self.resolve_events().await?;
                 (CircuitState::Closed, None, None)
             }
-            Report::Gone => {
+            HealthReport::Gone => {
                 self.resolve_events().await?;
-                let Some(run) = self.fence.run() else {
+                let Some(run) = self.lease_gate.run() else {
                     return Ok(());
                 };
                 return provider_health::remove(&self.database, run, self.provider_id).await;
@@ -301,19 +301,19 @@ impl Reporter {
             available_in,
             cause,
         };
-        match self.fence.run() {
+        match self.lease_gate.run() {
             Some(run) => provider_health::upsert(&self.database, run, &change).await,
             // Nobody's judgement; a new run judges for itself.
             None => Ok(()),
         }
     }
 
-    async fn open_event(&self, cause: Cause, code: Option<&str>) -> Result<(), StoreError> {
+    async fn open_event(&self, cause: CircuitCause, code: Option<&str>) -> Result<(), StoreError> {
         let provider = &self.provider;
         let (words, (event_type, severity)) = (words(cause), event_of(cause));
         let description = match cause {
-            Cause::Refused(_) => format!("provider `{provider}` is taken out: {words}"),
-            Cause::Failing | Cause::Slow => {
+            CircuitCause::Refused(_) => format!("provider `{provider}` is taken out: {words}"),
+            CircuitCause::Failing | CircuitCause::Slow => {
                 format!("provider `{provider}` is left alone for a while: {words}")
             }
         };
@@ -329,11 +329,11 @@ impl Reporter {
             user_id: None,
         };
         let mut connection = self.database.get().await?;
-        system_events::open_of(&mut connection, self.fence.run(), &event).await
+        system_events::open_of(&mut connection, self.lease_gate.run(), &event).await
     }
 
     async fn resolve_events(&self) -> Result<(), StoreError> {
-        let (run, provider) = (self.fence.run(), Some(self.provider.as_str()));
+        let (run, provider) = (self.lease_gate.run(), Some(self.provider.as_str()));
         let mut connection = self.database.get().await?;
         for event_type in [
             CREDENTIALS_REFUSED,
@@ -347,30 +347,32 @@ impl Reporter {
         Ok(())
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, ReportQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-const fn words(cause: Cause) -> &'static str {
+const fn words(cause: CircuitCause) -> &'static str {
     match cause {
-        Cause::Failing => "requests fail",
-        Cause::Slow => "answers take too long",
-        Cause::Refused(AccountFault::Credentials) => "credentials refused",
-        Cause::Refused(AccountFault::Settings) => {
+        CircuitCause::Failing => "requests fail",
+        CircuitCause::Slow => "answers take too long",
+        CircuitCause::Refused(AccountFault::Credentials) => "credentials refused",
+        CircuitCause::Refused(AccountFault::Settings) => {
             "refused as it is set up (address of the service, sender, reputation)"
         }
-        Cause::Refused(AccountFault::Exhausted) => "its limit of the day or plan is used up",
+        CircuitCause::Refused(AccountFault::Exhausted) => "its limit of the day or plan is used up",
     }
 }
 
 /// The `event_type` for operators.
-const fn event_of(cause: Cause) -> (&'static str, Severity) {
+const fn event_of(cause: CircuitCause) -> (&'static str, Severity) {
     match cause {
-        Cause::Failing | Cause::Slow => (CIRCUIT_OPEN, Severity::High),
-        Cause::Refused(AccountFault::Credentials) => (CREDENTIALS_REFUSED, Severity::Critical),
-        Cause::Refused(AccountFault::Settings) => (ACCOUNT_REFUSED, Severity::Critical),
-        Cause::Refused(AccountFault::Exhausted) => (LIMIT_REACHED, Severity::High),
+        CircuitCause::Failing | CircuitCause::Slow => (CIRCUIT_OPEN, Severity::High),
+        CircuitCause::Refused(AccountFault::Credentials) => {
+            (CREDENTIALS_REFUSED, Severity::Critical)
+        }
+        CircuitCause::Refused(AccountFault::Settings) => (ACCOUNT_REFUSED, Severity::Critical),
+        CircuitCause::Refused(AccountFault::Exhausted) => (LIMIT_REACHED, Severity::High),
     }
 }
 

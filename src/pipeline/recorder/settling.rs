@@ -9,15 +9,15 @@ use uuid::Uuid;
 use super::super::in_flight::InFlight;
 use super::super::jobs::{Outcome, Wake};
 use super::super::metrics::{HourlyMetrics, Record};
-use super::super::outbox::{Abandoned, Outbox};
-use super::super::patience::until_done;
+use super::super::retry::retry_until_ok;
 use super::super::scheduler::Scheduler;
+use super::super::settle_queue::{Abandoned, SettleQueue};
 use super::super::trace;
 use crate::broker::receipt::{self, Proven};
 use crate::domain::{Channel, Status};
 use crate::runtime::{Shutdown, clock, failpoint, mailbox};
 use crate::store::Database;
-use crate::store::claims::{self, Claimant, DoorCount};
+use crate::store::claims::{self, Claimant, IntakeCount};
 use crate::store::lease::RunId;
 use crate::store::metrics::HourlyDelta;
 use crate::store::settle::{self, Origin, Settled, Settlement};
@@ -43,16 +43,19 @@ pub struct Settling {
     pub giving_up: Shutdown,
 }
 
-/// Outcomes that are not stored yet. Dropped (a panic), they go back into the outbox.
+/// Outcomes that are not stored yet. Dropped (a panic), they go back into the settle queue.
 #[derive(Debug)]
 pub(super) struct Unsettled {
     outcomes: Vec<Outcome>,
-    outbox: Outbox,
+    settle_queue: SettleQueue,
 }
 
 impl Unsettled {
-    pub(super) const fn new(outcomes: Vec<Outcome>, outbox: Outbox) -> Self {
-        Self { outcomes, outbox }
+    pub(super) const fn new(outcomes: Vec<Outcome>, settle_queue: SettleQueue) -> Self {
+        Self {
+            outcomes,
+            settle_queue,
+        }
     }
 }
 
@@ -60,28 +63,31 @@ impl Drop for Unsettled {
     fn drop(&mut self) {
         let outcomes = std::mem::take(&mut self.outcomes);
         if !outcomes.is_empty() {
-            self.outbox.put_back(outcomes);
+            self.settle_queue.put_back(outcomes);
         }
     }
 }
 
-/// Claims that are not given back yet. Dropped (a panic), they go back into the outbox.
+/// Claims that are not given back yet. Dropped (a panic), they go back into the settle queue.
 #[derive(Debug)]
 pub(super) struct Unreleased {
     abandoned: Vec<Abandoned>,
-    outbox: Outbox,
+    settle_queue: SettleQueue,
 }
 
 impl Unreleased {
-    pub(super) const fn new(abandoned: Vec<Abandoned>, outbox: Outbox) -> Self {
-        Self { abandoned, outbox }
+    pub(super) const fn new(abandoned: Vec<Abandoned>, settle_queue: SettleQueue) -> Self {
+        Self {
+            abandoned,
+            settle_queue,
+        }
     }
 }
 
 impl Drop for Unreleased {
     fn drop(&mut self) {
         for abandoned in std::mem::take(&mut self.abandoned) {
-            self.outbox.abandon(abandoned);
+            self.settle_queue.abandon(abandoned);
         }
     }
 }
@@ -100,7 +106,7 @@ impl Settling {
                 .map(|outcome| &outcome.settlement)
                 .collect();
             let store = || settle::settle(&self.database, &settlements, since);
-            let Some(settled) = until_done("settling", &self.giving_up, store).await else {
+            let Some(settled) = retry_until_ok("settling", &self.giving_up, store).await else {
                 return;
             };
             failpoint::hit("recorder.settled");
@@ -123,7 +129,7 @@ impl Settling {
     /// What was put off by us and is no longer ours to say is dropped: its delivery comes again, and
     /// tells.
     async fn redeem(&self, outcomes: Vec<Outcome>, settled: &Settled) {
-        let run = outcomes.first().map(|outcome| outcome.hold.run());
+        let run = outcomes.first().map(|outcome| outcome.claim.run());
         let mut receipts: Vec<Proven> = Vec::with_capacity(outcomes.len());
         let mut permits = Vec::with_capacity(outcomes.len());
         let mut joined: HashMap<(Uuid, Channel), u32> = HashMap::new();
@@ -133,7 +139,7 @@ impl Settling {
             let Some(proof) = settled.proof(&outcome.settlement) else {
                 continue;
             };
-            let redeemed = outcome.hold.redeem(&proof);
+            let redeemed = outcome.claim.redeem(&proof);
             let gathered = redeemed.receipts;
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             for _ in 1..live {
@@ -151,9 +157,9 @@ impl Settling {
     }
 
     async fn count(&self, run: Option<RunId>, joined: HashMap<(Uuid, Channel), u32>) {
-        let counts: Vec<DoorCount> = joined
+        let counts: Vec<IntakeCount> = joined
             .into_iter()
-            .map(|((tenant_id, channel), duplicates)| DoorCount {
+            .map(|((tenant_id, channel), duplicates)| IntakeCount {
                 tenant_id,
                 channel,
                 consumed: duplicates,
@@ -167,7 +173,7 @@ impl Settling {
             now: clock::now(),
         };
         let count = || claims::count(&self.database, claimant, &counts);
-        until_done("counting duplicates", &self.giving_up, count).await;
+        retry_until_ok("counting duplicates", &self.giving_up, count).await;
     }
 
     /// Metrics, the hour's sums, and a look of the scheduler.
@@ -215,9 +221,9 @@ impl Settling {
             }
         }
         let give_back = || claims::give_back(&self.database, &claims);
-        until_done("giving claims back", &self.giving_up, give_back).await;
+        retry_until_ok("giving claims back", &self.giving_up, give_back).await;
         let release = || settle::release(&self.database, &rows);
-        until_done("giving rows back", &self.giving_up, release).await;
+        retry_until_ok("giving rows back", &self.giving_up, release).await;
         for claim in std::mem::take(&mut unreleased.abandoned) {
             if !claim.is_held {
                 continue;

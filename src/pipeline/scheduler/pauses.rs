@@ -6,15 +6,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::channels::{ChannelState, Channels};
-use super::super::hold;
-use super::suspect::InHand;
+use super::super::channels::{ChannelState, ChannelStates};
+use super::super::claim_guard::SoloGuard;
+use super::suspect::SoloSlot;
 use crate::domain::Channel;
 
 /// Time between two probes that told nothing, such as one that turned out to be too late to send.
-const PACE: Duration = Duration::from_secs(1);
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait for a probe that is under way: its outcome may be what cannot be stored.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Most probes that are remembered.
 const MOST_TRIED: usize = 100;
@@ -22,17 +22,17 @@ const MOST_TRIED: usize = 100;
 /// Which channels are paused, and what was done about it.
 #[derive(Debug)]
 pub struct Pauses {
-    channels: Channels,
-    seen: Mutex<Vec<Seen>>,
+    channels: ChannelStates,
+    seen: Mutex<Vec<ChannelPause>>,
 }
 
 /// Of one channel.
 #[derive(Debug, Default)]
-struct Seen {
+struct ChannelPause {
     /// When which probe was sent.
     probe: Option<(Instant, Instant)>,
     /// Whether one is under way.
-    in_hand: InHand,
+    in_hand: SoloSlot,
     /// The probes since the channel flowed: each may have been refused for its own sake, and is not to be
     /// the next one.
     tried: Vec<Uuid>,
@@ -40,7 +40,7 @@ struct Seen {
 
 /// What may be taken of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Allowance {
     /// What is due.
     Flow,
     /// One notification.
@@ -57,31 +57,36 @@ pub(super) enum Turn {
 impl Pauses {
     /// Nothing has been done yet.
     #[must_use]
-    pub fn new(channels: Channels) -> Self {
+    pub fn new(channels: ChannelStates) -> Self {
         Self {
-            seen: Mutex::new(Channel::ALL.iter().map(|_| Seen::default()).collect()),
+            seen: Mutex::new(
+                Channel::ALL
+                    .iter()
+                    .map(|_| ChannelPause::default())
+                    .collect(),
+            ),
             channels,
         }
     }
 
     /// What may be taken of a channel now.
-    pub(super) fn turn(&self, channel: Channel, now: Instant) -> Turn {
+    pub(super) fn turn(&self, channel: Channel, now: Instant) -> Allowance {
         match self.channels.state(channel) {
             ChannelState::Flowing => {
                 self.with(channel, |seen| seen.tried.clear());
-                Turn::Flow
+                Allowance::Flow
             }
-            ChannelState::Paused { probe_at } if probe_at > now => Turn::Wait,
+            ChannelState::Paused { probe_at } if probe_at > now => Allowance::Wait,
             ChannelState::Paused { probe_at } => self.with(channel, |seen| match seen.probe {
-                _ if !seen.in_hand.is_free(now, PATIENCE) => Turn::Wait,
+                _ if !seen.in_hand.is_free(now, PROBE_TIMEOUT) => Allowance::Wait,
                 Some((at, sent)) if at == probe_at => {
-                    if sent + PACE > now {
-                        Turn::Wait
+                    if sent + PROBE_INTERVAL > now {
+                        Allowance::Wait
                     } else {
-                        Turn::Probe { at, again: true }
+                        Allowance::Probe { at, again: true }
                     }
                 }
-                _ => Turn::Probe {
+                _ => Allowance::Probe {
                     at: probe_at,
                     again: false,
                 },
@@ -115,7 +120,7 @@ impl Pauses {
     }
 
     /// A probe is taken in hand, until the turn is dropped.
-    pub(super) fn begin(&self, channel: Channel, now: Instant) -> hold::Turn {
+    pub(super) fn begin(&self, channel: Channel, now: Instant) -> SoloGuard {
         self.with(channel, |seen| seen.in_hand.begin(now))
     }
 
@@ -130,12 +135,12 @@ impl Pauses {
         self.channels.openings(channel)
     }
 
-    fn with<T>(&self, channel: Channel, work: impl FnOnce(&mut Seen) -> T) -> T {
+    fn with<T>(&self, channel: Channel, work: impl FnOnce(&mut ChannelPause) -> T) -> T {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.get_mut(channel.index()) {
             Some(seen) => work(seen),
             // There is an entry for each channel.
-            None => work(&mut Seen::default()),
+            None => work(&mut ChannelPause::default()),
         }
     }
 }
@@ -149,26 +154,26 @@ mod tests {
 
     #[test]
     fn while_a_probe_is_under_way_there_is_no_other_but_not_for_ever() {
-        let (channels, now) = (Channels::new(), clock::instant());
+        let (channels, now) = (ChannelStates::new(), clock::instant());
         let pauses = Pauses::new(channels.clone());
         let at = |seconds| now + Duration::from_secs(seconds);
-        let probe = |at, again| Turn::Probe { at, again };
+        let probe = |at, again| Allowance::Probe { at, again };
         channels.report(EMAIL, "a", Some(now));
         let first = pauses.begin(EMAIL, now);
         pauses.probed(EMAIL, now, now);
-        assert_eq!(pauses.turn(EMAIL, at(5)), Turn::Wait);
+        assert_eq!(pauses.turn(EMAIL, at(5)), Allowance::Wait);
         drop(first);
         assert_eq!(pauses.turn(EMAIL, at(5)), probe(now, true));
         let _stuck = pauses.begin(EMAIL, at(5));
         pauses.probed(EMAIL, now, at(5));
         channels.report(EMAIL, "a", Some(at(20)));
-        assert_eq!(pauses.turn(EMAIL, at(20)), Turn::Wait);
+        assert_eq!(pauses.turn(EMAIL, at(20)), Allowance::Wait);
         assert_eq!(pauses.turn(EMAIL, at(35)), probe(at(20), false));
     }
 
     #[test]
-    fn what_was_tried_in_vain_is_not_the_next_probe_unless_there_is_no_other() {
-        let (channels, now) = (Channels::new(), clock::instant());
+    fn failed_probe_is_not_the_next_probe_unless_there_is_no_other() {
+        let (channels, now) = (ChannelStates::new(), clock::instant());
         let pauses = Pauses::new(channels.clone());
         channels.report(EMAIL, "a", Some(now));
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
@@ -179,27 +184,31 @@ mod tests {
         assert!(pauses.tried(EMAIL).is_empty());
         pauses.tries(EMAIL, one);
         channels.report(EMAIL, "a", None);
-        assert_eq!(pauses.turn(EMAIL, now), Turn::Flow);
+        assert_eq!(pauses.turn(EMAIL, now), Allowance::Flow);
         assert!(pauses.tried(EMAIL).is_empty(), "it works");
     }
 
     #[test]
     fn a_paused_channel_is_probed_when_the_time_has_come_and_again_when_that_told_nothing() {
-        let (channels, now) = (Channels::new(), clock::instant());
+        let (channels, now) = (ChannelStates::new(), clock::instant());
         let pauses = Pauses::new(channels.clone());
         let at = |seconds| now + Duration::from_secs(seconds);
-        assert_eq!(pauses.turn(EMAIL, now), Turn::Flow);
+        assert_eq!(pauses.turn(EMAIL, now), Allowance::Flow);
         channels.report(EMAIL, "a", Some(at(5)));
-        assert_eq!(pauses.turn(EMAIL, at(4)), Turn::Wait);
-        let probe = |at, again| Turn::Probe { at, again };
+        assert_eq!(pauses.turn(EMAIL, at(4)), Allowance::Wait);
+        let probe = |at, again| Allowance::Probe { at, again };
         assert_eq!(pauses.turn(EMAIL, at(5)), probe(at(5), false));
         pauses.probed(EMAIL, at(5), at(5));
-        assert_eq!(pauses.turn(EMAIL, at(5)), Turn::Wait);
+        assert_eq!(pauses.turn(EMAIL, at(5)), Allowance::Wait);
         assert_eq!(pauses.turn(EMAIL, at(6)), probe(at(5), true));
         channels.report(EMAIL, "a", Some(at(20)));
-        assert_eq!(pauses.turn(EMAIL, at(19)), Turn::Wait, "the probe failed");
+        assert_eq!(
+            pauses.turn(EMAIL, at(19)),
+            Allowance::Wait,
+            "the probe failed"
+        );
         assert_eq!(pauses.turn(EMAIL, at(20)), probe(at(20), false));
         channels.report(EMAIL, "a", None);
-        assert_eq!(pauses.turn(EMAIL, at(20)), Turn::Flow);
+        assert_eq!(pauses.turn(EMAIL, at(20)), Allowance::Flow);
     }
 }

@@ -3,20 +3,20 @@
 use uuid::Uuid;
 
 use super::bounds::BEGINNING;
-use super::bringing::Errand;
-use super::pauses::Turn;
-use super::{Looking, Round, only_of_rows};
+use super::pauses::Allowance;
+use super::take::TakePurpose;
+use super::{Looking, Poller, only_of_rows};
 use crate::domain::{Channel, Lane};
 use crate::machine::delivery::LATEST;
 use crate::runtime::clock;
 use crate::store::StoreError;
 use crate::store::due::{self, Among, WaitsFor, Wanting};
 
-impl Round {
+impl Poller {
     /// The lanes of which all that is due may be taken.
     pub(super) fn flowing(&self) -> Vec<Lane> {
         let now = clock::instant();
-        let flows = |lane: &&Lane| self.pauses.turn(lane.channel, now) == Turn::Flow;
+        let flows = |lane: &&Lane| self.pauses.turn(lane.channel, now) == Allowance::Flow;
         self.lanes.iter().filter(flows).copied().collect()
     }
 
@@ -31,7 +31,7 @@ impl Round {
         for channel in Channel::ALL {
             let mut lanes = of_channel(&self.lanes, *channel);
             let moment = clock::instant();
-            let Turn::Probe { at, again } = self.pauses.turn(*channel, moment) else {
+            let Allowance::Probe { at, again } = self.pauses.turn(*channel, moment) else {
                 continue;
             };
             let mut permits = self.free_permits(&lanes, 1);
@@ -48,9 +48,9 @@ impl Round {
             let until = now.saturating_add(LATEST * 2).unwrap_or(now);
             let taking = self.taking(looking.run, &left_out);
             let take = due::probe(&self.database, taking, now, &lanes);
-            let errand = Errand::Probe(*channel);
+            let purpose = TakePurpose::Probe(*channel);
             let brought = self
-                .bring(taking.take, until, take, &mut permits, looking, errand)
+                .bring(taking.take, until, take, &mut permits, looking, purpose)
                 .await;
             let brought = match brought {
                 Ok(brought) => brought,

@@ -8,10 +8,10 @@ use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Looking, Round};
+use super::{Looking, Poller};
 use crate::domain::{Severity, SystemEvent};
 use crate::runtime::clock;
-use crate::store::due::{self, Refused, Wanting};
+use crate::store::due::{self, UntakeableRow, Wanting};
 use crate::store::{StoreError, system_events};
 
 /// The `event_type` of such rows.
@@ -49,7 +49,7 @@ impl Refusing {
     }
 }
 
-impl Round {
+impl Poller {
     /// A take of this failed: finds the rows because of which, and leaves them out from now on. The
     /// failure itself, when it was none of theirs.
     pub(super) async fn sift(
@@ -77,7 +77,7 @@ impl Round {
         Ok(())
     }
 
-    async fn report(&self, (id, why): &Refused) -> Result<(), StoreError> {
+    async fn report(&self, (id, why): &UntakeableRow) -> Result<(), StoreError> {
         let details = json!({ "notification_id": id, "sqlstate": why.code().to_string() });
         let event = SystemEvent {
             event_type: EVENT.to_owned(),

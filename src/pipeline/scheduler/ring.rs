@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use crate::store::due::Found;
+use crate::store::due::FoundTenants;
 
 /// The tenants of one line. Whoever had a turn goes to the end, as long as it had all that was asked for.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Ring {
     }
 
     /// Tenants were found. Who is new is next.
-    pub(super) fn found(&mut self, found: Found) {
+    pub(super) fn found(&mut self, found: FoundTenants) {
         for tenant in found.tenants {
             if !self.known.contains(&tenant) {
                 self.known.push_front(tenant);
@@ -68,8 +68,8 @@ mod tests {
         Uuid::from_u128(number)
     }
 
-    fn found(tenants: impl IntoIterator<Item = u128>, after: Option<u128>) -> Found {
-        Found {
+    fn found(tenants: impl IntoIterator<Item = u128>, after: Option<u128>) -> FoundTenants {
+        FoundTenants {
             tenants: tenants.into_iter().map(tenant).collect(),
             after: after.map(tenant),
         }

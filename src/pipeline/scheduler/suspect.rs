@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::hold::Turn;
+use super::super::claim_guard::SoloGuard;
 use crate::domain::Lane;
 
 /// Longest that others of its lane wait for a suspect, as at the door: one that ends the process does so
@@ -15,16 +15,16 @@ const LONGEST_TURN: Duration = Duration::from_secs(5);
 
 /// Whether one is in hand.
 #[derive(Debug, Default)]
-pub(super) struct InHand(Arc<Mutex<Hand>>);
+pub(super) struct SoloSlot(Arc<Mutex<SoloState>>);
 
 #[derive(Debug, Default)]
-struct Hand {
+struct SoloState {
     turns: u64,
     /// The turn that is under way, and since when.
     busy: Option<(u64, Instant)>,
 }
 
-impl InHand {
+impl SoloSlot {
     /// Whether none is in hand, or one for so long that it is not waited for.
     pub(super) fn is_free(&self, now: Instant, longest: Duration) -> bool {
         let busy = lock(&self.0).busy;
@@ -32,14 +32,14 @@ impl InHand {
     }
 
     /// One is taken in hand, until the turn is dropped.
-    pub(super) fn begin(&self, now: Instant) -> Turn {
+    pub(super) fn begin(&self, now: Instant) -> SoloGuard {
         let mut hand = lock(&self.0);
         hand.turns += 1;
         let number = hand.turns;
         hand.busy = Some((number, now));
         drop(hand);
         let hand = Arc::clone(&self.0);
-        Turn(Box::new(move || {
+        SoloGuard(Box::new(move || {
             lock(&hand).busy.take_if(|(busy, _)| *busy == number);
         }))
     }
@@ -48,9 +48,9 @@ impl InHand {
 /// The rows in hand that may be what ends the process, one a lane: if it ends again, it is known because
 /// of which few.
 #[derive(Debug, Default)]
-pub struct Suspects(Mutex<HashMap<Lane, InHand>>);
+pub struct SuspectGate(Mutex<HashMap<Lane, SoloSlot>>);
 
-impl Suspects {
+impl SuspectGate {
     /// Whether one of this lane may be taken.
     pub(super) fn is_free(&self, lane: Lane, now: Instant) -> bool {
         let lanes = lock(&self.0);
@@ -59,7 +59,7 @@ impl Suspects {
     }
 
     /// One of this lane is taken in hand.
-    pub(super) fn begin(&self, lane: Lane, now: Instant) -> Turn {
+    pub(super) fn begin(&self, lane: Lane, now: Instant) -> SoloGuard {
         lock(&self.0).entry(lane).or_default().begin(now)
     }
 }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_next_one_of_the_lane_may_come_when_the_turn_is_over_or_has_lasted_too_long() {
-        let (suspects, now) = (Suspects::default(), clock::instant());
+        let (suspects, now) = (SuspectGate::default(), clock::instant());
         let lane = |priority| Lane::new(Channel::Email, priority);
         let (low, urgent) = (lane(Priority::Low), lane(Priority::Urgent));
         assert!(suspects.is_free(low, now));

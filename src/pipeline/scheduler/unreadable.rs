@@ -3,8 +3,8 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::super::patience::until_done;
-use super::Round;
+use super::super::retry::retry_until_ok;
+use super::Poller;
 use crate::domain::{Severity, SystemEvent};
 use crate::store::takes::TakeId;
 use crate::store::{StoreError, due, system_events};
@@ -12,16 +12,16 @@ use crate::store::{StoreError, due, system_events};
 /// The `event_type` of rows that cannot be read.
 const UNREADABLE: &str = "notification_unreadable";
 
-impl Round {
+impl Poller {
     /// Gives back what cannot be read, and tells operators, once for as long as the event is open.
     pub(super) async fn give_back(&self, take: TakeId, unreadable: &[(Uuid, String)]) {
         for (id, why) in unreadable {
             tracing::warn!(notification_id = %id, why, "a stored notification cannot be read: it is given back");
         }
-        self.holder.metrics.unreadable(unreadable.len());
+        self.claim_guards.metrics.unreadable(unreadable.len());
         let ids: Vec<Uuid> = unreadable.iter().map(|(id, _)| *id).collect();
         let give_back = || due::give_back(&self.database, take, &ids);
-        until_done("giving back what cannot be read", &self.stop, give_back).await;
+        retry_until_ok("giving back what cannot be read", &self.stop, give_back).await;
         if let Some((id, why)) = unreadable.first()
             && let Err(error) = self.tell(*id, why).await
         {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::ring::Ring;
 use crate::domain::Priority;
-use crate::store::due::{Found, Key, WaitingOf, WaitsFor};
+use crate::store::due::{FoundTenants, WaitingKey, WaitingOf, WaitsFor};
 
 /// Time between two looks for tenants of whom something waits.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ impl Waiters {
     /// again and again.
     pub(super) fn due_look(
         &mut self,
-        key: &Key,
+        key: &WaitingKey,
         priorities: &[Priority],
         openings: u64,
         now: Instant,
@@ -61,7 +61,7 @@ impl Waiters {
         priorities.iter().map(waiting).collect()
     }
 
-    fn opened(&mut self, key: &Key, priorities: &[Priority], openings: u64, now: Instant) {
+    fn opened(&mut self, key: &WaitingKey, priorities: &[Priority], openings: u64, now: Instant) {
         let is_any = key.waits_for == WaitsFor::Any;
         let again = match self.forgot {
             None => true,
@@ -98,7 +98,7 @@ impl Waiters {
     }
 
     /// That is who waits.
-    pub(super) fn found(&mut self, priority: Priority, found: Found) {
+    pub(super) fn found(&mut self, priority: Priority, found: FoundTenants) {
         if let Some(ring) = self.rings.get_mut(priority.index()) {
             ring.found(found);
         }
@@ -155,22 +155,22 @@ mod tests {
     const LOW: Priority = Priority::Low;
     const TENANT: Uuid = Uuid::from_u128(1);
 
-    fn key(waits_for: WaitsFor) -> Key {
-        Key {
+    fn key(waits_for: WaitsFor) -> WaitingKey {
+        WaitingKey {
             channel: Channel::Email,
             waits_for,
         }
     }
 
-    fn found(tenants: &[Uuid]) -> Found {
-        Found {
+    fn found(tenants: &[Uuid]) -> FoundTenants {
+        FoundTenants {
             tenants: tenants.to_vec(),
             after: None,
         }
     }
 
     #[test]
-    fn what_waits_for_any_account_is_called_back_once_for_each_opening() {
+    fn notifications_for_any_account_are_called_back_once_per_opening() {
         let (mut waiters, any, now) = (Waiters::default(), key(WaitsFor::Any), clock::instant());
         let at = |seconds| now + Duration::from_secs(seconds);
         assert_eq!(waiters.due_look(&any, &[LOW], 0, now).len(), 1);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_an_account_is_looked_for_every_second() {
+    fn notifications_for_one_account_are_looked_for_every_second() {
         let account = key(WaitsFor::Account("slow".to_owned()));
         let (mut waiters, now) = (Waiters::default(), clock::instant());
         for second in 0..90 {

@@ -21,7 +21,7 @@ pub(super) fn reply(class: Class) -> Reply {
     }
 }
 
-pub(super) struct Case {
+pub(super) struct PassCase {
     pub(super) notification: Notification,
     pub(super) replies: Vec<(Target, Reply)>,
     pub(super) asked: Vec<Target>,
@@ -29,10 +29,10 @@ pub(super) struct Case {
     pub(super) left_out: bool,
     pub(super) fail_over_unknown: bool,
     pub(super) retry_window: Option<Duration>,
-    pub(super) dice: f64,
+    pub(super) jitter: f64,
 }
 
-impl Case {
+impl PassCase {
     pub(super) fn one(class: Class) -> Self {
         let only = target("a");
         Self {
@@ -43,7 +43,7 @@ impl Case {
             left_out: false,
             fail_over_unknown: false,
             retry_window: None,
-            dice: 0.5,
+            jitter: 0.5,
         }
     }
 
@@ -54,7 +54,7 @@ impl Case {
         self.notification.attempts.push(record);
     }
 
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> PassResult {
         after_pass(&Pass {
             notification: &self.notification,
             replies: &self.replies,
@@ -66,30 +66,33 @@ impl Case {
             backoff: Backoff::new(Duration::from_secs(2), Duration::from_secs(60)),
             minimum_delay: Duration::ZERO,
             now: now(),
-            dice: self.dice,
+            jitter: self.jitter,
         })
     }
 }
 
 #[test]
 fn accepted_is_sent_and_permanent_fails_with_the_providers_category() {
-    assert_eq!(Case::one(Class::Accepted).verdict(), Verdict::Sent);
-    let refused = Case {
+    assert_eq!(PassCase::one(Class::Accepted).verdict(), PassResult::Sent);
+    let refused = PassCase {
         has_next: true,
-        ..Case::one(Class::Permanent)
+        ..PassCase::one(Class::Permanent)
     };
-    assert_eq!(refused.verdict(), Verdict::Ended(Reason::InvalidRecipient));
+    assert_eq!(
+        refused.verdict(),
+        PassResult::Ended(Reason::InvalidRecipient)
+    );
 }
 
 #[test]
-fn who_is_greylisted_is_put_off_without_an_attempt_for_a_day() {
-    let mut case = Case::one(Class::Throttled);
+fn greylisted_address_is_put_off_without_an_attempt_for_a_day() {
+    let mut case = PassCase::one(Class::Throttled);
     for (_, reply) in &mut case.replies {
         reply.subject = Subject::Message;
         reply.retry_after = Some(Duration::from_secs(300));
     }
-    let asked = |case: &Case| match case.verdict() {
-        Verdict::Retry {
+    let asked = |case: &PassCase| match case.verdict() {
+        PassResult::Retry {
             due_at,
             attempt_used,
             ..
@@ -108,9 +111,9 @@ fn who_is_greylisted_is_put_off_without_an_attempt_for_a_day() {
 }
 
 #[test]
-fn who_was_not_able_to_send_has_used_no_attempt() {
+fn incapable_account_uses_no_attempt() {
     let used = |classes: &[Class]| {
-        let case = Case::one(Class::Throttled);
+        let case = PassCase::one(Class::Throttled);
         let replies: Vec<_> = classes
             .iter()
             .map(|class| (target("a"), reply(*class)))
@@ -126,20 +129,20 @@ fn who_was_not_able_to_send_has_used_no_attempt() {
 }
 
 #[test]
-fn what_was_definitely_not_sent_goes_to_the_next_provider() {
+fn definitely_unsent_message_goes_to_the_next_provider() {
     for class in [
         Class::Transient,
         Class::Throttled,
         Class::AccountRefused,
         Class::NotByAccount,
     ] {
-        let case = Case {
+        let case = PassCase {
             has_next: true,
-            ..Case::one(class)
+            ..PassCase::one(class)
         };
         assert_eq!(
             case.verdict(),
-            Verdict::NextProvider(case.asked.clone()),
+            PassResult::NextProvider(case.asked.clone()),
             "{class}"
         );
     }
@@ -147,42 +150,42 @@ fn what_was_definitely_not_sent_goes_to_the_next_provider() {
 
 #[test]
 fn an_unknown_outcome_stays_with_its_provider_unless_told_otherwise() {
-    let stay = Case {
+    let stay = PassCase {
         has_next: true,
-        ..Case::one(Class::Unknown)
+        ..PassCase::one(Class::Unknown)
     };
     assert!(matches!(
         stay.verdict(),
-        Verdict::Retry {
+        PassResult::Retry {
             reason: Reason::Retry,
             ..
         }
     ));
-    let move_on = Case {
+    let move_on = PassCase {
         fail_over_unknown: true,
         ..stay
     };
-    assert!(matches!(move_on.verdict(), Verdict::NextProvider(_)));
+    assert!(matches!(move_on.verdict(), PassResult::NextProvider(_)));
 }
 
 #[test]
 fn a_retry_counts_and_the_last_one_ends_in_the_dead_letters() {
-    let mut case = Case::one(Class::Transient);
+    let mut case = PassCase::one(Class::Transient);
     assert!(matches!(
         case.verdict(),
-        Verdict::Retry {
+        PassResult::Retry {
             attempt_used: true,
             ..
         }
     ));
     case.notification.attempt_count = case.notification.max_retries;
-    assert_eq!(case.verdict(), Verdict::Ended(Reason::RetriesExhausted));
+    assert_eq!(case.verdict(), PassResult::Ended(Reason::RetriesExhausted));
 }
 
 /// The reason and whether an attempt was used, when it waits.
-fn waits(case: &Case) -> (Reason, bool) {
+fn waits(case: &PassCase) -> (Reason, bool) {
     match case.verdict() {
-        Verdict::Retry {
+        PassResult::Retry {
             reason,
             attempt_used,
             ..
@@ -193,7 +196,7 @@ fn waits(case: &Case) -> (Reason, bool) {
 
 #[test]
 fn an_account_that_is_refused_or_too_slow_uses_up_no_attempt() {
-    let mut case = Case::one(Class::AccountRefused);
+    let mut case = PassCase::one(Class::AccountRefused);
     case.notification.attempt_count = case.notification.max_retries;
     assert_eq!(waits(&case), (Reason::WaitingForProvider, false));
     case.replies[0].1 = reply(Class::Throttled);
@@ -203,7 +206,7 @@ fn an_account_that_is_refused_or_too_slow_uses_up_no_attempt() {
 #[test]
 fn an_account_that_failed_was_an_attempt_whatever_the_next_one_refuses() {
     for next in [Class::AccountRefused, Class::NotByAccount, Class::Throttled] {
-        let mut case = Case::one(Class::Transient);
+        let mut case = PassCase::one(Class::Transient);
         case.replies.push((target("a"), reply(next)));
         assert_eq!(waits(&case), (Reason::Retry, true), "{next}");
         // The order says nothing.
@@ -219,10 +222,10 @@ fn an_account_that_failed_was_an_attempt_whatever_the_next_one_refuses() {
 }
 
 #[test]
-fn what_no_account_can_send_fails_only_when_each_has_said_so() {
-    let mut case = Case::one(Class::NotByAccount);
+fn message_fails_as_unsendable_only_when_every_account_has_refused_it() {
+    let mut case = PassCase::one(Class::NotByAccount);
     case.replies.push((target("a"), reply(Class::NotByAccount)));
-    let failed = Verdict::Ended(Reason::ProviderMisconfigured);
+    let failed = PassResult::Ended(Reason::ProviderMisconfigured);
     assert_eq!(case.verdict(), failed);
     case.left_out = true;
     assert_eq!(waits(&case), (Reason::WaitingForProvider, false));
@@ -234,17 +237,20 @@ fn what_no_account_can_send_fails_only_when_each_has_said_so() {
         Class::Unknown,
     ] {
         case.replies[1].1 = reply(other);
-        assert!(matches!(case.verdict(), Verdict::Retry { .. }), "{other}");
+        assert!(
+            matches!(case.verdict(), PassResult::Retry { .. }),
+            "{other}"
+        );
     }
     case.replies[1].1 = reply(Class::Permanent);
-    assert_eq!(case.verdict(), Verdict::Ended(Reason::InvalidRecipient));
+    assert_eq!(case.verdict(), PassResult::Ended(Reason::InvalidRecipient));
 }
 
 #[test]
-fn what_may_have_been_sent_in_an_earlier_pass_is_asked_of_nobody_else() {
-    let mut case = Case {
+fn message_that_may_have_been_sent_earlier_is_asked_of_no_other_account() {
+    let mut case = PassCase {
         has_next: true,
-        ..Case::one(Class::Transient)
+        ..PassCase::one(Class::Transient)
     };
     let lost = reply(Class::Unknown);
     let device = case.asked[0].device_id;
@@ -252,15 +258,15 @@ fn what_may_have_been_sent_in_an_earlier_pass_is_asked_of_nobody_else() {
     case.notification.attempts.push(record);
     assert_eq!(waits(&case), (Reason::Retry, true));
     case.fail_over_unknown = true;
-    assert!(matches!(case.verdict(), Verdict::NextProvider(_)));
+    assert!(matches!(case.verdict(), PassResult::NextProvider(_)));
 }
 
 #[test]
 fn all_devices_stay_with_the_account_that_may_have_served_one() {
     let (lost, busy) = (target("a"), target("bb"));
-    let mut case = Case {
+    let mut case = PassCase {
         has_next: true,
-        ..Case::one(Class::Unknown)
+        ..PassCase::one(Class::Unknown)
     };
     case.asked = vec![lost.clone(), busy.clone()];
     case.replies = vec![
@@ -269,18 +275,18 @@ fn all_devices_stay_with_the_account_that_may_have_served_one() {
     ];
     assert_eq!(waits(&case), (Reason::Retry, true));
     case.fail_over_unknown = true;
-    assert!(matches!(case.verdict(), Verdict::NextProvider(left) if left.len() == 2));
+    assert!(matches!(case.verdict(), PassResult::NextProvider(left) if left.len() == 2));
 }
 
 #[test]
 fn a_retry_waits_for_the_longest_that_anybody_of_the_pass_asked_for() {
-    let mut case = Case {
-        dice: 0.0,
-        ..Case::one(Class::Throttled)
+    let mut case = PassCase {
+        jitter: 0.0,
+        ..PassCase::one(Class::Throttled)
     };
     case.replies[0].1.retry_after = Some(Duration::from_secs(90));
     case.replies.push((target("a"), reply(Class::Transient)));
-    let Verdict::Retry { due_at, .. } = case.verdict() else {
+    let PassResult::Retry { due_at, .. } = case.verdict() else {
         panic!()
     };
     assert_eq!(due_at, now() + jiff::SignedDuration::from_secs(90));
@@ -288,12 +294,12 @@ fn a_retry_waits_for_the_longest_that_anybody_of_the_pass_asked_for() {
 
 #[test]
 fn a_retry_never_comes_before_what_the_provider_asked_for() {
-    let mut case = Case {
-        dice: 0.0,
-        ..Case::one(Class::Throttled)
+    let mut case = PassCase {
+        jitter: 0.0,
+        ..PassCase::one(Class::Throttled)
     };
     case.replies[0].1.retry_after = Some(Duration::from_secs(90));
-    let Verdict::Retry { due_at, .. } = case.verdict() else {
+    let PassResult::Retry { due_at, .. } = case.verdict() else {
         panic!()
     };
     assert_eq!(due_at, now() + jiff::SignedDuration::from_secs(90));
@@ -301,39 +307,39 @@ fn a_retry_never_comes_before_what_the_provider_asked_for() {
 
 #[test]
 fn a_retry_that_would_come_too_late_ends_as_expired() {
-    let mut case = Case::one(Class::Throttled);
+    let mut case = PassCase::one(Class::Throttled);
     case.replies[0].1.retry_after = Some(Duration::from_secs(90));
     case.notification.expires_at = Some(now() + jiff::SignedDuration::from_secs(60));
-    assert_eq!(case.verdict(), Verdict::Ended(Reason::Expired));
+    assert_eq!(case.verdict(), PassResult::Ended(Reason::Expired));
 }
 
 #[test]
-fn one_accepting_device_makes_it_sent_and_the_others_are_retried() {
+fn push_is_sent_by_one_accepting_device_and_the_others_are_retried() {
     let (good, bad) = (target("a"), target("bb"));
-    let mut case = Case::one(Class::Accepted);
+    let mut case = PassCase::one(Class::Accepted);
     case.asked = vec![good.clone(), bad.clone()];
     case.replies = vec![
         (good, reply(Class::Accepted)),
         (bad, reply(Class::Transient)),
     ];
-    assert!(matches!(case.verdict(), Verdict::Retry { .. }));
+    assert!(matches!(case.verdict(), PassResult::Retry { .. }));
     case.has_next = true;
-    assert!(matches!(case.verdict(), Verdict::NextProvider(left) if left.len() == 1));
+    assert!(matches!(case.verdict(), PassResult::NextProvider(left) if left.len() == 1));
     case.has_next = false;
     case.notification.attempt_count = case.notification.max_retries;
-    assert_eq!(case.verdict(), Verdict::Sent);
+    assert_eq!(case.verdict(), PassResult::Sent);
 }
 
 #[test]
 fn a_retry_beyond_the_providers_window_is_none() {
-    let mut case = Case::one(Class::Transient);
+    let mut case = PassCase::one(Class::Transient);
     case.replies[0].1.retry_after = Some(Duration::from_secs(90));
     case.retry_window = Some(Duration::from_secs(3_600));
     case.attempted(now() - jiff::SignedDuration::from_mins(58));
-    assert!(matches!(case.verdict(), Verdict::Retry { .. }));
+    assert!(matches!(case.verdict(), PassResult::Retry { .. }));
     case.notification.attempts.clear();
     case.attempted(now() - jiff::SignedDuration::from_mins(59));
-    assert_eq!(case.verdict(), Verdict::Ended(Reason::RetriesExhausted));
+    assert_eq!(case.verdict(), PassResult::Ended(Reason::RetriesExhausted));
     case.replies[0].1.class = Class::Throttled;
     assert_eq!(
         waits(&case),
@@ -356,10 +362,10 @@ fn the_window_counts_from_the_first_failure_of_this_sending() {
             until,
         },
     ] {
-        let mut case = Case::one(Class::Transient);
+        let mut case = PassCase::one(Class::Transient);
         case.retry_window = Some(Duration::from_secs(3_600));
         case.attempted(now() - jiff::SignedDuration::from_hours(9));
-        assert_eq!(case.verdict(), Verdict::Ended(Reason::RetriesExhausted));
+        assert_eq!(case.verdict(), PassResult::Ended(Reason::RetriesExhausted));
         case.notification
             .attempts
             .push(AttemptRecord { at: until, step });
@@ -369,13 +375,13 @@ fn the_window_counts_from_the_first_failure_of_this_sending() {
 }
 
 #[test]
-fn what_this_node_lacks_uses_up_no_attempt() {
-    let mut case = Case::one(Class::Transient);
+fn shortage_of_this_node_uses_no_attempt() {
+    let mut case = PassCase::one(Class::Transient);
     case.notification.max_retries = 0;
     case.replies[0].1.subject = Subject::Node;
     assert!(matches!(
         case.verdict(),
-        Verdict::Retry {
+        PassResult::Retry {
             reason: Reason::WaitingForProvider,
             attempt_used: false,
             ..
@@ -383,5 +389,5 @@ fn what_this_node_lacks_uses_up_no_attempt() {
     ));
     // Another account may have a connection open already.
     case.has_next = true;
-    assert!(matches!(case.verdict(), Verdict::NextProvider(_)));
+    assert!(matches!(case.verdict(), PassResult::NextProvider(_)));
 }

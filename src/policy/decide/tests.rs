@@ -1,10 +1,12 @@
-use super::*;
-use crate::domain::preference::Setting;
-use crate::domain::{
-    Body, CircuitState, Content, Device, KeyHash, Lane, Payload, Preference, Priority,
-    preference::Scope,
-};
 use uuid::Uuid;
+
+use super::*;
+use crate::domain::preference::{Scope, Setting};
+use crate::domain::{
+    Body, CircuitState, Content, Device, GlobalPolicy, KeyHash, Lane, Notification, Payload,
+    Preference, Priority, Recipient, TenantRules,
+};
+use crate::policy::{AccountFacts, Quota};
 
 pub(in crate::policy) fn notification(channel: Channel) -> Notification {
     Notification {
@@ -83,7 +85,7 @@ pub(in crate::policy) static NO_RULES: TenantRules = TenantRules {
 };
 
 /// As in the default settings, but released at once.
-pub(in crate::policy) static HOUSE: HouseRules = HouseRules {
+pub(in crate::policy) static GLOBAL: GlobalPolicy = GlobalPolicy {
     urgent_passes_quiet_hours: true,
     urgent_passes_caps: true,
     release_spread: std::time::Duration::ZERO,
@@ -99,17 +101,17 @@ pub(in crate::policy) fn facts<'a>(
         notification,
         recipient,
         rules: &NO_RULES,
-        house: &HOUSE,
+        global: &GLOBAL,
         accounts,
         suppressed: &[],
         quota: Quota::Unasked,
         now: now(),
-        dice: 0.5,
+        jitter: 0.5,
     }
 }
 
-/// A wish that changes nothing.
-pub(in crate::policy) const fn wish(scope: Scope) -> Preference {
+/// A preference that changes nothing.
+pub(in crate::policy) const fn silent_preference(scope: Scope) -> Preference {
     Preference {
         scope,
         enabled: Some(true),
@@ -177,7 +179,7 @@ fn a_disabled_channel_or_category_cancels_even_urgent_ones() {
     let mut person = recipient();
     person.preferences.push(Preference {
         enabled: Some(false),
-        ..wish(Scope::Channel(Channel::Email))
+        ..silent_preference(Scope::Channel(Channel::Email))
     });
     let mut urgent = notification(Channel::Email);
     urgent.lane.priority = Priority::Urgent;
@@ -194,7 +196,7 @@ fn a_disabled_channel_or_category_cancels_even_urgent_ones() {
     sms.category = Some("marketing".into());
     person.preferences.push(Preference {
         enabled: Some(false),
-        ..wish(Scope::Category("marketing".into()))
+        ..silent_preference(Scope::Category("marketing".into()))
     });
     assert_eq!(
         decide_with(&sms, &person, &[account("a", 0)]),
@@ -261,7 +263,7 @@ fn a_device_that_was_refused_is_not_asked_again_because_another_has_a_retry() {
 }
 
 #[test]
-fn what_a_device_accepted_is_sent_even_when_the_others_are_gone() {
+fn push_accepted_by_one_device_is_sent_when_the_other_devices_are_gone() {
     use crate::domain::{AttemptRecord, Reply};
     let mut push = notification(Channel::Push);
     let accepted = Reply::accepted("200", None);
@@ -275,7 +277,7 @@ fn what_a_device_accepted_is_sent_even_when_the_others_are_gone() {
         gone: None,
         route: vec![],
         targets: vec![],
-        good_until: now() + jiff::SignedDuration::from_secs(1),
+        valid_until: now() + jiff::SignedDuration::from_secs(1),
     };
     assert_eq!(decide_with(&push, &person, &[account("fcm", 0)]), sent);
     push.expires_at = Some(now());

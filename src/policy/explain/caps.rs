@@ -13,7 +13,7 @@ pub(super) fn frequency_cap(facts: &Facts<'_>) -> Words {
         Err(unknown) => return Words::new(unknown_day(&unknown), json!({ "zone": unknown.0 })),
     };
     let over_cap = frequency_cap::over_cap(facts);
-    let passes = facts.house.urgent_passes_caps;
+    let passes = facts.global.urgent_passes_caps;
     if frequency_cap::passes(facts) {
         let inputs = json!({ "urgent_passes": passes });
         return Words::new(

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Words;
 use crate::domain::{Channel, Reason};
-use crate::policy::decide::Case;
+use crate::policy::decide::DecisionCase;
 use crate::policy::{Facts, expiry, preference, schedule};
 
 pub(super) fn expiry(facts: &Facts<'_>) -> Words {
@@ -21,9 +21,9 @@ pub(super) fn expiry(facts: &Facts<'_>) -> Words {
 
 pub(super) fn preference(facts: &Facts<'_>) -> Words {
     let (notification, rules) = (facts.notification, facts.rules);
-    let wishes: Vec<_> = preference::wishes(notification, facts.recipient, rules)
+    let preferences: Vec<_> = preference::preferences(notification, facts.recipient, rules)
         .map(
-            |wish| json!({ "scope": wish.scope, "enabled": wish.enabled, "said_by": wish.said_by }),
+            |preference| json!({ "scope": preference.scope, "enabled": preference.enabled, "said_by": preference.said_by }),
         )
         .collect();
     let may_disable = preference::may_disable(notification, rules);
@@ -38,7 +38,7 @@ pub(super) fn preference(facts: &Facts<'_>) -> Words {
     };
     let words = Words::new(
         says,
-        json!({ "wishes": wishes, "may_disable": may_disable }),
+        json!({ "wishes": preferences, "may_disable": may_disable }),
     );
     match off {
         Some((_, scope)) => words.unless(format!("a preference that enables `{scope}`")),
@@ -55,7 +55,7 @@ pub(super) fn schedule(facts: &Facts<'_>) -> Words {
     Words::new(says, json!({ "send_at": send_at })).unless("an earlier `send_at`, or none")
 }
 
-pub(super) fn address(facts: &Facts<'_>, case: &Case<'_>) -> Words {
+pub(super) fn address(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
     let notification = facts.notification;
     let channel = notification.lane.channel;
     let to = notification.payload.to.as_deref();
@@ -84,7 +84,7 @@ pub(super) fn address(facts: &Facts<'_>, case: &Case<'_>) -> Words {
 }
 
 /// `before`: how many addresses there were before the suppressed ones were left out.
-pub(super) fn suppression(before: usize, case: &Case<'_>) -> Words {
+pub(super) fn suppression(before: usize, case: &DecisionCase<'_>) -> Words {
     let left = case.targets.len();
     let suppressed = before.saturating_sub(left);
     let inputs = json!({ "addresses": before, "suppressed": suppressed });

@@ -15,7 +15,7 @@ pub(super) fn hours(facts: &Facts<'_>) -> Words {
     };
     let inputs = json!({
         "windows": windows.iter().map(|window| shown(window, facts)).collect::<Vec<_>>(),
-        "urgent_passes": facts.house.urgent_passes_quiet_hours,
+        "urgent_passes": facts.global.urgent_passes_quiet_hours,
     });
     if windows.is_empty() {
         return Words::new("There are no quiet hours.", inputs);
@@ -36,7 +36,7 @@ pub(super) fn hours(facts: &Facts<'_>) -> Words {
                 None => format!("It is quiet until {end}."),
             };
             let words = Words::new(says, inputs);
-            if facts.house.urgent_passes_quiet_hours {
+            if facts.global.urgent_passes_quiet_hours {
                 words.unless("the end of quiet hours, or the priority `urgent`")
             } else {
                 words.unless("the end of quiet hours")

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::Words;
 use crate::domain::{Channel, OnUnknown};
 use crate::policy::Facts;
-use crate::policy::decide::Case;
+use crate::policy::decide::DecisionCase;
 use crate::policy::routing::{self, AccountFacts};
 
-pub(super) fn routing(facts: &Facts<'_>, case: &Case<'_>) -> Words {
+pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
     let notification = facts.notification;
     let channel = notification.lane.channel;
     if channel == Channel::InApp {
@@ -23,7 +23,7 @@ pub(super) fn routing(facts: &Facts<'_>, case: &Case<'_>) -> Words {
         .collect();
     let accounts: Vec<Value> = facts.accounts.iter().map(account).collect();
     let pinned = notification.payload.provider.as_deref();
-    let on_unknown = routing::on_unknown(notification, facts.rules, facts.house);
+    let on_unknown = routing::on_unknown(notification, facts.rules, facts.global);
     let unresolved = notification.pinned_by_unknown();
     let inputs = json!({
         "pinned": pinned,

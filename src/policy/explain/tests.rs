@@ -4,7 +4,9 @@ use crate::domain::{
     AttemptRecord, Category, Channel, CircuitState, Class, Counted, Notification, OverCap,
     Preference, Priority, Recipient, Reply, TenantRules,
 };
-use crate::policy::decide::tests::{HOUSE, account, facts, notification, now, recipient, wish};
+use crate::policy::decide::tests::{
+    GLOBAL, account, facts, notification, now, recipient, silent_preference,
+};
 use crate::policy::{AccountFacts, Quota, decide, frequency_cap};
 use jiff::civil::time;
 use jiff::{SignedDuration, Timestamp};
@@ -30,7 +32,7 @@ fn every_rule_is_asked_in_order_also_after_the_first_objection() {
             days: vec![],
         }),
         frequency_cap: Setting::Value(3),
-        ..wish(Scope::All)
+        ..silent_preference(Scope::All)
     }];
     let accounts = [AccountFacts {
         available_at: Some(now() + SignedDuration::from_secs(9)),
@@ -52,7 +54,7 @@ fn every_rule_is_asked_in_order_also_after_the_first_objection() {
 }
 
 #[test]
-fn what_a_rule_saw_is_told_and_what_would_change_its_mind() {
+fn explanation_shows_the_inputs_of_a_rule_and_what_would_change_it() {
     let email = notification(Channel::Email);
     let mut person = recipient();
     person.timezone = Some("Europe/Berlin".into());
@@ -62,7 +64,7 @@ fn what_a_rule_saw_is_told_and_what_would_change_its_mind() {
             end: time(14, 0, 0, 0),
             days: vec![jiff::civil::Weekday::Sunday],
         }),
-        ..wish(Scope::Channel(Channel::Email))
+        ..silent_preference(Scope::Channel(Channel::Email))
     }];
     let explanation = explain(&facts(&email, &person, &[account("sendgrid", 0)]));
     let quiet = &explanation.rules[Rule::QuietHours.index()];
@@ -108,7 +110,7 @@ struct World {
     suppressed: bool,
     quota: u8,
     count: u32,
-    dice: f64,
+    jitter: f64,
 }
 
 impl World {
@@ -127,7 +129,7 @@ impl World {
         let facts = Facts {
             rules: &self.rules,
             suppressed: if self.suppressed { suppressed } else { &[] },
-            dice: self.dice,
+            jitter: self.jitter,
             ..facts(&self.notification, &self.person, &accounts)
         };
         let counters = frequency_cap::counters(&facts).unwrap();
@@ -178,7 +180,7 @@ fn a_wish() -> impl Strategy<Value = Preference> {
                     days: vec![],
                 })
             }),
-            ..wish(Scope::of(channel, category))
+            ..silent_preference(Scope::of(channel, category))
         },
     )
 }
@@ -214,10 +216,10 @@ fn a_notification() -> impl Strategy<Value = Notification> {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let wishes = || prop::collection::vec(a_wish(), 0..3);
+    let preferences = || prop::collection::vec(a_wish(), 0..3);
     (
         a_notification(),
-        (wishes(), wishes()),
+        (preferences(), preferences()),
         (any::<bool>(), prop::bool::weighted(0.9)),
         prop::collection::vec(prop::bool::weighted(0.7), 0..3),
         prop::bool::weighted(0.2),
@@ -232,7 +234,7 @@ fn world() -> impl Strategy<Value = World> {
                 available,
                 suppressed,
                 quota,
-                dice,
+                jitter,
             )| {
                 let mut person = recipient();
                 person.preferences = own;
@@ -255,7 +257,7 @@ fn world() -> impl Strategy<Value = World> {
                     suppressed,
                     quota: quota.0,
                     count: quota.1,
-                    dice,
+                    jitter,
                 }
             },
         )
@@ -276,11 +278,11 @@ fn the_rules_of_the_house_are_told() {
     let mut person = recipient();
     person.preferences = vec![Preference {
         frequency_cap: Setting::Value(3),
-        ..wish(Scope::All)
+        ..silent_preference(Scope::All)
     }];
     let accounts = [account("a", 0)];
     let explanation = explain(&facts(&urgent, &person, &accounts));
     let cap = &explanation.rules[Rule::FrequencyCap.index()];
     assert_eq!(cap.verdict, RuleVerdict::Passes);
-    assert_eq!(cap.inputs["urgent_passes"], HOUSE.urgent_passes_caps);
+    assert_eq!(cap.inputs["urgent_passes"], GLOBAL.urgent_passes_caps);
 }

@@ -1,22 +1,26 @@
 use super::*;
 use crate::domain::preference::{Scope, Setting};
-use crate::domain::{Category, Channel, Counted, HouseRules, Notification, Preference, Recipient};
+use crate::domain::{
+    Category, Channel, Counted, GlobalPolicy, Notification, Preference, Recipient,
+};
 use crate::domain::{Reason, TenantRules};
 use crate::policy::decide;
-use crate::policy::decide::tests::{HOUSE, account, facts, notification, recipient, wish};
+use crate::policy::decide::tests::{
+    GLOBAL, account, facts, notification, recipient, silent_preference,
+};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use std::time::Duration;
 
 fn capped(caps: &[(Scope, u32, &str)]) -> Recipient {
-    let wishes = caps.iter().map(|(scope, cap, zone)| Preference {
+    let preferences = caps.iter().map(|(scope, cap, zone)| Preference {
         frequency_cap: Setting::Value(*cap),
         zone: Some(TimeZone::get(zone).unwrap().into()),
-        ..wish(scope.clone())
+        ..silent_preference(scope.clone())
     });
     Recipient {
-        preferences: wishes.collect(),
+        preferences: preferences.collect(),
         ..recipient()
     }
 }
@@ -142,12 +146,12 @@ fn over_the_cap_is_cancelled_or_waits_for_the_next_day_as_the_category_says() {
     assert_eq!(with_count(&message, &person, defer, 5), tomorrow);
     let sent = with_count(&message, &person, defer, 4);
     assert!(matches!(sent, Decision::Deliver { .. }), "{sent:?}");
-    let house = HouseRules {
+    let global = GlobalPolicy {
         release_spread: Duration::from_secs(40 * 60),
-        ..HOUSE.clone()
+        ..GLOBAL.clone()
     };
     let spread = Facts {
-        house: &house,
+        global: &global,
         ..defer
     };
     let later = deferred("2026-03-02T00:25:00+01:00");
@@ -220,19 +224,19 @@ fn urgent_ones_pass_caps_uncounted_unless_the_operator_says_no() {
     let accounts = [account("a", 0)];
     let base = facts(&urgent, &person, &accounts);
     assert!(matches!(decide(&base), Decision::Deliver { .. }));
-    let house = HouseRules {
+    let global = GlobalPolicy {
         urgent_passes_caps: false,
-        ..HOUSE.clone()
+        ..GLOBAL.clone()
     };
     let strict = Facts {
-        house: &house,
+        global: &global,
         ..base
     };
     assert!(matches!(decide(&strict), Decision::Reserve(_)));
 }
 
 #[test]
-fn what_expires_before_the_next_day_is_cancelled_at_once() {
+fn capped_notification_that_expires_before_the_next_day_is_cancelled_at_once() {
     let person = capped(&[(Scope::All, 1, "UTC")]);
     let mut message = message();
     message.expires_at = Some(at("2026-03-02T00:00:00Z"));
@@ -260,15 +264,15 @@ fn on_a_calendar_that_this_node_does_not_know_nothing_is_counted_and_it_waits() 
 
 proptest! {
     #[test]
-    fn it_is_sent_exactly_when_every_counter_has_room(
+    fn notification_is_sent_exactly_when_every_counter_has_room(
         caps in prop::collection::vec(0..4_u32, 1..4), count in 0..4_u32, defer: bool,
         second in 1_700_000_000..1_900_000_000_i64,
     ) {
         let scopes = [Scope::All, Scope::Channel(Channel::Email), Scope::Category("news".into())];
         let zones = ["Pacific/Kiritimati", "Africa/Cairo", "America/Adak"];
-        let wishes: Vec<_> =
+        let preferences: Vec<_> =
             scopes.into_iter().zip(&caps).zip(zones).map(|((s, c), z)| (s, *c, z)).collect();
-        let person = capped(&wishes);
+        let person = capped(&preferences);
         let message = message();
         let rules = says(if defer { OverCap::Defer } else { OverCap::Cancel });
         let base = facts(&message, &person, &[]);
@@ -279,7 +283,7 @@ proptest! {
         prop_assert_eq!(matches!(decision, Decision::Deliver { .. }), room);
         if let Decision::Defer { until, .. } = decision {
             prop_assert!(defer && !caps.contains(&0));
-            for (_, cap, zone) in &wishes {
+            for (_, cap, zone) in &preferences {
                 let zone = TimeZone::get(zone).unwrap();
                 let later = local_time::day(&zone, until) > local_time::day(&zone, now);
                 prop_assert!(later || count < *cap);

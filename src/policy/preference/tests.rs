@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::preference::Setting;
 use crate::domain::{Category, Channel, UnknownZone};
-use crate::policy::decide::tests::{notification, recipient, wish};
+use crate::policy::decide::tests::{notification, recipient, silent_preference};
 use proptest::prelude::*;
 
 fn quiet(start: i8) -> QuietHours {
@@ -13,14 +13,14 @@ fn quiet(start: i8) -> QuietHours {
 }
 
 #[test]
-fn what_a_person_left_open_is_the_tenants_default_for_the_same_scope() {
+fn open_fields_of_a_preference_take_the_tenants_default_of_the_same_scope() {
     let zone = TimeZone::get("Europe/Berlin").unwrap();
     let scope = Scope::Channel(Channel::Email);
     let email = notification(Channel::Email);
     let mut person = recipient();
     person.preferences = vec![Preference {
         quiet_hours: Setting::Value(quiet(23)),
-        ..wish(scope.clone())
+        ..silent_preference(scope.clone())
     }];
     let rules = TenantRules {
         defaults: vec![
@@ -29,18 +29,18 @@ fn what_a_person_left_open_is_the_tenants_default_for_the_same_scope() {
                 frequency_cap: Setting::Value(3),
                 quiet_hours: Setting::Value(quiet(20)),
                 zone: Some(zone.into()),
-                ..wish(scope.clone())
+                ..silent_preference(scope.clone())
             },
             Preference {
                 frequency_cap: Setting::Value(9),
-                ..wish(Scope::All)
+                ..silent_preference(Scope::All)
             },
-            wish(Scope::Channel(Channel::Sms)),
+            silent_preference(Scope::Channel(Channel::Sms)),
         ],
         ..TenantRules::default()
     };
-    let found: Vec<_> = wishes(&email, &person, &rules).collect();
-    let own = Wish {
+    let found: Vec<_> = preferences(&email, &person, &rules).collect();
+    let own = EffectivePreference {
         scope: &scope,
         enabled: true,
         said_by: Some(SaidBy::Person),
@@ -65,9 +65,14 @@ fn what_a_person_left_open_is_the_tenants_default_for_the_same_scope() {
 fn a_wish_without_a_zone_has_the_persons_and_one_that_is_unknown_is_no_other() {
     let email = notification(Channel::Email);
     let mut person = recipient();
-    person.preferences = vec![wish(Scope::All)];
+    person.preferences = vec![silent_preference(Scope::All)];
     let rules = TenantRules::default();
-    let zone = |person: &Recipient| wishes(&email, person, &rules).next().unwrap().zone(person);
+    let zone = |person: &Recipient| {
+        preferences(&email, person, &rules)
+            .next()
+            .unwrap()
+            .zone(person)
+    };
     assert_eq!(zone(&person), Ok(TimeZone::UTC));
     person.timezone = Some("Mars/Base".into());
     assert_eq!(zone(&person), Err(UnknownZone("Mars/Base".into())));
@@ -86,7 +91,7 @@ fn a_category_that_may_not_be_switched_off_is_sent_unless_the_channel_is_off() {
     ] {
         person.preferences.push(Preference {
             enabled: Some(false),
-            ..wish(scope)
+            ..silent_preference(scope)
         });
     }
     let mut rules = TenantRules::default();
@@ -101,7 +106,7 @@ fn a_category_that_may_not_be_switched_off_is_sent_unless_the_channel_is_off() {
     assert_eq!(reason(&person, &rules), None);
     person.preferences.push(Preference {
         enabled: Some(false),
-        ..wish(Scope::All)
+        ..silent_preference(Scope::All)
     });
     assert_eq!(reason(&person, &rules), Some(Reason::ChannelDisabled));
 }
@@ -121,12 +126,12 @@ proptest! {
         let mut message = notification(Channel::Push);
         message.category = Some("a".into());
         let mut person = recipient();
-        person.preferences = own.iter().cloned().map(wish).collect();
+        person.preferences = own.iter().cloned().map(silent_preference).collect();
         let rules = TenantRules {
-            defaults: defaults.iter().cloned().map(wish).collect(),
+            defaults: defaults.iter().cloned().map(silent_preference).collect(),
             ..TenantRules::default()
         };
-        let mut found: Vec<_> = wishes(&message, &person, &rules).map(|w| w.scope.clone()).collect();
+        let mut found: Vec<_> = preferences(&message, &person, &rules).map(|w| w.scope.clone()).collect();
         found.sort();
         let covering: Vec<_> = own
             .union(&defaults)
@@ -154,7 +159,7 @@ fn preference(scope: Scope) -> impl Strategy<Value = Preference> {
             enabled,
             frequency_cap,
             quiet_hours,
-            ..wish(scope.clone())
+            ..silent_preference(scope.clone())
         },
     )
 }
@@ -170,10 +175,14 @@ fn merged(
         defaults: default.into_iter().collect(),
         ..TenantRules::default()
     };
-    let mut found = wishes(&email, &person, &rules);
-    let wish = found.next().unwrap();
+    let mut found = preferences(&email, &person, &rules);
+    let preference = found.next().unwrap();
     assert_eq!(found.count(), 0);
-    (wish.enabled, wish.frequency_cap, wish.quiet_hours.cloned())
+    (
+        preference.enabled,
+        preference.frequency_cap,
+        preference.quiet_hours.cloned(),
+    )
 }
 
 #[test]
@@ -182,11 +191,11 @@ fn a_wish_about_hours_does_not_switch_on_what_the_tenant_has_off() {
     let hours = Preference {
         enabled: None,
         quiet_hours: Setting::Value(quiet(22)),
-        ..wish(scope.clone())
+        ..silent_preference(scope.clone())
     };
     let off = Preference {
         enabled: Some(false),
-        ..wish(scope)
+        ..silent_preference(scope)
     };
     let (enabled, _, quiet_hours) = merged(Some(hours), Some(off));
     assert!(!enabled);
@@ -216,7 +225,7 @@ proptest! {
 
     #[test]
     fn a_wish_that_says_nothing_is_none(default in preference(Scope::All)) {
-        let nothing = Preference { enabled: None, ..wish(Scope::All) };
+        let nothing = Preference { enabled: None, ..silent_preference(Scope::All) };
         prop_assert_eq!(
             merged(Some(nothing.clone()), Some(default.clone())),
             merged(None, Some(default))

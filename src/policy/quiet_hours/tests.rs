@@ -1,8 +1,10 @@
 use super::*;
 use crate::domain::preference::Setting;
-use crate::domain::{Channel, HouseRules, Notification, Preference, Recipient};
+use crate::domain::{Channel, GlobalPolicy, Notification, Preference, Recipient};
 use crate::policy::decide;
-use crate::policy::decide::tests::{HOUSE, account, facts, notification, recipient, wish};
+use crate::policy::decide::tests::{
+    GLOBAL, account, facts, notification, recipient, silent_preference,
+};
 use jiff::civil::time;
 use std::time::Duration;
 
@@ -42,16 +44,16 @@ fn berlin(hours: &QuietHours, now: &str) -> Option<String> {
 fn person(hours: &[QuietHours]) -> Recipient {
     let zone = Some("Europe/Berlin".to_owned());
     let scopes = [Scope::All, Scope::Channel(Channel::Email)];
-    let wishes = scopes
+    let preferences = scopes
         .into_iter()
         .zip(hours)
         .map(|(scope, hours)| Preference {
             quiet_hours: Setting::Value(hours.clone()),
-            ..wish(scope)
+            ..silent_preference(scope)
         });
     Recipient {
         timezone: zone,
-        preferences: wishes.collect(),
+        preferences: preferences.collect(),
         ..recipient()
     }
 }
@@ -59,15 +61,15 @@ fn person(hours: &[QuietHours]) -> Recipient {
 fn decided(
     notification: &Notification,
     person: &Recipient,
-    house: &HouseRules,
+    global: &GlobalPolicy,
     now: &str,
-    dice: f64,
+    jitter: f64,
 ) -> Decision {
     let accounts = [account("a", 0)];
     decide(&Facts {
-        house,
+        global,
         now: at(now),
-        dice,
+        jitter,
         ..facts(notification, person, &accounts)
     })
 }
@@ -162,33 +164,33 @@ fn windows_that_overlap_or_touch_are_one_silence() {
 }
 
 #[test]
-fn what_expires_while_it_is_quiet_is_cancelled_at_once() {
+fn notification_that_expires_in_quiet_hours_is_cancelled_at_once() {
     let mut code = notification(Channel::Email);
     let person = person(&[night()]);
     let now = "2026-06-10T23:00:00+02:00";
     code.expires_at = Some(at("2026-06-11T07:00:00+02:00"));
-    let decision = decided(&code, &person, &HOUSE, now, 0.0);
+    let decision = decided(&code, &person, &GLOBAL, now, 0.0);
     assert_eq!(decision, Decision::Cancel(Reason::Expired));
     code.expires_at = Some(at("2026-06-11T07:00:01+02:00"));
     let reason = Reason::QuietHours;
     let until = at("2026-06-11T07:00:00+02:00");
-    let decision = decided(&code, &person, &HOUSE, now, 0.0);
+    let decision = decided(&code, &person, &GLOBAL, now, 0.0);
     assert_eq!(decision, Decision::Defer { reason, until });
 }
 
 #[test]
 fn the_release_is_spread_the_highest_priority_first_and_never_beyond_the_expiry() {
-    let house = HouseRules {
+    let global = GlobalPolicy {
         release_spread: Duration::from_secs(40 * 60),
-        ..HOUSE.clone()
+        ..GLOBAL.clone()
     };
     let person = person(&[night()]);
-    let released = |priority, dice, expires_at: Option<&str>| {
+    let released = |priority, jitter, expires_at: Option<&str>| {
         let mut message = notification(Channel::Email);
         message.lane.priority = priority;
         message.expires_at = expires_at.map(at);
         let now = "2026-06-10T23:00:00+02:00";
-        match decided(&message, &person, &house, now, dice) {
+        match decided(&message, &person, &global, now, jitter) {
             Decision::Defer { until, .. } => until,
             other => panic!("{other:?}"),
         }
@@ -205,16 +207,16 @@ fn the_release_is_spread_the_highest_priority_first_and_never_beyond_the_expiry(
 
 #[test]
 fn a_release_into_the_next_window_is_at_the_end_itself() {
-    let house = HouseRules {
+    let global = GlobalPolicy {
         release_spread: Duration::from_secs(40 * 60),
-        ..HOUSE.clone()
+        ..GLOBAL.clone()
     };
     let person = person(&[night(), hours((7, 20), (8, 0), &[])]);
     let message = notification(Channel::Email);
     let now = "2026-06-10T23:00:00+02:00";
     let until = at("2026-06-11T07:00:00+02:00");
     let reason = Reason::QuietHours;
-    let decision = decided(&message, &person, &house, now, 0.5);
+    let decision = decided(&message, &person, &global, now, 0.5);
     assert_eq!(decision, Decision::Defer { reason, until });
 }
 
@@ -224,13 +226,13 @@ fn urgent_ones_pass_quiet_hours_unless_the_operator_says_no() {
     urgent.lane.priority = Priority::Urgent;
     let person = person(&[night()]);
     let now = "2026-06-10T23:00:00+02:00";
-    let sent = decided(&urgent, &person, &HOUSE, now, 0.0);
+    let sent = decided(&urgent, &person, &GLOBAL, now, 0.0);
     assert!(matches!(sent, Decision::Deliver { .. }), "{sent:?}");
-    let house = HouseRules {
+    let global = GlobalPolicy {
         urgent_passes_quiet_hours: false,
-        ..HOUSE.clone()
+        ..GLOBAL.clone()
     };
-    let waits = decided(&urgent, &person, &house, now, 0.0);
+    let waits = decided(&urgent, &person, &global, now, 0.0);
     assert!(matches!(waits, Decision::Defer { .. }), "{waits:?}");
 }
 
@@ -245,26 +247,26 @@ fn a_whole_day_joins_the_nights_beside_it() {
     assert_eq!(berlin(&sunday, "2026-06-15T00:00:00+02:00"), None);
     let person = person(&[sunday, night()]);
     let message = notification(Channel::Email);
-    let decision = decided(&message, &person, &HOUSE, "2026-06-13T22:00:00+02:00", 0.0);
+    let decision = decided(&message, &person, &GLOBAL, "2026-06-13T22:00:00+02:00", 0.0);
     let (reason, until) = (Reason::QuietHours, at("2026-06-15T07:00:00+02:00"));
     assert_eq!(decision, Decision::Defer { reason, until });
 }
 
 #[test]
-fn what_goes_by_a_zone_that_this_node_does_not_know_waits() {
+fn quiet_hours_in_an_unknown_zone_wait() {
     let message = notification(Channel::Email);
     let noon = "2026-06-14T12:00:00Z";
     let mut person = person(&[night()]);
     person.timezone = Some("Mars/Base".to_owned());
-    let decision = decided(&message, &person, &HOUSE, noon, 0.0);
+    let decision = decided(&message, &person, &GLOBAL, noon, 0.0);
     let (reason, until) = (Reason::QuietHours, at("2026-06-14T12:15:00Z"));
     assert_eq!(decision, Decision::Defer { reason, until });
     let mut urgent = message.clone();
     urgent.lane.priority = Priority::Urgent;
-    let sent = decided(&urgent, &person, &HOUSE, noon, 0.0);
+    let sent = decided(&urgent, &person, &GLOBAL, noon, 0.0);
     assert!(matches!(sent, Decision::Deliver { .. }), "{sent:?}");
     // Who has no window needs no clock.
     person.preferences.clear();
-    let sent = decided(&message, &person, &HOUSE, noon, 0.0);
+    let sent = decided(&message, &person, &GLOBAL, noon, 0.0);
     assert!(matches!(sent, Decision::Deliver { .. }), "{sent:?}");
 }

@@ -1,9 +1,9 @@
 use jiff::Timestamp;
 
-use super::{Ending, is_due};
+use super::{PassEnd, is_due};
 use crate::domain::{AttemptRecord, Class, Reason, Reply, Status, Step};
 
-const FAILED: Ending<'_> = Ending {
+const FAILED: PassEnd<'_> = PassEnd {
     status: Status::Failed,
     reserved: true,
     attempts: &[],
@@ -20,15 +20,15 @@ fn answered(class: Class) -> AttemptRecord {
 }
 
 #[test]
-fn what_was_reserved_and_is_not_sent_goes_back() {
+fn reservation_of_an_unsent_notification_is_refunded() {
     for status in [Status::Failed, Status::Cancelled, Status::Pending] {
-        assert!(is_due(&Ending { status, ..FAILED }), "{status}");
+        assert!(is_due(&PassEnd { status, ..FAILED }), "{status}");
     }
 }
 
 #[test]
-fn what_is_sent_stays_counted() {
-    let sent = Ending {
+fn sent_notification_stays_counted() {
+    let sent = PassEnd {
         status: Status::Sent,
         ..FAILED
     };
@@ -36,8 +36,8 @@ fn what_is_sent_stays_counted() {
 }
 
 #[test]
-fn what_this_pass_has_not_reserved_is_not_its_to_give_back() {
-    let unasked = Ending {
+fn pass_refunds_only_its_own_reservation() {
+    let unasked = PassEnd {
         reserved: false,
         ..FAILED
     };
@@ -45,7 +45,7 @@ fn what_this_pass_has_not_reserved_is_not_its_to_give_back() {
 }
 
 #[test]
-fn what_a_dead_run_may_have_sent_stays_counted_however_often_it_is_put_off() {
+fn notification_that_a_dead_run_may_have_sent_stays_counted() {
     let waited = AttemptRecord {
         at: Timestamp::UNIX_EPOCH,
         step: Step::Deferred {
@@ -58,7 +58,7 @@ fn what_a_dead_run_may_have_sent_stays_counted_however_often_it_is_put_off() {
         waited,
         answered(Class::Transient),
     ];
-    let ending = Ending {
+    let ending = PassEnd {
         attempts: &attempts,
         ..FAILED
     };
@@ -66,10 +66,10 @@ fn what_a_dead_run_may_have_sent_stays_counted_however_often_it_is_put_off() {
 }
 
 #[test]
-fn what_may_have_been_delivered_in_any_pass_stays_counted() {
+fn possible_delivery_in_any_pass_stays_counted() {
     for class in [Class::Accepted, Class::Unknown] {
         let attempts = [answered(class), answered(Class::Transient)];
-        let ending = Ending {
+        let ending = PassEnd {
             attempts: &attempts,
             ..FAILED
         };
@@ -91,7 +91,7 @@ fn refusals_and_waits_do_not_keep_a_place() {
         waited,
         answered(Class::Permanent),
     ];
-    assert!(is_due(&Ending {
+    assert!(is_due(&PassEnd {
         attempts: &attempts,
         ..FAILED
     }));

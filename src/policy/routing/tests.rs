@@ -45,7 +45,7 @@ fn a_pinned_provider_is_the_only_one() {
 }
 
 #[test]
-fn one_that_is_out_is_left_out_and_says_when() {
+fn unavailable_account_is_left_out_and_says_when_it_is_back() {
     let back = now() + SignedDuration::from_secs(5);
     let plain = notification(Channel::Email);
     let accounts = [out("a", back), account("b", 0)];
@@ -177,7 +177,7 @@ fn an_account_that_is_gone_is_told_once_and_others_are_asked() {
 }
 
 #[test]
-fn who_cannot_send_it_is_asked_again_when_nobody_else_may_carry_it() {
+fn incapable_account_is_asked_again_when_no_other_may_carry_it() {
     let back = now() + SignedDuration::from_secs(5);
     let accounts = [account("a", 10), account("b", 0)];
     let mut declined = notification(Channel::Email);
@@ -204,8 +204,8 @@ fn equals_share_by_weight() {
     };
     let accounts = [heavy, account("b", 0)];
     let plain = notification(Channel::Email);
-    let first = |dice| {
-        route(&plain, &accounts, OnUnknown::Retry, dice)
+    let first = |jitter| {
+        route(&plain, &accounts, OnUnknown::Retry, jitter)
             .unwrap()
             .accounts[0]
     };
@@ -217,33 +217,33 @@ fn equals_share_by_weight() {
 
 #[test]
 fn the_categorys_word_on_an_unknown_outcome_wins_over_the_operators() {
-    let mut house = HouseRules::default();
+    let mut global = GlobalPolicy::default();
     let mut rules = TenantRules::default();
     let mut sms = notification(Channel::Sms);
     sms.category = Some("codes".into());
-    assert_eq!(on_unknown(&sms, &rules, &house), OnUnknown::Retry);
-    house.fail_over_unknown.push(Channel::Sms);
-    assert_eq!(on_unknown(&sms, &rules, &house), OnUnknown::FailOver);
+    assert_eq!(on_unknown(&sms, &rules, &global), OnUnknown::Retry);
+    global.fail_over_unknown.push(Channel::Sms);
+    assert_eq!(on_unknown(&sms, &rules, &global), OnUnknown::FailOver);
     let email = notification(Channel::Email);
-    assert_eq!(on_unknown(&email, &rules, &house), OnUnknown::Retry);
+    assert_eq!(on_unknown(&email, &rules, &global), OnUnknown::Retry);
     let mut codes = crate::domain::Category::undeclared(sms.tenant_id, "codes");
     rules.categories.push(codes.clone());
-    assert_eq!(on_unknown(&sms, &rules, &house), OnUnknown::FailOver);
+    assert_eq!(on_unknown(&sms, &rules, &global), OnUnknown::FailOver);
     codes.on_unknown = Some(OnUnknown::Retry);
     rules.categories = vec![codes];
-    assert_eq!(on_unknown(&sms, &rules, &house), OnUnknown::Retry);
+    assert_eq!(on_unknown(&sms, &rules, &global), OnUnknown::Retry);
 }
 
 proptest! {
     #[test]
     fn every_ready_account_is_asked_once_and_never_a_lower_priority_first(
-        priorities in prop::collection::vec(-3..3_i32, 1..6), dice in 0.0..1.0_f64
+        priorities in prop::collection::vec(-3..3_i32, 1..6), jitter in 0.0..1.0_f64
     ) {
         let names: Vec<String> = (0..priorities.len()).map(|n| n.to_string()).collect();
         let accounts: Vec<_> =
             names.iter().zip(&priorities).map(|(name, p)| account(name, *p)).collect();
         let plain = notification(Channel::Email);
-        let route = route(&plain, &accounts, OnUnknown::Retry, dice).unwrap().accounts;
+        let route = route(&plain, &accounts, OnUnknown::Retry, jitter).unwrap().accounts;
         let mut sorted = route.clone();
         sorted.sort_unstable();
         prop_assert_eq!(sorted, (0..accounts.len()).collect::<Vec<_>>());

@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::domain::{AccountFault, Class, Reason, Reply};
-use crate::providers::http::{Answer, Seen};
-use crate::providers::verdict::Verdict;
+use crate::providers::http::{HttpAnswer, ReplyContext};
+use crate::providers::verdict::ResponseClass;
 
 /// How long a message waits for the platform that refuses the project's own key for it.
 const PLATFORM_WAIT: Duration = Duration::from_secs(600);
 /// The project's key for one platform (APNs, web push) is refused: others are served.
-const PLATFORM_REFUSED: Verdict = Verdict::TOO_EARLY.by_fault(AccountFault::Credentials);
+const PLATFORM_REFUSED: ResponseClass =
+    ResponseClass::TOO_EARLY.by_fault(AccountFault::Credentials);
 
 /// FCM: ErrorCode, QUOTA_EXCEEDED: wait a minute when nothing is said.
 const QUOTA_WAIT: Duration = Duration::from_secs(60);
@@ -22,12 +23,12 @@ struct Sent {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    error: Fault,
+struct FcmErrorBody {
+    error: FcmFault,
 }
 
 #[derive(Deserialize, Default)]
-struct Fault {
+struct FcmFault {
     #[serde(default)]
     message: Option<String>,
     #[serde(default)]
@@ -63,7 +64,7 @@ struct Spent {
 
 /// The reply that an answer makes. Success is JSON with the message's `name`; a body that breaks off
 /// costs only the id.
-pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
+pub(crate) fn read(answer: &HttpAnswer, seen: ReplyContext<'_>) -> Reply {
     if answer.is_success() {
         let sent = answer.json::<Sent>();
         return match sent {
@@ -88,18 +89,18 @@ pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
 }
 
 /// Whether the access token was refused: a 401 that is not about APNs or web-push credentials.
-pub(super) fn refuses_token(answer: &Answer) -> bool {
-    answer.status == 401 && verdict(401, &fault(answer)) == Verdict::CREDENTIALS
+pub(super) fn refuses_token(answer: &HttpAnswer) -> bool {
+    answer.status == 401 && verdict(401, &fault(answer)) == ResponseClass::CREDENTIALS
 }
 
-fn fault(answer: &Answer) -> Fault {
+fn fault(answer: &HttpAnswer) -> FcmFault {
     answer
-        .json::<Body>()
+        .json::<FcmErrorBody>()
         .map(|body| body.error)
         .unwrap_or_default()
 }
 
-impl Fault {
+impl FcmFault {
     fn error_code(&self) -> Option<&str> {
         let mut details = self.details.iter();
         details.find_map(|detail| match detail.kind.ends_with("FcmError") {
@@ -141,46 +142,46 @@ impl Fault {
 }
 
 /// A server error never refuses for good, whatever it says besides.
-fn verdict(status: u16, fault: &Fault) -> Verdict {
-    let by_status = Verdict::of_status(status);
+fn verdict(status: u16, fault: &FcmFault) -> ResponseClass {
+    let by_status = ResponseClass::of_status(status);
     if !(400..=499).contains(&status) {
         return by_status;
     }
     match fault.error_code() {
-        Some("UNREGISTERED") => Verdict::dead(Reason::Unregistered),
+        Some("UNREGISTERED") => ResponseClass::dead(Reason::Unregistered),
         // The token is another project's.
-        Some("SENDER_ID_MISMATCH") => Verdict::NOT_BY_ACCOUNT,
+        Some("SENDER_ID_MISMATCH") => ResponseClass::NOT_BY_ACCOUNT,
         // What an operator mends is no end of a message.
         Some("THIRD_PARTY_AUTH_ERROR" | "APNS_AUTH_ERROR") => PLATFORM_REFUSED,
-        Some("INTERNAL" | "UNAVAILABLE") => Verdict::TRANSIENT,
-        _ if by_status == Verdict::THROTTLED => throttled(fault),
+        Some("INTERNAL" | "UNAVAILABLE") => ResponseClass::TRANSIENT,
+        _ if by_status == ResponseClass::THROTTLED => throttled(fault),
         Some("QUOTA_EXCEEDED") => throttled(fault),
         _ if status == 400 => bad_request(fault),
         // A code that Google added later may be about anything, but for whom the status names.
         Some(_) if by_status.is_of_login_or_plan() => by_status,
-        Some(_) => Verdict::UNLISTED,
+        Some(_) => ResponseClass::UNLISTED,
         None => by_status,
     }
 }
 
 /// Unless it names the project, it may be the rate of this one device: the account is slowed down when
 /// several are told so.
-fn throttled(fault: &Fault) -> Verdict {
+fn throttled(fault: &FcmFault) -> ResponseClass {
     match fault.is_about_project() {
-        true => Verdict::THROTTLED,
-        false => Verdict::ADDRESS_THROTTLED,
+        true => ResponseClass::THROTTLED,
+        false => ResponseClass::ADDRESS_THROTTLED,
     }
 }
 
-fn bad_request(fault: &Fault) -> Verdict {
+fn bad_request(fault: &FcmFault) -> ResponseClass {
     if fault.is_about_size() {
-        Verdict::permanent(Reason::MessageTooLarge)
+        ResponseClass::permanent(Reason::MessageTooLarge)
     } else if fault.names_token() {
-        Verdict::dead(Reason::InvalidRecipient)
+        ResponseClass::dead(Reason::InvalidRecipient)
     } else if fault.is_invalid_argument() {
-        Verdict::permanent(Reason::ContentRefused)
+        ResponseClass::permanent(Reason::ContentRefused)
     } else {
-        Verdict::UNLISTED
+        ResponseClass::UNLISTED
     }
 }
 
@@ -197,7 +198,7 @@ mod tests {
         let error =
             json!({"code": status, "message": message, "status": error_status, "details": details});
         read(
-            &Answer::of(status, &[], &json!({"error": error}).to_string()),
+            &HttpAnswer::of(status, &[], &json!({"error": error}).to_string()),
             seen(),
         )
     }
@@ -215,17 +216,17 @@ mod tests {
     #[test]
     fn sent_with_its_name() {
         let reply = read(
-            &Answer::of(200, &[], r#"{"name":"projects/p/messages/1"}"#),
+            &HttpAnswer::of(200, &[], r#"{"name":"projects/p/messages/1"}"#),
             seen(),
         );
         assert_eq!(
             reply,
             Reply::accepted("200", Some("projects/p/messages/1".to_owned()))
         );
-        let reply = read(&Answer::of(200, &[], r#"{"na"#), seen());
+        let reply = read(&HttpAnswer::of(200, &[], r#"{"na"#), seen());
         assert_eq!(reply, Reply::accepted("200", None));
         for body in ["<html>", "", "{}", "[]"] {
-            let strange = read(&Answer::of(200, &[], body), seen());
+            let strange = read(&HttpAnswer::of(200, &[], body), seen());
             assert_eq!(strange.class, Class::Unknown, "{body}");
         }
     }
@@ -243,19 +244,23 @@ mod tests {
 
     #[test]
     fn the_error_code_goes_before_the_status() {
-        let content = Verdict::permanent(Reason::ContentRefused);
+        let content = ResponseClass::permanent(Reason::ContentRefused);
         for (status, code, expected) in [
-            (404, "UNREGISTERED", Verdict::dead(Reason::Unregistered)),
+            (
+                404,
+                "UNREGISTERED",
+                ResponseClass::dead(Reason::Unregistered),
+            ),
             (400, "INVALID_ARGUMENT", content),
-            (403, "SENDER_ID_MISMATCH", Verdict::NOT_BY_ACCOUNT),
-            (400, "SOMETHING_NEW", Verdict::UNLISTED),
-            (401, "SOMETHING_NEW", Verdict::CREDENTIALS),
-            (403, "SOMETHING_NEW", Verdict::CREDENTIALS),
-            (404, "SOMETHING_NEW", Verdict::UNLISTED),
-            (500, "INTERNAL", Verdict::TRANSIENT),
-            (503, "UNAVAILABLE", Verdict::TRANSIENT),
-            (500, "UNREGISTERED", Verdict::TRANSIENT),
-            (502, "UNREGISTERED", Verdict::UNKNOWN),
+            (403, "SENDER_ID_MISMATCH", ResponseClass::NOT_BY_ACCOUNT),
+            (400, "SOMETHING_NEW", ResponseClass::UNLISTED),
+            (401, "SOMETHING_NEW", ResponseClass::CREDENTIALS),
+            (403, "SOMETHING_NEW", ResponseClass::CREDENTIALS),
+            (404, "SOMETHING_NEW", ResponseClass::UNLISTED),
+            (500, "INTERNAL", ResponseClass::TRANSIENT),
+            (503, "UNAVAILABLE", ResponseClass::TRANSIENT),
+            (500, "UNREGISTERED", ResponseClass::TRANSIENT),
+            (502, "UNREGISTERED", ResponseClass::UNKNOWN),
         ] {
             let reply = refused(status, "X", fcm_error(code));
             assert_eq!(
@@ -269,9 +274,9 @@ mod tests {
     #[test]
     fn without_an_fcm_error_the_account_is_meant() {
         for (status, word, expected) in [
-            (401, "UNAUTHENTICATED", Verdict::CREDENTIALS),
-            (403, "PERMISSION_DENIED", Verdict::CREDENTIALS),
-            (404, "NOT_FOUND", Verdict::SETTINGS),
+            (401, "UNAUTHENTICATED", ResponseClass::CREDENTIALS),
+            (403, "PERMISSION_DENIED", ResponseClass::CREDENTIALS),
+            (404, "NOT_FOUND", ResponseClass::SETTINGS),
         ] {
             let reply = refused(status, word, json!([]));
             assert_eq!(reply, expected.reply(word, Some("no".to_owned())));
@@ -308,14 +313,14 @@ mod tests {
         let words = |message: &str| {
             let error = json!({"message": message, "status": status, "details": fcm_error(status)});
             let body = json!({ "error": error }).to_string();
-            read(&Answer::of(400, &[], &body), seen()).dead_address
+            read(&HttpAnswer::of(400, &[], &body), seen()).dead_address
         };
         assert!(words(
             "The registration token is not a valid FCM registration token"
         ));
         assert!(!words("Request contains an invalid argument."));
         let body = r#"{"error":{"message":"Message is too big","details":[{"@type":"x.FcmError","errorCode":"INVALID_ARGUMENT"}]}}"#;
-        let big = read(&Answer::of(400, &[], body), seen());
+        let big = read(&HttpAnswer::of(400, &[], body), seen());
         assert_eq!(
             (big.reason, big.dead_address),
             (Some(Reason::MessageTooLarge), false)
@@ -343,21 +348,21 @@ mod tests {
     #[test]
     fn a_spent_quota_waits_a_minute_unless_told_otherwise() {
         let body = r#"{"error":{"status":"RESOURCE_EXHAUSTED"}}"#;
-        let plain = read(&Answer::of(429, &[], body), seen());
+        let plain = read(&HttpAnswer::of(429, &[], body), seen());
         assert_eq!(plain.retry_after, Some(Duration::from_secs(60)));
-        let told = read(&Answer::of(429, &[("retry-after", "7")], body), seen());
+        let told = read(&HttpAnswer::of(429, &[("retry-after", "7")], body), seen());
         assert_eq!(told.retry_after, Some(Duration::from_secs(7)));
-        let unavailable = read(&Answer::of(503, &[("retry-after", "9")], ""), seen());
+        let unavailable = read(&HttpAnswer::of(503, &[("retry-after", "9")], ""), seen());
         assert_eq!(unavailable.retry_after, Some(Duration::from_secs(9)));
     }
 
     #[test]
     fn only_a_refused_token_is_renewed() {
         let plain = json!({"error": {"status": "UNAUTHENTICATED"}}).to_string();
-        assert!(refuses_token(&Answer::of(401, &[], &plain)));
-        assert!(refuses_token(&Answer::of(401, &[], "garbage")));
+        assert!(refuses_token(&HttpAnswer::of(401, &[], &plain)));
+        assert!(refuses_token(&HttpAnswer::of(401, &[], "garbage")));
         let apns = json!({"error": {"details": fcm_error("THIRD_PARTY_AUTH_ERROR")}}).to_string();
-        assert!(!refuses_token(&Answer::of(401, &[], &apns)));
-        assert!(!refuses_token(&Answer::of(403, &[], &plain)));
+        assert!(!refuses_token(&HttpAnswer::of(401, &[], &apns)));
+        assert!(!refuses_token(&HttpAnswer::of(403, &[], &plain)));
     }
 }

@@ -14,12 +14,12 @@ use crate::providers::verdict::{fit, refuse, usable_address};
 const LONGEST_TTL_SECONDS: i64 = 28 * 86_400;
 
 #[derive(Serialize)]
-struct Request<'a> {
-    message: Message<'a>,
+struct FcmRequest<'a> {
+    message: FcmMessage<'a>,
 }
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct FcmMessage<'a> {
     token: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     notification: Option<Shown<'a>>,
@@ -114,7 +114,7 @@ pub(crate) fn body(delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
     fit(Channel::Push, content)?;
     let notification = shown(delivery);
     let data = content.data.as_ref().filter(|data| !data.is_empty());
-    let message = Message {
+    let message = FcmMessage {
         token,
         apns: Apns::of(delivery, notification.is_some()),
         notification,
@@ -124,7 +124,7 @@ pub(crate) fn body(delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
             ttl: delivery.expires_at.map(|at| ttl(delivery.now, at)),
         },
     };
-    serde_json::to_vec(&Request { message })
+    serde_json::to_vec(&FcmRequest { message })
         .map_err(|error| refuse(Reason::ContentRefused, &error.to_string()))
 }
 
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fcm_would_refuse_is_not_sent() {
+    fn message_that_fcm_would_refuse_is_not_sent() {
         for (value, detail) in [
             (
                 json!({"data": {"from": "x"}}),

@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::domain::Account;
 use crate::providers::SettingsError;
-use crate::providers::fields::{Fields, Secret, http_url, uri_of};
+use crate::providers::fields::{ConfigFields, Secret, http_url, uri_of};
 
 const BASE_URL: &str = "https://fcm.googleapis.com";
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
 /// An FCM account's settings. Holds the private key: no `Debug`.
-pub(crate) struct Settings {
+pub(crate) struct FcmSettings {
     pub(crate) send_uri: Uri,
     pub(crate) service: ServiceAccount,
     pub(crate) timeout: Duration,
@@ -32,9 +32,9 @@ pub(crate) struct ServiceAccount {
     pub(crate) token_uri: Uri,
 }
 
-impl Settings {
+impl FcmSettings {
     pub(crate) fn from_account(account: &Account) -> Result<Self, SettingsError> {
-        let mut fields = Fields::of(account, &["base_url", "project_id"]);
+        let mut fields = ConfigFields::of(account, &["base_url", "project_id"]);
         let json = service_json(&mut fields);
         let project = project_id(&mut fields, &json);
         let path = format!("v1/projects/{project}/messages:send");
@@ -53,7 +53,7 @@ impl Settings {
 }
 
 /// The key file's content. Errors of the JSON reader quote what they read: only the place is told.
-fn service_json(fields: &mut Fields<'_>) -> Map<String, Value> {
+fn service_json(fields: &mut ConfigFields<'_>) -> Map<String, Value> {
     let text = fields.required_secret(Secret::Secret, "the service account's JSON");
     if text.is_empty() {
         return Map::new();
@@ -75,7 +75,7 @@ fn service_json(fields: &mut Fields<'_>) -> Map<String, Value> {
 }
 
 /// A text of the key file; noted as a mistake when it is needed and absent.
-fn member<'a>(fields: &mut Fields<'_>, json: &'a Map<String, Value>, name: &str) -> &'a str {
+fn member<'a>(fields: &mut ConfigFields<'_>, json: &'a Map<String, Value>, name: &str) -> &'a str {
     let text = json.get(name).and_then(Value::as_str).unwrap_or_default();
     if text.is_empty() && !json.is_empty() {
         fields.mistake(format!(
@@ -86,7 +86,7 @@ fn member<'a>(fields: &mut Fields<'_>, json: &'a Map<String, Value>, name: &str)
 }
 
 /// The project goes into the path: from the configuration, else from the key file.
-fn project_id(fields: &mut Fields<'_>, json: &Map<String, Value>) -> String {
+fn project_id(fields: &mut ConfigFields<'_>, json: &Map<String, Value>) -> String {
     let configured = fields.text("project_id");
     let project = match configured {
         Some(project) => project,
@@ -99,7 +99,7 @@ fn project_id(fields: &mut Fields<'_>, json: &Map<String, Value>) -> String {
     project.to_owned()
 }
 
-fn service(fields: &mut Fields<'_>, json: &Map<String, Value>) -> Option<ServiceAccount> {
+fn service(fields: &mut ConfigFields<'_>, json: &Map<String, Value>) -> Option<ServiceAccount> {
     let client_email = member(fields, json, "client_email").to_owned();
     let pem = member(fields, json, "private_key");
     let key = signing_key(pem);
@@ -150,7 +150,7 @@ pub(crate) mod tests {
 
     fn mistakes(secret: Option<&str>, config: Value) -> String {
         let account = account(ProviderKind::Fcm, None, secret, config);
-        match Settings::from_account(&account) {
+        match FcmSettings::from_account(&account) {
             Ok(_) => "none".to_owned(),
             Err(error) => error.mistakes.join("\n"),
         }
@@ -189,7 +189,7 @@ pub(crate) mod tests {
         ] {
             let secret = service_json("http://127.0.0.1:1/token");
             let account = account(ProviderKind::Fcm, None, Some(&secret), config);
-            let settings = Settings::from_account(&account).ok().unwrap();
+            let settings = FcmSettings::from_account(&account).ok().unwrap();
             assert_eq!(settings.send_uri.to_string(), expected);
         }
     }

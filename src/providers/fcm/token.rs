@@ -19,8 +19,10 @@ use tokio::time::{Instant, timeout_at};
 use super::settings::ServiceAccount;
 use crate::domain::{Class, Reply, Subject};
 use crate::providers::http::form::pair;
-use crate::providers::http::{Answer, Endpoint, HttpClient, Seen, Trouble, bearer};
-use crate::providers::verdict::Verdict;
+use crate::providers::http::{
+    HttpAnswer, HttpClient, HttpEndpoint, HttpTransportError, ReplyContext, bearer,
+};
+use crate::providers::verdict::ResponseClass;
 use crate::runtime::clock;
 
 const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
@@ -34,7 +36,7 @@ const EARLY: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A token and its times.
-pub(crate) struct Token {
+pub(crate) struct AccessToken {
     /// `Bearer ...`, marked as sensitive.
     pub(crate) authorization: HeaderValue,
     renew_at: Instant,
@@ -42,16 +44,16 @@ pub(crate) struct Token {
 }
 
 /// The token of one account.
-pub(crate) struct Tokens {
+pub(crate) struct AccessTokens {
     http: HttpClient,
     service: ServiceAccount,
-    endpoint: Endpoint,
-    current: ArcSwapOption<Token>,
+    endpoint: HttpEndpoint,
+    current: ArcSwapOption<AccessToken>,
     /// Held by the one who asks; remembers how the last asking failed, and when.
-    asking: Mutex<Option<Failure>>,
+    asking: Mutex<Option<TokenFailure>>,
 }
 
-struct Failure {
+struct TokenFailure {
     at: Instant,
     reply: Reply,
 }
@@ -73,14 +75,14 @@ struct Granted {
 }
 
 #[derive(Deserialize, Default)]
-struct Refused {
+struct TokenRefused {
     #[serde(default)]
     error: Option<String>,
     #[serde(default)]
     error_description: Option<String>,
 }
 
-impl Tokens {
+impl AccessTokens {
     pub(crate) fn new(http: HttpClient, service: ServiceAccount) -> Self {
         let mut headers = HeaderMap::new();
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -88,7 +90,7 @@ impl Tokens {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         Self {
             http,
-            endpoint: Endpoint::new(service.token_uri.clone(), headers),
+            endpoint: HttpEndpoint::new(service.token_uri.clone(), headers),
             service,
             current: ArcSwapOption::empty(),
             asking: Mutex::new(None),
@@ -99,7 +101,7 @@ impl Tokens {
     /// token's time one caller renews it and the others go on with the old one.
     ///
     /// `Err` is the reply for the message: it was not sent.
-    pub(crate) async fn get(&self, deadline: Instant) -> Result<Arc<Token>, Reply> {
+    pub(crate) async fn get(&self, deadline: Instant) -> Result<Arc<AccessToken>, Reply> {
         let now = clock::instant();
         let current = self.current.load_full();
         match current {
@@ -115,14 +117,14 @@ impl Tokens {
     /// Another token than this one, which was refused.
     pub(crate) async fn replace(
         &self,
-        refused: &Arc<Token>,
+        refused: &Arc<AccessToken>,
         deadline: Instant,
-    ) -> Result<Arc<Token>, Reply> {
+    ) -> Result<Arc<AccessToken>, Reply> {
         self.replace_if(|token| Arc::ptr_eq(token, refused), deadline)
             .await
     }
 
-    async fn renew_early(&self, old: Arc<Token>, deadline: Instant) -> Arc<Token> {
+    async fn renew_early(&self, old: Arc<AccessToken>, deadline: Instant) -> Arc<AccessToken> {
         let Ok(mut asking) = self.asking.try_lock() else {
             return old;
         };
@@ -137,9 +139,9 @@ impl Tokens {
     /// waited through a failure shares it: a dead token endpoint is not asked by one after another.
     async fn replace_if(
         &self,
-        useless: impl Fn(&Arc<Token>) -> bool,
+        useless: impl Fn(&Arc<AccessToken>) -> bool,
         deadline: Instant,
-    ) -> Result<Arc<Token>, Reply> {
+    ) -> Result<Arc<AccessToken>, Reply> {
         let began = clock::instant();
         let Ok(mut asking) = timeout_at(deadline, self.asking.lock()).await else {
             return Err(not_sent("no access token within the timeout"));
@@ -157,9 +159,9 @@ impl Tokens {
     /// message gets its turn.
     async fn ask(
         &self,
-        asking: &mut MutexGuard<'_, Option<Failure>>,
+        asking: &mut MutexGuard<'_, Option<TokenFailure>>,
         deadline: Instant,
-    ) -> Result<Arc<Token>, Reply> {
+    ) -> Result<Arc<AccessToken>, Reply> {
         let now = clock::instant();
         let half = deadline.saturating_duration_since(now) / 2;
         match self.fetch(now + half).await {
@@ -170,7 +172,7 @@ impl Tokens {
                 Ok(token)
             }
             Err(reply) => {
-                **asking = Some(Failure {
+                **asking = Some(TokenFailure {
                     at: clock::instant(),
                     reply: reply.clone(),
                 });
@@ -179,14 +181,14 @@ impl Tokens {
         }
     }
 
-    async fn fetch(&self, deadline: Instant) -> Result<Token, Reply> {
+    async fn fetch(&self, deadline: Instant) -> Result<AccessToken, Reply> {
         let body = self.assertion()?;
         let request = self.endpoint.bare(Method::POST, body);
         match self.http.call(request, deadline).await {
             Ok(answer) => read(&answer),
             // Whatever became of this request, the message was not sent.
             Err(trouble) => {
-                let is_ours = matches!(trouble, Trouble::Lack(_));
+                let is_ours = matches!(trouble, HttpTransportError::Lack(_));
                 let reply = not_sent(&format!("the token endpoint: {}", trouble.into_words()));
                 Err(match is_ours {
                     true => reply.about(Subject::Node),
@@ -212,7 +214,7 @@ impl Tokens {
         };
         let jwt = jsonwebtoken::encode(&header, &claims, &self.service.key).map_err(|_| {
             let words = "the service account's private key cannot sign".to_owned();
-            Verdict::CREDENTIALS.reply("private_key", Some(words))
+            ResponseClass::CREDENTIALS.reply("private_key", Some(words))
         })?;
         let mut body = Vec::with_capacity(jwt.len() + 128);
         pair(&mut body, "grant_type", GRANT);
@@ -222,7 +224,7 @@ impl Tokens {
 }
 
 /// The token endpoint's answer. A success that cannot be read is no token: try again later.
-fn read(answer: &Answer) -> Result<Token, Reply> {
+fn read(answer: &HttpAnswer) -> Result<AccessToken, Reply> {
     if !answer.is_success() {
         return Err(refusal(answer));
     }
@@ -233,7 +235,7 @@ fn read(answer: &Answer) -> Result<Token, Reply> {
     let lifetime = granted.expires_in.map_or(LIFETIME, Duration::from_secs);
     let lifetime = lifetime.min(LIFETIME);
     let now = clock::instant();
-    Ok(Token {
+    Ok(AccessToken {
         authorization,
         renew_at: now + lifetime.saturating_sub(EARLY.min(lifetime / 5)),
         expires_at: now + lifetime,
@@ -242,19 +244,21 @@ fn read(answer: &Answer) -> Result<Token, Reply> {
 
 /// Google: 400 `invalid_grant` is a wrong or revoked key (or a wrong clock); so is every other 4xx
 /// our credentials' fault, save those that ask to come again.
-fn refusal(answer: &Answer) -> Reply {
-    let body = answer.json::<Refused>().unwrap_or_default();
+fn refusal(answer: &HttpAnswer) -> Reply {
+    let body = answer.json::<TokenRefused>().unwrap_or_default();
     // Whatever became of this request, the message was not sent.
-    let verdict = match Verdict::of_status(answer.status) {
-        later @ (Verdict::TRANSIENT | Verdict::THROTTLED | Verdict::SETTINGS) => later,
-        Verdict::UNKNOWN => Verdict::TRANSIENT,
-        _ => Verdict::CREDENTIALS,
+    let verdict = match ResponseClass::of_status(answer.status) {
+        later @ (ResponseClass::TRANSIENT | ResponseClass::THROTTLED | ResponseClass::SETTINGS) => {
+            later
+        }
+        ResponseClass::UNKNOWN => ResponseClass::TRANSIENT,
+        _ => ResponseClass::CREDENTIALS,
     };
     let error = body.error.as_deref().unwrap_or("an answer without a word");
     let about = body.error_description.unwrap_or_default();
     let status = answer.status;
     let words = format!("the token endpoint: HTTP {status}: {error} {about}");
-    let seen = Seen {
+    let seen = ReplyContext {
         address: "",
         now: clock::now(),
     };

@@ -6,12 +6,12 @@ use serde::de::DeserializeOwned;
 
 use super::wait;
 use crate::domain::{Class, Reply};
-use crate::providers::verdict::Verdict;
+use crate::providers::verdict::ResponseClass;
 use crate::providers::{Delivery, scrub};
 
 /// A provider's answer: a full status line came, the body as far as it was read.
 #[derive(Debug, Clone, Default)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// The HTTP status.
     pub status: u16,
     /// The headers.
@@ -20,7 +20,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Whether the body is JSON that broke off: of the right kind, as far as it came.
     pub(crate) fn is_broken_json(&self) -> bool {
         let read = serde_json::from_slice::<serde::de::IgnoredAny>(&self.body);
@@ -34,7 +34,7 @@ impl Answer {
             "HTTP {} without what the provider says with it; check base_url and what stands in between",
             self.status
         );
-        Verdict::UNKNOWN.reply(self.status.to_string(), Some(detail))
+        ResponseClass::UNKNOWN.reply(self.status.to_string(), Some(detail))
     }
 
     /// Whether the status is one of success.
@@ -64,10 +64,10 @@ impl Answer {
     /// it asked for. A body that was not understood is described, not quoted: it may hold anything.
     pub(crate) fn refused(
         &self,
-        verdict: Verdict,
+        verdict: ResponseClass,
         code: Option<String>,
         words: Option<&str>,
-        seen: Seen<'_>,
+        seen: ReplyContext<'_>,
     ) -> Reply {
         let detail = match words {
             Some(words) => scrub::scrub(words, seen.address),
@@ -105,14 +105,14 @@ impl Answer {
 
 /// What a reply parser needs besides the answer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct ReplyContext<'a> {
     /// The address to keep out of the details.
     pub(crate) address: &'a str,
     /// The time of the attempt.
     pub(crate) now: Timestamp,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> ReplyContext<'a> {
     /// Of the delivery that was answered.
     pub(crate) fn of(delivery: &Delivery<'a>) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl<'a> Seen<'a> {
 }
 
 #[cfg(test)]
-impl Answer {
+impl HttpAnswer {
     /// An answer for a test.
     pub(crate) fn of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Self {
         let headers = headers

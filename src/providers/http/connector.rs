@@ -18,8 +18,8 @@ use tower_service::Service;
 
 use crate::tls::Files;
 
-type Failure = Box<dyn Error + Send + Sync>;
-type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
+type ConnectFailure = Box<dyn Error + Send + Sync>;
+type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectFailure>> + Send>>;
 
 /// The client could not be set up; only TLS can be the cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,10 +70,10 @@ impl Connector {
 
 impl Service<Uri> for Connector {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = Failure;
+    type Error = ConnectFailure;
     type Future = Connecting<Self::Response>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
         self.https.poll_ready(context)
     }
 
@@ -88,10 +88,10 @@ impl Service<Uri> for Connector {
 
 impl Service<Uri> for Dialer {
     type Response = TokioIo<TcpStream>;
-    type Error = Failure;
+    type Error = ConnectFailure;
     type Future = Connecting<Self::Response>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
         self.tcp.poll_ready(context).map_err(Into::into)
     }
 

@@ -18,12 +18,12 @@ const OURS: &str = concat!("herald/", env!("CARGO_PKG_VERSION"));
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A URL with its constant headers. Both may hold secrets: there is no `Debug`.
-pub(crate) struct Endpoint {
+pub(crate) struct HttpEndpoint {
     uri: Uri,
     headers: HeaderMap,
 }
 
-impl Endpoint {
+impl HttpEndpoint {
     pub(crate) fn new(uri: Uri, mut headers: HeaderMap) -> Self {
         headers.insert(USER_AGENT, HeaderValue::from_static(OURS));
         Self { uri, headers }

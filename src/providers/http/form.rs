@@ -36,7 +36,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_written_reads_back(first in ".*", second in ".*") {
+        fn form_round_trips(first in ".*", second in ".*") {
             let mut out = Vec::new();
             pair(&mut out, "A", &first);
             pair(&mut out, "B", &second);

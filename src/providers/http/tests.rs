@@ -14,12 +14,12 @@ use crate::domain::Class;
 use crate::providers::testing::{Peer, hold, http, nobody};
 use crate::runtime::clock;
 
-async fn call(url: &str) -> Result<Answer, Trouble> {
+async fn call(url: &str) -> Result<HttpAnswer, HttpTransportError> {
     call_within(url, Duration::from_secs(20)).await
 }
 
-async fn call_within(url: &str, timeout: Duration) -> Result<Answer, Trouble> {
-    let endpoint = Endpoint::new(url.parse().unwrap(), json_headers(None));
+async fn call_within(url: &str, timeout: Duration) -> Result<HttpAnswer, HttpTransportError> {
+    let endpoint = HttpEndpoint::new(url.parse().unwrap(), json_headers(None));
     let request = endpoint.bare(Method::POST, "{}");
     let client = HttpClient::plain();
     client.call(request, clock::instant() + timeout).await
@@ -32,7 +32,7 @@ async fn class_of(url: &str) -> Class {
 #[tokio::test]
 async fn a_refused_connection_was_surely_not_sent() {
     let trouble = call(&nobody()).await.unwrap_err();
-    assert!(matches!(&trouble, Trouble::NotSent(words) if words.contains("refused")));
+    assert!(matches!(&trouble, HttpTransportError::NotSent(words) if words.contains("refused")));
     assert_eq!(trouble.into_reply().class, Class::Transient);
 }
 
@@ -76,7 +76,7 @@ async fn silence_is_unknown() {
     let trouble = call_within(&peer.url, Duration::from_millis(50))
         .await
         .unwrap_err();
-    assert_eq!(trouble, Trouble::timed_out());
+    assert_eq!(trouble, HttpTransportError::timed_out());
     assert_eq!(trouble.into_reply().class, Class::Unknown);
 }
 

@@ -10,7 +10,7 @@ use crate::tls::{self, Files};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum HttpTransportError {
     /// No connection: the request was not written.
     NotSent(String),
     /// No connection, because this machine could not make one.
@@ -21,7 +21,7 @@ pub(crate) enum Trouble {
     Lost(String),
 }
 
-impl Trouble {
+impl HttpTransportError {
     /// Reads the client's error.
     ///
     /// Only an error of connecting (name, TCP, TLS, connect timeout) proves that nothing was

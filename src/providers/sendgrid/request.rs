@@ -5,17 +5,17 @@ use std::borrow::Cow;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::settings::Sender;
+use super::settings::SendgridSender;
 use crate::domain::{Channel, Reason, Reply};
 use crate::providers::Delivery;
 use crate::providers::verdict::{AUTO_SUBMITTED, filled, fit, refuse, subject, usable_address};
 
 #[derive(Serialize)]
-struct Mail<'a> {
+struct SendgridMail<'a> {
     personalizations: &'a [Personalization<'a>],
     from: From<'a>,
     subject: Cow<'a, str>,
-    content: Vec<Part<'a>>,
+    content: Vec<SendgridPart<'a>>,
     headers: Headers,
     #[serde(skip_serializing_if = "Option::is_none")]
     mail_settings: Option<MailSettings>,
@@ -60,7 +60,7 @@ struct From<'a> {
 }
 
 #[derive(Serialize)]
-struct Part<'a> {
+struct SendgridPart<'a> {
     #[serde(rename = "type")]
     mime: &'static str,
     value: &'a str,
@@ -83,7 +83,7 @@ struct Switch {
 }
 
 /// The body of the request, or the refusal of a mail that SendGrid could only refuse too.
-pub(crate) fn body(sender: &Sender, delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
+pub(crate) fn body(sender: &SendgridSender, delivery: &Delivery<'_>) -> Result<Vec<u8>, Reply> {
     usable_address(delivery.address)?;
     whole(sender, delivery, &[Personalization::of(delivery)])
 }
@@ -91,7 +91,7 @@ pub(crate) fn body(sender: &Sender, delivery: &Delivery<'_>) -> Result<Vec<u8>, 
 /// The body of one request for several, whose content is the first one's. Their addresses are usable
 /// and different: SendGrid refuses the whole when one stands in it twice.
 pub(crate) fn body_of_many(
-    sender: &Sender,
+    sender: &SendgridSender,
     deliveries: &[&Delivery<'_>],
 ) -> Result<Vec<u8>, Reply> {
     let Some(first) = deliveries.first() else {
@@ -102,12 +102,12 @@ pub(crate) fn body_of_many(
 }
 
 fn whole<'a>(
-    sender: &'a Sender,
+    sender: &'a SendgridSender,
     delivery: &Delivery<'a>,
     personalizations: &'a [Personalization<'a>],
 ) -> Result<Vec<u8>, Reply> {
     fit(Channel::Email, delivery.content)?;
-    let mail = Mail {
+    let mail = SendgridMail {
         personalizations,
         from: From {
             email: &sender.from,
@@ -126,12 +126,12 @@ fn whole<'a>(
 }
 
 /// SendGrid: plain text first, each part at least one character long.
-fn parts<'a>(delivery: &Delivery<'a>) -> Vec<Part<'a>> {
-    let plain = filled(delivery.content.body.as_ref()).map(|value| Part {
+fn parts<'a>(delivery: &Delivery<'a>) -> Vec<SendgridPart<'a>> {
+    let plain = filled(delivery.content.body.as_ref()).map(|value| SendgridPart {
         mime: "text/plain",
         value,
     });
-    let html = filled(delivery.content.html.as_ref()).map(|value| Part {
+    let html = filled(delivery.content.html.as_ref()).map(|value| SendgridPart {
         mime: "text/html",
         value,
     });
@@ -144,8 +144,8 @@ mod tests {
     use crate::domain::Content;
     use crate::providers::testing::delivery;
 
-    fn sender() -> Sender {
-        Sender {
+    fn sender() -> SendgridSender {
+        SendgridSender {
             from: "hello@example.com".to_owned(),
             name: None,
             sandbox: false,
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    fn json(sender: &Sender, content: &Content) -> String {
+    fn json(sender: &SendgridSender, content: &Content) -> String {
         let body = body(sender, &delivery("ana@example.com", content)).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
         serde_json::to_string_pretty(&value).unwrap()
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn html_name_and_sandbox() {
-        let sender = Sender {
+        let sender = SendgridSender {
             name: Some("Herald".to_owned()),
             sandbox: true,
             ..sender()
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn one_request_for_many_has_a_personalization_for_each() {
+    fn batch_request_has_a_personalization_for_each_recipient() {
         let (content, sender) = (mail(), sender());
         let ana = delivery("ana@example.com", &content);
         let ben = Delivery {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sendgrid_would_refuse_is_not_sent() {
+    fn mail_that_sendgrid_would_refuse_is_not_sent() {
         let blank = Some(" ".to_owned());
         let no_subject = Content {
             subject: blank.clone(),

@@ -8,7 +8,7 @@ use hyper::header::HeaderValue;
 use crate::domain::Account;
 use crate::domain::address::ascii_domain;
 use crate::providers::SettingsError;
-use crate::providers::fields::{Fields, Secret, looks_like_address};
+use crate::providers::fields::{ConfigFields, Secret, looks_like_address};
 use crate::providers::http::bearer;
 
 const BASE_URL: &str = "https://api.sendgrid.com";
@@ -26,11 +26,11 @@ const BATCH_SIZE: u16 = 100;
 const MOST_AT_ONCE: u16 = 1_000;
 
 /// A SendGrid account's settings. Holds the key: no `Debug`.
-pub(crate) struct Settings {
+pub(crate) struct SendgridSettings {
     pub(crate) mail_uri: Uri,
     pub(crate) scopes_uri: Uri,
     pub(crate) authorization: HeaderValue,
-    pub(crate) sender: Sender,
+    pub(crate) sender: SendgridSender,
     pub(crate) timeout: Duration,
     /// Most messages in one request.
     pub(crate) batch_size: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
 
 /// What of the settings goes into every request's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sender {
+pub(crate) struct SendgridSender {
     /// Address of the sender.
     pub(crate) from: String,
     /// Name of the sender.
@@ -47,9 +47,9 @@ pub(crate) struct Sender {
     pub(crate) sandbox: bool,
 }
 
-impl Settings {
+impl SendgridSettings {
     pub(crate) fn from_account(account: &Account) -> Result<Self, SettingsError> {
-        let mut fields = Fields::of(account, ALLOWED);
+        let mut fields = ConfigFields::of(account, ALLOWED);
         let key = fields.required_secret(Secret::Key, "the SendGrid API key");
         let authorization = fields.header(Secret::Key, bearer(key));
         let sender = sender(&mut fields);
@@ -75,7 +75,7 @@ impl Settings {
 }
 
 /// SendGrid: limitations page; no Unicode in `from`, no `;` or `,` in names.
-fn sender(fields: &mut Fields<'_>) -> Sender {
+fn sender(fields: &mut ConfigFields<'_>) -> SendgridSender {
     let written = fields.required_text("from", "the sender's address");
     let ascii = written.rsplit_once('@').filter(|_| !written.is_ascii());
     let ascii =
@@ -89,7 +89,7 @@ fn sender(fields: &mut Fields<'_>) -> Sender {
     if name.is_some_and(|name| name.contains([';', ','])) {
         fields.mistake("config key `from_name` may not contain `;` or `,`");
     }
-    Sender {
+    SendgridSender {
         from: from.to_owned(),
         name: name.map(str::to_owned),
         sandbox: fields.flag("sandbox"),
@@ -106,7 +106,7 @@ mod tests {
 
     fn mistakes(key: Option<&str>, config: serde_json::Value) -> String {
         let account = account(ProviderKind::Sendgrid, key, None, config);
-        match Settings::from_account(&account) {
+        match SendgridSettings::from_account(&account) {
             Ok(_) => "none".to_owned(),
             Err(error) => error.mistakes.join("\n"),
         }
@@ -137,7 +137,7 @@ mod tests {
     fn a_sender_with_an_idn_domain_is_spelt_in_ascii() {
         let config = json!({"from": "hello@exämple.org"});
         let account = account(ProviderKind::Sendgrid, Some("SG.key"), None, config);
-        let settings = Settings::from_account(&account).ok().unwrap();
+        let settings = SendgridSettings::from_account(&account).ok().unwrap();
         assert_eq!(settings.sender.from, "hello@xn--exmple-cua.org");
     }
 
@@ -145,7 +145,7 @@ mod tests {
     fn the_urls_are_below_the_base_url() {
         let config = json!({"from": "a@example.com", "base_url": "http://127.0.0.1:4030/x"});
         let account = account(ProviderKind::Sendgrid, Some("SG.key"), None, config);
-        let settings = Settings::from_account(&account).ok().unwrap();
+        let settings = SendgridSettings::from_account(&account).ok().unwrap();
         assert_eq!(
             settings.mail_uri.to_string(),
             "http://127.0.0.1:4030/x/v3/mail/send"

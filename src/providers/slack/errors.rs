@@ -1,15 +1,15 @@
 //! Slack's error words, as data. What is not here is read by its HTTP status, and ends nothing.
 
 use crate::domain::Reason;
-use crate::providers::verdict::Verdict;
+use crate::providers::verdict::ResponseClass;
 
-const NO_SUCH_CHANNEL: Verdict = Verdict::permanent(Reason::InvalidRecipient);
-const BAD_CONTENT: Verdict = Verdict::permanent(Reason::ContentRefused);
-const TOO_LARGE: Verdict = Verdict::permanent(Reason::MessageTooLarge);
+const NO_SUCH_CHANNEL: ResponseClass = ResponseClass::permanent(Reason::InvalidRecipient);
+const BAD_CONTENT: ResponseClass = ResponseClass::permanent(Reason::ContentRefused);
+const TOO_LARGE: ResponseClass = ResponseClass::permanent(Reason::MessageTooLarge);
 
 /// Word and verdict. Slack: `chat.postMessage`, errors; "Sending messages using incoming
 /// webhooks", handling errors.
-const TABLE: &[(&str, Verdict)] = &[
+const TABLE: &[(&str, ResponseClass)] = &[
     ("channel_not_found", NO_SUCH_CHANNEL),
     ("is_archived", NO_SUCH_CHANNEL),
     ("channel_is_archived", NO_SUCH_CHANNEL),
@@ -26,65 +26,68 @@ const TABLE: &[(&str, Verdict)] = &[
     ("msg_blocks_too_long", TOO_LARGE),
     ("attachment_payload_limit_exceeded", TOO_LARGE),
     ("metadata_too_large", TOO_LARGE),
-    ("invalid_auth", Verdict::CREDENTIALS),
-    ("account_inactive", Verdict::CREDENTIALS),
-    ("token_revoked", Verdict::CREDENTIALS),
-    ("token_expired", Verdict::CREDENTIALS),
-    ("not_authed", Verdict::CREDENTIALS),
-    ("missing_scope", Verdict::CREDENTIALS),
-    ("not_allowed_token_type", Verdict::CREDENTIALS),
-    ("two_factor_setup_required", Verdict::CREDENTIALS),
+    ("invalid_auth", ResponseClass::CREDENTIALS),
+    ("account_inactive", ResponseClass::CREDENTIALS),
+    ("token_revoked", ResponseClass::CREDENTIALS),
+    ("token_expired", ResponseClass::CREDENTIALS),
+    ("not_authed", ResponseClass::CREDENTIALS),
+    ("missing_scope", ResponseClass::CREDENTIALS),
+    ("not_allowed_token_type", ResponseClass::CREDENTIALS),
+    ("two_factor_setup_required", ResponseClass::CREDENTIALS),
     // A webhook's URL is its credential: these say that it is void.
-    ("invalid_token", Verdict::CREDENTIALS),
-    ("no_service", Verdict::CREDENTIALS),
-    ("no_service_id", Verdict::CREDENTIALS),
-    ("no_active_hooks", Verdict::CREDENTIALS),
-    ("no_team", Verdict::CREDENTIALS),
-    ("team_disabled", Verdict::CREDENTIALS),
-    ("team_not_found", Verdict::CREDENTIALS),
+    ("invalid_token", ResponseClass::CREDENTIALS),
+    ("no_service", ResponseClass::CREDENTIALS),
+    ("no_service_id", ResponseClass::CREDENTIALS),
+    ("no_active_hooks", ResponseClass::CREDENTIALS),
+    ("no_team", ResponseClass::CREDENTIALS),
+    ("team_disabled", ResponseClass::CREDENTIALS),
+    ("team_not_found", ResponseClass::CREDENTIALS),
     // The workspace lets the app do nothing from here.
-    ("accesslimited", Verdict::SETTINGS),
-    ("access_denied", Verdict::SETTINGS),
-    ("org_login_required", Verdict::SETTINGS),
-    ("ekm_access_denied", Verdict::SETTINGS),
-    ("enterprise_is_restricted", Verdict::SETTINGS),
-    ("team_access_not_granted", Verdict::SETTINGS),
-    ("no_permission", Verdict::SETTINGS),
-    ("deprecated_endpoint", Verdict::SETTINGS),
-    ("method_deprecated", Verdict::SETTINGS),
-    ("unknown_method", Verdict::SETTINGS),
+    ("accesslimited", ResponseClass::SETTINGS),
+    ("access_denied", ResponseClass::SETTINGS),
+    ("org_login_required", ResponseClass::SETTINGS),
+    ("ekm_access_denied", ResponseClass::SETTINGS),
+    ("enterprise_is_restricted", ResponseClass::SETTINGS),
+    ("team_access_not_granted", ResponseClass::SETTINGS),
+    ("no_permission", ResponseClass::SETTINGS),
+    ("deprecated_endpoint", ResponseClass::SETTINGS),
+    ("method_deprecated", ResponseClass::SETTINGS),
+    ("unknown_method", ResponseClass::SETTINGS),
     // Another app or token may post there.
-    ("not_in_channel", Verdict::NOT_BY_ACCOUNT),
-    ("restricted_action", Verdict::NOT_BY_ACCOUNT),
+    ("not_in_channel", ResponseClass::NOT_BY_ACCOUNT),
+    ("restricted_action", ResponseClass::NOT_BY_ACCOUNT),
     (
         "restricted_action_read_only_channel",
-        Verdict::NOT_BY_ACCOUNT,
+        ResponseClass::NOT_BY_ACCOUNT,
     ),
     (
         "restricted_action_thread_only_channel",
-        Verdict::NOT_BY_ACCOUNT,
+        ResponseClass::NOT_BY_ACCOUNT,
     ),
     (
         "restricted_action_non_threadable_channel",
-        Verdict::NOT_BY_ACCOUNT,
+        ResponseClass::NOT_BY_ACCOUNT,
     ),
-    ("action_prohibited", Verdict::NOT_BY_ACCOUNT),
-    ("posting_to_general_channel_denied", Verdict::NOT_BY_ACCOUNT),
-    ("ratelimited", Verdict::ADDRESS_THROTTLED),
-    ("rate_limited", Verdict::ADDRESS_THROTTLED),
+    ("action_prohibited", ResponseClass::NOT_BY_ACCOUNT),
+    (
+        "posting_to_general_channel_denied",
+        ResponseClass::NOT_BY_ACCOUNT,
+    ),
+    ("ratelimited", ResponseClass::ADDRESS_THROTTLED),
+    ("rate_limited", ResponseClass::ADDRESS_THROTTLED),
     // Of the whole workspace.
-    ("message_limit_exceeded", Verdict::THROTTLED),
-    ("internal_error", Verdict::TRANSIENT),
-    ("fatal_error", Verdict::TRANSIENT),
-    ("request_timeout", Verdict::TRANSIENT),
-    ("service_unavailable", Verdict::TRANSIENT),
-    ("team_added_to_org", Verdict::TRANSIENT),
-    ("external_channel_migrating", Verdict::ADDRESS_BUSY),
-    ("rollup_error", Verdict::TRANSIENT),
+    ("message_limit_exceeded", ResponseClass::THROTTLED),
+    ("internal_error", ResponseClass::TRANSIENT),
+    ("fatal_error", ResponseClass::TRANSIENT),
+    ("request_timeout", ResponseClass::TRANSIENT),
+    ("service_unavailable", ResponseClass::TRANSIENT),
+    ("team_added_to_org", ResponseClass::TRANSIENT),
+    ("external_channel_migrating", ResponseClass::ADDRESS_BUSY),
+    ("rollup_error", ResponseClass::TRANSIENT),
 ];
 
 /// What a word means, if it is known.
-pub(crate) fn verdict(word: &str) -> Option<Verdict> {
+pub(crate) fn verdict(word: &str) -> Option<ResponseClass> {
     let known = TABLE.iter().find(|(known, _)| *known == word);
     known.map(|(_, verdict)| *verdict)
 }

@@ -5,11 +5,11 @@ use serde::Deserialize;
 
 use super::errors;
 use crate::domain::Reply;
-use crate::providers::http::{Answer, Seen};
-use crate::providers::verdict::Verdict;
+use crate::providers::http::{HttpAnswer, ReplyContext};
+use crate::providers::verdict::ResponseClass;
 
 #[derive(Deserialize)]
-struct Body {
+struct SlackErrorBody {
     #[serde(default)]
     ok: Option<bool>,
     #[serde(default)]
@@ -20,8 +20,8 @@ struct Body {
 
 /// The reply that an answer makes. The Web API says `ok` in JSON, a webhook as a word; JSON that breaks
 /// off costs only the id.
-pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
-    let body = answer.json::<Body>();
+pub(crate) fn read(answer: &HttpAnswer, seen: ReplyContext<'_>) -> Reply {
+    let body = answer.json::<SlackErrorBody>();
     let says_no = body.as_ref().is_some_and(|body| body.ok == Some(false));
     if answer.is_success() && !says_no {
         return match says_yes(answer, body.as_ref()) {
@@ -35,7 +35,7 @@ pub(crate) fn read(answer: &Answer, seen: Seen<'_>) -> Reply {
 }
 
 /// Whether it is Slack that says so.
-fn says_yes(answer: &Answer, body: Option<&Body>) -> bool {
+fn says_yes(answer: &HttpAnswer, body: Option<&SlackErrorBody>) -> bool {
     match body {
         Some(body) => body.ok == Some(true),
         None => answer.body.trim_ascii() == b"ok" || answer.is_broken_json(),
@@ -43,14 +43,14 @@ fn says_yes(answer: &Answer, body: Option<&Body>) -> bool {
 }
 
 /// The word of an answer that says `ok: false`.
-pub(super) fn refusal(answer: &Answer) -> Option<String> {
-    let body = answer.json::<Body>()?;
+pub(super) fn refusal(answer: &HttpAnswer) -> Option<String> {
+    let body = answer.json::<SlackErrorBody>()?;
     let refused = body.ok == Some(false);
     refused.then(|| word(answer, Some(&body)).unwrap_or("no reason").to_owned())
 }
 
 /// Slack's error word: of the JSON, else the plain body when it is one word.
-fn word<'a>(answer: &'a Answer, body: Option<&'a Body>) -> Option<&'a str> {
+fn word<'a>(answer: &'a HttpAnswer, body: Option<&'a SlackErrorBody>) -> Option<&'a str> {
     let plain = || std::str::from_utf8(&answer.body).ok().map(str::trim);
     let word = match body {
         Some(body) => body.error.as_deref(),
@@ -61,23 +61,23 @@ fn word<'a>(answer: &'a Answer, body: Option<&'a Body>) -> Option<&'a str> {
 }
 
 /// Slack: rate limits: one message a second for each channel. An incoming webhook has but one.
-fn verdict(status: u16, word: Option<&str>, channel: &str) -> Verdict {
+fn verdict(status: u16, word: Option<&str>, channel: &str) -> ResponseClass {
     let known = word.and_then(errors::verdict);
     let verdict = match (status, known) {
         (200..=299 | 400..=499, Some(known)) => known,
         // A word that Slack added later may be about anything.
-        (200..=299, None) => Verdict::UNLISTED,
-        (429, None) => Verdict::ADDRESS_THROTTLED,
+        (200..=299, None) => ResponseClass::UNLISTED,
+        (429, None) => ResponseClass::ADDRESS_THROTTLED,
         // The status says whom it is about.
         (400..=499, None)
-            if word.is_some() && !Verdict::of_status(status).is_of_login_or_plan() =>
+            if word.is_some() && !ResponseClass::of_status(status).is_of_login_or_plan() =>
         {
-            Verdict::UNLISTED
+            ResponseClass::UNLISTED
         }
-        _ => Verdict::of_status(status),
+        _ => ResponseClass::of_status(status),
     };
     match verdict {
-        Verdict::ADDRESS_THROTTLED if channel.is_empty() => Verdict::THROTTLED,
+        ResponseClass::ADDRESS_THROTTLED if channel.is_empty() => ResponseClass::THROTTLED,
         verdict => verdict,
     }
 }
@@ -90,43 +90,46 @@ mod tests {
 
     fn web_api(word: &str) -> Reply {
         let body = format!(r#"{{"ok":false,"error":"{word}"}}"#);
-        read(&Answer::of(200, &[], &body), seen())
+        read(&HttpAnswer::of(200, &[], &body), seen())
     }
 
     #[test]
     fn posted_with_its_timestamp() {
         let body = r#"{"ok":true,"channel":"C1","ts":"1503435956.000247"}"#;
-        let reply = read(&Answer::of(200, &[], body), seen());
+        let reply = read(&HttpAnswer::of(200, &[], body), seen());
         assert_eq!(
             reply,
             Reply::accepted("200", Some("1503435956.000247".to_owned()))
         );
         for body in ["ok", "ok\n", "{\"ok\":tr"] {
-            let reply = read(&Answer::of(200, &[], body), seen());
+            let reply = read(&HttpAnswer::of(200, &[], body), seen());
             assert_eq!(reply, Reply::accepted("200", None), "{body:?}");
         }
         for body in ["", "\u{0}", "[]", "{}", "<html>ok</html>"] {
-            let reply = read(&Answer::of(200, &[], body), seen());
+            let reply = read(&HttpAnswer::of(200, &[], body), seen());
             assert_eq!(reply.class, Class::Unknown, "{body:?}");
         }
     }
 
     #[test]
     fn the_web_api_refuses_with_a_word() {
-        let channel = Verdict::permanent(Reason::InvalidRecipient);
+        let channel = ResponseClass::permanent(Reason::InvalidRecipient);
         for (word, expected) in [
             ("channel_not_found", channel),
             ("is_archived", channel),
-            ("msg_too_long", Verdict::permanent(Reason::MessageTooLarge)),
-            ("no_text", Verdict::permanent(Reason::ContentRefused)),
-            ("invalid_auth", Verdict::CREDENTIALS),
-            ("account_inactive", Verdict::CREDENTIALS),
-            ("accesslimited", Verdict::SETTINGS),
-            ("not_in_channel", Verdict::NOT_BY_ACCOUNT),
-            ("ratelimited", Verdict::ADDRESS_THROTTLED),
-            ("message_limit_exceeded", Verdict::THROTTLED),
-            ("internal_error", Verdict::TRANSIENT),
-            ("some_new_word", Verdict::UNLISTED),
+            (
+                "msg_too_long",
+                ResponseClass::permanent(Reason::MessageTooLarge),
+            ),
+            ("no_text", ResponseClass::permanent(Reason::ContentRefused)),
+            ("invalid_auth", ResponseClass::CREDENTIALS),
+            ("account_inactive", ResponseClass::CREDENTIALS),
+            ("accesslimited", ResponseClass::SETTINGS),
+            ("not_in_channel", ResponseClass::NOT_BY_ACCOUNT),
+            ("ratelimited", ResponseClass::ADDRESS_THROTTLED),
+            ("message_limit_exceeded", ResponseClass::THROTTLED),
+            ("internal_error", ResponseClass::TRANSIENT),
+            ("some_new_word", ResponseClass::UNLISTED),
         ] {
             let reply = web_api(word);
             assert_eq!(reply, expected.reply(word, Some(word.to_owned())), "{word}");
@@ -139,32 +142,32 @@ mod tests {
             (
                 400,
                 "invalid_payload",
-                Verdict::permanent(Reason::ContentRefused),
+                ResponseClass::permanent(Reason::ContentRefused),
             ),
-            (400, "some_new_word", Verdict::UNLISTED),
-            (403, "action_prohibited", Verdict::NOT_BY_ACCOUNT),
-            (403, "invalid_token", Verdict::CREDENTIALS),
-            (403, "", Verdict::CREDENTIALS),
-            (403, "some_new_word", Verdict::CREDENTIALS),
-            (404, "some_new_word", Verdict::UNLISTED),
-            (404, "no_service", Verdict::CREDENTIALS),
-            (404, "", Verdict::SETTINGS),
+            (400, "some_new_word", ResponseClass::UNLISTED),
+            (403, "action_prohibited", ResponseClass::NOT_BY_ACCOUNT),
+            (403, "invalid_token", ResponseClass::CREDENTIALS),
+            (403, "", ResponseClass::CREDENTIALS),
+            (403, "some_new_word", ResponseClass::CREDENTIALS),
+            (404, "some_new_word", ResponseClass::UNLISTED),
+            (404, "no_service", ResponseClass::CREDENTIALS),
+            (404, "", ResponseClass::SETTINGS),
             (
                 404,
                 "channel_not_found",
-                Verdict::permanent(Reason::InvalidRecipient),
+                ResponseClass::permanent(Reason::InvalidRecipient),
             ),
             (
                 410,
                 "channel_is_archived",
-                Verdict::permanent(Reason::InvalidRecipient),
+                ResponseClass::permanent(Reason::InvalidRecipient),
             ),
-            (429, "", Verdict::ADDRESS_THROTTLED),
-            (500, "rollup_error", Verdict::TRANSIENT),
-            (500, "channel_not_found", Verdict::TRANSIENT),
-            (302, "channel_not_found", Verdict::SETTINGS),
+            (429, "", ResponseClass::ADDRESS_THROTTLED),
+            (500, "rollup_error", ResponseClass::TRANSIENT),
+            (500, "channel_not_found", ResponseClass::TRANSIENT),
+            (302, "channel_not_found", ResponseClass::SETTINGS),
         ] {
-            let reply = read(&Answer::of(status, &[], word), seen());
+            let reply = read(&HttpAnswer::of(status, &[], word), seen());
             let read = (reply.class, reply.subject, reply.reason, reply.fault);
             let expected = (
                 expected.class,
@@ -178,11 +181,11 @@ mod tests {
 
     #[test]
     fn the_rate_of_an_incoming_webhook_is_its_accounts() {
-        let nowhere = Seen {
+        let nowhere = ReplyContext {
             address: "",
             ..seen()
         };
-        let reply = read(&Answer::of(429, &[], ""), nowhere);
+        let reply = read(&HttpAnswer::of(429, &[], ""), nowhere);
         assert_eq!(
             (reply.class, reply.subject),
             (Class::Throttled, Subject::Account)
@@ -191,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_wait_of_a_429_is_kept() {
-        let reply = read(&Answer::of(429, &[("retry-after", "30")], ""), seen());
+        let reply = read(&HttpAnswer::of(429, &[("retry-after", "30")], ""), seen());
         assert_eq!(reply.retry_after, Some(std::time::Duration::from_secs(30)));
         assert_eq!(reply.code.as_deref(), Some("429"));
     }

@@ -11,7 +11,7 @@ use crate::providers::Delivery;
 use crate::providers::verdict::{fit, refuse, usable_address};
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct SlackMessage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<&'a str>,
     text: Cow<'a, str>,
@@ -54,7 +54,7 @@ fn body(
     metadata: Option<Metadata>,
 ) -> Result<Vec<u8>, Reply> {
     fit(Channel::Chat, content)?;
-    let message = Message {
+    let message = SlackMessage {
         channel,
         // The publisher's own markup is kept.
         text: chat_text(content).unwrap_or_default(),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_title_and_body_is_enough_and_none_is_not() {
+    fn slack_message_needs_a_title_or_a_body() {
         assert_eq!(chat_text(&content(Some("t"), None)).unwrap(), "t");
         assert_eq!(chat_text(&content(Some(" "), Some("b"))).unwrap(), "b");
         let none = content(None, Some(""));

@@ -7,19 +7,19 @@ use hyper::header::HeaderValue;
 
 use crate::domain::Account;
 use crate::providers::SettingsError;
-use crate::providers::fields::{Fields, Secret, http_url, uri_of};
+use crate::providers::fields::{ConfigFields, Secret, http_url, uri_of};
 use crate::providers::http::bearer;
 
 const BASE_URL: &str = "https://slack.com";
 
 /// A Slack account's settings. Token and webhook URL are secrets: no `Debug`.
-pub(crate) struct Settings {
-    pub(crate) route: Route,
+pub(crate) struct SlackSettings {
+    pub(crate) route: SlackRoute,
     pub(crate) timeout: Duration,
 }
 
 /// How messages get to Slack.
-pub(crate) enum Route {
+pub(crate) enum SlackRoute {
     /// The Web API.
     Bot {
         /// `chat.postMessage`.
@@ -36,9 +36,9 @@ pub(crate) enum Route {
     },
 }
 
-impl Settings {
+impl SlackSettings {
     pub(crate) fn from_account(account: &Account) -> Result<Self, SettingsError> {
-        let mut fields = Fields::of(account, &["base_url"]);
+        let mut fields = ConfigFields::of(account, &["base_url"]);
         let token = fields.secret(Secret::Key);
         let webhook = fields.secret(Secret::Secret);
         let route = match (token, webhook) {
@@ -62,25 +62,25 @@ impl Settings {
     }
 }
 
-fn bot(fields: &mut Fields<'_>, token: &str) -> Option<Route> {
+fn bot(fields: &mut ConfigFields<'_>, token: &str) -> Option<SlackRoute> {
     let authorization = fields.header(Secret::Key, bearer(token));
     let [post_uri, test_uri] =
         fields.endpoints(BASE_URL, ["api/chat.postMessage", "api/auth.test"])?;
-    Some(Route::Bot {
+    Some(SlackRoute::Bot {
         post_uri,
         test_uri,
         authorization: authorization?,
     })
 }
 
-fn incoming(fields: &mut Fields<'_>, url: &str) -> Option<Route> {
+fn incoming(fields: &mut ConfigFields<'_>, url: &str) -> Option<SlackRoute> {
     let uri = http_url(url).as_ref().and_then(uri_of);
     if uri.is_none() {
         fields.mistake("`api_secret` must be the http:// or https:// URL of an incoming webhook");
     }
     // Not used with a webhook, yet a mistake in it is one.
     fields.endpoint(BASE_URL, "");
-    uri.map(|uri| Route::Webhook { uri })
+    uri.map(|uri| SlackRoute::Webhook { uri })
 }
 
 #[cfg(test)]
@@ -91,9 +91,9 @@ mod tests {
     use crate::domain::ProviderKind;
     use crate::providers::testing::account;
 
-    fn read(key: Option<&str>, secret: Option<&str>, config: Value) -> Result<Route, String> {
+    fn read(key: Option<&str>, secret: Option<&str>, config: Value) -> Result<SlackRoute, String> {
         let account = account(ProviderKind::Slack, key, secret, config);
-        match Settings::from_account(&account) {
+        match SlackSettings::from_account(&account) {
             Ok(settings) => Ok(settings.route),
             Err(error) => Err(error.mistakes.join("\n")),
         }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn the_methods_are_below_the_base_url() {
         let config = json!({"base_url": "http://127.0.0.1:4060"});
-        let Ok(Route::Bot {
+        let Ok(SlackRoute::Bot {
             post_uri, test_uri, ..
         }) = read(Some("xoxb-1"), None, config)
         else {

@@ -9,7 +9,7 @@ const MOST: usize = 100_000;
 
 /// A reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct SmtpReply {
     /// 200 to 599.
     pub(super) code: u16,
     /// The words of its lines; what is not UTF-8 is replaced.
@@ -25,7 +25,7 @@ pub(super) struct Garbage;
 
 /// Puts a reply together from what comes.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(super) struct ReplyReader {
     code: Option<u16>,
     lines: Vec<String>,
     /// The present line, as far as it is kept.
@@ -34,9 +34,9 @@ pub(super) struct Reader {
     read: usize,
 }
 
-impl Reader {
+impl ReplyReader {
     /// Reads on; says how many of the bytes belong to this reply, and the reply when it is over.
-    pub(super) fn read(&mut self, bytes: &[u8]) -> (usize, Option<Result<Said, Garbage>>) {
+    pub(super) fn read(&mut self, bytes: &[u8]) -> (usize, Option<Result<SmtpReply, Garbage>>) {
         for (at, byte) in bytes.iter().enumerate() {
             self.read += 1;
             if *byte != b'\n' {
@@ -60,7 +60,7 @@ impl Reader {
     }
 
     /// Nothing more will come: what it says so far, if that is known.
-    pub(super) fn give_up(mut self) -> Result<Said, Garbage> {
+    pub(super) fn give_up(mut self) -> Result<SmtpReply, Garbage> {
         if !self.line.is_empty() {
             self.end_line();
         }
@@ -87,8 +87,8 @@ impl Reader {
         self.code.is_some().then_some(is_last)
     }
 
-    fn so_far(&mut self, is_whole: bool) -> Result<Said, Garbage> {
-        Ok(Said {
+    fn so_far(&mut self, is_whole: bool) -> Result<SmtpReply, Garbage> {
+        Ok(SmtpReply {
             code: self.code.ok_or(Garbage)?,
             lines: std::mem::take(&mut self.lines),
             is_whole,
@@ -111,7 +111,7 @@ fn code_of(line: &[u8]) -> Option<u16> {
     Some(digit(first) * 100 + digit(second) * 10 + digit(third))
 }
 
-impl Said {
+impl SmtpReply {
     /// Whether the server does what it was asked, or wants to hear more.
     pub(super) const fn is_good(&self) -> bool {
         self.code < 400
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> (usize, Option<(u16, String, bool)>) {
-        let (used, said) = Reader::default().read(bytes);
+        let (used, said) = ReplyReader::default().read(bytes);
         let said = said.and_then(Result::ok);
         (
             used,
@@ -171,12 +171,12 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_reply_is_the_next_ones() {
+    fn bytes_after_a_reply_belong_to_the_next_reply() {
         assert_eq!(read(b"250 ok\r\n221 bye\r\n").0, 8);
     }
 
     #[test]
-    fn what_does_not_begin_with_a_code_is_none() {
+    fn line_without_a_code_is_no_reply() {
         for bytes in [
             &b"garbage\r\n"[..],
             b"\r\n",
@@ -184,7 +184,7 @@ mod tests {
             b"199 x\r\n",
             b"650 x\r\n",
         ] {
-            assert_eq!(Reader::default().read(bytes).1, Some(Err(Garbage)));
+            assert_eq!(ReplyReader::default().read(bytes).1, Some(Err(Garbage)));
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
             (b"25", None),
             (b"", None),
         ] {
-            let mut reader = Reader::default();
+            let mut reader = ReplyReader::default();
             assert_eq!(reader.read(bytes), (bytes.len(), None));
             let said = reader.give_up();
             assert_eq!(said.as_ref().map(|said| said.code).ok(), code);
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_reply_without_an_end_is_not_waited_for() {
         let line = [b"250-".as_slice(), &[b'x'; 996], b"\r\n"].concat();
-        let mut reader = Reader::default();
+        let mut reader = ReplyReader::default();
         let said = (0..200).find_map(|_| reader.read(&line).1);
         let said = said.unwrap().unwrap();
         assert_eq!((said.code, said.is_whole), (250, false));
@@ -228,9 +228,9 @@ mod tests {
         ) {
             let words: Vec<u8> = words.into_iter().filter(|byte| *byte != b'\n').collect();
             let bytes = [format!("{code} ").as_bytes(), &words, b"\r\n"].concat();
-            let whole = Reader::default().read(&bytes).1;
+            let whole = ReplyReader::default().read(&bytes).1;
             let (first, second) = bytes.split_at(cut.min(bytes.len() - 1));
-            let mut reader = Reader::default();
+            let mut reader = ReplyReader::default();
             prop_assert_eq!(reader.read(first), (first.len(), None));
             let said = reader.read(second).1;
             prop_assert_eq!(&said, &whole);

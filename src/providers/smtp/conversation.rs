@@ -7,20 +7,20 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::Said;
+use super::answer::SmtpReply;
 use super::offers::Offers;
-use super::request::Mail;
-use super::settings::{Login, Security, Settings};
+use super::request::SmtpMail;
+use super::settings::{Security, SmtpLogin, SmtpSettings};
 use super::tls::Tls;
-use super::trouble::{Cause, Phase, Trouble};
-use super::wire::{Silence, Wire};
+use super::trouble::{Phase, SmtpCause, SmtpTransportError};
+use super::wire::{Silence, SmtpWire};
 use crate::providers::Leave;
 use crate::runtime::clock;
 use crate::runtime::lack;
 
 /// A connection that has greeted, and logged in where needed.
 pub(crate) struct Conversation {
-    wire: Wire,
+    wire: SmtpWire,
     offers: Offers,
     /// The last mail was refused half-way: the server still holds its envelope.
     needs_reset: bool,
@@ -29,9 +29,12 @@ pub(crate) struct Conversation {
 impl Conversation {
     /// Connects, secures, greets, logs in. We greet with the sender's domain: a name of this machine
     /// that the world could look up is not known.
-    pub(crate) async fn open(settings: &Settings, deadline: Instant) -> Result<Self, Trouble> {
+    pub(crate) async fn open(
+        settings: &SmtpSettings,
+        deadline: Instant,
+    ) -> Result<Self, SmtpTransportError> {
         let hello = settings.from.domain();
-        let connecting = Wire::connect(&settings.host, settings.port);
+        let connecting = SmtpWire::connect(&settings.host, settings.port);
         let wire = opening(deadline, connecting).await?;
         let wire = match &settings.security {
             Security::Implicit(tls) => opening(deadline, wire.secure(tls)).await?,
@@ -57,10 +60,10 @@ impl Conversation {
     /// reply to its end has `patience`.
     pub(crate) async fn deliver(
         &mut self,
-        mail: &Mail,
+        mail: &SmtpMail,
         leave: Leave<'_>,
         (deadline, patience): (Instant, Duration),
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), SmtpTransportError> {
         let parameters = self.offers.parameters(mail)?;
         if std::mem::replace(&mut self.needs_reset, true) {
             self.say(Phase::Sender, "RSET", deadline).await?;
@@ -70,12 +73,12 @@ impl Conversation {
         let to = format!("RCPT TO:<{}>", mail.to);
         self.say(Phase::Recipient, &to, deadline).await?;
         if !leave.is_given() {
-            return Err(Trouble::too_late());
+            return Err(SmtpTransportError::too_late());
         }
         self.ask(Phase::Data, "DATA", deadline).await?;
         self.wire
             .is_in_step()
-            .map_err(|silence| Trouble::broken(Phase::Data, silence))?;
+            .map_err(|silence| SmtpTransportError::broken(Phase::Data, silence))?;
         let stored = self.put_text(&mail.wire, deadline, patience).await?;
         done(Phase::Text, stored)?;
         self.needs_reset = false;
@@ -83,7 +86,7 @@ impl Conversation {
     }
 
     /// Whether the server still answers.
-    pub(crate) async fn noop(&mut self, deadline: Instant) -> Result<(), Trouble> {
+    pub(crate) async fn noop(&mut self, deadline: Instant) -> Result<(), SmtpTransportError> {
         self.say(Phase::Connect, "NOOP", deadline).await.map(drop)
     }
 
@@ -98,7 +101,7 @@ impl Conversation {
     }
 
     /// EHLO, or HELO where the server does not know it (RFC 5321, 3.2).
-    async fn greet(&mut self, hello: &str, deadline: Instant) -> Result<(), Trouble> {
+    async fn greet(&mut self, hello: &str, deadline: Instant) -> Result<(), SmtpTransportError> {
         let refused = match self
             .say(Phase::Connect, &format!("EHLO {hello}"), deadline)
             .await
@@ -109,22 +112,27 @@ impl Conversation {
             }
             Err(trouble) => trouble,
         };
-        if !matches!(refused.cause, Cause::Said { code: 500.., .. }) {
+        if !matches!(refused.cause, SmtpCause::Said { code: 500.., .. }) {
             return Err(refused);
         }
         self.offers = Offers::default();
         let line = format!("HELO {hello}");
         match self.say(Phase::Connect, &line, deadline).await {
             Ok(_) => Ok(()),
-            Err(trouble) if matches!(trouble.cause, Cause::Said { .. }) => Err(trouble),
+            Err(trouble) if matches!(trouble.cause, SmtpCause::Said { .. }) => Err(trouble),
             Err(_) => Err(refused),
         }
     }
 
-    async fn upgrade(mut self, tls: &Tls, hello: &str, deadline: Instant) -> Result<Self, Trouble> {
+    async fn upgrade(
+        mut self,
+        tls: &Tls,
+        hello: &str,
+        deadline: Instant,
+    ) -> Result<Self, SmtpTransportError> {
         if !self.offers.has("STARTTLS") {
             let words = "the server does not offer STARTTLS";
-            return Err(Trouble::lacks(Phase::Connect, words));
+            return Err(SmtpTransportError::lacks(Phase::Connect, words));
         }
         self.say(Phase::Connect, "STARTTLS", deadline).await?;
         self.wire = opening(deadline, self.wire.secure(tls)).await?;
@@ -133,7 +141,11 @@ impl Conversation {
     }
 
     /// RFC 4954, 4; PLAIN is RFC 4616, and LOGIN what servers offered before it.
-    async fn log_in(&mut self, login: &Login, deadline: Instant) -> Result<(), Trouble> {
+    async fn log_in(
+        &mut self,
+        login: &SmtpLogin,
+        deadline: Instant,
+    ) -> Result<(), SmtpTransportError> {
         let password = login.password.expose_secret();
         if self.offers.has_login("PLAIN") {
             let answer = STANDARD.encode(format!("\0{}\0{password}", login.user));
@@ -147,7 +159,7 @@ impl Conversation {
         }
         if !self.offers.has_login("LOGIN") {
             let words = "the server offers no way to log in that is known here (PLAIN, LOGIN)";
-            return Err(Trouble::lacks(Phase::Auth, words));
+            return Err(SmtpTransportError::lacks(Phase::Auth, words));
         }
         self.ask(Phase::Auth, "AUTH LOGIN", deadline).await?;
         let user = STANDARD.encode(&login.user);
@@ -157,22 +169,40 @@ impl Conversation {
     }
 
     /// One command that is done, or refused (RFC 5321, 4.2.1: 2yz).
-    async fn say(&mut self, phase: Phase, line: &str, deadline: Instant) -> Result<Said, Trouble> {
+    async fn say(
+        &mut self,
+        phase: Phase,
+        line: &str,
+        deadline: Instant,
+    ) -> Result<SmtpReply, SmtpTransportError> {
         let said = self.put(phase, &format!("{line}\r\n"), deadline).await?;
         done(phase, said)
     }
 
     /// One command after which the server wants to hear more (3yz).
-    async fn ask(&mut self, phase: Phase, line: &str, deadline: Instant) -> Result<Said, Trouble> {
+    async fn ask(
+        &mut self,
+        phase: Phase,
+        line: &str,
+        deadline: Instant,
+    ) -> Result<SmtpReply, SmtpTransportError> {
         let said = self.put(phase, &format!("{line}\r\n"), deadline).await?;
         match said.code {
             300..=399 => Ok(said),
-            code => Err(Trouble::broken(phase, format!("{code} instead of 3yz"))),
+            code => Err(SmtpTransportError::broken(
+                phase,
+                format!("{code} instead of 3yz"),
+            )),
         }
     }
 
     /// A text, and the reply to it. A server that goes away says why before it does.
-    async fn put(&mut self, phase: Phase, text: &str, deadline: Instant) -> Result<Said, Trouble> {
+    async fn put(
+        &mut self,
+        phase: Phase,
+        text: &str,
+        deadline: Instant,
+    ) -> Result<SmtpReply, SmtpTransportError> {
         match self.wire.write(text, deadline).await {
             Ok(()) => self.hear(phase, deadline).await,
             Err(silence) => self.hear_last(phase, silence, deadline).await,
@@ -186,7 +216,7 @@ impl Conversation {
         text: &str,
         deadline: Instant,
         patience: Duration,
-    ) -> Result<Said, Trouble> {
+    ) -> Result<SmtpReply, SmtpTransportError> {
         match self.wire.write(text, deadline).await {
             Ok(()) => self.hear(Phase::Text, clock::instant() + patience).await,
             Err(silence) => self.hear_last(Phase::Text, silence, deadline).await,
@@ -199,44 +229,51 @@ impl Conversation {
         phase: Phase,
         silence: Silence,
         deadline: Instant,
-    ) -> Result<Said, Trouble> {
+    ) -> Result<SmtpReply, SmtpTransportError> {
         match self.hear(phase, deadline).await {
             Err(
-                said @ Trouble {
-                    cause: Cause::Said { .. },
+                said @ SmtpTransportError {
+                    cause: SmtpCause::Said { .. },
                     ..
                 },
             ) => Err(said),
-            _ => Err(Trouble::broken(phase, silence)),
+            _ => Err(SmtpTransportError::broken(phase, silence)),
         }
     }
 
-    async fn hear(&mut self, phase: Phase, deadline: Instant) -> Result<Said, Trouble> {
+    async fn hear(
+        &mut self,
+        phase: Phase,
+        deadline: Instant,
+    ) -> Result<SmtpReply, SmtpTransportError> {
         let said = self.wire.reply(deadline).await;
-        let said = said.map_err(|silence| Trouble::broken(phase, silence))?;
+        let said = said.map_err(|silence| SmtpTransportError::broken(phase, silence))?;
         if said.is_good() {
             return Ok(said);
         }
         let (code, words) = (said.code, said.words());
-        let cause = Cause::Said { code, words };
-        Err(Trouble { phase, cause })
+        let cause = SmtpCause::Said { code, words };
+        Err(SmtpTransportError { phase, cause })
     }
 }
 
 /// The reply, if it says that something was done. One that wants to hear more, where there is nothing
 /// to say, is out of step.
-fn done(phase: Phase, said: Said) -> Result<Said, Trouble> {
+fn done(phase: Phase, said: SmtpReply) -> Result<SmtpReply, SmtpTransportError> {
     match said.code {
         200..=299 => Ok(said),
-        code => Err(Trouble::broken(phase, format!("{code} instead of 2yz"))),
+        code => Err(SmtpTransportError::broken(
+            phase,
+            format!("{code} instead of 2yz"),
+        )),
     }
 }
 
 /// A step of opening within the deadline.
 async fn opening(
     deadline: Instant,
-    step: impl Future<Output = Result<Wire, Silence>>,
-) -> Result<Wire, Trouble> {
+    step: impl Future<Output = Result<SmtpWire, Silence>>,
+) -> Result<SmtpWire, SmtpTransportError> {
     let opened = timeout_at(deadline, step)
         .await
         .unwrap_or(Err(Silence::Timeout));
@@ -246,11 +283,11 @@ async fn opening(
             _ => None,
         };
         let cause = match (silence, ours) {
-            (Silence::Untrusted(words), _) => Cause::Untrusted(words),
-            (silence, Some(lack)) => Cause::OurLack(format!("{lack}: {silence}")),
-            (silence, None) => return Trouble::broken(Phase::Connect, silence),
+            (Silence::Untrusted(words), _) => SmtpCause::Untrusted(words),
+            (silence, Some(lack)) => SmtpCause::OurLack(format!("{lack}: {silence}")),
+            (silence, None) => return SmtpTransportError::broken(Phase::Connect, silence),
         };
         let phase = Phase::Connect;
-        Trouble { phase, cause }
+        SmtpTransportError { phase, cause }
     })
 }

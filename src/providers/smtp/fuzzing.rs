@@ -1,10 +1,10 @@
 //! A mail server's words, for the fuzzer.
 
-use super::answer::{Garbage, Reader, Said};
+use super::answer::{Garbage, ReplyReader, SmtpReply};
 use super::reply;
-use super::trouble::{Cause, Phase, Trouble};
+use super::trouble::{Phase, SmtpCause, SmtpTransportError};
 use crate::domain::Reply;
-use crate::providers::http::Seen;
+use crate::providers::http::ReplyContext;
 
 const PHASES: [Phase; 6] = [
     Phase::Connect,
@@ -16,20 +16,24 @@ const PHASES: [Phase; 6] = [
 ];
 
 /// What each phase makes of what a server says. However its bytes are split, they read the same.
-pub(in crate::providers) fn replies(said: &[u8], split: usize, seen: Seen<'_>) -> Vec<Reply> {
+pub(in crate::providers) fn replies(
+    said: &[u8],
+    split: usize,
+    seen: ReplyContext<'_>,
+) -> Vec<Reply> {
     let (whole, first) = (read(&[said]), said.split_at_checked(split));
     if let Some((first, second)) = first {
         assert_eq!(whole, read(&[first, second]), "split at {split}");
     }
     let cause = match whole {
-        Ok(said) if said.code >= 400 => Cause::Said {
+        Ok(said) if said.code >= 400 => SmtpCause::Said {
             code: said.code,
             words: said.words(),
         },
-        Ok(said) => Cause::Lacks(said.words()),
-        Err(garbage) => Cause::Broken(garbage.to_string()),
+        Ok(said) => SmtpCause::Lacks(said.words()),
+        Err(garbage) => SmtpCause::Broken(garbage.to_string()),
     };
-    let trouble = |phase| Trouble {
+    let trouble = |phase| SmtpTransportError {
         phase,
         cause: cause.clone(),
     };
@@ -39,8 +43,8 @@ pub(in crate::providers) fn replies(said: &[u8], split: usize, seen: Seen<'_>) -
 }
 
 /// One reply, from as many reads of the socket.
-fn read(parts: &[&[u8]]) -> Result<Said, Garbage> {
-    let mut reader = Reader::default();
+fn read(parts: &[&[u8]]) -> Result<SmtpReply, Garbage> {
+    let mut reader = ReplyReader::default();
     for part in parts {
         let (used, reply) = reader.read(part);
         assert!(used <= part.len(), "no more than there was");

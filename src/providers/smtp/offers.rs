@@ -1,8 +1,8 @@
 //! What a server offers, as it answered to EHLO, and what a mail makes of it.
 
-use super::answer::Said;
-use super::request::Mail;
-use super::trouble::{Cause, Phase, Trouble};
+use super::answer::SmtpReply;
+use super::request::SmtpMail;
+use super::trouble::{Phase, SmtpCause, SmtpTransportError};
 
 /// The lines after the first of an EHLO reply, in capitals.
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub(super) struct Offers(Vec<String>);
 
 impl Offers {
     /// The first line is the server's name; keywords come in any case (RFC 5321, 2.4).
-    pub(super) fn of(said: &Said) -> Self {
+    pub(super) fn of(said: &SmtpReply) -> Self {
         let lines = said.lines.iter().skip(1);
         Self(lines.map(|line| line.to_ascii_uppercase()).collect())
     }
@@ -29,7 +29,7 @@ impl Offers {
 
     /// What stands after MAIL FROM for a mail: its size where the server wants to know it (RFC 1870),
     /// and that an address is beyond ASCII, which needs a server that takes it (RFC 6531).
-    pub(super) fn parameters(&self, mail: &Mail) -> Result<String, Trouble> {
+    pub(super) fn parameters(&self, mail: &SmtpMail) -> Result<String, SmtpTransportError> {
         let mut parameters = String::new();
         if self.has("SIZE") {
             self.fits(mail.size)?;
@@ -40,7 +40,7 @@ impl Offers {
         }
         if !self.has("SMTPUTF8") {
             let words = "the server does not take addresses beyond ASCII (SMTPUTF8)";
-            return Err(Trouble::lacks(Phase::Sender, words));
+            return Err(SmtpTransportError::lacks(Phase::Sender, words));
         }
         // Its headers are not ASCII then.
         if self.has("8BITMIME") {
@@ -51,7 +51,7 @@ impl Offers {
     }
 
     /// RFC 1870, 3: zero, or no number, is no fixed limit.
-    fn fits(&self, size: usize) -> Result<(), Trouble> {
+    fn fits(&self, size: usize) -> Result<(), SmtpTransportError> {
         let most = self.words("SIZE").and_then(|mut words| words.next());
         let most = most.and_then(|most| most.parse::<u64>().ok());
         let Some(most) = most.filter(|most| *most > 0) else {
@@ -61,9 +61,9 @@ impl Offers {
             return Ok(());
         }
         let words = format!("the mail has {size} bytes; the server takes at most {most} (SIZE)");
-        Err(Trouble {
+        Err(SmtpTransportError {
             phase: Phase::Sender,
-            cause: Cause::TooLarge(words),
+            cause: SmtpCause::TooLarge(words),
         })
     }
 
@@ -82,15 +82,15 @@ mod tests {
 
     fn offers(lines: &[&str]) -> Offers {
         let lines = ["mail.example.com"].iter().chain(lines);
-        Offers::of(&Said {
+        Offers::of(&SmtpReply {
             code: 250,
             lines: lines.map(ToString::to_string).collect(),
             is_whole: true,
         })
     }
 
-    fn mail(to: &str, size: usize) -> Mail {
-        Mail {
+    fn mail(to: &str, size: usize) -> SmtpMail {
+        SmtpMail {
             from: "h@example.com".to_owned(),
             to: to.to_owned(),
             wire: String::new(),
@@ -132,7 +132,7 @@ mod tests {
     fn an_address_beyond_ascii_needs_a_server_that_takes_it() {
         let mail = mail("jörg@example.com", 1);
         let lacks = offers(&["8BITMIME"]).parameters(&mail).unwrap_err();
-        assert!(matches!(lacks.cause, Cause::Lacks(_)), "{lacks}");
+        assert!(matches!(lacks.cause, SmtpCause::Lacks(_)), "{lacks}");
         let taken = offers(&["8bitmime", "smtputf8"]).parameters(&mail);
         assert_eq!(taken.as_deref(), Ok(" BODY=8BITMIME SMTPUTF8"));
     }

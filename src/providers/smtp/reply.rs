@@ -3,32 +3,35 @@
 use std::time::Duration;
 
 use super::refusal;
-use super::trouble::{Cause, Phase, Trouble};
+use super::trouble::{Phase, SmtpCause, SmtpTransportError};
 use super::words;
 use crate::domain::address::with_unicode_domain;
 use crate::domain::{Class, Reason, Reply};
-use crate::providers::http::Seen;
+use crate::providers::http::ReplyContext;
 use crate::providers::scrub::scrub;
-use crate::providers::verdict::Verdict;
+use crate::providers::verdict::ResponseClass;
 
 /// Longest that an account is left alone after a refusal that passes by itself (RFC 5321, 3.8: 421).
 const BUSY: Duration = Duration::from_secs(15);
 
 /// The reply that the trouble makes.
-pub(crate) fn read(trouble: &Trouble, seen: Seen<'_>) -> Reply {
+pub(crate) fn read(trouble: &SmtpTransportError, seen: ReplyContext<'_>) -> Reply {
     let detail = scrub(&trouble.to_string(), seen.address);
     let (verdict, code) = match &trouble.cause {
-        Cause::Said { code, words } => {
+        SmtpCause::Said { code, words } => {
             let words = ours(words, seen.address);
             let verdict = refusal::verdict(trouble.phase, *code, &words);
             (verdict, code.to_string())
         }
-        Cause::Lacks(_) => (lacks(trouble.phase), String::new()),
-        Cause::Untrusted(_) => (Verdict::SETTINGS, String::new()),
-        Cause::TooLarge(_) => (Verdict::permanent(Reason::MessageTooLarge), String::new()),
-        Cause::Broken(_) => (broken(trouble.phase), String::new()),
-        Cause::TooLate => (Verdict::THROTTLED, String::new()),
-        Cause::OurLack(_) => (Verdict::OUR_OWN_LACK, String::new()),
+        SmtpCause::Lacks(_) => (lacks(trouble.phase), String::new()),
+        SmtpCause::Untrusted(_) => (ResponseClass::SETTINGS, String::new()),
+        SmtpCause::TooLarge(_) => (
+            ResponseClass::permanent(Reason::MessageTooLarge),
+            String::new(),
+        ),
+        SmtpCause::Broken(_) => (broken(trouble.phase), String::new()),
+        SmtpCause::TooLate => (ResponseClass::THROTTLED, String::new()),
+        SmtpCause::OurLack(_) => (ResponseClass::OUR_OWN_LACK, String::new()),
     };
     let reply = verdict.reply(code, Some(detail));
     Reply {
@@ -50,27 +53,29 @@ fn ours(words: &str, address: &str) -> String {
     scrub(&scrub(&words, &domain(address)), &unicode)
 }
 
-fn wait(verdict: Verdict, cause: &Cause) -> Option<Duration> {
+fn wait(verdict: ResponseClass, cause: &SmtpCause) -> Option<Duration> {
     match cause {
-        Cause::Said { words, .. } if verdict == Verdict::TOO_EARLY => Some(words::wait(words)),
-        Cause::Said { code: ..500, .. } if verdict.class == Class::AccountRefused => Some(BUSY),
+        SmtpCause::Said { words, .. } if verdict == ResponseClass::TOO_EARLY => {
+            Some(words::wait(words))
+        }
+        SmtpCause::Said { code: ..500, .. } if verdict.class == Class::AccountRefused => Some(BUSY),
         _ => None,
     }
 }
 
 /// What the settings need is missing for every mail; what a mail needs, for this one.
-const fn lacks(phase: Phase) -> Verdict {
+const fn lacks(phase: Phase) -> ResponseClass {
     match phase {
-        Phase::Connect | Phase::Auth => Verdict::SETTINGS,
-        _ => Verdict::NOT_BY_ACCOUNT,
+        Phase::Connect | Phase::Auth => ResponseClass::SETTINGS,
+        _ => ResponseClass::NOT_BY_ACCOUNT,
     }
 }
 
 /// Before the text nothing can have been sent; with its last reply lost nobody knows.
-const fn broken(phase: Phase) -> Verdict {
+const fn broken(phase: Phase) -> ResponseClass {
     match phase {
-        Phase::Text => Verdict::UNKNOWN,
-        _ => Verdict::TRANSIENT,
+        Phase::Text => ResponseClass::UNKNOWN,
+        _ => ResponseClass::TRANSIENT,
     }
 }
 
@@ -82,11 +87,11 @@ mod tests {
     use crate::providers::testing::seen;
 
     fn reply(phase: Phase, code: u16, words: &str) -> Reply {
-        let cause = Cause::Said {
+        let cause = SmtpCause::Said {
             code,
             words: words.to_owned(),
         };
-        read(&Trouble { phase, cause }, seen())
+        read(&SmtpTransportError { phase, cause }, seen())
     }
 
     #[test]
@@ -96,22 +101,22 @@ mod tests {
     }
 
     #[test]
-    fn what_came_too_early_is_told_how_long_to_wait() {
+    fn early_attempt_is_told_how_long_to_wait() {
         let reply = reply(Phase::Recipient, 450, "4.2.0 try again in 20 minutes");
         assert_eq!(reply.retry_after, Some(Duration::from_secs(1_200)));
     }
 
     #[test]
     fn a_domain_that_a_stranger_chose_decides_nothing() {
-        let trouble = |words: &str| Trouble {
+        let trouble = |words: &str| SmtpTransportError {
             phase: Phase::Recipient,
-            cause: Cause::Said {
+            cause: SmtpCause::Said {
                 code: 550,
                 words: words.to_owned(),
             },
         };
         let address = "eve@relay.throttled.Spamhaus.example";
-        let seen = Seen { address, ..seen() };
+        let seen = ReplyContext { address, ..seen() };
         let words = "5.1.2 host relay.throttled.spamhaus.example not found";
         let reply = read(&trouble(words), seen);
         assert_eq!(reply.reason, Some(Reason::InvalidRecipient));
@@ -123,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_the_accounts_fault_or_too_much_for_it() {
+    fn missing_server_feature_is_the_accounts_fault_or_a_permanent_failure() {
         let lacks = |phase| {
-            let cause = Cause::Lacks("no".to_owned());
-            read(&Trouble { phase, cause }, seen()).class
+            let cause = SmtpCause::Lacks("no".to_owned());
+            read(&SmtpTransportError { phase, cause }, seen()).class
         };
         assert_eq!(lacks(Phase::Connect), Class::AccountRefused);
         assert_eq!(lacks(Phase::Auth), Class::AccountRefused);
@@ -137,8 +142,8 @@ mod tests {
     fn silence_is_unknown_only_after_the_text() {
         use Phase::{Auth, Connect, Data, Recipient, Sender, Text};
         for phase in [Connect, Auth, Sender, Recipient, Data, Text] {
-            let cause = Cause::Broken("reset".to_owned());
-            let reply = read(&Trouble { phase, cause }, seen());
+            let cause = SmtpCause::Broken("reset".to_owned());
+            let reply = read(&SmtpTransportError { phase, cause }, seen());
             let expected = match phase {
                 Text => Class::Unknown,
                 _ => Class::Transient,

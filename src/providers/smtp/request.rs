@@ -6,7 +6,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{MultiPart, SinglePart};
 
 use super::header;
-use super::settings::Sender;
+use super::settings::SmtpSender;
 use crate::domain::address::canonical;
 use crate::domain::{Channel, Content, Reason, Reply};
 use crate::providers::Delivery;
@@ -17,7 +17,7 @@ const LONGEST_LINE: usize = 998;
 
 /// A mail ready for the wire.
 #[derive(Debug)]
-pub(crate) struct Mail {
+pub(crate) struct SmtpMail {
     /// Envelope sender.
     pub(crate) from: String,
     /// Envelope recipient.
@@ -30,7 +30,7 @@ pub(crate) struct Mail {
     pub(crate) message_id: String,
 }
 
-impl Mail {
+impl SmtpMail {
     /// Whether a local part is beyond ASCII: only that needs SMTPUTF8, since a domain has an ASCII
     /// spelling and the text is encoded.
     pub(crate) fn needs_utf8(&self) -> bool {
@@ -39,7 +39,7 @@ impl Mail {
 }
 
 /// The mail, or the refusal of one that no server takes.
-pub(crate) fn mail(from: &Sender, delivery: &Delivery<'_>) -> Result<Mail, Reply> {
+pub(crate) fn mail(from: &SmtpSender, delivery: &Delivery<'_>) -> Result<SmtpMail, Reply> {
     let to = usable_address(delivery.address)?;
     let to = canonical(Channel::Email, to)
         .map_err(|why| refuse(Reason::InvalidRecipient, &format!("the address {why}")))?;
@@ -58,7 +58,7 @@ pub(crate) fn mail(from: &Sender, delivery: &Delivery<'_>) -> Result<Mail, Reply
         "MIME-Version: 1.0\r\n".to_owned(),
     ];
     let text = with_last_line_ended(headers.concat() + &body);
-    Ok(Mail {
+    Ok(SmtpMail {
         from: from.address.clone(),
         to,
         size: text.len(),

@@ -9,15 +9,15 @@ use super::tls::Tls;
 use crate::domain::Account;
 use crate::domain::address::ascii_domain;
 use crate::providers::SettingsError;
-use crate::providers::fields::{Fields, Secret};
+use crate::providers::fields::{ConfigFields, Secret};
 
 /// An SMTP account's settings.
-pub(crate) struct Settings {
+pub(crate) struct SmtpSettings {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) security: Security,
-    pub(crate) login: Option<Login>,
-    pub(crate) from: Sender,
+    pub(crate) login: Option<SmtpLogin>,
+    pub(crate) from: SmtpSender,
     pub(crate) timeout: Duration,
     /// Longest wait for the reply to a mail's text.
     pub(crate) text_timeout: Duration,
@@ -41,14 +41,14 @@ const TEXT_TIMEOUT: u16 = 600;
 
 /// Whom mails are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sender {
+pub(crate) struct SmtpSender {
     /// What readers show instead of the address.
     pub(crate) name: Option<String>,
     /// The address; its domain is ASCII.
     pub(crate) address: String,
 }
 
-impl Sender {
+impl SmtpSender {
     /// What we greet with, and what is unique about our message ids.
     pub(crate) fn domain(&self) -> &str {
         self.address.rsplit('@').next().unwrap_or_default()
@@ -56,7 +56,7 @@ impl Sender {
 }
 
 /// Who we say to be.
-pub(crate) struct Login {
+pub(crate) struct SmtpLogin {
     pub(crate) user: String,
     pub(crate) password: SecretString,
 }
@@ -71,9 +71,9 @@ pub(crate) enum Security {
     Implicit(Tls),
 }
 
-impl Settings {
+impl SmtpSettings {
     pub(crate) fn from_account(account: &Account) -> Result<Self, SettingsError> {
-        let mut fields = Fields::of(account, &KEYS);
+        let mut fields = ConfigFields::of(account, &KEYS);
         let host = host(&mut fields);
         let tls = fields.text("tls").unwrap_or("starttls");
         let (security, usual_port) = security(&mut fields, tls, &host);
@@ -100,7 +100,7 @@ impl Settings {
 }
 
 /// The server's name, in ASCII as the DNS and certificates hold it.
-fn host(fields: &mut Fields<'_>) -> String {
+fn host(fields: &mut ConfigFields<'_>) -> String {
     let host = fields.required_text("host", "the server's name");
     let ascii = match host.is_ascii() {
         true => Some(host.to_owned()),
@@ -113,7 +113,7 @@ fn host(fields: &mut Fields<'_>) -> String {
 }
 
 /// The security and the port that usually goes with it.
-fn security(fields: &mut Fields<'_>, tls: &str, host: &str) -> (Option<Security>, u16) {
+fn security(fields: &mut ConfigFields<'_>, tls: &str, host: &str) -> (Option<Security>, u16) {
     let ca_file = fields.text("ca_file");
     let mut parameters = || match Tls::to(host, ca_file) {
         Ok(tls) => Some(tls),
@@ -134,9 +134,9 @@ fn security(fields: &mut Fields<'_>, tls: &str, host: &str) -> (Option<Security>
 }
 
 /// User and password, or neither: many servers inside a company ask for none.
-fn login(fields: &mut Fields<'_>) -> Option<Login> {
+fn login(fields: &mut ConfigFields<'_>) -> Option<SmtpLogin> {
     match (fields.secret(Secret::Key), fields.secret(Secret::Secret)) {
-        (Some(user), Some(password)) => Some(Login {
+        (Some(user), Some(password)) => Some(SmtpLogin {
             user: user.to_owned(),
             password: SecretString::from(password),
         }),
@@ -152,19 +152,19 @@ fn login(fields: &mut Fields<'_>) -> Option<Login> {
 
 /// What we greet with, and what stands in headers, needs no SMTPUTF8 for a domain that has an ASCII
 /// spelling. A name without a dot stays: a server inside a company may take it.
-fn sender(from: &Mailbox) -> Option<Sender> {
+fn sender(from: &Mailbox) -> Option<SmtpSender> {
     let (user, domain) = (from.email.user(), from.email.domain());
     let domain = match domain.is_ascii() {
         true => domain.to_owned(),
         false => ascii_domain(domain)?,
     };
-    Some(Sender {
+    Some(SmtpSender {
         name: from.name.clone().filter(|name| !name.trim().is_empty()),
         address: format!("{user}@{domain}"),
     })
 }
 
-fn from(fields: &mut Fields<'_>) -> Option<Sender> {
+fn from(fields: &mut ConfigFields<'_>) -> Option<SmtpSender> {
     let text = fields.required_text("from", "the sender's address");
     let mailbox = text.parse::<Mailbox>().ok();
     let from = mailbox.as_ref().and_then(sender);
@@ -182,9 +182,13 @@ mod tests {
     use crate::domain::ProviderKind;
     use crate::providers::testing::account;
 
-    fn read(key: Option<&str>, secret: Option<&str>, config: Value) -> Result<Settings, String> {
+    fn read(
+        key: Option<&str>,
+        secret: Option<&str>,
+        config: Value,
+    ) -> Result<SmtpSettings, String> {
         let account = account(ProviderKind::Smtp, key, secret, config);
-        Settings::from_account(&account).map_err(|error| error.mistakes.join("\n"))
+        SmtpSettings::from_account(&account).map_err(|error| error.mistakes.join("\n"))
     }
 
     #[test]

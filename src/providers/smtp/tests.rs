@@ -296,7 +296,7 @@ async fn the_reply_to_the_text_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn who_gets_no_connection_in_time_was_not_asked_for() {
+async fn connection_timeout_counts_as_not_asked() {
     let server = Server::start(|line, _| line.starts_with("RCPT").then_some(Act::Hold));
     let config = json!({
         "host": "127.0.0.1",

@@ -22,14 +22,14 @@ pub(crate) enum Phase {
 
 /// Why a conversation ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub(crate) struct SmtpTransportError {
     pub(crate) phase: Phase,
-    pub(crate) cause: Cause,
+    pub(crate) cause: SmtpCause,
 }
 
 /// What happened in that phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Cause {
+pub(crate) enum SmtpCause {
     /// The server said no.
     Said {
         /// Reply code, 400 to 599.
@@ -51,7 +51,7 @@ pub(crate) enum Cause {
     TooLate,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for SmtpTransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = match self.phase {
             Phase::Connect => "connecting",
@@ -62,25 +62,25 @@ impl fmt::Display for Trouble {
             Phase::Text => "after the text",
         };
         match &self.cause {
-            Cause::Said { code, words } => write!(f, "{phase}: {code} {words}"),
-            Cause::Lacks(words)
-            | Cause::Untrusted(words)
-            | Cause::Broken(words)
-            | Cause::OurLack(words) => write!(f, "{phase}: {words}"),
-            Cause::TooLarge(words) => f.write_str(words),
-            Cause::TooLate => f.write_str("not sent: its turn came too late"),
+            SmtpCause::Said { code, words } => write!(f, "{phase}: {code} {words}"),
+            SmtpCause::Lacks(words)
+            | SmtpCause::Untrusted(words)
+            | SmtpCause::Broken(words)
+            | SmtpCause::OurLack(words) => write!(f, "{phase}: {words}"),
+            SmtpCause::TooLarge(words) => f.write_str(words),
+            SmtpCause::TooLate => f.write_str("not sent: its turn came too late"),
         }
     }
 }
 
-impl Trouble {
+impl SmtpTransportError {
     /// Whether the server takes no further connection now (RFC 5321, 3.8).
     pub(crate) const fn is_want_of_places(&self) -> bool {
         matches!(
             (self.phase, &self.cause),
             (
                 Phase::Connect,
-                Cause::Said {
+                SmtpCause::Said {
                     code: 400..=499,
                     ..
                 }
@@ -91,33 +91,36 @@ impl Trouble {
     /// Whether this is what a kept connection shows that the server has closed meanwhile: nothing
     /// was sent, a new one may do.
     pub(crate) fn is_stale_connection(&self) -> bool {
-        let closed = matches!(self.cause, Cause::Broken(_) | Cause::Said { code: 421, .. });
+        let closed = matches!(
+            self.cause,
+            SmtpCause::Broken(_) | SmtpCause::Said { code: 421, .. }
+        );
         self.phase == Phase::Sender && closed
     }
 
     /// Whether the connection can take another mail: the server spoke, and did not say goodbye.
     pub(crate) fn leaves_connection(&self) -> bool {
         match self.cause {
-            Cause::Said { code, .. } => code != 421 && self.phase != Phase::Connect,
-            Cause::Lacks(_) | Cause::TooLarge(_) | Cause::TooLate => true,
-            Cause::Untrusted(_) | Cause::Broken(_) | Cause::OurLack(_) => false,
+            SmtpCause::Said { code, .. } => code != 421 && self.phase != Phase::Connect,
+            SmtpCause::Lacks(_) | SmtpCause::TooLarge(_) | SmtpCause::TooLate => true,
+            SmtpCause::Untrusted(_) | SmtpCause::Broken(_) | SmtpCause::OurLack(_) => false,
         }
     }
 
     pub(super) fn lacks(phase: Phase, words: &str) -> Self {
-        let cause = Cause::Lacks(words.to_owned());
+        let cause = SmtpCause::Lacks(words.to_owned());
         Self { phase, cause }
     }
 
     pub(super) fn broken(phase: Phase, why: impl ToString) -> Self {
-        let cause = Cause::Broken(why.to_string());
+        let cause = SmtpCause::Broken(why.to_string());
         Self { phase, cause }
     }
 
     pub(super) const fn too_late() -> Self {
         Self {
             phase: Phase::Recipient,
-            cause: Cause::TooLate,
+            cause: SmtpCause::TooLate,
         }
     }
 }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{Reader, Said};
+use super::answer::{ReplyReader, SmtpReply};
 use super::dial::dial;
 use super::tls::{self, Tls};
 
@@ -15,12 +15,12 @@ use super::tls::{self, Tls};
 /// its greeting (Postfix: postscreen, six seconds) has the account's timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+trait SmtpStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> SmtpStream for S {}
 
 /// A connection.
-pub(super) struct Wire {
-    stream: BufReader<Box<dyn Stream>>,
+pub(super) struct SmtpWire {
+    stream: BufReader<Box<dyn SmtpStream>>,
     /// Every reply came to its end, and every line went out.
     is_usable: bool,
 }
@@ -48,7 +48,7 @@ pub(super) enum Silence {
     Untrusted(String),
 }
 
-impl Wire {
+impl SmtpWire {
     /// Opens TCP.
     pub(super) async fn connect(host: &str, port: u16) -> Result<Self, Silence> {
         let stream = timeout(CONNECT_TIMEOUT, dial(host, port));
@@ -57,7 +57,7 @@ impl Wire {
         Ok(Self::over(stream))
     }
 
-    fn over(stream: impl Stream + 'static) -> Self {
+    fn over(stream: impl SmtpStream + 'static) -> Self {
         Self {
             stream: BufReader::new(Box::new(stream)),
             is_usable: true,
@@ -110,8 +110,8 @@ impl Wire {
     }
 
     /// The next reply, as far as it comes in time.
-    pub(super) async fn reply(&mut self, deadline: Instant) -> Result<Said, Silence> {
-        let mut reader = Reader::default();
+    pub(super) async fn reply(&mut self, deadline: Instant) -> Result<SmtpReply, Silence> {
+        let mut reader = ReplyReader::default();
         let silence = loop {
             let more = match timeout_at(deadline, self.stream.fill_buf()).await {
                 Ok(Ok([])) => break Silence::Closed,

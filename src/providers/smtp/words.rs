@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::refusal::SUSPECT;
 use super::trouble::Phase;
 use crate::domain::{AccountFault, Class, Reason};
-use crate::providers::verdict::Verdict;
+use crate::providers::verdict::ResponseClass;
 
 /// Perhaps what the account may send, told for one mail.
-const LIMIT: Verdict = Verdict::ADDRESS_THROTTLED.suspecting(AccountFault::Exhausted);
+const LIMIT: ResponseClass = ResponseClass::ADDRESS_THROTTLED.suspecting(AccountFault::Exhausted);
 
 const LIMITS: &[&str] = &[
     "throttl",
@@ -87,36 +87,36 @@ fn says(words: &str, any: &[&str]) -> bool {
 }
 
 /// 4yz from MAIL FROM on.
-pub(super) fn for_now(listed: Verdict, phase: Phase, words: &str) -> Verdict {
+pub(super) fn for_now(listed: ResponseClass, phase: Phase, words: &str) -> ResponseClass {
     let words = words.to_ascii_lowercase();
     if says(&words, GREYLISTED) {
-        return Verdict::TOO_EARLY;
+        return ResponseClass::TOO_EARLY;
     }
     match (listed, phase) {
-        (Verdict::THROTTLED | Verdict::ADDRESS_BUSY, _) => listed,
-        (_, Phase::Sender) if says(&words, LIMITS) => Verdict::THROTTLED,
+        (ResponseClass::THROTTLED | ResponseClass::ADDRESS_BUSY, _) => listed,
+        (_, Phase::Sender) if says(&words, LIMITS) => ResponseClass::THROTTLED,
         // Several at once are the account's rate.
-        (_, _) if says(&words, LIMITS) => Verdict::ADDRESS_THROTTLED,
+        (_, _) if says(&words, LIMITS) => ResponseClass::ADDRESS_THROTTLED,
         _ => listed,
     }
 }
 
 /// 5yz to MAIL FROM.
-pub(super) fn of_sender(listed: Verdict, words: &str) -> Verdict {
-    let is_settings = listed == Verdict::SETTINGS;
+pub(super) fn of_sender(listed: ResponseClass, words: &str) -> ResponseClass {
+    let is_settings = listed == ResponseClass::SETTINGS;
     match is_settings && says(&words.to_ascii_lowercase(), LIMITS) {
-        true => Verdict::EXHAUSTED,
+        true => ResponseClass::EXHAUSTED,
         false => listed,
     }
 }
 
 /// 5yz once the recipient is named.
 pub(super) fn of_mail(
-    listed: Verdict,
+    listed: ResponseClass,
     phase: Phase,
     (code, at): (u16, Option<(u16, u16)>),
     words: &str,
-) -> Verdict {
+) -> ResponseClass {
     let words = words.to_ascii_lowercase();
     let is_clear = matches!(listed.class, Class::AccountRefused | Class::Throttled);
     if is_clear || listed.reason == Some(Reason::MessageTooLarge) {
@@ -138,10 +138,10 @@ pub(super) fn of_mail(
     }
     match (phase, code) {
         (Phase::Recipient, 550 | 553 | 554) if says(&words, NOBODY) => {
-            Verdict::permanent(Reason::InvalidRecipient)
+            ResponseClass::permanent(Reason::InvalidRecipient)
         }
         (Phase::Text, 550 | 554) if says(&words, REFUSED) => {
-            Verdict::permanent(Reason::ContentRefused)
+            ResponseClass::permanent(Reason::ContentRefused)
         }
         _ => listed,
     }
@@ -160,7 +160,7 @@ fn is_of_us(words: &str) -> bool {
     )
 }
 
-fn is_open(listed: Verdict) -> bool {
+fn is_open(listed: ResponseClass) -> bool {
     listed.suspicion.is_some()
 }
 

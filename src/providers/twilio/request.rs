@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use url::Url;
 use uuid::Uuid;
 
-use super::settings::Sender;
+use super::settings::TwilioSender;
 use crate::domain::carriage::sms_text;
 use crate::domain::{Channel, Reply};
 use crate::providers::Delivery;
@@ -28,11 +28,11 @@ struct Callback {
 }
 
 impl Constant {
-    pub(crate) fn of(sender: &Sender, status_callback: Option<&Url>) -> Self {
+    pub(crate) fn of(sender: &TwilioSender, status_callback: Option<&Url>) -> Self {
         let mut out = Vec::new();
         match sender {
-            Sender::From(from) => pair(&mut out, "From", from),
-            Sender::Service(sid) => pair(&mut out, "MessagingServiceSid", sid),
+            TwilioSender::From(from) => pair(&mut out, "From", from),
+            TwilioSender::Service(sid) => pair(&mut out, "MessagingServiceSid", sid),
         }
         Self {
             sender: out,
@@ -105,7 +105,10 @@ mod tests {
 
     fn constant(callback: Option<&str>) -> Constant {
         let callback = callback.map(|url| Url::parse(url).unwrap());
-        Constant::of(&Sender::From("+15550001111".to_owned()), callback.as_ref())
+        Constant::of(
+            &TwilioSender::From("+15550001111".to_owned()),
+            callback.as_ref(),
+        )
     }
 
     fn text(body: &str) -> Content {
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_service_a_title_and_a_time_limit() {
-        let service = Constant::of(&Sender::Service("MG1".to_owned()), None);
+        let service = Constant::of(&TwilioSender::Service("MG1".to_owned()), None);
         let content = Content {
             title: Some("Title".to_owned()),
             ..Content::default()

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::domain::Account;
 use crate::providers::SettingsError;
-use crate::providers::fields::{Fields, Secret, http_url};
+use crate::providers::fields::{ConfigFields, Secret, http_url};
 use crate::providers::http::secret_header;
 
 const BASE_URL: &str = "https://api.twilio.com";
@@ -24,27 +24,27 @@ const ALLOWED: &[&str] = &[
 ];
 
 /// A Twilio account's settings. Holds the credentials: no `Debug`.
-pub(crate) struct Settings {
+pub(crate) struct TwilioSettings {
     pub(crate) messages_uri: Uri,
     pub(crate) account_uri: Uri,
     pub(crate) authorization: HeaderValue,
-    pub(crate) sender: Sender,
+    pub(crate) sender: TwilioSender,
     pub(crate) status_callback: Option<Url>,
     pub(crate) timeout: Duration,
 }
 
 /// Who the message is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Sender {
+pub(crate) enum TwilioSender {
     /// A number, short code or alphanumeric sender.
     From(String),
     /// A messaging service, which picks one.
     Service(String),
 }
 
-impl Settings {
+impl TwilioSettings {
     pub(crate) fn from_account(account: &Account) -> Result<Self, SettingsError> {
-        let mut fields = Fields::of(account, ALLOWED);
+        let mut fields = ConfigFields::of(account, ALLOWED);
         let key = fields.required_secret(Secret::Key, "the API key's SID, or the account's");
         let password =
             fields.required_secret(Secret::Secret, "the API key's secret, or the auth token");
@@ -78,7 +78,7 @@ impl Settings {
 }
 
 /// The account's SID goes into the path: from the configuration, else the key when it is one.
-fn account_sid<'a>(fields: &mut Fields<'a>, key: &'a str) -> &'a str {
+fn account_sid<'a>(fields: &mut ConfigFields<'a>, key: &'a str) -> &'a str {
     let sid = fields.text("account_sid");
     let sid = sid.or_else(|| key.starts_with("AC").then_some(key));
     let Some(sid) = sid else {
@@ -93,12 +93,12 @@ fn account_sid<'a>(fields: &mut Fields<'a>, key: &'a str) -> &'a str {
     sid
 }
 
-fn sender(fields: &mut Fields<'_>) -> Option<Sender> {
+fn sender(fields: &mut ConfigFields<'_>) -> Option<TwilioSender> {
     let from = fields.text("from");
     let service = fields.text("messaging_service_sid");
     match (from, service) {
-        (Some(from), None) => Some(Sender::From(from.to_owned())),
-        (None, Some(service)) => Some(Sender::Service(service.to_owned())),
+        (Some(from), None) => Some(TwilioSender::From(from.to_owned())),
+        (None, Some(service)) => Some(TwilioSender::Service(service.to_owned())),
         _ => {
             fields.mistake(
                 "exactly one of the config keys `from` and `messaging_service_sid` is needed",
@@ -109,7 +109,7 @@ fn sender(fields: &mut Fields<'_>) -> Option<Sender> {
 }
 
 /// Twilio: messages resource; a callback needs a host name without an underscore.
-fn status_callback(fields: &mut Fields<'_>) -> Option<Url> {
+fn status_callback(fields: &mut ConfigFields<'_>) -> Option<Url> {
     let text = fields.text("status_callback")?;
     let url = http_url(text).filter(|url| !url.host_str().is_some_and(|host| host.contains('_')));
     if url.is_none() {
@@ -128,9 +128,9 @@ mod tests {
     use crate::domain::ProviderKind;
     use crate::providers::testing::account;
 
-    fn read(key: Option<&str>, config: Value) -> Result<Settings, String> {
+    fn read(key: Option<&str>, config: Value) -> Result<TwilioSettings, String> {
         let account = account(ProviderKind::Twilio, key, Some("secret"), config);
-        Settings::from_account(&account).map_err(|error| error.mistakes.join("\n"))
+        TwilioSettings::from_account(&account).map_err(|error| error.mistakes.join("\n"))
     }
 
     #[test]

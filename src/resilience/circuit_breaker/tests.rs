@@ -18,19 +18,23 @@ fn at(seconds: u64) -> Duration {
 
 fn pass(breaker: &mut CircuitBreaker, now: Duration) -> Ticket {
     match breaker.admit(now) {
-        Admission::Pass(ticket) => ticket,
+        Permission::Pass(ticket) => ticket,
         other => panic!("{other:?}"),
     }
 }
 
 fn probe(breaker: &mut CircuitBreaker, now: Duration) -> Ticket {
     match breaker.admit(now) {
-        Admission::Probe(ticket) => ticket,
+        Permission::Probe(ticket) => ticket,
         other => panic!("{other:?}"),
     }
 }
 
-fn answer(breaker: &mut CircuitBreaker, answer: Answer, now: Duration) -> Option<Change> {
+fn answer(
+    breaker: &mut CircuitBreaker,
+    answer: CallOutcome,
+    now: Duration,
+) -> Option<CircuitChange> {
     let ticket = pass(breaker, now);
     breaker.report(ticket, answer, now)
 }
@@ -39,10 +43,10 @@ fn answer(breaker: &mut CircuitBreaker, answer: Answer, now: Duration) -> Option
 fn tripped(now: Duration) -> CircuitBreaker {
     let mut breaker = CircuitBreaker::new(SETTINGS);
     let changes: Vec<_> = (0..10)
-        .filter_map(|_| answer(&mut breaker, Answer::Bad, now))
+        .filter_map(|_| answer(&mut breaker, CallOutcome::Bad, now))
         .collect();
     let until = now + SETTINGS.open_for;
-    assert_eq!(changes, [Change::Opened { until }]);
+    assert_eq!(changes, [CircuitChange::Opened { until }]);
     breaker
 }
 
@@ -51,9 +55,9 @@ fn half_of_enough_answers_failing_opens_it() {
     let mut breaker = CircuitBreaker::new(SETTINGS);
     for n in 0..9 {
         let given = if n % 2 == 0 {
-            Answer::Good
+            CallOutcome::Good
         } else {
-            Answer::Bad
+            CallOutcome::Bad
         };
         assert_eq!(
             answer(&mut breaker, given, at(n)),
@@ -62,22 +66,22 @@ fn half_of_enough_answers_failing_opens_it() {
         );
     }
     assert_eq!(
-        answer(&mut breaker, Answer::Bad, at(9)),
-        Some(Change::Opened { until: at(14) })
+        answer(&mut breaker, CallOutcome::Bad, at(9)),
+        Some(CircuitChange::Opened { until: at(14) })
     );
 }
 
 #[test]
 fn slow_answers_open_it_too() {
     let mut breaker = CircuitBreaker::new(SETTINGS);
-    let opened = (0..10).find_map(|n| answer(&mut breaker, Answer::Slow, at(n)));
-    assert_eq!(opened, Some(Change::Opened { until: at(14) }));
+    let opened = (0..10).find_map(|n| answer(&mut breaker, CallOutcome::Slow, at(n)));
+    assert_eq!(opened, Some(CircuitChange::Opened { until: at(14) }));
 }
 
 #[test]
 fn a_quiet_account_that_only_fails_is_opened_by_failures_in_a_row() {
     let mut breaker = CircuitBreaker::new(SETTINGS);
-    let opened = (0..10).filter_map(|n| answer(&mut breaker, Answer::Bad, at(n * 60)));
+    let opened = (0..10).filter_map(|n| answer(&mut breaker, CallOutcome::Bad, at(n * 60)));
     assert_eq!(opened.count(), 1, "no two of them share a window");
 }
 
@@ -86,43 +90,44 @@ fn failures_that_are_few_or_old_open_nothing() {
     let mut breaker = CircuitBreaker::new(SETTINGS);
     for n in 0..1_000 {
         let given = if n % 3 == 0 {
-            Answer::Bad
+            CallOutcome::Bad
         } else {
-            Answer::Good
+            CallOutcome::Good
         };
         assert_eq!(answer(&mut breaker, given, at(n)), None);
-        assert_eq!(answer(&mut breaker, Answer::Neutral, at(n)), None);
+        assert_eq!(answer(&mut breaker, CallOutcome::Neutral, at(n)), None);
     }
 }
 
 #[test]
-fn one_probe_tries_and_everybody_else_is_refused_until_it_reports() {
+fn half_open_circuit_admits_one_probe_until_it_reports() {
     let mut breaker = tripped(at(0));
     assert_eq!(
         breaker.admit(at(4)),
-        Admission::Refused { until: Some(at(5)) }
+        Permission::Refused { until: Some(at(5)) }
     );
     let probe = probe(&mut breaker, at(5));
-    assert_eq!(breaker.admit(at(5)), Admission::Refused { until: None });
+    assert_eq!(breaker.admit(at(5)), Permission::Refused { until: None });
     assert_eq!(
-        breaker.report(probe, Answer::Good, at(6)),
-        Some(Change::Recovered)
+        breaker.report(probe, CallOutcome::Good, at(6)),
+        Some(CircuitChange::Recovered)
     );
-    assert_eq!(breaker.standing(at(6)), Standing::Closed);
+    assert_eq!(breaker.standing(at(6)), CircuitStanding::Closed);
     assert_eq!(
-        answer(&mut breaker, Answer::Bad, at(6)),
+        answer(&mut breaker, CallOutcome::Bad, at(6)),
         None,
         "the history is cleared"
     );
 }
 
 #[test]
-fn it_stays_open_longer_with_each_trip_in_a_row_up_to_the_most() {
+fn circuit_stays_open_longer_with_each_trip_up_to_the_maximum() {
     let mut breaker = tripped(at(0));
     let (mut now, mut waits) = (at(5), vec![]);
     for _ in 0..5 {
         let probe = probe(&mut breaker, now);
-        let Some(Change::Opened { until }) = breaker.report(probe, Answer::Bad, now) else {
+        let Some(CircuitChange::Opened { until }) = breaker.report(probe, CallOutcome::Bad, now)
+        else {
             panic!("a bad probe opens it again");
         };
         waits.push((until - now).as_secs());
@@ -135,17 +140,17 @@ fn it_stays_open_longer_with_each_trip_in_a_row_up_to_the_most() {
 fn a_trip_right_after_a_recovery_is_one_more_in_the_row_and_a_whole_recovery_ends_it() {
     let mut breaker = tripped(at(0));
     let first = probe(&mut breaker, at(5));
-    breaker.report(first, Answer::Good, at(5));
-    let again = (0..10).find_map(|_| answer(&mut breaker, Answer::Bad, at(5)));
-    assert_eq!(again, Some(Change::Opened { until: at(15) }));
+    breaker.report(first, CallOutcome::Good, at(5));
+    let again = (0..10).find_map(|_| answer(&mut breaker, CallOutcome::Bad, at(5)));
+    assert_eq!(again, Some(CircuitChange::Opened { until: at(15) }));
     let second = probe(&mut breaker, at(15));
-    breaker.report(second, Answer::Good, at(15));
+    breaker.report(second, CallOutcome::Good, at(15));
     assert_eq!(breaker.most_in_flight(), 2);
     while breaker.most_in_flight() < SETTINGS.concurrency {
-        answer(&mut breaker, Answer::Good, at(15));
+        answer(&mut breaker, CallOutcome::Good, at(15));
     }
-    let late = (0..100).find_map(|_| answer(&mut breaker, Answer::Bad, at(15)));
-    assert_eq!(late, Some(Change::Opened { until: at(20) }));
+    let late = (0..100).find_map(|_| answer(&mut breaker, CallOutcome::Bad, at(15)));
+    assert_eq!(late, Some(CircuitChange::Opened { until: at(20) }));
 }
 
 #[test]
@@ -155,15 +160,15 @@ fn an_abandoned_probe_makes_room_for_the_next() {
     breaker.abandon(lost, at(5));
     let next = probe(&mut breaker, at(5));
     assert_eq!(
-        breaker.report(lost, Answer::Good, at(6)),
+        breaker.report(lost, CallOutcome::Good, at(6)),
         None,
         "it was given up"
     );
     breaker.abandon(lost, at(6));
-    assert_eq!(breaker.admit(at(6)), Admission::Refused { until: None });
+    assert_eq!(breaker.admit(at(6)), Permission::Refused { until: None });
     assert_eq!(
-        breaker.report(next, Answer::Good, at(6)),
-        Some(Change::Recovered)
+        breaker.report(next, CallOutcome::Good, at(6)),
+        Some(CircuitChange::Recovered)
     );
 }
 
@@ -171,16 +176,16 @@ fn an_abandoned_probe_makes_room_for_the_next() {
 fn refused_credentials_open_it_at_once_and_for_as_long_as_said() {
     let mut breaker = CircuitBreaker::new(SETTINGS);
     let (one, other) = (pass(&mut breaker, at(0)), pass(&mut breaker, at(0)));
-    let pause = Answer::Refusing(at(60));
+    let pause = CallOutcome::Refusing(at(60));
     assert_eq!(
         breaker.report(one, pause, at(1)),
-        Some(Change::Opened { until: at(61) })
+        Some(CircuitChange::Opened { until: at(61) })
     );
     assert_eq!(breaker.report(other, pause, at(9)), None, "the same news");
     let probe = probe(&mut breaker, at(61));
     assert_eq!(
         breaker.report(probe, pause, at(61)),
-        Some(Change::Opened { until: at(121) })
+        Some(CircuitChange::Opened { until: at(121) })
     );
 }
 
@@ -188,25 +193,25 @@ fn refused_credentials_open_it_at_once_and_for_as_long_as_said() {
 fn a_probe_that_says_nothing_is_followed_by_another() {
     let mut breaker = tripped(at(0));
     let probe = probe(&mut breaker, at(5));
-    let change = breaker.report(probe, Answer::Neutral, at(5));
-    assert_eq!(change, Some(Change::Opened { until: at(10) }));
+    let change = breaker.report(probe, CallOutcome::Neutral, at(5));
+    assert_eq!(change, Some(CircuitChange::Opened { until: at(10) }));
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Admit,
-    Report { which: usize, answer: Answer },
+    Report { which: usize, answer: CallOutcome },
     Abandon { which: usize },
     Wait { milliseconds: u64 },
 }
 
-fn answers() -> impl Strategy<Value = Answer> {
+fn answers() -> impl Strategy<Value = CallOutcome> {
     prop_oneof![
-        3 => Just(Answer::Good),
-        5 => Just(Answer::Bad),
-        2 => Just(Answer::Slow),
-        1 => Just(Answer::Neutral),
-        1 => (1_u64..100).prop_map(|s| Answer::Refusing(at(s))),
+        3 => Just(CallOutcome::Good),
+        5 => Just(CallOutcome::Bad),
+        2 => Just(CallOutcome::Slow),
+        1 => Just(CallOutcome::Neutral),
+        1 => (1_u64..100).prop_map(|s| CallOutcome::Refusing(at(s))),
     ]
 }
 
@@ -230,23 +235,23 @@ proptest! {
             match event {
                 Event::Wait { milliseconds } => now += Duration::from_millis(milliseconds),
                 Event::Admit => match breaker.admit(now) {
-                    Admission::Pass(ticket) => {
+                    Permission::Pass(ticket) => {
                         prop_assert_eq!(open_until, None);
                         out.push((ticket, false));
                     }
-                    Admission::Probe(ticket) => {
+                    Permission::Probe(ticket) => {
                         prop_assert!(open_until.is_some_and(|until| now >= until));
                         prop_assert!(!out.iter().any(|(_, is_probe)| *is_probe));
                         out.push((ticket, true));
                     }
-                    Admission::Refused { .. } => prop_assert!(open_until.is_some()),
+                    Permission::Refused { .. } => prop_assert!(open_until.is_some()),
                 },
                 Event::Report { which, answer } if !out.is_empty() => {
                     let (ticket, is_probe) = out.swap_remove(which % out.len());
                     let before = open_until;
                     match breaker.report(ticket, answer, now) {
-                        Some(Change::Opened { until }) => open_until = Some(until),
-                        Some(Change::Recovered) => open_until = None,
+                        Some(CircuitChange::Opened { until }) => open_until = Some(until),
+                        Some(CircuitChange::Recovered) => open_until = None,
                         None => {}
                     }
                     prop_assert!(
@@ -269,12 +274,12 @@ proptest! {
             breaker.abandon(ticket, now);
         }
         now += SETTINGS.open_max + at(100);
-        if let Admission::Probe(ticket) = breaker.admit(now) {
-            prop_assert_eq!(breaker.report(ticket, Answer::Good, now), Some(Change::Recovered));
+        if let Permission::Probe(ticket) = breaker.admit(now) {
+            prop_assert_eq!(breaker.report(ticket, CallOutcome::Good, now), Some(CircuitChange::Recovered));
         }
         let mut answers = 0;
         while breaker.most_in_flight() < SETTINGS.concurrency {
-            answer(&mut breaker, Answer::Good, now);
+            answer(&mut breaker, CallOutcome::Good, now);
             answers += 1;
             prop_assert!(answers <= SETTINGS.concurrency);
         }

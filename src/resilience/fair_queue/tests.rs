@@ -38,7 +38,7 @@ fn ten_of_a_tenant_are_not_behind_a_thousand_of_another() {
 }
 
 #[test]
-fn what_is_taken_out_by_age_leaves_the_order_of_the_rest() {
+fn removal_by_age_keeps_the_order_of_the_rest() {
     let mut queue = queue();
     for n in 0..6 {
         queue.push(1, (n % 2) as u8, n);
@@ -54,7 +54,7 @@ fn what_is_taken_out_by_age_leaves_the_order_of_the_rest() {
 }
 
 #[test]
-fn what_a_tenant_has_beyond_its_share_goes_the_newest_and_least_urgent_first() {
+fn excess_of_a_tenant_goes_newest_and_least_urgent_first() {
     let mut queue = queue();
     for n in 0..6 {
         queue.push(2, 1, n);
@@ -65,7 +65,7 @@ fn what_a_tenant_has_beyond_its_share_goes_the_newest_and_least_urgent_first() {
     assert_eq!(queue.tenants(), 2);
     // The last one has to stay, whatever is beyond.
     let gone: Vec<u32> = queue
-        .shed(4, |n| *n != 5)
+        .take_excess(4, |n| *n != 5)
         .into_iter()
         .map(|(_, n)| n)
         .collect();
@@ -73,7 +73,7 @@ fn what_a_tenant_has_beyond_its_share_goes_the_newest_and_least_urgent_first() {
     assert_eq!((queue.len(), queue.len_of(&1)), (5, 4));
     assert_eq!(queue.drain(), [20, 0, 30, 1, 5]);
     queue.push(0, 1, 1);
-    assert_eq!(queue.shed(0, |_| true), []);
+    assert_eq!(queue.take_excess(0, |_| true), []);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_bulk_line_gets_its_share_of_a_full_queue() {
 }
 
 #[test]
-fn what_joins_goes_in_the_same_turn_and_the_rest_keeps_its_place() {
+fn joined_items_go_in_the_same_turn_and_the_rest_keeps_its_place() {
     let mut queue = queue();
     for n in 0..6 {
         queue.push(2, 1, n);
@@ -120,7 +120,7 @@ fn what_joins_goes_in_the_same_turn_and_the_rest_keeps_its_place() {
 
 proptest! {
     #[test]
-    fn nothing_is_lost_and_a_tenants_order_is_kept(
+    fn fair_queue_loses_nothing_and_keeps_a_tenants_order(
         steps in prop::collection::vec(prop::option::weighted(0.6, (0_usize..4, 0_u8..4)), 0..300)
     ) {
         let mut queue: FairQueue<u8, (usize, u8, u32)> = FairQueue::new(4);

@@ -5,7 +5,7 @@ use actix::{Handler, Message};
 use super::*;
 
 /// Counts numbers; panics on the one that it is told to, in the way that it is told to.
-struct Counter {
+struct CountingActor {
     seen: Arc<AtomicUsize>,
     restarts: Arc<AtomicUsize>,
 }
@@ -26,24 +26,24 @@ enum Panic {
 #[rtype(usize)]
 struct Seen;
 
-impl Actor for Counter {
+impl Actor for CountingActor {
     type Context = Context<Self>;
 }
 
-impl Supervised for Counter {
+impl Supervised for CountingActor {
     fn restarting(&mut self, _: &mut Context<Self>) {
         self.restarts.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-impl Handler<Number> for Counter {
+impl Handler<Number> for CountingActor {
     type Result = ();
     fn handle(&mut self, _: Number, _: &mut Context<Self>) {
         self.seen.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-impl Handler<Panic> for Counter {
+impl Handler<Panic> for CountingActor {
     type Result = ();
     fn handle(&mut self, how: Panic, ctx: &mut Context<Self>) {
         let dying = actix::fut::wrap_future(async { panic!("on purpose") });
@@ -55,7 +55,7 @@ impl Handler<Panic> for Counter {
     }
 }
 
-impl Handler<Seen> for Counter {
+impl Handler<Seen> for CountingActor {
     type Result = usize;
     fn handle(&mut self, _: Seen, _: &mut Context<Self>) -> usize {
         self.seen.load(Ordering::SeqCst)
@@ -74,8 +74,8 @@ fn supervisor(shutdown: &Shutdown) -> (Supervisor, Arc<AtomicUsize>) {
     )
 }
 
-fn counter() -> Counter {
-    Counter {
+fn counter() -> CountingActor {
+    CountingActor {
         seen: Arc::default(),
         restarts: Arc::default(),
     }

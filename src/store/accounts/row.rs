@@ -11,12 +11,12 @@ use crate::domain::Account;
 use crate::store::StoreError;
 use crate::store::change::word;
 use crate::store::schema::notification_schema::provider_configs;
-use crate::store::seal::{Place, SealError, Sealer};
+use crate::store::seal::{SealError, SealedPlace, Sealer};
 use crate::store::time::from_database;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = provider_configs)]
-pub(super) struct Row {
+pub(super) struct AccountRow {
     pub(super) id: Uuid,
     pub(super) provider_name: String,
     pub(super) kind: String,
@@ -32,7 +32,7 @@ pub(super) struct Row {
     pub(super) updated_at: DateTime<Utc>,
 }
 
-impl Row {
+impl AccountRow {
     pub(super) fn open(&self, sealer: &Sealer) -> Result<Account, StoreError> {
         let secret = |column, sealed: Option<&Vec<u8>>| {
             let opened = sealed.map(|sealed| sealer.open(place(self.id, column), sealed));
@@ -69,8 +69,8 @@ impl Row {
 }
 
 /// Where an account's secret stands.
-pub(super) const fn place(row: Uuid, column: &str) -> Place<'_> {
-    Place {
+pub(super) const fn place(row: Uuid, column: &str) -> SealedPlace<'_> {
+    SealedPlace {
         table: "provider_configs",
         row,
         column,

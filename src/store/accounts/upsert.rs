@@ -7,10 +7,10 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::row::{Row, place};
+use super::row::{AccountRow, place};
 use crate::domain::{Account, Channel, ProviderKind};
 use crate::store::StoreError;
-use crate::store::change::Change;
+use crate::store::change::WriteChange;
 use crate::store::schema::notification_schema::provider_configs;
 use crate::store::seal::{SealError, Sealer};
 
@@ -67,32 +67,32 @@ pub async fn upsert(
     connection: &mut AsyncPgConnection,
     sealer: &Sealer,
     fields: &AccountFields,
-) -> Result<Change, AccountError> {
+) -> Result<WriteChange, AccountError> {
     connection
         .transaction(async |connection| {
-            let existing: Option<Row> = provider_configs::table
+            let existing: Option<AccountRow> = provider_configs::table
                 .filter(provider_configs::provider_name.eq(&fields.name))
                 .filter(provider_configs::deleted_at.is_null())
-                .select(Row::as_select())
+                .select(AccountRow::as_select())
                 .for_update()
                 .first(connection)
                 .await
                 .optional()?;
             match existing {
-                Some(row) if is_same(&row, sealer, fields) => Ok(Change::Unchanged),
+                Some(row) if is_same(&row, sealer, fields) => Ok(WriteChange::Unchanged),
                 Some(row) => {
                     diesel::update(provider_configs::table.find(row.id))
                         .set(sealed(sealer, row.id, fields)?)
                         .execute(connection)
                         .await?;
-                    Ok(Change::Updated)
+                    Ok(WriteChange::Updated)
                 }
                 None => {
                     diesel::insert_into(provider_configs::table)
                         .values(sealed(sealer, Uuid::now_v7(), fields)?)
                         .execute(connection)
                         .await?;
-                    Ok(Change::Created)
+                    Ok(WriteChange::Created)
                 }
             }
         })
@@ -151,7 +151,7 @@ fn to_integer(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
 
-fn is_same(row: &Row, sealer: &Sealer, fields: &AccountFields) -> bool {
+fn is_same(row: &AccountRow, sealer: &Sealer, fields: &AccountFields) -> bool {
     let says = |account: Account| AccountFields {
         name: account.name,
         kind: account.kind,

@@ -38,7 +38,7 @@ statement!(
 
 /// Messages that end at the door, for the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DoorCount {
+pub struct IntakeCount {
     /// The tenant.
     pub tenant_id: Uuid,
     /// The channel.
@@ -58,7 +58,7 @@ pub struct DoorCount {
 pub async fn count(
     database: &Database,
     claimant: Claimant,
-    counts: &[DoorCount],
+    counts: &[IntakeCount],
 ) -> Result<(), StoreError> {
     let mut sums: HashMap<(Uuid, Channel), (i64, i64, i64)> = HashMap::new();
     for count in counts {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::sql_types::{Array, Bytea, Double, Int4, Int8, Nullable};
 use diesel_async::RunQueryDsl;
 
-use super::{Holder, key_of};
+use super::{ClaimOwner, key_of};
 use crate::domain::{ContentHash, KeyHash};
 use crate::store::lease::RunId;
 use crate::store::locks::Halves;
@@ -47,7 +47,7 @@ statement!(
 );
 
 /// A claim as it was found, and what the message says that is to be worked on under it.
-pub type Found = (KeyHash, ContentHash, Holder);
+pub type FoundClaim = (KeyHash, ContentHash, ClaimOwner);
 
 /// A claim that was taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub async fn take_over(
     database: &Database,
     take: TakeId,
     window: Duration,
-    found: &[Found],
+    found: &[FoundClaim],
 ) -> Result<HashMap<KeyHash, TakenOver>, StoreError> {
     let mut taken = HashMap::new();
     let mut halves = Halves::of(found);
@@ -105,13 +105,15 @@ pub async fn take_over(
 }
 
 impl TakeOver {
-    fn of(take: TakeId, window: Duration, found: &[Found]) -> Self {
-        let holders = || found.iter().map(|(.., holder)| holder);
+    fn of(take: TakeId, window: Duration, found: &[FoundClaim]) -> Self {
+        let claim_owners = || found.iter().map(|(.., claim_owner)| claim_owner);
         Self {
             keys: found.iter().map(|(key, ..)| key.0.to_vec()).collect(),
             contents: found.iter().map(|(_, said, _)| said.0.to_vec()).collect(),
-            owners: holders().map(|it| it.owner.map(|run| run.0)).collect(),
-            takes: holders().map(|it| it.take.map(|take| take.0)).collect(),
+            owners: claim_owners().map(|it| it.owner.map(|run| run.0)).collect(),
+            takes: claim_owners()
+                .map(|it| it.take.map(|take| take.0))
+                .collect(),
             heir: take.run().0,
             take: take.0,
             window_seconds: window.as_secs_f64(),

@@ -43,7 +43,7 @@ pub async fn stored(
     };
     let mut connection = database.get().await?;
     let newer: Vec<Uuid> = newer.load(&mut *connection).await?;
-    let rows: Vec<due::Row> = Failed { ids }.load(&mut *connection).await?;
+    let rows: Vec<due::NotificationRow> = Failed { ids }.load(&mut *connection).await?;
     let taken = due::Taken::of(rows);
     let good = taken.notifications.into_iter().map(|n| (n.id, Ok(n)));
     let bad = taken.unreadable.into_iter().map(|(id, why)| (id, Err(why)));
@@ -57,7 +57,7 @@ pub async fn stored(
 
 /// A dead letter that is to be sent on its way again.
 #[derive(Debug, Clone)]
-pub struct Replay<'a> {
+pub struct LetterReplay<'a> {
     /// As it was seen.
     pub letter: &'a DeadLetter,
     /// Why it had failed.
@@ -108,7 +108,7 @@ statement!(
 /// The database is out of reach, and whether it was done is not known; `by` is no user.
 pub async fn replay(
     database: &Database,
-    replays: &[Replay<'_>],
+    replays: &[LetterReplay<'_>],
     by: Option<Uuid>,
     now: Timestamp,
 ) -> Result<HashSet<Uuid>, StoreError> {
@@ -133,7 +133,7 @@ pub async fn replay(
     Ok(sent.into_iter().collect())
 }
 
-fn line(replay: &Replay<'_>, at: Timestamp) -> String {
+fn line(replay: &LetterReplay<'_>, at: Timestamp) -> String {
     let failed = replay.letter.notification.as_ref();
     let step = Step::Replayed {
         failed: replay.failed,

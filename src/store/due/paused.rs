@@ -12,7 +12,7 @@ use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
 use super::text::{is_free, node_died, planned_anew, with_the_dead};
-use super::{Columns, Row, Taken, Taking, words};
+use super::{Columns, NotificationRow, Taken, Taking, words};
 use crate::domain::Lane;
 
 // Two index scans a lane: what is due, and what waits for any account of the channel, however far off
@@ -94,6 +94,6 @@ pub async fn probe(
         died: node_died(now),
         take: taking.take.0,
     };
-    let rows: Vec<Row> = planned_anew!(database, probe)?;
+    let rows: Vec<NotificationRow> = planned_anew!(database, probe)?;
     Ok(Taken::of(rows))
 }

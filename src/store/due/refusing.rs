@@ -110,7 +110,7 @@ pub enum Among {
 }
 
 /// A row that cannot be taken, and why.
-pub type Refused = (Uuid, StoreError);
+pub type UntakeableRow = (Uuid, StoreError);
 
 /// Finds the rows for which a take fails. Nothing is changed.
 ///
@@ -121,7 +121,7 @@ pub async fn refusing(
     taking: Taking<'_>,
     now: Timestamp,
     wanted: &[Wanting],
-) -> Result<Vec<Refused>, StoreError> {
+) -> Result<Vec<UntakeableRow>, StoreError> {
     let mut ids = due(database, taking, now, wanted).await?;
     ids.extend(waiting(database, taking, wanted).await?);
     let mut parts = Parts::of(&ids);

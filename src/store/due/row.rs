@@ -16,7 +16,7 @@ pub(crate) const SUSPECT: i16 = 5;
 /// `broker.delivery_limit`.
 pub(crate) const MOST_TAKES: i16 = 50;
 
-/// The columns of a [`Row`] for `RETURNING`, from `n` and what was `picked` of it. Of a row that was
+/// The columns of a [`NotificationRow`] for `RETURNING`, from `n` and what was `picked` of it. Of a row that was
 /// taken too often, nothing is read that could be what ends the process.
 macro_rules! taken_columns {
     () => {
@@ -53,7 +53,7 @@ pub(in super::super) type Columns = (
 );
 
 /// A notification as it is stored.
-pub(in super::super) type Row = (
+pub(in super::super) type NotificationRow = (
     Uuid,
     Uuid,
     Option<Uuid>,
@@ -89,7 +89,7 @@ pub struct Taken {
 }
 
 impl Taken {
-    pub(in super::super) fn of(rows: Vec<Row>) -> Self {
+    pub(in super::super) fn of(rows: Vec<NotificationRow>) -> Self {
         let mut taken = Self::default();
         for row in rows {
             let (id, takes) = (row.0, row.17);
@@ -109,7 +109,7 @@ impl Taken {
     }
 }
 
-fn notification(row: Row) -> Result<Notification, String> {
+fn notification(row: NotificationRow) -> Result<Notification, String> {
     #[rustfmt::skip]
     let (
         id, tenant_id, user_id, key, channel, priority, category, payload, attempt_count,

@@ -15,7 +15,7 @@ use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
 use super::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
-use super::{Columns, Row, Taken, Taking, again, count, words};
+use super::{Columns, NotificationRow, Taken, Taking, again, count, words};
 use crate::domain::Lane;
 
 statement!(
@@ -45,7 +45,7 @@ statement!(
 
 /// What is wanted of one tenant in one lane.
 #[derive(Debug, Clone, Copy)]
-pub struct Turn {
+pub struct TenantWanted {
     /// The lane.
     pub lane: Lane,
     /// The tenant.
@@ -66,7 +66,7 @@ pub async fn take_in_turn(
     database: &Database,
     taking: Taking<'_>,
     now: Timestamp,
-    turns: &[Turn],
+    turns: &[TenantWanted],
 ) -> Result<Taken, StoreError> {
     let (channels, priorities) = words(turns.iter().map(|turn| &turn.lane));
     take_rows!(
@@ -143,7 +143,7 @@ pub struct TenantsOf {
 
 /// Tenants of a lane of whom something is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundTenants {
     /// The tenants.
     pub tenants: Vec<Uuid>,
     /// Where to go on next time; `None` from the start, for all were looked at.
@@ -164,7 +164,7 @@ pub async fn tenants(
     database: &Database,
     of: TenantsOf,
     now: Timestamp,
-) -> Result<Found, StoreError> {
+) -> Result<FoundTenants, StoreError> {
     let moment = time::to_database(now);
     let find = DueTenants {
         channel: of.lane.channel.as_str(),
@@ -183,7 +183,7 @@ pub async fn tenants(
     let circle = || rows.iter().filter(|row| row.2).map(|row| row.0);
     let is_full = i32::try_from(circle().count()).is_ok_and(|count| count >= STEPS);
     let after = circle().max().filter(|_| is_full);
-    Ok(Found { tenants, after })
+    Ok(FoundTenants { tenants, after })
 }
 
 statement!(

@@ -92,7 +92,7 @@ macro_rules! take_rows {
             take: $taking.take.0,
             due_again: time::to_database(again(now)),
         };
-        let rows: Vec<Row> = planned_anew!($database, take)?;
+        let rows: Vec<NotificationRow> = planned_anew!($database, take)?;
         Ok(Taken::of(rows))
     }};
 }

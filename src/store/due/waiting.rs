@@ -12,13 +12,13 @@ use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
 use super::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
-use super::{Columns, Row, Taken, Taking, again, count};
+use super::{Columns, NotificationRow, Taken, Taking, again, count};
 pub use crate::domain::WaitsFor;
 use crate::domain::{Channel, Lane, Priority};
 
 /// What waits in a channel for the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct WaitingKey {
     /// The channel.
     pub channel: Channel,
     /// For whom.
@@ -63,7 +63,7 @@ statement!(
 #[derive(Debug, Clone)]
 pub struct WaitingOf {
     /// For what they wait.
-    pub key: Key,
+    pub key: WaitingKey,
     /// In which line.
     pub priority: Priority,
     /// The last tenant that was looked at before.
@@ -81,7 +81,7 @@ const STEPS: usize = 128;
 pub async fn waiting(
     database: &Database,
     asked: &[WaitingOf],
-) -> Result<Vec<super::Found>, StoreError> {
+) -> Result<Vec<super::FoundTenants>, StoreError> {
     let find = WaitingTenants {
         channels: asked.iter().map(|it| it.key.channel.as_str()).collect(),
         names: asked
@@ -97,7 +97,7 @@ pub async fn waiting(
         let own = rows.iter().filter(|row| row.0 == place);
         let tenants: Vec<Uuid> = own.map(|row| row.1).collect();
         let after = tenants.last().copied().filter(|_| tenants.len() >= STEPS);
-        super::Found { tenants, after }
+        super::FoundTenants { tenants, after }
     });
     Ok(found.collect())
 }
@@ -128,7 +128,7 @@ statement!(
 );
 
 /// What is wanted of one tenant that waits: the lane, the tenant, how many, and after which of them.
-pub type Line = (Lane, Uuid, usize, Uuid);
+pub type WaitingLine = (Lane, Uuid, usize, Uuid);
 
 /// Takes what waits for an account, however far off its time: of each tenant at most so many, in the
 /// order of their ids. Not suspects, which would stand before the others: they come up when they are due.
@@ -140,7 +140,7 @@ pub async fn take_waiting(
     taking: Taking<'_>,
     waits_for: &WaitsFor,
     now: Timestamp,
-    lines: &[Line],
+    lines: &[WaitingLine],
 ) -> Result<Taken, StoreError> {
     take_rows!(
         database,
@@ -181,7 +181,7 @@ statement!(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn names(database: &Database) -> Result<Vec<Key>, StoreError> {
+pub async fn names(database: &Database) -> Result<Vec<WaitingKey>, StoreError> {
     let names = Names {
         channels: Channel::ALL.iter().map(|it| it.as_str()).collect(),
     };
@@ -189,7 +189,7 @@ pub async fn names(database: &Database) -> Result<Vec<Key>, StoreError> {
     let key = |(channel, name): (String, String)| {
         let waits_for = WaitsFor::read(&name)?;
         let channel = channel.parse().ok()?;
-        matches!(waits_for, WaitsFor::Account(_)).then_some(Key { channel, waits_for })
+        matches!(waits_for, WaitsFor::Account(_)).then_some(WaitingKey { channel, waits_for })
     };
     Ok(rows.into_iter().filter_map(key).collect())
 }

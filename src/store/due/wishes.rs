@@ -108,12 +108,12 @@ statement!(
      SELECT (SELECT count(*) FROM seen), (SELECT count(*) FROM let_go)")
 );
 
-/// Makes due what waits by a clock or a wish that has changed, a part of it at a time; returns how many
+/// Makes due what waits by a clock or a preference that has changed, a part of it at a time; returns how many
 /// rows, or `None` when there was no change to look at.
 ///
 /// # Errors
 /// When the database fails; the change is looked at again.
-pub async fn heed_changed_wishes(
+pub async fn requeue_changed_preferences(
     database: &Database,
     now: Timestamp,
 ) -> Result<Option<u64>, StoreError> {

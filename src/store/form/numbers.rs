@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_publisher_writes_is_never_taken_for_a_mark() {
+    fn published_number_is_never_taken_for_a_mark() {
         let written = json!({ "a": { MARK: "1e400" }, "b": [MARK, "\u{fdd0}\u{fdd0}"] });
         let kept = kept(written.to_string());
         assert_eq!(restored(value(&kept)), written);
@@ -107,7 +107,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_stored_comes_back(
+        fn stored_numbers_round_trip(
             key in "\\PC{0,8}", text in "[\\PC\u{fdd0}\"\\\\]{0,12}",
             number in "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,4})?([eE][+-]?[0-9]{1,3})?",
         ) {

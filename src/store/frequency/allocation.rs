@@ -11,16 +11,16 @@ use super::Reservation;
 use crate::domain::{Counted, Counter};
 
 /// A counter's key in the table: person, day, name of the scope.
-pub type Key = (Uuid, Date, String);
+pub type CounterKey = (Uuid, Date, String);
 
 /// Counters with the notifications counted in them.
-pub type Books = HashMap<Key, HashSet<Uuid>>;
+pub type Books = HashMap<CounterKey, HashSet<Uuid>>;
 
 /// What came of reservations.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Allocation {
     /// What must be written: a counter and a notification that it did not hold before.
-    pub added: Vec<(Key, Uuid)>,
+    pub added: Vec<(CounterKey, Uuid)>,
     /// Notifications for which one of their counters has no room, with all their counters.
     pub refused: HashMap<Uuid, Vec<Counted>>,
 }
@@ -31,10 +31,10 @@ pub fn allocate(books: &mut Books, reservations: &[Reservation]) -> Allocation {
     let mut allocation = Allocation::default();
     for reservation in reservations {
         let id = reservation.notification_id;
-        let looked: Vec<Looked> = reservation
+        let looked: Vec<CounterRow> = reservation
             .counters
             .iter()
-            .filter_map(|counter| Looked::at(books, reservation, counter))
+            .filter_map(|counter| CounterRow::at(books, reservation, counter))
             .collect();
         if looked.iter().all(|one| one.holds || one.counted.has_room()) {
             for one in looked {
@@ -52,14 +52,14 @@ pub fn allocate(books: &mut Books, reservations: &[Reservation]) -> Allocation {
 }
 
 /// A counter as one notification finds it.
-struct Looked {
-    key: Key,
+struct CounterRow {
+    key: CounterKey,
     /// Whether the notification is counted already.
     holds: bool,
     counted: Counted,
 }
 
-impl Looked {
+impl CounterRow {
     fn at(books: &Books, reservation: &Reservation, counter: &Counter) -> Option<Self> {
         let key = reservation.key(counter);
         let ids = books.get(&key)?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::statement::statement;
 use super::super::time::date_to_database;
 use super::Reservation;
-use super::allocation::Key;
+use super::allocation::CounterKey;
 
 // The plain case in one go: everything is counted, and then it is seen whether all had room. Ids
 // that were there before are not counted again.
@@ -164,7 +164,7 @@ impl CountAll {
 }
 
 impl Make {
-    pub(super) fn of(wanted: &HashMap<Key, Uuid>) -> Self {
+    pub(super) fn of(wanted: &HashMap<CounterKey, Uuid>) -> Self {
         let Lock {
             users,
             days,
@@ -180,7 +180,7 @@ impl Make {
 }
 
 impl Lock {
-    pub(super) fn of<'a>(keys: impl Iterator<Item = &'a Key>) -> Self {
+    pub(super) fn of<'a>(keys: impl Iterator<Item = &'a CounterKey>) -> Self {
         let mut lock = Self {
             users: vec![],
             days: vec![],
@@ -196,7 +196,7 @@ impl Lock {
 }
 
 impl Add {
-    pub(super) fn of(added: &[(Key, Uuid)]) -> Self {
+    pub(super) fn of(added: &[(CounterKey, Uuid)]) -> Self {
         let Lock {
             users,
             days,

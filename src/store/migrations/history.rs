@@ -2,7 +2,7 @@
 
 /// A migration that the database has, as it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Applied {
+pub(super) struct AppliedMigration {
     pub(super) name: String,
     /// SHA-256 of the text that was run.
     pub(super) fingerprint: String,
@@ -70,7 +70,7 @@ impl History {
     /// Compares what an engine carries, by name and fingerprint, with what a database has.
     pub(super) fn of(
         carried: Vec<(&'static str, String)>,
-        applied: Vec<Applied>,
+        applied: Vec<AppliedMigration>,
         is_unrecorded: bool,
     ) -> Self {
         let state = |name: &str, fingerprint: &str| match applied
@@ -85,7 +85,8 @@ impl History {
             name: (*name).to_owned(),
             state: state(name, fingerprint),
         });
-        let is_known = |applied: &Applied| carried.iter().any(|(name, _)| *name == applied.name);
+        let is_known =
+            |applied: &AppliedMigration| carried.iter().any(|(name, _)| *name == applied.name);
         let unknown = applied.iter().filter(|applied| !is_known(applied));
         let unknown = unknown.map(|applied| MigrationStatus {
             name: applied.name.clone(),
@@ -161,7 +162,7 @@ mod tests {
 
     fn history(applied: &[(&str, &str)]) -> History {
         let carried = vec![("1_people", "aa".to_owned()), ("2_rules", "bb".to_owned())];
-        let applied = applied.iter().map(|(name, fingerprint)| Applied {
+        let applied = applied.iter().map(|(name, fingerprint)| AppliedMigration {
             name: (*name).to_owned(),
             fingerprint: (*fingerprint).to_owned(),
         });

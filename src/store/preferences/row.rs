@@ -1,4 +1,4 @@
-//! From a row to a wish.
+//! From a row to a preference.
 
 use chrono::NaiveTime;
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use crate::domain::{Channel, Preference, Zone};
 use crate::store::schema::notification_schema::notification_preferences;
 use crate::store::time::{time_from_database, weekday_of};
 
-/// A wish as it stands in the table.
+/// A preference as it stands in the table.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = notification_preferences)]
 pub(in crate::store) struct PreferenceRow {
@@ -28,7 +28,7 @@ pub(in crate::store) struct PreferenceRow {
 }
 
 impl PreferenceRow {
-    /// A wish. One for a channel that this version does not know concerns nothing that it sends.
+    /// A preference. One for a channel that this version does not know concerns nothing that it sends.
     pub(in crate::store) fn preference(self) -> Option<Preference> {
         let channel = self
             .channel

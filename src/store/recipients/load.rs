@@ -1,4 +1,4 @@
-//! Many people at once, with their wishes and live devices.
+//! Many people at once, with their preferences and live devices.
 
 use std::collections::{HashMap, HashSet};
 

@@ -74,7 +74,7 @@ statement!(
 
 /// What became of what messages say of their people.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct HeardRecipients {
     /// Who cannot be what is said of them, by tenant and user, and why.
     pub conflicts: HashMap<(Uuid, Uuid), String>,
     /// Users of whom nothing is written yet, since somebody has locked what that needs.
@@ -92,8 +92,8 @@ pub async fn write_said(
     database: &Database,
     said: &[Said],
     is_again: bool,
-) -> Result<Heard, StoreError> {
-    let mut heard = Heard::default();
+) -> Result<HeardRecipients, StoreError> {
+    let mut heard = HeardRecipients::default();
     let mut halves = Halves::of(said);
     while let Some(part) = halves.next() {
         let written = if is_again || halves.is_narrowing() {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::load;
 use crate::domain::Recipient;
 use crate::store::StoreError;
-use crate::store::change::{Change, Written};
+use crate::store::change::{UpsertAnswer, WriteChange};
 
 /// What is known of a person; what is absent stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub async fn upsert(
     tenant_id: Uuid,
     user_id: Uuid,
     fields: &RecipientFields,
-) -> Result<(Recipient, Change), UpsertError> {
+) -> Result<(Recipient, WriteChange), UpsertError> {
     let change = write(connection, tenant_id, user_id, fields)
         .await
         .map_err(explain)?;
@@ -104,8 +104,8 @@ async fn write(
     tenant_id: Uuid,
     user_id: Uuid,
     fields: &RecipientFields,
-) -> Result<Change, StoreError> {
-    let written: Option<Written> = diesel::sql_query(
+) -> Result<WriteChange, StoreError> {
+    let written: Option<UpsertAnswer> = diesel::sql_query(
         "WITH back AS (DELETE FROM deleted_users WHERE id = $1) \
          INSERT INTO users AS u \
              (id, tenant_id, email, username, phone, timezone, locale, name, external_id, \
@@ -140,7 +140,7 @@ async fn write(
     .get_result(connection)
     .await
     .optional()?;
-    Ok(Written::change(written.as_ref()))
+    Ok(UpsertAnswer::change(written.as_ref()))
 }
 
 pub(super) fn explain(error: StoreError) -> UpsertError {

@@ -5,8 +5,8 @@ use super::*;
 const OLD: [u8; 32] = [1; 32];
 const NEW: [u8; 32] = [2; 32];
 
-fn place(column: &str) -> Place<'_> {
-    Place {
+fn place(column: &str) -> SealedPlace<'_> {
+    SealedPlace {
         table: "provider_configs",
         row: Uuid::nil(),
         column,
@@ -19,7 +19,7 @@ fn sealer(keys: &[[u8; 32]]) -> Sealer {
 
 proptest! {
     #[test]
-    fn what_was_sealed_opens_in_its_place(plain: Vec<u8>, key: [u8; 32]) {
+    fn sealed_value_opens_only_in_its_place(plain: Vec<u8>, key: [u8; 32]) {
         let sealer = sealer(&[key]);
         let sealed = sealer.seal(place("api_key"), &plain).unwrap();
         prop_assert_eq!(sealer.open(place("api_key"), &sealed), Ok(plain));
@@ -46,11 +46,11 @@ fn a_value_moved_to_another_place_is_refused() {
     let sealed = sealer.seal(place("api_key"), b"secret").unwrap();
     let elsewhere = [
         place("api_secret"),
-        Place {
+        SealedPlace {
             row: Uuid::max(),
             ..place("api_key")
         },
-        Place {
+        SealedPlace {
             table: "notification_webhooks",
             ..place("api_key")
         },

@@ -6,9 +6,9 @@ use secrecy::ExposeSecret;
 use tokio_postgres::{CancelToken, Client, Connection};
 
 use super::super::{Access, StoreError};
-use super::endpoint::{self, Endpoint};
+use super::endpoint::{self, ServerAddress};
 use super::secured::{self, Bound};
-use super::stream::{Generation, Socket, Stream};
+use super::stream::{Generation, RawSocket, ServerStream};
 use super::words;
 use crate::config::PostgresUrl;
 use crate::tls::{self, Files};
@@ -17,11 +17,11 @@ use crate::tls::{self, Files};
 const CANCEL_WITHIN: Duration = Duration::from_secs(5);
 
 /// What has to be driven for a client's requests to go anywhere.
-pub(super) type Driver = Connection<Box<dyn Socket>, Bound<Box<dyn Socket>>>;
+pub(super) type Driver = Connection<Box<dyn RawSocket>, Bound<Box<dyn RawSocket>>>;
 
 /// A URL that was read, and the files that go with it.
 #[derive(Clone)]
-pub(super) struct Way {
+pub(super) struct DialPlan {
     pub(super) url: PostgresUrl,
     files: Files,
 }
@@ -36,11 +36,11 @@ pub(super) struct Dialled {
 /// What a session that is found dead is cancelled with.
 pub(super) struct Canceller {
     token: CancelToken,
-    endpoint: Endpoint,
-    way: Way,
+    endpoint: ServerAddress,
+    way: DialPlan,
 }
 
-impl Way {
+impl DialPlan {
     /// Reads where it goes.
     pub(super) fn of(access: &Access) -> Result<Self, StoreError> {
         Ok(Self {
@@ -56,7 +56,7 @@ impl Way {
     pub(super) async fn first_that_answers<T, F>(
         &self,
         limit: Duration,
-        open: impl Fn(Endpoint) -> F,
+        open: impl Fn(ServerAddress) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -75,7 +75,10 @@ impl Way {
     }
 
     /// Every server that it leads to, and the time that each has of all.
-    async fn endpoints(&self, limit: Duration) -> Result<(Vec<Endpoint>, Duration), StoreError> {
+    async fn endpoints(
+        &self,
+        limit: Duration,
+    ) -> Result<(Vec<ServerAddress>, Duration), StoreError> {
         let asked = self.url.config.get_connect_timeout().copied();
         let limit = asked.unwrap_or(limit);
         let found = tokio::time::timeout(limit, endpoint::all(&self.url.config)).await;
@@ -88,14 +91,14 @@ impl Way {
     /// Connects, secures, logs in. With `watch`, no answer may be owed for longer than it says.
     pub(super) async fn dial(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &ServerAddress,
         watch: Option<(Duration, Generation)>,
     ) -> Result<Dialled, StoreError> {
         let secured = secured::connect(endpoint, &self.url, &self.files).await?;
         let binding = secured.binding;
-        let stream: Box<dyn Socket> = match watch {
+        let stream: Box<dyn RawSocket> = match watch {
             Some((patience, generation)) => {
-                Box::new(Stream::new(secured.socket, patience, generation))
+                Box::new(ServerStream::new(secured.socket, patience, generation))
             }
             None => secured.socket,
         };
@@ -121,7 +124,7 @@ impl Canceller {
     /// Asks the server to cancel what a session does, as well as that goes.
     pub(super) async fn cancel(self) {
         let ask = async {
-            let Way { url, files } = &self.way;
+            let DialPlan { url, files } = &self.way;
             let secured = secured::connect(&self.endpoint, url, files).await.ok()?;
             let asked = self.token.cancel_query_raw(secured.socket, secured.binding);
             asked.await.ok()

@@ -12,7 +12,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, LoadBalanceHosts, TargetSessionAttrs};
 
 use super::super::StoreError;
-use super::stream::Socket;
+use super::stream::RawSocket;
 use crate::config::PostgresUrl;
 use crate::runtime::lack;
 
@@ -28,7 +28,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server: one address of one host.
 #[derive(Debug, Clone)]
-pub(super) enum Endpoint {
+pub(super) enum ServerAddress {
     /// Over the network, and the host's name.
     Tcp(SocketAddr, String),
     /// The socket file of a server on this machine.
@@ -66,7 +66,7 @@ pub(super) fn read(url: &str) -> Result<PostgresUrl, StoreError> {
 ///
 /// # Errors
 /// No name could be resolved.
-pub(super) async fn all(config: &Config) -> Result<Vec<Endpoint>, StoreError> {
+pub(super) async fn all(config: &Config) -> Result<Vec<ServerAddress>, StoreError> {
     let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
     let (mut endpoints, mut failure) = (vec![], None);
     for index in 0..hosts.len().max(addresses.len()) {
@@ -79,14 +79,15 @@ pub(super) async fn all(config: &Config) -> Result<Vec<Endpoint>, StoreError> {
                     Some(Host::Tcp(name)) => name.clone(),
                     _ => address.to_string(),
                 };
-                endpoints.push(Endpoint::Tcp((*address, port).into(), name));
+                endpoints.push(ServerAddress::Tcp((*address, port).into(), name));
             }
             (None, Some(Host::Unix(folder))) => {
-                endpoints.push(Endpoint::Unix(folder.join(format!(".s.PGSQL.{port}"))));
+                endpoints.push(ServerAddress::Unix(folder.join(format!(".s.PGSQL.{port}"))));
             }
             (None, Some(Host::Tcp(name))) => match lookup_host((name.as_str(), port)).await {
                 Ok(found) => {
-                    endpoints.extend(found.map(|address| Endpoint::Tcp(address, name.clone())));
+                    endpoints
+                        .extend(found.map(|address| ServerAddress::Tcp(address, name.clone())));
                 }
                 Err(error) => failure = Some(unavailable(&format!("the host {name}"), &error)),
             },
@@ -104,9 +105,9 @@ pub(super) async fn all(config: &Config) -> Result<Vec<Endpoint>, StoreError> {
     }
 }
 
-impl Endpoint {
+impl ServerAddress {
     /// Opens a connection of the operating system.
-    pub(super) async fn connect(&self, config: &Config) -> io::Result<Box<dyn Socket>> {
+    pub(super) async fn connect(&self, config: &Config) -> io::Result<Box<dyn RawSocket>> {
         match self {
             Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
             Self::Tcp(address, _) => {
@@ -131,7 +132,7 @@ impl Endpoint {
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address, _) => address.fmt(f),
@@ -197,7 +198,7 @@ mod tests {
         assert_eq!(found, ["127.0.0.1:1", "[::1]:3"]);
         let unix = read("postgres:///db?host=/run/pg&port=7").unwrap();
         let found = all(&unix.config).await.unwrap();
-        assert!(matches!(&found[..], [Endpoint::Unix(path)] if path.ends_with(".s.PGSQL.7")));
+        assert!(matches!(&found[..], [ServerAddress::Unix(path)] if path.ends_with(".s.PGSQL.7")));
         let unknown = read("postgres://a@no.such.host.invalid/db").unwrap();
         let unknown = all(&unknown.config).await;
         assert!(

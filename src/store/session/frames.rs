@@ -19,13 +19,13 @@ const READY_FOR_QUERY: u8 = b'Z';
 
 /// Where a stream stands within its messages.
 #[derive(Debug, Default)]
-struct Place {
+struct StreamPosition {
     header: [u8; HEADER],
     got: usize,
     left: usize,
 }
 
-impl Place {
+impl StreamPosition {
     const fn is_between_messages(&self) -> bool {
         self.got == 0 && self.left == 0
     }
@@ -67,15 +67,15 @@ fn body_length(header: &[u8; HEADER]) -> usize {
 /// What a client asks: counts what the server owes an answer to.
 #[derive(Debug)]
 pub(super) struct Requests {
-    place: Place,
+    place: StreamPosition,
 }
 
 impl Requests {
     /// At the beginning of a connection: the first message has no tag.
     pub(super) fn new() -> Self {
-        let place = Place {
+        let place = StreamPosition {
             got: 1,
-            ..Place::default()
+            ..StreamPosition::default()
         };
         Self { place }
     }
@@ -96,7 +96,7 @@ impl Requests {
 /// What a server answers, with the SQLSTATE of an error written before its text.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    place: Place,
+    place: StreamPosition,
     /// The error whose code has not been found yet.
     held: Vec<u8>,
     is_holding: bool,

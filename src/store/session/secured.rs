@@ -16,8 +16,8 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
 use super::super::StoreError;
 use super::end_point;
-use super::endpoint::{Endpoint, unavailable};
-use super::stream::Socket;
+use super::endpoint::{ServerAddress, unavailable};
+use super::stream::RawSocket;
 use crate::config::{PostgresUrl, TlsMode};
 use crate::tls::{Checks, Files};
 
@@ -26,7 +26,7 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F];
 
 /// A connection, and what ties a login to it.
 pub(super) struct Secured {
-    pub(super) socket: Box<dyn Socket>,
+    pub(super) socket: Box<dyn RawSocket>,
     pub(super) binding: Binding,
 }
 
@@ -40,14 +40,14 @@ pub(super) struct Binding(Option<Vec<u8>>);
 /// # Errors
 /// It is not reached, or is not who it should be, or speaks no TLS.
 pub(super) async fn connect(
-    endpoint: &Endpoint,
+    endpoint: &ServerAddress,
     url: &PostgresUrl,
     files: &Files,
 ) -> Result<Secured, StoreError> {
     let connected = endpoint.connect(&url.config).await;
     let mut socket = connected.map_err(|error| unavailable(&endpoint.to_string(), &error))?;
     // The socket of this machine is never secured, as in libpq: who may use it is said by its folder.
-    let (Some(checks), Endpoint::Tcp(_, host)) = (checks(url.tls, files), endpoint) else {
+    let (Some(checks), ServerAddress::Tcp(_, host)) = (checks(url.tls, files), endpoint) else {
         let binding = Binding::default();
         return Ok(Secured { socket, binding });
     };
@@ -73,7 +73,7 @@ const fn checks(mode: TlsMode, files: &Files) -> Option<Checks> {
 }
 
 /// Asks for TLS. Only the one byte of the answer is read: what follows it is part of the handshake.
-async fn ask(socket: &mut Box<dyn Socket>, endpoint: &Endpoint) -> Result<(), StoreError> {
+async fn ask(socket: &mut Box<dyn RawSocket>, endpoint: &ServerAddress) -> Result<(), StoreError> {
     let mut answer = [0];
     let asked = async {
         socket.write_all(&SSL_REQUEST).await?;

@@ -22,8 +22,8 @@ const TICK: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A connection of the operating system.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Socket for T {}
+pub(super) trait RawSocket: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> RawSocket for T {}
 
 /// Which sessions are believed in: those that were opened in the present generation. One that is
 /// found dead, or that may not write, ends it: what happened to that session has most likely
@@ -56,8 +56,8 @@ pub(super) enum GivenUp {
 }
 
 /// Bytes to and from a server.
-pub(super) struct Stream {
-    socket: Box<dyn Socket>,
+pub(super) struct ServerStream {
+    socket: Box<dyn RawSocket>,
     requests: Requests,
     answers: Answers,
     /// What was rewritten and not yet read.
@@ -85,10 +85,14 @@ struct Clock {
     seen: u64,
 }
 
-impl Stream {
+impl ServerStream {
     /// The stream of a new connection, on which nothing was said yet. No answer may be owed for
     /// longer than `patience`.
-    pub(super) fn new(socket: Box<dyn Socket>, patience: Duration, generation: Generation) -> Self {
+    pub(super) fn new(
+        socket: Box<dyn RawSocket>,
+        patience: Duration,
+        generation: Generation,
+    ) -> Self {
         let clock = Clock {
             // The server owes the answer to who we are.
             owed: 1,
@@ -219,7 +223,7 @@ impl Clock {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for ServerStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -264,7 +268,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for ServerStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-use super::super::devices::{self, Retirement};
+use super::super::devices::{self, DeviceRetirement};
 use super::super::suppressions::Learnt;
 use super::super::{StoreError, frequency, suppressions};
 use super::Settlement;
@@ -41,7 +41,7 @@ pub(super) async fn write(
         let tenant_id = one.notification.tenant_id;
         for dead in &one.dead_addresses {
             match dead {
-                DeadAddress::Device { id, asked_at } => retirements.push(Retirement {
+                DeadAddress::Device { id, asked_at } => retirements.push(DeviceRetirement {
                     tenant_id,
                     device_id: *id,
                     asked_at: *asked_at,

@@ -11,7 +11,7 @@ use super::super::{form, time};
 use super::{Origin, Settlement};
 use crate::domain::{Body, Reason, Status, limits};
 
-type Moment = DateTime<Utc>;
+type OutcomeMoment = DateTime<Utc>;
 
 statement!(
     /// Stores settlements; returns the ids of the rows that were written.
@@ -32,12 +32,12 @@ statement!(
         payloads: Vec<String> => Array<Text>,
         attempt_counts: Vec<i32> => Array<Int4>,
         max_retries: Vec<i32> => Array<Int4>,
-        created_at: Vec<Moment> => Array<Timestamptz>,
-        last_attempted: Vec<Option<Moment>> => Array<Nullable<Timestamptz>>,
-        send_at: Vec<Option<Moment>> => Array<Nullable<Timestamptz>>,
-        due_at: Vec<Option<Moment>> => Array<Nullable<Timestamptz>>,
-        expires_at: Vec<Option<Moment>> => Array<Nullable<Timestamptz>>,
-        decided_at: Vec<Moment> => Array<Timestamptz>,
+        created_at: Vec<OutcomeMoment> => Array<Timestamptz>,
+        last_attempted: Vec<Option<OutcomeMoment>> => Array<Nullable<Timestamptz>>,
+        send_at: Vec<Option<OutcomeMoment>> => Array<Nullable<Timestamptz>>,
+        due_at: Vec<Option<OutcomeMoment>> => Array<Nullable<Timestamptz>>,
+        expires_at: Vec<Option<OutcomeMoment>> => Array<Nullable<Timestamptz>>,
+        decided_at: Vec<OutcomeMoment> => Array<Timestamptz>,
         error_messages: Vec<Option<String>> => Array<Nullable<Text>>,
         responses: Vec<Option<String>> => Array<Nullable<Text>>,
         message_ids: Vec<Option<String>> => Array<Nullable<Text>>,

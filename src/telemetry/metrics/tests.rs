@@ -85,7 +85,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
 }
 
 #[test]
-fn what_happened_is_counted_under_the_declared_labels() {
+fn events_are_counted_under_the_declared_labels() {
     let shown = lines_with(&used(), |line| {
         !line.starts_with('#')
             && !line.is_empty()

@@ -12,7 +12,7 @@ use super::super::values;
 use crate::domain::{Channel, Content};
 
 /// One template in one language.
-pub(super) struct Entry {
+pub(super) struct TemplateEntry {
     pub(super) environment: Environment<'static>,
     pub(super) version: i32,
     pub(super) parts: Vec<CompiledPart>,
@@ -33,7 +33,7 @@ pub(super) struct CompiledPart {
     pub(super) compiled: Result<String, PartError>,
 }
 
-impl Entry {
+impl TemplateEntry {
     pub(super) fn new(environment: &Environment<'static>, source: &TemplateSource) -> Self {
         let mut environment = environment.clone();
         let parts = Part::ALL

@@ -39,7 +39,7 @@ fn render(source: TemplateSource, variables: Json) -> Result<Rendered, TemplateE
         TENANT,
         channel,
         &name,
-        Reader::default(),
+        LocaleHints::default(),
         &variables,
     )
 }
@@ -185,8 +185,15 @@ fn a_template_that_does_not_compile_fails_alone() {
     };
     let library = library(&[broken.clone(), source("fine")]);
     assert_eq!(library.len(), 2);
-    let render =
-        |name| library.render(TENANT, Channel::Email, name, Reader::default(), &Map::new());
+    let render = |name| {
+        library.render(
+            TENANT,
+            Channel::Email,
+            name,
+            LocaleHints::default(),
+            &Map::new(),
+        )
+    };
     assert!(render("order-shipped").is_ok());
     insta::assert_snapshot!(render("broken").unwrap_err(), @"template `broken` for email in `en`, body, line 2: does not compile: unexpected end of input, expected end of block");
     assert_eq!(Library::check(&broken).unwrap_err().len(), 1);
@@ -196,8 +203,9 @@ fn a_template_that_does_not_compile_fails_alone() {
 fn an_unknown_template_is_told_apart() {
     let library = library(&[source("x")]);
     let none = Map::new();
-    let by =
-        |tenant, channel, name| library.render(tenant, channel, name, Reader::default(), &none);
+    let by = |tenant, channel, name| {
+        library.render(tenant, channel, name, LocaleHints::default(), &none)
+    };
     for unknown in [
         by(TENANT, Channel::Email, "order-shiped"),
         by(TENANT, Channel::Sms, "order-shipped"),
@@ -228,8 +236,8 @@ fn the_language_of_the_person_is_taken_and_the_newest_version_counts() {
             TENANT,
             Channel::Email,
             name,
-            Reader {
-                person: locale,
+            LocaleHints {
+                recipient: locale,
                 tenant: None,
             },
             &none,
@@ -242,7 +250,7 @@ fn the_language_of_the_person_is_taken_and_the_newest_version_counts() {
 }
 
 #[test]
-fn what_would_cost_too_much_is_stopped() {
+fn expensive_template_is_stopped() {
     let long = "x".repeat(3_000);
     for text in [
         "{% for a in range(3000) %}{% for b in range(3000) %}{% endfor %}{% endfor %}",
@@ -322,7 +330,13 @@ fn a_change_compiles_what_changed_and_shares_the_rest() {
     let before = library(&[a.clone(), b, named(other, "a", "1")]);
     let after = before.changed(&[a.key()], &[named(TENANT, "a", "2")]);
     let print = |library: &Library, tenant, name| {
-        let rendered = library.render(tenant, Channel::Email, name, Reader::default(), &Map::new());
+        let rendered = library.render(
+            tenant,
+            Channel::Email,
+            name,
+            LocaleHints::default(),
+            &Map::new(),
+        );
         rendered.map(|rendered| rendered.content.body.unwrap())
     };
     assert_eq!(print(&before, TENANT, "a").unwrap(), "1");
@@ -330,7 +344,7 @@ fn a_change_compiles_what_changed_and_shares_the_rest() {
     assert!(Arc::ptr_eq(&before.tenants[&other], &after.tenants[&other]));
     let entry = |library: &Library, name| {
         let (_, entry) = library
-            .find(TENANT, Channel::Email, name, Reader::default())
+            .find(TENANT, Channel::Email, name, LocaleHints::default())
             .unwrap();
         std::ptr::from_ref(entry)
     };
@@ -342,15 +356,22 @@ fn a_change_compiles_what_changed_and_shares_the_rest() {
 }
 
 #[test]
-fn what_cannot_be_read_fails_alone_and_says_why() {
+fn unreadable_template_fails_alone_and_says_why() {
     let unreadable = TemplateSource {
         name: "odd".to_owned(),
         trouble: Some("variables are not a list of names".to_owned()),
         ..source("Hello")
     };
     let library = library(&[unreadable, source("Hello")]);
-    let render =
-        |name| library.render(TENANT, Channel::Email, name, Reader::default(), &Map::new());
+    let render = |name| {
+        library.render(
+            TENANT,
+            Channel::Email,
+            name,
+            LocaleHints::default(),
+            &Map::new(),
+        )
+    };
     assert!(library.has(TENANT, Channel::Email, "odd"));
     let error = render("odd").unwrap_err().to_string();
     assert!(

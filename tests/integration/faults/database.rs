@@ -93,7 +93,7 @@ async fn stalled(scene: &Scene, proxy: &Proxy, published: &Published) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_starts_by_itself_once_the_database_is_there() {
+async fn engine_starts_by_itself_once_the_database_is_there() {
     let mut scene = Scene::with(unhurried()).await;
     let mut proxy = Proxy::absent(scene.stage.database.url()).await.unwrap();
     scene
@@ -111,7 +111,7 @@ async fn it_starts_by_itself_once_the_database_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_starts_by_itself_once_the_broker_is_there() {
+async fn engine_starts_by_itself_once_the_broker_is_there() {
     let mut scene = Scene::with(unhurried()).await;
     let mut proxy = Proxy::absent(scene.stage.vhost.url()).await.unwrap();
     scene.stage.set(BROKER, proxy.url(scene.stage.vhost.url()));

@@ -20,7 +20,7 @@ use crate::stage::{PATIENCE, Stage, account_named, envelope_with};
 const SLOWER_THAN_A_RETURN: f64 = 1_500.0;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_takes_over_what_the_other_had_in_hand_when_it_died() {
+async fn engine_takes_over_the_jobs_of_a_dead_engine() {
     let mut scene = Scene::with(slow()).await;
     let dying = start(&scene, "one").await;
     let scheduled = Mix {

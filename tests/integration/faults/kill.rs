@@ -84,7 +84,7 @@ async fn asked_to_end_under_load_it_ends_in_time_and_repeats_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_hangs_at_the_end_is_returned_and_sent_by_the_next_run() {
+async fn hanging_job_is_returned_at_shutdown_and_sent_by_the_next_run() {
     let mut scene = Scene::with(Behaviour::failing(Fault::Hang)).await;
     scene.stage.set("HERALD__ENGINE__SHUTDOWN_DEADLINE", "1s");
     let engine = scene.engine().await;

@@ -60,7 +60,7 @@ async fn secured_broker(files: &Files, authority: &Authority) -> (Broker, u16) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_let_in_by_its_certificate_as_soon_as_all_certificates_on_disk_are_good() {
+async fn engine_logs_in_by_certificate_as_soon_as_all_certificates_are_good() {
     let files = Files {
         folder: tempfile::tempdir().unwrap(),
     };

@@ -15,7 +15,7 @@ const ENDING: [&str; 12] = [
 const ORDERLY: &str = "a signal asks for an orderly end";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_would_end_it_ends_it_in_good_order() {
+async fn every_ending_signal_ends_the_engine_in_good_order() {
     let mut scene = Scene::with(slow()).await;
     for priority in ["HIGH", "NORMAL"] {
         let permits = format!("HERALD__LANES__{priority}");
@@ -45,7 +45,7 @@ async fn whatever_would_end_it_ends_it_in_good_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_says_nothing_of_the_end_changes_nothing() {
+async fn other_signals_change_nothing() {
     let mut stage = Stage::with_lanes("email.normal").await;
     stage.set("HERALD__LOG__FORMAT", "json");
     let simulator = stage.simulator(Provider::SendGrid);

@@ -11,7 +11,7 @@ const REJECTED: &str = "SELECT coalesce(sum(rejected), 0)::bigint AS count FROM 
 const SENT: &str = "SELECT count(*) FROM notifications WHERE status = 'sent'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_publishers_publish_to_comes_back_when_it_was_deleted() {
+async fn deleted_exchange_is_declared_again() {
     let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let engine = stage.start().await;
     let publisher = stage.publisher().await;
@@ -49,7 +49,7 @@ async fn what_publishers_publish_to_comes_back_when_it_was_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_is_set_aside_though_its_queue_or_exchange_was_deleted() {
+async fn refused_message_is_set_aside_though_its_queue_or_exchange_was_deleted() {
     let stage = Stage::with_lanes("email.normal").await;
     stage.apply_ana_and(&[&stage.simulator(Provider::SendGrid)]);
     let mut outcomes = stage.outcomes().await;

@@ -112,7 +112,7 @@ async fn without_another_account_what_waited_for_one_that_is_switched_off_waits_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waited_for_an_account_is_sent_with_its_changed_settings() {
+async fn notification_waiting_for_an_account_is_sent_with_its_changed_settings() {
     let stage = Stage::with_lanes("email.normal").await;
     let main = stage.simulator(Provider::SendGrid);
     let slow = slow(&main, "main");

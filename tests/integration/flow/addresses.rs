@@ -8,7 +8,7 @@ use crate::stage::{ANA, Stage, envelope_with};
 const REJECTED: &str = "SELECT coalesce(sum(rejected), 0)::bigint AS count FROM intake";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_suppressed_is_suppressed_in_every_spelling() {
+async fn suppression_holds_for_every_spelling_of_the_address() {
     let stage = Stage::with_lanes("*.normal").await;
     let (sendgrid, twilio) = (
         stage.simulator(Provider::SendGrid),
@@ -44,7 +44,7 @@ async fn what_is_suppressed_is_suppressed_in_every_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_address_is_refused_and_replaces_no_good_one() {
+async fn invalid_address_is_refused_and_replaces_no_good_one() {
     let stage = Stage::with_lanes("*.normal").await;
     let sendgrid = stage.simulator(Provider::SendGrid);
     stage.apply_ana_and(&[&sendgrid]);

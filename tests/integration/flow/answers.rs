@@ -121,7 +121,7 @@ async fn publish(stage: &Stage, channel: &str) -> (TestEngine, Outcomes) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_account_cannot_send_waits_for_the_other_that_is_out() {
+async fn message_that_one_account_cannot_send_waits_for_the_unavailable_other() {
     let refused = Behaviour::failing(Fault::status(401));
     let region = Behaviour::failing(Fault::twilio(400, 21_408));
     let (stage, _first, _second) = pair("sms", Provider::Twilio, [refused, region]).await;
@@ -141,7 +141,7 @@ async fn what_one_account_cannot_send_waits_for_the_other_that_is_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_account_can_send_fails_when_each_has_said_so() {
+async fn message_that_no_account_can_send_fails_when_each_has_refused_it() {
     let region = || Behaviour::failing(Fault::twilio(400, 21_408));
     let (stage, _first, _second) = pair("sms", Provider::Twilio, [region(), region()]).await;
     let (_engine, mut outcomes) = publish(&stage, "sms").await;
@@ -152,7 +152,7 @@ async fn what_no_account_can_send_fails_when_each_has_said_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stands_behind_a_gateways_timeout_is_not_asked_of_another_account() {
+async fn gateway_timeout_is_not_failed_over() {
     let timeout = Rule::always(Fault::status(504)).accepted(true);
     let works = Behaviour::default();
     let pair = pair("email", Provider::SendGrid, [at_first(timeout), works]).await;

@@ -95,7 +95,7 @@ fn sizes(sendgrid: &Simulator) -> Vec<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_says_the_same_goes_out_in_few_requests_and_to_each_once() {
+async fn equal_messages_go_out_in_few_requests_and_to_each_recipient_once() {
     let (stage, sendgrid) = stage(Behaviour::default()).await;
     let campaign = (0..60).map(|n| match n % 2 {
         0 => bulk(n),
@@ -156,7 +156,7 @@ fn in_a_second() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_opted_out_or_is_too_late_is_left_out_of_what_waits_together() {
+async fn batch_leaves_out_opted_out_and_expired_messages() {
     let slow = Behaviour::default().latency(Latency::Fixed { ms: 2_500.0 });
     let (mut stage, sendgrid) = stage(slow).await;
     stage.set("HERALD__ENGINE__CLAIM_LINGER", "50ms");

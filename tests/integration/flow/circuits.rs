@@ -75,7 +75,7 @@ async fn a_dead_provider_is_left_alone_and_mail_flows_through_the_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_probe_reaches_a_dead_provider_in_each_open_period() {
+async fn dead_provider_gets_one_probe_in_each_open_period() {
     let (stage, first, _second) = stage(When::Always, "200ms").await;
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
@@ -97,7 +97,7 @@ async fn one_probe_reaches_a_dead_provider_in_each_open_period() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_taken_back_by_itself_once_a_probe_succeeds() {
+async fn tripped_account_returns_once_a_probe_succeeds() {
     let (stage, first, _second) = stage(When::First(7), "200ms").await;
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;

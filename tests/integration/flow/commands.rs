@@ -33,7 +33,7 @@ fn words(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_apply_at_once_take_turns() {
+async fn concurrent_applies_take_turns() {
     let stage = Stage::with_lanes("email.normal").await;
     let forwards = people(300);
     let folder = tempfile::tempdir().unwrap();
@@ -56,7 +56,7 @@ async fn those_who_apply_at_once_take_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_for_another_apply_says_so() {
+async fn apply_reports_that_it_waits_for_another_apply() {
     let stage = Stage::with_lanes("email.normal").await;
     let mut other = stage.database.owner().await;
     let take =
@@ -104,7 +104,7 @@ async fn looking_needs_no_more_than_the_least_login_and_waits_for_no_migration()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_keeps_us_out_is_said_with_what_to_do() {
+async fn refused_database_login_is_told_with_a_remedy() {
     let mut stage = Stage::with_lanes("email.normal").await;
     let right = stage.database.url().to_owned();
     let (scheme, rest) = right.split_once("://").unwrap();

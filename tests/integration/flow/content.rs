@@ -81,7 +81,7 @@ async fn a_template_that_makes_more_than_its_channel_carries_fails_with_words() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_its_channel_cannot_carry_is_rejected_with_words() {
+async fn content_that_its_channel_cannot_carry_is_rejected_with_words() {
     let stage = Stage::with_lanes("sms.normal").await;
     let twilio = stage.simulator(Provider::Twilio);
     stage.apply_ana_and(&[&twilio]);

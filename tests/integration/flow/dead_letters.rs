@@ -28,7 +28,7 @@ fn in_json(stage: &Stage, arguments: &[&str]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_is_listed_and_replayed_but_for_those_who_opted_out_since() {
+async fn dead_letters_are_listed_and_replayed_but_for_recipients_who_opted_out() {
     let stage = Stage::with_lanes("email.normal").await;
     let refusing = Rule::always(Fault::Status {
         status: 500,

@@ -1,4 +1,4 @@
-//! A node that does not hear what is committed: wishes and rules hold all the same.
+//! A node that does not hear what is committed: preferences and rules hold all the same.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::vhost::TestPublisher;
 
 /// What the connection that listens says, and no other.
 const LISTENS: &str = "LISTEN herald_changes";
-/// How long a wish may be overlooked.
+/// How long a preference may be overlooked.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// Who says that no e-mail is wanted: Ana, or her tenant for everybody and everything. A wish of hers
+/// Who says that no e-mail is wanted: Ana, or her tenant for everybody and everything. A preference of hers
 /// for the same would hold instead of the tenant's.
 #[derive(Debug, Clone, Copy)]
 enum Who {
@@ -23,7 +23,7 @@ enum Who {
 }
 
 impl Who {
-    /// A wish in the database, that is changed afterwards.
+    /// A preference in the database, that is changed afterwards.
     async fn wishes(self, outcomes: &mut Outcomes) {
         let (user, channel) = match self {
             Self::Ana => (format!("'{ANA}'"), "'email'"),
@@ -109,7 +109,7 @@ async fn while_the_listeners_connection_is_silent_no_wish_is_overlooked_for_long
             account.replace("timeout_seconds", "rate_limit = 240\ntimeout_seconds")
         };
         let mut scene = Scene::new(limited).await;
-        // Some wait at the account, and the wishes are in memory.
+        // Some wait at the account, and the preferences are in memory.
         scene.publish(16).await;
         scene
             .outcomes

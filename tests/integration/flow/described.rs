@@ -65,7 +65,7 @@ async fn a_late_or_repeated_message_does_not_change_the_person_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_later_message_has_confirmed_is_not_changed_by_an_older_one() {
+async fn older_message_does_not_change_what_a_later_one_confirmed() {
     let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
@@ -91,7 +91,7 @@ async fn what_a_later_message_has_confirmed_is_not_changed_by_an_older_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_comes_back_who_was_deleted_and_their_repetitions_are_repetitions() {
+async fn deleted_user_is_not_recreated_by_a_repeated_message() {
     let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;

@@ -16,7 +16,7 @@ fn explain(stage: &Stage, message: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_explained_is_what_happens() {
+async fn explanation_matches_the_delivery() {
     let stage = Stage::with_lanes("email.normal").await;
     let sendgrid = stage.simulator(Provider::SendGrid);
     let wish = format!("[[preferences]]\nuser_id = \"{ANA}\"\nchannel = \"email\"\n");

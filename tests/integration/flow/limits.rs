@@ -158,7 +158,7 @@ async fn five_of_a_tenant_are_not_behind_sixty_of_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_too_long_for_tokens_waits_in_the_database() {
+async fn job_that_waits_too_long_for_tokens_moves_to_the_database() {
     let mut stage = Stage::with_lanes("email.normal").await;
     stage.set("HERALD__PROVIDERS__QUEUE_WAIT", "1s");
     let sendgrid = stage.simulator(Provider::SendGrid);
@@ -182,7 +182,7 @@ async fn what_waits_too_long_for_tokens_waits_in_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waited_behind_requests_that_hung_goes_when_they_have_ended() {
+async fn jobs_behind_hanging_requests_go_when_these_have_ended() {
     let mut stage = Stage::with_lanes("email.*").await;
     stage.set("HERALD__PROVIDERS__CONCURRENCY", "2");
     let hangs = Behaviour::default().rule(Rule::always(Fault::Hang).when(When::First(2)));
@@ -204,7 +204,7 @@ async fn what_waited_behind_requests_that_hung_goes_when_they_have_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_put_off_while_an_account_was_slow_comes_when_it_is_quick_again() {
+async fn deferred_jobs_of_a_slow_account_return_when_it_is_quick_again() {
     const FIRST: usize = 60;
     const REST: usize = 700;
     let mut stage = Stage::with_lanes("email.*").await;
@@ -232,7 +232,7 @@ async fn what_was_put_off_while_an_account_was_slow_comes_when_it_is_quick_again
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_a_slow_account_is_called_back_by_a_node_that_finds_it_quick() {
+async fn deferred_jobs_are_called_back_by_a_node_that_finds_the_account_quick() {
     const MESSAGES: usize = 1_000;
     let mut stage = Stage::with_lanes("email.*").await;
     stage.set("HERALD__PROVIDERS__CONCURRENCY", "2");

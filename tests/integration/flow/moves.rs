@@ -18,7 +18,7 @@ fn hours_from_now(hours: i64) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%H:%M").to_string()
 }
 
-/// Quiet from some hours from now until others, by a clock; Ana's wish, or the tenant's.
+/// Quiet from some hours from now until others, by a clock; Ana's preference, or the tenant's.
 fn quiet(whose: &str, from: i64, until: i64, clock: &str) -> String {
     format!(
         "[[preferences]]\n{whose}\nchannel = \"email\"\n{clock}\n\
@@ -78,7 +78,7 @@ async fn a_window_that_changes_lets_go_of_what_waits_later_or_earlier() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_moves_to_another_zone_gets_what_waits_by_its_clock() {
+async fn waiting_notification_follows_the_recipient_to_another_zone() {
     let (stage, _sendgrid) = stage(&quiet(&format!("user_id = \"{ANA}\""), -1, 2, "")).await;
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
@@ -106,7 +106,7 @@ async fn a_tenants_default_that_changes_lets_go_of_all_that_waits_by_it() {
     outcomes.until_count(&waiting_until(2), many).await;
     stage.apply(&tenants(4));
     outcomes.until_count(&waiting_until(4), many).await;
-    // A wish of her own stands before it.
+    // A preference of her own stands before it.
     stage.apply(&format!(
         "[[preferences]]\nuser_id = \"{ANA}\"\nchannel = \"email\"\nquiet_hours = \"none\"\n"
     ));
@@ -142,7 +142,7 @@ async fn a_cap_that_is_raised_lets_go_of_what_waits_for_the_next_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_by_a_zone_that_nobody_knows_waits_until_it_is_known() {
+async fn notification_in_an_unknown_zone_waits_until_the_zone_is_known() {
     let noon_by_utc = quiet(&format!("user_id = \"{ANA}\""), 3, 4, "");
     let (stage, _sendgrid) = stage(&noon_by_utc).await;
     let mut outcomes = stage.outcomes().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use herald::broker::connection::Address;
+use herald::broker::connection::BrokerAddress;
 use herald::broker::consumer::{Consumers, LaneConsumer};
 use herald::broker::{Arrival, receipt};
 use herald::config::AmqpUrl;
@@ -42,7 +42,7 @@ impl Scene {
         let (tasks, health) = (Tasks::new(Handle::current()), Health::new());
         health.down("broker", "starting");
         let consumers = Consumers {
-            address: Address {
+            address: BrokerAddress {
                 url: AmqpUrl::parse(&url).unwrap(),
                 tls: Files::default(),
                 connect_timeout: Duration::from_secs(5),

@@ -4,18 +4,20 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use herald::domain::{Channel, HouseRules, Lane, Priority, Reason};
-use herald::pipeline::dispatcher::Desk;
-use herald::pipeline::hold::Holder;
+use herald::domain::{Channel, GlobalPolicy, Lane, Priority, Reason};
+use herald::pipeline::cap_reservations::CapReservations;
+use herald::pipeline::claim_guard::ClaimGuards;
+use herald::pipeline::dispatcher::ChannelContext;
+use herald::pipeline::eligibility::Eligibility;
 use herald::pipeline::jobs::Outcome;
-use herald::pipeline::judge::Judge;
 use herald::pipeline::lanes::LanePermits;
 use herald::pipeline::lease_keeper::LeaseKeeper;
-use herald::pipeline::people::People;
-use herald::pipeline::reserver::Reserver;
-use herald::pipeline::scheduler::{Pauses, Round};
-use herald::pipeline::shelf::Shelf;
-use herald::pipeline::{Channels, Dispatcher, Dispatchers, Fence, InFlight, Outbox, Scheduler};
+use herald::pipeline::recipients::RecipientCache;
+use herald::pipeline::scheduler::{Pauses, Poller};
+use herald::pipeline::templates::TemplateCache;
+use herald::pipeline::{
+    ChannelStates, Dispatcher, Dispatchers, InFlight, LeaseGate, Scheduler, SettleQueue,
+};
 use herald::runtime::{Ending, Health, Shutdown, Supervisor, Tasks, clock};
 use herald::store::Database;
 use herald::telemetry::Metrics;
@@ -62,8 +64,8 @@ fn named(name: &str) -> String {
 
 /// A scheduler whose jobs all come back as put off: there is no account.
 struct Scene {
-    channels: Channels,
-    outbox: Outbox,
+    channels: ChannelStates,
+    settle_queue: SettleQueue,
     woken: mpsc::UnboundedReceiver<()>,
     stop: Shutdown,
     owner: AsyncPgConnection,
@@ -74,8 +76,8 @@ impl Scene {
     async fn new() -> Self {
         let database = TestDatabase::create().await;
         Self {
-            channels: Channels::new(),
-            outbox: Outbox::new(1, Duration::ZERO),
+            channels: ChannelStates::new(),
+            settle_queue: SettleQueue::new(1, Duration::ZERO),
             woken: mpsc::unbounded_channel().1,
             stop: Shutdown::new(),
             owner: database.owner().await,
@@ -84,19 +86,19 @@ impl Scene {
     }
 
     async fn start(&mut self) {
-        let (channels, outbox) = (self.channels.clone(), self.outbox.clone());
+        let (channels, settle_queue) = (self.channels.clone(), self.settle_queue.clone());
         let (sender, woken) = mpsc::unbounded_channel();
         self.woken = woken;
-        outbox.wakes(move || {
+        settle_queue.wakes(move || {
             // Nobody listens any more when the test has ended.
             let _ = sender.send(());
         });
         let (tasks, metrics) = (Tasks::new(IO.handle().clone()), Arc::new(Metrics::new()));
         let pool = Database::lazy(&self.database.settings(), IO.handle());
-        let fence = Fence::closed();
+        let lease_gate = LeaseGate::closed();
         let keeper = LeaseKeeper {
             database: pool.clone(),
-            fence: fence.clone(),
+            lease_gate: lease_gate.clone(),
             node_name: "test".to_owned(),
             heartbeat: Duration::from_secs(1),
             lease: Duration::from_secs(5),
@@ -106,49 +108,49 @@ impl Scene {
         };
         tasks.spawn("lease", keeper.run());
         let supervisor = Supervisor::new(Health::new(), self.stop.clone(), Arc::new(|_| {}));
-        let shelf = Shelf::new(Limits {
+        let templates = TemplateCache::new(Limits {
             max_output_bytes: 1_000,
             fuel: 1_000,
         });
-        let judge = Arc::new(Judge {
+        let eligibility = Arc::new(Eligibility {
             database: pool.clone(),
-            people: People::new(pool.clone(), 16, Duration::from_secs(1)),
-            reserver: Reserver::new(pool.clone(), self.stop.clone()),
-            house: HouseRules::default(),
+            recipients: RecipientCache::new(pool.clone(), 16, Duration::from_secs(1)),
+            cap_reservations: CapReservations::new(pool.clone(), self.stop.clone()),
+            global: GlobalPolicy::default(),
             giving_up: self.stop.clone(),
         });
         let dispatcher = |channel: &Channel| {
-            let desk = Desk {
+            let channel_context = ChannelContext {
                 channel: *channel,
-                directory: herald::pipeline::directory::Directory::default(),
-                judge: Arc::clone(&judge),
-                shelf: shelf.clone(),
-                outbox: outbox.clone(),
+                registry: herald::pipeline::registry::AccountRegistry::default(),
+                eligibility: Arc::clone(&eligibility),
+                templates: templates.clone(),
+                settle_queue: settle_queue.clone(),
                 metrics: Arc::clone(&metrics),
             };
-            let actor = Dispatcher::new(desk, tasks.clone(), 1);
+            let actor = Dispatcher::new(channel_context, tasks.clone(), 1);
             supervisor.start("dispatcher", channel.as_str(), actor)
         };
-        let round = Round {
+        let poller = Poller {
             database: pool,
             lanes: vec![NORMAL, URGENT],
             permits: LanePermits::new(&Stage::default_settings().lanes),
-            judge: Arc::clone(&judge),
-            holder: Holder {
+            eligibility: Arc::clone(&eligibility),
+            claim_guards: ClaimGuards {
                 in_flight: InFlight::default(),
-                outbox: outbox.clone(),
+                settle_queue: settle_queue.clone(),
                 metrics: Arc::clone(&metrics),
             },
             dispatchers: Dispatchers::new(Channel::ALL.iter().map(dispatcher).collect()),
-            fence,
+            lease_gate,
             pauses: Pauses::new(channels),
-            directory: herald::pipeline::directory::Directory::default(),
+            registry: herald::pipeline::registry::AccountRegistry::default(),
             looking: Default::default(),
             takes: Default::default(),
             suspects: Default::default(),
             stop: self.stop.clone(),
         };
-        let scheduler = Scheduler::new(Arc::new(round), tasks, Duration::from_millis(20));
+        let scheduler = Scheduler::new(Arc::new(poller), tasks, Duration::from_millis(20));
         supervisor.start("scheduler", "scheduler", scheduler);
     }
 
@@ -156,7 +158,7 @@ impl Scene {
     async fn next(&mut self, name: &str) -> Outcome {
         let taken = timeout(PATIENCE, async {
             loop {
-                let taken = self.outbox.take_ready(clock::instant(), 0);
+                let taken = self.settle_queue.take_ready(clock::instant(), 0);
                 if let Some(outcome) = taken.and_then(|mut batch| batch.pop()) {
                     return outcome;
                 }

@@ -28,7 +28,7 @@ fn in_json(stage: &Stage, arguments: &[&str]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_listed_with_its_content_and_replayed_and_never_sent_again() {
+async fn quarantined_outcome_is_listed_replayed_and_never_sent_again() {
     let stage = Stage::with_lanes("email.normal").await;
     let sendgrid = stage.simulator(Provider::SendGrid);
     let ben =

@@ -32,7 +32,7 @@ fn all_sent(count: usize) -> impl Fn(&[Row]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_several_addresses_are_told_is_the_accounts_affair_and_loses_no_mail() {
+async fn refusal_of_several_addresses_is_the_accounts_and_loses_no_mail() {
     let refusal = Fault::says(550, "550 relay not permitted");
     let rule = Rule::always(refusal).endpoint("rcpt").when(When::First(4));
     let (stage, _smtp) = mailing(rule).await;
@@ -46,7 +46,7 @@ async fn what_several_addresses_are_told_is_the_accounts_affair_and_loses_no_mai
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_address_is_told_is_not() {
+async fn refusal_of_one_address_is_not_the_accounts() {
     let refusal = Fault::says(550, "550 5.7.1 relaying to you denied");
     let rule = Rule::always(refusal)
         .endpoint("rcpt")
@@ -75,7 +75,7 @@ async fn a_mail_that_is_refused_as_one_takes_no_account_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_greylisted_is_put_off_for_minutes_without_an_attempt() {
+async fn greylisted_recipient_is_put_off_for_minutes_without_an_attempt() {
     let greylisted = Fault::says(450, "450 4.2.0 Greylisted, try again in 300 seconds");
     let rule = Rule::always(greylisted)
         .endpoint("rcpt")

@@ -20,7 +20,7 @@ async fn until_sent(outcomes: &mut Outcomes, wanted: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_for_two_channels_and_two_people_is_three_notifications() {
+async fn key_shared_by_two_channels_and_two_recipients_makes_three_notifications() {
     let stage = Stage::with_lanes("*.normal").await;
     let (sendgrid, twilio) = (
         stage.simulator(Provider::SendGrid),

@@ -42,12 +42,12 @@ async fn the_others_are_sent(due: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_due_and_cannot_be_taken_stops_no_lane() {
+async fn untakeable_due_row_stops_no_lane() {
     the_others_are_sent(DUE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_waits_for_an_account_and_cannot_be_taken_stops_none_behind_it() {
+async fn untakeable_row_of_an_account_stops_none_behind_it() {
     let waits = DUE.replace(
         "due_at = now(), waits_for = NULL",
         "waits_for = 'account:sendgrid'",

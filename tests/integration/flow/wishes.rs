@@ -1,4 +1,4 @@
-//! Nobody is bothered against their wish: quiet hours, daily caps, opt-outs, suppressions, and how
+//! Nobody is bothered against their preference: quiet hours, daily caps, opt-outs, suppressions, and how
 //! fast a change of mind arrives.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -17,7 +17,7 @@ fn hours_from_now(hours: i64) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%H:%M").to_string()
 }
 
-/// A wish of Ana's for e-mail, by the clock of UTC.
+/// A preference of Ana's for e-mail, by the clock of UTC.
 fn wish(fields: &str) -> String {
     format!(
         "[[preferences]]\nuser_id = \"{ANA}\"\nchannel = \"email\"\ntimezone = \"UTC\"\n{fields}\n"
@@ -42,7 +42,7 @@ async fn email_stage(wishes: &str) -> (Stage, loadtest::simulator::Simulator) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_in_quiet_hours_waits_for_their_end_and_urgent_ones_pass() {
+async fn notification_in_quiet_hours_waits_for_their_end_and_urgent_ones_pass() {
     let (stage, _sendgrid) = email_stage(&quiet_now()).await;
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
@@ -98,7 +98,7 @@ async fn an_opt_out_takes_effect_at_once_also_for_somebody_who_is_kept_in_memory
         outcomes.until(all).await;
     }
     stage.apply(&wish("enabled = true"));
-    // To and fro: what is published after a wish was committed follows it.
+    // To and fro: what is published after a preference was committed follows it.
     for round in 1..=20 {
         let enabled = round % 2 == 0;
         let change = format!("UPDATE notification_preferences SET enabled = {enabled}");
@@ -254,7 +254,7 @@ async fn an_address_that_is_dead_is_never_written_to_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_at_a_slow_account_is_asked_about_again_before_it_goes() {
+async fn job_at_a_slow_account_is_rechecked_before_it_goes() {
     let mut stage = Stage::with_lanes("email.normal").await;
     stage.set("HERALD__PROVIDERS__CONCURRENCY", "1");
     let slow = loadtest::simulator::Latency::Fixed { ms: 1_500.0 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use herald::domain::{Channel, ProviderKind};
-use herald::store::Change;
+use herald::store::WriteChange;
 use herald::store::accounts::{AccountFields, fingerprint, load, upsert};
 use herald::store::seal::Sealer;
 
@@ -40,11 +40,11 @@ async fn an_account_comes_back_opened_and_lies_there_sealed() {
     let sealer = Sealer::new(&[NEW]).unwrap();
     assert_eq!(
         upsert(&mut c, &sealer, &sendgrid()).await,
-        Ok(Change::Created)
+        Ok(WriteChange::Created)
     );
     assert_eq!(
         upsert(&mut c, &sealer, &sendgrid()).await,
-        Ok(Change::Unchanged)
+        Ok(WriteChange::Unchanged)
     );
 
     let accounts = load(&mut c, &sealer).await.unwrap();
@@ -66,7 +66,7 @@ async fn an_account_comes_back_opened_and_lies_there_sealed() {
 }
 
 #[tokio::test]
-async fn what_is_absent_is_cleared_and_what_is_inactive_is_not_loaded() {
+async fn absent_account_fields_are_cleared_and_inactive_accounts_not_loaded() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
@@ -79,7 +79,10 @@ async fn what_is_absent_is_cleared_and_what_is_inactive_is_not_loaded() {
         rate_limit: None,
         ..sendgrid()
     };
-    assert_eq!(upsert(&mut c, &sealer, &bare).await, Ok(Change::Updated));
+    assert_eq!(
+        upsert(&mut c, &sealer, &bare).await,
+        Ok(WriteChange::Updated)
+    );
     assert_ne!(fingerprint(&mut c).await.unwrap(), before);
     let account = load(&mut c, &sealer).await.unwrap().opened.remove(0);
     assert_eq!((account.api_key, account.rate_limit), (None, None));
@@ -88,7 +91,10 @@ async fn what_is_absent_is_cleared_and_what_is_inactive_is_not_loaded() {
         is_active: false,
         ..bare
     };
-    assert_eq!(upsert(&mut c, &sealer, &off).await, Ok(Change::Updated));
+    assert_eq!(
+        upsert(&mut c, &sealer, &off).await,
+        Ok(WriteChange::Updated)
+    );
     assert!(load(&mut c, &sealer).await.unwrap().opened.is_empty());
 }
 
@@ -105,11 +111,11 @@ async fn a_rotated_key_is_taken_up_by_the_next_apply() {
     assert_eq!(load(&mut c, &rotating).await.unwrap().opened.len(), 1);
     assert_eq!(
         upsert(&mut c, &rotating, &sendgrid()).await,
-        Ok(Change::Updated)
+        Ok(WriteChange::Updated)
     );
     assert_eq!(
         upsert(&mut c, &rotating, &sendgrid()).await,
-        Ok(Change::Unchanged)
+        Ok(WriteChange::Unchanged)
     );
     assert_eq!(
         load(&mut c, &Sealer::new(&[NEW]).unwrap())
@@ -122,7 +128,7 @@ async fn a_rotated_key_is_taken_up_by_the_next_apply() {
 }
 
 #[tokio::test]
-async fn one_unreadable_account_does_not_hide_the_others() {
+async fn unreadable_account_does_not_hide_the_others() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
@@ -148,7 +154,7 @@ async fn one_unreadable_account_does_not_hide_the_others() {
     let renewed = upsert(&mut c, &sealer, &sendgrid()).await;
     assert_eq!(
         renewed,
-        Ok(Change::Updated),
+        Ok(WriteChange::Updated),
         "an operator who knows the secret can write it anew"
     );
 }

@@ -24,7 +24,7 @@ const PEOPLE: &str = "
            ('0190c1a0-0000-7000-8000-000000000002', '00000000-0000-7000-8000-000000000001', 'ben@a')";
 
 const fn person(user_id: Uuid) -> Change {
-    Change::Person {
+    Change::Recipient {
         tenant_id: DEFAULT_TENANT,
         user_id,
     }
@@ -57,7 +57,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn what_was_committed_before_is_told_to_whoever_catches_up() {
+async fn catch_up_hears_every_earlier_commit() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut changes = Changes::open(&pool).await.unwrap();
@@ -168,7 +168,7 @@ async fn each_change_tells_of_what_it_changed_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_not_understood_is_passed_over() {
+async fn unknown_notice_is_passed_over() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut scene = Scene {

@@ -6,7 +6,9 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash, Reason, Status};
 use herald::runtime::clock;
 use herald::store::Database;
-use herald::store::claims::{self, Claim, ClaimRequest, Claimant, Found, Holder, TakenOver};
+use herald::store::claims::{
+    self, Claim, ClaimOwner, ClaimRequest, Claimant, FoundClaim, TakenOver,
+};
 use herald::store::lease::RunId;
 use herald::store::retention::KeyWalk;
 use herald::store::settle::{self, Origin, Settlement};
@@ -47,17 +49,17 @@ async fn claim(pool: &Database, take: TakeId, requests: &[ClaimRequest]) {
     assert!(requests.iter().all(|one| claims[&one.key] == Claim::New));
 }
 
-async fn holder(pool: &Database, key: KeyHash) -> Holder {
+async fn claim_owner(pool: &Database, key: KeyHash) -> ClaimOwner {
     claims::find(pool, &[key]).await.unwrap()[&key]
 }
 
 /// Takes a key over from whoever holds it now.
 async fn take_over(pool: &Database, key: KeyHash, run: RunId, number: u32) -> Option<TakenOver> {
-    let found: Found = (key, SAID, holder(pool, key).await);
+    let found: FoundClaim = (key, SAID, claim_owner(pool, key).await);
     take_over_found(pool, found, TakeId::of(run, number)).await
 }
 
-async fn take_over_found(pool: &Database, found: Found, take: TakeId) -> Option<TakenOver> {
+async fn take_over_found(pool: &Database, found: FoundClaim, take: TakeId) -> Option<TakenOver> {
     let taken = claims::take_over(pool, take, WINDOW, &[found]).await;
     taken.unwrap().remove(&found.0)
 }
@@ -105,7 +107,7 @@ async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     claim(&pool, TakeId::of(RUN, 1), &[request(KEY)]).await;
-    let before = holder(&pool, KEY).await;
+    let before = claim_owner(&pool, KEY).await;
 
     let died = |run| Some(TakenOver { died: Some(run) });
     // Given back by whoever lived: nothing was sent.
@@ -121,7 +123,7 @@ async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back
     );
     let given = [(KEY, TakeId::of(HEIR, 2))];
     claims::give_back(&pool, &given).await.unwrap();
-    assert_eq!(holder(&pool, KEY).await.owner, None);
+    assert_eq!(claim_owner(&pool, KEY).await.owner, None);
     assert_eq!(take_over(&pool, KEY, NEXT, 1).await, died(RUN));
     assert_eq!(take_over(&pool, KEY, HEIR, 3).await, died(NEXT));
 }
@@ -133,8 +135,11 @@ async fn many_claims_are_taken_over_together_each_by_the_first_who_comes() {
     let keys: Vec<KeyHash> = (0..=255).map(|n| KeyHash([n; 32])).collect();
     let requests: Vec<ClaimRequest> = keys.iter().copied().map(request).collect();
     claim(&pool, TakeId::of(RUN, 1), &requests).await;
-    let holders = claims::find(&pool, &keys).await.unwrap();
-    let found: Vec<Found> = holders.iter().map(|(key, it)| (*key, SAID, *it)).collect();
+    let claim_owners = claims::find(&pool, &keys).await.unwrap();
+    let found: Vec<FoundClaim> = claim_owners
+        .iter()
+        .map(|(key, it)| (*key, SAID, *it))
+        .collect();
     let take = |run, number| claims::take_over(&pool, TakeId::of(run, number), WINDOW, &found);
     let (one, two) = tokio::join!(take(HEIR, 1), take(NEXT, 1));
     let (one, two) = (one.unwrap(), two.unwrap());
@@ -155,7 +160,7 @@ async fn overtaken<T>(
 }
 
 #[tokio::test]
-async fn what_comes_late_changes_nothing_of_a_claim_that_its_run_took_again() {
+async fn late_release_does_not_change_a_claim_that_was_taken_again() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let first = TakeId::of(RUN, 1);
@@ -174,14 +179,14 @@ async fn what_comes_late_changes_nothing_of_a_claim_that_its_run_took_again() {
     assert_eq!(state(&mut c).await, second, "removed");
 
     c.batch_execute(&reset).await.unwrap();
-    let found = [(KEY, SAID, holder(&pool, KEY).await)];
+    let found = [(KEY, SAID, claim_owner(&pool, KEY).await)];
     let late = claims::take_over(&pool, TakeId::of(HEIR, 1), WINDOW, &found);
     assert!(overtaken(&database, late).await.is_empty());
     assert_eq!(state(&mut c).await, second, "taken over");
 }
 
 #[tokio::test]
-async fn what_is_not_late_gives_back_and_removes() {
+async fn timely_release_gives_back_and_removes_the_claim() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let first = TakeId::of(RUN, 1);
@@ -307,7 +312,7 @@ async fn a_key_is_not_free_while_what_it_stands_for_is_in_quarantine() {
     assert!(settled.unwrap().is_quarantined(refused.notification.id));
     c.batch_execute(LATE).await.unwrap();
     assert_eq!(KeyWalk::default().forget_keys(&pool).await, Ok(0));
-    assert!(holder(&pool, key).await.is_stored());
+    assert!(claim_owner(&pool, key).await.is_stored());
 }
 
 /// A run that was frozen, taken for dead and thawed: its heir sends what it says has failed.

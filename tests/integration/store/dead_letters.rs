@@ -2,9 +2,9 @@
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, DEFAULT_TENANT, Reason};
-use herald::pipeline::replay::{self, Fate, Order, Replayed, Skip};
+use herald::pipeline::replay::{self, Order, ReplayFate, ReplayedLetter, Skip};
 use herald::runtime::clock;
-use herald::store::dead_letters::{self, DeadLetter, Filter};
+use herald::store::dead_letters::{self, DeadLetter, LetterFilter};
 use uuid::Uuid;
 
 use crate::database::{TestDatabase, lines};
@@ -44,28 +44,29 @@ fn ids(letters: &[DeadLetter]) -> Vec<Uuid> {
         .collect()
 }
 
-fn fates(replayed: &[Replayed]) -> Vec<(Uuid, &'static str)> {
-    let fate = |replayed: &Replayed| match &replayed.fate {
-        Fate::Due(_) => "due",
-        Fate::Skipped(skip) => skip.as_str(),
+fn fates(replayed: &[ReplayedLetter]) -> Vec<(Uuid, &'static str)> {
+    let fate = |replayed: &ReplayedLetter| match &replayed.fate {
+        ReplayFate::Due(_) => "due",
+        ReplayFate::Skipped(skip) => skip.as_str(),
     };
-    let one = |replayed: &Replayed| (replayed.letter.notification_id, fate(replayed));
+    let one = |replayed: &ReplayedLetter| (replayed.letter.notification_id, fate(replayed));
     replayed.iter().map(one).collect()
 }
 
 #[tokio::test]
-async fn they_are_found_by_what_they_are_newest_first_a_page_at_a_time() {
+async fn dead_letters_are_filtered_newest_first_a_page_at_a_time() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let old = fail(&mut c, "email", "no_address", 3).await;
     let sms = fail(&mut c, "sms", "retries_exhausted", 2).await;
     let new = fail(&mut c, "email", "retries_exhausted", 1).await;
     let nobody: [Uuid; 0] = [];
-    let found =
-        async |filter: Filter| ids(&dead_letters::list(&pool, &filter, None, 9).await.unwrap());
-    assert_eq!(found(Filter::default()).await, [new, sms, old]);
-    let by = |change: fn(&mut Filter)| {
-        let mut filter = Filter::default();
+    let found = async |filter: LetterFilter| {
+        ids(&dead_letters::list(&pool, &filter, None, 9).await.unwrap())
+    };
+    assert_eq!(found(LetterFilter::default()).await, [new, sms, old]);
+    let by = |change: fn(&mut LetterFilter)| {
+        let mut filter = LetterFilter::default();
         change(&mut filter);
         filter
     };
@@ -84,9 +85,9 @@ async fn they_are_found_by_what_they_are_newest_first_a_page_at_a_time() {
     );
     assert_eq!(found(by(|f| f.tenant_id = Some(Uuid::nil()))).await, nobody);
     assert_eq!(found(by(|f| f.resolved = Some(true))).await, nobody);
-    let one = Filter {
+    let one = LetterFilter {
         id: Some(sms),
-        ..Filter::default()
+        ..LetterFilter::default()
     };
     assert_eq!(found(one).await, [sms]);
     let now = clock::now();
@@ -94,13 +95,13 @@ async fn they_are_found_by_what_they_are_newest_first_a_page_at_a_time() {
         now - jiff::SignedDuration::from_mins(150),
         now - jiff::SignedDuration::from_mins(90),
     );
-    let between = Filter {
+    let between = LetterFilter {
         since: Some(since),
         until: Some(until),
-        ..Filter::default()
+        ..LetterFilter::default()
     };
     assert_eq!(found(between).await, [sms]);
-    let all = Filter::default();
+    let all = LetterFilter::default();
     let first = dead_letters::list(&pool, &all, None, 2).await.unwrap();
     let after = first.last().map(DeadLetter::cursor);
     let rest = dead_letters::list(&pool, &all, after, 2).await.unwrap();
@@ -109,19 +110,19 @@ async fn they_are_found_by_what_they_are_newest_first_a_page_at_a_time() {
 }
 
 #[tokio::test]
-async fn one_that_was_dealt_with_stays_as_it_is() {
+async fn resolved_dead_letter_stays_as_it_is() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     fail(&mut c, "email", "no_address", 2).await;
     let new = fail(&mut c, "email", "no_address", 1).await;
-    let all = Filter::default();
+    let all = LetterFilter::default();
     assert_eq!(
         dead_letters::resolve(&pool, &all, Some(new), 1).await,
         Ok(1)
     );
-    let resolved = Filter {
+    let resolved = LetterFilter {
         resolved: Some(true),
-        ..Filter::default()
+        ..LetterFilter::default()
     };
     let letters = dead_letters::list(&pool, &resolved, None, 9).await.unwrap();
     assert_eq!(ids(&letters), [new], "the newest first");
@@ -139,14 +140,15 @@ async fn two_who_replay_at_once_replay_each_once() {
     for age in 1..=30 {
         fail(&mut c, "email", "retries_exhausted", age).await;
     }
-    let unresolved = Filter {
+    let unresolved = LetterFilter {
         resolved: Some(false),
-        ..Filter::default()
+        ..LetterFilter::default()
     };
     let replay = || replay::replay(&pool, &unresolved, &ORDER, |_| {});
     let (one, other) = tokio::join!(replay(), replay());
     let (one, other) = (one.unwrap(), other.unwrap());
-    let due = |replayed: &[Replayed]| fates(replayed).iter().filter(|(_, f)| *f == "due").count();
+    let due =
+        |replayed: &[ReplayedLetter]| fates(replayed).iter().filter(|(_, f)| *f == "due").count();
     assert_eq!(due(&one) + due(&other), 30);
     let rows = "SELECT concat_ws(' ', n.status, n.reason, n.attempt_count, n.failed_at IS NULL,
                 jsonb_array_length(n.attempts), n.attempts -> 0 ->> 'step',
@@ -168,10 +170,10 @@ async fn a_letter_of_which_somebody_else_was_first_is_left_alone() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     fail(&mut c, "email", "retries_exhausted", 1).await;
-    let letters = dead_letters::list(&pool, &Filter::default(), None, 9)
+    let letters = dead_letters::list(&pool, &LetterFilter::default(), None, 9)
         .await
         .unwrap();
-    let seen = [dead_letters::Replay {
+    let seen = [dead_letters::LetterReplay {
         letter: &letters[0],
         failed: Reason::RetriesExhausted,
         due_at: clock::now(),
@@ -186,7 +188,7 @@ async fn a_letter_of_which_somebody_else_was_first_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_would_only_be_cancelled_is_left_alone_and_told() {
+async fn dead_letter_that_would_be_cancelled_is_skipped_with_a_reason() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let mut letters = vec![];
@@ -220,22 +222,25 @@ async fn what_would_only_be_cancelled_is_left_alone_and_told() {
         dry_run: true,
         ..ORDER
     };
-    let all = Filter::default();
+    let all = LetterFilter::default();
     let planned = replay::replay(&pool, &all, &plan, |_| {}).await.unwrap();
     assert_eq!(fates(&planned), wanted);
-    let unresolved = Filter {
+    let unresolved = LetterFilter {
         resolved: Some(false),
-        ..Filter::default()
+        ..LetterFilter::default()
     };
     assert_eq!(dead_letters::count(&pool, &unresolved).await, Ok(6));
     let done = replay::replay(&pool, &all, &ORDER, |_| {}).await.unwrap();
     assert_eq!(fates(&done), wanted);
     assert_eq!(dead_letters::count(&pool, &unresolved).await, Ok(5));
-    assert_eq!(done[1].fate, Fate::Skipped(Skip::Unwanted(Reason::Expired)));
+    assert_eq!(
+        done[1].fate,
+        ReplayFate::Skipped(Skip::Unwanted(Reason::Expired))
+    );
 }
 
 #[tokio::test]
-async fn one_that_a_newer_version_wrote_is_shown_and_not_replayed() {
+async fn dead_letter_of_a_newer_version_is_shown_and_not_replayed() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let plain = fail(&mut c, "email", "retries_exhausted", 1).await;
@@ -255,7 +260,7 @@ async fn one_that_a_newer_version_wrote_is_shown_and_not_replayed() {
     ))
     .await
     .unwrap();
-    let all = Filter::default();
+    let all = LetterFilter::default();
     let letters = dead_letters::list(&pool, &all, None, 9).await.unwrap();
     assert_eq!(ids(&letters), [plain, word, field, step, newer]);
     assert_eq!(letters[1].reason_word(), "full_moon");
@@ -274,9 +279,9 @@ async fn one_that_a_newer_version_wrote_is_shown_and_not_replayed() {
             (newer, "unreadable")
         ]
     );
-    let unresolved = Filter {
+    let unresolved = LetterFilter {
         resolved: Some(false),
-        ..Filter::default()
+        ..LetterFilter::default()
     };
     assert_eq!(dead_letters::count(&pool, &unresolved).await, Ok(4));
     assert_eq!(

@@ -121,7 +121,7 @@ async fn only_class_22_23_and_54_are_about_a_rows_data_in_any_language() {
 }
 
 #[tokio::test]
-async fn one_of_two_in_a_deadlock_is_told() {
+async fn deadlock_is_reported_to_one_of_the_two() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let both = tokio::sync::Barrier::new(2);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use herald::domain::{Severity, SystemEvent};
-use herald::pipeline::Fence;
-use herald::pipeline::teller::Teller;
+use herald::pipeline::LeaseGate;
+use herald::pipeline::event_reporter::EventReporter;
 use herald::runtime::{Ending, Shutdown, clock};
 use herald::store::lease::{LeaseConnection, RunId};
 use herald::store::{Database, system_events};
@@ -50,7 +50,7 @@ async fn events(c: &mut AsyncPgConnection) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn one_nodes_recovery_leaves_anothers_trouble_open() {
+async fn recovery_of_one_node_leaves_the_event_of_another_open() {
     let database = TestDatabase::create().await;
     let (pool, mut owner) = (database.pool().await, database.owner().await);
     let mut c = pool.get().await.unwrap();
@@ -133,16 +133,16 @@ fn node(
     watch::Sender<Option<SystemEvent>>,
     impl Future<Output = ()> + use<>,
 ) {
-    let fence = Fence::closed();
-    fence.renew(run, clock::uptime());
-    let teller = Teller {
+    let lease_gate = LeaseGate::closed();
+    lease_gate.renew(run, clock::uptime());
+    let reporter = EventReporter {
         database: pool.clone(),
-        fence,
+        lease_gate,
         again: Duration::from_millis(20),
         stop: stop.clone(),
     };
     let trouble = watch::Sender::new(None);
-    let told = teller.tell(KIND, trouble.subscribe());
+    let told = reporter.tell(KIND, trouble.subscribe());
     (trouble, told)
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn held(
 }
 
 #[tokio::test]
-async fn it_is_counted_in_all_of_its_counters_or_in_none() {
+async fn notification_is_counted_in_all_of_its_counters_or_in_none() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();

@@ -7,7 +7,7 @@ use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, Lane, Priority, Ste
 use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::due::{self, Taking, Wanted};
-use herald::store::lease::{Buried, LeaseConnection, Registered, RunId};
+use herald::store::lease::{Buried, LeaseConnection, RegisteredRun, RunId};
 use herald::store::takes::TakeId;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ const HEIR: RunId = RunId(901);
 const NEXT: RunId = RunId(902);
 const LEASE: Duration = Duration::from_secs(60);
 
-pub(super) async fn registered(pool: &Database, node: &str) -> (LeaseConnection, Registered) {
+pub(super) async fn registered(pool: &Database, node: &str) -> (LeaseConnection, RegisteredRun) {
     let mut connection = LeaseConnection::open(pool, LEASE).await.unwrap();
     let (run, now) = connection.register(node, "1", LEASE).await.unwrap();
     let apart = clock::now().duration_since(now).abs();

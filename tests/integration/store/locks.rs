@@ -6,11 +6,11 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::preference::Scope;
 use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash, Status};
 use herald::runtime::clock;
-use herald::store::claims::{self, Claim, ClaimRequest, Claimant, Found};
+use herald::store::claims::{self, Claim, ClaimRequest, Claimant, FoundClaim};
 use herald::store::due;
 use herald::store::frequency::{Reservation, reserve_apart};
 use herald::store::lease::RunId;
-use herald::store::recipients::{Heard, RecipientFields, Said, write_said};
+use herald::store::recipients::{HeardRecipients, RecipientFields, Said, write_said};
 use herald::store::settle::{self, Settlement};
 use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
@@ -143,7 +143,7 @@ fn said(user_id: Uuid, email: &str) -> Said {
     }
 }
 
-async fn hear(pool: &Database, said: &[Said], is_again: bool) -> Heard {
+async fn hear(pool: &Database, said: &[Said], is_again: bool) -> HeardRecipients {
     soon(write_said(pool, said, is_again)).await
 }
 
@@ -189,7 +189,7 @@ async fn a_person_whose_row_is_locked_is_left_out_and_the_others_are_heard() {
     assert_eq!(conflicts, [((DEFAULT_TENANT, users[0]), words)]);
     assert_eq!(heard.held, [users[1]].into());
     holder.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(hear(&pool, &all, true).await, Heard::default());
+    assert_eq!(hear(&pool, &all, true).await, HeardRecipients::default());
     assert_eq!(emails(&mut watcher).await.len(), 5);
 }
 
@@ -210,7 +210,7 @@ async fn a_person_who_is_just_being_made_in_a_long_transaction_holds_up_nobody_e
     assert_eq!(hear(&pool, &all, false).await.held, [users[23]].into());
     assert_eq!(emails(&mut database.owner().await).await.len(), 39);
     holder.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(hear(&pool, &all, true).await, Heard::default());
+    assert_eq!(hear(&pool, &all, true).await, HeardRecipients::default());
     assert_eq!(emails(&mut holder).await.len(), 40);
 }
 
@@ -252,7 +252,7 @@ async fn a_key_that_is_locked_is_held_and_the_others_are_claimed() {
     // The same when another run takes them over.
     let keys: Vec<KeyHash> = requests.iter().map(|request| request.key).collect();
     let holders = soon(claims::find(&pool, &keys)).await;
-    let found: Vec<Found> = holders
+    let found: Vec<FoundClaim> = holders
         .into_iter()
         .map(|(key, holder)| (key, ContentHash([1; 32]), holder))
         .collect();

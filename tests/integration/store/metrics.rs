@@ -2,7 +2,7 @@
 
 use herald::domain::{Channel, DEFAULT_TENANT};
 use herald::store::lease::RunId;
-use herald::store::metrics::{Batch, HourlyDelta, add};
+use herald::store::metrics::{HourlyDelta, RollupBatch, add};
 
 use crate::database::{TestDatabase, lines};
 
@@ -19,8 +19,8 @@ fn delta(at: &str, sent: i32, delivery_ms: i64) -> HourlyDelta {
     }
 }
 
-const fn batch(run: i32, number: i64, deltas: Vec<HourlyDelta>) -> Batch {
-    Batch {
+const fn batch(run: i32, number: i64, deltas: Vec<HourlyDelta>) -> RollupBatch {
+    RollupBatch {
         run: RunId(run),
         number,
         deltas,

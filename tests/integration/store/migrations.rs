@@ -3,7 +3,7 @@
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::store::StoreError;
 use herald::store::migrations::{
-    self, Fit, MigrationError, MigrationState, Progress, history, status,
+    self, Fit, MigrationError, MigrationProgress, MigrationState, history, status,
 };
 
 use super::catalogue::{assert_same, catalogue};
@@ -81,9 +81,9 @@ async fn each_migration_is_told_of() {
     let database = TestDatabase::empty().await;
     let mut told = vec![];
     let run = migrations::migrate(database.url(), |progress| match progress {
-        Progress::Begins(name) => told.push(format!("begins {name}")),
-        Progress::Done(name, _) => told.push(format!("done {name}")),
-        Progress::WaitsForMigrator(_) | Progress::WaitsForTable(..) => {}
+        MigrationProgress::Begins(name) => told.push(format!("begins {name}")),
+        MigrationProgress::Done(name, _) => told.push(format!("done {name}")),
+        MigrationProgress::WaitsForMigrator(_) | MigrationProgress::WaitsForTable(..) => {}
     });
     let run = run.await.unwrap();
     let wanted = run
@@ -161,7 +161,7 @@ async fn a_migration_waits_for_a_table_without_holding_others_up() {
     .await;
     let (waits, mut waited) = tokio::sync::mpsc::unbounded_channel();
     let reverted = migrations::revert(database.url(), usize::MAX, |progress| {
-        if let Progress::WaitsForTable(_, who) = progress {
+        if let MigrationProgress::WaitsForTable(_, who) = progress {
             waits.send(who).unwrap();
         }
     });
@@ -194,7 +194,7 @@ async fn status_waits_for_no_migrator() {
     tokio::select! {
         done = waits => panic!("the lock is the migrators' own: {done:?}"),
         first = told.recv() => assert!(
-            matches!(first, Some(Progress::WaitsForMigrator(Some(_)))),
+            matches!(first, Some(MigrationProgress::WaitsForMigrator(Some(_)))),
             "{first:?}"
         ),
     }

@@ -44,7 +44,7 @@ const ROWS: &str = "
           WHERE status = 'failed') AS failed;";
 
 #[tokio::test]
-async fn they_run_unchanged_and_use_their_indexes() {
+async fn monitoring_queries_run_unchanged_and_use_their_indexes() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut engine = pool.get().await.unwrap();

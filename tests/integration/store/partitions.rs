@@ -20,7 +20,7 @@ async fn execute(connection: &mut AsyncPgConnection, statement: &str) -> Result<
 }
 
 #[tokio::test]
-async fn they_are_made_once_by_however_many() {
+async fn partitions_are_made_once_by_concurrent_nodes() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let make = async || {

@@ -7,10 +7,10 @@ use herald::domain::preference::{Scope, Setting};
 use herald::domain::{
     Category, Channel, DEFAULT_TENANT, OnUnknown, OverCap, Platform, Suppression, SuppressionReason,
 };
-use herald::store::devices::{self, Retirement, Sighting};
+use herald::store::devices::{self, DeviceRetirement, DeviceSighting};
 use herald::store::preferences::{self, PreferenceFields};
 use herald::store::recipients::{self, RecipientFields};
-use herald::store::{Change, StoreError, categories, rules, suppressions, tenants};
+use herald::store::{StoreError, WriteChange, categories, rules, suppressions, tenants};
 use uuid::Uuid;
 
 use crate::database::{TestDatabase, lines};
@@ -23,15 +23,15 @@ async fn tenants_and_categories() {
     let tenant = Uuid::now_v7();
     assert_eq!(
         tenants::upsert(&mut c, tenant, "shop", None).await,
-        Ok(Change::Created)
+        Ok(WriteChange::Created)
     );
     assert_eq!(
         tenants::upsert(&mut c, tenant, "shop", None).await,
-        Ok(Change::Unchanged)
+        Ok(WriteChange::Unchanged)
     );
     assert_eq!(
         tenants::upsert(&mut c, tenant, "store", Some("de")).await,
-        Ok(Change::Updated)
+        Ok(WriteChange::Updated)
     );
     let taken = tenants::upsert(&mut c, Uuid::now_v7(), "store", None)
         .await
@@ -41,18 +41,18 @@ async fn tenants_and_categories() {
     let mut orders = Category::undeclared(tenant, "orders");
     assert_eq!(
         categories::upsert(&mut c, &orders).await,
-        Ok(Change::Created)
+        Ok(WriteChange::Created)
     );
     assert_eq!(
         categories::upsert(&mut c, &orders).await,
-        Ok(Change::Unchanged)
+        Ok(WriteChange::Unchanged)
     );
     orders.over_cap = OverCap::Defer;
     orders.on_unknown = Some(OnUnknown::FailOver);
     orders.may_disable = false;
     assert_eq!(
         categories::upsert(&mut c, &orders).await,
-        Ok(Change::Updated)
+        Ok(WriteChange::Updated)
     );
     let mut rules = rules::of(&c, &[tenant]).await.unwrap();
     let rules = rules.remove(&tenant).unwrap();
@@ -86,13 +86,13 @@ async fn preferences_by_channel_and_by_category() {
         let mut write = async |wish: &PreferenceFields| {
             preferences::upsert(&mut c, DEFAULT_TENANT, Some(user), wish).await
         };
-        assert_eq!(write(&wish).await, Ok(Change::Created));
-        assert_eq!(write(&wish).await, Ok(Change::Unchanged));
+        assert_eq!(write(&wish).await, Ok(WriteChange::Created));
+        assert_eq!(write(&wish).await, Ok(WriteChange::Unchanged));
         let off = PreferenceFields {
             enabled: Some(false),
             ..wish
         };
-        assert_eq!(write(&off).await, Ok(Change::Updated));
+        assert_eq!(write(&off).await, Ok(WriteChange::Updated));
         for (frequency_cap, quiet_hours) in [
             (Setting::None, Setting::Inherit),
             (Setting::Value(2), Setting::None),
@@ -103,8 +103,8 @@ async fn preferences_by_channel_and_by_category() {
                 quiet_hours,
                 ..off.clone()
             };
-            assert_eq!(write(&said).await, Ok(Change::Updated));
-            assert_eq!(write(&said).await, Ok(Change::Unchanged));
+            assert_eq!(write(&said).await, Ok(WriteChange::Updated));
+            assert_eq!(write(&said).await, Ok(WriteChange::Unchanged));
         }
     }
     let elsewhere = wish(Scope::Channel(Channel::Email), true);
@@ -128,7 +128,7 @@ async fn a_device_moves_with_its_token_and_is_retired_once() {
             .await
             .unwrap();
     }
-    let mut write = async |user: Uuid, sighting: Sighting| {
+    let mut write = async |user: Uuid, sighting: DeviceSighting| {
         devices::upsert(
             &mut c,
             DEFAULT_TENANT,
@@ -139,11 +139,17 @@ async fn a_device_moves_with_its_token_and_is_retired_once() {
         )
         .await
     };
-    assert_eq!(write(ana, Sighting::Declared).await, Ok(Change::Created));
-    assert_eq!(write(ana, Sighting::Declared).await, Ok(Change::Unchanged));
     assert_eq!(
-        write(ben, Sighting::Declared).await,
-        Ok(Change::Updated),
+        write(ana, DeviceSighting::Declared).await,
+        Ok(WriteChange::Created)
+    );
+    assert_eq!(
+        write(ana, DeviceSighting::Declared).await,
+        Ok(WriteChange::Unchanged)
+    );
+    assert_eq!(
+        write(ben, DeviceSighting::Declared).await,
+        Ok(WriteChange::Updated),
         "it moved"
     );
 
@@ -151,7 +157,7 @@ async fn a_device_moves_with_its_token_and_is_retired_once() {
     let device: Uuid = ids[0].parse().unwrap();
     let early = "2020-01-01T00:00:00Z".parse().unwrap();
     let retire = async |c: &mut _, asked_at| {
-        let gone = Retirement {
+        let gone = DeviceRetirement {
             tenant_id: DEFAULT_TENANT,
             device_id: device,
             asked_at,
@@ -167,7 +173,7 @@ async fn a_device_moves_with_its_token_and_is_retired_once() {
     assert_eq!(retire(&mut c, later).await, Ok(vec![device]));
     assert_eq!(retire(&mut c, later).await, Ok(vec![]));
 
-    let mut write = async |sighting: Sighting| {
+    let mut write = async |sighting: DeviceSighting| {
         devices::upsert(
             &mut c,
             DEFAULT_TENANT,
@@ -179,13 +185,13 @@ async fn a_device_moves_with_its_token_and_is_retired_once() {
         .await
     };
     assert_eq!(
-        write(Sighting::Declared).await,
-        Ok(Change::Unchanged),
+        write(DeviceSighting::Declared).await,
+        Ok(WriteChange::Unchanged),
         "retired stays retired"
     );
     assert_eq!(
-        write(Sighting::Reported).await,
-        Ok(Change::Updated),
+        write(DeviceSighting::Reported).await,
+        Ok(WriteChange::Updated),
         "the app is there again"
     );
     let live = "SELECT count(*)::text AS text FROM user_devices WHERE invalidated_at IS NULL";
@@ -205,16 +211,16 @@ async fn suppressions_know_an_address_in_any_spelling() {
     };
     assert_eq!(
         suppressions::upsert(&mut c, &entry).await,
-        Ok(Change::Created)
+        Ok(WriteChange::Created)
     );
     assert_eq!(
         suppressions::upsert(&mut c, &entry).await,
-        Ok(Change::Unchanged)
+        Ok(WriteChange::Unchanged)
     );
     entry.reason = SuppressionReason::Manual;
     assert_eq!(
         suppressions::upsert(&mut c, &entry).await,
-        Ok(Change::Updated)
+        Ok(WriteChange::Updated)
     );
 
     let other = Uuid::now_v7();

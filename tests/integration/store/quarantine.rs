@@ -6,7 +6,7 @@ use herald::runtime::clock;
 use herald::store::claims::{self, ClaimRequest, Claimant};
 use herald::store::lease::RunId;
 use herald::store::observed::Duty;
-use herald::store::quarantine::{self, Filter, Quarantined, Replayed};
+use herald::store::quarantine::{self, OutcomeReplay, QuarantineFilter, Quarantined};
 use herald::store::retention;
 use herald::store::settle::{self, Origin, Settlement};
 use herald::store::takes::TakeId;
@@ -40,7 +40,7 @@ async fn put_off(pool: &Database, count: usize) -> Vec<Settlement> {
 }
 
 async fn kept(pool: &Database) -> Vec<Quarantined> {
-    quarantine::list(pool, &Filter::default(), 100)
+    quarantine::list(pool, &QuarantineFilter::default(), 100)
         .await
         .unwrap()
 }
@@ -88,11 +88,11 @@ async fn a_row_that_is_refused_for_its_data_is_kept_whole_and_its_neighbours_are
     owner.batch_execute(mend).await.unwrap();
     assert_eq!(
         quarantine::replay(&pool, &kept[0]).await,
-        Ok(Replayed::Stored)
+        Ok(OutcomeReplay::Stored)
     );
     assert_eq!(
         quarantine::replay(&pool, &kept[0]).await,
-        Ok(Replayed::Gone)
+        Ok(OutcomeReplay::Gone)
     );
     assert_eq!(lines(&mut owner, ROWS).await, ["pending"; 7]);
     assert_eq!(
@@ -103,7 +103,7 @@ async fn a_row_that_is_refused_for_its_data_is_kept_whole_and_its_neighbours_are
 }
 
 #[tokio::test]
-async fn what_is_in_quarantine_is_no_new_message_and_is_not_taken() {
+async fn quarantined_outcome_is_no_new_message_and_is_not_taken() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut owner = database.owner().await;
@@ -159,7 +159,7 @@ async fn what_is_in_quarantine_is_no_new_message_and_is_not_taken() {
 }
 
 #[tokio::test]
-async fn what_is_refused_for_another_reason_waits_and_nothing_proves_it() {
+async fn outcome_refused_for_another_reason_waits_without_a_proof() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut owner = database.owner().await;
@@ -215,7 +215,7 @@ async fn what_is_refused_for_another_reason_waits_and_nothing_proves_it() {
 }
 
 #[tokio::test]
-async fn one_row_that_is_refused_for_another_reason_does_not_stop_its_neighbours() {
+async fn row_refused_for_another_reason_does_not_stop_its_neighbours() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut owner = database.owner().await;
@@ -243,7 +243,7 @@ async fn one_row_that_is_refused_for_another_reason_does_not_stop_its_neighbours
 }
 
 #[tokio::test]
-async fn what_cannot_be_kept_either_is_not_settled() {
+async fn outcome_that_quarantine_refuses_is_not_settled() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut owner = database.owner().await;
@@ -262,7 +262,7 @@ async fn what_cannot_be_kept_either_is_not_settled() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_a_person_goes_with_them_and_nothing_is_kept_of_who_is_gone() {
+async fn quarantine_of_a_recipient_is_erased_with_the_recipient() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut owner = database.owner().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection;
 use herald::resilience::TokenRate;
 use herald::runtime::clock;
-use herald::store::rates::{Ask, Lease, lease, pause};
+use herald::store::rates::{Lease, TokenRequest, lease, pause};
 use herald::store::{Database, StoreError};
 use uuid::Uuid;
 
@@ -28,7 +28,7 @@ async fn account(pool: &Database) {
 
 async fn ask(pool: &Database, limit: u32, tokens: u32) -> Lease {
     let TokenRate { interval, burst } = TokenRate::of(limit);
-    let ask = Ask {
+    let ask = TokenRequest {
         provider_id: PROVIDER,
         interval,
         burst,
@@ -87,7 +87,7 @@ async fn nodes_that_ask_at_once_never_have_more_than_the_limit_in_any_minute() {
     account(&pools.0).await;
     let limit = 600;
     let (start, mut passed, mut granted) = (clock::instant(), Duration::ZERO, vec![]);
-    // Steps and wishes in no order, the same in every run.
+    // Steps and preferences in no order, the same in every run.
     for n in 0_u64..300 {
         let mix = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         let wish = |part: u64| u32::try_from(part % 7).unwrap() + 1;
@@ -155,7 +155,7 @@ async fn an_account_that_is_gone_has_no_tokens_and_its_row_goes_with_it() {
     let rates = "SELECT count(*)::text AS text FROM provider_rates";
     assert_eq!(lines(&mut connection, rates).await, ["0"]);
     let TokenRate { interval, burst } = TokenRate::of(60);
-    let gone = Ask {
+    let gone = TokenRequest {
         provider_id: PROVIDER,
         interval,
         burst,

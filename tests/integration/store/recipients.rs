@@ -1,12 +1,12 @@
-//! People with their wishes and devices.
+//! People with their preferences and devices.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::preference::{Scope, Setting};
 use herald::domain::{Channel, DEFAULT_TENANT, Platform};
-use herald::store::devices::{self, Sighting};
+use herald::store::devices::{self, DeviceSighting};
 use herald::store::preferences::{self, PreferenceFields};
 use herald::store::recipients::{self, RecipientConflict, RecipientFields, UpsertError, load};
-use herald::store::{Change, tenants};
+use herald::store::{WriteChange, tenants};
 use jiff::civil::{Weekday, time};
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ async fn write(
     connection: &mut AsyncPgConnection,
     user: Uuid,
     fields: &RecipientFields,
-) -> Result<Change, UpsertError> {
+) -> Result<WriteChange, UpsertError> {
     let written = recipients::upsert(connection, DEFAULT_TENANT, user, fields).await;
     written.map(|(_, change)| change)
 }
@@ -55,9 +55,9 @@ async fn a_person_comes_with_wishes_and_live_devices() {
             user,
             token,
             Platform::Ios,
-            Sighting::Reported,
+            DeviceSighting::Reported,
         );
-        assert_eq!(write.await, Ok(Change::Created));
+        assert_eq!(write.await, Ok(WriteChange::Created));
     }
     c.batch_execute("UPDATE user_devices SET invalidated_at = now() WHERE token = 'gone'")
         .await
@@ -118,8 +118,11 @@ async fn partial_fields_erase_nothing_and_say_what_changed() {
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
     let user = Uuid::now_v7();
-    assert_eq!(write(&mut c, user, &ana()).await, Ok(Change::Created));
-    assert_eq!(write(&mut c, user, &ana()).await, Ok(Change::Unchanged));
+    assert_eq!(write(&mut c, user, &ana()).await, Ok(WriteChange::Created));
+    assert_eq!(
+        write(&mut c, user, &ana()).await,
+        Ok(WriteChange::Unchanged)
+    );
 
     let phone = RecipientFields {
         phone: Some("+4915112345678".to_owned()),
@@ -128,7 +131,7 @@ async fn partial_fields_erase_nothing_and_say_what_changed() {
     let (person, change) = recipients::upsert(&mut c, DEFAULT_TENANT, user, &phone)
         .await
         .unwrap();
-    assert_eq!(change, Change::Updated);
+    assert_eq!(change, WriteChange::Updated);
     assert_eq!(person.email.as_deref(), Some("ana@example.com"));
     assert_eq!(person.phone.as_deref(), Some("+4915112345678"));
     assert!(!phone.differ_from(&person) && !RecipientFields::default().differ_from(&person));
@@ -141,7 +144,7 @@ async fn partial_fields_erase_nothing_and_say_what_changed() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_another_is_a_conflict() {
+async fn recipient_fields_of_another_user_are_a_conflict() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
@@ -217,14 +220,14 @@ async fn a_deleted_person_is_not_there_until_somebody_describes_them_again() {
 
     assert_eq!(
         write(&mut c, user, &RecipientFields::default()).await,
-        Ok(Change::Updated)
+        Ok(WriteChange::Updated)
     );
     c.batch_execute("UPDATE users SET deleted_at = now()")
         .await
         .unwrap();
     assert_eq!(
         write(&mut c, other, &ana()).await,
-        Ok(Change::Created),
+        Ok(WriteChange::Created),
         "the address is free"
     );
     let taken = write(&mut c, user, &ana()).await;

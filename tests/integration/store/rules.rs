@@ -5,11 +5,11 @@ use std::path::Path;
 use diesel_async::SimpleAsyncConnection;
 use herald::app::apply;
 use herald::config::Sources;
-use herald::config::manifest::{Checks, Manifest};
+use herald::config::manifest::{Manifest, ManifestChecks};
 use herald::domain::preference::{Scope, Setting};
 use herald::domain::{Channel, DEFAULT_TENANT, OnUnknown, OverCap, Zone};
 use herald::store::seal::Sealer;
-use herald::store::{Change, Database, recipients, rules};
+use herald::store::{Database, WriteChange, recipients, rules};
 use jiff::civil::time;
 use uuid::{Uuid, uuid};
 
@@ -60,12 +60,12 @@ category = "news"
 enabled = false
 "#;
 
-async fn write(database: &Database, file: &str) -> Result<Vec<Change>, String> {
+async fn write(database: &Database, file: &str) -> Result<Vec<WriteChange>, String> {
     let (path, sources) = (Path::new("rules.toml"), Sources::default());
-    let manifest = Manifest::parse(path, file, &sources, &Checks::default()).unwrap();
+    let manifest = Manifest::parse(path, file, &sources, &ManifestChecks::default()).unwrap();
     let sealer = Sealer::new(&[[1; 32]]).unwrap();
     let applied = apply::apply(database, &sealer, &manifest, |_| {}).await;
-    let changes = |applied: Vec<apply::Applied>| applied.iter().map(|one| one.change).collect();
+    let changes = |applied: Vec<apply::ApplyResult>| applied.iter().map(|one| one.change).collect();
     applied.map(changes).map_err(|error| error.to_string())
 }
 
@@ -74,12 +74,14 @@ async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let created = write(&pool, FILE).await.unwrap();
-    assert!(created.iter().all(|change| *change == Change::Created));
+    assert!(created.iter().all(|change| *change == WriteChange::Created));
     let again = write(&pool, FILE).await.unwrap();
-    assert!(again.iter().all(|change| *change == Change::Unchanged));
+    assert!(again.iter().all(|change| *change == WriteChange::Unchanged));
     let other = FILE.replace("frequency_cap = 2", "frequency_cap = 4");
     let changed = write(&pool, &other).await.unwrap();
-    let updated = changed.iter().filter(|change| **change == Change::Updated);
+    let updated = changed
+        .iter()
+        .filter(|change| **change == WriteChange::Updated);
     assert_eq!(updated.count(), 1);
 
     let mut c = pool.get().await.unwrap();

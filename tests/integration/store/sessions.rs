@@ -74,7 +74,7 @@ async fn sessions_that_went_silent_cost_one_wait_and_not_one_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_session_was_asked_too_long_ago_is_cancelled() {
+async fn overdue_statement_of_a_session_is_cancelled() {
     let database = TestDatabase::create().await;
     let pool = Database::connect(&impatient(&database), &Handle::current())
         .await

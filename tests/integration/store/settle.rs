@@ -9,10 +9,10 @@ use herald::domain::{
     Priority, Reason, Status, SuppressionReason,
 };
 use herald::runtime::clock;
-use herald::store::devices::{self, Sighting};
+use herald::store::devices::{self, DeviceSighting};
 use herald::store::frequency::{Reservation, reserve};
 use herald::store::lease::RunId;
-use herald::store::quarantine::{self, Filter};
+use herald::store::quarantine::{self, QuarantineFilter};
 use herald::store::settle::{self, DeadAddress, Origin, Settlement};
 use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
@@ -105,7 +105,7 @@ pub(super) async fn reserved(pool: &Database, count: usize) -> Vec<Reservation> 
 }
 
 #[tokio::test]
-async fn what_was_not_sent_goes_back_and_what_was_sent_stays() {
+async fn unsent_notifications_are_refunded_and_sent_ones_stay_counted() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let all = reserved(&pool, 2).await;
@@ -126,7 +126,7 @@ async fn what_was_not_sent_goes_back_and_what_was_sent_stays() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_settled_is_not_refunded() {
+async fn notification_settled_by_another_is_not_refunded() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let all = reserved(&pool, 1).await;
@@ -232,7 +232,7 @@ async fn refunds_survive_a_batch_that_is_refused() {
     let mut c = pool.get().await.unwrap();
     let left: BTreeSet<Uuid> = held(&mut c).await.into_values().flatten().collect();
     assert_eq!(left, [all[4].notification_id].into());
-    let kept = quarantine::list(&pool, &Filter::default(), 10)
+    let kept = quarantine::list(&pool, &QuarantineFilter::default(), 10)
         .await
         .unwrap();
     let whole: Settlement = serde_json::from_slice(&kept[0].settlement).unwrap();
@@ -263,7 +263,7 @@ async fn dead_addresses_are_buried_with_the_outcome() {
     let mut c = pool.get().await.unwrap();
     let user = all[0].user_id;
     for token in ["gone", "reported since"] {
-        let (ios, reported) = (Platform::Ios, Sighting::Reported);
+        let (ios, reported) = (Platform::Ios, DeviceSighting::Reported);
         devices::upsert(&mut c, DEFAULT_TENANT, user, token, ios, reported)
             .await
             .unwrap();

@@ -157,7 +157,7 @@ async fn an_outcome_that_comes_late_changes_nothing_of_a_row_that_was_taken_agai
 }
 
 #[tokio::test]
-async fn what_was_given_back_late_stays_with_whoever_took_it_again() {
+async fn late_release_leaves_the_row_with_its_new_owner() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let (first, second) = (TakeId::of(RUN, 1), TakeId::of(RUN, 2));

@@ -2,8 +2,8 @@
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, DEFAULT_TENANT};
-use herald::store::templates::{Template, TemplateFields, active, fingerprint, load, upsert};
-use herald::store::{Change, StoreError};
+use herald::store::templates::{StoredTemplate, TemplateFields, active, fingerprint, load, upsert};
+use herald::store::{StoreError, WriteChange};
 use uuid::Uuid;
 
 use crate::database::{TestDatabase, lines};
@@ -22,7 +22,7 @@ fn shipped(locale: &str, body: &str) -> TemplateFields {
     }
 }
 
-async fn all(c: &mut AsyncPgConnection) -> Vec<Template> {
+async fn all(c: &mut AsyncPgConnection) -> Vec<StoredTemplate> {
     let active = active(c).await.unwrap();
     let ids: Vec<Uuid> = active.iter().map(|row| row.id).collect();
     load(c, &ids).await.unwrap()
@@ -34,19 +34,19 @@ async fn changed_content_is_a_new_version_and_the_only_active_one() {
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
     let (first, second) = (shipped("en", "Hello"), shipped("en", "Hello {{ name }}"));
-    assert_eq!(upsert(&mut c, &first).await, Ok(Change::Created));
-    assert_eq!(upsert(&mut c, &first).await, Ok(Change::Unchanged));
+    assert_eq!(upsert(&mut c, &first).await, Ok(WriteChange::Created));
+    assert_eq!(upsert(&mut c, &first).await, Ok(WriteChange::Unchanged));
     assert_eq!(
         upsert(&mut c, &shipped("de", "Hallo")).await,
-        Ok(Change::Created)
+        Ok(WriteChange::Created)
     );
-    assert_eq!(upsert(&mut c, &second).await, Ok(Change::Updated));
+    assert_eq!(upsert(&mut c, &second).await, Ok(WriteChange::Updated));
 
     let mut active = all(&mut c).await;
     active.sort_by(|a, b| a.fields.locale.cmp(&b.fields.locale));
     let versions: Vec<_> = active
         .iter()
-        .map(|Template { version, .. }| *version)
+        .map(|StoredTemplate { version, .. }| *version)
         .collect();
     assert_eq!(versions, [1, 2]);
     assert_eq!(active[1].fields, second);
@@ -56,7 +56,7 @@ async fn changed_content_is_a_new_version_and_the_only_active_one() {
 
     assert_eq!(
         upsert(&mut c, &first).await,
-        Ok(Change::Updated),
+        Ok(WriteChange::Updated),
         "back to what it was: version 3"
     );
 }
@@ -75,7 +75,7 @@ async fn writers_of_one_template_leave_one_active_version() {
     let written = tokio::join!(write("a"), write("b"), write("c"));
     for written in [written.0, written.1, written.2] {
         let lost = matches!(&written, Err(StoreError::UniqueViolation { .. }));
-        assert!(lost || written == Ok(Change::Updated), "{written:?}");
+        assert!(lost || written == Ok(WriteChange::Updated), "{written:?}");
     }
     let active = all(&mut pool.get().await.unwrap()).await;
     assert_eq!(active.len(), 1);

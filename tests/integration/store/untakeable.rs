@@ -6,7 +6,7 @@ use herald::runtime::clock;
 use herald::store::StoreError;
 use herald::store::due::{self, Among, Taking, WaitsFor, Wanting};
 use herald::store::lease::RunId;
-use herald::store::quarantine::{self, Filter};
+use herald::store::quarantine::{self, QuarantineFilter};
 use herald::store::settle::{self, Settlement};
 use herald::store::takes::TakeId;
 use uuid::Uuid;
@@ -62,7 +62,7 @@ async fn the_rows_for_which_a_take_fails_are_found_and_the_others_are_taken_with
 }
 
 #[tokio::test]
-async fn what_waits_for_an_account_is_sifted_as_well() {
+async fn rows_that_wait_for_an_account_are_sifted_too() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let all = rows(&mut c, 5).await;
@@ -108,7 +108,7 @@ async fn a_quarantined_row_that_could_not_be_set_aside_is_not_taken_once_its_run
     let mend = "ALTER TABLE notification_schema.notifications DROP CONSTRAINT later";
     c.batch_execute(mend).await.unwrap();
     assert!(ids(&take(&pool, RunId(2), 1, false).await).is_empty());
-    let entry = quarantine::list(&pool, &Filter::default(), 1)
+    let entry = quarantine::list(&pool, &QuarantineFilter::default(), 1)
         .await
         .unwrap()
         .remove(0);

@@ -7,7 +7,8 @@ use herald::domain::{Channel, Lane, Priority};
 use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::due::{
-    self, Found, Key, Line, Taken, Taking, TenantsOf, WaitingOf, WaitsFor, Wanted,
+    self, FoundTenants, Taken, Taking, TenantsOf, WaitingKey, WaitingLine, WaitingOf, WaitsFor,
+    Wanted,
 };
 use herald::store::lease::RunId;
 use herald::store::takes::TakeId;
@@ -81,14 +82,14 @@ async fn called(
     pool: &Database,
     number: u32,
     whose: &WaitsFor,
-    lines: &[Line],
+    lines: &[WaitingLine],
 ) -> BTreeSet<String> {
     let taken = due::take_waiting(pool, taking(number), whose, clock::now(), lines).await;
     bodies(&taken.unwrap())
 }
 
-async fn waiting(pool: &Database, waits_for: WaitsFor, after: Uuid) -> Found {
-    let key = Key {
+async fn waiting(pool: &Database, waits_for: WaitsFor, after: Uuid) -> FoundTenants {
+    let key = WaitingKey {
         channel: Channel::Email,
         waits_for,
     };
@@ -203,7 +204,7 @@ async fn each_tenant_gets_its_turn_and_no_more_of_what_is_due() {
     rows(&mut c, 2, &["b1"], -1, None).await;
     rows(&mut c, 3, &["c1"], 60, None).await;
     let since = clock::now() - SignedDuration::from_hours(1);
-    let turn = |whose, most| due::Turn {
+    let turn = |whose, most| due::TenantWanted {
         lane: LANE,
         tenant: tenant(whose),
         most,

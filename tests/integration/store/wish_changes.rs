@@ -1,9 +1,9 @@
-//! What waits for somebody's clock is due when that clock or a wish has changed.
+//! What waits for somebody's clock is due when that clock or a preference has changed.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::runtime::clock;
 use herald::store::Database;
-use herald::store::due::heed_changed_wishes;
+use herald::store::due::requeue_changed_preferences;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ async fn changes(c: &mut AsyncPgConnection) -> usize {
 /// Heeds until there is nothing more to look at by then; how many rows were let go of.
 async fn heed(pool: &Database, now: Timestamp) -> u64 {
     let mut all = 0;
-    while let Some(let_go) = heed_changed_wishes(pool, now).await.unwrap() {
+    while let Some(let_go) = requeue_changed_preferences(pool, now).await.unwrap() {
         all += let_go;
     }
     all
@@ -68,7 +68,7 @@ async fn a_tenants_change_lets_go_of_all_its_rows_a_part_at_a_time_and_of_nobody
     let now = clock::now();
     waiting(&mut c, SHOP, 1_700, 3, now - seconds(60)).await;
     waiting(&mut c, BANK, 10, 1, now - seconds(60)).await;
-    assert_eq!(heed_changed_wishes(&pool, now).await.unwrap(), None);
+    assert_eq!(requeue_changed_preferences(&pool, now).await.unwrap(), None);
     let said = format!(
         "INSERT INTO notification_schema.notification_preferences
              (tenant_id, channel, quiet_hours_start, quiet_hours_end)
@@ -81,7 +81,7 @@ async fn a_tenants_change_lets_go_of_all_its_rows_a_part_at_a_time_and_of_nobody
 }
 
 #[tokio::test]
-async fn what_was_decided_without_knowing_and_stored_later_is_let_go_of_later() {
+async fn notification_decided_on_old_preferences_is_requeued_later() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let now = clock::now();

@@ -34,14 +34,14 @@ fn tune(frame_max: u32) -> Vec<u8> {
     frame(METHOD, &payload)
 }
 
-fn step(bytes: &[u8]) -> (Step, Vec<u8>) {
+fn step(bytes: &[u8]) -> (FrameStep, Vec<u8>) {
     let mut bytes = bytes.to_vec();
     let step = Frames::new(None).step(&mut bytes).unwrap();
     (step, bytes)
 }
 
 #[test]
-fn what_can_be_read_passes_untouched() {
+fn readable_frames_pass_untouched() {
     for whole in [
         header(b"order-7"),
         header("grüße".as_bytes()),
@@ -54,7 +54,7 @@ fn what_can_be_read_passes_untouched() {
         frame(METHOD, &DELIVER),
         frame(METHOD, &[&DELIVER[..], &[200, 1]].concat()),
     ] {
-        assert_eq!(step(&whole), (Step::Pass(whole.len()), whole.clone()));
+        assert_eq!(step(&whole), (FrameStep::Pass(whole.len()), whole.clone()));
     }
 }
 
@@ -62,18 +62,18 @@ fn what_can_be_read_passes_untouched() {
 fn names_that_are_no_utf_8_are_made_readable_in_their_place() {
     let (step, mended) = step(&delivery(b"\xe4\xf6", b"email.\xfc"));
     assert_eq!(mended, delivery(b"??", b"email.?"));
-    assert_eq!(step, Step::Pass(mended.len()));
+    assert_eq!(step, FrameStep::Pass(mended.len()));
 }
 
 #[test]
 fn properties_that_cannot_be_read_are_replaced() {
     let broken = header(b"\xff");
-    let (Step::Replace(length, replaced), _) = step(&broken) else {
+    let (FrameStep::Replace(length, replaced), _) = step(&broken) else {
         panic!("it passes");
     };
     assert_eq!(length, broken.len());
     assert_eq!(replaced[..3], broken[..3], "of the same channel");
-    assert_eq!(step(&replaced).0, Step::Pass(replaced.len()));
+    assert_eq!(step(&replaced).0, FrameStep::Pass(replaced.len()));
 }
 
 #[test]
@@ -98,13 +98,13 @@ fn properties_longer_than_a_frame_are_replaced_by_shorter_ones() {
         let mut frames = Frames::new(ours);
         frames.step(&mut tune(theirs)).unwrap();
         match frames.step(&mut long(count)).unwrap() {
-            Step::Pass(_) => assert!(passes, "{ours:?} {theirs} {count}"),
-            Step::Replace(_, replaced) => {
+            FrameStep::Pass(_) => assert!(passes, "{ours:?} {theirs} {count}"),
+            FrameStep::Replace(_, replaced) => {
                 assert!(!passes, "{ours:?} {theirs} {count}");
                 let most = ours.unwrap_or(theirs).min(theirs);
                 assert!(replaced.len() <= usize::try_from(most).unwrap());
             }
-            Step::More => panic!("it is whole"),
+            FrameStep::More => panic!("it is whole"),
         }
     }
 }
@@ -113,27 +113,27 @@ fn properties_longer_than_a_frame_are_replaced_by_shorter_ones() {
 fn a_frame_that_is_not_whole_is_waited_for_unless_nothing_in_it_matters() {
     let whole = header(b"order-7");
     for length in 0..whole.len() {
-        assert_eq!(step(&whole[..length]).0, Step::More, "{length}");
+        assert_eq!(step(&whole[..length]).0, FrameStep::More, "{length}");
     }
     let body = frame(3, &[7; 100]);
     let mut frames = Frames::new(None);
     assert_eq!(
         frames.step(&mut body[..50].to_vec()).unwrap(),
-        Step::Pass(50)
+        FrameStep::Pass(50)
     );
-    assert_eq!(frames.step(&mut []).unwrap(), Step::More);
+    assert_eq!(frames.step(&mut []).unwrap(), FrameStep::More);
     let rest = [&body[50..], &whole].concat();
-    assert_eq!(frames.step(&mut rest.clone()).unwrap(), Step::Pass(58));
+    assert_eq!(frames.step(&mut rest.clone()).unwrap(), FrameStep::Pass(58));
     let passed = frames.step(&mut rest[58..].to_vec()).unwrap();
-    assert_eq!(passed, Step::Pass(whole.len()));
+    assert_eq!(passed, FrameStep::Pass(whole.len()));
 }
 
 #[test]
-fn what_is_no_amqp_is_told_as_such() {
+fn bytes_that_are_not_amqp_are_reported() {
     let said = |bytes: &[u8]| Frames::new(None).step(&mut bytes.to_vec());
     let alert = said(&[0x15, 3, 3, 0, 2, 2, 70]).unwrap_err();
     assert!(alert.to_string().contains("amqps://"), "{alert}");
     let noise = said(b"HTTP/1.1 400 Bad Request").unwrap_err();
     assert!(noise.to_string().contains("no frame"), "{noise}");
-    assert_eq!(said(b"AMQP\x00\x00\x09\x00").unwrap(), Step::Pass(8));
+    assert_eq!(said(b"AMQP\x00\x00\x09\x00").unwrap(), FrameStep::Pass(8));
 }

@@ -45,7 +45,7 @@ fn why(payload: &[u8]) -> String {
 }
 
 #[test]
-fn whatever_the_client_library_cannot_read_is_told() {
+fn properties_that_the_client_library_cannot_read_are_reported() {
     let id = |text: &[u8]| payload(flag(MESSAGE_ID), &short(text));
     assert_eq!(check(&id("grüße".as_bytes())), Ok(()));
     assert_eq!(
@@ -125,7 +125,7 @@ fn in_their_place_stands_why_with_the_original_and_what_names_the_message() {
 }
 
 #[test]
-fn what_cannot_be_saved_is_not_and_the_original_has_its_bound() {
+fn properties_beyond_repair_are_dropped_and_the_original_is_bounded() {
     let broken = payload(flag(MESSAGE_ID), &short(&[0xff; 255]));
     let mended = replaced(&broken, &why(&broken), 100);
     let properties = read(&mended).unwrap();
@@ -154,7 +154,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
-    fn it_lets_pass_what_the_client_library_reads_and_nothing_else((flags, values) in values()) {
+    fn properties_filter_agrees_with_the_client_library((flags, values) in values()) {
         for flags in [flags, flag(HEADERS), flag(MESSAGE_ID)] {
             let payload = payload(flags, &values);
             prop_assert_eq!(check(&payload).is_ok(), read(&payload).is_some());

@@ -19,7 +19,7 @@ fn message(id: &[u8]) -> Vec<u8> {
 /// What the client library reads when the broker's bytes come in pieces of this size.
 async fn read_in(sent: &[u8], piece: usize, buffer: usize) -> Vec<u8> {
     let (ours, mut theirs) = duplex(piece);
-    let mut wire = Wire::new(ours, None);
+    let mut wire = BrokerWire::new(ours, None);
     let sending = async move {
         theirs.write_all(sent).await.unwrap();
         drop(theirs);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_wrong_with_json_is_said_with_its_place() {
+fn json_mistake_is_told_with_its_place() {
     let body = |rest: &str| {
         let id = "0190c1a0-0000-7000-8000-000000000001";
         format!("{{\"version\":1,\"user_id\":\"{id}\",\"content\":{{\"body\":\"x\"}}{rest}}}")
@@ -86,7 +86,7 @@ fn common_slips_of_publishers_cost_no_message() {
 }
 
 #[test]
-fn what_expires_in_the_far_future_never_does() {
+fn expiry_in_the_far_future_is_no_expiry() {
     for never in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999+14:00"] {
         let decoded = decoded(&with("expires_at", json!(never))).unwrap();
         assert_eq!(decoded.expires_at, None, "{never}");
@@ -116,7 +116,7 @@ fn json_that_is_no_object_is_no_envelope() {
 }
 
 #[test]
-fn what_is_not_json_is_malformed() {
+fn body_that_is_not_json_is_malformed() {
     let deep = "[".repeat(3_000);
     for body in [
         &b"not json"[..],

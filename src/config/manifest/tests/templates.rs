@@ -8,7 +8,7 @@ fn template(fields: &str) -> Result<Manifest, String> {
 }
 
 #[test]
-fn what_each_mail_or_message_would_fail_of_is_a_mistake() {
+fn template_whose_every_message_would_fail_is_a_mistake() {
     for (fields, words) in [
         (
             "message_type = \"email\"",
@@ -42,7 +42,7 @@ fn what_each_mail_or_message_would_fail_of_is_a_mistake() {
 }
 
 #[test]
-fn what_a_channel_does_not_carry_is_a_warning() {
+fn template_part_that_its_channel_does_not_carry_is_a_warning() {
     let parts = "subject = \"s\"\ntitle = \"t\"\nhtml = \"h\"";
     for (channel, lost) in [
         ("email", &["title"][..]),

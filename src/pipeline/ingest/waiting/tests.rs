@@ -1,8 +1,8 @@
 use super::*;
 
 #[test]
-fn one_looks_after_all_and_the_next_begins_when_that_one_has_ended() {
-    let waiting = Waiting::default();
+fn key_waiters_are_watched_by_one_task_at_a_time() {
+    let waiting = KeyWaiters::default();
     assert!(!waiting.join(vec![]), "there is nobody to look after");
     let watch = Watch {
         waiting: &waiting,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::trouble::Report;
-use super::{AccountHealth, Inner};
+use super::super::trouble::HealthReport;
+use super::{AccountHealth, AccountHealthInner};
 use crate::domain::Reply;
 use crate::machine::AccountState;
 use crate::machine::account::{CallPermit, CircuitNews, Taught};
@@ -95,7 +95,7 @@ impl AccountHealth {
             }) => {
                 inner.counts.circuit_open(true);
                 inner.tell_channels(Some(inner.origin + until));
-                inner.reporter.tell(Report::Open {
+                inner.reporter.tell(HealthReport::Open {
                     cause,
                     again,
                     wait: until.saturating_sub(now),
@@ -105,9 +105,13 @@ impl AccountHealth {
             Some(CircuitNews::Recovered) => {
                 inner.counts.circuit_open(false);
                 inner.tell_channels(None);
-                inner.reporter.tell(Report::Closed { recovered: true });
+                inner
+                    .reporter
+                    .tell(HealthReport::Closed { recovered: true });
             }
-            Some(CircuitNews::Works) => inner.reporter.tell(Report::Closed { recovered: false }),
+            Some(CircuitNews::Works) => inner
+                .reporter
+                .tell(HealthReport::Closed { recovered: false }),
             None => {}
         }
     }
@@ -137,7 +141,7 @@ impl AccountHealth {
     }
 }
 
-impl Inner {
+impl AccountHealthInner {
     fn tell_channels(&self, open_until: Option<Instant>) {
         self.channels
             .report(self.channel, &self.provider, open_until);

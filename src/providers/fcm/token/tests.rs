@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::domain::ProviderKind;
-use crate::providers::fcm::settings::{self, Settings};
+use crate::providers::fcm::settings::{self, FcmSettings};
 use crate::providers::testing::{Peer, account, http};
 
 /// A token in its last minutes.
-fn ending() -> Token {
+fn ending() -> AccessToken {
     let now = clock::instant();
-    Token {
+    AccessToken {
         authorization: HeaderValue::from_static("Bearer old"),
         renew_at: now,
         expires_at: now + EARLY,
@@ -20,8 +20,8 @@ async fn get(answer: String) -> (HeaderValue, usize) {
     let secret = settings::tests::service_json(&peer.url);
     let config = serde_json::json!({});
     let account = account(ProviderKind::Fcm, None, Some(&secret), config);
-    let settings = Settings::from_account(&account).ok().unwrap();
-    let tokens = Tokens::new(HttpClient::plain(), settings.service);
+    let settings = FcmSettings::from_account(&account).ok().unwrap();
+    let tokens = AccessTokens::new(HttpClient::plain(), settings.service);
     tokens.current.store(Some(Arc::new(ending())));
     let deadline = clock::instant() + settings.timeout;
     tokens.get(deadline).await.ok().unwrap();

@@ -40,8 +40,8 @@ fn trusting(ca: &Path) -> HttpClient {
     HttpClient::new(&settings).unwrap()
 }
 
-async fn ask(client: &HttpClient, url: &str) -> Result<u16, Trouble> {
-    let endpoint = Endpoint::new(url.parse().unwrap(), json_headers(None));
+async fn ask(client: &HttpClient, url: &str) -> Result<u16, HttpTransportError> {
+    let endpoint = HttpEndpoint::new(url.parse().unwrap(), json_headers(None));
     let request = endpoint.bare(Method::POST, "{}");
     let deadline = clock::instant() + Duration::from_secs(20);
     let answer = client.call(request, deadline).await;
@@ -98,7 +98,7 @@ async fn an_authority_that_was_renewed_on_disk_is_trusted_without_a_restart() {
     assert_eq!(ask(&client, &first).await, Ok(202));
     assert!(matches!(
         ask(&client, &second).await,
-        Err(Trouble::Untrusted(_))
+        Err(HttpTransportError::Untrusted(_))
     ));
     std::fs::write(&ca, new.certificate()).unwrap();
     assert_eq!(ask(&client, &second).await, Ok(202));

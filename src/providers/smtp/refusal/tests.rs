@@ -5,14 +5,14 @@ use Phase::{Auth, Connect, Data, Recipient, Sender, Text};
 
 #[test]
 fn refusals_read_by_code_and_step() {
-    let dead = Verdict::dead(Reason::InvalidRecipient);
-    let person = Verdict::permanent(Reason::InvalidRecipient);
-    let content = Verdict::permanent(Reason::ContentRefused);
-    let large = Verdict::permanent(Reason::MessageTooLarge);
-    let (ours, later) = (Verdict::SETTINGS, Verdict::TRANSIENT);
-    let (busy, early) = (Verdict::ADDRESS_BUSY, Verdict::TOO_EARLY);
-    let (unlisted, suspect) = (Verdict::UNLISTED, SUSPECT);
-    let (login, other) = (Verdict::CREDENTIALS, Verdict::NOT_BY_ACCOUNT);
+    let dead = ResponseClass::dead(Reason::InvalidRecipient);
+    let person = ResponseClass::permanent(Reason::InvalidRecipient);
+    let content = ResponseClass::permanent(Reason::ContentRefused);
+    let large = ResponseClass::permanent(Reason::MessageTooLarge);
+    let (ours, later) = (ResponseClass::SETTINGS, ResponseClass::TRANSIENT);
+    let (busy, early) = (ResponseClass::ADDRESS_BUSY, ResponseClass::TOO_EARLY);
+    let (unlisted, suspect) = (ResponseClass::UNLISTED, SUSPECT);
+    let (login, other) = (ResponseClass::CREDENTIALS, ResponseClass::NOT_BY_ACCOUNT);
     for (phase, code, words, expected) in [
         (Connect, 554, "go away", ours),
         (Connect, 554, "5.7.1 Client host blocked using a list", ours),
@@ -70,7 +70,7 @@ fn refusals_read_by_code_and_step() {
             Recipient,
             552,
             "5.2.2 full",
-            Verdict::permanent(Reason::ProviderRefused),
+            ResponseClass::permanent(Reason::ProviderRefused),
         ),
         (Recipient, 501, "5.5.2 syntax", unlisted),
         (Recipient, 599, "?", unlisted),
@@ -103,9 +103,9 @@ fn refusals_read_by_code_and_step() {
 
 #[test]
 fn a_limit_of_the_account_ends_no_message() {
-    let limit = Verdict::ADDRESS_THROTTLED.suspecting(AccountFault::Exhausted);
-    let (out, slower) = (Verdict::EXHAUSTED, Verdict::THROTTLED);
-    let several = Verdict::ADDRESS_THROTTLED;
+    let limit = ResponseClass::ADDRESS_THROTTLED.suspecting(AccountFault::Exhausted);
+    let (out, slower) = (ResponseClass::EXHAUSTED, ResponseClass::THROTTLED);
+    let several = ResponseClass::ADDRESS_THROTTLED;
     for (phase, code, words, expected) in [
         (Text, 550, "5.4.5 Daily user sending limit exceeded.", out),
         (
@@ -183,13 +183,13 @@ fn a_limit_of_the_account_ends_no_message() {
             Recipient,
             552,
             "5.2.2 mailbox exceeded its quota",
-            Verdict::permanent(Reason::ProviderRefused),
+            ResponseClass::permanent(Reason::ProviderRefused),
         ),
         (
             Text,
             552,
             "message size limit exceeded",
-            Verdict::permanent(Reason::MessageTooLarge),
+            ResponseClass::permanent(Reason::MessageTooLarge),
         ),
     ] {
         let read = verdict(phase, code, words);
@@ -198,7 +198,7 @@ fn a_limit_of_the_account_ends_no_message() {
 }
 
 #[test]
-fn who_is_refused_for_us_is_not_blamed() {
+fn refusal_of_our_account_does_not_blame_the_recipient() {
     for (phase, code, words) in [
         (Recipient, 550, "relay not permitted"),
         (Recipient, 550, "smtp auth required"),
@@ -235,8 +235,8 @@ fn who_is_refused_for_us_is_not_blamed() {
 }
 
 #[test]
-fn one_mail_takes_no_account_out() {
-    let content = Verdict::permanent(Reason::ContentRefused);
+fn refusal_of_one_mail_does_not_take_the_account_out() {
+    let content = ResponseClass::permanent(Reason::ContentRefused);
     for (phase, code, words, expected) in [
         (
             Text,
@@ -248,13 +248,13 @@ fn one_mail_takes_no_account_out() {
             Recipient,
             550,
             "5.1.2 <address>... Host unknown (Name server: <address>: host not found)",
-            Verdict::permanent(Reason::InvalidRecipient),
+            ResponseClass::permanent(Reason::InvalidRecipient),
         ),
         (
             Recipient,
             550,
             "5.1.1 User unknown in relay recipient table",
-            Verdict::dead(Reason::InvalidRecipient),
+            ResponseClass::dead(Reason::InvalidRecipient),
         ),
         (Text, 550, "5.7.8 authenticate", SUSPECT_LOGIN),
         (
@@ -270,7 +270,7 @@ fn one_mail_takes_no_account_out() {
 }
 
 #[test]
-fn who_is_greylisted_waits_and_the_account_goes_on() {
+fn greylisted_recipient_waits_and_the_account_goes_on() {
     for (phase, code, words) in [
         (Recipient, 450, "4.2.0 Greylisted, try again in 300 seconds"),
         (Recipient, 451, "4.7.1 Greylisting in action"),
@@ -280,7 +280,7 @@ fn who_is_greylisted_waits_and_the_account_goes_on() {
         (Text, 421, "4.3.0 Greylisted"),
     ] {
         let read = verdict(phase, code, words);
-        assert_eq!(read, Verdict::TOO_EARLY, "{phase:?} {code} {words}");
+        assert_eq!(read, ResponseClass::TOO_EARLY, "{phase:?} {code} {words}");
     }
 }
 

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::providers::testing::delivery;
 
-fn sender(address: &str) -> Sender {
-    Sender {
+fn sender(address: &str) -> SmtpSender {
+    SmtpSender {
         name: Some("Herald".to_owned()),
         address: address.to_owned(),
     }
@@ -20,19 +20,19 @@ fn content(subject: &str, body: Option<&str>, html: Option<&str>) -> Content {
     }
 }
 
-fn mail_of(content: &Content) -> Mail {
+fn mail_of(content: &Content) -> SmtpMail {
     let delivery = delivery("ana@example.org", content);
     mail(&sender("hello@example.com"), &delivery).unwrap()
 }
 
 /// What a server keeps of the wire: without the final dot, and with single dots again.
-fn received(mail: &Mail) -> String {
+fn received(mail: &SmtpMail) -> String {
     let text = mail.wire.strip_suffix(".\r\n").unwrap();
     text.replace("\r\n..", "\r\n.")
 }
 
 /// Plain text and HTML as a reader shows them, with `\n` for line ends.
-fn shown(mail: &Mail) -> (Option<String>, Option<String>) {
+fn shown(mail: &SmtpMail) -> (Option<String>, Option<String>) {
     let text = received(mail);
     let read = MessageParser::new().parse(text.as_bytes()).unwrap();
     let is_html = |at: u32| {
@@ -48,7 +48,7 @@ fn shown(mail: &Mail) -> (Option<String>, Option<String>) {
     (contents(plain), contents(html))
 }
 
-fn assert_safe(mail: &Mail) {
+fn assert_safe(mail: &SmtpMail) {
     assert!(mail.wire.is_ascii(), "{}", mail.wire);
     assert!(!mail.wire.replace("\r\n", "").contains(['\r', '\n']));
     assert!(mail.wire.lines().all(|line| line.len() <= LONGEST_LINE + 1));
@@ -141,7 +141,7 @@ fn a_domain_is_in_ascii_and_only_a_local_part_needs_utf8() {
 }
 
 #[test]
-fn what_no_server_takes_is_not_sent() {
+fn unsendable_mail_is_not_sent() {
     let good = content("Hi", Some("Hi"), None);
     let empty = content("Hi", None, Some(" "));
     let no_subject = content(" ", Some("Hi"), None);
@@ -169,7 +169,7 @@ fn what_no_server_takes_is_not_sent() {
 
 proptest! {
     #[test]
-    fn whatever_is_written_arrives_and_is_one_mail(
+    fn any_content_arrives_as_exactly_one_mail(
         body in "[\\PC\r\n\t.]{1,300}", html in proptest::option::of("[\\PC\r\n.]{1,200}"),
     ) {
         prop_assume!(!body.trim().is_empty());

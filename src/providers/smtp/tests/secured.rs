@@ -93,12 +93,12 @@ fn talk(stream: impl Read + Write, when: When) {
 }
 
 /// An authority, in a file that accounts name.
-struct Scene {
+struct SecuredServer {
     authority: Authority,
     folder: tempfile::TempDir,
 }
 
-impl Scene {
+impl SecuredServer {
     fn new(authority: &str) -> Self {
         let scene = Self {
             authority: Authority::new(authority).unwrap(),
@@ -129,7 +129,7 @@ fn smtp_over(when: When, port: u16, ca_file: Option<&Path>, user: Option<&str>) 
 
 #[tokio::test]
 async fn a_mail_goes_over_tls_to_a_server_that_shows_who_it_is() {
-    let scene = Scene::new("Our own");
+    let scene = SecuredServer::new("Our own");
     for when in [When::AtOnce, READY] {
         let port = serve(&scene.issue("localhost", Validity::Now), when);
         let smtp = smtp_over(when, port, Some(&scene.ca_file()), None);
@@ -143,7 +143,7 @@ async fn a_mail_goes_over_tls_to_a_server_that_shows_who_it_is() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_to_be_believed_is_refused_with_words() {
-    let (scene, other) = (Scene::new("Our own"), Scene::new("Another"));
+    let (scene, other) = (SecuredServer::new("Our own"), SecuredServer::new("Another"));
     let ours = scene.ca_file();
     let right = scene.issue("localhost", Validity::Now);
     for (identity, ca_file, words) in [
@@ -186,8 +186,8 @@ async fn a_server_that_does_not_speak_tls_is_told_so() {
 }
 
 #[tokio::test]
-async fn what_is_said_before_tls_is_forgotten() {
-    let scene = Scene::new("Our own");
+async fn replies_before_tls_are_forgotten() {
+    let scene = SecuredServer::new("Our own");
     let identity = scene.issue("localhost", Validity::Now);
     // Somebody on the way answers EHLO before TLS begins.
     let when = When::Asked("220 go ahead\r\n250-eve\r\n250 AUTH PLAIN\r\n");

@@ -26,7 +26,7 @@ async fn a_server_that_does_not_know_ehlo_is_greeted_with_helo() {
 }
 
 #[tokio::test]
-async fn what_comes_after_the_last_reply_is_no_reply_to_the_next_mail() {
+async fn surplus_reply_is_not_read_as_the_reply_to_the_next_mail() {
     for extra in [
         "250 ok\r\n250 again\r\n",
         "250 ok\r\n250 again\r\n250 and again\r\n354 text\r\n250 lost\r\n",

@@ -9,9 +9,9 @@ const READY: &[u8] = b"Z\0\0\0\x05I";
 const QUERY: &[u8] = b"Q\0\0\0\x06;\0";
 
 /// A stream whose startup was answered, and the server's end of it.
-async fn started(generation: &Generation) -> (Stream, DuplexStream) {
+async fn started(generation: &Generation) -> (ServerStream, DuplexStream) {
     let (near, mut far) = duplex(64 * 1_024);
-    let mut stream = Stream::new(Box::new(near), PATIENCE, generation.clone());
+    let mut stream = ServerStream::new(Box::new(near), PATIENCE, generation.clone());
     stream.write_all(b"\0\0\0\x09\0\x03\0\0\0").await.unwrap();
     far.write_all(READY).await.unwrap();
     stream.read_exact(&mut [0; 6]).await.unwrap();
@@ -19,19 +19,19 @@ async fn started(generation: &Generation) -> (Stream, DuplexStream) {
 }
 
 /// Reads to the end: what was said before it, and why it ended.
-async fn ends(stream: &mut Stream) -> (String, GivenUp) {
+async fn ends(stream: &mut ServerStream) -> (String, GivenUp) {
     let mut said = vec![];
     let error = stream.read_to_end(&mut said).await.unwrap_err();
     let why = error.get_ref().unwrap().downcast_ref::<GivenUp>();
     (String::from_utf8(said).unwrap(), *why.unwrap())
 }
 
-async fn fails(stream: &mut Stream) -> GivenUp {
+async fn fails(stream: &mut ServerStream) -> GivenUp {
     ends(stream).await.1
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_is_told_why_it_ended_unless_an_answer_has_begun() {
+async fn stream_end_is_explained_unless_an_answer_has_begun() {
     let generation = Generation::default();
     let (mut stream, _far) = started(&generation).await;
     stream.write_all(QUERY).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_small_reader_gets_all_of_a_rewritten_error() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_the_socket_does_not_take_has_an_end_too() {
     let (near, far) = duplex(16);
-    let mut stream = Stream::new(Box::new(near), PATIENCE, Generation::default());
+    let mut stream = ServerStream::new(Box::new(near), PATIENCE, Generation::default());
     let (mut reading, mut writing) = tokio::io::split(&mut stream);
     let much = [0; 64];
     let both = async {

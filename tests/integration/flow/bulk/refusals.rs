@@ -17,7 +17,7 @@ fn first_with(sendgrid: &Simulator, n: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_address_that_the_provider_names_fails_alone() {
+async fn bad_address_that_the_provider_names_fails_alone() {
     let bad = Behaviour::default().rule(status(400, None).recipient(address(7)));
     let (stage, sendgrid) = stage(bad).await;
     publish(&stage, (0..30).map(bulk)).await;
@@ -38,7 +38,7 @@ async fn one_bad_address_that_the_provider_names_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_recipient_that_nobody_names_is_found_by_halves_and_tried_again_alone() {
+async fn unnamed_bad_recipient_is_found_by_halves_and_tried_again_alone() {
     let nobody = r#"{"errors":[{"message":"Bad Request","field":null}]}"#;
     let bad = Behaviour::default().rule(status(400, Some(nobody)).recipient(address(7)));
     let (stage, sendgrid) = stage(bad).await;
@@ -88,7 +88,7 @@ async fn a_lost_answer_to_many_is_unknown_for_each_and_each_is_asked_for_again_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_may_pass_is_tried_again_for_each_and_what_has_failed_goes_alone() {
+async fn transient_batch_failure_is_retried_and_failed_messages_go_alone() {
     let failing = status(503, None).recipient(address(19));
     let failing = failing.when(When::First(1));
     let (stage, sendgrid) = stage(Behaviour::default().rule(failing)).await;

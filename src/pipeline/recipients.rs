@@ -1,0 +1,269 @@
+//! The recipients that are sent to, and what their tenants say for all of them, kept in memory for as
+//! long as nothing says that they have changed.
+//!
+//! The database tells of every change within milliseconds of its commit. Those are too many for an
+//! opt-out: whoever is about to send makes sure that everything has been heard that was committed by
+//! then ([`RecipientCache::catch_up`]). While nobody listens, nothing is kept: each batch reads its recipients
+//! and its tenants' rules from the database.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::{Recipient, TenantRules};
+use crate::runtime::clock;
+use crate::store::{Database, StoreError, recipients, rules};
+
+mod barrier;
+mod memory;
+
+use barrier::Barrier;
+pub use barrier::BarrierRequests;
+use memory::RecipientStore;
+pub use memory::{CacheKey, ReadMark};
+
+/// Who is no longer as they were when they were loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stale {
+    /// These, and the recipients of these tenants; often nobody.
+    Only(HashSet<CacheKey>),
+    /// Perhaps everybody.
+    All,
+}
+
+impl Stale {
+    /// Whether this recipient is to be loaded again, with their tenant's rules.
+    #[must_use]
+    pub fn includes(&self, recipient_key: &RecipientKey) -> bool {
+        match self {
+            Self::Only(changed) => {
+                changed.contains(&CacheKey::Recipient(*recipient_key))
+                    || changed.contains(&CacheKey::Rules(recipient_key.0))
+            }
+            Self::All => true,
+        }
+    }
+}
+
+/// Tenant and user.
+pub type RecipientKey = (Uuid, Uuid);
+
+/// Recipients as they were at a moment, with their tenants' rules.
+#[derive(Debug, Clone)]
+pub struct RecipientSnapshot {
+    /// Those that exist.
+    pub recipients: HashMap<RecipientKey, Arc<Recipient>>,
+    /// Of each tenant that was asked for.
+    pub rules: HashMap<Uuid, Arc<TenantRules>>,
+    /// Everything is in it that was committed by then.
+    pub at: Timestamp,
+}
+
+impl RecipientSnapshot {
+    /// The rules of a tenant; without any, none.
+    #[must_use]
+    pub fn rules_of(&self, tenant_id: Uuid) -> Arc<TenantRules> {
+        self.rules.get(&tenant_id).cloned().unwrap_or_default()
+    }
+}
+
+/// Recipients by tenant and user, and tenants' rules. Clones share what is kept.
+#[derive(Debug, Clone)]
+pub struct RecipientCache {
+    database: Database,
+    memory: Arc<RecipientStore>,
+    barrier: Arc<Barrier>,
+}
+
+impl RecipientCache {
+    /// Keeps at most `most` recipients and as many tenants' rules, nobody longer than `time_to_live`: that is the net below the
+    /// notices. Nothing is kept before [`Self::connected`] was called.
+    #[must_use]
+    pub fn new(database: Database, most: usize, time_to_live: Duration) -> Self {
+        let memory = Arc::new(RecipientStore::new(most, time_to_live));
+        let barrier = Arc::default();
+        Self {
+            database,
+            memory,
+            barrier,
+        }
+    }
+
+    /// Those that exist among `recipient_key`; a deleted one does not.
+    ///
+    /// # Errors
+    /// When somebody is not in memory and the database fails.
+    pub async fn load(
+        &self,
+        recipient_key: impl IntoIterator<Item = RecipientKey>,
+    ) -> Result<HashMap<RecipientKey, Arc<Recipient>>, StoreError> {
+        let asked: HashSet<RecipientKey> = recipient_key.into_iter().collect();
+        let mut found = HashMap::with_capacity(asked.len());
+        let mut missing = HashSet::new();
+        let now = clock::instant();
+        for recipient_key in asked {
+            match self.memory.lookup(recipient_key, now) {
+                Some(recipient) => drop(found.insert(recipient_key, recipient)),
+                None => drop(missing.insert(recipient_key)),
+            }
+        }
+        if !missing.is_empty() {
+            found.extend(self.read(missing).await?);
+        }
+        Ok(found)
+    }
+
+    /// As [`Self::load`], whatever is in memory.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read(
+        &self,
+        recipient_key: HashSet<RecipientKey>,
+    ) -> Result<HashMap<RecipientKey, Arc<Recipient>>, StoreError> {
+        let (reading, now) = (self.memory.begin(), clock::instant());
+        let recipient_key: Vec<RecipientKey> = recipient_key.into_iter().collect();
+        let mut connection = self.database.get().await?;
+        let read = recipients::load(&mut connection, &recipient_key).await?;
+        drop(connection);
+        let read: HashMap<RecipientKey, Arc<Recipient>> = read
+            .into_iter()
+            .map(|(recipient_key, recipient)| (recipient_key, Arc::new(recipient)))
+            .collect();
+        let kept = read
+            .iter()
+            .map(|(recipient_key, recipient)| (*recipient_key, recipient));
+        self.memory.keep(reading, kept, now);
+        Ok(read)
+    }
+
+    /// To be asked before recipients are loaded: what [`Self::catch_up`] compares with.
+    #[must_use]
+    pub fn begin(&self) -> ReadMark {
+        self.memory.begin()
+    }
+
+    /// Returns when everything has been heard that was committed before this was called, and says
+    /// whether those who were loaded since `reading` are to be loaded again.
+    pub async fn catch_up(&self, reading: ReadMark) -> Stale {
+        if self.memory.is_connected() && !self.barrier.catch_up().await {
+            return Stale::All;
+        }
+        self.memory.stale(reading)
+    }
+
+    /// The rules of these tenants; of one that has none, empty ones. What is not in memory is read
+    /// together.
+    ///
+    /// # Errors
+    /// When something is not in memory and the database fails.
+    pub async fn load_rules(
+        &self,
+        tenants: impl IntoIterator<Item = Uuid>,
+    ) -> Result<HashMap<Uuid, Arc<TenantRules>>, StoreError> {
+        let asked: HashSet<Uuid> = tenants.into_iter().collect();
+        let mut found = HashMap::with_capacity(asked.len());
+        let mut missing = HashSet::new();
+        let now = clock::instant();
+        for tenant_id in asked {
+            match self.memory.lookup(tenant_id, now) {
+                Some(rules) => drop(found.insert(tenant_id, rules)),
+                None => drop(missing.insert(tenant_id)),
+            }
+        }
+        if !missing.is_empty() {
+            found.extend(self.read_rules(missing).await?);
+        }
+        Ok(found)
+    }
+
+    /// As [`Self::load_rules`], whatever is in memory.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_rules(
+        &self,
+        tenants: HashSet<Uuid>,
+    ) -> Result<HashMap<Uuid, Arc<TenantRules>>, StoreError> {
+        let (reading, now) = (self.memory.begin(), clock::instant());
+        let tenants: Vec<Uuid> = tenants.into_iter().collect();
+        let connection = self.database.get().await?;
+        let mut read = rules::of(&connection, &tenants).await?;
+        drop(connection);
+        let read: HashMap<Uuid, Arc<TenantRules>> = tenants
+            .into_iter()
+            .map(|tenant_id| {
+                (
+                    tenant_id,
+                    Arc::new(read.remove(&tenant_id).unwrap_or_default()),
+                )
+            })
+            .collect();
+        let kept = read.iter().map(|(tenant_id, rules)| (*tenant_id, rules));
+        self.memory.keep(reading, kept, now);
+        Ok(read)
+    }
+
+    /// Recipients and their tenants' rules, none of them as they were before this was called.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn load_now(
+        &self,
+        recipient_key: impl IntoIterator<Item = RecipientKey>,
+    ) -> Result<RecipientSnapshot, StoreError> {
+        let recipient_key: HashSet<RecipientKey> = recipient_key.into_iter().collect();
+        let tenants: HashSet<Uuid> = recipient_key
+            .iter()
+            .map(|(tenant_id, _)| *tenant_id)
+            .collect();
+        let called_at = clock::now();
+        let (recipients, rules, at) = match self.catch_up(self.begin()).await {
+            Stale::Only(_) => {
+                let (recipients, rules) = (self.load(recipient_key), self.load_rules(tenants));
+                (recipients.await?, rules.await?, called_at)
+            }
+            Stale::All => {
+                // To find that out may have taken long.
+                let called_at = clock::now();
+                let (recipients, rules) = (self.read(recipient_key), self.read_rules(tenants));
+                (recipients.await?, rules.await?, called_at)
+            }
+        };
+        Ok(RecipientSnapshot {
+            recipients,
+            rules,
+            at,
+        })
+    }
+
+    /// Waits until somebody wants to catch up; to be called by the one who listens.
+    pub async fn asked(&self) -> BarrierRequests {
+        self.barrier.asked().await
+    }
+
+    /// A notice says, or we ourselves know, that somebody has changed.
+    pub fn forget(&self, recipient_key: RecipientKey) {
+        self.memory.forget(CacheKey::Recipient(recipient_key));
+    }
+
+    /// A notice says that a tenant's rules have changed. They are read when they are needed next: many
+    /// notices cost no more than one.
+    pub fn forget_rules(&self, tenant_id: Uuid) {
+        self.memory.forget(CacheKey::Rules(tenant_id));
+    }
+
+    /// Notices come from now on: what is read from now on may be kept.
+    pub fn connected(&self) {
+        self.memory.connected();
+    }
+
+    /// Notices no longer come: whatever is known may be wrong.
+    pub fn disconnected(&self) {
+        self.memory.disconnected();
+        self.barrier.fail_all();
+    }
+}

@@ -1,0 +1,223 @@
+//! What is kept, and when it may be believed.
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{RecipientKey, Stale};
+use crate::domain::{Recipient, TenantRules};
+
+/// Notices that are remembered, so that a reading that is under way learns what it overtook.
+const REMEMBERED: usize = 1_024;
+
+/// Recipients by tenant and user, and tenants' rules; the least used forgotten first.
+pub(super) struct RecipientStore {
+    recipients: Cache<RecipientKey, CachedValue<Recipient>>,
+    rules: Cache<Uuid, CachedValue<TenantRules>>,
+    time_to_live: Duration,
+    connected: AtomicBool,
+    notices: Mutex<Notices>,
+}
+
+pub(super) struct CachedValue<T> {
+    what: Arc<T>,
+    read_at: Instant,
+}
+
+impl<T> Clone for CachedValue<T> {
+    fn clone(&self) -> Self {
+        Self {
+            what: Arc::clone(&self.what),
+            read_at: self.read_at,
+        }
+    }
+}
+
+/// What a notice names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CacheKey {
+    /// A recipient.
+    Recipient(RecipientKey),
+    /// What a tenant says for all its recipients.
+    Rules(Uuid),
+}
+
+/// When a reading began, in notices; `None` while they do not come.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadMark(Option<u64>);
+
+/// The last notices, the newest last, and how many there have been.
+#[derive(Default)]
+struct Notices {
+    count: u64,
+    recent: VecDeque<CacheKey>,
+}
+
+/// What is kept of one kind: the cache that it is kept in, and how a notice names it.
+pub(super) trait Cacheable: Sized {
+    type Key: Copy + Eq + Hash;
+
+    fn of(memory: &RecipientStore) -> &Cache<Self::Key, CachedValue<Self>>;
+
+    fn cache_key(key: Self::Key) -> CacheKey;
+}
+
+impl Cacheable for Recipient {
+    type Key = RecipientKey;
+
+    fn of(memory: &RecipientStore) -> &Cache<RecipientKey, CachedValue<Self>> {
+        &memory.recipients
+    }
+
+    fn cache_key(recipient_key: RecipientKey) -> CacheKey {
+        CacheKey::Recipient(recipient_key)
+    }
+}
+
+impl Cacheable for TenantRules {
+    type Key = Uuid;
+
+    fn of(memory: &RecipientStore) -> &Cache<Uuid, CachedValue<Self>> {
+        &memory.rules
+    }
+
+    fn cache_key(tenant_id: Uuid) -> CacheKey {
+        CacheKey::Rules(tenant_id)
+    }
+}
+
+impl fmt::Debug for RecipientStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("people", &self.recipients.len())
+            .field("tenants", &self.rules.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RecipientStore {
+    pub(super) fn new(most: usize, time_to_live: Duration) -> Self {
+        Self {
+            recipients: Cache::new(most),
+            rules: Cache::new(most),
+            time_to_live,
+            connected: AtomicBool::new(false),
+            notices: Mutex::default(),
+        }
+    }
+
+    pub(super) fn lookup<T: Cacheable>(&self, key: T::Key, now: Instant) -> Option<Arc<T>> {
+        if !self.is_connected() {
+            return None;
+        }
+        let known = T::of(self).get(&key)?;
+        let age = now.saturating_duration_since(known.read_at);
+        (age < self.time_to_live).then_some(known.what)
+    }
+
+    /// To be asked before a reading begins.
+    pub(super) fn begin(&self) -> ReadMark {
+        let notices = self.notices();
+        ReadMark(self.is_connected().then_some(notices.count))
+    }
+
+    /// Keeps what was read, but for what a notice has named since the reading began.
+    pub(super) fn keep<'a, T: Cacheable + 'a>(
+        &self,
+        ReadMark(began): ReadMark,
+        read: impl Iterator<Item = (T::Key, &'a Arc<T>)>,
+        now: Instant,
+    ) {
+        let notices = self.notices();
+        let overtaken = began.and_then(|began| notices.since(began));
+        let (Some(overtaken), true) = (overtaken, self.is_connected()) else {
+            return;
+        };
+        for (key, what) in read {
+            if !overtaken.contains(&T::cache_key(key)) {
+                let what = Arc::clone(what);
+                let read_at = now;
+                T::of(self).insert(key, CachedValue { what, read_at });
+            }
+        }
+    }
+
+    /// What was named by a notice since then. Of a reading that began while none came, nobody knows:
+    /// much time may have passed since.
+    pub(super) fn stale(&self, ReadMark(began): ReadMark) -> Stale {
+        let notices = self.notices();
+        match began.and_then(|began| notices.since(began)) {
+            Some(changed) if self.is_connected() => Stale::Only(changed),
+            _ => Stale::All,
+        }
+    }
+
+    pub(super) fn forget(&self, cache_key: CacheKey) {
+        let mut notices = self.notices();
+        notices.add(cache_key);
+        match cache_key {
+            CacheKey::Recipient(recipient_key) => drop(self.recipients.remove(&recipient_key)),
+            CacheKey::Rules(tenant_id) => drop(self.rules.remove(&tenant_id)),
+        }
+    }
+
+    pub(super) fn connected(&self) {
+        let _notices = self.notices();
+        self.clear();
+        self.connected.store(true, Ordering::Release);
+    }
+
+    pub(super) fn disconnected(&self) {
+        let mut notices = self.notices();
+        self.connected.store(false, Ordering::Release);
+        // A reading that is under way must not be kept when notices come again.
+        notices.miss_some();
+        self.clear();
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    fn clear(&self) {
+        self.recipients.clear();
+        self.rules.clear();
+    }
+
+    fn notices(&self) -> MutexGuard<'_, Notices> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notices {
+    fn add(&mut self, cache_key: CacheKey) {
+        self.count += 1;
+        if self.recent.len() == REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(cache_key);
+    }
+
+    /// What the notices since then named; `None` when that is no longer known.
+    fn since(&self, began: u64) -> Option<HashSet<CacheKey>> {
+        let missed = usize::try_from(self.count.saturating_sub(began)).ok()?;
+        let first = self.recent.len().checked_sub(missed)?;
+        Some(self.recent.iter().skip(first).copied().collect())
+    }
+
+    /// Nobody knows any more what was said until now.
+    fn miss_some(&mut self) {
+        self.count += 1;
+        self.recent.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! What was taken is held, its recipients are loaded, and it goes on its way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Looking, Poller};
+use crate::domain::{Channel, Lane, Notification, Recipient};
+use crate::pipeline::claim_guard::ClaimGuard;
+use crate::pipeline::eligibility::Addressed;
+use crate::pipeline::jobs::Job;
+use crate::pipeline::provider::AccountRoom;
+use crate::pipeline::settle_queue::Abandoned;
+use crate::runtime::{Permit, clock, failpoint};
+use crate::store::StoreError;
+use crate::store::due::{self, Taken, Taking};
+use crate::store::settle::Origin;
+use crate::store::takes::TakeId;
+
+/// For what rows are taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TakePurpose<'a> {
+    /// They are due.
+    Due,
+    /// There is room for them at an account, or at any.
+    Call(Option<&'a AccountRoom>),
+    /// One of them is to show whether an account of a paused channel is back.
+    Probe(Channel),
+}
+
+/// What was taken and sent on its way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Brought {
+    pub(super) lane: Lane,
+    pub(super) tenant: Uuid,
+    pub(super) id: Uuid,
+}
+
+/// How many were brought of each tenant in a lane.
+pub(super) fn by_tenant(brought: &[Brought], lane: Lane) -> HashMap<Uuid, usize> {
+    let mut count = HashMap::new();
+    for one in brought.iter().filter(|one| one.lane == lane) {
+        *count.entry(one.tenant).or_default() += 1;
+    }
+    count
+}
+
+impl Poller {
+    /// Takes what is due by `until`, and sends it on its way; says what that was. Until all of it
+    /// is held, there are strays.
+    pub(super) async fn bring(
+        &self,
+        take: TakeId,
+        until: Timestamp,
+        taking: impl Future<Output = Result<Taken, StoreError>>,
+        permits: &mut HashMap<Lane, Vec<Permit>>,
+        looking: &mut Looking,
+        purpose: TakePurpose<'_>,
+    ) -> Result<Vec<Brought>, StoreError> {
+        let until = until.max(Taking::latest(clock::now()));
+        looking.lost_takes.expect(take, clock::instant(), until);
+        let taken = taking.await?;
+        failpoint::hit("scheduler.take");
+        if !taken.worn.is_empty() {
+            for id in &taken.worn {
+                tracing::error!(notification_id = %id, "was taken too often without an outcome: it is a dead letter");
+            }
+            due::end_worn(&self.database, take, &taken.worn).await?;
+        }
+        if !taken.unreadable.is_empty() {
+            self.give_back(take, &taken.unreadable).await;
+        }
+        let mut brought = Vec::with_capacity(taken.notifications.len());
+        let suspects = taken.suspects;
+        let mut held = Vec::with_capacity(taken.notifications.len());
+        for notification in taken.notifications {
+            let about = notification.source.as_ref();
+            failpoint::die_of(about.map(|source| source.id.as_str()));
+            // There is a permit for each: no more were asked for.
+            let Some(permit) = permits.get_mut(&notification.lane).and_then(Vec::pop) else {
+                break;
+            };
+            let solo = match purpose {
+                TakePurpose::Probe(channel) => Some(self.pauses.begin(channel, clock::instant())),
+                _ if suspects.contains(&notification.id) => {
+                    Some(self.suspects.begin(notification.lane, clock::instant()))
+                }
+                _ => None,
+            };
+            match self.claim_guards.taken(&notification, take, permit, solo) {
+                Some(claim) => {
+                    brought.push(Brought {
+                        lane: notification.lane,
+                        tenant: notification.tenant_id,
+                        id: notification.id,
+                    });
+                    held.push((notification, claim));
+                }
+                None => self.claim_guards.settle_queue.abandon(Abandoned {
+                    key: notification.key,
+                    id: notification.id,
+                    origin: Origin::Database(take),
+                    is_held: false,
+                }),
+            }
+        }
+        looking.lost_takes.held(take);
+        failpoint::hit("scheduler.taken");
+        let room = match purpose {
+            TakePurpose::Call(room) => room,
+            TakePurpose::Due | TakePurpose::Probe(_) => None,
+        };
+        self.send(held, room).await;
+        Ok(brought)
+    }
+
+    /// Loads the recipients and dispatches. The holds give the rows back if that fails.
+    async fn send(&self, held: Vec<(Notification, ClaimGuard)>, room: Option<&AccountRoom>) {
+        if held.is_empty() {
+            return;
+        }
+        let recipient_key = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
+        let known = match self.eligibility.recipients.load_now(recipient_key).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::warn!(%error, "recipients could not be loaded; what was due comes again");
+                return;
+            }
+        };
+        let (arrived, now) = (clock::instant(), clock::now());
+        let mut jobs = Vec::with_capacity(held.len());
+        for (notification, mut claim) in held {
+            claim.arrived = arrived;
+            let recipient_key = (notification.tenant_id, notification.user_id);
+            match known.recipients.get(&recipient_key).cloned() {
+                Some(recipient) => {
+                    claim.place = room.map(AccountRoom::place);
+                    let mut job = Job::new(notification, recipient, claim, None);
+                    job.known_at = known.at;
+                    job.rules = known.rules_of(recipient_key.0);
+                    jobs.push(job);
+                }
+                None => {
+                    let nobody = Arc::new(Recipient::nobody(recipient_key));
+                    let job = Job::new(notification, nobody, claim, None);
+                    self.claim_guards
+                        .settle_queue
+                        .push(job.end_without_recipient(now));
+                }
+            }
+        }
+        match self
+            .eligibility
+            .suppressed(jobs.iter().map(Addressed::of))
+            .await
+        {
+            Ok(mut listed) => {
+                for job in &mut jobs {
+                    job.suppressed = listed.remove(&job.notification.id).unwrap_or_default();
+                }
+                self.dispatchers.dispatch(jobs);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "suppressions could not be looked for; what was due comes again");
+            }
+        }
+    }
+}
