@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 
-use crate::pipeline::Control;
+use crate::ops::Control;
 
 /// Seconds that open requests get when the server stops.
 const STOP_SECONDS: u64 = 2;

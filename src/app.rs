@@ -5,6 +5,7 @@
 pub mod apply;
 mod build;
 pub mod check;
+mod context;
 pub mod explain;
 mod limits;
 pub mod publish;
@@ -65,7 +66,7 @@ async fn live(
     health: Health,
     tasks: Tasks,
 ) -> Result<RunReport, StartError> {
-    let context = build::EngineContext::new(&settings, &shutdown, health, tasks)?;
+    let context = context::EngineContext::new(&settings, &shutdown, health, tasks)?;
     let server = build::http(&settings, &context)?;
     limits::watch(&settings, &context);
     let Some(engine) = build::engine(&settings, &context).await? else {

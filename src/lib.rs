@@ -12,9 +12,12 @@
 pub mod api;
 pub mod app;
 pub mod broker;
+pub mod cache;
 pub mod config;
+pub mod delivery;
 pub mod domain;
 pub mod machine;
+pub mod ops;
 pub mod pipeline;
 pub mod policy;
 pub mod providers;
@@ -24,3 +27,4 @@ pub mod store;
 pub mod telemetry;
 pub mod templates;
 pub mod tls;
+pub mod work;

@@ -46,15 +46,16 @@ pub mod templates;
 pub mod tenants;
 pub mod time;
 mod transaction;
+mod trial;
 pub mod turn;
 pub mod zones;
 
-pub use access::Access;
+pub use access::{Access, DatabaseSettings};
 pub use change::WriteChange;
 /// A connection of this room's driver; what it can do is behind the aggregates' functions.
 pub use diesel_async::AsyncPgConnection as PgConnection;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
-pub use pool::{Connection, Database, DatabaseSettings};
+pub use pool::{Connection, Database};
 pub use sqlstate::SqlState;
 pub use transaction::savepoint;

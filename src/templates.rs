@@ -18,6 +18,6 @@ mod tags;
 mod values;
 
 pub use error::{ErrorKind, TemplateError};
-pub use library::{Library, LocaleHints, Rendered, TemplateKey, Variables};
+pub use library::{Library, LocaleHints, Rendered, Variables};
 pub use sandbox::Limits;
-pub use source::{Part, TemplateSource};
+pub use source::{Part, TemplateKey, TemplateSource};

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use crate::pipeline::Control;
+use crate::ops::Control;
 
 /// All metrics in Prometheus' text format 0.0.4.
 pub(super) async fn metrics(control: web::Data<Control>) -> HttpResponse {

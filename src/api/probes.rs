@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::pipeline::Control;
+use crate::ops::Control;
 
 /// 200 while the process moves, else 503 with what stands still: only a restart helps.
 pub(super) async fn livez(control: web::Data<Control>) -> HttpResponse {

@@ -13,54 +13,32 @@ use tokio::sync::oneshot;
 
 use self::knowledge::{eligibility, listen, start_account_loader};
 use self::upkeep::{keep_house, keep_lease, watch_readiness};
+use super::context::EngineContext;
 use super::{StartError, schema};
 use crate::broker::connection::BrokerAddress;
 use crate::broker::consumer::{Consumers, LaneConsumer};
 use crate::broker::publisher::Publisher;
+use crate::cache::templates::TemplateCache;
 use crate::config::Settings;
+use crate::delivery::ChannelStates;
+use crate::delivery::account_loader::LoaderContext;
+use crate::delivery::eligibility::Eligibility;
+use crate::delivery::registry::AccountRegistry;
 use crate::domain::Channel;
-use crate::pipeline::account_loader::LoaderContext;
-use crate::pipeline::claim_guard::ClaimGuards;
+use crate::ops::Control;
 use crate::pipeline::dispatcher::ChannelContext;
-use crate::pipeline::eligibility::Eligibility;
 use crate::pipeline::ingest::Admission;
-use crate::pipeline::jobs::{Arrived, Wake};
-use crate::pipeline::lanes::LanePermits;
 use crate::pipeline::recorder::Settling;
-use crate::pipeline::registry::AccountRegistry;
 use crate::pipeline::scheduler::{Pauses, Poller};
-use crate::pipeline::templates::TemplateCache;
-use crate::pipeline::{
-    ChannelStates, Control, Dispatcher, Dispatchers, HourlyMetrics, InFlight, Ingest, LeaseGate,
-    Recorder, Scheduler, SettleQueue,
-};
-use crate::providers::HttpClient;
+use crate::pipeline::{Dispatcher, HourlyMetrics, Ingest, Recorder, Scheduler};
 use crate::resilience::Backoff;
-use crate::runtime::{Ending, Health, Pulse, Shutdown, Supervisor, Tasks, mailbox};
-use crate::store::Database;
+use crate::runtime::{Ending, Pulse, Supervisor, mailbox};
 use crate::store::lease::RunId;
-use crate::store::seal::Sealer;
-use crate::telemetry::Metrics;
 use crate::templates::Limits;
-
-/// What everything stands on.
-#[derive(Debug)]
-pub(super) struct EngineContext {
-    pub(super) tasks: Tasks,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) health: Health,
-    /// Stops taking on work.
-    pub(super) stop: Shutdown,
-    /// Starts no further provider call.
-    pub(super) no_calls: Shutdown,
-    /// Ends waiting for work that is in hand.
-    pub(super) giving_up: Shutdown,
-    /// Ends the run itself.
-    pub(super) end_of_run: Shutdown,
-    pub(super) database: Database,
-    sealer: Sealer,
-    client: HttpClient,
-}
+use crate::work::claim_guard::ClaimGuards;
+use crate::work::job::{Arrived, Wake};
+use crate::work::lane_permits::LanePermits;
+use crate::work::{Dispatchers, InFlight, LeaseGate, ReleaseQueue, SettleQueue};
 
 /// A running engine, as far as it must be stopped.
 pub(super) struct RunningEngine {
@@ -68,30 +46,9 @@ pub(super) struct RunningEngine {
     pub(super) permits: LanePermits,
     pub(super) hourly: Addr<HourlyMetrics>,
     pub(super) settle_queue: SettleQueue,
+    pub(super) release_queue: ReleaseQueue,
     /// The consumers' connection, once they have stopped.
     pub(super) consumed: oneshot::Receiver<Option<Connection>>,
-}
-
-impl EngineContext {
-    pub(super) fn new(
-        settings: &Settings,
-        stop: &Shutdown,
-        health: Health,
-        tasks: Tasks,
-    ) -> Result<Self, StartError> {
-        Ok(Self {
-            metrics: Arc::new(Metrics::new()),
-            health,
-            stop: stop.clone(),
-            no_calls: Shutdown::new(),
-            giving_up: Shutdown::new(),
-            end_of_run: Shutdown::new(),
-            database: Database::lazy(&super::database_settings(settings), tasks.handle()),
-            sealer: super::sealer(settings)?,
-            client: HttpClient::new(&settings.providers)?,
-            tasks,
-        })
-    }
 }
 
 /// Starts the HTTP server: first of all, so that `/readyz` can say what is being waited for.
@@ -208,9 +165,10 @@ pub(super) async fn engine(
     listen(context, &eligibility, account_loader);
 
     let in_flight = InFlight::default();
+    let release_queue = ReleaseQueue::default();
     let claim_guards = ClaimGuards {
         in_flight: in_flight.clone(),
-        settle_queue: settle_queue.clone(),
+        release_queue: release_queue.clone(),
         metrics: Arc::clone(&context.metrics),
     };
     let permits = LanePermits::new(&settings.lanes);
@@ -223,6 +181,7 @@ pub(super) async fn engine(
             permits: permits.clone(),
             eligibility: Arc::clone(&eligibility),
             claim_guards: claim_guards.clone(),
+            settle_queue: settle_queue.clone(),
             dispatchers: dispatchers.clone(),
             lease_gate: lease_gate.clone(),
             pauses: Pauses::new(channels.clone()),
@@ -244,8 +203,15 @@ pub(super) async fn engine(
         scheduler,
         giving_up: context.giving_up.clone(),
     });
-    let recorder = Recorder::new(settling, settle_queue.clone(), context.tasks.clone());
+    let recorder = Recorder::new(
+        settling,
+        settle_queue.clone(),
+        release_queue.clone(),
+        context.tasks.clone(),
+    );
     let recorder = supervisor.start("recorder", "recorder", recorder);
+    let again = recorder.clone();
+    release_queue.wakes(move || mailbox::post(&again, Wake));
     settle_queue.wakes(move || mailbox::post(&recorder, Wake));
     let known = (templates, registry);
     let admission = admission(
@@ -274,6 +240,7 @@ pub(super) async fn engine(
         permits,
         hourly,
         settle_queue,
+        release_queue,
         consumed,
     }))
 }
@@ -307,7 +274,10 @@ fn dispatchers(
             context.tasks.clone(),
             settings.engine.io_threads,
         );
-        supervisor.start("dispatcher", &format!("dispatcher {channel}"), dispatcher)
+        let name = format!("dispatcher {channel}");
+        supervisor
+            .start("dispatcher", &name, dispatcher)
+            .recipient()
     };
     Dispatchers::new(Channel::ALL.iter().map(start).collect())
 }

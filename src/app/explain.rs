@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::StartError;
+use crate::cache::recipients::RecipientCache;
+use crate::cache::templates::TemplateCache;
 use crate::config::Settings;
-use crate::pipeline::cap_reservations::CapReservations;
-use crate::pipeline::eligibility::Eligibility;
-use crate::pipeline::explain::Explainer;
-use crate::pipeline::recipients::RecipientCache;
-use crate::pipeline::templates::TemplateCache;
+use crate::delivery::cap_reservations::CapReservations;
+use crate::delivery::eligibility::Eligibility;
+use crate::ops::explain::Explainer;
 use crate::providers::HttpClient;
 use crate::runtime::Shutdown;
 use crate::store::Database;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::build::EngineContext;
+use super::context::EngineContext;
 use crate::config::Settings;
 use crate::runtime::files::{self, FileStanding, OpenFiles};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::StartError;
-use super::build::EngineContext;
+use super::context::EngineContext;
 use crate::resilience::Backoff;
 use crate::store::migrations::{self, Fit};
 use tokio::sync::oneshot;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::RunReport;
-use super::build::{EngineContext, RunningEngine};
+use super::build::RunningEngine;
+use super::context::EngineContext;
 use crate::config::Settings;
-use crate::pipeline::metrics::Flush;
+use crate::pipeline::hourly_metrics::Flush;
 use crate::runtime::Ending;
 
 /// Longest wait for each of the steps that follow the deadline.
@@ -71,7 +72,7 @@ async fn flush(engine: &RunningEngine) {
             tracing::warn!("the last hourly rollups are lost: no answer in time")
         }
     }
-    if !engine.settle_queue.is_empty() {
+    if !engine.settle_queue.is_empty() || !engine.release_queue.is_empty() {
         tracing::warn!("some outcomes are not stored: their messages come again");
     }
 }

@@ -5,7 +5,7 @@ mod output;
 use clap::{Args, Subcommand};
 use herald::config::Required;
 use herald::domain::{Channel, Reason, Status};
-use herald::pipeline::replay::{self, Order, ReplayedLetter};
+use herald::ops::replay::{self, Order, ReplayedLetter};
 use herald::runtime::clock;
 use herald::store::dead_letters::{self, LetterFilter};
 use jiff::{Span, SpanRelativeTo, Timestamp};

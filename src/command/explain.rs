@@ -7,7 +7,7 @@ use herald::app::explain::explainer;
 use herald::config::Required;
 use herald::domain::RuleVerdict;
 use herald::domain::spelling::as_written;
-use herald::pipeline::explain::{Decided, Explained};
+use herald::ops::explain::{Decided, Explained};
 use herald::policy::Decision;
 use serde_json::{Value, json};
 

@@ -4,20 +4,20 @@ mod render_queue;
 
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler, Supervised};
+use actix::{Actor, Context, Handler, Supervised};
 
 use self::render_queue::{RenderQueue, RenderStep};
-use super::eligibility::{Capped, Eligibility};
-use super::jobs::{Deliver, Dispatch, Job, since_publish};
-use super::registry::{AccountEntry, AccountRegistry};
-use super::settle_queue::SettleQueue;
-use super::templates::TemplateCache;
+use crate::cache::templates::TemplateCache;
+use crate::delivery::eligibility::{Capped, Eligibility};
+use crate::delivery::registry::{AccountEntry, AccountRegistry};
 use crate::domain::{Body, Channel, Reason, carriage};
 use crate::machine::eligibility::{self, DispatchAction};
 use crate::policy::Decision;
 use crate::runtime::{Tasks, clock, failpoint, mailbox};
 use crate::telemetry::Metrics;
 use crate::templates::LocaleHints;
+use crate::work::job::{Deliver, Dispatch, Job, since_publish};
+use crate::work::settle_queue::SettleQueue;
 
 /// The `provider` of in-app notifications: the row in the inbox is the delivery.
 const INBOX: &str = "inbox";
@@ -182,38 +182,7 @@ impl Loads {
 
     fn post(self) {
         for (account, jobs) in self.by_account {
-            mailbox::post(&account.actor, Deliver(jobs));
-        }
-    }
-}
-
-/// The dispatchers of all channels.
-#[derive(Debug, Clone)]
-pub struct Dispatchers {
-    by_channel: Arc<Vec<Addr<Dispatcher>>>,
-}
-
-impl Dispatchers {
-    /// In the order of [`Channel::ALL`].
-    #[must_use]
-    pub fn new(by_channel: Vec<Addr<Dispatcher>>) -> Self {
-        Self {
-            by_channel: Arc::new(by_channel),
-        }
-    }
-
-    /// Sends jobs to the dispatchers of their channels.
-    pub fn dispatch(&self, jobs: Vec<Job>) {
-        let mut by_channel: Vec<Vec<Job>> = Channel::ALL.iter().map(|_| vec![]).collect();
-        for job in jobs {
-            if let Some(list) = by_channel.get_mut(job.notification.lane.channel.index()) {
-                list.push(job);
-            }
-        }
-        for (address, jobs) in self.by_channel.iter().zip(by_channel) {
-            if !jobs.is_empty() {
-                mailbox::post(address, Dispatch(jobs));
-            }
+            mailbox::post_to(&account.deliver, Deliver(jobs));
         }
     }
 }

@@ -10,15 +10,24 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
-use super::claim_guard::SoloGuard;
-use super::jobs::Arrived;
 use crate::broker::Arrival;
+use crate::broker::publisher::Publisher;
+use crate::cache::templates::TemplateCache;
+use crate::delivery::eligibility::Eligibility;
+use crate::delivery::registry::AccountRegistry;
 use crate::domain::Lane;
-use crate::runtime::{Alarm, Batch, Tasks, clock, failpoint, mailbox};
+use crate::runtime::{Alarm, Batch, Shutdown, Tasks, clock, failpoint, mailbox};
+use crate::store::Database;
+use crate::store::takes::Takes;
+use crate::telemetry::Metrics;
+use crate::work::claim_guard::{ClaimGuards, SoloGuard};
+use crate::work::job::Arrived;
+use crate::work::{Dispatchers, LeaseGate};
 
 mod admission;
 mod claiming;
 mod held;
+mod message;
 mod pointers;
 mod recipients;
 mod refusal;
@@ -26,9 +35,8 @@ mod renewal;
 mod suspicion;
 mod waiting;
 
-pub use admission::Admission;
-pub(super) use admission::key_reused;
-pub(super) use recipients::nobody;
+pub(crate) use message::key_reused;
+pub(crate) use recipients::nobody;
 pub use waiting::KeyWaiters;
 
 /// Batches admitted at the same time: two keep both cores and the database busy.
@@ -39,6 +47,43 @@ const SUSPECT: u64 = 5;
 /// Longest that others wait for a suspect: one that ends the process does so within moments, and one
 /// that waits for its account must not hold up all that are behind it, unacknowledged.
 const LONGEST_TURN: Duration = Duration::from_secs(5);
+
+/// What admission needs.
+#[derive(Debug)]
+pub struct Admission {
+    /// The database.
+    pub database: Database,
+    /// Passed before anything is claimed: says which run owns it.
+    pub lease_gate: LeaseGate,
+    /// Numbers takes of claims.
+    pub takes: Takes,
+    /// The messages whose keys other runs work on.
+    pub waiting: KeyWaiters,
+    /// Whose turn it is to ask again for what somebody has locked: one connection is enough for that.
+    pub later: tokio::sync::Mutex<()>,
+    /// How long a key is remembered.
+    pub window: Duration,
+    /// Largest body, in bytes.
+    pub max_body_bytes: usize,
+    /// Knows recipients, and what must not be sent to.
+    pub eligibility: Arc<Eligibility>,
+    /// The templates.
+    pub templates: TemplateCache,
+    /// The accounts in use.
+    pub registry: AccountRegistry,
+    /// Makes holds.
+    pub claim_guards: ClaimGuards,
+    /// Publishes what cannot be accepted.
+    pub publisher: Arc<Publisher>,
+    /// Where jobs go.
+    pub dispatchers: Dispatchers,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Where waiting for another run's outcome happens.
+    pub tasks: Tasks,
+    /// Ends every wait; what is in hand then returns to the broker.
+    pub giving_up: Shutdown,
+}
 
 /// The actor.
 pub struct Ingest {

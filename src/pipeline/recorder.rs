@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
-use super::jobs::Wake;
-use super::settle_queue::SettleQueue;
 use crate::runtime::{Alarm, Tasks, clock, failpoint, mailbox};
+use crate::work::job::Wake;
+use crate::work::release_queue::ReleaseQueue;
+use crate::work::settle_queue::SettleQueue;
 
 mod settling;
 
@@ -20,6 +21,7 @@ const CONCURRENT: usize = 2;
 pub struct Recorder {
     settling: Arc<Settling>,
     settle_queue: SettleQueue,
+    release_queue: ReleaseQueue,
     tasks: Tasks,
     state: RecorderState,
 }
@@ -42,18 +44,24 @@ enum SettlingEnded {
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
-            .field("outbox", &self.settle_queue)
+            .field("settle_queue", &self.settle_queue)
             .finish_non_exhaustive()
     }
 }
 
 impl Recorder {
-    /// A recorder that empties this settle queue.
+    /// A recorder that empties these queues.
     #[must_use]
-    pub fn new(settling: Arc<Settling>, settle_queue: SettleQueue, tasks: Tasks) -> Self {
+    pub fn new(
+        settling: Arc<Settling>,
+        settle_queue: SettleQueue,
+        release_queue: ReleaseQueue,
+        tasks: Tasks,
+    ) -> Self {
         Self {
             settling,
             settle_queue,
+            release_queue,
             tasks,
             state: RecorderState::default(),
         }
@@ -82,14 +90,14 @@ impl Recorder {
         if self.state.releasing {
             return;
         }
-        let abandoned = self.settle_queue.take_abandoned();
+        let abandoned = self.release_queue.take();
         if abandoned.is_empty() {
             return;
         }
         self.state.releasing = true;
         let done = Done::of(ctx, SettlingEnded::Release);
         let settling = Arc::clone(&self.settling);
-        let unreleased = settling::Unreleased::new(abandoned, self.settle_queue.clone());
+        let unreleased = settling::Unreleased::new(abandoned, self.release_queue.clone());
         self.tasks.spawn("release claims", async move {
             let _done = done;
             settling.release(unreleased).await;

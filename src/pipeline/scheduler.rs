@@ -31,19 +31,19 @@ use self::call_back::Waits;
 use self::crowded_lanes::CrowdedLane;
 use self::lost_takes::LostTakes;
 use self::refusing::Refusing;
-use super::claim_guard::ClaimGuards;
-use super::dispatcher::Dispatchers;
-use super::eligibility::Eligibility;
-use super::jobs::Wake;
-use super::lanes::LanePermits;
-use super::lease_gate::LeaseGate;
-use super::registry::AccountRegistry;
+use crate::delivery::eligibility::Eligibility;
+use crate::delivery::registry::AccountRegistry;
 use crate::domain::Lane;
 use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
 use crate::store::due::{self, Taking};
 use crate::store::lease::RunId;
 use crate::store::takes::Takes;
 use crate::store::{Database, StoreError};
+use crate::work::claim_guard::ClaimGuards;
+use crate::work::job::Wake;
+use crate::work::lane_permits::LanePermits;
+use crate::work::lease_gate::LeaseGate;
+use crate::work::{Dispatchers, SettleQueue};
 
 /// Most notifications taken of one lane at once.
 const MOST: usize = 256;
@@ -70,6 +70,8 @@ pub struct Poller {
     pub eligibility: Arc<Eligibility>,
     /// Makes holds.
     pub claim_guards: ClaimGuards,
+    /// Where outcomes go.
+    pub settle_queue: SettleQueue,
     /// Where jobs go.
     pub dispatchers: Dispatchers,
     /// Passed before anything is taken: a run that holds no lease owns nothing. Says which run it is.

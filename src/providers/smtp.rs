@@ -17,6 +17,7 @@ mod refusal;
 mod reply;
 mod request;
 mod settings;
+mod silence;
 mod slots;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Posting to an actor.
 
 use actix::dev::ToEnvelope;
-use actix::{Actor, Addr, Handler, Message};
+use actix::{Actor, Addr, Handler, Message, Recipient};
 
 /// Puts a message into an actor's mailbox, without waiting and without a bound.
 ///
@@ -19,4 +19,13 @@ where
     M::Result: Send,
 {
     address.do_send(message);
+}
+
+/// As [`post`], to whichever actor takes such messages.
+pub fn post_to<M>(recipient: &Recipient<M>, message: M)
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    recipient.do_send(message);
 }

@@ -1,9 +1,28 @@
-//! How PostgreSQL is reached.
+//! How the database is reached.
+
+use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::DatabaseSettings;
 use crate::tls::Files;
+
+/// How the database is reached.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// `postgres://user:password@host:port/database`; the user must be a member of the role
+    /// `herald_notifications`, as whoever migrated is.
+    pub url: SecretString,
+    /// Whom to trust and who we are, where the URL asks for TLS.
+    pub tls: Files,
+    /// Most connections at once.
+    pub pool_size: u32,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest that one statement may take; a transaction may also be idle no longer.
+    pub statement_timeout: Duration,
+    /// What `pg_stat_activity` shows.
+    pub application_name: String,
+}
 
 /// How a server is reached: its URL, and the files for TLS.
 #[derive(Debug, Clone)]

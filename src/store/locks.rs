@@ -1,19 +1,14 @@
 //! Rows that somebody else has locked: a statement left open in `psql`, an import of people in one
 //! transaction, a node that stands still. Who needs one waits, and nobody else does.
 //!
-//! The engine's sessions give up waiting for a lock after [`PATIENCE`]. What fails is tried in
+//! The engine's sessions give up waiting for a lock after a quarter of a second. What fails is tried in
 //! [`Halves`], which wait for hardly anything ([`Database::at_once`]), until the row is found.
-
-use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 
 use super::{Database, StoreError};
 
-/// Longest wait for a lock of a statement that has much to do: longer than a transaction of ours takes,
-/// and short enough that nobody notices.
-pub(super) const PATIENCE: Duration = Duration::from_millis(250);
-/// The same, while the row is looked for that somebody has locked.
+/// Longest wait for a lock, while the row is looked for that somebody has locked.
 const AT_ONCE: &str = "SET LOCAL lock_timeout = '20ms'";
 /// Failures in a row after which the rest is left: more than it takes to find one row among the most that
 /// a batch may have.

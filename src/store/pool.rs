@@ -7,35 +7,18 @@ use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, PooledConnection};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::lease::RunId;
+use super::StoreError;
+use super::access::DatabaseSettings;
 use super::observed::{Duty, DutyStanding, Effort, ObservedDuties};
 use super::session::{Generation, Notice, Session};
-use super::{StoreError, claims, locks, settle};
-use crate::runtime::clock;
-use crate::tls::Files;
 
-/// How the database is reached.
-#[derive(Debug, Clone)]
-pub struct DatabaseSettings {
-    /// `postgres://user:password@host:port/database`; the user must be a member of the role
-    /// `herald_notifications`, as whoever migrated is.
-    pub url: SecretString,
-    /// Whom to trust and who we are, where the URL asks for TLS.
-    pub tls: Files,
-    /// Most connections at once.
-    pub pool_size: u32,
-    /// Longest wait for a connection.
-    pub connect_timeout: Duration,
-    /// Longest that one statement may take; a transaction may also be idle no longer.
-    pub statement_timeout: Duration,
-    /// What `pg_stat_activity` shows.
-    pub application_name: String,
-}
+/// Longest wait for a lock of a statement that has much to do: longer than a transaction of ours takes,
+/// and short enough that nobody notices.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A connection lent by the pool; it goes back when dropped.
 ///
@@ -159,7 +142,7 @@ impl Database {
     /// longer than a moment for what somebody has locked, since others wait for them.
     #[must_use]
     pub fn lazy(settings: &DatabaseSettings, runtime: &Handle) -> Self {
-        Self::with(settings, runtime, Some(locks::PATIENCE))
+        Self::with(settings, runtime, Some(LOCK_TIMEOUT))
     }
 
     fn with(settings: &DatabaseSettings, runtime: &Handle, patience: Option<Duration>) -> Self {
@@ -224,20 +207,15 @@ impl Database {
         self.observed.standing(duty)
     }
 
-    /// Does all that a duty does, for no row.
-    ///
-    /// # Errors
-    /// As the duty would, for a reason that is no row's: a right or a column is missing, the session
-    /// only reads.
-    pub async fn try_out(&self, duty: Duty, run: RunId) -> Result<(), StoreError> {
-        let work = async {
-            match duty {
-                Duty::Claiming => claims::try_out(self, run).await,
-                Duty::Settling => settle::try_out(self).await,
-            }
-        };
-        let now = clock::instant();
-        self.observed.watch(duty, Effort::Trial, now, work).await
+    /// Does work of a duty, and notes how it ends.
+    pub(super) async fn watched<T>(
+        &self,
+        duty: Duty,
+        effort: Effort,
+        first: Instant,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.observed.watch(duty, effort, first, work).await
     }
 
     /// Does work of a duty that was tried `first` at that moment, and notes how it ends.
@@ -247,7 +225,7 @@ impl Database {
         first: Instant,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.observed.watch(duty, Effort::Work, first, work).await
+        self.watched(duty, Effort::Work, first, work).await
     }
 
     /// Gives up every session that was opened before: none is lent again, and what they are asked at

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::locks::Halves;
 use super::observed::Duty;
 use super::parts::Parts;
-use super::{Database, StoreError, partitions, quarantine};
+use super::quarantine::keep;
+use super::{Database, StoreError, partitions};
 use crate::domain::{AfterStatement, Proof, StoredAs, TakeId};
 use crate::runtime::clock;
 
@@ -254,7 +255,7 @@ async fn set_aside(
         }
     }
     database
-        .transaction(async |connection| quarantine::keep(connection, settlement, refusal).await)
+        .transaction(async |connection| keep(connection, settlement, refusal).await)
         .await?;
     tracing::error!(notification_id = %id, error = %refusal, "an outcome was refused for its own data: it is in quarantine");
     settled.quarantined.insert(id);

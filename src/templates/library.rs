@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::error::{ErrorKind, PartError, TemplateError};
 use super::locale::{self, TemplateLocale};
 use super::sandbox::{self, Limits};
-use super::source::{Part, TemplateSource};
+use super::source::{Part, TemplateKey, TemplateSource};
 use crate::domain::{Channel, Content};
 
 mod entry;
@@ -32,19 +32,6 @@ pub struct Library {
 
 /// The templates of a tenant.
 type Names = HashMap<(Channel, String), Languages>;
-
-/// Which template, in which language.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TemplateKey {
-    /// The tenant it belongs to.
-    pub tenant_id: Uuid,
-    /// The channel it is written for.
-    pub channel: Channel,
-    /// Its name.
-    pub name: String,
-    /// Its language.
-    pub locale: String,
-}
 
 /// What language a message should be in, as far as anybody has said.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,8 +2,20 @@
 
 use uuid::Uuid;
 
-use super::library::TemplateKey;
 use crate::domain::Channel;
+
+/// Which template, in which language.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TemplateKey {
+    /// The tenant it belongs to.
+    pub tenant_id: Uuid,
+    /// The channel it is written for.
+    pub channel: Channel,
+    /// Its name.
+    pub name: String,
+    /// Its language.
+    pub locale: String,
+}
 
 /// One version of a template, for one channel and language.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -175,12 +175,13 @@ fn the_rooms_are_those_that_are_checked() {
     let architecture = page("docs/architecture.md");
     let mut described: Vec<(String, BTreeSet<String>)> = vec![];
     for cells in rows(section(&architecture.text, "## Rooms")) {
-        let used = match cells[2] {
-            "everything above" => described.iter().map(|(room, _)| room.clone()).collect(),
-            listed => in_backticks(listed)
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+        let named = in_backticks(cells[2]).into_iter().map(str::to_owned);
+        let named: BTreeSet<String> = named.collect();
+        let used = if cells[2].starts_with("everything above") {
+            let above = described.iter().map(|(room, _)| room.clone());
+            above.filter(|room| !named.contains(room)).collect()
+        } else {
+            named
         };
         described.push((cells[0].trim_matches('`').to_owned(), used));
     }

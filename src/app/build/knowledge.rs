@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use actix::Addr;
 
-use super::EngineContext;
+use super::super::context::EngineContext;
+use crate::cache::recipients::RecipientCache;
 use crate::config::Settings;
-use crate::pipeline::AccountLoader;
-use crate::pipeline::account_loader::{LoaderContext, Refresh};
-use crate::pipeline::cap_reservations::CapReservations;
-use crate::pipeline::eligibility::Eligibility;
-use crate::pipeline::listener::Listener;
-use crate::pipeline::recipients::RecipientCache;
-use crate::pipeline::retry::retry_until_ok;
+use crate::delivery::AccountLoader;
+use crate::delivery::account_loader::{LoaderContext, Refresh};
+use crate::delivery::cap_reservations::CapReservations;
+use crate::delivery::eligibility::Eligibility;
+use crate::ops::change_listener::Listener;
+use crate::work::retry::retry_until_ok;
 
 pub(super) fn eligibility(settings: &Settings, context: &EngineContext) -> Arc<Eligibility> {
     let (most, time_to_live) = (

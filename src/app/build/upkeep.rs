@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::EngineContext;
+use super::super::context::EngineContext;
 use crate::config::Settings;
-use crate::pipeline::LeaseGate;
-use crate::pipeline::housekeeping::Housekeeping;
-use crate::pipeline::lease_keeper::LeaseKeeper;
-use crate::pipeline::readiness::ReadinessWatch;
+use crate::ops::housekeeping::Housekeeping;
+use crate::ops::lease_keeper::LeaseKeeper;
+use crate::ops::readiness::ReadinessWatch;
 use crate::store::lease::RunId;
+use crate::work::LeaseGate;
 
 /// Waits for the database, registers this node's run in it, and keeps its lease.
 pub(super) fn keep_lease(settings: &Settings, context: &EngineContext) -> LeaseGate {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use herald::domain::{AttemptRecord, Step};
-use herald::pipeline::replay::{Order, ReplayFate, ReplayedLetter};
+use herald::ops::replay::{Order, ReplayFate, ReplayedLetter};
 use herald::store::dead_letters::DeadLetter;
 use jiff::Timestamp;
 use serde_json::{Value, json};

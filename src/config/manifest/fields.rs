@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use super::reading::at;
 use super::{Mistake, SettingOrigin};
 use crate::config::document::{Node, Table, Value};
 use crate::config::nearest::nearest;
@@ -256,5 +255,13 @@ impl EntryFields {
             "" => self.label.clone(),
             _ => format!("{}.{key}", self.label),
         }
+    }
+}
+
+/// A place in a file.
+pub(super) fn at(path: &Path, line: usize) -> SettingOrigin {
+    SettingOrigin::File {
+        path: path.to_owned(),
+        line,
     }
 }

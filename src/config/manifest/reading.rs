@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::fields::EntryFields;
+use super::fields::{EntryFields, at};
 use super::{
     ConfigError, DeclaredEntry, Manifest, ManifestChecks, Mistake, SettingOrigin, Sources,
     category, preference, provider, suppression, template, tenant, user,
@@ -181,14 +181,6 @@ impl<'a> ManifestReader<'a> {
             }
             _ => {}
         }
-    }
-}
-
-/// A place in a file.
-pub(super) fn at(path: &Path, line: usize) -> SettingOrigin {
-    SettingOrigin::File {
-        path: path.to_owned(),
-        line,
     }
 }
 

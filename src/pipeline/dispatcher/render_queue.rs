@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::super::eligibility::Capped;
-use super::super::jobs::Job;
-use super::super::registry::AccountEntry;
 use super::{ChannelContext, Loads, Next};
+use crate::delivery::eligibility::Capped;
+use crate::delivery::registry::AccountEntry;
 use crate::domain::Priority;
 use crate::policy::AccountFacts;
 use crate::resilience::{Backoff, FairQueue};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{Tasks, clock, failpoint};
+use crate::work::job::Job;
 
 /// Most jobs that are sent on together.
 const TOGETHER: usize = 64;

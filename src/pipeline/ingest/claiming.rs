@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::super::eligibility::Addressed;
-use super::super::recipients::{ReadMark, RecipientKey, Stale};
-use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::{ClaimableMessage, key_reused};
 use super::held::Begun;
+use super::message::{ClaimableMessage, key_reused};
 use super::waiting::key_holder;
 use crate::broker::receipt;
+use crate::cache::recipients::{ReadMark, RecipientKey, Stale};
+use crate::delivery::eligibility::Addressed;
 use crate::domain::Proof;
 use crate::machine::claim::{KeyAction, what_becomes_of};
 use crate::runtime::{clock, failpoint};
 use crate::store::claims::{self, Claim, ClaimRequest, Claimant, IntakeCount};
 use crate::store::takes::TakeId;
+use crate::work::retry::retry_until_ok;
 
 impl Admission {
     /// Claims and hands on what is ours; returns those whose keys somebody has locked. Those that were held

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::super::recipients::{ReadMark, Stale};
-use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::ClaimableMessage;
+use super::message::ClaimableMessage;
 use super::recipients::Sorted;
 use super::renewal::Suppressed;
+use crate::cache::recipients::{ReadMark, Stale};
 use crate::domain::AttemptRecord;
 use crate::machine::Guard;
 use crate::resilience::Backoff;
@@ -20,6 +19,7 @@ use crate::runtime::clock;
 use crate::store::claims::{self, Claimant};
 use crate::store::lease::RunId;
 use crate::store::takes::TakeId;
+use crate::work::retry::retry_until_ok;
 
 /// First and longest wait until the rows are asked for again.
 const AGAIN: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));

@@ -3,12 +3,11 @@
 
 use std::collections::HashSet;
 
-use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::DecodedMessage;
-use super::refusal::RefusedMessage;
+use super::message::{DecodedMessage, RefusedMessage};
 use crate::domain::{Body, Channel, Rejection};
 use crate::store::{accounts, templates};
+use crate::work::retry::retry_until_ok;
 
 impl Admission {
     /// Keeps those whose template and account are known; `None` when there is no more time.

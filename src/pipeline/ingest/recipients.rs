@@ -7,15 +7,15 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::super::recipients::{CacheKey, RecipientKey, Stale};
-use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::{ClaimableMessage, DecodedMessage};
+use super::message::{ClaimableMessage, DecodedMessage};
 use super::renewal::Suppressed;
 use crate::broker::{Refusal, envelope};
+use crate::cache::recipients::{CacheKey, RecipientKey, Stale};
 use crate::domain::{Recipient, Rejection};
 use crate::runtime::clock;
 use crate::store::recipients::{self, Absence, Gone, RecipientConflict, Said};
+use crate::work::retry::retry_until_ok;
 
 /// What is known of a recipient is confirmed no more often than that, which bounds the writes.
 const CONFIRMED_EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -159,7 +159,7 @@ impl Admission {
 }
 
 /// Why there is nobody to send to.
-pub(in crate::pipeline) fn nobody(absence: Option<Absence>, is_described: bool) -> Refusal {
+pub(crate) fn nobody(absence: Option<Absence>, is_described: bool) -> Refusal {
     match absence {
         Some(Absence::Deleted(_)) => Refusal::new(
             Rejection::UnknownUser,

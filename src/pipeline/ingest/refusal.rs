@@ -7,31 +7,16 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::{ClaimableMessage, DeliveredMessage};
+use super::message::{ClaimableMessage, RefusedMessage};
 use crate::broker::publisher::Confirmed;
-use crate::broker::{Receipt, Refusal, Rejected, receipt};
-use crate::domain::DEFAULT_TENANT;
+use crate::broker::{Refusal, Rejected, receipt};
 use crate::machine::Guard;
-use crate::runtime::Permit;
-use crate::store::claims::{self, Claimant, IntakeCount};
+use crate::store::claims::{self, Claimant};
+use crate::work::retry::retry_until_ok;
 
 /// Wait after a failed publish.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// A message that cannot be accepted, and why.
-pub(super) struct RefusedMessage {
-    pub(super) message: DeliveredMessage,
-    pub(super) receipt: Receipt,
-    /// Kept until the message is set aside.
-    pub(super) permit: Option<Permit>,
-    pub(super) refusal: Refusal,
-    /// The tenant, as far as the message could be read.
-    pub(super) tenant_id: Option<Uuid>,
-    /// Whether it is counted as consumed already.
-    pub(super) is_counted: bool,
-}
 
 impl Admission {
     /// Rejects messages beside the batch that they came with, each on its own: one that the broker
@@ -108,34 +93,5 @@ impl Admission {
             }
         }
         None
-    }
-}
-
-impl RefusedMessage {
-    fn count(&self) -> IntakeCount {
-        IntakeCount {
-            tenant_id: self.tenant_id.unwrap_or(DEFAULT_TENANT),
-            channel: self.message.lane.channel,
-            consumed: u32::from(!self.is_counted),
-            rejected: 1,
-            duplicates: 0,
-        }
-    }
-}
-
-impl ClaimableMessage {
-    /// Refused, without a claim of ours. Deliveries that joined it return to the broker, and are
-    /// looked at each on its own; `None` when all have returned already.
-    pub(super) fn refused(self, refusal: Refusal, is_counted: bool) -> Option<RefusedMessage> {
-        let redeemed = self.claim.let_go();
-        let receipt = redeemed.receipts.into_iter().next()?;
-        Some(RefusedMessage {
-            message: self.message,
-            receipt,
-            permit: redeemed.permit,
-            refusal,
-            tenant_id: Some(self.envelope.tenant_id),
-            is_counted,
-        })
     }
 }

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::super::eligibility::Addressed;
-use super::super::recipients::Stale;
-use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::ClaimableMessage;
+use super::message::ClaimableMessage;
+use crate::cache::recipients::Stale;
+use crate::delivery::eligibility::Addressed;
 use crate::runtime::clock;
+use crate::work::retry::retry_until_ok;
 
 /// The suppressed addresses of each notification.
 pub(super) type Suppressed = HashMap<Uuid, Vec<String>>;

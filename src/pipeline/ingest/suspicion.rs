@@ -1,10 +1,10 @@
 //! Whether a message that came often is what the runs died of that had it.
 
-use super::super::claim_guard::SoloGuard;
-use super::super::retry::retry_until_ok;
 use super::Admission;
-use super::admission::DecodedMessage;
+use super::message::DecodedMessage;
 use crate::store::claims;
+use crate::work::claim_guard::SoloGuard;
+use crate::work::retry::retry_until_ok;
 
 /// Runs that died with a message in hand, from which it is worked alone to its end.
 const CRASHES: u16 = 3;

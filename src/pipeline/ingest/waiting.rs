@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::super::recipients::Stale;
-use super::super::retry::retry_until_ok;
-use super::admission::{ClaimableMessage, key_reused};
 use super::held::Begun;
+use super::message::{ClaimableMessage, key_reused};
 use super::renewal::Suppressed;
 use super::{Admission, CONCURRENT};
+use crate::cache::recipients::Stale;
 use crate::domain::{ContentHash, KeyHash};
 use crate::machine::claim::{KeyAction, KeyHolder, what_becomes_of};
 use crate::store::claims::{self, ClaimOwner, FoundClaim, TakenOver};
 use crate::store::lease::RunId;
+use crate::work::retry::retry_until_ok;
 
 /// Time between looks.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

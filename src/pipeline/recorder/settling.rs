@@ -6,15 +6,10 @@ use std::sync::Arc;
 use actix::Addr;
 use uuid::Uuid;
 
-use super::super::in_flight::InFlight;
-use super::super::jobs::{Outcome, Wake};
-use super::super::metrics::{HourlyMetrics, Record};
-use super::super::retry::retry_until_ok;
 use super::super::scheduler::Scheduler;
-use super::super::settle_queue::{Abandoned, SettleQueue};
-use super::super::trace;
 use crate::broker::receipt::{self, Proven};
 use crate::domain::{Channel, Status};
+use crate::pipeline::hourly_metrics::{HourlyMetrics, Record};
 use crate::runtime::{Shutdown, clock, failpoint, mailbox};
 use crate::store::Database;
 use crate::store::claims::{self, Claimant, IntakeCount};
@@ -22,6 +17,12 @@ use crate::store::lease::RunId;
 use crate::store::metrics::HourlyDelta;
 use crate::store::settle::{self, Origin, Settled, Settlement};
 use crate::telemetry::Metrics;
+use crate::work::in_flight::InFlight;
+use crate::work::job::{Outcome, Wake};
+use crate::work::release_queue::{Abandoned, ReleaseQueue};
+use crate::work::retry::retry_until_ok;
+use crate::work::settle_queue::SettleQueue;
+use crate::work::trace;
 
 /// The books' row of the recorder, apart from the claimants'.
 const WORKER: u8 = 3;
@@ -72,14 +73,14 @@ impl Drop for Unsettled {
 #[derive(Debug)]
 pub(super) struct Unreleased {
     abandoned: Vec<Abandoned>,
-    settle_queue: SettleQueue,
+    release_queue: ReleaseQueue,
 }
 
 impl Unreleased {
-    pub(super) const fn new(abandoned: Vec<Abandoned>, settle_queue: SettleQueue) -> Self {
+    pub(super) const fn new(abandoned: Vec<Abandoned>, release_queue: ReleaseQueue) -> Self {
         Self {
             abandoned,
-            settle_queue,
+            release_queue,
         }
     }
 }
@@ -87,7 +88,7 @@ impl Unreleased {
 impl Drop for Unreleased {
     fn drop(&mut self) {
         for abandoned in std::mem::take(&mut self.abandoned) {
-            self.settle_queue.abandon(abandoned);
+            self.release_queue.abandon(abandoned);
         }
     }
 }

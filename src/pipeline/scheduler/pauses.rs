@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::channels::{ChannelState, ChannelStates};
-use super::super::claim_guard::SoloGuard;
 use super::suspect::SoloSlot;
+use crate::delivery::channel_state::{ChannelState, ChannelStates};
 use crate::domain::Channel;
+use crate::work::claim_guard::SoloGuard;
 
 /// Time between two probes that told nothing, such as one that turned out to be too late to send.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);

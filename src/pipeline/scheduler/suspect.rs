@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::claim_guard::SoloGuard;
 use crate::domain::Lane;
+use crate::work::claim_guard::SoloGuard;
 
 /// Longest that others of its lane wait for a suspect, as at the door: one that ends the process does so
 /// within moments, and one that waits for its account must not hold up all that are behind it.

@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Looking, Poller};
+use crate::delivery::account::AccountRoom;
+use crate::delivery::eligibility::Addressed;
 use crate::domain::{Channel, Lane, Notification, Recipient};
-use crate::pipeline::claim_guard::ClaimGuard;
-use crate::pipeline::eligibility::Addressed;
-use crate::pipeline::jobs::Job;
-use crate::pipeline::provider::AccountRoom;
-use crate::pipeline::settle_queue::Abandoned;
 use crate::runtime::{Permit, clock, failpoint};
 use crate::store::StoreError;
 use crate::store::due::{self, Taken, Taking};
 use crate::store::settle::Origin;
 use crate::store::takes::TakeId;
+use crate::work::claim_guard::ClaimGuard;
+use crate::work::job::Job;
+use crate::work::release_queue::Abandoned;
 
 /// For what rows are taken.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +98,7 @@ impl Poller {
                     });
                     held.push((notification, claim));
                 }
-                None => self.claim_guards.settle_queue.abandon(Abandoned {
+                None => self.claim_guards.release_queue.abandon(Abandoned {
                     key: notification.key,
                     id: notification.id,
                     origin: Origin::Database(take),
@@ -145,9 +145,7 @@ impl Poller {
                 None => {
                     let nobody = Arc::new(Recipient::nobody(recipient_key));
                     let job = Job::new(notification, nobody, claim, None);
-                    self.claim_guards
-                        .settle_queue
-                        .push(job.end_without_recipient(now));
+                    self.settle_queue.push(job.end_without_recipient(now));
                 }
             }
         }

@@ -3,11 +3,11 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::super::retry::retry_until_ok;
 use super::Poller;
 use crate::domain::{Severity, SystemEvent};
 use crate::store::takes::TakeId;
 use crate::store::{StoreError, due, system_events};
+use crate::work::retry::retry_until_ok;
 
 /// The `event_type` of rows that cannot be read.
 const UNREADABLE: &str = "notification_unreadable";

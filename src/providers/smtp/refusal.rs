@@ -6,12 +6,10 @@
 
 use super::enhanced::Enhanced;
 use super::trouble::Phase;
-use super::words;
+use super::words::{self, SUSPECT};
 use crate::domain::{AccountFault, Reason};
 use crate::providers::verdict::ResponseClass;
 
-/// Perhaps about how we are set up, or who we are.
-pub(super) const SUSPECT: ResponseClass = ResponseClass::suspect(AccountFault::Settings);
 /// Perhaps about our login.
 const SUSPECT_LOGIN: ResponseClass = ResponseClass::suspect(AccountFault::Credentials);
 const NO_SUCH_ADDRESS: ResponseClass = ResponseClass::permanent(Reason::InvalidRecipient);

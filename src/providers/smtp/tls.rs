@@ -9,7 +9,7 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{CertificateError, Error};
 use tokio_rustls::TlsConnector;
 
-use super::wire::Silence;
+use super::silence::Silence;
 use crate::tls::Files;
 
 /// How to speak TLS to a server.

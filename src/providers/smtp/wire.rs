@@ -1,6 +1,5 @@
 //! A connection to a mail server: lines out, replies in, each within the deadline.
 
-use std::io;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -9,6 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{ReplyReader, SmtpReply};
 use super::dial::dial;
+use super::silence::Silence;
 use super::tls::{self, Tls};
 
 /// Longest for TCP alone: a dead server is told early, while one that makes strangers wait for
@@ -23,29 +23,6 @@ pub(super) struct SmtpWire {
     stream: BufReader<Box<dyn SmtpStream>>,
     /// Every reply came to its end, and every line went out.
     is_usable: bool,
-}
-
-/// Why there is no reply.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Silence {
-    /// The network's fault.
-    #[error(transparent)]
-    Network(#[from] io::Error),
-    /// Nothing came in time.
-    #[error("no reply within the timeout")]
-    Timeout,
-    /// The server has gone.
-    #[error("the connection was closed")]
-    Closed,
-    /// Something came that is no reply.
-    #[error(transparent)]
-    Garbage(#[from] super::answer::Garbage),
-    /// Something came before it was asked for: which reply belongs to which command is not known.
-    #[error("the server said more than it was asked")]
-    OutOfStep,
-    /// The server's certificate is not to be believed.
-    #[error("{0}")]
-    Untrusted(String),
 }
 
 impl SmtpWire {

@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
-use super::refusal::SUSPECT;
 use super::trouble::Phase;
 use crate::domain::{AccountFault, Class, Reason};
 use crate::providers::verdict::ResponseClass;
+
+/// Perhaps about how we are set up, or who we are.
+pub(super) const SUSPECT: ResponseClass = ResponseClass::suspect(AccountFault::Settings);
 
 /// Perhaps what the account may send, told for one mail.
 const LIMIT: ResponseClass = ResponseClass::ADDRESS_THROTTLED.suspecting(AccountFault::Exhausted);

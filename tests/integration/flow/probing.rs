@@ -4,24 +4,24 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::cache::recipients::RecipientCache;
+use herald::cache::templates::TemplateCache;
+use herald::delivery::ChannelStates;
+use herald::delivery::cap_reservations::CapReservations;
+use herald::delivery::eligibility::Eligibility;
 use herald::domain::{Channel, GlobalPolicy, Lane, Priority, Reason};
-use herald::pipeline::cap_reservations::CapReservations;
-use herald::pipeline::claim_guard::ClaimGuards;
+use herald::ops::lease_keeper::LeaseKeeper;
 use herald::pipeline::dispatcher::ChannelContext;
-use herald::pipeline::eligibility::Eligibility;
-use herald::pipeline::jobs::Outcome;
-use herald::pipeline::lanes::LanePermits;
-use herald::pipeline::lease_keeper::LeaseKeeper;
-use herald::pipeline::recipients::RecipientCache;
 use herald::pipeline::scheduler::{Pauses, Poller};
-use herald::pipeline::templates::TemplateCache;
-use herald::pipeline::{
-    ChannelStates, Dispatcher, Dispatchers, InFlight, LeaseGate, Scheduler, SettleQueue,
-};
+use herald::pipeline::{Dispatcher, Scheduler};
 use herald::runtime::{Ending, Health, Shutdown, Supervisor, Tasks, clock};
 use herald::store::Database;
 use herald::telemetry::Metrics;
 use herald::templates::Limits;
+use herald::work::claim_guard::ClaimGuards;
+use herald::work::job::Outcome;
+use herald::work::lane_permits::LanePermits;
+use herald::work::{Dispatchers, InFlight, LeaseGate, ReleaseQueue, SettleQueue};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -122,14 +122,16 @@ impl Scene {
         let dispatcher = |channel: &Channel| {
             let channel_context = ChannelContext {
                 channel: *channel,
-                registry: herald::pipeline::registry::AccountRegistry::default(),
+                registry: herald::delivery::registry::AccountRegistry::default(),
                 eligibility: Arc::clone(&eligibility),
                 templates: templates.clone(),
                 settle_queue: settle_queue.clone(),
                 metrics: Arc::clone(&metrics),
             };
             let actor = Dispatcher::new(channel_context, tasks.clone(), 1);
-            supervisor.start("dispatcher", channel.as_str(), actor)
+            supervisor
+                .start("dispatcher", channel.as_str(), actor)
+                .recipient()
         };
         let poller = Poller {
             database: pool,
@@ -138,13 +140,14 @@ impl Scene {
             eligibility: Arc::clone(&eligibility),
             claim_guards: ClaimGuards {
                 in_flight: InFlight::default(),
-                settle_queue: settle_queue.clone(),
+                release_queue: ReleaseQueue::default(),
                 metrics: Arc::clone(&metrics),
             },
+            settle_queue: settle_queue.clone(),
             dispatchers: Dispatchers::new(Channel::ALL.iter().map(dispatcher).collect()),
             lease_gate,
             pauses: Pauses::new(channels),
-            registry: herald::pipeline::registry::AccountRegistry::default(),
+            registry: herald::delivery::registry::AccountRegistry::default(),
             looking: Default::default(),
             takes: Default::default(),
             suspects: Default::default(),

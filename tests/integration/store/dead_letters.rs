@@ -2,7 +2,7 @@
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, DEFAULT_TENANT, Reason};
-use herald::pipeline::replay::{self, Order, ReplayFate, ReplayedLetter, Skip};
+use herald::ops::replay::{self, Order, ReplayFate, ReplayedLetter, Skip};
 use herald::runtime::clock;
 use herald::store::dead_letters::{self, DeadLetter, LetterFilter};
 use uuid::Uuid;

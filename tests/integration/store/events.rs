@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use herald::domain::{Severity, SystemEvent};
-use herald::pipeline::LeaseGate;
-use herald::pipeline::event_reporter::EventReporter;
+use herald::ops::event_reporter::EventReporter;
 use herald::runtime::{Ending, Shutdown, clock};
 use herald::store::lease::{LeaseConnection, RunId};
 use herald::store::{Database, system_events};
+use herald::work::LeaseGate;
 use tokio::sync::watch;
 use tokio::time::timeout;
 

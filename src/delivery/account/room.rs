@@ -1,0 +1,65 @@
+//! How much of what waits in the database an account can take.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{AccountContext, AccountQueue};
+use crate::machine::load::Load;
+use crate::work::call_back_slot::CallBackSlot;
+
+/// The room of an account on this node. Clones share it.
+///
+/// What it looks at is behind a function: an entry of the directory has a room, and its account knows
+/// the directory.
+#[derive(Clone)]
+pub struct AccountRoom {
+    free: Arc<dyn Fn(usize) -> usize + Send + Sync>,
+    called: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for AccountRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room")
+            .field("free", &self.free())
+            .finish_non_exhaustive()
+    }
+}
+
+impl AccountRoom {
+    pub(super) fn new(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) -> Self {
+        let (context, queue) = (Arc::clone(context), Arc::clone(queue));
+        Self {
+            free: Arc::new(move |called| free(&context, &queue, called)),
+            called: Arc::default(),
+        }
+    }
+
+    /// How many more it can take now and send within seconds. None while it may not be asked.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        (self.free)(self.called.load(Ordering::Acquire))
+    }
+
+    /// Takes a place.
+    #[must_use]
+    pub fn place(&self) -> CallBackSlot {
+        CallBackSlot::taken(&self.called)
+    }
+}
+
+fn free(context: &AccountContext, queue: &AccountQueue, called: usize) -> usize {
+    if context.retirement.is_retired() || context.health.refused_for().is_some() {
+        return 0;
+    }
+    let (rate, is_known) = context.health.rate();
+    let load = Load {
+        rate,
+        is_known,
+        workers: context.most_in_flight(),
+        busy: queue.workers.load(Ordering::Acquire),
+        waiting: queue.jobs.len(),
+        called,
+    };
+    load.room()
+}

@@ -1,0 +1,381 @@
+//! What becomes of an account's health is told: in the log, in `provider_health`, and to operators.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::domain::{Account, AccountFault, CircuitState, Severity, SystemEvent};
+use crate::machine::account::CircuitCause;
+use crate::resilience::LimitChange;
+use crate::runtime::{Shutdown, Tasks};
+use crate::store::provider_health::{self, HealthChange};
+use crate::store::{Database, StoreError, rates, system_events};
+use crate::work::lease_gate::LeaseGate;
+use crate::work::retry::retry_until_ok;
+
+/// The `event_type` of refused credentials.
+const CREDENTIALS_REFUSED: &str = "provider_credentials_refused";
+/// The `event_type` of an account that is refused for how it is set up.
+const ACCOUNT_REFUSED: &str = "provider_account_refused";
+/// The `event_type` of an account that may send no more for now.
+const LIMIT_REACHED: &str = "provider_limit_reached";
+/// The `event_type` of an open circuit.
+const CIRCUIT_OPEN: &str = "provider_circuit_open";
+/// The `event_type` of an account that calls too many addresses dead.
+const TOO_MANY_DEAD: &str = "provider_too_many_dead_addresses";
+
+/// The `event_type` of an account whose key one platform refuses.
+const PLATFORM_REFUSED: &str = "provider_platform_refused";
+
+/// What is to be told of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum HealthReport {
+    /// It is not asked for a while.
+    Open {
+        cause: CircuitCause,
+        /// A probe has failed: it was open before.
+        again: bool,
+        wait: Duration,
+        /// The provider's last words.
+        code: Option<String>,
+    },
+    /// It works.
+    Closed {
+        /// It did not before, and this node knows it.
+        recovered: bool,
+    },
+    /// It is no longer used.
+    Gone,
+}
+
+/// Tells of one account. What changes faster than it can be written is written as it is last.
+pub struct Reporter {
+    database: Database,
+    lease_gate: LeaseGate,
+    tasks: Tasks,
+    giving_up: Shutdown,
+    provider_id: Uuid,
+    provider: String,
+    queue: Mutex<ReportQueue>,
+}
+
+#[derive(Default)]
+struct ReportQueue {
+    next: Option<HealthReport>,
+    writing: bool,
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reporter")
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reporter {
+    /// The reporter of an account; what it has not written when `giving_up` is raised stays unsaid.
+    #[must_use]
+    pub fn new(
+        account: &Account,
+        database: Database,
+        lease_gate: LeaseGate,
+        tasks: Tasks,
+        giving_up: Shutdown,
+    ) -> Self {
+        Self {
+            database,
+            lease_gate,
+            tasks,
+            giving_up,
+            provider_id: account.id,
+            provider: account.name.clone(),
+            queue: Mutex::default(),
+        }
+    }
+
+    pub(super) fn tell(self: &Arc<Self>, report: HealthReport) {
+        self.log(&report);
+        let mut queue = self.queue();
+        queue.next = Some(report);
+        if std::mem::replace(&mut queue.writing, true) {
+            return;
+        }
+        drop(queue);
+        let reporter = Arc::clone(self);
+        self.tasks
+            .spawn("report trouble", async move { reporter.write_all().await });
+    }
+
+    /// The provider asks everybody to wait: other nodes learn it with their next question for
+    /// tokens. Those of an account without a limit ask no such question, and learn it themselves.
+    pub(super) fn share_pause(&self, wait: Duration, limit: Option<u32>) {
+        if limit.is_none() {
+            return;
+        }
+        let (database, provider_id) = (self.database.clone(), self.provider_id);
+        self.tasks.spawn("share a pause", async move {
+            if let Err(error) = rates::pause(&database, provider_id, wait).await {
+                tracing::warn!(%error, "a pause that a provider asked for could not be shared");
+            }
+        });
+    }
+
+    /// It calls too many addresses dead to be believed, or is believed again.
+    pub(super) fn tell_of_dead_addresses(self: &Arc<Self>, change: LimitChange) {
+        let provider = &self.provider;
+        match change {
+            LimitChange::Exceeded => tracing::error!(
+                provider,
+                "too many addresses are called dead: for now none is retired or suppressed"
+            ),
+            LimitChange::Over => {
+                tracing::info!(
+                    provider,
+                    "few addresses are called dead: they are believed again"
+                );
+            }
+        }
+        let reporter = Arc::clone(self);
+        self.tasks.spawn("report dead addresses", async move {
+            let write = || reporter.write_dead_addresses(change);
+            retry_until_ok("reporting dead addresses", &reporter.giving_up, write).await;
+        });
+    }
+
+    async fn write_dead_addresses(&self, change: LimitChange) -> Result<(), StoreError> {
+        let words = "it calls more addresses dead than is usual, or than \
+                     providers.dead_addresses_a_minute: for now none is retired or suppressed";
+        let exceeded = change == LimitChange::Exceeded;
+        self.write_event(TOO_MANY_DEAD, Severity::High, words, exceeded)
+            .await
+    }
+
+    /// One platform behind it refuses the account's key for it, or does so no more.
+    pub(super) fn tell_of_platform(self: &Arc<Self>, refused: bool) {
+        let provider = &self.provider;
+        match refused {
+            true => tracing::error!(
+                provider,
+                "a platform refuses this account's key for it: what is for that platform waits"
+            ),
+            false => tracing::info!(provider, "no platform refuses this account's key any more"),
+        }
+        let reporter = Arc::clone(self);
+        self.tasks.spawn("report a platform", async move {
+            let write = || reporter.write_platform(refused);
+            retry_until_ok("reporting a platform", &reporter.giving_up, write).await;
+        });
+    }
+
+    async fn write_platform(&self, refused: bool) -> Result<(), StoreError> {
+        let words = "a platform (APNs, web push) refuses this account's key for it: what is for that \
+                     platform waits; renew the key at the provider";
+        self.write_event(PLATFORM_REFUSED, Severity::Critical, words, refused)
+            .await
+    }
+
+    /// Opens an event about the account, or resolves it.
+    async fn write_event(
+        &self,
+        event_type: &'static str,
+        severity: Severity,
+        words: &str,
+        opens: bool,
+    ) -> Result<(), StoreError> {
+        let provider = &self.provider;
+        let mut connection = self.database.get().await?;
+        if !opens {
+            let run = self.lease_gate.run();
+            system_events::close_of(&mut connection, run, event_type, Some(provider)).await?;
+            return Ok(());
+        }
+        let mut details = Map::new();
+        details.insert("provider".to_owned(), Value::from(provider.as_str()));
+        let event = SystemEvent {
+            event_type: event_type.to_owned(),
+            severity,
+            description: format!("provider `{provider}`: {words}"),
+            details,
+            tenant_id: None,
+            user_id: None,
+        };
+        system_events::open_of(&mut connection, self.lease_gate.run(), &event).await?;
+        Ok(())
+    }
+
+    fn log(&self, report: &HealthReport) {
+        let provider = &self.provider;
+        match report {
+            HealthReport::Open {
+                again: true,
+                wait,
+                code,
+                ..
+            } => {
+                tracing::info!(
+                    provider,
+                    code,
+                    wait_ms = millis(*wait),
+                    "a probe failed: the circuit stays open"
+                );
+            }
+            HealthReport::Open {
+                cause: CircuitCause::Refused(fault),
+                wait,
+                code,
+                ..
+            } => tracing::error!(
+                provider,
+                code,
+                cause = words(CircuitCause::Refused(*fault)),
+                wait_ms = millis(*wait),
+                "the provider refuses the account: it is taken out, and tried again after a while"
+            ),
+            HealthReport::Open {
+                cause, wait, code, ..
+            } => tracing::warn!(
+                provider,
+                code,
+                cause = words(*cause),
+                wait_ms = millis(*wait),
+                "the account's circuit opened: it is not asked for a while"
+            ),
+            HealthReport::Closed { recovered: true } => {
+                tracing::info!(provider, "the account's circuit closed: it is asked again");
+            }
+            HealthReport::Closed { recovered: false } | HealthReport::Gone => {}
+        }
+    }
+
+    async fn write_all(&self) {
+        while let Some(report) = self.next() {
+            let write = || self.write(&report);
+            if retry_until_ok("reporting an account's health", &self.giving_up, write)
+                .await
+                .is_none()
+            {
+                self.queue().writing = false;
+                return;
+            }
+        }
+    }
+
+    fn next(&self) -> Option<HealthReport> {
+        let mut queue = self.queue();
+        let next = queue.next.take();
+        queue.writing = next.is_some();
+        next
+    }
+
+    async fn write(&self, report: &HealthReport) -> Result<(), StoreError> {
+        let (state, available_in, cause) = match report {
+            HealthReport::Open {
+                cause, wait, code, ..
+            } => {
+                self.open_event(*cause, code.as_deref()).await?;
+                (
+                    CircuitState::Open,
+                    Some(*wait),
+                    Some(words(*cause).to_owned()),
+                )
+            }
+            HealthReport::Closed { .. } => {
+                self.resolve_events().await?;
+                (CircuitState::Closed, None, None)
+            }
+            HealthReport::Gone => {
+                self.resolve_events().await?;
+                let Some(run) = self.lease_gate.run() else {
+                    return Ok(());
+                };
+                return provider_health::remove(&self.database, run, self.provider_id).await;
+            }
+        };
+        let change = HealthChange {
+            provider_id: self.provider_id,
+            state,
+            available_in,
+            cause,
+        };
+        match self.lease_gate.run() {
+            Some(run) => provider_health::upsert(&self.database, run, &change).await,
+            // Nobody's judgement; a new run judges for itself.
+            None => Ok(()),
+        }
+    }
+
+    async fn open_event(&self, cause: CircuitCause, code: Option<&str>) -> Result<(), StoreError> {
+        let provider = &self.provider;
+        let (words, (event_type, severity)) = (words(cause), event_of(cause));
+        let description = match cause {
+            CircuitCause::Refused(_) => format!("provider `{provider}` is taken out: {words}"),
+            CircuitCause::Failing | CircuitCause::Slow => {
+                format!("provider `{provider}` is left alone for a while: {words}")
+            }
+        };
+        let mut details = Map::new();
+        details.insert("provider".to_owned(), Value::from(provider.as_str()));
+        details.insert("code".to_owned(), Value::from(code));
+        let event = SystemEvent {
+            event_type: event_type.to_owned(),
+            severity,
+            description,
+            details,
+            tenant_id: None,
+            user_id: None,
+        };
+        let mut connection = self.database.get().await?;
+        system_events::open_of(&mut connection, self.lease_gate.run(), &event).await
+    }
+
+    async fn resolve_events(&self) -> Result<(), StoreError> {
+        let (run, provider) = (self.lease_gate.run(), Some(self.provider.as_str()));
+        let mut connection = self.database.get().await?;
+        for event_type in [
+            CREDENTIALS_REFUSED,
+            ACCOUNT_REFUSED,
+            LIMIT_REACHED,
+            CIRCUIT_OPEN,
+            PLATFORM_REFUSED,
+        ] {
+            system_events::close_of(&mut connection, run, event_type, provider).await?;
+        }
+        Ok(())
+    }
+
+    fn queue(&self) -> MutexGuard<'_, ReportQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const fn words(cause: CircuitCause) -> &'static str {
+    match cause {
+        CircuitCause::Failing => "requests fail",
+        CircuitCause::Slow => "answers take too long",
+        CircuitCause::Refused(AccountFault::Credentials) => "credentials refused",
+        CircuitCause::Refused(AccountFault::Settings) => {
+            "refused as it is set up (address of the service, sender, reputation)"
+        }
+        CircuitCause::Refused(AccountFault::Exhausted) => "its limit of the day or plan is used up",
+    }
+}
+
+/// The `event_type` for operators.
+const fn event_of(cause: CircuitCause) -> (&'static str, Severity) {
+    match cause {
+        CircuitCause::Failing | CircuitCause::Slow => (CIRCUIT_OPEN, Severity::High),
+        CircuitCause::Refused(AccountFault::Credentials) => {
+            (CREDENTIALS_REFUSED, Severity::Critical)
+        }
+        CircuitCause::Refused(AccountFault::Settings) => (ACCOUNT_REFUSED, Severity::Critical),
+        CircuitCause::Refused(AccountFault::Exhausted) => (LIMIT_REACHED, Severity::High),
+    }
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}

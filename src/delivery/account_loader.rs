@@ -1,0 +1,378 @@
+//! Catalog: keeps accounts and templates as they stand in the database, and an actor for every
+//! active account.
+
+mod look;
+mod report;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised,
+};
+
+use self::look::{Look, look};
+use crate::cache::templates::TemplateCache;
+use crate::config::{Providers, Retry};
+use crate::delivery::account::{
+    AccountContext, AccountHealth, Listeners, ProviderActor, Reporter, Retirement,
+};
+use crate::delivery::channel_state::ChannelStates;
+use crate::delivery::eligibility::Eligibility;
+use crate::delivery::registry::{AccountEntry, AccountRegistry};
+use crate::domain::{Account, Channel};
+use crate::machine::delivery::AccountTerms;
+use crate::providers::{HttpClient, SettingsError};
+use crate::runtime::{Shutdown, Supervisor, Tasks};
+use crate::store::accounts::Accounts;
+use crate::store::seal::Sealer;
+use crate::store::{Database, Fingerprint, StoreError};
+use crate::telemetry::Metrics;
+use crate::work::Dispatchers;
+use crate::work::job::Wake;
+use crate::work::lease_gate::LeaseGate;
+use crate::work::settle_queue::SettleQueue;
+
+/// The actor.
+pub struct AccountLoader {
+    context: Arc<LoaderContext>,
+    interval: Duration,
+    read: Option<Fingerprint>,
+    accounts: Look,
+    templates: Look,
+}
+
+/// What the catalog and the actors that it starts need.
+#[derive(Clone)]
+pub struct LoaderContext {
+    /// The database.
+    pub database: Database,
+    /// Opens credentials.
+    pub sealer: Sealer,
+    /// The templates, kept up to date.
+    pub templates: TemplateCache,
+    /// The accounts, kept up to date.
+    pub registry: AccountRegistry,
+    /// Starts and keeps the actors.
+    pub supervisor: Supervisor,
+    /// The client that all HTTP accounts share.
+    pub client: HttpClient,
+    /// What all accounts share.
+    pub settings: Providers,
+    /// The back-off of each channel.
+    pub retry: Retry,
+    /// Routes anew what waited for an account that went out of use.
+    pub dispatchers: Dispatchers,
+    /// Where outcomes go.
+    pub settle_queue: SettleQueue,
+    /// Passed before each call.
+    pub lease_gate: LeaseGate,
+    /// Asked again about what has waited.
+    pub eligibility: Arc<Eligibility>,
+    /// Told of circuits.
+    pub channels: ChannelStates,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Where the work runs.
+    pub tasks: Tasks,
+    /// No request is started any more once raised.
+    pub no_calls: Shutdown,
+}
+
+impl fmt::Debug for AccountLoader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog")
+            .field("directory", &self.context.registry)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LoaderContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Needs")
+    }
+}
+
+/// Reads what has changed; answered when it is in use.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Refresh;
+
+impl AccountLoader {
+    /// An empty catalog that looks for changes at this interval.
+    #[must_use]
+    pub fn new(context: Arc<LoaderContext>, interval: Duration) -> Self {
+        Self {
+            context,
+            interval,
+            read: None,
+            accounts: Look::default(),
+            templates: Look::default(),
+        }
+    }
+
+    /// Looks for accounts and for templates, each beside the other: neither waits for the other, and
+    /// what comes up during a look is one more look after it, however much it is.
+    fn refresh(&mut self, ctx: &mut Context<Self>) {
+        self.refresh_accounts(ctx);
+        self.refresh_templates(ctx);
+    }
+
+    fn refresh_accounts(&mut self, ctx: &mut Context<Self>) {
+        if !self.accounts.begin() {
+            return;
+        }
+        let look = wrap_future::<_, Self>(look(Arc::clone(&self.context), self.read.clone()));
+        let used = look.map(|found, account_loader, ctx| {
+            if let Err(error) = account_loader.take_in(found) {
+                tracing::warn!(%error, "accounts could not be read; the known ones stay in use");
+            }
+            if account_loader.accounts.end() {
+                account_loader.refresh_accounts(ctx);
+            }
+        });
+        ctx.spawn(used);
+    }
+
+    fn refresh_templates(&mut self, ctx: &mut Context<Self>) {
+        if !self.templates.begin() {
+            return;
+        }
+        let context = Arc::clone(&self.context);
+        let reload = async move { context.templates.reload(&context.database).await };
+        let reloaded = wrap_future::<_, Self>(reload).map(|reloaded, account_loader, ctx| {
+            if let Err(error) = reloaded {
+                tracing::warn!(%error, "templates could not be read; the known ones stay in use");
+            }
+            if account_loader.templates.end() {
+                account_loader.refresh_templates(ctx);
+            }
+        });
+        ctx.spawn(reloaded);
+    }
+
+    fn take_in(
+        &mut self,
+        found: Result<Option<(Fingerprint, Accounts)>, StoreError>,
+    ) -> Result<(), StoreError> {
+        if let Some((fingerprint, accounts)) = found? {
+            self.install(accounts);
+            self.read = Some(fingerprint);
+        }
+        Ok(())
+    }
+
+    /// Keeps the entries of unchanged accounts, with their actors and what is known of them.
+    fn install(&self, accounts: Accounts) {
+        let mut unusable: Vec<(String, String)> = vec![];
+        for account in accounts.unreadable {
+            tracing::error!(
+                provider = account.name,
+                reason = account.reason,
+                "an account cannot be read: it is not used; see HERALD__SECRETS__KEY"
+            );
+            unusable.push((account.name, account.reason));
+        }
+        let mut entries: Vec<Arc<AccountEntry>> = vec![];
+        for account in accounts.opened {
+            let name = account.name.clone();
+            match self.entry(account) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => {
+                    tracing::error!(%error, "an account cannot be used as it is configured; mend it with `herald apply`");
+                    unusable.push((name, error.to_string()));
+                }
+            }
+        }
+        report::tell(&self.context, unusable, &entries);
+        tracing::info!(accounts = entries.len(), "provider accounts read");
+        for gone in self.context.registry.all() {
+            if !entries
+                .iter()
+                .any(|entry| entry.account.name == gone.account.name)
+            {
+                self.context.supervisor.forget(&part_of(&gone.account));
+                gone.health.forget();
+                self.context.metrics.forget_provider(&gone.account.name);
+            }
+        }
+        let known = self.context.registry.all();
+        let news = entries
+            .iter()
+            .filter(|entry| !known.iter().any(|old| Arc::ptr_eq(old, entry)));
+        let mut changed: HashSet<Channel> = news.map(|entry| entry.account.channel).collect();
+        self.context.registry.replace(entries.iter().cloned());
+        // What their queues hand back is routed by what takes their place.
+        for old in &known {
+            if !entries.iter().any(|entry| Arc::ptr_eq(entry, old)) {
+                old.retire();
+                changed.insert(old.account.channel);
+            }
+        }
+        for channel in changed {
+            // What waits for a provider may have somewhere to go now, or faster.
+            self.context.channels.opened(channel);
+        }
+    }
+
+    fn entry(&self, account: Account) -> Result<Arc<AccountEntry>, SettingsError> {
+        let known = self.context.registry.of(account.channel);
+        let same = |entry: &&Arc<AccountEntry>| {
+            (entry.account.id, entry.account.updated_at) == (account.id, account.updated_at)
+        };
+        if let Some(entry) = known.iter().find(same) {
+            return Ok(Arc::clone(entry));
+        }
+        let client = crate::providers::connect(&self.context.client, &account)?;
+        let health = self.health(&account);
+        let account_context = self
+            .context
+            .account_context(account.clone(), client, health.clone());
+        Ok(Arc::new(self.start(account, account_context, health)))
+    }
+
+    /// What is known of an account stays known when it is the same to its provider: an open circuit
+    /// does not close because a rate limit was changed. With other credentials it starts anew.
+    fn health(&self, account: &Account) -> AccountHealth {
+        let all = self.context.registry.all();
+        let known = all.iter().find(|entry| entry.account.id == account.id);
+        if let Some(known) = known {
+            if known.account.is_same_to_provider(account) {
+                known.health.set_rate_limit(account.rate_limit);
+                return known.health.clone();
+            }
+            known.health.retire();
+        }
+        self.context.health(account)
+    }
+
+    fn start(
+        &self,
+        account: Account,
+        account_context: AccountContext,
+        health: AccountHealth,
+    ) -> AccountEntry {
+        let needs_address = account_context.client.needs_address();
+        let minimum_retry_delay = account_context.client.minimum_retry_delay();
+        let retirement = account_context.retirement.clone();
+        let route_name = Arc::clone(&account_context.terms.name);
+        let name = part_of(&account);
+        let actor = ProviderActor::new(Arc::new(account_context));
+        let room = actor.room();
+        let actor = self.context.supervisor.start("provider", &name, actor);
+        AccountEntry {
+            account,
+            name: route_name,
+            needs_address,
+            minimum_retry_delay,
+            health,
+            room,
+            deliver: actor.clone().recipient(),
+            wake: actor.recipient(),
+            retirement,
+        }
+    }
+}
+
+/// The name under which `/readyz` and the log show an account's actor.
+fn part_of(account: &Account) -> String {
+    format!("provider {}", account.name)
+}
+
+impl LoaderContext {
+    fn health(&self, account: &Account) -> AccountHealth {
+        let reporter = Reporter::new(
+            account,
+            self.database.clone(),
+            self.lease_gate.clone(),
+            self.tasks.clone(),
+            self.no_calls.clone(),
+        );
+        let listeners = Listeners {
+            channels: self.channels.clone(),
+            counts: self.metrics.provider(&account.name),
+            reporter,
+        };
+        AccountHealth::new(account, &self.settings, listeners)
+    }
+
+    fn account_context(
+        &self,
+        account: Account,
+        client: Arc<dyn crate::providers::Provider>,
+        health: AccountHealth,
+    ) -> AccountContext {
+        let terms = AccountTerms {
+            id: account.id,
+            name: Arc::from(account.name.as_str()),
+            backoff: self.retry.of(account.channel),
+            minimum_delay: client.minimum_retry_delay(),
+            retry_window: client.retry_window(),
+        };
+        AccountContext {
+            counts: self.metrics.provider(&account.name),
+            terms,
+            account,
+            concurrency: client
+                .most_in_flight()
+                .map_or(self.settings.concurrency, |most| {
+                    most.min(self.settings.concurrency)
+                }),
+            client,
+            health,
+            retirement: Retirement::default(),
+            registry: self.registry.clone(),
+            dispatchers: self.dispatchers.clone(),
+            queue_wait: self.settings.queue_wait,
+            settle_queue: self.settle_queue.clone(),
+            lease_gate: self.lease_gate.clone(),
+            eligibility: Arc::clone(&self.eligibility),
+            database: self.database.clone(),
+            metrics: Arc::clone(&self.metrics),
+            tasks: self.tasks.clone(),
+            no_calls: self.no_calls.clone(),
+        }
+    }
+}
+
+impl Actor for AccountLoader {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(self.interval, Self::refresh);
+    }
+}
+
+impl Supervised for AccountLoader {
+    /// Reads everything again; the directory and the template cache stay in use meanwhile.
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.read = None;
+        (self.accounts, self.templates) = (Look::default(), Look::default());
+    }
+}
+
+impl Handler<Wake> for AccountLoader {
+    type Result = ();
+
+    /// Something may have changed.
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.refresh(ctx);
+    }
+}
+
+impl Handler<Refresh> for AccountLoader {
+    type Result = ResponseActFuture<Self, Result<(), StoreError>>;
+
+    fn handle(&mut self, _: Refresh, _: &mut Context<Self>) -> Self::Result {
+        let (context, read) = (Arc::clone(&self.context), self.read.clone());
+        let look = async move {
+            context.templates.reload(&context.database).await?;
+            look(context, read).await
+        };
+        let look = wrap_future::<_, Self>(look);
+        Box::pin(look.map(|found, account_loader, _| account_loader.take_in(found)))
+    }
+}

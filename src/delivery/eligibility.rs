@@ -1,0 +1,241 @@
+//! Judge: gathers the facts that policy decides on, and asks it.
+//!
+//! The dispatcher asks for every job; a provider's worker asks again for one that has waited. A
+//! daily cap is reserved here, and nowhere else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::cache::recipients::RecipientCache;
+use crate::delivery::cap_reservations::CapReservations;
+use crate::domain::{Channel, Counter, GlobalPolicy, Notification, Recipient, Suppression};
+use crate::machine::eligibility::{self, CapAnswer, EligibilityContext, Reevaluation};
+use crate::policy::{AccountFacts, Decision, Quota};
+use crate::runtime::{Shutdown, clock};
+use crate::store::frequency::{Reservation, Reserved};
+use crate::store::{Database, StoreError, suppressions};
+use crate::work::job::Job;
+use crate::work::retry::retry_until_ok;
+
+/// Asks policy about jobs.
+#[derive(Debug)]
+pub struct Eligibility {
+    /// The database.
+    pub database: Database,
+    /// Who is sent to, and what tenants say for all their recipients.
+    pub recipients: RecipientCache,
+    /// Keeps the daily caps.
+    pub cap_reservations: CapReservations,
+    /// What the operator says for everybody.
+    pub global: GlobalPolicy,
+    /// Ends every wait.
+    pub giving_up: Shutdown,
+}
+
+/// A job that may go if its counters have room.
+#[derive(Debug)]
+pub struct Capped {
+    /// The job.
+    pub job: Job,
+    /// Where it is counted.
+    pub counters: Vec<Counter>,
+}
+
+impl Eligibility {
+    /// Decides on a job by what is known of it, see [`eligibility::decide`].
+    #[must_use]
+    pub fn decide(&self, job: &Job, accounts: &[AccountFacts<'_>]) -> Decision {
+        eligibility::decide(job, Quota::Unasked, &self.context(accounts))
+    }
+
+    fn context<'a>(&'a self, accounts: &'a [AccountFacts<'a>]) -> EligibilityContext<'a> {
+        EligibilityContext {
+            accounts,
+            global: &self.global,
+            now: clock::now(),
+            jitter: rand::random(),
+        }
+    }
+
+    /// Reserves room for jobs, and decides on them again: to reserve once more, when a day has begun
+    /// meanwhile, or when somebody holds their counters. Such ones ask `again`, after a while. Those whose
+    /// decision is missing return to where they came from, since there is no more time.
+    pub async fn reserve(
+        &self,
+        capped: Vec<Capped>,
+        accounts: &[AccountFacts<'_>],
+        again: bool,
+    ) -> Vec<(Job, Decision)> {
+        let reservations: Vec<Reservation> = capped.iter().map(Capped::reservation).collect();
+        let reserved = if again {
+            self.cap_reservations.reserve_again(&reservations).await
+        } else {
+            self.cap_reservations.reserve(reservations).await
+        };
+        let Some(Reserved { mut full, held, .. }) = reserved else {
+            return vec![];
+        };
+        let decided = capped.into_iter().map(|Capped { mut job, counters }| {
+            let id = job.notification.id;
+            let answer = match full.remove(&id) {
+                _ if held.contains(&id) => CapAnswer::Held,
+                Some(full) => CapAnswer::Full(full),
+                None => CapAnswer::Granted,
+            };
+            let context = self.context(accounts);
+            let decision = eligibility::decide_reserved(&mut job, &counters, &answer, &context);
+            (job, decision)
+        });
+        decided.collect()
+    }
+
+    /// Decides anew on jobs that have waited at an account: the recipient may have changed their mind,
+    /// or their day or night may have begun. Those whose judgement is missing return to where they
+    /// came from, since there is no more time.
+    pub async fn reevaluate(
+        &self,
+        jobs: Vec<Job>,
+        account: AccountFacts<'_>,
+    ) -> Vec<(Job, Reevaluation)> {
+        let (there, gone) = self.refresh(jobs).await;
+        let gone = gone
+            .into_iter()
+            .map(|job| (job, Reevaluation::RecipientGone));
+        let mut judged: Vec<(Job, Reevaluation)> = gone.collect();
+        let (accounts, mut capped) = ([account], vec![]);
+        for job in there {
+            match self.decide(&job, &accounts) {
+                Decision::Reserve(counters) => capped.push(Capped { job, counters }),
+                decision => judged.push((job, Reevaluation::Decided(decision))),
+            }
+        }
+        if !capped.is_empty() {
+            let decided = self.reserve(capped, &accounts, false).await.into_iter();
+            judged.extend(decided.map(|(job, decision)| (job, Reevaluation::Decided(decision))));
+        }
+        judged
+    }
+
+    /// Looks up again those whom jobs are for: jobs whose recipient is there, with what is known now, and
+    /// those whose recipient was deleted. Missing ones return to where they came from, since there is no
+    /// more time.
+    pub async fn refresh(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+        let recipient_key = |job: &Job| (job.notification.tenant_id, job.notification.user_id);
+        let look = || self.recipients.load_now(jobs.iter().map(recipient_key));
+        let look = retry_until_ok("loading recipients", &self.giving_up, look);
+        let Some(known) = look.await else {
+            return (vec![], vec![]);
+        };
+        let (mut there, mut gone) = (vec![], vec![]);
+        for mut job in jobs {
+            if let Some(recipient) = known.recipients.get(&recipient_key(&job)) {
+                job.recipient = Arc::clone(recipient);
+                job.rules = known.rules_of(job.notification.tenant_id);
+                job.known_at = known.at;
+                there.push(job);
+            } else {
+                gone.push(job);
+            }
+        }
+        let look = || self.suppressed(there.iter().map(Addressed::of));
+        let look = retry_until_ok("looking for suppressions", &self.giving_up, look);
+        let Some(mut listed) = look.await else {
+            return (vec![], gone);
+        };
+        for job in &mut there {
+            let listed = listed.remove(&job.notification.id);
+            job.suppressed = listed.unwrap_or_default();
+        }
+        (there, gone)
+    }
+
+    /// The suppressed ones among the addresses of each.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn suppressed<'a>(
+        &self,
+        asked: impl IntoIterator<Item = Addressed<'a>>,
+    ) -> Result<HashMap<Uuid, Vec<String>>, StoreError> {
+        let (ids, addresses): (Vec<Uuid>, Vec<SuppressionKey>) =
+            asked.into_iter().flat_map(Addressed::entries).unzip();
+        if addresses.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let connection = self.database.get().await?;
+        let listed = suppressions::among(&connection, &addresses).await?;
+        let mut found: HashMap<Uuid, Vec<String>> = HashMap::new();
+        if !listed.is_empty() {
+            for (id, address) in ids.into_iter().zip(addresses) {
+                if listed.contains(&address) {
+                    found.entry(id).or_default().push(address.2);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Tenant, channel, address.
+type SuppressionKey = (Uuid, Channel, String);
+
+/// Whose addresses are looked for on the suppression list.
+#[derive(Debug, Clone, Copy)]
+pub struct Addressed<'a> {
+    /// The notification.
+    pub id: Uuid,
+    /// Its recipient.
+    pub recipient: &'a Recipient,
+    /// Its channel.
+    pub channel: Channel,
+    /// The address that it names itself.
+    pub to: Option<&'a str>,
+}
+
+impl<'a> Addressed<'a> {
+    /// Those of a job.
+    #[must_use]
+    pub fn of(job: &'a Job) -> Self {
+        Self::to(&job.notification, &job.recipient)
+    }
+
+    /// Those of a notification for this recipient.
+    #[must_use]
+    pub fn to(notification: &'a Notification, recipient: &'a Recipient) -> Self {
+        Self {
+            id: notification.id,
+            recipient,
+            channel: notification.lane.channel,
+            to: notification.payload.to.as_deref(),
+        }
+    }
+
+    /// Each address, spelt as the list spells it.
+    pub(crate) fn entries(self) -> impl Iterator<Item = (Uuid, SuppressionKey)> + use<> {
+        let Self {
+            id,
+            recipient,
+            channel,
+            to,
+        } = self;
+        let tenant_id = recipient.tenant_id;
+        let targets = recipient.targets(channel, to).into_iter();
+        targets.map(move |target| {
+            let address = Suppression::address(channel, &target.address);
+            (id, (tenant_id, channel, address))
+        })
+    }
+}
+
+impl Capped {
+    fn reservation(&self) -> Reservation {
+        Reservation {
+            notification_id: self.job.notification.id,
+            tenant_id: self.job.notification.tenant_id,
+            user_id: self.job.notification.user_id,
+            counters: self.counters.clone(),
+        }
+    }
+}

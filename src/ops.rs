@@ -1,0 +1,13 @@
+//! The operators' tools, and what keeps a node in order: explaining and replaying, readiness and events,
+//! the lease, the listener for changes, the chores. No job walks here.
+
+pub mod change_listener;
+pub mod control;
+pub mod event_reporter;
+pub mod explain;
+pub mod housekeeping;
+pub mod lease_keeper;
+pub mod readiness;
+pub mod replay;
+
+pub use control::Control;

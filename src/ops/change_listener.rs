@@ -1,0 +1,130 @@
+//! Listener: hears what has changed in the database, and makes this node forget what it knew.
+
+use std::time::Duration;
+
+use actix::Addr;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::cache::recipients::RecipientCache;
+use crate::delivery::account_loader::AccountLoader;
+use crate::runtime::{Shutdown, mailbox};
+use crate::store::changes::{Change, Changes, Echo, Heard};
+use crate::store::{Database, StoreError};
+use crate::work::job::Wake;
+
+/// Wait before listening is tried again, and between looks for accounts and templates meanwhile.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Time from one echo to the next call.
+const CALL_EVERY: Duration = Duration::from_millis(500);
+/// Longest time from the commit of a call until it is heard.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
+
+/// Keeps recipients and rules as fresh as the database's notices allow.
+#[derive(Debug)]
+pub struct Listener {
+    /// The database.
+    pub database: Database,
+    /// Forgets what a notice names, and everything while no notices come.
+    pub recipients: RecipientCache,
+    /// Looks for accounts and templates at once.
+    pub account_loader: Addr<AccountLoader>,
+    /// Ends listening.
+    pub stop: Shutdown,
+}
+
+impl Listener {
+    /// Listens until told to stop.
+    pub async fn run(self) {
+        // Whoever asks must not wait for one who has ended, however it ended.
+        let _ended = Ended(&self.recipients);
+        while !self.stop.is_raised() {
+            let Some(heard) = self.stop.or(self.listen()).await else {
+                return;
+            };
+            self.recipients.disconnected();
+            if let Err(error) = heard {
+                tracing::warn!(%error, "changes of people and rules are not heard of: everything is read before it is used");
+            }
+            self.stop.or(sleep(PAUSE)).await;
+        }
+    }
+
+    /// Hears changes until the connection is lost, or no longer tells what is committed.
+    async fn listen(&self) -> Result<(), StoreError> {
+        let mut changes = self.open().await?;
+        self.recipients.connected();
+        // What changed while nobody listened.
+        mailbox::post(&self.account_loader, Wake);
+        let echoes = watch::Sender::new(0);
+        let mut calls = std::pin::pin!(self.call(changes.echo(), echoes.subscribe()));
+        loop {
+            tokio::select! {
+                // What is heard first, so that a task that was late does not miss an echo.
+                biased;
+                heard = changes.next() => self.follow(heard?, &echoes),
+                asked = self.recipients.asked() => {
+                    for heard in changes.catch_up().await? {
+                        self.follow(heard, &echoes);
+                    }
+                    asked.answer();
+                }
+                disconnected = &mut calls => return Err(disconnected),
+            }
+        }
+    }
+
+    /// Begins to listen. Accounts and templates are looked for as long as that takes.
+    async fn open(&self) -> Result<Changes, StoreError> {
+        let mut opening = std::pin::pin!(Changes::open(&self.database));
+        loop {
+            tokio::select! {
+                opened = &mut opening => return opened,
+                () = sleep(PAUSE) => mailbox::post(&self.account_loader, Wake),
+            }
+        }
+    }
+
+    /// Calls, through the pool that work goes through, and waits for the echo; says why when none
+    /// comes. A connection may answer and tell nothing: through a pooler, or to a server that another
+    /// has replaced.
+    async fn call(&self, echo: Echo, mut echoes: watch::Receiver<u64>) -> StoreError {
+        for number in 1.. {
+            sleep(CALL_EVERY).await;
+            if let Err(error) = echo.call(&self.database, number).await {
+                // Nothing was committed that could be missed.
+                tracing::debug!(%error, "the listener could not call");
+                continue;
+            }
+            let heard = echoes.wait_for(|heard| *heard >= number);
+            if timeout(HEARD_WITHIN, heard).await.is_err() {
+                break;
+            }
+        }
+        StoreError::Unavailable("what is committed is not heard of".to_owned())
+    }
+
+    fn follow(&self, heard: Heard, echoes: &watch::Sender<u64>) {
+        match heard {
+            Heard::Change(Change::Rules(tenant_id)) => self.recipients.forget_rules(tenant_id),
+            Heard::Change(Change::Recipient { tenant_id, user_id }) => {
+                self.recipients.forget((tenant_id, user_id));
+            }
+            Heard::Change(Change::Accounts | Change::Templates) => {
+                mailbox::post(&self.account_loader, Wake);
+            }
+            Heard::Echo(number) => {
+                echoes.send_replace(number);
+            }
+        }
+    }
+}
+
+/// Says that nobody listens any more, when dropped.
+struct Ended<'a>(&'a RecipientCache);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.disconnected();
+    }
+}

@@ -1,0 +1,318 @@
+//! Explaining: what would become of a message if it came now, and why. Nothing is sent, claimed or
+//! counted.
+//!
+//! The rules are those of `policy`, asked by the same function as for sending. Accounts, their
+//! health, counters and lists are read from the database, so that a program that runs beside the
+//! engine gives the same answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::broker::envelope::{self, Envelope, RecipientDescription};
+use crate::cache::recipients::RecipientKey;
+use crate::cache::templates::TemplateCache;
+use crate::delivery::eligibility::{Addressed, Eligibility};
+use crate::domain::text_message::{Segments, segments};
+use crate::domain::{
+    Account, Body, Channel, CircuitState, Content, Notification, Recipient, Rejection, TenantRules,
+    carriage,
+};
+use crate::pipeline::ingest::{key_reused, nobody};
+use crate::policy::{AccountFacts, Explanation, Facts, Quota, explain, frequency_cap};
+use crate::providers::{self, HttpClient};
+use crate::runtime::clock;
+use crate::store::provider_health::{self, ProviderHealth};
+use crate::store::seal::Sealer;
+use crate::store::{Database, StoreError, accounts, claims, frequency, recipients};
+use crate::templates::LocaleHints;
+
+/// What explaining needs.
+#[derive(Debug)]
+pub struct Explainer {
+    /// The database.
+    pub database: Database,
+    /// Knows recipients, rules, and what must not be sent to.
+    pub eligibility: Arc<Eligibility>,
+    /// The templates.
+    pub templates: TemplateCache,
+    /// Opens credentials, without which an account is not used.
+    pub sealer: Sealer,
+    /// What the accounts' clients would use.
+    pub client: HttpClient,
+    /// Largest body, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// What would become of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Explained {
+    /// It would go to `herald.rejected`.
+    Rejected {
+        /// The reason, as its header names it.
+        reason: Rejection,
+        /// What is wrong, in words.
+        detail: String,
+    },
+    /// It would be acknowledged and counted, and nothing else: its key is known.
+    Duplicate {
+        /// The notification that came first.
+        of: Uuid,
+    },
+    /// The rules would be asked.
+    Decided(Box<Decided>),
+}
+
+/// What the rules say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// The rules, and the decision that follows.
+    pub explanation: Explanation,
+    /// The accounts that the decision's route means, first choice first.
+    pub through: Vec<String>,
+    /// How many addresses it would go to.
+    pub addresses: usize,
+    /// What would be sent; why it cannot be rendered, if so.
+    pub content: Result<Content, String>,
+    /// What a text message would be cut into.
+    pub segments: Option<Segments>,
+}
+
+impl Explainer {
+    /// Explains a message body of the contract's envelope.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn explain(&self, body: &[u8]) -> Result<Explained, StoreError> {
+        let now = clock::now();
+        let envelope = match envelope::decode_file(body, self.max_body_bytes, now) {
+            Ok(envelope) => envelope,
+            Err(refusal) => return Ok(Explained::from(refusal)),
+        };
+        self.templates.reload(&self.database).await?;
+        let (tenant_id, channel) = (envelope.tenant_id, envelope.lane.channel);
+        if let Body::Template(call) = &envelope.payload.body
+            && !self.templates.library().has(tenant_id, channel, &call.name)
+        {
+            let words = format!("no active template `{}` for channel {channel}", call.name);
+            return Ok(rejected(Rejection::UnknownTemplate, words));
+        }
+        if let Some(name) = &envelope.payload.provider {
+            let mut connection = self.database.get().await?;
+            let named = accounts::channels(&mut connection, std::slice::from_ref(name)).await?;
+            if !named.contains(&(name.clone(), channel)) {
+                let words = format!("no account `{name}` for channel {channel}");
+                return Ok(rejected(Rejection::UnknownProvider, words));
+            }
+        }
+        let first = claims::find(&self.database, &[envelope.key]).await?;
+        if let Some(claim_owner) = first.get(&envelope.key) {
+            if !claim_owner.said(envelope.content) {
+                return Ok(Explained::from(key_reused()));
+            }
+            let of = claim_owner.notification_id;
+            return Ok(Explained::Duplicate { of });
+        }
+        let recipient = match self.recipient(&envelope).await? {
+            Ok(recipient) => recipient,
+            Err(refusal) => return Ok(Explained::from(refusal)),
+        };
+        let notification = envelope.into_notification(Uuid::nil(), now);
+        let decided = self.decided(&notification, &recipient, now).await?;
+        Ok(Explained::Decided(Box::new(decided)))
+    }
+
+    /// The recipient as they would be after the message was accepted.
+    async fn recipient(
+        &self,
+        envelope: &Envelope,
+    ) -> Result<Result<Recipient, envelope::Refusal>, StoreError> {
+        let recipient_key: RecipientKey = (envelope.tenant_id, envelope.user_id);
+        let known = self
+            .eligibility
+            .recipients
+            .load([recipient_key])
+            .await?
+            .remove(&recipient_key);
+        let known = known.map(|known| Recipient::clone(&known));
+        let said = envelope.recipient.as_ref();
+        if let Some(known) = known {
+            return Ok(Ok(match said {
+                Some(said) => with(known, said),
+                None => known,
+            }));
+        }
+        let mut connection = self.database.get().await?;
+        let absent = recipients::absent(&mut connection, &[recipient_key]).await?;
+        Ok(match (absent.get(&recipient_key).copied(), said) {
+            (None, Some(said)) => Ok(with(Recipient::nobody(recipient_key), said)),
+            (absence, said) => Err(nobody(absence, said.is_some())),
+        })
+    }
+
+    async fn decided(
+        &self,
+        notification: &Notification,
+        recipient: &Recipient,
+        now: Timestamp,
+    ) -> Result<Decided, StoreError> {
+        let asked = Addressed::to(notification, recipient);
+        let suppressed = self.eligibility.suppressed([asked]).await?.into_values();
+        let suppressed: Vec<String> = suppressed.flatten().collect();
+        let accounts = self.accounts(notification.lane.channel).await?;
+        let accounts: Vec<AccountFacts<'_>> = accounts.iter().map(|one| one.facts(now)).collect();
+        let tenant_id = notification.tenant_id;
+        let rules = self
+            .eligibility
+            .recipients
+            .load_rules([tenant_id])
+            .await?
+            .remove(&tenant_id);
+        let rules: Arc<TenantRules> = rules.unwrap_or_default();
+        let mut facts = Facts {
+            notification,
+            recipient,
+            rules: &rules,
+            global: &self.eligibility.global,
+            accounts: &accounts,
+            suppressed: &suppressed,
+            quota: Quota::Unasked,
+            now,
+            // The middle of what chance may choose.
+            jitter: 0.5,
+        };
+        // Without a calendar that is known there is nothing to look up: the rule says so.
+        let counters = frequency_cap::counters(&facts).unwrap_or_default();
+        let mut connection = self.database.get().await?;
+        let user = notification.user_id;
+        let counted = frequency::counts(&mut connection, user, &counters, notification.id).await?;
+        drop(connection);
+        facts.quota = Quota::Counted(&counted);
+        let explanation = explain(&facts);
+        let (route, addresses) = match &explanation.decision {
+            crate::policy::Decision::Deliver { route, targets, .. } => {
+                (route.as_slice(), targets.len())
+            }
+            _ => (&[][..], 0),
+        };
+        let names = route.iter().filter_map(|at| accounts.get(*at));
+        let content = self.render(notification, recipient, &rules);
+        Ok(Decided {
+            segments: segments_of(notification.lane.channel, &content),
+            through: names.map(|account| account.name.to_owned()).collect(),
+            addresses,
+            content,
+            explanation,
+        })
+    }
+
+    fn render(
+        &self,
+        notification: &Notification,
+        recipient: &Recipient,
+        rules: &TenantRules,
+    ) -> Result<Content, String> {
+        match &notification.payload.body {
+            Body::Content(content) => Ok(content.clone()),
+            Body::Template(call) => {
+                let library = self.templates.library();
+                let (tenant, channel) = (notification.tenant_id, notification.lane.channel);
+                let reader = LocaleHints {
+                    recipient: recipient.locale.as_deref(),
+                    tenant: rules.locale.as_deref(),
+                };
+                let content = library
+                    .render(tenant, channel, &call.name, reader, &call.variables)
+                    .map_err(|error| error.to_string())?
+                    .content;
+                carriage::check(channel, &content).map_err(|unfit| unfit.to_string())?;
+                Ok(content)
+            }
+        }
+    }
+
+    /// The accounts that an engine would use, with what the living nodes make of them.
+    async fn accounts(&self, channel: Channel) -> Result<Vec<StoredAccount>, StoreError> {
+        let loaded = accounts::load(&mut *self.database.get().await?, &self.sealer).await?;
+        let mut health: HashMap<Uuid, Vec<ProviderHealth>> = HashMap::new();
+        for row in provider_health::load(&self.database).await? {
+            health.entry(row.provider_id).or_default().push(row);
+        }
+        let used = loaded.opened.into_iter().filter_map(|account| {
+            let client = providers::connect(&self.client, &account).ok()?;
+            (account.channel == channel).then(|| StoredAccount {
+                needs_address: client.needs_address(),
+                health: health.remove(&account.id).unwrap_or_default(),
+                account,
+            })
+        });
+        Ok(used.collect())
+    }
+}
+
+/// An account, with what the living nodes make of it.
+struct StoredAccount {
+    account: Account,
+    needs_address: bool,
+    health: Vec<ProviderHealth>,
+}
+
+impl StoredAccount {
+    /// Out only where every node says so: the message may come to any of them.
+    fn facts(&self, now: Timestamp) -> AccountFacts<'_> {
+        let out = self
+            .health
+            .iter()
+            .filter(|row| row.state == CircuitState::Open);
+        let everywhere = !self.health.is_empty() && out.clone().count() == self.health.len();
+        let back = out.clone().filter_map(|row| row.available_at).min();
+        let worst = self.health.iter().map(|row| row.state);
+        AccountFacts {
+            name: &self.account.name,
+            priority: self.account.priority,
+            weight: self.account.weight,
+            available_at: back.filter(|back| everywhere && *back > now),
+            circuit: worst
+                .max_by_key(|state| *state == CircuitState::Open)
+                .unwrap_or(CircuitState::Closed),
+            rate_limit: self.account.rate_limit,
+            needs_address: self.needs_address,
+        }
+    }
+}
+
+impl From<envelope::Refusal> for Explained {
+    fn from(refusal: envelope::Refusal) -> Self {
+        rejected(refusal.reason, refusal.detail)
+    }
+}
+
+fn segments_of(channel: Channel, content: &Result<Content, String>) -> Option<Segments> {
+    let content = content.as_ref().ok().filter(|_| channel == Channel::Sms)?;
+    Some(segments(carriage::sms_text(content)?))
+}
+
+fn rejected(reason: Rejection, detail: impl Into<String>) -> Explained {
+    Explained::Rejected {
+        reason,
+        detail: detail.into(),
+    }
+}
+
+fn with(mut recipient: Recipient, said: &RecipientDescription) -> Recipient {
+    let fields = [
+        (&mut recipient.email, &said.email),
+        (&mut recipient.username, &said.username),
+        (&mut recipient.phone, &said.phone),
+        (&mut recipient.timezone, &said.timezone),
+        (&mut recipient.locale, &said.locale),
+    ];
+    for (known, said) in fields {
+        if said.is_some() {
+            known.clone_from(said);
+        }
+    }
+    recipient
+}
