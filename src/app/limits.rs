@@ -64,8 +64,8 @@ fn tell(now: &FileStanding, before: &FileStanding) {
         return;
     }
     match now {
-        FileStanding::Enough => tracing::info!("there are open files enough again"),
-        FileStanding::Tight(why) => tracing::warn!(why, "open files may run out"),
-        FileStanding::TooFew(why) => tracing::error!(why, "there are too few open files"),
+        FileStanding::Enough => tracing::info!("the process has enough open files again"),
+        FileStanding::Tight(why) => tracing::warn!(why, "the process may run out of open files"),
+        FileStanding::TooFew(why) => tracing::error!(why, "the process has too few open files"),
     }
 }

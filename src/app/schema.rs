@@ -35,7 +35,7 @@ pub(super) async fn fitting(context: &EngineContext) -> Result<Option<()>, Start
             if looks == 0 || looks.is_power_of_two() {
                 tracing::warn!(
                     error = waits_for,
-                    "the schema is not there yet; looking again"
+                    "the database schema is missing; trying again"
                 );
             }
             let wait = tokio::time::sleep(BACKOFF.ceiling(looks));
@@ -52,7 +52,7 @@ pub(super) async fn fitting(context: &EngineContext) -> Result<Option<()>, Start
         Some(Fit::Ahead(why)) => {
             tracing::warn!(
                 why,
-                "the database is of a newer version; this node goes on beside it"
+                "the database has a newer schema; this node continues with it"
             );
             Ok(Some(()))
         }

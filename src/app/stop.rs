@@ -22,7 +22,11 @@ pub(super) async fn stop(
 ) -> RunReport {
     let ending = context.stop.ending().unwrap_or(Ending::Asked);
     let in_hand = engine.permits.taken();
-    tracing::info!(?ending, in_hand, "stopping: nothing more is taken on");
+    tracing::info!(
+        ?ending,
+        in_hand,
+        "stopping; the node accepts no further work"
+    );
     // The last step is for storing what providers have answered by then.
     let deadline = settings.engine.shutdown_deadline.saturating_sub(STEP);
     let in_time = timeout(deadline, engine.permits.idle()).await.is_ok();
@@ -34,7 +38,7 @@ pub(super) async fn stop(
     if !in_time {
         tracing::warn!(
             ?late,
-            "the deadline is near: no further provider call is started"
+            "the shutdown deadline is near; no further provider call is started"
         );
     }
     context.no_calls.raise(Ending::Asked);
@@ -43,7 +47,7 @@ pub(super) async fn stop(
     if !drained {
         tracing::warn!(
             returned,
-            "the deadline has come: what is unfinished is returned"
+            "the shutdown deadline has passed; unfinished work is returned"
         );
     }
     context.giving_up.raise(Ending::Asked);
@@ -73,6 +77,6 @@ async fn flush(engine: &RunningEngine) {
         }
     }
     if !engine.settle_queue.is_empty() || !engine.release_queue.is_empty() {
-        tracing::warn!("some outcomes are not stored: their messages come again");
+        tracing::warn!("some outcomes are not stored; their messages will be redelivered");
     }
 }

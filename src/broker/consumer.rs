@@ -100,11 +100,7 @@ impl Consumers {
                     self.health.down(PART, error.clone());
                     let wait = self.back_off(&mut failures);
                     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                    tracing::warn!(
-                        error,
-                        wait_ms,
-                        "cannot consume from RabbitMQ yet; trying again"
-                    );
+                    tracing::warn!(error, wait_ms, "the consumers cannot start; trying again");
                     self.stop.or(tokio::time::sleep(wait)).await;
                 }
             }

@@ -81,7 +81,7 @@ impl LaneChannel {
         self.end();
         let closed = self.channel.close(200, "herald opens it again".into());
         if let Err(error) = within(self.limit, "closing a channel", closed).await {
-            tracing::debug!(lane = %self.lane, %error, "a channel could not be closed in good order");
+            tracing::debug!(lane = %self.lane, %error, "a channel could not be closed");
         }
     }
 

@@ -46,7 +46,9 @@ fn tell(progress: ApplyProgress) {
         ApplyProgress::WaitsForOther(Some(other)) => {
             say::tell(&format!("waiting for another apply: {other}"));
         }
-        ApplyProgress::BeginsAnew => say::tell("others wrote the same rows; beginning anew"),
+        ApplyProgress::BeginsAnew => {
+            say::tell("other commands wrote the same rows; starting again")
+        }
     }
 }
 

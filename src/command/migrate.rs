@@ -57,7 +57,7 @@ fn tell(progress: MigrationProgress) {
         MigrationProgress::WaitsForMigrator(who) => {
             let who = by(who.as_ref());
             say::tell(&format!(
-                "somebody else migrates this database{who}; waiting for them"
+                "another command migrates this database{who}; waiting"
             ));
         }
         MigrationProgress::Begins(name) => say::tell(&format!("{name} ...")),

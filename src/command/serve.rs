@@ -13,7 +13,7 @@ pub(super) fn serve(cli: &Cli) -> Result<(), CommandFailure> {
     #[cfg(feature = "failpoints")]
     arm_failpoints(cli)?;
     if let Err(error) = files::raise() {
-        tracing::warn!(%error, "the limit of open files cannot be raised to what is allowed");
+        tracing::warn!(%error, "the limit of open files could not be raised to the allowed maximum");
     }
     let shutdown = Shutdown::new();
     signals::listen(shutdown.clone())?;

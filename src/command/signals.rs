@@ -85,7 +85,10 @@ fn heed(runtime: &Runtime, mut signals: Signals, shutdown: &Shutdown) {
     runtime.block_on(async {
         let first = signals.next().await;
         let at = clock::instant();
-        tracing::info!(signal = first.number, "a signal asks for an orderly end");
+        tracing::info!(
+            signal = first.number,
+            "a signal requests an orderly shutdown"
+        );
         shutdown.raise(Ending::Asked);
         loop {
             let next = signals.next().await;
@@ -93,7 +96,7 @@ fn heed(runtime: &Runtime, mut signals: Signals, shutdown: &Shutdown) {
                 break;
             }
         }
-        tracing::warn!("a second signal: ending at once; what is in hand comes again");
+        tracing::warn!("a second signal; ending at once; unfinished messages will be redelivered");
         logging::flush();
         std::process::exit(1);
     });

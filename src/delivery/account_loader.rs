@@ -128,7 +128,7 @@ impl AccountLoader {
         let look = wrap_future::<_, Self>(look(Arc::clone(&self.context), self.read.clone()));
         let used = look.map(|found, account_loader, ctx| {
             if let Err(error) = account_loader.take_in(found) {
-                tracing::warn!(%error, "accounts could not be read; the known ones stay in use");
+                tracing::warn!(%error, "accounts could not be read; the loaded ones stay in use");
             }
             if account_loader.accounts.end() {
                 account_loader.refresh_accounts(ctx);
@@ -145,7 +145,7 @@ impl AccountLoader {
         let reload = async move { context.templates.reload(&context.database).await };
         let reloaded = wrap_future::<_, Self>(reload).map(|reloaded, account_loader, ctx| {
             if let Err(error) = reloaded {
-                tracing::warn!(%error, "templates could not be read; the known ones stay in use");
+                tracing::warn!(%error, "templates could not be read; the loaded ones stay in use");
             }
             if account_loader.templates.end() {
                 account_loader.refresh_templates(ctx);
@@ -172,7 +172,7 @@ impl AccountLoader {
             tracing::error!(
                 provider = account.name,
                 reason = account.reason,
-                "an account cannot be read: it is not used; see HERALD__SECRETS__KEY"
+                "an account cannot be read and is not used; see HERALD__SECRETS__KEY"
             );
             unusable.push((account.name, account.reason));
         }
@@ -182,7 +182,7 @@ impl AccountLoader {
             match self.entry(account) {
                 Ok(entry) => entries.push(entry),
                 Err(error) => {
-                    tracing::error!(%error, "an account cannot be used as it is configured; mend it with `herald apply`");
+                    tracing::error!(%error, "an account has an invalid configuration; correct it with `herald apply`");
                     unusable.push((name, error.to_string()));
                 }
             }

@@ -90,7 +90,7 @@ impl CapReservations {
             retry_until_ok("reserving room in daily caps", &self.giving_up, reserve).await?;
         if let (Some(error), false) = (&reserved.trouble, is_again) {
             let held = reserved.held.len();
-            tracing::warn!(%error, held, "counters of daily caps cannot be had at once: whoever is counted there waits");
+            tracing::warn!(%error, held, "counters of daily caps are locked in the database; their notifications wait");
         }
         Some(reserved)
     }

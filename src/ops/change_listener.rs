@@ -44,7 +44,7 @@ impl Listener {
             };
             self.recipients.disconnected();
             if let Err(error) = heard {
-                tracing::warn!(%error, "changes of people and rules are not heard of: everything is read before it is used");
+                tracing::warn!(%error, "the change listener is disconnected; the recipient cache is disabled");
             }
             self.stop.or(sleep(PAUSE)).await;
         }
@@ -93,7 +93,7 @@ impl Listener {
             sleep(CALL_EVERY).await;
             if let Err(error) = echo.call(&self.database, number).await {
                 // Nothing was committed that could be missed.
-                tracing::debug!(%error, "the listener could not call");
+                tracing::debug!(%error, "the change listener could not send a test notice");
                 continue;
             }
             let heard = echoes.wait_for(|heard| *heard >= number);
@@ -101,7 +101,7 @@ impl Listener {
                 break;
             }
         }
-        StoreError::Unavailable("what is committed is not heard of".to_owned())
+        StoreError::Unavailable("the connection receives no notices".to_owned())
     }
 
     fn follow(&self, heard: Heard, echoes: &watch::Sender<u64>) {

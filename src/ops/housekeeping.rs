@@ -34,7 +34,7 @@ impl Housekeeping {
         let mut walk = KeyWalk::default();
         while !self.stop.is_raised() {
             if let Err(error) = system_events::forget_the_ended(&self.database).await {
-                tracing::debug!(%error, "events of runs that have ended could not be resolved");
+                tracing::debug!(%error, "events of ended runs could not be resolved");
             }
             if let Err(error) = self.gauges().await {
                 tracing::debug!(%error, "the backlog could not be counted");
@@ -42,7 +42,7 @@ impl Housekeeping {
             if round.is_multiple_of(TIDY_EVERY)
                 && let Some(Err(error)) = self.stop.or(self.tidy(&mut walk)).await
             {
-                tracing::warn!(%error, "tidying failed; it is tried again later");
+                tracing::warn!(%error, "housekeeping failed; trying again later");
             }
             round = round.wrapping_add(1);
             self.metrics.run_upkeep();
@@ -68,15 +68,12 @@ impl Housekeeping {
     async fn tidy(&self, walk: &mut KeyWalk) -> Result<(), StoreError> {
         let made = partitions::ensure(&mut *self.database.get().await?, clock::now()).await?;
         if made > 0 {
-            tracing::info!(made, "partitions made for the months to come");
+            tracing::info!(made, "partitions created for the coming months");
         }
         provider_health::remove_dead(&self.database).await?;
         let forgotten = walk.forget_keys(&self.database).await?;
         if forgotten > 0 {
-            tracing::info!(
-                forgotten,
-                "keys whose deduplication window is over were removed"
-            );
+            tracing::info!(forgotten, "expired idempotency keys were removed");
         }
         retention::forget_counts(&self.database).await?;
         retention::forget_runs(&self.database).await?;

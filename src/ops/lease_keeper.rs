@@ -99,7 +99,7 @@ impl LeaseKeeper {
         }
         self.lease_gate.close();
         if let Err(error) = self.bounded(self.end(&mut held)).await {
-            tracing::warn!(%error, "the run could not be ended: others wait until its lease is over");
+            tracing::warn!(%error, "the run could not be ended; other nodes wait until its lease expires");
         }
     }
 
@@ -119,7 +119,7 @@ impl LeaseKeeper {
             if now.is_none() {
                 tracing::warn!(
                     run = run.run.0,
-                    "this node's run was taken for dead, or its row is gone: a new one begins, and what it had not sent comes again"
+                    "another node ended this node's run; a new run begins, and unsent notifications will be retried"
                 );
                 self.lease_gate.close();
                 held.run = None;
@@ -173,9 +173,12 @@ impl LeaseKeeper {
             return;
         }
         if is_off {
-            tracing::warn!(seconds, "this node's clock is off: the database's is used");
+            tracing::warn!(
+                seconds,
+                "the node's clock is wrong; the database's clock is used"
+            );
         } else {
-            tracing::info!(seconds, "this node's clock is right again");
+            tracing::info!(seconds, "the node's clock is correct again");
         }
         told.send_replace(is_off.then(|| self.clock_event(&words, seconds)));
     }
@@ -214,7 +217,7 @@ impl LeaseKeeper {
         if !std::mem::replace(&mut held.told, true) {
             // Whatever has happened to this session may have happened to the others.
             self.database.distrust();
-            tracing::warn!(%error, "no heartbeat: no provider is called until it is renewed");
+            tracing::warn!(%error, "the heartbeat failed; no provider is called until the lease is renewed");
         }
     }
 
@@ -256,10 +259,10 @@ async fn bury(connection: &mut LeaseConnection) {
                 tracing::warn!(
                     run,
                     node,
-                    "a run's lease is over: what it held is taken over"
+                    "another run's lease expired; its work is taken over"
                 );
             }
         }
-        Err(error) => tracing::debug!(%error, "runs whose leases are over could not be ended"),
+        Err(error) => tracing::debug!(%error, "expired runs could not be ended"),
     }
 }

@@ -151,7 +151,7 @@ impl Scheduler {
             match poller.take().await {
                 Ok(more) => end.say(more),
                 Err(error) => {
-                    tracing::warn!(%error, "what is due could not be taken; trying again")
+                    tracing::warn!(%error, "due notifications could not be taken; trying again")
                 }
             }
         });
@@ -228,7 +228,7 @@ impl Poller {
         match due::requeue_changed_preferences(&self.database, clock::now()).await {
             Ok(heeded) => heeded.is_some(),
             Err(error) => {
-                tracing::warn!(%error, "wishes that changed could not be heeded; trying again");
+                tracing::warn!(%error, "changed preferences could not be applied; trying again");
                 false
             }
         }
@@ -251,7 +251,7 @@ impl Poller {
         match due::let_go(&self.database, run, &takes, until, &self.lanes).await {
             Ok(()) => lost_takes.let_go(clock::instant()),
             Err(error) => {
-                tracing::warn!(%error, "rows of a take whose answer was lost cannot be freed yet");
+                tracing::warn!(%error, "rows of a lost take could not be released yet");
                 lost_takes.wait(clock::instant());
             }
         }

@@ -23,9 +23,7 @@ pub enum Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Files => {
-                "this machine allows the process no further open file (LimitNOFILE, ulimit -n)"
-            }
+            Self::Files => "the process may open no further file (LimitNOFILE, ulimit -n)",
             Self::Ports => {
                 "this machine has no free local port for another connection to that place \
                  (net.ipv4.ip_local_port_range)"

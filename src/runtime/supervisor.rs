@@ -189,7 +189,7 @@ where
         tracing::error!(
             actor = self.name,
             panic = text,
-            "an actor keeps panicking: giving up"
+            "an actor keeps panicking; the process ends"
         );
         if let Some(mut future) = self.future.take() {
             // Without this the future's own drop would poll the broken actor once more.

@@ -184,7 +184,7 @@ fn understood(echo: &str, notice: &Notice) -> Option<Heard> {
         Change::of(payload).map(Heard::Change)
     };
     if heard.is_none() {
-        tracing::warn!(payload, "a notice is not understood");
+        tracing::warn!(payload, "a notice has an unknown form");
     }
     heard
 }
@@ -193,7 +193,7 @@ async fn ping(mut connection: &AsyncPgConnection) -> Result<(), StoreError> {
     match timeout(PING_WITHIN, connection.batch_execute("SELECT 1")).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(StoreError::Unavailable(
-            "the connection that listened does not answer".to_owned(),
+            "the change listener's connection does not answer".to_owned(),
         )),
     }
 }

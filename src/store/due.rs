@@ -183,7 +183,7 @@ pub async fn end_worn(database: &Database, take: TakeId, ids: &[Uuid]) -> Result
         }
     }
     for (id, error) in parts.into_refused() {
-        tracing::warn!(notification_id = %id, %error, "a row that was taken too often cannot be ended");
+        tracing::warn!(notification_id = %id, %error, "a row that was taken too often could not become a dead letter");
     }
     Ok(())
 }

@@ -306,7 +306,7 @@ impl ErrorSink<Unlent> for LogSink {
             Unlent::Failed(error) => {
                 tracing::warn!(%error, "a database connection could not be opened");
             }
-            Unlent::Doubtful => tracing::debug!("a database connection is not lent again"),
+            Unlent::Doubtful => tracing::debug!("a database connection is discarded"),
         }
     }
 

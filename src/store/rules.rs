@@ -44,7 +44,7 @@ impl CategoryRow {
         let understood = said.map(word).transpose();
         understood.unwrap_or_else(|error| {
             let (tenant_id, category) = (self.tenant_id, &self.name);
-            tracing::error!(%tenant_id, category, %error, "what a category says is not understood: it counts as not said");
+            tracing::error!(%tenant_id, category, %error, "a category has an unknown value, which is ignored");
             None
         })
     }

@@ -257,7 +257,7 @@ async fn set_aside(
     database
         .transaction(async |connection| keep(connection, settlement, refusal).await)
         .await?;
-    tracing::error!(notification_id = %id, error = %refusal, "an outcome was refused for its own data: it is in quarantine");
+    tracing::error!(notification_id = %id, error = %refusal, "the database refused an outcome because of its data; it is in quarantine");
     settled.quarantined.insert(id);
     Ok(())
 }
@@ -279,7 +279,7 @@ pub async fn release(database: &Database, rows: &[(Uuid, TakeId)]) -> Result<(),
         }
     }
     for ((id, _), error) in parts.into_refused() {
-        tracing::warn!(notification_id = %id, %error, "a row cannot be given back: it is free when this run ends");
+        tracing::warn!(notification_id = %id, %error, "a row could not be released; it is free when this run ends");
     }
     Ok(())
 }

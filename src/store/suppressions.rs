@@ -168,7 +168,7 @@ pub(super) async fn learn(
         let address = Suppression::address(suppression.channel, &suppression.address);
         if address.is_empty() || address.len() > MOST_BYTES || address.contains('\0') {
             let (channel, bytes) = (suppression.channel.as_str(), address.len());
-            tracing::warn!(channel, bytes, "an address cannot stand on the list");
+            tracing::warn!(channel, bytes, "an address could not be suppressed");
             continue;
         }
         learn.tenants.push(suppression.tenant_id);

@@ -219,13 +219,13 @@ fn template(row: TemplateRow) -> Option<StoredTemplate> {
     let (tenant_id, template) = (row.tenant_id, &row.name);
     let channel = word(&row.message_type)
         .inspect_err(|error| {
-            tracing::error!(%tenant_id, template, %error, "a template is for a channel that is not known here: it is left out");
+            tracing::error!(%tenant_id, template, %error, "a template has an unknown channel and is ignored");
         })
         .ok()?;
     let (variables, trouble) = match serde_json::from_value(row.variables) {
         Ok(variables) => (variables, None),
         Err(error) => {
-            tracing::error!(%tenant_id, template, %error, "a template's variables cannot be read: what names it fails");
+            tracing::error!(%tenant_id, template, %error, "a template's variables cannot be read; notifications that use it fail");
             (
                 vec![],
                 Some(format!("its variables are not a list of names: {error}")),

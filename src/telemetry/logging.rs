@@ -110,7 +110,7 @@ pub fn flush() {
 fn tell_lost(lost: u64) {
     tracing::warn!(
         lost,
-        "log lines were lost: standard error did not take them"
+        "log lines were lost; standard error did not accept them"
     );
 }
 

@@ -40,7 +40,7 @@ impl Consuming<'_> {
                     channel.close().await;
                     match served {
                         Ok(()) => {
-                            tracing::warn!(lane = %lane.lane, "the consumer of a lane ended; opening it again");
+                            tracing::warn!(lane = %lane.lane, "the consumer of a lane ended; reopening it");
                         }
                         Err(error) => self.wait(lane.lane, &mut failures, &error).await,
                     }
@@ -104,7 +104,7 @@ impl Consuming<'_> {
             if !self.drain(lane, channel, consumer, &mut paused).await {
                 break;
             }
-            tracing::info!(lane = %lane.lane, "a lane is paused: its messages wait in RabbitMQ");
+            tracing::info!(lane = %lane.lane, "a lane is paused; its messages wait in RabbitMQ");
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ impl Reporter {
         let (database, provider_id) = (self.database.clone(), self.provider_id);
         self.tasks.spawn("share a pause", async move {
             if let Err(error) = rates::pause(&database, provider_id, wait).await {
-                tracing::warn!(%error, "a pause that a provider asked for could not be shared");
+                tracing::warn!(%error, "a provider's pause could not be shared with other nodes");
             }
         });
     }
@@ -130,12 +130,12 @@ impl Reporter {
         match change {
             LimitChange::Exceeded => tracing::error!(
                 provider,
-                "too many addresses are called dead: for now none is retired or suppressed"
+                "an account reports too many dead addresses; no address is retired or suppressed for now"
             ),
             LimitChange::Over => {
                 tracing::info!(
                     provider,
-                    "few addresses are called dead: they are believed again"
+                    "the account reports few dead addresses again; they are retired and suppressed again"
                 );
             }
         }
@@ -160,9 +160,9 @@ impl Reporter {
         match refused {
             true => tracing::error!(
                 provider,
-                "a platform refuses this account's key for it: what is for that platform waits"
+                "a platform refuses the account's key; notifications for that platform wait"
             ),
-            false => tracing::info!(provider, "no platform refuses this account's key any more"),
+            false => tracing::info!(provider, "no platform refuses the account's key any more"),
         }
         let reporter = Arc::clone(self);
         self.tasks.spawn("report a platform", async move {
@@ -220,7 +220,7 @@ impl Reporter {
                     provider,
                     code,
                     wait_ms = millis(*wait),
-                    "a probe failed: the circuit stays open"
+                    "the probe failed; the circuit stays open"
                 );
             }
             HealthReport::Open {
@@ -233,7 +233,7 @@ impl Reporter {
                 code,
                 cause = words(CircuitCause::Refused(*fault)),
                 wait_ms = millis(*wait),
-                "the provider refuses the account: it is taken out, and tried again after a while"
+                "the provider refuses the account; it is paused, then probed"
             ),
             HealthReport::Open {
                 cause, wait, code, ..
@@ -242,10 +242,13 @@ impl Reporter {
                 code,
                 cause = words(*cause),
                 wait_ms = millis(*wait),
-                "the account's circuit opened: it is not asked for a while"
+                "the account's circuit opened; the account is not called for a while"
             ),
             HealthReport::Closed { recovered: true } => {
-                tracing::info!(provider, "the account's circuit closed: it is asked again");
+                tracing::info!(
+                    provider,
+                    "the account's circuit closed; the account is called again"
+                );
             }
             HealthReport::Closed { recovered: false } | HealthReport::Gone => {}
         }

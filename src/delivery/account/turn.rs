@@ -70,7 +70,7 @@ async fn lease(context: &AccountContext, question: Question) -> Option<Duration>
         }
         Err(error) => {
             let provider = &context.account.name;
-            tracing::warn!(%error, provider, "no tokens could be leased: the account waits");
+            tracing::warn!(%error, provider, "no rate-limit tokens could be leased; the account waits");
             Some(AFTER_FAILURE)
         }
     }

@@ -47,7 +47,7 @@ impl Admission {
         };
         tracing::warn!(
             messages = held.len(),
-            "keys cannot be claimed at once: their messages wait"
+            "idempotency keys are locked in the database; their messages wait"
         );
         let admission = Arc::clone(self);
         self.tasks.spawn("claim later", async move {
@@ -85,7 +85,7 @@ impl Admission {
         };
         tracing::warn!(
             messages = held.len(),
-            "people cannot be stored at once: their messages wait"
+            "recipients are locked in the database; their messages wait"
         );
         let admission = Arc::clone(self);
         self.tasks.spawn("store people later", async move {

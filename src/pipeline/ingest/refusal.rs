@@ -74,7 +74,7 @@ impl Admission {
             message, refusal, ..
         } = refused;
         let (lane, reason) = (message.lane, refusal.reason);
-        tracing::info!(%lane, %reason, "a message cannot be accepted and goes to herald.rejected");
+        tracing::info!(%lane, %reason, "a message is rejected");
         while refused.receipt.is_live() {
             let rejecting = self.publisher.reject(Rejected {
                 body: &message.body,
@@ -87,7 +87,7 @@ impl Admission {
             match self.giving_up.or(rejecting).await? {
                 Ok(proof) => return Some(proof),
                 Err(error) => {
-                    tracing::warn!(%error, %lane, "herald.rejected did not take a message; trying again");
+                    tracing::warn!(%error, %lane, "herald.rejected did not accept a message; trying again");
                     self.giving_up.or(tokio::time::sleep(PAUSE)).await?;
                 }
             }

@@ -180,7 +180,7 @@ impl Settling {
     /// Metrics, the hour's sums, and a look of the scheduler.
     fn tell(&self, outcomes: &[Outcome], settled: &Settled) {
         if let Some((left, error)) = settled.left() {
-            tracing::warn!(left, %error, "outcomes are refused, and not for their own data: they wait");
+            tracing::warn!(left, %error, "outcomes are refused, though their data is valid; they wait");
         }
         let mut deltas: Vec<HourlyDelta> = Vec::with_capacity(outcomes.len());
         let mut soon = false;
@@ -191,7 +191,7 @@ impl Settling {
                 continue;
             }
             if !settled.is_stored(id) {
-                tracing::info!(notification_id = %id, "was settled by somebody else before");
+                tracing::info!(notification_id = %id, "another run settled the notification first");
                 continue;
             }
             let provider = settlement.provider.as_deref();

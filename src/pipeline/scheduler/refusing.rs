@@ -65,7 +65,7 @@ impl Poller {
         let taking = self.taking(looking.run, &left_out);
         let refused = due::refusing(&self.database, taking, clock::now(), wanted).await?;
         for (id, error) in &refused {
-            tracing::error!(notification_id = %id, %error, "a row cannot be taken, and is left out for a while");
+            tracing::error!(notification_id = %id, %error, "a row cannot be taken; it is skipped for a while");
             looking.refusing.add(*id, clock::instant());
         }
         let Some(first) = refused.first() else {

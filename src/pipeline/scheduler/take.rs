@@ -65,7 +65,7 @@ impl Poller {
         failpoint::hit("scheduler.take");
         if !taken.worn.is_empty() {
             for id in &taken.worn {
-                tracing::error!(notification_id = %id, "was taken too often without an outcome: it is a dead letter");
+                tracing::error!(notification_id = %id, "a notification was taken too often without an outcome; it becomes a dead letter");
             }
             due::end_worn(&self.database, take, &taken.worn).await?;
         }
@@ -125,7 +125,7 @@ impl Poller {
         let known = match self.eligibility.recipients.load_now(recipient_key).await {
             Ok(known) => known,
             Err(error) => {
-                tracing::warn!(%error, "recipients could not be loaded; what was due comes again");
+                tracing::warn!(%error, "recipients could not be loaded; due notifications will be retried");
                 return;
             }
         };
@@ -161,7 +161,7 @@ impl Poller {
                 self.dispatchers.dispatch(jobs);
             }
             Err(error) => {
-                tracing::warn!(%error, "suppressions could not be looked for; what was due comes again");
+                tracing::warn!(%error, "suppressions could not be loaded; due notifications will be retried");
             }
         }
     }

@@ -16,7 +16,7 @@ impl Poller {
     /// Gives back what cannot be read, and tells operators, once for as long as the event is open.
     pub(super) async fn give_back(&self, take: TakeId, unreadable: &[(Uuid, String)]) {
         for (id, why) in unreadable {
-            tracing::warn!(notification_id = %id, why, "a stored notification cannot be read: it is given back");
+            tracing::warn!(notification_id = %id, why, "a stored notification cannot be read; it is released");
         }
         self.claim_guards.metrics.unreadable(unreadable.len());
         let ids: Vec<Uuid> = unreadable.iter().map(|(id, _)| *id).collect();
@@ -36,7 +36,7 @@ impl Poller {
             event_type: UNREADABLE.to_owned(),
             severity: Severity::High,
             description: format!(
-                "stored notifications cannot be read by version {version}: they wait for a node that can"
+                "version {version} cannot read stored notifications; they wait for a node that can"
             ),
             details: details.as_object().cloned().unwrap_or_default(),
             tenant_id: None,

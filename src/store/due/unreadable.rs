@@ -41,7 +41,7 @@ pub async fn give_back(database: &Database, take: TakeId, ids: &[Uuid]) -> Resul
         }
     }
     for (id, error) in parts.into_refused() {
-        tracing::warn!(notification_id = %id, %error, "a row cannot be given back: it is free when this run ends");
+        tracing::warn!(notification_id = %id, %error, "a row could not be released; it is free when this run ends");
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ impl PreferenceRow {
             .map(str::parse::<Channel>)
             .transpose();
         let Ok(channel) = channel else {
-            tracing::error!(user_id = ?self.user_id, channel = self.channel, "a preference names a channel that this version does not know: it is left out");
+            tracing::error!(user_id = ?self.user_id, channel = self.channel, "a preference has an unknown channel and is ignored");
             return None;
         };
         let days = self.quiet_hours_days.iter().flatten().flatten();
@@ -76,7 +76,7 @@ fn zone(name: &str) -> Zone {
     if let Zone::Unknown(unknown) = &zone {
         tracing::error!(
             zone = unknown.0,
-            "a time zone is not known: what goes by it waits"
+            "a time zone is unknown; notifications that depend on it wait"
         );
     }
     zone

@@ -100,7 +100,7 @@ pub(in crate::store) async fn keep(
             // What stands there breaks the same rule: it can be neither changed nor taken.
             Err(error) if error.is_about_data() => {
                 let id = notification.id;
-                tracing::warn!(notification_id = %id, %error, "a quarantined row cannot be set aside");
+                tracing::warn!(notification_id = %id, %error, "a row could not be quarantined");
             }
             set => set?,
         }

@@ -130,7 +130,7 @@ impl Canceller {
             asked.await.ok()
         };
         if tokio::time::timeout(CANCEL_WITHIN, ask).await.is_err() {
-            tracing::debug!("a statement could not be cancelled: the server does not answer");
+            tracing::debug!("a statement could not be cancelled; the server does not answer");
         }
     }
 }

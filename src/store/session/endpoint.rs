@@ -148,7 +148,7 @@ pub(super) fn unavailable(place: &str, error: &io::Error) -> StoreError {
         return StoreError::Unavailable(format!("{lack}: {error}"));
     }
     let meaning = match error.kind() {
-        io::ErrorKind::ConnectionRefused => ": nobody listens there",
+        io::ErrorKind::ConnectionRefused => ": the server does not listen there",
         io::ErrorKind::NotFound => ": there is no such socket",
         io::ErrorKind::PermissionDenied => ": this user may not",
         _ => "",
@@ -210,12 +210,9 @@ mod tests {
     #[test]
     fn a_lack_of_files_is_told_from_a_server_that_refuses() {
         let files = unavailable("[::1]:3", &io::Error::from_raw_os_error(24));
-        assert!(
-            files.to_string().contains("no further open file"),
-            "{files}"
-        );
+        assert!(files.to_string().contains("no further file"), "{files}");
         let refused = unavailable("[::1]:3", &io::Error::from_raw_os_error(111));
-        let words = "[::1]:3: nobody listens there: Connection refused";
+        let words = "[::1]:3: the server does not listen there: Connection refused";
         assert!(refused.to_string().contains(words), "{refused}");
     }
 }

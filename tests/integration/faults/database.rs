@@ -101,7 +101,7 @@ async fn engine_starts_by_itself_once_the_database_is_there() {
         .set(DATABASE, proxy.url(scene.stage.database.url()));
     let engine = Process::starting(scene.stage.herald(&["serve"]));
     engine
-        .says("the schema is not there yet; looking again")
+        .says("the database schema is missing; trying again")
         .await;
     it_is_not_ready_because_of(&scene, "database").await;
     proxy.listen().await.unwrap();
@@ -116,7 +116,7 @@ async fn engine_starts_by_itself_once_the_broker_is_there() {
     let mut proxy = Proxy::absent(scene.stage.vhost.url()).await.unwrap();
     scene.stage.set(BROKER, proxy.url(scene.stage.vhost.url()));
     let engine = Process::starting(scene.stage.herald(&["serve"]));
-    engine.says("cannot consume from RabbitMQ yet").await;
+    engine.says("the consumers cannot start").await;
     it_is_not_ready_because_of(&scene, "broker").await;
     proxy.listen().await.unwrap();
     engine.says(CONSUMING).await;

@@ -28,7 +28,7 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
     stage.set("HERALD__LOG__FORMAT", "json");
     let limited = stage.herald_after(&format!("ulimit -n {}", open + ROOM), "serve");
     let engine = Process::engine(limited).await;
-    engine.says("there are too few open files").await;
+    engine.says("the process has too few open files").await;
     let publisher = stage.publisher().await;
     for _ in 0..MESSAGES {
         // One attempt, and no other.
@@ -40,7 +40,7 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
         .await;
     let lacked = rows.iter().filter(|row| {
         let attempts = row.attempts.to_string();
-        attempts.contains("no further open file")
+        attempts.contains("no further file")
     });
     assert!(lacked.count() > 0, "{rows:#?}");
     engine.signal("TERM");
@@ -66,7 +66,7 @@ async fn too_few_files_to_work_with_are_said_and_the_node_is_not_ready() {
     stage.set("HERALD__LOG__FORMAT", "json");
     // Too few for a channel of each lane: it does not consume.
     let engine = Process::starting(stage.herald_after("ulimit -n 60", "serve"));
-    engine.says("there are too few open files").await;
+    engine.says("the process has too few open files").await;
     engine.says(RUNNING).await;
     let ready = client::get(&stage.url("/readyz")).await.unwrap();
     assert_eq!(ready.status, 503);

@@ -18,7 +18,7 @@ const COUNT: u64 = 60;
 /// others may take over what it held.
 const TAKE_OVER_SECONDS: u64 = 10;
 /// A line of the log of a node whose run was ended by another one.
-const TAKEN_FOR_DEAD: &str = "this node's run was taken for dead";
+const TAKEN_FOR_DEAD: &str = "another node ended this node's run";
 
 /// A stage with one slow account: what is taken waits in its queue.
 struct Line {
@@ -157,7 +157,8 @@ async fn a_node_that_is_cut_off_from_the_database_is_followed_within_the_stated_
     line.until_ended(run).await;
     let took = line.seconds_until_its_end(run).await;
     assert!(took <= TAKE_OVER_SECONDS, "{took} s");
-    one.says("no provider is called until it is renewed").await;
+    one.says("no provider is called until the lease is renewed")
+        .await;
     proxy.rejoin();
     one.says(TAKEN_FOR_DEAD).await;
     line.all_is_sent().await;

@@ -12,7 +12,7 @@ use crate::stage::{PATIENCE, Stage, envelope};
 const ENDING: [&str; 12] = [
     "HUP", "QUIT", "INT", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "POLL", "PWR", "XCPU", "STKFLT",
 ];
-const ORDERLY: &str = "a signal asks for an orderly end";
+const ORDERLY: &str = "a signal requests an orderly shutdown";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_ending_signal_ends_the_engine_in_good_order() {

@@ -122,7 +122,7 @@ async fn refused_database_login_is_told_with_a_remedy() {
         ),
         (
             format!("{scheme}://{login}@127.0.0.1:1/x"),
-            "127.0.0.1:1: nobody listens there",
+            "127.0.0.1:1: the server does not listen there",
         ),
         (
             format!("{scheme}://{login}@no.such.host.invalid/x"),
@@ -143,7 +143,7 @@ async fn refused_database_login_is_told_with_a_remedy() {
             "{why}: {checked}"
         );
         let engine = Process::starting(stage.herald(&["serve"]));
-        let said = engine.says("the schema is not there yet").await;
+        let said = engine.says("the database schema is missing").await;
         assert!(said.contains(why), "{said}");
         let ready = loadtest::client::get(&stage.url("/readyz")).await.unwrap();
         assert!(ready.text().contains(why), "{}", ready.text());

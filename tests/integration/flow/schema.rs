@@ -38,7 +38,7 @@ async fn a_node_goes_on_beside_a_newer_version() {
     .await;
     let mut outcomes = stage.outcomes().await;
     let engine = Process::engine(stage.herald(&["serve"])).await;
-    engine.says("the database is of a newer version").await;
+    engine.says("the database has a newer schema").await;
     let publisher = stage.publisher().await;
     publisher.publish(&envelope("email")).await;
     outcomes.only("sent", None).await;
