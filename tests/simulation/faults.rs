@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ledger::Known;
 use crate::plan::Change;
 use crate::run::{NODES, Run};
 use crate::world::{Event, World};
@@ -54,16 +55,37 @@ impl World {
             node,
             life: self.nodes[node].life,
         };
-        if self.nodes[node].is_stopping || self.dice.chance(0.7) {
+        let is_ending = self.nodes[node].is_stopping || !self.nodes[node].holds_lease;
+        if is_ending || self.dice.chance(0.6) {
             return self.die(run);
         }
-        self.tell(None, || format!("{run:?} is asked to stop"));
-        self.watch.seen.stops += 1;
-        self.nodes[node].is_stopping = true;
+        if self.dice.chance(0.5) {
+            self.tell(None, || format!("{run:?} is asked to stop"));
+            self.watch.seen.stops += 1;
+            self.nodes[node].is_stopping = true;
+        } else {
+            self.lose_lease(run);
+        }
         let accounts = 0..self.nodes[node].accounts.len();
         accounts.for_each(|account| self.serve_in(run, account, Duration::ZERO));
         let grace = self.dice.millis(0, 20_000);
         self.at(self.now + grace, Event::End(run));
+    }
+
+    /// A node goes on, and is taken for dead: what it has in hand may be another's from now on.
+    fn lose_lease(&mut self, run: Run) {
+        self.tell(None, || format!("{run:?} loses its lease"));
+        self.watch.seen.leases_lost += 1;
+        let node = &mut self.nodes[run.node];
+        node.holds_lease = false;
+        self.watch.bereft.extend(node.in_flight.keys());
+        // Nobody waits for what it is told.
+        for request in &mut self.requests {
+            if request.run == run && request.known == Known::UnderWay {
+                request.known = Known::Lost;
+            }
+        }
+        self.watch_the_due();
     }
 
     /// Whatever a node has in hand is gone.

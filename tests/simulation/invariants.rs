@@ -90,6 +90,9 @@ impl World {
             since.is_none_or(|since| *since + STALE >= now),
             "asked for a suppressed address",
         );
+        let node = &self.nodes[request.run.node];
+        must(node.holds_lease, "asked by a run that has lost its lease");
+        must(!node.is_stopping, "asked by a node that is asked to stop");
         let pin = notification.payload.provider.as_deref();
         let name = &self.plan.accounts[request.account].name;
         must(

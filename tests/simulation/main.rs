@@ -18,9 +18,8 @@
 //! the real ones.
 //!
 //! **Left out** are templates, permits and back-pressure, requests for many, paused lanes and the
-//! scheduler's choice of probes (whoever is due is the probe), tenants' shares of a queue, leases that
-//! are lost by a living node, a database that is away for longer than seconds, in-app and chat, and what
-//! the API does.
+//! scheduler's choice of probes (whoever is due is the probe), tenants' shares of a queue, a database that
+//! is away for longer than seconds, in-app and chat, and what the API does.
 
 #![expect(
     clippy::unwrap_used,

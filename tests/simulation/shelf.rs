@@ -76,7 +76,7 @@ impl World {
             is_stored: self.tables.rows.contains_key(&number),
             says_the_same: true,
             owner: owner.map(Run::id),
-            owner_lives: owner.is_some_and(|owner| self.lives(owner)),
+            owner_lives: owner.is_some_and(|owner| self.living().contains(&owner)),
         })
     }
 
@@ -90,7 +90,7 @@ impl World {
         if node.poll_at.take_if(|at| *at <= self.now).is_none() {
             return;
         }
-        if self.nodes[run.node].is_stopping {
+        if !self.taking().contains(&run) {
             return;
         }
         let (now, living) = (self.clock(), self.living());
@@ -182,7 +182,8 @@ impl World {
         self.tell(Some(number), || format!("given back by {run:?}"));
         match claim.origin {
             Origin::Broker(_) => {
-                self.tables.claims.insert(number, None);
+                let claim = self.tables.claims.get_mut(&number).unwrap();
+                claim.take_if(|owner| *owner == run);
             }
             Origin::Database(_) => {
                 let row = self.tables.rows.get_mut(&number).unwrap();

@@ -32,6 +32,7 @@ pub(crate) struct Seen {
     pub(crate) probes: u64,
     pub(crate) crashes: u64,
     pub(crate) stops: u64,
+    pub(crate) leases_lost: u64,
     pub(crate) given_back: u64,
     pub(crate) routed_anew: u64,
     pub(crate) handed_over: u64,
@@ -51,6 +52,7 @@ impl std::ops::AddAssign for Seen {
         self.probes += other.probes;
         self.crashes += other.crashes;
         self.stops += other.stops;
+        self.leases_lost += other.leases_lost;
         self.given_back += other.given_back;
         self.routed_anew += other.routed_anew;
         self.handed_over += other.handed_over;
@@ -69,6 +71,7 @@ impl Seen {
         self.probes > 0
             && self.crashes > 0
             && self.stops > 0
+            && self.leases_lost > 0
             && self.given_back > 0
             && self.routed_anew > 0
             && self.handed_over > 0

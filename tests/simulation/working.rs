@@ -27,12 +27,11 @@ impl World {
         self.work(run, account, want.worker);
     }
 
-    /// Here a node dies as a whole: a living one holds its lease.
     fn conditions(&self, run: Run, account: usize, worker: u64) -> Conditions {
         let node = &self.nodes[run.node];
         let here = &node.accounts[account];
         Conditions {
-            holds_lease: true,
+            holds_lease: node.holds_lease,
             is_stopping: node.is_stopping,
             is_retired: here.workers[&worker].version != here.version,
         }

@@ -28,7 +28,7 @@ pub(crate) enum Event {
     Deliver(usize),
     Change(usize),
     Restart(usize),
-    /// A life that was asked to stop has had its time.
+    /// A life that was asked to stop, or lost its lease, has had its time.
     End(Run),
     /// Somebody else's pause becomes known through the database.
     Pause {
@@ -68,6 +68,8 @@ pub(crate) struct Node {
     pub(crate) alive: bool,
     /// It takes nothing on any more, and asks nobody.
     pub(crate) is_stopping: bool,
+    /// Others take over what it holds, once it does not.
+    pub(crate) holds_lease: bool,
     /// Messages in hand, by notification.
     pub(crate) in_flight: BTreeMap<usize, Vec<usize>>,
     pub(crate) accounts: Vec<AccountHere>,
@@ -148,6 +150,7 @@ impl World {
             life,
             alive: true,
             is_stopping: false,
+            holds_lease: true,
             in_flight: BTreeMap::new(),
             accounts: accounts.collect(),
             poll_at: None,
@@ -239,8 +242,10 @@ impl World {
         living
     }
 
+    /// Those that live, as far as the others know.
     pub(crate) fn living(&self) -> BTreeSet<Run> {
-        let nodes = self.nodes.iter().enumerate().filter(|(_, node)| node.alive);
+        let lives = |(_, node): &(usize, &Node)| node.alive && node.holds_lease;
+        let nodes = self.nodes.iter().enumerate().filter(lives);
         nodes
             .map(|(node, of)| Run {
                 node,
