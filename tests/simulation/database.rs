@@ -21,6 +21,9 @@ use crate::run::Run;
 pub(crate) struct Tables {
     /// Who works on a message that has no row yet, by the number of the notification.
     pub(crate) claims: BTreeMap<usize, Option<Run>>,
+    /// The last run that died with a claimed message in hand: whoever gives it back does not make that
+    /// forgotten.
+    pub(crate) died: BTreeMap<usize, Run>,
     pub(crate) rows: BTreeMap<usize, Row>,
     pub(crate) books: Books,
     pub(crate) rates: BTreeMap<usize, Rate>,

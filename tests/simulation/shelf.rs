@@ -63,7 +63,10 @@ impl World {
         self.nodes[run.node].in_flight.insert(number, vec![message]);
         self.tell(Some(number), || format!("claimed by {run:?}"));
         let mut notification = self.plan.published[number].notification.clone();
-        self.died_with(before.filter(|owner| *owner != run), &mut notification);
+        if let Some(owner) = before.filter(|owner| *owner != run) {
+            self.tables.died.insert(number, owner);
+        }
+        self.died_with(self.tables.died.get(&number).copied(), &mut notification);
         let job = self.job(number, notification, Origin::Broker(TakeId(0)));
         let wait = self.dice.millis(0, 50);
         self.after(wait, run, Step::Dispatch(Box::new(job)));
