@@ -4,20 +4,15 @@
 //! the simulated providers accepted decides; what was in flight at a fault is read from committed rows.
 //! Nothing rests on the engine's own word.
 
-mod broker;
-mod database;
-mod engine;
-mod excuses;
+mod environment;
 mod faults;
 mod finding;
 mod judgement;
 mod load;
-mod play;
-mod process;
 mod recovery;
+mod round;
 mod row;
 mod run;
-mod scene;
 mod seed;
 mod servers;
 mod table;

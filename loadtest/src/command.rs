@@ -2,11 +2,11 @@
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod chaos;
 mod compare;
 mod failure;
 mod floor;
-mod ground;
 mod growth;
 mod load;
 mod publish;
@@ -28,11 +28,11 @@ pub use failure::Failure;
 #[command(name = "loadtest", version)]
 pub struct Command {
     #[command(subcommand)]
-    deed: Deed,
+    action: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Action {
     Simulate(simulate::Arguments),
     Seed(seed::Arguments),
     Publish(publish::Arguments),
@@ -48,16 +48,16 @@ impl Command {
     ///
     /// # Errors
     /// With what went wrong and how to mend it.
-    pub async fn obey(self) -> Result<(), Failure> {
-        match self.deed {
-            Deed::Simulate(arguments) => simulate::simulate(arguments).await,
-            Deed::Seed(arguments) => seed::seed(&arguments),
-            Deed::Publish(arguments) => publish::publish(arguments).await,
-            Deed::Run(arguments) => run::run(*arguments).await,
-            Deed::Floor(arguments) => floor::floor(arguments).await,
-            Deed::Compare(arguments) => compare::compare(*arguments).await,
-            Deed::Growth(arguments) => growth::growth(arguments).await,
-            Deed::Chaos(arguments) => chaos::chaos(arguments).await,
+    pub async fn run(self) -> Result<(), Failure> {
+        match self.action {
+            Action::Simulate(arguments) => simulate::simulate(arguments).await,
+            Action::Seed(arguments) => seed::seed(&arguments),
+            Action::Publish(arguments) => publish::publish(arguments).await,
+            Action::Run(arguments) => run::run(*arguments).await,
+            Action::Floor(arguments) => floor::floor(arguments).await,
+            Action::Compare(arguments) => compare::compare(*arguments).await,
+            Action::Growth(arguments) => growth::growth(arguments).await,
+            Action::Chaos(arguments) => chaos::chaos(arguments).await,
         }
     }
 }

@@ -1,13 +1,14 @@
-//! A page about a run for people to look at: one file, without network, light and dark, readable on
-//! a phone. Nothing is computed by the page itself but what the pointer shows.
+//! A page about a run for people to look at: one file, without network, light and dark, readable on a
+//! phone. All figures are computed here; the page shows them, and draws the charts with uPlot, which
+//! it carries.
 
-use std::fmt::Write as _;
 use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
 
 use crate::evidence::{Evidence, Verdict, Word, number};
 
-mod axis;
-mod chart;
 mod charts;
 mod grid;
 mod machine;
@@ -15,8 +16,13 @@ mod summary;
 
 pub use machine::machine;
 
-const STYLE: &str = include_str!("page/style.css");
-const HOVER: &str = include_str!("page/hover.js");
+const PAGE: &str = include_str!("page/page.html");
+const PARTS: [(&str, &str); 4] = [
+    ("UPLOT_STYLE", include_str!("page/uplot.min.css")),
+    ("STYLE", include_str!("page/style.css")),
+    ("UPLOT", include_str!("page/uplot.min.js")),
+    ("SCRIPT", include_str!("page/page.js")),
+];
 
 /// What the page shows.
 #[derive(Debug)]
@@ -37,14 +43,31 @@ pub struct Page<'a> {
     pub evidence: &'a Evidence,
 }
 
+/// The same as the page's script reads it.
+#[derive(Serialize)]
+struct Data<'a> {
+    title: &'a str,
+    about: &'a str,
+    good: bool,
+    summary: String,
+    settled: bool,
+    tiles: Vec<(&'static str, String)>,
+    verdicts: Vec<[&'a str; 4]>,
+    charts: charts::Charts<'a>,
+    latencies: Vec<Vec<String>>,
+    rows: Vec<(&'a str, &'a str, u64)>,
+    settings: &'a [(String, String)],
+    machine: &'a [(String, String)],
+}
+
 /// Writes the page, and prints where it is.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(page: &Page<'_>, path: &Path) -> Result<(), String> {
-    let named = |error: std::io::Error| format!("writing {}: {error}", path.display());
-    std::fs::write(path, page.html()).map_err(named)?;
-    let shown = std::path::absolute(path).map_err(named)?;
+pub fn write(page: &Page<'_>, path: &Path) -> Result<()> {
+    let named = || format!("writing {}", path.display());
+    std::fs::write(path, page.html()).with_context(named)?;
+    let shown = std::path::absolute(path).with_context(named)?;
     println!("\nthe page: file://{}", shown.display());
     Ok(())
 }
@@ -53,114 +76,52 @@ impl Page<'_> {
     /// The whole page.
     #[must_use]
     pub fn html(&self) -> String {
-        let mut html = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n\
-             <title>Herald, load test: {title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
-             <header><p class=\"kind\">Herald load test</p><h1>{title}</h1><p>{about}</p></header>\n",
-            title = escaped(&self.title),
-            about = escaped(&self.about),
-        );
-        self.write_verdict(&mut html);
-        html.push_str(&summary::tiles(self.evidence));
-        self.write_table(&mut html);
-        html.push_str(&charts::all(self.evidence));
-        html.push_str(&summary::latencies(self.evidence));
-        html.push_str(&summary::rows(self.evidence));
-        write_pairs(&mut html, "How it was run", &self.settings);
-        write_pairs(&mut html, "Where it was run", &self.machine);
-        let _ = write!(
-            html,
-            "</main>\n<script>\n{HOVER}</script>\n</body>\n</html>\n"
-        );
-        html
+        let shown: Vec<String> = self.verdicts.iter().map(Verdict::shown).collect();
+        let (good, summary) = self.summary();
+        let data = Data {
+            title: &self.title,
+            about: &self.about,
+            good,
+            summary,
+            settled: self.settled,
+            tiles: summary::tiles(self.evidence),
+            verdicts: self
+                .verdicts
+                .iter()
+                .zip(&shown)
+                .map(|(one, shown)| [one.word.name(), &one.what, shown, &one.interval])
+                .collect(),
+            charts: charts::all(self.evidence),
+            latencies: summary::latencies(self.evidence),
+            rows: summary::rows(self.evidence),
+            settings: &self.settings,
+            machine: &self.machine,
+        };
+        // A script ends at the first "</", wherever that stands.
+        let json = serde_json::to_string(&data).unwrap_or_default();
+        let html = PARTS.iter().fold(PAGE.to_owned(), |html, (name, part)| {
+            html.replace(&format!("/*{name}*/"), part)
+        });
+        // Last of all: what it holds is nobody's placeholder.
+        html.replace("/*DATA*/", &json.replace("</", "<\\/"))
     }
 
-    fn write_verdict(&self, html: &mut String) {
-        let missed = self
-            .verdicts
-            .iter()
-            .filter(|verdict| verdict.word == Word::Missed)
-            .count();
-        let (class, words) = match (missed, self.verdicts.len()) {
-            (0, 0) if self.settled => ("good", "Everything that was expected came.".to_owned()),
-            (0, all) if all > 0 => (
-                "good",
+    fn summary(&self) -> (bool, String) {
+        let is_missed = |verdict: &&Verdict| verdict.word == Word::Missed;
+        let missed = self.verdicts.iter().filter(is_missed).count();
+        match (missed, self.verdicts.len()) {
+            (0, 0) if self.settled => (true, "Everything that was expected came.".to_owned()),
+            (_, 0) => (false, "Not everything that was expected came.".to_owned()),
+            (0, all) => (
+                true,
                 format!("All {all} figures lie within their intervals or were not judged."),
             ),
-            (missed, all) if all > 0 => (
-                "bad",
+            (missed, all) => (
+                false,
                 format!("{missed} of {all} figures lie outside of their intervals."),
             ),
-            _ => ("bad", "Not everything that was expected came.".to_owned()),
-        };
-        let mark = if class == "good" { "✓" } else { "✗" };
-        let _ = writeln!(
-            html,
-            "<p class=\"verdict {class}\"><b>{mark}</b> {words}</p>"
-        );
-        if !self.settled && !self.verdicts.is_empty() {
-            html.push_str("<p>Acceptances were still expected when patience ended.</p>\n");
         }
     }
-
-    fn write_table(&self, html: &mut String) {
-        if self.verdicts.is_empty() {
-            return;
-        }
-        html.push_str(
-            "<section><h2>Verdicts</h2><div class=\"wide\"><table>\n<thead><tr><th>Verdict</th>\
-             <th>Figure</th><th class=\"n\">Measured</th><th>Wanted</th></tr></thead>\n<tbody>\n",
-        );
-        for verdict in self.verdicts {
-            let class = match verdict.word {
-                Word::Ok => "good",
-                Word::Missed => "bad",
-                Word::NotJudged => "open",
-            };
-            let _ = writeln!(
-                html,
-                "<tr><td class=\"{class}\">{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
-                verdict.word.name(),
-                escaped(&verdict.what),
-                verdict.shown(),
-                escaped(&verdict.interval),
-            );
-        }
-        html.push_str("</tbody></table></div></section>\n");
-    }
-}
-
-fn write_pairs(html: &mut String, heading: &str, pairs: &[(String, String)]) {
-    if pairs.is_empty() {
-        return;
-    }
-    let _ = write!(html, "<section><h2>{heading}</h2><dl>");
-    for (name, value) in pairs {
-        let _ = write!(
-            html,
-            "<dt>{}</dt><dd>{}</dd>",
-            escaped(name),
-            escaped(value)
-        );
-    }
-    html.push_str("</dl></section>\n");
-}
-
-/// Text that a page may hold, in attributes too.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 /// A figure with what it counts.
@@ -172,4 +133,97 @@ fn with_unit(value: Option<f64>, unit: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::evidence::Mark;
+    use crate::ledger::Moment;
+    use crate::simulator::Provider;
+    use crate::watch::{Glimpse, Timeline};
+
+    fn page(evidence: &Evidence, verdicts: &[Verdict]) -> String {
+        Page {
+            title: "steady <1>".to_owned(),
+            about: "It is steady.".to_owned(),
+            settings: vec![("seed".to_owned(), "7".to_owned())],
+            machine: machine(),
+            settled: true,
+            verdicts,
+            evidence,
+        }
+        .html()
+    }
+
+    fn evidence() -> Evidence {
+        let moment = |number: u64| Moment {
+            sequence: number,
+            at_micros: number * 10_000,
+            latency_micros: 5_000 + number,
+            recipient: number,
+            provider: Provider::SendGrid,
+        };
+        let glimpse = |number| Glimpse {
+            at_micros: number * 500_000,
+            published: number * 50,
+            ..Glimpse::default()
+        };
+        Evidence {
+            moments: (0..500).map(moment).collect(),
+            marks: vec![Mark {
+                at_micros: 2_000_000,
+                what: "node </script> & b is killed".to_owned(),
+            }],
+            timeline: Timeline {
+                glimpses: (0..10).map(glimpse).collect(),
+                ..Timeline::default()
+            },
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn a_page_needs_nothing_from_elsewhere_and_shows_what_there_is() {
+        let html = page(&evidence(), &[]);
+        for foreign in [
+            "http://",
+            "src=",
+            "@import",
+            "url(",
+            "/*DATA*/",
+            "/*SCRIPT*/",
+        ] {
+            assert!(!html.contains(foreign), "{foreign}");
+        }
+        for shown in [
+            "steady <1>",
+            "\"Throughput\"",
+            "Publish to acceptance",
+            "is killed",
+        ] {
+            assert!(html.contains(shown), "{shown}");
+        }
+        // What was not measured has no chart.
+        assert!(!html.contains("\"What waits\""));
+        assert_eq!(
+            html.matches("<script").count(),
+            html.matches("</script>").count()
+        );
+    }
+
+    #[test]
+    fn a_missed_interval_is_seen_at_once() {
+        let verdict = Verdict {
+            word: Word::Missed,
+            what: "p99_ms of urgent".to_owned(),
+            figure: Some(120.0),
+            interval: "at most 100".to_owned(),
+        };
+        let html = page(&evidence(), &[verdict]);
+        assert!(html.contains("1 of 1 figures lie outside"), "{html}");
+        assert!(html.contains(r#"["MISSED","p99_ms of urgent","120","at most 100"]"#));
+    }
+
+    #[test]
+    fn an_empty_run_makes_a_page_too() {
+        assert!(page(&Evidence::default(), &[]).contains("</html>"));
+    }
+}

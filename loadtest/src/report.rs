@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::harness::usage::Usage;
 use crate::lane::Channel;
 use crate::ledger::{Ledger, SentTwice};
-use crate::process::Usage;
 use crate::publisher::Published;
 use crate::simulator::{Simulator, Stats};
 

@@ -2,6 +2,7 @@
 
 mod policies;
 
+use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -99,7 +100,7 @@ const RATE_LIMIT: u32 = 6_000_000;
 ///
 /// # Errors
 /// When the file cannot be written as TOML, which would be a bug here.
-pub fn seed_file(users: u32, targets: &[Target], policies: bool) -> Result<String, String> {
+pub fn seed_file(users: u32, targets: &[Target], policies: bool) -> Result<String> {
     let limit = policies.then_some(RATE_LIMIT);
     let file = File {
         providers: targets
@@ -110,7 +111,7 @@ pub fn seed_file(users: u32, targets: &[Target], policies: bool) -> Result<Strin
         users: people(users).map(user).collect(),
         policies: policies.then(|| Policies::for_people(users, chrono::Utc::now())),
     };
-    let body = toml::to_string(&file).map_err(|error| format!("the seed file: {error}"))?;
+    let body = toml::to_string(&file).context("the seed file")?;
     Ok(format!(
         "# Written by loadtest: people, templates and simulated providers. Keys are test keys.\n\n{body}"
     ))

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_postgres::Client;
 
-use crate::broker_admin::BrokerAdmin;
+use crate::harness::management::Management;
+use crate::harness::usage::{self, Sample};
 use crate::ledger::{Ledger, locked};
-use crate::process::{self, Sample};
 use crate::publisher::Progress;
 use crate::simulator::{Provider, Simulator};
 
@@ -56,7 +56,7 @@ pub struct Servers {
     postgresql: Option<u32>,
     rabbitmq: Option<u32>,
     rows: Option<Client>,
-    queues: Option<(BrokerAdmin, String)>,
+    queues: Option<(Management, String)>,
 }
 
 impl Servers {
@@ -68,15 +68,15 @@ impl Servers {
 
     /// Looks at the database through `client`, whose tables are the engine's.
     pub async fn database(mut self, client: Client) -> Self {
-        self.postgresql = process::server::postgresql(&client).await;
+        self.postgresql = usage::postgresql(&client).await;
         self.rows = Some(client);
         self
     }
 
     /// Looks at a virtual host of the broker at `url`.
     #[must_use]
-    pub fn broker(mut self, admin: BrokerAdmin, url: &str) -> Self {
-        self.rabbitmq = process::server::rabbitmq(url);
+    pub fn broker(mut self, admin: Management, url: &str) -> Self {
+        self.rabbitmq = usage::rabbitmq(url);
         let (_, vhost) = url.rsplit_once('/').unwrap_or_default();
         self.queues = Some((admin, vhost.to_owned()));
         self
@@ -169,7 +169,7 @@ impl Processes {
     }
 
     fn look(&self) -> Glimpse {
-        let known = |pid: Option<u32>, look: fn(u32) -> std::io::Result<Sample>| {
+        let known = |pid: Option<u32>, look: fn(u32) -> anyhow::Result<Sample>| {
             pid.and_then(|pid| look(pid).ok())
         };
         let node =
@@ -178,7 +178,7 @@ impl Processes {
         Glimpse {
             at_micros: self.ledger.clock_micros(),
             nodes: self.roster.all().into_iter().filter_map(node).collect(),
-            postgresql: known(self.postgresql, process::family),
+            postgresql: known(self.postgresql, usage::family),
             rabbitmq: known(self.rabbitmq, Sample::take),
             instrument: Sample::take(std::process::id()).ok(),
             published: self.progress.published(),
@@ -193,7 +193,7 @@ impl Processes {
 
 async fn watch_waiting(
     rows: Option<Client>,
-    queues: Option<(BrokerAdmin, String)>,
+    queues: Option<(Management, String)>,
     ledger: Arc<Ledger>,
     timeline: Arc<Mutex<Timeline>>,
 ) {
@@ -228,7 +228,7 @@ async fn pending_rows(client: &Client) -> Option<u64> {
 }
 
 /// Ready and unacknowledged messages of the lanes; what was rejected waits for people.
-async fn lane_totals(admin: &BrokerAdmin, vhost: &str) -> Option<(u64, u64)> {
+async fn lane_totals(admin: &Management, vhost: &str) -> Option<(u64, u64)> {
     let queues = admin.queues(vhost).await.ok()?;
     let lanes = queues
         .iter()

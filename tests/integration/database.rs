@@ -5,49 +5,58 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use herald::store::{Database, DatabaseSettings, migrations};
+use loadtest::harness::database::{self, DatabaseServer};
+use loadtest::harness::environment::{Servers, to_its_end};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-/// Held while the template is made, by whoever is first.
-const TEMPLATE_LOCK: i64 = 0x7465_7374;
-
 /// A database that is dropped with this value.
 pub(crate) struct TestDatabase {
-    name: String,
+    database: database::Database,
     url: String,
 }
 
 impl TestDatabase {
     /// A migrated database.
     pub(crate) async fn create() -> Self {
-        let mut server = server().await;
-        let template = template(&mut server).await;
-        Self::from_template(&mut server, &template).await
+        let template = template_name();
+        let migrate = async |url: &str| {
+            let migrated = migrations::migrate(url, |_| {}).await;
+            migrated
+                .map(drop)
+                .context("the template of the tests' databases")
+        };
+        server().template(&template, migrate).await.unwrap();
+        Self::from_template(&template).await
     }
 
     /// A database without a single migration.
     pub(crate) async fn empty() -> Self {
-        Self::from_template(&mut server().await, "template0").await
+        Self::from_template("template0").await
     }
 
-    async fn from_template(server: &mut AsyncPgConnection, template: &str) -> Self {
+    async fn from_template(template: &str) -> Self {
         let name = format!("herald_test_{}", Uuid::now_v7().simple());
-        server
-            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
-            .await
-            .unwrap();
-        let url = url_of(&name);
-        Self { name, url }
+        let database = server().database(&name);
+        database.create(template, "").await.unwrap();
+        let url = database.url();
+        Self { database, url }
     }
 
     /// The URL for its owner.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What committed rows say.
+    pub(crate) fn committed(&self) -> &database::Database {
+        &self.database
     }
 
     pub(crate) fn settings(&self) -> DatabaseSettings {
@@ -76,19 +85,33 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // Dropping is blocking work inside whatever runtime the test has: it gets its own.
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async { server().await.batch_execute(&drop).await })
-        });
-        if !matches!(thread.join(), Ok(Ok(()))) {
-            eprintln!("the test database {} could not be dropped", self.name);
+        let database = self.database.clone();
+        if let Err(error) = to_its_end(async move { database.remove().await }) {
+            eprintln!("a test's database could not be dropped: {error:#}");
         }
     }
+}
+
+/// The servers that `script/test` starts.
+pub(crate) fn servers() -> Servers {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "settings of the tests themselves"
+    )]
+    let variable = |name: &str| {
+        std::env::var(name).unwrap_or_else(|_| {
+            panic!("{name} is not set: run script/test, which starts the servers")
+        })
+    };
+    Servers {
+        database: variable("HERALD_TEST_DATABASE_URL"),
+        broker: variable("HERALD_TEST_BROKER_URL"),
+        broker_admin: variable("HERALD_TEST_BROKER_ADMIN"),
+    }
+}
+
+fn server() -> DatabaseServer {
+    DatabaseServer::new(&servers().database).unwrap()
 }
 
 /// One text column, under the name `text`.
@@ -102,60 +125,6 @@ pub(crate) struct Line {
 pub(crate) async fn lines(connection: &mut AsyncPgConnection, query: &str) -> Vec<String> {
     let rows: Vec<Line> = diesel::sql_query(query).load(connection).await.unwrap();
     rows.into_iter().map(|row| row.text).collect()
-}
-
-fn server_url() -> String {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "settings of the tests themselves"
-    )]
-    let url = std::env::var("HERALD_TEST_DATABASE_URL");
-    url.expect(
-        "HERALD_TEST_DATABASE_URL is not set: run script/test, which starts a server, \
-         or name a PostgreSQL superuser's URL",
-    )
-}
-
-async fn server() -> AsyncPgConnection {
-    AsyncPgConnection::establish(&server_url())
-        .await
-        .expect("the server of HERALD_TEST_DATABASE_URL answers")
-}
-
-/// The server's URL with another database.
-fn url_of(database: &str) -> String {
-    let url = server_url();
-    let (address, parameters) = url.split_once('?').unwrap_or((&url, ""));
-    let (server, _) = address.rsplit_once('/').expect("the URL names a database");
-    format!("{server}/{database}?{parameters}")
-}
-
-/// The migrated template, made once for a server and a state of the migrations.
-async fn template(server: &mut AsyncPgConnection) -> String {
-    let name = template_name();
-    let lock = format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})");
-    server.batch_execute(&lock).await.unwrap();
-    let query = format!("SELECT datname::text AS text FROM pg_database WHERE datname = '{name}'");
-    if lines(server, &query).await.is_empty() {
-        make_template(server, &name).await;
-    }
-    let unlock = format!("SELECT pg_advisory_unlock({TEMPLATE_LOCK})");
-    server.batch_execute(&unlock).await.unwrap();
-    name
-}
-
-/// Renamed only when it is complete, so that a test run that was killed leaves none half made.
-async fn make_template(server: &mut AsyncPgConnection, name: &str) {
-    let raw = format!("{name}_raw");
-    for statement in [
-        format!("DROP DATABASE IF EXISTS {raw} WITH (FORCE)"),
-        format!("CREATE DATABASE {raw}"),
-    ] {
-        server.batch_execute(&statement).await.unwrap();
-    }
-    migrations::migrate(&url_of(&raw), |_| {}).await.unwrap();
-    let rename = format!("ALTER DATABASE {raw} RENAME TO {name}");
-    server.batch_execute(&rename).await.unwrap();
 }
 
 /// Named by the migrations, by what runs them, and by the month, since they make partitions for the

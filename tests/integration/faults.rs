@@ -1,25 +1,21 @@
-//! Faults under load: nothing is lost, and nobody gets it twice beyond what was in flight.
+//! The engine as a process: what it meets on a machine, and what its servers are set to.
 //!
-//! The ledger of the simulated providers says what was accepted, committed rows say what the engine
-//! knows. What the process that was hit says of itself counts for nothing here.
+//! What may happen to it under load is the kill matrix (`loadtest chaos`, docs/faults.md); here are the
+//! faults that need no load, or a server with settings of its own. The ledger of the simulated providers
+//! says what was accepted, committed rows say what the engine knows.
 
 mod broker;
 mod cluster;
-mod connection;
 mod database;
 mod deadly;
 mod engines;
 mod files;
-mod kill;
 mod lease;
 mod limit;
 mod logs;
-mod panics;
 pub(crate) mod process;
 mod scene;
 mod secured;
 mod signals;
-mod storing;
 mod topology;
-mod verdict;
 mod versions;

@@ -11,10 +11,10 @@ mod flow;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod publisher;
+#[cfg(test)]
 mod raw_amqp;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod store;
-#[cfg(test)]
-mod vhost;

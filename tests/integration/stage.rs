@@ -1,7 +1,8 @@
 //! A stage for the engine: a database, a vhost and simulated providers of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,26 +11,68 @@ use std::time::Duration;
 use herald::app::{self, RunReport};
 use herald::config::{Required, Settings, Sources};
 use herald::runtime::{Ending, Health, Shutdown};
-use loadtest::client;
+use loadtest::harness::engine::Installation;
+use loadtest::harness::ports::free_port;
+use loadtest::harness::environment::to_its_end;
+use loadtest::harness::{http, vhost};
 use loadtest::ledger::Ledger;
 use loadtest::simulator::{Behaviour, Provider, Simulator};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::database::TestDatabase;
+use crate::database::{TestDatabase, servers};
 use crate::outcomes::Outcomes;
-use crate::vhost::{TestPublisher, Vhost};
+use crate::publisher::TestPublisher;
 
 /// Longest wait for anything; on a busy machine things take their time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The person of most tests.
 pub(crate) const ANA: &str = "0190c1a0-0000-7000-8000-000000000001";
 
+/// A vhost that is deleted with this value.
+pub(crate) struct Vhost(vhost::Vhost);
+
+impl Vhost {
+    pub(crate) async fn create() -> Self {
+        let (servers, name) = (servers(), format!("test-{}", Uuid::now_v7().simple()));
+        let vhost = vhost::Vhost::named(&servers.broker, &servers.broker_admin, &name).unwrap();
+        vhost.create().await.unwrap();
+        Self(vhost)
+    }
+
+    /// Messages of a queue that no consumer holds.
+    pub(crate) async fn waiting(&self, queue: &str) -> u64 {
+        self.ready(&[queue]).await.unwrap()
+    }
+
+    pub(crate) async fn publisher(&self) -> TestPublisher {
+        TestPublisher::at(self.url()).await
+    }
+}
+
+impl Deref for Vhost {
+    type Target = vhost::Vhost;
+
+    fn deref(&self) -> &vhost::Vhost {
+        &self.0
+    }
+}
+
+impl Drop for Vhost {
+    fn drop(&mut self) {
+        let vhost = self.0.clone();
+        if let Err(error) = to_its_end(async move { vhost.remove().await }) {
+            eprintln!("a test's vhost could not be deleted: {error:#}");
+        }
+    }
+}
+
 /// Everything that an engine needs around it.
 pub(crate) struct Stage {
     pub(crate) database: TestDatabase,
     pub(crate) vhost: Vhost,
     pub(crate) ledger: Arc<Ledger>,
-    environment: BTreeMap<String, String>,
+    installation: Installation,
     files: tempfile::TempDir,
 }
 
@@ -37,35 +80,18 @@ impl Stage {
     /// A stage on which only the named lanes are consumed.
     pub(crate) async fn with_lanes(lanes: &str) -> Self {
         let (database, vhost) = tokio::join!(TestDatabase::create(), Vhost::create());
-        let port = loadtest::ports::free_port().unwrap();
-        let environment = [
-            ("HERALD__DATABASE__URL", database.url().to_owned()),
-            ("HERALD__DATABASE__POOL_SIZE", "6".to_owned()),
-            ("HERALD__BROKER__URL", vhost.url().to_owned()),
-            ("HERALD__BROKER__LANES", lanes.to_owned()),
-            ("HERALD__BROKER__RECONNECT_MAX", "500ms".to_owned()),
-            ("HERALD__HTTP__BIND", format!("127.0.0.1:{port}")),
-            (
-                "HERALD__SECRETS__KEY",
-                "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=".to_owned(),
-            ),
-            ("HERALD__ENGINE__IO_THREADS", "2".to_owned()),
-            ("HERALD__ENGINE__SCHEDULER_POLL", "50ms".to_owned()),
-            ("HERALD__ENGINE__RELOAD_INTERVAL", "200ms".to_owned()),
-            ("HERALD__RETRY__DEFAULT__BASE", "50ms".to_owned()),
-            ("HERALD__RETRY__DEFAULT__MAX", "200ms".to_owned()),
-            ("HERALD__LOG__FILTER", "warn,herald=info".to_owned()),
-        ];
-        let environment = environment
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
         let files = tempfile::tempdir().unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_herald"));
+        let (url, broker) = (database.url(), vhost.url());
+        let mut installation = Installation::new(program, files.path(), url, broker).quick();
+        installation.set("HERALD__BROKER__LANES", lanes);
+        let bind = format!("127.0.0.1:{}", free_port().unwrap());
+        installation.set("HERALD__HTTP__BIND", bind);
         Self {
             database,
             vhost,
             ledger: Arc::new(Ledger::new()),
-            environment,
+            installation,
             files,
         }
     }
@@ -81,7 +107,7 @@ impl Stage {
 
     /// Changes a setting of the engines that start from now on.
     pub(crate) fn set(&mut self, variable: &str, value: impl Into<String>) {
-        self.environment.insert(variable.to_owned(), value.into());
+        self.installation.set(variable, value);
     }
 
     /// A simulated provider that writes into the stage's ledger.
@@ -120,12 +146,7 @@ impl Stage {
 
     /// The real program with the stage's settings.
     pub(crate) fn herald(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_herald"));
-        command
-            .args(arguments)
-            .envs(&self.environment)
-            .current_dir(self.files.path());
-        command
+        self.installation.command(arguments)
     }
 
     /// The same, started by a shell that does something before.
@@ -147,7 +168,7 @@ impl Stage {
         let sources = Sources {
             config_file: None,
             directory: PathBuf::from(self.files.path()),
-            environment: self.environment.clone(),
+            environment: self.installation.environment().clone(),
             hostname: "test".to_owned(),
             cores: 2,
             ..Sources::default()
@@ -169,7 +190,8 @@ impl Stage {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.environment["HERALD__HTTP__BIND"])
+        let bind = &self.installation.environment()["HERALD__HTTP__BIND"];
+        format!("http://{bind}{path}")
     }
 
     /// Waits until an engine in a process of its own is ready, as its probe says.
@@ -177,7 +199,7 @@ impl Stage {
         let url = self.url("/readyz");
         let mut said = String::new();
         let looked = async {
-            while let answer = client::get(&url).await
+            while let answer = http::get(&url).await
                 && !answer.as_ref().is_ok_and(|answer| answer.status == 200)
             {
                 said = answer.map_or_else(|error| error.to_string(), |answer| answer.text());
@@ -212,6 +234,14 @@ impl Stage {
 
     pub(crate) async fn publisher(&self) -> TestPublisher {
         self.vhost.publisher().await
+    }
+
+    /// Takes one rejected message: its reason, detail and body.
+    pub(crate) async fn take_rejected(&self) -> Option<(String, String, Vec<u8>)> {
+        let rejected = self.vhost.take_rejected().await.unwrap()?;
+        let header = |name: &str| rejected.header(name).unwrap();
+        let (reason, detail) = (header("x-herald-reason"), header("x-herald-detail"));
+        Some((reason, detail, rejected.body))
     }
 
     /// Looks at what the engine has stored, and waits for it.

@@ -16,87 +16,85 @@ mod providers;
 mod refusals;
 mod versions;
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use rand::rngs::SmallRng;
 
+use super::environment::{Environment, Programs, Special};
 use super::finding::Finding;
-use super::play::{Play, Scale, unhurried};
+use super::round::{Round, Scale, unhurried};
 use super::row::Row;
-use super::scene::{Programs, Scene, Wishes};
 use super::servers::Servers;
 use crate::simulator::Fault;
 
-/// What a round is played on.
-pub(super) struct Ground<'a> {
+/// What a round is played with.
+pub(super) struct Spec<'a> {
     pub(super) servers: &'a Servers,
-    pub(super) programs: &'a Arc<Programs>,
+    pub(super) programs: &'a Programs,
     pub(super) name: String,
     pub(super) scale: Scale,
     pub(super) dice: SmallRng,
 }
 
-impl<'a> Ground<'a> {
-    async fn scene(&self, wishes: Wishes<'_>) -> Result<Scene> {
-        Scene::build(self.servers, self.programs, &self.name, &wishes).await
+impl<'a> Spec<'a> {
+    async fn environment(&self, special: Special<'_>) -> Result<Environment> {
+        Environment::build(self.servers, self.programs, &self.name, &special).await
     }
 
-    /// Two engines under load on an ordinary scene.
-    async fn play(self) -> Result<Play<'a>> {
-        let scene = self.scene(ordinary()).await?;
-        self.play_on(scene).await
+    /// Two engines under load on an ordinary environment.
+    async fn round(self) -> Result<Round<'a>> {
+        let environment = self.environment(ordinary()).await?;
+        self.round_on(environment).await
     }
 
-    async fn play_on(self, scene: Scene) -> Result<Play<'a>> {
-        Play::begin(self.servers, scene, self.dice, self.scale).await
+    async fn round_on(self, environment: Environment) -> Result<Round<'a>> {
+        Round::begin(self.servers, environment, self.dice, self.scale).await
     }
 }
 
-fn ordinary<'a>() -> Wishes<'a> {
-    Wishes {
+fn ordinary<'a>() -> Special<'a> {
+    Special {
         behaviour: unhurried(),
-        ..Wishes::default()
+        ..Special::default()
     }
 }
 
 /// Plays one round of a row.
-pub(super) async fn play(row: Row, ground: Ground<'_>) -> Result<Finding> {
+pub(super) async fn play(row: Row, spec: Spec<'_>) -> Result<Finding> {
     match row {
-        Row::EngineKilled => engine::killed(ground).await,
-        Row::EngineTerminated => engine::terminated(ground).await,
-        Row::TwoNodes => engine::one_of_two(ground).await,
-        Row::BrokerKilled => broker::killed(ground).await,
-        Row::BrokerCut => broker::cut(ground).await,
-        Row::BrokerCancelled => broker::cancelled(ground).await,
-        Row::BrokerMemory => broker::out_of_memory(ground).await,
-        Row::DatabaseKilled => database::killed(ground).await,
-        Row::DatabaseTerminated => database::terminated(ground).await,
-        Row::DatabasePaused => database::paused(ground).await,
-        Row::DatabaseFull => database::full(ground).await,
-        Row::Panics => panics::everywhere(ground).await,
-        Row::Provider500 => providers::fail(ground, providers::status(500, None)).await,
-        Row::Provider429 => providers::fail(ground, providers::status(429, None)).await,
-        Row::ProviderRetryAfter => providers::fail(ground, providers::status(429, Some(1))).await,
-        Row::ProviderHangs => providers::fail(ground, Fault::Hang).await,
-        Row::ProviderResets => providers::fail(ground, Fault::Reset).await,
-        Row::ProviderDrops => providers::fail(ground, Fault::DropAnswer).await,
-        Row::ProviderGarbage => providers::fail(ground, Fault::Garbage { bytes: 256 }).await,
-        Row::ProviderSlow => providers::fail(ground, Fault::Dribble { every_ms: 3 }).await,
+        Row::EngineKilled => engine::killed(spec).await,
+        Row::EngineTerminated => engine::terminated(spec).await,
+        Row::TwoNodes => engine::one_of_two(spec).await,
+        Row::BrokerKilled => broker::killed(spec).await,
+        Row::BrokerCut => broker::cut(spec).await,
+        Row::BrokerCancelled => broker::cancelled(spec).await,
+        Row::BrokerMemory => broker::out_of_memory(spec).await,
+        Row::DatabaseKilled => database::killed(spec).await,
+        Row::DatabaseTerminated => database::terminated(spec).await,
+        Row::DatabasePaused => database::paused(spec).await,
+        Row::DatabaseFull => database::full(spec).await,
+        Row::Panics => panics::everywhere(spec).await,
+        Row::Provider500 => providers::fail(spec, providers::status(500, None)).await,
+        Row::Provider429 => providers::fail(spec, providers::status(429, None)).await,
+        Row::ProviderRetryAfter => providers::fail(spec, providers::status(429, Some(1))).await,
+        Row::ProviderHangs => providers::fail(spec, Fault::Hang).await,
+        Row::ProviderResets => providers::fail(spec, Fault::Reset).await,
+        Row::ProviderDrops => providers::fail(spec, Fault::DropAnswer).await,
+        Row::ProviderGarbage => providers::fail(spec, Fault::Garbage { bytes: 256 }).await,
+        Row::ProviderSlow => providers::fail(spec, Fault::Dribble { every_ms: 3 }).await,
         Row::ProviderHuge => {
             let bytes = 100_000_000;
-            providers::fail(ground, Fault::HugeBody { bytes }).await
+            providers::fail(spec, Fault::HugeBody { bytes }).await
         }
-        Row::Poison => poison::published(ground).await,
-        Row::Clock => clock::jumps(ground).await,
-        Row::DatabaseSwallows => network::swallows_of_database(ground).await,
-        Row::BrokerSwallows => network::swallows_of_broker(ground).await,
-        Row::DatabaseRefuses => refusals::outcomes(ground).await,
-        Row::LeaseLost => lease::lost(ground).await,
-        Row::PowerCut => network::power_cut(ground).await,
-        Row::CutOff => network::cut_off(ground).await,
-        Row::AccountAnswers => accounts::refuse(ground).await,
-        Row::TwoVersions => versions::two(ground).await,
-        Row::TenantMillion => crowd::waits(ground).await,
+        Row::Poison => poison::published(spec).await,
+        Row::Clock => clock::jumps(spec).await,
+        Row::DatabaseSwallows => network::swallows_of_database(spec).await,
+        Row::BrokerSwallows => network::swallows_of_broker(spec).await,
+        Row::DatabaseRefuses => refusals::outcomes(spec).await,
+        Row::LeaseLost => lease::lost(spec).await,
+        Row::PowerCut => network::power_cut(spec).await,
+        Row::CutOff => network::cut_off(spec).await,
+        Row::AccountAnswers => accounts::refuse(spec).await,
+        Row::TwoVersions => versions::two(spec).await,
+        Row::TenantMillion => crowd::waits(spec).await,
     }
 }

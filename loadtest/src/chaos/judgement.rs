@@ -1,14 +1,13 @@
 //! What must hold at the end of a round: everybody has what they are to have, and nobody has it twice
 //! but where the fault excuses it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
-use super::play::{ASIDE_FROM, PATIENCE, Play};
-use crate::ledger::Subject;
+use super::round::{ASIDE_FROM, PATIENCE, Round};
+use crate::harness::judge::Repetitions;
 use crate::publisher::Expectations;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -17,11 +16,14 @@ const LINGER: Duration = Duration::from_millis(700);
 /// How many of the lost or repeated are named.
 const NAMED: usize = 5;
 
-impl Play<'_> {
+impl Round<'_> {
     /// Waits until everybody has what they are to have, or nothing comes any more.
     pub(super) async fn arrive(&self, expected: &Expectations) {
         let lacking = || {
-            let lacking = self.scene.ledger.lacking_recipients(expected.wanted());
+            let lacking = self
+                .environment
+                .ledger
+                .lacking_recipients(expected.wanted());
             lacking.len()
         };
         let (mut last, mut changed) = (lacking(), Instant::now());
@@ -51,11 +53,11 @@ impl Play<'_> {
              AND source_id ~ '^A-[0-9]+$' AND substr(source_id, 3)::bigint < {ASIDE_FROM}"
         );
         let (rows, lost) = (rows.as_str(), self.finding.lost);
-        let mut stored = self.scene.database.count(rows).await?;
+        let mut stored = self.environment.database.count(rows).await?;
         let deadline = Instant::now() + PATIENCE;
         while stored + lost < expected.messages() && Instant::now() < deadline {
             sleep(LOOK_EVERY).await;
-            stored = self.scene.database.count(rows).await?;
+            stored = self.environment.database.count(rows).await?;
         }
         let messages = expected.messages();
         self.finding.must(stored == messages, || {
@@ -66,7 +68,10 @@ impl Play<'_> {
 
     /// Counts who has not got it; says some of the messages.
     pub(super) fn count_lost(&mut self, expected: &Expectations) -> Vec<String> {
-        let mut lacking = self.scene.ledger.lacking_recipients(expected.wanted());
+        let mut lacking = self
+            .environment
+            .ledger
+            .lacking_recipients(expected.wanted());
         let lost = lacking.len();
         self.finding.lost += lost as u64;
         lacking.truncate(NAMED);
@@ -79,41 +84,21 @@ impl Play<'_> {
 
     /// Counts what was sent again, and excuses by its id what was in flight at a fault.
     async fn count_repeated(&mut self) -> Result<()> {
-        let query = "SELECT source_id, id::text FROM notification_schema.notifications";
-        let rows = self.scene.database.ask(query).await?;
-        let ids: HashMap<&str, &str> = rows
-            .iter()
-            .filter_map(|row| Some((row.first()?.as_str(), row.get(1)?.as_str())))
-            .collect();
-        let (mut unexcused, mut unanswered) = (Vec::new(), Vec::new());
-        let mut repetitions = HashMap::<String, u32>::new();
-        for repeated in self.scene.ledger.sent_twice() {
-            let order = match repeated.subject {
-                Subject::Sequence(sequence) => format!("A-{sequence}"),
-                Subject::Notification(id) => id.to_string(),
-            };
-            let id = ids.get(order.as_str()).copied().unwrap_or(&order);
-            let more = repeated.count - 1;
-            // A push goes to several devices: as many requests, and one notification.
-            let known = repetitions.entry(order.clone()).or_default();
-            *known = more.max(*known);
-            // What was in flight at a fault may well be what lost its answer by it.
-            if more > repeated.answers_lost.max(self.excuses.of(id)) {
-                unexcused.push(order);
-            } else if more > self.excuses.of(id) {
-                unanswered.push(order);
-            }
-        }
-        let twice: u32 = repetitions.values().sum();
-        self.finding.twice += u64::from(twice);
-        self.finding.allowed += self.excuses.total().max(self.scene.answers_lost());
-        let count = unexcused.len();
-        unexcused.truncate(NAMED);
-        self.note_rows(&unexcused).await?;
+        let ids = self.environment.database.ids().await?;
+        let mut repeated = Repetitions::of(&self.environment.ledger, &ids, &self.excuses);
+        self.finding.twice += repeated.total;
+        self.finding.allowed += self.excuses.total().max(self.environment.answers_lost());
+        let (count, some) = (repeated.unexcused.len(), &mut repeated.unexcused);
+        some.truncate(NAMED);
+        self.note_rows(some).await?;
         self.finding.must(count == 0, || {
-            format!("{count} were sent again and were not in flight, for example {unexcused:?}")
+            format!("{count} were sent again and were not in flight, for example {some:?}")
         });
-        self.counted_as_unknown(&unanswered).await
+        let early = self.environment.ledger.totals().early;
+        self.finding.must(early == 0, || {
+            format!("{early} were sent before their time")
+        });
+        self.counted_as_unknown(&repeated.unanswered).await
     }
 
     /// What was sent again for a lost answer has a line in its timeline that says so.
@@ -123,7 +108,7 @@ impl Play<'_> {
              WHERE source_id = ANY('{{{}}}') AND NOT attempts @> '[{{\"class\": \"unknown\"}}]'",
             orders.join(",")
         );
-        let silent = self.scene.database.count(&query).await?;
+        let silent = self.environment.database.count(&query).await?;
         self.finding.must(silent == 0, || {
             format!("{silent} were sent again for a lost answer that their timelines do not know")
         });
@@ -137,7 +122,7 @@ impl Play<'_> {
                 "SELECT id, owner, status, reason, due_at, now(), attempts
                  FROM notification_schema.notifications WHERE source_id = '{order}'"
             );
-            let rows = self.scene.database.ask(&query).await?;
+            let rows = self.environment.database.ask(&query).await?;
             self.finding.note(format!("{order}, as stored: {rows:?}"));
         }
         Ok(())

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::load;
-use super::play::{PATIENCE, Play};
+use super::round::{PATIENCE, Round};
 use crate::ledger::Ledger;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -20,11 +20,11 @@ pub(super) struct Left {
     pub(super) at: Instant,
 }
 
-impl Play<'_> {
+impl Round<'_> {
     /// Measures how long it takes until the other engine has taken over all that the first one left.
     pub(super) async fn taken_over(&mut self, left: &Left) -> Result<()> {
-        let kept = async |play: &Self| {
-            let kept = play.scene.database.in_flight_of(&left.runs).await?;
+        let kept = async |round: &Self| {
+            let kept = round.environment.database.in_flight_of(&left.runs).await?;
             Ok(kept.len() as u64)
         };
         let took = self.none_left(left, kept).await?;
@@ -34,7 +34,12 @@ impl Play<'_> {
 
     /// How long it takes until the other engine has taken over the rows that the first one left.
     pub(super) async fn rows_taken_over(&mut self, left: &Left) -> Result<Duration> {
-        let kept = async |play: &Self| play.scene.database.rows_in_flight_of(&left.runs).await;
+        let rows = format!(
+            "SELECT count(*) FROM notification_schema.notifications
+             WHERE owner = ANY('{{{}}}') AND status = 'pending'",
+            left.runs.join(",")
+        );
+        let kept = async |round: &Self| round.environment.database.count(&rows).await;
         self.none_left(left, kept).await
     }
 
@@ -63,14 +68,14 @@ impl Play<'_> {
             let mut proofs = Vec::new();
             for _ in 0..PROOFS {
                 let draft = self.draft_aside();
-                load::publish_until_taken(self.scene.vhost.url(), &draft).await;
+                load::publish_until_taken(self.environment.vhost.url(), &draft).await;
                 proofs.push(draft.sequence);
             }
             let there = |ledger: &Ledger| {
                 let arrived = |sequence| !ledger.entries_of_sequence(sequence).is_empty();
                 proofs.iter().copied().all(arrived)
             };
-            let arrived = self.scene.ledger.wait_until(PATIENCE, there).await;
+            let arrived = self.environment.ledger.wait_until(PATIENCE, there).await;
             for engine in self.engines() {
                 while !engine.is_ready().await {
                     sleep(LOOK_EVERY).await;

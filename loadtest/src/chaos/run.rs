@@ -1,7 +1,6 @@
 //! Playing rounds: those that hit a whole server alone, the others side by side.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -10,11 +9,11 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use tokio::time::{Instant, timeout};
 
+use super::environment::{self, Programs};
 use super::faults;
 use super::finding::{Finding, Result as RowResult};
-use super::play::Scale;
+use super::round::Scale;
 use super::row::Row;
-use super::scene::{self, Programs};
 use super::servers::Servers;
 
 /// A round that takes longer has come to a stop: every wait in it has an end before this.
@@ -62,14 +61,14 @@ pub async fn run(options: &Options) -> Result<Vec<RowResult>> {
         let path = options.engine.display();
         format!("{path}: cargo build --features failpoints, or name an engine with --engine")
     })?;
-    let programs = Arc::new(Programs {
+    let programs = Programs {
         engine,
         logs: options.logs.canonicalize()?,
-    });
+    };
     println!("starting a PostgreSQL and a RabbitMQ to be killed");
     let servers = Servers::start(&options.servers).await?;
     println!("they are in {}", servers.folder().display());
-    scene::prepare(&servers, &programs)
+    environment::prepare(&servers, &programs)
         .await
         .context("migrating a database")?;
     let mut results: Vec<_> = options.rows.iter().copied().map(RowResult::new).collect();
@@ -81,8 +80,8 @@ pub async fn run(options: &Options) -> Result<Vec<RowResult>> {
     for (rounds, jobs) in [(together, options.jobs.max(1)), (alone, 1)] {
         let mut playing = stream::iter(rounds)
             .map(|(row, round)| {
-                let play = play(options, &servers, &programs, row, round);
-                async move { (row, play.await) }
+                let finding = play(options, &servers, &programs, row, round);
+                async move { (row, finding.await) }
             })
             .buffer_unordered(jobs);
         while let Some((row, finding)) = playing.next().await {
@@ -97,7 +96,7 @@ pub async fn run(options: &Options) -> Result<Vec<RowResult>> {
 async fn play(
     options: &Options,
     servers: &Servers,
-    programs: &Arc<Programs>,
+    programs: &Programs,
     row: Row,
     round: u32,
 ) -> Finding {
@@ -105,14 +104,14 @@ async fn play(
     // Each round has random numbers of its own, whatever else is played.
     let dice = SmallRng::seed_from_u64(options.seed ^ (place << 32) ^ u64::from(round));
     let began = Instant::now();
-    let ground = faults::Ground {
+    let spec = faults::Spec {
         servers,
         programs,
         name: format!("{}_{round}", row.name().replace('-', "_")),
         scale: options.scale(),
         dice,
     };
-    let played = timeout(LONGEST, faults::play(row, ground)).await;
+    let played = timeout(LONGEST, faults::play(row, spec)).await;
     let played = played.unwrap_or_else(|_| bail!("it does not end"));
     let finding = played.unwrap_or_else(|error| {
         let mut finding = Finding::default();

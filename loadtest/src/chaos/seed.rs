@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use chrono::{Timelike, Utc};
 use toml::{Table, Value};
 
-use super::scene::{PEOPLE, Wishes};
+use super::environment::{PEOPLE, Special};
 use crate::population::Person;
 use crate::seed::{Target, seed_file};
 
@@ -29,15 +29,15 @@ impl Strict {
     }
 }
 
-pub(super) fn file(targets: &[Target], wishes: &Wishes<'_>) -> Result<String> {
-    let people = PEOPLE + wishes.strict.map_or(0, |strict| strict.people);
-    let text = seed_file(people, targets, false).map_err(anyhow::Error::msg)?;
+pub(super) fn file(targets: &[Target], special: &Special<'_>) -> Result<String> {
+    let people = PEOPLE + special.strict.map_or(0, |strict| strict.people);
+    let text = seed_file(people, targets, false)?;
     let mut file: Table = text.parse()?;
     for account in list(&mut file, "providers")? {
         let account = account.as_table_mut().context("an account")?;
-        let seconds = i64::from(wishes.provider_timeout);
+        let seconds = i64::from(special.provider_timeout);
         account.insert("timeout_seconds".into(), seconds.into());
-        if let Some(strict) = wishes.strict
+        if let Some(strict) = special.strict
             && account.get("channel").and_then(Value::as_str) == Some("sms")
         {
             let limit = i64::from(strict.rate_limit);
@@ -51,7 +51,7 @@ pub(super) fn file(targets: &[Target], wishes: &Wishes<'_>) -> Result<String> {
     )
     .parse()?;
     list(&mut file, "templates")?.push(looping.into());
-    if let Some(strict) = wishes.strict {
+    if let Some(strict) = special.strict {
         let caps = strict.capped().map(|person| cap(person, strict.cap).into());
         file.insert("preferences".into(), Value::Array(caps.collect()));
     }

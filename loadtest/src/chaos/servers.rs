@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::process::Command;
+use tokio::time::{Instant, sleep};
 
-use super::process;
+use crate::harness::database::DatabaseServer;
+use crate::harness::{environment, process, usage};
 
 /// The variable by which `script/servers` keeps another pair of servers.
 const FOLDER: &str = "HERALD_SERVERS_FOLDER";
@@ -19,6 +21,7 @@ const COUNT_OFTEN: &str = "application:set_env(rabbit, quorum_tick_interval, 200
 /// Counts are that old at most, with some room.
 pub(super) const COUNTED: Duration = Duration::from_millis(800);
 const END: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +44,7 @@ impl Server {
 pub(super) struct Servers {
     script: PathBuf,
     folder: PathBuf,
-    pub(super) database: String,
-    pub(super) broker: String,
-    pub(super) admin: String,
+    pub(super) urls: environment::Servers,
 }
 
 impl Servers {
@@ -59,9 +60,11 @@ impl Servers {
         let mut servers = Self {
             script,
             folder: folder.canonicalize()?,
-            database: String::new(),
-            broker: String::new(),
-            admin: String::new(),
+            urls: environment::Servers {
+                database: String::new(),
+                broker: String::new(),
+                broker_admin: String::new(),
+            },
         };
         servers.script(&["start"]).await?;
         let environment = servers.script(&["env"]).await?;
@@ -73,15 +76,19 @@ impl Servers {
             let found = line.map(ToOwned::to_owned);
             found.with_context(|| format!("`script/servers env` does not print {name}"))
         };
-        servers.database = value("HERALD_TEST_DATABASE_URL")?;
-        servers.broker = value("HERALD_TEST_BROKER_URL")?;
-        servers.admin = value("HERALD_TEST_BROKER_ADMIN")?;
+        servers.urls.database = value("HERALD_TEST_DATABASE_URL")?;
+        servers.urls.broker = value("HERALD_TEST_BROKER_URL")?;
+        servers.urls.broker_admin = value("HERALD_TEST_BROKER_ADMIN")?;
         servers.rabbitmqctl(&["eval", COUNT_OFTEN]).await?;
         Ok(servers)
     }
 
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    pub(super) fn database(&self) -> Result<DatabaseServer> {
+        DatabaseServer::new(&self.urls.database)
     }
 
     /// Starts a server that was killed; returns when it answers.
@@ -96,14 +103,14 @@ impl Servers {
     /// SIGKILL to the server and all its processes, as when its machine dies.
     pub(super) async fn kill(&self, server: Server) -> Result<()> {
         let all = self.processes(server).await?;
-        process::signal("KILL", &all).await?;
-        process::gone(&all, END).await
+        process::signal("KILL", &all)?;
+        gone(&all).await
     }
 
     /// SIGSTOP to the server and all its processes.
     pub(super) async fn pause(&self, server: Server) -> Result<Paused> {
         let processes = self.processes(server).await?;
-        process::signal("STOP", &processes).await?;
+        process::signal("STOP", &processes)?;
         Ok(Paused { processes })
     }
 
@@ -120,8 +127,8 @@ impl Servers {
         let Some(id) = id else {
             bail!("where is it? {status}");
         };
-        process::must_work_in(id, &self.folder)?;
-        process::family(id)
+        must_work_in(id, &self.folder)?;
+        usage::with_descendants(id)
     }
 
     fn command(&self, arguments: &[&str]) -> std::process::Command {
@@ -174,19 +181,58 @@ pub(super) struct Paused {
 }
 
 impl Paused {
-    pub(super) async fn resume(self) -> Result<()> {
-        process::signal("CONT", &self.processes).await
+    pub(super) fn resume(&self) -> Result<()> {
+        process::signal("CONT", &self.processes).map(drop)
     }
 }
 
 impl Drop for Paused {
     fn drop(&mut self) {
         // A second time does no harm; a server that stays stopped could not even be ended.
-        let ids = self.processes.iter().map(u32::to_string);
-        let _ = std::process::Command::new("kill")
-            .args(["-s", "CONT"])
-            .args(ids)
-            .stderr(std::process::Stdio::null())
-            .status();
+        let _ = self.resume();
+    }
+}
+
+/// Refuses a process that does not work in this folder: nobody else's server is ever signalled.
+fn must_work_in(process: u32, folder: &Path) -> Result<()> {
+    let line = command_line(process).with_context(|| format!("process {process} is not there"))?;
+    let folder = folder.to_string_lossy();
+    ensure!(
+        line.contains(folder.as_ref()),
+        "process {process} is not a server of {folder}: {line}"
+    );
+    Ok(())
+}
+
+fn command_line(process: u32) -> Option<String> {
+    let line = std::fs::read(format!("/proc/{process}/cmdline")).ok()?;
+    Some(String::from_utf8_lossy(&line).replace('\0', " "))
+}
+
+/// Waits until none of the processes is left. One that nobody collects stays listed as a zombie,
+/// without a command line.
+async fn gone(processes: &[u32]) -> Result<()> {
+    let deadline = Instant::now() + END;
+    let lives = |process: &u32| command_line(*process).is_some_and(|line| !line.is_empty());
+    while processes.iter().any(lives) {
+        ensure!(
+            Instant::now() < deadline,
+            "processes {processes:?} do not end"
+        );
+        sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_does_not_work_in_the_folder_is_refused() {
+        let this = std::process::id();
+        assert!(must_work_in(this, Path::new("/nowhere")).is_err());
+        assert!(must_work_in(u32::MAX, Path::new("/")).is_err());
+        must_work_in(this, Path::new("loadtest")).unwrap();
     }
 }

@@ -16,7 +16,7 @@ pub enum Failure {
 impl Failure {
     /// Says it on standard error, and the exit code for it.
     #[must_use]
-    pub fn tell(&self) -> ExitCode {
+    pub fn report(&self) -> ExitCode {
         match self {
             Self::Failed(message) => {
                 eprintln!("loadtest: {message}");
@@ -32,6 +32,12 @@ impl Failure {
 
     /// A failure that names what was being done.
     pub(super) fn while_doing<E: std::fmt::Display>(what: &str) -> impl FnOnce(E) -> Self {
-        move |error| Self::Failed(format!("{what}: {error}"))
+        move |error| Self::Failed(format!("{what}: {error:#}"))
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(format!("{error:#}"))
     }
 }

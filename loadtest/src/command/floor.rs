@@ -103,7 +103,7 @@ pub(super) async fn floor(arguments: Arguments) -> Result<(), Failure> {
     let summary = end
         .await
         .map_err(|_| Failure::Failed("the floor panicked".to_owned()))??;
-    tell(&summary);
+    report(&summary);
     Ok(())
 }
 
@@ -128,7 +128,7 @@ fn on_this_thread(settings: Settings) -> Result<Summary, Failure> {
     })
 }
 
-fn tell(summary: &Summary) {
+fn report(summary: &Summary) {
     println!(
         "settled {} in {} batches, accepted {}, duplicates {}, claimed in {} batches, acknowledged with {} frames",
         summary.settled,

@@ -1,28 +1,29 @@
 //! `loadtest growth`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::bench::{BenchArguments, report, store};
 use super::failure::Failure;
-use super::ground::{GroundArguments, tell};
 use super::signal;
-use crate::growth::{Field, Go, Growth, Load, Refused, Series, Setup, setups};
+use crate::measure::{Bench, Growth, Refused, Series, Setup, Work, setups};
+use crate::publisher::Mix;
 
-const TELL_EVERY: Duration = Duration::from_secs(2);
+const REPORT_EVERY: Duration = Duration::from_secs(2);
 /// Unconfirmed messages at most.
 const WINDOW: usize = 1_000;
-/// Each go has 2^24 sequences of its own.
+/// Each run has 2^24 sequences of its own.
 const MOST_MESSAGES: u64 = 1 << 24;
 
 /// Measure what a notification costs as things grow: rows stored, people, tenants, lanes, nodes.
 ///
-/// Every point is a database that was filled for it; each go has a copy of it and a fresh virtual
+/// Every point is a database that was filled for it; each run has a copy of it and a fresh virtual
 /// host. All messages are published before the nodes start. The points take turns, round by round,
 /// and are divided by the first of their axis within the round. Ten million rows need some 25 GB of
-/// disk at the database server, half of it only while a go runs. Exit code 1 when a go fails, or
+/// disk at the database server, half of it only while it is measured. Exit code 1 when a run fails, or
 /// loses, repeats or does not store anything.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -45,9 +46,9 @@ pub(super) struct Arguments {
     count: u64,
 
     #[command(flatten)]
-    ground: GroundArguments,
+    bench: BenchArguments,
 
-    /// Begin each go right after a checkpoint, when the first change of every page is logged whole;
+    /// Begin each run right after a checkpoint, when the first change of every page is logged whole;
     /// else the pages that the load hits by chance are touched before, as in a database at work
     #[arg(long)]
     after_checkpoint: bool,
@@ -60,11 +61,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
 
-    /// Write everything as JSON, after every go
+    /// Write everything as JSON, after every run
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write the tables as Markdown, after every go
+    /// Write the tables as Markdown, after every run
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 }
@@ -76,28 +77,41 @@ fn variable(text: &str) -> Result<(String, String), String> {
 
 pub(super) async fn growth(arguments: Arguments) -> Result<(), Failure> {
     let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
-    let series = match arguments.axis.as_slice() {
-        [] => Series::usual(),
-        given => given.to_vec(),
-    };
-    let load = Load {
-        count: arguments.count,
+    let work = Work {
+        // Mix and patience are the points' own.
+        mix: Mix::default(),
         seed: arguments.seed.unwrap_or_else(rand::random),
+        count: arguments.count,
+        rate: 0.0,
         window: WINDOW,
-        after_checkpoint: arguments.after_checkpoint,
+        backlog: true,
+        warm_up: !arguments.after_checkpoint,
+        servers: true,
+        patience: Duration::ZERO,
         progress: Arc::default(),
     };
-    let mut growth = Growth::new(&load, Setup::base(&arguments.base), series);
+    let mut growth = Growth {
+        count: work.count,
+        seed: work.seed,
+        after_checkpoint: arguments.after_checkpoint,
+        processors: std::thread::available_parallelism().map_or(0, usize::from),
+        base: Setup::base(&arguments.base),
+        series: match arguments.axis.as_slice() {
+            [] => Series::usual(),
+            given => given.to_vec(),
+        },
+        measured: Vec::new(),
+        refused: Vec::new(),
+    };
     // The people are this measurement's own.
-    let ground = arguments.ground.prepare("growth", 0).await?;
-    let mut field = Field::new(ground, arguments.env.clone());
+    let mut bench = arguments.bench.prepare("growth", 0)?;
     let measured = tokio::select! {
-        measured = measure(&mut field, &mut growth, &load, &arguments) => measured,
+        measured = measure(&mut bench, &mut growth, &work, &arguments) => measured,
         () = ended => Err(Failure::Failed("ended by a signal".to_owned())),
     };
     // Whatever came of it, nothing of ours stays on the servers.
     println!("removing what was made");
-    let cleared = field.clear().await;
+    let cleared = bench.clear().await;
     println!("\n{}", growth.markdown());
     measured?;
     cleared.map_err(Failure::while_doing("cleaning up"))?;
@@ -108,16 +122,14 @@ pub(super) async fn growth(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn measure(
-    field: &mut Field,
+    bench: &mut Bench,
     growth: &mut Growth,
-    load: &Load,
+    work: &Work,
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     let mut order = setups(&growth.series, growth.base);
-    field
-        .fill(&order)
-        .await
-        .map_err(Failure::while_doing("filling databases"))?;
+    let filled = bench.fill(&order).await;
+    filled.map_err(Failure::while_doing("filling databases"))?;
     for round in 1..=arguments.rounds {
         for (number, setup) in order.iter().enumerate() {
             let (number, points) = (number + 1, order.len());
@@ -125,7 +137,7 @@ async fn measure(
                 "round {round} of {}, point {number} of {points}: {setup}",
                 arguments.rounds
             );
-            go(field, growth, load, *setup, round).await;
+            point(bench, growth, work, *setup, round, &arguments.env).await;
             write(growth, arguments)?;
         }
         // What the one before has left behind (dirty pages, a warm cache) meets each in turn.
@@ -134,63 +146,44 @@ async fn measure(
     Ok(())
 }
 
-/// One go. What fails is noted, so that a long run is not lost for it.
-async fn go(field: &Field, growth: &mut Growth, load: &Load, setup: Setup, round: u32) {
-    let load = Load {
+/// One point in one round. What fails is noted, so that a long measurement is not lost for it.
+async fn point(
+    bench: &Bench,
+    growth: &mut Growth,
+    work: &Work,
+    setup: Setup,
+    round: u32,
+    environment: &[(String, String)],
+) {
+    let work = Work {
         progress: Arc::default(),
-        ..load.clone()
+        ..work.clone()
     };
-    let ledger = field.ledger();
-    let went = tokio::select! {
-        went = field.go(setup, round, &load) => went,
-        () = tell(TELL_EVERY, &load.progress, &ledger) => unreachable!("progress is told for ever"),
+    let ledger = bench.ledger();
+    let measured = tokio::select! {
+        measured = bench.measure(setup, round, environment, &work) => measured,
+        () = report(REPORT_EVERY, &work.progress, &ledger) => unreachable!("it reports for ever"),
     };
-    match went {
-        Ok(go) => {
-            tell_go(&go);
-            growth.goes.push(go);
+    match measured {
+        Ok(point) => {
+            println!("{point}");
+            growth.measured.push(point);
         }
         Err(error) => {
-            let why = error.to_string();
+            let why = format!("{error:#}");
             println!("  FAILED: {why}");
             growth.refused.push(Refused { setup, round, why });
         }
     }
 }
 
-fn tell_go(go: &Go) {
-    let figures = &go.figures;
-    println!(
-        "  {:.0}/s; CPU each: engine {:.1} us, PostgreSQL {:.1} us, RabbitMQ {:.1} + {:.1} us, simulators {:.1} us; \
-         {:.0} MiB; {:.0} bytes of log ({:.0} of full pages), {:.0} stored; load average {:.1}",
-        figures.per_second,
-        figures.engine_us,
-        figures.postgresql_us,
-        figures.rabbitmq_in_us,
-        figures.rabbitmq_us,
-        figures.simulators_us,
-        figures.resident_mib,
-        figures.wal_bytes,
-        figures.wal_page_bytes,
-        figures.stored_bytes,
-        go.load_average,
-    );
-    for fault in &go.faults {
-        println!("  FAILED: {fault}");
-    }
-}
-
 fn write(growth: &Growth, arguments: &Arguments) -> Result<(), Failure> {
-    let store = |path: &Path, bytes: Vec<u8>| {
-        let what = format!("writing {}", path.display());
-        std::fs::write(path, bytes).map_err(Failure::while_doing(&what))
-    };
     if let Some(path) = &arguments.json {
         let json = growth.json().map_err(Failure::while_doing("JSON"))?;
-        store(path, json)?;
+        store(path, &json)?;
     }
-    if let Some(path) = &arguments.markdown {
-        store(path, growth.markdown().into_bytes())?;
+    match &arguments.markdown {
+        Some(path) => store(path, growth.markdown().as_bytes()),
+        None => Ok(()),
     }
-    Ok(())
 }

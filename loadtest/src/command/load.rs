@@ -211,14 +211,14 @@ impl Load {
             .run(&mut self.plan, self.count, pace, self.window, progress);
         let published = tokio::select! {
             published = work => published,
-            () = tell(progress, ledger) => unreachable!("progress is told for ever"),
+            () = report(progress, ledger) => unreachable!("it reports for ever"),
         };
         published.map_err(Failure::while_doing("publishing"))
     }
 }
 
 /// Prints a line each second, for ever.
-async fn tell(progress: &Progress, ledger: Option<&Ledger>) {
+async fn report(progress: &Progress, ledger: Option<&Ledger>) {
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick.tick().await;

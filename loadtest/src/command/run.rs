@@ -7,22 +7,23 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::{Instant, interval};
 
+use super::bench::store;
 use super::failure::Failure;
 use super::load::LoadArguments;
 use super::scenario::{Files, ScenarioArguments, list, perform};
 use super::show::{Beginning, Show};
 use super::signal;
 use super::simulators::SimulatorArguments;
-use crate::client;
+use crate::harness::http;
+use crate::harness::usage::Sampler;
 use crate::ledger::Ledger;
-use crate::process::Sampler;
 use crate::publisher::Progress;
 use crate::report::{Findings, Report};
 use crate::simulator::Simulator;
 
 const READY_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_millis(50);
-const TELL_EVERY: Duration = Duration::from_secs(1);
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Measure an engine: simulate its providers, publish a load, wait until all is delivered, report.
 ///
@@ -177,9 +178,8 @@ fn deliver(
         println!("first publishing error: {error}");
     }
     if let Some(path) = &arguments.json {
-        let what = format!("writing {}", path.display());
-        let json = serde_json::to_vec_pretty(report).map_err(Failure::while_doing(&what))?;
-        std::fs::write(path, json).map_err(Failure::while_doing(&what))?;
+        let json = serde_json::to_vec_pretty(report).map_err(Failure::while_doing("JSON"))?;
+        store(path, &json)?;
     }
     if report.settled && report.faults().is_empty() {
         Ok(())
@@ -223,7 +223,7 @@ async fn wait_for_ready(arguments: &Arguments) -> Result<(), Failure> {
     let mut last = "it was not asked".to_owned();
     while Instant::now() < deadline {
         tick.tick().await;
-        last = match tokio::time::timeout(limit, client::get(url)).await {
+        last = match tokio::time::timeout(limit, http::get(url)).await {
             Ok(Ok(answer)) if answer.status == 200 => return Ok(()),
             Ok(Ok(answer)) => format!("it answers {}: {}", answer.status, answer.text()),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidInput => {
@@ -246,7 +246,7 @@ async fn wait_for_ready(arguments: &Arguments) -> Result<(), Failure> {
 /// CPU time from the engine that is measured.
 async fn settle(ledger: &Ledger, expected: u64, patience: Duration) -> bool {
     let mut tick = interval(SETTLE_EVERY);
-    let (mut last, mut changed, mut told) = (0, Instant::now(), Instant::now());
+    let (mut last, mut changed, mut reported) = (0, Instant::now(), Instant::now());
     loop {
         tick.tick().await;
         let distinct = ledger.distinct();
@@ -258,9 +258,9 @@ async fn settle(ledger: &Ledger, expected: u64, patience: Duration) -> bool {
         } else if changed.elapsed() >= patience {
             return false;
         }
-        if told.elapsed() >= TELL_EVERY {
+        if reported.elapsed() >= REPORT_EVERY {
             println!("accepted {distinct:>8} of {expected}");
-            told = Instant::now();
+            reported = Instant::now();
         }
     }
 }

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::bench::store;
 use super::failure::Failure;
-use crate::engine::Installation;
 use crate::evidence::{Verdict, Word, judge};
-use crate::ground::Servers;
+use crate::harness::engine::Installation;
+use crate::harness::environment::Servers;
 use crate::page::{self, Page};
+use crate::run::{Orders, Outcome, perform as perform_orders};
 use crate::scenario::{Scenario, library, named};
-use crate::stage::{Orders, Outcome, perform as perform_orders};
 
 /// What describes a load by options; a scenario says all of it itself.
 const OTHER_WAY: [&str; 20] = [
@@ -171,7 +172,7 @@ pub(super) async fn perform(
     let servers = arguments.servers()?;
     let herald = match &arguments.herald {
         Some(program) => std::path::absolute(program).map_err(Failure::while_doing("--herald"))?,
-        None => Installation::beside_this_program().map_err(Failure::Failed)?,
+        None => Installation::beside_this_program()?,
     };
     let folder = std::env::temp_dir().join(format!("herald-loadtest-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(Failure::while_doing(&format!(
@@ -198,9 +199,9 @@ pub(super) async fn perform(
         // What cannot be removed is temporary all the same.
         let _ = std::fs::remove_dir_all(&folder);
     }
-    let outcome = outcome.map_err(Failure::Failed)?;
+    let outcome = outcome?;
     let verdicts = judge(&outcome.evidence, &orders.scenario.expect, arguments.scale);
-    tell(&outcome, &verdicts);
+    report(&outcome, &verdicts);
     let result = Results {
         scenario: &orders.scenario.name,
         scale: arguments.scale,
@@ -209,9 +210,8 @@ pub(super) async fn perform(
         verdicts: &verdicts,
     };
     if let Some(path) = files.json {
-        let what = format!("writing {}", path.display());
-        let json = serde_json::to_vec_pretty(&result).map_err(Failure::while_doing(&what))?;
-        std::fs::write(path, json).map_err(Failure::while_doing(&what))?;
+        let json = serde_json::to_vec_pretty(&result).map_err(Failure::while_doing("JSON"))?;
+        store(path, &json)?;
     }
     if let Some(path) = files.html {
         let page = Page {
@@ -223,7 +223,7 @@ pub(super) async fn perform(
             verdicts: &verdicts,
             evidence: &outcome.evidence,
         };
-        page::write(&page, path).map_err(Failure::Failed)?;
+        page::write(&page, path)?;
     }
     if verdicts.iter().any(|verdict| verdict.word == Word::Missed) || outcome.first_error.is_some()
     {
@@ -232,7 +232,7 @@ pub(super) async fn perform(
     Ok(())
 }
 
-fn tell(outcome: &Outcome, verdicts: &[Verdict]) {
+fn report(outcome: &Outcome, verdicts: &[Verdict]) {
     println!();
     for rows in outcome.evidence.rows.iter().flatten() {
         println!("{:>9} {} {}", rows.count, rows.status, rows.reason);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::load::Load;
-use crate::broker_admin::BrokerAdmin;
-use crate::database;
 use crate::evidence::{Act, Evidence};
+use crate::harness::database;
+use crate::harness::management::Management;
 use crate::ledger::Ledger;
 use crate::page::{self, Page};
 use crate::publisher::{Progress, Published};
@@ -52,7 +52,7 @@ impl Show {
             servers = servers.database(client).await;
         }
         if let Some((admin, url)) = begin.broker {
-            let admin = BrokerAdmin::new(admin).map_err(Failure::while_doing("--broker-admin"))?;
+            let admin = Management::new(admin).map_err(Failure::while_doing("--broker-admin"))?;
             servers = servers.broker(admin, url);
         }
         Ok(Self {
@@ -114,6 +114,6 @@ impl Show {
             verdicts: &[],
             evidence: &evidence,
         };
-        page::write(&page, &self.path).map_err(Failure::Failed)
+        Ok(page::write(&page, &self.path)?)
     }
 }

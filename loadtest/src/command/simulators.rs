@@ -127,7 +127,7 @@ pub(super) fn write_seed(
     targets: &[Target],
     policies: bool,
 ) -> Result<(), Failure> {
-    let text = seed_file(users, targets, policies).map_err(Failure::Failed)?;
+    let text = seed_file(users, targets, policies)?;
     if path == Path::new("-") {
         print!("{text}");
         return Ok(());

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::harness::usage::Sample;
 use crate::lane::{Channel, Priority};
-use crate::process::Sample;
 use crate::scenario::{Expect, Figure, parse};
 use crate::simulator::Provider;
 use crate::watch::Glimpse;

@@ -1,52 +1,92 @@
-//! Which charts a page has.
+//! Which charts a page has, and their values over time.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 
-use super::chart::{Chart, Colours, Line};
-use super::escaped;
+use serde::Serialize;
+
 use super::grid::Grid;
 use crate::evidence::{Evidence, quantile_of};
+use crate::harness::usage::Sample;
 use crate::lane::{Channel, Lane, Priority};
+use crate::watch::{Glimpse, Waiting, value_at};
 
-mod machine;
+const MEGABYTE: f64 = 1e6;
 
-use machine::{node_memory, other_memory, processors, waiting};
+/// A name, and a value for each piece of time that has one.
+type Line = (String, Vec<Option<f64>>);
 
-/// What happened, and all charts.
-pub(super) fn all(evidence: &Evidence) -> String {
+/// All charts over one axis of time.
+#[derive(Serialize)]
+pub(super) struct Charts<'a> {
+    /// The middles of the pieces of time, seconds.
+    at: Vec<f64>,
+    /// What happened, and when.
+    marks: Vec<(f64, &'a str)>,
+    charts: Vec<Chart>,
+}
+
+#[derive(Serialize)]
+struct Chart {
+    title: &'static str,
+    unit: String,
+    log: bool,
+    lines: Vec<Line>,
+}
+
+impl Chart {
+    /// Lines without a single value are left out.
+    fn new(title: &'static str, unit: impl Into<String>, mut lines: Vec<Line>) -> Self {
+        lines.retain(|(_, values)| values.iter().any(Option::is_some));
+        Self {
+            title,
+            unit: unit.into(),
+            log: false,
+            lines,
+        }
+    }
+
+    fn logarithmic(mut self) -> Self {
+        self.log = true;
+        self
+    }
+}
+
+/// What happened, and all charts in which anything was measured.
+pub(super) fn all(evidence: &Evidence) -> Charts<'_> {
     let grid = grid(evidence);
-    let mut html = happenings(evidence, &grid);
-    html.push_str("<section class=\"charts\"><h2>Over time</h2>\n");
-    let lanes = lanes(evidence);
-    let channels: BTreeSet<_> = lanes.iter().map(|lane| lane.channel).collect();
-    let priorities: BTreeSet<_> = lanes.iter().map(|lane| lane.priority).collect();
+    let lanes: BTreeSet<Lane> = evidence
+        .acts
+        .iter()
+        .flat_map(|act| act.published.expected.lanes().into_keys())
+        .collect();
     let mut charts = vec![throughput(evidence, &grid)];
+    let channels: BTreeSet<_> = lanes.iter().map(|lane| lane.channel).collect();
     if channels.len() > 1 {
         charts.push(by_channel(evidence, &grid, &channels));
     }
     charts.push(latency(evidence, &grid));
+    let priorities: BTreeSet<_> = lanes.iter().map(|lane| lane.priority).collect();
     if priorities.len() > 1 {
         charts.push(by_priority(evidence, &grid, &priorities));
     }
     charts.extend([waiting(evidence, &grid), processors(evidence, &grid)]);
     charts.extend([node_memory(evidence, &grid), other_memory(evidence, &grid)]);
-    for chart in charts {
-        html.push_str(&chart.html(&grid, &evidence.marks));
+    charts.retain(|chart| !chart.lines.is_empty());
+    let marks = evidence.marks.iter();
+    Charts {
+        at: grid.middles(),
+        marks: marks
+            .map(|mark| (grid.seconds(mark.at_micros), mark.what.as_str()))
+            .collect(),
+        charts,
     }
-    html.push_str("</section>\n");
-    html
 }
 
 /// From the first thing that was seen to the last.
 fn grid(evidence: &Evidence) -> Grid {
     let glimpses = &evidence.timeline.glimpses;
-    let begin = glimpses
-        .first()
-        .map(|glimpse| glimpse.at_micros)
-        .into_iter()
-        .chain(evidence.engine_started_micros)
-        .min();
+    let seen = glimpses.first().map(|glimpse| glimpse.at_micros);
+    let begin = seen.into_iter().chain(evidence.engine_started_micros).min();
     let begin = begin
         .or_else(|| evidence.acts.iter().map(|act| act.began_micros).min())
         .unwrap_or(0);
@@ -55,145 +95,147 @@ fn grid(evidence: &Evidence) -> Grid {
     Grid::over(begin, last_seen.max(last_accepted))
 }
 
-fn happenings(evidence: &Evidence, grid: &Grid) -> String {
-    if evidence.marks.is_empty() {
-        return String::new();
-    }
-    let mut html = "<section><h2>What happened</h2>\n<ol class=\"marks\">\n".to_owned();
-    for mark in &evidence.marks {
-        let at = mark.at_micros.saturating_sub(grid.begin_micros) as f64 / 1e6;
-        let _ = writeln!(
-            html,
-            "<li>{} <span>{at:.1} s</span></li>",
-            escaped(&mark.what)
-        );
-    }
-    html.push_str("</ol></section>\n");
-    html
-}
-
-/// The lanes that were published to.
-fn lanes(evidence: &Evidence) -> BTreeSet<Lane> {
-    evidence
-        .acts
-        .iter()
-        .flat_map(|act| act.published.expected.lanes().into_keys())
-        .collect()
-}
-
 fn throughput(evidence: &Evidence, grid: &Grid) -> Chart {
-    let published: Vec<_> = evidence
-        .timeline
-        .glimpses
-        .iter()
+    let glimpses = evidence.timeline.glimpses.iter();
+    let published: Vec<_> = glimpses
         .map(|glimpse| (glimpse.at_micros, glimpse.published as f64))
         .collect();
-    Chart {
-        title: "Throughput",
-        unit: "messages a second".to_owned(),
-        log: false,
-        colours: Colours::Hues,
-        lines: vec![
-            Line {
-                name: "accepted by providers".to_owned(),
-                values: grid.rate(evidence.moments.iter().map(|moment| moment.at_micros)),
-            },
-            Line {
-                name: "published".to_owned(),
-                values: grid.growth(&published),
-            },
-        ],
-    }
+    let accepted = evidence.moments.iter().map(|moment| moment.at_micros);
+    let lines = vec![
+        ("accepted by providers".to_owned(), grid.rate(accepted)),
+        ("published".to_owned(), grid.growth(&published)),
+    ];
+    Chart::new("Throughput", "messages a second", lines)
 }
 
 fn by_channel(evidence: &Evidence, grid: &Grid, channels: &BTreeSet<Channel>) -> Chart {
-    let mut instants: BTreeMap<Channel, Vec<u64>> = BTreeMap::new();
-    for moment in &evidence.moments {
-        if let Some(lane) = evidence.lane_of(moment.sequence) {
-            instants
-                .entry(lane.channel)
-                .or_default()
-                .push(moment.at_micros);
-        }
-    }
-    // The in-app channel has no provider, so nobody sees its acceptances.
-    let seen = channels
-        .iter()
-        .filter_map(|channel| Some((channel, instants.get(channel)?)));
-    let line = |(channel, instants): (&Channel, &Vec<u64>)| Line {
-        name: channel.to_string(),
-        values: grid.rate(instants.iter().copied()),
+    let line = |channel: &Channel| {
+        let own = evidence.moments.iter().filter(|moment| {
+            let lane = evidence.lane_of(moment.sequence);
+            lane.is_some_and(|lane| lane.channel == *channel)
+        });
+        let instants: Vec<_> = own.map(|moment| moment.at_micros).collect();
+        // The in-app channel has no provider, so nobody sees its acceptances.
+        (!instants.is_empty()).then(|| (channel.to_string(), grid.rate(instants.into_iter())))
     };
-    Chart {
-        title: "Accepted by channel",
-        unit: "messages a second".to_owned(),
-        log: false,
-        colours: Colours::Hues,
-        lines: seen.map(line).collect(),
-    }
+    let lines = channels.iter().filter_map(line).collect();
+    Chart::new("Accepted by channel", "messages a second", lines)
 }
 
 /// The latencies of what was accepted within each piece of time, ascending.
 fn latencies(evidence: &Evidence, grid: &Grid, wanted: impl Fn(u64) -> bool) -> Vec<Vec<u64>> {
-    let mut pieces = vec![Vec::new(); grid.count];
-    for moment in evidence
-        .moments
-        .iter()
-        .filter(|moment| wanted(moment.sequence))
-    {
-        if let Some(piece) = grid
-            .index(moment.at_micros)
-            .and_then(|index| pieces.get_mut(index))
-        {
-            piece.push(moment.latency_micros);
-        }
-    }
+    let moments = evidence.moments.iter();
+    let wanted = moments.filter(|moment| wanted(moment.sequence));
+    let mut pieces = grid.pieces(wanted.map(|moment| (moment.at_micros, moment.latency_micros)));
     pieces.iter_mut().for_each(|piece| piece.sort_unstable());
     pieces
 }
 
 fn quantiles(pieces: &[Vec<u64>], quantile: f64) -> Vec<Option<f64>> {
-    let ms = |micros: u64| micros as f64 / 1e3;
-    pieces
-        .iter()
-        .map(|piece| quantile_of(piece, quantile).map(ms))
-        .collect()
+    let ms = |piece: &Vec<u64>| Some(quantile_of(piece, quantile)? as f64 / 1e3);
+    pieces.iter().map(ms).collect()
 }
 
 fn latency(evidence: &Evidence, grid: &Grid) -> Chart {
     let pieces = latencies(evidence, grid, |_| true);
-    let line = |(name, quantile): (&str, f64)| Line {
-        name: name.to_owned(),
-        values: quantiles(&pieces, quantile),
-    };
-    Chart {
-        title: "Publish to acceptance",
-        unit: "milliseconds, logarithmic, by the second of the acceptance".to_owned(),
-        log: true,
-        colours: Colours::Steps,
-        lines: [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0)]
-            .map(line)
-            .into(),
-    }
+    let lines = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0)]
+        .map(|(name, quantile)| (name.to_owned(), quantiles(&pieces, quantile)));
+    let unit = "milliseconds, logarithmic, by the second of the acceptance";
+    Chart::new("Publish to acceptance", unit, lines.into()).logarithmic()
 }
 
 fn by_priority(evidence: &Evidence, grid: &Grid, priorities: &BTreeSet<Priority>) -> Chart {
     let line = |priority: &Priority| {
-        let is_meant = |sequence| {
-            evidence
-                .lane_of(sequence)
-                .is_some_and(|lane| lane.priority == *priority)
+        let own = |sequence| {
+            let lane = evidence.lane_of(sequence);
+            lane.is_some_and(|lane| lane.priority == *priority)
         };
-        Line {
-            name: priority.to_string(),
-            values: quantiles(&latencies(evidence, grid, is_meant), 0.99),
-        }
+        let pieces = latencies(evidence, grid, own);
+        (priority.to_string(), quantiles(&pieces, 0.99))
     };
-    Chart {
-        title: "Publish to acceptance by priority, p99",
-        unit: "milliseconds, logarithmic".to_owned(),
-        log: true,
-        colours: Colours::Hues,
-        lines: priorities.iter().map(line).collect(),
+    let title = "Publish to acceptance by priority, p99";
+    let lines = priorities.iter().map(line).collect();
+    Chart::new(title, "milliseconds, logarithmic", lines).logarithmic()
+}
+
+fn waiting(evidence: &Evidence, grid: &Grid) -> Chart {
+    let line = |name: &str, pick: fn(&Waiting) -> Option<u64>| {
+        let seen = evidence.timeline.waiting.iter();
+        let values = seen.filter_map(|one| Some((one.at_micros, pick(one)? as f64)));
+        (name.to_owned(), joined(grid.last(values)))
+    };
+    let lines = vec![
+        line("ready in RabbitMQ", |one| one.ready),
+        line("in a node's hands", |one| one.in_hand),
+        line("pending in PostgreSQL", |one| one.pending),
+    ];
+    let unit = "messages; RabbitMQ counts its queues every few seconds only";
+    Chart::new("What waits", unit, lines)
+}
+
+/// Between two looks nobody looked, which is no gap: the line goes straight on.
+fn joined(mut values: Vec<Option<f64>>) -> Vec<Option<f64>> {
+    let known = |(index, value): (usize, &Option<f64>)| Some((index as u64, (*value)?));
+    let seen: Vec<_> = values.iter().enumerate().filter_map(known).collect();
+    if let (Some((first, _)), Some((last, _))) = (seen.first(), seen.last()) {
+        for (index, value) in (0..).zip(&mut values) {
+            if (*first..=*last).contains(&index) {
+                *value = value_at(&seen, index);
+            }
+        }
     }
+    values
+}
+
+/// A process beside the engine.
+type Other = (&'static str, fn(&Glimpse) -> Option<Sample>);
+
+const OTHERS: [Other; 3] = [
+    ("PostgreSQL", |glimpse| glimpse.postgresql),
+    ("RabbitMQ", |glimpse| glimpse.rabbitmq),
+    ("instrument", |glimpse| glimpse.instrument),
+];
+
+fn processors(evidence: &Evidence, grid: &Grid) -> Chart {
+    let timeline = &evidence.timeline;
+    let engine = match timeline.nodes().len() {
+        0 | 1 => "engine",
+        _ => "engine, all nodes",
+    };
+    let mut lines = vec![(engine.to_owned(), grid.growth(&timeline.engine_cpu()))];
+    lines.extend(OTHERS.map(|(name, pick)| {
+        let used = timeline.cpu_of(pick);
+        (name.to_owned(), grid.growth(&used))
+    }));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let unit =
+        format!("cores; this machine has {cores}. PostgreSQL and RabbitMQ are the whole servers");
+    Chart::new("Processor time", unit, lines)
+}
+
+fn memory(
+    evidence: &Evidence,
+    grid: &Grid,
+    pick: impl Fn(&Glimpse) -> Option<Sample>,
+) -> Vec<Option<f64>> {
+    let seen = |glimpse: &Glimpse| {
+        let bytes = pick(glimpse)?.resident_bytes as f64;
+        Some((glimpse.at_micros, bytes / MEGABYTE))
+    };
+    grid.last(evidence.timeline.glimpses.iter().filter_map(seen))
+}
+
+fn node_memory(evidence: &Evidence, grid: &Grid) -> Chart {
+    let line = |name: &str| {
+        let pick = |glimpse: &Glimpse| glimpse.nodes.get(name).map(|(_, sample)| *sample);
+        (name.to_owned(), memory(evidence, grid, pick))
+    };
+    let lines = evidence.timeline.nodes().into_iter().map(line).collect();
+    Chart::new("The engine's resident memory", "megabytes", lines)
+}
+
+fn other_memory(evidence: &Evidence, grid: &Grid) -> Chart {
+    let lines = OTHERS.map(|(name, pick)| (name.to_owned(), memory(evidence, grid, pick)));
+    let unit = "megabytes; the instrument remembers every acceptance";
+    Chart::new("Resident memory beside the engine", unit, lines.into())
 }

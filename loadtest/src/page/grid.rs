@@ -1,12 +1,10 @@
 //! Time cut into equal pieces, so that all charts share one axis.
 
-use super::axis::nice;
 use crate::watch::value_at;
 
-const MOST_POINTS: f64 = 120.0;
+const MOST_POINTS: u64 = 120;
 /// Two looks at the processes, so that no piece is empty.
-const NARROWEST_MICROS: f64 = 1_000_000.0;
-const SECOND: f64 = 1e6;
+const SECOND: u64 = 1_000_000;
 
 /// The pieces of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,13 +15,14 @@ pub(super) struct Grid {
 }
 
 impl Grid {
+    /// Whole seconds each, and not too many of them.
     pub(super) fn over(begin_micros: u64, end_micros: u64) -> Self {
-        let whole = end_micros.saturating_sub(begin_micros) as f64;
-        let width = nice((whole / MOST_POINTS).max(NARROWEST_MICROS));
+        let whole = end_micros.saturating_sub(begin_micros);
+        let width_micros = whole.div_ceil(MOST_POINTS * SECOND).max(1) * SECOND;
         Self {
             begin_micros,
-            width_micros: width as u64,
-            count: ((whole / width).ceil() as usize).max(1),
+            width_micros,
+            count: usize::try_from(whole.div_ceil(width_micros)).map_or(1, |count| count.max(1)),
         }
     }
 
@@ -35,38 +34,40 @@ impl Grid {
         (index <= self.count).then(|| index.min(self.count - 1))
     }
 
-    /// The middle of a piece, seconds from the beginning.
-    pub(super) fn middle_s(&self, index: usize) -> f64 {
-        (index as f64 + 0.5) * self.width_s()
+    /// Seconds from the beginning.
+    pub(super) fn seconds(&self, at_micros: u64) -> f64 {
+        at_micros.saturating_sub(self.begin_micros) as f64 / SECOND as f64
     }
 
-    pub(super) fn width_s(&self) -> f64 {
-        self.width_micros as f64 / SECOND
+    /// The middle of each piece, in seconds from the beginning.
+    pub(super) fn middles(&self) -> Vec<f64> {
+        let middle = |index| (index as f64 + 0.5) * self.width_s();
+        (0..self.count).map(middle).collect()
     }
 
-    pub(super) fn seconds(&self) -> f64 {
-        self.count as f64 * self.width_s()
+    fn width_s(&self) -> f64 {
+        self.width_micros as f64 / SECOND as f64
     }
 
-    /// Where an instant lies, from 0 at the left to 1 at the right.
-    pub(super) fn place(&self, at_micros: u64) -> Option<f64> {
-        let since = at_micros.saturating_sub(self.begin_micros) as f64 / SECOND;
-        let place = since / self.seconds();
-        (place <= 1.0).then_some(place)
+    /// What falls into each piece.
+    pub(super) fn pieces<T: Clone>(&self, values: impl Iterator<Item = (u64, T)>) -> Vec<Vec<T>> {
+        let mut pieces = vec![Vec::new(); self.count];
+        for (at_micros, value) in values {
+            let piece = self
+                .index(at_micros)
+                .and_then(|index| pieces.get_mut(index));
+            if let Some(piece) = piece {
+                piece.push(value);
+            }
+        }
+        pieces
     }
 
     /// How many instants a second fall into each piece.
     pub(super) fn rate(&self, instants: impl Iterator<Item = u64>) -> Vec<Option<f64>> {
-        let mut counts = vec![0.0; self.count];
-        for index in instants.filter_map(|instant| self.index(instant)) {
-            if let Some(count) = counts.get_mut(index) {
-                *count += 1.0;
-            }
-        }
-        counts
-            .into_iter()
-            .map(|count| Some(count / self.width_s()))
-            .collect()
+        let pieces = self.pieces(instants.map(|instant| (instant, ())));
+        let rate = |piece: &Vec<()>| Some(piece.len() as f64 / self.width_s());
+        pieces.iter().map(rate).collect()
     }
 
     /// How fast a growing quantity grows within each piece, a second.
@@ -75,7 +76,7 @@ impl Grid {
         let within = |number: usize| {
             let (first, last) = (values.first()?.0, values.last()?.0);
             let (from, to) = (edge(number).max(first), edge(number + 1).min(last));
-            let seconds = to.checked_sub(from).filter(|span| *span > 0)? as f64 / SECOND;
+            let seconds = to.checked_sub(from).filter(|span| *span > 0)? as f64 / SECOND as f64;
             Some((value_at(values, to)? - value_at(values, from)?) / seconds)
         };
         (0..self.count).map(within).collect()
@@ -83,13 +84,8 @@ impl Grid {
 
     /// The last value seen within each piece.
     pub(super) fn last(&self, values: impl Iterator<Item = (u64, f64)>) -> Vec<Option<f64>> {
-        let mut seen = vec![None; self.count];
-        for (index, value) in values.filter_map(|(at, value)| Some((self.index(at)?, value))) {
-            if let Some(slot) = seen.get_mut(index) {
-                *slot = Some(value);
-            }
-        }
-        seen
+        let pieces = self.pieces(values);
+        pieces.iter().map(|piece| piece.last().copied()).collect()
     }
 }
 
@@ -98,20 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_round_and_few() {
+    fn pieces_are_whole_seconds_and_few() {
         let grid = Grid::over(1_000_000, 11_000_000);
         assert_eq!((grid.width_micros, grid.count), (1_000_000, 10));
         let hour = Grid::over(0, 3_600_000_000);
-        assert_eq!((hour.width_micros, hour.count), (50_000_000, 72));
-        assert_eq!(
-            (
-                grid.index(999_999),
-                grid.index(1_000_000),
-                grid.index(11_000_000)
-            ),
-            (None, Some(0), Some(9))
-        );
-        assert_eq!(grid.index(20_000_000), None);
+        assert_eq!((hour.width_micros, hour.count), (30_000_000, 120));
+        let found = [999_999, 1_000_000, 11_000_000, 20_000_000].map(|at| grid.index(at));
+        assert_eq!(found, [None, Some(0), Some(9), None]);
         let rate = grid.rate([1_000_000, 1_100_000, 5_000_000].into_iter());
         assert_eq!(
             (rate[0], rate[1], rate[4]),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Percentiles, Report};
-use crate::process::Usage;
+use crate::harness::usage::Usage;
 
 const MIB: f64 = 1_048_576.0;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::process::Sample;
+use crate::harness::usage::Sample;
 use crate::simulator::Provider;
 
 /// Everything that was seen during a run. Instants are the ledger's.

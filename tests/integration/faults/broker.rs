@@ -1,22 +1,13 @@
-//! RabbitMQ itself is killed and started again.
+//! A RabbitMQ of a test's own: with settings of its own, or as a cluster.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use loadtest::ports::free_port;
-use loadtest::publisher::{Expectations, Pace, Plan, Publisher};
-
-use super::process::{Process, Watched};
-use super::scene::{Scene, mix, slow};
+use loadtest::harness::ports::free_port;
 use crate::stage::PATIENCE;
+use loadtest::harness::process::{Log, Process};
 
-/// Messages published before the broker is killed, and after.
-const BEFORE: u64 = 4_000;
-const AFTER: u64 = 500;
-/// Messages a second: they take four seconds before the kill. A RabbitMQ 3.10 that was killed half a
-/// second after a quorum queue was declared started again with a queue that never had a leader.
-const PER_SECOND: f64 = 1_000.0;
 /// What the broker writes when it has started.
 const STARTED: &str = "Server startup complete";
 
@@ -35,10 +26,6 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    async fn start() -> Self {
-        Self::start_with("", "[].").await
-    }
-
     /// One with further settings and these plugins.
     pub(super) async fn start_with(further: &str, plugins: &str) -> Self {
         let mapper_port = free_port().unwrap();
@@ -111,18 +98,14 @@ impl Broker {
         self.port
     }
 
-    fn url(&self) -> String {
-        self.url_of("guest", "guest")
-    }
-
     /// Without TLS, for a user of it.
     pub(super) fn url_of(&self, user: &str, password: &str) -> String {
         format!("amqp://{user}:{password}@127.0.0.1:{}/%2f", self.port)
     }
 
     pub(super) async fn boot(&mut self) {
-        let node = Process::start(self.command(), Watched::Output);
-        node.says(STARTED).await;
+        let node = Process::start(self.command(), Log::Shown).unwrap();
+        node.says(STARTED).await.unwrap();
         self.node = Some(node);
     }
 
@@ -130,7 +113,7 @@ impl Broker {
     pub(super) async fn kill(&mut self) {
         let node = self.node.take().unwrap();
         self.signal();
-        node.ended(PATIENCE).await;
+        node.ended(PATIENCE).await.unwrap();
     }
 
     /// The node is a child of the script that started it.
@@ -180,7 +163,7 @@ impl Drop for Broker {
 fn mapper(port: u16) -> Arc<Process> {
     let mut mapper = Command::new("epmd");
     mapper.args(["-address", "127.0.0.1", "-port", &port.to_string()]);
-    Arc::new(Process::start(mapper, Watched::Errors))
+    Arc::new(Process::start(mapper, Log::Shown).unwrap())
 }
 
 /// The script itself: the one in PATH insists on a user and on the system's own folders.
@@ -191,38 +174,4 @@ fn server() -> std::path::PathBuf {
     found.retain(|script| Path::is_file(script));
     found.sort();
     found.pop().expect("RabbitMQ is installed")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_and_started_again_it_has_lost_no_confirmed_message() {
-    let mut scene = Scene::with(slow()).await;
-    let mut broker = Broker::start().await;
-    scene.stage.set("HERALD__BROKER__URL", broker.url());
-    let engine = scene.stage.start().await;
-    let mut plan = Plan::new(mix(), 1, "broker");
-    let mut expected = Expectations::default();
-    publish(&broker, &mut plan, BEFORE, &mut expected).await;
-    broker.kill().await;
-    let left = expected.acceptances() - scene.stage.ledger.distinct();
-    assert!(left > 0, "it was killed when all was done");
-    broker.boot().await;
-    let ready = tokio::time::timeout(PATIENCE, engine.health.ready()).await;
-    assert!(ready.is_ok(), "{:?}", engine.health.parts());
-    publish(&broker, &mut plan, AFTER, &mut expected).await;
-    assert_eq!(expected.messages(), BEFORE + AFTER);
-    scene.nothing_is_lost(&expected).await;
-    scene.nothing_is_sent_twice().await;
-    assert!(engine.stop().await.drained);
-}
-
-/// Publishes; what is expected is what the broker has confirmed.
-async fn publish(broker: &Broker, plan: &mut Plan, count: u64, expected: &mut Expectations) {
-    let publisher = Publisher::connect(&broker.url()).await.unwrap();
-    let (pace, progress) = (Pace::starting_now(PER_SECOND), Arc::default());
-    let published = publisher.run(plan, count, pace, 200, &progress).await;
-    let confirmed = published.unwrap().expected;
-    for (sequence, acceptances) in confirmed.wanted() {
-        let lane = confirmed.lane(sequence).unwrap();
-        expected.add(sequence, lane, acceptances);
-    }
 }

@@ -7,9 +7,10 @@ use jiff::SignedDuration;
 use loadtest::simulator::Simulator;
 use serde_json::json;
 
-use super::process::Process;
+use super::process;
 use crate::outcomes::Outcomes;
 use crate::stage::{PATIENCE, Stage, envelope_with};
+use loadtest::harness::process::Process;
 
 /// The row is found by what it is about.
 const DEADLY: &str = "deadly";
@@ -39,7 +40,7 @@ impl Scene {
     async fn engine(&self) -> Process {
         let mut command = self.stage.herald(&["serve"]);
         command.env("HERALD_FAILPOINT_DEADLY", DEADLY);
-        Process::engine(command).await
+        process::engine(command).await
     }
 
     /// Publishes one for later, about this.
@@ -88,9 +89,9 @@ impl Scene {
             "UPDATE notifications SET due_at = now() + interval '1 hour' WHERE status = 'pending'";
         self.outcomes.execute(later).await;
         let engine = self.engine().await;
-        let run = engine.run().await;
+        let run = process::run_of(&engine).await;
         self.due().await;
-        let status = engine.ended(PATIENCE).await;
+        let status = engine.ended(PATIENCE).await.unwrap();
         assert!(!status.success(), "it was to die");
         self.buried(run).await;
     }
@@ -110,8 +111,7 @@ async fn a_row_that_every_process_dies_of_is_worked_alone_and_is_a_dead_letter_i
     let mut scene = Scene::new().await;
     let engine = scene.engine().await;
     scene.scheduled(DEADLY).await;
-    engine.signal("TERM");
-    assert!(engine.ended(Duration::from_secs(30)).await.success());
+    process::end(&engine).await;
     scene.death().await;
     scene.death().await;
     assert_eq!(scene.takes().await, 2, "each death counts");
@@ -134,9 +134,9 @@ async fn a_row_that_every_process_dies_of_is_worked_alone_and_is_a_dead_letter_i
 
     // The last death that it is given; then nothing of it is read any more.
     scene.set_takes(MOST - 1).await;
-    let run = engine.run().await;
+    let run = process::run_of(&engine).await;
     scene.due().await;
-    assert!(!engine.ended(PATIENCE).await.success());
+    assert!(!engine.ended(PATIENCE).await.unwrap().success());
     scene.buried(run).await;
     assert_eq!(scene.takes().await, MOST);
     let engine = scene.engine().await;
@@ -149,8 +149,7 @@ async fn a_row_that_every_process_dies_of_is_worked_alone_and_is_a_dead_letter_i
     scene.scheduled("after").await;
     scene.due().await;
     scene.others_go_on("after").await;
-    engine.signal("TERM");
-    assert!(engine.ended(Duration::from_secs(30)).await.success());
+    process::end(&engine).await;
     let accepted = u64::try_from(scene.sent).unwrap();
     assert_eq!(
         scene.stage.ledger.accepted(),

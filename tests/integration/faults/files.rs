@@ -1,12 +1,13 @@
 //! A machine that allows too few open files: said, and nobody else's fault.
 
-use loadtest::client;
+use loadtest::harness::http;
 use loadtest::simulator::Provider;
 use serde_json::json;
 
-use super::process::{Process, RUNNING};
+use super::process;
 use super::scene::answering_after;
 use crate::stage::{PATIENCE, Stage, envelope_with};
+use loadtest::harness::engine::RUNNING;
 
 const MESSAGES: usize = 60;
 /// Connections that the account may still open.
@@ -19,16 +20,15 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
     let provider = stage.behaving(Provider::SendGrid, answering_after(300.0));
     stage.apply_ana_and(&[&provider]);
     let mut outcomes = stage.outcomes().await;
-    let idle = Process::engine(stage.herald(&["serve"])).await;
+    let idle = process::engine(stage.herald(&["serve"])).await;
     let open = std::fs::read_dir(format!("/proc/{}/fd", idle.id()));
     let open = open.unwrap().count();
-    idle.signal("TERM");
-    assert!(idle.ended(PATIENCE).await.success());
+    process::end(&idle).await;
 
     stage.set("HERALD__LOG__FORMAT", "json");
     let limited = stage.herald_after(&format!("ulimit -n {}", open + ROOM), "serve");
-    let engine = Process::engine(limited).await;
-    engine.says("the process has too few open files").await;
+    let engine = process::engine(limited).await;
+    engine.says("the process has too few open files").await.unwrap();
     let publisher = stage.publisher().await;
     for _ in 0..MESSAGES {
         // One attempt, and no other.
@@ -40,11 +40,10 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
         .await;
     let lacked = rows.iter().filter(|row| {
         let attempts = row.attempts.to_string();
-        attempts.contains("no further file")
+        attempts.contains("no further open file")
     });
     assert!(lacked.count() > 0, "{rows:#?}");
-    engine.signal("TERM");
-    assert!(engine.ended(PATIENCE).await.success());
+    process::end(&engine).await;
     let opened =
         "SELECT count(*) FROM admin_system_events WHERE event_type = 'provider_circuit_open'";
     assert_eq!(outcomes.count(opened).await, 0);
@@ -53,7 +52,7 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
     outcomes
         .execute("UPDATE notifications SET due_at = now() WHERE status = 'pending'")
         .await;
-    let _engine = Process::engine(stage.herald(&["serve"])).await;
+    let _engine = process::engine(stage.herald(&["serve"])).await;
     outcomes
         .until(|rows| rows.iter().all(|row| row.status == "sent"))
         .await;
@@ -65,10 +64,10 @@ async fn too_few_files_to_work_with_are_said_and_the_node_is_not_ready() {
     let mut stage = Stage::with_lanes("email.normal").await;
     stage.set("HERALD__LOG__FORMAT", "json");
     // Too few for a channel of each lane: it does not consume.
-    let engine = Process::starting(stage.herald_after("ulimit -n 60", "serve"));
-    engine.says("the process has too few open files").await;
-    engine.says(RUNNING).await;
-    let ready = client::get(&stage.url("/readyz")).await.unwrap();
+    let engine = process::starting(stage.herald_after("ulimit -n 60", "serve"));
+    engine.says("the process has too few open files").await.unwrap();
+    engine.says(RUNNING).await.unwrap();
+    let ready = http::get(&stage.url("/readyz")).await.unwrap();
     assert_eq!(ready.status, 503);
     let said = ready.text();
     assert!(said.contains("may have 60 open files, and needs"), "{said}");
@@ -84,9 +83,8 @@ async fn too_few_files_to_work_with_are_said_and_the_node_is_not_ready() {
     // What may be raised is raised.
     stage.set("HERALD__HTTP__BIND", "127.0.0.1:0");
     let raised = stage.herald_after("ulimit -Sn 60", "serve");
-    let raised = Process::engine(raised).await;
-    raised.signal("TERM");
-    assert!(raised.ended(PATIENCE).await.success());
-    let said = raised.said();
+    let raised = process::engine(raised).await;
+    process::end(&raised).await;
+    let said = raised.lines();
     assert!(!said.iter().any(|line| line.contains("too few open files")));
 }

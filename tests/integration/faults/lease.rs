@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use diesel_async::SimpleAsyncConnection;
-use loadtest::proxy::Proxy;
+use loadtest::harness::proxy::Proxy;
 use loadtest::simulator::{Provider, Simulator};
 use serde_json::json;
 
-use super::process::Process;
+use super::process;
 use crate::database::lines;
 use crate::outcomes::Outcomes;
 use crate::stage::{PATIENCE, Stage, account_named, envelope_with};
+use loadtest::harness::process::Process;
 
 /// Messages, of which an account of ten a second takes ten at once.
 const COUNT: u64 = 60;
@@ -52,12 +53,10 @@ impl Line {
 
     async fn engine(&self, node: &str, database: Option<String>) -> Process {
         let mut command = self.stage.herald(&["serve"]);
-        command.env("HERALD__ENGINE__NODE_NAME", node);
-        command.env("HERALD__HTTP__BIND", "127.0.0.1:0");
         if let Some(url) = database {
             command.env("HERALD__DATABASE__URL", url);
         }
-        Process::engine(command).await
+        process::node(command, node).await
     }
 
     async fn all_is_sent(&mut self) {
@@ -100,42 +99,19 @@ impl Line {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_sessions_end_keeps_its_lease_and_nobody_takes_over() {
-    let mut line = Line::new().await;
-    let one = line.engine("one", None).await;
-    line.publish().await;
-    line.accepted(11).await;
-    let _two = line.engine("two", None).await;
-    let mut owner = line.stage.database.owner().await;
-    for accepted in [20, 30, 40] {
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                   WHERE datname = current_database() AND query LIKE '%engine_nodes%'
-                     AND pid <> pg_backend_pid()";
-        owner.batch_execute(end).await.unwrap();
-        line.accepted(accepted).await;
-    }
-    line.all_is_sent().await;
-    assert_eq!(line.repeated(), 0);
-    let ended = "SELECT count(*) FROM engine_nodes WHERE ended_at IS NOT NULL";
-    assert_eq!(line.outcomes.count(ended).await, 0);
-    one.signal("TERM");
-    assert!(one.ended(PATIENCE).await.success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_stopped_for_long_sends_nothing_of_what_another_took_over() {
     let mut line = Line::new().await;
     let one = line.engine("one", None).await;
-    let run = one.run().await;
+    let run = process::run_of(&one).await;
     line.publish().await;
     line.accepted(15).await;
-    one.signal("STOP");
+    one.signal("STOP").unwrap();
     // What it had sent and had not stored when it was stopped may be sent again, nothing else.
     let unstored = line.stage.ledger.accepted() - line.sent_rows().await;
     let _two = line.engine("two", None).await;
     line.until_ended(run).await;
-    one.signal("CONT");
-    one.says(TAKEN_FOR_DEAD).await;
+    one.signal("CONT").unwrap();
+    one.says(TAKEN_FOR_DEAD).await.unwrap();
     line.all_is_sent().await;
     let repeated = line.repeated();
     assert!(repeated <= unstored, "{repeated}, {unstored} excused");
@@ -149,7 +125,7 @@ async fn a_node_that_is_cut_off_from_the_database_is_followed_within_the_stated_
     let proxy = Proxy::before(line.stage.database.url()).await.unwrap();
     let through = proxy.url(line.stage.database.url());
     let one = line.engine("one", Some(through)).await;
-    let run = one.run().await;
+    let run = process::run_of(&one).await;
     line.publish().await;
     line.accepted(15).await;
     proxy.isolate();
@@ -158,14 +134,14 @@ async fn a_node_that_is_cut_off_from_the_database_is_followed_within_the_stated_
     let took = line.seconds_until_its_end(run).await;
     assert!(took <= TAKE_OVER_SECONDS, "{took} s");
     one.says("no provider is called until the lease is renewed")
-        .await;
+        .await
+        .unwrap();
     proxy.rejoin();
-    one.says(TAKEN_FOR_DEAD).await;
+    one.says(TAKEN_FOR_DEAD).await.unwrap();
     line.all_is_sent().await;
     // Its messages are still with it: what it had sent it can tell now, and the rest it drops.
     assert_eq!(line.repeated(), 0);
-    one.signal("TERM");
-    assert!(one.ended(PATIENCE).await.success());
+    process::end(&one).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +151,7 @@ async fn a_node_whose_row_is_gone_begins_a_new_run_and_goes_on() {
     let mut owner = line.stage.database.owner().await;
     let gone = "DELETE FROM notification_schema.engine_nodes";
     owner.batch_execute(gone).await.unwrap();
-    one.says(TAKEN_FOR_DEAD).await;
+    one.says(TAKEN_FOR_DEAD).await.unwrap();
     line.publish().await;
     line.all_is_sent().await;
     assert_eq!(line.repeated(), 0);

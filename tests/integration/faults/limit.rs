@@ -26,11 +26,12 @@ async fn a_message_that_every_engine_dies_with_is_set_aside_and_the_lane_goes_on
     publisher.publish_raw(&deadly.body, "email.normal").await;
     for death in 1..=RETURNS + 1 {
         scene.accepted(death).await;
-        engine.kill().await;
+        engine.kill().await.unwrap();
         engine = scene.engine().await;
     }
-    let (headers, body) = scene.stage.vhost.next_rejected().await;
-    assert_eq!(body, deadly.body);
+    let rejected = scene.stage.vhost.next_rejected().await.unwrap();
+    assert_eq!(rejected.body, deadly.body);
+    let headers = &rejected.headers;
     assert!(headers.inner().contains_key("x-death"), "{headers:?}");
 
     scene.simulators[0].set_behaviour(Behaviour::default());

@@ -5,12 +5,13 @@ use std::io::pipe;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use loadtest::client;
+use loadtest::harness::http;
 use loadtest::simulator::Provider;
 
-use super::process::Process;
+use super::process;
 use crate::outcomes::Outcomes;
 use crate::stage::{PATIENCE, Stage, envelope};
+use loadtest::harness::process::{Log, Process};
 
 /// What an orderly end may take beyond what is in hand.
 const ENDING: Duration = Duration::from_secs(15);
@@ -30,14 +31,7 @@ async fn stage() -> (Stage, Outcomes) {
 
 /// It works on, and ends when it is asked to; returns how many lines it says were lost.
 async fn works_and_ends(stage: &Stage, outcomes: &mut Outcomes, engine: &Process) -> f64 {
-    let is_ready = async {
-        let ready = stage.url("/readyz");
-        while !client::get(&ready)
-            .await
-            .is_ok_and(|answer| answer.status == 200)
-        {}
-    };
-    tokio::time::timeout(PATIENCE, is_ready).await.unwrap();
+    stage.ready().await;
     let publisher = stage.publisher().await;
     for _ in 0..MESSAGES {
         publisher.publish(&envelope("email")).await;
@@ -46,13 +40,13 @@ async fn works_and_ends(stage: &Stage, outcomes: &mut Outcomes, engine: &Process
         rows.len() == MESSAGES && rows.iter().all(|row| row.status == "sent")
     };
     outcomes.until(is_sent).await;
-    let metrics = client::get(&stage.url("/metrics")).await.unwrap().text();
+    let metrics = http::get(&stage.url("/metrics")).await.unwrap().text();
     let lost = metrics
         .lines()
         .find_map(|line| line.strip_prefix("herald_log_lines_lost_total "))
         .unwrap();
-    engine.signal("TERM");
-    let ended = engine.ended(ENDING).await;
+    engine.signal("TERM").unwrap();
+    let ended = engine.ended(ENDING).await.unwrap();
     assert!(ended.success(), "{ended}");
     assert_eq!(stage.ledger.sent_twice().len(), 0);
     lost.parse().unwrap()
@@ -62,7 +56,7 @@ async fn works_and_ends(stage: &Stage, outcomes: &mut Outcomes, engine: &Process
 async fn a_pipe_that_nobody_reads_stops_nothing() {
     let (stage, mut outcomes) = stage().await;
     let (_unread, errors) = pipe().unwrap();
-    let engine = Process::with_errors(stage.herald(&["serve"]), errors);
+    let engine = Process::with_errors(stage.herald(&["serve"]), Log::Shown, errors).unwrap();
     works_and_ends(&stage, &mut outcomes, &engine).await;
 }
 
@@ -71,7 +65,7 @@ async fn a_reader_that_has_gone_stops_nothing_and_the_lines_are_counted() {
     let (stage, mut outcomes) = stage().await;
     let (gone, errors) = pipe().unwrap();
     drop(gone);
-    let engine = Process::with_errors(stage.herald(&["serve"]), errors);
+    let engine = Process::with_errors(stage.herald(&["serve"]), Log::Shown, errors).unwrap();
     let lost = works_and_ends(&stage, &mut outcomes, &engine).await;
     assert!(lost > 100.0, "{lost}");
 }
@@ -80,7 +74,7 @@ async fn a_reader_that_has_gone_stops_nothing_and_the_lines_are_counted() {
 async fn a_full_disk_stops_nothing_and_the_lines_are_counted() {
     let (stage, mut outcomes) = stage().await;
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let engine = Process::with_errors(stage.herald(&["serve"]), full);
+    let engine = Process::with_errors(stage.herald(&["serve"]), Log::Shown, full).unwrap();
     let lost = works_and_ends(&stage, &mut outcomes, &engine).await;
     assert!(lost > 100.0, "{lost}");
 }
@@ -90,7 +84,7 @@ async fn a_file_that_may_not_grow_stops_nothing_and_the_lines_are_counted() {
     let (stage, mut outcomes) = stage().await;
     let file = tempfile::tempfile().unwrap();
     let engine = stage.herald_after("ulimit -f 1", "serve");
-    let engine = Process::with_errors(engine, file);
+    let engine = Process::with_errors(engine, Log::Shown, file).unwrap();
     let lost = works_and_ends(&stage, &mut outcomes, &engine).await;
     assert!(lost > 100.0, "{lost}");
 }
@@ -99,7 +93,7 @@ async fn a_file_that_may_not_grow_stops_nothing_and_the_lines_are_counted() {
 async fn no_standard_error_at_all_stops_nothing() {
     let (stage, mut outcomes) = stage().await;
     let engine = stage.herald_after("exec 2>&-", "serve");
-    let engine = Process::with_errors(engine, Stdio::null());
+    let engine = Process::with_errors(engine, Log::Shown, Stdio::null()).unwrap();
     works_and_ends(&stage, &mut outcomes, &engine).await;
 }
 
@@ -137,6 +131,6 @@ async fn an_answer_that_nobody_wants_is_no_failure_and_one_that_cannot_be_stored
     drop(gone);
     let mut wrong = stage.herald(&["migrate"]);
     wrong.env("HERALD__DATABASE__URL", "postgres://a@127.0.0.1:1/x");
-    let wrong = Process::with_errors(wrong, errors);
-    assert_eq!(wrong.ended(PATIENCE).await.code(), Some(1));
+    let wrong = Process::with_errors(wrong, Log::Shown, errors).unwrap();
+    assert_eq!(wrong.ended(PATIENCE).await.unwrap().code(), Some(1));
 }

@@ -1,18 +1,18 @@
-//! A stage with people, providers and a load of several lanes.
+//! A stage with people, providers and a load of several lanes, and what must hold when all is over.
 
-use std::sync::Arc;
-
-use loadtest::publisher::{Mix, Pace, Plan, Progress, Published, Publisher};
+use loadtest::harness::judge::{Excuses, Repetitions};
+use loadtest::publisher::{Expectations, Mix, Pace, Plan, Published, Publisher};
 use loadtest::seed::{Target, seed_file};
 use loadtest::simulator::{Behaviour, Latency, Provider, Simulator};
 use tokio::task::JoinHandle;
 
-use super::process::Process;
+use super::process;
 use crate::outcomes::Outcomes;
 use crate::stage::{PATIENCE, Stage};
+use loadtest::harness::process::Process;
 
 /// The lanes of the load.
-pub(crate) const LANES: [&str; 6] = [
+const LANES: [&str; 6] = [
     "email.high",
     "email.normal",
     "sms.high",
@@ -20,17 +20,11 @@ pub(crate) const LANES: [&str; 6] = [
     "push.high",
     "push.normal",
 ];
-/// A lane that the load leaves alone.
-pub(crate) const ASIDE: &str = "email.urgent";
 const PEOPLE: u32 = 20;
-/// Settings of all lanes: what one holds may be in flight at a fault, and comes again after it.
-const SMALL_LANES: [(&str, &str); 3] = [
-    ("HERALD__LANES__URGENT", "16"),
-    ("HERALD__LANES__HIGH", "64"),
-    ("HERALD__LANES__NORMAL", "128"),
-];
-/// The sum of these settings over all lanes.
-pub(crate) const MOST_IN_FLIGHT: usize = 16 + 3 * 64 + 3 * 128;
+/// Different messages taken on, by the books.
+const TAKEN_ON: &str = "
+    SELECT coalesce(sum(consumed + accepted_api - rejected - duplicates), 0)::bigint AS count
+    FROM intake";
 
 /// A stage on which a load can play.
 pub(crate) struct Scene {
@@ -40,10 +34,7 @@ pub(crate) struct Scene {
 }
 
 /// A load that is being published.
-pub(crate) struct Load {
-    pub(crate) progress: Arc<Progress>,
-    task: JoinHandle<Published>,
-}
+pub(crate) struct Load(JoinHandle<Published>);
 
 /// A load of all lanes, half of it by template.
 pub(crate) fn mix() -> Mix {
@@ -53,14 +44,6 @@ pub(crate) fn mix() -> Mix {
         users: PEOPLE,
         ..Mix::default()
     }
-}
-
-/// Providers that take some time, so that there is always something in flight.
-pub(crate) fn unhurried() -> Behaviour {
-    Behaviour::default().latency(Latency::Uniform {
-        min_ms: 5.0,
-        max_ms: 40.0,
-    })
 }
 
 /// Providers that take long: nearly all that is taken on is in flight.
@@ -74,10 +57,10 @@ pub(crate) fn answering_after(ms: f64) -> Behaviour {
 
 impl Scene {
     pub(crate) async fn with(behaviour: Behaviour) -> Self {
-        let mut stage = Stage::with_lanes(&format!("{},{ASIDE}", LANES.join(","))).await;
-        for (variable, value) in SMALL_LANES {
-            stage.set(variable, value);
-        }
+        let mut stage = Stage::with_lanes(&LANES.join(",")).await;
+        // Small lanes: what one holds may be in flight at a fault, and comes again after it.
+        stage.set("HERALD__LANES__HIGH", "64");
+        stage.set("HERALD__LANES__NORMAL", "128");
         let providers = [Provider::SendGrid, Provider::Twilio, Provider::Fcm];
         let simulators = providers.map(|provider| stage.behaving(provider, behaviour.clone()));
         let targets = simulators.each_ref().map(Target::from);
@@ -93,17 +76,15 @@ impl Scene {
 
     /// The real program, once it takes messages.
     pub(crate) async fn engine(&self) -> Process {
-        Process::engine(self.stage.herald(&["serve"])).await
+        process::engine(self.stage.herald(&["serve"])).await
     }
 
-    /// Publishes in the background, as fast as the broker confirms or so many a second.
-    pub(crate) async fn load(&self, mix: Mix, count: u64, per_second: f64) -> Load {
+    /// Publishes in the background, as fast as the broker confirms.
+    pub(crate) async fn load(&self, mix: Mix, count: u64) -> Load {
         let publisher = Publisher::connect(self.stage.vhost.url()).await.unwrap();
-        let progress = Arc::new(Progress::default());
-        let seen = Arc::clone(&progress);
         let mut plan = Plan::new(mix, 1, "faults");
         let publish = async move {
-            let pace = Pace::starting_now(per_second);
+            let (pace, progress) = (Pace::starting_now(0.0), Default::default());
             let published = publisher.run(&mut plan, count, pace, 200, &progress).await;
             publisher.close().await;
             published.unwrap()
@@ -113,10 +94,7 @@ impl Scene {
             reason = "a test's own task, awaited by it"
         )]
         let task = tokio::spawn(publish);
-        Load {
-            progress: seen,
-            task,
-        }
+        Load(task)
     }
 
     /// Waits until the providers have accepted so many.
@@ -125,12 +103,49 @@ impl Scene {
         let in_time = ledger.wait_for_accepted(count, PATIENCE).await;
         assert!(in_time, "{:?} instead of {count}", ledger.totals());
     }
+
+    /// What a run has claimed or taken and not stored an outcome of, by committed rows alone.
+    pub(crate) async fn in_flight(&self, run: i64) -> Vec<String> {
+        let committed = self.stage.database.committed();
+        committed.in_flight_of(&[run.to_string()]).await.unwrap()
+    }
+
+    /// Messages in the lanes that no consumer has.
+    pub(crate) async fn ready(&self) -> u64 {
+        let queues = LANES.map(|lane| format!("herald.{lane}"));
+        self.stage.vhost.ready(&queues).await.unwrap()
+    }
+
+    /// Waits until all is sent, and checks that every message reached everybody, that each is one
+    /// row, that the books agree, and that nothing was sent again.
+    pub(crate) async fn all_is_sent_once(&mut self, expected: &Expectations) {
+        let (wanted, messages) = (expected.acceptances(), expected.messages());
+        let ledger = &self.stage.ledger;
+        let all = ledger
+            .wait_until(PATIENCE, |ledger| ledger.distinct() >= wanted)
+            .await;
+        let lacking = ledger.lacking_recipients(expected.wanted());
+        assert!(
+            all && lacking.is_empty(),
+            "{:?}: {lacking:?}",
+            ledger.totals()
+        );
+        let messages = i64::try_from(messages).unwrap();
+        let sent = "SELECT count(*) FROM notifications WHERE status = 'sent'";
+        self.outcomes.until_count(sent, messages).await;
+        let rows = "SELECT count(*) FROM notifications";
+        assert_eq!(self.outcomes.count(rows).await, messages);
+        assert_eq!(self.outcomes.count(TAKEN_ON).await, messages, "the books");
+        let ids = self.stage.database.committed().ids().await.unwrap();
+        let repeated = Repetitions::of(&self.stage.ledger, &ids, &Excuses::default());
+        assert_eq!(repeated, Repetitions::default());
+    }
 }
 
 impl Load {
     /// Waits until all is published and confirmed.
     pub(crate) async fn published(self) -> Published {
-        let published = self.task.await.unwrap();
+        let published = self.0.await.unwrap();
         let failed = published.unroutable + published.failed;
         assert_eq!(failed, 0, "{:?}", published.first_error);
         published

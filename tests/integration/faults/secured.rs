@@ -1,12 +1,13 @@
 //! A RabbitMQ that speaks TLS and asks who we are.
 
-use loadtest::certificates::{Authority, Issued, Validity};
-use loadtest::ports::free_port;
+use loadtest::harness::certificates::{Authority, Issued, Validity};
 
 use super::broker::Broker;
-use super::process::{CONSUMING, Process};
+use super::process;
+use crate::publisher::TestPublisher;
 use crate::stage::{Stage, envelope};
-use crate::vhost::TestPublisher;
+use loadtest::harness::engine::CONSUMING;
+use loadtest::harness::ports::free_port;
 
 /// The broker's user, and what our certificate is for.
 const USER: &str = "herald-node";
@@ -77,12 +78,12 @@ async fn engine_logs_in_by_certificate_as_soon_as_all_certificates_are_good() {
     stage.set("HERALD__BROKER__CERT_FILE", certificate);
     stage.set("HERALD__BROKER__KEY_FILE", key);
 
-    let engine = Process::starting(stage.herald(&["serve"]));
-    engine.says("signed by no authority of").await;
+    let engine = process::starting(stage.herald(&["serve"]));
+    engine.says("signed by no authority of").await.unwrap();
     files.write("trusted.pem", &authority.certificate());
-    engine.says("our certificate has expired").await;
+    engine.says("our certificate has expired").await.unwrap();
     files.identity(&authority.issue(&[USER], Validity::Now).unwrap());
-    engine.says(CONSUMING).await;
+    engine.says(CONSUMING).await.unwrap();
     let publisher = TestPublisher::at(&broker.url_of(USER, "hunter2")).await;
     let message = envelope("email").to_string();
     publisher

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use loadtest::simulator::{Behaviour, Fault, Provider};
 
-use super::process::{CONSUMING, Process, RUNNING};
+use super::process;
 use super::scene::{Scene, mix, slow};
 use crate::stage::{PATIENCE, Stage, envelope};
+use loadtest::harness::engine::{CONSUMING, RUNNING};
 
 /// All that Linux ends a process for that does not know them, but for those that only a fault raises.
 const ENDING: [&str; 12] = [
@@ -26,13 +27,13 @@ async fn every_ending_signal_ends_the_engine_in_good_order() {
         let engine = scene.engine().await;
         // The first engine declares what is published to.
         if load.is_none() {
-            load = Some(scene.load(mix(), 2_000, 0.0).await);
+            load = Some(scene.load(mix(), 2_000).await);
         }
         scene.accepted(scene.stage.ledger.accepted() + 20).await;
-        engine.signal(signal);
-        let ended = engine.ended(PATIENCE).await;
+        engine.signal(signal).unwrap();
+        let ended = engine.ended(PATIENCE).await.unwrap();
         assert!(ended.success(), "SIG{signal}: {ended}");
-        let in_hand = scene.in_flight(engine.run().await).await;
+        let in_hand = scene.in_flight(process::run_of(&engine).await).await;
         assert_eq!(in_hand, [""; 0], "SIG{signal}");
     }
     for simulator in &scene.simulators {
@@ -40,8 +41,7 @@ async fn every_ending_signal_ends_the_engine_in_good_order() {
     }
     let _engine = scene.engine().await;
     let published = load.unwrap().published().await;
-    scene.nothing_is_lost(&published.expected).await;
-    scene.nothing_is_sent_twice().await;
+    scene.all_is_sent_once(&published.expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,17 +52,16 @@ async fn other_signals_change_nothing() {
     stage.apply_ana_and(&[&simulator]);
     let mut outcomes = stage.outcomes().await;
     // As `nohup` does it.
-    let engine = Process::starting(stage.herald_after("trap '' HUP", "serve"));
-    engine.says(CONSUMING).await;
-    engine.says(RUNNING).await;
+    let engine = process::starting(stage.herald_after("trap '' HUP", "serve"));
+    engine.says(CONSUMING).await.unwrap();
+    engine.says(RUNNING).await.unwrap();
     for signal in ["PIPE", "HUP", "XFSZ", "WINCH", "CHLD", "URG", "CONT"] {
-        engine.signal(signal);
+        engine.signal(signal).unwrap();
     }
     stage.publisher().await.publish(&envelope("email")).await;
     outcomes.only("sent", None).await;
-    engine.signal("TERM");
-    assert!(engine.ended(PATIENCE).await.success());
-    let said = engine.said();
+    process::end(&engine).await;
+    let said = engine.lines();
     let orderly: Vec<_> = said.iter().filter(|line| line.contains(ORDERLY)).collect();
     assert!(
         matches!(&orderly[..], [only] if only.contains("\"signal\":15")),
@@ -74,16 +73,36 @@ async fn other_signals_change_nothing() {
 async fn a_second_signal_ends_it_at_once() {
     let scene = Scene::with(Behaviour::failing(Fault::Hang)).await;
     let engine = scene.engine().await;
-    scene.load(mix(), 50, 0.0).await.published().await;
-    engine.signal("TERM");
-    engine.says(ORDERLY).await;
+    scene.load(mix(), 50).await.published().await;
+    engine.signal("TERM").unwrap();
+    engine.says(ORDERLY).await.unwrap();
     // Two that come together are one.
     let ended = loop {
-        engine.signal("INT");
+        engine.signal("INT").unwrap();
         if let Some(ended) = engine.ends_within(Duration::from_millis(300)).await {
             break ended;
         }
     };
     assert_eq!(ended.code(), Some(1));
-    engine.says("a second signal").await;
+    engine.says("a second signal").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_job_is_returned_at_shutdown_and_sent_by_the_next_run() {
+    let mut scene = Scene::with(Behaviour::failing(Fault::Hang)).await;
+    scene.stage.set("HERALD__ENGINE__SHUTDOWN_DEADLINE", "1s");
+    let engine = scene.engine().await;
+    let published = scene.load(mix(), 300).await.published().await;
+    let claimed = "SELECT count(*) FROM notification_deduplication";
+    scene.outcomes.until_count(claimed, 300).await;
+    engine.signal("TERM").unwrap();
+    // The deadline, and what ending takes beyond it at most.
+    let ended = engine.ended(Duration::from_secs(1 + 8)).await.unwrap();
+    assert!(ended.success(), "{ended}");
+    assert_eq!(scene.ready().await, 300, "it kept what it did not send");
+    for simulator in &scene.simulators {
+        simulator.set_behaviour(Behaviour::default());
+    }
+    let _engine = scene.engine().await;
+    scene.all_is_sent_once(&published.expected).await;
 }

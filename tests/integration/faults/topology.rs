@@ -1,10 +1,10 @@
 //! Queues, exchanges and bindings go away under way, or are not what they should be.
 
-use loadtest::client;
+use loadtest::harness::http;
 use loadtest::simulator::Provider;
 
 use super::broker::Broker;
-use super::process::Process;
+use super::process;
 use crate::stage::{PATIENCE, Stage, envelope};
 
 const REJECTED: &str = "SELECT coalesce(sum(rejected), 0)::bigint AS count FROM intake";
@@ -15,21 +15,16 @@ async fn deleted_exchange_is_declared_again() {
     let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let engine = stage.start().await;
     let publisher = stage.publisher().await;
-    stage
-        .vhost
-        .unbind(
-            "herald.notifications",
-            "herald.email.normal",
-            "email.normal",
-        )
-        .await;
+    let binding = "bindings/{vhost}/e/herald.notifications/q/herald.email.normal/email.normal";
+    stage.vhost.operate("DELETE", binding).await.unwrap();
     let first = envelope("email").to_string();
     let again = publisher.publish_until_taken(first.as_bytes(), "email.normal");
     assert!(
         tokio::time::timeout(PATIENCE, again).await.is_ok(),
         "the binding is gone"
     );
-    stage.vhost.delete_exchange("herald.notifications").await;
+    let exchange = "exchanges/{vhost}/herald.notifications";
+    stage.vhost.operate("DELETE", exchange).await.unwrap();
     let second = envelope("email").to_string();
     let again = async {
         // A missing exchange costs a publisher its channel.
@@ -57,25 +52,31 @@ async fn refused_message_is_set_aside_though_its_queue_or_exchange_was_deleted()
     let publisher = stage.publisher().await;
     publisher.publish_raw(b"no envelope", "email.normal").await;
     outcomes.until_count(REJECTED, 1).await;
-    stage.vhost.delete_queue("herald.rejected").await;
+    stage.vhost.delete_queue("herald.rejected").await.unwrap();
     publisher.publish_raw(b"nor is this", "email.normal").await;
     outcomes.until_count(REJECTED, 2).await;
-    assert_eq!(stage.vhost.next_rejected().await.1, b"nor is this");
-    stage.vhost.delete_exchange("herald.rejected").await;
+    assert_eq!(
+        stage.vhost.next_rejected().await.unwrap().body,
+        b"nor is this"
+    );
+    let exchange = "exchanges/{vhost}/herald.rejected";
+    stage.vhost.operate("DELETE", exchange).await.unwrap();
     publisher.publish_raw(b"nor this", "email.normal").await;
     outcomes.until_count(REJECTED, 3).await;
-    assert_eq!(stage.vhost.next_rejected().await.1, b"nor this");
+    assert_eq!(stage.vhost.next_rejected().await.unwrap().body, b"nor this");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_that_cannot_be_consumed_is_named_and_the_others_are_consumed() {
     let stage = Stage::with_lanes("email.normal,email.high").await;
-    stage.vhost.declare_classic("herald.email.high").await;
+    // Of the kind that is no quorum queue.
+    let classic = "queues/{vhost}/herald.email.high";
+    stage.vhost.operate("PUT", classic).await.unwrap();
     let sendgrid = stage.simulator(Provider::SendGrid);
     stage.apply_ana_and(&[&sendgrid]);
     let mut outcomes = stage.outcomes().await;
-    let engine = Process::engine(stage.herald(&["serve"])).await;
-    let line = engine.says("a lane cannot be consumed").await;
+    let engine = process::engine(stage.herald(&["serve"])).await;
+    let line = engine.says("a lane cannot be consumed").await.unwrap();
     assert!(line.contains("email.high"), "{line}");
     let message = envelope("email").to_string();
     let publisher = stage.publisher().await;
@@ -83,15 +84,15 @@ async fn a_lane_that_cannot_be_consumed_is_named_and_the_others_are_consumed() {
         .publish_until_taken(message.as_bytes(), "email.normal")
         .await;
     outcomes.only("sent", None).await;
-    let answer = client::request("GET", &stage.url("/readyz"), &[], b"")
+    let answer = http::request("GET", &stage.url("/readyz"), &[], b"")
         .await
         .unwrap();
     let body = String::from_utf8_lossy(&answer.body).into_owned();
     assert_eq!(answer.status, 503, "{body}");
     assert!(body.contains(r#""lanes":"email.high: "#), "{body}");
     assert!(body.contains("PRECONDITION_FAILED"), "{body}");
-    stage.vhost.delete_queue("herald.email.high").await;
-    let line = engine.says("a lane is consumed again").await;
+    stage.vhost.delete_queue("herald.email.high").await.unwrap();
+    let line = engine.says("a lane is consumed again").await.unwrap();
     assert!(line.contains("email.high"), "{line}");
 }
 
@@ -100,8 +101,9 @@ async fn a_broker_that_allows_too_few_channels_is_refused_with_words() {
     let broker = Broker::start_with("channel_max = 8", "[].").await;
     let mut stage = Stage::with_lanes("*.*").await;
     stage.set("HERALD__BROKER__URL", broker.url_of("guest", "guest"));
-    let engine = Process::starting(stage.herald(&["serve"]));
+    let engine = process::starting(stage.herald(&["serve"]));
     engine
         .says("allows the connection 8 channels, and 20 lanes need 21")
-        .await;
+        .await
+        .unwrap();
 }

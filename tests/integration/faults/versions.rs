@@ -6,9 +6,10 @@ use jiff::SignedDuration;
 use loadtest::simulator::Simulator;
 use serde_json::json;
 
-use super::process::Process;
+use super::process;
 use crate::outcomes::Outcomes;
-use crate::stage::{PATIENCE, Stage, envelope_with};
+use crate::stage::{Stage, envelope_with};
+use loadtest::harness::process::Process;
 
 /// Messages that are put off.
 const COUNT: i64 = 20;
@@ -33,10 +34,8 @@ impl Versions {
     /// A node of this version, or one that acts as the next one.
     async fn node(&self, name: &str, acts_as: &str) -> Process {
         let mut command = self.stage.herald(&["serve"]);
-        command.env("HERALD__ENGINE__NODE_NAME", name);
-        command.env("HERALD__HTTP__BIND", "127.0.0.1:0");
         command.env("HERALD_FAILPOINT_NEXT_VERSION", acts_as);
-        Process::engine(command).await
+        process::node(command, name).await
     }
 
     /// Publishes messages for later.
@@ -54,7 +53,7 @@ impl Versions {
         let newer = self.node("newer", acts_as).await;
         self.publish_ahead(COUNT, 3_600).await;
         self.outcomes.until_count(SCHEDULED, COUNT).await;
-        end(&newer).await;
+        process::end(&newer).await;
         self.make_due().await;
     }
 
@@ -91,31 +90,6 @@ impl Versions {
     }
 }
 
-async fn end(node: &Process) {
-    node.signal("TERM");
-    assert!(node.ended(PATIENCE).await.success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_of_a_newer_form_are_left_to_the_newer_version() {
-    let mut versions = Versions::new().await;
-    versions.put_off_by_the_next("announced").await;
-    let older = versions.node("older", "").await;
-    versions.one_of_their_own_is_sent().await;
-    let untouched =
-        "status = 'pending' AND owner IS NULL AND unreadable_count = 0 AND due_at <= now()";
-    assert_eq!(versions.count(untouched).await, COUNT);
-    let events = "SELECT count(*) FROM admin_system_events";
-    assert_eq!(versions.outcomes.count(events).await, 0);
-
-    // Beside each other, each does its own.
-    let newer = versions.node("newer", "announced").await;
-    versions.all_is_well().await;
-    for node in [older, newer] {
-        end(&node).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_cannot_be_read_is_given_back_whole_and_told_of_once() {
     let mut versions = Versions::new().await;
@@ -127,7 +101,10 @@ async fn a_row_that_cannot_be_read_is_given_back_whole_and_told_of_once() {
     let given_back = "SELECT count(*) FROM notifications WHERE status = 'pending' AND owner IS NULL
                       AND unreadable_count = 1 AND due_at > now()";
     versions.outcomes.until_count(given_back, COUNT).await;
-    older.says("a stored notification cannot be read").await;
+    older
+        .says("a stored notification cannot be read")
+        .await
+        .unwrap();
     versions.one_of_their_own_is_sent().await;
     let events = "SELECT count(*) FROM admin_system_events WHERE NOT is_resolved
                   AND event_type = 'notification_unreadable'";
@@ -138,7 +115,7 @@ async fn a_row_that_cannot_be_read_is_given_back_whole_and_told_of_once() {
     let again = "SELECT count(*) FROM notifications WHERE unreadable_count = 2 AND owner IS NULL
                  AND due_at > now() + interval '1 minute'";
     versions.outcomes.until_count(again, COUNT).await;
-    end(&older).await;
+    process::end(&older).await;
     assert_eq!(versions.outcomes.count(events).await, 1);
 
     versions.make_due().await;
@@ -147,7 +124,7 @@ async fn a_row_that_cannot_be_read_is_given_back_whole_and_told_of_once() {
     let whole = "payload ? 'next_version' AND attempts @> '[{\"step\": \"noticed\"}]'
                  AND attempts @> '[{\"class\": \"noticed\"}, {\"class\": \"accepted\"}]'";
     assert_eq!(versions.count(whole).await, COUNT);
-    end(&newer).await;
+    process::end(&newer).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,5 +146,5 @@ async fn a_row_that_the_client_cannot_read_stops_none_beside_it() {
     let given_back =
         "SELECT count(*) FROM notifications WHERE status = 'pending' AND unreadable_count = 1";
     versions.outcomes.until_count(given_back, 1).await;
-    end(&node).await;
+    process::end(&node).await;
 }

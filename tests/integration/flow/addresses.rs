@@ -67,7 +67,7 @@ async fn invalid_address_is_refused_and_replaces_no_good_one() {
             .await;
     }
     outcomes.until_count(REJECTED, 5).await;
-    while let Some((reason, detail, _)) = stage.vhost.take_rejected().await {
+    while let Some((reason, detail, _)) = stage.take_rejected().await {
         assert_eq!(reason, "bad_address", "{detail}");
     }
     let unchanged = format!(

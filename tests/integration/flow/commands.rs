@@ -4,9 +4,10 @@ use std::process::{Output, Stdio};
 
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
+use loadtest::harness::process::{Log, Process};
 use uuid::Uuid;
 
-use crate::faults::process::{Process, Watched};
+use crate::faults::process;
 use crate::stage::{PATIENCE, Stage};
 
 fn people(count: u128) -> String {
@@ -65,11 +66,11 @@ async fn apply_reports_that_it_waits_for_another_apply() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), people(1)).unwrap();
     let apply = stage.herald(&["apply", file.path().to_str().unwrap()]);
-    let apply = Process::start(apply, Watched::Errors);
-    let said = apply.says("waiting for another apply").await;
+    let apply = Process::start(apply, Log::Shown).unwrap();
+    let said = apply.says("waiting for another apply").await.unwrap();
     assert!(said.contains("(`somebody`)"), "{said}");
     other.batch_execute("COMMIT").await.unwrap();
-    assert!(apply.ended(PATIENCE).await.success());
+    assert!(apply.ended(PATIENCE).await.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,10 +143,12 @@ async fn refused_database_login_is_told_with_a_remedy() {
             line.is_some_and(|line| line.contains(why)),
             "{why}: {checked}"
         );
-        let engine = Process::starting(stage.herald(&["serve"]));
-        let said = engine.says("the database schema is missing").await;
+        let engine = process::starting(stage.herald(&["serve"]));
+        let said = engine.says("the database schema is missing").await.unwrap();
         assert!(said.contains(why), "{said}");
-        let ready = loadtest::client::get(&stage.url("/readyz")).await.unwrap();
+        let ready = loadtest::harness::http::get(&stage.url("/readyz"))
+            .await
+            .unwrap();
         assert!(ready.text().contains(why), "{}", ready.text());
     }
 }

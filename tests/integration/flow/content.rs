@@ -92,7 +92,7 @@ async fn content_that_its_channel_cannot_carry_is_rejected_with_words() {
     stage.publisher().await.publish(&message).await;
     let rejected = "SELECT coalesce(sum(rejected), 0)::bigint AS count FROM intake";
     outcomes.until_count(rejected, 1).await;
-    let (reason, detail, _) = stage.vhost.take_rejected().await.unwrap();
+    let (reason, detail, _) = stage.take_rejected().await.unwrap();
     assert_eq!(reason, "too_large");
     assert!(detail.contains("at most 1600"), "{detail}");
     assert_eq!(twilio.requests().len(), 0);

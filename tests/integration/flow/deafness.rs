@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use loadtest::proxy::Proxy;
+use loadtest::harness::proxy::Proxy;
 use loadtest::simulator::{Provider, Simulator};
 
 use crate::outcomes::{Outcomes, Row};
+use crate::publisher::TestPublisher;
 use crate::stage::{ANA, Stage, TestEngine, account, account_named, ana, envelope};
-use crate::vhost::TestPublisher;
 
 /// What the connection that listens says, and no other.
 const LISTENS: &str = "LISTEN herald_changes";

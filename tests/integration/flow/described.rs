@@ -112,7 +112,7 @@ async fn deleted_user_is_not_recreated_by_a_repeated_message() {
         publisher.publish(&to_ben("ben@example.com")).await;
         refused += 1;
         outcomes.until_count(REJECTED, refused).await;
-        let (reason, detail, _) = stage.vhost.take_rejected().await.unwrap();
+        let (reason, detail, _) = stage.take_rejected().await.unwrap();
         assert_eq!(reason, "unknown_user");
         assert!(detail.contains("deleted"), "{detail}");
     }
@@ -134,7 +134,7 @@ async fn a_conflict_leaves_no_claim_and_changes_nobody() {
     let mut message = to_ben("ana@example.com");
     publisher.publish(&message).await;
     outcomes.until_count(REJECTED, 1).await;
-    let (reason, ..) = stage.vhost.take_rejected().await.unwrap();
+    let (reason, ..) = stage.take_rejected().await.unwrap();
     assert_eq!(reason, "recipient_conflict");
     let claims = "SELECT count(*) FROM notification_deduplication";
     assert_eq!(outcomes.count(claims).await, 0);

@@ -6,7 +6,7 @@ use herald::runtime::clock;
 use loadtest::simulator::{Behaviour, Fault, Latency, Provider, Rule, Simulator, When};
 use serde_json::{Value, json};
 
-use crate::faults::process::Process;
+use crate::faults::process;
 use crate::outcomes::Row;
 use crate::stage::{ANA, Stage, account_named, ana, envelope, envelope_with};
 
@@ -240,7 +240,7 @@ async fn deferred_jobs_are_called_back_by_a_node_that_finds_the_account_quick() 
     let sendgrid = stage.behaving(Provider::SendGrid, slow);
     stage.apply(&format!("{}{}", ana(), account_named(&sendgrid, "slow", 0)));
     let mut outcomes = stage.outcomes().await;
-    let engine = Process::engine(stage.herald(&["serve"])).await;
+    let engine = process::engine(stage.herald(&["serve"])).await;
     let publisher = stage.publisher().await;
     for _ in 0..MESSAGES {
         publisher.publish(&envelope("email")).await;
@@ -248,7 +248,7 @@ async fn deferred_jobs_are_called_back_by_a_node_that_finds_the_account_quick() 
     let put_off = "SELECT (count(*) >= 800)::int::bigint AS count FROM notifications
         WHERE waits_for = 'account:slow' AND due_at > now() + interval '5 hours'";
     outcomes.until_count(put_off, 1).await;
-    engine.kill().await;
+    engine.kill().await.unwrap();
     sendgrid.set_behaviour(Behaviour::default());
     let _another = stage.start().await;
     outcomes

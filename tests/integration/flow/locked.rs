@@ -2,13 +2,13 @@
 //! daily caps and in settling, and everybody else's go on.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use loadtest::client;
+use loadtest::harness::http;
 use loadtest::simulator::{Provider, Simulator};
 use serde_json::{Value, json};
 
 use crate::outcomes::Outcomes;
+use crate::publisher::TestPublisher;
 use crate::stage::{Stage, account, envelope_with};
-use crate::vhost::TestPublisher;
 
 /// People whose rows are locked: more than there are workers at the door.
 const LOCKED: u32 = 6;
@@ -86,7 +86,7 @@ impl Scene {
         let others = before + i64::from(ALL - LOCKED);
         self.outcomes.until_count(SENT, others).await;
         let url = self.stage.url("/readyz");
-        let answer = client::get(&url).await.unwrap();
+        let answer = http::get(&url).await.unwrap();
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         assert_eq!(self.outcomes.count(SENT).await, others);
         self.holder.batch_execute("ROLLBACK").await.unwrap();

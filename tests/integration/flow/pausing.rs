@@ -11,14 +11,14 @@ use herald::domain::{Channel, Lane, Priority, Proof};
 use herald::resilience::Backoff;
 use herald::runtime::{Ending, Health, Permits, Shutdown, Tasks};
 use herald::tls::Files;
-use loadtest::proxy::Proxy;
+use loadtest::harness::proxy::Proxy;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::stage::PATIENCE;
-use crate::vhost::{TestPublisher, Vhost};
+use crate::publisher::TestPublisher;
+use crate::stage::{PATIENCE, Vhost};
 
 const LANE: &str = "email.normal";
 const QUEUE: &str = "herald.email.normal";
@@ -172,7 +172,7 @@ async fn a_paused_lane_outlives_its_connection_and_its_queue() {
     let arrival = scene.next("cut").await;
     scene.pause().await;
     acknowledge(vec![arrival]).await;
-    scene.vhost.delete_queue(QUEUE).await;
+    scene.vhost.delete_queue(QUEUE).await.unwrap();
     scene.paused.send_replace(false);
     scene
         .publisher

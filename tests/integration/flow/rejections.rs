@@ -88,7 +88,7 @@ async fn poison_is_set_aside_with_its_reason_and_its_body_and_the_lane_goes_on()
     outcomes.only("sent", None).await;
 
     let mut rejected = vec![];
-    while let Some((reason, detail, body)) = stage.vhost.take_rejected().await {
+    while let Some((reason, detail, body)) = stage.take_rejected().await {
         assert!(!detail.is_empty());
         rejected.push((reason, body));
     }
@@ -118,7 +118,7 @@ async fn a_body_that_is_declared_as_something_else_is_refused_with_words_and_sli
     outcomes.until_count(REJECTED, 2).await;
     let mut told = String::new();
     for _ in 0..2 {
-        let (reason, detail, rejected) = stage.vhost.take_rejected().await.unwrap();
+        let (reason, detail, rejected) = stage.take_rejected().await.unwrap();
         assert_eq!(reason, "invalid_envelope");
         assert_eq!(rejected, body.as_bytes());
         told += &detail;
@@ -221,6 +221,6 @@ async fn a_pin_to_an_account_that_is_switched_off_waits_and_one_to_another_chann
     outcomes.only("pending", Some("waiting_for_provider")).await;
     publisher.publish(&envelope_with("email", pinned)).await;
     outcomes.until_count(REJECTED, 1).await;
-    let (reason, detail, _) = stage.vhost.take_rejected().await.unwrap();
+    let (reason, detail, _) = stage.take_rejected().await.unwrap();
     assert_eq!(reason, "unknown_provider", "{detail}");
 }

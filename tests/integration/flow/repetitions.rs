@@ -75,7 +75,7 @@ async fn a_key_with_other_content_is_refused_while_the_first_is_in_hand_and_afte
     publisher.publish_raw(body.as_bytes(), "email.normal").await;
     outcomes.until_count(DUPLICATES, 1).await;
     for _ in 0..2 {
-        let (reason, detail, body) = stage.vhost.take_rejected().await.unwrap();
+        let (reason, detail, body) = stage.take_rejected().await.unwrap();
         assert_eq!(reason, "key_reused", "{detail}");
         assert_eq!(body, other.to_string().into_bytes());
     }
@@ -99,7 +99,7 @@ async fn a_key_whose_first_message_is_refused_is_free_for_the_mended_one_that_ca
     let engine = stage.start().await;
     outcomes.only("sent", None).await;
     outcomes.until_count(REJECTED, 1).await;
-    let (reason, detail, body) = stage.vhost.take_rejected().await.unwrap();
+    let (reason, detail, body) = stage.take_rejected().await.unwrap();
     assert_eq!(reason, "unknown_user", "{detail}");
     assert_eq!(body, wrong.to_string().into_bytes());
     assert_eq!(outcomes.count(CONSUMED).await, 2);

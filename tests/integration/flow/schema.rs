@@ -3,10 +3,11 @@
 use diesel_async::SimpleAsyncConnection;
 use herald::runtime::Shutdown;
 use herald::{app, store::migrations};
-use loadtest::client;
+use loadtest::harness::engine::CONSUMING;
+use loadtest::harness::http;
 use loadtest::simulator::Provider;
 
-use crate::faults::process::{CONSUMING, Process};
+use crate::faults::process;
 use crate::stage::{Stage, envelope};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,16 +15,16 @@ async fn a_node_waits_for_migrations_and_goes_on_by_itself() {
     let stage = Stage::with_lanes("email.normal").await;
     let url = stage.database.url().to_owned();
     let migrated = migrations::revert(&url, 1, |_| {}).await.unwrap();
-    let engine = Process::starting(stage.herald(&["serve"]));
-    engine.says("1 migrations are pending").await;
-    let ready = client::get(&stage.url("/readyz")).await.unwrap();
+    let engine = process::starting(stage.herald(&["serve"]));
+    engine.says("1 migrations are pending").await.unwrap();
+    let ready = http::get(&stage.url("/readyz")).await.unwrap();
     assert!(
         ready.text().contains("run `herald migrate`"),
         "{}",
         ready.text()
     );
     assert_eq!(migrations::migrate(&url, |_| {}).await.unwrap(), migrated);
-    engine.says(CONSUMING).await;
+    engine.says(CONSUMING).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,8 +38,11 @@ async fn a_node_goes_on_beside_a_newer_version() {
     )
     .await;
     let mut outcomes = stage.outcomes().await;
-    let engine = Process::engine(stage.herald(&["serve"])).await;
-    engine.says("the database has a newer schema").await;
+    let engine = process::engine(stage.herald(&["serve"])).await;
+    engine
+        .says("the database has a newer schema")
+        .await
+        .unwrap();
     let publisher = stage.publisher().await;
     publisher.publish(&envelope("email")).await;
     outcomes.only("sent", None).await;

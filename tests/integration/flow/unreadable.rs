@@ -57,7 +57,7 @@ async fn properties_that_cannot_be_read_set_one_message_aside_and_no_connection_
     stage.apply_ana_and(&[&sendgrid]);
     let mut outcomes = stage.outcomes().await;
     let engine = stage.start().await;
-    let connected = stage.vhost.connections().await;
+    let connected = stage.vhost.connections().await.unwrap();
     let publisher = stage.publisher().await;
     let mut raw = RawPublisher::connect(stage.vhost.url());
     let mut expected = vec![];
@@ -79,7 +79,8 @@ async fn properties_that_cannot_be_read_set_one_message_aside_and_no_connection_
         .until_count(all, i64::try_from(sent).unwrap())
         .await;
     for _ in 0..rejected {
-        let (headers, body) = stage.vhost.next_rejected().await;
+        let rejected = stage.vhost.next_rejected().await.unwrap();
+        let (headers, body) = (rejected.headers, rejected.body);
         let text = |name: &str| match headers.inner().get(name) {
             Some(lapin::types::AMQPValue::LongString(text)) => text.to_string(),
             other => panic!("{name}: {other:?}"),
@@ -101,7 +102,7 @@ async fn properties_that_cannot_be_read_set_one_message_aside_and_no_connection_
         );
     }
     // The publishing connection came with the first rejection.
-    let now = stage.vhost.connections().await;
+    let now = stage.vhost.connections().await.unwrap();
     assert!(
         connected.iter().all(|name| now.contains(name)),
         "a connection was lost"
@@ -114,10 +115,8 @@ async fn properties_that_cannot_be_read_set_one_message_aside_and_no_connection_
 async fn a_routing_key_that_is_no_utf_8_costs_nothing() {
     let (stage, _sendgrid, mut outcomes) = Stage::mailing().await;
     let _engine = stage.start().await;
-    stage
-        .vhost
-        .bind_everything("amq.fanout", "herald.email.normal")
-        .await;
+    let binding = "bindings/{vhost}/e/amq.fanout/q/herald.email.normal";
+    stage.vhost.operate("POST", binding).await.unwrap();
     let mut raw = RawPublisher::connect(stage.vhost.url());
     let body = envelope("email").to_string();
     let properties = RawProperties::default();

@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::DEFAULT_TENANT;
 use herald::store::changes::{Change, Changes, Heard};
 use herald::store::{Database, StoreError};
-use loadtest::proxy::Proxy;
+use loadtest::harness::proxy::Proxy;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::{Uuid, uuid};

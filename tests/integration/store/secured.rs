@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use herald::store::{Access, Database, DatabaseSettings, StoreError, migrations};
 use herald::tls::Files;
-use loadtest::certificates::{Authority, Issued, Validity};
+use loadtest::harness::certificates::{Authority, Issued, Validity};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 

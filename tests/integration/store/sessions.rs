@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use herald::store::{Connection, Database, DatabaseSettings, StoreError};
-use loadtest::proxy::Proxy;
+use loadtest::harness::proxy::Proxy;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 

@@ -7,46 +7,43 @@ use anyhow::{Context, Result};
 use rand::RngExt;
 use tokio::time::{Instant, sleep};
 
-use super::{Ground, ordinary};
+use super::{Spec, ordinary};
 use crate::chaos::finding::Finding;
 
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 /// Access tokens and claims are good for an hour: further off, any provider would refuse the engine.
 const FARTHEST_SECONDS: i64 = 1_500;
 
-pub(super) async fn jumps(ground: Ground<'_>) -> Result<Finding> {
+pub(super) async fn jumps(spec: Spec<'_>) -> Result<Finding> {
     let library = library().context(
         "libfaketime is not installed, and no clock is moved without it: apt-get install faketime",
     )?;
-    let mut scene = ground.scene(ordinary()).await?;
-    let offset = ground
-        .servers
-        .folder()
-        .join(format!("clock-{}", ground.name));
+    let mut environment = spec.environment(ordinary()).await?;
+    let offset = spec.servers.folder().join(format!("clock-{}", spec.name));
     jump(&offset, 0)?;
     // The other engine's clock stays, as the servers' do.
-    scene.set_first("LD_PRELOAD", library.to_string_lossy());
-    scene.set_first("FAKETIME_TIMESTAMP_FILE", offset.to_string_lossy());
-    scene.set_first("FAKETIME_NO_CACHE", "1");
+    environment.set_first("LD_PRELOAD", library.to_string_lossy());
+    environment.set_first("FAKETIME_TIMESTAMP_FILE", offset.to_string_lossy());
+    environment.set_first("FAKETIME_NO_CACHE", "1");
     // Waits go by the monotonic clock, which does not jump on a real machine either.
-    scene.set_first("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    scene.set_first("DONT_FAKE_MONOTONIC", "1");
-    let mut play = ground.play_on(scene).await?;
+    environment.set_first("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    environment.set_first("DONT_FAKE_MONOTONIC", "1");
+    let mut round = spec.round_on(environment).await?;
     for (direction, from, to) in [(1, 0.1, 0.3), (-1, 0.35, 0.6)] {
-        play.moment(from, to).await;
-        let seconds = play.dice.random_range(60..FARTHEST_SECONDS);
+        round.moment(from, to).await;
+        let seconds = round.dice.random_range(60..FARTHEST_SECONDS);
         jump(&offset, direction * seconds)?;
-        play.recovers(Instant::now()).await;
+        round.recovers(Instant::now()).await;
         sleep(Duration::from_millis(300)).await;
     }
-    play.moment(0.65, 0.9).await;
+    round.moment(0.65, 0.9).await;
     jump(&offset, 0)?;
-    play.recovers(Instant::now()).await;
-    play.finding.note(
+    round.recovers(Instant::now()).await;
+    round.finding.note(
         "one engine runs under libfaketime and jumps up to 25 minutes both ways; the other's clock and \
          the servers' stay. Daylight-saving changes are covered by the tests of src/policy",
     );
-    play.finish().await
+    round.finish().await
 }
 
 fn jump(file: &Path, seconds: i64) -> Result<()> {

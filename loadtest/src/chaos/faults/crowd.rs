@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::Ground;
+use super::Spec;
 use crate::chaos::finding::Finding;
-use crate::chaos::play::{PATIENCE, Play};
+use crate::chaos::round::{PATIENCE, Round};
 use crate::ledger::Ledger;
 use crate::population::{Person, tenant};
 
@@ -22,41 +22,45 @@ const DUE_IN: Duration = Duration::from_secs(3);
 const PUNCTUAL: Duration = Duration::from_secs(1);
 
 /// The few go within a second of their time, though a crowd has been due for longer.
-pub(super) async fn waits(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
-    let crowd = play.scale.choose(100_000, 1_000_000);
+pub(super) async fn waits(spec: Spec<'_>) -> Result<Finding> {
+    let mut round = spec.round().await?;
+    let crowd = round.scale.choose(100_000, 1_000_000);
     let (many, few) = (Side::new(1)?, Side::new(2)?);
     for side in [&many, &few] {
-        play.scene.database.ask(&side.settle()).await?;
+        round.environment.database.ask(&side.settle()).await?;
     }
     for from in (0..crowd).step_by(usize::try_from(CHUNK)?) {
         let rows = many.rows(from, (from + CHUNK).min(crowd), Duration::ZERO);
-        play.scene.database.ask(&rows).await?;
+        round.environment.database.ask(&rows).await?;
     }
     let due = Instant::now() + DUE_IN;
-    let stored = play.scene.database.ask(&few.rows(0, FEW, DUE_IN)).await?;
+    let stored = round
+        .environment
+        .database
+        .ask(&few.rows(0, FEW, DUE_IN))
+        .await?;
     let ids: Result<Vec<Uuid>, _> = stored.iter().flatten().map(|id| id.parse()).collect();
     let ids = ids.context("ids of the few")?;
     sleep_until(due).await;
-    let left = many.waiting(&play).await?;
-    play.finding.must(left > 0, || {
+    let left = many.waiting(&round).await?;
+    round.finding.must(left > 0, || {
         "the crowd was gone before the few were due".into()
     });
     let arrived = |ledger: &Ledger| ids.iter().all(|id| !ledger.entries_of(*id).is_empty());
-    let all = play.scene.ledger.wait_until(PATIENCE, arrived).await;
+    let all = round.environment.ledger.wait_until(PATIENCE, arrived).await;
     let took = due.elapsed();
-    play.finding.must(all && took <= PUNCTUAL, || {
+    round.finding.must(all && took <= PUNCTUAL, || {
         format!("{FEW} of one tenant came {took:?} after their time, behind {left} of another")
     });
-    play.finding.note(format!(
+    round.finding.note(format!(
         "{FEW} came {:.2} s after their time, while {left} of another tenant's {crowd} were due",
         took.as_secs_f64()
     ));
-    play.finding.recovered_in(took);
+    round.finding.recovered_in(took);
     // A round is not as long as it takes to send them all.
-    while play.scene.database.count(&many.call_off()).await? > 0 {}
-    play.recovers(Instant::now()).await;
-    play.finish().await
+    while round.environment.database.count(&many.call_off()).await? > 0 {}
+    round.recovers(Instant::now()).await;
+    round.finish().await
 }
 
 /// A tenant with one person.
@@ -114,13 +118,13 @@ impl Side {
         )
     }
 
-    async fn waiting(&self, play: &Play<'_>) -> Result<u64> {
+    async fn waiting(&self, round: &Round<'_>) -> Result<u64> {
         let query = format!(
             "SELECT count(*) FROM notification_schema.notifications
              WHERE tenant_id = '{}' AND status = 'pending'",
             self.tenant
         );
-        play.scene.database.count(&query).await
+        round.environment.database.count(&query).await
     }
 
     /// Cancels some of what waits; answers with how many.

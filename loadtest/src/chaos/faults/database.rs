@@ -6,11 +6,12 @@ use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
 use super::disk::Disk;
-use super::{Ground, ordinary};
+use super::{Spec, ordinary};
+use crate::chaos::environment::Special;
 use crate::chaos::finding::Finding;
-use crate::chaos::play::Play;
-use crate::chaos::scene::Wishes;
+use crate::chaos::round::Round;
 use crate::chaos::servers::{COUNTED, Server};
+use crate::harness::proxy::Proxy;
 
 /// Nobody is asked any more for so long: what was on its way when the fault began has arrived.
 const CALM: Duration = Duration::from_millis(1_000);
@@ -18,92 +19,101 @@ const CALM: Duration = Duration::from_millis(1_000);
 const UNREST: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-pub(super) async fn killed(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
-    play.moment(0.2, 0.7).await;
-    play.servers.kill(Server::Postgresql).await?;
-    let outage = Duration::from_secs(play.scale.choose(2, 5));
-    nothing_moves(&mut play, outage).await?;
-    back(&mut play, async |play: &mut Play<'_>| {
-        play.servers.boot(Server::Postgresql).await
+pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
+    let mut round = spec.round().await?;
+    round.moment(0.2, 0.7).await;
+    round.servers.kill(Server::Postgresql).await?;
+    let outage = Duration::from_secs(round.scale.choose(2, 5));
+    nothing_moves(&mut round, outage).await?;
+    back(&mut round, async |round: &mut Round<'_>| {
+        round.servers.boot(Server::Postgresql).await
     })
     .await?;
-    play.finish().await
+    round.finish().await
 }
 
-pub(super) async fn paused(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
-    play.moment(0.2, 0.7).await;
-    let paused = play.servers.pause(Server::Postgresql).await?;
-    let pause = Duration::from_secs(play.scale.choose(4, 30));
-    nothing_moves(&mut play, pause).await?;
-    back(&mut play, async |_: &mut Play<'_>| paused.resume().await).await?;
-    play.finding.note(format!(
+pub(super) async fn paused(spec: Spec<'_>) -> Result<Finding> {
+    let mut round = spec.round().await?;
+    round.moment(0.2, 0.7).await;
+    let paused = round.servers.pause(Server::Postgresql).await?;
+    let pause = Duration::from_secs(round.scale.choose(4, 30));
+    nothing_moves(&mut round, pause).await?;
+    back(&mut round, async |_: &mut Round<'_>| paused.resume()).await?;
+    round.finding.note(format!(
         "SIGSTOP to all its processes, for {} s",
         (pause + CALM).as_secs()
     ));
-    play.finish().await
+    round.finish().await
 }
 
-pub(super) async fn terminated(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
+/// Sessions are ended by the server, and connections cut by the network. Nothing is sent again: both
+/// engines live, and know what they had in hand.
+pub(super) async fn terminated(spec: Spec<'_>) -> Result<Finding> {
+    let mut environment = spec.environment(ordinary()).await?;
+    let proxy = Proxy::before(&environment.database.url()).await?;
+    environment.set_first(
+        "HERALD__DATABASE__URL",
+        proxy.url(&environment.database.url()),
+    );
+    let mut round = spec.round_on(environment).await?;
     for (from, to) in [(0.1, 0.3), (0.35, 0.6), (0.65, 0.9)] {
-        play.moment(from, to).await;
-        let end = async |play: &mut Play<'_>| play.scene.database.end_sessions().await;
-        play.excuse_what_is_in_hand(end).await?;
-        play.recovers(Instant::now()).await;
+        round.moment(from, to).await;
+        round.environment.database.end_sessions().await?;
+        round.recovers(Instant::now()).await;
+        proxy.cut();
+        round.recovers(Instant::now()).await;
     }
-    play.finish().await
+    round.finish().await
 }
 
-pub(super) async fn full(ground: Ground<'_>) -> Result<Finding> {
-    let disk = Disk::make(ground.servers, &ground.name).await?;
-    let wishes = Wishes {
+pub(super) async fn full(spec: Spec<'_>) -> Result<Finding> {
+    let disk = Disk::make(spec.servers, &spec.name).await?;
+    let special = Special {
         tablespace: disk.tablespace(),
         ..ordinary()
     };
-    let scene = ground.scene(wishes).await?;
-    let mut play = ground.play_on(scene).await?;
-    play.finding.note(disk.how());
-    play.moment(0.2, 0.6).await;
-    disk.fill(&play.scene.database).await?;
-    let outage = Duration::from_secs(play.scale.choose(3, 10));
-    little_moves(&mut play, outage).await?;
-    let refused = play.said("No space left on device")
-        + play.said("could not extend file")
-        + play.said("disk full");
-    play.finding.must(refused > 0, || {
+    let environment = spec.environment(special).await?;
+    let mut round = spec.round_on(environment).await?;
+    round.finding.note(disk.how());
+    round.moment(0.2, 0.6).await;
+    disk.fill(&round.environment.database).await?;
+    let outage = Duration::from_secs(round.scale.choose(3, 10));
+    little_moves(&mut round, outage).await?;
+    let refused = round.said("No space left on device")
+        + round.said("could not extend file")
+        + round.said("disk full");
+    round.finding.must(refused > 0, || {
         "the disk was filled, and PostgreSQL never said so".into()
     });
-    back(&mut play, async |play: &mut Play<'_>| {
-        disk.empty(&play.scene.database).await
+    back(&mut round, async |round: &mut Round<'_>| {
+        disk.empty(&round.environment.database).await
     })
     .await?;
-    let finding = play.finish().await?;
+    let finding = round.finish().await?;
     disk.remove().await?;
     Ok(finding)
 }
 
 /// While the database is out of order nothing is acknowledged, and the providers are asked for no
 /// more than what was in hand, once each.
-pub(super) async fn nothing_moves(play: &mut Play<'_>, outage: Duration) -> Result<()> {
-    moves_by_no_more(play, outage, async |_: &Play<'_>| Ok(Stored::default())).await
+pub(super) async fn nothing_moves(round: &mut Round<'_>, outage: Duration) -> Result<()> {
+    moves_by_no_more(round, outage, async |_: &Round<'_>| Ok(Stored::default())).await
 }
 
 /// The same of a full disk, which still takes what fits into pages that it has: no more is
 /// acknowledged and asked for than was stored.
-async fn little_moves(play: &mut Play<'_>, outage: Duration) -> Result<()> {
-    let stored = async |play: &Play<'_>| {
+async fn little_moves(round: &mut Round<'_>, outage: Duration) -> Result<()> {
+    let stored = async |round: &Round<'_>| {
         let count = async |rows: &str| {
             let query = format!("SELECT count(*) FROM notification_schema.{rows}");
-            play.scene.database.count(&query).await
+            round.environment.database.count(&query).await
         };
         Ok(Stored {
             claims: count("notification_deduplication").await?,
             outcomes: count("notifications WHERE status <> 'pending'").await?,
         })
     };
-    moves_by_no_more(play, outage, stored).await
+    moves_by_no_more(round, outage, stored).await
 }
 
 /// How many rows a database has.
@@ -114,51 +124,54 @@ struct Stored {
 }
 
 async fn moves_by_no_more(
-    play: &mut Play<'_>,
+    round: &mut Round<'_>,
     outage: Duration,
-    stored: impl AsyncFn(&Play<'_>) -> Result<Stored>,
+    stored: impl AsyncFn(&Round<'_>) -> Result<Stored>,
 ) -> Result<()> {
-    let repeated = play.scene.ledger.totals().duplicates;
+    let repeated = round.environment.ledger.totals().duplicates;
     // Some more arrives while nothing can be stored.
     sleep(CALM).await;
-    play.load.hold().await?;
+    round.load.hold().await?;
     sleep(COUNTED).await;
-    calm(play).await;
-    let before = stored(play).await?;
-    let (queued, requests) = (queued(play).await?, play.scene.requests());
+    calm(round).await;
+    let before = stored(round).await?;
+    let (queued, requests) = (queued(round).await?, round.environment.requests());
     sleep(outage).await;
-    let (later, asked) = (self::queued(play).await?, play.scene.requests() - requests);
-    let after = stored(play).await?;
+    let (later, asked) = (
+        self::queued(round).await?,
+        round.environment.requests() - requests,
+    );
+    let after = stored(round).await?;
     let (claims, outcomes) = (
         after.claims.saturating_sub(before.claims),
         after.outcomes.saturating_sub(before.outcomes),
     );
-    play.finding.must(later + outcomes >= queued, || {
+    round.finding.must(later + outcomes >= queued, || {
         let acknowledged = queued - later;
         format!(
             "{acknowledged} messages were acknowledged, and {outcomes} outcomes could be stored"
         )
     });
-    play.finding.must(asked <= claims, || {
+    round.finding.must(asked <= claims, || {
         format!("providers were asked {asked} times, and {claims} claims could be stored")
     });
-    play.finding.must(queued > 0, || {
+    round.finding.must(queued > 0, || {
         "there was nothing to acknowledge during the outage".into()
     });
-    let repeated = play.scene.ledger.totals().duplicates - repeated;
-    play.finding.must(repeated == 0, || {
+    let repeated = round.environment.ledger.totals().duplicates - repeated;
+    round.finding.must(repeated == 0, || {
         format!("{repeated} were sent again while nothing could be stored")
     });
     Ok(())
 }
 
 /// Waits until the providers are asked no more.
-async fn calm(play: &Play<'_>) {
+async fn calm(round: &Round<'_>) {
     let deadline = Instant::now() + UNREST;
-    let (mut asked, mut since) = (play.scene.requests(), Instant::now());
+    let (mut asked, mut since) = (round.environment.requests(), Instant::now());
     while since.elapsed() < CALM && Instant::now() < deadline {
         sleep(LOOK_EVERY).await;
-        let now = play.scene.requests();
+        let now = round.environment.requests();
         if now != asked {
             (asked, since) = (now, Instant::now());
         }
@@ -167,27 +180,27 @@ async fn calm(play: &Play<'_>) {
 
 /// Ends the outage. What the engines had in hand is read before they can go on.
 pub(super) async fn back(
-    play: &mut Play<'_>,
-    mend: impl AsyncFnOnce(&mut Play<'_>) -> Result<()>,
+    round: &mut Round<'_>,
+    mend: impl AsyncFnOnce(&mut Round<'_>) -> Result<()>,
 ) -> Result<()> {
-    play.signal("STOP").await?;
-    let mended = mend(play).await;
+    round.signal("STOP")?;
+    let mended = mend(round).await;
     let in_flight = match mended {
-        Ok(()) => play.scene.database.in_flight().await,
+        Ok(()) => round.environment.database.in_flight().await,
         Err(error) => Err(error),
     };
-    play.signal("CONT").await?;
-    play.excuse(in_flight?);
-    play.load.go_on();
-    play.recovers(Instant::now()).await;
+    round.signal("CONT")?;
+    round.excuse(in_flight?);
+    round.load.go_on();
+    round.recovers(Instant::now()).await;
     Ok(())
 }
 
 /// Messages in the lanes, whether a consumer holds them or not.
-async fn queued(play: &Play<'_>) -> Result<u64> {
-    let vhost = play.scene.vhost.name();
+async fn queued(round: &Round<'_>) -> Result<u64> {
+    let vhost = round.environment.vhost.name();
     let list = ["-q", "-p", vhost, "list_queues", "name", "messages"];
-    let listed = play.servers.rabbitmqctl(&list).await?;
+    let listed = round.servers.rabbitmqctl(&list).await?;
     let counts = listed
         .lines()
         .filter_map(|line| line.split_once('\t'))

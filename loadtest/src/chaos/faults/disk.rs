@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::chaos::database::Database;
 use crate::chaos::servers::Servers;
+use crate::harness::database::{Database, DatabaseServer};
 
 /// Room for a database and a quick load.
 const SIZE: &str = "size=256m,mode=700";
@@ -29,7 +29,7 @@ const REFUSE_NO_MORE: &str = "DROP FUNCTION public.disk_full CASCADE";
 pub(super) struct Disk {
     mounted: Option<PathBuf>,
     tablespace: String,
-    server: Database,
+    server: DatabaseServer,
 }
 
 impl Disk {
@@ -40,7 +40,7 @@ impl Disk {
         let mut disk = Self {
             mounted: mount(&folder).then_some(folder),
             tablespace: format!("disk_{name}"),
-            server: Database::named(&servers.database, "herald"),
+            server: servers.database()?,
         };
         if let Some(folder) = &disk.mounted {
             let data = servers.folder().join("postgresql").metadata()?;
@@ -48,7 +48,7 @@ impl Disk {
             // PostgreSQL wants a folder of its own in which it may make others.
             let (tablespace, place) = (&disk.tablespace, folder.display());
             let create = format!("CREATE TABLESPACE {tablespace} LOCATION '{place}'");
-            if let Err(error) = disk.server.tell_server(&create).await {
+            if let Err(error) = disk.server.ask(&create).await {
                 disk.unmount();
                 return Err(error.context("a tablespace on a small disk"));
             }
@@ -98,7 +98,7 @@ impl Disk {
     pub(super) async fn remove(mut self) -> Result<()> {
         if self.mounted.is_some() {
             let drop = format!("DROP TABLESPACE {}", self.tablespace);
-            self.server.tell_server(&drop).await?;
+            self.server.ask(&drop).await?;
             ensure!(self.unmount(), "the small disk cannot be unmounted");
         }
         Ok(())

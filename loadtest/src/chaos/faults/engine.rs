@@ -3,66 +3,68 @@
 use anyhow::Result;
 use tokio::time::Instant;
 
-use super::{Ground, limits, ordinary};
+use super::{Spec, limits, ordinary};
+use crate::chaos::environment::Special;
 use crate::chaos::finding::Finding;
-use crate::chaos::play::DEADLINE;
-use crate::chaos::scene::Wishes;
+use crate::chaos::round::DEADLINE;
 
-pub(super) async fn killed(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
+pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
+    let mut round = spec.round().await?;
     for (from, to) in [(0.1, 0.4), (0.5, 0.9)] {
-        play.moment(from, to).await;
-        let left = play.kill_the_first().await?;
-        play.engine = play.scene.engine(play.engine.node()).await?;
-        play.recovers(left.at).await;
-        play.taken_over(&left).await?;
+        round.moment(from, to).await;
+        let left = round.kill_the_first().await?;
+        round.engine = round.environment.engine(round.engine.name()).await?;
+        round.recovers(left.at).await;
+        round.taken_over(&left).await?;
     }
-    play.finish().await
+    round.finish().await
 }
 
-pub(super) async fn terminated(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
+pub(super) async fn terminated(spec: Spec<'_>) -> Result<Finding> {
+    let mut round = spec.round().await?;
     for (from, to) in [(0.1, 0.4), (0.5, 0.9)] {
-        play.moment(from, to).await;
-        let runs = play.scene.database.runs(play.engine.node()).await?;
+        round.moment(from, to).await;
+        let runs = round.environment.database.runs(round.engine.name()).await?;
         let asked = Instant::now();
-        play.engine.signal("TERM").await?;
-        let ended = play.engine.ended(DEADLINE).await;
-        play.finding
+        round.engine.signal("TERM")?;
+        let ended = round.engine.ended(DEADLINE).await;
+        round
+            .finding
             .must(ended.as_ref().is_ok_and(|status| status.success()), || {
                 format!("it did not end within its deadline: {ended:?}")
             });
-        let kept = play.scene.database.in_flight_of(&runs).await?.len();
-        play.finding
+        let kept = round.environment.database.in_flight_of(&runs).await?.len();
+        round
+            .finding
             .must(kept == 0, || format!("it ended with {kept} in hand"));
-        play.engine = play.scene.engine(play.engine.node()).await?;
-        play.recovers(asked).await;
+        round.engine = round.environment.engine(round.engine.name()).await?;
+        round.recovers(asked).await;
     }
-    play.finish().await
+    round.finish().await
 }
 
 /// One account has a rate limit and some people have daily caps, which hold for both together.
-pub(super) async fn one_of_two(ground: Ground<'_>) -> Result<Finding> {
-    let strict = limits::strict(ground.scale);
-    let wishes = Wishes {
+pub(super) async fn one_of_two(spec: Spec<'_>) -> Result<Finding> {
+    let strict = limits::strict(spec.scale);
+    let special = Special {
         strict: Some(strict),
         ..ordinary()
     };
-    let scene = ground.scene(wishes).await?;
-    let mut play = ground.play_on(scene).await?;
+    let environment = spec.environment(special).await?;
+    let mut round = spec.round_on(environment).await?;
     let mut capped = limits::Capped::new(strict)?;
-    play.moment(0.3, 0.7).await;
-    capped.publish(&play).await?;
-    let left = play.kill_the_first().await?;
-    capped.publish(&play).await?;
+    round.moment(0.3, 0.7).await;
+    capped.publish(&round).await?;
+    let left = round.kill_the_first().await?;
+    capped.publish(&round).await?;
     // What the limit has put off takes long enough.
-    play.load.hold().await?;
-    play.taken_over(&left).await?;
-    play.engine = play.scene.engine(play.engine.node()).await?;
-    play.recovers(Instant::now()).await;
-    capped.judge(&mut play).await?;
-    let ledger = play.scene.ledger.clone();
-    let mut finding = play.finish().await?;
+    round.load.hold().await?;
+    round.taken_over(&left).await?;
+    round.engine = round.environment.engine(round.engine.name()).await?;
+    round.recovers(Instant::now()).await;
+    capped.judge(&mut round).await?;
+    let ledger = round.environment.ledger.clone();
+    let mut finding = round.finish().await?;
     limits::judge_rate(&mut finding, &ledger, strict);
     Ok(finding)
 }

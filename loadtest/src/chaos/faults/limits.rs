@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::chaos::finding::Finding;
 use crate::chaos::load::{publish_until_taken, with};
-use crate::chaos::play::{ASIDE_FROM, PATIENCE, Play, Scale, aside};
+use crate::chaos::round::{ASIDE_FROM, PATIENCE, Round, Scale, aside};
 use crate::chaos::seed::Strict;
 use crate::lane::Priority;
 use crate::ledger::{Ledger, Moment};
@@ -54,13 +54,13 @@ impl Capped {
     }
 
     /// Publishes more to each of them than their caps allow.
-    pub(super) async fn publish(&mut self, play: &Play<'_>) -> Result<()> {
+    pub(super) async fn publish(&mut self, round: &Round<'_>) -> Result<()> {
         for _ in 0..=CAP {
             for person in self.strict.capped() {
                 let mut draft = self.plan.draft(crate::marker::now_micros());
                 let envelope = with(&draft, "user_id", json!(person.id()))?;
                 draft.body = envelope.to_string().into_bytes();
-                publish_until_taken(play.scene.vhost.url(), &draft).await;
+                publish_until_taken(round.environment.vhost.url(), &draft).await;
                 self.published.push((person.number, draft.sequence));
             }
         }
@@ -68,29 +68,29 @@ impl Capped {
     }
 
     /// Once all of them have their outcome, everybody has got as many as the cap allows.
-    pub(super) async fn judge(&self, play: &mut Play<'_>) -> Result<()> {
+    pub(super) async fn judge(&self, round: &mut Round<'_>) -> Result<()> {
         let over = "SELECT count(*) FROM notification_schema.notifications
             WHERE source_id ~ '^A-[0-9]+$' AND status IN ('sent', 'cancelled')
               AND substr(source_id, 3)::bigint >= ";
         let (over, wanted) = (format!("{over}{FROM}"), self.published.len() as u64);
         let deadline = Instant::now() + PATIENCE;
-        let mut ended = play.scene.database.count(&over).await?;
+        let mut ended = round.environment.database.count(&over).await?;
         while ended < wanted && Instant::now() < deadline {
             sleep(LOOK_EVERY).await;
-            ended = play.scene.database.count(&over).await?;
+            ended = round.environment.database.count(&over).await?;
         }
-        play.finding.must(ended == wanted, || {
+        round.finding.must(ended == wanted, || {
             format!("{ended} of {wanted} to people with a cap came to an end")
         });
-        play.finding.published += wanted;
+        round.finding.published += wanted;
         for person in self.strict.capped() {
             let theirs = self
                 .published
                 .iter()
                 .filter(|(number, _)| *number == person.number);
-            let got = theirs.filter(|(_, sequence)| is_sent(&play.scene.ledger, *sequence));
+            let got = theirs.filter(|(_, sequence)| is_sent(&round.environment.ledger, *sequence));
             let got = got.count();
-            play.finding.must(got == CAP as usize, || {
+            round.finding.must(got == CAP as usize, || {
                 format!("somebody with a cap of {CAP} got {got} messages")
             });
         }

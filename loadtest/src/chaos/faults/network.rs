@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time::{Instant, sleep};
 
-use super::{Ground, ordinary};
+use super::{Spec, ordinary};
+use crate::chaos::environment::Environment;
 use crate::chaos::finding::Finding;
-use crate::chaos::play::Play;
-use crate::chaos::scene::Scene;
-use crate::proxy::Proxy;
+use crate::chaos::round::Round;
+use crate::harness::proxy::Proxy;
 
 const DATABASE: &str = "HERALD__DATABASE__URL";
 const BROKER: &str = "HERALD__BROKER__URL";
@@ -19,85 +19,85 @@ const FLOWS_WITHIN: Duration = Duration::from_secs(30);
 const TAKEN_WITHIN: Duration = Duration::from_secs(15);
 
 /// Connections to PostgreSQL go silent, and new ones work.
-pub(super) async fn swallows_of_database(ground: Ground<'_>) -> Result<Finding> {
-    let mut scene = ground.scene(ordinary()).await?;
-    let proxy = Proxy::before(&scene.database.url()).await?;
-    scene.set(DATABASE, proxy.url(&scene.database.url()));
-    swallowed(ground.play_on(scene).await?, &proxy).await
+pub(super) async fn swallows_of_database(spec: Spec<'_>) -> Result<Finding> {
+    let mut environment = spec.environment(ordinary()).await?;
+    let proxy = Proxy::before(&environment.database.url()).await?;
+    environment.set(DATABASE, proxy.url(&environment.database.url()));
+    swallowed(spec.round_on(environment).await?, &proxy).await
 }
 
 /// Connections to RabbitMQ go silent, and new ones work.
-pub(super) async fn swallows_of_broker(ground: Ground<'_>) -> Result<Finding> {
-    let mut scene = ground.scene(ordinary()).await?;
-    let proxy = Proxy::before(scene.vhost.url()).await?;
-    scene.set(BROKER, proxy.url(scene.vhost.url()));
-    swallowed(ground.play_on(scene).await?, &proxy).await
+pub(super) async fn swallows_of_broker(spec: Spec<'_>) -> Result<Finding> {
+    let mut environment = spec.environment(ordinary()).await?;
+    let proxy = Proxy::before(environment.vhost.url()).await?;
+    environment.set(BROKER, proxy.url(environment.vhost.url()));
+    swallowed(spec.round_on(environment).await?, &proxy).await
 }
 
-async fn swallowed(mut play: Play<'_>, proxy: &Proxy) -> Result<Finding> {
-    play.moment(0.2, 0.6).await;
-    let swallow = async |_: &mut Play<'_>| {
+async fn swallowed(mut round: Round<'_>, proxy: &Proxy) -> Result<Finding> {
+    round.moment(0.2, 0.6).await;
+    let swallow = async |_: &mut Round<'_>| {
         proxy.swallow();
         Ok(Instant::now())
     };
-    let since = play.excuse_what_is_in_hand(swallow).await?;
-    play.recovers(since).await;
-    let recovered = play.finding.recovered.unwrap_or_default();
-    play.finding.must(recovered <= FLOWS_WITHIN, || {
+    let since = round.excuse_what_is_in_hand(swallow).await?;
+    round.recovers(since).await;
+    let recovered = round.finding.recovered.unwrap_or_default();
+    round.finding.must(recovered <= FLOWS_WITHIN, || {
         format!("it took {recovered:?} until all went on, more than {FLOWS_WITHIN:?}")
     });
-    play.finish().await
+    round.finish().await
 }
 
 /// The machine of one engine loses its power: its servers do not hear that it is gone.
-pub(super) async fn power_cut(ground: Ground<'_>) -> Result<Finding> {
-    let (scene, cables) = Cables::of_the_first(&ground).await?;
-    let mut play = ground.play_on(scene).await?;
-    play.moment(0.2, 0.6).await;
-    let cut = async |play: &mut Play<'_>| {
+pub(super) async fn power_cut(spec: Spec<'_>) -> Result<Finding> {
+    let (environment, cables) = Cables::of_the_first(&spec).await?;
+    let mut round = spec.round_on(environment).await?;
+    round.moment(0.2, 0.6).await;
+    let cut = async |round: &mut Round<'_>| {
         cables.isolate();
-        play.engine.kill().await
+        round.engine.kill().await
     };
-    let left = play.excuse_the_first(cut).await?;
-    let rows = play.rows_taken_over(&left).await?;
-    play.taken_over(&left).await?;
-    within(&mut play, rows);
+    let left = round.excuse_the_first(cut).await?;
+    let rows = round.rows_taken_over(&left).await?;
+    round.taken_over(&left).await?;
+    within(&mut round, rows);
     // Its machine is started again: what the servers still believe in of its former life is cut.
     cables.mend();
-    play.engine = play.scene.engine(play.engine.node()).await?;
-    play.recovers(Instant::now()).await;
-    play.finish().await
+    round.engine = round.environment.engine(round.engine.name()).await?;
+    round.recovers(Instant::now()).await;
+    round.finish().await
 }
 
 /// One engine is cut off from its servers, lives on, and comes back: then what it had written
 /// arrives late.
-pub(super) async fn cut_off(ground: Ground<'_>) -> Result<Finding> {
-    let (scene, cables) = Cables::of_the_first(&ground).await?;
-    let mut play = ground.play_on(scene).await?;
-    play.moment(0.2, 0.6).await;
-    let left = play
-        .excuse_the_first(async |_: &mut Play<'_>| {
+pub(super) async fn cut_off(spec: Spec<'_>) -> Result<Finding> {
+    let (environment, cables) = Cables::of_the_first(&spec).await?;
+    let mut round = spec.round_on(environment).await?;
+    round.moment(0.2, 0.6).await;
+    let left = round
+        .excuse_the_first(async |_: &mut Round<'_>| {
             cables.stall();
             Ok(())
         })
         .await?;
-    let rows = play.rows_taken_over(&left).await?;
-    play.taken_over(&left).await?;
-    within(&mut play, rows);
+    let rows = round.rows_taken_over(&left).await?;
+    round.taken_over(&left).await?;
+    within(&mut round, rows);
     // It goes on trying for a while.
-    sleep(Duration::from_secs(play.scale.choose(1, 20))).await;
+    sleep(Duration::from_secs(round.scale.choose(1, 20))).await;
     cables.flow();
-    play.recovers(Instant::now()).await;
-    play.finish().await
+    round.recovers(Instant::now()).await;
+    round.finish().await
 }
 
-fn within(play: &mut Play<'_>, rows: Duration) {
-    play.finding.note(format!(
+fn within(round: &mut Round<'_>, rows: Duration) {
+    round.finding.note(format!(
         "rows were taken over after {:.1} s; messages once RabbitMQ had missed the heartbeats, of {}",
         rows.as_secs_f64(),
-        heartbeat(play.scale.quick),
+        heartbeat(round.scale.quick),
     ));
-    play.finding.must(rows <= TAKEN_WITHIN, || {
+    round.finding.must(rows <= TAKEN_WITHIN, || {
         format!("it took {rows:?} until rows were taken over, more than {TAKEN_WITHIN:?}")
     });
 }
@@ -114,14 +114,16 @@ struct Cables {
 }
 
 impl Cables {
-    async fn of_the_first(ground: &Ground<'_>) -> Result<(Scene, Self)> {
-        let mut scene = ground.scene(ordinary()).await?;
-        let database = Proxy::before(&scene.database.url()).await?;
-        let broker = Proxy::before(scene.vhost.url()).await.context("a proxy")?;
-        scene.set_first(DATABASE, database.url(&scene.database.url()));
-        scene.set_first(BROKER, broker.url(scene.vhost.url()));
-        scene.set("HERALD__BROKER__HEARTBEAT", heartbeat(ground.scale.quick));
-        Ok((scene, Self { database, broker }))
+    async fn of_the_first(spec: &Spec<'_>) -> Result<(Environment, Self)> {
+        let mut environment = spec.environment(ordinary()).await?;
+        let database = Proxy::before(&environment.database.url()).await?;
+        let broker = Proxy::before(environment.vhost.url())
+            .await
+            .context("a proxy")?;
+        environment.set_first(DATABASE, database.url(&environment.database.url()));
+        environment.set_first(BROKER, broker.url(environment.vhost.url()));
+        environment.set("HERALD__BROKER__HEARTBEAT", heartbeat(spec.scale.quick));
+        Ok((environment, Self { database, broker }))
     }
 
     fn isolate(&self) {

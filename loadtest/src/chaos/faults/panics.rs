@@ -7,9 +7,9 @@ use rand::RngExt;
 use tokio::time::{Instant, sleep};
 
 use super::providers::status;
-use super::{Ground, ordinary};
+use super::{Spec, ordinary};
 use crate::chaos::finding::Finding;
-use crate::chaos::play::unhurried;
+use crate::chaos::round::unhurried;
 use crate::simulator::{Provider, Rule, When};
 
 /// Which points to arm: `name:skip:times`, separated by commas.
@@ -42,27 +42,27 @@ const LATEST: usize = 25;
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-pub(super) async fn everywhere(mut ground: Ground<'_>) -> Result<Finding> {
-    let mut scene = ground.scene(ordinary()).await?;
+pub(super) async fn everywhere(mut spec: Spec<'_>) -> Result<Finding> {
+    let mut environment = spec.environment(ordinary()).await?;
     let points = WORK.into_iter().chain(ACTORS);
     let armed: Vec<String> = points
         .map(|point| {
-            let skip = ground.dice.random_range(1..LATEST);
+            let skip = spec.dice.random_range(1..LATEST);
             format!("{point}:{skip}:{TIMES}")
         })
         .collect();
-    scene.set(VARIABLE, armed.join(","));
+    environment.set(VARIABLE, armed.join(","));
     // What is due again before it is stored wakes the scheduler, which is a point as well.
-    scene.set("HERALD__RETRY__DEFAULT__BASE", "1ms");
-    scene.set("HERALD__RETRY__DEFAULT__MAX", "2ms");
+    environment.set("HERALD__RETRY__DEFAULT__BASE", "1ms");
+    environment.set("HERALD__RETRY__DEFAULT__MAX", "2ms");
     let sometimes = Rule::always(status(500, None)).when(When::Probability(0.2));
-    scene.behave(&unhurried().rule(sometimes), |provider| {
+    environment.behave(&unhurried().rule(sometimes), |provider| {
         provider == Provider::Twilio
     });
-    let mut play = ground.play_on(scene).await?;
+    let mut round = spec.round_on(environment).await?;
     let deadline = Instant::now() + PATIENCE;
     let mut missing = Vec::new();
-    for engine in play.engines() {
+    for engine in round.engines() {
         for point in WORK.into_iter().chain(ACTORS) {
             let text = format!("failpoint `{point}`");
             while engine.said(&text) < TIMES && Instant::now() < deadline {
@@ -84,7 +84,7 @@ pub(super) async fn everywhere(mut ground: Ground<'_>) -> Result<Finding> {
                 sleep(LOOK_EVERY).await;
                 counted = engine.sum(restarts, actor).await?;
             }
-            if counted < TIMES as f64 {
+            if counted != TIMES as f64 {
                 missing.push(format!(
                     "{actor} died {TIMES} times and {counted} restarts are counted"
                 ));
@@ -92,8 +92,8 @@ pub(super) async fn everywhere(mut ground: Ground<'_>) -> Result<Finding> {
         }
     }
     for what in missing {
-        play.finding.except(what);
+        round.finding.except(what);
     }
-    play.recovers(Instant::now()).await;
-    play.finish().await
+    round.recovers(Instant::now()).await;
+    round.finish().await
 }

@@ -7,11 +7,11 @@ use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::Ground;
+use super::Spec;
+use crate::chaos::environment::{ASIDE, PEOPLE};
 use crate::chaos::finding::Finding;
 use crate::chaos::load;
-use crate::chaos::play::{Play, unhurried};
-use crate::chaos::scene::{ASIDE, PEOPLE};
+use crate::chaos::round::{Round, unhurried};
 use crate::chaos::seed::LOOPING;
 use crate::population::Person;
 use crate::publisher::{Properties, Publisher};
@@ -22,8 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Fields whose text is a name of something, and not anybody's words.
 const NAMES: [&str; 4] = ["user_id", "channel", "priority", "name"];
 
-pub(super) async fn published(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
+pub(super) async fn published(spec: Spec<'_>) -> Result<Finding> {
+    let mut round = spec.round().await?;
     let erased = Person { number: PEOPLE };
     // Three answers full of NUL characters, and one that is slow enough to erase somebody meanwhile:
     // two seconds at least.
@@ -36,23 +36,24 @@ pub(super) async fn published(ground: Ground<'_>) -> Result<Finding> {
     let behaviour = unhurried()
         .rule(slow)
         .rule(Rule::always(nul).when(When::First(3)));
-    play.scene
+    round
+        .environment
         .behave(&behaviour, |provider| provider == Provider::SendGrid);
-    let publisher = Publisher::connect(play.scene.vhost.url()).await?;
+    let publisher = Publisher::connect(round.environment.vhost.url()).await?;
     let mut poison = poison()?;
-    poison.shuffle(&mut play.dice);
+    poison.shuffle(&mut round.dice);
     let length = f64::from(u32::try_from(poison.len())?);
     for (number, (body, _)) in (0..).zip(&poison) {
         let from = 0.1 + 0.6 * f64::from(number) / length;
-        play.moment(from, from + 0.6 / length).await;
+        round.moment(from, from + 0.6 / length).await;
         publish(&publisher, body, "email.normal").await?;
     }
-    full_of_nul(&mut play, &publisher).await?;
-    erased_in_flight(&mut play, &publisher, erased).await?;
-    for_ever(&mut play, &publisher).await?;
-    set_aside(&mut play, poison).await?;
-    play.recovers(Instant::now()).await;
-    play.finish().await
+    full_of_nul(&mut round, &publisher).await?;
+    erased_in_flight(&mut round, &publisher, erased).await?;
+    for_ever(&mut round, &publisher).await?;
+    set_aside(&mut round, poison).await?;
+    round.recovers(Instant::now()).await;
+    round.finish().await
 }
 
 /// Every message that cannot be accepted, with the reason that it must get.
@@ -94,8 +95,8 @@ fn poison() -> Result<Vec<(Vec<u8>, &'static str)>> {
 }
 
 /// NUL characters in every text: they are dropped, and the message arrives.
-async fn full_of_nul(play: &mut Play<'_>, publisher: &Publisher) -> Result<()> {
-    let draft = play.draft_aside();
+async fn full_of_nul(round: &mut Round<'_>, publisher: &Publisher) -> Result<()> {
+    let draft = round.draft_aside();
     let metadata = json!({ "a\0": ["\0", { "b": "\0" }] });
     let mut envelope = load::with(&draft, "metadata", metadata)?;
     spoil(&mut envelope);
@@ -118,20 +119,21 @@ fn spoil(value: &mut Value) {
 
 /// Somebody is erased after the provider has taken the message and before it has said so.
 async fn erased_in_flight(
-    play: &mut Play<'_>,
+    round: &mut Round<'_>,
     publisher: &Publisher,
     person: Person,
 ) -> Result<()> {
-    let draft = play.draft_aside();
+    let draft = round.draft_aside();
     let sequence = draft.sequence;
     let envelope = load::with(&draft, "user_id", json!(person.id()))?;
     publish(publisher, envelope.to_string().as_bytes(), ASIDE).await?;
-    let ledger = play.scene.ledger.clone();
+    let ledger = round.environment.ledger.clone();
     let asked = ledger.wait_until(PATIENCE, |ledger| {
         !ledger.entries_of_sequence(sequence).is_empty()
     });
     let asked = asked.await;
-    play.finding
+    round
+        .finding
         .must(asked, || "nothing came for the person to be erased".into());
     let id = person.id();
     let erase = format!("DELETE FROM notification_schema.users WHERE id = '{id}' RETURNING id");
@@ -139,24 +141,24 @@ async fn erased_in_flight(
         "SELECT id FROM notification_schema.notifications WHERE source_id = 'A-{sequence}'"
     );
     // One transaction: the row of what was told before would be erased with the person.
-    let rows = play
-        .scene
+    let rows = round
+        .environment
         .database
         .ask(&format!("{known}; {erase}"))
         .await?;
     let gone = rows.len();
-    play.finding.must(gone == 1, || {
+    round.finding.must(gone == 1, || {
         format!("{gone} people were erased, or the outcome was stored before the provider told it")
     });
     let stored = format!(
         "SELECT count(*) FROM notification_schema.notifications
          WHERE source_id = 'A-{sequence}' AND status = 'sent'"
     );
-    counts(play, &stored, 1, "of the person erased meanwhile").await
+    counts(round, &stored, 1, "of the person erased meanwhile").await
 }
 
 /// A template that loops is stopped, and its message is a dead letter.
-async fn for_ever(play: &mut Play<'_>, publisher: &Publisher) -> Result<()> {
+async fn for_ever(round: &mut Round<'_>, publisher: &Publisher) -> Result<()> {
     let message = json!({
         "version": 1,
         "user_id": Person { number: 1 }.id(),
@@ -170,29 +172,32 @@ async fn for_ever(play: &mut Play<'_>, publisher: &Publisher) -> Result<()> {
     let failed = "SELECT count(*) FROM notification_schema.notifications n
         JOIN notification_schema.notification_dlq d ON d.notification_id = n.id
         WHERE n.source_id = 'looping' AND n.status = 'failed' AND n.reason = 'template_error'";
-    counts(play, failed, 1, "of a template that loops").await
+    counts(round, failed, 1, "of a template that loops").await
 }
 
-async fn counts(play: &mut Play<'_>, query: &str, wanted: u64, what: &str) -> Result<()> {
+async fn counts(round: &mut Round<'_>, query: &str, wanted: u64, what: &str) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let mut found = play.scene.database.count(query).await?;
+    let mut found = round.environment.database.count(query).await?;
     while found != wanted && Instant::now() < deadline {
         sleep(LOOK_EVERY).await;
-        found = play.scene.database.count(query).await?;
+        found = round.environment.database.count(query).await?;
     }
-    play.finding.must(found == wanted, || {
+    round.finding.must(found == wanted, || {
         format!("{found} rows instead of {wanted}: {what}")
     });
     Ok(())
 }
 
 /// All of them are set aside, each with its reason and its body untouched.
-async fn set_aside(play: &mut Play<'_>, poison: Vec<(Vec<u8>, &'static str)>) -> Result<()> {
+async fn set_aside(round: &mut Round<'_>, poison: Vec<(Vec<u8>, &'static str)>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let mut found = Vec::new();
     while found.len() < poison.len() && Instant::now() < deadline {
-        let rejected = play.scene.vhost.take_rejected().await?;
-        found.extend(rejected.into_iter().map(|one| (one.reason, one.body)));
+        while let Some(rejected) = round.environment.vhost.take_rejected().await? {
+            let reason = rejected.reason();
+            let reason = reason.unwrap_or_else(|| "set aside by the broker".to_owned());
+            found.push((reason, rejected.body));
+        }
         sleep(LOOK_EVERY).await;
     }
     let count = found.len();
@@ -205,11 +210,11 @@ async fn set_aside(play: &mut Play<'_>, poison: Vec<(Vec<u8>, &'static str)>) ->
             None => {
                 let shown = String::from_utf8_lossy(body.get(..40).unwrap_or(body)).into_owned();
                 let message = format!("not set aside as {reason}: {shown:?}");
-                play.finding.except(message);
+                round.finding.except(message);
             }
         }
     }
-    play.finding.must(count == poison.len(), || {
+    round.finding.must(count == poison.len(), || {
         format!("{count} were set aside, of {}", poison.len())
     });
     Ok(())

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Ground, ordinary};
+use super::{Spec, ordinary};
 use crate::chaos::finding::Finding;
 use crate::chaos::load::publish_until_taken;
-use crate::chaos::play::{Play, unhurried};
+use crate::chaos::round::{Round, unhurried};
 use crate::ledger::Ledger;
 use crate::simulator::{Fault, Provider, Rule};
 
@@ -45,62 +45,65 @@ fn fails_over(fault: &Fault) -> bool {
     trips(fault) || matches!(fault, Fault::Status { .. })
 }
 
-pub(super) async fn fail(ground: Ground<'_>, fault: Fault) -> Result<Finding> {
-    let mut wishes = ordinary();
+pub(super) async fn fail(spec: Spec<'_>, fault: Fault) -> Result<Finding> {
+    let mut special = ordinary();
     if fault == Fault::Hang {
-        wishes.provider_timeout = TIMEOUT;
+        special.provider_timeout = TIMEOUT;
     }
-    let mut scene = ground.scene(wishes).await?;
+    let mut environment = spec.environment(special).await?;
     if matches!(fault, Fault::Dribble { .. }) {
         // What comes byte by byte is slow, and little else is.
-        scene.set("HERALD__PROVIDERS__CIRCUIT__SLOW_AFTER", "200ms");
-        scene.set("HERALD__PROVIDERS__CIRCUIT__WINDOW", "1s");
+        environment.set("HERALD__PROVIDERS__CIRCUIT__SLOW_AFTER", "200ms");
+        environment.set("HERALD__PROVIDERS__CIRCUIT__WINDOW", "1s");
     }
-    let mut play = ground.play_on(scene).await?;
-    play.moment(0.1, 0.5).await;
+    let mut round = spec.round_on(environment).await?;
+    round.moment(0.1, 0.5).await;
     let healthy = unhurried();
     let failing = healthy.clone().rule(Rule::always(fault.clone()));
     // FCM's rule for a 429 without Retry-After is to wait a minute.
-    let spared = play.scale.quick && fault == status(429, None);
+    let spared = round.scale.quick && fault == status(429, None);
     if spared {
-        play.finding
+        round
+            .finding
             .note("FCM is left alone in the quick form: the engine would wait its minute");
     }
     // The mail server stays well: what SendGrid surely has not sent fails over to it.
-    play.scene.behave(&failing, |provider| match provider {
-        Provider::Smtp => false,
-        Provider::Fcm => !spared,
-        _ => true,
-    });
-    let trouble = Duration::from_millis(play.scale.choose(1_500, 4_000));
+    round
+        .environment
+        .behave(&failing, |provider| match provider {
+            Provider::Smtp => false,
+            Provider::Fcm => !spared,
+            _ => true,
+        });
+    let trouble = Duration::from_millis(round.scale.choose(1_500, 4_000));
     let over = Instant::now() + trouble;
     if trips(&fault) {
-        circuits(&mut play, true).await?;
+        circuits(&mut round, true).await?;
     }
     if fails_over(&fault) {
-        mail_goes_another_way(&mut play).await;
+        mail_goes_another_way(&mut round).await;
     }
     sleep_until(over).await;
-    play.scene.behave(&healthy, |_| true);
-    play.recovers(Instant::now()).await;
+    round.environment.behave(&healthy, |_| true);
+    round.recovers(Instant::now()).await;
     if trips(&fault) {
-        circuits(&mut play, false).await?;
+        circuits(&mut round, false).await?;
     }
     if fault == Fault::DropAnswer {
-        let unknown = play.sum("herald_attempts_total", "unknown").await?;
-        play.finding.must(unknown > 0.0, || {
+        let unknown = round.sum("herald_attempts_total", "unknown").await?;
+        round.finding.must(unknown > 0.0, || {
             "answers were lost, and no attempt was counted as unknown".into()
         });
     }
-    play.finish().await
+    round.finish().await
 }
 
 /// Waits until both engines' circuits of all accounts that misbehave are open, or all of them closed.
-async fn circuits(play: &mut Play<'_>, open: bool) -> Result<()> {
+async fn circuits(round: &mut Round<'_>, open: bool) -> Result<()> {
     let wanted = if open { 1.0 } else { 0.0 };
     let deadline = Instant::now() + PATIENCE;
     let mut other_than_wanted = Vec::new();
-    for engine in play.engines() {
+    for engine in round.engines() {
         for account in ACCOUNTS {
             let gauge = "herald_provider_circuit_open";
             let mut found = engine.sum(gauge, account).await?;
@@ -110,35 +113,36 @@ async fn circuits(play: &mut Play<'_>, open: bool) -> Result<()> {
             }
             if found != wanted {
                 let state = if open { "never opened" } else { "stays open" };
-                let node = engine.node();
+                let node = engine.name();
                 other_than_wanted.push(format!("the circuit of {account} {state} on {node}"));
             }
         }
     }
     for what in other_than_wanted {
-        play.finding.except(what);
+        round.finding.except(what);
     }
     Ok(())
 }
 
 /// While the trouble lasts, a mail arrives through the second account.
-async fn mail_goes_another_way(play: &mut Play<'_>) {
+async fn mail_goes_another_way(round: &mut Round<'_>) {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        let draft = play.draft_aside();
-        publish_until_taken(play.scene.vhost.url(), &draft).await;
+        let draft = round.draft_aside();
+        publish_until_taken(round.environment.vhost.url(), &draft).await;
         let by_mail_server = |ledger: &Ledger| {
             let entries = ledger.entries_of_sequence(draft.sequence);
             entries
                 .iter()
                 .any(|entry| entry.provider() == Provider::Smtp)
         };
-        let ledger = &play.scene.ledger;
+        let ledger = &round.environment.ledger;
         if ledger.wait_until(ONE_MAIL, by_mail_server).await {
             return;
         }
     }
-    play.finding
+    round
+        .finding
         .except("no mail arrived through the second account while the first was in trouble");
 }
 

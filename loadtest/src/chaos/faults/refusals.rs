@@ -3,85 +3,133 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio::time::{Instant, sleep};
 
-use super::Ground;
+use super::Spec;
 use super::database::{back, nothing_moves};
 use crate::chaos::finding::Finding;
-use crate::chaos::play::Play;
+use crate::chaos::round::Round;
 
-/// How a refusal begins and how it ends.
+const TABLE: &str = "notification_schema.notifications";
+const ROLE: &str = "herald_notifications";
+/// The event that tells of it while it lasts.
+const EVENT: &str = "SELECT count(*) FROM notification_schema.admin_system_events
+    WHERE event_type = 'outcomes_not_stored' AND NOT is_resolved";
+/// What may not become of a notification meanwhile: failed, emptied, set aside.
+const SPOILT: &str = "SELECT (SELECT count(*) FROM notification_schema.notifications
+        WHERE payload = '{}' OR status = 'failed')
+    + (SELECT count(*) FROM notification_schema.notification_quarantine)";
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a refusal begins, how it ends, and what `/readyz` says meanwhile.
 struct Refusal {
     begin: String,
-    end: &'static str,
+    end: String,
+    says: &'static str,
 }
 
-pub(super) async fn outcomes(ground: Ground<'_>) -> Result<Finding> {
-    let mut play = ground.play().await?;
+pub(super) async fn outcomes(spec: Spec<'_>) -> Result<Finding> {
+    let mut round = spec.round().await?;
     for (refusal, from, to) in refusals() {
-        play.moment(from, to).await;
-        play.scene.database.ask(&refusal.begin).await?;
-        let outage = Duration::from_secs(play.scale.choose(2, 15));
-        nothing_moves(&mut play, outage).await?;
-        nobody_is_ready(&mut play).await;
-        back(&mut play, async |play: &mut Play<'_>| {
-            play.scene.database.ask(refusal.end).await.map(drop)
+        round.moment(from, to).await;
+        alter(&round, &refusal.begin).await?;
+        let outage = Duration::from_secs(round.scale.choose(1, 15));
+        nothing_moves(&mut round, outage).await?;
+        both_say(&mut round, refusal.says).await?;
+        events(&mut round, "none of them tells", |open| open > 0).await?;
+        back(&mut round, async |round: &mut Round<'_>| {
+            alter(round, &refusal.end).await
         })
         .await?;
+        events(&mut round, "it is still told of", |open| open == 0).await?;
     }
-    let spoilt = "SELECT count(*) FROM notification_schema.notifications
-        WHERE payload = '{}' OR status = 'failed'";
-    let spoilt = play.scene.database.count(spoilt).await?;
-    play.finding.must(spoilt == 0, || {
-        format!("{spoilt} rows failed, or have lost their contents")
+    let spoilt = round.environment.database.count(SPOILT).await?;
+    round.finding.must(spoilt == 0, || {
+        format!("{spoilt} rows failed, were set aside, or have lost their contents")
     });
-    play.finding.note(
-        "grants taken away and given back; a trigger with SQLSTATE 58030; one with 53100 in German",
+    round.finding.note(
+        "grants taken away and given back; triggers with SQLSTATE 58030, 53100 and P0001 in German; \
+         a column with another name",
     );
-    play.finish().await
+    round.finish().await
 }
 
-fn refusals() -> [(Refusal, f64, f64); 3] {
+fn refusals() -> [(Refusal, f64, f64); 5] {
     let grants = Refusal {
-        begin:
-            "REVOKE INSERT, UPDATE ON notification_schema.notifications FROM herald_notifications"
-                .to_owned(),
-        end: "GRANT INSERT, UPDATE ON notification_schema.notifications TO herald_notifications",
+        begin: format!("REVOKE INSERT, UPDATE ON {TABLE} FROM {ROLE}"),
+        end: format!("GRANT INSERT, UPDATE ON {TABLE} TO {ROLE}"),
+        says: "42501",
     };
-    let of = |code, words| Refusal {
-        begin: raising(code, words),
-        end: "DROP FUNCTION public.refuses CASCADE",
+    // A trigger that raises, whatever is to be stored.
+    let raising = |state, says| Refusal {
+        begin: format!(
+            "CREATE FUNCTION public.refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                RAISE EXCEPTION 'konnte Block 7 nicht schreiben' USING ERRCODE = '{state}';
+            END $$;
+            CREATE TRIGGER refuses BEFORE INSERT OR UPDATE ON {TABLE}
+                FOR EACH ROW EXECUTE FUNCTION public.refuses()"
+        ),
+        end: "DROP FUNCTION public.refuses CASCADE".to_owned(),
+        says,
     };
-    let broken = of(
-        "58030",
-        "could not read block 7 in file \"base/1/2\": I/O error",
-    );
-    let german = of(
-        "53100",
-        "konnte Datei nicht erweitern: kein Speicherplatz mehr",
-    );
-    [(grants, 0.1, 0.3), (broken, 0.35, 0.6), (german, 0.65, 0.9)]
+    let (from, to) = ("error_message", "what_went_wrong");
+    let renamed = Refusal {
+        begin: format!("ALTER TABLE {TABLE} RENAME COLUMN {from} TO {to}"),
+        end: format!("ALTER TABLE {TABLE} RENAME COLUMN {to} TO {from}"),
+        says: "42703",
+    };
+    [
+        (grants, 0.1, 0.2),
+        (raising("58030", "58030"), 0.25, 0.4),
+        (raising("53100", "disk is full"), 0.45, 0.6),
+        (raising("P0001", "a trigger or function"), 0.65, 0.8),
+        (renamed, 0.85, 0.95),
+    ]
 }
 
-/// A trigger that raises, whatever is to be stored.
-fn raising(code: &str, words: &str) -> String {
-    format!(
-        "CREATE FUNCTION public.refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            RAISE EXCEPTION '{words}' USING ERRCODE = '{code}';
-        END $$;
-        CREATE TRIGGER refuses BEFORE INSERT OR UPDATE ON notification_schema.notifications
-            FOR EACH ROW EXECUTE FUNCTION public.refuses()"
-    )
-}
-
-/// While outcomes cannot be stored, neither engine says that it is ready.
-async fn nobody_is_ready(play: &mut Play<'_>) {
-    let mut ready = Vec::new();
-    for engine in play.engines() {
-        if engine.is_ready().await {
-            ready.push(engine.node());
+/// Changes a table that is in use: the statement may be the victim of a deadlock, and is repeated then.
+async fn alter(round: &Round<'_>, statement: &str) -> Result<()> {
+    loop {
+        match round.environment.database.ask(statement).await {
+            Err(error) if format!("{error:#}").contains("deadlock detected") => {}
+            altered => return altered.map(drop),
         }
     }
-    play.finding.must(ready.is_empty(), || {
-        format!("ready while no outcome could be stored: {ready:?}")
+}
+
+/// While outcomes cannot be stored, neither engine is ready, and each says why.
+async fn both_say(round: &mut Round<'_>, why: &str) -> Result<()> {
+    let mut wrong = Vec::new();
+    for engine in round.engines() {
+        let said = engine.trouble_of("settling").await?;
+        if !said.as_deref().is_some_and(|said| said.contains(why)) {
+            wrong.push(format!("{} says {said:?}, not {why:?}", engine.name()));
+        }
+        if engine.is_ready().await {
+            wrong.push(format!("{} is ready", engine.name()));
+        }
+    }
+    round.finding.must(wrong.is_empty(), || {
+        format!("while no outcome could be stored: {wrong:?}")
     });
+    Ok(())
+}
+
+/// Waits until as many events are open as should be.
+async fn events(
+    round: &mut Round<'_>,
+    otherwise: &str,
+    wanted: impl Fn(u64) -> bool,
+) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut open = round.environment.database.count(EVENT).await?;
+    while !wanted(open) && Instant::now() < deadline {
+        sleep(LOOK_EVERY).await;
+        open = round.environment.database.count(EVENT).await?;
+    }
+    round.finding.must(wanted(open), || {
+        format!("{open} events are open: {otherwise}")
+    });
+    Ok(())
 }

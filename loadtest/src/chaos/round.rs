@@ -1,0 +1,259 @@
+//! One round: an environment, two engines under load, a fault at a random moment, and what came of it.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use tokio::time::{Instant, sleep_until};
+
+use super::environment::{Environment, MOST_IN_FLIGHT, NODES, PEOPLE};
+use super::finding::Finding;
+use super::load::Load;
+use super::recovery::Left;
+use super::servers::Servers;
+use crate::harness::engine::Engine;
+use crate::harness::judge::Excuses;
+use crate::publisher::{Draft, Expectations, Mix, Plan};
+use crate::simulator::{Behaviour, Latency};
+
+/// Nothing new for so long: what is missing is lost. FCM alone may ask for a minute.
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+/// The `engine.shutdown_deadline`, and what ending takes beyond it at most.
+pub(super) const DEADLINE: Duration = Duration::from_secs(25 + 8);
+/// Sequences of what a fault publishes itself begin here.
+pub(super) const ASIDE_FROM: u64 = 1 << 30;
+
+/// How much load, and how long faults last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    pub(super) per_second: u32,
+    pub(super) seconds: u32,
+    pub(super) quick: bool,
+}
+
+impl Scale {
+    /// A length of time that is shorter in the quick form.
+    pub(super) fn choose<T>(&self, quick: T, long: T) -> T {
+        if self.quick { quick } else { long }
+    }
+}
+
+/// A round that is being played.
+#[derive(Debug)]
+pub(super) struct Round<'a> {
+    pub(super) servers: &'a Servers,
+    pub(super) environment: Environment,
+    /// The engine that a fault of one engine strikes.
+    pub(super) engine: Engine,
+    /// The one beside it.
+    pub(super) other: Engine,
+    pub(super) load: Load,
+    pub(super) finding: Finding,
+    pub(super) dice: SmallRng,
+    pub(super) scale: Scale,
+    pub(super) excuses: Excuses,
+    aside: Plan,
+    published_aside: Vec<Draft>,
+    began: Instant,
+}
+
+/// A load of all lanes, half of it by template, some of it for a little later.
+pub(super) fn mix() -> Result<Mix> {
+    let wrong = anyhow::Error::msg;
+    Ok(Mix {
+        channels: "email=3,sms=2,push=2".parse().map_err(wrong)?,
+        priorities: "high=1,normal=2".parse().map_err(wrong)?,
+        users: PEOPLE - 1,
+        scheduled_share: 0.15,
+        schedule_ahead_ms: 300,
+        ..Mix::default()
+    })
+}
+
+/// Providers that take some time, so that there is always something in flight.
+pub(super) fn unhurried() -> Behaviour {
+    Behaviour::default().latency(Latency::Uniform {
+        min_ms: 5.0,
+        max_ms: 40.0,
+    })
+}
+
+impl<'a> Round<'a> {
+    /// Starts two engines on the environment, and the load; returns when the first message was accepted.
+    pub(super) async fn begin(
+        servers: &'a Servers,
+        environment: Environment,
+        mut dice: SmallRng,
+        scale: Scale,
+    ) -> Result<Self> {
+        let [first, second] = NODES;
+        let (engine, other) =
+            tokio::try_join!(environment.engine(first), environment.engine(second))?;
+        let seed = dice.random();
+        let plan = Plan::new(mix()?, seed, "chaos");
+        let load = Load::start(environment.vhost.url(), plan, scale.per_second.into());
+        let mut round = Self {
+            servers,
+            engine,
+            other,
+            load,
+            finding: Finding::default(),
+            dice,
+            scale,
+            excuses: Excuses::default(),
+            aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),
+            published_aside: Vec::new(),
+            began: Instant::now(),
+            environment,
+        };
+        let first = round
+            .environment
+            .ledger
+            .wait_for_accepted(1, PATIENCE)
+            .await;
+        round
+            .finding
+            .must(first, || "nothing was delivered before the fault".into());
+        round.began = Instant::now();
+        Ok(round)
+    }
+
+    /// Waits for a random moment of the load: not before this share of it, not after that.
+    pub(super) async fn moment(&mut self, from: f64, to: f64) {
+        let share = self.dice.random_range(from..to);
+        sleep_until(self.began + self.length().mul_f64(share)).await;
+    }
+
+    fn length(&self) -> Duration {
+        Duration::from_secs(self.scale.seconds.into())
+    }
+
+    /// A message for the lane that the load leaves alone, which must be delivered as well.
+    pub(super) fn draft_aside(&mut self) -> Draft {
+        let draft = self.aside.draft(crate::marker::now_micros());
+        self.published_aside.push(draft.clone());
+        draft
+    }
+
+    /// These may be sent once more, because of a fault just now.
+    pub(super) fn excuse(&mut self, in_flight: Vec<String>) {
+        self.excuses.add(in_flight);
+    }
+
+    /// Both engines.
+    pub(super) fn engines(&self) -> [&Engine; 2] {
+        [&self.engine, &self.other]
+    }
+
+    /// How many lines of both engines' logs contain this so far.
+    pub(super) fn said(&self, text: &str) -> usize {
+        self.engines().map(|engine| engine.said(text)).iter().sum()
+    }
+
+    /// The sum of a metric of both engines, over the series of which some label is this.
+    pub(super) async fn sum(&self, metric: &str, label: &str) -> Result<f64> {
+        let mut sum = 0.0;
+        for engine in self.engines() {
+            sum += engine.sum(metric, label).await?;
+        }
+        Ok(sum)
+    }
+
+    /// A signal to both engines.
+    pub(super) fn signal(&self, name: &str) -> Result<()> {
+        for engine in self.engines() {
+            engine.signal(name)?;
+        }
+        Ok(())
+    }
+
+    /// What the engines have in hand now may be sent once more, because of what is done now. They
+    /// stand still meanwhile, so that this is neither too much nor too little.
+    pub(super) async fn excuse_what_is_in_hand<T>(
+        &mut self,
+        fault: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.signal("STOP")?;
+        let in_flight = self.environment.database.in_flight().await;
+        let done = fault(self).await;
+        self.signal("CONT")?;
+        self.excuse(in_flight?);
+        done
+    }
+
+    /// The same for the first engine alone; says what it has in hand.
+    pub(super) async fn excuse_the_first<T>(
+        &mut self,
+        fault: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<Left> {
+        self.engine.signal("STOP")?;
+        let runs = self.environment.database.runs(self.engine.name()).await?;
+        let in_flight = self.environment.database.in_flight_of(&runs).await?;
+        let at = Instant::now();
+        fault(self).await?;
+        self.engine.signal("CONT")?;
+        let held = in_flight.len();
+        self.finding.must(held <= MOST_IN_FLIGHT, || {
+            format!("one engine had {held} in flight, more than its lanes allow")
+        });
+        self.excuse(in_flight);
+        Ok(Left { runs, at })
+    }
+
+    /// SIGKILL of the first engine.
+    pub(super) async fn kill_the_first(&mut self) -> Result<Left> {
+        self.excuse_the_first(async |round: &mut Self| round.engine.kill().await)
+            .await
+    }
+
+    /// Waits for the end of the load, judges, stops the engine, and clears the stage.
+    pub(super) async fn finish(mut self) -> Result<Finding> {
+        sleep_until(self.began + self.length()).await;
+        let expected = self.load.finish().await?;
+        self.arrive(&expected).await;
+        self.judge(&expected).await?;
+        let mut aside = Expectations::starting_at(ASIDE_FROM);
+        for draft in &self.published_aside {
+            aside.add(draft.sequence, draft.lane, draft.acceptances);
+        }
+        self.arrive(&aside).await;
+        self.finding.published += aside.messages();
+        let lost = self.count_lost(&aside);
+        self.note_rows(&lost).await?;
+        self.end_in_order().await?;
+        self.environment.remove().await?;
+        Ok(self.finding)
+    }
+
+    /// In the end both end when asked to, with nothing left behind.
+    async fn end_in_order(&mut self) -> Result<()> {
+        self.signal("TERM")?;
+        for engine in [&mut self.engine, &mut self.other] {
+            let ended = engine.ended(DEADLINE).await;
+            self.finding
+                .must(ended.as_ref().is_ok_and(|status| status.success()), || {
+                    format!(
+                        "engine {} did not end in good order: {ended:?}",
+                        engine.name()
+                    )
+                });
+        }
+        let ready = self.environment.vhost.ready(&Environment::queues()).await?;
+        self.finding.must(ready == 0, || {
+            format!("{ready} messages stayed in the lanes")
+        });
+        Ok(())
+    }
+}
+
+/// Mail for the lane that the load leaves alone.
+pub(super) fn aside() -> Result<Mix> {
+    let wrong = anyhow::Error::msg;
+    Ok(Mix {
+        channels: "email".parse().map_err(wrong)?,
+        priorities: "urgent".parse().map_err(wrong)?,
+        scheduled_share: 0.0,
+        ..mix()?
+    })
+}

@@ -1,0 +1,310 @@
+//! One run: nodes of one variant deliver one load, on a database and a virtual host of their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+
+use super::bench::{Bench, Started};
+use super::books::Books;
+use super::meter::{self, Subjects, Times};
+use super::variant::Variant;
+use super::warm_up::warm_up;
+use crate::harness::database::Database;
+use crate::harness::usage;
+use crate::publisher::{Mix, Pace, Plan, Progress, Published, Publisher};
+use crate::report::{Counts, Findings, Percentiles, Report};
+
+/// Each run has 2^24 sequences of its own.
+const RUN_BITS: u32 = 24;
+const LOOK: Duration = Duration::from_millis(50);
+/// How long repetitions are watched for.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// The load of a run, and how it is measured.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// What is published.
+    pub mix: Mix,
+    /// Seed of the load: the same one publishes the same messages.
+    pub seed: u64,
+    /// How many messages.
+    pub count: u64,
+    /// Messages a second; 0 is flat out.
+    pub rate: f64,
+    /// Unconfirmed messages at most.
+    pub window: usize,
+    /// Whether everything is published before the nodes begin.
+    pub backlog: bool,
+    /// Whether the nodes meet a database in the midst of its day, instead of one right after a
+    /// checkpoint, with every page still to be logged.
+    pub warm_up: bool,
+    /// Whether the servers are looked at too, and what they wrote.
+    pub servers: bool,
+    /// How long nothing may happen while something is missing.
+    pub patience: Duration,
+    /// What is counted while it is published.
+    pub progress: Arc<Progress>,
+}
+
+/// What was measured in a run.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The machine's load average over a minute when it began: other work shows here.
+    pub load_average: f64,
+    /// Acceptances a second over the middle 80 %.
+    pub per_second: f64,
+    /// Published to accepted.
+    pub latency: Percentiles,
+    /// From the start of the first process to the first acceptance, where messages were waiting.
+    pub first_ms: Option<f64>,
+    /// CPU time over the middle 80 %, microseconds for each acceptance.
+    pub times: Times,
+    /// Resident memory of the largest node at most, bytes.
+    pub resident_peak_bytes: u64,
+    /// CPU time of RabbitMQ for taking in what is published, microseconds for each message.
+    pub taking_in: f64,
+    /// What tables and log held before.
+    pub(super) before: Books,
+    /// By how much they grew, for each message.
+    pub(super) grown: Books,
+    /// Bytes of full pages among the log, for each message.
+    pub(super) page_bytes: f64,
+    /// Acceptances for each message.
+    pub acceptances_each: f64,
+    /// Counts.
+    pub counts: Counts,
+    /// Why it is not good; empty when it is.
+    pub faults: Vec<String>,
+}
+
+impl Bench {
+    /// Runs one variant on a copy of its prepared database.
+    ///
+    /// # Errors
+    /// When a server or a program fails; what the variant did wrong is in the result instead.
+    pub async fn compare(&mut self, variant: &Variant, work: &Work) -> Result<Measured> {
+        let template = self.template(variant).await?;
+        let nodes = std::slice::from_ref(variant);
+        self.run(nodes, &template, "", work).await
+    }
+
+    /// Runs nodes on a copy of a database.
+    pub(super) async fn run(
+        &self,
+        nodes: &[Variant],
+        template: &Database,
+        strategy: &str,
+        work: &Work,
+    ) -> Result<Measured> {
+        // Whoever watches the ledger must not see the last run's.
+        self.ledger.clear();
+        let (database, vhost) = (self.database("run"), self.vhost()?);
+        database.remove().await?;
+        database.create(template.name(), strategy).await?;
+        // What was written so far is not this run's to write out.
+        database.ask("CHECKPOINT").await?;
+        let done = match vhost.create().await {
+            Ok(()) => self.deliver(nodes, &database, work).await,
+            Err(error) => Err(error),
+        };
+        // Removed whatever came of it.
+        let removed = database.remove().await;
+        let vhost = vhost.remove().await;
+        let measured = done?;
+        vhost.and(removed)?;
+        Ok(measured)
+    }
+
+    async fn deliver(
+        &self,
+        nodes: &[Variant],
+        database: &Database,
+        work: &Work,
+    ) -> Result<Measured> {
+        let load_average = load_average();
+        // Idempotency keys and markers of their own, also for what an earlier run has left behind.
+        let number: u32 = rand::random();
+        let run = format!("lt-{number:08x}");
+        let plan = Plan::new(work.mix.clone(), work.seed, run.clone())
+            .starting_at(u64::from(number) << RUN_BITS);
+        self.ledger.begin(plan.first()..plan.first() + work.count);
+        let client = database.connect().await?;
+        let waiting = match work.backlog {
+            true => Ok(self.publish_ahead(nodes, plan, work).await?),
+            false => Err(plan),
+        };
+        if work.warm_up {
+            warm_up(&client).await?;
+        }
+        let began = clock(&client).await?;
+        let before = Books::read(&client, work.servers).await?;
+        let start = Instant::now();
+        let nodes = self.start_all(nodes, !work.backlog).await?;
+        let subjects = self.subjects(&nodes, &client, work).await?;
+        let meter = meter::start(subjects, Arc::clone(&self.ledger));
+        let mut first_ms = None;
+        let (published, taking_in) = match waiting {
+            Ok(waiting) => {
+                self.ledger.wait_for_accepted(1, work.patience).await;
+                first_ms = Some(start.elapsed().as_secs_f64() * 1e3);
+                waiting
+            }
+            Err(plan) => (self.publish(plan, work).await?, f64::NAN),
+        };
+        let expected = published.expected.acceptances();
+        let accepted = || async { Ok(self.ledger.distinct()) };
+        let settled = until(&nodes, work.patience, expected, accepted).await?;
+        sleep(LINGER).await;
+        let readings = meter.finish().await;
+        // What goes to the inbox is accepted by nobody, and may come last.
+        let messages = published.expected.messages();
+        let stored = || stored_since(&client, began);
+        until(&nodes, work.patience, messages, stored).await?;
+        for node in nodes {
+            node.process.stop().await?;
+        }
+        let after = Books::read(&client, work.servers).await?;
+        let report = Report::new(Findings {
+            run,
+            seed: work.seed,
+            rate: work.rate,
+            settled,
+            published: &published,
+            ledger: &self.ledger,
+            simulators: &[],
+            engine: None,
+            instrument: None,
+        });
+        let mut faults = report.faults();
+        let stored = stored_since(&client, began).await?;
+        if stored != messages {
+            faults.push(format!("{stored} of {messages} messages are stored"));
+        }
+        let pages = after.page_bytes_since(&client, before).await;
+        Ok(Measured {
+            load_average,
+            per_second: report.throughput.middle_per_second,
+            latency: report.latency,
+            first_ms,
+            times: readings.micros(expected),
+            resident_peak_bytes: readings.resident_peak,
+            taking_in,
+            before,
+            grown: after.each_since(before, messages),
+            page_bytes: pages / messages.max(1) as f64,
+            acceptances_each: expected as f64 / messages.max(1) as f64,
+            counts: report.counts,
+            faults,
+        })
+    }
+
+    async fn start_all(&self, nodes: &[Variant], until_ready: bool) -> Result<Vec<Started>> {
+        let start = |node: &Variant| self.start(node, &node.name);
+        let started: Vec<Started> = nodes.iter().map(start).collect::<Result<_>>()?;
+        if until_ready {
+            for node in &started {
+                node.ready().await?;
+            }
+        }
+        Ok(started)
+    }
+
+    async fn subjects(&self, nodes: &[Started], client: &Client, work: &Work) -> Result<Subjects> {
+        let mut subjects = Subjects {
+            nodes: nodes.iter().map(|node| node.process.id()).collect(),
+            ..Subjects::default()
+        };
+        if work.servers {
+            subjects.postgresql = usage::postgresql(client).await;
+            subjects.rabbitmq = usage::rabbitmq(self.vhost()?.url());
+            subjects.instrument = Some(std::process::id());
+        }
+        Ok(subjects)
+    }
+
+    /// Publishes all of it into queues that a node has declared, which is all that it was started for;
+    /// with what that cost RabbitMQ, microseconds for each.
+    async fn publish_ahead(
+        &self,
+        nodes: &[Variant],
+        plan: Plan,
+        work: &Work,
+    ) -> Result<(Published, f64)> {
+        let declares = self.start(nodes.first().context("no node")?, "declares")?;
+        declares.ready().await?;
+        declares.process.stop().await?;
+        let broker = usage::rabbitmq(self.vhost()?.url()).filter(|_| work.servers);
+        let used = || {
+            let sample = broker.and_then(|pid| usage::family(pid).ok());
+            sample.map_or(f64::NAN, |sample| sample.cpu_seconds())
+        };
+        let before = used();
+        let published = self.publish(plan, work).await?;
+        let micros = (used() - before) * 1e6 / published.confirmed.max(1) as f64;
+        Ok((published, micros))
+    }
+
+    async fn publish(&self, mut plan: Plan, work: &Work) -> Result<Published> {
+        let publisher = Publisher::connect(self.vhost()?.url()).await;
+        let publisher = publisher.context("publishing")?;
+        let pace = Pace::starting_now(work.rate);
+        let published = publisher
+            .run(&mut plan, work.count, pace, work.window, &work.progress)
+            .await
+            .context("publishing")?;
+        publisher.close().await;
+        match published.first_error {
+            Some(error) => bail!("publishing: {error}"),
+            None => Ok(published),
+        }
+    }
+}
+
+/// Waits until there are as many as there should be; false when nothing new came for too long.
+async fn until<F: Future<Output = Result<u64>>>(
+    nodes: &[Started],
+    patience: Duration,
+    wanted: u64,
+    mut look: impl FnMut() -> F,
+) -> Result<bool> {
+    let (mut last, mut changed) = (0, Instant::now());
+    loop {
+        let there = look().await?;
+        if there >= wanted {
+            return Ok(true);
+        }
+        for node in nodes {
+            node.process.must_run()?;
+        }
+        if there != last {
+            (last, changed) = (there, Instant::now());
+        } else if changed.elapsed() >= patience {
+            return Ok(false);
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// The server's time, in seconds.
+async fn clock(client: &Client) -> Result<f64> {
+    let now = "SELECT extract(epoch FROM now())::float8";
+    let row = client.query_one(now, &[]).await.context(now)?;
+    Ok(row.try_get(0)?)
+}
+
+/// Notifications with an id of this time or later: by index, because counting all takes too long.
+async fn stored_since(client: &Client, seconds: f64) -> Result<u64> {
+    let count = "SELECT count(*) FROM notifications WHERE id >= uuid_bound(to_timestamp($1))";
+    let row = client.query_one(count, &[&seconds]).await.context(count)?;
+    let count: i64 = row.try_get(0)?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Over the last minute; not a number where the system does not say.
+fn load_average() -> f64 {
+    use procfs::Current as _;
+    procfs::LoadAverage::current().map_or(f64::NAN, |load| f64::from(load.one))
+}
