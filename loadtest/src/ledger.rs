@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::marker::{self, Marker};
-use crate::simulator::Provider;
+use crate::provider::Provider;
 
 mod entry;
 mod query;

@@ -12,6 +12,7 @@ pub mod marker;
 pub mod measure;
 pub mod page;
 pub mod population;
+pub mod provider;
 pub mod publisher;
 pub mod report;
 pub mod run;

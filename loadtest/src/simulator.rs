@@ -14,10 +14,6 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 mod answer;
 mod behaviour;
 mod builder;
@@ -50,69 +46,10 @@ pub(crate) use fcm::{
 pub use handle::Simulator;
 pub use latency::Latency;
 
+pub use crate::provider::Provider;
+
 /// The header in which the engine names the notification on every provider request.
 pub const NOTIFICATION_HEADER: &str = "x-herald-notification-id";
-
-/// A provider that can be simulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// SendGrid v3 Mail Send.
-    SendGrid,
-    /// Twilio Messages.
-    Twilio,
-    /// Firebase Cloud Messaging, HTTP v1, with its token endpoint.
-    Fcm,
-    /// A mail server.
-    Smtp,
-    /// Slack: `chat.postMessage` and incoming webhooks.
-    Slack,
-}
-
-impl Provider {
-    /// All providers, in the order in which they are declared.
-    pub const ALL: [Self; 5] = [
-        Self::SendGrid,
-        Self::Twilio,
-        Self::Fcm,
-        Self::Smtp,
-        Self::Slack,
-    ];
-
-    /// The name as configuration and reports write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SendGrid => "sendgrid",
-            Self::Twilio => "twilio",
-            Self::Fcm => "fcm",
-            Self::Smtp => "smtp",
-            Self::Slack => "slack",
-        }
-    }
-
-    /// The port that `loadtest simulate` uses unless told otherwise.
-    #[must_use]
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::SendGrid => 4030,
-            Self::Twilio => 4031,
-            Self::Fcm => 4032,
-            Self::Smtp => 4033,
-            Self::Slack => 4034,
-        }
-    }
-
-    pub(crate) fn index(self) -> usize {
-        self as usize
-    }
-}
-
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,9 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+/// Longest wait for anything; on a busy machine things take their time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A database that is dropped with this value.
 pub(crate) struct TestDatabase {
     database: database::Database,

@@ -9,8 +9,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::database::TestDatabase;
-use crate::stage::PATIENCE;
+use crate::database::{PATIENCE, TestDatabase};
 
 const WATCH: &str = "
 CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use herald::app::{self, RunReport};
 use herald::config::{Required, Settings, Sources};
@@ -20,12 +19,11 @@ use loadtest::simulator::{Behaviour, Provider, Simulator};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(crate) use crate::database::PATIENCE;
 use crate::database::{TestDatabase, servers};
 use crate::outcomes::Outcomes;
 use crate::publisher::TestPublisher;
 
-/// Longest wait for anything; on a busy machine things take their time.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The person of most tests.
 pub(crate) const ANA: &str = "0190c1a0-0000-7000-8000-000000000001";
 

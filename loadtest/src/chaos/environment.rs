@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::seed::{self, Strict};
+use super::seed::{self, Special};
 use super::servers::Servers;
 use crate::harness::database::Database;
 use crate::harness::engine::{Engine, Installation};
@@ -30,8 +30,6 @@ pub(super) const LANES: [&str; 6] = [
 pub(super) const ASIDE: &str = "email.urgent";
 /// The most that one engine may have in flight: the sum of its lanes' settings below.
 pub(super) const MOST_IN_FLIGHT: usize = 16 + 3 * 64 + 3 * 128;
-/// How many people there are; the load writes to all but the last one.
-pub(super) const PEOPLE: u32 = 24;
 /// The providers; the mail server stands behind SendGrid.
 const PROVIDERS: [Provider; 4] = [
     Provider::SendGrid,
@@ -50,31 +48,6 @@ pub(super) const NODES: [&str; 2] = ["one", "two"];
 pub(super) struct Programs {
     pub(super) engine: PathBuf,
     pub(super) logs: PathBuf,
-}
-
-/// What is special about an environment.
-#[derive(Debug)]
-pub(super) struct Special<'a> {
-    /// What the providers do from the start on.
-    pub(super) behaviour: Behaviour,
-    /// Where the database is kept, if not with the others.
-    pub(super) tablespace: Option<&'a str>,
-    /// How many seconds the engine waits for a provider. An answer that comes later is a lost one:
-    /// on a busy machine this must be long.
-    pub(super) provider_timeout: u32,
-    /// A rate limit and daily caps, if they are to be looked at.
-    pub(super) strict: Option<Strict>,
-}
-
-impl Default for Special<'_> {
-    fn default() -> Self {
-        Self {
-            behaviour: Behaviour::default(),
-            tablespace: None,
-            provider_timeout: 30,
-            strict: None,
-        }
-    }
 }
 
 /// An environment for one round.

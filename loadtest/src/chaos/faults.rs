@@ -19,10 +19,11 @@ mod versions;
 use anyhow::Result;
 use rand::rngs::SmallRng;
 
-use super::environment::{Environment, Programs, Special};
+use super::environment::{Environment, Programs};
 use super::finding::Finding;
 use super::round::{Round, Scale, unhurried};
 use super::row::Row;
+use super::seed::Special;
 use super::servers::Servers;
 use crate::simulator::Fault;
 

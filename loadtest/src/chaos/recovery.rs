@@ -6,19 +6,12 @@ use anyhow::Result;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::load;
-use super::round::{PATIENCE, Round};
+use super::round::{Left, PATIENCE, Round};
 use crate::ledger::Ledger;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Messages that show whether all goes on: each engine has some of them, as good as surely.
 const PROOFS: usize = 4;
-
-/// What a lost engine had in hand, by its runs, since when.
-#[derive(Debug)]
-pub(super) struct Left {
-    pub(super) runs: Vec<String>,
-    pub(super) at: Instant,
-}
 
 impl Round<'_> {
     /// Measures how long it takes until the other engine has taken over all that the first one left.

@@ -7,10 +7,10 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use tokio::time::{Instant, sleep_until};
 
-use super::environment::{Environment, MOST_IN_FLIGHT, NODES, PEOPLE};
+use super::environment::{Environment, MOST_IN_FLIGHT, NODES};
 use super::finding::Finding;
 use super::load::Load;
-use super::recovery::Left;
+use super::seed::PEOPLE;
 use super::servers::Servers;
 use crate::harness::engine::Engine;
 use crate::harness::judge::Excuses;
@@ -56,6 +56,13 @@ pub(super) struct Round<'a> {
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
+}
+
+/// What a lost engine had in hand, by its runs, since when.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) runs: Vec<String>,
+    pub(super) at: Instant,
 }
 
 /// A load of all lanes, half of it by template, some of it for a little later.

@@ -4,12 +4,39 @@ use anyhow::{Context, Result};
 use chrono::{Timelike, Utc};
 use toml::{Table, Value};
 
-use super::environment::{PEOPLE, Special};
 use crate::population::Person;
 use crate::seed::{Target, seed_file};
+use crate::simulator::Behaviour;
 
 /// The name of the template that never ends by itself.
 pub(super) const LOOPING: &str = "looping";
+
+/// How many people there are; the load writes to all but the last one.
+pub(super) const PEOPLE: u32 = 24;
+/// What is special about an environment.
+#[derive(Debug)]
+pub(super) struct Special<'a> {
+    /// What the providers do from the start on.
+    pub(super) behaviour: Behaviour,
+    /// Where the database is kept, if not with the others.
+    pub(super) tablespace: Option<&'a str>,
+    /// How many seconds the engine waits for a provider. An answer that comes later is a lost one:
+    /// on a busy machine this must be long.
+    pub(super) provider_timeout: u32,
+    /// A rate limit and daily caps, if they are to be looked at.
+    pub(super) strict: Option<Strict>,
+}
+
+impl Default for Special<'_> {
+    fn default() -> Self {
+        Self {
+            behaviour: Behaviour::default(),
+            tablespace: None,
+            provider_timeout: 30,
+            strict: None,
+        }
+    }
+}
 
 /// Limits that a load runs into.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use super::Settings;
 use super::acks::AckChannel;
 use super::error::FloorError;
-use super::state::{Arrival, Receipt, State};
+use super::job::{Arrival, Receipt};
+use super::state::State;
 use crate::lane::{Channel as Way, EXCHANGE, Lane, Priority};
 
 /// Most messages handed on at once.

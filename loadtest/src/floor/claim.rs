@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::column::Column;
 use super::envelope::{Door, TENANT};
 use super::error::FloorError;
+use super::job::{Arrival, Job, Receipt};
 use super::sql;
-use super::state::{Arrival, Job, Receipt, State};
+use super::state::State;
 
 /// The floor has no run of its own among the engine's nodes.
 pub(super) const OWNER: i32 = 0;

@@ -136,10 +136,16 @@ impl<'a> Envelope<'a> {
         out.extend_from_slice(value.as_bytes());
         if let Some(to) = &self.to {
             out.extend_from_slice(b",\"to\":");
-            super::request::json(out, to);
+            json(out, to);
         }
         out.push(b'}');
     }
+}
+
+/// Appends a JSON string.
+pub(super) fn json(out: &mut Vec<u8>, text: &str) {
+    // Writing a string to memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
 }
 
 fn wrong(error: serde_json::Error) -> FloorError {

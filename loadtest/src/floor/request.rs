@@ -2,15 +2,9 @@
 
 use uuid::Uuid;
 
-use super::envelope::Text;
+use super::envelope::{Text, json};
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
-
-/// Appends a JSON string.
-pub(super) fn json(out: &mut Vec<u8>, text: &str) {
-    // Writing a string to memory cannot fail.
-    let _ = serde_json::to_writer(out, text);
-}
 
 /// SendGrid: one recipient, one plain text.
 pub(super) fn mail(out: &mut Vec<u8>, id: Uuid, to: &str, text: &Text<'_>) {

@@ -6,35 +6,13 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::acks::AckChannel;
 use super::batch::Gathering;
 use super::error::FloorError;
-use super::settle::Rows;
+use super::job::{Arrival, Job, Receipt};
+use super::rows::Rows;
 use super::{Settings, Summary};
-
-/// A message taken from the broker, with the right to acknowledge it.
-#[derive(Debug)]
-pub(super) struct Arrival {
-    pub(super) body: Vec<u8>,
-    pub(super) receipt: Receipt,
-}
-
-/// Which delivery of which channel.
-#[derive(Clone, Debug)]
-pub(super) struct Receipt {
-    pub(super) channel: Rc<AckChannel>,
-    pub(super) tag: u64,
-}
-
-/// A claimed message.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) id: Uuid,
-    pub(super) key: [u8; 32],
-    pub(super) arrival: Arrival,
-}
 
 pub(super) struct State {
     pub(super) settings: Settings,

@@ -11,6 +11,8 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// Longest wait for an answer, and for a server that is starting.
 const ANSWER: Duration = Duration::from_secs(20);
+/// Longest wait for a template that somebody else makes.
+const TEMPLATE: Duration = Duration::from_secs(170);
 const AGAIN: Duration = Duration::from_millis(50);
 /// Held while a template is made, by whoever is first.
 const TEMPLATE_LOCK: i64 = 0x7465_7374;
@@ -89,7 +91,7 @@ impl DatabaseServer {
         fill: impl AsyncFnOnce(&str) -> Result<()>,
     ) -> Result<()> {
         let lock = format!("SELECT pg_advisory_xact_lock({TEMPLATE_LOCK})");
-        let _alone = hold(&self.url, &lock).await?;
+        let _alone = hold(&self.url, &lock, TEMPLATE).await?;
         let known = format!("SELECT FROM pg_database WHERE datname = '{name}'");
         if !self.ask(&known).await?.is_empty() {
             return Ok(());
@@ -232,7 +234,7 @@ impl Database {
     /// # Errors
     /// When the server does not answer, or refuses.
     pub async fn hold(&self, query: &str) -> Result<Held> {
-        hold(&self.url(), query).await
+        hold(&self.url(), query, ANSWER).await
     }
 
     /// Ends every session of an engine; returns how many.
@@ -267,7 +269,7 @@ async fn open(url: &str) -> Result<(Client, Connection)> {
     )
 }
 
-async fn hold(url: &str, query: &str) -> Result<Held> {
+async fn hold(url: &str, query: &str, limit: Duration) -> Result<Held> {
     let (client, connection) = open(url).await?;
     let connection = tokio::spawn(async move {
         // It ends with the value.
@@ -275,7 +277,7 @@ async fn hold(url: &str, query: &str) -> Result<Held> {
     });
     let held = Held { connection, client };
     let begin = format!("BEGIN; {query}");
-    let begun = timeout(ANSWER, held.client.batch_execute(&begin)).await;
+    let begun = timeout(limit, held.client.batch_execute(&begin)).await;
     begun
         .with_context(|| format!("PostgreSQL does not answer to {query}"))?
         .with_context(|| query.to_owned())?;

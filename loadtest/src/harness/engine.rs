@@ -160,22 +160,13 @@ impl Installation {
         self.run(&["apply", &path]).await.map(drop)
     }
 
-    /// Starts a node; its log is `LOG.log`, or `LOG-2.log` and so on when that was there before.
+    /// Starts a node; its log is `NAME.log`, or `NAME-2.log` and so on when that was there before.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(&self, name: &str, log: &str) -> Result<Engine> {
-        self.start_with(name, log, &[])
-    }
-
-    /// Starts a node with settings of its own.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn start_with(&self, name: &str, log: &str, own: &[(String, String)]) -> Result<Engine> {
-        let mut command = self.command(&["serve"]);
-        command.envs(own.iter().map(|(variable, value)| (variable, value)));
-        Engine::start(command, name, Log::File(self.free_log(log)))
+    pub fn start(&self, name: &str) -> Result<Engine> {
+        let log = Log::File(self.free_log(name));
+        Engine::start(self.command(&["serve"]), name, log)
     }
 
     fn free_log(&self, name: &str) -> PathBuf {
@@ -197,8 +188,7 @@ impl Engine {
         let http = format!("127.0.0.1:{}", free_port()?);
         command
             .env("HERALD__ENGINE__NODE_NAME", name)
-            .env("HERALD__HTTP__BIND", &http)
-            .env("HERALD__LOG__FORMAT", "json");
+            .env("HERALD__HTTP__BIND", &http);
         let started = Instant::now();
         Ok(Self {
             name: name.to_owned(),
@@ -249,15 +239,6 @@ impl Engine {
         http::is_good(&self.url("/readyz")).await
     }
 
-    /// The number of its run.
-    ///
-    /// # Errors
-    /// When it does not say it.
-    pub async fn run(&self) -> Result<i64> {
-        let line: serde_json::Value = serde_json::from_str(&self.says(RUNNING).await?)?;
-        line["run"].as_i64().context("a line without its run")
-    }
-
     /// What `/readyz` says of a part of it that is not well; `None` when it is.
     ///
     /// # Errors
@@ -265,8 +246,9 @@ impl Engine {
     pub async fn trouble_of(&self, part: &str) -> Result<Option<String>> {
         let answer = http::get(&self.url("/readyz")).await?;
         let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
-        let why = body["parts"][part].as_str().unwrap_or("ok");
-        Ok((why != "ok").then(|| why.to_owned()))
+        let why = body.pointer(&format!("/parts/{part}"));
+        let why = why.and_then(serde_json::Value::as_str);
+        Ok(why.filter(|why| *why != "ok").map(ToOwned::to_owned))
     }
 
     /// The sum of a metric in `/metrics`, over the series of which some label is this.

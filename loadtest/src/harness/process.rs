@@ -157,11 +157,14 @@ impl Process {
         }
     }
 
-    /// Sends a signal by its name.
+    /// Sends a signal by its name; that it has ended meanwhile is no error.
     ///
     /// # Errors
     /// When there is no `kill`, or it cannot send it.
     pub fn signal(&self, name: &str) -> Result<()> {
+        if locked(&self.child).try_wait()?.is_some() {
+            return Ok(());
+        }
         ensure!(
             signal(name, &[self.id])?,
             self.failed(&format!("SIG{name} cannot be sent"))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::simulator::Provider;
+use crate::provider::Provider;
 
 /// Instants are kept in ticks of 10 microseconds: 32 bits last for almost 12 hours.
 const MICROS_PER_TICK: u64 = 10;

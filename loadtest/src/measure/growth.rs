@@ -11,7 +11,7 @@ mod point;
 mod setup;
 mod table;
 
-pub use axis::{Axis, Series, setups};
-pub use point::{Figures, Point};
-pub use setup::Setup;
+pub use axis::{Axis, Series};
+pub use point::Point;
+pub use setup::{Setup, setups};
 pub use table::{Growth, Refused};

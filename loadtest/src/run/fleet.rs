@@ -38,7 +38,7 @@ impl Fleet {
             !self.nodes.contains_key(name),
             "the engine node {name} runs already; kill or stop it before it is started"
         );
-        let node = self.installation.start(name, name)?;
+        let node = self.installation.start(name)?;
         let started = node.started();
         self.roster.enter(name, node.id());
         self.nodes.insert(name.to_owned(), node);

@@ -36,6 +36,22 @@ pub struct Builder {
     patience: Option<Duration>,
 }
 
+impl Simulator {
+    /// Starts a well-behaved simulator on a free port with a ledger of its own.
+    ///
+    /// # Errors
+    /// When no socket or thread can be had.
+    pub fn start(provider: Provider) -> io::Result<Self> {
+        Self::builder(provider).start()
+    }
+
+    /// A simulator to be configured before it starts.
+    #[must_use]
+    pub fn builder(provider: Provider) -> Builder {
+        Builder::new(provider)
+    }
+}
+
 impl Builder {
     pub(super) fn new(provider: Provider) -> Self {
         Self {

@@ -1,6 +1,5 @@
 //! The handle that rules a running simulator.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,7 +8,6 @@ use tokio::sync::oneshot;
 
 use super::Provider;
 use super::behaviour::Behaviour;
-use super::builder::Builder;
 use super::counters::{Recorded, Stats};
 use super::fcm::{self, Fcm};
 use super::http::base_url;
@@ -29,20 +27,6 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts a well-behaved simulator on a free port with a ledger of its own.
-    ///
-    /// # Errors
-    /// When no socket or thread can be had.
-    pub fn start(provider: Provider) -> io::Result<Self> {
-        Self::builder(provider).start()
-    }
-
-    /// A simulator to be configured before it starts.
-    #[must_use]
-    pub fn builder(provider: Provider) -> Builder {
-        Builder::new(provider)
-    }
-
     /// Which provider it stands for.
     #[must_use]
     pub fn provider(&self) -> Provider {

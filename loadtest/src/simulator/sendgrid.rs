@@ -11,6 +11,7 @@ use super::judge::{Inbound, Judge, Verdict};
 use crate::ledger::Acceptance;
 use crate::marker::Marker;
 
+mod fields;
 mod recipients;
 mod request;
 mod rules;

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep};
 
 use super::disk::Disk;
 use super::{Spec, ordinary};
-use crate::chaos::environment::Special;
 use crate::chaos::finding::Finding;
 use crate::chaos::round::Round;
+use crate::chaos::seed::Special;
 use crate::chaos::servers::{COUNTED, Server};
 use crate::harness::proxy::Proxy;
 

@@ -4,9 +4,9 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use super::{Spec, limits, ordinary};
-use crate::chaos::environment::Special;
 use crate::chaos::finding::Finding;
 use crate::chaos::round::DEADLINE;
+use crate::chaos::seed::Special;
 
 pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
     let mut round = spec.round().await?;

@@ -6,9 +6,9 @@ use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
 use super::{Spec, limits, ordinary};
-use crate::chaos::environment::Special;
 use crate::chaos::finding::Finding;
 use crate::chaos::round::Round;
+use crate::chaos::seed::Special;
 
 /// Longer than any lease lasts.
 const HELD: Duration = Duration::from_secs(12);

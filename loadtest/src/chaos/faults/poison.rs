@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Spec;
-use crate::chaos::environment::{ASIDE, PEOPLE};
+use crate::chaos::environment::ASIDE;
 use crate::chaos::finding::Finding;
 use crate::chaos::load;
 use crate::chaos::round::{Round, unhurried};
 use crate::chaos::seed::LOOPING;
+use crate::chaos::seed::PEOPLE;
 use crate::population::Person;
 use crate::publisher::{Properties, Publisher};
 use crate::simulator::{Fault, Provider, Rule, When};

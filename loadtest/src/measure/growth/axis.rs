@@ -4,8 +4,6 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::setup::Setup;
-
 /// What grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,13 +81,6 @@ impl Series {
         };
         Axis::ALL.map(of).to_vec()
     }
-
-    /// The base with each of the points in turn.
-    pub fn setups(&self, base: Setup) -> impl Iterator<Item = Setup> {
-        self.points
-            .iter()
-            .map(move |point| base.with(self.axis, *point))
-    }
 }
 
 /// `rows`, or `rows=10k,1M`.
@@ -156,18 +147,6 @@ pub(super) fn shown(amount: u64) -> String {
     }
 }
 
-/// Every setup of these series once, in the order in which they first appear.
-#[must_use]
-pub fn setups(series: &[Series], base: Setup) -> Vec<Setup> {
-    let mut all = Vec::new();
-    for setup in series.iter().flat_map(|series| series.setups(base)) {
-        if !all.contains(&setup) {
-            all.push(setup);
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,19 +175,5 @@ mod tests {
             [1, 1_500, 2_000, 3_000_000].map(shown).join(" "),
             "1 1500 2k 3M"
         );
-    }
-
-    #[test]
-    fn what_the_axes_share_is_measured_once() {
-        let all = setups(&Series::usual(), Setup::BASE);
-        let base = all.iter().filter(|setup| **setup == Setup::BASE).count();
-        assert_eq!((all.len(), base), (15, 1));
-        for axis in Axis::ALL {
-            assert!(Series::usual().iter().any(|series| series.axis == axis));
-        }
-        assert_eq!(all.iter().map(|setup| setup.users).min(), Some(1_000));
-        let many = Setup::base(&["users=1M".parse().unwrap()]);
-        let rows: Series = "rows=10k,20k".parse().unwrap();
-        assert!(rows.setups(many).all(|setup| setup.users == 1_000_000));
     }
 }

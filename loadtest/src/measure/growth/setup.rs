@@ -85,6 +85,27 @@ impl Setup {
     }
 }
 
+impl Series {
+    /// The base with each of the points in turn.
+    pub fn setups(&self, base: Setup) -> impl Iterator<Item = Setup> {
+        self.points
+            .iter()
+            .map(move |point| base.with(self.axis, *point))
+    }
+}
+
+/// Every setup of these series once, in the order in which they first appear.
+#[must_use]
+pub fn setups(series: &[Series], base: Setup) -> Vec<Setup> {
+    let mut all = Vec::new();
+    for setup in series.iter().flat_map(|series| series.setups(base)) {
+        if !all.contains(&setup) {
+            all.push(setup);
+        }
+    }
+    all
+}
+
 const CHANNELS: [(Channel, u32); 5] = [
     (Channel::Email, 5),
     (Channel::Sms, 2),
@@ -145,5 +166,19 @@ mod tests {
             all
         };
         assert_eq!(sorted(mix.channels.all()), sorted(usual.channels.all()));
+    }
+
+    #[test]
+    fn what_the_axes_share_is_measured_once() {
+        let all = setups(&Series::usual(), Setup::BASE);
+        let base = all.iter().filter(|setup| **setup == Setup::BASE).count();
+        assert_eq!((all.len(), base), (15, 1));
+        for axis in Axis::ALL {
+            assert!(Series::usual().iter().any(|series| series.axis == axis));
+        }
+        assert_eq!(all.iter().map(|setup| setup.users).min(), Some(1_000));
+        let many = Setup::base(&["users=1M".parse().unwrap()]);
+        let rows: Series = "rows=10k,20k".parse().unwrap();
+        assert!(rows.setups(many).all(|setup| setup.users == 1_000_000));
     }
 }

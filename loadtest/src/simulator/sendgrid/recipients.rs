@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::Mistake;
+use super::fields::{headers, not_empty, schedule};
 use super::request::{Address, Mail, Personalization, Texts};
-use super::rules::{headers, not_empty, schedule};
 
 const MOST_RECIPIENTS: usize = 1_000;
 const NO_ADDRESS: &str = "Does not contain a valid address.";

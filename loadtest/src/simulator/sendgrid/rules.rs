@@ -1,28 +1,11 @@
 //! The rules that a well-typed mail must still keep, each with SendGrid's own sentence.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Mistake;
+use super::fields::{headers, not_empty, schedule};
 use super::recipients::{address, personalizations};
-use super::request::{Attachment, Content, Mail, Texts};
-
-const LONGEST_AHEAD_SECONDS: i64 = 72 * 3_600;
-const RESERVED_HEADERS: [&str; 12] = [
-    "x-sg-id",
-    "x-sg-eid",
-    "received",
-    "dkim-signature",
-    "content-type",
-    "content-transfer-encoding",
-    "to",
-    "from",
-    "subject",
-    "reply-to",
-    "cc",
-    "bcc",
-];
+use super::request::{Attachment, Content, Mail};
 
 /// All mistakes of a mail, as SendGrid lists them; empty when it is good.
 pub(super) fn mistakes(mail: &Mail<'_>) -> Vec<Mistake> {
@@ -143,34 +126,5 @@ fn extras(mail: &Mail<'_>, found: &mut Vec<Mistake>) {
     {
         let message = "The ip_pool_name must have 2 to 64 characters.";
         found.push(Mistake::new("ip_pool_name", message));
-    }
-}
-
-pub(super) fn headers(texts: Option<&Texts<'_>>, at: &str, found: &mut Vec<Mistake>) {
-    for name in texts.into_iter().flat_map(|texts| texts.keys()) {
-        if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
-            let message = format!("The header {name} is reserved and may not be set.");
-            found.push(Mistake::new(format!("{at}.{name}"), message));
-        }
-    }
-}
-
-pub(super) fn schedule(send_at: Option<i64>, at: &str, found: &mut Vec<Mistake>) {
-    let Some(send_at) = send_at else { return };
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-        });
-    if send_at > now.saturating_add(LONGEST_AHEAD_SECONDS) {
-        let message = "The send_at is in unix seconds and may be at most 72 hours ahead.";
-        found.push(Mistake::new(at, message));
-    }
-}
-
-pub(super) fn not_empty(text: Option<&Cow<'_, str>>, at: &str, found: &mut Vec<Mistake>) {
-    if text.is_some_and(|text| text.is_empty()) {
-        let message = "The value must be a string at least one character in length.";
-        found.push(Mistake::new(at, message));
     }
 }
