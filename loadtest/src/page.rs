@@ -161,7 +161,7 @@ mod tests {
             recipient: number,
             provider: Provider::SendGrid,
         };
-        let glimpse = |number| Glimpse {
+        let glimpse = |number: u64| Glimpse {
             at_micros: number * 500_000,
             published: number * 50,
             ..Glimpse::default()

@@ -1,6 +1,6 @@
 //! Handshakes with real certificates.
 
-use loadtest::certificates::{Authority, Issued, Validity};
+use loadtest::harness::certificates::{Authority, Issued, Validity};
 use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
 use tempfile::TempDir;

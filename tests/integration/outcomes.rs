@@ -97,13 +97,6 @@ impl Outcomes {
         self.reader.batch_execute(statement).await.unwrap();
     }
 
-    /// Changes a table that is in use: it may be the victim of a deadlock, and is asked for again.
-    pub(crate) async fn alter(&mut self, statement: &str) {
-        while let Err(error) = self.reader.batch_execute(statement).await {
-            assert!(error.to_string().contains("deadlock detected"), "{error}");
-        }
-    }
-
     /// Waits until the rows are as wanted, looking again at each change.
     pub(crate) async fn until(&mut self, wanted: impl Fn(&[Row]) -> bool) -> Vec<Row> {
         let mut rows = vec![];

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn repetitions_are_excused_by_a_fault_or_a_lost_answer_or_by_nothing() {
         let ledger = Ledger::new();
-        let mut accept = |sequence, device: &str, answer_lost| {
+        let accept = |sequence, device: &str, answer_lost| {
             let acceptance = Acceptance {
                 notification_id: None,
                 recipient: device.into(),

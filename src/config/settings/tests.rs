@@ -272,7 +272,7 @@ fn certificates_are_looked_into_at_the_start_and_want_an_encrypted_connection() 
     let secured = ("HERALD__BROKER__URL", "amqps://broker");
     let problems = |variables: &[(&str, &str)]| {
         let place = Place::complete(variables);
-        let authority = loadtest::certificates::Authority::new("ours").unwrap();
+        let authority = loadtest::harness::certificates::Authority::new("ours").unwrap();
         place.write("ca.pem", &authority.certificate());
         match place.load() {
             Ok(settings) => {

@@ -1,7 +1,5 @@
 //! A row of the database that ends every process that takes it.
 
-use std::time::Duration;
-
 use herald::runtime::clock;
 use jiff::SignedDuration;
 use loadtest::simulator::Simulator;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::process;
 use super::scene::answering_after;
-use crate::stage::{PATIENCE, Stage, envelope_with};
+use crate::stage::{Stage, envelope_with};
 use loadtest::harness::engine::RUNNING;
 
 const MESSAGES: usize = 60;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use loadtest::harness::http;
 use loadtest::simulator::Provider;
 
-use super::process;
 use crate::outcomes::Outcomes;
 use crate::stage::{PATIENCE, Stage, envelope};
 use loadtest::harness::process::{Log, Process};

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
-use loadtest::certificates::{Authority, Issued, Validity};
+use loadtest::harness::certificates::{Authority, Issued, Validity};
 use rustls::{ServerConnection, StreamOwned};
 
 use super::*;
