@@ -95,17 +95,17 @@ impl Drop for TestDatabase {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "settings of the tests themselves"
+)]
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run script/test, which starts the servers"))
+}
+
 /// The servers that `script/test` starts.
 pub(crate) fn servers() -> Servers {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "settings of the tests themselves"
-    )]
-    let variable = |name: &str| {
-        std::env::var(name).unwrap_or_else(|_| {
-            panic!("{name} is not set: run script/test, which starts the servers")
-        })
-    };
     Servers {
         database: variable("HERALD_TEST_DATABASE_URL"),
         broker: variable("HERALD_TEST_BROKER_URL"),

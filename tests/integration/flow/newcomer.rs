@@ -7,8 +7,8 @@ use loadtest::simulator::Provider;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::database::variable;
 use crate::stage::{ANA, PATIENCE, Stage, envelope, envelope_with};
-use crate::vhost::variable;
 
 // The example as it is compiled for users, beside its `main`.
 #[expect(dead_code, reason = "its `main` is for users")]
