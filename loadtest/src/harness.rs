@@ -12,6 +12,7 @@ pub mod http;
 pub mod judge;
 pub mod management;
 mod meter;
+pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod usage;

@@ -12,8 +12,13 @@ use super::{code_of, collect};
 /// The path of a module from its crate's root.
 type Module = Vec<String>;
 
-/// The crates that hold it, by their roots. `loadtest` and `tests/integration` are still to come.
-const CRATES: &[&str] = &["src", "tests/simulation"];
+/// The crates that hold it, by their roots.
+const CRATES: &[&str] = &[
+    "src",
+    "loadtest/src",
+    "tests/simulation",
+    "tests/integration",
+];
 
 struct Crate {
     code: BTreeMap<Module, String>,

@@ -2,7 +2,6 @@
 //! of it.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
 use super::http;
+use super::ports::free_port;
 use super::process::{Log, Process};
 
 /// A line of its log once it takes messages.

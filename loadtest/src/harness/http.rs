@@ -1,5 +1,6 @@
 //! Asking an HTTP server on this machine: a simulator, an engine's readiness, a management interface.
 
+use std::error::Error;
 use std::io;
 
 use bytes::Bytes;
@@ -52,13 +53,25 @@ pub async fn request(method: &str, url: &str, headers: &[&str], body: &[u8]) -> 
     let client = Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
         .build_http();
-    let answer = client.request(request).await.map_err(io::Error::other)?;
+    let answer = client.request(request).await.map_err(as_io)?;
     let (head, body) = answer.into_parts();
     Ok(Answer {
         status: head.status.as_u16(),
         headers: head.headers,
-        body: body.collect().await.map_err(io::Error::other)?.to_bytes(),
+        body: body.collect().await.map_err(as_io)?.to_bytes(),
     })
+}
+
+/// The error with the kind that the network gave it: a reset is told from a refusal.
+fn as_io(error: impl Error + Send + Sync + 'static) -> io::Error {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        if let Some(network) = inner.downcast_ref::<io::Error>() {
+            return io::Error::new(network.kind(), error);
+        }
+        cause = inner.source();
+    }
+    io::Error::other(error)
 }
 
 /// Asks for `url`.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use loadtest::harness::ports::free_port;
 use crate::stage::PATIENCE;
+use loadtest::harness::ports::free_port;
 use loadtest::harness::process::{Log, Process};
 
 /// What the broker writes when it has started.

@@ -36,10 +36,7 @@ async fn engine_starts_by_itself_once_the_broker_is_there() {
     let mut proxy = Proxy::absent(scene.stage.vhost.url()).await.unwrap();
     scene.stage.set(BROKER, proxy.url(scene.stage.vhost.url()));
     let engine = process::starting(scene.stage.herald(&["serve"]));
-    engine
-        .says("the consumers cannot start")
-        .await
-        .unwrap();
+    engine.says("the consumers cannot start").await.unwrap();
     it_is_not_ready_because_of(&scene, "broker").await;
     proxy.listen().await.unwrap();
     engine.says(CONSUMING).await.unwrap();

@@ -28,7 +28,10 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
     stage.set("HERALD__LOG__FORMAT", "json");
     let limited = stage.herald_after(&format!("ulimit -n {}", open + ROOM), "serve");
     let engine = process::engine(limited).await;
-    engine.says("the process has too few open files").await.unwrap();
+    engine
+        .says("the process has too few open files")
+        .await
+        .unwrap();
     let publisher = stage.publisher().await;
     for _ in 0..MESSAGES {
         // One attempt, and no other.
@@ -65,7 +68,10 @@ async fn too_few_files_to_work_with_are_said_and_the_node_is_not_ready() {
     stage.set("HERALD__LOG__FORMAT", "json");
     // Too few for a channel of each lane: it does not consume.
     let engine = process::starting(stage.herald_after("ulimit -n 60", "serve"));
-    engine.says("the process has too few open files").await.unwrap();
+    engine
+        .says("the process has too few open files")
+        .await
+        .unwrap();
     engine.says(RUNNING).await.unwrap();
     let ready = http::get(&stage.url("/readyz")).await.unwrap();
     assert_eq!(ready.status, 503);

@@ -15,9 +15,8 @@ use herald::store::settle::{self, Origin, Settlement};
 use herald::store::takes::TakeId;
 use uuid::Uuid;
 
-use super::frequency::{people, reservation};
+use super::fixtures::{cancelled, people, reservation};
 use super::lease::registered;
-use super::settle::cancelled;
 use super::takes::late_by;
 use crate::database::{TestDatabase, lines};
 

@@ -7,8 +7,7 @@ use herald::store::Database;
 use herald::store::settle::{self, Origin, Settlement};
 use herald::store::takes::TakeId;
 
-use super::frequency::{people, reservation};
-use super::settle::cancelled;
+use super::fixtures::{cancelled, people, reservation};
 use crate::database::{TestDatabase, lines};
 
 /// A notification that was put off, of a person who exists.

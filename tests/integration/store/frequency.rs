@@ -2,75 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use herald::domain::preference::Scope;
-use herald::domain::{Channel, Counted, Counter, DEFAULT_TENANT};
+use herald::domain::{Channel, Counted, Counter};
 use herald::runtime::clock;
 use herald::store::frequency::{Reservation, counts, reserve};
 use herald::store::settle;
 use herald::store::{Database, StoreError};
-use jiff::civil::{Date, date};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
-use super::settle::cancelled;
+use super::fixtures::{TODAY, cancelled, counter, held, people, reservation};
 use crate::database::{TestDatabase, lines};
-
-const TODAY: Date = date(2026, 11, 21);
-
-pub(super) fn counter(scope: Scope, cap: u32) -> Counter {
-    Counter {
-        scope,
-        day: TODAY,
-        cap,
-    }
-}
-
-pub(super) fn reservation(user_id: Uuid, counters: &[Counter]) -> Reservation {
-    Reservation {
-        notification_id: Uuid::now_v7(),
-        tenant_id: DEFAULT_TENANT,
-        user_id,
-        counters: counters.to_vec(),
-    }
-}
-
-pub(super) async fn people(connection: &mut AsyncPgConnection, count: usize) -> Vec<Uuid> {
-    let people: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
-    let rows: Vec<String> = people
-        .iter()
-        .map(|id| format!("('{id}', '{DEFAULT_TENANT}')"))
-        .collect();
-    let insert = format!(
-        "INSERT INTO users (id, tenant_id) VALUES {}",
-        rows.join(",")
-    );
-    connection.batch_execute(&insert).await.unwrap();
-    people
-}
-
-/// The ids that each counter holds, by person and scope.
-pub(super) async fn held(
-    connection: &mut AsyncPgConnection,
-) -> BTreeMap<(Uuid, String), Vec<Uuid>> {
-    let query =
-        "SELECT concat_ws(' ', user_id, scope, array_to_string(notification_ids, ' ')) AS text
-                 FROM frequency_counts";
-    let row = |line: String| {
-        let mut words = line.split(' ');
-        let user = words.next().unwrap().parse().unwrap();
-        let scope = words.next().unwrap().to_owned();
-        let ids = words.filter(|word| !word.is_empty());
-        ((user, scope), ids.map(|id| id.parse().unwrap()).collect())
-    };
-    lines(connection, query)
-        .await
-        .into_iter()
-        .map(row)
-        .collect()
-}
 
 #[tokio::test]
 async fn notification_is_counted_in_all_of_its_counters_or_in_none() {

@@ -11,7 +11,7 @@ use herald::store::lease::{Buried, LeaseConnection, RegisteredRun, RunId};
 use herald::store::takes::TakeId;
 use uuid::Uuid;
 
-use super::frequency::people;
+use super::fixtures::people;
 use crate::database::{TestDatabase, lines};
 
 const DEAD: RunId = RunId(900);

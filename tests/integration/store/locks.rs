@@ -18,8 +18,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::frequency::{counter, held, people, reservation};
-use super::settle::cancelled;
+use super::fixtures::{cancelled, counter, held, people, reservation};
 use super::takes::{LANE, RUN, ids, rows, take};
 use crate::database::{TestDatabase, lines};
 

@@ -13,8 +13,7 @@ use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
 use jiff::SignedDuration;
 
-use super::frequency::{counter, people, reservation};
-use super::settle::cancelled;
+use super::fixtures::{cancelled, counter, people, reservation};
 use crate::database::{TestDatabase, lines};
 
 const RUN: RunId = RunId(1);

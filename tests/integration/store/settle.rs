@@ -4,78 +4,18 @@ use std::collections::BTreeSet;
 
 use diesel_async::SimpleAsyncConnection;
 use herald::domain::preference::Scope;
-use herald::domain::{
-    Body, Channel, Content, DEFAULT_TENANT, KeyHash, Lane, Notification, Payload, Platform,
-    Priority, Reason, Status, SuppressionReason,
-};
+use herald::domain::{Channel, DEFAULT_TENANT, Platform, Reason, Status, SuppressionReason};
 use herald::runtime::clock;
 use herald::store::devices::{self, DeviceSighting};
 use herald::store::frequency::{Reservation, reserve};
-use herald::store::lease::RunId;
 use herald::store::quarantine::{self, QuarantineFilter};
 use herald::store::settle::{self, DeadAddress, Origin, Settlement};
 use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
 use uuid::Uuid;
 
-use super::frequency::{counter, held, people, reservation};
+use super::fixtures::{cancelled, counter, held, people, reservation};
 use crate::database::{TestDatabase, lines};
-
-const RUN: RunId = RunId(1);
-
-/// The outcome of a notification that was reserved and not sent after all.
-pub(super) fn cancelled(reservation: &Reservation) -> Settlement {
-    let id = reservation.notification_id;
-    let mut key = [0; 32];
-    key[..16].copy_from_slice(id.as_bytes());
-    let body = Body::Content(Content {
-        body: Some("hello".to_owned()),
-        ..Content::default()
-    });
-    Settlement {
-        notification: Notification {
-            id,
-            tenant_id: reservation.tenant_id,
-            user_id: reservation.user_id,
-            lane: Lane {
-                channel: Channel::Email,
-                priority: Priority::Normal,
-            },
-            category: None,
-            key: KeyHash(key),
-            payload: Payload {
-                body,
-                to: None,
-                provider: None,
-                traceparent: None,
-            },
-            send_at: None,
-            expires_at: None,
-            max_retries: 5,
-            source: None,
-            metadata: None,
-            created_at: clock::now(),
-            attempt_count: 0,
-            attempts: vec![],
-            stored_attempts: 0,
-        },
-        origin: Origin::Broker(TakeId::of(RUN, 1)),
-        status: Status::Cancelled,
-        reason: Some(Reason::Expired),
-        due_at: None,
-        decided_at: clock::now(),
-        last_attempted: None,
-        provider: None,
-        recipient: None,
-        template_version: None,
-        provider_response: None,
-        provider_message_id: None,
-        error_message: None,
-        refund: true,
-        waits_for: None,
-        dead_addresses: vec![],
-    }
-}
 
 fn sent(reservation: &Reservation) -> Settlement {
     Settlement {

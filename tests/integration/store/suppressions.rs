@@ -6,7 +6,8 @@ use herald::store::settle::{DeadAddress, Settlement};
 use herald::store::{Database, suppressions};
 use uuid::Uuid;
 
-use super::settle::{cancelled, reserved, settle};
+use super::fixtures::cancelled;
+use super::settle::{reserved, settle};
 use crate::database::TestDatabase;
 
 const ADDRESS: &str = "+4915112345678";

@@ -12,8 +12,7 @@ use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
 use uuid::Uuid;
 
-use super::frequency::reservation;
-use super::settle::cancelled;
+use super::fixtures::{cancelled, reservation};
 use crate::database::{TestDatabase, lines};
 
 pub(super) const LANE: Lane = Lane::new(Channel::Email, Priority::Normal);
