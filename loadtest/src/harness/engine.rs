@@ -68,7 +68,7 @@ impl Installation {
             ("HERALD__BROKER__RECONNECT_MAX", "500ms"),
             ("HERALD__ENGINE__IO_THREADS", "2"),
             ("HERALD__ENGINE__SCHEDULER_POLL", "50ms"),
-            ("HERALD__ENGINE__CATALOG_REFRESH", "200ms"),
+            ("HERALD__ENGINE__RELOAD_INTERVAL", "200ms"),
             ("HERALD__RETRY__DEFAULT__BASE", "50ms"),
             ("HERALD__RETRY__DEFAULT__MAX", "200ms"),
             ("HERALD__LOG__FILTER", "warn,herald=info"),
