@@ -43,7 +43,7 @@ async fn files_that_run_out_are_no_providers_fault_and_use_up_no_attempt() {
         .await;
     let lacked = rows.iter().filter(|row| {
         let attempts = row.attempts.to_string();
-        attempts.contains("no further open file")
+        attempts.contains("no further file")
     });
     assert!(lacked.count() > 0, "{rows:#?}");
     process::end(&engine).await;
