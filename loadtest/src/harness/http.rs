@@ -62,12 +62,17 @@ pub async fn request(method: &str, url: &str, headers: &[&str], body: &[u8]) -> 
     })
 }
 
-/// The error with the kind that the network gave it: a reset is told from a refusal.
+/// The error with the kind that the network gave it: a refusal, a reset and an end without an answer
+/// are told from each other.
 fn as_io(error: impl Error + Send + Sync + 'static) -> io::Error {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(inner) = cause {
         if let Some(network) = inner.downcast_ref::<io::Error>() {
             return io::Error::new(network.kind(), error);
+        }
+        let http = inner.downcast_ref::<hyper::Error>();
+        if http.is_some_and(hyper::Error::is_incomplete_message) {
+            return io::Error::new(io::ErrorKind::UnexpectedEof, error);
         }
         cause = inner.source();
     }
