@@ -12,6 +12,11 @@ use crate::chaos::round::{DEADLINE, Round};
 /// Has an engine that was built with failpoints act as its own next version.
 const NEXT: &str = "HERALD_FAILPOINT_NEXT_VERSION";
 
+/// Rows that only the next version can read.
+const OF_NEXT: &str = "SELECT count(*) FROM notification_schema.notifications
+    WHERE payload::text LIKE '%next_version%'";
+/// Longest until it has stored one.
+const STORED_WITHIN: Duration = Duration::from_secs(30);
 /// Longest that rows are put off again and again, each time that the older engine is quicker.
 const MOST_PUT_OFF: Duration = Duration::from_secs(3 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -25,6 +30,11 @@ pub(super) async fn two(spec: Spec<'_>) -> Result<Finding> {
     environment.set_first(NEXT, how);
     let mut round = spec.round_on(environment).await?;
     round.moment(0.2, 0.5).await;
+    // Until it has stored something is nothing there that the older one could stumble over.
+    let stored = Instant::now() + STORED_WITHIN;
+    while round.environment.database.count(OF_NEXT).await? == 0 && Instant::now() < stored {
+        sleep(LOOK_EVERY).await;
+    }
     round.engine.signal("TERM")?;
     let ended = round.engine.ended(DEADLINE).await;
     round
@@ -43,9 +53,7 @@ pub(super) async fn two(spec: Spec<'_>) -> Result<Finding> {
     }
     round.engine = round.environment.engine(round.engine.name()).await?;
     round.recovers(Instant::now()).await;
-    let next = "SELECT count(*) FROM notification_schema.notifications
-        WHERE payload::text LIKE '%next_version%'";
-    let next = round.environment.database.count(next).await?;
+    let next = round.environment.database.count(OF_NEXT).await?;
     round.finding.must(next > 0, || {
         "nothing was stored that only the next version knows".into()
     });
