@@ -74,7 +74,7 @@ impl Simulator {
         self.state.behave(behaviour);
     }
 
-    /// The last requests, oldest first, when [`Builder::record`] asked for them. Control requests
+    /// The last requests, oldest first, when [`Builder::record`](super::Builder::record) asked for them. Control requests
     /// are not among them.
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
