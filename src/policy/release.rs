@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Facts;
 use crate::domain::Priority;
 
-/// A moment after `end`, within [`GlobalPolicy::release_spread`](crate::domain::HouseRules): each
+/// A moment after `end`, within [`GlobalPolicy::release_spread`](crate::domain::GlobalPolicy): each
 /// priority has an equal part of it, the highest the first, and the dice choose within the part.
 ///
 /// What expires soon after `end` is spread over the time that is left to it; what has expired by
