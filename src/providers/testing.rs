@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use loadtest::harness::certificates::Issued;
+use loadtest::harness::ports::free_port;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -144,10 +145,9 @@ pub(crate) fn hold(stream: &mut TcpStream) {
     while stream.read(&mut rest).is_ok_and(|read| read > 0) {}
 }
 
-/// An address at which nobody listens.
+/// An address at which nobody listens, nor will another test.
 pub(crate) fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    format!("http://127.0.0.1:{}", free_port().unwrap())
 }
 
 fn read_request(reader: &mut BufReader<TcpStream>) -> String {

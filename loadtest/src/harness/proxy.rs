@@ -6,7 +6,7 @@
 //! machine, or a NAT forgets a connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +15,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use super::ports::free_port;
 
 const BUFFER_BYTES: usize = 64 * 1_024;
 
@@ -52,7 +54,8 @@ impl Proxy {
     /// # Errors
     /// When the URL names no server, or no port is free.
     pub async fn absent(url: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        // One that nobody is given while the proxy is away.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, free_port()?)).await?;
         let server = server_of(url).ok_or_else(|| {
             let what = "a proxy wants a URL that names user, host and port";
             io::Error::new(io::ErrorKind::InvalidInput, what)
