@@ -37,14 +37,14 @@ struct ReadTemplates {
 
 impl fmt::Debug for TemplateCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelf")
+        f.debug_struct("TemplateCache")
             .field("templates", &self.library().len())
             .finish_non_exhaustive()
     }
 }
 
 impl TemplateCache {
-    /// An empty shelf.
+    /// An empty cache.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let library = ArcSwap::from_pointee(Library::compile(&[], limits));

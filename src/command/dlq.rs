@@ -1,4 +1,4 @@
-//! `herald dlq`: the desk for what failed for good.
+//! `herald dlq`: what failed for good, listed, replayed, resolved.
 
 mod output;
 

@@ -93,7 +93,7 @@ pub struct AccountContext {
 
 impl std::fmt::Debug for AccountContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk")
+        f.debug_struct("AccountContext")
             .field("account", &self.account.name)
             .finish_non_exhaustive()
     }

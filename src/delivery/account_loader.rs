@@ -1,4 +1,4 @@
-//! Catalog: keeps accounts and templates as they stand in the database, and an actor for every
+//! Account loader: keeps accounts and templates as they stand in the database, and an actor for every
 //! active account.
 
 mod look;
@@ -45,7 +45,7 @@ pub struct AccountLoader {
     templates: Look,
 }
 
-/// What the catalog and the actors that it starts need.
+/// What the account loader and the actors that it starts need.
 #[derive(Clone)]
 pub struct LoaderContext {
     /// The database.
@@ -84,15 +84,15 @@ pub struct LoaderContext {
 
 impl fmt::Debug for AccountLoader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Catalog")
-            .field("directory", &self.context.registry)
+        f.debug_struct("AccountLoader")
+            .field("registry", &self.context.registry)
             .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for LoaderContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Needs")
+        f.write_str("LoaderContext")
     }
 }
 
@@ -102,7 +102,7 @@ impl fmt::Debug for LoaderContext {
 pub struct Refresh;
 
 impl AccountLoader {
-    /// An empty catalog that looks for changes at this interval.
+    /// One without accounts that looks for changes at this interval.
     #[must_use]
     pub fn new(context: Arc<LoaderContext>, interval: Duration) -> Self {
         Self {
@@ -347,7 +347,7 @@ impl Actor for AccountLoader {
 }
 
 impl Supervised for AccountLoader {
-    /// Reads everything again; the directory and the template cache stay in use meanwhile.
+    /// Reads everything again; the registry and the template cache stay in use meanwhile.
     fn restarting(&mut self, _: &mut Context<Self>) {
         self.read = None;
         (self.accounts, self.templates) = (Look::default(), Look::default());

@@ -1,4 +1,4 @@
-//! Judge: gathers the facts that policy decides on, and asks it.
+//! Eligibility: gathers the facts that policy decides on, and asks it.
 //!
 //! The dispatcher asks for every job; a provider's worker asks again for one that has waited. A
 //! daily cap is reserved here, and nowhere else.

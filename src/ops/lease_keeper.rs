@@ -39,7 +39,7 @@ const TRIES: u32 = 3;
 pub struct LeaseKeeper {
     /// The database.
     pub database: Database,
-    /// The fence to open and close.
+    /// The lease gate to open and close.
     pub lease_gate: LeaseGate,
     /// This node's name.
     pub node_name: String,

@@ -71,7 +71,7 @@ pub struct Admission {
     pub templates: TemplateCache,
     /// The accounts in use.
     pub registry: AccountRegistry,
-    /// Makes holds.
+    /// Makes claim guards.
     pub claim_guards: ClaimGuards,
     /// Publishes what cannot be accepted.
     pub publisher: Arc<Publisher>,

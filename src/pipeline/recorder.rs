@@ -1,4 +1,4 @@
-//! Recorder: stores what became of jobs, then acknowledges. The only place that redeems a hold.
+//! Recorder: stores what became of jobs, then acknowledges. The only place that redeems a claim guard.
 
 use std::fmt;
 use std::sync::Arc;

@@ -68,7 +68,7 @@ pub struct Poller {
     pub permits: LanePermits,
     /// Knows recipients, and what must not be sent to.
     pub eligibility: Arc<Eligibility>,
-    /// Makes holds.
+    /// Makes claim guards.
     pub claim_guards: ClaimGuards,
     /// Where outcomes go.
     pub settle_queue: SettleQueue,
@@ -243,7 +243,7 @@ impl Poller {
         }
     }
 
-    /// Lets go of strays. What cannot be let go of now is later; what is due goes on meanwhile.
+    /// Lets go of lost takes. What cannot be let go of now is later; what is due goes on meanwhile.
     async fn let_go(&self, run: RunId, lost_takes: &mut LostTakes) {
         let Some((takes, until)) = lost_takes.due(clock::instant()) else {
             return;

@@ -51,20 +51,20 @@ impl Drop for SoloGuard {
 
 impl fmt::Debug for SoloGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Turn")
+        f.write_str("SoloGuard")
     }
 }
 
 impl fmt::Debug for ClaimGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold")
+        f.debug_struct("ClaimGuard")
             .field("id", &self.id)
             .field("origin", &self.origin)
             .finish_non_exhaustive()
     }
 }
 
-/// What every hold needs to give back what it holds.
+/// What every claim guard needs to give back what it holds.
 #[derive(Clone)]
 pub struct ClaimGuards {
     /// Where receipts are kept.
@@ -77,7 +77,7 @@ pub struct ClaimGuards {
 
 impl fmt::Debug for ClaimGuards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Holder")
+        f.write_str("ClaimGuards")
     }
 }
 
@@ -173,7 +173,7 @@ impl ClaimGuards {
     }
 }
 
-/// What a hold held.
+/// What a claim guard held.
 #[derive(Debug)]
 pub struct Redeemed<R> {
     /// Those of the deliveries.

@@ -95,7 +95,7 @@ impl Cacheable for TenantRules {
 
 impl fmt::Debug for RecipientStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory")
+        f.debug_struct("RecipientStore")
             .field("people", &self.recipients.len())
             .field("tenants", &self.rules.len())
             .finish_non_exhaustive()

@@ -41,7 +41,7 @@ pub struct DeclaredProvider {
 
 impl fmt::Debug for DeclaredProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Provider")
+        f.debug_struct("DeclaredProvider")
             .field("name", &self.name)
             .field("kind", &self.kind)
             .field("channel", &self.channel)

@@ -10,8 +10,8 @@ use crate::work::call_back_slot::CallBackSlot;
 
 /// The room of an account on this node. Clones share it.
 ///
-/// What it looks at is behind a function: an entry of the directory has a room, and its account knows
-/// the directory.
+/// What it looks at is behind a function: an entry of the registry has a room, and its account knows
+/// the registry.
 #[derive(Clone)]
 pub struct AccountRoom {
     free: Arc<dyn Fn(usize) -> usize + Send + Sync>,
@@ -20,7 +20,7 @@ pub struct AccountRoom {
 
 impl fmt::Debug for AccountRoom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Room")
+        f.debug_struct("AccountRoom")
             .field("free", &self.free())
             .finish_non_exhaustive()
     }

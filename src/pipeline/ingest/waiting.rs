@@ -50,7 +50,7 @@ struct Watch<'a> {
 impl fmt::Debug for KeyWaiters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = self.lock().waiters.len();
-        f.debug_struct("Waiting")
+        f.debug_struct("KeyWaiters")
             .field("waiting", &waiting)
             .finish()
     }

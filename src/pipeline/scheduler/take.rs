@@ -49,7 +49,7 @@ pub(super) fn by_tenant(brought: &[Brought], lane: Lane) -> HashMap<Uuid, usize>
 
 impl Poller {
     /// Takes what is due by `until`, and sends it on its way; says what that was. Until all of it
-    /// is held, there are strays.
+    /// is held, the take may be lost.
     pub(super) async fn bring(
         &self,
         take: TakeId,
@@ -116,7 +116,7 @@ impl Poller {
         Ok(brought)
     }
 
-    /// Loads the recipients and dispatches. The holds give the rows back if that fails.
+    /// Loads the recipients and dispatches. The claim guards give the rows back if that fails.
     async fn send(&self, held: Vec<(Notification, ClaimGuard)>, room: Option<&AccountRoom>) {
         if held.is_empty() {
             return;
