@@ -38,7 +38,7 @@ use crate::templates::Limits;
 use crate::work::claim_guard::ClaimGuards;
 use crate::work::job::{Arrived, Wake};
 use crate::work::lane_permits::LanePermits;
-use crate::work::{Dispatchers, InFlight, LeaseGate, ReleaseQueue, SettleQueue};
+use crate::work::{Dispatchers, InFlight, LeaseGate, RecorderWake, ReleaseQueue, SettleQueue};
 
 /// A running engine, as far as it must be stopped.
 pub(super) struct RunningEngine {
@@ -122,8 +122,9 @@ pub(super) async fn engine(
     };
     watch_readiness(settings, context, &lease_gate, run);
     let supervisor = supervisor(context);
-    let settle_queue =
-        SettleQueue::new(settings.engine.settle_batch, settings.engine.settle_linger);
+    let recorder_wake = RecorderWake::default();
+    let (batch, linger) = (settings.engine.settle_batch, settings.engine.settle_linger);
+    let settle_queue = SettleQueue::new(batch, linger, recorder_wake.clone());
     let templates = &settings.templates;
     let templates = TemplateCache::new(Limits {
         max_output_bytes: templates.max_output_bytes,
@@ -165,7 +166,7 @@ pub(super) async fn engine(
     listen(context, &eligibility, account_loader);
 
     let in_flight = InFlight::default();
-    let release_queue = ReleaseQueue::default();
+    let release_queue = ReleaseQueue::new(recorder_wake.clone());
     let claim_guards = ClaimGuards {
         in_flight: in_flight.clone(),
         release_queue: release_queue.clone(),
@@ -210,9 +211,7 @@ pub(super) async fn engine(
         context.tasks.clone(),
     );
     let recorder = supervisor.start("recorder", "recorder", recorder);
-    let again = recorder.clone();
-    release_queue.wakes(move || mailbox::post(&again, Wake));
-    settle_queue.wakes(move || mailbox::post(&recorder, Wake));
+    recorder_wake.set(move || mailbox::post(&recorder, Wake));
     let known = (templates, registry);
     let admission = admission(
         settings,

@@ -1,10 +1,11 @@
 //! Claims of jobs that were dropped, waiting for the recorder to give them back.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use super::recorder_wake::RecorderWake;
 use crate::domain::KeyHash;
 use crate::store::settle::Origin;
 
@@ -24,13 +25,8 @@ pub struct Abandoned {
 /// Abandoned claims, waiting for the recorder. Clones share it.
 #[derive(Clone, Default)]
 pub struct ReleaseQueue {
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    abandoned: Mutex<Vec<Abandoned>>,
-    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    abandoned: Arc<Mutex<Vec<Abandoned>>>,
+    wake: RecorderWake,
 }
 
 impl fmt::Debug for ReleaseQueue {
@@ -42,18 +38,19 @@ impl fmt::Debug for ReleaseQueue {
 }
 
 impl ReleaseQueue {
-    /// Says how the recorder is woken; the first to say it counts.
-    pub fn wakes(&self, wake: impl Fn() + Send + Sync + 'static) {
-        // A second recorder would be a mistake of `app`; the first goes on.
-        let _ = self.shared.wake.set(Box::new(wake));
+    /// An empty one.
+    #[must_use]
+    pub fn new(wake: RecorderWake) -> Self {
+        Self {
+            abandoned: Arc::default(),
+            wake,
+        }
     }
 
     /// Adds a dropped job's claim.
     pub fn abandon(&self, abandoned: Abandoned) {
         self.abandoned().push(abandoned);
-        if let Some(wake) = self.shared.wake.get() {
-            wake();
-        }
+        self.wake.wake();
     }
 
     /// Takes every abandoned claim.
@@ -69,8 +66,7 @@ impl ReleaseQueue {
     }
 
     fn abandoned(&self) -> MutexGuard<'_, Vec<Abandoned>> {
-        self.shared
-            .abandoned
+        self.abandoned
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

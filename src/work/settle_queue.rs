@@ -2,11 +2,12 @@
 //! accepted must survive the recorder's panic, or it would be sent again.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::recorder_wake::RecorderWake;
 use crate::runtime::{Batch, clock};
 use crate::work::job::Outcome;
 
@@ -19,12 +20,12 @@ pub struct SettleQueue {
 struct SettleQueueInner {
     outcomes: Mutex<Batch<Outcome>>,
     batch: usize,
-    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    wake: RecorderWake,
 }
 
 impl fmt::Debug for SettleQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox")
+        f.debug_struct("SettleQueue")
             .field("outcomes", &self.lock().len())
             .finish_non_exhaustive()
     }
@@ -33,21 +34,15 @@ impl fmt::Debug for SettleQueue {
 impl SettleQueue {
     /// An empty settle queue that hands out batches of at most `batch`, smaller ones after `linger`.
     #[must_use]
-    pub fn new(batch: usize, linger: Duration) -> Self {
+    pub fn new(batch: usize, linger: Duration, wake: RecorderWake) -> Self {
         let inner = SettleQueueInner {
             outcomes: Mutex::new(Batch::new(batch, linger)),
             batch,
-            wake: OnceLock::new(),
+            wake,
         };
         Self {
             inner: Arc::new(inner),
         }
-    }
-
-    /// Says how the recorder is woken; the first to say it counts.
-    pub fn wakes(&self, wake: impl Fn() + Send + Sync + 'static) {
-        // A second recorder would be a mistake of `app`; the first goes on.
-        let _ = self.inner.wake.set(Box::new(wake));
     }
 
     /// Adds an outcome; wakes the recorder when it is the first or fills a batch.
@@ -58,14 +53,14 @@ impl SettleQueue {
             outcomes.len()
         };
         if waiting == 1 || waiting == self.inner.batch {
-            self.wake();
+            self.inner.wake.wake();
         }
     }
 
     /// Puts back what could not be stored.
     pub fn put_back(&self, outcomes: Vec<Outcome>) {
         self.lock().extend(outcomes, clock::instant());
-        self.wake();
+        self.inner.wake.wake();
     }
 
     /// Takes a batch that is full, or old enough beside `running` others.
@@ -84,12 +79,6 @@ impl SettleQueue {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lock().is_empty()
-    }
-
-    fn wake(&self) {
-        if let Some(wake) = self.inner.wake.get() {
-            wake();
-        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Batch<Outcome>> {

@@ -21,7 +21,7 @@ use herald::templates::Limits;
 use herald::work::claim_guard::ClaimGuards;
 use herald::work::job::Outcome;
 use herald::work::lane_permits::LanePermits;
-use herald::work::{Dispatchers, InFlight, LeaseGate, ReleaseQueue, SettleQueue};
+use herald::work::{Dispatchers, InFlight, LeaseGate, RecorderWake, ReleaseQueue, SettleQueue};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -66,6 +66,7 @@ fn named(name: &str) -> String {
 struct Scene {
     channels: ChannelStates,
     settle_queue: SettleQueue,
+    recorder_wake: RecorderWake,
     woken: mpsc::UnboundedReceiver<()>,
     stop: Shutdown,
     owner: AsyncPgConnection,
@@ -74,10 +75,11 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let database = TestDatabase::create().await;
+        let (database, recorder_wake) = (TestDatabase::create().await, RecorderWake::default());
         Self {
             channels: ChannelStates::new(),
-            settle_queue: SettleQueue::new(1, Duration::ZERO),
+            settle_queue: SettleQueue::new(1, Duration::ZERO, recorder_wake.clone()),
+            recorder_wake,
             woken: mpsc::unbounded_channel().1,
             stop: Shutdown::new(),
             owner: database.owner().await,
@@ -89,7 +91,7 @@ impl Scene {
         let (channels, settle_queue) = (self.channels.clone(), self.settle_queue.clone());
         let (sender, woken) = mpsc::unbounded_channel();
         self.woken = woken;
-        settle_queue.wakes(move || {
+        self.recorder_wake.set(move || {
             // Nobody listens any more when the test has ended.
             let _ = sender.send(());
         });
