@@ -4,14 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
-use std::sync::Mutex;
+use std::os::fd::IntoRawFd;
 
 /// Below the range that Linux takes the ports of outgoing connections from (32,768 to 60,999 in
 /// `ip_local_port_range`): a port that merely was free may be a connection's before the server starts.
 const RANGE: Range<u16> = 20_000..32_000;
-
-/// The locks of the ports that this process was given; its end gives them back.
-static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
 /// A port of this machine's loopback on which nothing listens, and that no other process is given by this
 /// function while this one lives.
@@ -30,10 +27,8 @@ pub fn free_port() -> io::Result<u16> {
         if lock.try_lock().is_err() || TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
             continue;
         }
-        let mut taken = TAKEN
-            .lock()
-            .map_err(|_| io::Error::other("a thread that was given a port panicked"))?;
-        taken.push(lock);
+        // Never closed by us: the end of this process gives the lock back.
+        let _ = lock.into_raw_fd();
         return Ok(port);
     }
     let words = format!("no port from {} to {} is free", RANGE.start, RANGE.end);

@@ -53,15 +53,13 @@ impl Proxy {
     ///
     /// # Errors
     /// When the URL names no server, or no port is free.
-    pub async fn absent(url: &str) -> io::Result<Self> {
-        // One that nobody is given while the proxy is away.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, free_port()?)).await?;
+    pub fn absent(url: &str) -> io::Result<Self> {
         let server = server_of(url).ok_or_else(|| {
             let what = "a proxy wants a URL that names user, host and port";
             io::Error::new(io::ErrorKind::InvalidInput, what)
         })?;
         Ok(Self {
-            address: listener.local_addr()?,
+            address: (Ipv4Addr::LOCALHOST, free_port()?).into(),
             server: server.to_owned(),
             state: Arc::default(),
             taken: Arc::default(),
@@ -74,7 +72,7 @@ impl Proxy {
     /// # Errors
     /// When the URL names no server, or no port is free.
     pub async fn before(url: &str) -> io::Result<Self> {
-        let mut proxy = Self::absent(url).await?;
+        let mut proxy = Self::absent(url)?;
         proxy.listen().await?;
         Ok(proxy)
     }

@@ -14,7 +14,7 @@ const BROKER: &str = "HERALD__BROKER__URL";
 #[tokio::test(flavor = "multi_thread")]
 async fn engine_starts_by_itself_once_the_database_is_there() {
     let mut scene = Scene::with(Behaviour::default()).await;
-    let mut proxy = Proxy::absent(scene.stage.database.url()).await.unwrap();
+    let mut proxy = Proxy::absent(scene.stage.database.url()).unwrap();
     scene
         .stage
         .set(DATABASE, proxy.url(scene.stage.database.url()));
@@ -33,7 +33,7 @@ async fn engine_starts_by_itself_once_the_database_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn engine_starts_by_itself_once_the_broker_is_there() {
     let mut scene = Scene::with(Behaviour::default()).await;
-    let mut proxy = Proxy::absent(scene.stage.vhost.url()).await.unwrap();
+    let mut proxy = Proxy::absent(scene.stage.vhost.url()).unwrap();
     scene.stage.set(BROKER, proxy.url(scene.stage.vhost.url()));
     let engine = process::starting(scene.stage.herald(&["serve"]));
     engine.says("the consumers cannot start").await.unwrap();
