@@ -10,6 +10,7 @@ pub mod engine;
 pub mod environment;
 pub mod http;
 pub mod judge;
+pub mod load;
 pub mod management;
 mod meter;
 pub mod ports;

@@ -11,21 +11,13 @@ use super::servers::Servers;
 use crate::harness::database::Database;
 use crate::harness::engine::{Engine, Installation};
 use crate::harness::environment::{self, Plan};
+use crate::harness::load::LANES;
 use crate::harness::process::Log;
 use crate::harness::vhost::Vhost;
 use crate::ledger::Ledger;
 use crate::seed::Target;
 use crate::simulator::{Behaviour, Provider, Simulator};
 
-/// The lanes of the load.
-pub(super) const LANES: [&str; 6] = [
-    "email.high",
-    "email.normal",
-    "sms.high",
-    "sms.normal",
-    "push.high",
-    "push.normal",
-];
 /// A lane that the load leaves alone.
 pub(super) const ASIDE: &str = "email.urgent";
 /// The most that one engine may have in flight: the sum of its lanes' settings below.
@@ -155,11 +147,6 @@ impl Environment {
     pub(super) fn answers_lost(&self) -> u64 {
         let all = self.simulators.iter().map(|one| one.stats().answers_lost);
         all.sum()
-    }
-
-    /// The queues of the load.
-    pub(super) fn queues() -> [String; 6] {
-        LANES.map(|lane| format!("herald.{lane}"))
     }
 
     /// Gives back what a whole server shares.

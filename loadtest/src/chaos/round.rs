@@ -14,6 +14,7 @@ use super::seed::PEOPLE;
 use super::servers::Servers;
 use crate::harness::engine::Engine;
 use crate::harness::judge::Excuses;
+use crate::harness::load;
 use crate::publisher::{Draft, Expectations, Mix, Plan};
 use crate::simulator::{Behaviour, Latency};
 
@@ -67,14 +68,10 @@ pub(super) struct Left {
 
 /// A load of all lanes, half of it by template, some of it for a little later.
 pub(super) fn mix() -> Result<Mix> {
-    let wrong = anyhow::Error::msg;
     Ok(Mix {
-        channels: "email=3,sms=2,push=2".parse().map_err(wrong)?,
-        priorities: "high=1,normal=2".parse().map_err(wrong)?,
-        users: PEOPLE - 1,
         scheduled_share: 0.15,
         schedule_ahead_ms: 300,
-        ..Mix::default()
+        ..load::mix(PEOPLE - 1).map_err(anyhow::Error::msg)?
     })
 }
 
@@ -246,7 +243,7 @@ impl<'a> Round<'a> {
                     )
                 });
         }
-        let ready = self.environment.vhost.ready(&Environment::queues()).await?;
+        let ready = self.environment.vhost.ready(&load::queues()).await?;
         self.finding.must(ready == 0, || {
             format!("{ready} messages stayed in the lanes")
         });

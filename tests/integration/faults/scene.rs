@@ -1,6 +1,7 @@
 //! A stage with people, providers and a load of several lanes, and what must hold when all is over.
 
 use loadtest::harness::judge::{Excuses, Repetitions};
+use loadtest::harness::load;
 use loadtest::publisher::{Expectations, Mix, Pace, Plan, Published, Publisher};
 use loadtest::seed::{Target, seed_file};
 use loadtest::simulator::{Behaviour, Latency, Provider, Simulator};
@@ -11,15 +12,6 @@ use crate::outcomes::Outcomes;
 use crate::stage::{PATIENCE, Stage};
 use loadtest::harness::process::Process;
 
-/// The lanes of the load.
-const LANES: [&str; 6] = [
-    "email.high",
-    "email.normal",
-    "sms.high",
-    "sms.normal",
-    "push.high",
-    "push.normal",
-];
 const PEOPLE: u32 = 20;
 /// Different messages taken on, by the books.
 const TAKEN_ON: &str = "
@@ -38,12 +30,7 @@ pub(crate) struct Load(JoinHandle<Published>);
 
 /// A load of all lanes, half of it by template.
 pub(crate) fn mix() -> Mix {
-    Mix {
-        channels: "email=3,sms=2,push=2".parse().unwrap(),
-        priorities: "high=1,normal=2".parse().unwrap(),
-        users: PEOPLE,
-        ..Mix::default()
-    }
+    load::mix(PEOPLE).unwrap()
 }
 
 /// Providers that take long: nearly all that is taken on is in flight.
@@ -57,7 +44,7 @@ pub(crate) fn answering_after(ms: f64) -> Behaviour {
 
 impl Scene {
     pub(crate) async fn with(behaviour: Behaviour) -> Self {
-        let mut stage = Stage::with_lanes(&LANES.join(",")).await;
+        let mut stage = Stage::with_lanes(&load::LANES.join(",")).await;
         // Small lanes: what one holds may be in flight at a fault, and comes again after it.
         stage.set("HERALD__LANES__HIGH", "64");
         stage.set("HERALD__LANES__NORMAL", "128");
@@ -112,8 +99,7 @@ impl Scene {
 
     /// Messages in the lanes that no consumer has.
     pub(crate) async fn ready(&self) -> u64 {
-        let queues = LANES.map(|lane| format!("herald.{lane}"));
-        self.stage.vhost.ready(&queues).await.unwrap()
+        self.stage.vhost.ready(&load::queues()).await.unwrap()
     }
 
     /// Waits until all is sent, and checks that every message reached everybody, that each is one
