@@ -5,6 +5,7 @@
 pub mod alarm;
 pub mod batch;
 pub mod clock;
+pub mod coalescer;
 pub mod failpoint;
 pub mod files;
 pub mod health;
@@ -18,6 +19,7 @@ pub mod tasks;
 
 pub use alarm::Alarm;
 pub use batch::Batch;
+pub use coalescer::Coalescer;
 pub use health::Health;
 pub use permits::{Permit, Permits};
 pub use pulse::Pulse;

@@ -7,7 +7,7 @@ use crate::cache::recipients::RecipientCache;
 use crate::cache::templates::TemplateCache;
 use crate::config::Settings;
 use crate::delivery::cap_reservations::CapReservations;
-use crate::delivery::eligibility::Eligibility;
+use crate::delivery::eligibility::{Eligibility, RecheckRequests};
 use crate::ops::explain::Explainer;
 use crate::providers::HttpClient;
 use crate::runtime::Shutdown;
@@ -23,6 +23,7 @@ pub fn explainer(settings: &Settings, database: &Database) -> Result<Explainer, 
         database: database.clone(),
         // Nobody listens for changes, so nobody is kept.
         recipients: RecipientCache::new(database.clone(), 1, settings.engine.recipient_cache_ttl),
+        rechecks: RecheckRequests::default(),
         cap_reservations: CapReservations::new(database.clone(), Shutdown::new()),
         global: settings.policy.clone(),
         giving_up: Shutdown::new(),

@@ -1,15 +1,11 @@
 //! Reserver: room in daily caps, for all channels at once.
 //!
-//! Whoever comes while a transaction is under way goes with the next one: the busier the engine, the
-//! larger the batches, and nobody waits for others who may come. Whoever's counters cannot be had now asks
-//! again by themselves.
+//! Whoever comes while a transaction is under way goes with the next one. Whoever's counters cannot be had
+//! now asks again by themselves.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::runtime::Shutdown;
+use crate::runtime::{Coalescer, Shutdown};
 use crate::store::Database;
 use crate::store::frequency::{self, Reservation, Reserved};
 use crate::work::retry::retry_until_ok;
@@ -20,14 +16,7 @@ pub struct CapReservations {
     database: Database,
     /// Ends every wait.
     giving_up: Shutdown,
-    waiting: Mutex<Vec<ReservationRequest>>,
-    batch_lock: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug)]
-struct ReservationRequest {
-    reservations: Vec<Reservation>,
-    answer: oneshot::Sender<Reserved>,
+    requests: Coalescer<Vec<Reservation>, Reserved>,
 }
 
 impl CapReservations {
@@ -37,8 +26,7 @@ impl CapReservations {
         Self {
             database,
             giving_up,
-            waiting: Mutex::default(),
-            batch_lock: tokio::sync::Mutex::default(),
+            requests: Coalescer::default(),
         }
     }
 
@@ -50,27 +38,18 @@ impl CapReservations {
     /// Reserves room; `None` when there is no more time. What has no room, or is held, is in the answer;
     /// what is left out has a place.
     pub async fn reserve(&self, reservations: Vec<Reservation>) -> Option<Reserved> {
-        let (answer, mut answered) = oneshot::channel();
-        self.waiting().push(ReservationRequest {
-            reservations,
-            answer,
-        });
-        let _turn = self.batch_lock.lock().await;
-        match answered.try_recv() {
-            Ok(reserved) => return Some(reserved),
-            // Whoever reserved for us has given up.
-            Err(oneshot::error::TryRecvError::Closed) => return None,
-            Err(oneshot::error::TryRecvError::Empty) => {}
-        }
-        let asks = std::mem::take(&mut *self.waiting());
-        let (mut all, mut answers) = (vec![], Vec::with_capacity(asks.len()));
-        for ask in asks {
-            let ids = ask.reservations.iter().map(|one| one.notification_id);
-            answers.push((ids.collect::<Vec<Uuid>>(), ask.answer));
-            all.extend(ask.reservations);
-        }
+        let reserve = |requests| self.reserve_together(requests);
+        self.requests.ask(reservations, reserve).await
+    }
+
+    async fn reserve_together(&self, requests: Vec<Vec<Reservation>>) -> Option<Vec<Reserved>> {
+        let ids_of = |request: &Vec<Reservation>| -> Vec<Uuid> {
+            request.iter().map(|one| one.notification_id).collect()
+        };
+        let ids: Vec<Vec<Uuid>> = requests.iter().map(ids_of).collect();
+        let all: Vec<Reservation> = requests.into_iter().flatten().collect();
         let mut reserved = self.reserve_all(&all, false).await?;
-        for (ids, answer) in answers {
+        let answers = ids.into_iter().map(|ids| {
             let mut theirs = Reserved::default();
             for id in ids {
                 if let Some(full) = reserved.full.remove(&id) {
@@ -78,10 +57,9 @@ impl CapReservations {
                 }
                 theirs.held.extend(reserved.held.take(&id));
             }
-            // One that has been dropped meanwhile needs no answer.
-            let _ = answer.send(theirs);
-        }
-        answered.try_recv().ok()
+            theirs
+        });
+        Some(answers.collect())
     }
 
     async fn reserve_all(&self, all: &[Reservation], is_again: bool) -> Option<Reserved> {
@@ -93,9 +71,5 @@ impl CapReservations {
             tracing::warn!(%error, held, "counters of daily caps are locked in the database; their notifications wait");
         }
         Some(reserved)
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<ReservationRequest>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

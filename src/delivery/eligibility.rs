@@ -3,8 +3,11 @@
 //! The dispatcher asks for every job; a provider's worker asks again for one that has waited. A
 //! daily cap is reserved here, and nowhere else.
 
+mod recheck;
+
+pub use recheck::{RecheckFacts, RecheckRequests, RecheckSubject};
+
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -17,7 +20,6 @@ use crate::runtime::{Shutdown, clock};
 use crate::store::frequency::{Reservation, Reserved};
 use crate::store::{Database, StoreError, suppressions};
 use crate::work::job::Job;
-use crate::work::retry::retry_until_ok;
 
 /// Asks policy about jobs.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Eligibility {
     pub database: Database,
     /// Who is sent to, and what tenants say for all their recipients.
     pub recipients: RecipientCache,
+    /// Puts together what is asked for again.
+    pub rechecks: RecheckRequests,
     /// Keeps the daily caps.
     pub cap_reservations: CapReservations,
     /// What the operator says for everybody.
@@ -116,39 +120,6 @@ impl Eligibility {
             judged.extend(decided.map(|(job, decision)| (job, Reevaluation::Decided(decision))));
         }
         judged
-    }
-
-    /// Looks up again those whom jobs are for: jobs whose recipient is there, with what is known now, and
-    /// those whose recipient was deleted. Missing ones return to where they came from, since there is no
-    /// more time.
-    pub async fn refresh(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-        let recipient_key = |job: &Job| (job.notification.tenant_id, job.notification.user_id);
-        let look = || self.recipients.load_now(jobs.iter().map(recipient_key));
-        let look = retry_until_ok("loading recipients", &self.giving_up, look);
-        let Some(known) = look.await else {
-            return (vec![], vec![]);
-        };
-        let (mut there, mut gone) = (vec![], vec![]);
-        for mut job in jobs {
-            if let Some(recipient) = known.recipients.get(&recipient_key(&job)) {
-                job.recipient = Arc::clone(recipient);
-                job.rules = known.rules_of(job.notification.tenant_id);
-                job.known_at = known.at;
-                there.push(job);
-            } else {
-                gone.push(job);
-            }
-        }
-        let look = || self.suppressed(there.iter().map(Addressed::of));
-        let look = retry_until_ok("looking for suppressions", &self.giving_up, look);
-        let Some(mut listed) = look.await else {
-            return (vec![], gone);
-        };
-        for job in &mut there {
-            let listed = listed.remove(&job.notification.id);
-            job.suppressed = listed.unwrap_or_default();
-        }
-        (there, gone)
     }
 
     /// The suppressed ones among the addresses of each.

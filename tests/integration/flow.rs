@@ -21,6 +21,7 @@ mod newcomer;
 mod pausing;
 mod probing;
 mod quarantine;
+mod rechecks;
 mod refusals;
 mod rejections;
 mod repetitions;

@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::delivery::AccountLoader;
 use crate::delivery::account_loader::{LoaderContext, Refresh};
 use crate::delivery::cap_reservations::CapReservations;
-use crate::delivery::eligibility::Eligibility;
+use crate::delivery::eligibility::{Eligibility, RecheckRequests};
 use crate::ops::change_listener::Listener;
 use crate::work::retry::retry_until_ok;
 
@@ -22,6 +22,7 @@ pub(super) fn eligibility(settings: &Settings, context: &EngineContext) -> Arc<E
     Arc::new(Eligibility {
         database: context.database.clone(),
         recipients: RecipientCache::new(context.database.clone(), most, time_to_live),
+        rechecks: RecheckRequests::default(),
         cap_reservations: CapReservations::new(context.database.clone(), context.giving_up.clone()),
         global: settings.policy.clone(),
         giving_up: context.giving_up.clone(),

@@ -8,7 +8,7 @@ use herald::cache::recipients::RecipientCache;
 use herald::cache::templates::TemplateCache;
 use herald::delivery::ChannelStates;
 use herald::delivery::cap_reservations::CapReservations;
-use herald::delivery::eligibility::Eligibility;
+use herald::delivery::eligibility::{Eligibility, RecheckRequests};
 use herald::domain::{Channel, GlobalPolicy, Lane, Priority, Reason};
 use herald::ops::lease_keeper::LeaseKeeper;
 use herald::pipeline::dispatcher::ChannelContext;
@@ -117,6 +117,7 @@ impl Scene {
         let eligibility = Arc::new(Eligibility {
             database: pool.clone(),
             recipients: RecipientCache::new(pool.clone(), 16, Duration::from_secs(1)),
+            rechecks: RecheckRequests::default(),
             cap_reservations: CapReservations::new(pool.clone(), self.stop.clone()),
             global: GlobalPolicy::default(),
             giving_up: self.stop.clone(),
