@@ -27,6 +27,20 @@ async fn a_session_has_the_engines_role_and_schema() {
     );
 }
 
+/// With a million rows that wait, a scheduler's look for accounts took a second, all of it for compiling.
+#[tokio::test]
+async fn a_session_neither_compiles_statements_nor_takes_further_processes() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let session = lines(
+        &mut pool.get().await.unwrap(),
+        "SELECT concat_ws(' ', current_setting('jit'),
+             current_setting('max_parallel_workers_per_gather')) AS text",
+    )
+    .await;
+    assert_eq!(session, ["off 0"]);
+}
+
 #[tokio::test]
 async fn connections_closed_by_the_server_are_not_lent_again() {
     let database = TestDatabase::create().await;
