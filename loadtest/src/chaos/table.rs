@@ -1,4 +1,4 @@
-//! The table of a run, for a terminal and for the README.
+//! The table of a run, for a terminal and for a page of the documentation.
 
 use std::fmt::Write as _;
 
@@ -23,6 +23,7 @@ fn cells(result: &Result) -> [String; 8] {
     );
     let verdict = match sum.exceptions.len() {
         0 => "good".to_owned(),
+        1 => "1 exception".to_owned(),
         count => format!("{count} exceptions"),
     };
     [
@@ -75,7 +76,7 @@ pub fn text(results: &[Result]) -> String {
     table + &remarks(results, |row, remark| format!("{row}: {remark}\n"))
 }
 
-/// For the README.
+/// For a page of the documentation, `docs/faults.md`.
 #[must_use]
 pub fn markdown(results: &[Result], seed: u64) -> String {
     let mut table = format!("| {} |\n|{}\n", HEAD.join(" | "), "---|".repeat(HEAD.len()));
@@ -112,12 +113,13 @@ mod tests {
             for part in [
                 "SIGKILL",
                 "1200",
-                "1 exceptions",
+                "1 exception",
                 "2 were lost",
                 "another way",
             ] {
                 assert!(table.contains(part), "{part}: {table}");
             }
+            assert!(!table.contains("exceptions"), "{table}");
             assert!(table.contains("good"));
         }
     }

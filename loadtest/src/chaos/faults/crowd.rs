@@ -14,6 +14,8 @@ use crate::population::{Person, tenant};
 
 /// One statement stores so many.
 const CHUNK: u64 = 50_000;
+/// One statement cancels so many.
+const CALLED_OFF: u64 = 5_000;
 /// So many of the other tenant.
 const FEW: u64 = 10;
 /// Until the few are due: time enough to store them.
@@ -42,13 +44,14 @@ pub(super) async fn waits(spec: Spec<'_>) -> Result<Finding> {
     let ids: Result<Vec<Uuid>, _> = stored.iter().flatten().map(|id| id.parse()).collect();
     let ids = ids.context("ids of the few")?;
     sleep_until(due).await;
-    let left = many.waiting(&round).await?;
-    round.finding.must(left > 0, || {
-        "the crowd was gone before the few were due".into()
-    });
     let arrived = |ledger: &Ledger| ids.iter().all(|id| !ledger.entries_of(*id).is_empty());
     let all = round.environment.ledger.wait_until(PATIENCE, arrived).await;
     let took = due.elapsed();
+    // Not before: to count a million keeps the server busy in the very second that is measured.
+    let left = many.waiting(&round).await?;
+    round
+        .finding
+        .must(left > 0, || "the crowd was gone before the few came".into());
     round.finding.must(all && took <= PUNCTUAL, || {
         format!("{FEW} of one tenant came {took:?} after their time, behind {left} of another")
     });
@@ -127,13 +130,15 @@ impl Side {
         round.environment.database.count(&query).await
     }
 
-    /// Cancels some of what waits; answers with how many.
+    /// Cancels some of what waits, from the far end; answers with how many. At the near end it would lock,
+    /// until its commit, also what an engine takes meanwhile.
     fn call_off(&self) -> String {
         format!(
             "WITH several AS (
                 SELECT id FROM notification_schema.notifications
-                WHERE tenant_id = '{}' AND status = 'pending' AND owner IS NULL
-                LIMIT {CHUNK} FOR UPDATE SKIP LOCKED),
+                WHERE message_type = 'email' AND priority = 'normal' AND tenant_id = '{}'
+                  AND status = 'pending' AND owner IS NULL
+                ORDER BY due_at DESC LIMIT {CALLED_OFF} FOR UPDATE SKIP LOCKED),
              gone AS (
                 UPDATE notification_schema.notifications n
                 SET status = 'cancelled', reason = 'cancelled_by_user', due_at = NULL
