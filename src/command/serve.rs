@@ -26,21 +26,18 @@ pub(super) fn serve(cli: &Cli) -> Result<(), CommandFailure> {
     }
 }
 
-/// For `loadtest chaos` and tests, which have the real program panic, die, act as its next version or have
-/// a wrong clock: a release is built without this.
+/// For `loadtest chaos` and tests, which have the real program panic, die, or act as its next version: a
+/// release is built without this.
 #[cfg(feature = "failpoints")]
 fn arm_failpoints(cli: &Cli) -> Result<(), CommandFailure> {
     use herald::runtime::failpoint;
     const POINTS: &str = "HERALD_FAILPOINTS";
     const NEXT_VERSION: &str = "HERALD_FAILPOINT_NEXT_VERSION";
     const DEADLY: &str = "HERALD_FAILPOINT_DEADLY";
-    const CLOCK_AHEAD: &str = "HERALD_FAILPOINT_CLOCK_AHEAD";
     let environment = cli.sources().environment;
     let word = |variable| environment.get(variable).map_or("", String::as_str);
     failpoint::arm_all(word(POINTS)).map_err(|why| CommandFailure(format!("{POINTS}: {why}")))?;
     failpoint::set_deadly(word(DEADLY));
-    failpoint::set_clock_ahead(word(CLOCK_AHEAD))
-        .map_err(|why| CommandFailure(format!("{CLOCK_AHEAD}: {why}")))?;
     failpoint::act_as_next(word(NEXT_VERSION))
         .map_err(|why| CommandFailure(format!("{NEXT_VERSION}: {why}")))
 }

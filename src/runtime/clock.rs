@@ -7,8 +7,6 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::failpoint;
-
 /// A moment by a clock that runs as long as the machine is up, asleep or not: for leases, which others
 /// count by a clock that does not sleep. Linux's `CLOCK_BOOTTIME`; elsewhere the monotonic clock.
 ///
@@ -76,7 +74,6 @@ pub fn now() -> Timestamp {
 )]
 fn machine() -> Timestamp {
     let now = Timestamp::now();
-    let now = now.saturating_add(failpoint::clock_ahead()).unwrap_or(now);
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 

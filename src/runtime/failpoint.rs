@@ -1,6 +1,6 @@
 //! Places where a test can make the engine panic, to prove that nothing is lost there; and switches: one
 //! that makes it store what only its next version would, one that ends the process with what is about a
-//! certain thing, one that sets this machine's clock.
+//! certain thing.
 //!
 //! Without the feature `failpoints` (a release build) the calls are empty.
 
@@ -14,17 +14,10 @@ pub const fn hit(_point: &'static str) {}
 #[inline]
 pub const fn die_of(_about: Option<&str>) {}
 
-/// How far a test has set this machine's clock.
-#[cfg(not(feature = "failpoints"))]
-#[inline]
-pub const fn clock_ahead() -> jiff::SignedDuration {
-    jiff::SignedDuration::ZERO
-}
-
 #[cfg(feature = "failpoints")]
 pub use armed::{arm, arm_all, hit, left};
 #[cfg(feature = "failpoints")]
-pub use machine::{clock_ahead, die_of, set_clock_ahead, set_deadly};
+pub use machine::{die_of, set_deadly};
 #[cfg(feature = "failpoints")]
 pub use version::{NextVersion, act_as_next, next_version};
 
@@ -101,12 +94,8 @@ mod armed {
 #[cfg(feature = "failpoints")]
 mod machine {
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use jiff::SignedDuration;
 
     static DEADLY: OnceLock<String> = OnceLock::new();
-    static AHEAD_SECONDS: AtomicI64 = AtomicI64::new(0);
 
     /// Has the process end by what is about this; an empty word changes nothing.
     pub fn set_deadly(about: &str) {
@@ -121,24 +110,6 @@ mod machine {
         if about.is_some() && about == DEADLY.get().map(String::as_str) {
             std::process::abort();
         }
-    }
-
-    /// Sets this machine's clock so many seconds ahead; an empty word changes nothing.
-    ///
-    /// # Errors
-    /// With a word that is no whole number.
-    pub fn set_clock_ahead(seconds: &str) -> Result<(), String> {
-        let number = if seconds.is_empty() { "0" } else { seconds };
-        let number = number.parse::<i64>();
-        let ahead = number.map_err(|_| format!("{seconds:?} is no number of seconds"))?;
-        AHEAD_SECONDS.store(ahead, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// How far a test has set this machine's clock.
-    #[must_use]
-    pub fn clock_ahead() -> SignedDuration {
-        SignedDuration::from_secs(AHEAD_SECONDS.load(Ordering::Relaxed))
     }
 }
 

@@ -94,11 +94,32 @@ impl Round<'_> {
         self.finding.must(count == 0, || {
             format!("{count} were sent again and were not in flight, for example {some:?}")
         });
+        let again = repeated.total;
+        self.finding.must(again == 0 || self.may_repeat(), || {
+            format!("{again} were sent again, though every engine knew what it had in hand")
+        });
         let early = self.environment.ledger.totals().early;
         self.finding.must(early == 0, || {
             format!("{early} were sent before their time")
         });
         self.counted_as_unknown(&repeated.unanswered).await
+    }
+
+    /// Once no engine runs, the books know of as many as there are rows: each message is one.
+    pub(super) async fn books_agree(&mut self) -> Result<()> {
+        if self.erases {
+            return Ok(());
+        }
+        let taken_on = "SELECT coalesce(sum(consumed + accepted_api - rejected - duplicates), 0)
+            FROM notification_schema.intake";
+        let rows = "SELECT count(*) FROM notification_schema.notifications
+            WHERE source_type IS DISTINCT FROM 'crowd'";
+        let taken_on = self.environment.database.count(taken_on).await?;
+        let rows = self.environment.database.count(rows).await?;
+        self.finding.must(taken_on == rows, || {
+            format!("the books say {taken_on}, and there are {rows} rows")
+        });
+        Ok(())
     }
 
     /// What was sent again for a lost answer has a line in its timeline that says so.

@@ -54,6 +54,10 @@ pub(super) struct Round<'a> {
     pub(super) dice: SmallRng,
     pub(super) scale: Scale,
     pub(super) excuses: Excuses,
+    /// Nothing at all may be sent again, also what lost its answer.
+    repeats_nothing: bool,
+    /// Somebody is erased, and the rows about them with them.
+    pub(super) erases: bool,
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
@@ -106,6 +110,8 @@ impl<'a> Round<'a> {
             dice,
             scale,
             excuses: Excuses::default(),
+            repeats_nothing: false,
+            erases: false,
             aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),
             published_aside: Vec::new(),
             began: Instant::now(),
@@ -138,6 +144,17 @@ impl<'a> Round<'a> {
         let draft = self.aside.draft(crate::marker::now_micros());
         self.published_aside.push(draft.clone());
         draft
+    }
+
+    /// No engine dies, and each knows what it has in hand: nothing may be sent again, whatever else is
+    /// excused.
+    pub(super) fn repeats_nothing(&mut self) {
+        self.repeats_nothing = true;
+    }
+
+    /// Whether anything may be sent again.
+    pub(super) const fn may_repeat(&self) -> bool {
+        !self.repeats_nothing
     }
 
     /// These may be sent once more, because of a fault just now.
@@ -226,6 +243,7 @@ impl<'a> Round<'a> {
         let lost = self.count_lost(&aside);
         self.note_rows(&lost).await?;
         self.end_in_order().await?;
+        self.books_agree().await?;
         self.environment.remove().await?;
         Ok(self.finding)
     }

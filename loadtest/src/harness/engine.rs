@@ -251,19 +251,21 @@ impl Engine {
         Ok(why.filter(|why| *why != "ok").map(ToOwned::to_owned))
     }
 
-    /// The sum of a metric in `/metrics`, over the series of which some label is this.
+    /// The sum of a metric in `/metrics`, over the series of which some label is this; over all series
+    /// without a label.
     ///
     /// # Errors
     /// When it does not answer.
     pub async fn sum(&self, metric: &str, label: &str) -> Result<f64> {
         let answer = http::get(&self.url("/metrics")).await?;
-        let label = format!("=\"{label}\"");
+        let label = (!label.is_empty()).then(|| format!("=\"{label}\""));
         let text = answer.text();
         let values = text.lines().filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
             let labels = series.strip_prefix(metric)?.strip_prefix('{')?;
             let value: f64 = value.parse().ok()?;
-            labels.contains(&label).then_some(value)
+            let wanted = label.as_ref().is_none_or(|label| labels.contains(label));
+            wanted.then_some(value)
         });
         Ok(values.sum())
     }

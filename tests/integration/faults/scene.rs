@@ -2,6 +2,7 @@
 
 use loadtest::harness::judge::{Excuses, Repetitions};
 use loadtest::harness::load;
+use loadtest::ledger::Ledger;
 use loadtest::publisher::{Expectations, Mix, Pace, Plan, Published, Publisher};
 use loadtest::seed::{Target, seed_file};
 use loadtest::simulator::{Behaviour, Latency, Provider, Simulator};
@@ -86,9 +87,20 @@ impl Scene {
 
     /// Waits until the providers have accepted so many.
     pub(crate) async fn accepted(&self, count: u64) {
+        self.until_accepted(|ledger| ledger.accepted() >= count)
+            .await;
+    }
+
+    /// Waits as long as more different messages are accepted: how long it takes in all depends on the
+    /// machine.
+    async fn until_accepted(&self, wanted: impl Fn(&Ledger) -> bool) {
         let ledger = &self.stage.ledger;
-        let in_time = ledger.wait_for_accepted(count, PATIENCE).await;
-        assert!(in_time, "{:?} instead of {count}", ledger.totals());
+        while !wanted(ledger) {
+            let before = ledger.distinct();
+            let goes_on = |ledger: &Ledger| ledger.distinct() > before || wanted(ledger);
+            let goes_on = ledger.wait_until(PATIENCE, goes_on).await;
+            assert!(goes_on, "nothing for {PATIENCE:?}: {:?}", ledger.totals());
+        }
     }
 
     /// What a run has claimed or taken and not stored an outcome of, by committed rows alone.
@@ -106,16 +118,11 @@ impl Scene {
     /// row, that the books agree, and that nothing was sent again.
     pub(crate) async fn all_is_sent_once(&mut self, expected: &Expectations) {
         let (wanted, messages) = (expected.acceptances(), expected.messages());
-        let ledger = &self.stage.ledger;
-        let all = ledger
-            .wait_until(PATIENCE, |ledger| ledger.distinct() >= wanted)
+        self.until_accepted(|ledger| ledger.distinct() >= wanted)
             .await;
+        let ledger = &self.stage.ledger;
         let lacking = ledger.lacking_recipients(expected.wanted());
-        assert!(
-            all && lacking.is_empty(),
-            "{:?}: {lacking:?}",
-            ledger.totals()
-        );
+        assert!(lacking.is_empty(), "{:?}: {lacking:?}", ledger.totals());
         let messages = i64::try_from(messages).unwrap();
         let sent = "SELECT count(*) FROM notifications WHERE status = 'sent'";
         self.outcomes.until_count(sent, messages).await;

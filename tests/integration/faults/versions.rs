@@ -91,6 +91,26 @@ impl Versions {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_newer_form_are_left_to_the_newer_version() {
+    let mut versions = Versions::new().await;
+    versions.put_off_by_the_next("announced").await;
+    let older = versions.node("older", "").await;
+    versions.one_of_their_own_is_sent().await;
+    let untouched =
+        "status = 'pending' AND owner IS NULL AND unreadable_count = 0 AND due_at <= now()";
+    assert_eq!(versions.count(untouched).await, COUNT);
+    let events = "SELECT count(*) FROM admin_system_events";
+    assert_eq!(versions.outcomes.count(events).await, 0);
+
+    // Beside each other, each does its own.
+    let newer = versions.node("newer", "announced").await;
+    versions.all_is_well().await;
+    for node in [older, newer] {
+        process::end(&node).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_cannot_be_read_is_given_back_whole_and_told_of_once() {
     let mut versions = Versions::new().await;
     versions.put_off_by_the_next("silent").await;

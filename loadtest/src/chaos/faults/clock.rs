@@ -13,14 +13,19 @@ use crate::chaos::finding::Finding;
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 /// Access tokens and claims are good for an hour: further off, any provider would refuse the engine.
 const FARTHEST_SECONDS: i64 = 1_500;
+const NEAREST_SECONDS: i64 = 60;
 
-pub(super) async fn jumps(spec: Spec<'_>) -> Result<Finding> {
+pub(super) async fn jumps(mut spec: Spec<'_>) -> Result<Finding> {
     let library = library().context(
         "libfaketime is not installed, and no clock is moved without it: apt-get install faketime",
     )?;
     let mut environment = spec.environment(ordinary()).await?;
     let offset = spec.servers.folder().join(format!("clock-{}", spec.name));
-    jump(&offset, 0)?;
+    // It begins with a wrong clock: what it knows of the time must come from the database.
+    jump(
+        &offset,
+        spec.dice.random_range(NEAREST_SECONDS..FARTHEST_SECONDS),
+    )?;
     // The other engine's clock stays, as the servers' do.
     environment.set_first("LD_PRELOAD", library.to_string_lossy());
     environment.set_first("FAKETIME_TIMESTAMP_FILE", offset.to_string_lossy());
@@ -31,7 +36,7 @@ pub(super) async fn jumps(spec: Spec<'_>) -> Result<Finding> {
     let mut round = spec.round_on(environment).await?;
     for (direction, from, to) in [(1, 0.1, 0.3), (-1, 0.35, 0.6)] {
         round.moment(from, to).await;
-        let seconds = round.dice.random_range(60..FARTHEST_SECONDS);
+        let seconds = round.dice.random_range(NEAREST_SECONDS..FARTHEST_SECONDS);
         jump(&offset, direction * seconds)?;
         round.recovers(Instant::now()).await;
         sleep(Duration::from_millis(300)).await;
@@ -40,7 +45,7 @@ pub(super) async fn jumps(spec: Spec<'_>) -> Result<Finding> {
     jump(&offset, 0)?;
     round.recovers(Instant::now()).await;
     round.finding.note(
-        "one engine runs under libfaketime and jumps up to 25 minutes both ways; the other's clock and \
+        "one engine runs under libfaketime, begins ahead, and jumps up to 25 minutes both ways; the other's clock and \
          the servers' stay. Daylight-saving changes are covered by the tests of src/policy",
     );
     round.finish().await

@@ -17,6 +17,8 @@ use crate::harness::proxy::Proxy;
 const CALM: Duration = Duration::from_millis(1_000);
 /// What was in hand is a second's work, and not a busy machine's minute.
 const UNREST: Duration = Duration::from_secs(20);
+/// How long one engine's database stalls: less than a lease lasts.
+const STALL: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
@@ -46,8 +48,8 @@ pub(super) async fn paused(spec: Spec<'_>) -> Result<Finding> {
     round.finish().await
 }
 
-/// Sessions are ended by the server, and connections cut by the network. Nothing is sent again: both
-/// engines live, and know what they had in hand.
+/// Sessions are ended by the server, connections cut by the network, which then stalls. Nothing is sent
+/// again: both engines live, and know what they had in hand.
 pub(super) async fn terminated(spec: Spec<'_>) -> Result<Finding> {
     let mut environment = spec.environment(ordinary()).await?;
     let proxy = Proxy::before(&environment.database.url()).await?;
@@ -56,13 +58,23 @@ pub(super) async fn terminated(spec: Spec<'_>) -> Result<Finding> {
         proxy.url(&environment.database.url()),
     );
     let mut round = spec.round_on(environment).await?;
+    round.repeats_nothing();
+    let mut ended = 0;
     for (from, to) in [(0.1, 0.3), (0.35, 0.6), (0.65, 0.9)] {
         round.moment(from, to).await;
-        round.environment.database.end_sessions().await?;
+        ended += round.environment.database.end_sessions().await?;
         round.recovers(Instant::now()).await;
         proxy.cut();
         round.recovers(Instant::now()).await;
     }
+    // Now and then an engine is just about to connect again, and there is nothing to end.
+    round.finding.must(ended > 1, || {
+        format!("{ended} sessions were there to be ended")
+    });
+    proxy.stall();
+    sleep(STALL).await;
+    proxy.flow();
+    round.recovers(Instant::now()).await;
     round.finish().await
 }
 
@@ -179,7 +191,7 @@ async fn calm(round: &Round<'_>) {
 }
 
 /// Ends the outage. What the engines had in hand is read before they can go on.
-pub(super) async fn back(
+async fn back(
     round: &mut Round<'_>,
     mend: impl AsyncFnOnce(&mut Round<'_>) -> Result<()>,
 ) -> Result<()> {

@@ -22,6 +22,7 @@ pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
 
 pub(super) async fn terminated(spec: Spec<'_>) -> Result<Finding> {
     let mut round = spec.round().await?;
+    round.repeats_nothing();
     for (from, to) in [(0.1, 0.4), (0.5, 0.9)] {
         round.moment(from, to).await;
         let runs = round.environment.database.runs(round.engine.name()).await?;

@@ -60,6 +60,7 @@ pub(super) async fn everywhere(mut spec: Spec<'_>) -> Result<Finding> {
         provider == Provider::Twilio
     });
     let mut round = spec.round_on(environment).await?;
+    round.repeats_nothing();
     let deadline = Instant::now() + PATIENCE;
     let mut missing = Vec::new();
     for engine in round.engines() {
@@ -89,6 +90,10 @@ pub(super) async fn everywhere(mut spec: Spec<'_>) -> Result<Finding> {
                     "{actor} died {TIMES} times and {counted} restarts are counted"
                 ));
             }
+        }
+        let counted = engine.sum("herald_actor_restarts_total", "").await?;
+        if counted != (ACTORS.len() * TIMES) as f64 {
+            missing.push(format!("{counted} restarts are counted, of all actors"));
         }
     }
     for what in missing {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
 use super::Spec;
-use super::database::{back, nothing_moves};
+use super::database::nothing_moves;
 use crate::chaos::finding::Finding;
 use crate::chaos::round::Round;
 
@@ -29,8 +29,10 @@ struct Refusal {
     says: &'static str,
 }
 
+/// Nothing is sent again: both engines live, and keep what they could not store.
 pub(super) async fn outcomes(spec: Spec<'_>) -> Result<Finding> {
     let mut round = spec.round().await?;
+    round.repeats_nothing();
     for (refusal, from, to) in refusals() {
         round.moment(from, to).await;
         alter(&round, &refusal.begin).await?;
@@ -38,10 +40,9 @@ pub(super) async fn outcomes(spec: Spec<'_>) -> Result<Finding> {
         nothing_moves(&mut round, outage).await?;
         both_say(&mut round, refusal.says).await?;
         events(&mut round, "none of them tells", |open| open > 0).await?;
-        back(&mut round, async |round: &mut Round<'_>| {
-            alter(round, &refusal.end).await
-        })
-        .await?;
+        alter(&round, &refusal.end).await?;
+        round.load.go_on();
+        round.recovers(Instant::now()).await;
         events(&mut round, "it is still told of", |open| open == 0).await?;
     }
     let spoilt = round.environment.database.count(SPOILT).await?;
