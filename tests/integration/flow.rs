@@ -14,6 +14,7 @@ mod described;
 mod duplicates;
 mod explaining;
 mod failures;
+mod hours;
 mod limits;
 mod locked;
 mod moves;

@@ -142,6 +142,13 @@ impl Stage {
         self.apply(&format!("{}\n{}", ana(), accounts.join("\n")));
     }
 
+    /// Ana, and two accounts of one channel, of which `first` is tried before `second`.
+    pub(crate) fn apply_ana_and_choices(&self, first: &Simulator, second: &Simulator) {
+        let first = account_named(first, "first", 10);
+        let second = account_named(second, "second", 1);
+        self.apply(&format!("{}{first}{second}", ana()));
+    }
+
     /// The real program with the stage's settings.
     pub(crate) fn herald(&self, arguments: &[&str]) -> Command {
         self.installation.command(arguments)

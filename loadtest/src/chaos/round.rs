@@ -1,5 +1,6 @@
 //! One round: an environment, two engines under load, a fault at a random moment, and what came of it.
 
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -228,6 +229,14 @@ impl<'a> Round<'a> {
             .await
     }
 
+    /// SIGTERM of the first engine, which ends in good order and in time.
+    pub(super) async fn end_the_first(&mut self) -> Result<()> {
+        self.engine.signal("TERM")?;
+        let ended = self.engine.ended(DEADLINE).await;
+        in_good_order(&mut self.finding, self.engine.name(), &ended);
+        Ok(())
+    }
+
     /// Waits for the end of the load, judges, stops the engine, and clears the stage.
     pub(super) async fn finish(mut self) -> Result<Finding> {
         sleep_until(self.began + self.length()).await;
@@ -253,13 +262,7 @@ impl<'a> Round<'a> {
         self.signal("TERM")?;
         for engine in [&mut self.engine, &mut self.other] {
             let ended = engine.ended(DEADLINE).await;
-            self.finding
-                .must(ended.as_ref().is_ok_and(|status| status.success()), || {
-                    format!(
-                        "engine {} did not end in good order: {ended:?}",
-                        engine.name()
-                    )
-                });
+            in_good_order(&mut self.finding, engine.name(), &ended);
         }
         let ready = self.environment.vhost.ready(&load::queues()).await?;
         self.finding.must(ready == 0, || {
@@ -267,6 +270,13 @@ impl<'a> Round<'a> {
         });
         Ok(())
     }
+}
+
+fn in_good_order(finding: &mut Finding, name: &str, ended: &Result<ExitStatus>) {
+    let good = ended.as_ref().is_ok_and(|status| status.success());
+    finding.must(good, || {
+        format!("engine {name} did not end in good order and within its deadline: {ended:?}")
+    });
 }
 
 /// Mail for the lane that the load leaves alone.

@@ -5,7 +5,7 @@ use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
 use serde_json::json;
 
 use crate::outcomes::{Outcomes, Row};
-use crate::stage::{Stage, TestEngine, account_named, ana, envelope, envelope_with};
+use crate::stage::{Stage, TestEngine, account_named, envelope, envelope_with};
 
 /// Misbehaves at its first request.
 fn at_first(rule: Rule) -> Behaviour {
@@ -104,12 +104,7 @@ async fn pair(
 ) -> (Stage, Simulator, Simulator) {
     let stage = Stage::with_lanes(&format!("{channel}.normal")).await;
     let [first, second] = behaviours.map(|behaviour| stage.behaving(provider, behaviour));
-    stage.apply(&format!(
-        "{}{}{}",
-        ana(),
-        account_named(&first, "first", 10),
-        account_named(&second, "second", 1)
-    ));
+    stage.apply_ana_and_choices(&first, &second);
     (stage, first, second)
 }
 

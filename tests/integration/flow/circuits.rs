@@ -6,7 +6,7 @@ use herald::runtime::clock;
 use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
 
 use crate::outcomes::{Outcomes, Row};
-use crate::stage::{Stage, account_named, ana, envelope};
+use crate::stage::{Stage, account_named, envelope};
 
 /// Fails in this pick of its requests.
 fn failing(when: When) -> Behaviour {
@@ -25,12 +25,7 @@ async fn stage(when: When, open_for: &str) -> (Stage, Simulator, Simulator) {
     stage.set("HERALD__PROVIDERS__CIRCUIT__OPEN_FOR", open_for);
     let first = stage.behaving(Provider::SendGrid, failing(when));
     let second = stage.simulator(Provider::Smtp);
-    stage.apply(&format!(
-        "{}{}{}",
-        ana(),
-        account_named(&first, "first", 10),
-        account_named(&second, "second", 1)
-    ));
+    stage.apply_ana_and_choices(&first, &second);
     (stage, first, second)
 }
 

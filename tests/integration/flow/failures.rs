@@ -51,12 +51,7 @@ async fn the_next_provider_takes_over_at_once() {
     let stage = Stage::with_lanes("email.normal").await;
     let first = stage.behaving(Provider::SendGrid, Behaviour::default().rule(status(503)));
     let second = stage.simulator(Provider::Smtp);
-    stage.apply(&format!(
-        "{}{}{}",
-        ana(),
-        account_named(&first, "first", 10),
-        account_named(&second, "second", 1)
-    ));
+    stage.apply_ana_and_choices(&first, &second);
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
     stage.publisher().await.publish(&envelope("email")).await;
@@ -74,12 +69,7 @@ async fn a_permanent_refusal_asks_nobody_else_and_is_a_dead_letter() {
     let stage = Stage::with_lanes("sms.normal").await;
     let first = stage.simulator(Provider::Twilio);
     let second = stage.simulator(Provider::Twilio);
-    stage.apply(&format!(
-        "{}{}{}",
-        ana(),
-        account_named(&first, "first", 10),
-        account_named(&second, "second", 1)
-    ));
+    stage.apply_ana_and_choices(&first, &second);
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
     // Twilio's test number for "invalid number".
@@ -96,12 +86,7 @@ async fn refused_credentials_take_the_provider_out_and_tell_the_operators() {
     let stage = Stage::with_lanes("email.normal").await;
     let first = stage.behaving(Provider::SendGrid, Behaviour::default().rule(status(401)));
     let second = stage.simulator(Provider::Smtp);
-    stage.apply(&format!(
-        "{}{}{}",
-        ana(),
-        account_named(&first, "first", 10),
-        account_named(&second, "second", 1)
-    ));
+    stage.apply_ana_and_choices(&first, &second);
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;

@@ -1,22 +1,12 @@
 //! A window, a clock or a cap that changes while something waits for its end: it is let go by the new
 //! one.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use loadtest::simulator::{Provider, Simulator};
 use serde_json::json;
 
+use super::hours::hours_from_now;
 use crate::outcomes::Row;
 use crate::stage::{ANA, Stage, account, envelope, envelope_with};
-
-/// `HH:MM` by the clock of UTC, some hours from now.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a preference for the real clock of a real engine"
-)]
-fn hours_from_now(hours: i64) -> String {
-    let at = Timestamp::now() + SignedDuration::from_hours(hours);
-    at.to_zoned(TimeZone::UTC).strftime("%H:%M").to_string()
-}
 
 /// Quiet from some hours from now until others, by a clock; Ana's preference, or the tenant's.
 fn quiet(whose: &str, from: i64, until: i64, clock: &str) -> String {

@@ -1,21 +1,11 @@
 //! Nobody is bothered against their preference: quiet hours, daily caps, opt-outs, suppressions, and how
 //! fast a change of mind arrives.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use loadtest::simulator::{Behaviour, Provider};
 use serde_json::json;
 
+use super::hours::hours_from_now;
 use crate::stage::{ANA, Stage, account, ana, envelope, envelope_with};
-
-/// `HH:MM` by the clock of UTC, some hours from now.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a preference for the real clock of a real engine"
-)]
-fn hours_from_now(hours: i64) -> String {
-    let at = Timestamp::now() + SignedDuration::from_hours(hours);
-    at.to_zoned(TimeZone::UTC).strftime("%H:%M").to_string()
-}
 
 /// A preference of Ana's for e-mail, by the clock of UTC.
 fn wish(fields: &str) -> String {

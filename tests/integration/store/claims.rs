@@ -209,19 +209,25 @@ fn put_off(person: Uuid) -> Settlement {
     }
 }
 
+/// What a run has claimed, to be put off.
+async fn claimed_and_put_off(pool: &Database) -> (Settlement, ClaimRequest) {
+    let person = people(&mut pool.get().await.unwrap(), 1).await[0];
+    let put_off = put_off(person);
+    let request = ClaimRequest {
+        notification_id: put_off.notification.id,
+        ..request(put_off.notification.key)
+    };
+    claim(pool, TakeId::of(RUN, 1), &[request]).await;
+    (put_off, request)
+}
+
 /// A run that has given its claim back and taken it again is asked what became of it under the first
 /// take: it must not put off what it is working on.
 #[tokio::test]
 async fn only_the_take_that_holds_the_claim_puts_off() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
-    let person = people(&mut pool.get().await.unwrap(), 1).await[0];
-    let mut put_off = put_off(person);
-    let request = ClaimRequest {
-        notification_id: put_off.notification.id,
-        ..request(put_off.notification.key)
-    };
-    claim(&pool, TakeId::of(RUN, 1), &[request]).await;
+    let (mut put_off, request) = claimed_and_put_off(&pool).await;
     assert!(take_over(&pool, request.key, RUN, 2).await.is_some());
     for (take, stored) in [(TakeId::of(RUN, 1), 0), (TakeId::of(RUN, 2), 1)] {
         put_off.origin = Origin::Broker(take);
@@ -237,13 +243,7 @@ async fn only_the_take_that_holds_the_claim_puts_off() {
 async fn a_claim_of_a_version_that_did_not_number_takes_is_its_runs() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
-    let person = people(&mut pool.get().await.unwrap(), 1).await[0];
-    let mut put_off = put_off(person);
-    let request = ClaimRequest {
-        notification_id: put_off.notification.id,
-        ..request(put_off.notification.key)
-    };
-    claim(&pool, TakeId::of(RUN, 1), &[request]).await;
+    let (mut put_off, request) = claimed_and_put_off(&pool).await;
     let mut c = database.owner().await;
     let unnumbered = "UPDATE notification_schema.notification_deduplication SET take = NULL";
     c.batch_execute(unnumbered).await.unwrap();

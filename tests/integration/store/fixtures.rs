@@ -125,3 +125,13 @@ pub(super) fn cancelled(reservation: &Reservation) -> Settlement {
         dead_addresses: vec![],
     }
 }
+
+/// The same, sent.
+pub(super) fn sent(reservation: &Reservation) -> Settlement {
+    Settlement {
+        status: Status::Sent,
+        reason: None,
+        refund: false,
+        ..cancelled(reservation)
+    }
+}

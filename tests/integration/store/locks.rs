@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::preference::Scope;
-use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash, Status};
+use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash};
 use herald::runtime::clock;
 use herald::store::claims::{self, Claim, ClaimRequest, Claimant, FoundClaim};
 use herald::store::due;
-use herald::store::frequency::{Reservation, reserve_apart};
+use herald::store::frequency::reserve_apart;
 use herald::store::lease::RunId;
 use herald::store::recipients::{HeardRecipients, RecipientFields, Said, write_said};
 use herald::store::settle::{self, Settlement};
@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::fixtures::{cancelled, counter, held, people, reservation};
+use super::fixtures::{counter, held, people, reservation, sent};
 use super::takes::{LANE, RUN, ids, rows, take};
 use crate::database::{TestDatabase, lines};
 
@@ -37,15 +37,6 @@ async fn held_up(database: &TestDatabase) -> (AsyncPgConnection, Database) {
 
 async fn soon<T>(work: impl Future<Output = Result<T, StoreError>>) -> T {
     timeout(SOON, work).await.unwrap().unwrap()
-}
-
-fn sent(reservation: &Reservation) -> Settlement {
-    Settlement {
-        status: Status::Sent,
-        reason: None,
-        refund: false,
-        ..cancelled(reservation)
-    }
 }
 
 #[tokio::test]

@@ -14,17 +14,8 @@ use herald::store::takes::TakeId;
 use herald::store::{Database, StoreError};
 use uuid::Uuid;
 
-use super::fixtures::{cancelled, counter, held, people, reservation};
+use super::fixtures::{cancelled, counter, held, people, reservation, sent};
 use crate::database::{TestDatabase, lines};
-
-fn sent(reservation: &Reservation) -> Settlement {
-    Settlement {
-        status: Status::Sent,
-        reason: None,
-        refund: false,
-        ..cancelled(reservation)
-    }
-}
 
 pub(super) async fn settle(pool: &Database, batch: &[&Settlement]) -> Result<usize, StoreError> {
     let settled = settle::settle(pool, batch, clock::instant()).await;

@@ -5,7 +5,6 @@ use tokio::time::Instant;
 
 use super::{Spec, limits, ordinary};
 use crate::chaos::finding::Finding;
-use crate::chaos::round::DEADLINE;
 use crate::chaos::seed::Special;
 
 pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
@@ -27,13 +26,7 @@ pub(super) async fn terminated(spec: Spec<'_>) -> Result<Finding> {
         round.moment(from, to).await;
         let runs = round.environment.database.runs(round.engine.name()).await?;
         let asked = Instant::now();
-        round.engine.signal("TERM")?;
-        let ended = round.engine.ended(DEADLINE).await;
-        round
-            .finding
-            .must(ended.as_ref().is_ok_and(|status| status.success()), || {
-                format!("it did not end within its deadline: {ended:?}")
-            });
+        round.end_the_first().await?;
         let kept = round.environment.database.in_flight_of(&runs).await?.len();
         round
             .finding

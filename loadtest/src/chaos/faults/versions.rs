@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Spec, ordinary};
 use crate::chaos::finding::Finding;
-use crate::chaos::round::{DEADLINE, Round};
+use crate::chaos::round::Round;
 
 /// Has an engine that was built with failpoints act as its own next version.
 const NEXT: &str = "HERALD_FAILPOINT_NEXT_VERSION";
@@ -35,13 +35,7 @@ pub(super) async fn two(spec: Spec<'_>) -> Result<Finding> {
     while round.environment.database.count(OF_NEXT).await? == 0 && Instant::now() < stored {
         sleep(LOOK_EVERY).await;
     }
-    round.engine.signal("TERM")?;
-    let ended = round.engine.ended(DEADLINE).await;
-    round
-        .finding
-        .must(ended.as_ref().is_ok_and(|status| status.success()), || {
-            format!("it did not end within its deadline: {ended:?}")
-        });
+    round.end_the_first().await?;
     round.moment(0.6, 0.9).await;
     if how == "announced" {
         let tried = "SELECT count(*) FROM notification_schema.notifications
