@@ -31,6 +31,8 @@ pub struct LaneChannel {
     /// The newest delivery; the window learns of it before it decides.
     delivered: AtomicU64,
     live: AtomicBool,
+    /// How many consumers it has had.
+    consumers: AtomicU64,
     /// Whether somebody will flush the window in a moment.
     flushing: AtomicBool,
     limit: Duration,
@@ -55,6 +57,7 @@ impl LaneChannel {
             window,
             delivered,
             live,
+            consumers: AtomicU64::new(0),
             flushing: AtomicBool::new(false),
             limit,
             tasks,
@@ -63,6 +66,19 @@ impl LaneChannel {
 
     pub(super) const fn channel(&self) -> &Channel {
         &self.channel
+    }
+
+    /// The tag of the channel's consumer.
+    pub(super) fn consumer_tag(&self) -> String {
+        format!("herald-{}", self.consumers.load(Ordering::Acquire))
+    }
+
+    /// A tag for the next consumer, which none before it had: under the tag of one that has something
+    /// unacknowledged RabbitMQ up to 3.10.8 ends the connection, and up to 3.12.4 it may leave deliveries
+    /// lying (rabbitmq-server 5927 and 9158).
+    pub(super) fn next_consumer_tag(&self) -> String {
+        self.consumers.fetch_add(1, Ordering::AcqRel);
+        self.consumer_tag()
     }
 
     /// A delivery came; they come in the order of their tags.

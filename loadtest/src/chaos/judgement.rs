@@ -140,7 +140,7 @@ impl Round<'_> {
     pub(super) async fn note_rows(&mut self, orders: &[String]) -> Result<()> {
         for order in orders {
             let query = format!(
-                "SELECT id, owner, status, reason, due_at, now(), attempts
+                "SELECT message_type, priority, waits_for, takes, id, owner, status, reason, due_at, now(), attempts
                  FROM notification_schema.notifications WHERE source_id = '{order}'"
             );
             let rows = self.environment.database.ask(&query).await?;

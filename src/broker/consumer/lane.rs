@@ -21,8 +21,6 @@ use crate::runtime::{Permit, clock};
 const CHUNK: usize = 128;
 /// Time between looks at a channel while something else is waited for.
 const LOOK: Duration = Duration::from_millis(500);
-/// Our consumer's tag on every lane's channel.
-const TAG: &str = "herald";
 
 impl Consuming<'_> {
     /// Consumes the lane until the connection is lost or the stop is raised.
@@ -133,7 +131,7 @@ impl Consuming<'_> {
         let options = BasicConsumeOptions::default();
         let consume = channel.channel().basic_consume(
             queue.as_str().into(),
-            TAG.into(),
+            channel.next_consumer_tag().into(),
             options,
             FieldTable::default(),
         );
@@ -233,7 +231,7 @@ impl Consuming<'_> {
     async fn cancel(&self, channel: &LaneChannel) -> bool {
         let cancel = channel
             .channel()
-            .basic_cancel(TAG.into(), BasicCancelOptions::default());
+            .basic_cancel(channel.consumer_tag().into(), BasicCancelOptions::default());
         let limit = self
             .consumers
             .address

@@ -1,6 +1,7 @@
 //! What waits for an account is called back by the nodes that have room there.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,6 +10,7 @@ use super::take::TakePurpose;
 use super::waiters::Waiters;
 use super::{Looking, MOST, Poller, only_of_rows};
 use crate::delivery::account::AccountRoom;
+use crate::delivery::registry::AccountEntry;
 use crate::domain::{Channel, Lane, Priority};
 use crate::machine::delivery::LATEST;
 use crate::runtime::clock;
@@ -91,13 +93,29 @@ impl Poller {
                 others.push(key(WaitsFor::Account(name.clone())));
             }
         }
-        let is_known = |key: &&WaitingKey| {
-            let mut names = accounts.iter().map(|account| &account.account.name);
-            names.any(|name| Some(name.as_str()) == key.waits_for.name())
-        };
-        let strangers = waits.strangers.iter().filter(|key| key.channel == channel);
-        others.extend(strangers.filter(|key| !is_known(key)).cloned());
+        others.extend(unknown(channel, waits, &accounts).cloned());
         (own, others)
+    }
+
+    /// Whose waiting notifications may show whether an account of a paused channel is back: what any may
+    /// carry, and what is pinned to one that may be asked.
+    pub(super) fn probing(&self, channel: Channel, waits: &Waits) -> Vec<WaitsFor> {
+        let accounts = self.registry.of(channel);
+        let now = clock::now();
+        let name = |account: &Arc<AccountEntry>| account.account.name.clone();
+        let strangers = unknown(channel, waits, &accounts).map(|key| key.waits_for.clone());
+        let mut names = vec![WaitsFor::Any];
+        names.extend(accounts.iter().map(name).map(WaitsFor::Account));
+        names.extend(strangers.filter(|stranger| matches!(stranger, WaitsFor::Account(_))));
+        let asked = |account: &&Arc<AccountEntry>| account.health.available_at(now).is_none();
+        names.extend(
+            accounts
+                .iter()
+                .filter(asked)
+                .map(name)
+                .map(WaitsFor::Pinned),
+        );
+        names
     }
 
     async fn look_for_strangers(&self, waits: &mut Waits) -> Result<(), StoreError> {
@@ -212,4 +230,18 @@ impl Poller {
                 permits.take_free(most.min(spare))
             })
     }
+}
+
+/// What waits in a channel for accounts that it does not have.
+fn unknown<'a>(
+    channel: Channel,
+    waits: &'a Waits,
+    accounts: &'a [Arc<AccountEntry>],
+) -> impl Iterator<Item = &'a WaitingKey> {
+    let is_known = |key: &&WaitingKey| {
+        let mut names = accounts.iter().map(|account| &account.account.name);
+        names.any(|name| Some(name.as_str()) == key.waits_for.name())
+    };
+    let strangers = waits.strangers.iter();
+    strangers.filter(move |key| key.channel == channel && !is_known(key))
 }

@@ -47,7 +47,8 @@ impl Poller {
             let now = clock::now();
             let until = now.saturating_add(LATEST * 2).unwrap_or(now);
             let taking = self.taking(looking.run, &left_out);
-            let take = due::probe(&self.database, taking, now, &lanes);
+            let names = self.probing(*channel, &looking.waits);
+            let take = due::probe(&self.database, taking, now, &lanes, &names);
             let purpose = TakePurpose::Probe(*channel);
             let brought = self
                 .bring(taking.take, until, take, &mut permits, looking, purpose)
@@ -56,7 +57,8 @@ impl Poller {
                 Ok(brought) => brought,
                 Err(failure) => {
                     self.pauses.probe_by_consuming(*channel, at);
-                    failed = only_of_rows(self.sift(looking, &probed(&lanes), failure).await)?;
+                    failed =
+                        only_of_rows(self.sift(looking, &probed(&lanes, &names), failure).await)?;
                     continue;
                 }
             };
@@ -77,19 +79,18 @@ impl Poller {
 }
 
 /// What a probe looks at.
-fn probed(lanes: &[Lane]) -> Vec<Wanting> {
-    let among = [
-        Among::Due(BEGINNING),
-        Among::Waiting(WaitsFor::Any, Uuid::nil()),
-    ];
+fn probed(lanes: &[Lane], names: &[WaitsFor]) -> Vec<Wanting> {
+    let named = |name: &WaitsFor| Among::Waiting(name.clone(), Uuid::nil());
     let wanting = |lane: &Lane| {
         let lane = *lane;
-        among.clone().map(|among| Wanting {
+        let among = std::iter::once(Among::Due(BEGINNING)).chain(names.iter().map(named));
+        let wanted = among.map(move |among| Wanting {
             lane,
             tenant: None,
             most: 1,
             among,
-        })
+        });
+        wanted.collect::<Vec<_>>()
     };
     lanes.iter().flat_map(wanting).collect()
 }

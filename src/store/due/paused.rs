@@ -13,11 +13,10 @@ use super::super::{Database, StoreError, form, time};
 use super::row::taken_columns;
 use super::text::{is_free, node_died, planned_anew, with_the_dead};
 use super::{Columns, NotificationRow, Taken, Taking, words};
-use crate::domain::Lane;
+use crate::domain::{Lane, WaitsFor};
 
-// Two index scans a lane: what is due, and what waits for any account of the channel, however far off
-// its time. Each locks the row that it finds; those that are not picked are free again with the
-// commit.
+// An index scan a lane for what is due, and one for each name that is waited for, however far off its
+// time. Each locks the row that it finds; those that are not picked are free again with the commit.
 statement!(
     Probe(
         channels: Vec<&'static str> => Array<Text>,
@@ -26,6 +25,7 @@ statement!(
         format: i16 => Int2,
         run: i32 => Int4,
         refusing: Vec<Uuid> => Array<SqlUuid>,
+        names: Vec<String> => Array<Text>,
         format_again: i16 => Int2,
         run_again: i32 => Int4,
         refusing_again: Vec<Uuid> => Array<SqlUuid>,
@@ -38,7 +38,7 @@ statement!(
      ), living AS MATERIALIZED (
          SELECT coalesce(array_agg(run), '{}') AS runs FROM ", living_runs!(), " AS alive (run)
      ), due AS MATERIALIZED (
-         SELECT asked.place, due.* FROM asked CROSS JOIN LATERAL (
+         SELECT asked.place, 0::bigint AS nth, due.* FROM asked CROSS JOIN LATERAL (
              SELECT n.id, n.owner, n.takes FROM notifications n
              WHERE n.message_type = asked.channel AND n.priority = asked.priority
                AND n.status = 'pending' AND n.due_at <= ? AND n.takes < 5
@@ -47,10 +47,11 @@ statement!(
              ORDER BY n.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
          ) due
      ), waiting AS MATERIALIZED (
-         SELECT asked.place, due.* FROM asked CROSS JOIN LATERAL (
+         SELECT asked.place, named.nth, due.* FROM asked
+         CROSS JOIN unnest(?) WITH ORDINALITY AS named (name, nth) CROSS JOIN LATERAL (
              SELECT n.id, n.owner, n.takes FROM notifications n
              WHERE n.message_type = asked.channel AND n.priority = asked.priority
-               AND n.status = 'pending' AND n.waits_for = 'any' AND n.waits_for IS NOT NULL
+               AND n.status = 'pending' AND n.waits_for = named.name AND n.waits_for IS NOT NULL
                AND n.due_at IS NOT NULL AND n.takes < 5
                AND n.format <= ?
                AND ", is_free!(), "
@@ -58,8 +59,8 @@ statement!(
          ) due
      ), picked AS MATERIALIZED (
          SELECT id, owner, takes FROM (
-             SELECT 1 AS kind, * FROM due UNION ALL SELECT 2, * FROM waiting
-         ) AS either ORDER BY place, kind LIMIT 1
+             SELECT * FROM due UNION ALL SELECT * FROM waiting
+         ) AS either ORDER BY place, nth LIMIT 1
      )
      UPDATE notifications n SET owner = ?, attempts = ", with_the_dead!(), ", take = ?, takes = n.takes + 1
      FROM picked
@@ -68,8 +69,8 @@ statement!(
 );
 
 /// Takes the one notification with which a paused channel is probed: of the first of these lanes
-/// that has any, the longest due, else one that waits for any account. Never a suspect: a probe is to
-/// tell something.
+/// that has any, the longest due, else one that waits for the first of these that anything waits for. Never
+/// a suspect: a probe is to tell something.
 ///
 /// # Errors
 /// Those of [`super::take`].
@@ -78,6 +79,7 @@ pub async fn probe(
     taking: Taking<'_>,
     now: Timestamp,
     lanes: &[Lane],
+    waits_for: &[WaitsFor],
 ) -> Result<Taken, StoreError> {
     let (channels, priorities) = words(lanes);
     let probe = Probe {
@@ -87,6 +89,7 @@ pub async fn probe(
         format: form::format(),
         run: taking.run.0,
         refusing: taking.refusing.to_vec(),
+        names: waits_for.iter().map(ToString::to_string).collect(),
         format_again: form::format(),
         run_again: taking.run.0,
         refusing_again: taking.refusing.to_vec(),

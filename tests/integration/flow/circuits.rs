@@ -147,6 +147,29 @@ async fn with_nobody_left_to_ask_it_waits_with_its_attempts_unused_and_then_goes
     }
 }
 
+/// As what an account had no room for, before its circuit opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_channel_is_probed_by_what_waits_for_its_account_alone() {
+    for waits_for in ["account", "pinned"] {
+        let mut stage = Stage::with_lanes("email.normal").await;
+        stage.set("HERALD__PROVIDERS__CIRCUIT__MINIMUM_REQUESTS", "1");
+        stage.set("HERALD__PROVIDERS__CIRCUIT__OPEN_FOR", "2s");
+        let only = stage.behaving(Provider::SendGrid, failing(When::First(1)));
+        stage.apply_ana_and(&[&only]);
+        let mut outcomes = stage.outcomes().await;
+        let _engine = stage.start().await;
+        stage.publisher().await.publish(&envelope("email")).await;
+        let pending = |rows: &[Row]| rows.iter().any(|row| row.status == "pending");
+        outcomes.until(pending).await;
+        let wait = format!(
+            "UPDATE notifications SET reason = 'waiting_for_provider', due_at = now() + interval '6 hours',
+                 waits_for = (SELECT '{waits_for}:' || provider_name FROM provider_configs)"
+        );
+        outcomes.execute(&wait).await;
+        outcomes.only("sent", None).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_rate_limit_leaves_an_open_circuit_open_and_new_credentials_do_not() {
     let (stage, first, _second) = stage(When::First(5), "1m").await;

@@ -150,11 +150,32 @@ async fn a_paused_lane_leaves_its_messages_in_rabbitmq_and_goes_on_where_it_was(
         rest.push(arrival);
     }
     acknowledge(rest).await;
-    // Once more, at once: the same tag on the same channel.
+    // Once more, at once, on the same channel.
     scene.pause().await;
     scene.paused.send_replace(false);
     scene.publish(&["d"]).await;
     acknowledge(vec![scene.next("d").await]).await;
+    scene.stop().await;
+}
+
+/// RabbitMQ ends the connection when a consumer has the tag of one before it, of which something is
+/// unacknowledged.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_goes_on_beside_what_was_in_hand_before_its_pauses() {
+    let vhost = Vhost::create().await;
+    let url = vhost.url().to_owned();
+    let mut scene = Scene::new(vhost, url).await;
+    let mut in_hand = vec![scene.next("first").await];
+    for body in ["a", "b", "c"] {
+        scene.pause().await;
+        scene.paused.send_replace(false);
+        scene.publish(&[body]).await;
+        let arrival = scene.next(body).await;
+        assert_eq!(arrival.deliveries_before, 0, "{body} was delivered before");
+        in_hand.push(arrival);
+    }
+    assert!(in_hand.iter().all(|arrival| arrival.receipt.is_live()));
+    acknowledge(in_hand).await;
     scene.stop().await;
 }
 

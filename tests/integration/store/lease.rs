@@ -6,7 +6,7 @@ use diesel_async::SimpleAsyncConnection;
 use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, Lane, Priority, Step};
 use herald::runtime::clock;
 use herald::store::Database;
-use herald::store::due::{self, Taking, Wanted};
+use herald::store::due::{self, Taking, WaitsFor, Wanted};
 use herald::store::lease::{Buried, LeaseConnection, RegisteredRun, RunId};
 use herald::store::takes::TakeId;
 use uuid::Uuid;
@@ -140,7 +140,9 @@ async fn a_row_that_is_taken_from_a_dead_run_says_so_until_it_ends() {
     let give_back = "UPDATE notifications SET owner = NULL";
     c.batch_execute(give_back).await.unwrap();
     let lanes = [lane];
-    let again = due::probe(&pool, taking(NEXT), now, &lanes).await.unwrap();
+    let again = due::probe(&pool, taking(NEXT), now, &lanes, &[WaitsFor::Any])
+        .await
+        .unwrap();
     let [again] = again.notifications.as_slice() else {
         panic!("a probe is one");
     };
