@@ -16,6 +16,7 @@ pub mod pulse;
 pub mod shutdown;
 pub mod supervisor;
 pub mod tasks;
+pub mod worker_count;
 
 pub use alarm::Alarm;
 pub use batch::Batch;
@@ -23,6 +24,7 @@ pub use coalescer::Coalescer;
 pub use health::Health;
 pub use permits::{Permit, Permits};
 pub use pulse::Pulse;
-pub use shutdown::{Ending, Shutdown};
+pub use shutdown::{Ending, Shutdown, ShutdownPhases};
 pub use supervisor::Supervisor;
 pub use tasks::Tasks;
+pub use worker_count::WorkerCount;

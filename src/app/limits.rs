@@ -13,7 +13,7 @@ const PART: &str = "open files";
 
 /// Looks at the open files until the run ends.
 pub(super) fn watch(settings: &Settings, context: &EngineContext) {
-    let (health, stop) = (context.health.clone(), context.end_of_run.clone());
+    let (health, stop) = (context.health.clone(), context.phases.end_of_run.clone());
     let (pool, concurrency) = wanted(settings);
     context.tasks.spawn("watch open files", async move {
         let mut told = FileStanding::Enough;

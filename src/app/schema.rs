@@ -18,7 +18,7 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from
 /// The database was made by something else: it must not be touched, and waiting would not help.
 pub(super) async fn fitting(context: &EngineContext) -> Result<Option<()>, StartError> {
     let (database, health) = (context.database.clone(), context.health.clone());
-    let stop = context.stop.clone();
+    let stop = context.phases.stop.clone();
     let (sender, fits) = oneshot::channel();
     context.tasks.spawn("look at the schema", async move {
         let mut looks = 0_u32;

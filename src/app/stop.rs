@@ -20,7 +20,7 @@ pub(super) async fn stop(
     context: &EngineContext,
     engine: RunningEngine,
 ) -> RunReport {
-    let ending = context.stop.ending().unwrap_or(Ending::Asked);
+    let ending = context.phases.stop.ending().unwrap_or(Ending::Asked);
     let in_hand = engine.permits.taken();
     tracing::info!(
         ?ending,
@@ -41,7 +41,7 @@ pub(super) async fn stop(
             "the shutdown deadline is near; no further provider call is started"
         );
     }
-    context.no_calls.raise(Ending::Asked);
+    context.phases.no_calls.raise(Ending::Asked);
     let drained = timeout(STEP, engine.permits.idle()).await.is_ok();
     let returned = engine.permits.taken();
     if !drained {
@@ -50,11 +50,11 @@ pub(super) async fn stop(
             "the shutdown deadline has passed; unfinished work is returned"
         );
     }
-    context.giving_up.raise(Ending::Asked);
+    context.phases.giving_up.raise(Ending::Asked);
     // What is dropped now still gives its claim and delivery back.
     let _ = timeout(STEP, engine.permits.idle()).await;
     flush(&engine).await;
-    context.end_of_run.raise(Ending::Asked);
+    context.phases.end_of_run.raise(Ending::Asked);
     let _ = timeout(STEP, context.tasks.finished("lease")).await;
     if let Ok(Ok(Some(connection))) = timeout(STEP, engine.consumed).await {
         let _ = timeout(STEP, connection.close(200, "herald stops".into())).await;
@@ -76,7 +76,7 @@ async fn flush(engine: &RunningEngine) {
             tracing::warn!("the last hourly rollups are lost: no answer in time")
         }
     }
-    if !engine.settle_queue.is_empty() || !engine.release_queue.is_empty() {
+    if !engine.node.settle_queue.is_empty() || !engine.node.claim_guards.release_queue.is_empty() {
         tracing::warn!("some outcomes are not stored; their messages will be redelivered");
     }
 }

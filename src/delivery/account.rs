@@ -3,28 +3,23 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Supervised};
 use futures_util::FutureExt;
 
-use crate::delivery::eligibility::Eligibility;
-use crate::delivery::registry::AccountRegistry;
+use crate::delivery::node_context::NodeContext;
 use crate::domain::Account;
 use crate::machine::account::RateToken;
 use crate::machine::delivery::{AccountTerms, Conditions, DeliveryContext};
 use crate::policy::AccountFacts;
 use crate::providers::Provider;
 use crate::runtime::tasks::panic_text;
-use crate::runtime::{Shutdown, Tasks, clock, failpoint};
-use crate::store::Database;
+use crate::runtime::{WorkerCount, clock, failpoint};
 use crate::store::lease::RunId;
-use crate::telemetry::{Metrics, ProviderMetrics};
+use crate::telemetry::ProviderMetrics;
 use crate::work::Dispatchers;
 use crate::work::job::{Deliver, Job, Wake};
-use crate::work::lease_gate::LeaseGate;
-use crate::work::settle_queue::SettleQueue;
 
 mod bulk;
 mod exits;
@@ -69,26 +64,12 @@ pub struct AccountContext {
     pub terms: AccountTerms,
     /// Whether the account is still in use, as it is described here.
     pub retirement: Retirement,
-    /// Knows what takes the place of accounts that are not.
-    pub registry: AccountRegistry,
     /// Routes anew what waited for an account that is no longer in use.
     pub dispatchers: Dispatchers,
-    /// Where outcomes go.
-    pub settle_queue: SettleQueue,
-    /// Passed before each call.
-    pub lease_gate: LeaseGate,
-    /// Asked again about what has waited here.
-    pub eligibility: Arc<Eligibility>,
-    /// Where tokens are leased.
-    pub database: Database,
     /// The account's metrics.
     pub counts: Arc<ProviderMetrics>,
-    /// The engine's metrics.
-    pub metrics: Arc<Metrics>,
-    /// Where the workers run.
-    pub tasks: Tasks,
-    /// No request is started any more once raised; what waits returns to where it came from.
-    pub no_calls: Shutdown,
+    /// What the node shares.
+    pub node: Arc<NodeContext>,
 }
 
 impl std::fmt::Debug for AccountContext {
@@ -103,7 +84,7 @@ impl std::fmt::Debug for AccountContext {
 #[derive(Debug, Default)]
 struct AccountQueue {
     jobs: JobQueue,
-    workers: AtomicUsize,
+    workers: WorkerCount,
 }
 
 impl ProviderActor {
@@ -133,11 +114,11 @@ impl ProviderActor {
 fn spawn_workers(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) {
     let most = context.most_in_flight();
     for _ in 0..queue.jobs.len().min(most) {
-        if !queue.try_add_worker(most) {
+        if !queue.workers.try_add(most) {
             return;
         }
         let (context, queue) = (Arc::clone(context), Arc::clone(queue));
-        let tasks = context.tasks.clone();
+        let tasks = context.node.tasks.clone();
         tasks.spawn("deliver", async move { serve(&context, &queue).await });
     }
 }
@@ -147,8 +128,8 @@ fn spawn_workers(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) {
 /// the end.
 async fn serve(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) {
     loop {
-        let slot = WorkerSlot(queue);
-        while queue.workers.load(Ordering::Acquire) <= context.most_in_flight() {
+        let leaves = queue.workers.leaves();
+        while queue.workers.get() <= context.most_in_flight() {
             let token = turn::wait(context, queue, Want::Queued).await;
             let most = context.most_at_once(token);
             let Some((job, others, tokens)) = queue.jobs.pop_many(&context.health, most) else {
@@ -166,8 +147,8 @@ async fn serve(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) {
                 spawn_workers(context, queue);
             }
         }
-        drop(slot);
-        if queue.jobs.len() == 0 || !queue.try_add_worker(context.most_in_flight()) {
+        drop(leaves);
+        if queue.jobs.len() == 0 || !queue.workers.try_add(context.most_in_flight()) {
             return;
         }
     }
@@ -215,7 +196,7 @@ impl AccountContext {
     fn context(&self) -> DeliveryContext<'_> {
         DeliveryContext {
             account: &self.terms,
-            global: &self.eligibility.global,
+            global: &self.node.eligibility.global,
             now: clock::now(),
             jitter: rand::random(),
         }
@@ -225,7 +206,7 @@ impl AccountContext {
     fn conditions(&self, job: &Job, run: Option<RunId>) -> Conditions {
         Conditions {
             holds_lease: run == Some(job.claim.run()),
-            is_stopping: self.no_calls.is_raised(),
+            is_stopping: self.node.phases.no_calls.is_raised(),
             is_retired: self.retirement.is_retired(),
         }
     }
@@ -233,25 +214,6 @@ impl AccountContext {
     /// Most requests in flight at the moment.
     fn most_in_flight(&self) -> usize {
         self.health.most_in_flight().min(self.concurrency).max(1)
-    }
-}
-
-impl AccountQueue {
-    /// Counts one more worker, if there may be one more.
-    fn try_add_worker(&self, most: usize) -> bool {
-        let more = |workers: usize| (workers < most).then_some(workers + 1);
-        self.workers
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
-            .is_ok()
-    }
-}
-
-/// Counts a worker out, however it ends.
-struct WorkerSlot<'a>(&'a AccountQueue);
-
-impl Drop for WorkerSlot<'_> {
-    fn drop(&mut self) {
-        self.0.workers.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -15,26 +15,21 @@ use actix::{
 };
 
 use self::look::{Look, look};
-use crate::cache::templates::TemplateCache;
 use crate::config::{Providers, Retry};
 use crate::delivery::account::{
     AccountContext, AccountHealth, Listeners, ProviderActor, Reporter, Retirement,
 };
-use crate::delivery::channel_state::ChannelStates;
-use crate::delivery::eligibility::Eligibility;
-use crate::delivery::registry::{AccountEntry, AccountRegistry};
+use crate::delivery::node_context::NodeContext;
+use crate::delivery::registry::AccountEntry;
 use crate::domain::{Account, Channel};
 use crate::machine::delivery::AccountTerms;
 use crate::providers::{HttpClient, SettingsError};
-use crate::runtime::{Shutdown, Supervisor, Tasks};
+use crate::runtime::Supervisor;
 use crate::store::accounts::Accounts;
 use crate::store::seal::Sealer;
-use crate::store::{Database, Fingerprint, StoreError};
-use crate::telemetry::Metrics;
+use crate::store::{Fingerprint, StoreError};
 use crate::work::Dispatchers;
 use crate::work::job::Wake;
-use crate::work::lease_gate::LeaseGate;
-use crate::work::settle_queue::SettleQueue;
 
 /// The actor.
 pub struct AccountLoader {
@@ -48,14 +43,12 @@ pub struct AccountLoader {
 /// What the account loader and the actors that it starts need.
 #[derive(Clone)]
 pub struct LoaderContext {
-    /// The database.
-    pub database: Database,
+    /// What the node shares.
+    pub node: Arc<NodeContext>,
+    /// Routes anew what waited for an account that went out of use.
+    pub dispatchers: Dispatchers,
     /// Opens credentials.
     pub sealer: Sealer,
-    /// The templates, kept up to date.
-    pub templates: TemplateCache,
-    /// The accounts, kept up to date.
-    pub registry: AccountRegistry,
     /// Starts and keeps the actors.
     pub supervisor: Supervisor,
     /// The client that all HTTP accounts share.
@@ -64,28 +57,12 @@ pub struct LoaderContext {
     pub settings: Providers,
     /// The back-off of each channel.
     pub retry: Retry,
-    /// Routes anew what waited for an account that went out of use.
-    pub dispatchers: Dispatchers,
-    /// Where outcomes go.
-    pub settle_queue: SettleQueue,
-    /// Passed before each call.
-    pub lease_gate: LeaseGate,
-    /// Asked again about what has waited.
-    pub eligibility: Arc<Eligibility>,
-    /// Told of circuits.
-    pub channels: ChannelStates,
-    /// Counts.
-    pub metrics: Arc<Metrics>,
-    /// Where the work runs.
-    pub tasks: Tasks,
-    /// No request is started any more once raised.
-    pub no_calls: Shutdown,
 }
 
 impl fmt::Debug for AccountLoader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccountLoader")
-            .field("registry", &self.context.registry)
+            .field("registry", &self.context.node.registry)
             .finish_non_exhaustive()
     }
 }
@@ -142,7 +119,7 @@ impl AccountLoader {
             return;
         }
         let context = Arc::clone(&self.context);
-        let reload = async move { context.templates.reload(&context.database).await };
+        let reload = async move { context.node.templates.reload(&context.node.database).await };
         let reloaded = wrap_future::<_, Self>(reload).map(|reloaded, account_loader, ctx| {
             if let Err(error) = reloaded {
                 tracing::warn!(%error, "templates could not be read; the loaded ones stay in use");
@@ -189,22 +166,25 @@ impl AccountLoader {
         }
         report::tell(&self.context, unusable, &entries);
         tracing::info!(accounts = entries.len(), "provider accounts read");
-        for gone in self.context.registry.all() {
+        for gone in self.context.node.registry.all() {
             if !entries
                 .iter()
                 .any(|entry| entry.account.name == gone.account.name)
             {
                 self.context.supervisor.forget(&part_of(&gone.account));
                 gone.health.forget();
-                self.context.metrics.forget_provider(&gone.account.name);
+                self.context
+                    .node
+                    .metrics
+                    .forget_provider(&gone.account.name);
             }
         }
-        let known = self.context.registry.all();
+        let known = self.context.node.registry.all();
         let news = entries
             .iter()
             .filter(|entry| !known.iter().any(|old| Arc::ptr_eq(old, entry)));
         let mut changed: HashSet<Channel> = news.map(|entry| entry.account.channel).collect();
-        self.context.registry.replace(entries.iter().cloned());
+        self.context.node.registry.replace(entries.iter().cloned());
         // What their queues hand back is routed by what takes their place.
         for old in &known {
             if !entries.iter().any(|entry| Arc::ptr_eq(entry, old)) {
@@ -214,12 +194,12 @@ impl AccountLoader {
         }
         for channel in changed {
             // What waits for a provider may have somewhere to go now, or faster.
-            self.context.channels.opened(channel);
+            self.context.node.channels.opened(channel);
         }
     }
 
     fn entry(&self, account: Account) -> Result<Arc<AccountEntry>, SettingsError> {
-        let known = self.context.registry.of(account.channel);
+        let known = self.context.node.registry.of(account.channel);
         let same = |entry: &&Arc<AccountEntry>| {
             (entry.account.id, entry.account.updated_at) == (account.id, account.updated_at)
         };
@@ -237,7 +217,7 @@ impl AccountLoader {
     /// What is known of an account stays known when it is the same to its provider: an open circuit
     /// does not close because a rate limit was changed. With other credentials it starts anew.
     fn health(&self, account: &Account) -> AccountHealth {
-        let all = self.context.registry.all();
+        let all = self.context.node.registry.all();
         let known = all.iter().find(|entry| entry.account.id == account.id);
         if let Some(known) = known {
             if known.account.is_same_to_provider(account) {
@@ -286,14 +266,14 @@ impl LoaderContext {
     fn health(&self, account: &Account) -> AccountHealth {
         let reporter = Reporter::new(
             account,
-            self.database.clone(),
-            self.lease_gate.clone(),
-            self.tasks.clone(),
-            self.no_calls.clone(),
+            self.node.database.clone(),
+            self.node.lease_gate.clone(),
+            self.node.tasks.clone(),
+            self.node.phases.no_calls.clone(),
         );
         let listeners = Listeners {
-            channels: self.channels.clone(),
-            counts: self.metrics.provider(&account.name),
+            channels: self.node.channels.clone(),
+            counts: self.node.metrics.provider(&account.name),
             reporter,
         };
         AccountHealth::new(account, &self.settings, listeners)
@@ -313,7 +293,7 @@ impl LoaderContext {
             retry_window: client.retry_window(),
         };
         AccountContext {
-            counts: self.metrics.provider(&account.name),
+            counts: self.node.metrics.provider(&account.name),
             terms,
             account,
             concurrency: client
@@ -324,16 +304,9 @@ impl LoaderContext {
             client,
             health,
             retirement: Retirement::default(),
-            registry: self.registry.clone(),
-            dispatchers: self.dispatchers.clone(),
             queue_wait: self.settings.queue_wait,
-            settle_queue: self.settle_queue.clone(),
-            lease_gate: self.lease_gate.clone(),
-            eligibility: Arc::clone(&self.eligibility),
-            database: self.database.clone(),
-            metrics: Arc::clone(&self.metrics),
-            tasks: self.tasks.clone(),
-            no_calls: self.no_calls.clone(),
+            dispatchers: self.dispatchers.clone(),
+            node: Arc::clone(&self.node),
         }
     }
 }
@@ -369,7 +342,11 @@ impl Handler<Refresh> for AccountLoader {
     fn handle(&mut self, _: Refresh, _: &mut Context<Self>) -> Self::Result {
         let (context, read) = (Arc::clone(&self.context), self.read.clone());
         let look = async move {
-            context.templates.reload(&context.database).await?;
+            context
+                .node
+                .templates
+                .reload(&context.node.database)
+                .await?;
             look(context, read).await
         };
         let look = wrap_future::<_, Self>(look);

@@ -37,7 +37,8 @@ impl Listener {
     /// Listens until told to stop.
     pub async fn run(self) {
         // Whoever asks must not wait for one who has ended, however it ended.
-        let _ended = Ended(&self.recipients);
+        let _says_when_nobody_listens =
+            scopeguard::guard(&self.recipients, |recipients| recipients.disconnected());
         while !self.stop.is_raised() {
             let Some(heard) = self.stop.or(self.listen()).await else {
                 return;
@@ -117,14 +118,5 @@ impl Listener {
                 echoes.send_replace(number);
             }
         }
-    }
-}
-
-/// Says that nobody listens any more, when dropped.
-struct Ended<'a>(&'a RecipientCache);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.disconnected();
     }
 }

@@ -7,17 +7,15 @@ use std::sync::Arc;
 use actix::{Actor, Context, Handler, Supervised};
 
 use self::render_queue::{RenderQueue, RenderStep};
-use crate::cache::templates::TemplateCache;
-use crate::delivery::eligibility::{Capped, Eligibility};
-use crate::delivery::registry::{AccountEntry, AccountRegistry};
+use crate::delivery::NodeContext;
+use crate::delivery::eligibility::Capped;
+use crate::delivery::registry::AccountEntry;
 use crate::domain::{Body, Channel, Reason, carriage};
 use crate::machine::eligibility::{self, DispatchAction};
 use crate::policy::Decision;
-use crate::runtime::{Tasks, clock, failpoint, mailbox};
-use crate::telemetry::Metrics;
+use crate::runtime::{clock, failpoint, mailbox};
 use crate::templates::LocaleHints;
 use crate::work::job::{Deliver, Dispatch, Job, since_publish};
-use crate::work::settle_queue::SettleQueue;
 
 /// The `provider` of in-app notifications: the row in the inbox is the delivery.
 const INBOX: &str = "inbox";
@@ -33,23 +31,15 @@ pub struct Dispatcher {
 pub struct ChannelContext {
     /// The channel.
     pub channel: Channel,
-    /// The accounts.
-    pub registry: AccountRegistry,
-    /// Asks policy.
-    pub eligibility: Arc<Eligibility>,
-    /// The templates.
-    pub templates: TemplateCache,
-    /// Where outcomes go.
-    pub settle_queue: SettleQueue,
-    /// Counts.
-    pub metrics: Arc<Metrics>,
+    /// What the node shares.
+    pub node: Arc<NodeContext>,
 }
 
 impl Dispatcher {
     /// The dispatcher of a channel, which renders on at most so many threads.
     #[must_use]
-    pub fn new(context: ChannelContext, tasks: Tasks, threads: usize) -> Self {
-        let line = RenderQueue::new(Arc::new(context), tasks, threads);
+    pub fn new(context: ChannelContext, threads: usize) -> Self {
+        let line = RenderQueue::new(Arc::new(context), threads);
         Self { line }
     }
 }
@@ -62,7 +52,7 @@ impl ChannelContext {
             DispatchAction::Render => Next::Render(job),
             DispatchAction::Reserve(counters) => Next::Reserve(Capped { job, counters }),
             DispatchAction::Store(disposition) => {
-                self.settle_queue.push(job.settle(disposition, now));
+                self.node.settle_queue.push(job.settle(disposition, now));
                 Next::Ended
             }
         }
@@ -77,18 +67,20 @@ impl ChannelContext {
             return Next::Refresh(job);
         }
         if let Err(why) = self.render(&mut job) {
-            self.settle_queue
+            self.node
+                .settle_queue
                 .push(job.end_because(Reason::TemplateError, why, now));
             return Next::Ended;
         }
         if is_inbox {
             job.last_asked = Some((INBOX.to_owned(), now));
-            self.metrics
+            self.node
+                .metrics
                 .end_to_end(job.notification.lane, since_publish(&job, now));
         }
         match eligibility::rendered(&job, is_inbox) {
             Some(disposition) => {
-                self.settle_queue.push(job.settle(disposition, now));
+                self.node.settle_queue.push(job.settle(disposition, now));
                 Next::Ended
             }
             None => Next::Deliver(job),
@@ -100,7 +92,7 @@ impl ChannelContext {
         match &notification.payload.body {
             Body::Content(content) => job.content = content.clone(),
             Body::Template(call) => {
-                let library = self.templates.library();
+                let library = self.node.templates.library();
                 let rendered = library.render(
                     notification.tenant_id,
                     self.channel,

@@ -100,13 +100,16 @@ impl HourlyMetrics {
         }
         self.flushing = true;
         let deltas = if self.is_behind { vec![] } else { self.take() };
-        let (writer, end) = (Arc::clone(&self.writer), FlushEnded::of(ctx));
+        let (writer, address) = (Arc::clone(&self.writer), ctx.address());
         self.tasks.spawn("flush rollups", async move {
+            // Told however it ends.
+            let mut is_whole = scopeguard::guard(false, |whole| {
+                mailbox::post(&address, Flushed { whole });
+            });
             match writer.lock().await.write(deltas).await {
-                Ok(()) => end.whole(),
+                Ok(()) => *is_whole = true,
                 Err(error) => {
                     tracing::warn!(%error, "the hourly rollups could not be written; trying again");
-                    drop(end);
                 }
             }
         });
@@ -142,31 +145,6 @@ impl Writer {
             self.unwritten.pop_front();
         }
         Ok(())
-    }
-}
-
-/// Tells the actor that a write has ended, however it ends.
-struct FlushEnded {
-    address: actix::Addr<HourlyMetrics>,
-    whole: bool,
-}
-
-impl FlushEnded {
-    fn of(ctx: &Context<HourlyMetrics>) -> Self {
-        Self {
-            address: ctx.address(),
-            whole: false,
-        }
-    }
-
-    fn whole(mut self) {
-        self.whole = true;
-    }
-}
-
-impl Drop for FlushEnded {
-    fn drop(&mut self) {
-        mailbox::post(&self.address, Flushed { whole: self.whole });
     }
 }
 

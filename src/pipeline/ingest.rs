@@ -12,17 +12,13 @@ use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
 use crate::broker::Arrival;
 use crate::broker::publisher::Publisher;
-use crate::cache::templates::TemplateCache;
-use crate::delivery::eligibility::Eligibility;
-use crate::delivery::registry::AccountRegistry;
+use crate::delivery::NodeContext;
 use crate::domain::Lane;
-use crate::runtime::{Alarm, Batch, Shutdown, Tasks, clock, failpoint, mailbox};
-use crate::store::Database;
+use crate::runtime::{Alarm, Batch, clock, failpoint, mailbox};
 use crate::store::takes::Takes;
-use crate::telemetry::Metrics;
-use crate::work::claim_guard::{ClaimGuards, SoloGuard};
+use crate::work::Dispatchers;
+use crate::work::claim_guard::{SoloGuard, solo_guard};
 use crate::work::job::Arrived;
-use crate::work::{Dispatchers, LeaseGate};
 
 mod admission;
 mod claiming;
@@ -51,10 +47,8 @@ const LONGEST_TURN: Duration = Duration::from_secs(5);
 /// What admission needs.
 #[derive(Debug)]
 pub struct Admission {
-    /// The database.
-    pub database: Database,
-    /// Passed before anything is claimed: says which run owns it.
-    pub lease_gate: LeaseGate,
+    /// What the node shares.
+    pub node: Arc<NodeContext>,
     /// Numbers takes of claims.
     pub takes: Takes,
     /// The messages whose keys other runs work on.
@@ -65,30 +59,15 @@ pub struct Admission {
     pub window: Duration,
     /// Largest body, in bytes.
     pub max_body_bytes: usize,
-    /// Knows recipients, and what must not be sent to.
-    pub eligibility: Arc<Eligibility>,
-    /// The templates.
-    pub templates: TemplateCache,
-    /// The accounts in use.
-    pub registry: AccountRegistry,
-    /// Makes claim guards.
-    pub claim_guards: ClaimGuards,
     /// Publishes what cannot be accepted.
     pub publisher: Arc<Publisher>,
     /// Where jobs go.
     pub dispatchers: Dispatchers,
-    /// Counts.
-    pub metrics: Arc<Metrics>,
-    /// Where waiting for another run's outcome happens.
-    pub tasks: Tasks,
-    /// Ends every wait; what is in hand then returns to the broker.
-    pub giving_up: Shutdown,
 }
 
 /// The actor.
 pub struct Ingest {
     admission: Arc<Admission>,
-    tasks: Tasks,
     batch: usize,
     linger: Duration,
     state: IngestState,
@@ -122,11 +101,10 @@ impl Ingest {
     /// An ingest actor that admits batches of at most `batch` messages, smaller ones after
     /// `linger`.
     #[must_use]
-    pub fn new(admission: Arc<Admission>, tasks: Tasks, batch: usize, linger: Duration) -> Self {
+    pub fn new(admission: Arc<Admission>, batch: usize, linger: Duration) -> Self {
         let state = IngestState::new(batch, linger);
         Self {
             admission,
-            tasks,
             batch,
             linger,
             state,
@@ -166,7 +144,7 @@ impl Ingest {
         }
         let done = self.solo(ctx, AdmissionEnded::Batch(worker));
         let admission = Arc::clone(&self.admission);
-        self.tasks.spawn("admit", async move {
+        self.admission.node.tasks.spawn("admit", async move {
             let _done = done;
             admission.admit(worker, batch, None).await;
         });
@@ -190,7 +168,7 @@ impl Ingest {
         });
         let solo = self.solo(ctx, AdmissionEnded::Suspect(lane, number));
         let admission = Arc::clone(&self.admission);
-        self.tasks.spawn("admit alone", async move {
+        self.admission.node.tasks.spawn("admit alone", async move {
             admission.admit(CONCURRENT, vec![arrival], Some(solo)).await;
         });
     }
@@ -208,7 +186,7 @@ impl Ingest {
     /// Tells this actor when something is finished, however it ends.
     fn solo(&self, ctx: &mut Context<Self>, finished: AdmissionEnded) -> SoloGuard {
         let address = ctx.address();
-        SoloGuard(Box::new(move || mailbox::post(&address, finished)))
+        solo_guard(move || mailbox::post(&address, finished))
     }
 }
 

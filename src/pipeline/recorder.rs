@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
-use crate::runtime::{Alarm, Tasks, clock, failpoint, mailbox};
+use crate::runtime::{Alarm, clock, failpoint, mailbox};
 use crate::work::job::Wake;
-use crate::work::release_queue::ReleaseQueue;
-use crate::work::settle_queue::SettleQueue;
 
 mod settling;
 
@@ -20,9 +18,6 @@ const CONCURRENT: usize = 2;
 /// The actor.
 pub struct Recorder {
     settling: Arc<Settling>,
-    settle_queue: SettleQueue,
-    release_queue: ReleaseQueue,
-    tasks: Tasks,
     state: RecorderState,
 }
 
@@ -44,25 +39,17 @@ enum SettlingEnded {
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
-            .field("settle_queue", &self.settle_queue)
+            .field("settle_queue", &self.settling.node.settle_queue)
             .finish_non_exhaustive()
     }
 }
 
 impl Recorder {
-    /// A recorder that empties these queues.
+    /// A recorder that empties the node's queues of outcomes and of abandoned claims.
     #[must_use]
-    pub fn new(
-        settling: Arc<Settling>,
-        settle_queue: SettleQueue,
-        release_queue: ReleaseQueue,
-        tasks: Tasks,
-    ) -> Self {
+    pub fn new(settling: Arc<Settling>) -> Self {
         Self {
             settling,
-            settle_queue,
-            release_queue,
-            tasks,
             state: RecorderState::default(),
         }
     }
@@ -70,14 +57,14 @@ impl Recorder {
     fn pump(&mut self, ctx: &mut Context<Self>) {
         while self.state.running < CONCURRENT {
             let (now, running) = (clock::instant(), self.state.running);
-            let Some(batch) = self.settle_queue.take_ready(now, running) else {
+            let Some(batch) = self.settling.node.settle_queue.take_ready(now, running) else {
                 break;
             };
             self.state.running += 1;
-            let done = Done::of(ctx, SettlingEnded::Batch);
-            let batch = settling::Unsettled::new(batch, self.settle_queue.clone());
+            let done = Self::says_when_done(ctx, SettlingEnded::Batch);
+            let batch = settling::Unsettled::new(batch, self.settling.node.settle_queue.clone());
             let settling = Arc::clone(&self.settling);
-            self.tasks.spawn("settle", async move {
+            self.settling.node.tasks.spawn("settle", async move {
                 settling.settle(batch, done).await;
             });
         }
@@ -90,51 +77,42 @@ impl Recorder {
         if self.state.releasing {
             return;
         }
-        let abandoned = self.release_queue.take();
+        let abandoned = self.settling.node.claim_guards.release_queue.take();
         if abandoned.is_empty() {
             return;
         }
         self.state.releasing = true;
-        let done = Done::of(ctx, SettlingEnded::Release);
+        let done = Self::says_when_done(ctx, SettlingEnded::Release);
         let settling = Arc::clone(&self.settling);
-        let unreleased = settling::Unreleased::new(abandoned, self.release_queue.clone());
-        self.tasks.spawn("release claims", async move {
-            let _done = done;
-            settling.release(unreleased).await;
-        });
+        let unreleased = settling::Unreleased::new(
+            abandoned,
+            self.settling.node.claim_guards.release_queue.clone(),
+        );
+        self.settling
+            .node
+            .tasks
+            .spawn("release claims", async move {
+                let _done = done;
+                settling.release(unreleased).await;
+            });
+    }
+
+    /// Tells this actor that something is finished, however it ends.
+    fn says_when_done(ctx: &Context<Self>, what: SettlingEnded) -> impl Drop + Send + use<> {
+        let address = ctx.address();
+        scopeguard::guard((), move |()| mailbox::post(&address, what))
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
         if self.state.running >= CONCURRENT {
             return;
         }
-        if let Some(due) = self.settle_queue.due(self.state.running) {
+        if let Some(due) = self.settling.node.settle_queue.due(self.state.running) {
             self.state.alarm.set(due, ctx, |recorder: &mut Self, ctx| {
                 recorder.state.alarm.rang();
                 recorder.pump(ctx);
             });
         }
-    }
-}
-
-/// Tells the recorder that something is finished, however it ends.
-struct Done {
-    address: actix::Addr<Recorder>,
-    what: SettlingEnded,
-}
-
-impl Done {
-    fn of(ctx: &Context<Recorder>, what: SettlingEnded) -> Self {
-        Self {
-            address: ctx.address(),
-            what,
-        }
-    }
-}
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        mailbox::post(&self.address, self.what);
     }
 }
 

@@ -31,19 +31,16 @@ use self::call_back::Waits;
 use self::crowded_lanes::CrowdedLane;
 use self::lost_takes::LostTakes;
 use self::refusing::Refusing;
-use crate::delivery::eligibility::Eligibility;
-use crate::delivery::registry::AccountRegistry;
+use crate::delivery::NodeContext;
 use crate::domain::Lane;
-use crate::runtime::{Permit, Shutdown, Tasks, clock, failpoint, mailbox};
+use crate::runtime::{Permit, clock, failpoint, mailbox};
+use crate::store::StoreError;
 use crate::store::due::{self, Taking};
 use crate::store::lease::RunId;
 use crate::store::takes::Takes;
-use crate::store::{Database, StoreError};
-use crate::work::claim_guard::ClaimGuards;
+use crate::work::Dispatchers;
 use crate::work::job::Wake;
 use crate::work::lane_permits::LanePermits;
-use crate::work::lease_gate::LeaseGate;
-use crate::work::{Dispatchers, SettleQueue};
 
 /// Most notifications taken of one lane at once.
 const MOST: usize = 256;
@@ -51,7 +48,6 @@ const MOST: usize = 256;
 /// The actor.
 pub struct Scheduler {
     poller: Arc<Poller>,
-    tasks: Tasks,
     poll: Duration,
     running: bool,
     again: bool,
@@ -60,26 +56,16 @@ pub struct Scheduler {
 /// What a look at the database needs.
 #[derive(Debug)]
 pub struct Poller {
-    /// The database.
-    pub database: Database,
+    /// What the node shares.
+    pub node: Arc<NodeContext>,
     /// The lanes to look at.
     pub lanes: Vec<Lane>,
     /// Permits by lane.
     pub permits: LanePermits,
-    /// Knows recipients, and what must not be sent to.
-    pub eligibility: Arc<Eligibility>,
-    /// Makes claim guards.
-    pub claim_guards: ClaimGuards,
-    /// Where outcomes go.
-    pub settle_queue: SettleQueue,
     /// Where jobs go.
     pub dispatchers: Dispatchers,
-    /// Passed before anything is taken: a run that holds no lease owns nothing. Says which run it is.
-    pub lease_gate: LeaseGate,
     /// Which channels are paused.
     pub pauses: Pauses,
-    /// The accounts.
-    pub registry: AccountRegistry,
     /// What is known from looks before. Locked during a look: a second one would let go of what the
     /// first is just taking.
     pub looking: Mutex<Looking>,
@@ -87,8 +73,6 @@ pub struct Poller {
     pub takes: Takes,
     /// The rows in hand that may be what ends the process.
     pub suspects: SuspectGate,
-    /// Stops taking.
-    pub stop: Shutdown,
 }
 
 /// What one look leaves to the next. A new process begins with nothing, and misses nothing.
@@ -127,10 +111,9 @@ impl fmt::Debug for Scheduler {
 impl Scheduler {
     /// A scheduler that looks at least every `poll`.
     #[must_use]
-    pub const fn new(poller: Arc<Poller>, tasks: Tasks, poll: Duration) -> Self {
+    pub const fn new(poller: Arc<Poller>, poll: Duration) -> Self {
         Self {
             poller,
-            tasks,
             poll,
             running: false,
             again: false,
@@ -142,51 +125,39 @@ impl Scheduler {
             self.again = true;
             return;
         }
-        if self.poller.stop.is_raised() {
+        if self.poller.node.phases.stop.is_raised() {
             return;
         }
         self.running = true;
-        let (poller, end) = (Arc::clone(&self.poller), LookEnded::new(ctx.address()));
-        self.tasks.spawn("take what is due", async move {
-            match poller.take().await {
-                Ok(more) => end.say(more),
-                Err(error) => {
-                    tracing::warn!(%error, "due notifications could not be taken; trying again")
+        let (poller, address) = (Arc::clone(&self.poller), ctx.address());
+        self.poller
+            .node
+            .tasks
+            .spawn("take what is due", async move {
+                // Told however it ends.
+                let mut found_more = scopeguard::guard(false, |more| {
+                    mailbox::post(&address, PollEnded { more });
+                });
+                match poller.take().await {
+                    Ok(more) => *found_more = more,
+                    Err(error) => {
+                        tracing::warn!(%error, "due notifications could not be taken; trying again")
+                    }
                 }
-            }
-        });
-    }
-}
-
-/// Tells the scheduler that a look has ended, however it ends.
-struct LookEnded {
-    address: actix::Addr<Scheduler>,
-    more: bool,
-}
-
-impl LookEnded {
-    const fn new(address: actix::Addr<Scheduler>) -> Self {
-        Self {
-            address,
-            more: false,
-        }
-    }
-
-    fn say(mut self, more: bool) {
-        self.more = more;
-    }
-}
-
-impl Drop for LookEnded {
-    fn drop(&mut self) {
-        mailbox::post(&self.address, PollEnded { more: self.more });
+            });
     }
 }
 
 impl Poller {
     /// Takes what is due and sends it on its way; whether there may be more.
     async fn take(&self) -> Result<bool, StoreError> {
-        let Some(run) = self.stop.or(self.lease_gate.opened()).await else {
+        let Some(run) = self
+            .node
+            .phases
+            .stop
+            .or(self.node.lease_gate.opened())
+            .await
+        else {
             return Ok(false);
         };
         let mut looking = self.looking.lock().await;
@@ -210,7 +181,7 @@ impl Poller {
             .due_measurement(&self.lanes, clock::instant())
         {
             let now = clock::now();
-            let fronts = due::fronts(&self.database, &to_measure).await?;
+            let fronts = due::fronts(&self.node.database, &to_measure).await?;
             looking.bounds.measured(&fronts, now);
         }
         // What fails for one row's sake does not stop the rest.
@@ -225,7 +196,7 @@ impl Poller {
     /// Makes due what waits by a preference that has changed; whether there was any. What is due by itself goes
     /// on meanwhile.
     async fn heed(&self) -> bool {
-        match due::requeue_changed_preferences(&self.database, clock::now()).await {
+        match due::requeue_changed_preferences(&self.node.database, clock::now()).await {
             Ok(heeded) => heeded.is_some(),
             Err(error) => {
                 tracing::warn!(%error, "changed preferences could not be applied; trying again");
@@ -248,7 +219,7 @@ impl Poller {
         let Some((takes, until)) = lost_takes.due(clock::instant()) else {
             return;
         };
-        match due::let_go(&self.database, run, &takes, until, &self.lanes).await {
+        match due::let_go(&self.node.database, run, &takes, until, &self.lanes).await {
             Ok(()) => lost_takes.let_go(clock::instant()),
             Err(error) => {
                 tracing::warn!(%error, "rows of a lost take could not be released yet");

@@ -74,6 +74,19 @@ impl Shutdown {
     }
 }
 
+/// The phases in which a node stops. Each is raised after the one before it.
+#[derive(Debug, Clone, Default)]
+pub struct ShutdownPhases {
+    /// Takes on no more work.
+    pub stop: Shutdown,
+    /// Starts no further provider call.
+    pub no_calls: Shutdown,
+    /// Ends every wait: what is in hand returns to where it came from.
+    pub giving_up: Shutdown,
+    /// Ends the run itself: its lease, and what it says of itself.
+    pub end_of_run: Shutdown,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

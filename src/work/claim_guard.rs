@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use scopeguard::ScopeGuard;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -41,18 +42,11 @@ pub struct ClaimGuard {
 }
 
 /// Ends somebody's turn when dropped: the next message that must be worked alone may begin.
-pub struct SoloGuard(pub Box<dyn FnOnce() + Send + Sync>);
+pub type SoloGuard = ScopeGuard<(), Box<dyn FnOnce(()) + Send + Sync>>;
 
-impl Drop for SoloGuard {
-    fn drop(&mut self) {
-        std::mem::replace(&mut self.0, Box::new(|| {}))();
-    }
-}
-
-impl fmt::Debug for SoloGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SoloGuard")
-    }
+/// The turn that `ended` ends.
+pub fn solo_guard(ended: impl FnOnce() + Send + Sync + 'static) -> SoloGuard {
+    scopeguard::guard((), Box::new(move |()| ended()))
 }
 
 impl fmt::Debug for ClaimGuard {

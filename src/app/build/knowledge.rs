@@ -23,9 +23,12 @@ pub(super) fn eligibility(settings: &Settings, context: &EngineContext) -> Arc<E
         database: context.database.clone(),
         recipients: RecipientCache::new(context.database.clone(), most, time_to_live),
         rechecks: RecheckRequests::default(),
-        cap_reservations: CapReservations::new(context.database.clone(), context.giving_up.clone()),
+        cap_reservations: CapReservations::new(
+            context.database.clone(),
+            context.phases.giving_up.clone(),
+        ),
         global: settings.policy.clone(),
-        giving_up: context.giving_up.clone(),
+        giving_up: context.phases.giving_up.clone(),
     })
 }
 
@@ -43,7 +46,12 @@ pub(super) async fn start_account_loader(
         let gone = |error: actix::MailboxError| crate::store::StoreError::Other(error.to_string());
         account_loader.send(Refresh).await.map_err(gone)?
     };
-    retry_until_ok("reading accounts and templates", &context.stop, refresh).await?;
+    retry_until_ok(
+        "reading accounts and templates",
+        &context.phases.stop,
+        refresh,
+    )
+    .await?;
     Some(account_loader)
 }
 
@@ -56,7 +64,7 @@ pub(super) fn listen(
         database: context.database.clone(),
         recipients: eligibility.recipients.clone(),
         account_loader,
-        stop: context.end_of_run.clone(),
+        stop: context.phases.end_of_run.clone(),
     };
     context.tasks.spawn("listen for changes", listener.run());
 }

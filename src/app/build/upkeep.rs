@@ -21,7 +21,7 @@ pub(super) fn keep_lease(settings: &Settings, context: &EngineContext) -> LeaseG
         lease: settings.engine.lease,
         metrics: Arc::clone(&context.metrics),
         health: context.health.clone(),
-        stop: context.end_of_run.clone(),
+        stop: context.phases.end_of_run.clone(),
     };
     context.tasks.spawn("lease", keeper.run());
     lease_gate
@@ -40,7 +40,7 @@ pub(super) fn watch_readiness(
         node: settings.engine.node_name.clone(),
         health: context.health.clone(),
         tasks: context.tasks.clone(),
-        stop: context.end_of_run.clone(),
+        stop: context.phases.end_of_run.clone(),
     };
     context.tasks.spawn("watch readiness", readiness.run());
 }
@@ -49,7 +49,7 @@ pub(super) fn keep_house(context: &EngineContext) {
     let housekeeping = Housekeeping {
         database: context.database.clone(),
         metrics: Arc::clone(&context.metrics),
-        stop: context.stop.clone(),
+        stop: context.phases.stop.clone(),
     };
     context.tasks.spawn("housekeeping", housekeeping.run());
 }

@@ -17,6 +17,7 @@ pub(super) fn leave(account: &AccountContext, mut job: Job, mut exit: Exit) {
         exit = match exit {
             Exit::Store(disposition) => {
                 return account
+                    .node
                     .settle_queue
                     .push(job.settle(disposition, clock::now()));
             }
@@ -93,6 +94,7 @@ pub(super) fn hand_back(account: &AccountContext, jobs: Vec<Job>) {
 /// What took the account's place.
 fn successor(account: &AccountContext) -> Option<Arc<AccountEntry>> {
     account
+        .node
         .registry
         .named(account.account.channel, &account.account.name)
 }
@@ -101,7 +103,7 @@ fn successor(account: &AccountContext) -> Option<Arc<AccountEntry>> {
 fn next_account(account: &AccountContext, job: &mut Job) -> Option<Arc<AccountEntry>> {
     let channel = account.account.channel;
     while let Some(next) = job.route.pop_front() {
-        if let Some(current) = account.registry.named(channel, &next) {
+        if let Some(current) = account.node.registry.named(channel, &next) {
             return Some(current);
         }
     }
@@ -112,5 +114,5 @@ fn next_account(account: &AccountContext, job: &mut Job) -> Option<Arc<AccountEn
 fn has_next(account: &AccountContext, job: &Job) -> bool {
     let channel = account.account.channel;
     let mut route = job.route.iter();
-    route.any(|next| account.registry.named(channel, next).is_some())
+    route.any(|next| account.node.registry.named(channel, next).is_some())
 }

@@ -89,7 +89,7 @@ async fn put_another(
     let token = token.await.unwrap_or(RateToken::None);
     let (now, conditions) = (
         clock::now(),
-        context.conditions(job, context.lease_gate.holding_run()),
+        context.conditions(job, context.node.lease_gate.holding_run()),
     );
     let admitted = context
         .health
@@ -117,7 +117,7 @@ async fn send(
     let started = clock::instant();
     let traceparent = trace::next_span(&job.notification);
     // Another run may have it by the time that a connection is open.
-    let holds = || context.lease_gate.holding_run() == Some(job.claim.run());
+    let holds = || context.node.lease_gate.holding_run() == Some(job.claim.run());
     let delivery = Delivery {
         traceparent: traceparent.as_deref(),
         leave: Leave::as_long_as(&holds),

@@ -57,7 +57,7 @@ fn free(context: &AccountContext, queue: &AccountQueue, called: usize) -> usize 
         rate,
         is_known,
         workers: context.most_in_flight(),
-        busy: queue.workers.load(Ordering::Acquire),
+        busy: queue.workers.get(),
         waiting: queue.jobs.len(),
         called,
     };

@@ -13,7 +13,11 @@ pub(super) async fn recheck(context: &AccountContext, job: Job) -> Option<Job> {
 
 /// The same for several, with as few questions to the database as for one.
 pub(super) async fn recheck_many(context: &AccountContext, jobs: Vec<Job>) -> Vec<Job> {
-    let judged = context.eligibility.reevaluate(jobs, context.facts()).await;
+    let judged = context
+        .node
+        .eligibility
+        .reevaluate(jobs, context.facts())
+        .await;
     let kept = judged.into_iter().filter_map(|(mut job, reevaluation)| {
         match delivery::rechecked(&mut job, reevaluation, &context.context()) {
             None => Some(job),

@@ -28,7 +28,13 @@ pub(super) async fn wait(context: &AccountContext, queue: &AccountQueue, want: W
     if let Turn::Go(token) = context.health.turn_at_once(1) {
         return token;
     }
-    let Some(_refill) = context.no_calls.or(context.health.refill()).await else {
+    let Some(_refill) = context
+        .node
+        .phases
+        .no_calls
+        .or(context.health.refill())
+        .await
+    else {
         return RateToken::None;
     };
     let mut waited = Waited::default();
@@ -37,7 +43,7 @@ pub(super) async fn wait(context: &AccountContext, queue: &AccountQueue, want: W
         let mut changed = std::pin::pin!(context.health.changed());
         changed.as_mut().enable();
         let waiting = queue.jobs.len() + usize::from(want == Want::Held);
-        let is_over = context.no_calls.is_raised() || context.retirement.is_retired();
+        let is_over = context.node.phases.no_calls.is_raised() || context.retirement.is_retired();
         let wait = match context.health.turn(waiting, is_over) {
             Turn::Go(token) => break token,
             Turn::Nothing => break RateToken::None,
@@ -59,7 +65,7 @@ async fn lease(context: &AccountContext, question: Question) -> Option<Duration>
         burst: question.rate.burst,
         tokens: question.tokens,
     };
-    match rates::lease(&context.database, ask).await {
+    match rates::lease(&context.node.database, ask).await {
         Ok(lease) => {
             let leased = Leased {
                 granted: lease.granted,
@@ -90,7 +96,7 @@ async fn pause(
             () = changed => {}
         }
     };
-    context.no_calls.or(looks_again).await;
+    context.node.phases.no_calls.or(looks_again).await;
     give_up_waiting(context, queue);
 }
 

@@ -23,7 +23,12 @@ pub(super) async fn work(
     mut token: RateToken,
 ) {
     loop {
-        let run = context.no_calls.or(context.lease_gate.opened()).await;
+        let run = context
+            .node
+            .phases
+            .no_calls
+            .or(context.node.lease_gate.opened())
+            .await;
         let (now, conditions) = (clock::now(), context.conditions(&job, run));
         let next = context
             .health
@@ -85,6 +90,7 @@ fn note(context: &AccountContext, job: &mut Job, target: &Target, result: CallRe
     }
     if reply.class == Class::Accepted {
         context
+            .node
             .metrics
             .end_to_end(job.notification.lane, since_publish(job, now));
     } else {

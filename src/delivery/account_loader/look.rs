@@ -33,11 +33,12 @@ pub(super) async fn look(
     context: Arc<LoaderContext>,
     known: Option<Fingerprint>,
 ) -> Result<Option<(Fingerprint, Accounts)>, StoreError> {
-    let now = accounts::fingerprint(&mut *context.database.get().await?).await?;
+    let now = accounts::fingerprint(&mut *context.node.database.get().await?).await?;
     if known.as_ref() == Some(&now) {
         return Ok(None);
     }
-    let accounts = accounts::load(&mut *context.database.get().await?, &context.sealer).await?;
+    let accounts =
+        accounts::load(&mut *context.node.database.get().await?, &context.sealer).await?;
     Ok(Some((now, accounts)))
 }
 

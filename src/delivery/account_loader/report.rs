@@ -25,9 +25,9 @@ pub(super) fn tell(
         .iter()
         .map(|entry| entry.account.name.clone())
         .collect();
-    let (database, run) = (context.database.clone(), context.lease_gate.run());
-    let stop = context.no_calls.clone();
-    context.tasks.spawn("report accounts", async move {
+    let (database, run) = (context.node.database.clone(), context.node.lease_gate.run());
+    let stop = context.node.phases.no_calls.clone();
+    context.node.tasks.spawn("report accounts", async move {
         let report = || report(&database, run, &unusable, &used);
         // What is left unsaid when the engine stops is said when it starts again.
         let _ = retry_until_ok("reporting accounts", &stop, report).await;

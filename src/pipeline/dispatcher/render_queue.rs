@@ -6,7 +6,6 @@
 //! rendering that has begun.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::domain::Priority;
 use crate::policy::AccountFacts;
 use crate::resilience::{Backoff, FairQueue};
 use crate::runtime::tasks::panic_text;
-use crate::runtime::{Tasks, clock, failpoint};
+use crate::runtime::{WorkerCount, clock, failpoint};
 use crate::work::job::Job;
 
 /// Most jobs that are sent on together.
@@ -33,7 +32,6 @@ const READY: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone)]
 pub(super) struct RenderQueue {
     context: Arc<ChannelContext>,
-    tasks: Tasks,
     /// Most threads at work.
     threads: usize,
     state: Arc<RenderQueueState>,
@@ -42,7 +40,7 @@ pub(super) struct RenderQueue {
 #[derive(Debug)]
 struct RenderQueueState {
     waiting: Mutex<FairQueue<Uuid, RenderStep>>,
-    workers: AtomicUsize,
+    workers: WorkerCount,
 }
 
 /// What is to be done with a job next.
@@ -55,14 +53,13 @@ pub(super) enum RenderStep {
 }
 
 impl RenderQueue {
-    pub(super) fn new(context: Arc<ChannelContext>, tasks: Tasks, threads: usize) -> Self {
+    pub(super) fn new(context: Arc<ChannelContext>, threads: usize) -> Self {
         let state = Arc::new(RenderQueueState {
             waiting: Mutex::new(FairQueue::new(Priority::ALL.len())),
-            workers: AtomicUsize::new(0),
+            workers: WorkerCount::default(),
         });
         Self {
             context,
-            tasks,
             threads: threads.max(1),
             state,
         }
@@ -80,11 +77,14 @@ impl RenderQueue {
             waiting.len()
         };
         for _ in 0..waiting.min(self.threads) {
-            if !self.state.try_add_worker(self.threads) {
+            if !self.state.workers.try_add(self.threads) {
                 return;
             }
             let line = self.clone();
-            self.tasks.spawn_blocking("dispatch", move || line.work());
+            self.context
+                .node
+                .tasks
+                .spawn_blocking("dispatch", move || line.work());
         }
     }
 
@@ -92,10 +92,10 @@ impl RenderQueue {
     /// no thread was started for it: hence the look after the end.
     fn work(&self) {
         loop {
-            let slot = RenderSlot(&self.state);
+            let leaves = self.state.workers.leaves();
             while self.some() {}
-            drop(slot);
-            if self.state.lock().is_empty() || !self.state.try_add_worker(self.threads) {
+            drop(leaves);
+            if self.state.lock().is_empty() || !self.state.workers.try_add(self.threads) {
                 return;
             }
         }
@@ -104,7 +104,7 @@ impl RenderQueue {
     /// Works on the next jobs and sends them on; whether there are more.
     fn some(&self) -> bool {
         let context = &self.context;
-        let accounts = context.registry.of(context.channel);
+        let accounts = context.node.registry.of(context.channel);
         let now = clock::now();
         let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
         let (mut loads, mut gone) = (Loads::default(), vec![]);
@@ -144,7 +144,7 @@ impl RenderQueue {
             let next = match step {
                 RenderStep::Decide(job) => {
                     failpoint::hit("dispatcher.job");
-                    let decision = context.eligibility.decide(&job, facts);
+                    let decision = context.node.eligibility.decide(&job, facts);
                     context.follow(job, decision, accounts)
                 }
                 RenderStep::Render(job) => Next::Render(job),
@@ -168,11 +168,19 @@ impl RenderQueue {
             return;
         }
         let line = self.clone();
-        self.tasks.spawn("reserve", async move {
+        self.context.node.tasks.spawn("reserve", async move {
             for tries in 0.. {
                 capped = line.reserve_once(capped, tries > 0).await;
                 let pause = tokio::time::sleep(AGAIN.ceiling(tries));
-                if capped.is_empty() || line.context.eligibility.giving_up.or(pause).await.is_none()
+                if capped.is_empty()
+                    || line
+                        .context
+                        .node
+                        .eligibility
+                        .giving_up
+                        .or(pause)
+                        .await
+                        .is_none()
                 {
                     return;
                 }
@@ -183,11 +191,16 @@ impl RenderQueue {
     /// Those that are to ask again.
     async fn reserve_once(&self, capped: Vec<Capped>, again: bool) -> Vec<Capped> {
         let context = &self.context;
-        let accounts = context.registry.of(context.channel);
+        let accounts = context.node.registry.of(context.channel);
         let now = clock::now();
         let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
         let (mut may_go, mut left) = (vec![], vec![]);
-        for (job, decision) in context.eligibility.reserve(capped, &facts, again).await {
+        for (job, decision) in context
+            .node
+            .eligibility
+            .reserve(capped, &facts, again)
+            .await
+        {
             match context.follow(job, decision, &accounts) {
                 Next::Render(job) => may_go.push(RenderStep::Render(job)),
                 Next::Reserve(job) => left.push(job),
@@ -204,11 +217,12 @@ impl RenderQueue {
             return;
         }
         let line = self.clone();
-        self.tasks.spawn("look again", async move {
-            let (there, gone) = line.context.eligibility.refresh(stale).await;
+        self.context.node.tasks.spawn("look again", async move {
+            let (there, gone) = line.context.node.eligibility.refresh(stale).await;
             let now = clock::now();
             for job in gone {
                 line.context
+                    .node
                     .settle_queue
                     .push(job.end_without_recipient(now));
             }
@@ -226,24 +240,7 @@ impl RenderStep {
 }
 
 impl RenderQueueState {
-    /// Counts one more worker, if there may be one more.
-    fn try_add_worker(&self, most: usize) -> bool {
-        let more = |workers: usize| (workers < most).then_some(workers + 1);
-        self.workers
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
-            .is_ok()
-    }
-
     fn lock(&self) -> MutexGuard<'_, FairQueue<Uuid, RenderStep>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Counts a worker out, however it ends.
-struct RenderSlot<'a>(&'a RenderQueueState);
-
-impl Drop for RenderSlot<'_> {
-    fn drop(&mut self) {
-        self.0.workers.fetch_sub(1, Ordering::AcqRel);
     }
 }

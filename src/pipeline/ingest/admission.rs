@@ -38,12 +38,18 @@ impl Admission {
             return;
         };
         self.refuse(worker, refused);
-        let reading = self.eligibility.recipients.begin();
+        let reading = self.node.eligibility.recipients.begin();
         let Some(recipients) = self.load(&decoded_messages).await else {
             return;
         };
         // A claim that is made without a lease is anybody's.
-        let Some(run) = self.giving_up.or(self.lease_gate.opened()).await else {
+        let Some(run) = self
+            .node
+            .phases
+            .giving_up
+            .or(self.node.lease_gate.opened())
+            .await
+        else {
             return;
         };
         let take = self.takes.next(run);
@@ -59,7 +65,7 @@ impl Admission {
         let (mut decoded_messages, mut refused) = (Vec::with_capacity(batch.len()), vec![]);
         for mut arrival in batch {
             if !arrival.is_again {
-                self.metrics.consumed(arrival.lane, 1);
+                self.node.metrics.consumed(arrival.lane, 1);
             }
             if let Some(refusal) = arrival.refusal.take() {
                 refused.push(DeliveredMessage::refused(arrival, refusal, None));
@@ -99,9 +105,10 @@ impl Admission {
                 take,
                 id: clock::new_id(),
             };
-            let registered = self
-                .claim_guards
-                .register(claiming, receipt, permit, solo.take());
+            let registered =
+                self.node
+                    .claim_guards
+                    .register(claiming, receipt, permit, solo.take());
             match registered {
                 Ok(claim) => {
                     let recipient_key = (envelope.tenant_id, envelope.user_id);
@@ -117,7 +124,8 @@ impl Admission {
                 Err(NotFirst::Joined) => {}
                 Err(NotFirst::Behind(receipt, permit)) => {
                     let arrival = message.arrival(receipt, permit);
-                    self.claim_guards
+                    self.node
+                        .claim_guards
                         .in_flight
                         .stand_behind(envelope.key, arrival);
                 }
@@ -130,7 +138,7 @@ impl Admission {
 impl Admission {
     /// For counts, which no run owns.
     pub(super) fn anybody(&self, worker: usize) -> Claimant {
-        claimant(self.lease_gate.run(), worker)
+        claimant(self.node.lease_gate.run(), worker)
     }
 }
 

@@ -36,26 +36,32 @@ impl Admission {
             claimable.known_at = known_at;
         }
         let is_again = reading.is_none();
-        let claim = || claims::claim(&self.database, claimant, take, self.window, &requests);
-        let again = || claims::claim_again(&self.database, claimant, take, self.window, &requests);
+        let claim = || claims::claim(&self.node.database, claimant, take, self.window, &requests);
+        let again =
+            || claims::claim_again(&self.node.database, claimant, take, self.window, &requests);
         let claimed = async {
             if is_again {
-                retry_until_ok("claiming", &self.giving_up, again).await
+                retry_until_ok("claiming", &self.node.phases.giving_up, again).await
             } else {
-                retry_until_ok("claiming", &self.giving_up, claim).await
+                retry_until_ok("claiming", &self.node.phases.giving_up, claim).await
             }
         };
         let heard = async {
             match reading {
-                Some(reading) => self.eligibility.recipients.catch_up(reading).await,
+                Some(reading) => self.node.eligibility.recipients.catch_up(reading).await,
                 None => Stale::All,
             }
         };
         let look = || {
-            self.eligibility
+            self.node
+                .eligibility
                 .suppressed(addressed(&claimables, &requests))
         };
-        let look = retry_until_ok("looking for suppressions", &self.giving_up, look);
+        let look = retry_until_ok(
+            "looking for suppressions",
+            &self.node.phases.giving_up,
+            look,
+        );
         let (claims, listed, stale) = tokio::join!(claimed, look, heard);
         let (claims, suppressed) = (claims?, listed?);
         failpoint::hit("ingest.claimed");
@@ -89,7 +95,7 @@ impl Admission {
         self.refuse(usize::from(claimant.worker), refused);
         if !duplicates.is_empty() {
             let admission = Arc::clone(self);
-            self.tasks.spawn("count duplicates", async move {
+            self.node.tasks.spawn("count duplicates", async move {
                 admission.drop_duplicates(claimant, duplicates).await;
             });
         }
@@ -127,15 +133,16 @@ impl Admission {
             receipts.extend(gathered);
             permits.push(redeemed.permit);
         }
-        let count = || claims::count(&self.database, claimant, &counts);
-        if retry_until_ok("counting duplicates", &self.giving_up, count)
+        let count = || claims::count(&self.node.database, claimant, &counts);
+        if retry_until_ok("counting duplicates", &self.node.phases.giving_up, count)
             .await
             .is_none()
         {
             return;
         }
         for count in &counts {
-            self.metrics
+            self.node
+                .metrics
                 .duplicates(count.channel, u64::from(count.duplicates));
         }
         receipt::acknowledge(receipts).await;

@@ -50,15 +50,15 @@ impl Admission {
             "idempotency keys are locked in the database; their messages wait"
         );
         let admission = Arc::clone(self);
-        self.tasks.spawn("claim later", async move {
+        self.node.tasks.spawn("claim later", async move {
             for tries in 0.. {
                 let pause = tokio::time::sleep(AGAIN.ceiling(tries));
-                if admission.giving_up.or(pause).await.is_none() {
+                if admission.node.phases.giving_up.or(pause).await.is_none() {
                     return;
                 }
                 let _turn = admission.later.lock().await;
                 // Another run than the one for which they were registered begins with the deliveries.
-                if admission.lease_gate.run() != Some(take.run()) {
+                if admission.node.lease_gate.run() != Some(take.run()) {
                     return;
                 }
                 let claimed = admission.claim_once(claimant, take, held, None).await;
@@ -88,10 +88,10 @@ impl Admission {
             "recipients are locked in the database; their messages wait"
         );
         let admission = Arc::clone(self);
-        self.tasks.spawn("store people later", async move {
+        self.node.tasks.spawn("store people later", async move {
             for tries in 0.. {
                 let pause = tokio::time::sleep(AGAIN.ceiling(tries));
-                if admission.giving_up.or(pause).await.is_none() {
+                if admission.node.phases.giving_up.or(pause).await.is_none() {
                     return;
                 }
                 let _turn = admission.later.lock().await;
@@ -130,7 +130,7 @@ impl Admission {
             return Some(held);
         }
         let (admission, begun) = (Arc::clone(self), Arc::clone(begun));
-        self.tasks.spawn("turn away", async move {
+        self.node.tasks.spawn("turn away", async move {
             admission.part_with(claimant, sorted, &begun).await;
         });
         Some(held)
@@ -157,8 +157,9 @@ impl Admission {
         let deleted: Vec<_> = deleted.map(|(one, _, _, proof)| (one, proof)).collect();
         let holds = deleted.iter().map(|(one, _)| &one.claim);
         let held: Vec<_> = holds.map(|it| (it.key(), it.origin().take())).collect();
-        let give_back = || claims::give_back(&self.database, &held);
-        let given = retry_until_ok("giving claims back", &self.giving_up, give_back).await;
+        let give_back = || claims::give_back(&self.node.database, &held);
+        let given =
+            retry_until_ok("giving claims back", &self.node.phases.giving_up, give_back).await;
         if given.is_some() {
             self.drop_duplicates(claimant, deleted).await;
         }

@@ -17,8 +17,8 @@ impl Admission {
         refused: &mut Vec<RefusedMessage>,
     ) -> Option<Vec<DecodedMessage>> {
         if self.may_have_come(&decoded_messages).await? {
-            let reload = || self.templates.reload(&self.database);
-            retry_until_ok("reading templates", &self.giving_up, reload).await?;
+            let reload = || self.node.templates.reload(&self.node.database);
+            retry_until_ok("reading templates", &self.node.phases.giving_up, reload).await?;
         }
         let accounts = self.accounts(&decoded_messages).await?;
         let mut kept = Vec::with_capacity(decoded_messages.len());
@@ -46,10 +46,10 @@ impl Admission {
         }
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let look = || async {
-            let mut connection = self.database.get().await?;
+            let mut connection = self.node.database.get().await?;
             templates::has_any(&mut connection, &names).await
         };
-        retry_until_ok("looking for templates", &self.giving_up, look).await
+        retry_until_ok("looking for templates", &self.node.phases.giving_up, look).await
     }
 
     fn lacks_template(&self, decoded: &DecodedMessage) -> bool {
@@ -58,7 +58,11 @@ impl Admission {
             return false;
         };
         let (tenant, channel) = (envelope.tenant_id, envelope.lane.channel);
-        !self.templates.library().has(tenant, channel, &call.name)
+        !self
+            .node
+            .templates
+            .library()
+            .has(tenant, channel, &call.name)
     }
 
     /// The accounts among those that messages name and that are not in use here: switched off, or
@@ -77,10 +81,10 @@ impl Admission {
         }
         let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
         let look = || async {
-            let mut connection = self.database.get().await?;
+            let mut connection = self.node.database.get().await?;
             accounts::channels(&mut connection, &named).await
         };
-        retry_until_ok("looking for accounts", &self.giving_up, look).await
+        retry_until_ok("looking for accounts", &self.node.phases.giving_up, look).await
     }
 
     fn lacks_account(&self, decoded: &DecodedMessage, others: &HashSet<(String, Channel)>) -> bool {
@@ -93,7 +97,7 @@ impl Admission {
 
     fn uses_account(&self, decoded: &DecodedMessage) -> bool {
         let named = decoded.envelope.payload.provider.as_deref();
-        let accounts = self.registry.of(decoded.envelope.lane.channel);
+        let accounts = self.node.registry.of(decoded.envelope.lane.channel);
         accounts
             .iter()
             .any(|entry| Some(entry.account.name.as_str()) == named)

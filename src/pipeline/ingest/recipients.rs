@@ -53,11 +53,12 @@ impl Admission {
     ) -> Option<FoundRecipients> {
         let recipient_key = |one: &DecodedMessage| (one.envelope.tenant_id, one.envelope.user_id);
         let load = || {
-            self.eligibility
+            self.node
+                .eligibility
                 .recipients
                 .load(decoded_messages.iter().map(recipient_key))
         };
-        retry_until_ok("loading recipients", &self.giving_up, load).await
+        retry_until_ok("loading recipients", &self.node.phases.giving_up, load).await
     }
 
     /// Takes in what new messages say of their recipients, and sorts the messages by it. Whoever is
@@ -121,8 +122,9 @@ impl Admission {
                     Entry::Occupied(_) => later.push((id, said)),
                 }
             }
-            let write = || recipients::write_said(&self.database, &round, is_again);
-            let heard = retry_until_ok("storing recipients", &self.giving_up, write).await?;
+            let write = || recipients::write_said(&self.node.database, &round, is_again);
+            let heard =
+                retry_until_ok("storing recipients", &self.node.phases.giving_up, write).await?;
             // What is said later of somebody who is held waits with what was said first.
             later.retain(|(_, said)| !heard.held.contains(&said.user_id));
             told.held.extend(heard.held);
@@ -132,7 +134,7 @@ impl Admission {
             }
             for recipient_key in named.into_keys() {
                 // The notice comes, too, but this node may be quicker.
-                self.eligibility.recipients.forget(recipient_key);
+                self.node.eligibility.recipients.forget(recipient_key);
                 told.changed.insert(CacheKey::Recipient(recipient_key));
             }
             news = later;
@@ -151,10 +153,10 @@ impl Admission {
             return Some(HashMap::new());
         }
         let look = || async {
-            let mut connection = self.database.get().await?;
+            let mut connection = self.node.database.get().await?;
             recipients::absent(&mut connection, &missing).await
         };
-        retry_until_ok("looking for the absent", &self.giving_up, look).await
+        retry_until_ok("looking for the absent", &self.node.phases.giving_up, look).await
     }
 }
 

@@ -26,7 +26,7 @@ impl Admission {
             return;
         }
         let admission = Arc::clone(self);
-        self.tasks.spawn("reject", async move {
+        self.node.tasks.spawn("reject", async move {
             let claimant = admission.anybody(worker);
             let each = refused
                 .into_iter()
@@ -47,8 +47,8 @@ impl Admission {
         }
         let held = refused.iter().map(|(one, ..)| &one.claim);
         let held: Vec<_> = held.map(|it| (it.key(), it.origin().take())).collect();
-        let release = || claims::release(&self.database, &held);
-        retry_until_ok("releasing claims", &self.giving_up, release).await?;
+        let release = || claims::release(&self.node.database, &held);
+        retry_until_ok("releasing claims", &self.node.phases.giving_up, release).await?;
         let refused = refused.into_iter();
         let refused = refused.filter_map(|(one, _, refusal)| one.refused(refusal, true));
         self.refuse(usize::from(claimant.worker), refused.collect());
@@ -59,9 +59,9 @@ impl Admission {
     async fn set_aside(&self, claimant: Claimant, refused: RefusedMessage) -> Option<()> {
         let proof = self.publish(&refused).await?;
         let counts = [refused.count()];
-        let count = || claims::count(&self.database, claimant, &counts);
-        retry_until_ok("counting a rejection", &self.giving_up, count).await?;
-        self.metrics.rejected(refused.refusal.reason);
+        let count = || claims::count(&self.node.database, claimant, &counts);
+        retry_until_ok("counting a rejection", &self.node.phases.giving_up, count).await?;
+        self.node.metrics.rejected(refused.refusal.reason);
         receipt::acknowledge(vec![refused.receipt.proven(&proof)]).await;
         drop(refused.permit);
         Some(())
@@ -84,11 +84,15 @@ impl Admission {
                 reason,
                 detail: &refusal.detail,
             });
-            match self.giving_up.or(rejecting).await? {
+            match self.node.phases.giving_up.or(rejecting).await? {
                 Ok(proof) => return Some(proof),
                 Err(error) => {
                     tracing::warn!(%error, %lane, "herald.rejected did not accept a message; trying again");
-                    self.giving_up.or(tokio::time::sleep(PAUSE)).await?;
+                    self.node
+                        .phases
+                        .giving_up
+                        .or(tokio::time::sleep(PAUSE))
+                        .await?;
                 }
             }
         }

@@ -27,15 +27,17 @@ impl Admission {
             .await?;
         let tenants = || claimables.iter().map(|(one, _)| one.envelope.tenant_id);
         let look = async || match stale {
-            Stale::Only(_) => self.eligibility.recipients.load_rules(tenants()).await,
+            Stale::Only(_) => self.node.eligibility.recipients.load_rules(tenants()).await,
             Stale::All => {
-                self.eligibility
+                self.node
+                    .eligibility
                     .recipients
                     .read_rules(tenants().collect())
                     .await
             }
         };
-        let rules = retry_until_ok("loading tenants' rules", &self.giving_up, look).await?;
+        let rules =
+            retry_until_ok("loading tenants' rules", &self.node.phases.giving_up, look).await?;
         for (claimable, _) in claimables {
             let of_tenant = rules.get(&claimable.envelope.tenant_id);
             claimable.rules = of_tenant.cloned().unwrap_or_default();
@@ -64,14 +66,15 @@ impl Admission {
         let read = async || {
             let known_at = clock::now();
             Ok((
-                self.eligibility
+                self.node
+                    .eligibility
                     .recipients
                     .read(recipient_key.clone())
                     .await?,
                 known_at,
             ))
         };
-        let read = retry_until_ok("loading recipients", &self.giving_up, read).await;
+        let read = retry_until_ok("loading recipients", &self.node.phases.giving_up, read).await;
         let (recipients, known_at) = read?;
         let mut renewed = vec![];
         for (claimable, id) in claimables {
@@ -87,8 +90,13 @@ impl Admission {
             let each = renewed.iter();
             each.filter_map(|(claimable, id)| -> Option<Addressed<'_>> { claimable.addressed(*id) })
         };
-        let look = || self.eligibility.suppressed(addressed());
-        let listed = retry_until_ok("looking for suppressions", &self.giving_up, look).await?;
+        let look = || self.node.eligibility.suppressed(addressed());
+        let listed = retry_until_ok(
+            "looking for suppressions",
+            &self.node.phases.giving_up,
+            look,
+        )
+        .await?;
         suppressed.extend(listed);
         Some(())
     }

@@ -20,8 +20,9 @@ impl Admission {
         let (Some(solo), [decoded]) = (solo, decoded_messages) else {
             return Some(None);
         };
-        let crashes = || claims::crashes(&self.database, decoded.envelope.key);
-        let crashes = retry_until_ok("counting crashes", &self.giving_up, crashes).await?;
+        let crashes = || claims::crashes(&self.node.database, decoded.envelope.key);
+        let crashes =
+            retry_until_ok("counting crashes", &self.node.phases.giving_up, crashes).await?;
         Some(match crashes {
             Some(crashes) if crashes < CRASHES => None,
             _ => Some(solo),

@@ -121,7 +121,7 @@ impl Admission {
         };
         let waiters = found.into_iter().map(waiter).collect();
         let admission = Arc::clone(self);
-        self.tasks.spawn("wait for another run", async move {
+        self.node.tasks.spawn("wait for another run", async move {
             if let Some(rest) = admission.look(run, waiters, &claim_owners).await
                 && admission.waiting.join(rest)
             {
@@ -138,7 +138,7 @@ impl Admission {
         };
         loop {
             let pause = tokio::time::sleep(LOOK_AGAIN);
-            if self.giving_up.or(pause).await.is_none() {
+            if self.node.phases.giving_up.or(pause).await.is_none() {
                 return;
             }
             let mut waiters = watch.take();
@@ -160,10 +160,16 @@ impl Admission {
     /// time.
     async fn look_again(self: &Arc<Self>, waiters: Vec<Waiter>) -> Option<Vec<Waiter>> {
         // Whoever waits may be another run by now.
-        let run = self.giving_up.or(self.lease_gate.opened()).await?;
+        let run = self
+            .node
+            .phases
+            .giving_up
+            .or(self.node.lease_gate.opened())
+            .await?;
         let keys: Vec<KeyHash> = waiters.iter().map(|it| it.claimable.claim.key()).collect();
-        let find = || claims::find(&self.database, &keys);
-        let claim_owners = retry_until_ok("looking at claims", &self.giving_up, find).await?;
+        let find = || claims::find(&self.node.database, &keys);
+        let claim_owners =
+            retry_until_ok("looking at claims", &self.node.phases.giving_up, find).await?;
         self.look(run, waiters, &claim_owners).await
     }
 
@@ -204,7 +210,7 @@ impl Admission {
             return Some(waits);
         }
         let admission = Arc::clone(self);
-        self.tasks.spawn("go on for another run", async move {
+        self.node.tasks.spawn("go on for another run", async move {
             admission.take_up(ours).await;
             if !duplicates.is_empty() {
                 let claimant = admission.anybody(CONCURRENT);
@@ -230,8 +236,8 @@ impl Admission {
             )
         };
         let found: Vec<FoundClaim> = free.iter().map(found).collect();
-        let work = || claims::take_over(&self.database, take, self.window, &found);
-        let taken = retry_until_ok("taking claims over", &self.giving_up, work).await?;
+        let work = || claims::take_over(&self.node.database, take, self.window, &found);
+        let taken = retry_until_ok("taking claims over", &self.node.phases.giving_up, work).await?;
         let (mut ours, mut quicker) = (vec![], vec![]);
         for (mut waiter, claim_owner) in free {
             let claim = &mut waiter.claimable.claim;

@@ -8,16 +8,14 @@ use uuid::Uuid;
 
 use super::super::scheduler::Scheduler;
 use crate::broker::receipt::{self, Proven};
+use crate::delivery::NodeContext;
 use crate::domain::{Channel, Status};
 use crate::pipeline::hourly_metrics::{HourlyMetrics, Record};
-use crate::runtime::{Shutdown, clock, failpoint, mailbox};
-use crate::store::Database;
+use crate::runtime::{clock, failpoint, mailbox};
 use crate::store::claims::{self, Claimant, IntakeCount};
 use crate::store::lease::RunId;
 use crate::store::metrics::HourlyDelta;
 use crate::store::settle::{self, Origin, Settled, Settlement};
-use crate::telemetry::Metrics;
-use crate::work::in_flight::InFlight;
 use crate::work::job::{Outcome, Wake};
 use crate::work::release_queue::{Abandoned, ReleaseQueue};
 use crate::work::retry::retry_until_ok;
@@ -30,18 +28,12 @@ const WORKER: u8 = 3;
 /// What settling needs.
 #[derive(Debug)]
 pub struct Settling {
-    /// The database.
-    pub database: Database,
-    /// Where receipts are kept.
-    pub in_flight: InFlight,
-    /// Counts.
-    pub metrics: Arc<Metrics>,
+    /// What the node shares.
+    pub node: Arc<NodeContext>,
     /// Adds up the hour.
     pub hourly: Addr<HourlyMetrics>,
     /// Woken when something was put off that is due already, or when it has permits again.
     pub scheduler: Addr<Scheduler>,
-    /// Ends every wait; what is not stored then is worked on again by the next run.
-    pub giving_up: Shutdown,
 }
 
 /// Outcomes that are not stored yet. Dropped (a panic), they go back into the settle queue.
@@ -106,13 +98,16 @@ impl Settling {
                 .iter()
                 .map(|outcome| &outcome.settlement)
                 .collect();
-            let store = || settle::settle(&self.database, &settlements, since);
-            let Some(settled) = retry_until_ok("settling", &self.giving_up, store).await else {
+            let store = || settle::settle(&self.node.database, &settlements, since);
+            let Some(settled) =
+                retry_until_ok("settling", &self.node.phases.giving_up, store).await
+            else {
                 return;
             };
             failpoint::hit("recorder.settled");
             let rows = settlements.len();
-            self.metrics
+            self.node
+                .metrics
                 .settle_batch_rows(rows - settled.left().map_or(0, |(left, _)| left));
             self.tell(&batch.outcomes, &settled);
             let outcomes = std::mem::take(&mut batch.outcomes).into_iter();
@@ -144,7 +139,7 @@ impl Settling {
             let gathered = redeemed.receipts;
             let live = gathered.iter().filter(|receipt| receipt.is_live()).count();
             for _ in 1..live {
-                self.metrics.duplicates(whose.1, 1);
+                self.node.metrics.duplicates(whose.1, 1);
                 *joined.entry(whose).or_default() += 1;
             }
             receipts.extend(gathered);
@@ -173,8 +168,8 @@ impl Settling {
             worker: WORKER,
             now: clock::now(),
         };
-        let count = || claims::count(&self.database, claimant, &counts);
-        retry_until_ok("counting duplicates", &self.giving_up, count).await;
+        let count = || claims::count(&self.node.database, claimant, &counts);
+        retry_until_ok("counting duplicates", &self.node.phases.giving_up, count).await;
     }
 
     /// Metrics, the hour's sums, and a look of the scheduler.
@@ -196,7 +191,8 @@ impl Settling {
             }
             let provider = settlement.provider.as_deref();
             let channel = settlement.notification.lane.channel;
-            self.metrics
+            self.node
+                .metrics
                 .settled(channel, provider, settlement.status, settlement.reason);
             soon |= matches!(settlement.origin, Origin::Database(_))
                 || settlement
@@ -221,17 +217,17 @@ impl Settling {
                 Origin::Database(take) => rows.push((held.id, take)),
             }
         }
-        let give_back = || claims::give_back(&self.database, &claims);
-        retry_until_ok("giving claims back", &self.giving_up, give_back).await;
-        let release = || settle::release(&self.database, &rows);
-        retry_until_ok("giving rows back", &self.giving_up, release).await;
+        let give_back = || claims::give_back(&self.node.database, &claims);
+        retry_until_ok("giving claims back", &self.node.phases.giving_up, give_back).await;
+        let release = || settle::release(&self.node.database, &rows);
+        retry_until_ok("giving rows back", &self.node.phases.giving_up, release).await;
         for claim in std::mem::take(&mut unreleased.abandoned) {
             if !claim.is_held {
                 continue;
             }
             match claim.origin {
-                Origin::Broker(_) => drop(self.in_flight.remove(claim.key)),
-                Origin::Database(_) => self.in_flight.let_row_go(claim.id),
+                Origin::Broker(_) => drop(self.node.claim_guards.in_flight.remove(claim.key)),
+                Origin::Database(_) => self.node.claim_guards.in_flight.let_row_go(claim.id),
             }
         }
     }

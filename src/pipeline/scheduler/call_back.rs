@@ -77,7 +77,7 @@ impl Poller {
         channel: Channel,
         waits: &Waits,
     ) -> (Vec<(WaitingKey, AccountRoom)>, Vec<WaitingKey>) {
-        let accounts = self.registry.of(channel);
+        let accounts = self.node.registry.of(channel);
         let now = clock::now();
         let key = |waits_for| WaitingKey { channel, waits_for };
         let (mut own, mut others) = (vec![], vec![key(WaitsFor::Any)]);
@@ -100,7 +100,7 @@ impl Poller {
     /// Whose waiting notifications may show whether an account of a paused channel is back: what any may
     /// carry, and what is pinned to one that may be asked.
     pub(super) fn probing(&self, channel: Channel, waits: &Waits) -> Vec<WaitsFor> {
-        let accounts = self.registry.of(channel);
+        let accounts = self.node.registry.of(channel);
         let now = clock::now();
         let name = |account: &Arc<AccountEntry>| account.account.name.clone();
         let strangers = unknown(channel, waits, &accounts).map(|key| key.waits_for.clone());
@@ -126,7 +126,7 @@ impl Poller {
             openings == opened && now.saturating_duration_since(at) < STRANGERS_EVERY
         };
         if !waits.strangers_at.is_some_and(is_known) {
-            waits.strangers = due::names(&self.database).await?;
+            waits.strangers = due::names(&self.node.database).await?;
             waits.strangers_at = Some((now, opened));
         }
         Ok(())
@@ -148,7 +148,7 @@ impl Poller {
         if asked.is_empty() {
             return Ok(());
         }
-        let found = due::waiting(&self.database, &asked).await?;
+        let found = due::waiting(&self.node.database, &asked).await?;
         for (asked, found) in asked.into_iter().zip(found) {
             if let Some(waiters) = waits.by_key.get_mut(&asked.key) {
                 waiters.found(asked.priority, found);
@@ -192,7 +192,7 @@ impl Poller {
         }
         let left_out = looking.refusing.ids(clock::instant());
         let (now, taking) = (clock::now(), self.taking(looking.run, &left_out));
-        let take = due::take_waiting(&self.database, taking, &key.waits_for, now, &lines);
+        let take = due::take_waiting(&self.node.database, taking, &key.waits_for, now, &lines);
         let until = now.saturating_add(LATEST * 2).unwrap_or(now);
         let purpose = TakePurpose::Call(room);
         let brought = self

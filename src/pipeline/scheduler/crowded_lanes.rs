@@ -61,7 +61,7 @@ impl Poller {
         if !wanted.is_empty() {
             let left_out = looking.refusing.ids(clock::instant());
             let (now, taking) = (clock::now(), self.taking(looking.run, &left_out));
-            let take = due::take(&self.database, taking, now, &wanted);
+            let take = due::take(&self.node.database, taking, now, &wanted);
             let brought = self
                 .bring(taking.take, now, take, permits, looking, TakePurpose::Due)
                 .await;
@@ -111,7 +111,7 @@ impl Poller {
                 };
                 crowd
                     .tenants
-                    .found(due::tenants(&self.database, of, now).await?);
+                    .found(due::tenants(&self.node.database, of, now).await?);
             }
             let most = permits.get(lane).map_or(0, Vec::len);
             let whose = crowd.tenants.turns(most);
@@ -130,7 +130,7 @@ impl Poller {
         } else {
             let left_out = looking.refusing.ids(moment);
             let taking = self.taking(looking.run, &left_out);
-            let take = due::take_in_turn(&self.database, taking, now, &turns);
+            let take = due::take_in_turn(&self.node.database, taking, now, &turns);
             let brought = self
                 .bring(taking.take, now, take, permits, looking, TakePurpose::Due)
                 .await;

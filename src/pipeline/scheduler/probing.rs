@@ -48,7 +48,7 @@ impl Poller {
             let until = now.saturating_add(LATEST * 2).unwrap_or(now);
             let taking = self.taking(looking.run, &left_out);
             let names = self.probing(*channel, &looking.waits);
-            let take = due::probe(&self.database, taking, now, &lanes, &names);
+            let take = due::probe(&self.node.database, taking, now, &lanes, &names);
             let purpose = TakePurpose::Probe(*channel);
             let brought = self
                 .bring(taking.take, until, take, &mut permits, looking, purpose)

@@ -63,7 +63,7 @@ impl Poller {
         }
         let left_out = looking.refusing.ids(clock::instant());
         let taking = self.taking(looking.run, &left_out);
-        let refused = due::refusing(&self.database, taking, clock::now(), wanted).await?;
+        let refused = due::refusing(&self.node.database, taking, clock::now(), wanted).await?;
         for (id, error) in &refused {
             tracing::error!(notification_id = %id, %error, "a row cannot be taken; it is skipped for a while");
             looking.refusing.add(*id, clock::instant());
@@ -90,7 +90,7 @@ impl Poller {
             tenant_id: None,
             user_id: None,
         };
-        system_events::open(&mut *self.database.get().await?, &event).await?;
+        system_events::open(&mut *self.node.database.get().await?, &event).await?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::Lane;
-use crate::work::claim_guard::SoloGuard;
+use crate::work::claim_guard::{SoloGuard, solo_guard};
 
 /// Longest that others of its lane wait for a suspect, as at the door: one that ends the process does so
 /// within moments, and one that waits for its account must not hold up all that are behind it.
@@ -39,9 +39,9 @@ impl SoloSlot {
         hand.busy = Some((number, now));
         drop(hand);
         let hand = Arc::clone(&self.0);
-        SoloGuard(Box::new(move || {
+        solo_guard(move || {
             lock(&hand).busy.take_if(|(busy, _)| *busy == number);
-        }))
+        })
     }
 }
 

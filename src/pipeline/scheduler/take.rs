@@ -67,7 +67,7 @@ impl Poller {
             for id in &taken.worn {
                 tracing::error!(notification_id = %id, "a notification was taken too often without an outcome; it becomes a dead letter");
             }
-            due::end_worn(&self.database, take, &taken.worn).await?;
+            due::end_worn(&self.node.database, take, &taken.worn).await?;
         }
         if !taken.unreadable.is_empty() {
             self.give_back(take, &taken.unreadable).await;
@@ -89,7 +89,11 @@ impl Poller {
                 }
                 _ => None,
             };
-            match self.claim_guards.taken(&notification, take, permit, solo) {
+            match self
+                .node
+                .claim_guards
+                .taken(&notification, take, permit, solo)
+            {
                 Some(claim) => {
                     brought.push(Brought {
                         lane: notification.lane,
@@ -98,7 +102,7 @@ impl Poller {
                     });
                     held.push((notification, claim));
                 }
-                None => self.claim_guards.release_queue.abandon(Abandoned {
+                None => self.node.claim_guards.release_queue.abandon(Abandoned {
                     key: notification.key,
                     id: notification.id,
                     origin: Origin::Database(take),
@@ -122,7 +126,13 @@ impl Poller {
             return;
         }
         let recipient_key = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
-        let known = match self.eligibility.recipients.load_now(recipient_key).await {
+        let known = match self
+            .node
+            .eligibility
+            .recipients
+            .load_now(recipient_key)
+            .await
+        {
             Ok(known) => known,
             Err(error) => {
                 tracing::warn!(%error, "recipients could not be loaded; due notifications will be retried");
@@ -145,11 +155,12 @@ impl Poller {
                 None => {
                     let nobody = Arc::new(Recipient::nobody(recipient_key));
                     let job = Job::new(notification, nobody, claim, None);
-                    self.settle_queue.push(job.end_without_recipient(now));
+                    self.node.settle_queue.push(job.end_without_recipient(now));
                 }
             }
         }
         match self
+            .node
             .eligibility
             .suppressed(jobs.iter().map(Addressed::of))
             .await

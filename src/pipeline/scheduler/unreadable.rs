@@ -18,10 +18,15 @@ impl Poller {
         for (id, why) in unreadable {
             tracing::warn!(notification_id = %id, why, "a stored notification cannot be read; it is released");
         }
-        self.claim_guards.metrics.unreadable(unreadable.len());
+        self.node.claim_guards.metrics.unreadable(unreadable.len());
         let ids: Vec<Uuid> = unreadable.iter().map(|(id, _)| *id).collect();
-        let give_back = || due::give_back(&self.database, take, &ids);
-        retry_until_ok("giving back what cannot be read", &self.stop, give_back).await;
+        let give_back = || due::give_back(&self.node.database, take, &ids);
+        retry_until_ok(
+            "giving back what cannot be read",
+            &self.node.phases.stop,
+            give_back,
+        )
+        .await;
         if let Some((id, why)) = unreadable.first()
             && let Err(error) = self.tell(*id, why).await
         {
@@ -42,7 +47,7 @@ impl Poller {
             tenant_id: None,
             user_id: None,
         };
-        system_events::open(&mut *self.database.get().await?, &event).await?;
+        system_events::open(&mut *self.node.database.get().await?, &event).await?;
         Ok(())
     }
 }

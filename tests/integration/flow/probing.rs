@@ -6,15 +6,16 @@ use std::time::Duration;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::cache::recipients::RecipientCache;
 use herald::cache::templates::TemplateCache;
-use herald::delivery::ChannelStates;
 use herald::delivery::cap_reservations::CapReservations;
 use herald::delivery::eligibility::{Eligibility, RecheckRequests};
+use herald::delivery::registry::AccountRegistry;
+use herald::delivery::{ChannelStates, NodeContext};
 use herald::domain::{Channel, GlobalPolicy, Lane, Priority, Reason};
 use herald::ops::lease_keeper::LeaseKeeper;
 use herald::pipeline::dispatcher::ChannelContext;
 use herald::pipeline::scheduler::{Pauses, Poller};
 use herald::pipeline::{Dispatcher, Scheduler};
-use herald::runtime::{Ending, Health, Shutdown, Supervisor, Tasks, clock};
+use herald::runtime::{Ending, Health, Shutdown, ShutdownPhases, Supervisor, Tasks, clock};
 use herald::store::Database;
 use herald::telemetry::Metrics;
 use herald::templates::Limits;
@@ -122,41 +123,47 @@ impl Scene {
             global: GlobalPolicy::default(),
             giving_up: self.stop.clone(),
         });
-        let dispatcher = |channel: &Channel| {
-            let channel_context = ChannelContext {
-                channel: *channel,
-                registry: herald::delivery::registry::AccountRegistry::default(),
-                eligibility: Arc::clone(&eligibility),
-                templates: templates.clone(),
-                settle_queue: settle_queue.clone(),
-                metrics: Arc::clone(&metrics),
-            };
-            let actor = Dispatcher::new(channel_context, tasks.clone(), 1);
-            supervisor
-                .start("dispatcher", channel.as_str(), actor)
-                .recipient()
-        };
-        let poller = Poller {
+        let node = Arc::new(NodeContext {
             database: pool,
-            lanes: vec![NORMAL, URGENT],
-            permits: LanePermits::new(&Stage::default_settings().lanes),
-            eligibility: Arc::clone(&eligibility),
+            registry: AccountRegistry::default(),
+            templates,
+            eligibility,
+            channels: channels.clone(),
+            lease_gate,
+            settle_queue,
             claim_guards: ClaimGuards {
                 in_flight: InFlight::default(),
                 release_queue: ReleaseQueue::default(),
                 metrics: Arc::clone(&metrics),
             },
-            settle_queue: settle_queue.clone(),
+            metrics,
+            tasks,
+            phases: ShutdownPhases {
+                stop: self.stop.clone(),
+                ..ShutdownPhases::default()
+            },
+        });
+        let dispatcher = |channel: &Channel| {
+            let channel_context = ChannelContext {
+                channel: *channel,
+                node: Arc::clone(&node),
+            };
+            let actor = Dispatcher::new(channel_context, 1);
+            supervisor
+                .start("dispatcher", channel.as_str(), actor)
+                .recipient()
+        };
+        let poller = Poller {
+            node: Arc::clone(&node),
+            lanes: vec![NORMAL, URGENT],
+            permits: LanePermits::new(&Stage::default_settings().lanes),
             dispatchers: Dispatchers::new(Channel::ALL.iter().map(dispatcher).collect()),
-            lease_gate,
             pauses: Pauses::new(channels),
-            registry: herald::delivery::registry::AccountRegistry::default(),
             looking: Default::default(),
             takes: Default::default(),
             suspects: Default::default(),
-            stop: self.stop.clone(),
         };
-        let scheduler = Scheduler::new(Arc::new(poller), tasks, Duration::from_millis(20));
+        let scheduler = Scheduler::new(Arc::new(poller), Duration::from_millis(20));
         supervisor.start("scheduler", "scheduler", scheduler);
     }
 

@@ -1,0 +1,41 @@
+//! What the parts of a running node share.
+
+use std::sync::Arc;
+
+use crate::cache::templates::TemplateCache;
+use crate::delivery::channel_state::ChannelStates;
+use crate::delivery::eligibility::Eligibility;
+use crate::delivery::registry::AccountRegistry;
+use crate::runtime::{ShutdownPhases, Tasks};
+use crate::store::Database;
+use crate::telemetry::Metrics;
+use crate::work::claim_guard::ClaimGuards;
+use crate::work::lease_gate::LeaseGate;
+use crate::work::settle_queue::SettleQueue;
+
+/// One set of handles, made once: actors and their background work have it from the start.
+#[derive(Debug)]
+pub struct NodeContext {
+    /// The database.
+    pub database: Database,
+    /// The accounts in use.
+    pub registry: AccountRegistry,
+    /// The templates in use.
+    pub templates: TemplateCache,
+    /// Knows recipients, and decides whether, when and through whom.
+    pub eligibility: Arc<Eligibility>,
+    /// Which channels have an account that may be asked.
+    pub channels: ChannelStates,
+    /// Passed before anything is claimed, taken or sent: says which run owns it.
+    pub lease_gate: LeaseGate,
+    /// Where outcomes go.
+    pub settle_queue: SettleQueue,
+    /// Makes claim guards.
+    pub claim_guards: ClaimGuards,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Where background work runs.
+    pub tasks: Tasks,
+    /// How the node stops.
+    pub phases: ShutdownPhases,
+}
