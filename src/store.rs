@@ -12,6 +12,7 @@ pub mod claims;
 pub mod dead_letters;
 pub mod devices;
 pub mod due;
+pub mod durability;
 pub mod error;
 pub mod fingerprint;
 pub mod form;

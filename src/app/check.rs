@@ -14,7 +14,7 @@ use crate::domain::Account;
 use crate::providers::{self, HttpClient};
 use crate::runtime::files::{FileStanding, OpenFiles};
 use crate::store::migrations::{self, Fit};
-use crate::store::{Database, StoreError, accounts};
+use crate::store::{Database, StoreError, accounts, durability};
 
 /// Longest wait for an answer of the database, which may be waiting for a migration.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -83,6 +83,7 @@ pub async fn check(settings: &Settings) -> Vec<CheckResult> {
     match Database::connect(&access, &Handle::current()).await {
         Ok(database) => {
             findings.push(CheckResult::new("database", Ok(())));
+            findings.push(durability(&database).await);
             findings.push(schema(&database).await);
             findings.push(zones::unknown(&database).await);
             let accounts = providers(settings, &database).await;
@@ -106,6 +107,28 @@ fn open_files(files: OpenFiles, accounts: usize) -> CheckResult {
     };
     CheckResult {
         part: "open files".to_owned(),
+        problem,
+        warning,
+        detail: None,
+    }
+}
+
+/// Whether the server keeps what it has committed.
+async fn durability(database: &Database) -> CheckResult {
+    let looked = async { durability::switched_off(&mut *database.get().await?).await };
+    let (problem, warning) = match looked.await {
+        Ok(off) if off.is_empty() => (None, None),
+        Ok(off) => {
+            let off = off.join(" and ");
+            let words = format!(
+                "{off} is off in PostgreSQL: a crash of its machine loses what was acknowledged; set it to on"
+            );
+            (None, Some(words))
+        }
+        Err(error) => (Some(mend(&error)), None),
+    };
+    CheckResult {
+        part: "durability".to_owned(),
         problem,
         warning,
         detail: None,

@@ -51,6 +51,13 @@ vocabulary! {
 }
 
 impl Reason {
+    /// Whether a notification may wait for this reason; what is over a daily cap waits for the next day or
+    /// is cancelled, as its category says.
+    #[must_use]
+    pub fn may_wait(self) -> bool {
+        self.status() == Status::Pending || self == Self::FrequencyCap
+    }
+
     /// The status that this reason goes with.
     #[must_use]
     pub const fn status(self) -> Status {

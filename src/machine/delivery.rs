@@ -194,12 +194,9 @@ pub fn unavailable<G: Guard>(
     let now = context.now;
     let until = routing::wait(&job.notification, now, Some(available_at));
     let until = routing::spread(now, until, context.jitter);
-    Exit::Store(match expiry::expired(&job.notification, until) {
-        Some(expired) => too_late(job, expired),
-        None => Disposition::Deferred {
-            reason: Reason::WaitingForProvider,
-            until,
-        },
+    Exit::Store(Disposition::Deferred {
+        reason: Reason::WaitingForProvider,
+        until: expiry::wait(&job.notification, until),
     })
 }
 

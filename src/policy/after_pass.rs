@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::expiry;
 use crate::domain::{
     AttemptRecord, Certainty, Class, Notification, Reason, Reply, Step, Subject, Target,
 };
@@ -279,16 +280,20 @@ fn last_retry(pass: &Pass<'_>) -> Option<Timestamp> {
     first.saturating_add(window).ok()
 }
 
-/// A retry that would come too late is no retry.
+/// A retry that would come too late is no retry; an account that is waited for may be back before.
 fn bounded(pass: &Pass<'_>, reason: Reason, due_at: Timestamp, attempt_used: bool) -> PassResult {
-    match super::expiry::expired(pass.notification, due_at) {
+    let put_off = |due_at| PassResult::Retry {
+        reason,
+        due_at,
+        attempt_used,
+    };
+    if reason == Reason::WaitingForProvider {
+        return put_off(expiry::wait(pass.notification, due_at));
+    }
+    match expiry::expired(pass.notification, due_at) {
         Some(_) if accepted_any(pass) => PassResult::Sent,
         Some(expired) => PassResult::Ended(expired),
-        None => PassResult::Retry {
-            reason,
-            due_at,
-            attempt_used,
-        },
+        None => put_off(due_at),
     }
 }
 

@@ -92,11 +92,10 @@ impl<'a> DecisionCase<'a> {
             Err(until) => {
                 let until = routing::wait(notification, facts.now, until);
                 let until = routing::spread(facts.now, until, facts.jitter);
-                Some(expiry::defer(
-                    notification,
-                    Reason::WaitingForProvider,
-                    until,
-                ))
+                Some(Decision::Defer {
+                    reason: Reason::WaitingForProvider,
+                    until: expiry::wait(notification, until),
+                })
             }
         }
     }

@@ -12,6 +12,13 @@ pub fn expired(notification: &Notification, now: Timestamp) -> Option<Reason> {
     (expires_at <= now).then_some(Reason::Expired)
 }
 
+/// A wait that may end at any moment, since an account may be back: until then, or until it expires.
+#[must_use]
+pub fn wait(notification: &Notification, until: Timestamp) -> Timestamp {
+    let expires_at = notification.expires_at;
+    expires_at.map_or(until, |at| at.min(until))
+}
+
 /// Puts a notification off, or cancels it at once when it would expire before.
 #[must_use]
 pub fn defer(notification: &Notification, reason: Reason, until: Timestamp) -> Decision {

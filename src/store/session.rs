@@ -267,7 +267,8 @@ pub(super) fn words(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// What every session starts with. No statement is compiled or spread over several processes: each touches a few
+/// What every session starts with. What is committed is on the disk, whatever the server's setting: a
+/// delivery is acknowledged for it. No statement is compiled or spread over several processes: each touches a few
 /// rows, but where a million wait PostgreSQL expects so much of it that it would compile for a second, for
 /// every look of the scheduler anew.
 fn session_settings(settings: &DatabaseSettings) -> String {
@@ -283,6 +284,8 @@ fn session_settings(settings: &DatabaseSettings) -> String {
          SET search_path TO notification_schema; \
          SET statement_timeout = {timeout}; \
          SET idle_in_transaction_session_timeout = {timeout}; \
+         SELECT set_config('synchronous_commit', 'on', false) \
+             WHERE current_setting('synchronous_commit') = 'off'; \
          SET jit = off; \
          SET max_parallel_workers_per_gather = 0; \
          SET application_name = '{name}'"

@@ -248,7 +248,9 @@ fn lanes<T>(mut register: impl FnMut(&[(&'static str, &str)]) -> T) -> WordTable
 
 fn waiting(registry: &Registry, reason: Reason) -> Option<Gauge> {
     let labels = [("reason", reason.as_str())];
-    (reason.status() == Status::Pending).then(|| registry.gauge(&declared::DEFERRED, &labels))
+    reason
+        .may_wait()
+        .then(|| registry.gauge(&declared::DEFERRED, &labels))
 }
 
 /// A count as a gauge holds it: exact up to 2^53.

@@ -4,7 +4,6 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::Admission;
@@ -16,9 +15,6 @@ use crate::domain::{Recipient, Rejection};
 use crate::runtime::clock;
 use crate::store::recipients::{self, Absence, Gone, RecipientConflict, Said};
 use crate::work::retry::retry_until_ok;
-
-/// What is known of a recipient is confirmed no more often than that, which bounds the writes.
-const CONFIRMED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) type FoundRecipients = HashMap<RecipientKey, Arc<Recipient>>;
 
@@ -186,9 +182,7 @@ impl ClaimableMessage {
         let known = self.recipient.as_deref();
         let published = self.message.published_by.unwrap_or_else(clock::now);
         let is_new = known.is_none_or(|known| {
-            let confirms = known
-                .as_of
-                .is_none_or(|as_of| published.duration_since(as_of) > CONFIRMED_EVERY);
+            let confirms = known.as_of.is_none_or(|as_of| published > as_of);
             confirms || fields.differ_from(known)
         });
         is_new.then_some(Said {

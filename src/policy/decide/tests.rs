@@ -1,3 +1,4 @@
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::*;
@@ -172,6 +173,24 @@ fn a_scheduled_one_waits_and_one_that_would_expire_first_does_not() {
         decide_with(&later, &recipient(), &[account("a", 0)]),
         Decision::Cancel(Reason::Expired)
     );
+}
+
+#[test]
+fn what_waits_for_an_account_that_may_be_back_before_waits_until_it_expires() {
+    let mut message = notification(Channel::Email);
+    let decision = |message: &Notification| decide_with(message, &recipient(), &[]);
+    let waits = |until| Decision::Defer {
+        reason: Reason::WaitingForProvider,
+        until,
+    };
+    let Decision::Defer { until, .. } = decision(&message) else {
+        panic!("there is no account");
+    };
+    message.expires_at = Some(until);
+    assert_eq!(decision(&message), waits(until));
+    let soon = now() + SignedDuration::from_secs(1);
+    message.expires_at = Some(soon);
+    assert_eq!(decision(&message), waits(soon));
 }
 
 #[test]

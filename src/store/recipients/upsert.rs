@@ -140,7 +140,27 @@ async fn write(
     .get_result(connection)
     .await
     .optional()?;
+    if written.is_none() {
+        confirm(connection, tenant_id, user_id).await?;
+    }
     Ok(UpsertAnswer::change(written.as_ref()))
+}
+
+/// What was known already is said now, too: no message from before changes it.
+async fn confirm(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    user_id: Uuid,
+) -> Result<(), StoreError> {
+    diesel::sql_query(
+        "UPDATE users SET recipient_as_of = now() \
+         WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL",
+    )
+    .bind::<SqlUuid, _>(user_id)
+    .bind::<SqlUuid, _>(tenant_id)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 pub(super) fn explain(error: StoreError) -> UpsertError {

@@ -71,9 +71,9 @@ async fn older_message_does_not_change_what_a_later_one_confirmed() {
     let publisher = stage.publisher().await;
     let right = "right@example.com";
     let messages = [
-        (to_ben(right), 1_000_000),
-        (to_ben(right), 3_000_000),
-        (to_ben("typo@example.com"), 2_000_000),
+        (to_ben(right), 1_000),
+        (to_ben(right), 3_000),
+        (to_ben("typo@example.com"), 2_000),
     ];
     for (sent, (message, ms)) in (1..).zip(messages) {
         let body = message.to_string();

@@ -242,6 +242,17 @@ async fn suppressions_know_an_address_in_any_spelling() {
     let ana = (DEFAULT_TENANT, Channel::Email, "ana@example.com".to_owned());
     assert_eq!((found, none), ([ana].into(), HashSet::new()));
 
+    // Also one that somebody writes by hand.
+    let by_hand = format!(
+        "INSERT INTO suppressions (id, tenant_id, channel, address, reason)
+         SELECT gen_random_uuid(), '{DEFAULT_TENANT}', channel, address, 'manual' FROM (VALUES
+             ('email', E' Zed@Example.COM\t'), ('sms', '+49 (0) 151-99/88')) AS list (channel, address)"
+    );
+    c.batch_execute(&by_hand).await.unwrap();
+    let spelt = "SELECT address AS text FROM suppressions WHERE reason = 'manual' AND address ~ '[z9]' ORDER BY 1";
+    let spelt = lines(&mut c, spelt).await;
+    assert_eq!(spelt, ["+491519988", "zed@example.com"]);
+
     let remove = async |c: &mut _| {
         suppressions::remove(c, DEFAULT_TENANT, Channel::Email, "ana@example.COM").await
     };

@@ -41,6 +41,27 @@ async fn a_session_neither_compiles_statements_nor_takes_further_processes() {
     assert_eq!(session, ["off 0"]);
 }
 
+/// A delivery is acknowledged for what is committed.
+#[tokio::test]
+async fn a_commit_of_the_engine_waits_for_the_disk_whatever_the_servers_setting() {
+    for (setting, wanted) in [
+        ("off", "on"),
+        ("on", "on"),
+        ("remote_apply", "remote_apply"),
+    ] {
+        let database = TestDatabase::create().await;
+        let set = format!(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = {setting}', current_database());
+             END $$"
+        );
+        database.owner().await.batch_execute(&set).await.unwrap();
+        let pool = database.pool().await;
+        let ask = "SELECT current_setting('synchronous_commit') AS text";
+        let session = lines(&mut pool.get().await.unwrap(), ask).await;
+        assert_eq!(session, [wanted], "{setting}");
+    }
+}
+
 #[tokio::test]
 async fn connections_closed_by_the_server_are_not_lent_again() {
     let database = TestDatabase::create().await;

@@ -144,6 +144,29 @@ async fn partial_fields_erase_nothing_and_say_what_changed() {
 }
 
 #[tokio::test]
+async fn what_is_said_again_or_written_by_hand_is_said_now() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let (mut c, mut owner) = (pool.get().await.unwrap(), database.owner().await);
+    let user = Uuid::now_v7();
+    write(&mut c, user, &ana()).await.unwrap();
+    let long_ago =
+        "UPDATE notification_schema.users SET recipient_as_of = now() - interval '1 day'";
+    let as_of = "SELECT (recipient_as_of > now() - interval '1 hour')::text AS text FROM users";
+    owner.batch_execute(long_ago).await.unwrap();
+    assert_eq!(lines(&mut c, as_of).await, ["false"]);
+    assert_eq!(
+        write(&mut c, user, &ana()).await,
+        Ok(WriteChange::Unchanged)
+    );
+    assert_eq!(lines(&mut c, as_of).await, ["true"], "it was said again");
+    owner.batch_execute(long_ago).await.unwrap();
+    let by_hand = "UPDATE notification_schema.users SET phone = '+4930123456'";
+    owner.batch_execute(by_hand).await.unwrap();
+    assert_eq!(lines(&mut c, as_of).await, ["true"], "by hand");
+}
+
+#[tokio::test]
 async fn recipient_fields_of_another_user_are_a_conflict() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
