@@ -1,6 +1,7 @@
 //! The operators' tools, and what keeps a node in order: explaining and replaying, readiness and events,
 //! the lease, the listener for changes, the chores. No job walks here.
 
+pub mod admissible;
 pub mod change_listener;
 pub mod control;
 pub mod event_reporter;

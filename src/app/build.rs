@@ -18,7 +18,6 @@ use self::walk::Walk;
 use super::context::EngineContext;
 use super::{StartError, schema};
 use crate::broker::connection::BrokerAddress;
-use crate::cache::templates::TemplateCache;
 use crate::config::Settings;
 use crate::delivery::account_loader::LoaderContext;
 use crate::delivery::registry::AccountRegistry;
@@ -29,7 +28,6 @@ use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
 use crate::runtime::{Ending, Pulse, Supervisor};
 use crate::store::lease::RunId;
-use crate::templates::Limits;
 use crate::work::claim_guard::ClaimGuards;
 use crate::work::{
     Dispatchers, InFlight, LanePermits, LeaseGate, RecorderWake, ReleaseQueue, SettleQueue,
@@ -154,14 +152,10 @@ fn node(
     recorder_wake: &RecorderWake,
 ) -> NodeContext {
     let (batch, linger) = (settings.engine.settle_batch, settings.engine.settle_linger);
-    let templates = &settings.templates;
     NodeContext {
         database: context.database.clone(),
         registry: AccountRegistry::default(),
-        templates: TemplateCache::new(Limits {
-            max_output_bytes: templates.max_output_bytes,
-            fuel: templates.fuel,
-        }),
+        templates: super::explain::templates(settings),
         eligibility: eligibility(settings, context),
         channels: ChannelStates::new(),
         lease_gate,

@@ -21,8 +21,7 @@ use crate::templates::Limits;
 pub fn explainer(settings: &Settings, database: &Database) -> Result<Explainer, StartError> {
     let eligibility = Eligibility {
         database: database.clone(),
-        // Nobody listens for changes, so nobody is kept.
-        recipients: RecipientCache::new(database.clone(), 1, settings.engine.recipient_cache_ttl),
+        recipients: recipients(settings, database),
         rechecks: RecheckRequests::default(),
         cap_reservations: CapReservations::new(database.clone(), Shutdown::new()),
         global: settings.policy.clone(),
@@ -31,12 +30,22 @@ pub fn explainer(settings: &Settings, database: &Database) -> Result<Explainer, 
     Ok(Explainer {
         database: database.clone(),
         eligibility: Arc::new(eligibility),
-        templates: TemplateCache::new(Limits {
-            max_output_bytes: settings.templates.max_output_bytes,
-            fuel: settings.templates.fuel,
-        }),
+        templates: templates(settings),
         sealer: super::sealer(settings)?,
         client: HttpClient::new(&settings.providers)?,
         max_body_bytes: settings.broker.max_body_bytes,
+    })
+}
+
+/// People, each looked up: nobody listens for changes, so nobody is kept.
+pub(super) fn recipients(settings: &Settings, database: &Database) -> RecipientCache {
+    RecipientCache::new(database.clone(), 1, settings.engine.recipient_cache_ttl)
+}
+
+/// No templates yet.
+pub(super) fn templates(settings: &Settings) -> TemplateCache {
+    TemplateCache::new(Limits {
+        max_output_bytes: settings.templates.max_output_bytes,
+        fuel: settings.templates.fuel,
     })
 }

@@ -3,13 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use herald::app::publish;
+use herald::app::publish::{self as app, PublishError, Published};
 use herald::config::Required;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::{Cli, CommandFailure, input, say};
 
 /// Checks a message as the engine would, and publishes it: persistent, mandatory, with a confirm.
+///
+/// With HERALD__DATABASE__URL, the user, the template, the account and the key that it names are looked up
+/// before, and the id of the notification is told once a node has taken it on.
 ///
 /// Publishing the same file again is safe: Herald knows the second message by its key, or by its
 /// content if it has no key, and sends nothing.
@@ -23,20 +27,53 @@ pub(super) struct Publish {
 pub(super) fn publish(cli: &Cli, publish: &Publish) -> Result<(), CommandFailure> {
     let body = input::message(&publish.file)?;
     let settings = cli.settings(&[Required::Broker])?;
+    let has_database = !settings.database.url.expose_secret().is_empty();
     let name = publish.file.display();
     let published = super::on_runtime(async {
-        let lane = publish::publish(&settings, &body).await;
-        lane.map_err(|error| CommandFailure(format!("{name} was not published: {error}")))
-    });
-    let (lane, key) = (published?, key_of(&body));
-    say::answer(&if cli.json {
-        json!({ "lane": lane.routing_key(), "idempotency_key": key }).to_string()
-    } else {
-        match key {
-            Some(key) => format!("published to {lane} with key {key}"),
-            None => format!("published to {lane}; its content is its key"),
+        let database = match has_database {
+            true => Some(super::database(&settings).await?),
+            false => None,
+        };
+        Ok(app::publish(&settings, database.as_ref(), &body).await)
+    })?;
+    match published {
+        Ok(published) => say::answer(&words(cli.json, published, key_of(&body))),
+        Err(error) => {
+            if let (true, PublishError::Refused(refusal)) = (cli.json, &error) {
+                let refused =
+                    json!({ "rejected": refusal.reason.as_str(), "detail": refusal.detail });
+                say::answer(&refused.to_string())?;
+            }
+            Err(CommandFailure(format!("{name} was not published: {error}")))
         }
-    })
+    }
+}
+
+fn words(json: bool, published: Published, key: Option<String>) -> String {
+    let Published {
+        lane,
+        notification_id,
+        is_duplicate,
+    } = published;
+    if json {
+        let answer = json!({
+            "lane": lane.routing_key(),
+            "idempotency_key": key,
+            "notification_id": notification_id,
+            "duplicate": is_duplicate,
+        });
+        return answer.to_string();
+    }
+    let by = key.map_or_else(
+        || "; its content is its key".to_owned(),
+        |key| format!(" with key {key}"),
+    );
+    let became = match (notification_id, is_duplicate) {
+        (Some(id), true) => format!("; a duplicate of notification {id}: it is not sent again"),
+        (Some(id), false) => format!("; notification {id}"),
+        (None, _) => String::new(),
+    };
+    format!("published to {lane}{by}{became}")
 }
 
 /// The key by which a second message is a duplicate of this one, where it names one.

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::broker::envelope::{self, Envelope, RecipientDescription};
-use crate::cache::recipients::RecipientKey;
+use crate::broker::envelope;
 use crate::cache::templates::TemplateCache;
 use crate::delivery::eligibility::{Addressed, Eligibility};
 use crate::domain::text_message::{Segments, segments};
@@ -20,13 +19,13 @@ use crate::domain::{
     Account, Body, Channel, CircuitState, Content, Notification, Recipient, Rejection, TenantRules,
     carriage,
 };
-use crate::pipeline::ingest::{key_reused, nobody};
+use crate::ops::admissible::{Admissible, admissible};
 use crate::policy::{AccountFacts, Explanation, Facts, Quota, explain, frequency_cap};
 use crate::providers::{self, HttpClient};
 use crate::runtime::clock;
 use crate::store::provider_health::{self, ProviderHealth};
 use crate::store::seal::Sealer;
-use crate::store::{Database, StoreError, accounts, claims, frequency, recipients};
+use crate::store::{Database, StoreError, accounts, frequency};
 use crate::templates::LocaleHints;
 
 /// What explaining needs.
@@ -91,65 +90,16 @@ impl Explainer {
             Ok(envelope) => envelope,
             Err(refusal) => return Ok(Explained::from(refusal)),
         };
-        self.templates.reload(&self.database).await?;
-        let (tenant_id, channel) = (envelope.tenant_id, envelope.lane.channel);
-        if let Body::Template(call) = &envelope.payload.body
-            && !self.templates.library().has(tenant_id, channel, &call.name)
-        {
-            let words = format!("no active template `{}` for channel {channel}", call.name);
-            return Ok(rejected(Rejection::UnknownTemplate, words));
-        }
-        if let Some(name) = &envelope.payload.provider {
-            let mut connection = self.database.get().await?;
-            let named = accounts::channels(&mut connection, std::slice::from_ref(name)).await?;
-            if !named.contains(&(name.clone(), channel)) {
-                let words = format!("no account `{name}` for channel {channel}");
-                return Ok(rejected(Rejection::UnknownProvider, words));
-            }
-        }
-        let first = claims::find(&self.database, &[envelope.key]).await?;
-        if let Some(claim_owner) = first.get(&envelope.key) {
-            if !claim_owner.said(envelope.content) {
-                return Ok(Explained::from(key_reused()));
-            }
-            let of = claim_owner.notification_id;
-            return Ok(Explained::Duplicate { of });
-        }
-        let recipient = match self.recipient(&envelope).await? {
-            Ok(recipient) => recipient,
-            Err(refusal) => return Ok(Explained::from(refusal)),
+        let recipients = &self.eligibility.recipients;
+        let asked = admissible(&self.database, &self.templates, recipients, &envelope);
+        let recipient = match asked.await? {
+            Admissible::Rejected(refusal) => return Ok(Explained::from(refusal)),
+            Admissible::Duplicate { of } => return Ok(Explained::Duplicate { of }),
+            Admissible::New(recipient) => recipient,
         };
         let notification = envelope.into_notification(Uuid::nil(), now);
         let decided = self.decided(&notification, &recipient, now).await?;
         Ok(Explained::Decided(Box::new(decided)))
-    }
-
-    /// The recipient as they would be after the message was accepted.
-    async fn recipient(
-        &self,
-        envelope: &Envelope,
-    ) -> Result<Result<Recipient, envelope::Refusal>, StoreError> {
-        let recipient_key: RecipientKey = (envelope.tenant_id, envelope.user_id);
-        let known = self
-            .eligibility
-            .recipients
-            .load([recipient_key])
-            .await?
-            .remove(&recipient_key);
-        let known = known.map(|known| Recipient::clone(&known));
-        let said = envelope.recipient.as_ref();
-        if let Some(known) = known {
-            return Ok(Ok(match said {
-                Some(said) => with(known, said),
-                None => known,
-            }));
-        }
-        let mut connection = self.database.get().await?;
-        let absent = recipients::absent(&mut connection, &[recipient_key]).await?;
-        Ok(match (absent.get(&recipient_key).copied(), said) {
-            (None, Some(said)) => Ok(with(Recipient::nobody(recipient_key), said)),
-            (absence, said) => Err(nobody(absence, said.is_some())),
-        })
     }
 
     async fn decided(
@@ -285,34 +235,14 @@ impl StoredAccount {
 
 impl From<envelope::Refusal> for Explained {
     fn from(refusal: envelope::Refusal) -> Self {
-        rejected(refusal.reason, refusal.detail)
+        Self::Rejected {
+            reason: refusal.reason,
+            detail: refusal.detail,
+        }
     }
 }
 
 fn segments_of(channel: Channel, content: &Result<Content, String>) -> Option<Segments> {
     let content = content.as_ref().ok().filter(|_| channel == Channel::Sms)?;
     Some(segments(carriage::sms_text(content)?))
-}
-
-fn rejected(reason: Rejection, detail: impl Into<String>) -> Explained {
-    Explained::Rejected {
-        reason,
-        detail: detail.into(),
-    }
-}
-
-fn with(mut recipient: Recipient, said: &RecipientDescription) -> Recipient {
-    let fields = [
-        (&mut recipient.email, &said.email),
-        (&mut recipient.username, &said.username),
-        (&mut recipient.phone, &said.phone),
-        (&mut recipient.timezone, &said.timezone),
-        (&mut recipient.locale, &said.locale),
-    ];
-    for (known, said) in fields {
-        if said.is_some() {
-            known.clone_from(said);
-        }
-    }
-    recipient
 }

@@ -234,11 +234,20 @@ async fn published_file_is_checked_and_sent() {
     let _engine = stage.start().await;
     let output = publish(&stage, &message, &["--json"]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(
-        said,
-        json!({ "lane": "email.normal", "idempotency_key": "first" })
-    );
-    outcomes.only("sent", None).await;
+    let id = outcomes.only("sent", None).await.id;
+    let answer = |duplicate: bool| {
+        json!({ "lane": "email.normal", "idempotency_key": "first",
+        "notification_id": id, "duplicate": duplicate })
+    };
+    assert_eq!(said, answer(false));
+    let output = publish(&stage, &message, &["--json"]);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said, answer(true));
+    let nobody = envelope_with("email", json!({ "user_id": uuid::Uuid::now_v7() })).to_string();
+    let output = publish(&stage, &nobody, &["--json"]);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["rejected"], "unknown_user", "{said}");
+    assert_eq!(output.status.code(), Some(1));
 
     let mut other_lane = envelope("sms");
     other_lane["content"] = json!({ "body": "Hello" });

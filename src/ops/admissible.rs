@@ -1,0 +1,106 @@
+//! What ingest would look up of a message before it takes it on, asked by a command: nothing is written.
+
+use uuid::Uuid;
+
+use crate::broker::envelope::{Envelope, RecipientDescription, Refusal};
+use crate::cache::recipients::{RecipientCache, RecipientKey};
+use crate::cache::templates::TemplateCache;
+use crate::domain::{Body, Recipient, Rejection};
+use crate::pipeline::ingest::{key_reused, nobody};
+use crate::store::{Database, StoreError, accounts, claims, recipients};
+
+/// Whether a message would be taken on.
+#[derive(Debug)]
+pub enum Admissible {
+    /// It would go to `herald.rejected`.
+    Rejected(Refusal),
+    /// It would be acknowledged and counted, and nothing else: its key is known.
+    Duplicate {
+        /// The notification that came first.
+        of: Uuid,
+    },
+    /// It would, for this recipient, as they would be afterwards.
+    New(Box<Recipient>),
+}
+
+/// Looks up the template, the account, the key and the recipient that a message names.
+///
+/// # Errors
+/// When the database fails.
+pub async fn admissible(
+    database: &Database,
+    templates: &TemplateCache,
+    recipients: &RecipientCache,
+    envelope: &Envelope,
+) -> Result<Admissible, StoreError> {
+    templates.reload(database).await?;
+    let (tenant_id, channel) = (envelope.tenant_id, envelope.lane.channel);
+    if let Body::Template(call) = &envelope.payload.body
+        && !templates.library().has(tenant_id, channel, &call.name)
+    {
+        let words = format!("no active template `{}` for channel {channel}", call.name);
+        return Ok(rejected(Rejection::UnknownTemplate, words));
+    }
+    if let Some(name) = &envelope.payload.provider {
+        let mut connection = database.get().await?;
+        let named = accounts::channels(&mut connection, std::slice::from_ref(name)).await?;
+        if !named.contains(&(name.clone(), channel)) {
+            let words = format!("no account `{name}` for channel {channel}");
+            return Ok(rejected(Rejection::UnknownProvider, words));
+        }
+    }
+    let first = claims::find(database, &[envelope.key]).await?;
+    if let Some(claim_owner) = first.get(&envelope.key) {
+        let of = claim_owner.notification_id;
+        return Ok(match claim_owner.said(envelope.content) {
+            true => Admissible::Duplicate { of },
+            false => Admissible::Rejected(key_reused()),
+        });
+    }
+    let recipient = recipient(database, recipients, envelope).await?;
+    Ok(recipient.map_or_else(Admissible::Rejected, |it| Admissible::New(Box::new(it))))
+}
+
+/// The recipient as they would be after the message was accepted.
+async fn recipient(
+    database: &Database,
+    recipients: &RecipientCache,
+    envelope: &Envelope,
+) -> Result<Result<Recipient, Refusal>, StoreError> {
+    let recipient_key: RecipientKey = (envelope.tenant_id, envelope.user_id);
+    let known = recipients.load([recipient_key]).await?;
+    let known = known.get(&recipient_key).map(|it| Recipient::clone(it));
+    let said = envelope.recipient.as_ref();
+    if let Some(known) = known {
+        return Ok(Ok(match said {
+            Some(said) => with(known, said),
+            None => known,
+        }));
+    }
+    let mut connection = database.get().await?;
+    let absent = recipients::absent(&mut connection, &[recipient_key]).await?;
+    Ok(match (absent.get(&recipient_key).copied(), said) {
+        (None, Some(said)) => Ok(with(Recipient::nobody(recipient_key), said)),
+        (absence, said) => Err(nobody(absence, said.is_some())),
+    })
+}
+
+fn rejected(reason: Rejection, detail: String) -> Admissible {
+    Admissible::Rejected(Refusal { reason, detail })
+}
+
+fn with(mut recipient: Recipient, said: &RecipientDescription) -> Recipient {
+    let fields = [
+        (&mut recipient.email, &said.email),
+        (&mut recipient.username, &said.username),
+        (&mut recipient.phone, &said.phone),
+        (&mut recipient.timezone, &said.timezone),
+        (&mut recipient.locale, &said.locale),
+    ];
+    for (known, said) in fields {
+        if said.is_some() {
+            known.clone_from(said);
+        }
+    }
+    recipient
+}
