@@ -192,31 +192,57 @@ fn the_rooms_are_those_that_are_checked() {
     assert_eq!(described, rooms_as_checked());
 }
 
+/// The engine's own code.
+fn engine() -> String {
+    let mut files = vec![];
+    collect(Path::new("src"), "rs", &mut files);
+    let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+    texts.collect()
+}
+
+fn declares(code: &str, name: &str) -> bool {
+    let kinds = ["struct", "enum", "trait", "type", "mod", "fn"];
+    let mut declared = kinds
+        .iter()
+        .flat_map(|kind| [" ", "(", "<", ";", ":", "\n"].map(|after| format!("{kind} {name}{after}")));
+    declared.any(|found| code.contains(&found))
+}
+
+#[test]
+fn every_path_of_code_in_the_architecture_is_declared() {
+    let (code, architecture) = (engine(), page("docs/architecture.md"));
+    let paths = in_backticks(&architecture.text);
+    let paths = paths.into_iter().filter(|path| path.contains("::"));
+    let paths: Vec<&str> = paths
+        .filter(|path| path.split("::").all(|it| it.chars().all(is_word)))
+        .collect();
+    assert!(paths.len() > 10, "{paths:?}");
+    let outside = ["tokio", "std", "actix", "actix_rt"];
+    let wrong = paths.into_iter().filter(|path| {
+        let mut parts = path.split("::").peekable();
+        let is_ours = parts.peek().is_some_and(|first| !outside.contains(first));
+        is_ours && !parts.all(|part| declares(&code, part))
+    });
+    let wrong: Vec<String> = wrong
+        .map(|path| format!("docs/architecture.md: {path}"))
+        .collect();
+    assert_none(&wrong);
+}
+
 #[test]
 fn every_word_of_the_glossary_is_a_name_in_the_code() {
     let concepts = page("docs/concepts.md");
-    let mut files = vec![];
-    collect(Path::new("src"), "rs", &mut files);
-    let code: String = files
-        .iter()
-        .map(|file| fs::read_to_string(file).unwrap())
-        .collect();
+    let code = engine();
     let glossary = section(&concepts.text, "## Glossary");
     let rows: Vec<&str> = glossary
         .lines()
         .filter(|line| line.starts_with("| **"))
         .collect();
     assert!(rows.len() >= 25);
-    let kinds = ["struct", "enum", "trait", "mod", "fn"];
     let wrong: Vec<String> = rows
         .iter()
         .filter_map(|row| in_backticks(row).pop())
-        .filter(|name| {
-            let declared = kinds.iter().flat_map(|kind| {
-                [" ", "(", "<", ";", "\n"].map(|after| format!("{kind} {name}{after}"))
-            });
-            !declared.into_iter().any(|found| code.contains(&found))
-        })
+        .filter(|name| !declares(&code, name))
         .map(|name| format!("docs/concepts.md: nothing in src is called `{name}`"))
         .collect();
     assert_none(&wrong);
