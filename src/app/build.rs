@@ -2,8 +2,8 @@
 //! they need each other, the broker last.
 
 mod knowledge;
+mod pipeline;
 mod upkeep;
-mod walk;
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use lapin::Connection;
 use tokio::sync::oneshot;
 
 use self::knowledge::{eligibility, listen, start_account_loader};
+use self::pipeline::PipelineBuilder;
 use self::upkeep::{keep_house, keep_lease, watch_readiness};
-use self::walk::Walk;
 use super::context::EngineContext;
 use super::{StartError, schema};
 use crate::broker::connection::BrokerAddress;
@@ -130,7 +130,7 @@ pub(super) async fn engine(
         return Ok(None);
     };
     listen(context, &node.eligibility, account_loader);
-    let walk = Walk {
+    let pipeline = PipelineBuilder {
         settings,
         context,
         node,
@@ -138,7 +138,7 @@ pub(super) async fn engine(
         dispatchers,
         permits: LanePermits::new(&settings.lanes),
     };
-    let engine = walk.start(run, &recorder_wake);
+    let engine = pipeline.start(run, &recorder_wake);
     keep_house(context);
     context.health.up("engine");
     Ok(Some(engine))

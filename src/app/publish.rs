@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A message that RabbitMQ has.
 #[derive(Debug, Clone, Copy)]
-pub struct Published {
+pub struct PublishedMessage {
     /// Its lane.
     pub lane: Lane,
     /// The notification that it became, once a node has taken it on; the first one of a duplicate.
@@ -71,7 +71,7 @@ pub async fn publish(
     settings: &Settings,
     database: Option<&Database>,
     body: &[u8],
-) -> Result<Published, PublishError> {
+) -> Result<PublishedMessage, PublishError> {
     let now = clock::now();
     let most = settings.broker.max_body_bytes;
     let envelope = envelope::decode_file(body, most, now).map_err(PublishError::Refused)?;
@@ -87,7 +87,7 @@ pub async fn publish(
         (None, Some(database)) => taken_on(database, envelope.key).await,
         (first, _) => first,
     };
-    Ok(Published {
+    Ok(PublishedMessage {
         lane,
         notification_id,
         is_duplicate: first.is_some(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use herald::app::publish::{self as app, PublishError, Published};
+use herald::app::publish::{self as app, PublishError, PublishedMessage};
 use herald::config::Required;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -49,8 +49,8 @@ pub(super) fn publish(cli: &Cli, publish: &Publish) -> Result<(), CommandFailure
     }
 }
 
-fn words(json: bool, published: Published, key: Option<String>) -> String {
-    let Published {
+fn words(json: bool, published: PublishedMessage, key: Option<String>) -> String {
+    let PublishedMessage {
         lane,
         notification_id,
         is_duplicate,

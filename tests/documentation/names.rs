@@ -157,19 +157,14 @@ fn rooms_as_checked() -> Vec<(String, BTreeSet<String>)> {
     let text = fs::read_to_string("tests/architecture.rs").unwrap();
     let (_, table) = text.split_once("const ROOMS").unwrap();
     let (table, _) = table.split_once("];\n").unwrap();
-    // rustfmt breaks long entries over lines.
-    let table: String = table.split_whitespace().collect();
-    let table = table.replace("],)", "])");
-    let quoted = |text: &str| -> Vec<String> {
-        let parts = text.split('"').skip(1).step_by(2);
-        parts.map(str::to_owned).collect()
-    };
-    let entries = table.split_once('=').unwrap().1.split("])");
+    let texts = table.split('"').skip(1).step_by(2);
+    let texts: Vec<&str> = texts.collect();
+    let entries = texts.chunks_exact(2);
     entries
-        .map(quoted)
-        .flat_map(|names| match names.split_first() {
-            Some((room, used)) => vec![(room.clone(), used.iter().cloned().collect())],
-            None => vec![],
+        .map(|entry| {
+            // A long list goes on in the next line, after a backslash.
+            let used = entry[1].split_whitespace().filter(|room| *room != "\\");
+            (entry[0].to_owned(), used.map(str::to_owned).collect())
         })
         .collect()
 }
@@ -202,9 +197,9 @@ fn engine() -> String {
 
 fn declares(code: &str, name: &str) -> bool {
     let kinds = ["struct", "enum", "trait", "type", "mod", "fn"];
-    let mut declared = kinds
-        .iter()
-        .flat_map(|kind| [" ", "(", "<", ";", ":", "\n"].map(|after| format!("{kind} {name}{after}")));
+    let mut declared = kinds.iter().flat_map(|kind| {
+        [" ", "(", "<", ";", ":", "\n"].map(|after| format!("{kind} {name}{after}"))
+    });
     declared.any(|found| code.contains(&found))
 }
 

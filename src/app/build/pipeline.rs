@@ -1,4 +1,4 @@
-//! The walk of a message: ingest, scheduler, recorder and the hour's sums, then the consumers.
+//! The pipeline of a node: ingest, scheduler, recorder and the hour's sums, then the consumers.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ use crate::store::lease::RunId;
 use crate::work::job::{Arrived, Wake};
 use crate::work::{Dispatchers, LanePermits, RecorderWake};
 
-/// What the actors of the walk are made of.
-pub(super) struct Walk<'a> {
+/// What the pipeline's actors are made of.
+pub(super) struct PipelineBuilder<'a> {
     pub(super) settings: &'a Settings,
     pub(super) context: &'a EngineContext,
     pub(super) node: Arc<NodeContext>,
@@ -32,7 +32,7 @@ pub(super) struct Walk<'a> {
     pub(super) permits: LanePermits,
 }
 
-impl Walk<'_> {
+impl PipelineBuilder<'_> {
     /// Starts them in the order in which they need each other: whoever takes messages on is last.
     pub(super) fn start(self, run: RunId, recorder_wake: &RecorderWake) -> RunningEngine {
         let node = &self.node;
