@@ -12,6 +12,8 @@ mod fields;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod http;
+mod leave;
+mod pool;
 mod scrub;
 mod sendgrid;
 mod slack;
@@ -23,7 +25,6 @@ mod tests;
 mod twilio;
 mod verdict;
 
-use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -34,7 +35,8 @@ use crate::domain::{Content, Priority, ProviderKind, Reply};
 
 pub use catalog::connect;
 pub use http::HttpClient;
-pub use verdict::NOT_ASKED;
+pub use leave::Leave;
+pub use verdict::{CALLED_OFF, NOT_ASKED};
 
 /// One message for one address, borrowed from the job for the time of the request.
 #[derive(Debug, Clone, Copy)]
@@ -54,45 +56,16 @@ pub struct Delivery<'a> {
     /// The publisher's W3C trace context, passed on as a header to HTTP providers.
     pub traceparent: Option<&'a str>,
     /// Whether it may still be sent.
-    pub leave: Leave<'a>,
-}
-
-/// Leave to send, which may end while a connection is opened: asked again before the step that cannot
-/// be taken back, where the client lets us.
-#[derive(Clone, Copy)]
-pub struct Leave<'a>(&'a (dyn Fn() -> bool + Send + Sync));
-
-impl<'a> Leave<'a> {
-    /// For as long as this says so.
-    #[must_use]
-    pub const fn as_long_as(holds: &'a (dyn Fn() -> bool + Send + Sync)) -> Self {
-        Self(holds)
-    }
-
-    /// For good.
-    #[must_use]
-    pub const fn for_good() -> Self {
-        Self(&|| true)
-    }
-
-    /// Whether it holds now.
-    #[must_use]
-    pub fn is_given(self) -> bool {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for Leave<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Leave").field(&self.is_given()).finish()
-    }
+    pub leave: &'a Leave,
 }
 
 /// A client of one account. Safe to call many times at once.
 pub trait Provider: Send + Sync {
     /// Puts one message to the provider and classifies its answer.
     ///
-    /// Never fails: every trouble is a class of [`Reply`]. Ends within the account's timeout.
+    /// Never fails: every trouble is a class of [`Reply`]. Ends within the account's timeout. Asks for
+    /// [`Delivery::leave`] at the last step before the provider could act on it, and keeps the connection
+    /// that was opened in vain.
     fn send<'a>(&'a self, delivery: Delivery<'a>) -> BoxFuture<'a, Reply>;
 
     /// Most requests that it can have in flight, where that is its own affair: nobody asks for more.

@@ -74,7 +74,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("actix_rt", &["runtime", "app"]),
     ("hyper", &["providers"]),
     ("hyper_util", &["providers"]),
-    ("hyper_rustls", &["providers"]),
     ("lettre", &["providers"]),
     ("email_encoding", &["providers"]),
     ("minijinja", &["templates"]),

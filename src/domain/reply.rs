@@ -32,6 +32,8 @@ vocabulary! {
 
 /// The code of a reply that Herald gave itself, without asking the provider.
 pub const NOT_ASKED: &str = "not_asked";
+/// Code of an answer that nobody gave: leave to send had ended before the request could be written.
+pub const CALLED_OFF: &str = "called_off";
 
 /// Whether a message may have been delivered, as far as one answer tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::domain::{GlobalPolicy, Reason};
 use crate::policy::{expiry, routing};
 use crate::resilience::Backoff;
 
-pub use answered::{CallResult, answered, asked, note, undecided};
+pub use answered::{CallResult, answered, asked, came_too_late, note, undecided};
 pub use recheck::rechecked;
 
 /// What waits for an account comes up after that and up to half as much more, should nobody have called

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Leave;
 use super::http::{HttpAnswer, HttpClient, Request};
 use crate::runtime::clock;
 
@@ -23,7 +24,7 @@ pub(crate) async fn answer(
 ) -> Result<HttpAnswer, String> {
     let host = request.uri().host().unwrap_or_default().to_owned();
     let deadline = clock::instant() + timeout;
-    let trouble = match http.call(request, deadline).await {
+    let trouble = match http.call(request, Leave::for_good(), deadline).await {
         Ok(answer) => return Ok(answer),
         Err(trouble) => trouble.into_words(),
     };

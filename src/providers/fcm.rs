@@ -93,7 +93,7 @@ impl Fcm {
         let mut request = self.send.post(body, delivery);
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, token.authorization.clone());
-        self.http.call(request, deadline).await
+        self.http.call(request, delivery.leave, deadline).await
     }
 
     async fn works(&self) -> Result<(), String> {

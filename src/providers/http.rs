@@ -3,7 +3,9 @@
 //! Nothing here knows a provider, follows a redirect, keeps a cookie or asks twice.
 
 mod answer;
+mod connection;
 mod connector;
+mod departure;
 mod endpoint;
 pub(crate) mod form;
 #[cfg(test)]
@@ -11,33 +13,35 @@ mod tests;
 mod trouble;
 mod wait;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::Response;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::{Response, Uri};
 use tokio::time::{Instant, timeout_at};
 
+use super::Leave;
 use crate::config::Providers;
 use crate::tls::Files;
 
 pub use answer::HttpAnswer;
 pub(crate) use answer::ReplyContext;
+use connection::{Connections, HttpConnection, HttpOrigin};
 use connector::Connector;
 pub use connector::HttpClientError;
+use departure::{Departure, RequestBody};
 pub(crate) use endpoint::{HttpEndpoint, bearer, json_headers, secret_header};
 pub(crate) use trouble::HttpTransportError;
 
-/// A request whose body is known whole.
-pub(crate) type Request = hyper::Request<Full<Bytes>>;
+/// A request whose body is known whole, to a whole URL.
+pub(crate) type Request = hyper::Request<Bytes>;
 
-/// The shared client: keep-alive connections to every provider, HTTP/2 where the server offers it.
+/// The shared client: connections to every provider that are kept, each for one request at a time.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<Connector, Full<Bytes>>,
+    connector: Connector,
+    connections: Connections,
     files: Files,
     max_response_bytes: usize,
 }
@@ -50,8 +54,7 @@ impl std::fmt::Debug for HttpClient {
 
 impl HttpClient {
     /// The client: connections are given up after the settings' `connect_timeout` (name, TCP and
-    /// TLS together; an account whose whole timeout is shorter cannot tell a slow connection from
-    /// a lost answer), and of a body no more than `max_response_bytes` is read.
+    /// TLS together), and of a body no more than `max_response_bytes` is read.
     ///
     /// Make one for the whole engine, on the runtime that lives longest: a pooled
     /// connection stalls with the runtime that opened it.
@@ -59,18 +62,9 @@ impl HttpClient {
     /// # Errors
     /// When TLS cannot be set up on this machine.
     pub fn new(settings: &Providers) -> Result<Self, HttpClientError> {
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(256)
-            // Shorter than the usual idle limits of servers and balancers (60 s and more), so
-            // that a request is seldom written to a connection which is just being closed.
-            .pool_idle_timeout(Duration::from_secs(45))
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .http2_keep_alive_timeout(Duration::from_secs(10))
-            .build(Connector::new(settings.connect_timeout, &settings.tls)?);
         Ok(Self {
-            client,
+            connector: Connector::new(settings.connect_timeout, &settings.tls)?,
+            connections: Connections::default(),
             files: settings.tls.clone(),
             max_response_bytes: settings.max_response_bytes,
         })
@@ -82,47 +76,114 @@ impl HttpClient {
         Self::new(&Providers::plain()).unwrap()
     }
 
-    /// Carries one request. Ends by the deadline, the body included.
+    /// Carries one request, if there is leave at the moment at which it would be written. Ends by the
+    /// deadline, the body included.
     ///
     /// Once a status line has come there is an answer, even if its body breaks off or never
     /// ends: resending what was accepted would bother a person twice.
     pub(crate) async fn call(
         &self,
         request: Request,
+        leave: &Leave,
         deadline: Instant,
     ) -> Result<HttpAnswer, HttpTransportError> {
-        let response = match timeout_at(deadline, self.client.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(HttpTransportError::of(&error, &self.files)),
-            Err(_elapsed) => return Err(HttpTransportError::timed_out()),
+        let Some(origin) = HttpOrigin::of(request.uri()) else {
+            let words = "the URL names no host".to_owned();
+            return Err(HttpTransportError::NotSent(words));
         };
-        Ok(read(response, deadline, self.max_response_bytes).await)
+        let departure = Arc::new(Departure::new(leave.clone()));
+        let exchanging = self.exchange(request, &origin, &departure);
+        let (response, connection) = match timeout_at(deadline, exchanging).await {
+            Ok(exchanged) => exchanged?,
+            Err(_elapsed) => return Err(HttpTransportError::timed_out(&departure)),
+        };
+        Ok(self.read(response, connection, &origin, deadline).await)
+    }
+
+    /// Puts a request over a kept connection, else over a new one. One that was opened in vain is kept.
+    async fn exchange(
+        &self,
+        request: Request,
+        origin: &HttpOrigin,
+        departure: &Arc<Departure>,
+    ) -> Result<(Response<Incoming>, HttpConnection), HttpTransportError> {
+        let mut request = written(request, departure);
+        loop {
+            let kept = self.connections.take(origin);
+            let is_new = kept.is_none();
+            let mut connection = match kept {
+                Some(kept) => kept,
+                None => {
+                    let opened = self.connector.open(origin).await;
+                    opened.map_err(|error| HttpTransportError::connecting(&*error, &self.files))?
+                }
+            };
+            if !departure.has_leave() {
+                // Whoever is decided on anew finds it there.
+                if connection.ready().await.is_ok() {
+                    self.connections.keep(origin, connection);
+                }
+                return Err(HttpTransportError::CalledOff);
+            }
+            let mut failed = match connection.try_send_request(request).await {
+                Ok(response) => return Ok((response, connection)),
+                Err(failed) => failed,
+            };
+            match failed.take_message() {
+                // It was closed while it was kept, before a byte of this was written.
+                Some(unsent) if !is_new => request = unsent,
+                _ => return Err(HttpTransportError::of(&failed.into_error(), departure)),
+            }
+        }
+    }
+
+    /// Takes the answer with as much of its body as comes in time, is not cut off and fits. The
+    /// connection is kept if that was all.
+    async fn read(
+        &self,
+        response: Response<Incoming>,
+        connection: HttpConnection,
+        origin: &HttpOrigin,
+        deadline: Instant,
+    ) -> HttpAnswer {
+        let (parts, mut incoming) = response.into_parts();
+        let mut body = Vec::new();
+        let filling = fill(&mut incoming, &mut body, self.max_response_bytes);
+        if timeout_at(deadline, filling).await.unwrap_or(false) {
+            self.connections.keep(origin, connection);
+        }
+        HttpAnswer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        }
     }
 }
 
-/// Takes the answer with as much of its body as comes in time, is not cut off and fits.
-async fn read(response: Response<Incoming>, deadline: Instant, most: usize) -> HttpAnswer {
-    let (parts, mut incoming) = response.into_parts();
-    let mut body = Vec::new();
-    // The outcome is of no interest: a partial body is read for what it holds.
-    let _elapsed = timeout_at(deadline, fill(&mut incoming, &mut body, most)).await;
-    HttpAnswer {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body,
-    }
+/// The request as it is written: the path alone, and a body that asks for leave.
+fn written(request: Request, departure: &Arc<Departure>) -> hyper::Request<RequestBody> {
+    let (mut parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().cloned();
+    parts.uri = path.map_or_else(Uri::default, Uri::from);
+    hyper::Request::from_parts(parts, RequestBody::new(body, Arc::clone(departure)))
 }
 
-/// Reads chunks until the end, an error, or the limit; dropping the response closes what is left.
-async fn fill(incoming: &mut Incoming, body: &mut Vec<u8>, most: usize) {
-    while let Some(Ok(frame)) = incoming.frame().await {
+/// Reads chunks until the end, an error, or the limit; says whether it was the end. Dropping the response
+/// closes what is left.
+async fn fill(incoming: &mut Incoming, body: &mut Vec<u8>, most: usize) -> bool {
+    loop {
+        let frame = match incoming.frame().await {
+            None => return true,
+            Some(Err(_)) => return false,
+            Some(Ok(frame)) => frame,
+        };
         let Ok(chunk) = frame.into_data() else {
             continue;
         };
         let room = most.saturating_sub(body.len());
         body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if body.len() >= most {
-            return;
+            return false;
         }
     }
 }

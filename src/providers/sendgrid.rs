@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 
 use super::check;
-use super::http::{HttpClient, HttpEndpoint, ReplyContext, json_headers};
+use super::http::{HttpClient, HttpEndpoint, HttpTransportError, ReplyContext, json_headers};
 use super::verdict::usable_address;
-use super::{Delivery, Provider, Replies, SettingsError};
+use super::{Delivery, Leave, Provider, Replies, SettingsError};
 use crate::domain::{Account, Reply};
 use crate::runtime::clock;
 
@@ -55,7 +55,7 @@ impl Sendgrid {
         };
         match self
             .http
-            .call(self.mail.post(body, &delivery), deadline)
+            .call(self.mail.post(body, &delivery), delivery.leave, deadline)
             .await
         {
             Ok(answer) => read(&answer, ReplyContext::of(&delivery)),
@@ -85,9 +85,10 @@ impl Sendgrid {
             Err(refusal) => return unasked(each, Some(&refusal)),
         };
         let request = self.mail.bare(Method::POST, body);
-        let answered = match self.http.call(request, deadline).await {
+        let leave = Leave::of_all(sent.iter().map(|delivery| delivery.leave));
+        let answered = match self.http.call(request, &leave, deadline).await {
             Ok(answer) => read_many(&answer, &sent),
-            Err(trouble) => Replies::all(trouble.into_reply(), sent.len()),
+            Err(trouble) => unanswered(trouble, sent.len()),
         };
         let mut answers = answered.each.into_iter();
         for slot in each.iter_mut().filter(|slot| slot.is_none()) {
@@ -98,6 +99,14 @@ impl Sendgrid {
             each,
         }
     }
+}
+
+/// No answer came. Who was called off was not asked.
+fn unanswered(trouble: HttpTransportError, count: usize) -> Replies {
+    let is_called_off = trouble == HttpTransportError::CalledOff;
+    let all = Replies::all(trouble.into_reply(), count);
+    let request = all.request.filter(|_| !is_called_off);
+    Replies { request, ..all }
 }
 
 /// What was found before anybody was asked: `undecided` have no reply of their own yet.

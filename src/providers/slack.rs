@@ -73,7 +73,8 @@ impl Slack {
             Ok(body) => body,
             Err(refusal) => return refusal,
         };
-        match self.http.call(post.post(body, &delivery), deadline).await {
+        let request = post.post(body, &delivery);
+        match self.http.call(request, delivery.leave, deadline).await {
             Ok(answer) => read(&answer, ReplyContext::of(&delivery)),
             Err(trouble) => trouble.into_reply(),
         }

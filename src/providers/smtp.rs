@@ -12,7 +12,6 @@ mod enhanced;
 pub(super) mod fuzzing;
 mod header;
 mod offers;
-mod pool;
 mod refusal;
 mod reply;
 mod request;
@@ -26,20 +25,25 @@ mod trouble;
 mod wire;
 mod words;
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::http::ReplyContext;
-use super::verdict::NOT_ASKED;
+use super::pool::Pool;
+use super::verdict::{CALLED_OFF, NOT_ASKED, not_asked};
 use super::{Delivery, Leave, Provider, SettingsError};
-use crate::domain::{Account, Class, Reply};
+use crate::domain::{Account, Reply};
 use crate::runtime::clock;
 use conversation::Conversation;
-use pool::Pool;
 use request::SmtpMail;
 use settings::SmtpSettings;
 use slots::{Slot, Slots};
 use trouble::{Phase, SmtpCause, SmtpTransportError};
+
+/// Servers close an idle connection after some minutes (RFC 5321, 4.5.3.2.7: five).
+const KEPT: Duration = Duration::from_secs(60);
 
 /// An SMTP server.
 pub(crate) struct Smtp {
@@ -54,7 +58,7 @@ impl Smtp {
         Ok(Self {
             slots: Slots::new(settings.max_connections.into()),
             settings,
-            pool: Pool::default(),
+            pool: Pool::keeping_for(KEPT),
         })
     }
 
@@ -64,10 +68,13 @@ impl Smtp {
             Err(refusal) => return refusal,
         };
         match self.place(&mail, delivery.leave).await {
-            None => not_asked("not asked: every connection to the server was busy"),
+            None => not_asked(
+                NOT_ASKED,
+                "not asked: every connection to the server was busy",
+            ),
             Some(Ok(())) => Reply::accepted("250", Some(mail.message_id)),
             Some(Err(trouble)) if trouble.cause == SmtpCause::TooLate => {
-                not_asked(&trouble.to_string())
+                not_asked(CALLED_OFF, &trouble.to_string())
             }
             Some(Err(trouble)) => reply::read(&trouble, ReplyContext::of(&delivery)),
         }
@@ -78,7 +85,7 @@ impl Smtp {
     async fn place(
         &self,
         mail: &SmtpMail,
-        leave: Leave<'_>,
+        leave: &Leave,
     ) -> Option<Result<(), SmtpTransportError>> {
         let until = clock::instant() + self.settings.timeout;
         loop {
@@ -102,7 +109,7 @@ impl Smtp {
     async fn deliver(
         &self,
         mail: &SmtpMail,
-        leave: Leave<'_>,
+        leave: &Leave,
         deadline: Instant,
     ) -> Result<(), SmtpTransportError> {
         if let Some(mut kept) = self.pool.take(clock::instant())
@@ -122,7 +129,7 @@ impl Smtp {
         &self,
         mut conversation: Conversation,
         mail: &SmtpMail,
-        leave: Leave<'_>,
+        leave: &Leave,
         deadline: Instant,
     ) -> Result<(), SmtpTransportError> {
         let limits = (deadline, self.settings.text_timeout);
@@ -151,12 +158,6 @@ impl Smtp {
             _ => format!("{trouble}; check `host`, `port` and `tls`"),
         })
     }
-}
-
-/// Nothing was sent, and nobody is to blame: what it leads to is decided anew.
-fn not_asked(words: &str) -> Reply {
-    let code = Some(NOT_ASKED.to_owned());
-    Reply::of(Class::Throttled, code, Some(words.to_owned()))
 }
 
 impl Provider for Smtp {

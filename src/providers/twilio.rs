@@ -50,7 +50,7 @@ impl Twilio {
             Err(refusal) => return refusal,
         };
         let request = self.messages.post(body, &delivery);
-        match self.http.call(request, deadline).await {
+        match self.http.call(request, delivery.leave, deadline).await {
             Ok(answer) => read(&answer, ReplyContext::of(&delivery)),
             Err(trouble) => trouble.into_reply(),
         }

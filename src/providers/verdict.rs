@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-pub use crate::domain::reply::NOT_ASKED;
+pub use crate::domain::reply::{CALLED_OFF, NOT_ASKED};
 use crate::domain::{AccountFault, Channel, Class, Content, Reason, Reply, Subject, carriage};
 
 /// RFC 3834, 5: nobody's absence is to be told to a machine.
@@ -140,6 +140,15 @@ impl ResponseClass {
 /// The reply to a message that cannot be put to the provider at all; nothing was sent.
 pub(crate) fn refuse(reason: Reason, detail: &str) -> Reply {
     Reply::permanent(reason, NOT_ASKED, detail)
+}
+
+/// Nothing was sent, and nobody is to blame: what it leads to is decided anew.
+pub(crate) fn not_asked(code: &str, words: &str) -> Reply {
+    Reply::of(
+        Class::Throttled,
+        Some(code.to_owned()),
+        Some(words.to_owned()),
+    )
 }
 
 /// Refuses an address that is absent or would break out of its line (header injection). Whether

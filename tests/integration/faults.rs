@@ -10,6 +10,7 @@ mod database;
 mod deadly;
 mod engines;
 mod files;
+mod late;
 mod lease;
 mod limit;
 mod logs;

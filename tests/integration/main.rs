@@ -9,6 +9,8 @@ mod floor;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod handshakes;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod publisher;

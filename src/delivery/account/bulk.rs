@@ -15,7 +15,7 @@ use super::{AccountContext, AccountQueue};
 use crate::machine::account::RateToken;
 use crate::machine::batch::{distinct, in_smaller_company};
 use crate::machine::delivery::{self, CallResult};
-use crate::providers::{Delivery, Replies};
+use crate::providers::{CALLED_OFF, Delivery, Leave, Replies};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{clock, failpoint};
 use crate::work::job::Job;
@@ -47,7 +47,8 @@ pub(super) async fn work(
             queue.jobs.put_back(jobs.split_off(1));
             put_back(context, tokens.split_off(1));
             if let Some(job) = jobs.pop() {
-                worker::ask_and_follow(context, queue, job, call).await;
+                let again = worker::ask_and_follow(context, queue, job, call).await;
+                queue.jobs.put_back(again.into_iter().collect());
             }
         }
         Some(call) => ask(context, queue, jobs, call).await,
@@ -108,14 +109,16 @@ async fn ask(context: &AccountContext, queue: &AccountQueue, jobs: Vec<Job>, cal
         context.counts.messages(asked);
         elapsed
     });
-    let (mut each, mut undecided) = (each.into_iter(), vec![]);
+    let (mut each, mut undecided, mut called_off) = (each.into_iter(), vec![], vec![]);
     for job in jobs {
         match each.next().flatten() {
+            Some(reply) if reply.code.as_deref() == Some(CALLED_OFF) => called_off.push(job),
             Some(reply) => conclude(context, job, CallResult { reply, elapsed }, asked_at),
             None => undecided.push(job),
         }
     }
     queue.jobs.put_back(in_smaller_company(undecided, asked));
+    queue.jobs.put_back(called_off);
 }
 
 /// Decides on one; if that panics, it is the only one that returns to where it came from.
@@ -137,9 +140,14 @@ fn address(job: &Job) -> &str {
 
 /// The request. A client that panics has perhaps sent to all.
 async fn send(context: &AccountContext, jobs: &[Job], now: Timestamp) -> Replies {
+    let leaves: Vec<Leave> = jobs
+        .iter()
+        .map(|job| request::leave(context, job))
+        .collect();
     let deliveries: Vec<Delivery<'_>> = jobs
         .iter()
-        .map(|job| request::delivery(job, address(job), now))
+        .zip(&leaves)
+        .map(|(job, leave)| request::delivery(job, address(job), leave, now))
         .collect();
     let sent = AssertUnwindSafe(async { context.client.send_many(&deliveries).await })
         .catch_unwind()

@@ -15,7 +15,7 @@ use crate::domain::{Class, Reply, Target};
 use crate::machine::account::RateToken;
 use crate::machine::delivery::CallResult;
 use crate::machine::request::{admit_another, is_left_alone, patience};
-use crate::providers::{Delivery, Leave, NOT_ASKED};
+use crate::providers::{CALLED_OFF, Delivery, Leave, NOT_ASKED};
 use crate::runtime::clock;
 use crate::runtime::tasks::panic_text;
 use crate::work::job::Job;
@@ -62,7 +62,7 @@ async fn put(context: &AccountContext, job: &Job, target: &Target, call: Call) -
     }
     let (reply, elapsed) = send(context, job, target, clock::now()).await;
     // What is refused here says nothing of the account.
-    if reply.code.as_deref() == Some(NOT_ASKED) {
+    if matches!(reply.code.as_deref(), Some(NOT_ASKED | CALLED_OFF)) {
         return not_asked(reply);
     }
     let to = (job.notification.id, address);
@@ -116,12 +116,10 @@ async fn send(
 ) -> (Reply, Duration) {
     let started = clock::instant();
     let traceparent = trace::next_span(&job.notification);
-    // Another run may have it by the time that a connection is open.
-    let holds = || context.node.lease_gate.holding_run() == Some(job.claim.run());
+    let leave = leave(context, job);
     let delivery = Delivery {
         traceparent: traceparent.as_deref(),
-        leave: Leave::as_long_as(&holds),
-        ..delivery(job, &target.address, now)
+        ..delivery(job, &target.address, &leave, now)
     };
     let sent = AssertUnwindSafe(async { context.client.send(delivery).await })
         .catch_unwind()
@@ -130,8 +128,22 @@ async fn send(
     (reply, clock::instant().saturating_duration_since(started))
 }
 
+/// By the time that a connection is open another run may have it, or the recipient not want it.
+pub(super) fn leave(context: &AccountContext, job: &Job) -> Leave {
+    let (lease_gate, run) = (context.node.lease_gate.clone(), job.claim.run());
+    Leave::new(
+        move || lease_gate.holding_run() == Some(run),
+        job.valid_until,
+    )
+}
+
 /// A job's message for an address, without a trace: a request for many belongs to none.
-pub(super) fn delivery<'a>(job: &'a Job, address: &'a str, now: Timestamp) -> Delivery<'a> {
+pub(super) fn delivery<'a>(
+    job: &'a Job,
+    address: &'a str,
+    leave: &'a Leave,
+    now: Timestamp,
+) -> Delivery<'a> {
     Delivery {
         notification_id: job.notification.id,
         address,
@@ -140,7 +152,7 @@ pub(super) fn delivery<'a>(job: &'a Job, address: &'a str, now: Timestamp) -> De
         expires_at: job.notification.expires_at,
         now,
         traceparent: None,
-        leave: Leave::for_good(),
+        leave,
     }
 }
 

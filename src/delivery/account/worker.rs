@@ -36,7 +36,11 @@ pub(super) async fn work(
         match next {
             NextAction::Call(permit) => {
                 let call = context.health.call(permit);
-                return ask_and_follow(context, queue, job, call).await;
+                match ask_and_follow(context, queue, job, call).await {
+                    // The permit has used up the token.
+                    Some(again) => (job, token) = (again, RateToken::None),
+                    None => return,
+                }
             }
             NextAction::AwaitToken => token = turn::wait(context, queue, Want::Held).await,
             NextAction::Recheck => match recheck(context, job).await {
@@ -51,18 +55,24 @@ pub(super) async fn work(
     }
 }
 
-/// Asks for all addresses of a job, with leave for one request, and follows the answers.
+/// Asks for all addresses of a job, with leave for one request, and follows the answers. Gives the job
+/// back when its turn came too late, to be decided on anew: what was waited for, a connection, is there.
 pub(super) async fn ask_and_follow(
     context: &AccountContext,
     queue: &AccountQueue,
     mut job: Job,
     call: Call,
-) {
+) -> Option<Job> {
     failpoint::hit("provider.ask");
     let asked_at = clock::now();
     let asked = std::mem::take(&mut job.targets);
     let results = ask(context, queue, &job, &asked, call).await;
+    if delivery::came_too_late(&results) {
+        job.targets = asked;
+        return Some(job);
+    }
     conclude(context, job, &asked, results, asked_at);
+    None
 }
 
 /// Notes the answers, decides, and follows.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AccountTerms, DeliveryContext, Exit};
+use crate::domain::reply::CALLED_OFF;
 use crate::domain::{AttemptRecord, Class, DeadAddress, Reason, Reply, SuppressionReason, Target};
 use crate::machine::eligibility;
 use crate::machine::job::{Disposition, Guard, Job};
@@ -17,6 +18,13 @@ pub struct CallResult {
     pub reply: Reply,
     /// How long the provider took; `None` when it was not asked.
     pub elapsed: Option<Duration>,
+}
+
+/// Whether nobody was asked, and that because leave to send had ended when the request could have left.
+#[must_use]
+pub fn came_too_late(results: &[CallResult]) -> bool {
+    let is_called_off = |result: &CallResult| result.reply.code.as_deref() == Some(CALLED_OFF);
+    results.iter().all(|result| result.elapsed.is_none()) && results.iter().any(is_called_off)
 }
 
 /// The account was asked for a job.

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::settings::ServiceAccount;
 use crate::domain::{Class, Reply, Subject};
+use crate::providers::Leave;
 use crate::providers::http::form::pair;
 use crate::providers::http::{
     HttpAnswer, HttpClient, HttpEndpoint, HttpTransportError, ReplyContext, bearer,
@@ -184,7 +185,7 @@ impl AccessTokens {
     async fn fetch(&self, deadline: Instant) -> Result<AccessToken, Reply> {
         let body = self.assertion()?;
         let request = self.endpoint.bare(Method::POST, body);
-        match self.http.call(request, deadline).await {
+        match self.http.call(request, Leave::for_good(), deadline).await {
             Ok(answer) => read(&answer),
             // Whatever became of this request, the message was not sent.
             Err(trouble) => {

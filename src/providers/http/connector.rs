@@ -2,24 +2,23 @@
 //! (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), with TLS where the URL says so.
 
 use std::error::Error;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
+use super::connection::{HttpConnection, HttpOrigin, begin};
 use crate::tls::Files;
 
-type ConnectFailure = Box<dyn Error + Send + Sync>;
-type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectFailure>> + Send>>;
+pub(super) type ConnectFailure = Box<dyn Error + Send + Sync>;
 
 /// The client could not be set up; only TLS can be the cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,15 +28,10 @@ pub struct HttpClientError(String);
 /// Connects within a limit: name, TCP, proxy and TLS together.
 #[derive(Clone)]
 pub(super) struct Connector {
-    https: HttpsConnector<Dialer>,
-    limit: Duration,
-}
-
-/// Opens the TCP connection, through a proxy where one is named.
-#[derive(Clone)]
-struct Dialer {
     tcp: HttpConnector,
     proxies: Arc<Matcher>,
+    tls: TlsConnector,
+    limit: Duration,
 }
 
 /// No connection in time.
@@ -57,55 +51,47 @@ impl Connector {
         // Shared among the addresses of a name, so that each gets its turn.
         tcp.set_connect_timeout(Some(limit));
         tcp.set_keepalive(Some(Duration::from_secs(30)));
-        let proxies = Arc::new(proxies);
         let tls = files.shared();
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls.map_err(|error| HttpClientError(error.to_string()))?)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(Dialer { tcp, proxies });
-        Ok(Self { https, limit })
-    }
-}
-
-impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = ConnectFailure;
-    type Future = Connecting<Self::Response>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
-        self.https.poll_ready(context)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let (limit, connecting) = (self.limit, self.https.call(uri));
-        Box::pin(async move {
-            let connected = tokio::time::timeout(limit, connecting).await;
-            connected.map_err(|_| TooLate(limit))?
+        let mut tls = tls.map_err(|error| HttpClientError(error.to_string()))?;
+        // Said aloud, so that a server which speaks nothing else refuses the connection, and not us.
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            tcp,
+            proxies: Arc::new(proxies),
+            tls: TlsConnector::from(Arc::new(tls)),
+            limit,
         })
     }
-}
 
-impl Service<Uri> for Dialer {
-    type Response = TokioIo<TcpStream>;
-    type Error = ConnectFailure;
-    type Future = Connecting<Self::Response>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
-        self.tcp.poll_ready(context).map_err(Into::into)
+    /// A new connection.
+    pub(super) async fn open(&self, origin: &HttpOrigin) -> Result<HttpConnection, ConnectFailure> {
+        let connected = tokio::time::timeout(self.limit, self.connect(origin.url())).await;
+        connected.map_err(|_| TooLate(self.limit))?
     }
 
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let Some(proxy) = self.proxies.intercept(&uri) else {
-            let connecting = self.tcp.call(uri);
-            return Box::pin(async { Ok(connecting.await?) });
+    async fn connect(&self, url: &Uri) -> Result<HttpConnection, ConnectFailure> {
+        let stream = self.dial(url.clone()).await?;
+        if url.scheme_str() != Some("https") {
+            return Ok(begin(stream).await?);
+        }
+        let host = url.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned())?;
+        let stream = self.tls.connect(name, stream.into_inner()).await?;
+        Ok(begin(TokioIo::new(stream)).await?)
+    }
+
+    /// Opens the TCP connection, through a proxy where one is named.
+    async fn dial(&self, url: Uri) -> Result<TokioIo<TcpStream>, ConnectFailure> {
+        let mut tcp = self.tcp.clone();
+        let Some(proxy) = self.proxies.intercept(&url) else {
+            return Ok(tcp.call(url).await?);
         };
-        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.tcp.clone());
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp);
         if let Some(login) = proxy.basic_auth() {
             tunnel = tunnel.with_auth(login.clone());
         }
-        let connecting = tunnel.call(with_port(uri));
-        Box::pin(async { Ok(connecting.await?) })
+        Ok(tunnel.call(with_port(url)).await?)
     }
 }
 
@@ -131,8 +117,9 @@ mod tests {
         let proxies = Matcher::builder().all(named).no("direct.example").build();
         let connector =
             Connector::through(proxies, Duration::from_secs(20), &Files::default()).unwrap();
-        let uri = Uri::from_static("http://provider.example/v3/mail/send");
-        connector.clone().call(uri).await.unwrap();
+        let url = Uri::from_static("http://provider.example/v3/mail/send");
+        let origin = HttpOrigin::of(&url).unwrap();
+        let _connection = connector.open(&origin).await.unwrap();
         let request = proxy.request();
         let asked = "CONNECT provider.example:80 ";
         assert!(request.starts_with(asked), "{request}");

@@ -1,10 +1,9 @@
 //! Where an account's requests go: URL and headers that never change, made once.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
-    USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    InvalidHeaderValue, USER_AGENT,
 };
 use hyper::{Method, Uri};
 use uuid::Uuid;
@@ -26,6 +25,9 @@ pub(crate) struct HttpEndpoint {
 impl HttpEndpoint {
     pub(crate) fn new(uri: Uri, mut headers: HeaderMap) -> Self {
         headers.insert(USER_AGENT, HeaderValue::from_static(OURS));
+        if let Some(host) = host(&uri) {
+            headers.insert(HOST, host);
+        }
         Self { uri, headers }
     }
 
@@ -50,12 +52,26 @@ impl HttpEndpoint {
 
     /// A request that belongs to no notification.
     pub(crate) fn bare(&self, method: Method, body: impl Into<Bytes>) -> Request {
-        let mut request = Request::new(Full::new(body.into()));
+        let mut request = Request::new(body.into());
         *request.method_mut() = method;
         *request.uri_mut() = self.uri.clone();
         request.headers_mut().clone_from(&self.headers);
         request
     }
+}
+
+/// The host as HTTP names it (RFC 9110, 7.2): with the port, unless that is the scheme's own.
+fn host(uri: &Uri) -> Option<HeaderValue> {
+    let host = uri.host()?;
+    let usual = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    let named = match uri.port_u16().filter(|port| *port != usual) {
+        Some(port) => HeaderValue::from_str(&format!("{host}:{port}")),
+        None => HeaderValue::from_str(host),
+    };
+    named.ok()
 }
 
 /// Headers of a JSON request. SendGrid answers 406 without `Accept`.
@@ -70,7 +86,7 @@ pub(crate) fn json_headers(authorization: Option<HeaderValue>) -> HeaderMap {
     headers
 }
 
-/// `Bearer <key>`, kept out of debug output and of HTTP/2's header tables.
+/// `Bearer <key>`, kept out of debug output.
 pub(crate) fn bearer(key: &str) -> Result<HeaderValue, InvalidHeaderValue> {
     secret_header(&format!("Bearer {key}"))
 }

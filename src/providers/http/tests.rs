@@ -1,5 +1,6 @@
 //! What the client makes of servers that misbehave.
 
+mod leave;
 mod secured;
 
 use std::io::Write;
@@ -22,7 +23,8 @@ async fn call_within(url: &str, timeout: Duration) -> Result<HttpAnswer, HttpTra
     let endpoint = HttpEndpoint::new(url.parse().unwrap(), json_headers(None));
     let request = endpoint.bare(Method::POST, "{}");
     let client = HttpClient::plain();
-    client.call(request, clock::instant() + timeout).await
+    let deadline = clock::instant() + timeout;
+    client.call(request, Leave::for_good(), deadline).await
 }
 
 async fn class_of(url: &str) -> Class {
@@ -76,7 +78,8 @@ async fn silence_is_unknown() {
     let trouble = call_within(&peer.url, Duration::from_millis(50))
         .await
         .unwrap_err();
-    assert_eq!(trouble, HttpTransportError::timed_out());
+    let words = "no answer within the timeout".to_owned();
+    assert_eq!(trouble, HttpTransportError::Lost(words));
     assert_eq!(trouble.into_reply().class, Class::Unknown);
 }
 

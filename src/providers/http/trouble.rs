@@ -2,9 +2,9 @@
 
 use std::error;
 
-use hyper_util::client::legacy::Error;
-
+use super::departure::Departure;
 use crate::domain::{Class, Reply, Subject};
+use crate::providers::verdict::{CALLED_OFF, not_asked};
 use crate::runtime::lack;
 use crate::tls::{self, Files};
 
@@ -13,6 +13,8 @@ use crate::tls::{self, Files};
 pub(crate) enum HttpTransportError {
     /// No connection: the request was not written.
     NotSent(String),
+    /// Leave ended before it was written: nobody is to blame.
+    CalledOff,
     /// No connection, because this machine could not make one.
     Lack(String),
     /// No connection that may be trusted: the account's affair, whatever the message.
@@ -22,15 +24,8 @@ pub(crate) enum HttpTransportError {
 }
 
 impl HttpTransportError {
-    /// Reads the client's error.
-    ///
-    /// Only an error of connecting (name, TCP, TLS, connect timeout) proves that nothing was
-    /// written. hyper itself asks again when a kept connection turns out closed before the first
-    /// byte.
-    pub(crate) fn of(error: &Error, files: &Files) -> Self {
-        if !error.is_connect() {
-            return Self::Lost(words(error));
-        }
+    /// There is no connection.
+    pub(super) fn connecting(error: &(dyn error::Error + 'static), files: &Files) -> Self {
         if let Some(words) = tls::explain(error, files) {
             return Self::Untrusted(words);
         }
@@ -40,15 +35,28 @@ impl HttpTransportError {
         }
     }
 
-    /// The deadline passed while the answer was awaited.
-    pub(crate) fn timed_out() -> Self {
-        Self::Lost("no answer within the timeout".to_owned())
+    /// A connection that broke: was the request written?
+    pub(super) fn of(error: &hyper::Error, departure: &Departure) -> Self {
+        match departure.call_off() {
+            false => Self::Lost(words(error)),
+            true if departure.has_leave() => Self::NotSent(words(error)),
+            true => Self::CalledOff,
+        }
+    }
+
+    /// The deadline passed: was the request written by then?
+    pub(super) fn timed_out(departure: &Departure) -> Self {
+        match departure.call_off() {
+            false => Self::Lost("no answer within the timeout".to_owned()),
+            true => Self::NotSent("no connection within the timeout".to_owned()),
+        }
     }
 
     /// The class of it.
     pub(crate) fn into_reply(self) -> Reply {
         match self {
             Self::NotSent(words) => Reply::of(Class::Transient, None, Some(words)),
+            Self::CalledOff => not_asked(CALLED_OFF, &self.into_words()),
             Self::Lack(words) => {
                 Reply::of(Class::Transient, None, Some(words)).about(Subject::Node)
             }
@@ -64,6 +72,7 @@ impl HttpTransportError {
             | Self::Lack(words)
             | Self::Untrusted(words)
             | Self::Lost(words) => words,
+            Self::CalledOff => "not sent: its turn came too late".to_owned(),
         }
     }
 }

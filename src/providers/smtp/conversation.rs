@@ -57,15 +57,19 @@ impl Conversation {
         Ok(conversation)
     }
 
-    /// Puts one mail. The text, which cannot be taken back, is only begun while there is leave; the
-    /// reply to its end has `patience`.
+    /// Puts one mail. It is only begun while there is leave, and its text, which cannot be taken back,
+    /// while this run holds its lease: servers take their time over the steps between. The reply to the
+    /// end of the text has `patience`.
     pub(crate) async fn deliver(
         &mut self,
         mail: &SmtpMail,
-        leave: Leave<'_>,
+        leave: &Leave,
         (deadline, patience): (Instant, Duration),
     ) -> Result<(), SmtpTransportError> {
         let parameters = self.offers.parameters(mail)?;
+        if !leave.is_given() {
+            return Err(SmtpTransportError::too_late(Phase::Sender));
+        }
         if std::mem::replace(&mut self.needs_reset, true) {
             self.say(Phase::Sender, "RSET", deadline).await?;
         }
@@ -73,8 +77,8 @@ impl Conversation {
         self.say(Phase::Sender, &from, deadline).await?;
         let to = format!("RCPT TO:<{}>", mail.to);
         self.say(Phase::Recipient, &to, deadline).await?;
-        if !leave.is_given() {
-            return Err(SmtpTransportError::too_late());
+        if !leave.is_held() {
+            return Err(SmtpTransportError::too_late(Phase::Recipient));
         }
         self.ask(Phase::Data, "DATA", deadline).await?;
         self.wire

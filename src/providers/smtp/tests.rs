@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::domain::{Content, ProviderKind, Reason};
+use crate::domain::{Class, Content, ProviderKind, Reason};
 use crate::providers::testing::account;
 use crate::providers::testing::{ID, delivery};
 

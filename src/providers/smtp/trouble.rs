@@ -117,10 +117,8 @@ impl SmtpTransportError {
         Self { phase, cause }
     }
 
-    pub(super) const fn too_late() -> Self {
-        Self {
-            phase: Phase::Recipient,
-            cause: SmtpCause::TooLate,
-        }
+    pub(super) const fn too_late(phase: Phase) -> Self {
+        let cause = SmtpCause::TooLate;
+        Self { phase, cause }
     }
 }

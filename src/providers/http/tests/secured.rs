@@ -30,7 +30,7 @@ fn serve(identity: &Issued) -> String {
     format!("https://localhost:{port}")
 }
 
-fn trusting(ca: &Path) -> HttpClient {
+pub(super) fn trusting(ca: &Path) -> HttpClient {
     let mut settings = Providers::plain();
     settings.tls = Files {
         section: "providers",
@@ -44,7 +44,7 @@ async fn ask(client: &HttpClient, url: &str) -> Result<u16, HttpTransportError> 
     let endpoint = HttpEndpoint::new(url.parse().unwrap(), json_headers(None));
     let request = endpoint.bare(Method::POST, "{}");
     let deadline = clock::instant() + Duration::from_secs(20);
-    let answer = client.call(request, deadline).await;
+    let answer = client.call(request, Leave::for_good(), deadline).await;
     answer.map(|answer| answer.status)
 }
 

@@ -1,7 +1,12 @@
 //! Servers that differ from the usual at one step.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+
 use super::*;
-use crate::providers::NOT_ASKED;
+use crate::providers::CALLED_OFF;
 
 fn count(lines: &[String], word: &str) -> usize {
     let is_it = |line: &&String| line.split([' ', ':']).next() == Some(word);
@@ -159,15 +164,37 @@ async fn a_sender_with_an_idn_domain_is_spelt_in_ascii_everywhere() {
 async fn leave_that_ends_while_a_connection_is_opened_stops_the_mail_before_its_text() {
     let server = Server::start(|_, _| None);
     let (smtp, content) = (smtp(server.port, None), content());
+    let ended = Leave::new(|| true, Timestamp::MIN);
     let delivery = Delivery {
-        leave: Leave::as_long_as(&|| false),
+        leave: &ended,
         ..delivery("ana@example.org", &content)
     };
     let reply = smtp.send(delivery).await;
-    assert_eq!(reply.code.as_deref(), Some(NOT_ASKED));
+    assert_eq!(reply.code.as_deref(), Some(CALLED_OFF));
     assert_eq!(reply.class, Class::Throttled);
     assert_eq!(send(&smtp).await.class, Class::Accepted);
     let lines = server.lines();
-    assert_eq!((count(&lines, "RCPT"), count(&lines, "DATA")), (2, 1));
-    assert_eq!(count(&lines, "CONNECT"), 1);
+    assert_eq!((count(&lines, "MAIL"), count(&lines, "DATA")), (1, 1));
+    assert_eq!(count(&lines, "CONNECT"), 1, "the connection is kept");
+}
+
+#[tokio::test]
+async fn a_lease_that_ends_between_the_steps_stops_the_mail_before_its_text() {
+    let lease = Arc::new(AtomicBool::new(true));
+    let held = Arc::clone(&lease);
+    let server = Server::start(move |line, _| {
+        if line.starts_with("RCPT") {
+            lease.store(false, Ordering::SeqCst);
+        }
+        None
+    });
+    let (smtp, content) = (smtp(server.port, None), content());
+    let leave = Leave::new(move || held.load(Ordering::SeqCst), Timestamp::MAX);
+    let delivery = Delivery {
+        leave: &leave,
+        ..delivery("ana@example.org", &content)
+    };
+    let reply = smtp.send(delivery).await;
+    assert_eq!(reply.code.as_deref(), Some(CALLED_OFF));
+    assert_eq!(count(&server.lines(), "DATA"), 0);
 }

@@ -1,4 +1,4 @@
-//! Connections kept between mails.
+//! Connections kept between messages.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -9,31 +9,36 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::runtime::{Tasks, clock};
 
-/// Servers close an idle connection after some minutes (RFC 5321, 4.5.3.2.7: five); one that is
-/// about to be closed is better not used, and a server has better uses for its places.
-const KEPT: Duration = Duration::from_secs(60);
-
-/// Idle connections. Their number is bounded by the slots of the account.
+/// Idle connections. There are no more than were in use at once.
 pub(crate) struct Pool<T>(Arc<Mutex<Idle<T>>>);
 
 struct Idle<T> {
+    /// How long each is kept: one that the server is about to close is better not used, and a server has
+    /// better uses for its places.
+    patience: Duration,
     /// The youngest last.
     kept: VecDeque<(T, Instant)>,
     /// Whether somebody waits to close the eldest.
     is_watched: bool,
 }
 
-impl<T> Default for Pool<T> {
-    fn default() -> Self {
+impl<T> Clone for Pool<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Send + 'static> Pool<T> {
+    /// A pool that keeps each connection for so long.
+    pub(crate) fn keeping_for(patience: Duration) -> Self {
         let idle = Idle {
+            patience,
             kept: VecDeque::new(),
             is_watched: false,
         };
         Self(Arc::new(Mutex::new(idle)))
     }
-}
 
-impl<T: Send + 'static> Pool<T> {
     /// The connection used last, if it is young enough.
     pub(crate) fn take(&self, now: Instant) -> Option<T> {
         let mut idle = lock(&self.0);
@@ -63,7 +68,8 @@ impl<T: Send + 'static> Pool<T> {
 
 impl<T> Idle<T> {
     fn close_old(&mut self, now: Instant) {
-        let is_old = |since: Instant| now.saturating_duration_since(since) >= KEPT;
+        let patience = self.patience;
+        let is_old = |since: Instant| now.saturating_duration_since(since) >= patience;
         while self.kept.front().is_some_and(|(_, since)| is_old(*since)) {
             self.kept.pop_front();
         }
@@ -82,7 +88,7 @@ fn close_old<T>(pool: &Weak<Mutex<Idle<T>>>) -> Option<Instant> {
     let pool = pool.upgrade()?;
     let mut idle = lock(&pool);
     idle.close_old(clock::instant());
-    let next = idle.kept.front().map(|(_, since)| *since + KEPT);
+    let next = idle.kept.front().map(|(_, since)| *since + idle.patience);
     idle.is_watched = next.is_some();
     next
 }
@@ -95,9 +101,11 @@ fn lock<T>(pool: &Mutex<Idle<T>>) -> MutexGuard<'_, Idle<T>> {
 mod tests {
     use super::*;
 
+    const KEPT: Duration = Duration::from_secs(60);
+
     #[tokio::test(start_paused = true)]
-    async fn an_idle_connection_is_closed_in_time_though_no_mail_comes() {
-        let pool = Pool::default();
+    async fn an_idle_connection_is_closed_in_time_though_no_message_comes() {
+        let pool = Pool::keeping_for(KEPT);
         let connections = [Arc::new(()), Arc::new(())];
         let open = || {
             connections
@@ -119,7 +127,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_youngest_is_used_first_and_none_that_is_old() {
-        let pool = Pool::default();
+        let pool = Pool::keeping_for(KEPT);
         let start = clock::instant();
         pool.put(1, start);
         pool.put(2, start);
