@@ -70,15 +70,10 @@ statement!(
     "SELECT s.tenant_id, s.channel, s.address
      FROM unnest(?, ?, ?) AS asked (tenant_id, channel, address)
      JOIN suppressions s USING (tenant_id, channel, address)
-     WHERE (s.ends_at IS NULL OR s.ends_at > now())
-       AND (s.accounts IS NULL OR NOT EXISTS (
-           SELECT FROM provider_configs p
-           WHERE p.channel = s.channel AND p.is_active AND p.deleted_at IS NULL
-             AND p.id <> ALL (s.accounts)))"
+     WHERE (s.ends_at IS NULL OR s.ends_at > now())"
 );
 
-/// Those of some addresses that are suppressed now, as [`Suppression::address`] spells them. An address
-/// whose person said STOP to some senders only is, once no other account of its channel is left. The
+/// Those of some addresses that are suppressed now, as [`Suppression::address`] spells them. The
 /// connection may have other statements under way.
 ///
 /// # Errors
@@ -112,13 +107,14 @@ pub async fn among(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Learnt {
     pub(super) suppression: Suppression,
-    /// The only account for whose sender it holds.
+    /// The account that was told so, for the operator to know: it holds for all.
     pub(super) account: Option<Uuid>,
 }
 
 // The first word that an address is dead holds for a week, and one that comes after that for good: for
-// an hour a provider may call everybody dead. A STOP is forgotten after a month, for a START is not
-// heard of here: the provider, who has heard it, says so again if it still holds.
+// an hour a provider may call everybody dead. A STOP holds for the whole channel, longer than a bounce,
+// and is forgotten after a month, for a START is not heard of here: the provider, who has heard it, says
+// so again if it still holds.
 statement!(
     Learn(
         tenants: Vec<Uuid> => Array<SqlUuid>,
@@ -142,12 +138,12 @@ statement!(
                         THEN EXCLUDED.ends_at END,
          accounts = CASE WHEN EXCLUDED.accounts <@ s.accounts THEN s.accounts
                          ELSE s.accounts || EXCLUDED.accounts END
-     WHERE s.ends_at <= now() OR s.accounts IS NOT NULL
+     WHERE s.ends_at <= now() OR (s.ends_at IS NOT NULL AND EXCLUDED.reason = 'stop')
      RETURNING true"
 );
 
 /// Puts addresses on the list that were found dead while sending. One that is on it stays as it is,
-/// unless it has ended or held for other senders: somebody knew before. What the list cannot hold is
+/// unless it has ended, or STOP is said now: somebody knew before. What the list cannot hold is
 /// left out, for an outcome hangs on this.
 pub(super) async fn learn(
     connection: &mut AsyncPgConnection,

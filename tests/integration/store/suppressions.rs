@@ -43,6 +43,7 @@ async fn execute(pool: &Database, sql: &str) {
     connection.batch_execute(sql).await.unwrap();
 }
 
+const A_WEEK_LATER: &str = "UPDATE suppressions SET ends_at = ends_at - interval '8 days'";
 const A_MONTH_LATER: &str = "UPDATE suppressions SET ends_at = ends_at - interval '31 days'";
 
 #[tokio::test]
@@ -61,7 +62,7 @@ async fn a_first_bounce_ends_and_a_second_does_not() {
 }
 
 #[tokio::test]
-async fn a_stop_holds_for_the_account_that_was_told() {
+async fn a_stop_holds_for_every_account_of_the_channel_for_a_month() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let outcome = cancelled(&reserved(&pool, 1).await[0]);
@@ -76,11 +77,31 @@ async fn a_stop_holds_for_the_account_that_was_told() {
     }
     let stop = SuppressionReason::Stop;
     learn(&pool, &outcome, stop, Some(one)).await;
-    assert!(!is_suppressed(&pool).await, "the other number may write");
-    learn(&pool, &outcome, stop, Some(one)).await;
-    assert!(!is_suppressed(&pool).await);
+    assert!(
+        is_suppressed(&pool).await,
+        "the other number keeps quiet, too"
+    );
+    let bounce = SuppressionReason::HardBounce;
+    learn(&pool, &outcome, bounce, None).await;
+    execute(&pool, A_WEEK_LATER).await;
+    assert!(is_suppressed(&pool).await, "a bounce does not shorten it");
     learn(&pool, &outcome, stop, Some(other)).await;
-    assert!(is_suppressed(&pool).await, "nobody is left");
+    execute(&pool, A_WEEK_LATER).await;
+    assert!(is_suppressed(&pool).await);
     execute(&pool, A_MONTH_LATER).await;
     assert!(!is_suppressed(&pool).await, "a START is not heard of");
+}
+
+#[tokio::test]
+async fn a_stop_said_while_a_bounce_is_believed_holds_for_its_month() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let outcome = cancelled(&reserved(&pool, 1).await[0]);
+    learn(&pool, &outcome, SuppressionReason::HardBounce, None).await;
+    let stop = SuppressionReason::Stop;
+    learn(&pool, &outcome, stop, Some(Uuid::now_v7())).await;
+    execute(&pool, A_WEEK_LATER).await;
+    assert!(is_suppressed(&pool).await);
+    execute(&pool, A_MONTH_LATER).await;
+    assert!(!is_suppressed(&pool).await);
 }
