@@ -189,6 +189,7 @@ impl AccountContext {
             circuit: self.health.circuit(),
             rate_limit: self.account.rate_limit,
             needs_address: self.client.needs_address(),
+            is_off: false,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::delivery::account::{
     AccountContext, AccountHealth, Listeners, ProviderActor, Reporter, Retirement,
 };
 use crate::delivery::node_context::NodeContext;
-use crate::delivery::registry::AccountEntry;
+use crate::delivery::registry::{AccountEntry, ChannelAccounts};
 use crate::domain::{Account, Channel};
 use crate::machine::delivery::AccountTerms;
 use crate::providers::{HttpClient, SettingsError};
@@ -145,7 +145,12 @@ impl AccountLoader {
     /// Keeps the entries of unchanged accounts, with their actors and what is known of them.
     fn install(&self, accounts: Accounts) {
         let mut unusable: Vec<(String, String)> = vec![];
-        for account in accounts.unreadable {
+        let Accounts {
+            opened,
+            unreadable,
+            there,
+        } = accounts;
+        for account in unreadable {
             tracing::error!(
                 provider = account.name,
                 reason = account.reason,
@@ -154,7 +159,7 @@ impl AccountLoader {
             unusable.push((account.name, account.reason));
         }
         let mut entries: Vec<Arc<AccountEntry>> = vec![];
-        for account in accounts.opened {
+        for account in opened {
             let name = account.name.clone();
             match self.entry(account) {
                 Ok(entry) => entries.push(entry),
@@ -184,7 +189,26 @@ impl AccountLoader {
             .iter()
             .filter(|entry| !known.iter().any(|old| Arc::ptr_eq(old, entry)));
         let mut changed: HashSet<Channel> = news.map(|entry| entry.account.channel).collect();
-        self.context.node.registry.replace(entries.iter().cloned());
+        for channel in Channel::ALL.iter().copied() {
+            // What waits for one that was switched off need not do so when it is deleted.
+            let before = self.context.node.registry.channel(channel).off;
+            let is_there = |name: &Arc<str>| there.iter().any(|(_, it)| **it == **name);
+            if !before.iter().all(is_there) {
+                changed.insert(channel);
+            }
+        }
+        self.context.node.registry.replace(|channel| {
+            let of_channel = entries
+                .iter()
+                .filter(|entry| entry.account.channel == channel);
+            let used: Vec<_> = of_channel.cloned().collect();
+            let in_use = |name: &str| used.iter().any(|entry| entry.account.name == name);
+            let off = there
+                .iter()
+                .filter(|(of, name)| *of == channel && !in_use(name));
+            let off = off.map(|(_, name)| Arc::from(name.as_str())).collect();
+            ChannelAccounts { used, off }
+        });
         // What their queues hand back is routed by what takes their place.
         for old in &known {
             if !entries.iter().any(|entry| Arc::ptr_eq(entry, old)) {

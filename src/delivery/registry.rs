@@ -63,29 +63,48 @@ impl AccountEntry {
             circuit: self.health.circuit(),
             rate_limit: self.account.rate_limit,
             needs_address: self.needs_address,
+            is_off: false,
         }
     }
 }
 
-/// All active accounts by channel. Clones share it; it is replaced whole when configuration
-/// changes.
+/// The accounts of a channel.
+#[derive(Debug, Clone, Default)]
+pub struct ChannelAccounts {
+    /// Those in use, in no order.
+    pub used: Vec<Arc<AccountEntry>>,
+    /// The names of those that are there and not in use: what may have been delivered by one waits for it.
+    pub off: Vec<Arc<str>>,
+}
+
+impl ChannelAccounts {
+    /// What policy needs to know of them; those in use first, in their order.
+    #[must_use]
+    pub fn facts(&self, now: Timestamp) -> Vec<AccountFacts<'_>> {
+        let used = self.used.iter().map(|entry| entry.facts(now));
+        let off = self.off.iter().map(|name| AccountFacts::off(name));
+        used.chain(off).collect()
+    }
+}
+
+/// All accounts by channel. Clones share it; it is replaced whole when configuration changes.
 #[derive(Clone, Default)]
 pub struct AccountRegistry {
-    current: Arc<ArcSwap<Vec<Vec<Arc<AccountEntry>>>>>,
+    current: Arc<ArcSwap<Vec<ChannelAccounts>>>,
 }
 
 impl fmt::Debug for AccountRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.current.load().iter().flatten().map(|e| &e.account))
+            .entries(self.all().iter().map(|entry| &entry.account))
             .finish()
     }
 }
 
 impl AccountRegistry {
-    /// The accounts of a channel, in no order.
+    /// The accounts of a channel.
     #[must_use]
-    pub fn of(&self, channel: Channel) -> Vec<Arc<AccountEntry>> {
+    pub fn channel(&self, channel: Channel) -> ChannelAccounts {
         self.current
             .load()
             .get(channel.index())
@@ -93,28 +112,31 @@ impl AccountRegistry {
             .unwrap_or_default()
     }
 
-    /// The accounts of all channels, in no order.
+    /// The accounts of a channel that are in use, in no order.
+    #[must_use]
+    pub fn of(&self, channel: Channel) -> Vec<Arc<AccountEntry>> {
+        self.channel(channel).used
+    }
+
+    /// The accounts of all channels that are in use, in no order.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<AccountEntry>> {
-        self.current.load().iter().flatten().cloned().collect()
+        let current = self.current.load();
+        let used = current.iter().flat_map(|accounts| &accounts.used);
+        used.cloned().collect()
     }
 
     /// The account of a channel that has this name by now. `None` when it is no longer in use.
     #[must_use]
     pub fn named(&self, channel: Channel, name: &str) -> Option<Arc<AccountEntry>> {
         let current = self.current.load();
-        let mut of_channel = current.get(channel.index())?.iter();
+        let mut of_channel = current.get(channel.index())?.used.iter();
         of_channel.find(|entry| entry.account.name == name).cloned()
     }
 
-    /// Replaces all accounts.
-    pub fn replace(&self, entries: impl IntoIterator<Item = Arc<AccountEntry>>) {
-        let mut by_channel = vec![vec![]; Channel::ALL.len()];
-        for entry in entries {
-            if let Some(list) = by_channel.get_mut(entry.account.channel.index()) {
-                list.push(entry);
-            }
-        }
-        self.current.store(Arc::new(by_channel));
+    /// Replaces all accounts, at one moment: none is neither in use nor off in between.
+    pub fn replace(&self, accounts: impl Fn(Channel) -> ChannelAccounts) {
+        let by_channel = Channel::ALL.iter().map(|channel| accounts(*channel));
+        self.current.store(Arc::new(by_channel.collect()));
     }
 }

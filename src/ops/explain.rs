@@ -111,8 +111,10 @@ impl Explainer {
         let asked = Addressed::to(notification, recipient);
         let suppressed = self.eligibility.suppressed([asked]).await?.into_values();
         let suppressed: Vec<String> = suppressed.flatten().collect();
-        let accounts = self.accounts(notification.lane.channel).await?;
-        let accounts: Vec<AccountFacts<'_>> = accounts.iter().map(|one| one.facts(now)).collect();
+        let (used, off) = self.accounts(notification.lane.channel).await?;
+        let used = used.iter().map(|one| one.facts(now));
+        let off = off.iter().map(|name| AccountFacts::off(name));
+        let accounts: Vec<AccountFacts<'_>> = used.chain(off).collect();
         let tenant_id = notification.tenant_id;
         let rules = self
             .eligibility
@@ -183,8 +185,12 @@ impl Explainer {
         }
     }
 
-    /// The accounts that an engine would use, with what the living nodes make of them.
-    async fn accounts(&self, channel: Channel) -> Result<Vec<StoredAccount>, StoreError> {
+    /// The accounts that an engine would use, with what the living nodes make of them, and the names of
+    /// the others.
+    async fn accounts(
+        &self,
+        channel: Channel,
+    ) -> Result<(Vec<StoredAccount>, Vec<String>), StoreError> {
         let loaded = accounts::load(&mut *self.database.get().await?, &self.sealer).await?;
         let mut health: HashMap<Uuid, Vec<ProviderHealth>> = HashMap::new();
         for row in provider_health::load(&self.database).await? {
@@ -198,7 +204,12 @@ impl Explainer {
                 account,
             })
         });
-        Ok(used.collect())
+        let used: Vec<StoredAccount> = used.collect();
+        let in_use = |name: &String| used.iter().any(|one| one.account.name == *name);
+        let there = loaded.there.into_iter().filter(|(of, _)| *of == channel);
+        let off = there.map(|(_, name)| name).filter(|name| !in_use(name));
+        let off = off.collect();
+        Ok((used, off))
     }
 }
 
@@ -229,6 +240,7 @@ impl StoredAccount {
                 .unwrap_or(CircuitState::Closed),
             rate_limit: self.account.rate_limit,
             needs_address: self.needs_address,
+            is_off: false,
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Facts<'a> {
     pub rules: &'a TenantRules,
     /// What the operator says for everybody.
     pub global: &'a GlobalPolicy,
-    /// The active accounts of the channel, in any order.
+    /// The accounts of the channel, in any order; with those that are there and not in use.
     pub accounts: &'a [AccountFacts<'a>],
     /// Those of this notification's addresses that are on the suppression list, as
     /// [`Suppression::address`](crate::domain::Suppression::address) spells them.

@@ -26,18 +26,39 @@ pub struct AccountFacts<'a> {
     pub circuit: CircuitState,
     /// Requests a minute; `None` is unlimited. For the explanation.
     pub rate_limit: Option<u32>,
-    /// Whether it cannot send without an address.
+    /// Whether it cannot send without an address; one that can sends to a place of its own, and to no
+    /// other.
     pub needs_address: bool,
+    /// Whether it is there and not in use: switched off, or not to be read.
+    pub is_off: bool,
 }
 
-/// Whether the publisher's pin allows this account.
+impl<'a> AccountFacts<'a> {
+    /// One that is there and not in use.
+    #[must_use]
+    pub const fn off(name: &'a str) -> Self {
+        Self {
+            name,
+            priority: 0,
+            weight: 1,
+            available_at: None,
+            circuit: CircuitState::Closed,
+            rate_limit: None,
+            needs_address: true,
+            is_off: true,
+        }
+    }
+}
+
+/// Whether an account in use may carry it: the publisher's pin allows it, and so does the address that the
+/// message names, for an account with a place of its own would post it there.
 #[must_use]
 pub fn may_carry(notification: &Notification, account: &AccountFacts<'_>) -> bool {
-    notification
-        .payload
-        .provider
-        .as_deref()
-        .is_none_or(|pinned| pinned == account.name)
+    let payload = &notification.payload;
+    let mut pinned = payload.provider.as_deref().into_iter();
+    !account.is_off
+        && pinned.all(|pinned| pinned == account.name)
+        && (account.needs_address || payload.to.is_none())
 }
 
 /// What follows an unknown outcome: the category's word, else the operator's for the channel.
@@ -75,7 +96,7 @@ pub struct Route {
 /// follow in turn.
 ///
 /// What may have been delivered is asked again where it may have been, and waits for that account
-/// while it is out, unless it is said to be rather sent twice than late. Who has said that they cannot
+/// while it is out or switched off, unless it is said to be rather sent twice than late. Who has said that they cannot
 /// send it is asked again only when nobody else may carry it.
 ///
 /// # Errors
@@ -98,6 +119,10 @@ pub fn route(
         OnUnknown::Retry => notification.pinned_by_unknown(),
         OnUnknown::FailOver => None,
     };
+    let is_off = |name: &str| accounts.iter().any(|it| it.is_off && it.name == name);
+    if pinned.is_some_and(is_off) {
+        return Err(None);
+    }
     let at = |name| carriers.iter().find(|(_, account)| account.name == name);
     if let Some((position, account)) = pinned.and_then(at) {
         return match account.available_at {

@@ -28,6 +28,8 @@ pub struct Accounts {
     pub opened: Vec<Account>,
     /// Those that cannot, because their secrets cannot be read; the others go on without them.
     pub unreadable: Vec<UnreadableAccount>,
+    /// The names of all that are there, switched off ones included, with their channels.
+    pub there: Vec<(Channel, String)>,
 }
 
 /// An account whose secrets cannot be read.
@@ -39,7 +41,7 @@ pub struct UnreadableAccount {
     pub reason: String,
 }
 
-/// Every active account, with its secrets opened.
+/// Every active account, with its secrets opened, and what else is there.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -62,7 +64,17 @@ pub async fn load(
         .select(provider_configs::provider_name)
         .load(connection)
         .await?;
-    let mut accounts = Accounts::default();
+    let there: Vec<(String, String)> = provider_configs::table
+        .filter(provider_configs::deleted_at.is_null())
+        .select((provider_configs::channel, provider_configs::provider_name))
+        .load(connection)
+        .await?;
+    // A channel that only a newer version knows is nobody's here.
+    let known = |(of, name): (String, String)| Some((of.parse().ok()?, name));
+    let mut accounts = Accounts {
+        there: there.into_iter().filter_map(known).collect(),
+        ..Accounts::default()
+    };
     let unreadable = endless.into_iter().map(|name| UnreadableAccount {
         name,
         reason: "its `updated_at` is no moment".to_owned(),

@@ -143,5 +143,6 @@ pub(crate) const fn facts(name: &str, priority: i32, weight: u32) -> AccountFact
         circuit: CircuitState::Closed,
         rate_limit: None,
         needs_address: true,
+        is_off: false,
     }
 }

@@ -104,9 +104,9 @@ impl RenderQueue {
     /// Works on the next jobs and sends them on; whether there are more.
     fn some(&self) -> bool {
         let context = &self.context;
-        let accounts = context.node.registry.of(context.channel);
-        let now = clock::now();
-        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
+        let accounts = context.node.registry.channel(context.channel);
+        let facts = accounts.facts(clock::now());
+        let accounts = &accounts.used;
         let (mut loads, mut gone) = (Loads::default(), vec![]);
         let (mut capped, mut stale) = (vec![], vec![]);
         let began = clock::instant();
@@ -114,8 +114,8 @@ impl RenderQueue {
             let Some(step) = self.state.lock().pop() else {
                 break;
             };
-            match self.step(step, &accounts, &facts) {
-                Next::Deliver(job) => gone.extend(loads.add(job, &accounts)),
+            match self.step(step, accounts, &facts) {
+                Next::Deliver(job) => gone.extend(loads.add(job, accounts)),
                 Next::Reserve(job) => capped.push(job),
                 Next::Refresh(job) => stale.push(job),
                 Next::Render(_) | Next::Ended => {}
@@ -191,9 +191,9 @@ impl RenderQueue {
     /// Those that are to ask again.
     async fn reserve_once(&self, capped: Vec<Capped>, again: bool) -> Vec<Capped> {
         let context = &self.context;
-        let accounts = context.node.registry.of(context.channel);
-        let now = clock::now();
-        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
+        let accounts = context.node.registry.channel(context.channel);
+        let facts = accounts.facts(clock::now());
+        let accounts = &accounts.used;
         let (mut may_go, mut left) = (vec![], vec![]);
         for (job, decision) in context
             .node
@@ -201,7 +201,7 @@ impl RenderQueue {
             .reserve(capped, &facts, again)
             .await
         {
-            match context.follow(job, decision, &accounts) {
+            match context.follow(job, decision, accounts) {
                 Next::Render(job) => may_go.push(RenderStep::Render(job)),
                 Next::Reserve(job) => left.push(job),
                 Next::Deliver(_) | Next::Refresh(_) | Next::Ended => {}

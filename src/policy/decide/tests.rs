@@ -75,6 +75,7 @@ pub(in crate::policy) fn account(name: &str, priority: i32) -> AccountFacts<'_> 
         circuit: CircuitState::Closed,
         rate_limit: None,
         needs_address: true,
+        is_off: false,
     }
 }
 

@@ -33,6 +33,9 @@ pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
         "route": route,
     });
     let allowed = |account: &AccountFacts<'_>| routing::may_carry(notification, account);
+    let is_waited_for = |name: &str| {
+        on_unknown == OnUnknown::Retry && facts.accounts.iter().any(|it| it.name == name)
+    };
     match route.split_first() {
         Some((first, [])) => Words::new(format!("It goes through `{first}`."), inputs),
         Some((first, others)) => {
@@ -41,19 +44,40 @@ pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
             Words::new(says, inputs)
         }
         None => match pinned {
-            Some(pinned) if !facts.accounts.iter().any(allowed) => {
-                let says = format!("The account `{pinned}` that it asks for is not there.");
-                Words::new(says, inputs).unless(format!("an active account `{pinned}`"))
-            }
-            _ if facts.accounts.is_empty() => {
-                let says = format!("There is no account for {channel}.");
-                Words::new(says, inputs).unless(format!("an active account for {channel}"))
-            }
-            _ if let Some(unresolved) = unresolved.filter(|_| on_unknown == OnUnknown::Retry) => {
+            _ if let Some(unresolved) = unresolved.filter(|name| is_waited_for(name)) => {
                 let says =
                     format!("The answer of `{unresolved}` was lost: it waits for that account.");
                 let change = format!("`{unresolved}` can be asked again, or is removed");
                 Words::new(says, inputs).unless(change)
+            }
+            Some(pinned) if !facts.accounts.iter().any(allowed) => {
+                let mut in_use = facts.accounts.iter().filter(|account| !account.is_off);
+                match in_use.any(|account| account.name == pinned) {
+                    true => Words::new(
+                        format!(
+                            "The account `{pinned}` that it asks for cannot send to the address \
+                             that it names: it has a place of its own."
+                        ),
+                        inputs,
+                    )
+                    .unless("another account, or no `to`"),
+                    false => Words::new(
+                        format!("The account `{pinned}` that it asks for is not there."),
+                        inputs,
+                    )
+                    .unless(format!("an active account `{pinned}`")),
+                }
+            }
+            _ if facts.accounts.iter().all(|account| account.is_off) => {
+                let says = format!("There is no account for {channel}.");
+                Words::new(says, inputs).unless(format!("an active account for {channel}"))
+            }
+            _ if !facts.accounts.iter().any(allowed) => {
+                let says = format!(
+                    "No account for {channel} can send to the address that it names: an incoming \
+                     webhook posts into its own channel alone."
+                );
+                Words::new(says, inputs).unless("an account that can send anywhere, or no `to`")
             }
             _ => {
                 let says = format!("No account for {channel} can be asked now.");
@@ -72,5 +96,6 @@ fn account(account: &AccountFacts<'_>) -> Value {
         "available_at": account.available_at,
         "rate_limit": account.rate_limit,
         "needs_address": account.needs_address,
+        "switched_off": account.is_off,
     })
 }

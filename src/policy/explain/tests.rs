@@ -100,6 +100,32 @@ fn explanation_shows_the_inputs_of_a_rule_and_what_would_change_it() {
     assert_eq!(json["decision"], decision);
 }
 
+#[test]
+fn a_webhook_is_told_to_have_a_place_of_its_own() {
+    let mut chat = notification(Channel::Chat);
+    chat.payload.to = Some("C0123456789".into());
+    let person = recipient();
+    let webhook = [AccountFacts {
+        needs_address: false,
+        ..account("hook", 0)
+    }];
+    let says = |chat: &Notification| {
+        let explanation = explain(&facts(chat, &person, &webhook));
+        let routing = |report: &&RuleReport| report.rule == Rule::Routing;
+        let report = explanation.rules.iter().find(routing).unwrap();
+        (report.verdict, report.says.clone())
+    };
+    let (verdict, words) = says(&chat);
+    assert_eq!(verdict, RuleVerdict::Decides);
+    assert!(words.contains("its own channel"), "{words}");
+    chat.payload.provider = Some("hook".into());
+    let (_, words) = says(&chat);
+    assert!(
+        words.contains("`hook`") && words.contains("a place of its own"),
+        "{words}"
+    );
+}
+
 /// Facts by chance, few of each kind, so that they meet.
 #[derive(Debug, Clone)]
 struct World {

@@ -177,6 +177,35 @@ fn an_account_that_is_gone_is_told_once_and_others_are_asked() {
 }
 
 #[test]
+fn an_account_that_is_switched_off_is_waited_for_and_not_taken_for_gone() {
+    let mut lost = notification(Channel::Email);
+    answer(&mut lost, "b", Class::Unknown);
+    let accounts = [account("a", 10), AccountFacts::off("b")];
+    assert_eq!(asked(&lost, &accounts, OnUnknown::Retry), Err(None));
+    let twice = asked(&lost, &accounts, OnUnknown::FailOver);
+    assert_eq!(twice, Ok((vec![0], false)), "rather twice than late");
+    let plain = notification(Channel::Email);
+    let others = asked(&plain, &accounts, OnUnknown::Retry);
+    assert_eq!(others, Ok((vec![0], false)), "nothing of it may be there");
+}
+
+#[test]
+fn an_account_with_a_place_of_its_own_carries_nothing_that_names_another() {
+    let webhook = AccountFacts {
+        needs_address: false,
+        ..account("hook", 0)
+    };
+    let accounts = [account("bot", 10), webhook];
+    let mut chat = notification(Channel::Chat);
+    let without_to = asked(&chat, &accounts, OnUnknown::Retry);
+    assert_eq!(without_to, Ok((vec![1], false)));
+    chat.payload.to = Some("C0123456789".into());
+    let with_to = asked(&chat, &accounts, OnUnknown::Retry);
+    assert_eq!(with_to, Ok((vec![0], false)), "not through the webhook");
+    assert_eq!(asked(&chat, &[webhook], OnUnknown::Retry), Err(None));
+}
+
+#[test]
 fn incapable_account_is_asked_again_when_no_other_may_carry_it() {
     let back = now() + SignedDuration::from_secs(5);
     let accounts = [account("a", 10), account("b", 0)];
