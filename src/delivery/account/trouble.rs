@@ -1,5 +1,7 @@
 //! What becomes of an account's health is told: in the log, in `provider_health`, and to operators.
 
+mod words;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::domain::{Account, AccountFault, CircuitState, Severity, SystemEvent};
+use crate::domain::{Account, CircuitState, Severity, SystemEvent};
 use crate::machine::account::CircuitCause;
 use crate::resilience::LimitChange;
 use crate::runtime::{Shutdown, Tasks};
@@ -15,20 +17,10 @@ use crate::store::provider_health::{self, HealthChange};
 use crate::store::{Database, StoreError, rates, system_events};
 use crate::work::lease_gate::LeaseGate;
 use crate::work::retry::retry_until_ok;
-
-/// The `event_type` of refused credentials.
-const CREDENTIALS_REFUSED: &str = "provider_credentials_refused";
-/// The `event_type` of an account that is refused for how it is set up.
-const ACCOUNT_REFUSED: &str = "provider_account_refused";
-/// The `event_type` of an account that may send no more for now.
-const LIMIT_REACHED: &str = "provider_limit_reached";
-/// The `event_type` of an open circuit.
-const CIRCUIT_OPEN: &str = "provider_circuit_open";
-/// The `event_type` of an account that calls too many addresses dead.
-const TOO_MANY_DEAD: &str = "provider_too_many_dead_addresses";
-
-/// The `event_type` of an account whose key one platform refuses.
-const PLATFORM_REFUSED: &str = "provider_platform_refused";
+use words::{
+    ACCOUNT_REFUSED, CIRCUIT_OPEN, CREDENTIALS_REFUSED, LIMIT_REACHED, PLATFORM_REFUSED,
+    TOO_MANY_DEAD, event_of, words,
+};
 
 /// What is to be told of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +31,10 @@ pub(super) enum HealthReport {
         /// A probe has failed: it was open before.
         again: bool,
         wait: Duration,
-        /// The provider's last words.
+        /// The provider's last code.
         code: Option<String>,
+        /// What was said of the account with it.
+        said: Option<String>,
     },
     /// It works.
     Closed {
@@ -214,11 +208,13 @@ impl Reporter {
                 again: true,
                 wait,
                 code,
+                said,
                 ..
             } => {
                 tracing::info!(
                     provider,
                     code,
+                    said,
                     wait_ms = millis(*wait),
                     "the probe failed; the circuit stays open"
                 );
@@ -227,19 +223,26 @@ impl Reporter {
                 cause: CircuitCause::Refused(fault),
                 wait,
                 code,
+                said,
                 ..
             } => tracing::error!(
                 provider,
                 code,
+                said,
                 cause = words(CircuitCause::Refused(*fault)),
                 wait_ms = millis(*wait),
                 "the provider refuses the account; it is paused, then probed"
             ),
             HealthReport::Open {
-                cause, wait, code, ..
+                cause,
+                wait,
+                code,
+                said,
+                ..
             } => tracing::warn!(
                 provider,
                 code,
+                said,
                 cause = words(*cause),
                 wait_ms = millis(*wait),
                 "the account's circuit opened; the account is not called for a while"
@@ -277,9 +280,14 @@ impl Reporter {
     async fn write(&self, report: &HealthReport) -> Result<(), StoreError> {
         let (state, available_in, cause) = match report {
             HealthReport::Open {
-                cause, wait, code, ..
+                cause,
+                wait,
+                code,
+                said,
+                ..
             } => {
-                self.open_event(*cause, code.as_deref()).await?;
+                let last = (code.as_deref(), said.as_deref());
+                self.open_event(*cause, last).await?;
                 (
                     CircuitState::Open,
                     Some(*wait),
@@ -311,10 +319,14 @@ impl Reporter {
         }
     }
 
-    async fn open_event(&self, cause: CircuitCause, code: Option<&str>) -> Result<(), StoreError> {
+    async fn open_event(
+        &self,
+        cause: CircuitCause,
+        (code, said): (Option<&str>, Option<&str>),
+    ) -> Result<(), StoreError> {
         let provider = &self.provider;
         let (words, (event_type, severity)) = (words(cause), event_of(cause));
-        let description = match cause {
+        let mut description = match cause {
             CircuitCause::Refused(_) => format!("provider `{provider}` is taken out: {words}"),
             CircuitCause::Failing | CircuitCause::Slow => {
                 format!("provider `{provider}` is left alone for a while: {words}")
@@ -323,6 +335,10 @@ impl Reporter {
         let mut details = Map::new();
         details.insert("provider".to_owned(), Value::from(provider.as_str()));
         details.insert("code".to_owned(), Value::from(code));
+        if let Some(said) = said {
+            description.push_str(&format!(": {said}"));
+            details.insert("said".to_owned(), Value::from(said));
+        }
         let event = SystemEvent {
             event_type: event_type.to_owned(),
             severity,
@@ -352,30 +368,6 @@ impl Reporter {
 
     fn queue(&self) -> MutexGuard<'_, ReportQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-const fn words(cause: CircuitCause) -> &'static str {
-    match cause {
-        CircuitCause::Failing => "requests fail",
-        CircuitCause::Slow => "answers take too long",
-        CircuitCause::Refused(AccountFault::Credentials) => "credentials refused",
-        CircuitCause::Refused(AccountFault::Settings) => {
-            "refused as it is set up (address of the service, sender, reputation)"
-        }
-        CircuitCause::Refused(AccountFault::Exhausted) => "its limit of the day or plan is used up",
-    }
-}
-
-/// The `event_type` for operators.
-const fn event_of(cause: CircuitCause) -> (&'static str, Severity) {
-    match cause {
-        CircuitCause::Failing | CircuitCause::Slow => (CIRCUIT_OPEN, Severity::High),
-        CircuitCause::Refused(AccountFault::Credentials) => {
-            (CREDENTIALS_REFUSED, Severity::Critical)
-        }
-        CircuitCause::Refused(AccountFault::Settings) => (ACCOUNT_REFUSED, Severity::Critical),
-        CircuitCause::Refused(AccountFault::Exhausted) => (LIMIT_REACHED, Severity::High),
     }
 }
 

@@ -13,6 +13,9 @@ use crate::resilience::circuit_breaker::{CallOutcome, CircuitChange};
 /// fault it is: the next one may be told something else.
 const SUSPECTED: Duration = Duration::from_secs(15);
 
+/// So much of a refusal is told.
+const MOST_LETTERS: usize = 500;
+
 /// So long after the last refusal of a platform's key it is taken for mended: what waits for it is tried
 /// every ten minutes or so.
 const PLATFORM_QUIET: Duration = Duration::from_secs(3_600);
@@ -43,6 +46,8 @@ pub enum CircuitNews {
         cause: CircuitCause,
         /// A probe has failed: it was open before.
         again: bool,
+        /// What was said, where it is of the account and not of a message.
+        words: Option<String>,
     },
     /// It is closed again.
     Recovered,
@@ -62,6 +67,7 @@ impl AccountState {
         elapsed: Duration,
         now: Duration,
     ) -> Taught {
+        let words = words_of_account(&reply);
         let reply = self.seen_together(reply, to);
         let subject = self.throttled_subject(&reply, to.map(|(_, address)| address), now);
         let answer = self.answer(&reply, subject, elapsed);
@@ -84,7 +90,9 @@ impl AccountState {
         let change = self.breaker.report(permit.ticket, answer, now);
         let is_first = answer == CallOutcome::Good && !std::mem::replace(&mut self.proven, true);
         let circuit = match change {
-            Some(CircuitChange::Opened { until }) => Some(self.opened(until, answer, reply.fault)),
+            Some(CircuitChange::Opened { until }) => {
+                Some(self.opened(until, answer, reply.fault, words))
+            }
             Some(CircuitChange::Recovered) => {
                 self.cause = None;
                 Some(CircuitNews::Recovered)
@@ -178,6 +186,7 @@ impl AccountState {
         until: Duration,
         answer: CallOutcome,
         fault: Option<AccountFault>,
+        words: Option<String>,
     ) -> CircuitNews {
         let before = self.cause;
         self.cause = match answer {
@@ -192,6 +201,16 @@ impl AccountState {
             until,
             cause: self.cause.unwrap_or(CircuitCause::Failing),
             again: before.is_some(),
+            words,
         }
     }
+}
+
+/// What a reply says of the account: of a refusal all, and else what this engine itself says, of the
+/// connection. A provider's words on a message may hold what is said to a person.
+fn words_of_account(reply: &Reply) -> Option<String> {
+    let is_refusal = reply.class == Class::AccountRefused;
+    let words = reply.detail.as_ref();
+    let words = words.filter(|_| is_refusal || reply.code.is_none());
+    words.map(|words| words.chars().take(MOST_LETTERS).collect())
 }

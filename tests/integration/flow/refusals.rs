@@ -3,8 +3,9 @@
 use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
 use serde_json::json;
 
+use crate::handshakes::SlowHandshakes;
 use crate::outcomes::Row;
-use crate::stage::{Stage, envelope_with};
+use crate::stage::{Stage, ana, envelope, envelope_with};
 
 const ALL_EVENTS: &str = "SELECT count(*) FROM admin_system_events";
 const ACCOUNT_REFUSED: &str =
@@ -155,4 +156,22 @@ async fn a_page_of_somebody_else_is_no_acceptance() {
     stage.publisher().await.publish(&message).await;
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.classes(), ["unknown", "accepted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_certificate_stands_in_the_event() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody is told of its authority.
+    let (provider, _ca) = SlowHandshakes::start(folder.path()).await;
+    provider.let_through(usize::MAX);
+    stage.apply(&format!("{}{}", ana(), provider.account()));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    stage.publisher().await.publish(&envelope("email")).await;
+    let told = format!(
+        "{ACCOUNT_REFUSED} AND details ->> 'said' LIKE '%certificate%'
+         AND details ->> 'said' LIKE '%providers.ca_file%' AND description LIKE '%certificate%'"
+    );
+    outcomes.until_count(&told, 1).await;
 }

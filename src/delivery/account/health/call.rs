@@ -87,11 +87,12 @@ impl AccountHealth {
         if let Some(refused) = taught.platform_refuses {
             inner.reporter.tell_of_platform(refused);
         }
-        match taught.circuit {
+        match taught.circuit.clone() {
             Some(CircuitNews::Opened {
                 until,
                 cause,
                 again,
+                words,
             }) => {
                 inner.counts.circuit_open(true);
                 inner.tell_channels(Some(inner.origin + until));
@@ -100,6 +101,7 @@ impl AccountHealth {
                     again,
                     wait: until.saturating_sub(now),
                     code: taught.reply.code.clone(),
+                    said: words,
                 });
             }
             Some(CircuitNews::Recovered) => {
