@@ -35,6 +35,9 @@ pub enum Step {
         /// The device asked for, for push.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         device_id: Option<Uuid>,
+        /// The provider's id for what a device was sent; the row holds that of one alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<String>,
         /// Milliseconds from request to answer.
         elapsed_ms: u64,
     },
@@ -83,6 +86,7 @@ impl AttemptRecord {
             code: reply.code.clone(),
             detail: reply.detail.clone(),
             device_id,
+            message_id: device_id.and(reply.message_id.clone()),
             elapsed_ms,
         };
         Self { at, step }

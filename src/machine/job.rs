@@ -237,10 +237,11 @@ impl<G: Guard> Job<G> {
         });
         self.claim.leave_place();
         let telling = self.telling_reply(status).cloned();
+        let before = self.accepted_before(status);
         let used = self.used_address();
         let (provider, last_attempted) = self.last_asked.unzip();
         let since = self.published_at.unwrap_or(self.notification.created_at);
-        let settlement = Settlement {
+        let mut settlement = Settlement {
             origin: self.claim.origin(),
             status,
             reason,
@@ -260,6 +261,9 @@ impl<G: Guard> Job<G> {
             dead_addresses: self.dead_addresses,
             notification: self.notification,
         };
+        if let Some(before) = before {
+            before.stand_in(&mut settlement);
+        }
         Outcome {
             settlement,
             age: non_negative(now.duration_since(since)),
@@ -278,6 +282,17 @@ impl<G: Guard> Job<G> {
         }
     }
 
+    /// The acceptance of an earlier pass, of what is sent without one in this: every address that was left
+    /// has been refused, or is gone.
+    fn accepted_before(&self, status: Status) -> Option<Acceptance> {
+        let mut replies = self.replies.iter();
+        if status != Status::Sent || replies.any(|(_, reply)| reply.class == Class::Accepted) {
+            return None;
+        }
+        let mut attempts = self.notification.attempts.iter().rev();
+        attempts.find_map(Acceptance::of)
+    }
+
     /// The address, when there was one; several devices are in the timeline.
     fn used_address(&self) -> Option<String> {
         let targets = self
@@ -289,6 +304,42 @@ impl<G: Guard> Job<G> {
             .map(|target| &target.address)
             .find(|address| !address.is_empty())
             .cloned()
+    }
+}
+
+/// What a provider said when it accepted.
+struct Acceptance {
+    at: Timestamp,
+    provider: String,
+    code: Option<String>,
+    message_id: Option<String>,
+}
+
+impl Acceptance {
+    fn of(record: &AttemptRecord) -> Option<Self> {
+        let Step::Attempt {
+            provider,
+            class: Class::Accepted,
+            code,
+            message_id,
+            ..
+        } = &record.step
+        else {
+            return None;
+        };
+        Some(Self {
+            at: record.at,
+            provider: provider.clone(),
+            code: code.clone(),
+            message_id: message_id.clone(),
+        })
+    }
+
+    fn stand_in(self, settlement: &mut Settlement) {
+        settlement.last_attempted.get_or_insert(self.at);
+        settlement.provider = Some(self.provider);
+        settlement.provider_response = self.code;
+        settlement.provider_message_id = self.message_id;
     }
 }
 

@@ -5,7 +5,7 @@ use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
 use serde_json::json;
 
 use crate::outcomes::{Outcomes, Row};
-use crate::stage::{Stage, TestEngine, account_named, envelope, envelope_with};
+use crate::stage::{ANA, Stage, TestEngine, account_named, envelope, envelope_with};
 
 /// Misbehaves at its first request.
 fn at_first(rule: Rule) -> Behaviour {
@@ -108,6 +108,10 @@ async fn pair(
     (stage, first, second)
 }
 
+fn switched_off(first: &Simulator) -> String {
+    account_named(first, "first", 10).replace("api_key", "is_active = false\napi_key")
+}
+
 async fn publish(stage: &Stage, channel: &str) -> (TestEngine, Outcomes) {
     let outcomes = stage.outcomes().await;
     let engine = stage.start().await;
@@ -175,14 +179,33 @@ async fn an_unknown_outcome_stays_with_its_account_through_failures_of_another_k
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_outcome_waits_for_its_account_while_that_is_switched_off() {
+    let timeout = Behaviour::failing(Fault::status(504));
+    let works = Behaviour::default();
+    let (stage, first, second) = pair("email", Provider::SendGrid, [timeout, works]).await;
+    let (_engine, mut outcomes) = publish(&stage, "email").await;
+    outcomes.only("pending", Some("retry")).await;
+    stage.apply(&switched_off(&first));
+    outcomes.only("pending", Some("waiting_for_provider")).await;
+    first.set_behaviour(Behaviour::default());
+    stage.apply(&account_named(&first, "first", 10));
+    let row = outcomes.only("sent", None).await;
+    assert_eq!(row.provider.as_deref(), Some("first"));
+    assert_eq!(second.stats().requests, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_account_of_an_unknown_outcome_is_gone_another_is_asked_and_it_is_told() {
     let timeout = Behaviour::failing(Fault::status(504));
     let works = Behaviour::default();
-    let (stage, first, _second) = pair("email", Provider::SendGrid, [timeout, works]).await;
+    let (stage, first, second) = pair("email", Provider::SendGrid, [timeout, works]).await;
     let (_engine, mut outcomes) = publish(&stage, "email").await;
     outcomes.only("pending", Some("retry")).await;
-    let gone = account_named(&first, "first", 10).replace("api_key", "is_active = false\napi_key");
-    stage.apply(&gone);
+    stage.apply(&switched_off(&first));
+    outcomes.only("pending", Some("waiting_for_provider")).await;
+    assert_eq!(second.stats().requests, 0, "it may be back");
+    let gone = "UPDATE provider_configs SET deleted_at = now() WHERE provider_name = 'first'";
+    outcomes.execute(gone).await;
     let row = outcomes.only("sent", None).await;
     assert_eq!(row.provider.as_deref(), Some("second"));
     let steps = row.attempts.as_array().unwrap();
@@ -261,4 +284,31 @@ async fn too_many_dead_addresses_at_once_are_believed_no_more() {
     assert_eq!(outcomes.count(suppressed).await, 2);
     let event = events("provider_too_many_dead_addresses");
     outcomes.until_count(&event, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_pass_accepted_is_told_when_nobody_is_left_to_ask() {
+    let fails = Rule::always(Fault::status(503)).recipient("device-b");
+    let behaviour = Behaviour::default().rule(fails);
+    let (stage, _fcm) = stage_with("push", Provider::Fcm, behaviour).await;
+    stage.apply(&format!(
+        "[[users]]\nid = \"{ANA}\"\ndevices = [\n\
+         {{ token = \"device-a\", platform = \"android\" }},\n\
+         {{ token = \"device-b\", platform = \"android\" }}]\n"
+    ));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let message = envelope_with("push", json!({ "max_retries": 10 }));
+    stage.publisher().await.publish(&message).await;
+    outcomes.only("pending", Some("retry")).await;
+    let retired = "UPDATE user_devices SET invalidated_at = now() WHERE token = 'device-b'";
+    outcomes.execute(retired).await;
+    let row = outcomes.only("sent", None).await;
+    assert_eq!(row.provider.as_deref(), Some("fcm"));
+    let told = "SELECT count(*) FROM notifications WHERE provider_response = '200'
+        AND provider_message_id LIKE 'projects/%' AND last_attempted IS NOT NULL";
+    assert_eq!(outcomes.count(told).await, 1);
+    let counted = "SELECT count(*) AS count FROM notification_metrics
+        WHERE provider = 'fcm' AND total_sent = 1";
+    outcomes.until_count(counted, 1).await;
 }

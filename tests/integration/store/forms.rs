@@ -41,6 +41,7 @@ fn attempt(class: Class) -> AttemptRecord {
         code: None,
         detail: None,
         device_id: None,
+        message_id: None,
         elapsed_ms: 1,
     };
     AttemptRecord {
