@@ -12,7 +12,7 @@
 use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
-use super::session::PREFIX;
+use super::session::MarkedText;
 use super::sqlstate::SqlState;
 
 /// A failed piece of work on the database.
@@ -67,7 +67,8 @@ pub enum StoreError {
         /// Name of the constraint.
         constraint: String,
     },
-    /// 22001, class 54: longer than the column or its index takes.
+    /// 22001, and 54000 where a row is refused for its size: longer than the column, the row or its index
+    /// takes.
     #[error("a value is too long: {1} (SQLSTATE {0})")]
     DataTooLong(SqlState, String),
     /// 22021, 22P05: text that PostgreSQL cannot hold, such as a NUL character.
@@ -143,6 +144,24 @@ impl StoreError {
         )
     }
 
+    /// Whether one value among those that are read may be why: the client does not understand it, or its
+    /// storage is damaged. What takes too long, or waits, does so for all.
+    #[must_use]
+    pub(super) const fn may_be_of_what_is_read(&self) -> bool {
+        self.may_be_of_one_row()
+            && !matches!(self, Self::Timeout(_) | Self::Locked(_) | Self::DiskFull(_))
+    }
+
+    /// The same in words that hold no row's values, for a log line or an event.
+    #[must_use]
+    pub fn without_data(&self) -> String {
+        match self {
+            // The client library names the column, and nothing of what is in it.
+            Self::Corrupt(what) => what.clone(),
+            error => error.code().meaning().to_owned(),
+        }
+    }
+
     /// The server's code, as far as it is known.
     #[must_use]
     pub fn code(&self) -> SqlState {
@@ -199,7 +218,7 @@ impl StoreError {
     pub(super) fn of_code(code: &str, message: &str) -> Self {
         SqlState::parse(code).map_or_else(
             || Self::Other(message.to_owned()),
-            |state| of_state(state, message.to_owned(), &message.to_owned()),
+            |state| of_state((state, false), message.to_owned(), &message.to_owned()),
         )
     }
 }
@@ -243,12 +262,9 @@ fn of_database(
     if matches!(kind, Kind::UnableToSendCommand | Kind::ClosedConnection) {
         return StoreError::Unavailable(message.to_owned());
     }
-    let marked = message.strip_prefix(PREFIX);
-    let coded = marked.and_then(|rest| rest.split_once(": "));
-    if let Some((code, words)) = coded
-        && let Some(state) = SqlState::parse(code)
-    {
-        return of_state(state, words.to_owned(), info);
+    if let Some(marked) = MarkedText::read(message) {
+        let state = (marked.state, marked.is_row_size);
+        return of_state(state, marked.words.to_owned(), info);
     }
     // A session that was not opened by us: migrations and tests.
     let code = match kind {
@@ -262,12 +278,13 @@ fn of_database(
         Kind::ReadOnlyTransaction => "25006",
         _ => return StoreError::Other(message.to_owned()),
     };
-    of_state(SqlState::of(code), message.to_owned(), info)
+    of_state((SqlState::of(code), false), message.to_owned(), info)
 }
 
-/// What a code stands for. 57014 is also what an operator's cancellation says.
+/// What a code stands for. 57014 is also what an operator's cancellation says; class 54 is about limits of the
+/// server, of which a row's size is but one.
 fn of_state(
-    state: SqlState,
+    (state, is_row_size): (SqlState, bool),
     message: String,
     info: &(dyn DatabaseErrorInformation + Send + Sync),
 ) -> StoreError {
@@ -291,7 +308,8 @@ fn of_state(
             state,
             constraint: constraint(),
         },
-        (_, "22001") | ("54", _) => StoreError::DataTooLong(state, message),
+        (_, "22001") => StoreError::DataTooLong(state, message),
+        _ if is_row_size => StoreError::DataTooLong(state, message),
         (_, "22021" | "22P05") => StoreError::UnstorableText(state, message),
         ("22", _) => StoreError::BadValue { state, message },
         (_, "40P01") => StoreError::Deadlock,

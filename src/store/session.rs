@@ -30,7 +30,7 @@ mod frames;
 mod secured;
 mod stream;
 
-pub(super) use frames::PREFIX;
+pub(super) use frames::MarkedText;
 pub(super) use stream::Generation;
 
 /// Time that an answer may take beyond what PostgreSQL itself allows a statement: on the way there

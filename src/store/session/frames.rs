@@ -5,10 +5,30 @@
 
 use super::super::sqlstate::SqlState;
 
-/// Stands before an error's text, with the code and `": "` after it.
-pub(in super::super) const PREFIX: &str = "SQLSTATE ";
+/// Stands before an error's text, with the code and one of two marks after it.
+const PREFIX: &str = "SQLSTATE ";
+/// After the code.
+const PLAIN: &str = ": ";
+/// The same, when the error is about the size of a row.
+const OF_A_ROW: &str = "! ";
 /// What an error's text grows by.
-const GROWTH: usize = PREFIX.len() + 5 + 2;
+const GROWTH: usize = PREFIX.len() + 5 + PLAIN.len();
+/// Where PostgreSQL refuses a row for its size, or that of its entry in an index: its source files, which it
+/// names in the error. The same code (54000) is also that of limits of the server, such as a full queue of
+/// notices.
+const ROW_SIZE: &[&str] = &[
+    "nbtutils.c",
+    "indextuple.c",
+    "hio.c",
+    "rewriteheap.c",
+    "ginentrypage.c",
+    "gist.c",
+    "spgdoinsert.c",
+    "brin_pageops.c",
+    "hashinsert.c",
+    "jsonb.c",
+    "jsonb_util.c",
+];
 /// Most bytes of an error that are looked at: the code and the beginning of the text come first.
 const MOST_HELD: usize = 64 * 1_024;
 /// A tag and a length.
@@ -16,6 +36,31 @@ const HEADER: usize = 5;
 
 const ERROR_RESPONSE: u8 = b'E';
 const READY_FOR_QUERY: u8 = b'Z';
+
+/// An error's text, with what was written before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct MarkedText<'a> {
+    /// The code.
+    pub(in super::super) state: SqlState,
+    /// Whether it is about the size of a row.
+    pub(in super::super) is_row_size: bool,
+    /// What the server says.
+    pub(in super::super) words: &'a str,
+}
+
+impl<'a> MarkedText<'a> {
+    /// Reads what [`Answers`] write; `None` for a text that did not pass through them.
+    pub(in super::super) fn read(text: &'a str) -> Option<Self> {
+        let (code, rest) = text.strip_prefix(PREFIX)?.split_at_checked(5)?;
+        let plain = rest.strip_prefix(PLAIN).map(|words| (false, words));
+        let (is_row_size, words) = plain.or_else(|| Some((true, rest.strip_prefix(OF_A_ROW)?)))?;
+        Some(Self {
+            state: SqlState::parse(code)?,
+            is_row_size,
+            words,
+        })
+    }
+}
 
 /// Where a stream stands within its messages.
 #[derive(Debug, Default)]
@@ -174,7 +219,7 @@ impl Answers {
 /// Writes an error, or its beginning, with its code before its text. One without both is left as it
 /// is.
 fn marked(error: &[u8], out: &mut Vec<u8>) -> Option<SqlState> {
-    let Some((code, text_at)) = code_and_text(error) else {
+    let Some((code, text_at, is_row_size)) = code_and_text(error) else {
         out.extend_from_slice(error);
         return None;
     };
@@ -187,7 +232,8 @@ fn marked(error: &[u8], out: &mut Vec<u8>) -> Option<SqlState> {
     }
     out.extend_from_slice(PREFIX.as_bytes());
     out.extend_from_slice(code.as_str().as_bytes());
-    out.extend_from_slice(b": ");
+    let mark = if is_row_size { OF_A_ROW } else { PLAIN };
+    out.extend_from_slice(mark.as_bytes());
     out.extend_from_slice(text);
     Some(code)
 }
@@ -206,24 +252,28 @@ pub(super) fn lost(why: &str) -> Vec<u8> {
     .concat()
 }
 
-/// The code of an error, and where its text begins. A body is a list of fields: a letter and a text
-/// that ends with a zero byte.
-fn code_and_text(error: &[u8]) -> Option<(SqlState, usize)> {
+/// The code of an error, where its text begins, and whether it is about the size of a row. A body is a list
+/// of fields: a letter and a text that ends with a zero byte. The file comes after the text.
+fn code_and_text(error: &[u8]) -> Option<(SqlState, usize, bool)> {
     let (mut code, mut text_at, mut at) = (None, None, HEADER);
-    while let Some((kind, rest)) = error.get(at..)?.split_first() {
+    let mut is_row_size = false;
+    while let Some((kind, rest)) = error.get(at..).and_then(<[u8]>::split_first) {
         let value = rest.split(|byte| *byte == 0).next().unwrap_or_default();
         match kind {
             b'C' => code = SqlState::parse(std::str::from_utf8(value).ok()?),
             b'M' => text_at = Some(at + 1),
+            b'F' => is_row_size = ROW_SIZE.iter().any(|file| file.as_bytes() == value),
             0 => break,
             _ => {}
         }
-        if code.is_some() && text_at.is_some() {
+        let may_be_row_size = code.is_none_or(|code| code.as_str() == "54000");
+        if code.is_some() && text_at.is_some() && !may_be_row_size {
             break;
         }
         at += 1 + value.len() + 1;
     }
-    Some((code?, text_at?))
+    let code = code?;
+    Some((code, text_at?, is_row_size && code.as_str() == "54000"))
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ async fn text_that_does_not_fit_is_told() {
 }
 
 #[tokio::test]
-async fn only_class_22_23_and_54_are_about_a_rows_data_in_any_language() {
+async fn only_class_22_23_and_a_rows_size_are_about_a_rows_data_in_any_language() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut engine = pool.get().await.unwrap();
@@ -102,7 +102,7 @@ async fn only_class_22_23_and_54_are_about_a_rows_data_in_any_language() {
     };
     for state in [
         "08006", "25006", "40001", "42501", "42703", "42P01", "53100", "53200", "53300", "55P03",
-        "57P01", "58030", "P0001", "XX001", "ABCDE",
+        "54000", "54001", "54011", "57P01", "58030", "P0001", "XX001", "ABCDE",
     ] {
         let error = raise(state).await;
         assert!(!error.is_about_data(), "{state}: {error:?}");
@@ -113,10 +113,28 @@ async fn only_class_22_23_and_54_are_about_a_rows_data_in_any_language() {
     assert!(right.starts_with("a right is missing: Auf dem"), "{right}");
     assert!(right.ends_with("(SQLSTATE 42501)"), "{right}");
     for state in [
-        "22001", "22008", "22P02", "22P05", "23502", "23505", "23P01", "54000",
+        "22001", "22008", "22P02", "22P05", "23502", "23505", "23P01",
     ] {
         let error = raise(state).await;
         assert!(error.is_about_data(), "{state}: {error:?}");
+    }
+    let long = "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 400) n)";
+    let columns: Vec<String> = (0..1_100)
+        .map(|at| format!("c{at} float8 DEFAULT 1"))
+        .collect();
+    for too_large in [
+        format!(
+            "CREATE TEMPORARY TABLE words (word text PRIMARY KEY); INSERT INTO words SELECT {long}"
+        ),
+        format!(
+            "CREATE TEMPORARY TABLE wide ({}); INSERT INTO wide (c0) VALUES (1)",
+            columns.join(", ")
+        ),
+    ] {
+        let mut engine = pool.get().await.unwrap();
+        let error = fails(&mut engine, &too_large).await;
+        assert_eq!(error.code().as_str(), "54000");
+        assert!(error.is_about_data(), "{error:?}");
     }
 }
 

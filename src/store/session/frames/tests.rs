@@ -34,6 +34,43 @@ fn an_error_carries_its_code_in_its_text_and_nothing_else_changes() {
 }
 
 #[test]
+fn only_a_rows_size_is_marked_as_a_rows_and_by_the_file_that_says_so() {
+    for (code, file, is_row_size) in [
+        ("54000", "nbtutils.c", true),
+        ("54000", "indextuple.c", true),
+        ("54000", "hio.c", true),
+        ("54000", "async.c", false),
+        ("54000", "pl_exec.c", false),
+        ("54001", "nbtutils.c", false),
+        ("XX000", "nbtutils.c", false),
+    ] {
+        let words = "Zeile: zu groß";
+        let fields = format!("SFEHLER\0VERROR\0C{code}\0M{words}\0Dwas\0F{file}\0L7\0Rwer\0\0");
+        let got = through(
+            &mut Answers::default(),
+            &message(ERROR_RESPONSE, fields.as_bytes()),
+        );
+        let text = got
+            .split(|byte| *byte == 0)
+            .find(|field| field.starts_with(b"M"));
+        let text = std::str::from_utf8(&text.unwrap()[1..]).unwrap();
+        let read = MarkedText::read(text).unwrap();
+        let wanted = (code, is_row_size, words);
+        assert_eq!((read.state.as_str(), read.is_row_size, read.words), wanted);
+    }
+    for odd in [
+        "",
+        "SQLSTATE ",
+        "SQLSTATE 5400",
+        "SQLSTATE 54000",
+        "SQLSTATE 54000? x",
+        "Zeile",
+    ] {
+        assert_eq!(MarkedText::read(odd), None, "{odd}");
+    }
+}
+
+#[test]
 fn an_error_without_code_or_text_is_left_as_it_is() {
     for fields in [
         "SERROR\0Mhello\0\0",
