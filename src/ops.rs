@@ -10,5 +10,6 @@ pub mod housekeeping;
 pub mod lease_keeper;
 pub mod readiness;
 pub mod replay;
+pub mod unreadable_people;
 
 pub use control::Control;

@@ -20,6 +20,7 @@ pub mod release;
 pub mod routing;
 pub mod schedule;
 pub mod suppression;
+pub mod unreadable;
 
 pub use after_pass::{PassResult, after_pass};
 pub use decide::decide;

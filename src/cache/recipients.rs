@@ -15,15 +15,18 @@ use uuid::Uuid;
 
 use crate::domain::{Recipient, TenantRules};
 use crate::runtime::clock;
-use crate::store::{Database, StoreError, recipients, rules};
+use crate::store::{Database, Sifted, StoreError, recipients, rules};
 
 mod barrier;
 mod memory;
+mod unreadable;
 
 use barrier::Barrier;
 pub use barrier::BarrierRequests;
 use memory::RecipientStore;
 pub use memory::{CacheKey, ReadMark};
+use unreadable::UnreadableReports;
+pub use unreadable::UnreadableWishes;
 
 /// Who is no longer as they were when they were loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub struct RecipientSnapshot {
     pub recipients: HashMap<RecipientKey, Arc<Recipient>>,
     /// Of each tenant that was asked for.
     pub rules: HashMap<Uuid, Arc<TenantRules>>,
+    /// Those of whom something cannot be read, be it their tenant's rules: nobody knows what they want.
+    pub unreadable: HashSet<RecipientKey>,
     /// Everything is in it that was committed by then.
     pub at: Timestamp,
 }
@@ -76,6 +81,7 @@ pub struct RecipientCache {
     database: Database,
     memory: Arc<RecipientStore>,
     barrier: Arc<Barrier>,
+    reports: Arc<UnreadableReports>,
 }
 
 impl RecipientCache {
@@ -84,29 +90,29 @@ impl RecipientCache {
     #[must_use]
     pub fn new(database: Database, most: usize, time_to_live: Duration) -> Self {
         let memory = Arc::new(RecipientStore::new(most, time_to_live));
-        let barrier = Arc::default();
         Self {
             database,
             memory,
-            barrier,
+            barrier: Arc::default(),
+            reports: Arc::default(),
         }
     }
 
-    /// Those that exist among `recipient_key`; a deleted one does not.
+    /// Those that exist among `recipient_key`; a deleted one does not. One who cannot be read stops no other.
     ///
     /// # Errors
     /// When somebody is not in memory and the database fails.
     pub async fn load(
         &self,
         recipient_key: impl IntoIterator<Item = RecipientKey>,
-    ) -> Result<HashMap<RecipientKey, Arc<Recipient>>, StoreError> {
+    ) -> Result<Sifted<RecipientKey, Arc<Recipient>>, StoreError> {
         let asked: HashSet<RecipientKey> = recipient_key.into_iter().collect();
-        let mut found = HashMap::with_capacity(asked.len());
+        let mut found = Sifted::default();
         let mut missing = HashSet::new();
         let now = clock::instant();
         for recipient_key in asked {
             match self.memory.lookup(recipient_key, now) {
-                Some(recipient) => drop(found.insert(recipient_key, recipient)),
+                Some(recipient) => drop(found.known.insert(recipient_key, recipient)),
                 None => drop(missing.insert(recipient_key)),
             }
         }
@@ -123,19 +129,18 @@ impl RecipientCache {
     pub async fn read(
         &self,
         recipient_key: HashSet<RecipientKey>,
-    ) -> Result<HashMap<RecipientKey, Arc<Recipient>>, StoreError> {
+    ) -> Result<Sifted<RecipientKey, Arc<Recipient>>, StoreError> {
         let (reading, now) = (self.memory.begin(), clock::instant());
         let recipient_key: Vec<RecipientKey> = recipient_key.into_iter().collect();
         let mut connection = self.database.get().await?;
         let read = recipients::load(&mut connection, &recipient_key).await?;
         drop(connection);
-        let read: HashMap<RecipientKey, Arc<Recipient>> = read
-            .into_iter()
-            .map(|(recipient_key, recipient)| (recipient_key, Arc::new(recipient)))
-            .collect();
-        let kept = read
-            .iter()
-            .map(|(recipient_key, recipient)| (*recipient_key, recipient));
+        let read = read.map(Arc::new);
+        for ((tenant_id, user_id), error) in &read.unreadable {
+            self.report(*tenant_id, Some(*user_id), error);
+        }
+        let known = read.known.iter();
+        let kept = known.map(|(recipient_key, recipient)| (*recipient_key, recipient));
         self.memory.keep(reading, kept, now);
         Ok(read)
     }
@@ -156,21 +161,21 @@ impl RecipientCache {
     }
 
     /// The rules of these tenants; of one that has none, empty ones. What is not in memory is read
-    /// together.
+    /// together, and what cannot be read stops no other tenant.
     ///
     /// # Errors
     /// When something is not in memory and the database fails.
     pub async fn load_rules(
         &self,
         tenants: impl IntoIterator<Item = Uuid>,
-    ) -> Result<HashMap<Uuid, Arc<TenantRules>>, StoreError> {
+    ) -> Result<Sifted<Uuid, Arc<TenantRules>>, StoreError> {
         let asked: HashSet<Uuid> = tenants.into_iter().collect();
-        let mut found = HashMap::with_capacity(asked.len());
+        let mut found = Sifted::default();
         let mut missing = HashSet::new();
         let now = clock::instant();
         for tenant_id in asked {
             match self.memory.lookup(tenant_id, now) {
-                Some(rules) => drop(found.insert(tenant_id, rules)),
+                Some(rules) => drop(found.known.insert(tenant_id, rules)),
                 None => drop(missing.insert(tenant_id)),
             }
         }
@@ -187,24 +192,36 @@ impl RecipientCache {
     pub async fn read_rules(
         &self,
         tenants: HashSet<Uuid>,
-    ) -> Result<HashMap<Uuid, Arc<TenantRules>>, StoreError> {
+    ) -> Result<Sifted<Uuid, Arc<TenantRules>>, StoreError> {
         let (reading, now) = (self.memory.begin(), clock::instant());
         let tenants: Vec<Uuid> = tenants.into_iter().collect();
         let connection = self.database.get().await?;
-        let mut read = rules::of(&connection, &tenants).await?;
+        let mut read = rules::of(&connection, &tenants).await?.map(Arc::new);
         drop(connection);
-        let read: HashMap<Uuid, Arc<TenantRules>> = tenants
-            .into_iter()
-            .map(|tenant_id| {
-                (
-                    tenant_id,
-                    Arc::new(read.remove(&tenant_id).unwrap_or_default()),
-                )
-            })
-            .collect();
-        let kept = read.iter().map(|(tenant_id, rules)| (*tenant_id, rules));
+        for tenant_id in tenants {
+            match read.unreadable.get(&tenant_id) {
+                Some(error) => self.report(tenant_id, None, error),
+                None => drop(read.known.entry(tenant_id).or_default()),
+            }
+        }
+        let known = read.known.iter();
+        let kept = known.map(|(tenant_id, rules)| (*tenant_id, rules));
         self.memory.keep(reading, kept, now);
         Ok(read)
+    }
+
+    /// Tells that something of somebody cannot be read, or of what a tenant says for all.
+    pub fn report(&self, tenant_id: Uuid, user_id: Option<Uuid>, error: &StoreError) {
+        self.reports.add(UnreadableWishes {
+            tenant_id,
+            user_id,
+            error: error.clone(),
+        });
+    }
+
+    /// Waits until operators are to be told of somebody who cannot be read.
+    pub async fn unreadable(&self) -> Vec<UnreadableWishes> {
+        self.reports.found().await
     }
 
     /// Recipients and their tenants' rules, none of them as they were before this was called.
@@ -215,27 +232,31 @@ impl RecipientCache {
         &self,
         recipient_key: impl IntoIterator<Item = RecipientKey>,
     ) -> Result<RecipientSnapshot, StoreError> {
-        let recipient_key: HashSet<RecipientKey> = recipient_key.into_iter().collect();
-        let tenants: HashSet<Uuid> = recipient_key
-            .iter()
-            .map(|(tenant_id, _)| *tenant_id)
-            .collect();
+        let asked: HashSet<RecipientKey> = recipient_key.into_iter().collect();
+        let tenants: HashSet<Uuid> = asked.iter().map(|(tenant_id, _)| *tenant_id).collect();
         let called_at = clock::now();
         let (recipients, rules, at) = match self.catch_up(self.begin()).await {
             Stale::Only(_) => {
-                let (recipients, rules) = (self.load(recipient_key), self.load_rules(tenants));
-                (recipients.await?, rules.await?, called_at)
+                let recipients = self.load(asked.iter().copied());
+                let (recipients, rules) = tokio::join!(recipients, self.load_rules(tenants));
+                (recipients?, rules?, called_at)
             }
             Stale::All => {
                 // To find that out may have taken long.
                 let called_at = clock::now();
-                let (recipients, rules) = (self.read(recipient_key), self.read_rules(tenants));
-                (recipients.await?, rules.await?, called_at)
+                let recipients = self.read(asked.clone());
+                let (recipients, rules) = tokio::join!(recipients, self.read_rules(tenants));
+                (recipients?, rules?, called_at)
             }
         };
+        let is_unreadable = |whose: &RecipientKey| {
+            recipients.unreadable.contains_key(whose) || rules.unreadable.contains_key(&whose.0)
+        };
+        let unreadable = asked.into_iter().filter(is_unreadable).collect();
         Ok(RecipientSnapshot {
-            recipients,
-            rules,
+            recipients: recipients.known,
+            rules: rules.known,
+            unreadable,
             at,
         })
     }

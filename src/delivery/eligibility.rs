@@ -3,11 +3,11 @@
 //! The dispatcher asks for every job; a provider's worker asks again for one that has waited. A
 //! daily cap is reserved here, and nowhere else.
 
+mod listed;
 mod recheck;
 
-pub use recheck::{RecheckFacts, RecheckRequests, RecheckSubject};
-
-use std::collections::HashMap;
+pub use listed::Listed;
+pub use recheck::{Fact, LookedUp, RecheckFacts, RecheckRequests, RecheckSubject};
 
 use uuid::Uuid;
 
@@ -18,7 +18,8 @@ use crate::machine::eligibility::{self, CapAnswer, EligibilityContext, Reevaluat
 use crate::policy::{AccountFacts, Decision, Quota};
 use crate::runtime::{Shutdown, clock};
 use crate::store::frequency::{Reservation, Reserved};
-use crate::store::{Database, StoreError, suppressions};
+use crate::store::suppressions::{self, SuppressionKey};
+use crate::store::{Database, StoreError};
 use crate::work::job::Job;
 
 /// Asks policy about jobs.
@@ -103,13 +104,14 @@ impl Eligibility {
         jobs: Vec<Job>,
         account: AccountFacts<'_>,
     ) -> Vec<(Job, Reevaluation)> {
-        let (there, gone) = self.refresh(jobs).await;
-        let gone = gone
-            .into_iter()
-            .map(|job| (job, Reevaluation::RecipientGone));
+        let looked_up = self.refresh(jobs).await;
+        let gone = looked_up.gone.into_iter();
+        let gone = gone.map(|job| (job, Reevaluation::RecipientGone));
         let mut judged: Vec<(Job, Reevaluation)> = gone.collect();
+        let unreadable = looked_up.unreadable.into_iter();
+        judged.extend(unreadable.map(|job| (job, Reevaluation::Unreadable)));
         let (accounts, mut capped) = ([account], vec![]);
-        for job in there {
+        for job in looked_up.there {
             match self.decide(&job, &accounts) {
                 Decision::Reserve(counters) => capped.push(Capped { job, counters }),
                 decision => judged.push((job, Reevaluation::Decided(decision))),
@@ -122,35 +124,38 @@ impl Eligibility {
         judged
     }
 
-    /// The suppressed ones among the addresses of each.
+    /// The suppressed ones among the addresses of each. One that cannot be read stops no other.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn suppressed<'a>(
         &self,
         asked: impl IntoIterator<Item = Addressed<'a>>,
-    ) -> Result<HashMap<Uuid, Vec<String>>, StoreError> {
-        let (ids, addresses): (Vec<Uuid>, Vec<SuppressionKey>) =
-            asked.into_iter().flat_map(Addressed::entries).unzip();
+    ) -> Result<Listed, StoreError> {
+        let asked = asked.into_iter().flat_map(|one| {
+            let user_id = one.recipient.user_id;
+            one.entries()
+                .map(move |(id, address)| ((id, user_id), address))
+        });
+        let (whose, addresses): (Vec<(Uuid, Uuid)>, Vec<SuppressionKey>) = asked.unzip();
+        let mut found = Listed::default();
         if addresses.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(found);
         }
         let connection = self.database.get().await?;
         let listed = suppressions::among(&connection, &addresses).await?;
-        let mut found: HashMap<Uuid, Vec<String>> = HashMap::new();
-        if !listed.is_empty() {
-            for (id, address) in ids.into_iter().zip(addresses) {
-                if listed.contains(&address) {
-                    found.entry(id).or_default().push(address.2);
-                }
+        drop(connection);
+        for ((id, user_id), address) in whose.into_iter().zip(addresses) {
+            if let Some(error) = listed.unreadable.get(&address) {
+                self.recipients.report(address.0, Some(user_id), error);
+                found.unread(id);
+            } else if listed.known.contains_key(&address) {
+                found.add(id, address.2);
             }
         }
         Ok(found)
     }
 }
-
-/// Tenant, channel, address.
-type SuppressionKey = (Uuid, Channel, String);
 
 /// Whose addresses are looked for on the suppression list.
 #[derive(Debug, Clone, Copy)]

@@ -6,10 +6,12 @@ use crate::cache::templates::TemplateCache;
 use crate::delivery::channel_state::ChannelStates;
 use crate::delivery::eligibility::Eligibility;
 use crate::delivery::registry::AccountRegistry;
-use crate::runtime::{ShutdownPhases, Tasks};
+use crate::machine::delivery;
+use crate::runtime::{ShutdownPhases, Tasks, clock};
 use crate::store::Database;
 use crate::telemetry::Metrics;
 use crate::work::claim_guard::ClaimGuards;
+use crate::work::job::Job;
 use crate::work::lease_gate::LeaseGate;
 use crate::work::settle_queue::SettleQueue;
 
@@ -38,4 +40,15 @@ pub struct NodeContext {
     pub tasks: Tasks,
     /// How the node stops.
     pub phases: ShutdownPhases,
+}
+
+impl NodeContext {
+    /// Stores that these wait, of whose recipients something cannot be read. They have asked nobody.
+    pub fn put_off_unreadable(&self, jobs: impl IntoIterator<Item = Job>) {
+        let now = clock::now();
+        for job in jobs {
+            let disposition = delivery::unread(&job, now, rand::random());
+            self.settle_queue.push(job.settle(disposition, now));
+        }
+    }
 }

@@ -16,7 +16,7 @@ use crate::policy::{expiry, routing};
 use crate::resilience::Backoff;
 
 pub use answered::{CallResult, answered, asked, came_too_late, note, undecided};
-pub use recheck::rechecked;
+pub use recheck::{rechecked, unread};
 
 /// What waits for an account comes up after that and up to half as much more, should nobody have called
 /// it back: it is decided on anew, and waits again.

@@ -32,6 +32,8 @@ pub enum Reevaluation {
     Decided(Decision),
     /// The recipient was deleted meanwhile.
     RecipientGone,
+    /// What the recipient wants cannot be read: nothing is sent to them.
+    Unreadable,
 }
 
 /// What came of reserving room under daily caps.

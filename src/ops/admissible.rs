@@ -68,8 +68,11 @@ async fn recipient(
     envelope: &Envelope,
 ) -> Result<Result<Recipient, Refusal>, StoreError> {
     let recipient_key: RecipientKey = (envelope.tenant_id, envelope.user_id);
-    let known = recipients.load([recipient_key]).await?;
-    let known = known.get(&recipient_key).map(|it| Recipient::clone(it));
+    let known = recipients
+        .load([recipient_key])
+        .await?
+        .take(&recipient_key)?;
+    let known = known.map(|it| Recipient::clone(&it));
     let said = envelope.recipient.as_ref();
     if let Some(known) = known {
         return Ok(Ok(match said {

@@ -109,8 +109,9 @@ impl Explainer {
         now: Timestamp,
     ) -> Result<Decided, StoreError> {
         let asked = Addressed::to(notification, recipient);
-        let suppressed = self.eligibility.suppressed([asked]).await?.into_values();
-        let suppressed: Vec<String> = suppressed.flatten().collect();
+        let suppressed = self.eligibility.suppressed([asked]).await?;
+        let unread = || StoreError::Corrupt("whether the address is suppressed".to_owned());
+        let suppressed = suppressed.of(notification.id).ok_or_else(unread)?;
         let (used, off) = self.accounts(notification.lane.channel).await?;
         let used = used.iter().map(|one| one.facts(now));
         let off = off.iter().map(|name| AccountFacts::off(name));
@@ -121,7 +122,7 @@ impl Explainer {
             .recipients
             .load_rules([tenant_id])
             .await?
-            .remove(&tenant_id);
+            .take(&tenant_id)?;
         let rules: Arc<TenantRules> = rules.unwrap_or_default();
         let mut facts = Facts {
             notification,

@@ -3,7 +3,7 @@
 //! The way is the normal one and honours everything by itself. What would only be cancelled there
 //! is left alone here and told at once, by the same rules of `policy`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,13 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::delivery::eligibility::Addressed;
-use crate::domain::{Channel, Notification, Reason, Recipient, TenantRules};
+use crate::domain::{Notification, Reason, Recipient, TenantRules};
 use crate::policy::{expiry, preference};
 use crate::runtime::clock;
 use crate::store::dead_letters::{
     self, DeadLetter, LetterFilter, LetterReplay, PageCursor, Stored,
 };
-use crate::store::{Database, StoreError, recipients, rules, suppressions};
+use crate::store::suppressions::{self, SuppressionKey};
+use crate::store::{Database, Sifted, StoreError, recipients, rules};
 
 /// Dead letters in one transaction.
 const PAGE: usize = 200;
@@ -189,9 +190,9 @@ async fn page(
 /// What is known of a page of letters.
 struct PageFacts {
     notifications: HashMap<Uuid, Stored>,
-    recipients: HashMap<(Uuid, Uuid), Recipient>,
-    rules: HashMap<Uuid, TenantRules>,
-    suppressed: HashSet<(Uuid, Channel, String)>,
+    recipients: Sifted<(Uuid, Uuid), Recipient>,
+    rules: Sifted<Uuid, TenantRules>,
+    suppressed: Sifted<SuppressionKey, ()>,
 }
 
 impl PageFacts {
@@ -208,10 +209,10 @@ impl PageFacts {
         let recipients = recipients::load(&mut connection, &recipient_key).await?;
         let tenants: Vec<Uuid> = good().map(|n| n.tenant_id).collect();
         let rules = rules::of(&connection, &tenants).await?;
-        let mut asked: Vec<(Uuid, Channel, String)> = vec![];
+        let mut asked: Vec<SuppressionKey> = vec![];
         for notification in good() {
-            if let Some(recipient) = recipients.get(&(notification.tenant_id, notification.user_id))
-            {
+            let recipient_key = (notification.tenant_id, notification.user_id);
+            if let Some(recipient) = recipients.known.get(&recipient_key) {
                 asked.extend(addresses(notification, recipient));
             }
         }
@@ -243,11 +244,15 @@ impl PageFacts {
             Some(Ok(notification)) => notification,
         };
         let recipient_key = (notification.tenant_id, notification.user_id);
-        let Some(recipient) = self.recipients.get(&recipient_key) else {
+        let unread = self.recipients.unreadable.get(&recipient_key);
+        if let Some(why) = unread.or_else(|| self.rules.unreadable.get(&recipient_key.0)) {
+            return Some(Skip::Unreadable(why.to_string()));
+        }
+        let Some(recipient) = self.recipients.known.get(&recipient_key) else {
             return Some(Skip::UserGone);
         };
         let none = TenantRules::default();
-        let rules = self.rules.get(&notification.tenant_id).unwrap_or(&none);
+        let rules = self.rules.known.get(&recipient_key.0).unwrap_or(&none);
         let switched_off = || preference::switched_off(notification, recipient, rules);
         expiry::expired(notification, due)
             .or_else(|| switched_off().map(|(reason, _)| reason))
@@ -261,7 +266,8 @@ impl PageFacts {
     /// Whether there are addresses and all of them are on the list.
     fn is_suppressed(&self, notification: &Notification, recipient: &Recipient) -> bool {
         let mut addresses = addresses(notification, recipient).peekable();
-        addresses.peek().is_some() && addresses.all(|address| self.suppressed.contains(&address))
+        let is_listed = |address| self.suppressed.known.contains_key(&address);
+        addresses.peek().is_some() && addresses.all(is_listed)
     }
 }
 
@@ -269,7 +275,7 @@ impl PageFacts {
 fn addresses(
     notification: &Notification,
     recipient: &Recipient,
-) -> impl Iterator<Item = (Uuid, Channel, String)> {
+) -> impl Iterator<Item = SuppressionKey> {
     let entries = Addressed::to(notification, recipient).entries();
     entries.map(|(_, address)| address)
 }

@@ -1,18 +1,19 @@
 //! What tenants say for all their people.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::try_join3;
+use futures_util::future::join3;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::change::word;
 use super::preferences::PreferenceRow;
 use super::schema::notification_schema::{categories, notification_preferences, tenants};
+use super::sift::{Sifted, Sifting};
 use crate::domain::{Category, TenantRules};
 
 #[derive(Queryable, Selectable)]
@@ -50,20 +51,36 @@ impl CategoryRow {
     }
 }
 
-/// The rules of those tenants that have any.
+/// The rules of those tenants that have any. One of whose something cannot be read stops no other.
 ///
 /// # Errors
-/// The database is out of reach.
+/// The database is out of reach, or refuses the reading itself.
 pub async fn of(
     connection: &AsyncPgConnection,
     tenants: &[Uuid],
+) -> Result<Sifted<Uuid, TenantRules>, StoreError> {
+    let tenants: HashSet<Uuid> = tenants.iter().copied().collect();
+    let tenants: Vec<Uuid> = tenants.into_iter().collect();
+    let mut sifting = Sifting::of(&tenants);
+    while let Some(part) = sifting.next() {
+        let read = of_all(connection, part).await;
+        sifting.read(part, read)?;
+    }
+    Ok(sifting.into_sifted())
+}
+
+/// Those of all of these, or of none.
+async fn of_all(
+    connection: &AsyncPgConnection,
+    tenants: &[Uuid],
 ) -> Result<HashMap<Uuid, TenantRules>, StoreError> {
-    let (categories, defaults, locales) = try_join3(
+    let (categories, defaults, locales) = join3(
         categories_of(connection, tenants),
         defaults_of(connection, tenants),
         locales_of(connection, tenants),
     )
-    .await?;
+    .await;
+    let (categories, defaults, locales) = (categories?, defaults?, locales?);
     let mut rules: HashMap<Uuid, TenantRules> = HashMap::new();
     for row in categories {
         let of_tenant = rules.entry(row.tenant_id).or_default();

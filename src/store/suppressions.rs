@@ -10,8 +10,12 @@ use uuid::Uuid;
 use super::StoreError;
 use super::change::{UpsertAnswer, WriteChange, word};
 use super::schema::notification_schema::suppressions;
+use super::sift::{Sifted, Sifting};
 use super::statement::statement;
 use crate::domain::{Channel, Suppression};
+
+/// Tenant, channel, and an address as the list spells it.
+pub type SuppressionKey = (Uuid, Channel, String);
 
 /// Longest address that the list holds; its `CHECK` says the same.
 const MOST_BYTES: usize = 2_048;
@@ -73,29 +77,37 @@ statement!(
      WHERE (s.ends_at IS NULL OR s.ends_at > now())"
 );
 
-/// Those of some addresses that are suppressed now, as [`Suppression::address`] spells them. The
-/// connection may have other statements under way.
+/// Those of some addresses that are suppressed now, as [`Suppression::address`] spells them. One of which
+/// that cannot be read stops no other. The connection may have other statements under way.
 ///
 /// # Errors
-/// The database is out of reach.
+/// The database is out of reach, or refuses the reading itself.
 pub async fn among(
-    mut connection: &AsyncPgConnection,
-    addresses: &[(Uuid, Channel, String)],
-) -> Result<HashSet<(Uuid, Channel, String)>, StoreError> {
-    let asked: HashSet<(Uuid, Channel, String)> = addresses
-        .iter()
-        .map(|(tenant, channel, address)| {
-            let address = Suppression::address(*channel, address);
-            (*tenant, *channel, address)
-        })
-        .collect();
-    if asked.is_empty() {
-        return Ok(asked);
+    connection: &AsyncPgConnection,
+    addresses: &[SuppressionKey],
+) -> Result<Sifted<SuppressionKey, ()>, StoreError> {
+    let spelt = addresses.iter().map(|(tenant, channel, address)| {
+        let address = Suppression::address(*channel, address);
+        (*tenant, *channel, address)
+    });
+    let asked: HashSet<SuppressionKey> = spelt.collect();
+    let asked: Vec<SuppressionKey> = asked.into_iter().collect();
+    let mut sifting = Sifting::of(&asked);
+    while let Some(part) = sifting.next() {
+        let listed = among_all(connection, part).await;
+        sifting.read(part, listed.map(|all| all.into_iter().map(|one| (one, ()))))?;
     }
+    Ok(sifting.into_sifted())
+}
+
+async fn among_all(
+    mut connection: &AsyncPgConnection,
+    asked: &[SuppressionKey],
+) -> Result<Vec<SuppressionKey>, StoreError> {
     let among = Among {
         tenants: asked.iter().map(|(tenant, ..)| *tenant).collect(),
         channels: asked.iter().map(|(_, c, _)| c.as_str()).collect(),
-        addresses: asked.into_iter().map(|(.., address)| address).collect(),
+        addresses: asked.iter().map(|(.., address)| address.clone()).collect(),
     };
     let listed: Vec<(Uuid, String, String)> = among.load(&mut connection).await?;
     let known =

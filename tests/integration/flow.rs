@@ -29,6 +29,7 @@ mod repetitions;
 mod schema;
 mod templates;
 mod timing;
+mod unread_wishes;
 mod unreadable;
 mod untakeable;
 mod waiting;

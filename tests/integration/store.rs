@@ -31,6 +31,7 @@ mod settle;
 mod suppressions;
 mod takes;
 mod templates;
+mod unread;
 mod untakeable;
 mod vocabularies;
 mod waiting;

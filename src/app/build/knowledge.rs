@@ -12,6 +12,7 @@ use crate::delivery::account_loader::{LoaderContext, Refresh};
 use crate::delivery::cap_reservations::CapReservations;
 use crate::delivery::eligibility::{Eligibility, RecheckRequests};
 use crate::ops::change_listener::Listener;
+use crate::ops::unreadable_people::UnreadablePeople;
 use crate::work::retry::retry_until_ok;
 
 pub(super) fn eligibility(settings: &Settings, context: &EngineContext) -> Arc<Eligibility> {
@@ -67,4 +68,12 @@ pub(super) fn listen(
         stop: context.phases.end_of_run.clone(),
     };
     context.tasks.spawn("listen for changes", listener.run());
+    let unreadable = UnreadablePeople {
+        database: context.database.clone(),
+        recipients: eligibility.recipients.clone(),
+        stop: context.phases.end_of_run.clone(),
+    };
+    context
+        .tasks
+        .spawn("tell of unreadable people", unreadable.run());
 }

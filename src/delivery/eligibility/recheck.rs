@@ -4,14 +4,13 @@
 //! and schedule; and on a slow machine it would last longer than its answer is believed, and lead to the next
 //! one.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Addressed, Eligibility};
+use super::{Addressed, Eligibility, Listed};
 use crate::cache::recipients::{RecipientKey, RecipientSnapshot};
-use crate::domain::Channel;
+use crate::domain::{Channel, Recipient};
 use crate::runtime::Coalescer;
 use crate::work::job::Job;
 use crate::work::retry::retry_until_ok;
@@ -36,7 +35,18 @@ pub struct RecheckSubject {
 #[derive(Debug)]
 pub struct RecheckFacts {
     known: RecipientSnapshot,
-    suppressed: HashMap<Uuid, Vec<String>>,
+    listed: Listed,
+}
+
+/// Jobs, by what is known now of whom they are for.
+#[derive(Debug, Default)]
+pub struct LookedUp {
+    /// With what is known now.
+    pub there: Vec<Job>,
+    /// Their recipient was deleted.
+    pub gone: Vec<Job>,
+    /// What their recipient wants cannot be read.
+    pub unreadable: Vec<Job>,
 }
 
 impl RecheckSubject {
@@ -61,29 +71,28 @@ impl RecheckSubject {
 }
 
 impl Eligibility {
-    /// Looks up again those whom jobs are for: jobs whose recipient is there, with what is known now, and
-    /// those whose recipient was deleted. Missing ones return to where they came from, since there is no
-    /// more time.
-    pub async fn refresh(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    /// Looks up again those whom jobs are for. Missing ones return to where they came from, since there is
+    /// no more time.
+    pub async fn refresh(&self, jobs: Vec<Job>) -> LookedUp {
         let subjects = jobs.iter().map(RecheckSubject::of).collect();
         let Some(facts) = self.recheck(subjects).await else {
-            return (vec![], vec![]);
+            return LookedUp::default();
         };
-        let (mut there, mut gone) = (vec![], vec![]);
+        let mut looked_up = LookedUp::default();
         for mut job in jobs {
-            let recipient_key = (job.notification.tenant_id, job.notification.user_id);
-            if let Some(recipient) = facts.known.recipients.get(&recipient_key) {
-                job.recipient = Arc::clone(recipient);
-                job.rules = facts.known.rules_of(recipient_key.0);
-                job.known_at = facts.known.at;
-                let listed = facts.suppressed.get(&job.notification.id);
-                job.suppressed = listed.cloned().unwrap_or_default();
-                there.push(job);
-            } else {
-                gone.push(job);
+            let subject = RecheckSubject::of(&job);
+            match facts.of(&subject) {
+                Fact::Known(recipient, suppressed) => {
+                    job.recipient = Arc::clone(recipient);
+                    job.rules = facts.known.rules_of(recipient.tenant_id);
+                    (job.suppressed, job.known_at) = (suppressed, facts.known.at);
+                    looked_up.there.push(job);
+                }
+                Fact::Gone => looked_up.gone.push(job),
+                Fact::Unreadable => looked_up.unreadable.push(job),
             }
         }
-        (there, gone)
+        looked_up
     }
 
     /// Looks up again what these rest on, together with all others who ask by then; `None` when there is no
@@ -104,8 +113,34 @@ impl Eligibility {
         let addressed: Vec<Addressed<'_>> =
             subjects.filter_map(|it| it.addressed(&known)).collect();
         let look = || self.suppressed(addressed.iter().copied());
-        let suppressed = retry_until_ok("looking for suppressions", &self.giving_up, look).await?;
-        let facts = Arc::new(RecheckFacts { known, suppressed });
+        let listed = retry_until_ok("looking for suppressions", &self.giving_up, look).await?;
+        let facts = Arc::new(RecheckFacts { known, listed });
         Some(vec![facts; asked.len()])
+    }
+}
+
+/// What was found for one of those who asked.
+#[derive(Debug)]
+pub enum Fact<'a> {
+    /// Whom it is for, and those of their addresses that nothing may be sent to.
+    Known(&'a Arc<Recipient>, Vec<String>),
+    /// The recipient was deleted.
+    Gone,
+    /// What the recipient wants cannot be read.
+    Unreadable,
+}
+
+impl RecheckFacts {
+    /// What was found for this.
+    #[must_use]
+    pub fn of(&self, subject: &RecheckSubject) -> Fact<'_> {
+        if self.known.unreadable.contains(&subject.recipient_key) {
+            return Fact::Unreadable;
+        }
+        let Some(recipient) = self.known.recipients.get(&subject.recipient_key) else {
+            return Fact::Gone;
+        };
+        let listed = self.listed.of(subject.id);
+        listed.map_or(Fact::Unreadable, |listed| Fact::Known(recipient, listed))
     }
 }

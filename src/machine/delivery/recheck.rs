@@ -1,12 +1,14 @@
 //! A job that has waited at an account is decided on again before it is sent: the recipient may have
 //! changed their mind, and their night or day may have begun.
 
+use jiff::Timestamp;
+
 use super::{DeliveryContext, Exit, answered, too_late};
 use crate::domain::Reason;
 use crate::machine::eligibility::Reevaluation;
 use crate::machine::job::{Disposition, Guard, Job};
-use crate::policy::Decision;
 use crate::policy::after_pass::attempts_used;
+use crate::policy::{Decision, expiry, unreadable};
 
 /// Person and rules were looked up again, and policy was asked. `None` when it is to be sent: what holds
 /// now is looked at again.
@@ -20,6 +22,10 @@ pub fn rechecked<G: Guard>(
     let decision = match reevaluation {
         Reevaluation::Decided(decision) => decision,
         Reevaluation::RecipientGone => return Some(Exit::Store(Disposition::RecipientGone)),
+        Reevaluation::Unreadable => Decision::Defer {
+            reason: Reason::Retry,
+            until: unreadable::wait(&job.notification, now, context.jitter),
+        },
     };
     // What others have tried in this pass was an attempt.
     let asked = attempts_used(&job.notification, &job.replies, now);
@@ -60,4 +66,16 @@ pub fn rechecked<G: Guard>(
             until: now,
         },
     }))
+}
+
+/// What becomes of a job that nobody was asked for, when what its recipient wants cannot be read.
+#[must_use]
+pub fn unread<G: Guard>(job: &Job<G>, now: Timestamp, jitter: f64) -> Disposition {
+    match expiry::expired(&job.notification, now) {
+        Some(expired) => too_late(job, expired),
+        None => Disposition::Deferred {
+            reason: Reason::Retry,
+            until: unreadable::wait(&job.notification, now, jitter),
+        },
+    }
 }

@@ -218,15 +218,14 @@ impl RenderQueue {
         }
         let line = self.clone();
         self.context.node.tasks.spawn("look again", async move {
-            let (there, gone) = line.context.node.eligibility.refresh(stale).await;
+            let node = &line.context.node;
+            let looked_up = node.eligibility.refresh(stale).await;
             let now = clock::now();
-            for job in gone {
-                line.context
-                    .node
-                    .settle_queue
-                    .push(job.end_without_recipient(now));
+            for job in looked_up.gone {
+                node.settle_queue.push(job.end_without_recipient(now));
             }
-            line.extend(there.into_iter().map(RenderStep::Decide));
+            node.put_off_unreadable(looked_up.unreadable);
+            line.extend(looked_up.there.into_iter().map(RenderStep::Decide));
         });
     }
 }

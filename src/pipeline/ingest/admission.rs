@@ -111,15 +111,17 @@ impl Admission {
                     .register(claiming, receipt, permit, solo.take());
             match registered {
                 Ok(claim) => {
-                    let recipient_key = (envelope.tenant_id, envelope.user_id);
-                    claimables.push(ClaimableMessage {
-                        recipient: recipients.get(&recipient_key).cloned(),
+                    let mut claimable = ClaimableMessage {
+                        recipient: None,
+                        is_unreadable: false,
                         envelope,
-                        rules: Arc::default(),
+                        rules: Some(Arc::default()),
                         known_at: Timestamp::MIN,
                         message,
                         claim,
-                    });
+                    };
+                    claimable.is_for(recipients);
+                    claimables.push(claimable);
                 }
                 Err(NotFirst::Joined) => {}
                 Err(NotFirst::Behind(receipt, permit)) => {

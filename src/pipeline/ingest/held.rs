@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::Admission;
 use super::message::ClaimableMessage;
 use super::recipients::Sorted;
-use super::renewal::Suppressed;
 use crate::cache::recipients::{ReadMark, Stale};
-use crate::domain::AttemptRecord;
+use crate::delivery::eligibility::Listed;
+use crate::domain::{AttemptRecord, Recipient};
 use crate::machine::Guard;
 use crate::resilience::Backoff;
 use crate::runtime::clock;
@@ -76,7 +76,7 @@ impl Admission {
         claimant: Claimant,
         ours: Vec<(ClaimableMessage, Uuid)>,
         begun: Begun,
-        (stale, suppressed): (&Stale, Suppressed),
+        (stale, suppressed): (&Stale, Listed),
     ) {
         let begun = Arc::new(begun);
         let gone = self.go_on_once(claimant, ours, &begun, (stale, suppressed), false);
@@ -95,7 +95,7 @@ impl Admission {
                     return;
                 }
                 let _turn = admission.later.lock().await;
-                let known = (&Stale::All, Suppressed::new());
+                let known = (&Stale::All, Listed::default());
                 let gone = admission.go_on_once(claimant, held, &begun, known, true);
                 match gone.await {
                     Some(left) if !left.is_empty() => held = left,
@@ -111,21 +111,28 @@ impl Admission {
         claimant: Claimant,
         ours: Vec<(ClaimableMessage, Uuid)>,
         begun: &Arc<Begun>,
-        (stale, mut suppressed): (&Stale, Suppressed),
+        (stale, mut suppressed): (&Stale, Listed),
         is_again: bool,
     ) -> Option<Vec<(ClaimableMessage, Uuid)>> {
         let mut sorted = self.sort(ours, stale, &mut suppressed, is_again).await?;
         let held = std::mem::take(&mut sorted.held);
-        let accepted = std::mem::take(&mut sorted.accepted).into_iter();
-        let jobs = accepted.map(|(one, recipient, id)| {
-            let suppressed = suppressed.remove(&id).unwrap_or_default();
+        let begin = |one: ClaimableMessage, recipient, id| {
+            let suppressed = suppressed.of(id).unwrap_or_default();
             let mut job = one.accepted(id, recipient, suppressed);
             if let Some(died) = begun.died(id) {
                 job.record(AttemptRecord::node_died(clock::now(), died.0));
             }
             job
-        });
+        };
+        let accepted = std::mem::take(&mut sorted.accepted).into_iter();
+        let jobs = accepted.map(|(one, recipient, id)| begin(one, recipient, id));
         self.dispatchers.dispatch(jobs.collect());
+        let unreadable = std::mem::take(&mut sorted.unreadable).into_iter();
+        let unreadable = unreadable.map(|(one, id)| {
+            let nobody = Arc::new(Recipient::nobody(one.recipient_key()));
+            begin(one, nobody, id)
+        });
+        self.node.put_off_unreadable(unreadable);
         if sorted.refused.is_empty() && sorted.deleted.is_empty() {
             return Some(held);
         }

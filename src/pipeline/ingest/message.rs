@@ -25,7 +25,10 @@ pub(super) struct ClaimableMessage {
     pub(super) envelope: Envelope,
     /// The recipient, as far as they are known.
     pub(super) recipient: Option<Arc<Recipient>>,
-    pub(super) rules: Arc<TenantRules>,
+    /// Whether something of the recipient cannot be read.
+    pub(super) is_unreadable: bool,
+    /// The tenant's rules; `None` when they cannot be read.
+    pub(super) rules: Option<Arc<TenantRules>>,
     /// When recipient and rules were known to be like that.
     pub(super) known_at: Timestamp,
     pub(super) message: DeliveredMessage,
@@ -139,7 +142,8 @@ impl ClaimableMessage {
         self.claim.arrived = self.message.arrived;
         let published_at = self.message.published_at;
         let mut job = Job::new(notification, recipient, self.claim, published_at);
-        (job.suppressed, job.rules, job.known_at) = (suppressed, self.rules, self.known_at);
+        job.rules = self.rules.unwrap_or_default();
+        (job.suppressed, job.known_at) = (suppressed, self.known_at);
         job
     }
 }

@@ -8,15 +8,16 @@ use uuid::Uuid;
 
 use super::Admission;
 use super::message::{ClaimableMessage, DecodedMessage};
-use super::renewal::Suppressed;
 use crate::broker::{Refusal, envelope};
 use crate::cache::recipients::{CacheKey, RecipientKey, Stale};
+use crate::delivery::eligibility::Listed;
 use crate::domain::{Recipient, Rejection};
 use crate::runtime::clock;
+use crate::store::Sifted;
 use crate::store::recipients::{self, Absence, Gone, RecipientConflict, Said};
 use crate::work::retry::retry_until_ok;
 
-pub(super) type FoundRecipients = HashMap<RecipientKey, Arc<Recipient>>;
+pub(super) type FoundRecipients = Sifted<RecipientKey, Arc<Recipient>>;
 
 /// Messages whose claim is ours, by what is known of their recipients.
 #[derive(Default)]
@@ -29,6 +30,8 @@ pub(super) struct Sorted {
     pub(super) deleted: Vec<(ClaimableMessage, Uuid, Refusal, Gone)>,
     /// Somebody has locked the row of their recipient, and what they say of them is not written yet.
     pub(super) held: Vec<(ClaimableMessage, Uuid)>,
+    /// What their recipient wants cannot be read.
+    pub(super) unreadable: Vec<(ClaimableMessage, Uuid)>,
 }
 
 /// What became of what the messages say of their recipients.
@@ -64,7 +67,7 @@ impl Admission {
         &self,
         mut ours: Vec<(ClaimableMessage, Uuid)>,
         stale: &Stale,
-        suppressed: &mut Suppressed,
+        suppressed: &mut Listed,
         is_again: bool,
     ) -> Option<Sorted> {
         self.refresh(&mut ours, stale, suppressed).await?;
@@ -82,6 +85,10 @@ impl Admission {
             }
             if held.contains(&claimable.envelope.user_id) && claimable.news().is_some() {
                 sorted.held.push((claimable, id));
+                continue;
+            }
+            if claimable.is_unreadable || claimable.rules.is_none() || suppressed.of(id).is_none() {
+                sorted.unreadable.push((claimable, id));
                 continue;
             }
             if let Some(recipient) = claimable.recipient.clone() {
@@ -143,7 +150,8 @@ impl Admission {
         &self,
         ours: &[(ClaimableMessage, Uuid)],
     ) -> Option<HashMap<RecipientKey, Absence>> {
-        let missing = ours.iter().filter(|(one, _)| one.recipient.is_none());
+        let is_missing = |one: &ClaimableMessage| one.recipient.is_none() && !one.is_unreadable;
+        let missing = ours.iter().filter(|(one, _)| is_missing(one));
         let missing: Vec<RecipientKey> = missing.map(|(one, _)| one.recipient_key()).collect();
         if missing.is_empty() {
             return Some(HashMap::new());
@@ -175,6 +183,13 @@ pub(crate) fn nobody(absence: Option<Absence>, is_described: bool) -> Refusal {
 }
 
 impl ClaimableMessage {
+    /// Takes what is known of its recipient from what was read.
+    pub(super) fn is_for(&mut self, read: &FoundRecipients) {
+        let recipient_key = self.recipient_key();
+        self.recipient = read.known.get(&recipient_key).cloned();
+        self.is_unreadable = read.unreadable.contains_key(&recipient_key);
+    }
+
     /// What the message says of its recipient that is not known yet. That what is known still holds is news,
     /// too: a message from before, which says something else, may come later.
     fn news(&self) -> Option<Said> {

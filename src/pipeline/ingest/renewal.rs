@@ -1,18 +1,15 @@
 //! Renewal: whoever has changed since they were looked up is looked up again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use uuid::Uuid;
 
 use super::Admission;
 use super::message::ClaimableMessage;
 use crate::cache::recipients::Stale;
-use crate::delivery::eligibility::Addressed;
+use crate::delivery::eligibility::{Addressed, Listed};
 use crate::runtime::clock;
 use crate::work::retry::retry_until_ok;
-
-/// The suppressed addresses of each notification.
-pub(super) type Suppressed = HashMap<Uuid, Vec<String>>;
 
 impl Admission {
     /// Looks for the tenants' rules, again for the recipients who are outdated, and for their suppressed
@@ -21,7 +18,7 @@ impl Admission {
         &self,
         claimables: &mut [(ClaimableMessage, Uuid)],
         stale: &Stale,
-        suppressed: &mut Suppressed,
+        suppressed: &mut Listed,
     ) -> Option<()> {
         self.refresh_recipients(claimables, stale, suppressed)
             .await?;
@@ -39,8 +36,8 @@ impl Admission {
         let rules =
             retry_until_ok("loading tenants' rules", &self.node.phases.giving_up, look).await?;
         for (claimable, _) in claimables {
-            let of_tenant = rules.get(&claimable.envelope.tenant_id);
-            claimable.rules = of_tenant.cloned().unwrap_or_default();
+            let tenant_id = claimable.envelope.tenant_id;
+            claimable.rules = rules.known.get(&tenant_id).cloned();
         }
         Some(())
     }
@@ -51,7 +48,7 @@ impl Admission {
         &self,
         claimables: &mut [(ClaimableMessage, Uuid)],
         stale: &Stale,
-        suppressed: &mut Suppressed,
+        suppressed: &mut Listed,
     ) -> Option<()> {
         let affected = || {
             let all = claimables
@@ -80,9 +77,9 @@ impl Admission {
         for (claimable, id) in claimables {
             let recipient_key = claimable.recipient_key();
             if stale.includes(&recipient_key) {
-                claimable.recipient = recipients.get(&recipient_key).cloned();
+                claimable.is_for(&recipients);
                 claimable.known_at = known_at;
-                suppressed.remove(id);
+                suppressed.forget(*id);
                 renewed.push((&*claimable, *id));
             }
         }

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::held::Begun;
 use super::message::{ClaimableMessage, key_reused};
-use super::renewal::Suppressed;
 use super::{Admission, CONCURRENT};
 use crate::cache::recipients::Stale;
+use crate::delivery::eligibility::Listed;
 use crate::domain::{ContentHash, KeyHash};
 use crate::machine::claim::{KeyAction, KeyHolder, what_becomes_of};
 use crate::store::claims::{self, ClaimOwner, FoundClaim, TakenOver};
@@ -269,7 +269,7 @@ impl Admission {
         }
         let claimant = self.anybody(CONCURRENT);
         // The other run may have had it for long.
-        let known = (&Stale::All, Suppressed::new());
+        let known = (&Stale::All, Listed::default());
         self.go_on(claimant, ours, Begun::Before(died), known).await;
     }
 }

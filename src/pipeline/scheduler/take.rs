@@ -140,10 +140,15 @@ impl Poller {
             }
         };
         let (arrived, now) = (clock::instant(), clock::now());
-        let mut jobs = Vec::with_capacity(held.len());
+        let (mut jobs, mut unreadable) = (Vec::with_capacity(held.len()), vec![]);
         for (notification, mut claim) in held {
             claim.arrived = arrived;
             let recipient_key = (notification.tenant_id, notification.user_id);
+            if known.unreadable.contains(&recipient_key) {
+                let nobody = Arc::new(Recipient::nobody(recipient_key));
+                unreadable.push(Job::new(notification, nobody, claim, None));
+                continue;
+            }
             match known.recipients.get(&recipient_key).cloned() {
                 Some(recipient) => {
                     claim.place = room.map(AccountRoom::place);
@@ -159,21 +164,29 @@ impl Poller {
                 }
             }
         }
-        match self
-            .node
-            .eligibility
-            .suppressed(jobs.iter().map(Addressed::of))
-            .await
-        {
-            Ok(mut listed) => {
-                for job in &mut jobs {
-                    job.suppressed = listed.remove(&job.notification.id).unwrap_or_default();
-                }
-                self.dispatchers.dispatch(jobs);
-            }
+        self.node.put_off_unreadable(unreadable);
+        self.dispatch(jobs).await;
+    }
+
+    /// Looks for their suppressed addresses, and sends them on their way.
+    async fn dispatch(&self, mut jobs: Vec<Job>) {
+        let addressed = jobs.iter().map(Addressed::of);
+        let listed = match self.node.eligibility.suppressed(addressed).await {
+            Ok(listed) => listed,
             Err(error) => {
                 tracing::warn!(%error, "suppressions could not be loaded; due notifications will be retried");
+                return;
             }
-        }
+        };
+        let unread = |job: &mut Job| match listed.of(job.notification.id) {
+            Some(suppressed) => {
+                job.suppressed = suppressed;
+                false
+            }
+            None => true,
+        };
+        let unreadable: Vec<Job> = jobs.extract_if(.., unread).collect();
+        self.node.put_off_unreadable(unreadable);
+        self.dispatchers.dispatch(jobs);
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::domain::{Device, Recipient};
 use crate::store::preferences::PreferenceRow;
 use crate::store::schema::notification_schema::{notification_preferences, user_devices, users};
+use crate::store::sift::{Sifted, Sifting};
 use crate::store::{StoreError, time};
 
 #[derive(Queryable, Selectable)]
@@ -34,32 +35,47 @@ struct DeviceRow {
     token: String,
 }
 
-/// The people that exist among `(tenant, user)` pairs; a deleted one does not.
-///
-/// Three statements, sent at once on one connection, so that a batch costs one round trip. Their
-/// text does not depend on how many people are asked for, so each is prepared once.
+/// The people that exist among `(tenant, user)` pairs; a deleted one does not. One of whom something cannot
+/// be read stops no other.
 ///
 /// # Errors
-/// The database is out of reach, or holds a word that this engine does not know.
+/// The database is out of reach, or refuses the reading itself.
 pub async fn load(
     connection: &mut AsyncPgConnection,
     people: &[(Uuid, Uuid)],
-) -> Result<HashMap<(Uuid, Uuid), Recipient>, StoreError> {
+) -> Result<Sifted<(Uuid, Uuid), Recipient>, StoreError> {
     let asked: HashSet<(Uuid, Uuid)> = people.iter().copied().collect();
-    if asked.is_empty() {
-        return Ok(HashMap::new());
+    // In another order each time: where a great many cannot be read, others are found than last time.
+    let asked: Vec<(Uuid, Uuid)> = asked.into_iter().collect();
+    let mut sifting = Sifting::of(&asked);
+    while let Some(part) = sifting.next() {
+        let read = load_all(connection, part).await;
+        sifting.read(part, read)?;
     }
+    Ok(sifting.into_sifted())
+}
+
+/// All of these, or none.
+///
+/// Three statements, sent at once on one connection, so that a batch costs one round trip. Their
+/// text does not depend on how many people are asked for, so each is prepared once.
+async fn load_all(
+    connection: &AsyncPgConnection,
+    asked: &[(Uuid, Uuid)],
+) -> Result<HashMap<(Uuid, Uuid), Recipient>, StoreError> {
+    let asked: HashSet<(Uuid, Uuid)> = asked.iter().copied().collect();
     let tenants: HashSet<Uuid> = asked.iter().map(|(tenant, _)| *tenant).collect();
     let tenants: Vec<Uuid> = tenants.into_iter().collect();
     let ids: Vec<Uuid> = asked.iter().map(|(_, user)| *user).collect();
 
-    let connection = &*connection;
-    let (people, preferences, devices) = futures_util::future::try_join3(
+    // To the end of all three: the connection is asked more after a failure.
+    let (people, preferences, devices) = futures_util::future::join3(
         users_of(connection, &tenants, &ids),
         preferences_of(connection, &tenants, &ids),
         devices_of(connection, &tenants, &ids),
     )
-    .await?;
+    .await;
+    let (people, preferences, devices) = (people?, preferences?, devices?);
 
     let mut recipients: HashMap<(Uuid, Uuid), Recipient> = people
         .into_iter()

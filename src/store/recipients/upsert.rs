@@ -93,7 +93,7 @@ pub async fn upsert(
     let person = (tenant_id, user_id);
     load(connection, &[person])
         .await?
-        .remove(&person)
+        .take(&person)?
         .map(|recipient| (recipient, change))
         // The row is there, and it is not this tenant's.
         .ok_or(UpsertError::Conflict(RecipientConflict::OtherTenant))

@@ -1,6 +1,6 @@
 //! Repeatable writes about people and tenants: each says what it changed.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use diesel_async::SimpleAsyncConnection;
 use herald::domain::preference::{Scope, Setting};
@@ -55,7 +55,7 @@ async fn tenants_and_categories() {
         Ok(WriteChange::Updated)
     );
     let mut rules = rules::of(&c, &[tenant]).await.unwrap();
-    let rules = rules.remove(&tenant).unwrap();
+    let rules = rules.known.remove(&tenant).unwrap();
     assert_eq!(rules.categories, [orders]);
 }
 
@@ -240,7 +240,8 @@ async fn suppressions_know_an_address_in_any_spelling() {
     .await
     .unwrap();
     let ana = (DEFAULT_TENANT, Channel::Email, "ana@example.com".to_owned());
-    assert_eq!((found, none), ([ana].into(), HashSet::new()));
+    assert_eq!(found.known, [(ana, ())].into());
+    assert_eq!(none.known, HashMap::new());
 
     // Also one that somebody writes by hand.
     let by_hand = format!(

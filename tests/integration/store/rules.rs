@@ -9,7 +9,7 @@ use herald::config::manifest::{Manifest, ManifestChecks};
 use herald::domain::preference::{Scope, Setting};
 use herald::domain::{Channel, DEFAULT_TENANT, OnUnknown, OverCap, Zone};
 use herald::store::seal::Sealer;
-use herald::store::{Database, WriteChange, recipients, rules};
+use herald::store::{Database, Sifted, WriteChange, recipients, rules};
 use jiff::civil::time;
 use uuid::{Uuid, uuid};
 
@@ -86,10 +86,10 @@ async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
 
     let mut c = pool.get().await.unwrap();
     let all = rules::of(&c, &[SHOP, DEFAULT_TENANT, Uuid::nil()]).await;
-    let all = all.unwrap();
+    let all = all.unwrap().known;
     assert_eq!(all.len(), 2, "one has none");
     let shop = rules::of(&c, &[SHOP]).await.unwrap();
-    assert_eq!(shop, [(SHOP, all[&SHOP].clone())].into());
+    assert_eq!(shop.known, [(SHOP, all[&SHOP].clone())].into());
     let ours = &all[&DEFAULT_TENANT];
     let (news, alerts) = (ours.category("news"), ours.category("alerts"));
     assert_eq!(news.unwrap().over_cap, OverCap::Defer);
@@ -112,7 +112,7 @@ async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
     assert_eq!(all[&SHOP].defaults[0].enabled, Some(false));
 
     let people = recipients::load(&mut c, &[(DEFAULT_TENANT, ANA)]).await;
-    let mut scopes: Vec<Scope> = people.unwrap()[&(DEFAULT_TENANT, ANA)]
+    let mut scopes: Vec<Scope> = people.unwrap().known[&(DEFAULT_TENANT, ANA)]
         .preferences
         .iter()
         .map(|wish| wish.scope.clone())
@@ -135,7 +135,8 @@ async fn defaults_of_a_tenant_that_does_not_exist_are_a_mistake() {
     let error = write(&pool, orphan).await.unwrap_err();
     assert!(error.contains("its tenant does not exist"), "{error}");
     let c = pool.get().await.unwrap();
-    assert!(rules::of(&c, &[DEFAULT_TENANT]).await.unwrap().is_empty());
+    let rules = rules::of(&c, &[DEFAULT_TENANT]).await.unwrap();
+    assert_eq!(rules, Sifted::default());
 }
 
 #[tokio::test]
@@ -150,7 +151,7 @@ async fn a_category_that_is_not_understood_counts_as_not_said_and_hides_no_other
     owner.batch_execute(newer).await.unwrap();
     let c = pool.get().await.unwrap();
     let rules = rules::of(&c, &[DEFAULT_TENANT]).await.unwrap();
-    let ours = &rules[&DEFAULT_TENANT];
+    let ours = &rules.known[&DEFAULT_TENANT];
     assert_eq!(ours.category("news").unwrap().over_cap, OverCap::Cancel);
     let alerts = ours.category("alerts").unwrap();
     assert_eq!(alerts.on_unknown, Some(OnUnknown::FailOver));

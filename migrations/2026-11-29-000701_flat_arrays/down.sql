@@ -1,0 +1,8 @@
+SET search_path TO notification_schema;
+
+ALTER TABLE suppressions DROP CONSTRAINT suppressions_flat_accounts_check;
+ALTER TABLE admin_system_events DROP CONSTRAINT admin_system_events_flat_runs_check;
+ALTER TABLE frequency_counts DROP CONSTRAINT frequency_counts_flat_ids_check;
+ALTER TABLE notification_preferences DROP CONSTRAINT notification_preferences_flat_days_check;
+
+RESET search_path;
