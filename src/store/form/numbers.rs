@@ -7,25 +7,54 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::domain::spelling::respelt;
+use crate::domain::spelling::{respelt, written};
 
 /// U+FDD0, one of those that Unicode sets aside for uses like this.
 const SIGN: char = '\u{fdd0}';
 const MARK: &str = "\u{fdd0}number";
 /// Longest number that is left to `jsonb`, in characters: far below its own limits.
 const LONGEST: usize = 1_000;
+/// Largest exponent that is left to `jsonb` where its value alone counts: it writes out as many digits.
+/// More than any float has.
+const LARGEST_EXPONENT: u32 = 400;
 
 /// A JSON text, with the numbers in it that `jsonb` would change kept apart.
 pub(super) fn kept(json: String) -> String {
-    let json = match json.contains(SIGN) {
+    let json = with_signs(json);
+    let other = |number: &str| is_changed(number.as_bytes()).then(|| kept_apart(number));
+    respelt(&json, other).unwrap_or(json)
+}
+
+/// A JSON text that people query, with plain numbers: `jsonb` keeps their value and not their spelling. Kept
+/// apart is only what it could not hold, or would write out at length.
+pub(super) fn plain(json: String) -> String {
+    let json = with_signs(json);
+    let other = |number: &str| match is_too_large(number) {
+        true => kept_apart(number),
+        false => written(number),
+    };
+    respelt(&json, |number| Some(other(number))).unwrap_or(json)
+}
+
+fn with_signs(json: String) -> String {
+    match json.contains(SIGN) {
         true => json.replace(SIGN, &String::from_iter([SIGN, SIGN])),
         false => json,
-    };
-    let other = |number: &str| {
-        let marked = || format!("{{\"{MARK}\":\"{number}\"}}");
-        is_changed(number.as_bytes()).then(marked)
-    };
-    respelt(&json, other).unwrap_or(json)
+    }
+}
+
+fn kept_apart(number: &str) -> String {
+    format!("{{\"{MARK}\":\"{number}\"}}")
+}
+
+fn is_too_large(number: &str) -> bool {
+    let exponent = number.split_once(['e', 'E']).map(|(_, exponent)| {
+        let digits = exponent.trim_start_matches(['+', '-', '0']);
+        digits
+            .parse()
+            .unwrap_or(if digits.is_empty() { 0 } else { u32::MAX })
+    });
+    number.len() > LONGEST || exponent.is_some_and(|exponent| exponent > LARGEST_EXPONENT)
 }
 
 fn is_changed(number: &[u8]) -> bool {
@@ -98,8 +127,38 @@ mod tests {
     }
 
     #[test]
+    fn where_people_query_only_what_jsonb_cannot_hold_is_kept_apart() {
+        let stored = |json: &str| {
+            let read = crate::domain::spelling::for_reading(json);
+            let read = value(&read.unwrap_or_else(|| json.to_owned()));
+            plain(read.to_string())
+        };
+        for same in [
+            "1e400",
+            "-1E-7",
+            "1E+5",
+            "-0",
+            "1.10",
+            "2e0",
+            "1e000400",
+            "89490200001234567890",
+        ] {
+            let json = format!("{{\"a\":[{same},\"1e9999 -0\"]}}");
+            assert_eq!(stored(&json), json);
+        }
+        let long = "7".repeat(LONGEST + 1);
+        for large in ["1e+401", "1e-100000", "1e+99999999999999", &long] {
+            let json = format!("{{\"a\":[{large}]}}");
+            let kept = stored(&json);
+            assert_eq!(kept, format!("{{\"a\":[{{\"{MARK}\":\"{large}\"}}]}}"));
+            assert_eq!(restored(value(&kept)), value(&json));
+        }
+    }
+
+    #[test]
     fn published_number_is_never_taken_for_a_mark() {
         let written = json!({ "a": { MARK: "1e400" }, "b": [MARK, "\u{fdd0}\u{fdd0}"] });
+        assert_eq!(restored(value(&plain(written.to_string()))), written);
         let kept = kept(written.to_string());
         assert_eq!(restored(value(&kept)), written);
         assert!(kept.contains("\u{fdd0}\u{fdd0}number"));
