@@ -119,7 +119,8 @@ pub struct Reply {
     /// The answer says that this very address is dead: retire the device or suppress the address.
     pub dead_address: bool,
     /// The account's fault, should several different addresses in a row be told the same: one such
-    /// answer does not say whom it is about.
+    /// answer does not say whom it is about. A permanent one is about the address, unless the account
+    /// says so of too many.
     pub suspicion: Option<AccountFault>,
 }
 
@@ -164,6 +165,24 @@ impl Reply {
     #[must_use]
     pub fn about(self, subject: Subject) -> Self {
         Self { subject, ..self }
+    }
+
+    /// Whether only its code says that it is about the address.
+    #[must_use]
+    pub fn is_presumed(&self) -> bool {
+        self.class == Class::Permanent && self.suspicion.is_some()
+    }
+
+    /// The same answer, no longer taken to be about the address: the message is tried again.
+    #[must_use]
+    pub fn doubted(self) -> Self {
+        Self {
+            class: Class::Transient,
+            subject: Subject::Message,
+            reason: None,
+            dead_address: false,
+            ..self
+        }
     }
 
     /// The same answer with the wait that the provider asked for.

@@ -142,7 +142,8 @@ impl Reporter {
 
     async fn write_dead_addresses(&self, change: LimitChange) -> Result<(), StoreError> {
         let words = "it calls more addresses dead than is usual, or than \
-                     providers.dead_addresses_a_minute: for now none is retired or suppressed";
+                     providers.dead_addresses_a_minute: for now none is retired or suppressed, \
+                     and messages that are refused by a bare code are tried again";
         let exceeded = change == LimitChange::Exceeded;
         self.write_event(TOO_MANY_DEAD, Severity::High, words, exceeded)
             .await

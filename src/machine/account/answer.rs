@@ -68,6 +68,14 @@ impl AccountState {
         now: Duration,
     ) -> Taught {
         let words = words_of_account(&reply);
+        // Who opts out is alive.
+        let is_dead = reply.dead_address && reply.reason != Some(Reason::OptedOut);
+        let is_presumed = reply.is_presumed();
+        let dead_addresses = self.dead.count(is_dead || is_presumed, now);
+        let reply = match is_presumed && !self.dead.is_believed() {
+            true => reply.doubted(),
+            false => reply,
+        };
         let reply = self.seen_together(reply, to);
         let subject = self.throttled_subject(&reply, to.map(|(_, address)| address), now);
         let answer = self.answer(&reply, subject, elapsed);
@@ -80,9 +88,6 @@ impl AccountState {
             (Class::Accepted, _) => self.pace.succeeded(now),
             _ => {}
         }
-        // Who opts out is alive.
-        let is_dead = reply.dead_address && reply.reason != Some(Reason::OptedOut);
-        let dead_addresses = self.dead.count(is_dead, now);
         let platform_refuses = self.watch_platforms(&reply, now);
         if matches!(answer, CallOutcome::Good | CallOutcome::Slow) {
             self.suspicion.is_refuted();
@@ -126,6 +131,9 @@ impl AccountState {
 
     /// What several are told one after the other, though each may be to blame, is about the account.
     fn seen_together(&mut self, reply: Reply, to: Option<(Uuid, &str)>) -> Reply {
+        if reply.is_presumed() {
+            return reply;
+        }
         let (Some(fault), Some((message, address))) = (reply.suspicion, to) else {
             return reply;
         };
@@ -213,4 +221,72 @@ fn words_of_account(reply: &Reply) -> Option<String> {
     let words = reply.detail.as_ref();
     let words = words.filter(|_| is_refusal || reply.code.is_none());
     words.map(|words| words.chars().take(MOST_LETTERS).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::AccountSettings;
+    use super::*;
+    use crate::resilience::CircuitSettings;
+
+    const SETTINGS: AccountSettings = AccountSettings {
+        slow_after: Duration::from_secs(5),
+        refused_pause: Duration::from_secs(60),
+        circuit: CircuitSettings {
+            failure_ratio: 0.5,
+            slow_ratio: 0.5,
+            window: Duration::from_secs(10),
+            minimum_requests: 10,
+            open_for: Duration::from_secs(5),
+            open_max: Duration::from_secs(60),
+            concurrency: 8,
+        },
+        dead_addresses_a_minute: 100,
+    };
+
+    /// What the account is taken to have said to the nth message, a second after the one before.
+    fn told(account: &mut AccountState, n: u64, reply: Reply) -> Option<Class> {
+        let now = Duration::from_secs(n);
+        let permit = account.admit(1, now)?;
+        let (message, address) = (Uuid::from_u128(u128::from(n)), format!("{n}@example.com"));
+        let quick = Duration::from_millis(10);
+        let taught = account.answered(permit, reply, Some((message, &address)), quick, now);
+        Some(taught.reply.class)
+    }
+
+    fn presumed() -> Reply {
+        Reply {
+            suspicion: Some(AccountFault::Settings),
+            ..Reply::permanent(Reason::InvalidRecipient, "550", "no")
+        }
+    }
+
+    #[test]
+    fn addresses_refused_by_their_code_alone_take_nobody_out() {
+        let mut account = AccountState::new(SETTINGS, None);
+        let mut said = (0..200).map(|n| match n % 5 {
+            0 => told(&mut account, n, Reply::accepted("250", None)) == Some(Class::Accepted),
+            // At most four of twenty.
+            1 => told(&mut account, n, presumed()) == Some(Class::Permanent),
+            _ => told(&mut account, n, Reply::accepted("250", None)) == Some(Class::Accepted),
+        });
+        assert!(said.all(|is_as_said| is_as_said));
+    }
+
+    #[test]
+    fn a_wave_of_them_is_the_accounts_own_trouble_and_ends_no_message() {
+        let mut account = AccountState::new(SETTINGS, None);
+        let said: Vec<_> = (0..13).map(|n| told(&mut account, n, presumed())).collect();
+        assert_eq!(said[..9], [Some(Class::Permanent); 9]);
+        assert_eq!(said[9..11], [Some(Class::Transient); 2]);
+        assert_eq!(said[11..], [Some(Class::AccountRefused), None]);
+        // It works again: acceptances restore what its codes are worth.
+        let later = (100..120).map(|n| told(&mut account, n, Reply::accepted("250", None)));
+        assert!(
+            later
+                .last()
+                .is_some_and(|class| class == Some(Class::Accepted))
+        );
+        assert_eq!(told(&mut account, 120, presumed()), Some(Class::Permanent));
+    }
 }

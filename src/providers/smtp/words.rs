@@ -1,8 +1,9 @@
 //! The last help where a code does not say whom a refusal is about: what servers are known to write.
 //!
-//! Words are the server's, or of another server that it quotes. They never end a message that the code
-//! leaves open but as an address that is not there or a content that is refused, and they never take an
-//! account out: that needs several that are told the same.
+//! Words are the server's, or of another server that it quotes, in any language or none. They never end a
+//! message that the code leaves open but as an address that is not there or a content that is refused, and
+//! they never take an account out: that needs several that are told the same. What refuses a recipient
+//! with the code for it, and says nothing of us, is about the recipient.
 
 use std::time::Duration;
 
@@ -12,6 +13,11 @@ use crate::providers::verdict::ResponseClass;
 
 /// Perhaps about how we are set up, or who we are.
 pub(super) const SUSPECT: ResponseClass = ResponseClass::suspect(AccountFault::Settings);
+
+/// Of the address, by its step and code alone (RFC 5321, 4.2.3 and 4.3.2): final for the message, and too
+/// little to bury the address.
+pub(super) const PRESUMED: ResponseClass =
+    ResponseClass::permanent(Reason::InvalidRecipient).suspecting(AccountFault::Settings);
 
 /// Perhaps what the account may send, told for one mail.
 const LIMIT: ResponseClass = ResponseClass::ADDRESS_THROTTLED.suspecting(AccountFault::Exhausted);
@@ -81,6 +87,20 @@ const NOBODY: &[&str] = &[
     "not a valid",
     "disabled",
 ];
+/// Besides [`OURS`]: says enough that a refusal without an enhanced code is not the recipient's.
+const NOT_THEIRS: &[&str] = &[
+    "sender",
+    "policy",
+    "block",
+    "spam",
+    "prohibit",
+    "permitted",
+    "authori",
+    "helo",
+    "ehlo",
+    "dns",
+    "your ",
+];
 const REFUSED: &[&str] = &["spam", "virus", "malware", "content", "message re"];
 const GREYLISTED: &[&str] = &["greylist", "graylist", "grey-list", "gray-list", "postgrey"];
 
@@ -135,18 +155,27 @@ pub(super) fn of_mail(
     if says(&words, LIMITS) && !is_of_mailbox(at) {
         return LIMIT;
     }
-    if !is_open(listed) || at.is_some() || says(&words, LATER) {
+    if !is_open(listed) || says(&words, LATER) {
         return listed;
     }
-    match (phase, code) {
-        (Phase::Recipient, 550 | 553 | 554) if says(&words, NOBODY) => {
+    match (phase, code, at) {
+        (Phase::Recipient, 550 | 553 | 554, None) if says(&words, NOBODY) => {
             ResponseClass::permanent(Reason::InvalidRecipient)
         }
-        (Phase::Text, 550 | 554) if says(&words, REFUSED) => {
+        (Phase::Recipient, 550 | 551 | 553, at) if is_silent(at) && !says(&words, NOT_THEIRS) => {
+            PRESUMED
+        }
+        (Phase::Text, 550 | 554, None) if says(&words, REFUSED) => {
             ResponseClass::permanent(Reason::ContentRefused)
         }
         _ => listed,
     }
+}
+
+/// Whether the enhanced code leaves open what the refusal is about, or is missing. Exchange Online has
+/// `5.4.1` for an address that its domain does not know.
+const fn is_silent(at: Option<(u16, u16)>) -> bool {
+    matches!(at, None | Some((0 | 1, 0) | (4, 1)))
 }
 
 /// Whether it is said of our sender, whatever the code.

@@ -11,6 +11,7 @@ fn refusals_read_by_code_and_step() {
     let large = ResponseClass::permanent(Reason::MessageTooLarge);
     let (ours, later) = (ResponseClass::SETTINGS, ResponseClass::TRANSIENT);
     let (busy, early) = (ResponseClass::ADDRESS_BUSY, ResponseClass::TOO_EARLY);
+    let presumed = words::PRESUMED;
     let (unlisted, suspect) = (ResponseClass::UNLISTED, SUSPECT);
     let (login, other) = (ResponseClass::CREDENTIALS, ResponseClass::NOT_BY_ACCOUNT);
     for (phase, code, words, expected) in [
@@ -52,7 +53,7 @@ fn refusals_read_by_code_and_step() {
             "5.1.1 <h@example.com>: Sender address rejected: unknown",
             suspect,
         ),
-        (Recipient, 550, "5.1.0 no", unlisted),
+        (Recipient, 550, "5.1.0 no", presumed),
         (Recipient, 550, "5.1.2 no such host", person),
         (Recipient, 556, "5.1.10 null MX", person),
         (Recipient, 550, "5.2.1 disabled", person),
@@ -220,8 +221,14 @@ fn refusal_of_our_account_does_not_blame_the_recipient() {
              Internet service provider since part of their network is on our block list (S3150).",
         ),
         (Recipient, 550, "5.7.606 Access denied, banned sending IP"),
-        (Recipient, 550, "go away"),
-        (Recipient, 550, ""),
+        (Recipient, 550, "5.7.1 go away"),
+        (Recipient, 550, "5.2.0 no"),
+        (Recipient, 550, "Your server is not welcome"),
+        (Recipient, 550, "Administrative prohibition"),
+        (Recipient, 550, "rejected by policy"),
+        (Recipient, 553, "Sender is not known here"),
+        (Recipient, 550, "Temporary failure"),
+        (Recipient, 554, ""),
         (
             Recipient,
             550,
@@ -231,6 +238,42 @@ fn refusal_of_our_account_does_not_blame_the_recipient() {
     ] {
         let read = verdict(phase, code, words);
         assert_eq!(read, SUSPECT, "{phase:?} {code} {words}");
+    }
+}
+
+/// The code counts, in any language, and without words.
+#[test]
+fn a_recipient_that_is_refused_by_its_code_alone_is_presumed_not_to_be_there() {
+    for (code, words) in [
+        (550, ""),
+        (550, "Unbekannter Empf\u{fffd}nger"),
+        (550, "5.0.0"),
+        (550, "5.0.0 x"),
+        (550, "5.4.1 Recipient address rejected: Access denied"),
+        (550, "Recipient address rejected"),
+        (550, "go away"),
+        (551, "5.0.0 no"),
+        (553, ""),
+        (553, "Requested action not taken: mailbox name not allowed"),
+    ] {
+        let read = verdict(Recipient, code, words);
+        assert_eq!(read, words::PRESUMED, "{code} {words}");
+        assert!(!read.dead_address, "nobody is buried");
+        // At another step it is not about them.
+        assert_ne!(
+            verdict(Text, code, words),
+            words::PRESUMED,
+            "{code} {words}"
+        );
+        assert_ne!(
+            verdict(Sender, code, words),
+            words::PRESUMED,
+            "{code} {words}"
+        );
+    }
+    for moved in ["", "User not local; please try <x@y>"] {
+        let read = verdict(Recipient, 551, moved);
+        assert_eq!(read, NO_SUCH_ADDRESS, "{moved}");
     }
 }
 
