@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use report::{RunReport, StartError};
 
 use crate::config::Settings;
-use crate::runtime::{Ending, Health, Shutdown, Tasks};
+use crate::runtime::{Ending, Health, Shutdown, Tasks, stack};
 use crate::store::DatabaseSettings;
 use crate::store::seal::Sealer;
 
@@ -50,6 +50,8 @@ pub fn run_observed(
     let io = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.engine.io_threads.max(1))
         .thread_name("herald-io")
+        // Templates are rendered on its threads.
+        .thread_stack_size(stack::LARGE)
         .enable_all()
         .build()
         .map_err(|error| StartError::Runtime(error.to_string()))?;

@@ -15,7 +15,6 @@ mod lanes;
 mod log;
 pub mod manifest;
 mod mistake;
-mod nearest;
 mod policy;
 mod postgres_url;
 mod providers;

@@ -14,6 +14,7 @@ pub mod mailbox;
 pub mod permits;
 pub mod pulse;
 pub mod shutdown;
+pub mod stack;
 pub mod supervisor;
 pub mod tasks;
 pub mod worker_count;

@@ -5,18 +5,26 @@
 //! pure and bounded in steps and bytes; it can reach no other template and no file. What it says
 //! about a failure names variables, never their values.
 
+mod bounds;
+mod depth;
 mod error;
 mod escape;
+mod filters;
 mod growth;
 mod library;
 mod locale;
+mod names;
 mod numbers;
 mod output;
 mod sandbox;
 mod source;
 mod tags;
+mod tokens;
 mod values;
+mod work;
 
+#[cfg(test)]
+pub(crate) use depth::{MOST_BLOCKS, MOST_STEPS, MOST_VALUES};
 pub use error::{ErrorKind, TemplateError};
 pub use library::{Library, LocaleHints, Rendered, Variables};
 pub use sandbox::Limits;

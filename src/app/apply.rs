@@ -12,11 +12,11 @@ use crate::config::{self, ConfigError, Mistake, Sources};
 use crate::domain::Account;
 use crate::providers::http::HttpClientError;
 use crate::providers::{self, HttpClient};
-use crate::runtime::clock;
+use crate::runtime::{clock, stack};
 use crate::store::seal::Sealer;
 pub use crate::store::turn::BlockingSession;
 use crate::store::{Database, PgConnection, StoreError, WriteChange, turn};
-use crate::templates::{Library, TemplateSource};
+use crate::templates::{Library, TemplateError, TemplateSource, Variables};
 
 /// How often it is tried while others write the same rows.
 const ATTEMPTS: u32 = 20;
@@ -161,7 +161,7 @@ fn template_findings(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
         key: String::new(),
         problem,
     };
-    match Library::check(&source(template)) {
+    match checked(template) {
         Ok(variables) => variables
             .undeclared
             .iter()
@@ -177,7 +177,7 @@ fn template_findings(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
 /// A variable that only another language of the template uses may be declared here all the same, so
 /// that one declaration serves all of them.
 fn template_oddities(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
-    let Ok(variables) = Library::check(&source(template)) else {
+    let Ok(variables) = checked(template) else {
         return vec![];
     };
     let unused = variables.unused.iter().map(|name| ManifestFinding {
@@ -185,6 +185,11 @@ fn template_oddities(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
         problem: format!("declares `{name}`, which is not used: messages are asked for it in vain"),
     });
     unused.collect()
+}
+
+fn checked(template: &DeclaredTemplate) -> Result<Variables, Vec<TemplateError>> {
+    let source = source(template);
+    stack::on_large(move || Library::check(&source))
 }
 
 fn source(template: &DeclaredTemplate) -> TemplateSource {

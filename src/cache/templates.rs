@@ -1,5 +1,8 @@
 //! The templates in use: each compiled once, and again when it changes.
 
+#[cfg(test)]
+mod depth;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use crate::runtime::stack;
 use crate::store::{Database, Fingerprint, StoreError, templates};
 use crate::templates::{Library, Limits, TemplateKey, TemplateSource};
 
@@ -112,7 +116,10 @@ impl TemplateCache {
             // All of it was read.
             None => Arc::new(Library::compile(&[], self.inner.limits)),
         };
-        let compile = tokio::task::spawn_blocking(move || library.changed(&gone, &sources));
+        let compile = tokio::task::spawn_blocking(move || {
+            // Dropped in there, too.
+            stack::on_large(move || library.changed(&gone, &sources))
+        });
         match compile.await {
             Ok(library) => {
                 self.inner.library.store(Arc::new(library));

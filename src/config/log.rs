@@ -1,7 +1,7 @@
 //! Settings of the log.
 
-use super::nearest::nearest;
 use super::reader::Reader;
+use crate::domain::nearest::nearest;
 
 /// The levels, from none to all.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{self, Node, Table, Value};
-use super::nearest::nearest;
 use super::renamed::present_name;
 use crate::domain::Channel;
+use crate::domain::nearest::nearest;
 
 /// `config/default.toml`, which documents every setting.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");

@@ -22,7 +22,7 @@ use crate::domain::{
 use crate::ops::admissible::{Admissible, admissible};
 use crate::policy::{AccountFacts, Explanation, Facts, Quota, explain, frequency_cap};
 use crate::providers::{self, HttpClient};
-use crate::runtime::clock;
+use crate::runtime::{clock, stack};
 use crate::store::provider_health::{self, ProviderHealth};
 use crate::store::seal::Sealer;
 use crate::store::{Database, StoreError, accounts, frequency};
@@ -176,10 +176,10 @@ impl Explainer {
                     recipient: recipient.locale.as_deref(),
                     tenant: rules.locale.as_deref(),
                 };
-                let content = library
-                    .render(tenant, channel, &call.name, reader, &call.variables)
-                    .map_err(|error| error.to_string())?
-                    .content;
+                let rendered = stack::on_large(|| {
+                    library.render(tenant, channel, &call.name, reader, &call.variables)
+                });
+                let content = rendered.map_err(|error| error.to_string())?.content;
                 carriage::check(channel, &content).map_err(|unfit| unfit.to_string())?;
                 Ok(content)
             }

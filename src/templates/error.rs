@@ -78,6 +78,27 @@ impl PartError {
         }
     }
 
+    /// It calls something that there is not: that is found out before a message is.
+    pub(super) const fn unknown_name(line: usize, message: String) -> Self {
+        Self {
+            kind: ErrorKind::Syntax,
+            line: Some(line),
+            message,
+        }
+    }
+
+    /// It walks through lists, objects and texts for too long.
+    pub(super) fn too_much_work() -> Self {
+        Self {
+            kind: ErrorKind::Limit,
+            line: None,
+            message:
+                "walks through too many items of lists and objects, or too much text, again and \
+                      again"
+                    .to_owned(),
+        }
+    }
+
     /// A failure to compile: everything in it is the author's own text.
     pub(super) fn of_compiling(error: &minijinja::Error) -> Self {
         let cause = error

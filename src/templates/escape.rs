@@ -1,9 +1,9 @@
 //! How what variables hold is printed: as text, whatever the channel takes for markup.
 
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Error, Output, State, escape_formatter};
 
-use super::numbers;
+use super::values;
 
 /// Slack's `mrkdwn`.
 const MRKDWN: &str = "mrkdwn";
@@ -22,7 +22,7 @@ pub(super) fn print(out: &mut Output, state: &mut State, value: &Value) -> Resul
     if value.is_none() {
         return Ok(());
     }
-    if let Some(written) = numbers::as_written(state, value) {
+    if let Some(written) = as_written(state, value) {
         return out.write_str(&written).map_err(Error::from);
     }
     match state.auto_escape() {
@@ -35,6 +35,15 @@ pub(super) fn print(out: &mut Output, state: &mut State, value: &Value) -> Resul
             .map_err(Error::from),
         _ => escape_formatter(out, state, value),
     }
+}
+
+/// How a printed number was written in the message, where that is known.
+fn as_written(state: &State, value: &Value) -> Option<String> {
+    if value.kind() != ValueKind::Number || value.is_integer() {
+        return None;
+    }
+    let rendering = values::shared(state)?;
+    rendering.spellings.of_value(value).map(str::to_owned)
 }
 
 /// Slack: formatting text for app surfaces: these three are all that has to be escaped, so that no

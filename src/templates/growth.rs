@@ -5,49 +5,59 @@
 //! - macros, blocks and other templates are not compiled in at all, `namespace` is removed;
 //! - captures (`{% set x %}...{% endset %}`, `{% filter %}`) and recursive loops are refused;
 //! - joining (`~`, `+`, `*`) is bounded: every assignment multiplies what later ones may join, and
-//!   the product may not pass [`MOST_GROWTH`].
+//!   the product may not pass [`MOST_GROWTH`]; and so is putting a value into a list several times, whose
+//!   product may not pass [`MOST_COPIES`].
 //!
 //! What remains: a variable (a message has at most some hundred kilobytes) may grow by that factor
 //! for the time of a rendering, and `*` may make a text of 100 MB, the engine's own limit.
 
-use super::tags::{Tag, tags};
+use super::depth;
+use super::tags::Tag;
+use super::tokens::{Token, parts, tokens};
 
 /// How many times its variables' size a template may hold at once.
 const MOST_GROWTH: usize = 256;
 /// What a `*` counts for: it repeats a text, up to the engine's own limit.
 const REPETITION: usize = 16;
+/// How many times a value may stand in what assignments put together. They share it, so that it takes no
+/// memory; whoever prints or compares it walks through all of them.
+const MOST_COPIES: usize = 4_096;
 
-/// Why a template is refused, and on which line.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TemplateRefusal {
-    pub(super) line: usize,
-    pub(super) problem: &'static str,
-}
-
-/// Refuses what could hold much memory.
-pub(super) fn check(source: &str) -> Result<(), TemplateRefusal> {
-    let mut growth = Growth { kept: 1, shown: 1 };
-    for tag in tags(source) {
-        let line = tag.line;
-        let verdict = growth.add(&tag);
-        verdict.map_err(|problem| TemplateRefusal { line, problem })?;
-    }
-    Ok(())
-}
-
-struct Growth {
+/// How much a part of a template may hold, so far.
+#[derive(Debug)]
+pub(super) struct Growth {
     /// What all assignments so far may have multiplied.
     kept: usize,
     /// The most that one expression joins.
     shown: usize,
+    /// How many times one value may stand in another.
+    copies: usize,
+}
+
+impl Default for Growth {
+    fn default() -> Self {
+        Self {
+            kept: 1,
+            shown: 1,
+            copies: 1,
+        }
+    }
 }
 
 impl Growth {
-    fn add(&mut self, tag: &Tag) -> Result<(), &'static str> {
-        let code = tag.code.trim_matches(['-', '+', ' ', '\t', '\r', '\n']);
-        let word_end = code.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let word = code.get(..word_end.unwrap_or(code.len()));
-        match word.filter(|_| tag.is_statement).unwrap_or_default() {
+    /// Counts a tag in.
+    ///
+    /// # Errors
+    /// It could hold too much memory: in words.
+    pub(super) fn add(&mut self, tag: &Tag) -> Result<(), &'static str> {
+        let code = tag.code.as_str();
+        if matches!(tag.word(), "set" | "for" | "with") {
+            self.copies = self.copies.saturating_mul(copies(tag));
+        }
+        if self.copies > MOST_COPIES {
+            return Err("puts values into lists and objects too many times");
+        }
+        match tag.word() {
             "filter" => return Err("filter blocks are not supported; use {{ value|filter }}"),
             "set" if is_capture(code) => {
                 return Err("`set` without a value is not supported; use {% set x = value %}");
@@ -84,12 +94,59 @@ fn factor(code: &str) -> usize {
     (1 + joins).saturating_mul(repetition)
 }
 
+/// How many times an assignment may put one value into another.
+fn copies(tag: &Tag) -> usize {
+    let tokens = tokens(&tag.code);
+    // What a loop is over is taken apart again.
+    let (harmless, start) = match tag.word() {
+        "for" => (
+            1,
+            tokens.iter().position(|token| token.word() == Some("in")),
+        ),
+        _ => (0, Some(0)),
+    };
+    let assigned = tokens.get(start.unwrap_or(0) + 1..).unwrap_or_default();
+    let mut product: usize = 1;
+    for part in parts(assigned) {
+        if depth::values(part) > harmless {
+            product = product.saturating_mul(variables(part).max(1));
+        }
+    }
+    product
+}
+
+/// How many variables an expression names.
+fn variables(tokens: &[Token<'_>]) -> usize {
+    let at = |index: Option<usize>| index.and_then(|index| tokens.get(index)).copied();
+    let is_variable = |index: usize| {
+        let before = at(index.checked_sub(1));
+        let [after, then] = [1, 2].map(|ahead| at(index.checked_add(ahead)));
+        let is_name = at(Some(index))
+            .and_then(Token::word)
+            .is_some_and(|word| !word.starts_with(|c: char| c.is_ascii_digit()));
+        // The name of a field, a filter, an argument or what is assigned to.
+        let is_field = matches!(before, Some(Token::Mark('.' | '|')));
+        let is_target = after == Some(Token::Mark('=')) && then != Some(Token::Mark('='));
+        let is_called = after == Some(Token::Mark('('));
+        is_name && !is_field && !is_target && !is_called && !depth::is_operator(at(Some(index)))
+    };
+    (0..tokens.len())
+        .filter(|index| is_variable(*index))
+        .count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::templates::tags::tags;
+
+    fn check(source: &str) -> Result<(), usize> {
+        let mut growth = Growth::default();
+        tags(source).try_for_each(|tag| growth.add(&tag).map_err(|_| tag.line))
+    }
 
     fn line_refused(source: &str) -> Option<usize> {
-        check(source).err().map(|refusal| refusal.line)
+        check(source).err()
     }
 
     #[test]
@@ -142,5 +199,28 @@ mod tests {
         assert_eq!(line_refused("{% filter upper %}x{% endfilter %}"), Some(1));
         let recursive = "{% for x in xs recursive %}{{ loop([x ~ x]) }}{% endfor %}";
         assert_eq!(line_refused(recursive), Some(1));
+    }
+
+    #[test]
+    fn what_is_put_into_a_list_again_and_again_is_refused() {
+        for doubling in [
+            "{% set x = [x, x] %}\n",
+            "{% set x = {'a': x, 'b': x} %}\n",
+            "{% set x = dict(a=x, b=x) %}\n",
+            "{% set x = x|zip(x) %}\n",
+            "{% set x = x|chain(x) %}\n",
+            "{% for x in [[x, x]] %}\n",
+        ] {
+            assert_eq!(line_refused(&doubling.repeat(20)), Some(13), "{doubling}");
+        }
+        let with = vec!["a = [a, a]"; 20].join(", ");
+        assert_eq!(line_refused(&format!("{{% with {with} %}}")), Some(1));
+        for ordinary in [
+            "{% set steps = [ordered, packed, shipped, delivered] %}",
+            "{% for name, value in [('a', a), ('b', b)] %}{% endfor %}",
+            "{% set names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] %}",
+        ] {
+            assert_eq!(line_refused(&ordinary.repeat(5)), None, "{ordinary}");
+        }
     }
 }

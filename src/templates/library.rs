@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::error::{ErrorKind, PartError, TemplateError};
 use super::locale::{self, TemplateLocale};
+use super::names;
 use super::sandbox::{self, Limits};
 use super::source::{Part, TemplateKey, TemplateSource};
 use crate::domain::{Channel, Content};
@@ -131,7 +132,7 @@ impl Library {
             line: error.line,
             message: error.message,
         };
-        let filled = entry.fill(variables, self.limits.max_output_bytes);
+        let filled = entry.fill(variables, self.limits);
         let content = filled.map_err(|(part, error)| fail(part, error))?;
         Ok(Rendered {
             content,
@@ -163,15 +164,28 @@ impl Library {
     /// cause, or else how its variables agree with what it declares.
     ///
     /// # Errors
-    /// One error for each part that does not compile.
+    /// One error for each part that does not compile, and for each filter, test and function that there
+    /// is not.
     pub fn check(source: &TemplateSource) -> Result<Variables, Vec<TemplateError>> {
         let library = Self::default();
         let entry = TemplateEntry::new(&library.environment, source);
         let parts = || entry.parts.iter();
-        let errors: Vec<_> = parts()
-            .filter_map(|part| Some((part.part, part.compiled.as_ref().err()?)))
-            .map(|(part, error)| describe(source, part, error.clone()))
-            .collect();
+        let of_part = |part: &entry::CompiledPart| match &part.compiled {
+            Err(error) => vec![error.clone()],
+            Ok(_) => {
+                let unknown = names::unknown(source.part(part.part).unwrap_or_default());
+                let unknown = unknown.into_iter();
+                unknown
+                    .map(|(line, name)| PartError::unknown_name(line, name))
+                    .collect()
+            }
+        };
+        let describe = |part: &entry::CompiledPart| {
+            let errors = of_part(part).into_iter();
+            let part = part.part;
+            errors.map(move |error| describe(source, part, error))
+        };
+        let errors: Vec<_> = parts().flat_map(describe).collect();
         if !errors.is_empty() {
             return Err(errors);
         }

@@ -8,14 +8,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::State;
 use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
 use serde_json::{Map, Number, Value as Json};
 
 use crate::domain::spelling::written;
-
-/// Under which name a template's root keeps the spellings: no variable can be asked for by it.
-pub(super) const SPELLINGS: &str = "number spellings";
 
 /// How the fractions among a message's variables were written, by their bits.
 #[derive(Debug, Default)]
@@ -31,12 +27,6 @@ enum Spelling {
 /// A number that the engine cannot hold, or whose spelling another of the same value hides.
 #[derive(Debug)]
 struct OddNumber(String);
-
-impl Object for Spellings {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-}
 
 impl Object for OddNumber {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -98,25 +88,21 @@ impl Spellings {
         }
     }
 
-    fn spelling(&self, value: f64) -> Option<&str> {
-        match self.0.get(&value.to_bits())? {
+    /// How a number was written, where that is known and no other spelling hides it.
+    pub(super) fn of_value(&self, value: &Value) -> Option<&str> {
+        if !is_fraction(value) {
+            return None;
+        }
+        let fraction = f64::try_from(value.clone()).ok()?;
+        match self.0.get(&fraction.to_bits())? {
             Spelling::One(written) => Some(written),
             Spelling::Several => None,
         }
     }
 }
 
-/// How a printed number was written in the message, where that is known.
-pub(super) fn as_written(state: &State, value: &Value) -> Option<String> {
-    if value.kind() != ValueKind::Number || value.is_integer() {
-        return None;
-    }
-    let fraction = f64::try_from(value.clone()).ok()?;
-    let spellings = state.lookup(SPELLINGS)?;
-    let spelling = spellings
-        .downcast_object_ref::<Spellings>()?
-        .spelling(fraction);
-    spelling.map(str::to_owned)
+fn is_fraction(value: &Value) -> bool {
+    value.kind() == ValueKind::Number && !value.is_integer()
 }
 
 /// A whole number that prints as it was written.

@@ -1,10 +1,11 @@
 //! The engine that templates run in, with what could do harm taken out.
 
+use minijinja::filters as engine;
 use minijinja::value::{Kwargs, StringInput, Value};
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior};
 
 use super::error::TOO_LARGE;
-use super::{escape, values};
+use super::{escape, filters, values};
 
 /// What one rendering may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,7 @@ pub(super) fn environment(limits: Limits) -> Environment<'static> {
         environment.remove_global(global);
     }
     environment.add_test("none", values::is_nothing);
+    filters::charge_all(&mut environment);
     add_bounded_filters(&mut environment, limits.max_output_bytes);
     environment
 }
@@ -73,10 +75,12 @@ fn add_bounded_filters(environment: &mut Environment<'static>, limit: usize) {
               text: StringInput<'_>,
               from: StringInput<'_>,
               to: StringInput<'_>| {
+            let given = [text.as_str(), from.as_str(), to.as_str()];
+            filters::pay(state, &given.map(Value::from), 1)?;
             let found = text.as_str().matches(from.as_str()).count();
             let added = found.saturating_mul(to.as_str().len());
             bounded(text.as_str().len().saturating_add(added), limit)?;
-            filters::replace(state, text, from, to)
+            engine::replace(state, text, from, to)
         },
     );
     environment.add_filter(
@@ -86,9 +90,10 @@ fn add_bounded_filters(environment: &mut Environment<'static>, limit: usize) {
               joiner: Option<StringInput<'_>>,
               attribute: Option<&str>,
               kwargs: Kwargs| {
+            filters::pay(state, std::slice::from_ref(items), 1)?;
             let between = joiner.as_ref().map_or(0, |joiner| joiner.as_str().len());
             bounded(joined_size(items, between, limit), limit)?;
-            filters::join(state, items, joiner, attribute, kwargs)
+            engine::join(state, items, joiner, attribute, kwargs)
         },
     );
 }

@@ -11,9 +11,21 @@ pub(super) struct Tag {
     pub(super) code: String,
 }
 
+impl Tag {
+    /// The statement's name; nothing for a `{{ }}`.
+    pub(super) fn word(&self) -> &str {
+        let end = self
+            .code
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let word = self.code.get(..end.unwrap_or(self.code.len()));
+        word.filter(|_| self.is_statement).unwrap_or_default()
+    }
+}
+
 /// Every tag outside comments and raw blocks.
 pub(super) fn tags(source: &str) -> impl Iterator<Item = Tag> {
     let mut rest = source;
+    let (mut counted, mut line) = (0, 1);
     std::iter::from_fn(move || {
         loop {
             let opened = rest.get(next_start(rest)?..)?;
@@ -25,19 +37,27 @@ pub(super) fn tags(source: &str) -> impl Iterator<Item = Tag> {
             let is_statement = delimiter == "{%";
             let (code, after) = code_until(inside, if is_statement { "%}" } else { "}}" });
             rest = after;
-            if is_statement && code.trim_matches(['-', '+', ' ', '\t', '\r', '\n']) == "raw" {
+            let code = without_control(&code);
+            if is_statement && code == "raw" {
                 rest = after_raw(after);
                 continue;
             }
             let before = source.len() - opened.len();
-            let line = 1 + source.get(..before)?.matches('\n').count();
+            line += source.get(counted..before)?.matches('\n').count();
+            counted = before;
             return Some(Tag {
                 line,
                 is_statement,
-                code,
+                code: code.to_owned(),
             });
         }
     })
+}
+
+/// The code without the marks for white space around the tag: one at either end.
+fn without_control(code: &str) -> &str {
+    let code = code.strip_prefix(['-', '+']).unwrap_or(code);
+    code.strip_suffix(['-', '+']).unwrap_or(code).trim()
 }
 
 /// Where the next tag or comment opens.
@@ -94,14 +114,13 @@ mod tests {
     use super::*;
 
     fn found(source: &str) -> Vec<(usize, String)> {
-        let trimmed = |tag: Tag| (tag.line, tag.code.trim().to_owned());
-        tags(source).map(trimmed).collect()
+        tags(source).map(|tag| (tag.line, tag.code)).collect()
     }
 
     #[test]
     fn tags_are_found_with_their_lines() {
         let source = "a {{ x }}\n{%- if y -%}\n{ z }{% endif %}";
-        let expected = [(1, "x"), (2, "- if y -"), (3, "endif")];
+        let expected = [(1, "x"), (2, "if y"), (3, "endif")];
         let expected: Vec<_> = expected.map(|(line, code)| (line, code.to_owned())).into();
         assert_eq!(found(source), expected);
     }
@@ -114,6 +133,7 @@ mod tests {
                 .map(|(_, code)| code)
                 .collect::<Vec<_>>()
         };
+        assert_eq!(codes("{{----x}}{{ -x }}"), ["---x", "-x"]);
         assert_eq!(codes("{{ '}}' ~ \"\\\"}}\" ~ x }}"), ["~  ~ x"]);
         assert_eq!(codes("{{ {'a': {'b': x}} ~ y }}"), ["{: {: x}} ~ y"]);
         assert_eq!(codes("{# {{ \" #}{{ x }}"), ["x"]);

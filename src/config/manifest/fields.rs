@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{Mistake, SettingOrigin};
 use crate::config::document::{Node, Table, Value};
-use crate::config::nearest::nearest;
 use crate::domain::DEFAULT_TENANT;
+use crate::domain::nearest::nearest;
 
 /// Reads the keys of one entry and collects what is wrong with them.
 pub(super) struct EntryFields {

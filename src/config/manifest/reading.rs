@@ -8,8 +8,8 @@ use super::{
     category, preference, provider, suppression, template, tenant, user,
 };
 use crate::config::document::{self, Node, Table, Value};
-use crate::config::nearest::nearest;
 use crate::config::reader;
+use crate::domain::nearest::nearest;
 
 /// The tables there are.
 const TABLES: [&str; 7] = [

@@ -1,7 +1,7 @@
 //! Time zones as an operator may write them.
 
 use super::fields::EntryFields;
-use crate::config::nearest::nearest;
+use crate::domain::nearest::nearest;
 use crate::domain::zone;
 
 /// An IANA name in its one spelling.

@@ -1,7 +1,7 @@
 //! What stands behind the `?` of a PostgreSQL URL.
 
-use super::super::nearest::nearest;
 use super::TlsMode;
+use crate::domain::nearest::nearest;
 
 /// What a parameter may be.
 enum ParameterValue {

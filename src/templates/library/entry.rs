@@ -3,12 +3,12 @@
 use minijinja::{Environment, Value};
 use serde_json::{Map, Value as Json};
 
+use super::super::bounds;
 use super::super::error::{ErrorKind, PartError};
-use super::super::growth;
 use super::super::output::{Output, on_one_line};
-use super::super::sandbox;
+use super::super::sandbox::{self, Limits};
 use super::super::source::{Part, TemplateSource};
-use super::super::values;
+use super::super::values::{self, Rendering};
 use crate::domain::{Channel, Content};
 
 /// One template in one language.
@@ -68,16 +68,21 @@ impl TemplateEntry {
     pub(super) fn fill(
         &self,
         variables: &Map<String, Json>,
-        most_bytes: usize,
+        limits: Limits,
     ) -> Result<Content, (Option<Part>, PartError)> {
         if let Some(trouble) = &self.trouble {
             return Err((None, PartError::unreadable(trouble)));
         }
         self.demand(variables).map_err(|error| (None, error))?;
-        let context = values::context(variables, &self.optional, &self.absent);
+        let rendering = Rendering::new(variables, limits.fuel);
+        let context = values::context(variables, &self.optional, &self.absent, &rendering);
         let mut content = Content::default();
         for part in &self.parts {
-            let text = self.fill_part(part, &context, most_bytes);
+            let text = self.fill_part(part, &context, limits.max_output_bytes);
+            let text = match rendering.work.is_used_up() {
+                true => Err(PartError::too_much_work()),
+                false => text,
+            };
             let text = text.map_err(|error| (Some(part.part), error))?;
             put(&mut content, part.part, text);
         }
@@ -139,7 +144,7 @@ fn compile_part(
     part: Part,
     text: &str,
 ) -> Result<String, PartError> {
-    growth::check(text).map_err(|refusal| PartError {
+    bounds::check(text).map_err(|refusal| PartError {
         kind: ErrorKind::Syntax,
         line: Some(refusal.line),
         message: format!("does not compile: {}", refusal.problem),

@@ -1,4 +1,6 @@
+mod names;
 mod values;
+mod work;
 
 use serde_json::json;
 

@@ -9,6 +9,26 @@ fn written(text: &str, variables: &str) -> String {
 }
 
 #[test]
+fn a_loop_knows_its_length() {
+    let text = "{% for x in xs %}{{ loop.index }}/{{ loop.length }}{{ '.' if loop.last else ',' }}{% endfor %}";
+    for over in [
+        "xs",
+        "xs|list",
+        "xs|sort",
+        "xs|reverse",
+        "xs|map('upper')",
+        "range(3)",
+        "object",
+        "object|items",
+        "'a b c'|split",
+    ] {
+        let text = text.replace("in xs", &format!("in {over}"));
+        let variables = r#"{"xs": ["a", "b", "c"], "object": {"a": 1, "b": 2, "c": 3}}"#;
+        assert_eq!(written(&text, variables), "1/3,2/3,3/3.", "{over}");
+    }
+}
+
+#[test]
 fn a_number_is_printed_as_it_was_written() {
     let long = "9".repeat(60);
     for number in [
@@ -30,6 +50,13 @@ fn a_number_is_printed_as_it_was_written() {
         let text = "{{ n }} {{ deep.list[0] }} {% for x in deep.list %}{{ x }}{% endfor %}";
         assert_eq!(written(text, &variables), [number; 3].join(" "));
     }
+    // Also within what is printed whole.
+    let list = r#"{"xs": [1, 2.50, {"a": 1e5, "b": "x", "c": true}, [-0, 1.0]]}"#;
+    let printed = "[1, 2.50, {'a': 1e5, 'b': 'x', 'c': True}, [-0, 1.0]]";
+    assert_eq!(written("{{ xs }}", list), printed);
+    assert_eq!(written("{{ xs ~ '' }}", list), printed);
+    assert_eq!(written("{{ [xs] }}", list), format!("[{printed}]"));
+    assert_eq!(written("{{ xs|reverse|list|reverse }}", list), printed);
     // Two spellings of one value stay two.
     let prices = r#"{"a": 1.1, "b": 1.10, "c": 1.100}"#;
     assert_eq!(written("{{ a }} {{ b }} {{ c }}", prices), "1.1 1.10 1.100");

@@ -1,7 +1,7 @@
 //! The known word that an unknown one was probably meant to be.
 
 /// The nearest of the known words, if any is near: at most two letters in five differ.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, nearest) = known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
