@@ -157,14 +157,13 @@ fn rooms_as_checked() -> Vec<(String, BTreeSet<String>)> {
     let text = fs::read_to_string("tests/architecture.rs").unwrap();
     let (_, table) = text.split_once("const ROOMS").unwrap();
     let (table, _) = table.split_once("];\n").unwrap();
-    let texts = table.split('"').skip(1).step_by(2);
-    let texts: Vec<&str> = texts.collect();
-    let entries = texts.chunks_exact(2);
+    let mut texts = table.split('"').skip(1).step_by(2);
+    let entries = std::iter::from_fn(|| Some((texts.next()?, texts.next()?)));
     entries
-        .map(|entry| {
+        .map(|(room, uses)| {
             // A long list goes on in the next line, after a backslash.
-            let used = entry[1].split_whitespace().filter(|room| *room != "\\");
-            (entry[0].to_owned(), used.map(str::to_owned).collect())
+            let used = uses.split_whitespace().filter(|room| *room != "\\");
+            (room.to_owned(), used.map(str::to_owned).collect())
         })
         .collect()
 }
