@@ -203,6 +203,11 @@ impl AccountContext {
         }
     }
 
+    /// The run that may call a provider, once one holds the lease; `None` when no call is started any more.
+    async fn run(&self) -> Option<RunId> {
+        self.node.run_unless(&self.node.phases.no_calls).await
+    }
+
     /// What holds around a job, while this run holds its lease.
     fn conditions(&self, job: &Job, run: Option<RunId>) -> Conditions {
         Conditions {

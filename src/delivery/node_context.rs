@@ -7,8 +7,9 @@ use crate::delivery::channel_state::ChannelStates;
 use crate::delivery::eligibility::Eligibility;
 use crate::delivery::registry::AccountRegistry;
 use crate::machine::delivery;
-use crate::runtime::{ShutdownPhases, Tasks, clock};
+use crate::runtime::{Shutdown, ShutdownPhases, Tasks, clock};
 use crate::store::Database;
+use crate::store::lease::RunId;
 use crate::telemetry::Metrics;
 use crate::work::claim_guard::ClaimGuards;
 use crate::work::job::Job;
@@ -43,6 +44,11 @@ pub struct NodeContext {
 }
 
 impl NodeContext {
+    /// The run that holds the lease, once one does; `None` when this phase of the shutdown comes first.
+    pub async fn run_unless(&self, phase: &Shutdown) -> Option<RunId> {
+        phase.or(self.lease_gate.opened()).await
+    }
+
     /// Stores that these wait, of whose recipients something cannot be read. They have asked nobody.
     pub fn put_off_unreadable(&self, jobs: impl IntoIterator<Item = Job>) {
         let now = clock::now();

@@ -151,13 +151,7 @@ impl Scheduler {
 impl Poller {
     /// Takes what is due and sends it on its way; whether there may be more.
     async fn take(&self) -> Result<bool, StoreError> {
-        let Some(run) = self
-            .node
-            .phases
-            .stop
-            .or(self.node.lease_gate.opened())
-            .await
-        else {
+        let Some(run) = self.node.run_unless(&self.node.phases.stop).await else {
             return Ok(false);
         };
         let mut looking = self.looking.lock().await;

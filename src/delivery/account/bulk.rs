@@ -65,12 +65,7 @@ pub(super) async fn work(
 /// Those that may be sent now, together; the others are on their way, or back in the queue.
 async fn wanted(context: &AccountContext, queue: &AccountQueue, mut jobs: Vec<Job>) -> Vec<Job> {
     loop {
-        let run = context
-            .node
-            .phases
-            .no_calls
-            .or(context.node.lease_gate.opened())
-            .await;
+        let run = context.run().await;
         let now = clock::now();
         let mut staying = Vec::with_capacity(jobs.len());
         for job in jobs {

@@ -23,12 +23,7 @@ pub(super) async fn work(
     mut token: RateToken,
 ) {
     loop {
-        let run = context
-            .node
-            .phases
-            .no_calls
-            .or(context.node.lease_gate.opened())
-            .await;
+        let run = context.run().await;
         let (now, conditions) = (clock::now(), context.conditions(&job, run));
         let next = context
             .health

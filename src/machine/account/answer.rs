@@ -227,21 +227,10 @@ fn words_of_account(reply: &Reply) -> Option<String> {
 mod tests {
     use super::super::AccountSettings;
     use super::*;
-    use crate::resilience::CircuitSettings;
 
     const SETTINGS: AccountSettings = AccountSettings {
-        slow_after: Duration::from_secs(5),
-        refused_pause: Duration::from_secs(60),
-        circuit: CircuitSettings {
-            failure_ratio: 0.5,
-            slow_ratio: 0.5,
-            window: Duration::from_secs(10),
-            minimum_requests: 10,
-            open_for: Duration::from_secs(5),
-            open_max: Duration::from_secs(60),
-            concurrency: 8,
-        },
         dead_addresses_a_minute: 100,
+        ..super::super::throttle::tests::SETTINGS
     };
 
     /// What the account is taken to have said to the nth message, a second after the one before.

@@ -180,12 +180,13 @@ impl AccountState {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::AccountSettings;
     use super::*;
     use crate::resilience::CircuitSettings;
 
-    const SETTINGS: AccountSettings = AccountSettings {
+    /// What the tests of an account start from.
+    pub(in super::super) const SETTINGS: AccountSettings = AccountSettings {
         slow_after: Duration::from_secs(5),
         refused_pause: Duration::from_secs(60),
         circuit: CircuitSettings {

@@ -43,13 +43,7 @@ impl Admission {
             return;
         };
         // A claim that is made without a lease is anybody's.
-        let Some(run) = self
-            .node
-            .phases
-            .giving_up
-            .or(self.node.lease_gate.opened())
-            .await
-        else {
+        let Some(run) = self.node.run_unless(&self.node.phases.giving_up).await else {
             return;
         };
         let take = self.takes.next(run);

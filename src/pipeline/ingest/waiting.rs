@@ -160,12 +160,7 @@ impl Admission {
     /// time.
     async fn look_again(self: &Arc<Self>, waiters: Vec<Waiter>) -> Option<Vec<Waiter>> {
         // Whoever waits may be another run by now.
-        let run = self
-            .node
-            .phases
-            .giving_up
-            .or(self.node.lease_gate.opened())
-            .await?;
+        let run = self.node.run_unless(&self.node.phases.giving_up).await?;
         let keys: Vec<KeyHash> = waiters.iter().map(|it| it.claimable.claim.key()).collect();
         let find = || claims::find(&self.node.database, &keys);
         let claim_owners =

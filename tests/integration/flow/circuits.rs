@@ -29,6 +29,16 @@ async fn stage(when: When, open_for: &str) -> (Stage, Simulator, Simulator) {
     (stage, first, second)
 }
 
+/// One account for mail, whose first request fails and opens its circuit for two seconds.
+async fn stage_of_one() -> (Stage, Simulator) {
+    let mut stage = Stage::with_lanes("email.normal").await;
+    stage.set("HERALD__PROVIDERS__CIRCUIT__MINIMUM_REQUESTS", "1");
+    stage.set("HERALD__PROVIDERS__CIRCUIT__OPEN_FOR", "2s");
+    let only = stage.behaving(Provider::SendGrid, failing(When::First(1)));
+    stage.apply_ana_and(&[&only]);
+    (stage, only)
+}
+
 /// Publishes so many and waits until all that was ever published is sent.
 async fn send(stage: &Stage, outcomes: &mut Outcomes, count: usize) -> Vec<Row> {
     let before = outcomes.rows().await.len();
@@ -119,11 +129,7 @@ async fn tripped_account_returns_once_a_probe_succeeds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_nobody_left_to_ask_it_waits_with_its_attempts_unused_and_then_goes() {
-    let mut stage = Stage::with_lanes("email.normal").await;
-    stage.set("HERALD__PROVIDERS__CIRCUIT__MINIMUM_REQUESTS", "1");
-    stage.set("HERALD__PROVIDERS__CIRCUIT__OPEN_FOR", "2s");
-    let only = stage.behaving(Provider::SendGrid, failing(When::First(1)));
-    stage.apply_ana_and(&[&only]);
+    let (stage, only) = stage_of_one().await;
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
     let publisher = stage.publisher().await;
@@ -151,11 +157,7 @@ async fn with_nobody_left_to_ask_it_waits_with_its_attempts_unused_and_then_goes
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_channel_is_probed_by_what_waits_for_its_account_alone() {
     for waits_for in ["account", "pinned"] {
-        let mut stage = Stage::with_lanes("email.normal").await;
-        stage.set("HERALD__PROVIDERS__CIRCUIT__MINIMUM_REQUESTS", "1");
-        stage.set("HERALD__PROVIDERS__CIRCUIT__OPEN_FOR", "2s");
-        let only = stage.behaving(Provider::SendGrid, failing(When::First(1)));
-        stage.apply_ana_and(&[&only]);
+        let (stage, _only) = stage_of_one().await;
         let mut outcomes = stage.outcomes().await;
         let _engine = stage.start().await;
         stage.publisher().await.publish(&envelope("email")).await;
