@@ -54,7 +54,9 @@ pub(super) async fn fail(spec: Spec<'_>, fault: Fault) -> Result<Finding> {
     if matches!(fault, Fault::Dribble { .. }) {
         // What comes byte by byte is slow, and little else is.
         environment.set("HERALD__PROVIDERS__CIRCUIT__SLOW_AFTER", "200ms");
-        environment.set("HERALD__PROVIDERS__CIRCUIT__WINDOW", "1s");
+        environment.set("HERALD__PROVIDERS__CIRCUIT__WINDOW", "3s");
+        // A slow account answers seldom: its calls at once, each over seconds on a slow machine.
+        environment.set("HERALD__PROVIDERS__CIRCUIT__MINIMUM_REQUESTS", "4");
     }
     let mut round = spec.round_on(environment).await?;
     round.moment(0.1, 0.5).await;
