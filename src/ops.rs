@@ -8,6 +8,7 @@ pub mod event_reporter;
 pub mod explain;
 pub mod housekeeping;
 pub mod lease_keeper;
+pub mod look_watch;
 pub mod readiness;
 pub mod replay;
 pub mod unreadable_people;

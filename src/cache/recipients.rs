@@ -23,8 +23,8 @@ mod unreadable;
 
 use barrier::Barrier;
 pub use barrier::BarrierRequests;
-use memory::RecipientStore;
 pub use memory::{CacheKey, ReadMark};
+use memory::{Cacheable, RecipientStore};
 use unreadable::UnreadableReports;
 pub use unreadable::UnreadableWishes;
 
@@ -53,6 +53,12 @@ impl Stale {
 
 /// Tenant and user.
 pub type RecipientKey = (Uuid, Uuid);
+/// People, and those of whom something cannot be read.
+pub type FoundPeople = Sifted<RecipientKey, Arc<Recipient>>;
+/// What is in memory of one kind.
+type Kept<T> = Sifted<<T as Cacheable>::Key, Arc<T>>;
+/// Rules by tenant, and those that cannot be read.
+pub type FoundRules = Sifted<Uuid, Arc<TenantRules>>;
 
 /// Recipients as they were at a moment, with their tenants' rules.
 #[derive(Debug, Clone)]
@@ -105,21 +111,9 @@ impl RecipientCache {
     pub async fn load(
         &self,
         recipient_key: impl IntoIterator<Item = RecipientKey>,
-    ) -> Result<Sifted<RecipientKey, Arc<Recipient>>, StoreError> {
+    ) -> Result<FoundPeople, StoreError> {
         let asked: HashSet<RecipientKey> = recipient_key.into_iter().collect();
-        let mut found = Sifted::default();
-        let mut missing = HashSet::new();
-        let now = clock::instant();
-        for recipient_key in asked {
-            match self.memory.lookup(recipient_key, now) {
-                Some(recipient) => drop(found.known.insert(recipient_key, recipient)),
-                None => drop(missing.insert(recipient_key)),
-            }
-        }
-        if !missing.is_empty() {
-            found.extend(self.read(missing).await?);
-        }
-        Ok(found)
+        Ok(self.load_both(&asked, &HashSet::new()).await?.0)
     }
 
     /// As [`Self::load`], whatever is in memory.
@@ -129,20 +123,72 @@ impl RecipientCache {
     pub async fn read(
         &self,
         recipient_key: HashSet<RecipientKey>,
-    ) -> Result<Sifted<RecipientKey, Arc<Recipient>>, StoreError> {
+    ) -> Result<FoundPeople, StoreError> {
+        Ok(self.read_both(&recipient_key, &HashSet::new()).await?.0)
+    }
+
+    /// People and rules; what is not in memory is read together.
+    async fn load_both(
+        &self,
+        people: &HashSet<RecipientKey>,
+        tenants: &HashSet<Uuid>,
+    ) -> Result<(FoundPeople, FoundRules), StoreError> {
+        let (mut recipients, people) = self.remembered(people);
+        let (mut rules, tenants) = self.remembered(tenants);
+        let read = self.read_both(&people, &tenants).await?;
+        recipients.extend(read.0);
+        rules.extend(read.1);
+        Ok((recipients, rules))
+    }
+
+    /// Those in memory, and those who are not.
+    fn remembered<T: Cacheable>(&self, asked: &HashSet<T::Key>) -> (Kept<T>, HashSet<T::Key>) {
+        let (mut found, mut missing) = (Sifted::default(), HashSet::new());
+        let now = clock::instant();
+        for key in asked {
+            match self.memory.lookup(*key, now) {
+                Some(known) => drop(found.known.insert(*key, known)),
+                None => drop(missing.insert(*key)),
+            }
+        }
+        (found, missing)
+    }
+
+    /// Reads people and rules, at once and on one connection.
+    async fn read_both(
+        &self,
+        people: &HashSet<RecipientKey>,
+        tenants: &HashSet<Uuid>,
+    ) -> Result<(FoundPeople, FoundRules), StoreError> {
+        if people.is_empty() && tenants.is_empty() {
+            return Ok(Default::default());
+        }
         let (reading, now) = (self.memory.begin(), clock::instant());
-        let recipient_key: Vec<RecipientKey> = recipient_key.into_iter().collect();
-        let mut connection = self.database.get().await?;
-        let read = recipients::load(&mut connection, &recipient_key).await?;
+        let people: Vec<RecipientKey> = people.iter().copied().collect();
+        let tenants: Vec<Uuid> = tenants.iter().copied().collect();
+        let connection = self.database.get().await?;
+        let (recipients, rules) = tokio::join!(
+            recipients::load(&connection, &people),
+            rules::of(&connection, &tenants)
+        );
         drop(connection);
-        let read = read.map(Arc::new);
-        for ((tenant_id, user_id), error) in &read.unreadable {
+        let (recipients, mut rules) = (recipients?.map(Arc::new), rules?.map(Arc::new));
+        for ((tenant_id, user_id), error) in &recipients.unreadable {
             self.report(*tenant_id, Some(*user_id), error);
         }
-        let known = read.known.iter();
-        let kept = known.map(|(recipient_key, recipient)| (*recipient_key, recipient));
-        self.memory.keep(reading, kept, now);
-        Ok(read)
+        for tenant_id in tenants {
+            match rules.unreadable.get(&tenant_id) {
+                Some(error) => self.report(tenant_id, None, error),
+                None => drop(rules.known.entry(tenant_id).or_default()),
+            }
+        }
+        let known = recipients.known.iter();
+        self.memory
+            .keep(reading, known.map(|(key, what)| (*key, what)), now);
+        let known = rules.known.iter();
+        self.memory
+            .keep(reading, known.map(|(key, what)| (*key, what)), now);
+        Ok((recipients, rules))
     }
 
     /// To be asked before recipients are loaded: what [`Self::catch_up`] compares with.
@@ -168,46 +214,17 @@ impl RecipientCache {
     pub async fn load_rules(
         &self,
         tenants: impl IntoIterator<Item = Uuid>,
-    ) -> Result<Sifted<Uuid, Arc<TenantRules>>, StoreError> {
+    ) -> Result<FoundRules, StoreError> {
         let asked: HashSet<Uuid> = tenants.into_iter().collect();
-        let mut found = Sifted::default();
-        let mut missing = HashSet::new();
-        let now = clock::instant();
-        for tenant_id in asked {
-            match self.memory.lookup(tenant_id, now) {
-                Some(rules) => drop(found.known.insert(tenant_id, rules)),
-                None => drop(missing.insert(tenant_id)),
-            }
-        }
-        if !missing.is_empty() {
-            found.extend(self.read_rules(missing).await?);
-        }
-        Ok(found)
+        Ok(self.load_both(&HashSet::new(), &asked).await?.1)
     }
 
     /// As [`Self::load_rules`], whatever is in memory.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn read_rules(
-        &self,
-        tenants: HashSet<Uuid>,
-    ) -> Result<Sifted<Uuid, Arc<TenantRules>>, StoreError> {
-        let (reading, now) = (self.memory.begin(), clock::instant());
-        let tenants: Vec<Uuid> = tenants.into_iter().collect();
-        let connection = self.database.get().await?;
-        let mut read = rules::of(&connection, &tenants).await?.map(Arc::new);
-        drop(connection);
-        for tenant_id in tenants {
-            match read.unreadable.get(&tenant_id) {
-                Some(error) => self.report(tenant_id, None, error),
-                None => drop(read.known.entry(tenant_id).or_default()),
-            }
-        }
-        let known = read.known.iter();
-        let kept = known.map(|(tenant_id, rules)| (*tenant_id, rules));
-        self.memory.keep(reading, kept, now);
-        Ok(read)
+    pub async fn read_rules(&self, tenants: HashSet<Uuid>) -> Result<FoundRules, StoreError> {
+        Ok(self.read_both(&HashSet::new(), &tenants).await?.1)
     }
 
     /// Tells that something of somebody cannot be read, or of what a tenant says for all.
@@ -237,16 +254,14 @@ impl RecipientCache {
         let called_at = clock::now();
         let (recipients, rules, at) = match self.catch_up(self.begin()).await {
             Stale::Only(_) => {
-                let recipients = self.load(asked.iter().copied());
-                let (recipients, rules) = tokio::join!(recipients, self.load_rules(tenants));
-                (recipients?, rules?, called_at)
+                let (recipients, rules) = self.load_both(&asked, &tenants).await?;
+                (recipients, rules, called_at)
             }
             Stale::All => {
                 // To find that out may have taken long.
                 let called_at = clock::now();
-                let recipients = self.read(asked.clone());
-                let (recipients, rules) = tokio::join!(recipients, self.read_rules(tenants));
-                (recipients?, rules?, called_at)
+                let (recipients, rules) = self.read_both(&asked, &tenants).await?;
+                (recipients, rules, called_at)
             }
         };
         let is_unreadable = |whose: &RecipientKey| {

@@ -4,9 +4,11 @@
 //! daily cap is reserved here, and nowhere else.
 
 mod listed;
+mod pace;
 mod recheck;
 
 pub use listed::Listed;
+pub use pace::LookPace;
 pub use recheck::{Fact, LookedUp, RecheckFacts, RecheckRequests, RecheckSubject};
 
 use uuid::Uuid;
@@ -31,6 +33,8 @@ pub struct Eligibility {
     pub recipients: RecipientCache,
     /// Puts together what is asked for again.
     pub rechecks: RecheckRequests,
+    /// How long that takes.
+    pub pace: LookPace,
     /// Keeps the daily caps.
     pub cap_reservations: CapReservations,
     /// What the operator says for everybody.
@@ -46,6 +50,8 @@ pub struct Capped {
     pub job: Job,
     /// Where it is counted.
     pub counters: Vec<Counter>,
+    /// Whether it was looked up just now, and has waited for nothing since.
+    is_fresh: bool,
 }
 
 impl Eligibility {
@@ -82,7 +88,12 @@ impl Eligibility {
         let Some(Reserved { mut full, held, .. }) = reserved else {
             return vec![];
         };
-        let decided = capped.into_iter().map(|Capped { mut job, counters }| {
+        let decided = capped.into_iter().map(|capped| {
+            let Capped {
+                mut job,
+                counters,
+                is_fresh,
+            } = capped;
             let id = job.notification.id;
             let answer = match full.remove(&id) {
                 _ if held.contains(&id) => CapAnswer::Held,
@@ -90,19 +101,23 @@ impl Eligibility {
                 None => CapAnswer::Granted,
             };
             let context = self.context(accounts);
+            if is_fresh {
+                // What was looked up was not fresher when the reservation was answered.
+                job.answered_at = context.now;
+            }
             let decision = eligibility::decide_reserved(&mut job, &counters, &answer, &context);
             (job, decision)
         });
         decided.collect()
     }
 
-    /// Decides anew on jobs that have waited at an account: the recipient may have changed their mind,
-    /// or their day or night may have begun. Those whose judgement is missing return to where they
+    /// Decides anew on jobs that have waited, at an account or to be rendered: the recipient may have changed
+    /// their mind, or their day or night may have begun. Those whose judgement is missing return to where they
     /// came from, since there is no more time.
     pub async fn reevaluate(
         &self,
         jobs: Vec<Job>,
-        account: AccountFacts<'_>,
+        accounts: &[AccountFacts<'_>],
     ) -> Vec<(Job, Reevaluation)> {
         let looked_up = self.refresh(jobs).await;
         let gone = looked_up.gone.into_iter();
@@ -110,15 +125,15 @@ impl Eligibility {
         let mut judged: Vec<(Job, Reevaluation)> = gone.collect();
         let unreadable = looked_up.unreadable.into_iter();
         judged.extend(unreadable.map(|job| (job, Reevaluation::Unreadable)));
-        let (accounts, mut capped) = ([account], vec![]);
+        let mut capped = vec![];
         for job in looked_up.there {
-            match self.decide(&job, &accounts) {
-                Decision::Reserve(counters) => capped.push(Capped { job, counters }),
+            match self.decide(&job, accounts) {
+                Decision::Reserve(counters) => capped.push(Capped::fresh(job, counters)),
                 decision => judged.push((job, Reevaluation::Decided(decision))),
             }
         }
         if !capped.is_empty() {
-            let decided = self.reserve(capped, &accounts, false).await.into_iter();
+            let decided = self.reserve(capped, accounts, false).await.into_iter();
             judged.extend(decided.map(|(job, decision)| (job, Reevaluation::Decided(decision))));
         }
         judged
@@ -206,6 +221,27 @@ impl<'a> Addressed<'a> {
 }
 
 impl Capped {
+    /// A job that was looked up just now.
+    const fn fresh(job: Job, counters: Vec<Counter>) -> Self {
+        let is_fresh = true;
+        Self {
+            job,
+            counters,
+            is_fresh,
+        }
+    }
+
+    /// A job that may wait, or has waited.
+    #[must_use]
+    pub const fn waiting(job: Job, counters: Vec<Counter>) -> Self {
+        let is_fresh = false;
+        Self {
+            job,
+            counters,
+            is_fresh,
+        }
+    }
+
     fn reservation(&self) -> Reservation {
         Reservation {
             notification_id: self.job.notification.id,

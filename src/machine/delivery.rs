@@ -104,7 +104,7 @@ pub fn look<G: Guard>(
     if let Some(exit) = leaves(job, conditions, now) {
         return NextAction::Leave(exit);
     }
-    if now >= job.valid_until {
+    if !job.is_decided(now) {
         return NextAction::Recheck;
     }
     if !token.is_valid(at) && account.refused_for(at).is_none() {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::job::{Disposition, Guard, Job};
+use super::job::{BELIEVED, Disposition, Guard, Job};
 use crate::domain::{AttemptRecord, Counted, Counter, GlobalPolicy, OnUnknown, Step};
 use crate::policy::{AccountFacts, Decision, Facts, Quota, decide as ask_policy, routing};
 
-/// How long what is known of a recipient is believed in: a preference holds within a second.
-const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
+/// How long a decision holds that follows on a look which came too late: for one attempt at once.
+pub const AT_ONCE: SignedDuration = SignedDuration::from_millis(200);
+/// How long a look may take to come in time: an attempt after it is made within the second for which it is
+/// believed.
+pub const IN_TIME: SignedDuration = SignedDuration::from_millis(800);
 
 /// What a decision rests on, beside the job.
 #[derive(Debug, Clone, Copy)]
@@ -79,10 +82,29 @@ pub fn decide<G: Guard>(
         jitter: context.jitter,
     });
     if let Decision::Deliver { valid_until, .. } = &mut decision {
-        let believed = job.known_at.saturating_add(BELIEVED);
-        *valid_until = believed.map_or(*valid_until, |until| until.min(*valid_until));
+        let believed = believed_until((job.known_at, job.answered_at), context.now);
+        *valid_until = believed.min(*valid_until);
     }
     decision
+}
+
+/// Until when facts are believed that were asked for and answered at these moments. Where the database answers
+/// in time, for a second from when they were asked for. Where it does not, any look would be outdated when it
+/// ends, and nothing would ever be sent: one attempt may follow at once, since nothing fresher can be had.
+#[must_use]
+pub fn believed_until(
+    (known_at, answered_at): (Timestamp, Timestamp),
+    now: Timestamp,
+) -> Timestamp {
+    // The clock was set back since: nobody knows for how long.
+    if known_at > now {
+        return now;
+    }
+    let (from, span) = match answered_at.duration_since(known_at) > IN_TIME {
+        true => (answered_at, AT_ONCE),
+        false => (known_at, BELIEVED),
+    };
+    from.saturating_add(span).unwrap_or(now)
 }
 
 /// Decides on a job for which room was asked for.
@@ -152,4 +174,40 @@ pub fn dispatch<G: Guard>(
 #[must_use]
 pub fn rendered<G>(job: &Job<G>, is_inbox: bool) -> Option<Disposition> {
     (is_inbox || job.targets.is_empty()).then_some(Disposition::Sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).unwrap()
+    }
+
+    #[test]
+    fn facts_hold_for_a_second_and_after_a_slow_look_for_one_attempt() {
+        let until = |answered: i64, now: i64| {
+            believed_until((ms(10_000), ms(answered)), ms(now)).as_millisecond() - 10_000
+        };
+        assert_eq!(until(10_010, 10_020), 1_000);
+        assert_eq!(
+            until(10_800, 10_801),
+            1_000,
+            "in time, and time is left for an attempt"
+        );
+        assert_eq!(until(10_801, 10_802), 1_001);
+        assert_eq!(until(13_000, 13_001), 3_200);
+        assert_eq!(
+            until(13_000, 13_500),
+            3_200,
+            "and not for what waits after it"
+        );
+        let nobody_says = believed_until((ms(10_000), Timestamp::MIN), ms(10_500));
+        assert_eq!(nobody_says, ms(11_000));
+        assert_eq!(
+            until(10_010, 9_000),
+            -1_000,
+            "the clock was set back: at once again"
+        );
+    }
 }

@@ -4,13 +4,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     AttemptRecord, Class, Content, DeadAddress, Notification, Origin, Reason, Recipient, Reply,
     Settlement, Status, Step, Target, TenantRules, WaitsFor,
 };
 use crate::policy::refund::{self, PassEnd};
+
+/// How long what is known of a recipient is believed in: a preference holds within a second.
+pub const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a job holds, as far as it matters to what becomes of it: in the engine claim, permit and
 /// receipts.
@@ -49,6 +52,8 @@ pub struct Job<G> {
     /// it. From the beginning of time, when nobody says: then they are looked up before anything is
     /// sent.
     pub known_at: Timestamp,
+    /// When the database had answered what they rest on; from the beginning of time, when nobody says.
+    pub answered_at: Timestamp,
     /// Until when the decision to deliver holds.
     pub valid_until: Timestamp,
     /// The rendered message; empty until the dispatcher has rendered it.
@@ -129,6 +134,7 @@ impl<G: Guard> Job<G> {
             reserved: false,
             rules: Arc::default(),
             known_at: Timestamp::MIN,
+            answered_at: Timestamp::MIN,
             valid_until: Timestamp::MIN,
             content: Content::default(),
             template_version: None,
@@ -143,6 +149,12 @@ impl<G: Guard> Job<G> {
             published_at,
             claim,
         }
+    }
+
+    /// Whether the decision to deliver holds.
+    #[must_use]
+    pub fn is_decided(&self, now: Timestamp) -> bool {
+        holds(self.valid_until, now)
     }
 
     /// Ends the walk like this.
@@ -346,4 +358,28 @@ impl Acceptance {
 /// A time span that a clock's jump may have made negative.
 fn non_negative(span: jiff::SignedDuration) -> Duration {
     Duration::try_from(span).unwrap_or(Duration::ZERO)
+}
+
+/// Whether a decision holds. One that would hold for longer than any does was made before the clock was set back.
+fn holds(valid_until: Timestamp, now: Timestamp) -> bool {
+    now < valid_until && valid_until.duration_since(now) <= BELIEVED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_holds_until_its_end_and_not_once_the_clock_was_set_back() {
+        let ms = |ms| Timestamp::from_millisecond(ms).unwrap();
+        let until = ms(10_000);
+        for (now, wanted) in [
+            (10_000, false),
+            (9_999, true),
+            (9_000, true),
+            (8_999, false),
+        ] {
+            assert_eq!(holds(until, ms(now)), wanted, "{now}");
+        }
+    }
 }

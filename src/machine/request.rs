@@ -40,7 +40,7 @@ pub fn admit_another<G: Guard>(
 ) -> Result<CallPermit, Reply> {
     // The wait may have outlived the decision, or the lease.
     let may_go =
-        token.is_valid(at) && now < job.valid_until && leaves(job, conditions, now).is_none();
+        token.is_valid(at) && job.is_decided(now) && leaves(job, conditions, now).is_none();
     let permit = may_go.then(|| account.admit(1, at)).flatten();
     permit.ok_or_else(|| {
         account.put_back(token);

@@ -205,8 +205,8 @@ impl PageFacts {
                 .filter_map(|stored| stored.as_ref().ok())
         };
         let recipient_key: Vec<(Uuid, Uuid)> = good().map(|n| (n.tenant_id, n.user_id)).collect();
-        let mut connection = database.get().await?;
-        let recipients = recipients::load(&mut connection, &recipient_key).await?;
+        let connection = database.get().await?;
+        let recipients = recipients::load(&connection, &recipient_key).await?;
         let tenants: Vec<Uuid> = good().map(|n| n.tenant_id).collect();
         let rules = rules::of(&connection, &tenants).await?;
         let mut asked: Vec<SuppressionKey> = vec![];

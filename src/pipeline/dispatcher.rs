@@ -50,7 +50,7 @@ impl ChannelContext {
         let name = |at: usize| accounts.get(at).map(|entry| Arc::clone(&entry.name));
         match eligibility::dispatch(&mut job, decision, name, now) {
             DispatchAction::Render => Next::Render(job),
-            DispatchAction::Reserve(counters) => Next::Reserve(Capped { job, counters }),
+            DispatchAction::Reserve(counters) => Next::Reserve(Capped::waiting(job, counters)),
             DispatchAction::Store(disposition) => {
                 self.node.settle_queue.push(job.settle(disposition, now));
                 Next::Ended
@@ -63,7 +63,7 @@ impl ChannelContext {
         let now = clock::now();
         let is_inbox = self.channel == Channel::InApp;
         // Nobody looks again after this, as an account's worker does.
-        if is_inbox && now >= job.valid_until {
+        if is_inbox && !job.is_decided(now) {
             return Next::Refresh(job);
         }
         if let Err(why) = self.render(&mut job) {

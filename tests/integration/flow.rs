@@ -27,6 +27,7 @@ mod refusals;
 mod rejections;
 mod repetitions;
 mod schema;
+mod slow_database;
 mod templates;
 mod timing;
 mod unread_wishes;

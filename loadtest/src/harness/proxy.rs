@@ -9,6 +9,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -40,6 +41,8 @@ struct State {
     /// Clients that are aimed at are not told of notices.
     muted: bool,
     stalled: bool,
+    /// How late what the server says arrives.
+    delay: Duration,
     /// Connections that are made now are silent from the start.
     isolated: bool,
     /// Counts up with each cut.
@@ -136,6 +139,11 @@ impl Proxy {
         self.state.send_modify(|state| state.stalled = true);
     }
 
+    /// From now on the server's answers come so much later.
+    pub fn delay(&self, delay: Duration) {
+        self.state.send_modify(|state| state.delay = delay);
+    }
+
     /// Passes on what has gathered, and goes on.
     pub fn flow(&self) {
         self.state.send_modify(|state| state.stalled = false);
@@ -206,13 +214,13 @@ async fn serve(mut client: TcpStream, server: &str, state: watch::Receiver<State
     let passing = async {
         // Whatever ends first ends all, and drops both sockets.
         tokio::select! {
-            () = pump(&mut from_client, &mut to_server, state.clone(), |read| {
+            () = pump(&mut from_client, &mut to_server, state.clone(), false, |read| {
                 let state = *state.borrow();
                 let says = state.aim.is_some_and(|words| contains(read, words.as_bytes()));
                 said.fetch_or(says, Ordering::AcqRel);
                 (!(says && state.refusing)).then(|| read.to_vec())
             }) => {}
-            () = pump(&mut from_server, &mut to_client, state.clone(), |read| {
+            () = pump(&mut from_server, &mut to_client, state.clone(), true, |read| {
                 let state = *state.borrow();
                 Some(if state.muted && is_meant(&state) {
                     frames.without_notices(read)
@@ -279,12 +287,20 @@ async fn pump(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
     mut state: watch::Receiver<State>,
+    is_late: bool,
     mut passed: impl FnMut(&[u8]) -> Option<Vec<u8>>,
 ) {
     let mut buffer = vec![0; BUFFER_BYTES];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+    while let Ok(mut count @ 1..) = from.read(&mut buffer).await {
         if state.wait_for(|state| !state.stalled).await.is_err() {
             return;
+        }
+        let delay = state.borrow().delay;
+        if is_late && !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+            // What came meanwhile is passed on with it: pieces of one answer are late together.
+            let rest = buffer.get_mut(count..).unwrap_or_default();
+            count += from.try_read(rest).unwrap_or_default();
         }
         let Some(read) = buffer.get(..count).and_then(&mut passed) else {
             return;

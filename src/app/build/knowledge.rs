@@ -12,6 +12,7 @@ use crate::delivery::account_loader::{LoaderContext, Refresh};
 use crate::delivery::cap_reservations::CapReservations;
 use crate::delivery::eligibility::{Eligibility, RecheckRequests};
 use crate::ops::change_listener::Listener;
+use crate::ops::look_watch::LookWatch;
 use crate::ops::unreadable_people::UnreadablePeople;
 use crate::work::retry::retry_until_ok;
 
@@ -24,6 +25,7 @@ pub(super) fn eligibility(settings: &Settings, context: &EngineContext) -> Arc<E
         database: context.database.clone(),
         recipients: RecipientCache::new(context.database.clone(), most, time_to_live),
         rechecks: RecheckRequests::default(),
+        pace: Default::default(),
         cap_reservations: CapReservations::new(
             context.database.clone(),
             context.phases.giving_up.clone(),
@@ -58,7 +60,7 @@ pub(super) async fn start_account_loader(
 
 pub(super) fn listen(
     context: &EngineContext,
-    eligibility: &Eligibility,
+    eligibility: &Arc<Eligibility>,
     account_loader: Addr<AccountLoader>,
 ) {
     let listener = Listener {
@@ -68,6 +70,12 @@ pub(super) fn listen(
         stop: context.phases.end_of_run.clone(),
     };
     context.tasks.spawn("listen for changes", listener.run());
+    let looks = LookWatch {
+        eligibility: Arc::clone(eligibility),
+        health: context.health.clone(),
+        stop: context.phases.end_of_run.clone(),
+    };
+    context.tasks.spawn("watch look-ups", looks.run());
     let unreadable = UnreadablePeople {
         database: context.database.clone(),
         recipients: eligibility.recipients.clone(),

@@ -75,7 +75,7 @@ async fn wanted(context: &AccountContext, queue: &AccountQueue, mut jobs: Vec<Jo
             }
         }
         jobs = staying;
-        if jobs.iter().all(|job| now < job.valid_until) {
+        if jobs.iter().all(|job| job.is_decided(now)) {
             return jobs;
         }
         // All of them, so that the judgements hold until the same moment.

@@ -16,7 +16,7 @@ pub(super) async fn recheck_many(context: &AccountContext, jobs: Vec<Job>) -> Ve
     let judged = context
         .node
         .eligibility
-        .reevaluate(jobs, context.facts())
+        .reevaluate(jobs, &[context.facts()])
         .await;
     let kept = judged.into_iter().filter_map(|(mut job, reevaluation)| {
         match delivery::rechecked(&mut job, reevaluation, &context.context()) {

@@ -6,12 +6,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Addressed, Eligibility, Listed};
 use crate::cache::recipients::{RecipientKey, RecipientSnapshot};
 use crate::domain::{Channel, Recipient};
-use crate::runtime::Coalescer;
+use crate::runtime::{Coalescer, clock};
+use crate::store::StoreError;
 use crate::work::job::Job;
 use crate::work::retry::retry_until_ok;
 
@@ -29,6 +31,8 @@ pub struct RecheckSubject {
     pub channel: Channel,
     /// The address that it names itself.
     pub to: Option<String>,
+    /// The recipient as they were known, if they were: their addresses are looked for at once.
+    pub recipient: Option<Arc<Recipient>>,
 }
 
 /// What was found, also for others who asked.
@@ -36,6 +40,7 @@ pub struct RecheckSubject {
 pub struct RecheckFacts {
     known: RecipientSnapshot,
     listed: Listed,
+    answered_at: Timestamp,
 }
 
 /// Jobs, by what is known now of whom they are for.
@@ -57,16 +62,31 @@ impl RecheckSubject {
             recipient_key: (notification.tenant_id, notification.user_id),
             channel: notification.lane.channel,
             to: notification.payload.to.clone(),
+            recipient: Some(Arc::clone(&job.recipient)),
         }
     }
 
-    fn addressed<'a>(&'a self, known: &'a RecipientSnapshot) -> Option<Addressed<'a>> {
-        Some(Addressed {
+    fn addressed<'a>(&'a self, recipient: &'a Recipient) -> Addressed<'a> {
+        Addressed {
             id: self.id,
-            recipient: known.recipients.get(&self.recipient_key)?,
+            recipient,
             channel: self.channel,
             to: self.to.as_deref(),
-        })
+        }
+    }
+
+    /// As before.
+    fn guessed(&self) -> Option<Addressed<'_>> {
+        Some(self.addressed(self.recipient.as_deref()?))
+    }
+
+    /// As they are now, if that is not as before.
+    fn changed<'a>(&'a self, known: &'a RecipientSnapshot) -> Option<Addressed<'a>> {
+        let now = self.addressed(known.recipients.get(&self.recipient_key)?);
+        let is_same = self
+            .guessed()
+            .is_some_and(|before| before.entries().eq(now.entries()));
+        (!is_same).then_some(now)
     }
 }
 
@@ -86,6 +106,7 @@ impl Eligibility {
                     job.recipient = Arc::clone(recipient);
                     job.rules = facts.known.rules_of(recipient.tenant_id);
                     (job.suppressed, job.known_at) = (suppressed, facts.known.at);
+                    job.answered_at = facts.answered_at;
                     looked_up.there.push(job);
                 }
                 Fact::Gone => looked_up.gone.push(job),
@@ -106,16 +127,37 @@ impl Eligibility {
         &self,
         asked: Vec<Vec<RecheckSubject>>,
     ) -> Option<Vec<Arc<RecheckFacts>>> {
-        let keys: Vec<RecipientKey> = asked.iter().flatten().map(|it| it.recipient_key).collect();
-        let look = || self.recipients.load_now(keys.iter().copied());
-        let known = retry_until_ok("loading recipients", &self.giving_up, look).await?;
-        let subjects = asked.iter().flatten();
-        let addressed: Vec<Addressed<'_>> =
-            subjects.filter_map(|it| it.addressed(&known)).collect();
-        let look = || self.suppressed(addressed.iter().copied());
-        let listed = retry_until_ok("looking for suppressions", &self.giving_up, look).await?;
-        let facts = Arc::new(RecheckFacts { known, listed });
+        let subjects: Vec<&RecheckSubject> = asked.iter().flatten().collect();
+        let look = || self.look(&subjects);
+        let facts = retry_until_ok("looking up recipients again", &self.giving_up, look).await?;
+        let facts = Arc::new(facts);
         Some(vec![facts; asked.len()])
+    }
+
+    /// Looks for recipients, rules and suppressions at once, so that it takes no longer than it must; and again
+    /// for the suppressions of those whose addresses have changed.
+    async fn look(&self, subjects: &[&RecheckSubject]) -> Result<RecheckFacts, StoreError> {
+        let began = clock::instant();
+        let keys = subjects.iter().map(|it| it.recipient_key);
+        let (known, listed) = tokio::join!(
+            self.recipients.load_now(keys),
+            self.suppressed(subjects.iter().filter_map(|it| it.guessed()))
+        );
+        let (known, mut listed) = (known?, listed?);
+        let changed = subjects.iter().filter_map(|it| it.changed(&known));
+        let changed: Vec<Addressed<'_>> = changed.collect();
+        for one in &changed {
+            listed.forget(one.id);
+        }
+        listed.extend(self.suppressed(changed).await?);
+        let ended = clock::instant();
+        self.pace
+            .note(ended.saturating_duration_since(began), ended);
+        Ok(RecheckFacts {
+            known,
+            listed,
+            answered_at: clock::now(),
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use super::{ChannelContext, Loads, Next};
 use crate::delivery::eligibility::Capped;
 use crate::delivery::registry::AccountEntry;
 use crate::domain::Priority;
+use crate::machine::eligibility::Reevaluation;
 use crate::policy::AccountFacts;
 use crate::resilience::{Backoff, FairQueue};
 use crate::runtime::tasks::panic_text;
@@ -218,15 +219,42 @@ impl RenderQueue {
         }
         let line = self.clone();
         self.context.node.tasks.spawn("look again", async move {
-            let node = &line.context.node;
-            let looked_up = node.eligibility.refresh(stale).await;
-            let now = clock::now();
-            for job in looked_up.gone {
-                node.settle_queue.push(job.end_without_recipient(now));
-            }
-            node.put_off_unreadable(looked_up.unreadable);
-            line.extend(looked_up.there.into_iter().map(RenderStep::Decide));
+            let capped = line.refresh_once(stale).await;
+            line.reserve(capped);
         });
+    }
+}
+
+impl RenderQueue {
+    /// Decides on those at once: where the database is slow, what was found is outdated soon. Returns those
+    /// that are to ask for a place.
+    async fn refresh_once(&self, stale: Vec<Job>) -> Vec<Capped> {
+        let context = &self.context;
+        let accounts = context.node.registry.of(context.channel);
+        let now = clock::now();
+        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
+        let (mut may_go, mut left) = (vec![], vec![]);
+        for (job, reevaluation) in context.node.eligibility.reevaluate(stale, &facts).await {
+            let decision = match reevaluation {
+                Reevaluation::Decided(decision) => decision,
+                Reevaluation::RecipientGone => {
+                    let gone = job.end_without_recipient(clock::now());
+                    context.node.settle_queue.push(gone);
+                    continue;
+                }
+                Reevaluation::Unreadable => {
+                    context.node.put_off_unreadable([job]);
+                    continue;
+                }
+            };
+            match context.follow(job, decision, &accounts) {
+                Next::Render(job) => may_go.push(RenderStep::Render(job)),
+                Next::Reserve(job) => left.push(job),
+                Next::Deliver(_) | Next::Refresh(_) | Next::Ended => {}
+            }
+        }
+        self.extend(may_go);
+        left
     }
 }
 

@@ -41,7 +41,7 @@ struct DeviceRow {
 /// # Errors
 /// The database is out of reach, or refuses the reading itself.
 pub async fn load(
-    connection: &mut AsyncPgConnection,
+    connection: &AsyncPgConnection,
     people: &[(Uuid, Uuid)],
 ) -> Result<Sifted<(Uuid, Uuid), Recipient>, StoreError> {
     let asked: HashSet<(Uuid, Uuid)> = people.iter().copied().collect();

@@ -119,6 +119,7 @@ impl Scene {
             database: pool.clone(),
             recipients: RecipientCache::new(pool.clone(), 16, Duration::from_secs(1)),
             rechecks: RecheckRequests::default(),
+            pace: Default::default(),
             cap_reservations: CapReservations::new(pool.clone(), self.stop.clone()),
             global: GlobalPolicy::default(),
             giving_up: self.stop.clone(),

@@ -18,12 +18,13 @@ use crate::database::{PATIENCE, TestDatabase, lines};
 const WAITING: &str = "SELECT 'waits' AS text FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-fn eligibility(pool: &Database) -> Eligibility {
+pub(super) fn eligibility(pool: &Database) -> Eligibility {
     let stop = Shutdown::new();
     Eligibility {
         database: pool.clone(),
         recipients: RecipientCache::new(pool.clone(), 16, Duration::from_secs(1)),
         rechecks: RecheckRequests::default(),
+        pace: Default::default(),
         cap_reservations: CapReservations::new(pool.clone(), stop.clone()),
         global: GlobalPolicy::default(),
         giving_up: stop,
@@ -49,6 +50,7 @@ async fn rechecks_of_many_jobs_leave_connections_to_others() {
         recipient_key: (DEFAULT_TENANT, user),
         channel: Channel::Email,
         to: None,
+        recipient: None,
     };
     let looks = join_all((0..64).map(|at| eligibility.recheck(vec![subject(at)])));
     let mut watcher = database.owner().await;
@@ -87,6 +89,7 @@ async fn somebody_who_cannot_be_read_is_told_apart_from_who_asks_at_the_same_tim
         recipient_key: (DEFAULT_TENANT, user),
         channel: Channel::Email,
         to: None,
+        recipient: None,
     };
     let subjects = [good, unreadable, suppressed, Uuid::nil()].map(subject);
     // The first asks alone, and the others together.

@@ -68,7 +68,7 @@ async fn a_person_comes_with_wishes_and_live_devices() {
         (DEFAULT_TENANT, nobody),
         (nobody, user),
     ];
-    let found = load(&mut c, &asked).await.unwrap().known;
+    let found = load(&c, &asked).await.unwrap().known;
     assert_eq!(
         found.len(),
         1,
@@ -102,7 +102,7 @@ async fn loading_any_number_uses_the_same_three_statements() {
         let people: Vec<_> = (0..count)
             .map(|_| (DEFAULT_TENANT, Uuid::now_v7()))
             .collect();
-        assert!(load(&mut c, &people).await.unwrap().known.is_empty());
+        assert!(load(&c, &people).await.unwrap().known.is_empty());
     }
     let prepared = lines(
         &mut c,
@@ -235,7 +235,7 @@ async fn a_deleted_person_is_not_there_until_somebody_describes_them_again() {
         .await
         .unwrap();
     assert!(
-        load(&mut c, &[(DEFAULT_TENANT, user)])
+        load(&c, &[(DEFAULT_TENANT, user)])
             .await
             .unwrap()
             .known

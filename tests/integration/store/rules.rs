@@ -84,7 +84,7 @@ async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
         .filter(|change| **change == WriteChange::Updated);
     assert_eq!(updated.count(), 1);
 
-    let mut c = pool.get().await.unwrap();
+    let c = pool.get().await.unwrap();
     let all = rules::of(&c, &[SHOP, DEFAULT_TENANT, Uuid::nil()]).await;
     let all = all.unwrap().known;
     assert_eq!(all.len(), 2, "one has none");
@@ -111,7 +111,7 @@ async fn a_file_declares_defaults_for_all_people_of_a_tenant() {
     assert_eq!(all[&SHOP].defaults.len(), 1);
     assert_eq!(all[&SHOP].defaults[0].enabled, Some(false));
 
-    let people = recipients::load(&mut c, &[(DEFAULT_TENANT, ANA)]).await;
+    let people = recipients::load(&c, &[(DEFAULT_TENANT, ANA)]).await;
     let mut scopes: Vec<Scope> = people.unwrap().known[&(DEFAULT_TENANT, ANA)]
         .preferences
         .iter()

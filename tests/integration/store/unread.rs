@@ -40,8 +40,8 @@ async fn neither_damaged_storage_nor_an_odd_value_of_one_person_hides_another() 
     owner.batch_execute(&prepare).await.unwrap();
     damage(&mut owner, "users", &format!("id = '{damaged}'")).await;
     let asked: Vec<(Uuid, Uuid)> = people.iter().map(|user| (DEFAULT_TENANT, *user)).collect();
-    let mut connection = pool.get().await.unwrap();
-    let read = recipients::load(&mut connection, &asked).await.unwrap();
+    let connection = pool.get().await.unwrap();
+    let read = recipients::load(&connection, &asked).await.unwrap();
     assert_eq!(read.known.len(), 38);
     let why = |user| &read.unreadable[&(DEFAULT_TENANT, user)];
     assert!(matches!(why(odd), StoreError::Corrupt(_)), "{:?}", why(odd));
@@ -56,9 +56,7 @@ async fn neither_damaged_storage_nor_an_odd_value_of_one_person_hides_another() 
         "the server is damaged or has a bug"
     );
     // The session is as good as before.
-    let read = recipients::load(&mut connection, &asked[..3])
-        .await
-        .unwrap();
+    let read = recipients::load(&connection, &asked[..3]).await.unwrap();
     assert_eq!((read.known.len(), read.unreadable.len()), (3, 0));
 }
 
@@ -69,9 +67,9 @@ async fn what_cannot_be_read_for_anybody_is_an_error() {
     let mut owner = database.owner().await;
     let revoke = "REVOKE SELECT ON notification_schema.users FROM herald_notifications";
     owner.batch_execute(revoke).await.unwrap();
-    let mut connection = pool.get().await.unwrap();
+    let connection = pool.get().await.unwrap();
     let asked = [(DEFAULT_TENANT, Uuid::nil())];
-    let error = recipients::load(&mut connection, &asked).await.unwrap_err();
+    let error = recipients::load(&connection, &asked).await.unwrap_err();
     assert_eq!(error.code().as_str(), "42501");
 }
 

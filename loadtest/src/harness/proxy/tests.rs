@@ -2,7 +2,7 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::*;
 
@@ -98,6 +98,17 @@ async fn what_stalls_arrives_after_all() {
     let answered = timeout(PATIENCE, client.read(&mut [0])).await.unwrap();
     assert_eq!(answered.unwrap(), 1);
     assert_eq!(ground.received(), 2);
+}
+
+#[tokio::test]
+async fn answers_come_late_by_what_was_asked_for() {
+    let ground = Ground::new().await;
+    let mut client = ground.working().await;
+    let delay = Duration::from_millis(50);
+    ground.proxy.delay(delay);
+    let began = Instant::now();
+    assert_eq!(answer(&mut client).await, Some(1));
+    assert!(began.elapsed() >= delay, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -1,0 +1,118 @@
+//! A database that answers late.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use herald::delivery::eligibility::RecheckSubject;
+use herald::domain::{Channel, DEFAULT_TENANT};
+use herald::ops::look_watch::LookWatch;
+use herald::runtime::{Ending, Health, Shutdown};
+use herald::store::Database;
+use loadtest::harness::proxy::Proxy;
+use loadtest::simulator::Provider;
+use serde_json::json;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::rechecks::eligibility;
+use crate::database::{PATIENCE, TestDatabase};
+use crate::stage::{ANA, Stage, account, ana, envelope, envelope_with};
+
+/// Three round trips take longer than what they find is believed, and one does not. A new connection, of seven
+/// or so, takes less than its 5 s.
+const LATE: Duration = Duration::from_millis(450);
+/// A look takes longer than what it finds is believed.
+const TOO_LATE: Duration = Duration::from_millis(900);
+const SENT: &str = "SELECT count(*) FROM notifications WHERE status = 'sent'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_answers_late_is_sent_all_the_same() {
+    let mut stage = Stage::with_lanes("email.normal,in_app.normal").await;
+    let proxy = Proxy::before(stage.database.url()).await.unwrap();
+    stage.set("HERALD__DATABASE__URL", proxy.url(stage.database.url()));
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    let capped = format!(
+        "[[preferences]]\nuser_id = \"{ANA}\"\ncategory = \"news\"\nfrequency_cap = 1000\n\
+         [[preferences]]\nuser_id = \"{ANA}\"\ncategory = \"off\"\nenabled = false\n"
+    );
+    stage.apply(&format!("{}{}{capped}", ana(), account(&sendgrid)));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    proxy.delay(LATE);
+    let news = json!({ "category": "news" });
+    for channel in ["email", "in_app"] {
+        publisher.publish(&envelope(channel)).await;
+        publisher
+            .publish(&envelope_with(channel, news.clone()))
+            .await;
+    }
+    outcomes.until_count(SENT, 4).await;
+    let off = json!({ "category": "off" });
+    publisher.publish(&envelope_with("email", off)).await;
+    let refused = "SELECT count(*) FROM notifications WHERE reason = 'category_disabled'";
+    outcomes.until_count(refused, 1).await;
+    assert_eq!(stage.ledger.accepted(), 2);
+}
+
+#[tokio::test]
+async fn looks_that_take_too_long_are_told_until_one_is_quick() {
+    let database = TestDatabase::create().await;
+    let proxy = Proxy::before(database.url()).await.unwrap();
+    let mut settings = database.settings();
+    settings.url = proxy.url(database.url()).into();
+    let pool = Database::connect(&settings, &Handle::current())
+        .await
+        .unwrap();
+    let eligibility = Arc::new(eligibility(&pool));
+    let (health, stop) = (Health::new(), Shutdown::new());
+    let watch = LookWatch {
+        eligibility: Arc::clone(&eligibility),
+        health: health.clone(),
+        stop: stop.clone(),
+    };
+    let watch = tokio::spawn(watch.run());
+    let look = || {
+        eligibility.recheck(vec![RecheckSubject {
+            id: Uuid::now_v7(),
+            recipient_key: (DEFAULT_TENANT, Uuid::now_v7()),
+            channel: Channel::Email,
+            to: None,
+            recipient: None,
+        }])
+    };
+    // Each of the four connections is there, and knows the statements, before it becomes slow.
+    let lent = join_all((0..4).map(|_| pool.get())).await;
+    assert!(lent.iter().all(Result::is_ok), "{lent:?}");
+    drop(lent);
+    for _ in 0..8 {
+        assert!(look().await.is_some());
+    }
+    proxy.delay(TOO_LATE);
+    for _ in 0..3 {
+        assert!(look().await.is_some());
+    }
+    let told = until_lookups(&health, |why| why.contains("is believed for 0.8 s"));
+    assert!(told.await, "{:?}", health.parts());
+    proxy.delay(Duration::ZERO);
+    assert!(look().await.is_some());
+    let quick = until_lookups(&health, str::is_empty);
+    assert!(quick.await, "{:?}", health.parts());
+    stop.raise(Ending::Asked);
+    watch.await.unwrap();
+}
+
+/// Whether why the part is down becomes like this; nothing while it is up.
+async fn until_lookups(health: &Health, is_it: impl Fn(&str) -> bool) -> bool {
+    let looks = async {
+        while !health
+            .parts()
+            .get("lookups")
+            .is_some_and(|why| is_it(why.as_deref().unwrap_or_default()))
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looks).await.is_ok()
+}
