@@ -72,7 +72,6 @@ async fn looks_that_take_too_long_are_told_until_one_is_quick() {
         health: health.clone(),
         stop: stop.clone(),
     };
-    let watch = tokio::spawn(watch.run());
     let look = || {
         eligibility.recheck(vec![RecheckSubject {
             id: Uuid::now_v7(),
@@ -82,25 +81,27 @@ async fn looks_that_take_too_long_are_told_until_one_is_quick() {
             recipient: None,
         }])
     };
-    // Each of the four connections is there, and knows the statements, before it becomes slow.
-    let lent = join_all((0..4).map(|_| pool.get())).await;
-    assert!(lent.iter().all(Result::is_ok), "{lent:?}");
-    drop(lent);
-    for _ in 0..8 {
+    let told = async {
+        // Each of the four connections is there, and knows the statements, before it becomes slow.
+        let lent = join_all((0..4).map(|_| pool.get())).await;
+        assert!(lent.iter().all(Result::is_ok), "{lent:?}");
+        drop(lent);
+        for _ in 0..8 {
+            assert!(look().await.is_some());
+        }
+        proxy.delay(TOO_LATE);
+        for _ in 0..3 {
+            assert!(look().await.is_some());
+        }
+        let is_told = until_lookups(&health, |why| why.contains("is believed for 0.8 s"));
+        assert!(is_told.await, "{:?}", health.parts());
+        proxy.delay(Duration::ZERO);
         assert!(look().await.is_some());
-    }
-    proxy.delay(TOO_LATE);
-    for _ in 0..3 {
-        assert!(look().await.is_some());
-    }
-    let told = until_lookups(&health, |why| why.contains("is believed for 0.8 s"));
-    assert!(told.await, "{:?}", health.parts());
-    proxy.delay(Duration::ZERO);
-    assert!(look().await.is_some());
-    let quick = until_lookups(&health, str::is_empty);
-    assert!(quick.await, "{:?}", health.parts());
-    stop.raise(Ending::Asked);
-    watch.await.unwrap();
+        let is_quick = until_lookups(&health, str::is_empty);
+        assert!(is_quick.await, "{:?}", health.parts());
+        stop.raise(Ending::Asked);
+    };
+    tokio::join!(watch.run(), told);
 }
 
 /// Whether why the part is down becomes like this; nothing while it is up.
