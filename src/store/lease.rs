@@ -23,6 +23,9 @@ pub use crate::domain::RunId;
 /// clock is set.
 pub const MARGIN: Duration = Duration::from_secs(2);
 
+/// Longest lease that the settings allow.
+pub const LONGEST_LEASE: Duration = Duration::from_secs(30);
+
 /// A run as its row has it. Its number alone is not enough: a database that was restored from a
 /// backup gives the same number to another run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,10 +73,18 @@ statement!(
      RETURNING true"
 );
 // Looked at again under its lock: a heartbeat that was committed meanwhile counts, and one that is
-// just being written is left alone.
+// just being written is left alone. No heartbeat reaches as far ahead as the longest lease: what does was
+// written before the clock was set back, and would keep a dead run alive for as long; it gets a lease from now.
 statement!(
-    Bury() -> (Int4, Text) =
-    "UPDATE engine_nodes SET ended_at = clock_timestamp()
+    Bury(longest: f64 => Double, too_far: f64 => Double) -> (Int4, Text) =
+    "WITH bounded AS (
+         UPDATE engine_nodes SET lives_until = clock_timestamp() + make_interval(secs => ?)
+         WHERE run_id = ANY (ARRAY(
+             SELECT run_id FROM engine_nodes
+             WHERE ended_at IS NULL AND lives_until > clock_timestamp() + make_interval(secs => ?)
+             FOR UPDATE SKIP LOCKED))
+     )
+     UPDATE engine_nodes SET ended_at = clock_timestamp()
      WHERE run_id = ANY (ARRAY(
          SELECT run_id FROM engine_nodes
          WHERE ended_at IS NULL AND lives_until <= clock_timestamp()
@@ -153,7 +164,11 @@ impl LeaseConnection {
     /// # Errors
     /// When the database is out of reach.
     pub async fn bury(&mut self) -> Result<Vec<Buried>, StoreError> {
-        let rows: Vec<(i32, String)> = Bury {}.load(&mut self.0).await?;
+        let bury = Bury {
+            longest: seconds(LONGEST_LEASE),
+            too_far: seconds(LONGEST_LEASE),
+        };
+        let rows: Vec<(i32, String)> = bury.load(&mut self.0).await?;
         let buried = |(run, node_name)| Buried {
             run: RunId(run),
             node_name,

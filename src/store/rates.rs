@@ -14,33 +14,43 @@ use super::statement::statement;
 use super::{Database, StoreError};
 
 statement!(
-    /// The clock is read once the row is locked: tokens are granted in the order of their moments.
+    /// The clock is read once the row is locked: tokens are granted in the order of their moments. What no
+    /// grant can have written, nor a provider asked for, is of a clock that was set back since, or of a server
+    /// whose place a standby took: it is written anew, or it would hold for as long as the clock is behind.
     Question(
         burst: i64 => BigInt,
         interval: i64 => BigInt,
         tokens: i64 => BigInt,
+        longest_pause: i64 => BigInt,
         provider: Uuid => SqlUuid,
     ) -> (BigInt, BigInt, BigInt) =
-    "WITH asked AS (SELECT ?::bigint AS burst, ?::bigint AS step, ?::bigint AS tokens), \
+    "WITH asked AS ( \
+         SELECT ?::bigint AS burst, ?::bigint AS step, ?::bigint AS tokens, ?::bigint AS longest_pause), \
      locked AS MATERIALIZED ( \
          SELECT provider_id, tat, paused_until FROM provider_rates \
          WHERE provider_id = ? FOR UPDATE), \
      timed AS MATERIALIZED ( \
          SELECT provider_id, clock_timestamp() AS at, tat, paused_until FROM locked), \
+     bounded AS MATERIALIZED ( \
+         SELECT provider_id, at, least(tat, at + burst * step * interval '1 microsecond') AS tat, \
+             least(paused_until, at + longest_pause * interval '1 microsecond') AS paused_until \
+         FROM timed, asked), \
      state AS MATERIALIZED ( \
-         SELECT provider_id, greatest(tat, at) AS base, \
+         SELECT provider_id, greatest(tat, at) AS base, paused_until, \
              (extract(epoch FROM greatest(tat, at) - at) * 1000000)::bigint AS ahead, \
              (extract(epoch FROM greatest(paused_until, at) - at) * 1000000)::bigint AS paused \
-         FROM timed), \
+         FROM bounded), \
      judged AS MATERIALIZED ( \
-         SELECT provider_id, base, step, paused, \
+         SELECT provider_id, base, paused_until, step, paused, \
              CASE WHEN paused > 0 THEN 0 \
                   ELSE least(greatest(burst * step - ahead, 0) / step, tokens) END AS granted, \
              greatest(ahead - (burst - 1) * step, 0) AS retry \
          FROM state, asked), \
      moved AS ( \
-         UPDATE provider_rates r SET tat = j.base + j.granted * j.step * interval '1 microsecond' \
-         FROM judged j WHERE r.provider_id = j.provider_id AND j.granted > 0) \
+         UPDATE provider_rates r SET tat = j.base + j.granted * j.step * interval '1 microsecond', \
+             paused_until = j.paused_until \
+         FROM judged j WHERE r.provider_id = j.provider_id \
+             AND (j.granted > 0 OR r.tat > j.base OR r.paused_until > j.paused_until)) \
      SELECT granted, retry, paused FROM judged"
 );
 
@@ -57,6 +67,9 @@ statement!(
      WHERE r.paused_until < excluded.paused_until \
      RETURNING 1"
 );
+
+/// Longest that a provider's answer may have everybody wait: no client of ours understands a longer one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// A question for tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +130,7 @@ pub async fn pause(
 ) -> Result<(), StoreError> {
     let pause = Pause {
         provider: provider_id,
-        micros: micros(wait),
+        micros: micros(wait.min(LONGEST_PAUSE)),
     };
     let _: Vec<i32> = pause.get_results(&mut *database.get().await?).await?;
     Ok(())
@@ -140,6 +153,7 @@ fn question(ask: TokenRequest) -> Question {
         burst: ask.burst.max(1).into(),
         interval: micros(ask.interval).max(1),
         tokens: ask.tokens.into(),
+        longest_pause: micros(LONGEST_PAUSE),
         provider: ask.provider_id,
     }
 }

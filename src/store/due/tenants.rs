@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::super::lease::living_runs;
 use super::super::statement::statement;
 use super::super::{Database, StoreError, form, time};
+use super::lenient::Lenient;
 use super::row::taken_columns;
 use super::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
 use super::{Columns, NotificationRow, Taken, Taking, again, count, words};
@@ -227,11 +228,17 @@ pub async fn fronts(
             .map(|(_, since)| time::to_database(*since))
             .collect(),
     };
-    let rows: Vec<(i64, Option<DateTime<Utc>>)> = planned_anew!(database, fronts)?;
-    let front = |(place, earliest): (i64, Option<DateTime<Utc>>)| {
+    type Row = (i64, Option<Lenient<DateTime<Utc>>>);
+    let rows: Vec<Row> = planned_anew!(database, fronts)?;
+    let front = |(place, earliest): Row| {
         let at = usize::try_from(place - 1).ok()?;
         let (lane, _) = *lanes.get(at)?;
-        let earliest = earliest.map(time::from_database);
+        // PostgreSQL reaches further than the client: what is read as no time lies beyond all others.
+        let moment = |at: Lenient<DateTime<Utc>>| match at.of("due_at") {
+            Ok(at) => time::from_database(at),
+            Err(_) => Timestamp::MAX,
+        };
+        let earliest = earliest.map(moment);
         Some(Front { lane, earliest })
     };
     Ok(rows.into_iter().filter_map(front).collect())

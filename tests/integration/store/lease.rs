@@ -7,7 +7,7 @@ use herald::domain::{AttemptRecord, Channel, DEFAULT_TENANT, Lane, Priority, Ste
 use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::due::{self, Taking, WaitsFor, Wanted};
-use herald::store::lease::{Buried, LeaseConnection, RegisteredRun, RunId};
+use herald::store::lease::{Buried, LONGEST_LEASE, LeaseConnection, MARGIN, RegisteredRun, RunId};
 use herald::store::takes::TakeId;
 use uuid::Uuid;
 
@@ -54,6 +54,41 @@ async fn a_run_whose_time_is_over_by_the_databases_clock_is_ended_by_another_and
     assert_eq!(one.beat(&run, LEASE).await, Ok(None), "it comes back");
     let ended = "SELECT node_name AS text FROM engine_nodes WHERE ended_at IS NOT NULL";
     assert_eq!(lines(&mut c, ended).await, ["one"]);
+}
+
+/// As after the server's clock was set back: a dead run would live on for as long.
+#[tokio::test]
+async fn a_run_lives_no_longer_than_the_longest_lease_from_now_on() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let (_dead, run) = registered(&pool, "dead").await;
+    let (mut other, _) = registered(&pool, "other").await;
+    let ahead = format!(
+        "UPDATE engine_nodes SET lives_until = now() + interval '3 days' WHERE run_id = {}",
+        run.run.0
+    );
+    c.batch_execute(&ahead).await.unwrap();
+    assert_eq!(
+        other.bury().await,
+        Ok(vec![]),
+        "it may live, and says so soon"
+    );
+    let left = LONGEST_LEASE + MARGIN;
+    let passes = format!(
+        "UPDATE engine_nodes SET lives_until = lives_until - interval '{} seconds' WHERE run_id = {}",
+        left.as_secs(),
+        run.run.0
+    );
+    c.batch_execute(&passes).await.unwrap();
+    let buried: Vec<RunId> = other
+        .bury()
+        .await
+        .unwrap()
+        .iter()
+        .map(|it| it.run)
+        .collect();
+    assert_eq!(buried, [run.run]);
 }
 
 #[tokio::test]

@@ -141,6 +141,37 @@ async fn a_pause_holds_for_everybody_and_never_ends_earlier_than_said() {
     assert_eq!((after.granted, after.paused_for), (5, None));
 }
 
+/// As after the server's clock was set back, or a standby that is behind took its place.
+#[tokio::test]
+async fn a_moment_of_a_clock_that_ran_ahead_holds_no_longer_than_a_sane_one() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    account(&pool).await;
+    assert_eq!(ask(&pool, 600, 1).await.granted, 1);
+    let set = async |to: &str| {
+        let set = format!("UPDATE provider_rates SET {to}");
+        let mut connection = pool.get().await.unwrap();
+        connection.batch_execute(&set).await.unwrap();
+    };
+    for ahead in ["now() + interval '3 days'", "'infinity'"] {
+        set(&format!("tat = {ahead}")).await;
+        let none = ask(&pool, 600, 5).await;
+        assert_eq!(none.granted, 0);
+        let wait = none.retry_in.unwrap();
+        assert!(wait <= TokenRate::of(600).interval, "{wait:?}");
+        pass(&pool, wait).await;
+        assert_eq!(ask(&pool, 600, 1).await.granted, 1);
+    }
+    let hour = Duration::from_secs(3_600);
+    for ahead in ["now() + interval '3 days'", "'infinity'"] {
+        set(&format!("paused_until = {ahead}")).await;
+        let wait = ask(&pool, 600, 5).await.paused_for.unwrap();
+        assert!(wait <= hour, "{wait:?}");
+        pass(&pool, wait).await;
+        assert!(ask(&pool, 600, 1).await.granted > 0);
+    }
+}
+
 #[tokio::test]
 async fn an_account_that_is_gone_has_no_tokens_and_its_row_goes_with_it() {
     let database = TestDatabase::create().await;

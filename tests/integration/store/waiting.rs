@@ -248,3 +248,18 @@ async fn a_lane_begins_with_the_earliest_that_waits_whoever_has_it() {
     );
     assert_eq!(front(later).await, None);
 }
+
+/// PostgreSQL has a year that no client reads. What is due then is never due, and stops nothing else.
+#[tokio::test]
+async fn a_due_time_beyond_all_reading_stops_no_look_at_its_lane() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    rows(&mut c, 1, &["never"], -60, None).await;
+    let far = "UPDATE notification_schema.notifications SET due_at = '294276-12-31'";
+    c.batch_execute(far).await.unwrap();
+    let since = Timestamp::UNIX_EPOCH;
+    let front = async || due::fronts(&pool, &[(LANE, since)]).await.unwrap()[0].earliest;
+    assert_eq!(front().await, Some(Timestamp::MAX));
+    rows(&mut c, 1, &["now"], -60, None).await;
+    assert!(front().await.is_some_and(|at| at < clock::now()));
+}
