@@ -4,6 +4,7 @@ mod lenient;
 mod lost_take;
 mod paused;
 mod refusing;
+mod refusing_wishes;
 mod row;
 mod tenants;
 mod text;

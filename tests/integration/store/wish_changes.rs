@@ -107,6 +107,75 @@ async fn notification_decided_on_old_preferences_is_requeued_later() {
     assert_eq!(due(&mut c, SHOP).await, 2);
 }
 
+/// A trigger refuses one row, and the last line of another says no time.
+async fn spoil(c: &mut AsyncPgConnection) {
+    let spoil = "SET search_path TO notification_schema;
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;
+         CREATE TABLE spoilt AS SELECT id, row_number() OVER (ORDER BY id) AS number FROM notifications;
+         ALTER TABLE notifications ADD COLUMN is_refused boolean;
+         UPDATE notifications n SET is_refused = true FROM spoilt s WHERE s.id = n.id AND s.number = 3;
+         UPDATE notifications n SET attempts = '[{\"at\": \"long ago\"}]' FROM spoilt s
+         WHERE s.id = n.id AND s.number = 20;
+         CREATE TRIGGER refuse BEFORE UPDATE ON notifications FOR EACH ROW WHEN (OLD.is_refused)
+             EXECUTE FUNCTION refuse()";
+    c.batch_execute(spoil).await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_that_refuse_stop_no_other_persons_change_and_are_tried_again() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let now = clock::now();
+    waiting(&mut c, SHOP, 40, 1, now - seconds(60)).await;
+    spoil(&mut c).await;
+    let moves = "UPDATE notification_schema.users SET timezone = 'Asia/Tokyo'";
+    c.batch_execute(moves).await.unwrap();
+    assert_eq!(heed(&pool, now).await, 38);
+    assert_eq!(due(&mut c, SHOP).await, 38);
+    // All has been looked at three times; of the two, the change is kept.
+    assert_eq!(heed(&pool, now + seconds(4)).await, 0);
+    assert_eq!(heed(&pool, now + seconds(70)).await, 0);
+    assert_eq!(changes(&mut c).await, 2);
+    c.batch_execute("DROP TRIGGER refuse ON notification_schema.notifications")
+        .await
+        .unwrap();
+    assert_eq!(heed(&pool, now + seconds(140)).await, 1);
+    assert_eq!(changes(&mut c).await, 1);
+}
+
+#[tokio::test]
+async fn a_row_that_refuses_stops_no_other_of_its_tenant() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let now = clock::now();
+    waiting(&mut c, SHOP, 40, 1, now - seconds(60)).await;
+    spoil(&mut c).await;
+    let said = format!(
+        "INSERT INTO notification_schema.notification_preferences (tenant_id, channel, frequency_cap)
+         VALUES ('{SHOP}', 'email', 5)"
+    );
+    c.batch_execute(&said).await.unwrap();
+    assert_eq!(heed(&pool, now).await, 38);
+    assert_eq!(due(&mut c, SHOP).await, 38);
+}
+
+/// What nobody may do is no row's fault: the changes wait until it may be done.
+#[tokio::test]
+async fn a_right_that_is_missing_uses_no_change_up() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let now = clock::now();
+    waiting(&mut c, SHOP, 2, 1, now - seconds(60)).await;
+    let revoke = "UPDATE notification_schema.users SET timezone = 'Asia/Tokyo';
+         REVOKE UPDATE ON notification_schema.notifications FROM herald_notifications";
+    c.batch_execute(revoke).await.unwrap();
+    assert!(requeue_changed_preferences(&pool, now).await.is_err());
+    let grant = "GRANT UPDATE ON notification_schema.notifications TO herald_notifications";
+    c.batch_execute(grant).await.unwrap();
+    assert_eq!(heed(&pool, now).await, 2);
+}
+
 #[tokio::test]
 async fn only_what_concerns_a_clock_is_a_change() {
     let database = TestDatabase::create().await;
