@@ -71,7 +71,8 @@ async fn recipient(
     let known = recipients
         .load([recipient_key])
         .await?
-        .take(&recipient_key)?;
+        .take(&recipient_key)
+        .map_err(|error| error.of_whom(&format!("the person {}", envelope.user_id)))?;
     let known = known.map(|it| Recipient::clone(&it));
     let said = envelope.recipient.as_ref();
     if let Some(known) = known {

@@ -122,7 +122,8 @@ impl Explainer {
             .recipients
             .load_rules([tenant_id])
             .await?
-            .take(&tenant_id)?;
+            .take(&tenant_id)
+            .map_err(|error| error.of_whom(&format!("the tenant {tenant_id}")))?;
         let rules: Arc<TenantRules> = rules.unwrap_or_default();
         let mut facts = Facts {
             notification,

@@ -24,7 +24,7 @@ pub struct UnreadablePeople {
 }
 
 impl UnreadablePeople {
-    /// Tells of each, once for as long as an event of their tenant is open.
+    /// Tells of each: the event of their tenant names the first one's trouble, and who else has one.
     pub async fn run(self) {
         while let Some(found) = self.stop.or(self.recipients.unreadable()).await {
             for one in &found {
@@ -34,7 +34,7 @@ impl UnreadablePeople {
                 let event = event(one);
                 let open = || async {
                     let mut connection = self.database.get().await?;
-                    system_events::open(&mut connection, &event).await
+                    system_events::open_with_others(&mut connection, &event).await
                 };
                 retry_until_ok("opening an event", &self.stop, open).await;
             }

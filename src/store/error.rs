@@ -162,6 +162,17 @@ impl StoreError {
         }
     }
 
+    /// The same with whose it is and what to do, where it is something stored that cannot be read.
+    #[must_use]
+    pub fn of_whom(self, whom: &str) -> Self {
+        match self {
+            Self::Corrupt(why) => Self::Corrupt(format!(
+                "{whom}: {why}; write a value into that column that the engine can read, or NULL"
+            )),
+            other => other,
+        }
+    }
+
     /// The server's code, as far as it is known.
     #[must_use]
     pub fn code(&self) -> SqlState {

@@ -30,6 +30,33 @@ statement!(
      RETURNING true"
 );
 
+// Whoever comes while the event is open stands beside the first one, up to so many; more of them are found by
+// the same query.
+statement!(
+    OpenWithOthers(
+        event_type: String => Text,
+        severity: &'static str => Text,
+        description: String => Text,
+        details: Value => Jsonb,
+        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
+        user_id: Option<Uuid> => Nullable<SqlUuid>,
+    ) -> Bool =
+    "INSERT INTO admin_system_events AS e
+         (event_type, severity, description, details, tenant_id, user_id)
+     VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
+     DO UPDATE SET details = CASE
+         WHEN jsonb_array_length(coalesce(e.details -> 'others', '[]')) < 64
+         THEN e.details || jsonb_build_object('others', coalesce(e.details -> 'others', '[]')
+                  || to_jsonb(coalesce(excluded.user_id::text, 'the tenant')))
+         ELSE e.details || '{\"more_than_these\": true}' END
+     WHERE e.user_id IS DISTINCT FROM excluded.user_id
+       AND e.details -> 'more_than_these' IS NULL
+       AND NOT coalesce(e.details -> 'others', '[]')
+               @> to_jsonb(coalesce(excluded.user_id::text, 'the tenant'))
+     RETURNING true"
+);
+
 // The words are those of whoever said it last, and has the trouble for sure.
 statement!(
     OpenOf(
@@ -97,6 +124,27 @@ pub async fn open(
     };
     let opened: Vec<bool> = open.load(connection).await?;
     Ok(!opened.is_empty())
+}
+
+/// As [`open`], of a trouble that several people of a tenant may have: while it is open, whoever else has it is
+/// named in its details.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn open_with_others(
+    connection: &mut AsyncPgConnection,
+    event: &SystemEvent,
+) -> Result<(), StoreError> {
+    let open = OpenWithOthers {
+        event_type: event.event_type.clone(),
+        severity: event.severity.as_str(),
+        description: event.description.clone(),
+        details: Value::Object(event.details.clone()),
+        tenant_id: event.tenant_id,
+        user_id: event.user_id,
+    };
+    let _: Vec<bool> = open.load(connection).await?;
+    Ok(())
 }
 
 /// Says that a run has a trouble: opens the event, or adds the run to it. To say so again is safe. Without

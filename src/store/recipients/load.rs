@@ -75,7 +75,9 @@ async fn load_all(
         devices_of(connection, &tenants, &ids),
     )
     .await;
-    let (people, preferences, devices) = (people?, preferences?, devices?);
+    let people = read_of("users", people)?;
+    let preferences = read_of("notification_preferences", preferences)?;
+    let devices = read_of("user_devices", devices)?;
 
     let mut recipients: HashMap<(Uuid, Uuid), Recipient> = people
         .into_iter()
@@ -97,6 +99,14 @@ async fn load_all(
         }
     }
     Ok(recipients)
+}
+
+/// What a table has; what cannot be read of it names the table beside the column.
+fn read_of<T>(table: &str, read: QueryResult<T>) -> Result<T, StoreError> {
+    read.map_err(|error| match StoreError::from(error) {
+        StoreError::Corrupt(why) => StoreError::Corrupt(format!("{table}: {why}")),
+        other => other,
+    })
 }
 
 async fn users_of(

@@ -99,3 +99,23 @@ async fn a_text_message_is_explained_with_its_segments_and_what_it_cannot_carry(
     let said = explain(&stage, &body("x".repeat(1_601)));
     assert_eq!(said["reason"], "too_large", "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_cannot_be_read_is_named_with_the_column_and_the_mend() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply(&format!("{}\n{}", ana(), account(&sendgrid)));
+    let mut outcomes = stage.outcomes().await;
+    let spoil = "ALTER TABLE users DROP CONSTRAINT users_readable_as_of_check;
+                 UPDATE users SET recipient_as_of = 'infinity'";
+    outcomes.execute(spoil).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), envelope("email").to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let output = stage.herald(&["explain", path]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    for said in [ANA, "users: ", "recipient_as_of", "or NULL"] {
+        assert!(errors.contains(said), "{said}: {errors}");
+    }
+}

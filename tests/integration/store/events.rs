@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
-use herald::domain::{Severity, SystemEvent};
+use herald::domain::{DEFAULT_TENANT, Severity, SystemEvent};
 use herald::ops::event_reporter::EventReporter;
 use herald::runtime::{Ending, Shutdown, clock};
 use herald::store::lease::{LeaseConnection, RunId};
@@ -11,6 +11,7 @@ use herald::store::{Database, system_events};
 use herald::work::LeaseGate;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::database::{TestDatabase, lines};
 use crate::outcomes::Outcomes;
@@ -175,4 +176,41 @@ async fn trouble_that_lasts_is_told_again_and_ends_with_the_last_node_that_has_i
     };
     let all = async { tokio::join!(look, told_by_one, told_by_two) };
     timeout(PATIENCE, all).await.unwrap();
+}
+
+#[tokio::test]
+async fn everybody_who_has_the_same_trouble_is_named_up_to_so_many() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let of = |user_id: Option<Uuid>| SystemEvent {
+        tenant_id: Some(DEFAULT_TENANT),
+        user_id,
+        ..trouble("")
+    };
+    let people: Vec<Option<Uuid>> = (1..=3).map(|n| Some(Uuid::from_u128(n))).collect();
+    let again = [people[1], None, people[0], None];
+    for user_id in people.iter().copied().chain(again) {
+        system_events::open_with_others(&mut c, &of(user_id))
+            .await
+            .unwrap();
+    }
+    let named = "SELECT concat_ws(' ', right(user_id::text, 1), details ->> 'others',
+                                       details ->> 'more_than_these') AS text
+                 FROM notification_schema.admin_system_events";
+    let others = |numbers: &[u32]| {
+        let id = |n: &u32| format!("\"00000000-0000-0000-0000-{n:012}\"");
+        numbers.iter().map(id).collect::<Vec<_>>().join(", ")
+    };
+    let expected = format!("1 [{}, \"the tenant\"]", others(&[2, 3]));
+    assert_eq!(lines(&mut c, named).await, [expected]);
+    for n in 4..200 {
+        system_events::open_with_others(&mut c, &of(Some(Uuid::from_u128(n))))
+            .await
+            .unwrap();
+    }
+    let many = "SELECT concat_ws(' ', jsonb_array_length(details -> 'others'),
+                                      details ->> 'more_than_these') AS text
+                FROM notification_schema.admin_system_events";
+    assert_eq!(lines(&mut c, many).await, ["64 true"]);
 }

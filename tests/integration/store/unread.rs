@@ -35,6 +35,7 @@ async fn neither_damaged_storage_nor_an_odd_value_of_one_person_hides_another() 
          INSERT INTO users (id, tenant_id)
          SELECT ('00000000-0000-0000-0000-0000000000' || lpad(to_hex(n), 2, '0'))::uuid, '{DEFAULT_TENANT}'
          FROM generate_series(1, 40) AS n;
+         ALTER TABLE users DROP CONSTRAINT users_readable_as_of_check;
          UPDATE users SET recipient_as_of = 'infinity' WHERE id = '{odd}'"
     );
     owner.batch_execute(&prepare).await.unwrap();
@@ -46,7 +47,8 @@ async fn neither_damaged_storage_nor_an_odd_value_of_one_person_hides_another() 
     let why = |user| &read.unreadable[&(DEFAULT_TENANT, user)];
     assert!(matches!(why(odd), StoreError::Corrupt(_)), "{:?}", why(odd));
     assert!(
-        why(odd).without_data().contains("recipient_as_of"),
+        why(odd).without_data().contains("users: ")
+            && why(odd).without_data().contains("recipient_as_of"),
         "{}",
         why(odd)
     );
@@ -112,6 +114,29 @@ async fn a_tenants_damaged_rules_and_a_damaged_suppression_hide_no_others() {
     let known: HashSet<_> = read.known.into_keys().collect();
     assert_eq!(known, HashSet::from([address("ana")]));
     assert_eq!(read.unreadable[&address("ben")].code().as_str(), "XX001");
+}
+
+#[tokio::test]
+async fn a_moment_that_no_client_reads_is_refused() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.owner().await;
+    let somebody = format!(
+        "SET search_path TO notification_schema;
+         INSERT INTO users (id, tenant_id) VALUES ('{SHOP}', '{DEFAULT_TENANT}')"
+    );
+    owner.batch_execute(&somebody).await.unwrap();
+    for moment in ["infinity", "-infinity", "294276-12-31", "4713-01-01 BC"] {
+        let said = format!("UPDATE users SET recipient_as_of = '{moment}'");
+        let refused = owner.batch_execute(&said).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("users_readable_as_of_check"),
+            "{refused}"
+        );
+    }
+    for moment in ["now()", "NULL"] {
+        let said = format!("UPDATE users SET recipient_as_of = {moment}");
+        owner.batch_execute(&said).await.unwrap();
+    }
 }
 
 #[tokio::test]
