@@ -1,5 +1,6 @@
 //! Checking that everything the engine needs is there and lets it in.
 
+mod suppressions;
 mod zones;
 
 use std::fmt;
@@ -86,6 +87,7 @@ pub async fn check(settings: &Settings) -> Vec<CheckResult> {
             findings.push(durability(&database).await);
             findings.push(schema(&database).await);
             findings.push(zones::unknown(&database).await);
+            findings.push(suppressions::unspelt(&database).await);
             let accounts = providers(settings, &database).await;
             findings.push(open_files(files, accounts.len()));
             findings.extend(accounts);

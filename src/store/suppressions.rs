@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Int8, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::StoreError;
 use super::change::{UpsertAnswer, WriteChange, word};
 use super::schema::notification_schema::suppressions;
 use super::sift::{Sifted, Sifting};
 use super::statement::statement;
-use crate::domain::{Channel, Suppression};
+use super::{Database, StoreError};
+use crate::domain::{Channel, Suppression, address};
 
 /// Tenant, channel, and an address as the list spells it.
 pub type SuppressionKey = (Uuid, Channel, String);
@@ -113,6 +113,51 @@ async fn among_all(
     let known =
         |(tenant, channel, address): (Uuid, String, String)| Ok((tenant, word(&channel)?, address));
     listed.into_iter().map(known).collect()
+}
+
+statement!(
+    Page(after: Uuid => SqlUuid, most: i64 => Int8) -> (SqlUuid, Text, Text) =
+    "SELECT id, channel, address FROM suppressions WHERE id > ? ORDER BY id LIMIT ?"
+);
+
+/// Entries that are read at once.
+const PAGE: i64 = 10_000;
+
+/// Entries that no address is looked up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unspelt {
+    /// How many there are.
+    pub count: u64,
+    /// The id of one.
+    pub first: Uuid,
+}
+
+/// Looks through the whole list for entries in a spelling that never matches: somebody wrote them by other
+/// means than ours, before these refused them.
+///
+/// # Errors
+/// The database is out of reach, or an entry cannot be read.
+pub async fn unspelt(database: &Database) -> Result<Option<Unspelt>, StoreError> {
+    let mut connection = database.get().await?;
+    let (mut after, mut found) = (Uuid::nil(), None::<Unspelt>);
+    loop {
+        let page = Page { after, most: PAGE };
+        let rows: Vec<(Uuid, String, String)> = page.load(&mut *connection).await?;
+        let Some((last, ..)) = rows.last() else {
+            return Ok(found);
+        };
+        after = *last;
+        for (id, channel, stored) in rows {
+            let spelt = address::canonical(word(&channel)?, &stored);
+            if spelt.as_deref() != Ok(stored.as_str()) {
+                let entry = found.get_or_insert(Unspelt {
+                    count: 0,
+                    first: id,
+                });
+                entry.count += 1;
+            }
+        }
+    }
 }
 
 /// An entry that a provider's answer teaches.
