@@ -5,6 +5,9 @@ show_result() {
   ask -f script/demo.d/result.sql
   echo "Rejected, by reason:"
   curl -sf "http://$HERALD__HTTP__BIND/metrics" | sed -n 's/^herald_messages_rejected_total{.*reason="\([^"]*\)".*} /  \1: /p'
+  if [[ "$profile" == dev ]]; then
+    echo "Built as for tests, without optimization: script/demo --release shows how fast Herald is."
+  fi
   where_to_look
 }
 
