@@ -8,6 +8,7 @@ mod connector;
 mod departure;
 mod endpoint;
 pub(crate) mod form;
+mod status_line;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::header::{ACCEPT_ENCODING, HeaderValue};
 use hyper::{Response, Uri};
 use tokio::time::{Instant, timeout_at};
 
@@ -32,6 +34,7 @@ use connector::Connector;
 pub use connector::HttpClientError;
 use departure::{Departure, RequestBody};
 pub(crate) use endpoint::{HttpEndpoint, bearer, json_headers, secret_header};
+use status_line::HeardStatus;
 pub(crate) use trouble::HttpTransportError;
 
 /// A request whose body is known whole, to a whole URL.
@@ -79,7 +82,7 @@ impl HttpClient {
     /// Carries one request, if there is leave at the moment at which it would be written. Ends by the
     /// deadline, the body included.
     ///
-    /// Once a status line has come there is an answer, even if its body breaks off or never
+    /// Once a status line has come there is an answer, even if nothing after it can be read, or it never
     /// ends: resending what was accepted would bother a person twice.
     pub(crate) async fn call(
         &self,
@@ -92,12 +95,18 @@ impl HttpClient {
             return Err(HttpTransportError::NotSent(words));
         };
         let departure = Arc::new(Departure::new(leave.clone()));
-        let exchanging = self.exchange(request, &origin, &departure);
-        let (response, connection) = match timeout_at(deadline, exchanging).await {
-            Ok(exchanged) => exchanged?,
-            Err(_elapsed) => return Err(HttpTransportError::timed_out(&departure)),
-        };
-        Ok(self.read(response, connection, &origin, deadline).await)
+        let heard = HeardStatus::default();
+        let exchanging = self.exchange(request, &origin, &departure, &heard);
+        let exchanged = timeout_at(deadline, exchanging).await;
+        let exchanged =
+            exchanged.unwrap_or_else(|_| Err(HttpTransportError::timed_out(&departure)));
+        match (exchanged, heard.code()) {
+            (Ok((response, connection)), _) => {
+                Ok(self.read(response, connection, &origin, deadline).await)
+            }
+            (Err(HttpTransportError::Lost(_)), Some(status)) => Ok(HttpAnswer::bare(status)),
+            (Err(trouble), _) => Err(trouble),
+        }
     }
 
     /// Puts a request over a kept connection, else over a new one. One that was opened in vain is kept.
@@ -106,6 +115,7 @@ impl HttpClient {
         request: Request,
         origin: &HttpOrigin,
         departure: &Arc<Departure>,
+        heard: &HeardStatus,
     ) -> Result<(Response<Incoming>, HttpConnection), HttpTransportError> {
         let mut request = written(request, departure);
         loop {
@@ -120,12 +130,12 @@ impl HttpClient {
             };
             if !departure.has_leave() {
                 // Whoever is decided on anew finds it there.
-                if connection.ready().await.is_ok() {
+                if connection.rest().await {
                     self.connections.keep(origin, connection);
                 }
                 return Err(HttpTransportError::CalledOff);
             }
-            let mut failed = match connection.try_send_request(request).await {
+            let mut failed = match connection.ask(request, heard).await {
                 Ok(response) => return Ok((response, connection)),
                 Err(failed) => failed,
             };
@@ -165,6 +175,9 @@ fn written(request: Request, departure: &Arc<Departure>) -> hyper::Request<Reque
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().cloned();
     parts.uri = path.map_or_else(Uri::default, Uri::from);
+    // Without it any coding would do (RFC 9110, 12.5.3), and Herald reads none.
+    let identity = HeaderValue::from_static("identity");
+    parts.headers.insert(ACCEPT_ENCODING, identity);
     hyper::Request::from_parts(parts, RequestBody::new(body, Arc::clone(departure)))
 }
 

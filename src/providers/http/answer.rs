@@ -21,6 +21,14 @@ pub struct HttpAnswer {
 }
 
 impl HttpAnswer {
+    /// A status line, after which nothing could be read.
+    pub(super) fn bare(status: u16) -> Self {
+        Self {
+            status,
+            ..Self::default()
+        }
+    }
+
     /// Whether the body is JSON that broke off: of the right kind, as far as it came.
     pub(crate) fn is_broken_json(&self) -> bool {
         let read = serde_json::from_slice::<serde::de::IgnoredAny>(&self.body);
@@ -47,9 +55,10 @@ impl HttpAnswer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as JSON, if it is that.
+    /// The body as JSON, if it is that; a byte order mark before it is ignored (RFC 8259, 8.1).
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&self.body).ok()
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf");
+        serde_json::from_slice(body.unwrap_or(&self.body)).ok()
     }
 
     /// The provider took the message.

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::Uri;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::http::uri::PathAndQuery;
-use hyper::rt::{Read, Write};
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
 use super::departure::RequestBody;
+use super::status_line::{HeardStatus, HeardStream, StatusListener};
 use crate::providers::pool::Pool;
 use crate::runtime::{Tasks, clock};
 
@@ -19,7 +23,10 @@ use crate::runtime::{Tasks, clock};
 const KEPT: Duration = Duration::from_secs(45);
 
 /// A connection, HTTP/1.1.
-pub(super) type HttpConnection = SendRequest<RequestBody>;
+pub(super) struct HttpConnection {
+    requests: SendRequest<RequestBody>,
+    listener: StatusListener,
+}
 
 /// Where a connection leads to: scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,13 +53,43 @@ impl HttpOrigin {
 /// Speaks HTTP over a stream.
 pub(super) async fn begin<S>(stream: S) -> Result<HttpConnection, hyper::Error>
 where
-    S: Read + Write + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (connection, work) = http1::handshake(stream).await?;
+    let listener = StatusListener::default();
+    let stream = TokioIo::new(HeardStream::new(stream, listener.clone()));
+    // What says the same in an old-fashioned way is read.
+    let mut http = http1::Builder::new();
+    http.allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true);
+    let (requests, work) = http.handshake(stream).await?;
     // How it ends is told to whoever waits for an answer.
     let work = async { drop(work.await) };
     Tasks::new(Handle::current()).spawn("http connection", work);
-    Ok(connection)
+    Ok(HttpConnection { requests, listener })
+}
+
+impl HttpConnection {
+    /// Sends a request. Its answer's status is heard as soon as that has come, whatever follows it.
+    ///
+    /// # Errors
+    /// There is no answer that can be read; the request is in it if no byte of it was written.
+    pub(super) async fn ask(
+        &mut self,
+        request: Request<RequestBody>,
+        heard: &HeardStatus,
+    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
+        self.listener.begin(heard);
+        self.requests.try_send_request(request).await
+    }
+
+    /// Whether it can carry another request, once it has rested.
+    pub(super) async fn rest(&mut self) -> bool {
+        self.requests.ready().await.is_ok()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.requests.is_ready()
+    }
 }
 
 impl Connections {
@@ -69,7 +106,7 @@ impl Connections {
             return pool.put(connection, clock::instant());
         }
         let keeping = async move {
-            if connection.ready().await.is_ok() {
+            if connection.rest().await {
                 pool.put(connection, clock::instant());
             }
         };

@@ -72,13 +72,13 @@ impl Connector {
     async fn connect(&self, url: &Uri) -> Result<HttpConnection, ConnectFailure> {
         let stream = self.dial(url.clone()).await?;
         if url.scheme_str() != Some("https") {
-            return Ok(begin(stream).await?);
+            return Ok(begin(stream.into_inner()).await?);
         }
         let host = url.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())?;
         let stream = self.tls.connect(name, stream.into_inner()).await?;
-        Ok(begin(TokioIo::new(stream)).await?)
+        Ok(begin(stream).await?)
     }
 
     /// Opens the TCP connection, through a proxy where one is named.

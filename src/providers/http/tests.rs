@@ -62,14 +62,50 @@ async fn a_dropped_answer_is_unknown() {
 
 #[tokio::test]
 async fn a_garbled_answer_is_unknown() {
-    for garbage in [
-        "\0\0\0\0 nonsense\r\n\r\n",
-        "HTTP/1.1 2",
-        "HTTP/1.1 200 OK\r\nno end",
-    ] {
+    for garbage in ["\0\0\0\0 nonsense\r\n\r\n", "HTTP/1.1 2", "HTTP/1.1 200 OK"] {
         let peer = Peer::answering(garbage);
         assert_eq!(class_of(&peer.url).await, Class::Unknown, "{garbage:?}");
     }
+}
+
+#[tokio::test]
+async fn a_status_line_is_an_answer_whatever_headers_follow() {
+    let many = "x-a: b\r\n".repeat(150);
+    let large = format!("x-a: {}\r\n", "b".repeat(600_000));
+    for headers in [
+        many.as_str(),
+        large.as_str(),
+        "x-a: b\r\n folded\r\n",
+        "x-a : b\r\n",
+        "x-a: \x01\r\n",
+        "no colon\r\n",
+        ": no name\r\n",
+        "x-\u{e4}: b\r\n",
+        "content-length: 1\r\ncontent-length: 2\r\n",
+        "content-length: -1\r\n",
+        "transfer-encoding: gzip\r\n",
+    ] {
+        for status in [202, 400, 429, 503] {
+            let peer = Peer::answering(format!("HTTP/1.1 {status} X\r\n{headers}\r\n"));
+            let answer = call(&peer.url).await;
+            let shown: String = headers.chars().take(40).collect();
+            assert_eq!(answer.map(|answer| answer.status), Ok(status), "{shown:?}");
+            peer.request();
+            assert_eq!(peer.more(), 0, "asked once, never again");
+        }
+    }
+    let peer = Peer::answering("HTTP/1.1 100 X\r\n\r\nHTTP/1.1 202 X\r\nx-a: cut o");
+    assert_eq!(call(&peer.url).await.map(|answer| answer.status), Ok(202));
+}
+
+#[tokio::test]
+async fn headers_that_never_end_leave_the_status() {
+    let peer = Peer::start(|stream, _| {
+        let _gone = stream.write_all(b"HTTP/1.1 202 X\r\nx-a: b\r\n");
+        hold(stream);
+    });
+    let answer = call_within(&peer.url, Duration::from_millis(1_500)).await;
+    assert_eq!(answer.map(|answer| answer.status), Ok(202));
 }
 
 #[tokio::test]
@@ -137,6 +173,10 @@ async fn a_request_names_us_and_keeps_no_cookie() {
     let peer = Peer::answering(http(200, "set-cookie: a=b\r\n", ""));
     call(&peer.url).await.unwrap();
     let request = peer.request();
+    assert!(
+        request.contains("accept-encoding: identity\r\n"),
+        "{request}"
+    );
     assert!(request.contains(concat!("user-agent: herald/", env!("CARGO_PKG_VERSION"))));
     assert!(request.contains("content-length: 2"));
 }

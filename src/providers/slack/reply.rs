@@ -2,6 +2,7 @@
 //! a webhook answers a status and one plain word.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::errors;
 use crate::domain::Reply;
@@ -12,10 +13,11 @@ use crate::providers::verdict::ResponseClass;
 struct SlackErrorBody {
     #[serde(default)]
     ok: Option<bool>,
+    /// What is no text says nothing, and takes nothing from `ok`.
     #[serde(default)]
-    error: Option<String>,
+    error: Value,
     #[serde(default)]
-    ts: Option<String>,
+    ts: Value,
 }
 
 /// The reply that an answer makes. The Web API says `ok` in JSON, a webhook as a word; JSON that breaks
@@ -25,7 +27,7 @@ pub(crate) fn read(answer: &HttpAnswer, seen: ReplyContext<'_>) -> Reply {
     let says_no = body.as_ref().is_some_and(|body| body.ok == Some(false));
     if answer.is_success() && !says_no {
         return match says_yes(answer, body.as_ref()) {
-            true => answer.accepted(body.as_ref().and_then(|body| body.ts.as_deref())),
+            true => answer.accepted(body.as_ref().and_then(|body| body.ts.as_str())),
             false => answer.strange(),
         };
     }
@@ -53,7 +55,7 @@ pub(super) fn refusal(answer: &HttpAnswer) -> Option<String> {
 fn word<'a>(answer: &'a HttpAnswer, body: Option<&'a SlackErrorBody>) -> Option<&'a str> {
     let plain = || std::str::from_utf8(&answer.body).ok().map(str::trim);
     let word = match body {
-        Some(body) => body.error.as_deref(),
+        Some(body) => body.error.as_str(),
         None => plain(),
     }?;
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -102,6 +104,11 @@ mod tests {
             Reply::accepted("200", Some("1503435956.000247".to_owned()))
         );
         for body in ["ok", "ok\n", "{\"ok\":tr"] {
+            let reply = read(&HttpAnswer::of(200, &[], body), seen());
+            assert_eq!(reply, Reply::accepted("200", None), "{body:?}");
+        }
+        // The id may be odd; that Slack said yes is not.
+        for body in [r#"{"ok":true,"ts":15,"error":{}}"#, "\u{feff}{\"ok\":true}"] {
             let reply = read(&HttpAnswer::of(200, &[], body), seen());
             assert_eq!(reply, Reply::accepted("200", None), "{body:?}");
         }

@@ -1,6 +1,7 @@
 //! How Twilio's answer reads.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::codes;
 use crate::domain::{Class, Reply};
@@ -14,10 +15,21 @@ struct Created {
 
 #[derive(Deserialize, Default)]
 struct TwilioFault {
+    /// A number; what stands in between may have made a text of it.
     #[serde(default)]
-    code: Option<u32>,
+    code: Value,
     #[serde(default)]
     message: Option<String>,
+}
+
+impl TwilioFault {
+    fn code(&self) -> Option<u32> {
+        match &self.code {
+            Value::Number(code) => code.as_u64()?.try_into().ok(),
+            Value::String(code) => code.parse().ok(),
+            _ => None,
+        }
+    }
 }
 
 /// The reply that an answer makes. Success is 201 with a `sid`; a body that breaks off costs only the
@@ -32,8 +44,9 @@ pub(crate) fn read(answer: &HttpAnswer, seen: ReplyContext<'_>) -> Reply {
         };
     }
     let fault = answer.json::<TwilioFault>().unwrap_or_default();
-    let code = fault.code.map(|code| code.to_string());
-    let verdict = verdict(answer.status, fault.code);
+    let code = fault.code();
+    let verdict = verdict(answer.status, code);
+    let code = code.map(|code| code.to_string());
     answer.refused(verdict, code, fault.message.as_deref(), seen)
 }
 
@@ -63,6 +76,13 @@ mod tests {
     fn fault(status: u16, code: u32) -> Reply {
         let body = format!(r#"{{"code":{code},"message":"m","more_info":"","status":{status}}}"#);
         read(&HttpAnswer::of(status, &[], &body), seen())
+    }
+
+    #[test]
+    fn a_code_that_is_a_text_counts() {
+        let body = r#"{"code":"21610","message":"m"}"#;
+        let reply = read(&HttpAnswer::of(400, &[], body), seen());
+        assert_eq!(reply, fault(400, 21_610));
     }
 
     #[test]
