@@ -13,6 +13,7 @@ pub mod release_queue;
 pub mod retry;
 pub mod settle_queue;
 pub mod trace;
+pub mod unfinished;
 
 pub use claim_guard::ClaimGuard;
 pub use dispatchers::Dispatchers;

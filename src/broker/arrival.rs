@@ -103,15 +103,22 @@ impl Arrival {
             traceparent: said.traceparent,
             published_at: said.published_at,
             published_by: said.published_by,
-            deliveries_before: said
-                .deliveries_before
-                .unwrap_or_else(|| u64::from(delivery.redelivered)),
+            deliveries_before: deliveries_before(delivery.redelivered, said.deliveries_before),
             body: delivery.data,
             arrived,
             is_again: false,
             receipt,
             permit,
         }
+    }
+}
+
+/// How often it was delivered before. RabbitMQ counts in a header from the second delivery on; at the first a
+/// header of this name is the publisher's, who may have copied it.
+fn deliveries_before(redelivered: bool, counted: Option<u64>) -> u64 {
+    match redelivered {
+        true => counted.unwrap_or(1).max(1),
+        false => 0,
     }
 }
 
@@ -155,5 +162,24 @@ fn integer(headers: &FieldTable, name: &str) -> Option<i64> {
         AMQPValue::LongLongInt(n) => Some(*n),
         AMQPValue::Timestamp(n) => i64::try_from(*n).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_the_publisher_copied_does_not_count() {
+        for (redelivered, counted, wanted) in [
+            (false, None, 0),
+            (false, Some(10), 0),
+            (true, None, 1),
+            (true, Some(0), 1),
+            (true, Some(3), 3),
+        ] {
+            let before = deliveries_before(redelivered, counted);
+            assert_eq!(before, wanted, "{redelivered} {counted:?}");
+        }
     }
 }

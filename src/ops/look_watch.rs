@@ -1,5 +1,5 @@
-//! Says when it takes longer to look up whom jobs are for than what is found is believed: the part `lookups` of
-//! `/readyz`.
+//! Says when it takes longer to look up whom jobs are for than what is found is believed, and when database work
+//! does not succeed at all: the parts `lookups` and `database work` of `/readyz`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,14 @@ use std::time::Duration;
 use crate::delivery::eligibility::Eligibility;
 use crate::machine::eligibility::IN_TIME;
 use crate::runtime::{Health, Shutdown, clock};
+use crate::work::unfinished::UNFINISHED;
 
-/// The part.
+/// The part that is down while looks take too long.
 const PART: &str = "lookups";
+/// The part that is down while database work does not succeed.
+const WORK: &str = "database work";
+/// For how long it may not succeed: a lost connection is no reason, and a slow answer neither.
+const DOWN_AFTER: Duration = Duration::from_secs(5);
 /// Time between two looks at it.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -41,6 +46,10 @@ impl LookWatch {
                 None => self.health.up(PART),
             }
             was_slow = too_slow.is_some();
+            match UNFINISHED.for_longer_than(DOWN_AFTER, clock::instant()) {
+                Some(why) => self.health.down(WORK, why),
+                None => self.health.up(WORK),
+            }
             self.stop.or(tokio::time::sleep(LOOK)).await;
         }
     }

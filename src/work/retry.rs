@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::resilience::Backoff;
 use crate::runtime::Shutdown;
 use crate::store::StoreError;
+use crate::work::unfinished::UNFINISHED;
 
 /// First and longest wait.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
@@ -22,11 +23,13 @@ pub async fn retry_until_ok<T, F>(
 where
     F: Future<Output = Result<T, StoreError>>,
 {
+    let unfinished = UNFINISHED.begin(doing);
     let mut failures = 0;
     loop {
         match giving_up.or(work()).await? {
             Ok(done) => return Some(done),
             Err(error) => {
+                unfinished.failed(&error);
                 let wait = BACKOFF.ceiling(failures);
                 if failures.is_power_of_two() || failures == 0 {
                     tracing::warn!(%error, failures, doing, "the database failed; trying again");

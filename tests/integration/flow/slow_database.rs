@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use herald::delivery::eligibility::RecheckSubject;
 use herald::domain::{Channel, DEFAULT_TENANT};
@@ -93,23 +94,49 @@ async fn looks_that_take_too_long_are_told_until_one_is_quick() {
         for _ in 0..3 {
             assert!(look().await.is_some());
         }
-        let is_told = until_lookups(&health, |why| why.contains("is believed for 0.8 s"));
+        let is_told = until_part(&health, "lookups", |why| {
+            why.contains("is believed for 0.8 s")
+        });
         assert!(is_told.await, "{:?}", health.parts());
         proxy.delay(Duration::ZERO);
         assert!(look().await.is_some());
-        let is_quick = until_lookups(&health, str::is_empty);
+        let is_quick = until_part(&health, "lookups", str::is_empty);
         assert!(is_quick.await, "{:?}", health.parts());
         stop.raise(Ending::Asked);
     };
     tokio::join!(watch.run(), told);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_never_succeeds_is_told_of_with_its_cause_and_nothing_is_lost() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let sendgrid = stage.simulator(Provider::SendGrid);
+    stage.apply(&format!("{}{}", ana(), account(&sendgrid)));
+    let mut outcomes = stage.outcomes().await;
+    let mut owner = stage.database.owner().await;
+    let engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    let table = "ON notification_schema.suppressions";
+    let revoke = format!("REVOKE SELECT {table} FROM herald_notifications");
+    owner.batch_execute(&revoke).await.unwrap();
+    publisher.publish(&envelope("email")).await;
+    let is_told = until_part(&engine.health, "database work", |why| {
+        why.contains("permission denied for table suppressions")
+    });
+    assert!(is_told.await, "{:?}", engine.health.parts());
+    let grant = format!("GRANT SELECT {table} TO herald_notifications");
+    owner.batch_execute(&grant).await.unwrap();
+    outcomes.until_count(SENT, 1).await;
+    let ready = tokio::time::timeout(PATIENCE, engine.health.ready()).await;
+    assert!(ready.is_ok(), "{:?}", engine.health.parts());
+}
+
 /// Whether why the part is down becomes like this; nothing while it is up.
-async fn until_lookups(health: &Health, is_it: impl Fn(&str) -> bool) -> bool {
+async fn until_part(health: &Health, part: &str, is_it: impl Fn(&str) -> bool) -> bool {
     let looks = async {
         while !health
             .parts()
-            .get("lookups")
+            .get(part)
             .is_some_and(|why| is_it(why.as_deref().unwrap_or_default()))
         {
             tokio::task::yield_now().await;
