@@ -174,6 +174,7 @@ pub fn decode(body: &[u8], wrapping: &Wrapping<'_>) -> Result<Envelope, Refusal>
     let mut wire = read(&text::of(body)?)?;
     let (send_at, expires_at) = validate::wire(&wire, wrapping)?;
     validate::addresses(&mut wire, wrapping.lane.channel)?;
+    validate::names(&mut wire)?;
     let tenant_id = wire.tenant_id.unwrap_or(DEFAULT_TENANT);
     let key = match (wire.idempotency_key.as_deref(), wrapping.message_id) {
         (Some(key), _) => KeySource::Idempotency(key),

@@ -179,7 +179,7 @@ fn id(text: &str) -> Result<String, BadAddress> {
 }
 
 /// Characters that nobody sees, which would make two spellings look like one.
-fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

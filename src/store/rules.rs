@@ -14,7 +14,7 @@ use super::change::word;
 use super::preferences::PreferenceRow;
 use super::schema::notification_schema::{categories, notification_preferences, tenants};
 use super::sift::{Sifted, Sifting};
-use crate::domain::{Category, TenantRules};
+use crate::domain::{Category, TenantRules, name};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = categories)]
@@ -30,7 +30,8 @@ impl CategoryRow {
     /// What this version does not understand of it counts as not said: the rest of it holds, and the
     /// other categories.
     fn category(self) -> Category {
-        let undeclared = Category::undeclared(self.tenant_id, &self.name);
+        let name = name::spelt(self.name.clone());
+        let undeclared = Category::undeclared(self.tenant_id, &name);
         Category {
             over_cap: self
                 .understood(Some(&self.over_cap))

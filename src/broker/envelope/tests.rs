@@ -89,6 +89,27 @@ fn every_address_is_spelt_in_one_way() {
 }
 
 #[test]
+fn a_category_is_spelt_in_one_way_or_refused() {
+    let decomposed = decoded(&with("category", json!("A\u{308}nderungen"))).unwrap();
+    assert_eq!(decomposed.category.as_deref(), Some("Änderungen"));
+    for odd in [
+        "news ",
+        " news",
+        "ne\u{200b}ws",
+        "news\u{a0}",
+        "my\u{2003}news",
+    ] {
+        let refusal = decoded(&with("category", json!(odd))).unwrap_err();
+        assert_eq!(refusal.reason, Rejection::InvalidEnvelope, "{odd:?}");
+        assert!(
+            refusal.detail.starts_with("`category` h"),
+            "{}",
+            refusal.detail
+        );
+    }
+}
+
+#[test]
 fn absent_envelope_fields_have_defaults() {
     let decoded = decoded(&plain()).unwrap();
     assert_eq!(decoded.tenant_id, DEFAULT_TENANT);

@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Moment, RecipientDescription, Refusal, WireEnvelope, Wrapping};
-use crate::domain::{Channel, Reason, Rejection, address, carriage, limits, zone};
+use crate::domain::{Channel, Reason, Rejection, address, carriage, limits, name, zone};
+
+/// Longest name of a category.
+const CATEGORY_CHARS: usize = 100;
 
 /// Not before and not after which moment it is to be sent.
 type Between = (Option<Timestamp>, Option<Timestamp>);
@@ -67,6 +70,16 @@ fn content(wire: &WireEnvelope, channel: Channel) -> Result<(), Refusal> {
     })
 }
 
+/// Spells the category as wishes spell it. Composed, it may be longer.
+pub(super) fn names(wire: &mut WireEnvelope) -> Result<(), Refusal> {
+    let Some(category) = &mut wire.category else {
+        return Ok(());
+    };
+    let canonical = name::canonical(category);
+    *category = canonical.map_err(|problem| Refusal::invalid(format!("`category` {problem}")))?;
+    text("category", Some(category), CATEGORY_CHARS)
+}
+
 /// Spells each address as its channel does.
 pub(super) fn addresses(wire: &mut WireEnvelope, channel: Channel) -> Result<(), Refusal> {
     spell("to", channel, wire.to.as_mut())?;
@@ -105,7 +118,7 @@ fn texts(wire: &WireEnvelope) -> Result<(), Refusal> {
             wire.idempotency_key.as_deref(),
             limits::IDEMPOTENCY_KEY_CHARS,
         ),
-        ("category", wire.category.as_deref(), 100),
+        ("category", wire.category.as_deref(), CATEGORY_CHARS),
         ("provider", wire.provider.as_deref(), 50),
         (
             "template.name",

@@ -6,7 +6,7 @@ use crate::domain::category::{Category, OverCap};
 pub(super) fn read(fields: &mut EntryFields) -> Option<Category> {
     fields.required("name", "a text");
     let tenant_id = fields.tenant();
-    let name = fields.line("name", 100);
+    let name = fields.comparable("name", 100);
     let may_disable = fields.flag("may_disable");
     let over_cap = fields.word("over_cap", "cancel, defer");
     let on_unknown = fields.word("on_unknown", "retry, fail_over");

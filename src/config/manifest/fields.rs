@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{Mistake, SettingOrigin};
 use crate::config::document::{Node, Table, Value};
-use crate::domain::DEFAULT_TENANT;
 use crate::domain::nearest::nearest;
+use crate::domain::{DEFAULT_TENANT, name};
 
 /// Reads the keys of one entry and collects what is wrong with them.
 pub(super) struct EntryFields {
@@ -85,6 +85,16 @@ impl EntryFields {
             return self.refuse_with(key, "is too long", allowed);
         }
         Some(text)
+    }
+
+    /// A name that others are compared with, in its one spelling.
+    pub(super) fn comparable(&mut self, key: &'static str, most: usize) -> Option<String> {
+        let line = self.line(key, most)?;
+        match name::canonical(&line) {
+            Ok(name) if name.chars().count() > most => self.refuse(key, "is too long"),
+            Ok(name) => Some(name),
+            Err(problem) => self.refuse(key, problem.to_string()),
+        }
     }
 
     /// A text of any length, but not empty and without NUL, which the database cannot hold.

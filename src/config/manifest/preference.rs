@@ -111,7 +111,7 @@ fn scope(fields: &mut EntryFields) -> Option<Scope> {
 
 /// A category's name, which may not be the word for all of them: counters are named by it.
 fn category(fields: &mut EntryFields) -> Option<String> {
-    let name = fields.line("category", 100)?;
+    let name = fields.comparable("category", 100)?;
     if name == "*" {
         let problem = "is not a category; without one, a preference is about all of them";
         return fields.refuse("category", problem);

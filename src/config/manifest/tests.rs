@@ -286,7 +286,10 @@ fn preferences_have_every_scope_with_and_without_a_person() {
     let scopes = [
         ("channel = 'all'", Scope::All),
         ("channel = 'sms'", Scope::Channel(Channel::Sms)),
-        ("category = 'news'", Scope::Category("news".to_owned())),
+        (
+            "category = 'A\u{308}nderungen'",
+            Scope::Category("Änderungen".to_owned()),
+        ),
         (
             "channel = 'sms'\ncategory = 'news'",
             Scope::ChannelCategory(Channel::Sms, "news".to_owned()),

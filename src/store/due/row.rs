@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::{form, time};
 use super::lenient::Lenient;
-use crate::domain::{KeyHash, Lane, Notification, Source};
+use crate::domain::{KeyHash, Lane, Notification, Source, name};
 
 /// Takes without a stored outcome after which a row is a suspect: it may be what ends the process,
 /// and is taken alone. As with messages from the broker.
@@ -129,7 +129,7 @@ fn notification(row: NotificationRow) -> Result<Notification, String> {
             channel.parse().map_err(parse)?,
             priority.parse().map_err(parse)?,
         ),
-        category,
+        category: category.map(name::spelt),
         key: key_of(&key).ok_or("its key is no SHA-256")?,
         payload: form::read_payload(payload.of("payload")?)?,
         send_at: moment("send_at", send_at)?,

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::domain::preference::{QuietHours, Scope, Setting};
-use crate::domain::{Channel, Preference, Zone};
+use crate::domain::{Channel, Preference, Zone, name};
 use crate::store::schema::notification_schema::notification_preferences;
 use crate::store::time::{time_from_database, weekday_of};
 
@@ -51,7 +51,7 @@ impl PreferenceRow {
             });
         let cap = self.frequency_cap.and_then(|cap| u32::try_from(cap).ok());
         Some(Preference {
-            scope: Scope::of(channel, self.category),
+            scope: Scope::of(channel, self.category.map(name::spelt)),
             enabled: self.enabled,
             frequency_cap: setting(cap, self.no_frequency_cap),
             quiet_hours: setting(quiet_hours, self.no_quiet_hours),

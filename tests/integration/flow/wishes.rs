@@ -1,6 +1,7 @@
 //! Nobody is bothered against their preference: quiet hours, daily caps, opt-outs, suppressions, and how
 //! fast a change of mind arrives.
 
+use herald::domain::DEFAULT_TENANT;
 use loadtest::simulator::{Behaviour, Provider};
 use serde_json::json;
 
@@ -103,6 +104,28 @@ async fn an_opt_out_takes_effect_at_once_also_for_somebody_who_is_kept_in_memory
         assert!(followed, "{round}: {rows:#?}");
     }
     assert_eq!(stage.ledger.accepted(), 13);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_holds_however_its_category_is_spelt_in_the_table() {
+    let (stage, _sendgrid) = email_stage("").await;
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    for (number, odd) in ["news ", "ne\u{200b}ws", "news\u{a0}"].iter().enumerate() {
+        let wish = format!(
+            "DELETE FROM notification_preferences; \
+             INSERT INTO notification_preferences (id, tenant_id, user_id, category, enabled) \
+             VALUES (gen_random_uuid(), '{DEFAULT_TENANT}', '{ANA}', '{odd}', false)"
+        );
+        outcomes.execute(&wish).await;
+        let news = json!({ "category": "news" });
+        publisher.publish(&envelope_with("email", news)).await;
+        let rows = outcomes.until(|rows| rows.len() == number + 1).await;
+        let is_off = rows[number].is("cancelled", Some("category_disabled"));
+        assert!(is_off, "{odd:?}: {rows:#?}");
+    }
+    assert_eq!(stage.ledger.accepted(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
