@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::build;
+use crate::broker::topology::{self, RejectedQueue};
 use crate::config::Settings;
 use crate::domain::Account;
 use crate::providers::{self, HttpClient};
@@ -96,7 +97,14 @@ pub async fn check(settings: &Settings) -> Vec<CheckResult> {
             findings.push(CheckResult::new("database", Err(mend(&error))));
         }
     }
-    findings.push(CheckResult::new("broker", broker(settings).await));
+    let (broker, warning) = match broker(settings).await {
+        Ok(warning) => (Ok(()), warning),
+        Err(problem) => (Err(problem), None),
+    };
+    findings.push(CheckResult {
+        warning,
+        ..CheckResult::new("broker", broker)
+    });
     findings
 }
 
@@ -153,18 +161,23 @@ async fn schema(database: &Database) -> CheckResult {
     }
 }
 
-async fn broker(settings: &Settings) -> Result<(), String> {
+/// Whether the broker is there, and what is to be known of its queues.
+async fn broker(settings: &Settings) -> Result<Option<String>, String> {
     let connection = build::broker_address(settings)
         .connect("herald check")
         .await;
     let connection = connection.map_err(|error| format!("{error}; see HERALD__BROKER__URL"))?;
+    let limit = settings.broker.operation_timeout;
+    let rejected = RejectedQueue::default();
+    // A queue that is not there, or that may not be looked at, is told of by whoever needs it.
+    if topology::find_rejected(&connection, limit).await.is_ok() {
+        let _ = rejected.declare(&connection, limit).await;
+    }
     // It has told what we wanted to know.
-    let _ = timeout(
-        settings.broker.operation_timeout,
-        connection.close(200, "done".into()),
-    )
-    .await;
-    Ok(())
+    let _ = timeout(limit, connection.close(200, "done".into())).await;
+    let warning = "herald.rejected was declared by an older version: where a policy sets max-length, it drops its \
+                   oldest messages; while it is empty, delete it, and it is declared anew";
+    Ok(rejected.is_old().then(|| warning.to_owned()))
 }
 
 async fn providers(settings: &Settings, database: &Database) -> Vec<CheckResult> {

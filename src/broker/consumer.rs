@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, watch};
 use super::Arrival;
 use super::connection::BrokerAddress;
 use super::error::BrokerError;
+use super::topology::RejectedQueue;
 use crate::config::channels_needed;
 use crate::domain::Lane;
 use crate::resilience::Backoff;
@@ -73,6 +74,7 @@ struct Consuming<'a> {
     consumers: &'a Consumers,
     connection: &'a Connection,
     standing: &'a LaneStandings,
+    rejected: RejectedQueue,
     /// Whoever declares holds it: so many channels a connection needs not have.
     declaring: Mutex<()>,
 }
@@ -138,6 +140,7 @@ impl Consumers {
             consumers: self,
             connection,
             standing,
+            rejected: RejectedQueue::default(),
             declaring: Mutex::new(()),
         };
         // Whoever waits for the line below may publish to every lane.

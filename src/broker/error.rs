@@ -52,6 +52,17 @@ impl BrokerError {
         }
     }
 
+    /// Whether an object of this name exists with other arguments.
+    pub(super) fn is_of_other_arguments(&self) -> bool {
+        match self {
+            Self::Amqp(error, _) => match error.kind() {
+                lapin::ErrorKind::ProtocolError(said) => said.kind().get_id() == 406,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     fn mend(&self) -> Option<&'static str> {
         match self {
             Self::TooFewChannels { .. } => Some(

@@ -14,7 +14,8 @@ use tokio::sync::Mutex;
 
 use super::connection::BrokerAddress;
 use super::error::{BrokerError, within};
-use super::{topology, unreadable};
+use super::topology::{self, RejectedQueue};
+use super::unreadable;
 use crate::domain::{Lane, Proof, Rejection};
 use crate::runtime::{Health, Shutdown};
 
@@ -63,6 +64,7 @@ pub struct Rejected<'a> {
 struct Link {
     connection: Arc<Connection>,
     channel: Channel,
+    rejected: RejectedQueue,
     /// What it publishes to was found to be gone.
     is_stale: AtomicBool,
 }
@@ -95,7 +97,8 @@ impl Publisher {
         if link.connection.status().blocked() {
             return Err(BrokerError::Blocked);
         }
-        topology::declare_rejected(&link.connection, self.address.operation_timeout).await
+        let limit = self.address.operation_timeout;
+        link.rejected.declare(&link.connection, limit).await
     }
 
     fn tell(&self, failure: Option<&BrokerError>) {
@@ -172,13 +175,15 @@ pub const NO_QUEUE: &str = "no queue is bound to it";
 
 impl Link {
     async fn over(connection: Arc<Connection>, limit: Duration) -> Result<Self, BrokerError> {
-        topology::declare_rejected(&connection, limit).await?;
+        let rejected = RejectedQueue::default();
+        rejected.declare(&connection, limit).await?;
         let channel = within(limit, "opening a channel", connection.create_channel()).await?;
         let select = channel.confirm_select(ConfirmSelectOptions::default());
         within(limit, "switching confirms on", select).await?;
         Ok(Self {
             connection,
             channel,
+            rejected,
             is_stale: AtomicBool::new(false),
         })
     }

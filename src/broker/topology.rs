@@ -1,5 +1,6 @@
 //! Exchanges and queues, as the contract names them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -33,26 +34,83 @@ pub fn queue_of(lane: Lane) -> String {
 /// Each on a channel of its own: an object that exists with other arguments closes it.
 pub async fn declare_shared(
     connection: &Connection,
+    rejected: &RejectedQueue,
     delivery_limit: u32,
     limit: Duration,
 ) -> Vec<BrokerError> {
     let declared = [
         exchange(connection, NOTIFICATIONS, limit).await,
-        declare_rejected(connection, limit).await,
+        rejected.declare(connection, limit).await,
         events(connection, delivery_limit, limit).await,
         exchange(connection, STATUS, limit).await,
     ];
     declared.into_iter().filter_map(Result::err).collect()
 }
 
-/// Declares where goes what cannot be accepted.
+/// The queue of what cannot be accepted. A queue keeps the arguments of its first declaration: one that
+/// an older version declared serves as it is.
+#[derive(Debug, Default)]
+pub struct RejectedQueue {
+    is_old: AtomicBool,
+}
+
+impl RejectedQueue {
+    /// Declares where goes what cannot be accepted, first in the form in which it stood last.
+    ///
+    /// # Errors
+    /// The broker is out of reach, refuses it, or holds an object of the same name with other arguments.
+    pub async fn declare(
+        &self,
+        connection: &Connection,
+        limit: Duration,
+    ) -> Result<(), BrokerError> {
+        let is_old = self.is_old();
+        match declare_rejected(connection, is_old, limit).await {
+            Err(error) if error.is_of_other_arguments() => {
+                let other = declare_rejected(connection, !is_old, limit).await;
+                other.map_err(|_| error)?;
+                self.is_old.store(!is_old, Ordering::Relaxed);
+                Ok(())
+            }
+            declared => declared,
+        }
+    }
+
+    /// Whether it was found to be one that drops its oldest messages when a policy bounds its length.
+    pub fn is_old(&self) -> bool {
+        self.is_old.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether the queue of what cannot be accepted is there.
 ///
 /// # Errors
-/// The broker is out of reach, refuses it, or holds an object of the same name with other arguments.
-pub async fn declare_rejected(connection: &Connection, limit: Duration) -> Result<(), BrokerError> {
+/// The broker is out of reach, refuses to say so, or has no such queue.
+pub async fn find_rejected(connection: &Connection, limit: Duration) -> Result<(), BrokerError> {
+    let declare = Declare::begin(connection, limit).await?;
+    let options = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::durable()
+    };
+    let found = declare
+        .channel
+        .queue_declare(REJECTED.into(), options, FieldTable::default());
+    within(limit, "looking for a queue", found).await?;
+    declare.end().await
+}
+
+async fn declare_rejected(
+    connection: &Connection,
+    is_old: bool,
+    limit: Duration,
+) -> Result<(), BrokerError> {
     let declare = Declare::begin(connection, limit).await?;
     declare.exchange(REJECTED, ExchangeKind::Fanout).await?;
-    declare.queue(REJECTED, rejected_arguments()).await?;
+    let mut arguments = quorum(REJECTED_DELIVERY_LIMIT);
+    if !is_old {
+        refuse_when_full(&mut arguments);
+    }
+    declare.queue(REJECTED, arguments).await?;
     declare.bind(REJECTED, REJECTED, "").await?;
     declare.end().await
 }
@@ -60,7 +118,7 @@ pub async fn declare_rejected(connection: &Connection, limit: Duration) -> Resul
 /// Declares a lane's queue and binds it to where upstream systems publish.
 ///
 /// # Errors
-/// As [`declare_rejected`].
+/// As [`RejectedQueue::declare`].
 pub async fn declare_lane(
     connection: &Connection,
     lane: Lane,
@@ -105,12 +163,14 @@ fn work_arguments(delivery_limit: u32) -> FieldTable {
     };
     text("x-dead-letter-exchange", REJECTED);
     text("x-dead-letter-strategy", "at-least-once");
-    text("x-overflow", "reject-publish");
+    refuse_when_full(&mut arguments);
     arguments
 }
 
-fn rejected_arguments() -> FieldTable {
-    quorum(REJECTED_DELIVERY_LIMIT)
+/// Where a policy bounds the queue's length, what is published then is refused, and nothing is dropped.
+fn refuse_when_full(arguments: &mut FieldTable) {
+    let refuse = AMQPValue::LongString("reject-publish".into());
+    arguments.insert("x-overflow".into(), refuse);
 }
 
 fn quorum(delivery_limit: i64) -> FieldTable {

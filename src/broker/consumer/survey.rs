@@ -45,7 +45,12 @@ impl Consuming<'_> {
         let _turn = self.declaring.lock().await;
         let consumers = self.consumers;
         let limit = consumers.address.operation_timeout;
-        let problems = topology::declare_shared(self.connection, consumers.delivery_limit, limit);
+        let problems = topology::declare_shared(
+            self.connection,
+            &self.rejected,
+            consumers.delivery_limit,
+            limit,
+        );
         let problems = problems.await;
         // A connection that was lost says nothing of the topology.
         if self.connection.status().connected() {

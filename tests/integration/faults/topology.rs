@@ -1,5 +1,8 @@
 //! Queues, exchanges and bindings go away under way, or are not what they should be.
 
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Connection, ConnectionProperties};
 use loadtest::harness::http;
 use loadtest::simulator::Provider;
 
@@ -106,4 +109,60 @@ async fn a_broker_that_allows_too_few_channels_is_refused_with_words() {
         .says("allows the connection 8 channels, and 20 lanes need 21")
         .await
         .unwrap();
+}
+
+/// The arguments of `herald.rejected`, of this version or of an older one.
+fn rejected(refuses: bool) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    let text = |text: &str| AMQPValue::LongString(text.into());
+    arguments.insert("x-queue-type".into(), text("quorum"));
+    let limit = AMQPValue::LongLongInt(1_000_000_000);
+    arguments.insert("x-delivery-limit".into(), limit);
+    if refuses {
+        arguments.insert("x-overflow".into(), text("reject-publish"));
+    }
+    arguments
+}
+
+/// Whether the queue stands with these arguments, or can be made so.
+async fn declares(stage: &Stage, arguments: FieldTable) -> bool {
+    let properties = ConnectionProperties::default();
+    let connection = Connection::connect(stage.vhost.url(), properties).await;
+    let channel = connection.unwrap().create_channel().await.unwrap();
+    let options = QueueDeclareOptions::durable();
+    let declared = channel.queue_declare("herald.rejected".into(), options, arguments);
+    declared.await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_of_rejected_messages_refuses() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let engine = stage.start().await;
+    assert!(engine.health.is_ready(), "{:?}", engine.health.parts());
+    assert!(declares(&stage, rejected(true)).await);
+    assert!(!declares(&stage, rejected(false)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_queue_of_an_older_version_serves_and_is_told_of() {
+    let stage = Stage::with_lanes("email.normal").await;
+    assert!(declares(&stage, rejected(false)).await);
+    let mut outcomes = stage.outcomes().await;
+    let engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    publisher.publish_raw(b"no envelope", "email.normal").await;
+    outcomes.until_count(REJECTED, 1).await;
+    let kept = stage.vhost.next_rejected().await.unwrap();
+    assert_eq!(kept.body, b"no envelope");
+    assert!(engine.health.is_ready(), "{:?}", engine.health.parts());
+    let checked = stage.herald(&["check"]).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(
+        said.contains("herald.rejected was declared by an older version"),
+        "{said}"
+    );
+    stage.vhost.delete_queue("herald.rejected").await.unwrap();
+    assert!(declares(&stage, rejected(true)).await);
+    publisher.publish_raw(b"nor is this", "email.normal").await;
+    outcomes.until_count(REJECTED, 2).await;
 }
