@@ -14,6 +14,7 @@ pub mod global_policy;
 pub mod lane;
 pub mod language;
 pub mod limits;
+pub mod name;
 pub(crate) mod nearest;
 pub mod notification;
 pub mod platform;
