@@ -70,5 +70,6 @@ fn answer_of(bytes: &[u8]) -> Option<HttpAnswer> {
         status,
         headers: lines.filter_map(header).collect(),
         body: body.get(2..).unwrap_or_default().to_vec(),
+        is_bare: false,
     })
 }

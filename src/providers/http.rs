@@ -166,6 +166,7 @@ impl HttpClient {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
+            is_bare: false,
         }
     }
 }

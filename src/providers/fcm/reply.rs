@@ -69,7 +69,7 @@ pub(crate) fn read(answer: &HttpAnswer, seen: ReplyContext<'_>) -> Reply {
         let sent = answer.json::<Sent>();
         return match sent {
             Some(sent) => answer.accepted(Some(&sent.name)),
-            None if answer.is_broken_json() => answer.accepted(None),
+            None if answer.is_cut_short() => answer.accepted(None),
             None => answer.strange(),
         };
     }

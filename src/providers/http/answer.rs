@@ -18,19 +18,25 @@ pub struct HttpAnswer {
     pub headers: HeaderMap,
     /// At most the first 64 KiB of the body; shorter than sent when it broke off.
     pub body: Vec<u8>,
+    /// Nothing could be read after the status line.
+    pub is_bare: bool,
 }
 
 impl HttpAnswer {
     /// A status line, after which nothing could be read.
-    pub(super) fn bare(status: u16) -> Self {
+    pub(crate) fn bare(status: u16) -> Self {
         Self {
             status,
+            is_bare: true,
             ..Self::default()
         }
     }
 
-    /// Whether the body is JSON that broke off: of the right kind, as far as it came.
-    pub(crate) fn is_broken_json(&self) -> bool {
+    /// Whether the answer broke off: before its body, or in JSON, of the right kind as far as it came.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        if self.is_bare {
+            return true;
+        }
         let read = serde_json::from_slice::<serde::de::IgnoredAny>(&self.body);
         self.body.starts_with(b"{") && read.is_err_and(|error| error.is_eof())
     }
@@ -143,6 +149,7 @@ impl HttpAnswer {
             status,
             headers,
             body: body.as_bytes().to_vec(),
+            is_bare: false,
         }
     }
 }

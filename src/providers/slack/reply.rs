@@ -40,7 +40,7 @@ pub(crate) fn read(answer: &HttpAnswer, seen: ReplyContext<'_>) -> Reply {
 fn says_yes(answer: &HttpAnswer, body: Option<&SlackErrorBody>) -> bool {
     match body {
         Some(body) => body.ok == Some(true),
-        None => answer.body.trim_ascii() == b"ok" || answer.is_broken_json(),
+        None => answer.body.trim_ascii() == b"ok" || answer.is_cut_short(),
     }
 }
 
@@ -107,6 +107,8 @@ mod tests {
             let reply = read(&HttpAnswer::of(200, &[], body), seen());
             assert_eq!(reply, Reply::accepted("200", None), "{body:?}");
         }
+        let bare = read(&HttpAnswer::bare(200), seen());
+        assert_eq!(bare, Reply::accepted("200", None));
         // The id may be odd; that Slack said yes is not.
         for body in [r#"{"ok":true,"ts":15,"error":{}}"#, "\u{feff}{\"ok\":true}"] {
             let reply = read(&HttpAnswer::of(200, &[], body), seen());

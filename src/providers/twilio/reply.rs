@@ -39,7 +39,7 @@ pub(crate) fn read(answer: &HttpAnswer, seen: ReplyContext<'_>) -> Reply {
         let created = answer.json::<Created>();
         return match created {
             Some(created) => answer.accepted(Some(&created.sid)),
-            None if answer.status == 201 || answer.is_broken_json() => answer.accepted(None),
+            None if answer.status == 201 || answer.is_cut_short() => answer.accepted(None),
             None => answer.strange(),
         };
     }
