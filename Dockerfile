@@ -1,4 +1,6 @@
 FROM rust:1.95.0-slim-bookworm AS build
+# jemalloc is built with make.
+RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// Freed on another thread than allocated on, which is what actors do: glibc takes four times as
 /// long for that.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     command::run()

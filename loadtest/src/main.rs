@@ -7,7 +7,7 @@ use loadtest::command::Command;
 
 /// The engine's own allocator: the floor must not lose against it for a slower one.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
