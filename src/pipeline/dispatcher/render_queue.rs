@@ -16,7 +16,7 @@ use crate::delivery::eligibility::Capped;
 use crate::delivery::registry::AccountEntry;
 use crate::domain::Priority;
 use crate::machine::eligibility::Reevaluation;
-use crate::policy::AccountFacts;
+use crate::policy::{AccountFacts, Decision};
 use crate::resilience::{Backoff, FairQueue};
 use crate::runtime::tasks::panic_text;
 use crate::runtime::{WorkerCount, clock, failpoint};
@@ -194,15 +194,16 @@ impl RenderQueue {
         let context = &self.context;
         let accounts = context.node.registry.channel(context.channel);
         let facts = accounts.facts(clock::now());
-        let accounts = &accounts.used;
+        let eligibility = &context.node.eligibility;
+        let decided = eligibility.reserve(capped, &facts, again).await;
+        self.follow(decided, &accounts.used)
+    }
+
+    /// Lets those render that may go. Returns those that are to ask for a place.
+    fn follow(&self, decided: Vec<(Job, Decision)>, accounts: &[Arc<AccountEntry>]) -> Vec<Capped> {
         let (mut may_go, mut left) = (vec![], vec![]);
-        for (job, decision) in context
-            .node
-            .eligibility
-            .reserve(capped, &facts, again)
-            .await
-        {
-            match context.follow(job, decision, accounts) {
+        for (job, decision) in decided {
+            match self.context.follow(job, decision, accounts) {
                 Next::Render(job) => may_go.push(RenderStep::Render(job)),
                 Next::Reserve(job) => left.push(job),
                 Next::Deliver(_) | Next::Refresh(_) | Next::Ended => {}
@@ -223,38 +224,25 @@ impl RenderQueue {
             line.reserve(capped);
         });
     }
-}
 
-impl RenderQueue {
     /// Decides on those at once: where the database is slow, what was found is outdated soon. Returns those
     /// that are to ask for a place.
     async fn refresh_once(&self, stale: Vec<Job>) -> Vec<Capped> {
-        let context = &self.context;
-        let accounts = context.node.registry.of(context.channel);
-        let now = clock::now();
-        let facts: Vec<AccountFacts<'_>> = accounts.iter().map(|entry| entry.facts(now)).collect();
-        let (mut may_go, mut left) = (vec![], vec![]);
-        for (job, reevaluation) in context.node.eligibility.reevaluate(stale, &facts).await {
-            let decision = match reevaluation {
-                Reevaluation::Decided(decision) => decision,
+        let node = &self.context.node;
+        let accounts = node.registry.channel(self.context.channel);
+        let facts = accounts.facts(clock::now());
+        let mut decided = vec![];
+        for (job, reevaluation) in node.eligibility.reevaluate(stale, &facts).await {
+            match reevaluation {
+                Reevaluation::Decided(decision) => decided.push((job, decision)),
                 Reevaluation::RecipientGone => {
                     let gone = job.end_without_recipient(clock::now());
-                    context.node.settle_queue.push(gone);
-                    continue;
+                    node.settle_queue.push(gone);
                 }
-                Reevaluation::Unreadable => {
-                    context.node.put_off_unreadable([job]);
-                    continue;
-                }
-            };
-            match context.follow(job, decision, &accounts) {
-                Next::Render(job) => may_go.push(RenderStep::Render(job)),
-                Next::Reserve(job) => left.push(job),
-                Next::Deliver(_) | Next::Refresh(_) | Next::Ended => {}
+                Reevaluation::Unreadable => node.put_off_unreadable([job]),
             }
         }
-        self.extend(may_go);
-        left
+        self.follow(decided, &accounts.used)
     }
 }
 
