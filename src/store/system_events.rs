@@ -105,6 +105,22 @@ statement!(
      RETURNING e.is_resolved"
 );
 
+/// A statement that says what an event says, and perhaps more.
+macro_rules! saying {
+    ($Statement:ident, $event:expr $(, $more:ident: $value:expr)?) => {{
+        let event: &SystemEvent = $event;
+        $Statement {
+            event_type: event.event_type.clone(),
+            severity: event.severity.as_str(),
+            description: event.description.clone(),
+            details: Value::Object(event.details.clone()),
+            tenant_id: event.tenant_id,
+            user_id: event.user_id,
+            $($more: $value,)?
+        }
+    }};
+}
+
 /// Opens an event that is no node's in particular, unless the same trouble is open already: the same type
 /// and tenant, and the same `provider` in the details. Says whether it did.
 ///
@@ -114,14 +130,7 @@ pub async fn open(
     connection: &mut AsyncPgConnection,
     event: &SystemEvent,
 ) -> Result<bool, StoreError> {
-    let open = Open {
-        event_type: event.event_type.clone(),
-        severity: event.severity.as_str(),
-        description: event.description.clone(),
-        details: Value::Object(event.details.clone()),
-        tenant_id: event.tenant_id,
-        user_id: event.user_id,
-    };
+    let open = saying!(Open, event);
     let opened: Vec<bool> = open.load(connection).await?;
     Ok(!opened.is_empty())
 }
@@ -135,14 +144,7 @@ pub async fn open_with_others(
     connection: &mut AsyncPgConnection,
     event: &SystemEvent,
 ) -> Result<(), StoreError> {
-    let open = OpenWithOthers {
-        event_type: event.event_type.clone(),
-        severity: event.severity.as_str(),
-        description: event.description.clone(),
-        details: Value::Object(event.details.clone()),
-        tenant_id: event.tenant_id,
-        user_id: event.user_id,
-    };
+    let open = saying!(OpenWithOthers, event);
     let _: Vec<bool> = open.load(connection).await?;
     Ok(())
 }
@@ -161,15 +163,7 @@ pub async fn open_of(
         open(connection, event).await?;
         return Ok(());
     };
-    let open = OpenOf {
-        event_type: event.event_type.clone(),
-        severity: event.severity.as_str(),
-        description: event.description.clone(),
-        details: Value::Object(event.details.clone()),
-        tenant_id: event.tenant_id,
-        user_id: event.user_id,
-        run: run.0,
-    };
+    let open = saying!(OpenOf, event, run: run.0);
     let _: Vec<bool> = open.load(connection).await?;
     Ok(())
 }

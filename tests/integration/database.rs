@@ -75,7 +75,14 @@ impl TestDatabase {
 
     /// A pool as the engine has it: with the engine's role.
     pub(crate) async fn pool(&self) -> Database {
-        Database::connect(&self.settings(), &Handle::current())
+        self.pool_at(self.url.clone()).await
+    }
+
+    /// The same, where the database is reached at another URL, through a proxy.
+    pub(crate) async fn pool_at(&self, url: String) -> Database {
+        let mut settings = self.settings();
+        settings.url = url.into();
+        Database::connect(&settings, &Handle::current())
             .await
             .unwrap()
     }

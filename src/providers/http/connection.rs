@@ -12,9 +12,10 @@ use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
+use tokio_util::io::InspectReader;
 
 use super::departure::RequestBody;
-use super::status_line::{HeardStatus, HeardStream, StatusListener};
+use super::status_line::{HeardStatus, StatusListener};
 use crate::providers::pool::Pool;
 use crate::runtime::{Tasks, clock};
 
@@ -56,12 +57,13 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let listener = StatusListener::default();
-    let stream = TokioIo::new(HeardStream::new(stream, listener.clone()));
+    let listening = listener.clone();
+    let stream = InspectReader::new(stream, move |read: &[u8]| listening.hear(read));
     // What says the same in an old-fashioned way is read.
     let mut http = http1::Builder::new();
     http.allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true);
-    let (requests, work) = http.handshake(stream).await?;
+    let (requests, work) = http.handshake(TokioIo::new(stream)).await?;
     // How it ends is told to whoever waits for an answer.
     let work = async { drop(work.await) };
     Tasks::new(Handle::current()).spawn("http connection", work);

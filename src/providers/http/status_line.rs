@@ -1,12 +1,7 @@
 //! The status of an answer, heard at the wire: it counts even when the rest of the answer cannot be read.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Longest status line that is read, in bytes: of what comes after the code nobody needs anything.
 const LONGEST: usize = 64;
@@ -18,12 +13,6 @@ pub(super) struct HeardStatus(Arc<AtomicU16>);
 /// What listens on one connection. Clones listen as one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StatusListener(Arc<Mutex<Hearing>>);
-
-/// A stream that is listened to.
-pub(super) struct HeardStream<S> {
-    stream: S,
-    listener: StatusListener,
-}
 
 /// How far one answer has come.
 #[derive(Debug, Default)]
@@ -60,7 +49,8 @@ impl StatusListener {
         };
     }
 
-    fn hear(&self, bytes: &[u8]) {
+    /// What was read.
+    pub(super) fn hear(&self, bytes: &[u8]) {
         let mut hearing = self.lock();
         for byte in bytes {
             if hearing.part == AnswerPart::Ignored {
@@ -111,56 +101,6 @@ fn status_of(line: &[u8]) -> Option<u16> {
     let is_whole = reason.first().is_none_or(|next| *next == b' ');
     let code: u16 = std::str::from_utf8(code).ok()?.parse().ok()?;
     (is_whole && (100..=599).contains(&code)).then_some(code)
-}
-
-impl<S> HeardStream<S> {
-    pub(super) const fn new(stream: S, listener: StatusListener) -> Self {
-        Self { stream, listener }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for HeardStream<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let read = buffer.filled().get(before..).unwrap_or_default();
-        self.listener.hear(read);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for HeardStream<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
 }
 
 #[cfg(test)]

@@ -9,11 +9,9 @@ use herald::delivery::eligibility::RecheckSubject;
 use herald::domain::{Channel, DEFAULT_TENANT};
 use herald::ops::look_watch::LookWatch;
 use herald::runtime::{Ending, Health, Shutdown};
-use herald::store::Database;
 use loadtest::harness::proxy::Proxy;
 use loadtest::simulator::Provider;
 use serde_json::json;
-use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::rechecks::eligibility;
@@ -61,11 +59,7 @@ async fn what_the_database_answers_late_is_sent_all_the_same() {
 async fn looks_that_take_too_long_are_told_until_one_is_quick() {
     let database = TestDatabase::create().await;
     let proxy = Proxy::before(database.url()).await.unwrap();
-    let mut settings = database.settings();
-    settings.url = proxy.url(database.url()).into();
-    let pool = Database::connect(&settings, &Handle::current())
-        .await
-        .unwrap();
+    let pool = database.pool_at(proxy.url(database.url())).await;
     let eligibility = Arc::new(eligibility(&pool));
     let (health, stop) = (Health::new(), Shutdown::new());
     let watch = LookWatch {

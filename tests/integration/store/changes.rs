@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::DEFAULT_TENANT;
+use herald::store::StoreError;
 use herald::store::changes::{Change, Changes, Heard};
-use herald::store::{Database, StoreError};
 use loadtest::harness::proxy::Proxy;
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::{Uuid, uuid};
 
@@ -220,11 +219,7 @@ async fn the_end_of_the_session_is_noticed() {
 async fn a_server_that_falls_silent_is_noticed() {
     let database = TestDatabase::create().await;
     let proxy = Proxy::before(database.url()).await.unwrap();
-    let mut settings = database.settings();
-    settings.url = proxy.url(database.url()).into();
-    let pool = Database::connect(&settings, &Handle::current())
-        .await
-        .unwrap();
+    let pool = database.pool_at(proxy.url(database.url())).await;
     let mut changes = Changes::open(&pool).await.unwrap();
     proxy.stall();
     is_noticed(&mut changes).await;
