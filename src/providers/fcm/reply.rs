@@ -160,6 +160,11 @@ fn verdict(status: u16, fault: &FcmFault) -> ResponseClass {
         // A code that Google added later may be about anything, but for whom the status names.
         Some(_) if by_status.is_of_login_or_plan() => by_status,
         Some(_) => ResponseClass::UNLISTED,
+        // Google's own words for a project that is none and, in its SDKs' tables, for a device that is
+        // gone. One device must not take out the account: it counts when several are told so.
+        None if status == 404 && fault.status.as_deref() == Some("NOT_FOUND") => {
+            ResponseClass::UNLISTED
+        }
         None => by_status,
     }
 }
@@ -276,11 +281,19 @@ mod tests {
         for (status, word, expected) in [
             (401, "UNAUTHENTICATED", ResponseClass::CREDENTIALS),
             (403, "PERMISSION_DENIED", ResponseClass::CREDENTIALS),
-            (404, "NOT_FOUND", ResponseClass::SETTINGS),
         ] {
             let reply = refused(status, word, json!([]));
             assert_eq!(reply, expected.reply(word, Some("no".to_owned())));
         }
+    }
+
+    #[test]
+    fn an_entity_that_is_not_found_is_the_project_only_when_several_devices_get_it() {
+        let reply = refused(404, "NOT_FOUND", json!([]));
+        let expected = ResponseClass::UNLISTED;
+        assert_eq!(reply, expected.reply("NOT_FOUND", Some("no".to_owned())));
+        let page = read(&HttpAnswer::of(404, &[], "<html>not here</html>"), seen());
+        assert_eq!(page.class, Class::AccountRefused, "no words of Google's");
     }
 
     #[test]
