@@ -6,6 +6,7 @@ mod columns;
 mod dlq;
 mod explain;
 mod input;
+mod keys;
 mod migrate;
 mod publish;
 mod quarantine;
@@ -53,6 +54,9 @@ enum Command {
     /// as dealt with.
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// API keys: makes them, lists them, gives them new secrets, takes them back.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Says what would become of a message if it came now, and why; sends nothing.
     Explain(explain::Explain),
     /// Checks a message and publishes it to its lane.
@@ -80,6 +84,7 @@ pub(super) fn run() -> ExitCode {
         Command::Apply(apply) => apply::apply(&cli, apply),
         Command::Dlq(dlq) => dlq::dlq(&cli, dlq),
         Command::Quarantine(quarantine) => quarantine::quarantine(&cli, quarantine),
+        Command::Keys(keys) => keys::keys(&cli, keys),
         Command::Explain(explain) => explain::explain(&cli, explain),
         Command::Publish(publish) => publish::publish(&cli, publish),
     };

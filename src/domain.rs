@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod address;
+pub mod api_key;
 pub mod attempt;
 pub mod carriage;
 pub mod category;
@@ -16,6 +17,7 @@ pub mod language;
 pub mod limits;
 pub mod name;
 pub(crate) mod nearest;
+pub mod network;
 pub mod notification;
 pub mod platform;
 pub mod preference;
@@ -39,6 +41,7 @@ mod vocabulary;
 pub mod zone;
 
 pub use account::{Account, ProviderKind};
+pub use api_key::{ApiAction, ApiKey, ApiKeyError, ApiResource, ApiScope, ApiScopes};
 pub use attempt::{AttemptRecord, Step};
 pub use category::{Category, OnUnknown, OverCap};
 pub use channel::Channel;
@@ -47,6 +50,7 @@ pub use counter::{Counted, Counter};
 pub use global_policy::GlobalPolicy;
 pub use lane::Lane;
 pub use language::Language;
+pub use network::Network;
 pub use notification::{
     Body, Content, ContentHash, KeyHash, Notification, Payload, Source, TemplateCall,
 };

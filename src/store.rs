@@ -5,6 +5,7 @@
 
 mod access;
 pub mod accounts;
+pub mod api_keys;
 pub mod categories;
 pub mod change;
 pub mod changes;

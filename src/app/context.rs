@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::StartError;
+use crate::cache::ApiKeyCache;
 use crate::config::Settings;
 use crate::providers::HttpClient;
 use crate::runtime::{Health, Shutdown, ShutdownPhases, Tasks};
@@ -18,6 +19,8 @@ pub(super) struct EngineContext {
     pub(super) health: Health,
     pub(super) phases: ShutdownPhases,
     pub(super) database: Database,
+    /// Who may come in by HTTP.
+    pub(super) api_keys: ApiKeyCache,
     /// Opens stored credentials.
     pub(super) sealer: Sealer,
     /// The client that all HTTP accounts share.
@@ -31,6 +34,7 @@ impl EngineContext {
         health: Health,
         tasks: Tasks,
     ) -> Result<Self, StartError> {
+        let database = Database::lazy(&super::database_settings(settings), tasks.handle());
         Ok(Self {
             metrics: Arc::new(Metrics::new()),
             health,
@@ -38,7 +42,8 @@ impl EngineContext {
                 stop: stop.clone(),
                 ..ShutdownPhases::default()
             },
-            database: Database::lazy(&super::database_settings(settings), tasks.handle()),
+            api_keys: ApiKeyCache::new(database.clone(), tasks.clone()),
+            database,
             sealer: super::sealer(settings)?,
             client: HttpClient::new(&settings.providers)?,
             tasks,

@@ -6,6 +6,7 @@ use actix::Addr;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::cache::ApiKeyCache;
 use crate::cache::recipients::RecipientCache;
 use crate::delivery::account_loader::AccountLoader;
 use crate::runtime::{Shutdown, mailbox};
@@ -27,6 +28,8 @@ pub struct Listener {
     pub database: Database,
     /// Forgets what a notice names, and everything while no notices come.
     pub recipients: RecipientCache,
+    /// Forgets all keys when one has changed.
+    pub api_keys: ApiKeyCache,
     /// Looks for accounts and templates at once.
     pub account_loader: Addr<AccountLoader>,
     /// Ends listening.
@@ -114,6 +117,7 @@ impl Listener {
             Heard::Change(Change::Accounts | Change::Templates) => {
                 mailbox::post(&self.account_loader, Wake);
             }
+            Heard::Change(Change::ApiKeys) => self.api_keys.forget(),
             Heard::Echo(number) => {
                 echoes.send_replace(number);
             }

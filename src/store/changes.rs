@@ -35,6 +35,8 @@ pub enum Change {
     Accounts,
     /// Templates.
     Templates,
+    /// API keys.
+    ApiKeys,
 }
 
 impl Change {
@@ -50,6 +52,7 @@ impl Change {
             "rules" => Self::Rules(id()?),
             "accounts" => Self::Accounts,
             "templates" => Self::Templates,
+            "api_keys" => Self::ApiKeys,
             _ => return None,
         };
         parts.next().is_none().then_some(change)
@@ -214,6 +217,7 @@ mod tests {
         );
         assert_eq!(read("accounts"), Some(Change::Accounts));
         assert_eq!(read("templates"), Some(Change::Templates));
+        assert_eq!(read("api_keys"), Some(Change::ApiKeys));
         for odd in ["", "people", "rules", "rules:x", "accounts:1", "person:1:2"] {
             assert_eq!(read(odd), None, "{odd}");
         }

@@ -21,7 +21,7 @@ pub mod notification_schema {
     diesel::table! {
         notification_schema.api_keys (id) {
             id -> Uuid,
-            tenant_id -> Uuid,
+            tenant_id -> Nullable<Uuid>,
             user_id -> Nullable<Uuid>,
             #[max_length = 64]
             key_hash -> Varchar,
@@ -30,12 +30,16 @@ pub mod notification_schema {
             #[max_length = 100]
             name -> Varchar,
             scopes -> Jsonb,
-            is_active -> Bool,
             rate_limit -> Nullable<Int4>,
             expires_at -> Nullable<Timestamptz>,
             last_used_at -> Nullable<Timestamptz>,
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
+            networks -> Array<Nullable<Text>>,
+            revoked_at -> Nullable<Timestamptz>,
+            #[max_length = 64]
+            previous_hash -> Nullable<Varchar>,
+            previous_until -> Nullable<Timestamptz>,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Tests against real servers. `script/test` starts them and says where they are.
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod faults;

@@ -66,6 +66,7 @@ pub(super) fn listen(
     let listener = Listener {
         database: context.database.clone(),
         recipients: eligibility.recipients.clone(),
+        api_keys: context.api_keys.clone(),
         account_loader,
         stop: context.phases.end_of_run.clone(),
     };

@@ -149,6 +149,14 @@ async fn each_change_tells_of_what_it_changed_and_nothing_else() {
         ),
         ("UPDATE notification_templates SET body = 'y'", vec![Change::Templates]),
         ("DELETE FROM notification_templates", vec![Change::Templates]),
+        // API keys. That one was used is no change; one that is new is in nobody's memory.
+        (
+            "INSERT INTO api_keys (key_hash, prefix, name) VALUES ('a', 'a', 'a')",
+            vec![],
+        ),
+        ("UPDATE api_keys SET last_used_at = now(), name = 'b'", vec![]),
+        ("UPDATE api_keys SET revoked_at = now()", vec![Change::ApiKeys]),
+        ("DELETE FROM api_keys", vec![Change::ApiKeys]),
         // Several at once, and what goes with a person.
         (
             "BEGIN; UPDATE users SET phone = '1' WHERE email = 'a@a';

@@ -1,0 +1,269 @@
+//! `herald keys`: API keys made, listed, rotated, revoked.
+
+use clap::{Args, Subcommand};
+use herald::config::Required;
+use herald::domain::api_key::{PREFIX_BYTES, SECRET_BYTES};
+use herald::domain::{ApiKey, ApiScopes, Network};
+use herald::runtime::clock;
+use herald::store::api_keys::{self, NewApiKey, StoredApiKey};
+use herald::store::{PgConnection, StoreError};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::columns::columns;
+use super::{Cli, CommandFailure, say};
+
+/// Who is said to have done it, in the audit log.
+const BY: &str = "command line";
+/// Longest name.
+const NAME_CHARS: usize = 100;
+
+/// Makes API keys, lists them, gives them new secrets, takes them back.
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    /// Makes a key and shows it, this once: only its hash is stored.
+    Create(CreateKey),
+    /// Shows all keys, the newest first, without their secrets.
+    List,
+    /// Takes a key back: within a second it opens nothing on any node.
+    Revoke(RevokeKey),
+    /// Gives a key a new secret, shown this once; the old one opens for a while longer.
+    Rotate(RotateKey),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CreateKey {
+    /// What people call it.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    name: String,
+    /// What it opens, separated by commas: <resource>:read, <resource>:write, admin, or the presets viewer,
+    /// publisher, operator.
+    #[arg(long, value_name = "SCOPES")]
+    scopes: ApiScopes,
+    /// The only tenant that it opens. Without it the key is an operator's: it stands for the default tenant
+    /// unless a request names another.
+    #[arg(long, value_name = "UUID")]
+    tenant: Option<Uuid>,
+    /// When it ends by itself: RFC 3339, or a time from now such as "90d".
+    #[arg(long, value_name = "WHEN", value_parser = end)]
+    expires: Option<Timestamp>,
+    /// From where it may be used, in CIDR notation; may be repeated. From anywhere, without it.
+    #[arg(long, value_name = "NETWORK")]
+    network: Vec<Network>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RevokeKey {
+    /// The key, by its id.
+    #[arg(value_name = "UUID")]
+    id: Uuid,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RotateKey {
+    /// The key, by its id.
+    #[arg(value_name = "UUID")]
+    id: Uuid,
+    /// How long the old secret opens beside the new one, at most 30 days.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = overlap)]
+    overlap: SignedDuration,
+}
+
+pub(super) fn keys(cli: &Cli, keys: &Keys) -> Result<(), CommandFailure> {
+    let settings = cli.settings(&[Required::Database])?;
+    let answer = super::on_runtime(async {
+        let database = super::database(&settings).await?;
+        let connection = &mut *database.get().await?;
+        match keys {
+            Keys::Create(create) => made(connection, create, cli.json).await,
+            Keys::List => Ok(listed(&api_keys::all(connection).await?, cli.json)),
+            Keys::Revoke(revoke) => revoked(connection, revoke.id, cli.json).await,
+            Keys::Rotate(rotate) => rotated(connection, rotate, cli.json).await,
+        }
+    })?;
+    say::answer(&answer)
+}
+
+async fn made(
+    connection: &mut PgConnection,
+    create: &CreateKey,
+    json: bool,
+) -> Result<String, CommandFailure> {
+    let key = ApiKey::new(random::<PREFIX_BYTES>(), random::<SECRET_BYTES>());
+    let new = NewApiKey {
+        key: &key,
+        tenant_id: create.tenant,
+        name: &create.name,
+        scopes: &create.scopes,
+        networks: &create.network,
+        expires_at: create.expires,
+    };
+    match api_keys::create(connection, &new, BY).await {
+        Ok(id) => Ok(shown_once(id, &key, json)),
+        Err(StoreError::ForeignKey { .. }) => Err(CommandFailure(format!(
+            "there is no tenant {}: make it with `herald apply`",
+            create.tenant.unwrap_or_default()
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn revoked(
+    connection: &mut PgConnection,
+    id: Uuid,
+    json: bool,
+) -> Result<String, CommandFailure> {
+    if !api_keys::revoke(connection, id, BY).await? {
+        return Err(no_such_key(id));
+    }
+    Ok(if json {
+        json!({ "revoked": id }).to_string()
+    } else {
+        format!("revoked {id}")
+    })
+}
+
+async fn rotated(
+    connection: &mut PgConnection,
+    rotate: &RotateKey,
+    json: bool,
+) -> Result<String, CommandFailure> {
+    let prefix = api_keys::prefix_of(connection, rotate.id).await?;
+    let prefix = prefix.ok_or_else(|| no_such_key(rotate.id))?;
+    let key = ApiKey::rotated(&prefix, random::<SECRET_BYTES>());
+    let overlap = rotate.overlap.as_secs_f64();
+    if !api_keys::rotate(connection, rotate.id, &key, overlap, BY).await? {
+        return Err(no_such_key(rotate.id));
+    }
+    Ok(shown_once(rotate.id, &key, json))
+}
+
+fn shown_once(id: Uuid, key: &ApiKey, json: bool) -> String {
+    if json {
+        return json!({ "id": id, "key": key.expose() }).to_string();
+    }
+    format!(
+        "{}\nKeep it now: it is not shown again. Its id is {id}.",
+        key.expose()
+    )
+}
+
+fn no_such_key(id: Uuid) -> CommandFailure {
+    CommandFailure(format!(
+        "there is no API key {id}, or it was revoked already: `herald keys list` shows them"
+    ))
+}
+
+fn listed(keys: &[StoredApiKey], json: bool) -> String {
+    if json {
+        return json!({ "data": keys.iter().map(in_json).collect::<Vec<_>>() }).to_string();
+    }
+    let header = [
+        "ID",
+        "PREFIX",
+        "NAME",
+        "TENANT",
+        "STATE",
+        "LAST USED",
+        "SCOPES",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    rows.extend(keys.iter().map(|key| {
+        let tenant = key.tenant_id.map(|id| id.to_string());
+        let used = key.last_used_at.map(|moment| moment.to_string());
+        vec![
+            key.id.to_string(),
+            format!("hk_{}", key.prefix),
+            key.name.clone(),
+            tenant.unwrap_or_else(|| "all".to_owned()),
+            state(key, clock::now()),
+            used.unwrap_or_else(|| "never".to_owned()),
+            key.scopes.words().join(","),
+        ]
+    }));
+    columns(&rows)
+}
+
+fn state(key: &StoredApiKey, now: Timestamp) -> String {
+    match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked".to_owned(),
+        (None, Some(end)) if end <= now => "expired".to_owned(),
+        (None, Some(end)) => format!("until {end}"),
+        (None, None) => "open".to_owned(),
+    }
+}
+
+fn in_json(key: &StoredApiKey) -> Value {
+    let moment = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
+    let networks = key.networks.iter().flatten().map(ToString::to_string);
+    json!({
+        "id": key.id,
+        "prefix": key.prefix,
+        "name": key.name,
+        "tenant_id": key.tenant_id,
+        "scopes": key.scopes.words(),
+        "networks": networks.collect::<Vec<_>>(),
+        "created_at": key.created_at.to_string(),
+        "expires_at": moment(key.expires_at),
+        "revoked_at": moment(key.revoked_at),
+        "last_used_at": moment(key.last_used_at),
+        "previous_until": moment(key.previous.as_ref().map(|(_, until)| *until)),
+    })
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes);
+    bytes
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let length = text.chars().count();
+    if length == 0 || length > NAME_CHARS || text.chars().any(char::is_control) {
+        return Err(format!(
+            "a name has 1 to {NAME_CHARS} characters, and no control character"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn duration(text: &str) -> Option<SignedDuration> {
+    let span: Span = text.parse().ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
+}
+
+/// A time ahead, or how long from now.
+fn end(text: &str) -> Result<Timestamp, String> {
+    let now = clock::now();
+    let exact = text.parse().ok();
+    let end = exact.or_else(|| now.checked_add(duration(text)?).ok());
+    end.filter(|end| *end > now).ok_or_else(|| {
+        "write 2027-03-01T12:00:00Z, or a time from now such as 12h or 90d".to_owned()
+    })
+}
+
+fn overlap(text: &str) -> Result<SignedDuration, String> {
+    let most = SignedDuration::from_hours(30 * 24);
+    duration(text)
+        .filter(|overlap| !overlap.is_negative() && *overlap <= most)
+        .ok_or_else(|| "write a time such as 0s, 12h or 7d; at most 30d".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_lies_ahead_and_an_overlap_is_bounded() {
+        assert!(end("90d").unwrap() > end("89d").unwrap());
+        for odd in ["2020-01-01T00:00:00Z", "-1d", "0s", "soon"] {
+            assert!(end(odd).is_err(), "{odd}");
+        }
+        assert_eq!(overlap("0s"), Ok(SignedDuration::ZERO));
+        for odd in ["31d", "-1s", ""] {
+            assert!(overlap(odd).is_err(), "{odd}");
+        }
+        assert!(name("").is_err() && name("a\nb").is_err() && name(&"x".repeat(101)).is_err());
+    }
+}

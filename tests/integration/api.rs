@@ -1,0 +1,3 @@
+//! The HTTP API against real servers.
+
+mod keys;
