@@ -2,27 +2,56 @@
 //!
 //! A handler sees the engine only through [`Control`].
 
+mod api_keys;
+mod authority;
+mod body;
+mod fields;
 mod metrics;
+mod page;
 mod probes;
 mod problem;
+mod request_id;
+mod unread;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::{App, HttpServer, web};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, Resource, Route, guard, web};
 
 use crate::ops::Control;
+use crate::ops::control::KeyDesk;
 
 /// Seconds that open requests get when the server stops.
 const STOP_SECONDS: u64 = 2;
+/// Longest time that the head of a request may take: a client that sends it byte by byte holds a
+/// connection for no longer.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// Most connections of a thread: further ones wait to be accepted.
+const CONNECTIONS: usize = 20_000;
 
 /// A server on this address; it runs when its future is polled.
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub fn server(address: SocketAddr, workers: usize, control: Control) -> std::io::Result<Server> {
-    let control = web::Data::new(control);
-    let server = HttpServer::new(move || App::new().app_data(control.clone()).configure(routes))
+pub fn server(
+    address: SocketAddr,
+    workers: usize,
+    control: Control,
+    keys: KeyDesk,
+) -> std::io::Result<Server> {
+    let (control, keys) = (web::Data::new(control), web::Data::new(keys));
+    let app = move || {
+        App::new()
+            .app_data(control.clone())
+            .app_data(keys.clone())
+            .configure(routes)
+            .wrap(from_fn(request_id::numbered))
+    };
+    let server = HttpServer::new(app)
+        .max_connections(CONNECTIONS)
+        .client_request_timeout(HEADERS_WITHIN)
         .workers(workers.max(1))
         .disable_signals()
         .shutdown_timeout(STOP_SECONDS)
@@ -31,13 +60,39 @@ pub fn server(address: SocketAddr, workers: usize, control: Control) -> std::io:
     Ok(server)
 }
 
+/// What can be read, and nothing else.
+fn readable(path: &str, read: Route) -> Resource {
+    others("GET, HEAD", web::resource(path).route(read_by(read)))
+}
+
+/// A route for GET, and for HEAD, which has the same headers.
+fn read_by(route: Route) -> Route {
+    route.guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// The same, with an answer for all other methods.
+fn others(allowed: &'static str, resource: Resource) -> Resource {
+    let refuse = move || std::future::ready(problem::method_not_allowed(allowed));
+    resource.default_service(web::to(refuse))
+}
+
 /// Every route.
 fn routes(routes: &mut web::ServiceConfig) {
     routes
-        .route("/livez", web::get().to(probes::livez))
-        .route("/readyz", web::get().to(probes::readyz))
-        .route("/metrics", web::get().to(metrics::metrics))
-        .default_service(web::to(problem::not_found));
+        .service(readable("/livez", web::route().to(probes::livez)))
+        .service(readable("/readyz", web::route().to(probes::readyz)))
+        .service(readable("/metrics", web::route().to(metrics::metrics)))
+        .service(others(
+            "GET, HEAD, POST",
+            web::resource("/v1/api-keys")
+                .route(read_by(web::route().to(api_keys::list)))
+                .route(web::post().to(api_keys::create)),
+        ))
+        .service(others(
+            "DELETE",
+            web::resource("/v1/api-keys/{id}").route(web::delete().to(api_keys::revoke)),
+        ))
+        .default_service(web::to(problem::nothing_here));
 }
 
 #[cfg(test)]

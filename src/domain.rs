@@ -37,6 +37,7 @@ pub mod system_event;
 pub mod take;
 pub mod tenant;
 pub mod text_message;
+pub mod unique_keys;
 mod vocabulary;
 pub mod zone;
 

@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &str)] = &[
         "domain resilience policy machine telemetry runtime broker store \
          templates work cache delivery providers pipeline",
     ),
-    ("api", "runtime telemetry ops"),
+    ("api", "domain runtime telemetry ops"),
     (
         "app",
         "domain resilience policy machine config telemetry runtime tls broker store \

@@ -1,17 +1,140 @@
-//! Errors as RFC 9457 problem details.
+//! Errors as RFC 9457 problem details. Nothing of what was sent is repeated, and nothing of how it was
+//! stored is told.
 
-use actix_web::{HttpRequest, HttpResponse};
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::Serialize;
 use serde_json::json;
 
+use crate::ops::control::DeskError;
+
+/// What identifies a kind of problem, before its code.
+const TYPE: &str = "urn:herald:problem:";
+
+/// Why a request is not answered as it was meant.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+/// One mistake in what was sent.
+#[derive(Debug, Serialize)]
+pub(super) struct FieldError {
+    /// Where, as a JSON pointer.
+    pub(super) pointer: String,
+    /// The stable word.
+    pub(super) code: &'static str,
+    /// What is wrong, and what would be right.
+    pub(super) detail: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: vec![],
+            headers: vec![],
+        }
+    }
+
+    /// All that is wrong with a body or a query.
+    pub(super) fn invalid(code: &'static str, errors: Vec<FieldError>) -> Self {
+        let detail = "what was sent is not valid: see `errors`";
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+        }
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        let detail = format!("there is no such {what}");
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub(super) fn internal() -> Self {
+        let detail = "the engine failed at this request; its log has the request's id";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    pub(super) fn unavailable() -> Self {
+        let detail = "the database does not answer at the moment; nothing was changed, try again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+            .with(header::RETRY_AFTER, "1")
+    }
+
+    /// The same with a header.
+    pub(super) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::NotFound(what) => Self::not_found(what),
+            DeskError::Unavailable(why) => {
+                tracing::warn!(why, "a request could not be answered: no database");
+                Self::unavailable()
+            }
+            DeskError::Failed(why) => {
+                tracing::error!(why, "a request could not be answered");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.status.as_u16(), self.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut body = json!({
+            "type": format!("{TYPE}{}", self.code),
+            "title": self.status.canonical_reason().unwrap_or_default(),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let (Some(body), false) = (body.as_object_mut(), self.errors.is_empty()) {
+            body.insert("errors".to_owned(), json!(self.errors));
+        }
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.as_str()));
+        }
+        response.content_type("application/problem+json").json(body)
+    }
+}
+
 /// There is nothing at this path.
-pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
-    HttpResponse::NotFound()
-        .content_type("application/problem+json")
-        .json(json!({
-            "type": "about:blank",
-            "title": "Not Found",
-            "status": 404,
-            "code": "not_found",
-            "detail": format!("there is nothing at {}", request.path()),
-        }))
+pub(super) async fn nothing_here(request: HttpRequest) -> HttpResponse {
+    let detail = format!("there is nothing at {}", request.path());
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail).error_response()
+}
+
+/// There is something at this path, but this cannot be done with it.
+pub(super) fn method_not_allowed(allowed: &'static str) -> HttpResponse {
+    let detail = format!("allowed here: {allowed}");
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Problem::new(status, "method_not_allowed", detail)
+        .with(header::ALLOW, allowed)
+        .error_response()
 }

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::rt::System;
-use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
+use actix_web::test::{
+    TestRequest, call_and_read_body, call_service, init_service, try_call_service,
+};
 
 use super::*;
 use crate::runtime::{Ending, Health, Pulse, Shutdown};
@@ -85,5 +87,31 @@ fn metrics_are_prometheus_text_and_unknown_paths_are_problems() {
         let (status, body) = get(&control, "/nothing/here").await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert!(body.contains(r#""code":"not_found""#), "{body}");
+    });
+}
+
+async fn faulty() -> actix_web::HttpResponse {
+    panic!("a fault")
+}
+
+#[test]
+fn a_panic_ends_its_request_alone_and_is_answered_as_a_problem() {
+    System::new().block_on(async {
+        let app = App::new()
+            .route("/faulty", web::get().to(faulty))
+            .route("/fine", web::get().to(actix_web::HttpResponse::Ok))
+            .wrap(from_fn(request_id::numbered));
+        let app = init_service(app).await;
+        let ask = |path: &str| TestRequest::get().uri(path).to_request();
+        let failed = try_call_service(&app, ask("/faulty")).await.unwrap_err();
+        let answer = failed.error_response();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = answer.headers().get("content-type").unwrap();
+        assert_eq!(kind, "application/problem+json");
+        assert!(answer.headers().contains_key("herald-request-id"));
+        assert_eq!(
+            call_service(&app, ask("/fine")).await.status(),
+            StatusCode::OK
+        );
     });
 }

@@ -24,6 +24,7 @@ use crate::delivery::registry::AccountRegistry;
 use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
+use crate::ops::control::KeyDesk;
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
 use crate::runtime::{Ending, Pulse, Supervisor};
@@ -73,11 +74,15 @@ pub(super) fn http(
         context.phases.stop.clone(),
     );
     let address = settings.http.bind;
-    let server = crate::api::server(address, settings.http.workers, control).map_err(|error| {
-        StartError::Listen {
-            address,
-            why: error.to_string(),
-        }
+    let keys = KeyDesk {
+        keys: context.api_keys.clone(),
+        database: context.database.clone(),
+        tasks: context.tasks.clone(),
+    };
+    let server = crate::api::server(address, settings.http.workers, control, keys);
+    let server = server.map_err(|error| StartError::Listen {
+        address,
+        why: error.to_string(),
     })?;
     let handle = server.handle();
     actix_rt::spawn(server);

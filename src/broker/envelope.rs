@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::spelling::for_reading;
 use crate::domain::{
     Body, Channel, Content, ContentHash, DEFAULT_TENANT, KeyHash, Lane, Notification, Payload,
-    Priority, Rejection, Source, TemplateCall, limits,
+    Priority, Rejection, Source, TemplateCall, limits, unique_keys,
 };
 use crate::telemetry::trace::Traceparent;
 
@@ -17,7 +17,6 @@ mod identity;
 mod moment;
 mod named;
 mod text;
-mod unique;
 mod validate;
 
 pub(super) use declared::refusal;
@@ -232,7 +231,7 @@ pub fn decode_file(
 }
 
 fn read(text: &str) -> Result<WireEnvelope, Refusal> {
-    unique::check(text).map_err(|error| refusal_of(text, &error))?;
+    unique_keys::check(text).map_err(|error| refusal_of(text, &error))?;
     // serde would also read a struct from an array of its fields.
     if !text.trim_ascii_start().starts_with('{') {
         return Err(Refusal::invalid("not a JSON object"));

@@ -5,7 +5,7 @@ use herald::config::Required;
 use herald::domain::api_key::{PREFIX_BYTES, SECRET_BYTES};
 use herald::domain::{ApiKey, ApiScopes, Network};
 use herald::runtime::clock;
-use herald::store::api_keys::{self, NewApiKey, StoredApiKey};
+use herald::store::api_keys::{self, DoneBy, NewApiKey, StoredApiKey};
 use herald::store::{PgConnection, StoreError};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
@@ -14,8 +14,6 @@ use uuid::Uuid;
 use super::columns::columns;
 use super::{Cli, CommandFailure, say};
 
-/// Who is said to have done it, in the audit log.
-const BY: &str = "command line";
 /// Longest name.
 const NAME_CHARS: usize = 100;
 
@@ -99,7 +97,7 @@ async fn made(
         networks: &create.network,
         expires_at: create.expires,
     };
-    match api_keys::create(connection, &new, BY).await {
+    match api_keys::create(connection, &new, &DoneBy::command_line()).await {
         Ok(id) => Ok(shown_once(id, &key, json)),
         Err(StoreError::ForeignKey { .. }) => Err(CommandFailure(format!(
             "there is no tenant {}: make it with `herald apply`",
@@ -114,7 +112,7 @@ async fn revoked(
     id: Uuid,
     json: bool,
 ) -> Result<String, CommandFailure> {
-    if !api_keys::revoke(connection, id, BY).await? {
+    if !api_keys::revoke(connection, id, None, &DoneBy::command_line()).await? {
         return Err(no_such_key(id));
     }
     Ok(if json {
@@ -133,7 +131,15 @@ async fn rotated(
     let prefix = prefix.ok_or_else(|| no_such_key(rotate.id))?;
     let key = ApiKey::rotated(&prefix, random::<SECRET_BYTES>());
     let overlap = rotate.overlap.as_secs_f64();
-    if !api_keys::rotate(connection, rotate.id, &key, overlap, BY).await? {
+    if !api_keys::rotate(
+        connection,
+        rotate.id,
+        &key,
+        overlap,
+        &DoneBy::command_line(),
+    )
+    .await?
+    {
         return Err(no_such_key(rotate.id));
     }
     Ok(shown_once(rotate.id, &key, json))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 ///
 /// # Errors
 /// It is no JSON, or an object in it, however deep, has a key twice.
-pub(super) fn check(text: &str) -> serde_json::Result<()> {
+pub fn check(text: &str) -> serde_json::Result<()> {
     serde_json::from_str::<Unique>(text).map(drop)
 }
 

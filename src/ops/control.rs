@@ -1,10 +1,16 @@
 //! What the HTTP API may see of the engine.
 
+mod key_desk;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use key_desk::{DeskError, KeyDesk, KeyOrder};
+
+pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 use crate::runtime::{Health, Pulse, Shutdown};
+pub use crate::store::api_keys::StoredApiKey;
 use crate::telemetry::Metrics;
 
 /// The engine as seen from outside.

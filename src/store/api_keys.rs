@@ -1,6 +1,8 @@
 //! API keys. Only the hash of a key is stored; who made, changed or revoked it is in the audit log, by the
 //! same statement.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::prelude::*;
@@ -61,6 +63,33 @@ pub struct NewApiKey<'a> {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Who does something, for the audit log.
+#[derive(Debug, Clone)]
+pub struct DoneBy {
+    actor: String,
+    address: Option<String>,
+}
+
+impl DoneBy {
+    /// Somebody on the command line.
+    #[must_use]
+    pub fn command_line() -> Self {
+        Self {
+            actor: "command line".to_owned(),
+            address: None,
+        }
+    }
+
+    /// The holder of a key, from an address.
+    #[must_use]
+    pub fn key(id: Uuid, address: IpAddr) -> Self {
+        Self {
+            actor: id.to_string(),
+            address: Some(address.to_string()),
+        }
+    }
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
 struct ApiKeyRow {
@@ -116,7 +145,7 @@ struct Changed {
 pub async fn create(
     connection: &mut AsyncPgConnection,
     new: &NewApiKey<'_>,
-    by: &str,
+    by: &DoneBy,
 ) -> Result<Uuid, StoreError> {
     let networks: Vec<String> = new.networks.iter().map(ToString::to_string).collect();
     let said = json!({ "new": {
@@ -132,8 +161,9 @@ pub async fn create(
                  (id, tenant_id, key_hash, prefix, name, scopes, networks, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id, tenant_id),
          noted AS (
-             INSERT INTO audit_logs (tenant_id, actor, action, resource_type, resource_id, changes)
-             SELECT coalesce(tenant_id, $9), $10, 'create', 'api_key', id::text, $11 FROM made)
+             INSERT INTO audit_logs
+                 (tenant_id, actor, ip_address, action, resource_type, resource_id, changes)
+             SELECT coalesce(tenant_id, $9), $10, $11, 'create', 'api_key', id::text, $12 FROM made)
          SELECT id FROM made",
     )
     .bind::<SqlUuid, _>(Uuid::now_v7())
@@ -145,34 +175,41 @@ pub async fn create(
     .bind::<Array<Text>, _>(networks)
     .bind::<Nullable<Timestamptz>, _>(new.expires_at.map(to_database))
     .bind::<SqlUuid, _>(DEFAULT_TENANT)
-    .bind::<Text, _>(by)
+    .bind::<Text, _>(&by.actor)
+    .bind::<Nullable<Text>, _>(&by.address)
     .bind::<Jsonb, _>(said)
     .get_result(connection)
     .await?;
     Ok(made.id)
 }
 
-/// Takes a key back, for good. Says whether there was one that was not taken back already.
+/// Takes a key back, for good: of this tenant, or any without one. Says whether there was one that was not
+/// taken back already.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn revoke(
     connection: &mut AsyncPgConnection,
     id: Uuid,
-    by: &str,
+    tenant_id: Option<Uuid>,
+    by: &DoneBy,
 ) -> Result<bool, StoreError> {
     let revoked: Option<Changed> = diesel::sql_query(
         "WITH gone AS (
-             UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL
+             UPDATE api_keys SET revoked_at = now()
+             WHERE id = $1 AND revoked_at IS NULL AND ($5 IS NULL OR tenant_id = $5)
              RETURNING id, tenant_id),
          noted AS (
-             INSERT INTO audit_logs (tenant_id, actor, action, resource_type, resource_id)
-             SELECT coalesce(tenant_id, $2), $3, 'revoke', 'api_key', id::text FROM gone)
+             INSERT INTO audit_logs
+                 (tenant_id, actor, ip_address, action, resource_type, resource_id)
+             SELECT coalesce(tenant_id, $2), $3, $4, 'revoke', 'api_key', id::text FROM gone)
          SELECT id FROM gone",
     )
     .bind::<SqlUuid, _>(id)
     .bind::<SqlUuid, _>(DEFAULT_TENANT)
-    .bind::<Text, _>(by)
+    .bind::<Text, _>(&by.actor)
+    .bind::<Nullable<Text>, _>(&by.address)
+    .bind::<Nullable<SqlUuid>, _>(tenant_id)
     .get_result(connection)
     .await
     .optional()?;
@@ -189,7 +226,7 @@ pub async fn rotate(
     id: Uuid,
     key: &ApiKey,
     overlap: f64,
-    by: &str,
+    by: &DoneBy,
 ) -> Result<bool, StoreError> {
     let rotated: Option<Changed> = diesel::sql_query(
         "WITH turned AS (
@@ -198,8 +235,9 @@ pub async fn rotate(
              WHERE id = $1 AND prefix = $2 AND revoked_at IS NULL
              RETURNING id, tenant_id, previous_until),
          noted AS (
-             INSERT INTO audit_logs (tenant_id, actor, action, resource_type, resource_id, changes)
-             SELECT coalesce(tenant_id, $5), $6, 'rotate', 'api_key', id::text,
+             INSERT INTO audit_logs
+                 (tenant_id, actor, ip_address, action, resource_type, resource_id, changes)
+             SELECT coalesce(tenant_id, $5), $6, $7, 'rotate', 'api_key', id::text,
                     jsonb_build_object('new', jsonb_build_object('previous_until', previous_until))
              FROM turned)
          SELECT id FROM turned",
@@ -209,7 +247,8 @@ pub async fn rotate(
     .bind::<Text, _>(key.hash())
     .bind::<Float8, _>(overlap)
     .bind::<SqlUuid, _>(DEFAULT_TENANT)
-    .bind::<Text, _>(by)
+    .bind::<Text, _>(&by.actor)
+    .bind::<Nullable<Text>, _>(&by.address)
     .get_result(connection)
     .await
     .optional()?;
@@ -226,6 +265,30 @@ pub async fn all(connection: &mut AsyncPgConnection) -> Result<Vec<StoredApiKey>
         .order((api_keys::created_at.desc(), api_keys::id.desc()))
         .load(connection)
         .await?;
+    Ok(rows.into_iter().map(StoredApiKey::from).collect())
+}
+
+/// At most so many keys of a tenant, the newest first, that were made before another one; of all tenants
+/// and operators without a tenant.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn page(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Option<Uuid>,
+    before: Option<Uuid>,
+    most: usize,
+) -> Result<Vec<StoredApiKey>, StoreError> {
+    let mut keys = api_keys::table.select(ApiKeyRow::as_select()).into_boxed();
+    if let Some(tenant_id) = tenant_id {
+        keys = keys.filter(api_keys::tenant_id.eq(tenant_id));
+    }
+    if let Some(before) = before {
+        keys = keys.filter(api_keys::id.lt(before));
+    }
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let keys = keys.order(api_keys::id.desc()).limit(most);
+    let rows: Vec<ApiKeyRow> = keys.load(connection).await?;
     Ok(rows.into_iter().map(StoredApiKey::from).collect())
 }
 

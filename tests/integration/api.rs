@@ -1,3 +1,25 @@
 //! The HTTP API against real servers.
 
+mod door;
 mod keys;
+
+use herald::domain::ApiKey;
+use serde_json::Value;
+
+use crate::stage::Stage;
+
+/// What a command says in JSON.
+fn said(stage: &Stage, arguments: &[&str]) -> Value {
+    let output = stage.herald(arguments).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{words}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A new key: its id and its text.
+fn made(stage: &Stage, more: &[&str]) -> (String, ApiKey) {
+    let create = ["--json", "keys", "create", "--name", "shop"];
+    let made = said(stage, &[&create[..], more].concat());
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    (text("id"), text("key").parse().unwrap())
+}

@@ -74,7 +74,13 @@ impl ApiScopes {
     /// Whether they open this.
     #[must_use]
     pub fn allow(&self, resource: ApiResource, action: ApiAction) -> bool {
-        self.0.contains(&ApiScope::Admin) || self.0.contains(&ApiScope::On(resource, action))
+        self.include(ApiScope::On(resource, action))
+    }
+
+    /// Whether they open all that this scope does.
+    #[must_use]
+    pub fn include(&self, scope: ApiScope) -> bool {
+        self.0.contains(&ApiScope::Admin) || self.0.contains(&scope)
     }
 
     /// Their words.
@@ -111,6 +117,12 @@ impl ApiScopes {
             }
             _ => return None,
         })
+    }
+}
+
+impl FromIterator<ApiScope> for ApiScopes {
+    fn from_iter<I: IntoIterator<Item = ApiScope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().collect())
     }
 }
 

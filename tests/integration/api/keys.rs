@@ -11,31 +11,16 @@ use herald::runtime::Tasks;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::{made, said};
 use crate::database::{PATIENCE, lines};
 use crate::stage::Stage;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// What a command says in JSON.
-fn said(stage: &Stage, arguments: &[&str]) -> Value {
-    let output = stage.herald(arguments).output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{words}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 fn refused(stage: &Stage, arguments: &[&str]) -> (Option<i32>, String) {
     let output = stage.herald(arguments).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code(), words)
-}
-
-/// A new key: its id and its text.
-fn made(stage: &Stage, more: &[&str]) -> (String, ApiKey) {
-    let create = ["--json", "keys", "create", "--name", "shop"];
-    let made = said(stage, &[&create[..], more].concat());
-    let text = |name: &str| made[name].as_str().unwrap().to_owned();
-    (text("id"), text("key").parse().unwrap())
 }
 
 async fn cache(stage: &Stage) -> ApiKeyCache {

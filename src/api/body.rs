@@ -1,0 +1,88 @@
+//! Reading a JSON body: as much as is allowed, for as long as is allowed, and no key twice.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::web::Payload;
+use actix_web::{HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use super::problem::Problem;
+use crate::domain::unique_keys;
+
+/// Longest time from the headers to the end of the body.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// The object that a body of at most `most` bytes holds.
+pub(super) async fn object(
+    request: &HttpRequest,
+    payload: Payload,
+    most: usize,
+) -> Result<Map<String, Value>, Problem> {
+    is_json(request)?;
+    let body = timeout(WITHIN, whole(request, payload, most)).await;
+    let body = body.unwrap_or_else(|_| {
+        let detail = format!("the body did not end within {} s", WITHIN.as_secs());
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
+    })?;
+    let text = std::str::from_utf8(&body)
+        .map_err(|error| malformed(format!("not UTF-8 from byte {} on", error.valid_up_to())))?;
+    unique_keys::check(text).map_err(|error| malformed(error.to_string()))?;
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(malformed("not a JSON object".to_owned())),
+        Err(error) => Err(malformed(error.to_string())),
+    }
+}
+
+fn malformed(detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+}
+
+fn is_json(request: &HttpRequest) -> Result<(), Problem> {
+    let unsupported = |detail: &str| {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Err(Problem::new(status, "unsupported_media_type", detail))
+    };
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return unsupported("send the body as it is, without `Content-Encoding`");
+    }
+    let kind = request.content_type();
+    let charset = request.encoding().ok();
+    if !kind.eq_ignore_ascii_case("application/json")
+        || charset.is_none_or(|it| it.name() != "UTF-8")
+    {
+        return unsupported("send `Content-Type: application/json`, in UTF-8");
+    }
+    Ok(())
+}
+
+/// Reads no further than it may, however long the body says that it is.
+async fn whole(
+    request: &HttpRequest,
+    mut payload: Payload,
+    most: usize,
+) -> Result<Vec<u8>, Problem> {
+    let too_large = || {
+        let detail = format!("the body has more than {most} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    };
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > most) {
+        return Err(too_large());
+    }
+    let mut body = vec![];
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| malformed("the body broke off".to_owned()))?;
+        if body.len() + chunk.len() > most {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

@@ -1,0 +1,152 @@
+//! The fields of an object that was sent: each is taken by its name, and all mistakes are told at once.
+
+use serde_json::{Map, Value};
+
+use super::problem::{FieldError, Problem};
+
+/// The fields that are left, and what was wrong with those that were taken.
+#[derive(Debug)]
+pub(super) struct SentFields {
+    left: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl SentFields {
+    pub(super) fn of(object: Map<String, Value>) -> Self {
+        Self {
+            left: object,
+            errors: vec![],
+        }
+    }
+
+    /// A field; `null` is an absent one.
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.left.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// A text that is read as something else, if it is there.
+    pub(super) fn text<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match self.take(name)? {
+            Value::String(text) => match read(&text) {
+                Ok(value) => return Some(value),
+                Err(why) => self.wrong(&[name], "invalid", why),
+            },
+            _ => self.wrong(&[name], "wrong_type", "a text is expected"),
+        }
+        None
+    }
+
+    /// A list of texts, each read as something else.
+    pub(super) fn texts<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = self.take(name)? else {
+            self.wrong(&[name], "wrong_type", "a list of texts is expected");
+            return None;
+        };
+        let mut values = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            let place = at.to_string();
+            match item.as_str().map(&read) {
+                Some(Ok(value)) => values.push(value),
+                Some(Err(why)) => self.wrong(&[name, &place], "invalid", why),
+                None => self.wrong(&[name, &place], "wrong_type", "a text is expected"),
+            }
+        }
+        Some(values)
+    }
+
+    /// Notes that a field must be there, unless something was wrong with it already.
+    pub(super) fn required<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
+        let start = pointer(&[name]);
+        let told = self
+            .errors
+            .iter()
+            .any(|error| error.pointer.starts_with(&start));
+        if value.is_none() && !told {
+            self.wrong(&[name], "required", "this field is required");
+        }
+        value
+    }
+
+    /// Notes a mistake.
+    pub(super) fn wrong(&mut self, path: &[&str], code: &'static str, detail: impl Into<String>) {
+        self.errors.push(FieldError {
+            pointer: pointer(path),
+            code,
+            detail: detail.into(),
+        });
+    }
+
+    /// What was asked for, if nothing was wrong and nothing is left over.
+    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Problem> {
+        for name in self.left.keys().cloned().collect::<Vec<_>>() {
+            self.wrong(&[&name], "unknown_field", "there is no such field");
+        }
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(Problem::invalid("invalid_body", self.errors)),
+        }
+    }
+}
+
+/// A JSON pointer (RFC 6901) as a fragment. Names that are long are cut: they are shown to people.
+fn pointer(path: &[&str]) -> String {
+    let escaped = path.iter().map(|part| {
+        let part: String = part.chars().take(64).collect();
+        format!("/{}", part.replace('~', "~0").replace('/', "~1"))
+    });
+    format!("#{}", escaped.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_mistakes_are_told_at_once_and_where_they_are() {
+        let Value::Object(object) = json!({ "a": 1, "b": ["x", 2, "bad"], "d/~": true, "e": null })
+        else {
+            unreachable!()
+        };
+        let mut fields = SentFields::of(object);
+        let ok = |text: &str| match text {
+            "bad" => Err("no good".to_owned()),
+            text => Ok(text.to_owned()),
+        };
+        let a = fields.text("a", ok);
+        let a = fields.required("a", a);
+        let b = fields.texts("b", ok);
+        assert_eq!(b, Some(vec!["x".to_owned()]));
+        let e = fields.text("e", ok);
+        let e = fields.required("e", e);
+        let errors: Vec<(String, &str)> = {
+            let _ = fields.required("b", b);
+            for name in fields.left.keys().cloned().collect::<Vec<_>>() {
+                fields.wrong(&[&name], "unknown_field", "");
+            }
+            let errors = fields.errors.iter();
+            errors.map(|it| (it.pointer.clone(), it.code)).collect()
+        };
+        let expected = [
+            ("#/a", "wrong_type"),
+            ("#/b/1", "wrong_type"),
+            ("#/b/2", "invalid"),
+            ("#/e", "required"),
+            ("#/d~1~0", "unknown_field"),
+        ];
+        assert_eq!(
+            errors,
+            expected.map(|(pointer, code)| (pointer.to_owned(), code))
+        );
+        assert!(fields.finish(a.zip(e)).is_err());
+    }
+}
