@@ -37,6 +37,7 @@ use crate::runtime::{Permit, clock, failpoint, mailbox};
 use crate::store::StoreError;
 use crate::store::due::{self, Taking};
 use crate::store::lease::RunId;
+use crate::store::observed::{Duty, DutyStanding};
 use crate::store::takes::Takes;
 use crate::work::Dispatchers;
 use crate::work::job::Wake;
@@ -44,6 +45,9 @@ use crate::work::lane_permits::LanePermits;
 
 /// Most notifications taken of one lane at once.
 const MOST: usize = 256;
+
+/// How long outcomes may be refused before nothing is taken: one that fails once says little.
+const REFUSED: Duration = Duration::from_millis(500);
 
 /// The actor.
 pub struct Scheduler {
@@ -154,6 +158,10 @@ impl Poller {
         let Some(run) = self.node.run_unless(&self.node.phases.stop).await else {
             return Ok(false);
         };
+        // What is sent now could not be recorded, and a death of this node would send it again.
+        if refuses_outcomes(&self.node.database.standing(Duty::Settling)) {
+            return Ok(false);
+        }
         let mut looking = self.looking.lock().await;
         looking.run = run;
         let looked = self.look(&mut looking).await;
@@ -233,6 +241,12 @@ impl Poller {
     }
 }
 
+/// Whether PostgreSQL refuses to store outcomes. One that only takes long may still be stored.
+fn refuses_outcomes(settling: &DutyStanding) -> bool {
+    let failing = settling.failing.as_ref();
+    failing.is_some_and(|(age, error)| error.is_some() && *age >= REFUSED)
+}
+
 /// The outer error is one that would meet everything else, too.
 fn only_of_rows(done: Result<(), StoreError>) -> Result<Result<(), StoreError>, StoreError> {
     match done {
@@ -274,5 +288,26 @@ impl Handler<PollEnded> for Scheduler {
         if looked.more || std::mem::take(&mut self.again) {
             self.look(ctx);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_taken_while_outcomes_are_refused() {
+        let failing = |age, error| DutyStanding {
+            at_work: true,
+            failing: Some((age, error)),
+            succeeded: None,
+        };
+        let refused = Some(StoreError::ReadOnly);
+        assert!(refuses_outcomes(&failing(REFUSED, refused.clone())));
+        let moment = REFUSED / 2;
+        assert!(!refuses_outcomes(&failing(moment, refused)), "once");
+        let long = REFUSED * 20;
+        assert!(!refuses_outcomes(&failing(long, None)), "still under way");
+        assert!(!refuses_outcomes(&DutyStanding::default()));
     }
 }

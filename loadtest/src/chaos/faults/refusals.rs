@@ -36,7 +36,7 @@ pub(super) async fn outcomes(spec: Spec<'_>) -> Result<Finding> {
     for (refusal, from, to) in refusals() {
         round.moment(from, to).await;
         alter(&round, &refusal.begin).await?;
-        let outage = Duration::from_secs(round.scale.choose(1, 15));
+        let outage = Duration::from_secs(round.scale.choose(3, 15));
         nothing_moves(&mut round, outage).await?;
         both_say(&mut round, refusal.says).await?;
         events(&mut round, "none of them tells", |open| open > 0).await?;
