@@ -11,7 +11,14 @@ show_result() {
   where_to_look
 }
 
+# What is stopped at once is not named.
 where_to_look() {
+  if [[ -z "$keep" ]]; then
+    printf '\nWhere to look next\n  report      file://%s\n  logs        %s\n' \
+      "$DEMO/report.html" "$DEMO/engine.log $DEMO/simulators.log $DEMO/load.log"
+    echo "script/demo --keep leaves everything running, to look around."
+    return
+  fi
   cat <<PLACES
 
 Where to look next

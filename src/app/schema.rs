@@ -35,7 +35,7 @@ pub(super) async fn fitting(context: &EngineContext) -> Result<Option<()>, Start
             if looks == 0 || looks.is_power_of_two() {
                 tracing::warn!(
                     error = waits_for,
-                    "the database schema is missing; trying again"
+                    "the database cannot be used yet; trying again"
                 );
             }
             let wait = tokio::time::sleep(BACKOFF.ceiling(looks));

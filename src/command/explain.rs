@@ -75,6 +75,9 @@ fn rules(decided: &Decided) -> String {
 
 fn outcome(decided: &Decided) -> String {
     match &decided.explanation.decision {
+        Decision::Deliver { .. } | Decision::Reserve(_) if decided.content.is_err() => {
+            "It would fail: template_error.".to_owned()
+        }
         Decision::Deliver { .. } if decided.through.is_empty() => "It would be sent.".to_owned(),
         Decision::Deliver { .. } => {
             let through = decided.through.join(", then ");
@@ -102,7 +105,7 @@ fn content(decided: &Decided) -> String {
             });
             format!("What would be sent:\n{rendered}{segments}")
         }
-        Err(why) => format!("It cannot be rendered, and would fail as template_error: {why}"),
+        Err(why) => format!("It cannot be rendered: {why}"),
     }
 }
 

@@ -72,6 +72,13 @@ impl Language {
     }
 }
 
+/// In the one spelling: `de-DE`, `zh-Hant-TW`.
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A tag and what it is with fewer variants.
 fn without_variants(tag: &LanguageIdentifier) -> Vec<LanguageIdentifier> {
     let mut variants: Vec<_> = tag.variants.iter().copied().collect();

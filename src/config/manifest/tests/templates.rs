@@ -39,6 +39,13 @@ fn template_whose_every_message_would_fail_is_a_mistake() {
     assert!(told.to_string().contains("is not a language"), "{told}");
     let manifest = parse(&format!("{tenant}locale = \"de-AT\"")).unwrap();
     assert_eq!(manifest.tenants[0].value.locale.as_deref(), Some("de-AT"));
+    let manifest = parse(&format!("{tenant}locale = \"DE_at\"")).unwrap();
+    let locale = manifest.tenants[0].value.locale.as_deref();
+    assert_eq!(
+        locale,
+        Some("de-AT"),
+        "one spelling, so that there is one template"
+    );
 }
 
 #[test]
