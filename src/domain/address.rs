@@ -32,7 +32,8 @@ pub fn canonical(channel: Channel, text: &str) -> Result<String, BadAddress> {
         Channel::Email => email(text),
         Channel::Sms => phone(text),
         Channel::Push => token(text),
-        Channel::InApp | Channel::Chat => id(text),
+        Channel::InApp => inbox(text),
+        Channel::Chat => id(text),
     }
 }
 
@@ -167,6 +168,13 @@ fn token(text: &str) -> Result<String, BadAddress> {
     Ok(token.to_owned())
 }
 
+/// An inbox is a user's: its address is their id.
+fn inbox(text: &str) -> Result<String, BadAddress> {
+    let id = uuid::Uuid::try_parse(text.trim());
+    id.map(|id| id.hyphenated().to_string())
+        .map_err(|_| BadAddress("is not the id of a user, which is the address of an inbox"))
+}
+
 fn id(text: &str) -> Result<String, BadAddress> {
     let id = text.trim();
     if id.is_empty() || id.len() > TOKEN_BYTES {
@@ -178,13 +186,17 @@ fn id(text: &str) -> Result<String, BadAddress> {
     Ok(id.to_owned())
 }
 
-/// Characters that nobody sees, which would make two spellings look like one.
+/// Characters that nobody sees, which would make two spellings look like one: controls, what Unicode calls
+/// `Default_Ignorable_Code_Point` (DerivedCoreProperties 16.0), line ends, and the empty Braille cell.
 pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{ffff}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}'
+                | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
         )
 }
 

@@ -70,35 +70,72 @@ impl Recipient {
     /// The addresses of this person for a channel, each in its one spelling; `to` overrides them.
     ///
     /// Push yields every live device, every other channel one address at most. Chat has no
-    /// address of the person: `to`, or none (an incoming webhook needs none).
+    /// address of the person: `to`, or none (an incoming webhook needs none). An inbox has no other
+    /// address than the person's. What stands in the database and is no address, or more than one, is
+    /// nothing that could be compared with the list of suppressions: it is left out.
     #[must_use]
     pub fn targets(&self, channel: Channel, to: Option<&str>) -> Vec<Target> {
-        let plain = |address: &str| Target {
-            address: address::spelt(channel, address),
-            device_id: None,
+        let target = |address: &str, device_id| {
+            let address = address::canonical(channel, address).ok()?;
+            Some(Target { address, device_id })
         };
-        if let Some(to) = to {
-            let to = plain(to);
-            let mut devices = self.devices.iter();
-            let device = devices.find(|device| device.token == to.address);
-            return vec![Target {
-                device_id: device.map(|device| device.id),
-                ..to
-            }];
+        let plain = |address: &str| target(address, None);
+        if let Some(to) = to.filter(|_| channel != Channel::InApp) {
+            let to = plain(to).map(|to| {
+                let mut devices = self.devices.iter();
+                let device = devices.find(|device| device.token == to.address);
+                let device_id = device.map(|device| device.id);
+                Target { device_id, ..to }
+            });
+            return to.into_iter().collect();
         }
         match channel {
-            Channel::Email => self.email.as_deref().map(plain).into_iter().collect(),
-            Channel::Sms => self.phone.as_deref().map(plain).into_iter().collect(),
-            Channel::Push => self
-                .devices
-                .iter()
-                .map(|d| Target {
-                    device_id: Some(d.id),
-                    ..plain(&d.token)
-                })
-                .collect(),
-            Channel::InApp => vec![plain(&self.user_id.to_string())],
+            Channel::Email => self.email.as_deref().and_then(plain).into_iter().collect(),
+            Channel::Sms => self.phone.as_deref().and_then(plain).into_iter().collect(),
+            Channel::Push => {
+                let devices = self.devices.iter();
+                devices
+                    .filter_map(|device| target(&device.token, Some(device.id)))
+                    .collect()
+            }
+            Channel::InApp => plain(&self.user_id.to_string()).into_iter().collect(),
             Channel::Chat => vec![],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_is_left_out_and_an_inbox_has_one_only() {
+        let user_id = Uuid::from_u128(7);
+        let stored = |email: &str, phone: &str| Recipient {
+            email: Some(email.to_owned()),
+            phone: Some(phone.to_owned()),
+            ..Recipient::nobody((Uuid::nil(), user_id))
+        };
+        for (email, phone) in [
+            ("Sup <sup@example.com>", "+49 (0) 1510000078"),
+            ("sup@example.com, other@example.com", "0049 1510000078"),
+            ("sup@example.com.", "tel:+491510000078"),
+        ] {
+            let person = stored(email, phone);
+            assert_eq!(person.targets(Channel::Email, None), [], "{email}");
+            assert_eq!(person.targets(Channel::Sms, None), [], "{phone}");
+        }
+        let person = stored(" Sup@Example.com", "+49 151 0000078");
+        let one = |address: &str| {
+            vec![Target {
+                address: address.to_owned(),
+                device_id: None,
+            }]
+        };
+        assert_eq!(person.targets(Channel::Email, None), one("sup@example.com"));
+        assert_eq!(person.targets(Channel::Sms, None), one("+491510000078"));
+        let inbox = one(&user_id.to_string());
+        assert_eq!(person.targets(Channel::InApp, None), inbox);
+        assert_eq!(person.targets(Channel::InApp, Some("anything")), inbox);
     }
 }

@@ -114,6 +114,10 @@ impl Listener {
             Heard::Change(Change::Recipient { tenant_id, user_id }) => {
                 self.recipients.forget((tenant_id, user_id));
             }
+            Heard::Change(Change::People) => {
+                self.recipients.disconnected();
+                self.recipients.connected();
+            }
             Heard::Change(Change::Accounts | Change::Templates) => {
                 mailbox::post(&self.account_loader, Wake);
             }

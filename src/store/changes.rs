@@ -31,6 +31,8 @@ pub enum Change {
     },
     /// A tenant's categories or defaults.
     Rules(Uuid),
+    /// All people and all rules: a table was emptied.
+    People,
     /// Provider accounts.
     Accounts,
     /// Templates.
@@ -50,6 +52,7 @@ impl Change {
                 user_id: id()?,
             },
             "rules" => Self::Rules(id()?),
+            "people" => Self::People,
             "accounts" => Self::Accounts,
             "templates" => Self::Templates,
             "api_keys" => Self::ApiKeys,
@@ -218,7 +221,8 @@ mod tests {
         assert_eq!(read("accounts"), Some(Change::Accounts));
         assert_eq!(read("templates"), Some(Change::Templates));
         assert_eq!(read("api_keys"), Some(Change::ApiKeys));
-        for odd in ["", "people", "rules", "rules:x", "accounts:1", "person:1:2"] {
+        assert_eq!(read("people"), Some(Change::People));
+        for odd in ["", "person", "rules", "rules:x", "accounts:1", "person:1:2"] {
             assert_eq!(read(odd), None, "{odd}");
         }
     }

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::lines::LogQueue;
@@ -107,6 +108,10 @@ pub fn flush() {
     }
 }
 
+/// lapin logs each message that the broker returns whole, content and addresses included. Whoever publishes is told of
+/// it as well, and says so without them.
+const NEVER_LOGGED: &str = concat!("lapin", "::returned_messages=off");
+
 fn tell_lost(lost: u64) {
     tracing::warn!(
         lost,
@@ -129,10 +134,13 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 }
 
 fn read_filter(filter: &str) -> Result<EnvFilter, LoggingError> {
-    EnvFilter::try_new(filter).map_err(|error| LoggingError::Filter {
+    let problem = |problem: String| LoggingError::Filter {
         filter: filter.to_owned(),
-        problem: error.to_string(),
-    })
+        problem,
+    };
+    let read = EnvFilter::try_new(filter).map_err(|error| problem(error.to_string()))?;
+    let never = NEVER_LOGGED.parse::<Directive>();
+    Ok(read.add_directive(never.map_err(|error| problem(error.to_string()))?))
 }
 
 #[cfg(test)]
@@ -143,5 +151,15 @@ mod tests {
     fn a_wrong_filter_is_explained() {
         let error = read_filter("info,herald=loud").unwrap_err();
         insta::assert_snapshot!(error, @r#"`info,herald=loud` is not a log filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5; for example `info,herald::broker=debug`"#);
+    }
+
+    #[test]
+    fn what_holds_contents_is_logged_at_no_level() {
+        let asked = NEVER_LOGGED.replace("off", "warn");
+        for filter in ["info", "trace", "lapin=debug", &asked] {
+            let read = read_filter(filter).unwrap().to_string();
+            assert!(read.contains(NEVER_LOGGED), "{filter}: {read}");
+            assert!(!read.contains("returned_messages=warn"), "{read}");
+        }
     }
 }

@@ -151,3 +151,30 @@ proptest! {
         prop_assert_eq!(upper, canonical(Channel::Email, &lower));
     }
 }
+
+#[test]
+fn an_inbox_is_a_users_id() {
+    let id = "0190c1a0-0000-7000-8000-000000000002";
+    check(
+        Channel::InApp,
+        &[
+            (id, Some(id)),
+            (" 0190C1A0-0000-7000-8000-000000000002\n", Some(id)),
+            ("0190c1a0000070008000000000000002", Some(id)),
+            ("anything", None),
+            ("", None),
+        ],
+    );
+}
+
+#[test]
+fn what_nobody_sees_makes_no_second_address() {
+    for hidden in "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{2060}\u{2800}\u{3164}\u{fe0f}\u{ffa0}\u{e0020}\u{e0100}"
+        .chars()
+    {
+        let address = format!("ana{hidden}@example.com");
+        assert!(canonical(Channel::Email, &address).is_err(), "{hidden:?}");
+        assert!(canonical(Channel::Chat, &format!("C1{hidden}")).is_err(), "{hidden:?}");
+        assert!(crate::domain::name::canonical(&format!("news{hidden}")).is_err(), "{hidden:?}");
+    }
+}

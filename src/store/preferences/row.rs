@@ -51,7 +51,13 @@ impl PreferenceRow {
             });
         let cap = self.frequency_cap.and_then(|cap| u32::try_from(cap).ok());
         Some(Preference {
-            scope: Scope::of(channel, self.category.map(name::spelt)),
+            // A category without a name would hide an opt-out from everything: it is none.
+            scope: Scope::of(
+                channel,
+                self.category
+                    .map(name::spelt)
+                    .filter(|name| !name.is_empty()),
+            ),
             enabled: self.enabled,
             frequency_cap: setting(cap, self.no_frequency_cap),
             quiet_hours: setting(quiet_hours, self.no_quiet_hours),

@@ -20,7 +20,7 @@ async fn engine_starts_by_itself_once_the_database_is_there() {
         .set(DATABASE, proxy.url(scene.stage.database.url()));
     let engine = process::starting(scene.stage.herald(&["serve"]));
     engine
-        .says("the database schema is missing; trying again")
+        .says("the database cannot be used yet; trying again")
         .await
         .unwrap();
     it_is_not_ready_because_of(&scene, "database").await;

@@ -144,7 +144,10 @@ async fn refused_database_login_is_told_with_a_remedy() {
             "{why}: {checked}"
         );
         let engine = process::starting(stage.herald(&["serve"]));
-        let said = engine.says("the database schema is missing").await.unwrap();
+        let said = engine
+            .says("the database cannot be used yet")
+            .await
+            .unwrap();
         assert!(said.contains(why), "{said}");
         let ready = loadtest::harness::http::get(&stage.url("/readyz"))
             .await

@@ -232,3 +232,32 @@ async fn a_server_that_falls_silent_is_noticed() {
     proxy.stall();
     is_noticed(&mut changes).await;
 }
+
+/// The worker of a subscription sets `session_replication_role`, and TRUNCATE has no rows.
+#[tokio::test]
+async fn what_replication_and_truncate_change_is_told_of_too() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = database.owner().await;
+    c.batch_execute("SET search_path TO notification_schema")
+        .await
+        .unwrap();
+    let changes = Changes::open(&pool).await.unwrap();
+    let mut scene = Scene { changes, c };
+    assert_eq!(scene.told(PEOPLE).await, []);
+    let wish = "INSERT INTO notification_preferences (tenant_id, user_id, channel, enabled)
+        VALUES ('00000000-0000-7000-8000-000000000001', '0190c1a0-0000-7000-8000-000000000001', 'email', false)";
+    let replicated =
+        format!("SET session_replication_role = replica; {wish}; RESET session_replication_role");
+    assert_eq!(scene.told(&replicated).await, [person(ANA)]);
+    for (table, change) in [
+        ("notification_preferences", Change::People),
+        ("user_devices", Change::People),
+        ("notification_templates", Change::Templates),
+        ("provider_configs", Change::Accounts),
+        ("api_keys", Change::ApiKeys),
+    ] {
+        let told = scene.told(&format!("TRUNCATE {table} CASCADE")).await;
+        assert!(told.contains(&change), "{table}: {told:?}");
+    }
+}

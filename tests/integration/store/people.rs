@@ -272,3 +272,74 @@ async fn a_change_is_stamped() {
     let fresh = "SELECT (updated_at > now() - interval '1 minute')::text AS text FROM tenants";
     assert_eq!(lines(&mut c, fresh).await, ["true"]);
 }
+
+/// Whoever writes them, wishes and devices are those of their person's tenant.
+#[tokio::test]
+async fn wishes_and_devices_follow_their_person_to_another_tenant() {
+    let database = TestDatabase::create().await;
+    let mut c = database.owner().await;
+    let (shop, ana) = (Uuid::now_v7(), Uuid::now_v7());
+    c.batch_execute(&format!(
+        "SET search_path TO notification_schema;
+         INSERT INTO tenants (id, name) VALUES ('{shop}', 'shop');
+         INSERT INTO users (id, tenant_id) VALUES ('{ana}', '{DEFAULT_TENANT}');
+         INSERT INTO user_devices (tenant_id, user_id, token, platform)
+         VALUES ('{DEFAULT_TENANT}', '{ana}', 'token', 'ios');
+         INSERT INTO notification_preferences (tenant_id, user_id, channel, enabled)
+         VALUES ('{DEFAULT_TENANT}', '{ana}', 'email', false);
+         UPDATE users SET tenant_id = '{shop}' WHERE id = '{ana}';
+         INSERT INTO notification_preferences (tenant_id, user_id, channel, enabled)
+         VALUES ('{DEFAULT_TENANT}', '{ana}', 'sms', false)"
+    ))
+    .await
+    .unwrap();
+    let mut found = recipients::load(&c, &[(shop, ana)]).await.unwrap();
+    let ana = found.known.remove(&(shop, ana)).unwrap();
+    let off = |channel| {
+        let of = ana
+            .preferences
+            .iter()
+            .find(|wish| wish.scope == Scope::Channel(channel));
+        of.is_some_and(|wish| wish.enabled == Some(false))
+    };
+    assert!(
+        off(Channel::Email) && off(Channel::Sms),
+        "{:?}",
+        ana.preferences
+    );
+    assert_eq!(ana.devices.len(), 1);
+}
+
+#[tokio::test]
+async fn wish_about_a_category_without_a_name_is_refused_and_an_old_one_is_about_everything() {
+    let database = TestDatabase::create().await;
+    let mut c = database.owner().await;
+    let ana = Uuid::now_v7();
+    let wish = format!(
+        "INSERT INTO notification_schema.notification_preferences (tenant_id, user_id, category, enabled)
+         VALUES ('{DEFAULT_TENANT}', '{ana}', '  ', false)"
+    );
+    c.batch_execute(&format!(
+        "INSERT INTO notification_schema.users (id, tenant_id) VALUES ('{ana}', '{DEFAULT_TENANT}')"
+    ))
+    .await
+    .unwrap();
+    let refused = c.batch_execute(&wish).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("notification_preferences_category_check"),
+        "{refused}"
+    );
+    c.batch_execute(
+        "ALTER TABLE notification_schema.notification_preferences
+         DROP CONSTRAINT notification_preferences_category_check",
+    )
+    .await
+    .unwrap();
+    c.batch_execute(&wish).await.unwrap();
+    let mut found = recipients::load(&c, &[(DEFAULT_TENANT, ana)])
+        .await
+        .unwrap();
+    let ana = found.known.remove(&(DEFAULT_TENANT, ana)).unwrap();
+    assert_eq!(ana.preferences[0].scope, Scope::All);
+    assert_eq!(ana.preferences[0].enabled, Some(false));
+}

@@ -139,6 +139,7 @@ async fn what_is_written_by_hand_is_spelt_as_the_engine_spells_it_or_refused() {
         (Channel::Sms, "\u{200e}+49 (160) 1234.568\u{200f} "),
         (Channel::Push, " a:token_1\t"),
         (Channel::Chat, " C012345 "),
+        (Channel::InApp, "0190C1A0-0000-7000-8000-000000000002"),
     ];
     for (channel, address) in spelt {
         let expected = address::canonical(channel, address).unwrap();
@@ -158,6 +159,7 @@ async fn what_is_written_by_hand_is_spelt_as_the_engine_spells_it_or_refused() {
         (Channel::Sms, "0049 160 1234568"),
         (Channel::Sms, "0160 1234568"),
         (Channel::Chat, "C 1"),
+        (Channel::InApp, "ana"),
     ];
     for (channel, address) in refused {
         let error = by_hand(&mut owner, channel, address).await.unwrap_err();
