@@ -24,6 +24,7 @@ pub mod preference;
 pub mod priority;
 pub mod proof;
 pub mod provider_event;
+pub mod public_address;
 pub mod reason;
 pub mod recipient;
 pub mod rejection;
@@ -39,6 +40,7 @@ pub mod tenant;
 pub mod text_message;
 pub mod unique_keys;
 mod vocabulary;
+pub mod webhook;
 pub mod zone;
 
 pub use account::{Account, ProviderKind};
@@ -60,6 +62,7 @@ pub use preference::Preference;
 pub use priority::Priority;
 pub use proof::Proof;
 pub use provider_event::ProviderEvent;
+pub use public_address::is_public;
 pub use reason::Reason;
 pub use recipient::{Device, Recipient, Target};
 pub use rejection::Rejection;
@@ -72,6 +75,10 @@ pub use system_event::{Severity, SystemEvent};
 pub use take::{Origin, RunId, TakeId};
 pub use tenant::TenantRules;
 pub use vocabulary::UnknownWord;
+pub use webhook::{
+    NewWebhookDelivery, WebhookCatalog, WebhookDisabledReason, WebhookEvent, WebhookEvents,
+    WebhookFilter, WebhookSecret, WebhookUrl,
+};
 pub use zone::{UnknownZone, Zone};
 
 /// Lower-case hexadecimal digits of bytes.

@@ -21,6 +21,7 @@ pub mod routing;
 pub mod schedule;
 pub mod suppression;
 pub mod unreadable;
+pub mod webhook;
 
 pub use after_pass::{PassResult, after_pass};
 pub use decide::decide;

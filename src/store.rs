@@ -51,6 +51,7 @@ pub mod time;
 mod transaction;
 mod trial;
 pub mod turn;
+pub mod webhooks;
 pub mod zones;
 
 pub use access::{Access, DatabaseSettings};

@@ -11,6 +11,7 @@ use crate::cache::recipients::RecipientCache;
 use crate::delivery::account_loader::AccountLoader;
 use crate::runtime::{Shutdown, mailbox};
 use crate::store::changes::{Change, Changes, Echo, Heard};
+use crate::store::webhooks::WebhookBoard;
 use crate::store::{Database, StoreError};
 use crate::work::job::Wake;
 
@@ -32,6 +33,8 @@ pub struct Listener {
     pub api_keys: ApiKeyCache,
     /// Looks for accounts and templates at once.
     pub account_loader: Addr<AccountLoader>,
+    /// Reads webhooks at once.
+    pub webhooks: WebhookBoard,
     /// Ends listening.
     pub stop: Shutdown,
 }
@@ -59,7 +62,7 @@ impl Listener {
         let mut changes = self.open().await?;
         self.recipients.connected();
         // What changed while nobody listened.
-        mailbox::post(&self.account_loader, Wake);
+        self.read_again();
         let echoes = watch::Sender::new(0);
         let mut calls = std::pin::pin!(self.call(changes.echo(), echoes.subscribe()));
         loop {
@@ -84,9 +87,14 @@ impl Listener {
         loop {
             tokio::select! {
                 opened = &mut opening => return opened,
-                () = sleep(PAUSE) => mailbox::post(&self.account_loader, Wake),
+                () = sleep(PAUSE) => self.read_again(),
             }
         }
+    }
+
+    fn read_again(&self) {
+        mailbox::post(&self.account_loader, Wake);
+        self.webhooks.read_again();
     }
 
     /// Calls, through the pool that work goes through, and waits for the echo; says why when none
@@ -122,6 +130,7 @@ impl Listener {
                 mailbox::post(&self.account_loader, Wake);
             }
             Heard::Change(Change::ApiKeys) => self.api_keys.forget(),
+            Heard::Change(Change::Webhooks) => self.webhooks.read_again(),
             Heard::Echo(number) => {
                 echoes.send_replace(number);
             }

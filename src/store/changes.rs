@@ -39,6 +39,8 @@ pub enum Change {
     Templates,
     /// API keys.
     ApiKeys,
+    /// Webhooks.
+    Webhooks,
 }
 
 impl Change {
@@ -56,6 +58,7 @@ impl Change {
             "accounts" => Self::Accounts,
             "templates" => Self::Templates,
             "api_keys" => Self::ApiKeys,
+            "webhooks" => Self::Webhooks,
             _ => return None,
         };
         parts.next().is_none().then_some(change)

@@ -15,6 +15,7 @@ use super::StoreError;
 use super::access::DatabaseSettings;
 use super::observed::{Duty, DutyStanding, Effort, ObservedDuties};
 use super::session::{Generation, Notice, Session};
+use super::webhooks::WebhookBoard;
 
 /// Longest wait for a lock of a statement that has much to do: longer than a transaction of ours takes,
 /// and short enough that nobody notices.
@@ -52,6 +53,7 @@ pub struct Database {
     pool: bb8::Pool<Sessions>,
     sessions: Sessions,
     observed: ObservedDuties,
+    webhooks: WebhookBoard,
 }
 
 /// Opens sessions for the pool, and says which of them may be lent.
@@ -162,7 +164,14 @@ impl Database {
             pool,
             sessions,
             observed: ObservedDuties::default(),
+            webhooks: WebhookBoard::default(),
         }
+    }
+
+    /// What is known of webhooks: whoever stores what happens tells them.
+    #[must_use]
+    pub const fn webhooks(&self) -> &WebhookBoard {
+        &self.webhooks
     }
 
     /// Opens a connection outside of the pool; its session ends when it is dropped.

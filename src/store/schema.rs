@@ -269,6 +269,13 @@ pub mod notification_schema {
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
             deleted_at -> Nullable<Timestamptz>,
+            #[max_length = 100]
+            name -> Nullable<Varchar>,
+            channels -> Array<Nullable<Text>>,
+            categories -> Array<Nullable<Text>>,
+            failing_since -> Nullable<Timestamptz>,
+            last_failed_at -> Nullable<Timestamptz>,
+            disabled_reason -> Nullable<Text>,
         }
     }
 
@@ -455,10 +462,10 @@ pub mod notification_schema {
             id -> Uuid,
             tenant_id -> Uuid,
             webhook_id -> Uuid,
-            notification_id -> Uuid,
+            notification_id -> Nullable<Uuid>,
             #[max_length = 50]
             event_type -> Varchar,
-            payload -> Jsonb,
+            payload -> Text,
             response_status -> Nullable<Int4>,
             response_body -> Nullable<Text>,
             attempt_count -> Int4,
@@ -467,6 +474,24 @@ pub mod notification_schema {
             owner -> Nullable<Int4>,
             created_at -> Timestamptz,
             next_retry_at -> Nullable<Timestamptz>,
+            error -> Nullable<Text>,
+            last_attempt_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.webhook_replays (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            webhook_id -> Uuid,
+            since -> Timestamptz,
+            until -> Timestamptz,
+            everything -> Bool,
+            planned -> Int8,
+            done -> Int8,
+            place -> Uuid,
+            created_at -> Timestamptz,
+            finished_at -> Nullable<Timestamptz>,
         }
     }
 
@@ -504,7 +529,7 @@ pub mod notification_schema {
     diesel::joinable!(user_devices -> tenants (tenant_id));
     diesel::joinable!(user_devices -> users (user_id));
     diesel::joinable!(users -> tenants (tenant_id));
-    diesel::joinable!(webhook_deliveries -> notification_webhooks (webhook_id));
+    diesel::joinable!(webhook_replays -> notification_webhooks (webhook_id));
 
     diesel::allow_tables_to_appear_in_same_query!(
         admin_system_events,
@@ -534,6 +559,7 @@ pub mod notification_schema {
         user_devices,
         users,
         webhook_deliveries,
+        webhook_replays,
         wish_changes,
     );
 }

@@ -3,7 +3,7 @@
 //! One statement, thus one transaction, a batch: the row with its final state, and the dead letter
 //! if it has one. A terminal state is never overwritten, and anything but an acceptance is for the owner
 //! to say. Only where outcomes change something beside (a reservation goes back, an address is dead)
-//! is there a transaction around it.
+//! is there a transaction around it; so also where a webhook is told of it.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,8 +16,10 @@ use super::locks::Halves;
 use super::observed::Duty;
 use super::parts::Parts;
 use super::quarantine::keep;
+use super::webhooks::{self, announce};
 use super::{Database, StoreError, partitions};
-use crate::domain::{AfterStatement, Proof, StoredAs, TakeId};
+use crate::domain::webhook::deliveries_of;
+use crate::domain::{AfterStatement, NewWebhookDelivery, Proof, StoredAs, TakeId};
 use crate::runtime::clock;
 
 mod aftermath;
@@ -156,15 +158,22 @@ async fn store(
     at_once: bool,
 ) -> Result<(), StoreError> {
     let statement = statement::Settle::of(part);
-    let stored = match write(database, &statement, part, at_once).await {
+    let told = deliveries_of(&database.webhooks().catalog(), part);
+    let stored = match write(database, &statement, part, &told, at_once).await {
         Err(StoreError::NoPartition) => {
             ensure_partitions(database, part).await?;
-            write(database, &statement, part, at_once).await
+            write(database, &statement, part, &told, at_once).await
         }
         stored => stored,
     };
     match (part, stored) {
-        (_, Ok(ids)) => settled.stored.extend(ids),
+        (_, Ok(ids)) => {
+            settled.stored.extend(ids);
+            if !told.is_empty() {
+                let webhooks = told.iter().map(|it| it.webhook_id);
+                database.webhooks().tell(webhooks);
+            }
+        }
         ([single], Err(refusal)) if refusal.is_about_data() => {
             return set_aside(database, single, &refusal, settled).await;
         }
@@ -179,6 +188,7 @@ async fn write(
     database: &Database,
     settle: &statement::Settle,
     batch: &[&Settlement],
+    told: &[NewWebhookDelivery],
     at_once: bool,
 ) -> Result<Vec<Uuid>, StoreError> {
     let work = async |connection: &mut AsyncPgConnection| {
@@ -186,11 +196,12 @@ async fn write(
         if aftermath::follows(batch) {
             aftermath::write(connection, batch, &stored).await?;
         }
+        announce::write(connection, told, &stored).await?;
         Ok(stored)
     };
     if at_once {
         database.at_once(work).await
-    } else if aftermath::follows(batch) {
+    } else if aftermath::follows(batch) || !told.is_empty() {
         database.transaction(work).await
     } else {
         work(&mut *database.get().await?).await
@@ -208,6 +219,10 @@ pub(super) async fn restore(
     if aftermath::follows(&batch) {
         aftermath::write(connection, &batch, &stored).await?;
     }
+    // Whoever restores may send no webhooks, and know of none.
+    let catalog = webhooks::catalog(&webhooks::all(connection).await?);
+    let told = deliveries_of(&catalog, &batch);
+    announce::write(connection, &told, &stored).await?;
     Ok(!stored.is_empty())
 }
 
@@ -216,7 +231,7 @@ pub(super) async fn restore(
 /// # Errors
 /// As [`settle`].
 pub(super) async fn try_out(database: &Database) -> Result<(), StoreError> {
-    write(database, &statement::Settle::of(&[]), &[], false).await?;
+    write(database, &statement::Settle::of(&[]), &[], &[], false).await?;
     Ok(())
 }
 
@@ -246,7 +261,8 @@ async fn set_aside(
         }
         let mut without = statement::Settle::of(&[settlement]);
         without.forget_the_person();
-        match write(database, &without, &[settlement], true).await {
+        // Nobody is told of who has been erased.
+        match write(database, &without, &[settlement], &[], true).await {
             Err(again) if again.is_about_data() => {}
             stored => {
                 settled.stored.extend(stored?);

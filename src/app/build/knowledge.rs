@@ -68,6 +68,7 @@ pub(super) fn listen(
         recipients: eligibility.recipients.clone(),
         api_keys: context.api_keys.clone(),
         account_loader,
+        webhooks: context.database.webhooks().clone(),
         stop: context.phases.end_of_run.clone(),
     };
     context.tasks.spawn("listen for changes", listener.run());

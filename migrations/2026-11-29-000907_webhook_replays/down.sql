@@ -1,0 +1,1 @@
+DROP TABLE notification_schema.webhook_replays;
