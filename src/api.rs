@@ -12,6 +12,7 @@ mod probes;
 mod problem;
 mod request_id;
 mod unread;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, Resource, Route, guard, web};
 
 use crate::ops::Control;
-use crate::ops::control::KeyDesk;
+use crate::ops::control::{KeyDesk, WebhookDesk};
 
 /// Seconds that open requests get when the server stops.
 const STOP_SECONDS: u64 = 2;
@@ -40,12 +41,15 @@ pub fn server(
     workers: usize,
     control: Control,
     keys: KeyDesk,
+    webhooks: WebhookDesk,
 ) -> std::io::Result<Server> {
     let (control, keys) = (web::Data::new(control), web::Data::new(keys));
+    let webhooks = web::Data::new(webhooks);
     let app = move || {
         App::new()
             .app_data(control.clone())
             .app_data(keys.clone())
+            .app_data(webhooks.clone())
             .configure(routes)
             .wrap(from_fn(request_id::numbered))
     };
@@ -63,6 +67,11 @@ pub fn server(
 /// What can be read, and nothing else.
 fn readable(path: &str, read: Route) -> Resource {
     others("GET, HEAD", web::resource(path).route(read_by(read)))
+}
+
+/// What can be posted to, and nothing else.
+fn posted(path: &str, post: Route) -> Resource {
+    others("POST", web::resource(path).route(post))
 }
 
 /// A route for GET, and for HEAD, which has the same headers.
@@ -92,7 +101,45 @@ fn routes(routes: &mut web::ServiceConfig) {
             "DELETE",
             web::resource("/v1/api-keys/{id}").route(web::delete().to(api_keys::revoke)),
         ))
+        .configure(webhook_routes)
         .default_service(web::to(problem::nothing_here));
+}
+
+fn webhook_routes(routes: &mut web::ServiceConfig) {
+    routes
+        .service(others(
+            "GET, HEAD, POST",
+            web::resource("/v1/webhooks")
+                .route(read_by(web::route().to(webhooks::list)))
+                .route(web::post().to(webhooks::create)),
+        ))
+        .service(others(
+            "GET, HEAD, PATCH, DELETE",
+            web::resource("/v1/webhooks/{id}")
+                .route(read_by(web::route().to(webhooks::get)))
+                .route(web::patch().to(webhooks::change))
+                .route(web::delete().to(webhooks::delete)),
+        ))
+        .service(readable(
+            "/v1/webhooks/{id}/deliveries",
+            web::route().to(webhooks::deliveries),
+        ))
+        .service(posted(
+            "/v1/webhooks/{id}/test",
+            web::post().to(webhooks::test),
+        ))
+        .service(posted(
+            "/v1/webhooks/{id}/rotate-secret",
+            web::post().to(webhooks::rotate),
+        ))
+        .service(posted(
+            "/v1/webhooks/{id}/replay",
+            web::post().to(webhooks::replay),
+        ))
+        .service(readable(
+            "/v1/webhooks/{id}/replay/{replay}",
+            web::route().to(webhooks::progress),
+        ));
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod sources;
 mod templates;
 mod tls;
 mod tree;
+mod webhooks;
 
 pub use amqp_url::{AmqpLogin, AmqpUrl, Host};
 pub use broker::{Broker, channels_needed};
@@ -46,3 +47,4 @@ pub use secrets::{SealingKey, Secrets};
 pub use settings::{Required, Settings};
 pub use sources::Sources;
 pub use templates::Templates;
+pub use webhooks::Webhooks;

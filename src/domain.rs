@@ -62,7 +62,7 @@ pub use preference::Preference;
 pub use priority::Priority;
 pub use proof::Proof;
 pub use provider_event::ProviderEvent;
-pub use public_address::is_public;
+pub use public_address::AddressGuard;
 pub use reason::Reason;
 pub use recipient::{Device, Recipient, Target};
 pub use rejection::Rejection;
@@ -76,8 +76,8 @@ pub use take::{Origin, RunId, TakeId};
 pub use tenant::TenantRules;
 pub use vocabulary::UnknownWord;
 pub use webhook::{
-    NewWebhookDelivery, WebhookCatalog, WebhookDisabledReason, WebhookEvent, WebhookEvents,
-    WebhookFilter, WebhookSecret, WebhookUrl,
+    NewWebhookDelivery, WebhookCatalog, WebhookDeliveryStanding, WebhookDisabledReason,
+    WebhookEvent, WebhookEvents, WebhookFilter, WebhookSecret, WebhookUrl,
 };
 pub use zone::{UnknownZone, Zone};
 

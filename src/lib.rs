@@ -27,4 +27,5 @@ pub mod store;
 pub mod telemetry;
 pub mod templates;
 pub mod tls;
+pub mod webhooks;
 pub mod work;

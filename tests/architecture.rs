@@ -34,6 +34,10 @@ const ROOMS: &[(&str, &str)] = &[
         "work",
         "domain resilience machine config telemetry runtime broker store",
     ),
+    (
+        "webhooks",
+        "domain resilience policy config runtime store providers work",
+    ),
     ("cache", "domain runtime store templates"),
     (
         "delivery",
@@ -54,7 +58,7 @@ const ROOMS: &[(&str, &str)] = &[
     (
         "app",
         "domain resilience policy machine config telemetry runtime tls broker store \
-         providers templates work cache delivery pipeline ops api",
+         providers templates work cache delivery pipeline webhooks ops api",
     ),
 ];
 
@@ -69,7 +73,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("actix_web", &["api", "app"]),
     (
         "actix",
-        &["work", "delivery", "pipeline", "ops", "runtime", "app"],
+        &[
+            "work", "delivery", "pipeline", "webhooks", "ops", "runtime", "app",
+        ],
     ),
     ("actix_rt", &["runtime", "app"]),
     ("hyper", &["providers"]),

@@ -14,6 +14,7 @@ pub mod page;
 pub mod population;
 pub mod provider;
 pub mod publisher;
+pub mod receiver;
 pub mod report;
 pub mod run;
 pub mod scenario;

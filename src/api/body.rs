@@ -16,6 +16,20 @@ use crate::domain::unique_keys;
 /// Longest time from the headers to the end of the body.
 const WITHIN: Duration = Duration::from_secs(30);
 
+/// As [`object`]; an empty body is an empty object.
+pub(super) async fn object_or_none(
+    request: &HttpRequest,
+    payload: Payload,
+    most: usize,
+) -> Result<Map<String, Value>, Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    if !chunked && length.is_none_or(|length| length == "0") {
+        return Ok(Map::new());
+    }
+    object(request, payload, most).await
+}
+
 /// The object that a body of at most `most` bytes holds.
 pub(super) async fn object(
     request: &HttpRequest,

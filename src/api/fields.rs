@@ -1,5 +1,7 @@
 //! The fields of an object that was sent: each is taken by its name, and all mistakes are told at once.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
 use super::problem::{FieldError, Problem};
@@ -38,6 +40,31 @@ impl SentFields {
             _ => self.wrong(&[name], "wrong_type", "a text is expected"),
         }
         None
+    }
+
+    /// A whole number in a range.
+    pub(super) fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        let value = self.take(name)?;
+        let number = value.as_i64().filter(|number| range.contains(number));
+        if number.is_none() {
+            let code = if value.is_number() {
+                "invalid"
+            } else {
+                "wrong_type"
+            };
+            let why = format!("a whole number from {} to {}", range.start(), range.end());
+            self.wrong(&[name], code, why);
+        }
+        number
+    }
+
+    /// True or false.
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.take(name)?;
+        if !value.is_boolean() {
+            self.wrong(&[name], "wrong_type", "true or false is expected");
+        }
+        value.as_bool()
     }
 
     /// A list of texts, each read as something else.

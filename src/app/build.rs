@@ -4,6 +4,7 @@
 mod knowledge;
 mod pipeline;
 mod upkeep;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 use self::knowledge::{eligibility, listen, start_account_loader};
 use self::pipeline::PipelineBuilder;
 use self::upkeep::{keep_house, keep_lease, watch_readiness};
+use self::webhooks::start_webhooks;
 use super::context::EngineContext;
 use super::{StartError, schema};
 use crate::broker::connection::BrokerAddress;
@@ -24,7 +26,7 @@ use crate::delivery::registry::AccountRegistry;
 use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
-use crate::ops::control::KeyDesk;
+use crate::ops::control::{KeyDesk, WebhookDesk};
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
 use crate::runtime::{Ending, Pulse, Supervisor};
@@ -79,7 +81,12 @@ pub(super) fn http(
         database: context.database.clone(),
         tasks: context.tasks.clone(),
     };
-    let server = crate::api::server(address, settings.http.workers, control, keys);
+    let webhooks = WebhookDesk {
+        desk: keys.clone(),
+        sealer: context.sealer.clone(),
+        guard: settings.webhooks.guard.clone(),
+    };
+    let server = crate::api::server(address, settings.http.workers, control, keys, webhooks);
     let server = server.map_err(|error| StartError::Listen {
         address,
         why: error.to_string(),
@@ -134,6 +141,11 @@ pub(super) async fn engine(
     let Some(account_loader) = start_account_loader(settings, context, loader).await else {
         return Ok(None);
     };
+    let lease_gate = &node.lease_gate;
+    let webhooks = start_webhooks(settings, context, lease_gate, &supervisor);
+    if webhooks.await?.is_none() {
+        return Ok(None);
+    }
     listen(context, &node.eligibility, account_loader);
     let pipeline = PipelineBuilder {
         settings,

@@ -43,6 +43,9 @@ pub(super) async fn stop(
     }
     context.phases.no_calls.raise(Ending::Asked);
     let drained = timeout(STEP, engine.permits.idle()).await.is_ok();
+    // What is not answered by then is sent again by whoever takes it next.
+    let _ = timeout(STEP, context.tasks.finished("send a webhook")).await;
+    let _ = timeout(STEP, context.tasks.finished("store webhook results")).await;
     let returned = engine.permits.taken();
     if !drained {
         tracing::warn!(

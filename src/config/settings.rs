@@ -9,7 +9,7 @@ use super::sources::Sources;
 use super::tree::Tree;
 use super::{
     Broker, DatabaseConfig, EngineConfig, Http, Lanes, Log, Providers, Retry, Secrets, Templates,
-    policy,
+    Webhooks, policy,
 };
 use crate::domain::GlobalPolicy;
 
@@ -36,6 +36,8 @@ pub struct Settings {
     pub retry: Retry,
     /// Limits of rendering.
     pub templates: Templates,
+    /// How webhooks are sent.
+    pub webhooks: Webhooks,
     /// The log.
     pub log: Log,
 }
@@ -111,6 +113,7 @@ impl Settings {
             providers: Providers::read(reader),
             retry: Retry::read(reader),
             templates: Templates::read(reader),
+            webhooks: Webhooks::read(reader),
             log: Log::read(reader),
         }
     }

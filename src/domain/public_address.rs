@@ -2,6 +2,32 @@
 
 // Addresses alone: what opens sockets is in `std`.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::Network;
+
+/// Which addresses may be reached for somebody who is not to reach ours: public ones, and what is allowed
+/// beyond. Clones share it.
+#[derive(Debug, Clone)]
+pub struct AddressGuard {
+    beyond: Arc<[Network]>,
+}
+
+impl AddressGuard {
+    /// With what is allowed beyond public addresses.
+    #[must_use]
+    pub fn new(beyond: impl Into<Arc<[Network]>>) -> Self {
+        Self {
+            beyond: beyond.into(),
+        }
+    }
+
+    /// Whether an address may be reached.
+    #[must_use]
+    pub fn allows(&self, address: IpAddr) -> bool {
+        is_public(address) || self.beyond.iter().any(|network| network.contains(address))
+    }
+}
 
 /// Whether an address is public. What is not: private, shared, link-local and loopback addresses; those for
 /// benchmarks and documents; those that lead to another one (6to4, Teredo, NAT64, IPv4 written as IPv6);
@@ -55,6 +81,24 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_allowed_beyond_public_addresses_is_allowed_and_no_more() {
+        let guard = AddressGuard::new(["127.0.0.0/8".parse().unwrap()]);
+        for (address, is_allowed) in [
+            ("1.1.1.1", true),
+            ("127.0.0.9", true),
+            ("::ffff:127.0.0.9", true),
+            ("::1", false),
+            ("10.0.0.1", false),
+        ] {
+            assert_eq!(
+                guard.allows(address.parse().unwrap()),
+                is_allowed,
+                "{address}"
+            );
+        }
+    }
 
     #[test]
     fn only_what_everybody_may_reach_is_public() {

@@ -62,6 +62,20 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// Where something stands that a webhook was to be told.
+    WebhookDeliveryStanding {
+        /// It is to be sent.
+        Pending = "pending",
+        /// It has arrived.
+        Delivered = "delivered",
+        /// It was given up: a replay sends it again.
+        Failed = "failed",
+        /// The webhook was disabled when it was written: a replay sends it.
+        Kept = "kept",
+    }
+}
+
 /// A set of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WebhookEvents(u16);

@@ -1,16 +1,22 @@
 //! What the HTTP API may see of the engine.
 
 mod key_desk;
+mod webhook_desk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use key_desk::{DeskError, KeyDesk, KeyOrder};
+pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 use crate::runtime::{Health, Pulse, Shutdown};
-pub use crate::store::api_keys::StoredApiKey;
+pub use crate::store::api_keys::{DoneBy, StoredApiKey};
+pub use crate::store::webhooks::StoredWebhook;
+pub use crate::store::webhooks::desk::WebhookFields;
+pub use crate::store::webhooks::history::StoredDelivery;
+pub use crate::store::webhooks::replays::{ReplayWindow, StoredReplay};
 use crate::telemetry::Metrics;
 
 /// The engine as seen from outside.

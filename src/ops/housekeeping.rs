@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::runtime::{Shutdown, clock};
 use crate::store::retention::{self, KeyWalk};
+use crate::store::webhooks::history;
 use crate::store::{
     Database, StoreError, due, partitions, provider_health, quarantine, system_events,
 };
@@ -79,6 +80,7 @@ impl Housekeeping {
         retention::forget_runs(&self.database).await?;
         retention::fold_intake(&self.database).await?;
         retention::forget_quarantined(&self.database).await?;
+        history::forget(&self.database).await?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod connector;
 mod departure;
 mod endpoint;
 pub(crate) mod form;
+mod guarded;
 mod status_line;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod trouble;
 mod wait;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -25,6 +27,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Leave;
 use crate::config::Providers;
+use crate::domain::AddressGuard;
 use crate::tls::Files;
 
 pub use answer::HttpAnswer;
@@ -36,6 +39,9 @@ use departure::{Departure, RequestBody};
 pub(crate) use endpoint::{HttpEndpoint, bearer, json_headers, secret_header};
 use status_line::HeardStatus;
 pub(crate) use trouble::HttpTransportError;
+
+/// Most bytes that are read of the answer of a server that somebody else chose.
+const GUARDED_RESPONSE_BYTES: usize = 16_384;
 
 /// A request whose body is known whole, to a whole URL.
 pub(crate) type Request = hyper::Request<Bytes>;
@@ -70,6 +76,24 @@ impl HttpClient {
             connections: Connections::default(),
             files: settings.tls.clone(),
             max_response_bytes: settings.max_response_bytes,
+        })
+    }
+
+    /// A client for URLs that somebody else chose: it reaches the addresses that `guard` allows, through no
+    /// proxy, and reads little.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up on this machine.
+    pub fn guarded(
+        guard: AddressGuard,
+        connect_timeout: Duration,
+        tls: &Files,
+    ) -> Result<Self, HttpClientError> {
+        Ok(Self {
+            connector: Connector::guarded(guard, connect_timeout, tls)?,
+            connections: Connections::default(),
+            files: tls.clone(),
+            max_response_bytes: GUARDED_RESPONSE_BYTES,
         })
     }
 

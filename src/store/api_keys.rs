@@ -88,6 +88,11 @@ impl DoneBy {
             address: Some(address.to_string()),
         }
     }
+
+    /// Their name in the audit log, and from where they did it.
+    pub(super) fn names(&self) -> (&str, Option<&str>) {
+        (&self.actor, self.address.as_deref())
+    }
 }
 
 #[derive(Queryable, Selectable)]

@@ -6,6 +6,8 @@
 pub mod announce;
 pub mod board;
 pub mod deliveries;
+pub mod desk;
+pub mod history;
 pub mod replays;
 pub mod standing;
 

@@ -2,6 +2,7 @@
 
 mod door;
 mod keys;
+mod webhooks;
 
 use herald::domain::ApiKey;
 use serde_json::Value;

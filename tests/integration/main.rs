@@ -22,3 +22,5 @@ mod raw_amqp;
 mod stage;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod webhooks;

@@ -22,6 +22,10 @@ CREATE TRIGGER tell AFTER INSERT OR UPDATE ON notification_schema.notification_m
     FOR EACH STATEMENT EXECUTE FUNCTION public.tell();
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON notification_schema.admin_system_events
     FOR EACH STATEMENT EXECUTE FUNCTION public.tell();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON notification_schema.webhook_deliveries
+    FOR EACH STATEMENT EXECUTE FUNCTION public.tell();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON notification_schema.notification_webhooks
+    FOR EACH STATEMENT EXECUTE FUNCTION public.tell();
 ";
 
 /// A stored notification.

@@ -7,7 +7,7 @@ mod claims;
 mod dead_letters;
 mod errors;
 mod events;
-mod fixtures;
+pub(crate) mod fixtures;
 mod forms;
 mod frequency;
 mod lease;

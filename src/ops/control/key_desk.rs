@@ -28,6 +28,24 @@ pub enum DeskError {
     Failed(String),
 }
 
+impl From<StoreError> for DeskError {
+    /// What rows refer to is their tenant.
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ForeignKey { .. } => Self::NotFound("tenant"),
+            StoreError::Unavailable(_)
+            | StoreError::Refused(_)
+            | StoreError::Timeout(_)
+            | StoreError::Locked(_)
+            | StoreError::DiskFull(_)
+            | StoreError::ReadOnly
+            | StoreError::SerializationFailure
+            | StoreError::Deadlock => Self::Unavailable(error.without_data()),
+            other => Self::Failed(other.without_data()),
+        }
+    }
+}
+
 /// A key that is to be made.
 #[derive(Debug)]
 pub struct KeyOrder {
@@ -155,20 +173,12 @@ impl KeyDesk {
         let done = done.ok_or_else(|| DeskError::Failed(format!("{name}: it panicked")))?;
         done.map_err(|error| match error {
             StoreError::ForeignKey { .. } => DeskError::NotFound(refers_to),
-            StoreError::Unavailable(_)
-            | StoreError::Refused(_)
-            | StoreError::Timeout(_)
-            | StoreError::Locked(_)
-            | StoreError::DiskFull(_)
-            | StoreError::ReadOnly
-            | StoreError::SerializationFailure
-            | StoreError::Deadlock => DeskError::Unavailable(error.without_data()),
-            other => DeskError::Failed(other.without_data()),
+            error => error.into(),
         })
     }
 
     /// Does work on the runtime of connections; `None` when it panics.
-    async fn beside<T: Send + 'static>(
+    pub(super) async fn beside<T: Send + 'static>(
         &self,
         name: &'static str,
         work: impl Future<Output = T> + Send + 'static,

@@ -1,5 +1,7 @@
 //! An answer with a status, and the reply that it makes.
 
+use std::time::Duration;
+
 use hyper::header::HeaderMap;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -59,6 +61,11 @@ impl HttpAnswer {
     /// A header, if it is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long it asks to wait.
+    pub(crate) fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        wait::retry_after(&self.headers, now)
     }
 
     /// The body as JSON, if it is that; a byte order mark before it is ignored (RFC 8259, 8.1).

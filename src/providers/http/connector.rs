@@ -16,6 +16,8 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::connection::{HttpConnection, HttpOrigin, begin};
+use super::guarded;
+use crate::domain::AddressGuard;
 use crate::tls::Files;
 
 pub(super) type ConnectFailure = Box<dyn Error + Send + Sync>;
@@ -30,6 +32,8 @@ pub struct HttpClientError(String);
 pub(super) struct Connector {
     tcp: HttpConnector,
     proxies: Arc<Matcher>,
+    /// Which addresses it may reach, if not all: then through no proxy.
+    guard: Option<AddressGuard>,
     tls: TlsConnector,
     limit: Duration,
 }
@@ -42,6 +46,19 @@ struct TooLate(Duration);
 impl Connector {
     pub(super) fn new(limit: Duration, files: &Files) -> Result<Self, HttpClientError> {
         Self::through(Matcher::from_env(), limit, files)
+    }
+
+    /// One that reaches what `guard` allows, and asks no proxy.
+    pub(super) fn guarded(
+        guard: AddressGuard,
+        limit: Duration,
+        files: &Files,
+    ) -> Result<Self, HttpClientError> {
+        let connector = Self::through(Matcher::builder().build(), limit, files)?;
+        Ok(Self {
+            guard: Some(guard),
+            ..connector
+        })
     }
 
     fn through(proxies: Matcher, limit: Duration, files: &Files) -> Result<Self, HttpClientError> {
@@ -58,6 +75,7 @@ impl Connector {
         Ok(Self {
             tcp,
             proxies: Arc::new(proxies),
+            guard: None,
             tls: TlsConnector::from(Arc::new(tls)),
             limit,
         })
@@ -83,6 +101,9 @@ impl Connector {
 
     /// Opens the TCP connection, through a proxy where one is named.
     async fn dial(&self, url: Uri) -> Result<TokioIo<TcpStream>, ConnectFailure> {
+        if let Some(guard) = &self.guard {
+            return Ok(TokioIo::new(guarded::dial(guard, &url).await?));
+        }
         let mut tcp = self.tcp.clone();
         let Some(proxy) = self.proxies.intercept(&url) else {
             return Ok(tcp.call(url).await?);

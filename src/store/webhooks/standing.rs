@@ -8,8 +8,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::WebhookDisabledReason;
-use crate::store::StoreError;
 use crate::store::time::{from_database, to_database};
+use crate::store::{StoreError, system_events};
+
+/// The type of the event of a webhook that Herald has disabled.
+pub const DISABLED_EVENT: &str = "webhook_disabled";
 
 #[derive(QueryableByName)]
 struct FailingRow {
@@ -105,4 +108,16 @@ pub async fn disable(
     .execute(connection)
     .await?;
     Ok(disabled > 0)
+}
+
+/// Resolves the events that say of a webhook that it is disabled.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn resolve(
+    connection: &mut AsyncPgConnection,
+    webhook_id: Uuid,
+) -> Result<(), StoreError> {
+    let id = webhook_id.to_string();
+    system_events::close_of(connection, None, DISABLED_EVENT, Some(&id)).await
 }

@@ -10,11 +10,11 @@ use super::{made, said};
 use crate::database::{PATIENCE, lines};
 use crate::stage::Stage;
 
-const SHOP: &str = "0190c1a0-0000-7000-8000-0000000000aa";
-const OTHER: &str = "0190c1a0-0000-7000-8000-0000000000bb";
+pub(super) const SHOP: &str = "0190c1a0-0000-7000-8000-0000000000aa";
+pub(super) const OTHER: &str = "0190c1a0-0000-7000-8000-0000000000bb";
 
 /// An engine with two tenants beside the default one.
-async fn stage() -> Stage {
+pub(super) async fn stage() -> Stage {
     let stage = Stage::with_lanes("email.normal").await;
     stage.apply(&format!(
         "[[tenants]]\nid = \"{SHOP}\"\nname = \"shop\"\n[[tenants]]\nid = \"{OTHER}\"\nname = \"other\"\n"
@@ -23,25 +23,37 @@ async fn stage() -> Stage {
 }
 
 /// A key of these scopes for a tenant; for an operator without one.
-fn key(stage: &Stage, scopes: &str, tenant: Option<&str>) -> String {
+pub(super) fn key(stage: &Stage, scopes: &str, tenant: Option<&str>) -> String {
     let mut arguments = vec!["--scopes", scopes];
     arguments.extend(tenant.into_iter().flat_map(|tenant| ["--tenant", tenant]));
     made(stage, &arguments).1.expose().to_owned()
 }
 
-async fn ask(stage: &Stage, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+pub(super) async fn ask(
+    stage: &Stage,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> Answer {
     let url = stage.url(path);
     let asked = http::request(method, &url, headers, body.as_bytes());
     asked.await.unwrap()
 }
 
-async fn ask_as(stage: &Stage, key: &str, method: &str, path: &str, body: &str) -> Answer {
+pub(super) async fn ask_as(
+    stage: &Stage,
+    key: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Answer {
     let bearer = format!("Authorization: Bearer {key}");
     let headers = [&bearer, "Content-Type: application/json"];
     ask(stage, method, path, &headers, body).await
 }
 
-fn json_of(answer: &Answer) -> Value {
+pub(super) fn json_of(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
@@ -61,11 +73,11 @@ fn code(answer: &Answer) -> String {
     code.to_owned()
 }
 
-fn told(answer: &Answer) -> (u16, String) {
+pub(super) fn told(answer: &Answer) -> (u16, String) {
     (answer.status, code(answer))
 }
 
-fn is(status: u16, code: &str) -> (u16, String) {
+pub(super) fn is(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 

@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 use crate::database::lines;
 
-pub(super) const TODAY: Date = date(2026, 11, 21);
+pub(crate) const TODAY: Date = date(2026, 11, 21);
 
-pub(super) fn counter(scope: Scope, cap: u32) -> Counter {
+pub(crate) fn counter(scope: Scope, cap: u32) -> Counter {
     Counter {
         scope,
         day: TODAY,
@@ -28,7 +28,7 @@ pub(super) fn counter(scope: Scope, cap: u32) -> Counter {
     }
 }
 
-pub(super) fn reservation(user_id: Uuid, counters: &[Counter]) -> Reservation {
+pub(crate) fn reservation(user_id: Uuid, counters: &[Counter]) -> Reservation {
     Reservation {
         notification_id: Uuid::now_v7(),
         tenant_id: DEFAULT_TENANT,
@@ -37,7 +37,7 @@ pub(super) fn reservation(user_id: Uuid, counters: &[Counter]) -> Reservation {
     }
 }
 
-pub(super) async fn people(connection: &mut AsyncPgConnection, count: usize) -> Vec<Uuid> {
+pub(crate) async fn people(connection: &mut AsyncPgConnection, count: usize) -> Vec<Uuid> {
     let people: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     let rows: Vec<String> = people
         .iter()
@@ -52,7 +52,7 @@ pub(super) async fn people(connection: &mut AsyncPgConnection, count: usize) -> 
 }
 
 /// The ids that each counter holds, by person and scope.
-pub(super) async fn held(
+pub(crate) async fn held(
     connection: &mut AsyncPgConnection,
 ) -> BTreeMap<(Uuid, String), Vec<Uuid>> {
     let query =
@@ -73,7 +73,7 @@ pub(super) async fn held(
 }
 
 /// The outcome of a notification that was reserved and not sent after all.
-pub(super) fn cancelled(reservation: &Reservation) -> Settlement {
+pub(crate) fn cancelled(reservation: &Reservation) -> Settlement {
     let id = reservation.notification_id;
     let mut key = [0; 32];
     key[..16].copy_from_slice(id.as_bytes());
@@ -127,7 +127,7 @@ pub(super) fn cancelled(reservation: &Reservation) -> Settlement {
 }
 
 /// The same, sent.
-pub(super) fn sent(reservation: &Reservation) -> Settlement {
+pub(crate) fn sent(reservation: &Reservation) -> Settlement {
     Settlement {
         status: Status::Sent,
         reason: None,

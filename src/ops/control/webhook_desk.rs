@@ -1,0 +1,334 @@
+//! Webhooks, as the HTTP API may see and change them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{DeskError, KeyDesk};
+use crate::domain::webhook::test_body;
+use crate::domain::{AddressGuard, WebhookDeliveryStanding, WebhookSecret};
+use crate::runtime::clock;
+use crate::store::api_keys::DoneBy;
+use crate::store::seal::Sealer;
+use crate::store::webhooks::desk::{self, WebhookFields, WebhookWriteError, audit};
+use crate::store::webhooks::history::{self, StoredDelivery};
+use crate::store::webhooks::replays::{self, ReplayWindow, StoredReplay};
+use crate::store::webhooks::{StoredWebhook, standing};
+use crate::store::{Database, PgConnection, StoreError};
+
+/// Whose webhook: a tenant's, or any without one; and its id.
+pub type WebhookOf = (Option<Uuid>, Uuid);
+
+/// Why something could not be done with a webhook.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookDeskError {
+    /// Not for a reason of the webhook's.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// Nothing is sent to it.
+    #[error("the webhook is disabled: set `is_active` first")]
+    Disabled,
+    /// Another webhook of the tenant has the name.
+    #[error("another webhook of the tenant has this name")]
+    NameTaken,
+    /// Its secret cannot be opened.
+    #[error("the webhook's secret cannot be opened: delete the webhook, and make it anew")]
+    Secret,
+}
+
+/// What a replay would send, or will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedReplay {
+    /// The job; `None` when it was only counted.
+    pub id: Option<Uuid>,
+    /// How many.
+    pub planned: u64,
+}
+
+/// Makes, changes and removes webhooks. Clones share it.
+#[derive(Debug, Clone)]
+pub struct WebhookDesk {
+    /// Does the work where connections live.
+    pub desk: KeyDesk,
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// Which addresses may be reached.
+    pub guard: AddressGuard,
+}
+
+impl WebhookDesk {
+    /// A new secret.
+    #[must_use]
+    pub fn secret() -> WebhookSecret {
+        let mut random = [0; 24];
+        rand::fill(&mut random);
+        WebhookSecret::new(random)
+    }
+
+    /// At most so many webhooks of a tenant, the newest first, that were made before another one.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn page(
+        &self,
+        tenant_id: Option<Uuid>,
+        before: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<StoredWebhook>, WebhookDeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            Ok(desk::page(&mut connection, tenant_id, before, most).await?)
+        };
+        self.with("list webhooks", work).await
+    }
+
+    /// A webhook.
+    ///
+    /// # Errors
+    /// There is none; or the database is out of reach.
+    pub async fn get(&self, of: WebhookOf) -> Result<StoredWebhook, WebhookDeskError> {
+        let work = async move |database: Database| found(&mut *database.get().await?, of).await;
+        self.with("get a webhook", work).await
+    }
+
+    /// Makes a webhook; answers its id.
+    ///
+    /// # Errors
+    /// There is no such tenant, or the name is taken; or the database is out of reach.
+    pub async fn make(
+        &self,
+        tenant_id: Uuid,
+        fields: WebhookFields,
+        secret: WebhookSecret,
+        by: DoneBy,
+    ) -> Result<Uuid, WebhookDeskError> {
+        let sealer = self.sealer.clone();
+        let work = async move |database: Database| {
+            let made = database.transaction(async |connection| {
+                let made = desk::create(connection, &sealer, tenant_id, &fields, &secret).await;
+                let id = match made {
+                    Ok(id) => id,
+                    Err(error) => return Ok(Err(error.into())),
+                };
+                audit(connection, (tenant_id, id), &by, "create").await?;
+                Ok(Ok(id))
+            });
+            made.await?
+        };
+        self.with("make a webhook", work).await
+    }
+
+    /// Changes a webhook: `change` makes of what it is what it is to be.
+    ///
+    /// # Errors
+    /// There is none, or the name is taken; or the database is out of reach.
+    pub async fn change(
+        &self,
+        of: WebhookOf,
+        change: impl FnOnce(WebhookFields) -> WebhookFields + Send + 'static,
+        by: DoneBy,
+    ) -> Result<StoredWebhook, WebhookDeskError> {
+        let work = async move |database: Database| {
+            let changed = database.transaction(async |connection| {
+                let stored = match found(connection, of).await {
+                    Ok(stored) => stored,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let fields = change(WebhookFields::of(&stored));
+                desk::change(connection, &stored, &fields).await?;
+                if fields.is_active && !stored.is_active {
+                    standing::resolve(connection, stored.id).await?;
+                }
+                audit(connection, (stored.tenant_id, stored.id), &by, "update").await?;
+                Ok(found(connection, of).await)
+            });
+            changed.await?
+        };
+        self.with("change a webhook", work).await
+    }
+
+    /// Removes a webhook.
+    ///
+    /// # Errors
+    /// There is none; or the database is out of reach.
+    pub async fn delete(&self, of: WebhookOf, by: DoneBy) -> Result<(), WebhookDeskError> {
+        let work = async move |database: Database| {
+            let deleted = database.transaction(async |connection| {
+                let stored = match found(connection, of).await {
+                    Ok(stored) => stored,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let (tenant_id, id) = (stored.tenant_id, stored.id);
+                desk::delete(connection, tenant_id, id).await?;
+                standing::resolve(connection, id).await?;
+                audit(connection, (tenant_id, id), &by, "delete").await?;
+                Ok(Ok(()))
+            });
+            deleted.await?
+        };
+        self.with("delete a webhook", work).await
+    }
+
+    /// Gives a webhook another secret; the one that it had signs beside it for `grace`. Says until when.
+    ///
+    /// # Errors
+    /// There is none; or the database is out of reach.
+    pub async fn rotate(
+        &self,
+        of: WebhookOf,
+        secret: WebhookSecret,
+        grace: Duration,
+        by: DoneBy,
+    ) -> Result<Timestamp, WebhookDeskError> {
+        let sealer = self.sealer.clone();
+        let work = async move |database: Database| {
+            let rotated = database.transaction(async |connection| {
+                let stored = match found(connection, of).await {
+                    Ok(stored) => stored,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let until = desk::rotate(connection, &sealer, &stored, &secret, grace).await;
+                let until = match until {
+                    Ok(until) => until,
+                    Err(error) => return Ok(Err(error.into())),
+                };
+                audit(connection, (stored.tenant_id, stored.id), &by, "rotate").await?;
+                Ok(Ok(until))
+            });
+            rotated.await?
+        };
+        self.with("rotate a webhook's secret", work).await
+    }
+
+    /// At most so many deliveries to a webhook, the newest first, that are older than another one.
+    ///
+    /// # Errors
+    /// There is no such webhook; or the database is out of reach.
+    pub async fn deliveries(
+        &self,
+        of: WebhookOf,
+        standing: Option<WebhookDeliveryStanding>,
+        before: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<StoredDelivery>, WebhookDeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            let webhook = found(&mut connection, of).await?;
+            let whose = (webhook.tenant_id, webhook.id);
+            Ok(history::page(&mut connection, whose, standing, before, most).await?)
+        };
+        self.with("list webhook deliveries", work).await
+    }
+
+    /// Sends a webhook something to try it; answers the `webhook-id`.
+    ///
+    /// # Errors
+    /// There is none, or it is disabled; or the database is out of reach.
+    pub async fn test(&self, of: WebhookOf) -> Result<Uuid, WebhookDeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            let webhook = found(&mut connection, of).await?;
+            let body = test_body(webhook.id, clock::now());
+            let told = history::test(&mut connection, webhook.tenant_id, webhook.id, body).await?;
+            database.webhooks().tell([webhook.id]);
+            told.ok_or(WebhookDeskError::Disabled)
+        };
+        self.with("try a webhook", work).await
+    }
+
+    /// Tells a webhook again what it was told in a span of time; or counts what that would be.
+    ///
+    /// # Errors
+    /// There is none, or it is disabled; or the database is out of reach.
+    pub async fn replay(
+        &self,
+        of: WebhookOf,
+        window: ReplayWindow,
+        only_counts: bool,
+        by: DoneBy,
+    ) -> Result<PlannedReplay, WebhookDeskError> {
+        let work = async move |database: Database| {
+            let ordered = database.transaction(async |connection| {
+                let webhook = match found(connection, of).await {
+                    Ok(webhook) => webhook,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let (tenant_id, id) = (webhook.tenant_id, webhook.id);
+                if only_counts {
+                    let planned = replays::count(connection, tenant_id, id, window).await?;
+                    return Ok(Ok(PlannedReplay { id: None, planned }));
+                }
+                let ordered = replays::order(connection, tenant_id, id, window).await?;
+                let Some((replay, planned)) = ordered else {
+                    return Ok(Err(WebhookDeskError::Disabled));
+                };
+                audit(connection, (tenant_id, id), &by, "replay").await?;
+                let id = Some(replay);
+                Ok(Ok(PlannedReplay { id, planned }))
+            });
+            ordered.await?
+        };
+        self.with("replay a webhook", work).await
+    }
+
+    /// How far a replay has come.
+    ///
+    /// # Errors
+    /// There is none; or the database is out of reach.
+    pub async fn progress(
+        &self,
+        of: WebhookOf,
+        replay: Uuid,
+    ) -> Result<StoredReplay, WebhookDeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            let webhook = found(&mut connection, of).await?;
+            let (tenant_id, id) = (webhook.tenant_id, webhook.id);
+            let found = replays::find(&mut connection, tenant_id, id, replay).await?;
+            Ok(found.ok_or(DeskError::NotFound("replay"))?)
+        };
+        self.with("get a replay", work).await
+    }
+
+    async fn with<T: Send + 'static, F>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(Database) -> F + Send + 'static,
+    ) -> Result<T, WebhookDeskError>
+    where
+        F: Future<Output = Result<T, WebhookDeskError>> + Send + 'static,
+    {
+        let done = self
+            .desk
+            .beside(name, work(self.desk.database.clone()))
+            .await;
+        done.unwrap_or_else(|| Err(DeskError::Failed(format!("{name}: it panicked")).into()))
+    }
+}
+
+async fn found(
+    connection: &mut PgConnection,
+    (tenant_id, id): WebhookOf,
+) -> Result<StoredWebhook, WebhookDeskError> {
+    let found = desk::find(connection, tenant_id, id).await?;
+    Ok(found.ok_or(DeskError::NotFound("webhook"))?)
+}
+
+impl From<StoreError> for WebhookDeskError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::UniqueViolation { .. } => Self::NameTaken,
+            error => Self::Desk(error.into()),
+        }
+    }
+}
+
+impl From<WebhookWriteError> for WebhookDeskError {
+    fn from(error: WebhookWriteError) -> Self {
+        match error {
+            WebhookWriteError::Seal(_) => Self::Secret,
+            WebhookWriteError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A webhook that wants no more, or has failed for days: it is disabled, an event says so, and what it misses
+//! is kept.
+
+use loadtest::receiver::ReceiverBehaviour;
+
+use super::Desk;
+
+const EVENTS: &str = "SELECT count(*) FROM admin_system_events
+                      WHERE event_type = 'webhook_disabled' AND NOT is_resolved";
+
+fn disabled(reason: &str) -> String {
+    format!(
+        "SELECT count(*) FROM notification_webhooks
+         WHERE NOT is_active AND disabled_reason = '{reason}'"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_gone_is_disabled_and_what_it_misses_is_kept() {
+    let mut desk = Desk::open().await;
+    let (receiver, id) = desk.receiver(1).await;
+    receiver.behave(ReceiverBehaviour {
+        status: 410,
+        ..ReceiverBehaviour::default()
+    });
+    let _engine = desk.stage.start().await;
+    desk.send(1).await;
+    desk.outcomes.until_count(&disabled("gone"), 1).await;
+    desk.outcomes.until_count(EVENTS, 1).await;
+    let received = receiver.stats().received;
+    assert!((1..=2).contains(&received), "{received}");
+    desk.send(2).await;
+    desk.until(id, "next_retry_at IS NULL AND NOT delivered", 6)
+        .await;
+    assert_eq!(receiver.stats().received, received, "nothing more is sent");
+    assert_eq!(desk.outcomes.count(EVENTS).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_asks_for_it_is_disabled_though_it_took_what_came() {
+    let mut desk = Desk::open().await;
+    let (receiver, id) = desk.receiver(1).await;
+    receiver.behave(ReceiverBehaviour {
+        headers: vec!["webhook-delivery: disable".to_owned()],
+        first: Some(1),
+        ..ReceiverBehaviour::default()
+    });
+    let _engine = desk.stage.start().await;
+    desk.send(1).await;
+    desk.outcomes.until_count(&disabled("receiver"), 1).await;
+    desk.until(id, "NOT delivered AND next_retry_at IS NOT NULL", 0)
+        .await;
+    assert!(receiver.stats().accepted >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_nothing_but_failures_disable_a_webhook_and_one_success_clears_them() {
+    let mut desk = Desk::open().await;
+    let (receiver, id) = desk.receiver(1).await;
+    let failing = ReceiverBehaviour {
+        status: 503,
+        ..ReceiverBehaviour::default()
+    };
+    receiver.behave(failing.clone());
+    let engine = desk.stage.start().await;
+    desk.send(1).await;
+    let since = "SELECT count(*) FROM notification_webhooks WHERE failing_since IS NOT NULL";
+    desk.outcomes.until_count(since, 1).await;
+    receiver.behave(ReceiverBehaviour::default());
+    desk.hurry().await;
+    desk.until(id, "delivered", 2).await;
+    desk.outcomes.until_count(since, 0).await;
+    drop(engine);
+
+    let for_days = "UPDATE notification_webhooks SET failing_since = now() - interval '121 hours',
+                    last_failed_at = now() - interval '1 hour'";
+    desk.outcomes.execute(for_days).await;
+    receiver.behave(failing);
+    let _engine = desk.stage.start().await;
+    desk.send(1).await;
+    desk.outcomes.until_count(&disabled("failing"), 1).await;
+    desk.outcomes.until_count(EVENTS, 1).await;
+    let told = "SELECT count(*) FROM admin_system_events
+                WHERE event_type = 'webhook_disabled' AND description LIKE '%nothing but failures%'";
+    assert_eq!(desk.outcomes.count(told).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_webhook_that_cannot_be_read_stops_no_other_and_is_told_of() {
+    let mut desk = Desk::open().await;
+    let (odd, odd_id) = desk.receiver(1).await;
+    let (good, good_id) = desk.receiver(2).await;
+    let by_hand = format!(
+        "UPDATE notification_webhooks SET events = '[\"nonsense\", 3]' WHERE id = '{odd_id}'"
+    );
+    desk.outcomes.execute(&by_hand).await;
+    let _engine = desk.stage.start().await;
+    desk.send(2).await;
+    desk.until(good_id, "delivered", 4).await;
+    assert_eq!((good.stats().distinct, odd.stats().received), (4, 0));
+    let told = "SELECT count(*) FROM admin_system_events WHERE event_type = 'webhook_unusable'";
+    desk.outcomes.until_count(told, 1).await;
+}
