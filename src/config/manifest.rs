@@ -14,6 +14,7 @@ mod template;
 mod tenant;
 mod unique;
 mod user;
+mod webhook;
 mod zone;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use provider::DeclaredProvider;
 pub use template::DeclaredTemplate;
 pub use tenant::Tenant;
 pub use user::{DeclaredDevice, User};
+pub use webhook::DeclaredWebhook;
 
 use self::reading::ManifestReader;
 use super::mistake::{ConfigError, Mistake, SettingOrigin};
@@ -48,6 +50,8 @@ pub struct Manifest {
     pub providers: Vec<DeclaredEntry<DeclaredProvider>>,
     /// Addresses that nothing may be sent to.
     pub suppressions: Vec<DeclaredEntry<Suppression>>,
+    /// Webhooks.
+    pub webhooks: Vec<DeclaredEntry<DeclaredWebhook>>,
     /// What is allowed and yet hardly meant, in the order of files and lines.
     pub warnings: Vec<Mistake>,
 }
@@ -116,6 +120,7 @@ impl Manifest {
             + self.templates.len()
             + self.providers.len()
             + self.suppressions.len()
+            + self.webhooks.len()
     }
 
     /// Whether nothing is declared.
@@ -132,6 +137,7 @@ impl Manifest {
         self.templates.append(&mut other.templates);
         self.providers.append(&mut other.providers);
         self.suppressions.append(&mut other.suppressions);
+        self.webhooks.append(&mut other.webhooks);
     }
 
     fn odd(&self, checks: &ManifestChecks<'_>) -> Vec<Mistake> {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Channel;
 use super::vocabulary::vocabulary;
 
-pub use event::{NewWebhookDelivery, deliveries_of, delivery_id, test_body};
+pub use event::{NewWebhookDelivery, accepted_of, deliveries_of, delivery_id, test_body};
 pub use secret::{WebhookSecret, WebhookSecretError, signature};
 pub use url::{WebhookUrl, WebhookUrlError};
 

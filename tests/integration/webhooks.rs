@@ -29,7 +29,7 @@ fn fields(url: &str) -> WebhookFields {
         },
         is_active: true,
         retry_count: 10,
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_secs(30),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::ApplyResult;
 use crate::config::Mistake;
 use crate::config::manifest::{
-    DeclaredEntry, DeclaredPreference, DeclaredProvider, DeclaredTemplate, Manifest,
-    ManifestFinding, User,
+    DeclaredEntry, DeclaredPreference, DeclaredProvider, DeclaredTemplate, DeclaredWebhook,
+    Manifest, ManifestFinding, User,
 };
 use crate::store::accounts::{self, AccountError, AccountFields};
 use crate::store::devices::{self, DeviceSighting};
@@ -12,6 +12,7 @@ use crate::store::preferences::{self, PreferenceFields};
 use crate::store::recipients::{self, RecipientFields, UpsertError};
 use crate::store::seal::Sealer;
 use crate::store::templates::{self, TemplateFields};
+use crate::store::webhooks::desk::{self, WebhookFields, WebhookWriteError};
 use crate::store::{PgConnection, StoreError, WriteChange, categories, suppressions, tenants};
 
 /// A transaction that entries are written in.
@@ -81,6 +82,12 @@ impl<'a> Writing<'a> {
         for entry in &manifest.providers {
             let write = async |connection: &mut PgConnection, value: &DeclaredProvider| {
                 provider(connection, sealer, value).await
+            };
+            self.guarded(entry, write).await?;
+        }
+        for entry in &manifest.webhooks {
+            let write = async |connection: &mut PgConnection, value: &DeclaredWebhook| {
+                webhook(connection, sealer, value).await
             };
             self.guarded(entry, write).await?;
         }
@@ -236,4 +243,25 @@ async fn provider(
             AccountError::Seal(error) => EntryError::Entry(error.to_string()),
             AccountError::Store(error) => explain(error),
         })
+}
+
+async fn webhook(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    webhook: &DeclaredWebhook,
+) -> Result<WriteChange, EntryError> {
+    let fields = WebhookFields {
+        name: Some(webhook.name.clone()),
+        url: webhook.url.clone(),
+        filter: webhook.filter.clone(),
+        is_active: webhook.is_active,
+        retry_count: webhook.retry_count,
+        timeout: webhook.timeout,
+    };
+    let (tenant_id, secret) = (webhook.tenant_id, &webhook.secret);
+    let written = desk::upsert(connection, sealer, tenant_id, &fields, secret).await;
+    written.map_err(|error| match error {
+        WebhookWriteError::Seal(error) => EntryError::Entry(error.to_string()),
+        WebhookWriteError::Store(error) => explain(error),
+    })
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 use super::fields::{EntryFields, at};
 use super::{
     ConfigError, DeclaredEntry, Manifest, ManifestChecks, Mistake, SettingOrigin, Sources,
-    category, preference, provider, suppression, template, tenant, user,
+    category, preference, provider, suppression, template, tenant, user, webhook,
 };
 use crate::config::document::{self, Node, Table, Value};
 use crate::config::reader;
 use crate::domain::nearest::nearest;
 
 /// The tables there are.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "tenants",
     "categories",
     "users",
@@ -20,6 +20,7 @@ const TABLES: [&str; 7] = [
     "templates",
     "providers",
     "suppressions",
+    "webhooks",
 ];
 
 /// What has been read so far.
@@ -70,11 +71,6 @@ impl<'a> ManifestReader<'a> {
 
     fn table(&mut self, path: &Path, name: &str, node: Node) {
         let line = node.line;
-        if name == "webhooks" {
-            let problem = "webhooks are not supported by this version yet; leave the table out";
-            let mistake = Mistake::plain(at(path, line), name, problem);
-            return self.mistakes.push(mistake);
-        }
         if !TABLES.contains(&name) {
             return self.mistakes.push(unknown_table(path, line, name));
         }
@@ -128,6 +124,12 @@ impl<'a> ManifestReader<'a> {
             "providers" => keep(
                 &mut list.providers,
                 provider::read(&mut fields),
+                origin,
+                label,
+            ),
+            "webhooks" => keep(
+                &mut list.webhooks,
+                webhook::read(&mut fields),
                 origin,
                 label,
             ),

@@ -210,7 +210,11 @@ address = "123"
 reason = "because"
 
 [[webhooks]]
-url = "https://example.com"
+url = "ftp://example.com"
+secret = "whsec_AAAA"
+events = ["notification.sent", "sent"]
+channels = ["mail"]
+retry_count = 21
 
 [tenants]
 name = "acme"
@@ -218,8 +222,8 @@ name = "acme"
     )
     .unwrap_err();
     insta::assert_snapshot!(error, @r#"
-        38 mistakes in the configuration:
-          people.toml:2: `provider`: is not a table of these files, but [[providers]] is; allowed: tenants, categories, users, preferences, templates, providers, suppressions
+        43 mistakes in the configuration:
+          people.toml:2: `provider`: is not a table of these files, but [[providers]] is; allowed: tenants, categories, users, preferences, templates, providers, suppressions, webhooks
           people.toml:7: `providers "mail".kind`: "sendgird" is not known, but "sendgrid" is; allowed: sendgrid, smtp, twilio, fcm, slack
           people.toml:8: `providers "mail".weight`: 0 is out of range; allowed: 1 to 1000000 (a share)
           people.toml:9: `providers "mail".rate_limit`: expected a whole number, found a text
@@ -255,8 +259,13 @@ name = "acme"
           people.toml:57: `templates "order".variables`: "a-b" is not the name of a variable; allowed: letters, digits and _, not starting with a digit; a ? behind it: may be left out
           people.toml:61: `suppressions "123".address`: is not a number in E.164, such as +4915112345678
           people.toml:62: `suppressions "123".reason`: "because" is not known; allowed: hard_bounce, complaint, stop, unsubscribe, manual
-          people.toml:64: `webhooks`: webhooks are not supported by this version yet; leave the table out
-          people.toml:67: `tenants`: is not a list of tables; write [[tenants]]
+          people.toml:64: `webhooks[0].name`: is required; allowed: a text by which it is known again
+          people.toml:65: `webhooks[0].url`: is no place for webhooks: begin it with https:// (or http://)
+          people.toml:66: `webhooks[0].secret`: is no webhook secret: write `whsec_` and 24 to 64 random bytes in base64, as whsec_$(openssl rand -base64 24) is
+          people.toml:67: `webhooks[0].events`: there is no such event; there are: *, notification.accepted, notification.deferred, notification.sent, notification.delivered, notification.failed, notification.cancelled, notification.bounced, notification.complained, notification.opened, notification.clicked, notification.unsubscribed, notification.read
+          people.toml:68: `webhooks[0].channels`: names no channel; allowed: email, sms, push, in_app, chat
+          people.toml:69: `webhooks[0].retry_count`: 21 is out of range; allowed: 0 to 20 (tries after the first)
+          people.toml:71: `tenants`: is not a list of tables; write [[tenants]]
     "#);
 }
 

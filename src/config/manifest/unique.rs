@@ -16,6 +16,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         templates,
         providers,
         suppressions,
+        webhooks,
         warnings: _,
     } = manifest;
     seen.add(tenants, "id", |t| Some(t.id));
@@ -47,6 +48,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
     seen.add(suppressions, "", |s| {
         Some((s.tenant_id, s.channel, s.address.clone()))
     });
+    seen.add(webhooks, "name", |w| Some((w.tenant_id, w.name.clone())));
     seen.0
 }
 

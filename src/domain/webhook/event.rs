@@ -67,39 +67,74 @@ pub fn deliveries_of(
     }
     let mut deliveries = vec![];
     for settlement in settlements {
-        for event in events_of(settlement).into_iter().flatten() {
-            tell(catalog, settlement, event, &mut deliveries);
+        let notification = &settlement.notification;
+        // A message from the broker has its row with its first outcome: then it is accepted as well.
+        if matches!(settlement.origin, Origin::Broker(_)) {
+            accepted(catalog, notification, &mut deliveries);
+        }
+        let event = match settlement.status {
+            Status::Pending => WebhookEvent::Deferred,
+            Status::Sent => WebhookEvent::Sent,
+            Status::Failed => WebhookEvent::Failed,
+            Status::Cancelled => WebhookEvent::Cancelled,
+        };
+        let told = || outcome(settlement);
+        tell(
+            catalog,
+            notification,
+            (event, settlement.decided_at),
+            told,
+            &mut deliveries,
+        );
+    }
+    deliveries
+}
+
+/// That notifications are accepted, for those who want to hear of it.
+#[must_use]
+pub fn accepted_of<'a>(
+    catalog: &WebhookCatalog,
+    notifications: impl IntoIterator<Item = &'a Notification>,
+) -> Vec<NewWebhookDelivery> {
+    let mut deliveries = vec![];
+    if !catalog.is_empty() {
+        for notification in notifications {
+            accepted(catalog, notification, &mut deliveries);
         }
     }
     deliveries
 }
 
-/// A message from the broker has its row with its first outcome: then it is accepted as well.
-fn events_of(settlement: &Settlement) -> [Option<WebhookEvent>; 2] {
-    let accepted = matches!(settlement.origin, Origin::Broker(_));
-    let outcome = match settlement.status {
-        Status::Pending => WebhookEvent::Deferred,
-        Status::Sent => WebhookEvent::Sent,
-        Status::Failed => WebhookEvent::Failed,
-        Status::Cancelled => WebhookEvent::Cancelled,
-    };
-    [accepted.then_some(WebhookEvent::Accepted), Some(outcome)]
-}
-
-fn tell(
+/// A notification is accepted once, at the time in its id: whoever tells of it a second time tells the same.
+fn accepted(
     catalog: &WebhookCatalog,
-    settlement: &Settlement,
-    event: WebhookEvent,
+    notification: &Notification,
     deliveries: &mut Vec<NewWebhookDelivery>,
 ) {
-    let notification = &settlement.notification;
+    let at = time_in(notification.id).unwrap_or(notification.created_at);
+    let told = || of(notification);
+    tell(
+        catalog,
+        notification,
+        (WebhookEvent::Accepted, at),
+        told,
+        deliveries,
+    );
+}
+
+fn tell<'a>(
+    catalog: &WebhookCatalog,
+    notification: &'a Notification,
+    (event, at): (WebhookEvent, Timestamp),
+    told: impl Fn() -> EventData<'a>,
+    deliveries: &mut Vec<NewWebhookDelivery>,
+) {
     let category = notification.category.as_deref();
     let (tenant_id, channel) = (notification.tenant_id, notification.lane.channel);
     let mut body = None;
-    let at = moment(settlement, event);
     for webhook_id in catalog.interested(tenant_id, event, channel, category) {
         // The same for all that hear of it.
-        let body = body.get_or_insert_with(|| told(settlement, event, at));
+        let body = body.get_or_insert_with(|| written(event.as_str(), at, told()));
         deliveries.push(NewWebhookDelivery {
             id: delivery_id(webhook_id, notification.id, event, at),
             webhook_id,
@@ -110,40 +145,22 @@ fn tell(
     }
 }
 
-/// When it happened. A notification is accepted once, at the time in its id: whoever tells of it a second
-/// time tells the same.
-fn moment(settlement: &Settlement, event: WebhookEvent) -> Timestamp {
-    let at = match event {
-        WebhookEvent::Accepted => time_in(settlement.notification.id),
-        _ => None,
-    };
-    at.unwrap_or(settlement.decided_at)
-}
-
 fn time_in(id: Uuid) -> Option<Timestamp> {
     let (seconds, nanos) = id.get_timestamp()?.to_unix();
     Timestamp::new(seconds.try_into().ok()?, nanos.try_into().ok()?).ok()
 }
 
-fn told(settlement: &Settlement, event: WebhookEvent, at: Timestamp) -> String {
-    let notification = &settlement.notification;
-    let data = match event {
-        WebhookEvent::Accepted => EventData {
-            status: Status::Pending,
-            ..of(notification)
-        },
-        _ => EventData {
-            status: settlement.status,
-            reason: settlement.reason,
-            provider: settlement.provider.as_deref(),
-            provider_message_id: settlement.provider_message_id.as_deref(),
-            error: settlement.error_message.as_deref(),
-            attempts: notification.attempt_count,
-            due_at: settlement.due_at,
-            ..of(notification)
-        },
-    };
-    written(event.as_str(), at, data)
+fn outcome(settlement: &Settlement) -> EventData<'_> {
+    EventData {
+        status: settlement.status,
+        reason: settlement.reason,
+        provider: settlement.provider.as_deref(),
+        provider_message_id: settlement.provider_message_id.as_deref(),
+        error: settlement.error_message.as_deref(),
+        attempts: settlement.notification.attempt_count,
+        due_at: settlement.due_at,
+        ..of(&settlement.notification)
+    }
 }
 
 fn of(notification: &Notification) -> EventData<'_> {
@@ -337,6 +354,13 @@ mod tests {
             ..sent()
         };
         let later = told(&later);
+        let mut catalog = WebhookCatalog::default();
+        let accepted = WebhookFilter {
+            events: WebhookEvent::Accepted.into(),
+            ..WebhookFilter::default()
+        };
+        catalog.add(DEFAULT_TENANT, WEBHOOK, accepted);
+        assert_eq!(accepted_of(&catalog, [&sent().notification]), first[..1]);
         assert_eq!(later[0].id, first[0].id, "accepted once");
         assert_ne!(later[1].id, first[1].id);
         assert_ne!(first[0].id, first[1].id);

@@ -4,6 +4,8 @@
 use loadtest::receiver::ReceiverBehaviour;
 
 use super::Desk;
+use crate::database::lines;
+use crate::stage::Stage;
 
 const EVENTS: &str = "SELECT count(*) FROM admin_system_events
                       WHERE event_type = 'webhook_disabled' AND NOT is_resolved";
@@ -100,4 +102,36 @@ async fn one_webhook_that_cannot_be_read_stops_no_other_and_is_told_of() {
     assert_eq!((good.stats().distinct, odd.stats().received), (4, 0));
     let told = "SELECT count(*) FROM admin_system_events WHERE event_type = 'webhook_unusable'";
     desk.outcomes.until_count(told, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_is_declared_in_a_file_that_may_be_applied_again() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let file = |url: &str, more: &str| {
+        format!(
+            "[[webhooks]]\nname = \"desk\"\nurl = \"{url}\"\nevents = [\"notification.sent\"]\n\
+             secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n{more}"
+        )
+    };
+    let rows = "SELECT concat_ws(' ', url, events, is_active, retry_count, xmin) AS text
+                FROM notification_schema.notification_webhooks";
+    let mut owner = stage.database.owner().await;
+    stage.apply(&file("https://example.com/a", ""));
+    let first = lines(&mut owner, rows).await;
+    assert!(
+        first[0].starts_with("https://example.com/a [\"notification.sent\"] t 10 "),
+        "{first:?}"
+    );
+    stage.apply(&file("https://example.com/a", ""));
+    assert_eq!(lines(&mut owner, rows).await, first, "nothing was written");
+    stage.apply(&file(
+        "https://example.com/b",
+        "is_active = false\nretry_count = 3\n",
+    ));
+    let changed = lines(&mut owner, rows).await;
+    assert_eq!(changed.len(), 1);
+    assert!(
+        changed[0].starts_with("https://example.com/b [\"notification.sent\"] f 3 "),
+        "{changed:?}"
+    );
 }
