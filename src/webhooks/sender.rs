@@ -26,13 +26,13 @@ pub struct WebhookSender {
 struct SenderState {
     is_looking: bool,
     /// What is to be looked for once the present look has ended.
-    next: Option<Look>,
+    next: Option<WebhookLook>,
     looks: u32,
 }
 
 /// What is looked for; what is further down includes what is above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Look {
+enum WebhookLook {
     /// What was written for webhooks on this node.
     Told,
     /// What is due for any webhook, and replays.
@@ -73,7 +73,7 @@ impl WebhookSender {
         }
     }
 
-    fn look(&mut self, what: Look, ctx: &Context<Self>) {
+    fn look(&mut self, what: WebhookLook, ctx: &Context<Self>) {
         if self.state.is_looking {
             self.state.next = self.state.next.max(Some(what));
             return;
@@ -82,8 +82,8 @@ impl WebhookSender {
             return;
         }
         self.state.is_looking = true;
-        let reads = what == Look::All && self.state.looks.is_multiple_of(READ_EVERY);
-        if what == Look::All {
+        let reads = what == WebhookLook::All && self.state.looks.is_multiple_of(READ_EVERY);
+        if what == WebhookLook::All {
             self.state.looks = self.state.looks.wrapping_add(1);
         }
         let (context, address) = (Arc::clone(&self.context), ctx.address());
@@ -94,10 +94,10 @@ impl WebhookSender {
                 if reads || context.database.webhooks().take_outdated() {
                     context.read().await?;
                 }
-                if what == Look::All {
+                if what == WebhookLook::All {
                     context.tidy().await?;
                 }
-                context.look(what == Look::All).await
+                context.look(what == WebhookLook::All).await
             };
             if let Err(error) = looked.await {
                 tracing::warn!(%error, "webhooks could not be looked for; trying again");
@@ -110,8 +110,8 @@ impl Actor for WebhookSender {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.look(Look::All, ctx);
-        ctx.run_interval(LOOK, |sender, ctx| sender.look(Look::All, ctx));
+        self.look(WebhookLook::All, ctx);
+        ctx.run_interval(LOOK, |sender, ctx| sender.look(WebhookLook::All, ctx));
     }
 }
 
@@ -127,7 +127,7 @@ impl Handler<Wake> for WebhookSender {
 
     fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
         failpoint::hit("webhooks");
-        self.look(Look::Told, ctx);
+        self.look(WebhookLook::Told, ctx);
     }
 }
 

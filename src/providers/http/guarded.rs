@@ -3,6 +3,7 @@
 //! The address that was vetted is the one that is connected to, whatever a name stands for a moment later. No
 //! proxy is asked, for it would choose the address; no redirect is followed by anybody here.
 
+use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +13,6 @@ use hyper::{Method, Uri};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::Instant;
 
-use super::connector::ConnectFailure;
 use super::{HttpAnswer, HttpClient, HttpEndpoint, HttpTransportError};
 use crate::domain::AddressGuard;
 use crate::providers::Leave;
@@ -30,8 +30,11 @@ struct Forbidden(IpAddr);
 #[error("the name of the host stands for no address")]
 struct NoAddress;
 
+/// Why there is no connection.
+type NotConnected = Box<dyn Error + Send + Sync>;
+
 /// Connects to the first address of the URL's host that may be reached and answers.
-pub(super) async fn dial(guard: &AddressGuard, url: &Uri) -> Result<TcpStream, ConnectFailure> {
+pub(super) async fn dial(guard: &AddressGuard, url: &Uri) -> Result<TcpStream, NotConnected> {
     let host = url.host().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let usual = match url.scheme_str() {
@@ -40,7 +43,7 @@ pub(super) async fn dial(guard: &AddressGuard, url: &Uri) -> Result<TcpStream, C
     };
     let port = url.port_u16().unwrap_or(usual);
     let found: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
-    let mut failure: ConnectFailure = match found.first() {
+    let mut failure: NotConnected = match found.first() {
         None => NoAddress.into(),
         Some(first) => Forbidden(first.ip()).into(),
     };
