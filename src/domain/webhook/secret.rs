@@ -89,13 +89,12 @@ mod tests {
 
     const NOW: &str = "1795176000";
 
-    fn verified(secret: &str, signature: &str, timestamp: &str, body: &[u8]) -> bool {
+    /// Whether the library, which takes only the present time for good, signs the same.
+    fn verified(secret: &str, signatures: &str, timestamp: &str, body: &[u8]) -> bool {
         let judge = standardwebhooks::Webhook::new(secret).unwrap();
-        let mut headers = http::HeaderMap::new();
-        headers.insert("webhook-id", "msg_1".parse().unwrap());
-        headers.insert("webhook-timestamp", timestamp.parse().unwrap());
-        headers.insert("webhook-signature", signature.parse().unwrap());
-        judge.verify_ignoring_timestamp(body, &headers).is_ok()
+        let signed = judge.sign("msg_1", timestamp.parse().unwrap(), body);
+        let signed = signed.unwrap();
+        signatures.split(' ').any(|signature| signature == signed)
     }
 
     #[test]
