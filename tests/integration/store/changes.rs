@@ -256,6 +256,7 @@ async fn what_replication_and_truncate_change_is_told_of_too() {
         ("notification_templates", Change::Templates),
         ("provider_configs", Change::Accounts),
         ("api_keys", Change::ApiKeys),
+        ("notification_webhooks", Change::Webhooks),
     ] {
         let told = scene.told(&format!("TRUNCATE {table} CASCADE")).await;
         assert!(told.contains(&change), "{table}: {told:?}");
