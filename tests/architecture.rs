@@ -34,10 +34,6 @@ const ROOMS: &[(&str, &str)] = &[
         "work",
         "domain resilience machine config telemetry runtime broker store",
     ),
-    (
-        "webhooks",
-        "domain resilience policy config runtime store providers work",
-    ),
     ("cache", "domain runtime store templates"),
     (
         "delivery",
@@ -55,6 +51,10 @@ const ROOMS: &[(&str, &str)] = &[
          templates work cache delivery providers pipeline",
     ),
     ("api", "domain runtime telemetry ops"),
+    (
+        "webhooks",
+        "domain resilience policy config runtime store providers work",
+    ),
     (
         "app",
         "domain resilience policy machine config telemetry runtime tls broker store \
