@@ -1,8 +1,6 @@
 //! A database of its own for each test, cloned from one that was migrated once.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -137,20 +135,27 @@ pub(crate) async fn lines(connection: &mut AsyncPgConnection, query: &str) -> Ve
     rows.into_iter().map(|row| row.text).collect()
 }
 
+/// A migration as it is compiled in.
+struct Migration {
+    name: &'static str,
+    up: &'static str,
+    down: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
 /// Named by the migrations, by what runs them, and by the month, since they make partitions for the
-/// months around it.
+/// months around it. By those that are compiled in: the files may be newer than a program that still runs, which
+/// would leave its own schema under their name.
 fn template_name() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<_> = fs::read_dir(root.join("migrations"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path().join("up.sql"))
-        .collect();
-    files.push(root.join("src/store/migrations.rs"));
-    files.sort();
     let mut hash = Sha256::new();
-    for file in files {
-        hash.update(fs::read(file).unwrap());
+    for Migration { name, up, down } in MIGRATIONS {
+        for text in [name, up, down] {
+            hash.update(text);
+            hash.update([0]);
+        }
     }
+    hash.update(include_str!("../../src/store/migrations.rs"));
     hash.update(herald::runtime::clock::now().strftime("%Y-%m").to_string());
     let mut name = String::from("herald_template_");
     for byte in hash.finalize().iter().take(8) {
