@@ -1,6 +1,6 @@
 SET search_path TO notification_schema;
 
-DROP TRIGGER notice_emptied ON notification_webhooks;
+DROP TRIGGER webhooks_emptied ON notification_webhooks;
 DROP TRIGGER notice_updated ON notification_webhooks;
 DROP TRIGGER notice ON notification_webhooks;
 

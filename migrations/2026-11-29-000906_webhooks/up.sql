@@ -55,12 +55,12 @@ CREATE TRIGGER notice_updated AFTER UPDATE ON notification_webhooks FOR EACH ROW
            NEW.events, NEW.channels, NEW.categories, NEW.is_active, NEW.retry_count, NEW.timeout_seconds,
            NEW.failing_since, NEW.deleted_at))
     EXECUTE FUNCTION notify_table_changed('webhooks');
-CREATE TRIGGER notice_emptied AFTER TRUNCATE ON notification_webhooks
+CREATE TRIGGER webhooks_emptied AFTER TRUNCATE ON notification_webhooks
     FOR EACH STATEMENT EXECUTE FUNCTION notify_table_changed('webhooks');
 -- Also where the worker of a subscription writes.
 ALTER TABLE notification_webhooks
     ENABLE ALWAYS TRIGGER notice,
     ENABLE ALWAYS TRIGGER notice_updated,
-    ENABLE ALWAYS TRIGGER notice_emptied;
+    ENABLE ALWAYS TRIGGER webhooks_emptied;
 
 RESET search_path;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use herald::domain::{
     Channel, OnUnknown, OverCap, Platform, Priority, ProviderEvent, ProviderKind, Reason, Severity,
-    Status, SuppressionReason,
+    Status, SuppressionReason, WebhookDisabledReason,
 };
 
 use crate::database::{TestDatabase, lines};
@@ -35,6 +35,7 @@ fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
         ("notification_dlq", "failure_reason") => failures(),
         ("categories", "over_cap") => words(OverCap::ALL),
         ("categories", "on_unknown") => words(OnUnknown::ALL),
+        ("notification_webhooks", "disabled_reason") => words(WebhookDisabledReason::ALL),
         ("user_devices", "platform") => words(Platform::ALL),
         ("email_logs", "event") => words(ProviderEvent::ALL),
         ("admin_system_events", "severity") => words(Severity::ALL),
