@@ -291,6 +291,8 @@ mod tests {
     #[tokio::test]
     async fn a_program_is_read_and_ended() {
         let program = shell("echo one; echo two >&2; exec sleep 60");
+        // Two pipes, of which either may be read first.
+        program.says("one").await.unwrap();
         program.says("two").await.unwrap();
         assert_eq!(program.said("one"), 1);
         program.must_run().unwrap();
