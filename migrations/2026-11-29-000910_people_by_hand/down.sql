@@ -17,20 +17,8 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION spell_suppression() RETURNS trigger
-LANGUAGE plpgsql AS $$
-DECLARE
-    spelt text := notification_schema.spelt_address(NEW.channel, NEW.address);
-BEGIN
-    IF spelt IS NULL AND current_user <> 'herald_notifications' THEN
-        RAISE EXCEPTION 'the suppression list cannot spell this address in SQL: it would never match'
-            USING ERRCODE = 'check_violation', TABLE = 'suppressions', COLUMN = 'address',
-                HINT = 'Write the entry with `herald apply` ([[suppressions]]), which knows every spelling and says what is wrong. In SQL, write an e-mail address bare (no < >, no dot at the end), its domain in ASCII (xn--...), and a number as +4915112345678.';
-    END IF;
-    NEW.address := coalesce(spelt, NEW.address);
-    RETURN NEW;
-END
-$$;
+DROP FUNCTION spelt_address(text, text);
+ALTER FUNCTION spelt_other_address(text, text) RENAME TO spelt_address;
 
 ALTER TABLE notification_preferences DROP CONSTRAINT notification_preferences_category_check;
 DROP TRIGGER belongings ON users;
