@@ -4,7 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::authority::{Authority, authority};
@@ -13,7 +13,7 @@ use super::fields::SentFields;
 use super::page::Page;
 use super::problem::Problem;
 use crate::domain::{ApiAction, ApiResource, ApiScope, ApiScopes, DEFAULT_TENANT, Network};
-use crate::ops::control::{KeyDesk, KeyOrder, StoredApiKey};
+use crate::ops::control::{KeyDesk, KeyOrder, shown_key};
 use crate::runtime::clock;
 
 /// Largest body.
@@ -33,7 +33,7 @@ pub(super) async fn list(
     let list = format!("api-keys {}", tenant.as_deref().unwrap_or("*"));
     let page = Page::asked(&request, &list)?;
     let keys = desk.page(who.tenant_id, page.after, page.limit + 1).await?;
-    let entries = keys.iter().map(|key| (key.id, in_json(key))).collect();
+    let entries = keys.iter().map(|key| (key.id, shown_key(key))).collect();
     Ok(HttpResponse::Ok().json(page.answer(&list, entries)))
 }
 
@@ -113,21 +113,4 @@ fn scope(word: &str, who: &Authority) -> Result<ApiScope, String> {
         return Ok(scope);
     }
     Err("the API key that makes this one has no such scope itself".to_owned())
-}
-
-fn in_json(key: &StoredApiKey) -> Value {
-    let moment = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
-    let networks = key.networks.iter().flatten().map(ToString::to_string);
-    json!({
-        "id": key.id,
-        "prefix": key.prefix,
-        "name": key.name,
-        "tenant_id": key.tenant_id,
-        "scopes": key.scopes.words(),
-        "networks": networks.collect::<Vec<_>>(),
-        "created_at": key.created_at.to_string(),
-        "expires_at": moment(key.expires_at),
-        "revoked_at": moment(key.revoked_at),
-        "last_used_at": moment(key.last_used_at),
-    })
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use herald::config::Required;
 use herald::domain::api_key::{PREFIX_BYTES, SECRET_BYTES};
 use herald::domain::{ApiKey, ApiScopes, Network};
+use herald::ops::control::shown_key;
 use herald::runtime::clock;
 use herald::store::api_keys::{self, DoneBy, NewApiKey, StoredApiKey};
 use herald::store::{PgConnection, StoreError};
@@ -201,21 +202,12 @@ fn state(key: &StoredApiKey, now: Timestamp) -> String {
 }
 
 fn in_json(key: &StoredApiKey) -> Value {
-    let moment = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
-    let networks = key.networks.iter().flatten().map(ToString::to_string);
-    json!({
-        "id": key.id,
-        "prefix": key.prefix,
-        "name": key.name,
-        "tenant_id": key.tenant_id,
-        "scopes": key.scopes.words(),
-        "networks": networks.collect::<Vec<_>>(),
-        "created_at": key.created_at.to_string(),
-        "expires_at": moment(key.expires_at),
-        "revoked_at": moment(key.revoked_at),
-        "last_used_at": moment(key.last_used_at),
-        "previous_until": moment(key.previous.as_ref().map(|(_, until)| *until)),
-    })
+    let mut shown = shown_key(key);
+    let previous = key.previous.as_ref().map(|(_, until)| until.to_string());
+    if let Value::Object(fields) = &mut shown {
+        fields.insert("previous_until".to_owned(), json!(previous));
+    }
+    shown
 }
 
 fn random<const N: usize>() -> [u8; N] {

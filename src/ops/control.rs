@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use key_desk::{DeskError, KeyDesk, KeyOrder};
+pub use key_desk::{DeskError, KeyDesk, KeyOrder, shown_key};
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};

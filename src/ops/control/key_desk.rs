@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -13,6 +14,25 @@ use crate::domain::{ApiKey, ApiScopes, Network};
 use crate::runtime::Tasks;
 use crate::store::api_keys::{self, DoneBy, NewApiKey, StoredApiKey};
 use crate::store::{Database, StoreError};
+
+/// A key for people and programs to see: without its secrets.
+#[must_use]
+pub fn shown_key(key: &StoredApiKey) -> Value {
+    let moment = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
+    let networks = key.networks.iter().flatten().map(ToString::to_string);
+    json!({
+        "id": key.id,
+        "prefix": key.prefix,
+        "name": key.name,
+        "tenant_id": key.tenant_id,
+        "scopes": key.scopes.words(),
+        "networks": networks.collect::<Vec<_>>(),
+        "created_at": key.created_at.to_string(),
+        "expires_at": moment(key.expires_at),
+        "revoked_at": moment(key.revoked_at),
+        "last_used_at": moment(key.last_used_at),
+    })
+}
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
