@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// take, and is the same when it is read again; what is refused says why.
 pub(crate) fn envelope(body: &[u8]) {
     let wrapping = Wrapping {
-        lane: Lane::new(Channel::Email, Priority::Normal),
+        lane: Some(Lane::new(Channel::Email, Priority::Normal)),
         message_id: Some("m"),
         traceparent: None,
         max_body_bytes: 65_536,
@@ -36,6 +36,7 @@ pub(crate) fn envelope(body: &[u8]) {
         Err(refusal) => {
             assert!(!refusal.detail.is_empty());
             assert!(refusal.detail.len() <= 1_000, "{}", refusal.detail.len());
+            assert!(refusal.mistakes.len() <= 32);
         }
     }
     let _ = envelope::decode_file(body, wrapping.max_body_bytes, wrapping.now);

@@ -90,7 +90,7 @@ async fn recipient(
 }
 
 fn rejected(reason: Rejection, detail: String) -> Admissible {
-    Admissible::Rejected(Refusal { reason, detail })
+    Admissible::Rejected(Refusal::new(reason, detail))
 }
 
 fn with(mut recipient: Recipient, said: &RecipientDescription) -> Recipient {

@@ -1,14 +1,15 @@
-mod content;
-
 use super::*;
+use crate::domain::{Channel, Priority};
 use proptest::prelude::*;
 use serde_json::json;
 
+mod content;
+mod mistakes;
 mod slips;
 
 fn wrapping() -> Wrapping<'static> {
     Wrapping {
-        lane: Lane::new(Channel::Email, Priority::Normal),
+        lane: Some(Lane::new(Channel::Email, Priority::Normal)),
         message_id: None,
         traceparent: None,
         max_body_bytes: 4_096,
@@ -309,7 +310,7 @@ fn a_body_that_is_its_own_key_is_its_own_content_in_whatever_lane() {
     anywhere.as_object_mut().unwrap().remove("priority");
     let through = |priority| {
         let wrapping = Wrapping {
-            lane: Lane::new(Channel::Email, priority),
+            lane: Some(Lane::new(Channel::Email, priority)),
             ..wrapping()
         };
         let envelope = decode(anywhere.to_string().as_bytes(), &wrapping).unwrap();
@@ -335,8 +336,13 @@ proptest! {
 
 #[test]
 fn an_explanation_stays_small_and_a_broken_trace_is_dropped() {
-    let refusal = decoded(&with("content", json!("x".repeat(3_000)))).unwrap_err();
-    assert_eq!(refusal.detail.len(), DETAIL_BYTES);
+    let mut long = plain();
+    for n in 0..refusal::MOST + 4 {
+        long[format!("unknown-{n}-{}", "x".repeat(50))] = json!("secret");
+    }
+    let refusal = decoded(&long).unwrap_err();
+    assert_eq!(refusal.detail.len(), refusal::DETAIL_BYTES);
+    assert_eq!(refusal.mistakes.len(), refusal::MOST);
     let traced = |traceparent| {
         let wrapping = Wrapping {
             traceparent: Some(traceparent),

@@ -1,9 +1,13 @@
-//! What the types of the envelope do not say.
+//! What the types of the envelope do not say. Each mistake is noted; what is checked last is checked all the same.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Moment, RecipientDescription, Refusal, WireEnvelope, Wrapping};
-use crate::domain::{Channel, Reason, Rejection, address, carriage, limits, name, zone};
+use super::refusal::Mistakes;
+use super::wire::WireEnvelope;
+use super::{Moment, RecipientDescription, Wrapping};
+use crate::domain::{
+    Channel, Lane, Priority, Reason, Rejection, address, carriage, limits, name, zone,
+};
 
 /// Longest name of a category.
 const CATEGORY_CHARS: usize = 100;
@@ -11,33 +15,70 @@ const CATEGORY_CHARS: usize = 100;
 /// Not before and not after which moment it is to be sent.
 type Between = (Option<Timestamp>, Option<Timestamp>);
 
-pub(super) fn wire(wire: &WireEnvelope, wrapping: &Wrapping<'_>) -> Result<Between, Refusal> {
-    if wire.version != 1 {
-        return Err(Refusal::invalid(format!(
-            "version {}: only 1 is known",
-            wire.version
-        )));
+/// Spells names and addresses in their one way, and notes what is wrong. The lane is `None` when the message
+/// does not say its channel, and nobody else does.
+pub(super) fn wire(
+    wire: &mut WireEnvelope,
+    wrapping: &Wrapping<'_>,
+    mistakes: &mut Mistakes,
+) -> (Option<Lane>, Between) {
+    match wire.version {
+        None if !mistakes.has("/version") => mistakes.required("/version"),
+        Some(version) if version != 1 => {
+            mistakes.invalid("/version", format!("version {version}: only 1 is known"));
+        }
+        _ => {}
     }
-    lane(wire, wrapping)?;
-    texts(wire)?;
-    if wire
-        .max_retries
-        .is_some_and(|retries| retries > limits::MAX_RETRIES)
-    {
-        return Err(Refusal::invalid(format!(
-            "`max_retries`: at most {}",
-            limits::MAX_RETRIES
-        )));
+    if wire.user_id.is_none() && !mistakes.has("/user_id") {
+        mistakes.required("/user_id");
     }
-    content(wire, wrapping.lane.channel)?;
-    wire.recipient.as_ref().map_or(Ok(()), recipient)?;
-    between(wire, wrapping.now)
+    let lane = lane(wire, wrapping, mistakes);
+    texts(wire, mistakes);
+    let most = limits::MAX_RETRIES;
+    if wire.max_retries.is_some_and(|retries| retries > most) {
+        mistakes.invalid("/max_retries", format!("`max_retries`: at most {most}"));
+    }
+    if let Some(lane) = lane {
+        content(wire, lane.channel, mistakes);
+    }
+    if let Some(described) = &wire.recipient {
+        recipient(described, mistakes);
+    }
+    let between = between(wire, wrapping.now, mistakes);
+    addresses(wire, lane.map(|lane| lane.channel), mistakes);
+    names(wire, mistakes);
+    one_of_both(wire, mistakes);
+    (lane, between)
 }
 
-fn between(wire: &WireEnvelope, now: Timestamp) -> Result<Between, Refusal> {
-    for (name, moment) in [("send_at", wire.send_at), ("expires_at", wire.expires_at)] {
+/// The lane that the message came through, or else the one that it names.
+fn lane(wire: &WireEnvelope, wrapping: &Wrapping<'_>, mistakes: &mut Mistakes) -> Option<Lane> {
+    let Some(lane) = wrapping.lane else {
+        if wire.channel.is_none() && !mistakes.has("/channel") {
+            mistakes.required("/channel");
+        }
+        let priority = wire.priority.unwrap_or(Priority::Normal);
+        return Some(Lane::new(wire.channel?, priority));
+    };
+    let channel = wire.channel.unwrap_or(lane.channel);
+    let priority = wire.priority.unwrap_or(lane.priority);
+    if (channel, priority) != (lane.channel, lane.priority) {
+        let pointer = match channel == lane.channel {
+            true => "/priority",
+            false => "/channel",
+        };
+        let detail = format!("the envelope says {channel}.{priority}, the routing key {lane}");
+        let reason = Rejection::LaneMismatch;
+        mistakes.add(reason, pointer, reason.as_str(), detail);
+    }
+    Some(lane)
+}
+
+fn between(wire: &WireEnvelope, now: Timestamp, mistakes: &mut Mistakes) -> Between {
+    for (pointer, moment) in [("/send_at", wire.send_at), ("/expires_at", wire.expires_at)] {
         if matches!(moment, Some(Moment::At(moment)) if moment < Timestamp::UNIX_EPOCH) {
-            return Err(Refusal::invalid(format!("`{name}` lies before 1970")));
+            let name = pointer.trim_start_matches('/');
+            mistakes.invalid(pointer, format!("`{name}` lies before 1970"));
         }
     }
     let furthest = now + SignedDuration::from_hours(24 * limits::SEND_AT_DAYS);
@@ -46,120 +87,130 @@ fn between(wire: &WireEnvelope, now: Timestamp) -> Result<Between, Refusal> {
         Some(Moment::At(send_at)) if send_at <= furthest => Some(send_at),
         Some(_) => {
             let words = "`send_at` reaches at most a year ahead, for as long as what waits is kept";
-            return Err(Refusal::invalid(words));
+            mistakes.invalid("/send_at", words);
+            None
         }
     };
     let expires_at = match wire.expires_at {
         Some(Moment::At(expires_at)) => Some(expires_at),
         Some(Moment::Never) | None => None,
     };
-    Ok((send_at, expires_at))
+    (send_at, expires_at)
 }
 
 /// Whether the channel can carry what is written here: a template is checked when it is filled.
-fn content(wire: &WireEnvelope, channel: Channel) -> Result<(), Refusal> {
+fn content(wire: &WireEnvelope, channel: Channel, mistakes: &mut Mistakes) {
     let Some(content) = wire.content.as_ref().filter(|_| wire.template.is_none()) else {
-        return Ok(());
+        return;
     };
-    carriage::check(channel, content).map_err(|unfit| {
-        let reason = match unfit.reason {
-            Reason::MessageTooLarge => Rejection::TooLarge,
-            _ => Rejection::InvalidEnvelope,
-        };
-        Refusal::new(reason, format!("`content`: {unfit}"))
-    })
+    let Err(unfit) = carriage::check(channel, content) else {
+        return;
+    };
+    let (reason, code) = match unfit.reason {
+        Reason::MessageTooLarge => (Rejection::TooLarge, Rejection::TooLarge.as_str()),
+        _ => (Rejection::InvalidEnvelope, "invalid"),
+    };
+    // What is missing may be what was wrong.
+    if !mistakes.has("/content") {
+        mistakes.add(reason, "/content", code, format!("`content`: {unfit}"));
+    }
 }
 
 /// Spells the category as wishes spell it. Composed, it may be longer.
-pub(super) fn names(wire: &mut WireEnvelope) -> Result<(), Refusal> {
+fn names(wire: &mut WireEnvelope, mistakes: &mut Mistakes) {
     let Some(category) = &mut wire.category else {
-        return Ok(());
+        return;
     };
-    let canonical = name::canonical(category);
-    *category = canonical.map_err(|problem| Refusal::invalid(format!("`category` {problem}")))?;
-    text("category", Some(category), CATEGORY_CHARS)
+    match name::canonical(category) {
+        Ok(canonical) => *category = canonical,
+        Err(problem) => mistakes.invalid("/category", format!("`category` {problem}")),
+    }
+    text("/category", Some(category), CATEGORY_CHARS, mistakes);
 }
 
 /// Spells each address as its channel does.
-pub(super) fn addresses(wire: &mut WireEnvelope, channel: Channel) -> Result<(), Refusal> {
-    spell("to", channel, wire.to.as_mut())?;
+fn addresses(wire: &mut WireEnvelope, channel: Option<Channel>, mistakes: &mut Mistakes) {
+    if let Some(channel) = channel {
+        spell("/to", channel, wire.to.as_mut(), mistakes);
+    }
     if let Some(recipient) = &mut wire.recipient {
-        spell("recipient.email", Channel::Email, recipient.email.as_mut())?;
-        spell("recipient.phone", Channel::Sms, recipient.phone.as_mut())?;
+        let (email, phone) = (recipient.email.as_mut(), recipient.phone.as_mut());
+        spell("/recipient/email", Channel::Email, email, mistakes);
+        spell("/recipient/phone", Channel::Sms, phone, mistakes);
     }
-    Ok(())
 }
 
-fn spell(name: &str, channel: Channel, said: Option<&mut String>) -> Result<(), Refusal> {
-    let Some(said) = said else { return Ok(()) };
-    *said = address::canonical(channel, said).map_err(|problem| {
-        let words = format!("`{name}` {problem}");
-        Refusal::new(Rejection::BadAddress, words)
-    })?;
-    Ok(())
-}
-
-fn lane(wire: &WireEnvelope, wrapping: &Wrapping<'_>) -> Result<(), Refusal> {
-    let lane = wrapping.lane;
-    let channel = wire.channel.unwrap_or(lane.channel);
-    let priority = wire.priority.unwrap_or(lane.priority);
-    if (channel, priority) == (lane.channel, lane.priority) {
-        return Ok(());
+fn spell(pointer: &str, channel: Channel, said: Option<&mut String>, mistakes: &mut Mistakes) {
+    let Some(said) = said else { return };
+    match address::canonical(channel, said) {
+        Ok(canonical) => *said = canonical,
+        Err(problem) => {
+            let reason = Rejection::BadAddress;
+            let detail = format!("`{}` {problem}", name_of(pointer));
+            mistakes.add(reason, pointer, reason.as_str(), detail);
+        }
     }
-    let detail = format!("the envelope says {channel}.{priority}, the routing key {lane}");
-    Err(Refusal::new(Rejection::LaneMismatch, detail))
 }
 
-fn texts(wire: &WireEnvelope) -> Result<(), Refusal> {
+fn texts(wire: &WireEnvelope, mistakes: &mut Mistakes) {
+    let template = wire.template.as_ref();
     let source = wire.source.as_ref();
-    for (name, value, most) in [
+    for (pointer, value, most) in [
         (
-            "idempotency_key",
+            "/idempotency_key",
             wire.idempotency_key.as_deref(),
             limits::IDEMPOTENCY_KEY_CHARS,
         ),
-        ("category", wire.category.as_deref(), CATEGORY_CHARS),
-        ("provider", wire.provider.as_deref(), 50),
-        (
-            "template.name",
-            wire.template
-                .as_ref()
-                .map(|template| template.name.as_str()),
-            100,
-        ),
-        ("source.type", source.map(|source| source.kind.as_str()), 50),
-        ("source.id", source.map(|source| source.id.as_str()), 255),
+        ("/category", wire.category.as_deref(), CATEGORY_CHARS),
+        ("/provider", wire.provider.as_deref(), 50),
+        ("/template/name", template.map(|it| it.name.as_str()), 100),
+        ("/source/type", source.map(|it| it.kind.as_str()), 50),
+        ("/source/id", source.map(|it| it.id.as_str()), 255),
     ] {
-        text(name, value, most)?;
+        text(pointer, value, most, mistakes);
     }
-    Ok(())
 }
 
-fn text(name: &str, value: Option<&str>, most: usize) -> Result<(), Refusal> {
-    let Some(value) = value else { return Ok(()) };
+fn text(pointer: &str, value: Option<&str>, most: usize, mistakes: &mut Mistakes) {
+    let Some(value) = value else { return };
+    let name = name_of(pointer);
     if value.is_empty() {
-        return Err(Refusal::invalid(format!("`{name}` is empty: leave it out")));
+        mistakes.invalid(pointer, format!("`{name}` is empty: leave it out"));
+    } else if value.chars().count() > most {
+        let words = format!("`{name}` has more than {most} characters");
+        mistakes.invalid(pointer, words);
+    } else if value.chars().any(char::is_control) {
+        mistakes.invalid(pointer, format!("`{name}` has a control character"));
     }
-    if value.chars().count() > most {
-        return Err(Refusal::invalid(format!(
-            "`{name}` has more than {most} characters"
-        )));
-    }
-    if value.chars().any(char::is_control) {
-        return Err(Refusal::invalid(format!(
-            "`{name}` has a control character"
-        )));
-    }
-    Ok(())
 }
 
-fn recipient(fields: &RecipientDescription) -> Result<(), Refusal> {
-    text("recipient.username", fields.username.as_deref(), 100)?;
-    text("recipient.locale", fields.locale.as_deref(), 35)?;
-    match &fields.timezone {
-        Some(name) if zone::find(name).is_err() => Err(Refusal::invalid(
-            "`recipient.timezone` is not an IANA name, as Europe/Berlin is",
-        )),
-        _ => Ok(()),
+/// The name that people give a place: `recipient.email`.
+fn name_of(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".")
+}
+
+fn recipient(fields: &RecipientDescription, mistakes: &mut Mistakes) {
+    let (username, locale) = (fields.username.as_deref(), fields.locale.as_deref());
+    text("/recipient/username", username, 100, mistakes);
+    text("/recipient/locale", locale, 35, mistakes);
+    if let Some(name) = &fields.timezone
+        && zone::find(name).is_err()
+    {
+        let words = "`recipient.timezone` is not an IANA name, as Europe/Berlin is";
+        mistakes.invalid("/recipient/timezone", words);
+    }
+}
+
+/// Exactly one of `template` and `content`. Of one that could not be read, that is known already.
+fn one_of_both(wire: &WireEnvelope, mistakes: &mut Mistakes) {
+    match (&wire.template, &wire.content) {
+        (Some(_), Some(_)) => {
+            mistakes.invalid("/content", "both `template` and `content`: give one");
+        }
+        (None, None) if !mistakes.has("/template") && !mistakes.has("/content") => {
+            let words = "neither `template` nor `content`: give one";
+            mistakes.add(Rejection::InvalidEnvelope, "/content", "required", words);
+        }
+        _ => {}
     }
 }

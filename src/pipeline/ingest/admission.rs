@@ -66,7 +66,7 @@ impl Admission {
                 continue;
             }
             let wrapping = Wrapping {
-                lane: arrival.lane,
+                lane: Some(arrival.lane),
                 message_id: arrival.message_id.as_deref(),
                 traceparent: arrival.traceparent.as_deref(),
                 max_body_bytes: self.max_body_bytes,

@@ -6,7 +6,7 @@ fn over(channel: Channel, content: &str) -> Result<Envelope, Refusal> {
     let id = "0190c1a0-0000-7000-8000-000000000001";
     let body = format!("{{\"version\":1,\"user_id\":\"{id}\",\"content\":{content}}}");
     let wrapping = Wrapping {
-        lane: Lane::new(channel, Priority::Normal),
+        lane: Some(Lane::new(channel, Priority::Normal)),
         max_body_bytes: 262_144,
         ..wrapping()
     };

@@ -69,7 +69,8 @@ fn common_slips_of_publishers_cost_no_message() {
         .to_string()
         .replace("hello", "\\ud83d \\ude00\\u0000");
     let body = format!("\u{feff}{halves}");
-    assert_eq!(lane_named_by(body.as_bytes()), Some(wrapping().lane));
+    let file = decode_file(body.as_bytes(), 4_096, wrapping().now).unwrap();
+    assert_eq!(Some(file.lane), wrapping().lane);
     let decoded = decode(body.as_bytes(), &wrapping()).unwrap();
     let Body::Content(content) = decoded.payload.body else {
         panic!("content was given");
