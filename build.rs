@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=migrations");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    // Asked at run time: a copied target folder holds a script that was compiled elsewhere.
+    let package =
+        std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo says where the package is")?;
+    let root = Path::new(&package).join("migrations");
     let mut folders: Vec<PathBuf> = fs::read_dir(root)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_, std::io::Error>>()?;

@@ -1,10 +1,11 @@
 //! HTTP: translates, decides nothing.
 //!
-//! A handler sees the engine only through [`Control`].
+//! A handler sees the engine only through [`Desks`].
 
 mod api_keys;
 mod authority;
 mod body;
+mod endpoint;
 mod fields;
 mod metrics;
 mod page;
@@ -19,10 +20,10 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, Resource, Route, guard, web};
+use actix_web::{App, HttpServer, web};
 
-use crate::ops::Control;
-use crate::ops::control::{KeyDesk, WebhookDesk};
+use self::endpoint::{Accesses, Endpoint};
+use crate::ops::control::Desks;
 
 /// Seconds that open requests get when the server stops.
 const STOP_SECONDS: u64 = 2;
@@ -36,20 +37,13 @@ const CONNECTIONS: usize = 20_000;
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub fn server(
-    address: SocketAddr,
-    workers: usize,
-    control: Control,
-    keys: KeyDesk,
-    webhooks: WebhookDesk,
-) -> std::io::Result<Server> {
-    let (control, keys) = (web::Data::new(control), web::Data::new(keys));
-    let webhooks = web::Data::new(webhooks);
+pub fn server(address: SocketAddr, workers: usize, desks: Desks) -> std::io::Result<Server> {
+    let control = web::Data::new(desks.control.clone());
+    let desks = web::Data::new(desks);
     let app = move || {
         App::new()
             .app_data(control.clone())
-            .app_data(keys.clone())
-            .app_data(webhooks.clone())
+            .app_data(desks.clone())
             .configure(routes)
             .wrap(from_fn(request_id::numbered))
     };
@@ -64,82 +58,24 @@ pub fn server(
     Ok(server)
 }
 
-/// What can be read, and nothing else.
-fn readable(path: &str, read: Route) -> Resource {
-    others("GET, HEAD", web::resource(path).route(read_by(read)))
+/// Every endpoint.
+fn endpoints() -> Vec<Endpoint> {
+    [
+        probes::endpoints(),
+        metrics::endpoints(),
+        api_keys::endpoints(),
+        webhooks::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-/// What can be posted to, and nothing else.
-fn posted(path: &str, post: Route) -> Resource {
-    others("POST", web::resource(path).route(post))
-}
-
-/// A route for GET, and for HEAD, which has the same headers.
-fn read_by(route: Route) -> Route {
-    route.guard(guard::Any(guard::Get()).or(guard::Head()))
-}
-
-/// The same, with an answer for all other methods.
-fn others(allowed: &'static str, resource: Resource) -> Resource {
-    let refuse = move || std::future::ready(problem::method_not_allowed(allowed));
-    resource.default_service(web::to(refuse))
-}
-
-/// Every route.
 fn routes(routes: &mut web::ServiceConfig) {
-    routes
-        .service(readable("/livez", web::route().to(probes::livez)))
-        .service(readable("/readyz", web::route().to(probes::readyz)))
-        .service(readable("/metrics", web::route().to(metrics::metrics)))
-        .service(others(
-            "GET, HEAD, POST",
-            web::resource("/v1/api-keys")
-                .route(read_by(web::route().to(api_keys::list)))
-                .route(web::post().to(api_keys::create)),
-        ))
-        .service(others(
-            "DELETE",
-            web::resource("/v1/api-keys/{id}").route(web::delete().to(api_keys::revoke)),
-        ))
-        .configure(webhook_routes)
-        .default_service(web::to(problem::nothing_here));
-}
-
-fn webhook_routes(routes: &mut web::ServiceConfig) {
-    routes
-        .service(others(
-            "GET, HEAD, POST",
-            web::resource("/v1/webhooks")
-                .route(read_by(web::route().to(webhooks::list)))
-                .route(web::post().to(webhooks::create)),
-        ))
-        .service(others(
-            "GET, HEAD, PATCH, DELETE",
-            web::resource("/v1/webhooks/{id}")
-                .route(read_by(web::route().to(webhooks::get)))
-                .route(web::patch().to(webhooks::change))
-                .route(web::delete().to(webhooks::delete)),
-        ))
-        .service(readable(
-            "/v1/webhooks/{id}/deliveries",
-            web::route().to(webhooks::deliveries),
-        ))
-        .service(posted(
-            "/v1/webhooks/{id}/test",
-            web::post().to(webhooks::test),
-        ))
-        .service(posted(
-            "/v1/webhooks/{id}/rotate-secret",
-            web::post().to(webhooks::rotate),
-        ))
-        .service(posted(
-            "/v1/webhooks/{id}/replay",
-            web::post().to(webhooks::replay),
-        ))
-        .service(readable(
-            "/v1/webhooks/{id}/replay/{replay}",
-            web::route().to(webhooks::progress),
-        ));
+    let endpoints = endpoints();
+    routes.app_data(web::Data::new(Accesses::of(&endpoints)));
+    endpoint::register(endpoints, routes);
+    routes.default_service(web::to(problem::nothing_here));
 }
 
 #[cfg(test)]

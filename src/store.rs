@@ -6,6 +6,7 @@
 mod access;
 pub mod accounts;
 pub mod api_keys;
+pub mod audit;
 pub mod categories;
 pub mod change;
 pub mod changes;

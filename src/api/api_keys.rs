@@ -4,16 +4,18 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::authority::{Authority, authority};
+use super::authority::Authority;
 use super::body;
+use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Page;
 use super::problem::Problem;
-use crate::domain::{ApiAction, ApiResource, ApiScope, ApiScopes, DEFAULT_TENANT, Network};
-use crate::ops::control::{KeyDesk, KeyOrder, shown_key};
+use crate::domain::{ApiAction, ApiResource, ApiScope, ApiScopes, Network};
+use crate::ops::control::{Desks, KeyOrder, ShownKey};
 use crate::runtime::clock;
 
 /// Largest body.
@@ -23,47 +25,97 @@ const NAME_CHARS: usize = 100;
 /// Most networks of a key.
 const NETWORKS: usize = 100;
 
+/// A key to be made.
+#[derive(ToSchema)]
+#[schema(as = NewApiKey)]
+#[expect(dead_code, reason = "it describes what `order` reads")]
+struct AskedKey {
+    /// What people call it.
+    #[schema(min_length = 1, max_length = 100, example = "shop")]
+    name: String,
+    /// What it opens: at most what the key that makes it opens.
+    #[schema(min_items = 1, example = json!(["notifications:read"]))]
+    scopes: Vec<String>,
+    /// From where it may be used, in CIDR notation; from anywhere without it.
+    #[schema(max_items = 100, example = json!(["10.0.0.0/8", "127.0.0.1"]))]
+    networks: Option<Vec<String>>,
+    /// When it ends by itself: a time ahead.
+    #[schema(example = "2099-01-01T00:00:00Z")]
+    expires_at: Option<Timestamp>,
+}
+
+/// A key that was made.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeApiKey)]
+struct MadeKey<'a> {
+    /// Names it in paths and in the audit trail.
+    id: Uuid,
+    /// Its text, shown this once.
+    key: &'a str,
+}
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    use ApiAction::{Read, Write};
+    use ApiResource::ApiKeys;
+    vec![
+        Endpoint::get("/v1/api-keys", list)
+            .named("listApiKeys", "The tenant's keys, the newest first")
+            .details("All keys for an operator who names no tenant.")
+            .scope(ApiKeys, Read)
+            .page::<ShownKey>("keys, without their secrets"),
+        Endpoint::post("/v1/api-keys", create)
+            .named("createApiKey", "Makes a key, and shows it this once")
+            .details("It belongs to the tenant of the request, and opens no more than the key that makes it.")
+            .scope(ApiKeys, Write)
+            .body::<AskedKey>()
+            .answers::<MadeKey<'_>>(201, "the key"),
+        Endpoint::delete("/v1/api-keys/{id}", revoke)
+            .named("revokeApiKey", "Takes a key back")
+            .details("It opens nothing any more, on no node within a second.")
+            .scope(ApiKeys, Write)
+            .answers_other(204, "it is revoked", None),
+    ]
+}
+
 /// The keys of a tenant; of all for an operator who names none.
-pub(super) async fn list(
+async fn list(
+    who: Authority,
     request: HttpRequest,
-    desk: Data<KeyDesk>,
+    desks: Data<Desks>,
 ) -> Result<HttpResponse, Problem> {
-    let who = authority(&request, &desk, ApiResource::ApiKeys, ApiAction::Read).await?;
-    let tenant = who.tenant_id.map(|id| id.to_string());
-    let list = format!("api-keys {}", tenant.as_deref().unwrap_or("*"));
-    let page = Page::asked(&request, &list)?;
-    let keys = desk.page(who.tenant_id, page.after, page.limit + 1).await?;
-    let entries = keys.iter().map(|key| (key.id, shown_key(key))).collect();
-    Ok(HttpResponse::Ok().json(page.answer(&list, entries)))
+    let page = Page::asked(&request, "api-keys", who.tenant_id)?;
+    let keys = desks.keys.page(who.tenant_id, page.after, page.limit + 1);
+    let keys = keys.await?;
+    let entries = keys.iter().map(|key| (key.id, ShownKey::from(key)));
+    Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
 }
 
 /// Makes a key, and shows it this once.
-pub(super) async fn create(
+async fn create(
+    who: Authority,
     request: HttpRequest,
-    desk: Data<KeyDesk>,
+    desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let who = authority(&request, &desk, ApiResource::ApiKeys, ApiAction::Write).await?;
     let sent = body::object(&request, payload, MOST_BYTES).await?;
     let order = order(SentFields::of(sent), &who)?;
-    let (id, key) = desk.make(order).await?;
+    let (id, key) = desks.keys.make(order).await?;
+    let key = key.expose();
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/v1/api-keys/{id}")))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({ "id": id, "key": key.expose() })))
+        .json(MadeKey { id, key }))
 }
 
 /// Takes a key back.
-pub(super) async fn revoke(
-    request: HttpRequest,
-    desk: Data<KeyDesk>,
+async fn revoke(
+    who: Authority,
+    desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let who = authority(&request, &desk, ApiResource::ApiKeys, ApiAction::Write).await?;
     // What is no UUID is no key.
     let id = Uuid::parse_str(&id).map_err(|_| Problem::not_found("API key"))?;
-    desk.revoke(id, who.tenant_id, who.caller.key_id, who.address)
-        .await?;
+    desks.keys.revoke(id, who.tenant_id, who.by()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -98,9 +150,8 @@ fn order(mut fields: SentFields, who: &Authority) -> Result<KeyOrder, Problem> {
         scopes: scopes.into_iter().collect(),
         networks,
         expires_at,
-        tenant_id: who.tenant_id.unwrap_or(DEFAULT_TENANT),
-        by: who.caller.key_id,
-        address: who.address,
+        tenant_id: who.own_tenant(),
+        by: who.by(),
     });
     fields.finish(order)
 }

@@ -2,19 +2,24 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use actix_web::HttpRequest;
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
+use super::endpoint::{Accesses, EndpointAccess};
 use super::problem::Problem;
-use crate::domain::{ApiAction, ApiKey, ApiResource, ApiScope};
-use crate::ops::control::{ApiCaller, KeyDesk, KeyRefusal};
+use super::request_id::RequestId;
+use crate::domain::{ApiKey, ApiScope, DEFAULT_TENANT};
+use crate::ops::control::{ApiCaller, Desks, DoneBy, KeyRefusal};
 
 /// The header by which an operator names a tenant.
 const TENANT: &str = "herald-tenant";
 
-/// Somebody who may do what they ask for.
+/// Somebody who may do what they ask for: a handler that takes it is called for nobody else.
 #[derive(Debug)]
 pub(super) struct Authority {
     /// Their key.
@@ -23,36 +28,53 @@ pub(super) struct Authority {
     pub(super) tenant_id: Option<Uuid>,
     /// From where they come.
     pub(super) address: IpAddr,
+    /// The number of their request.
+    pub(super) request_id: Option<Uuid>,
 }
 
-/// Whether whoever sent a request may do this.
-pub(super) async fn authority(
-    request: &HttpRequest,
-    desk: &KeyDesk,
-    resource: ApiResource,
-    action: ApiAction,
-) -> Result<Authority, Problem> {
+impl Authority {
+    /// Who does what is done, for the audit trail.
+    pub(super) fn by(&self) -> DoneBy {
+        DoneBy::key(self.caller.key_id, self.address, self.request_id)
+    }
+
+    /// The tenant whose things are made and changed: the default one for an operator who named none.
+    pub(super) fn own_tenant(&self) -> Uuid {
+        self.tenant_id.unwrap_or(DEFAULT_TENANT)
+    }
+}
+
+/// Checks the key, and the scope that the endpoint's description names.
+impl FromRequest for Authority {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { authority(&request).await })
+    }
+}
+
+async fn authority(request: &HttpRequest) -> Result<Authority, Problem> {
+    let desks = request.app_data::<Data<Desks>>();
+    let accesses = request.app_data::<Data<Accesses>>();
+    let access = accesses.zip(request.match_pattern());
+    let access = access.and_then(|(accesses, path)| accesses.get(request.method(), path));
+    let Some((desks, access)) = desks.zip(access) else {
+        tracing::error!(path = ?request.match_pattern(), "an endpoint is not described");
+        return Err(Problem::internal());
+    };
+    let (EndpointAccess::Scope(resource, action) | EndpointAccess::Operator(resource, action)) =
+        access
+    else {
+        tracing::error!(path = ?request.match_pattern(), "an open endpoint asks for a key");
+        return Err(Problem::internal());
+    };
     let key = key(request)?;
     let address = request.peer_addr().map(|peer| peer.ip());
     // Only a connection without an address, which a TCP listener has not, comes from nowhere.
     let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let caller = desk
-        .verify(key, address)
-        .await
-        .map_err(|refusal| match refusal {
-            KeyRefusal::Unavailable(why) => {
-                tracing::warn!(why, "API keys cannot be looked up");
-                Problem::unavailable()
-            }
-            KeyRefusal::Elsewhere => Problem::new(
-                StatusCode::FORBIDDEN,
-                "address_not_allowed",
-                refusal.to_string(),
-            ),
-            KeyRefusal::Unknown | KeyRefusal::Revoked | KeyRefusal::Expired => {
-                unauthorized("invalid_key", refusal.to_string())
-            }
-        })?;
+    let caller = desks.keys.verify(key, address).await.map_err(refused)?;
     if !caller.scopes.allow(resource, action) {
         let detail = format!(
             "the API key has no scope {}",
@@ -60,12 +82,39 @@ pub(super) async fn authority(
         );
         return Err(Problem::new(StatusCode::FORBIDDEN, "missing_scope", detail));
     }
+    if matches!(access, EndpointAccess::Operator(..)) && caller.tenant_id.is_some() {
+        let detail = "the API key belongs to one tenant, and this belongs to all: ask an operator";
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "operator_required",
+            detail,
+        ));
+    }
     let tenant_id = tenant(request, &caller)?;
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0);
     Ok(Authority {
         caller,
         tenant_id,
         address,
+        request_id,
     })
+}
+
+fn refused(refusal: KeyRefusal) -> Problem {
+    match refusal {
+        KeyRefusal::Unavailable(why) => {
+            tracing::warn!(why, "API keys cannot be looked up");
+            Problem::unavailable()
+        }
+        KeyRefusal::Elsewhere => Problem::new(
+            StatusCode::FORBIDDEN,
+            "address_not_allowed",
+            refusal.to_string(),
+        ),
+        KeyRefusal::Unknown | KeyRefusal::Revoked | KeyRefusal::Expired => {
+            unauthorized("invalid_key", refusal.to_string())
+        }
+    }
 }
 
 fn key(request: &HttpRequest) -> Result<ApiKey, Problem> {

@@ -7,12 +7,34 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::ops::control::DeskError;
 
 /// What identifies a kind of problem, before its code.
 const TYPE: &str = "urn:herald:problem:";
+
+/// An error, as it is shown: `application/problem+json` (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ShownProblem {
+    /// What identifies the kind of problem.
+    #[schema(example = "urn:herald:problem:not_found")]
+    r#type: String,
+    /// The words of the status.
+    title: &'static str,
+    /// The status, once more.
+    status: u16,
+    /// The stable word of the kind of problem.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// What is wrong, and what would be right.
+    detail: String,
+    /// All mistakes of what was sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+}
 
 /// Why a request is not answered as it was meant.
 #[derive(Debug)]
@@ -25,7 +47,7 @@ pub(super) struct Problem {
 }
 
 /// One mistake in what was sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct FieldError {
     /// Where, as a JSON pointer.
     pub(super) pointer: String,
@@ -71,6 +93,18 @@ impl Problem {
             .with(header::RETRY_AFTER, "1")
     }
 
+    /// As it is shown.
+    pub(super) fn shown(&self) -> ShownProblem {
+        ShownProblem {
+            r#type: format!("{TYPE}{}", self.code),
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail.clone(),
+            errors: self.errors.clone(),
+        }
+    }
+
     /// The same with a header.
     pub(super) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
@@ -82,6 +116,7 @@ impl From<DeskError> for Problem {
     fn from(error: DeskError) -> Self {
         match error {
             DeskError::NotFound(what) => Self::not_found(what),
+            DeskError::Conflict(code, words) => Self::new(StatusCode::CONFLICT, code, words),
             DeskError::Unavailable(why) => {
                 tracing::warn!(why, "a request could not be answered: no database");
                 Self::unavailable()
@@ -106,16 +141,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut body = json!({
-            "type": format!("{TYPE}{}", self.code),
-            "title": self.status.canonical_reason().unwrap_or_default(),
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
-        if let (Some(body), false) = (body.as_object_mut(), self.errors.is_empty()) {
-            body.insert("errors".to_owned(), json!(self.errors));
-        }
+        let body = self.shown();
         let mut response = HttpResponse::build(self.status);
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), value.as_str()));
@@ -131,7 +157,7 @@ pub(super) async fn nothing_here(request: HttpRequest) -> HttpResponse {
 }
 
 /// There is something at this path, but this cannot be done with it.
-pub(super) fn method_not_allowed(allowed: &'static str) -> HttpResponse {
+pub(super) fn method_not_allowed(allowed: &str) -> HttpResponse {
     let detail = format!("allowed here: {allowed}");
     let status = StatusCode::METHOD_NOT_ALLOWED;
     Problem::new(status, "method_not_allowed", detail)

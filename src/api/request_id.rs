@@ -2,12 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
 use futures_util::FutureExt;
+use uuid::Uuid;
 
 use super::problem::Problem;
 use super::unread::{AnswerBody, SharedPayload};
@@ -16,12 +17,18 @@ use crate::runtime::clock;
 /// The header that carries it.
 const NAME: HeaderName = HeaderName::from_static("herald-request-id");
 
+/// The number of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestId(pub(super) Uuid);
+
 /// Answers with the number of the request.
 pub(super) async fn numbered<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<AnswerBody>, Error> {
-    let id = clock::new_id().to_string();
+    let id = clock::new_id();
+    request.extensions_mut().insert(RequestId(id));
+    let id = id.to_string();
     let unread = SharedPayload::of(&mut request);
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let Ok(answered) = answered else {

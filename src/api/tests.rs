@@ -7,6 +7,7 @@ use actix_web::test::{
 };
 
 use super::*;
+use crate::ops::Control;
 use crate::runtime::{Ending, Health, Pulse, Shutdown};
 use crate::telemetry::Metrics;
 
@@ -88,6 +89,25 @@ fn metrics_are_prometheus_text_and_unknown_paths_are_problems() {
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert!(body.contains(r#""code":"not_found""#), "{body}");
     });
+}
+
+#[test]
+fn every_endpoint_is_described() {
+    let endpoints = endpoints();
+    let mut names = std::collections::HashSet::new();
+    for endpoint in &endpoints {
+        assert!(
+            names.insert(endpoint.name),
+            "{endpoint:?}: its name is another one's"
+        );
+        assert!(
+            !endpoint.name.is_empty() && !endpoint.summary.is_empty(),
+            "{endpoint:?}"
+        );
+        assert!(!endpoint.answers.is_empty(), "{endpoint:?}");
+        let is_open = matches!(endpoint.access, endpoint::EndpointAccess::Open);
+        assert_eq!(is_open, !endpoint.path.starts_with("/v1/"), "{endpoint:?}");
+    }
 }
 
 async fn faulty() -> actix_web::HttpResponse {

@@ -10,21 +10,24 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
-use serde_json::json;
 use uuid::Uuid;
 
-use super::authority::{Authority, authority};
+use super::authority::Authority;
 use super::body;
+use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Page;
 use super::problem::Problem;
-use crate::domain::{ApiAction, ApiResource, DEFAULT_TENANT};
+use crate::domain::{ApiAction, ApiResource};
 use crate::ops::control::{
-    DeskError, DoneBy, KeyDesk, ReplayWindow, WebhookDesk, WebhookDeskError, WebhookOf,
+    DeskError, Desks, ReplayWindow, WebhookDesk, WebhookDeskError, WebhookOf,
 };
 use crate::runtime::clock;
-use asked::{AskedWebhook, secret};
-use shown::{delivery_in_json, in_json, replay_in_json};
+use asked::{AskedReplay, AskedRotation, AskedWebhook, ChangedWebhook, NewWebhook, secret};
+use shown::{
+    MadeWebhook, OrderedReplay, PlannedCount, ShownDelivery, ShownReplay, ShownRotation, ShownTest,
+    ShownWebhook,
+};
 
 /// Largest body.
 const MOST_BYTES: usize = 16 * 1_024;
@@ -33,129 +36,196 @@ const GRACE: i64 = 86_400;
 /// Longest: a week.
 const LONGEST_GRACE: i64 = 604_800;
 
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    use ApiAction::{Read, Write};
+    use ApiResource::Webhooks;
+    vec![
+        Endpoint::get("/v1/webhooks", list)
+            .named("listWebhooks", "The tenant's webhooks, the newest first")
+            .details("All webhooks for an operator who names no tenant.")
+            .scope(Webhooks, Read)
+            .page::<ShownWebhook>("webhooks, without their secrets"),
+        Endpoint::post("/v1/webhooks", create)
+            .named(
+                "createWebhook",
+                "Makes a webhook, and shows its secret this once",
+            )
+            .scope(Webhooks, Write)
+            .body::<NewWebhook>()
+            .problem(409, "name_taken")
+            .answers::<MadeWebhook>(201, "its id and its secret"),
+        Endpoint::get("/v1/webhooks/{id}", get)
+            .named("getWebhook", "One webhook")
+            .scope(Webhooks, Read)
+            .answers::<ShownWebhook>(200, "the webhook, without its secret"),
+        Endpoint::patch("/v1/webhooks/{id}", change)
+            .named(
+                "changeWebhook",
+                "Changes what is said of a webhook; the rest stays",
+            )
+            .scope(Webhooks, Write)
+            .body::<ChangedWebhook>()
+            .problem(409, "name_taken")
+            .answers::<ShownWebhook>(200, "the webhook as it is now"),
+        Endpoint::delete("/v1/webhooks/{id}", delete)
+            .named("deleteWebhook", "Removes a webhook")
+            .scope(Webhooks, Write)
+            .answers_other(204, "it is gone", None),
+        Endpoint::get("/v1/webhooks/{id}/deliveries", deliveries)
+            .named(
+                "listWebhookDeliveries",
+                "What a webhook was told, the newest first",
+            )
+            .scope(Webhooks, Read)
+            .page::<ShownDelivery>("deliveries, with what the webhook answered"),
+        Endpoint::post("/v1/webhooks/{id}/test", test)
+            .named("testWebhook", "Sends something to try it")
+            .scope(Webhooks, Write)
+            .problem(409, "webhook_disabled")
+            .answers::<ShownTest>(202, "what is sent"),
+        Endpoint::post("/v1/webhooks/{id}/rotate-secret", rotate)
+            .named(
+                "rotateWebhookSecret",
+                "Gives a webhook another secret, and shows it this once",
+            )
+            .scope(Webhooks, Write)
+            .optional_body::<AskedRotation>()
+            .answers::<ShownRotation>(
+                200,
+                "the secret, and until when the old one signs beside it",
+            ),
+        Endpoint::post("/v1/webhooks/{id}/replay", replay)
+            .named(
+                "replayWebhook",
+                "Tells a webhook again what it was told in a span of time",
+            )
+            .scope(Webhooks, Write)
+            .body::<AskedReplay>()
+            .problem(409, "webhook_disabled")
+            .answers::<PlannedCount>(200, "how much that would be, of a dry run")
+            .answers::<OrderedReplay>(202, "the replay, as a job"),
+        Endpoint::get("/v1/webhooks/{id}/replay/{replay}", progress)
+            .named("getWebhookReplay", "How far a replay has come")
+            .scope(Webhooks, Read)
+            .answers::<ShownReplay>(200, "the replay"),
+    ]
+}
+
 /// The webhooks of a tenant; of all for an operator who names none.
-pub(super) async fn list(
+async fn list(
+    who: Authority,
     request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+    desks: Data<Desks>,
 ) -> Result<HttpResponse, Problem> {
-    let who = reads(&request, &keys).await?;
-    let tenant = who.tenant_id.map(|id| id.to_string());
-    let list = format!("webhooks {}", tenant.as_deref().unwrap_or("*"));
-    let page = Page::asked(&request, &list)?;
-    let webhooks = desk.page(who.tenant_id, page.after, page.limit + 1).await?;
-    let entries = webhooks.iter().map(|it| (it.id, in_json(it))).collect();
-    Ok(HttpResponse::Ok().json(page.answer(&list, entries)))
+    let page = Page::asked(&request, "webhooks", who.tenant_id)?;
+    let webhooks = desks
+        .webhooks
+        .page(who.tenant_id, page.after, page.limit + 1)
+        .await?;
+    let entries = webhooks.iter().map(|it| (it.id, ShownWebhook::from(it)));
+    Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
 }
 
 /// One webhook.
-pub(super) async fn get(
-    request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+async fn get(
+    who: Authority,
+    desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let who = reads(&request, &keys).await?;
-    let webhook = desk.get(of(&who, &id)?).await?;
-    Ok(HttpResponse::Ok().json(in_json(&webhook)))
+    let webhook = desks.webhooks.get(of(&who, &id)?).await?;
+    Ok(HttpResponse::Ok().json(ShownWebhook::from(&webhook)))
 }
 
 /// Makes a webhook, and shows its secret this once.
-pub(super) async fn create(
+async fn create(
+    who: Authority,
     request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+    desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let who = writes(&request, &keys).await?;
     let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
-    let asked = AskedWebhook::read(&mut sent, &desk);
+    let asked = AskedWebhook::read(&mut sent, &desks.webhooks);
     let secret = secret(&mut sent);
     let fields = asked.made(&mut sent);
     let fields = sent.finish(fields)?;
     let secret = secret.unwrap_or_else(WebhookDesk::secret);
-    let tenant_id = who.tenant_id.unwrap_or(DEFAULT_TENANT);
-    let id = desk
-        .make(tenant_id, fields, secret.clone(), by(&who))
+    let tenant_id = who.own_tenant();
+    let id = desks
+        .webhooks
+        .make(tenant_id, fields, secret.clone(), who.by())
         .await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/v1/webhooks/{id}")))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({ "id": id, "secret": secret.expose() })))
+        .json(MadeWebhook {
+            id,
+            secret: secret.expose().to_owned(),
+        }))
 }
 
 /// Changes what is said of a webhook; the rest stays.
-pub(super) async fn change(
+async fn change(
+    who: Authority,
     request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+    desks: Data<Desks>,
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let who = writes(&request, &keys).await?;
     let of = of(&who, &id)?;
     let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
-    let asked = AskedWebhook::read(&mut sent, &desk);
+    let asked = AskedWebhook::read(&mut sent, &desks.webhooks);
     let asked = sent.finish(Some(asked))?;
     let change = move |fields| asked.upon(fields);
-    let webhook = desk.change(of, change, by(&who)).await?;
-    Ok(HttpResponse::Ok().json(in_json(&webhook)))
+    let webhook = desks.webhooks.change(of, change, who.by()).await?;
+    Ok(HttpResponse::Ok().json(ShownWebhook::from(&webhook)))
 }
 
 /// Removes a webhook.
-pub(super) async fn delete(
-    request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+async fn delete(
+    who: Authority,
+    desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let who = writes(&request, &keys).await?;
-    desk.delete(of(&who, &id)?, by(&who)).await?;
+    desks.webhooks.delete(of(&who, &id)?, who.by()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// What a webhook was told, the newest first, with what it answered.
-pub(super) async fn deliveries(
+async fn deliveries(
+    who: Authority,
     request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+    desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let who = reads(&request, &keys).await?;
     let of = of(&who, &id)?;
     let list = format!("webhook-deliveries {}", of.1);
-    let page = Page::asked(&request, &list)?;
-    let found = desk
+    let page = Page::asked(&request, &list, who.tenant_id)?;
+    let found = desks
+        .webhooks
         .deliveries(of, None, page.after, page.limit + 1)
         .await?;
-    let entries = found
-        .iter()
-        .map(|it| (it.id, delivery_in_json(it)))
-        .collect();
-    Ok(HttpResponse::Ok().json(page.answer(&list, entries)))
+    let entries = found.iter().map(|it| (it.id, ShownDelivery::from(it)));
+    Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
 }
 
 /// Sends something to try it.
-pub(super) async fn test(
-    request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+async fn test(
+    who: Authority,
+    desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let who = writes(&request, &keys).await?;
-    let told = desk.test(of(&who, &id)?).await?;
-    Ok(HttpResponse::Accepted().json(json!({ "id": told })))
+    let told = desks.webhooks.test(of(&who, &id)?).await?;
+    Ok(HttpResponse::Accepted().json(ShownTest { id: told }))
 }
 
 /// Gives a webhook another secret, and shows it this once.
-pub(super) async fn rotate(
+async fn rotate(
+    who: Authority,
     request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+    desks: Data<Desks>,
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let who = writes(&request, &keys).await?;
     let of = of(&who, &id)?;
     let mut sent = SentFields::of(body::object_or_none(&request, payload, MOST_BYTES).await?);
     let grace = sent.integer("grace_seconds", 0..=LONGEST_GRACE);
@@ -163,25 +233,27 @@ pub(super) async fn rotate(
     let grace = sent.finish(Some(grace.unwrap_or(GRACE)))?;
     let secret = secret.unwrap_or_else(WebhookDesk::secret);
     let grace = Duration::from_secs(grace.unsigned_abs());
-    let until = desk.rotate(of, secret.clone(), grace, by(&who)).await?;
+    let until = desks
+        .webhooks
+        .rotate(of, secret.clone(), grace, who.by())
+        .await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({
-            "id": of.1,
-            "secret": secret.expose(),
-            "previous_secret_until": until.to_string(),
-        })))
+        .json(ShownRotation {
+            id: of.1,
+            secret: secret.expose().to_owned(),
+            previous_secret_until: until,
+        }))
 }
 
 /// Tells a webhook again what it was told in a span of time, or says how much that would be.
-pub(super) async fn replay(
+async fn replay(
+    who: Authority,
     request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+    desks: Data<Desks>,
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let who = writes(&request, &keys).await?;
     let of = of(&who, &id)?;
     let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
     let since = moment(&mut sent, "since");
@@ -203,40 +275,34 @@ pub(super) async fn replay(
         everything,
     });
     let window = sent.finish(window)?;
-    let replay = desk.replay(of, window, only_counts, by(&who)).await?;
+    let replay = desks
+        .webhooks
+        .replay(of, window, only_counts, who.by())
+        .await?;
     let Some(job) = replay.id else {
-        return Ok(HttpResponse::Ok().json(json!({ "planned": replay.planned })));
+        return Ok(HttpResponse::Ok().json(PlannedCount {
+            planned: replay.planned,
+        }));
     };
     Ok(HttpResponse::Accepted()
         .insert_header((LOCATION, format!("/v1/webhooks/{}/replay/{job}", of.1)))
-        .json(json!({ "id": job, "planned": replay.planned })))
+        .json(OrderedReplay {
+            id: job,
+            planned: replay.planned,
+        }))
 }
 
 /// How far a replay has come.
-pub(super) async fn progress(
-    request: HttpRequest,
-    desk: Data<WebhookDesk>,
-    keys: Data<KeyDesk>,
+async fn progress(
+    who: Authority,
+    desks: Data<Desks>,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let who = reads(&request, &keys).await?;
     let (id, replay) = ids.into_inner();
     let of = of(&who, &id)?;
     let replay = Uuid::parse_str(&replay).map_err(|_| Problem::not_found("replay"))?;
-    let replay = desk.progress(of, replay).await?;
-    Ok(HttpResponse::Ok().json(replay_in_json(&replay)))
-}
-
-async fn reads(request: &HttpRequest, keys: &KeyDesk) -> Result<Authority, Problem> {
-    authority(request, keys, ApiResource::Webhooks, ApiAction::Read).await
-}
-
-async fn writes(request: &HttpRequest, keys: &KeyDesk) -> Result<Authority, Problem> {
-    authority(request, keys, ApiResource::Webhooks, ApiAction::Write).await
-}
-
-fn by(who: &Authority) -> DoneBy {
-    DoneBy::key(who.caller.key_id, who.address)
+    let replay = desks.webhooks.progress(of, replay).await?;
+    Ok(HttpResponse::Ok().json(ShownReplay::from(&replay)))
 }
 
 /// What is no UUID is no webhook.

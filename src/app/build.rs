@@ -26,7 +26,7 @@ use crate::delivery::registry::AccountRegistry;
 use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
-use crate::ops::control::{KeyDesk, WebhookDesk};
+use crate::ops::control::{Desk, Desks, KeyDesk, WebhookDesk};
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
 use crate::runtime::{Ending, Pulse, Supervisor};
@@ -76,17 +76,8 @@ pub(super) fn http(
         context.phases.stop.clone(),
     );
     let address = settings.http.bind;
-    let keys = KeyDesk {
-        keys: context.api_keys.clone(),
-        database: context.database.clone(),
-        tasks: context.tasks.clone(),
-    };
-    let webhooks = WebhookDesk {
-        desk: keys.clone(),
-        sealer: context.sealer.clone(),
-        guard: settings.webhooks.guard.clone(),
-    };
-    let server = crate::api::server(address, settings.http.workers, control, keys, webhooks);
+    let desks = desks(settings, context, control);
+    let server = crate::api::server(address, settings.http.workers, desks);
     let server = server.map_err(|error| StartError::Listen {
         address,
         why: error.to_string(),
@@ -94,6 +85,26 @@ pub(super) fn http(
     let handle = server.handle();
     actix_rt::spawn(server);
     Ok(handle)
+}
+
+/// What the HTTP API sees.
+fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desks {
+    let desk = Desk {
+        database: context.database.clone(),
+        tasks: context.tasks.clone(),
+    };
+    Desks {
+        control,
+        keys: KeyDesk {
+            keys: context.api_keys.clone(),
+            desk: desk.clone(),
+        },
+        webhooks: WebhookDesk {
+            desk,
+            sealer: context.sealer.clone(),
+            guard: settings.webhooks.guard.clone(),
+        },
+    }
 }
 
 /// Signs of life of the arbiter that all actors live on, and of the runtime that everything else does.

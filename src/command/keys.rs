@@ -4,10 +4,11 @@ use clap::{Args, Subcommand};
 use herald::config::Required;
 use herald::domain::api_key::{PREFIX_BYTES, SECRET_BYTES};
 use herald::domain::{ApiKey, ApiScopes, Network};
-use herald::ops::control::shown_key;
+use herald::ops::control::ShownKey;
 use herald::runtime::clock;
-use herald::store::api_keys::{self, DoneBy, NewApiKey, StoredApiKey};
-use herald::store::{PgConnection, StoreError};
+use herald::store::api_keys::{self, NewApiKey, StoredApiKey};
+use herald::store::audit::DoneBy;
+use herald::store::{Database, StoreError};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -73,19 +74,21 @@ pub(super) fn keys(cli: &Cli, keys: &Keys) -> Result<(), CommandFailure> {
     let settings = cli.settings(&[Required::Database])?;
     let answer = super::on_runtime(async {
         let database = super::database(&settings).await?;
-        let connection = &mut *database.get().await?;
         match keys {
-            Keys::Create(create) => made(connection, create, cli.json).await,
-            Keys::List => Ok(listed(&api_keys::all(connection).await?, cli.json)),
-            Keys::Revoke(revoke) => revoked(connection, revoke.id, cli.json).await,
-            Keys::Rotate(rotate) => rotated(connection, rotate, cli.json).await,
+            Keys::Create(create) => made(&database, create, cli.json).await,
+            Keys::List => {
+                let keys = api_keys::all(&mut *database.get().await?).await?;
+                Ok(listed(&keys, cli.json))
+            }
+            Keys::Revoke(revoke) => revoked(&database, revoke.id, cli.json).await,
+            Keys::Rotate(rotate) => rotated(&database, rotate, cli.json).await,
         }
     })?;
     say::answer(&answer)
 }
 
 async fn made(
-    connection: &mut PgConnection,
+    database: &Database,
     create: &CreateKey,
     json: bool,
 ) -> Result<String, CommandFailure> {
@@ -98,7 +101,11 @@ async fn made(
         networks: &create.network,
         expires_at: create.expires,
     };
-    match api_keys::create(connection, &new, &DoneBy::command_line()).await {
+    let by = DoneBy::command_line();
+    let made = database
+        .transaction(async |connection| api_keys::create(connection, &new, &by).await)
+        .await;
+    match made {
         Ok(id) => Ok(shown_once(id, &key, json)),
         Err(StoreError::ForeignKey { .. }) => Err(CommandFailure(format!(
             "there is no tenant {}: make it with `herald apply`",
@@ -108,12 +115,11 @@ async fn made(
     }
 }
 
-async fn revoked(
-    connection: &mut PgConnection,
-    id: Uuid,
-    json: bool,
-) -> Result<String, CommandFailure> {
-    if !api_keys::revoke(connection, id, None, &DoneBy::command_line()).await? {
+async fn revoked(database: &Database, id: Uuid, json: bool) -> Result<String, CommandFailure> {
+    let by = DoneBy::command_line();
+    let revoked =
+        database.transaction(async |connection| api_keys::revoke(connection, id, None, &by).await);
+    if !revoked.await? {
         return Err(no_such_key(id));
     }
     Ok(if json {
@@ -124,23 +130,19 @@ async fn revoked(
 }
 
 async fn rotated(
-    connection: &mut PgConnection,
+    database: &Database,
     rotate: &RotateKey,
     json: bool,
 ) -> Result<String, CommandFailure> {
-    let prefix = api_keys::prefix_of(connection, rotate.id).await?;
+    let prefix = api_keys::prefix_of(&mut *database.get().await?, rotate.id).await?;
     let prefix = prefix.ok_or_else(|| no_such_key(rotate.id))?;
     let key = ApiKey::rotated(&prefix, random::<SECRET_BYTES>());
     let overlap = rotate.overlap.as_secs_f64();
-    if !api_keys::rotate(
-        connection,
-        rotate.id,
-        &key,
-        overlap,
-        &DoneBy::command_line(),
-    )
-    .await?
-    {
+    let by = DoneBy::command_line();
+    let rotated = database.transaction(async |connection| {
+        api_keys::rotate(connection, rotate.id, &key, overlap, &by).await
+    });
+    if !rotated.await? {
         return Err(no_such_key(rotate.id));
     }
     Ok(shown_once(rotate.id, &key, json))
@@ -202,7 +204,7 @@ fn state(key: &StoredApiKey, now: Timestamp) -> String {
 }
 
 fn in_json(key: &StoredApiKey) -> Value {
-    let mut shown = shown_key(key);
+    let mut shown = json!(ShownKey::from(key));
     let previous = key.previous.as_ref().map(|(_, until)| until.to_string());
     if let Value::Object(fields) = &mut shown {
         fields.insert("previous_until".to_owned(), json!(previous));

@@ -1,5 +1,6 @@
 //! What the HTTP API may see of the engine.
 
+mod desk;
 mod key_desk;
 mod webhook_desk;
 
@@ -7,12 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use key_desk::{DeskError, KeyDesk, KeyOrder, shown_key};
+pub use desk::{Desk, DeskError};
+pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 use crate::runtime::{Health, Pulse, Shutdown};
-pub use crate::store::api_keys::{DoneBy, StoredApiKey};
+pub use crate::store::api_keys::StoredApiKey;
+pub use crate::store::audit::DoneBy;
 pub use crate::store::webhooks::StoredWebhook;
 pub use crate::store::webhooks::desk::WebhookFields;
 pub use crate::store::webhooks::history::StoredDelivery;
@@ -35,6 +38,17 @@ pub struct ReadinessReport {
     pub ready: bool,
     /// Every part; `None` when it works, else what ails it.
     pub parts: BTreeMap<String, Option<String>>,
+}
+
+/// All desks, as the HTTP API sees them.
+#[derive(Debug, Clone)]
+pub struct Desks {
+    /// The engine itself.
+    pub control: Control,
+    /// API keys.
+    pub keys: KeyDesk,
+    /// Webhooks.
+    pub webhooks: WebhookDesk,
 }
 
 impl Control {

@@ -1,26 +1,24 @@
-//! API keys. Only the hash of a key is stored; who made, changed or revoked it is in the audit log, by the
-//! same statement.
-
-use std::net::IpAddr;
+//! API keys. Only the hash of a key is stored; who made, changed or revoked it is in the audit trail.
 
 use chrono::{DateTime, Utc};
-use diesel::QueryableByName;
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Float8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Float8, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::audit::{self, AuditChanges, AuditEntry, DoneBy};
 use super::schema::notification_schema::api_keys;
 use super::time::{from_database, to_database};
-use crate::domain::{ApiKey, ApiScopes, DEFAULT_TENANT, Network};
+use crate::domain::{ApiKey, ApiScopes, Network};
 
 /// A key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredApiKey {
-    /// Names it in the audit log.
+    /// Names it in the audit trail.
     pub id: Uuid,
     /// The only tenant that it opens; `None` is an operator's: all.
     pub tenant_id: Option<Uuid>,
@@ -61,38 +59,6 @@ pub struct NewApiKey<'a> {
     pub networks: &'a [Network],
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
-}
-
-/// Who does something, for the audit log.
-#[derive(Debug, Clone)]
-pub struct DoneBy {
-    actor: String,
-    address: Option<String>,
-}
-
-impl DoneBy {
-    /// Somebody on the command line.
-    #[must_use]
-    pub fn command_line() -> Self {
-        Self {
-            actor: "command line".to_owned(),
-            address: None,
-        }
-    }
-
-    /// The holder of a key, from an address.
-    #[must_use]
-    pub fn key(id: Uuid, address: IpAddr) -> Self {
-        Self {
-            actor: id.to_string(),
-            address: Some(address.to_string()),
-        }
-    }
-
-    /// Their name in the audit log, and from where they did it.
-    pub(super) fn names(&self) -> (&str, Option<&str>) {
-        (&self.actor, self.address.as_deref())
-    }
 }
 
 #[derive(Queryable, Selectable)]
@@ -136,13 +102,7 @@ impl From<ApiKeyRow> for StoredApiKey {
     }
 }
 
-#[derive(QueryableByName)]
-struct Changed {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
-}
-
-/// Makes a key; `by` says who. Answers its id.
+/// Makes a key, in the transaction around it; `by` says who. Answers its id.
 ///
 /// # Errors
 /// [`StoreError::ForeignKey`] when the tenant does not exist, [`StoreError::UniqueViolation`] when another
@@ -153,43 +113,39 @@ pub async fn create(
     by: &DoneBy,
 ) -> Result<Uuid, StoreError> {
     let networks: Vec<String> = new.networks.iter().map(ToString::to_string).collect();
-    let said = json!({ "new": {
+    let said = json!({
         "name": new.name,
         "prefix": new.key.prefix(),
         "scopes": new.scopes.words(),
         "networks": networks,
         "expires_at": new.expires_at.map(|moment| moment.to_string()),
-    } });
-    let made: Changed = diesel::sql_query(
-        "WITH made AS (
-             INSERT INTO api_keys
-                 (id, tenant_id, key_hash, prefix, name, scopes, networks, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id, tenant_id),
-         noted AS (
-             INSERT INTO audit_logs
-                 (tenant_id, actor, ip_address, action, resource_type, resource_id, changes)
-             SELECT coalesce(tenant_id, $9), $10, $11, 'create', 'api_key', id::text, $12 FROM made)
-         SELECT id FROM made",
+    });
+    let id = Uuid::now_v7();
+    diesel::insert_into(api_keys::table)
+        .values((
+            api_keys::id.eq(id),
+            api_keys::tenant_id.eq(new.tenant_id),
+            api_keys::key_hash.eq(new.key.hash()),
+            api_keys::prefix.eq(new.key.prefix()),
+            api_keys::name.eq(new.name),
+            api_keys::scopes.eq(json!(new.scopes.words())),
+            api_keys::networks.eq(networks),
+            api_keys::expires_at.eq(new.expires_at.map(to_database)),
+        ))
+        .execute(connection)
+        .await?;
+    let changes = AuditChanges::made(said);
+    audit::record(
+        connection,
+        by,
+        entry((id, new.tenant_id), "create", changes),
     )
-    .bind::<SqlUuid, _>(Uuid::now_v7())
-    .bind::<Nullable<SqlUuid>, _>(new.tenant_id)
-    .bind::<Text, _>(new.key.hash())
-    .bind::<Text, _>(new.key.prefix())
-    .bind::<Text, _>(new.name)
-    .bind::<Jsonb, _>(json!(new.scopes.words()))
-    .bind::<Array<Text>, _>(networks)
-    .bind::<Nullable<Timestamptz>, _>(new.expires_at.map(to_database))
-    .bind::<SqlUuid, _>(DEFAULT_TENANT)
-    .bind::<Text, _>(&by.actor)
-    .bind::<Nullable<Text>, _>(&by.address)
-    .bind::<Jsonb, _>(said)
-    .get_result(connection)
     .await?;
-    Ok(made.id)
+    Ok(id)
 }
 
-/// Takes a key back, for good: of this tenant, or any without one. Says whether there was one that was not
-/// taken back already.
+/// Takes a key back, for good, in the transaction around it: of this tenant, or any without one. Says whether
+/// there was one that was not taken back already.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -199,30 +155,26 @@ pub async fn revoke(
     tenant_id: Option<Uuid>,
     by: &DoneBy,
 ) -> Result<bool, StoreError> {
-    let revoked: Option<Changed> = diesel::sql_query(
-        "WITH gone AS (
-             UPDATE api_keys SET revoked_at = now()
-             WHERE id = $1 AND revoked_at IS NULL AND ($5 IS NULL OR tenant_id = $5)
-             RETURNING id, tenant_id),
-         noted AS (
-             INSERT INTO audit_logs
-                 (tenant_id, actor, ip_address, action, resource_type, resource_id)
-             SELECT coalesce(tenant_id, $2), $3, $4, 'revoke', 'api_key', id::text FROM gone)
-         SELECT id FROM gone",
-    )
-    .bind::<SqlUuid, _>(id)
-    .bind::<SqlUuid, _>(DEFAULT_TENANT)
-    .bind::<Text, _>(&by.actor)
-    .bind::<Nullable<Text>, _>(&by.address)
-    .bind::<Nullable<SqlUuid>, _>(tenant_id)
-    .get_result(connection)
-    .await
-    .optional()?;
-    Ok(revoked.is_some())
+    let any_tenant = tenant_id.is_none().into_sql::<Bool>();
+    let revoked: Option<Option<Uuid>> = diesel::update(api_keys::table.find(id))
+        .filter(api_keys::revoked_at.is_null())
+        .filter(any_tenant.or(api_keys::tenant_id.is_not_distinct_from(tenant_id)))
+        .set(api_keys::revoked_at.eq(diesel::dsl::now))
+        .returning(api_keys::tenant_id)
+        .get_result(connection)
+        .await
+        .optional()?;
+    let Some(of) = revoked else {
+        return Ok(false);
+    };
+    let entry = entry((id, of), "revoke", AuditChanges::none());
+    audit::record(connection, by, entry).await?;
+    Ok(true)
 }
 
-/// Gives a key another text of the same prefix. The one that it had opens for `overlap` seconds more; one
-/// that it had before that opens no longer. Says whether there is such a key that was not taken back.
+/// Gives a key another text of the same prefix, in the transaction around it. The one that it had opens for
+/// `overlap` seconds more; one that it had before that opens no longer. Says whether there is such a key that
+/// was not taken back.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -233,31 +185,43 @@ pub async fn rotate(
     overlap: f64,
     by: &DoneBy,
 ) -> Result<bool, StoreError> {
-    let rotated: Option<Changed> = diesel::sql_query(
-        "WITH turned AS (
-             UPDATE api_keys SET previous_hash = key_hash, key_hash = $3,
-                 previous_until = now() + $4 * interval '1 second'
-             WHERE id = $1 AND prefix = $2 AND revoked_at IS NULL
-             RETURNING id, tenant_id, previous_until),
-         noted AS (
-             INSERT INTO audit_logs
-                 (tenant_id, actor, ip_address, action, resource_type, resource_id, changes)
-             SELECT coalesce(tenant_id, $5), $6, $7, 'rotate', 'api_key', id::text,
-                    jsonb_build_object('new', jsonb_build_object('previous_until', previous_until))
-             FROM turned)
-         SELECT id FROM turned",
-    )
-    .bind::<SqlUuid, _>(id)
-    .bind::<Text, _>(key.prefix())
-    .bind::<Text, _>(key.hash())
-    .bind::<Float8, _>(overlap)
-    .bind::<SqlUuid, _>(DEFAULT_TENANT)
-    .bind::<Text, _>(&by.actor)
-    .bind::<Nullable<Text>, _>(&by.address)
-    .get_result(connection)
-    .await
-    .optional()?;
-    Ok(rotated.is_some())
+    let until = sql::<Timestamptz>("now() + make_interval(secs => ")
+        .bind::<Float8, _>(overlap)
+        .sql(")");
+    let rotated: Option<(Option<Uuid>, Option<DateTime<Utc>>)> =
+        diesel::update(api_keys::table.find(id))
+            .filter(api_keys::prefix.eq(key.prefix()))
+            .filter(api_keys::revoked_at.is_null())
+            .set((
+                api_keys::previous_hash.eq(api_keys::key_hash.nullable()),
+                api_keys::key_hash.eq(key.hash()),
+                api_keys::previous_until.eq(until.nullable()),
+            ))
+            .returning((api_keys::tenant_id, api_keys::previous_until))
+            .get_result(connection)
+            .await
+            .optional()?;
+    let Some((of, until)) = rotated else {
+        return Ok(false);
+    };
+    let until = until.map(|until| from_database(until).to_string());
+    let changes = AuditChanges::made(json!({ "previous_until": until }));
+    audit::record(connection, by, entry((id, of), "rotate", changes)).await?;
+    Ok(true)
+}
+
+fn entry(
+    (id, tenant_id): (Uuid, Option<Uuid>),
+    action: &'static str,
+    changes: AuditChanges,
+) -> AuditEntry {
+    AuditEntry {
+        tenant_id,
+        action,
+        resource: "api_key",
+        resource_id: id.to_string(),
+        changes,
+    }
 }
 
 /// All keys, the newest first.

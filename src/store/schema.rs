@@ -46,7 +46,7 @@ pub mod notification_schema {
     diesel::table! {
         notification_schema.audit_logs (id) {
             id -> Uuid,
-            tenant_id -> Uuid,
+            tenant_id -> Nullable<Uuid>,
             user_id -> Nullable<Uuid>,
             #[max_length = 100]
             actor -> Nullable<Varchar>,
@@ -61,6 +61,7 @@ pub mod notification_schema {
             user_agent -> Nullable<Text>,
             changes -> Nullable<Jsonb>,
             created_at -> Timestamptz,
+            request_id -> Nullable<Uuid>,
         }
     }
 

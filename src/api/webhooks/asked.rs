@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use utoipa::ToSchema;
+
 use crate::api::fields::SentFields;
 use crate::domain::{Channel, WebhookEvents, WebhookFilter, WebhookSecret, WebhookUrl};
 use crate::ops::control::{WebhookDesk, WebhookFields};
@@ -18,6 +21,92 @@ const MOST_RETRIES: i64 = 20;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest one, in seconds.
 const LONGEST_TIMEOUT: i64 = 30;
+
+/// A webhook to be made.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `AskedWebhook` reads")]
+pub(super) struct NewWebhook {
+    /// Where it is: `https`, or `http` where the network is allowed.
+    #[schema(example = "https://example.com/hooks/herald")]
+    url: String,
+    /// What it wants to hear of: `*`, or types of events.
+    #[schema(min_items = 1, example = json!(["notification.sent", "notification.failed"]))]
+    events: Vec<String>,
+    /// By what `herald apply` knows it again.
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// Of which channels; of all without it.
+    #[schema(max_items = 100, example = json!(["email"]))]
+    channels: Option<Vec<String>>,
+    /// Of which categories; of all without it.
+    #[schema(max_items = 100)]
+    categories: Option<Vec<String>>,
+    /// Whether anything is sent to it; true without it.
+    is_active: Option<bool>,
+    /// Tries after the first; 10 without it.
+    #[schema(minimum = 0, maximum = 20)]
+    retry_count: Option<u32>,
+    /// Longest wait for an answer, in seconds; 10 without it.
+    #[schema(minimum = 1, maximum = 30)]
+    timeout_seconds: Option<u32>,
+    /// A secret of your own: `whsec_` and the base64 of 24 to 64 bytes.
+    secret: Option<String>,
+}
+
+/// What is to be different of a webhook.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `AskedWebhook` reads")]
+pub(super) struct ChangedWebhook {
+    /// Where it is.
+    url: Option<String>,
+    /// What it wants to hear of: `*`, or types of events.
+    #[schema(min_items = 1)]
+    events: Option<Vec<String>>,
+    /// By what `herald apply` knows it again.
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// Of which channels.
+    #[schema(max_items = 100)]
+    channels: Option<Vec<String>>,
+    /// Of which categories.
+    #[schema(max_items = 100)]
+    categories: Option<Vec<String>>,
+    /// Whether anything is sent to it.
+    #[schema(example = true)]
+    is_active: Option<bool>,
+    /// Tries after the first.
+    #[schema(minimum = 0, maximum = 20)]
+    retry_count: Option<u32>,
+    /// Longest wait for an answer, in seconds.
+    #[schema(minimum = 1, maximum = 30)]
+    timeout_seconds: Option<u32>,
+}
+
+/// How a webhook's secret is to change.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `rotate` reads")]
+pub(super) struct AskedRotation {
+    /// How long the secret that it has signs beside the new one, in seconds; a day without it.
+    #[schema(minimum = 0, maximum = 604_800)]
+    grace_seconds: Option<u32>,
+    /// A secret of your own: `whsec_` and the base64 of 24 to 64 bytes.
+    secret: Option<String>,
+}
+
+/// What a webhook is to be told again.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `replay` reads")]
+pub(super) struct AskedReplay {
+    /// What happened from here on.
+    #[schema(example = "2026-01-01T00:00:00Z")]
+    since: Timestamp,
+    /// What happened before; now, without it.
+    until: Option<Timestamp>,
+    /// Also what the webhook has taken already.
+    everything: Option<bool>,
+    /// Only counts.
+    dry_run: Option<bool>,
+}
 
 /// What is said of a webhook.
 #[derive(Debug)]

@@ -3,65 +3,61 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
+
+use super::desk::{Desk, DeskError};
 
 use crate::cache::ApiKeyCache;
 use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 use crate::domain::api_key::{PREFIX_BYTES, SECRET_BYTES};
 use crate::domain::{ApiKey, ApiScopes, Network};
-use crate::runtime::Tasks;
-use crate::store::api_keys::{self, DoneBy, NewApiKey, StoredApiKey};
-use crate::store::{Database, StoreError};
+use crate::store::Database;
+use crate::store::api_keys::{self, NewApiKey, StoredApiKey};
+use crate::store::audit::DoneBy;
 
 /// A key for people and programs to see: without its secrets.
-#[must_use]
-pub fn shown_key(key: &StoredApiKey) -> Value {
-    let moment = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
-    let networks = key.networks.iter().flatten().map(ToString::to_string);
-    json!({
-        "id": key.id,
-        "prefix": key.prefix,
-        "name": key.name,
-        "tenant_id": key.tenant_id,
-        "scopes": key.scopes.words(),
-        "networks": networks.collect::<Vec<_>>(),
-        "created_at": key.created_at.to_string(),
-        "expires_at": moment(key.expires_at),
-        "revoked_at": moment(key.revoked_at),
-        "last_used_at": moment(key.last_used_at),
-    })
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ShownKey {
+    /// Names it in paths and in the audit trail.
+    pub id: Uuid,
+    /// The part of its text that may be shown.
+    #[schema(example = "3f9a1c0b7d2e")]
+    pub prefix: String,
+    /// What people call it.
+    pub name: String,
+    /// The only tenant that it opens; null is an operator's key.
+    pub tenant_id: Option<Uuid>,
+    /// What it opens.
+    #[schema(example = json!(["notifications:read", "notifications:write"]))]
+    pub scopes: Vec<String>,
+    /// From where it may be used, in CIDR notation; empty: from anywhere.
+    pub networks: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
 }
 
-/// Why something could not be done.
-#[derive(Debug, thiserror::Error)]
-pub enum DeskError {
-    /// There is no such thing, or it is another tenant's.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
-    /// The database is out of reach.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The engine is at fault.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<StoreError> for DeskError {
-    /// What rows refer to is their tenant.
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::ForeignKey { .. } => Self::NotFound("tenant"),
-            StoreError::Unavailable(_)
-            | StoreError::Refused(_)
-            | StoreError::Timeout(_)
-            | StoreError::Locked(_)
-            | StoreError::DiskFull(_)
-            | StoreError::ReadOnly
-            | StoreError::SerializationFailure
-            | StoreError::Deadlock => Self::Unavailable(error.without_data()),
-            other => Self::Failed(other.without_data()),
+impl From<&StoredApiKey> for ShownKey {
+    fn from(key: &StoredApiKey) -> Self {
+        let networks = key.networks.iter().flatten().map(ToString::to_string);
+        Self {
+            id: key.id,
+            prefix: key.prefix.clone(),
+            name: key.name.clone(),
+            tenant_id: key.tenant_id,
+            scopes: key.scopes.words(),
+            networks: networks.collect(),
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            revoked_at: key.revoked_at,
+            last_used_at: key.last_used_at,
         }
     }
 }
@@ -79,10 +75,8 @@ pub struct KeyOrder {
     pub expires_at: Option<Timestamp>,
     /// The only tenant that it opens.
     pub tenant_id: Uuid,
-    /// The key that makes it.
-    pub by: Uuid,
-    /// From where.
-    pub address: IpAddr,
+    /// Who makes it.
+    pub by: DoneBy,
 }
 
 /// Verifies keys, makes them, takes them back. Clones share it.
@@ -90,10 +84,8 @@ pub struct KeyOrder {
 pub struct KeyDesk {
     /// What is known of keys.
     pub keys: ApiKeyCache,
-    /// Where they are stored.
-    pub database: Database,
-    /// Connections live on their runtime, and work with them does.
-    pub tasks: Tasks,
+    /// Does the work.
+    pub desk: Desk,
 }
 
 impl KeyDesk {
@@ -103,9 +95,10 @@ impl KeyDesk {
     /// Why it does not open.
     pub async fn verify(&self, key: ApiKey, from: IpAddr) -> Result<ApiCaller, KeyRefusal> {
         let keys = self.keys.clone();
-        let verified = self.beside("verify a key", async move { keys.verify(&key, from).await });
+        let verify = async move { keys.verify(&key, from).await };
         let lost = || Err(KeyRefusal::Unavailable("verifying it panicked".to_owned()));
-        verified.await.unwrap_or_else(lost)
+        let verified = self.desk.beside("verify a key", verify).await;
+        verified.unwrap_or_else(lost)
     }
 
     /// At most so many keys of a tenant, the newest first, that were made before another one; of all
@@ -119,11 +112,11 @@ impl KeyDesk {
         before: Option<Uuid>,
         most: usize,
     ) -> Result<Vec<StoredApiKey>, DeskError> {
-        self.with("list keys", "tenant", async move |database: Database| {
+        let work = async move |database: Database| {
             let mut connection = database.get().await?;
-            api_keys::page(&mut connection, tenant_id, before, most).await
-        })
-        .await
+            Ok(api_keys::page(&mut connection, tenant_id, before, most).await?)
+        };
+        self.desk.with("list keys", work).await
     }
 
     /// Makes a key; answers its id and its text.
@@ -131,8 +124,7 @@ impl KeyDesk {
     /// # Errors
     /// There is no such tenant; or the database is out of reach.
     pub async fn make(&self, order: KeyOrder) -> Result<(Uuid, ApiKey), DeskError> {
-        self.with("make a key", "tenant", async move |database: Database| {
-            let mut connection = database.get().await?;
+        let work = async move |database: Database| {
             let (mut prefix, mut secret) = ([0; PREFIX_BYTES], [0; SECRET_BYTES]);
             rand::fill(&mut prefix);
             rand::fill(&mut secret);
@@ -145,11 +137,13 @@ impl KeyDesk {
                 networks: &order.networks,
                 expires_at: order.expires_at,
             };
-            let by = DoneBy::key(order.by, order.address);
-            let id = api_keys::create(&mut connection, &new, &by).await?;
+            let made = database.transaction(async |connection| {
+                api_keys::create(connection, &new, &order.by).await
+            });
+            let id = made.await?;
             Ok((id, key))
-        })
-        .await
+        };
+        self.desk.with("make a key", work).await
     }
 
     /// Takes a key back: of this tenant, or any without one.
@@ -160,54 +154,19 @@ impl KeyDesk {
         &self,
         id: Uuid,
         tenant_id: Option<Uuid>,
-        by: Uuid,
-        address: IpAddr,
+        by: DoneBy,
     ) -> Result<(), DeskError> {
-        let revoked = self.with(
-            "revoke a key",
-            "API key",
-            async move |database: Database| {
-                let mut connection = database.get().await?;
-                let by = DoneBy::key(by, address);
-                api_keys::revoke(&mut connection, id, tenant_id, &by).await
-            },
-        );
-        if !revoked.await? {
-            return Err(DeskError::NotFound("API key"));
-        }
+        let work = async move |database: Database| {
+            let revoked = database.transaction(async |connection| {
+                api_keys::revoke(connection, id, tenant_id, &by).await
+            });
+            if revoked.await? {
+                return Ok(());
+            }
+            Err(DeskError::NotFound("API key"))
+        };
+        self.desk.with("revoke a key", work).await?;
         self.keys.forget();
         Ok(())
-    }
-
-    /// Does work with a connection; `refers_to` is what a missing row is called.
-    async fn with<T: Send + 'static, F>(
-        &self,
-        name: &'static str,
-        refers_to: &'static str,
-        work: impl FnOnce(Database) -> F + Send + 'static,
-    ) -> Result<T, DeskError>
-    where
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
-        let done = self.beside(name, work(self.database.clone())).await;
-        let done = done.ok_or_else(|| DeskError::Failed(format!("{name}: it panicked")))?;
-        done.map_err(|error| match error {
-            StoreError::ForeignKey { .. } => DeskError::NotFound(refers_to),
-            error => error.into(),
-        })
-    }
-
-    /// Does work on the runtime of connections; `None` when it panics.
-    pub(super) async fn beside<T: Send + 'static>(
-        &self,
-        name: &'static str,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
-        let (answer, answered) = oneshot::channel();
-        self.tasks.spawn(name, async move {
-            // Whoever asked may have gone.
-            let _ = answer.send(work.await);
-        });
-        answered.await.ok()
     }
 }

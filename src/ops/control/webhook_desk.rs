@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{DeskError, KeyDesk};
+use super::desk::{Desk, DeskError};
 use crate::domain::webhook::test_body;
 use crate::domain::{AddressGuard, WebhookDeliveryStanding, WebhookSecret};
 use crate::runtime::clock;
-use crate::store::api_keys::DoneBy;
+use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
 use crate::store::seal::Sealer;
-use crate::store::webhooks::desk::{self, WebhookFields, WebhookWriteError, audit};
+use crate::store::webhooks::desk::{self, WebhookFields, WebhookWriteError};
 use crate::store::webhooks::history::{self, StoredDelivery};
 use crate::store::webhooks::replays::{self, ReplayWindow, StoredReplay};
 use crate::store::webhooks::{StoredWebhook, standing};
@@ -49,8 +50,8 @@ pub struct PlannedReplay {
 /// Makes, changes and removes webhooks. Clones share it.
 #[derive(Debug, Clone)]
 pub struct WebhookDesk {
-    /// Does the work where connections live.
-    pub desk: KeyDesk,
+    /// Does the work.
+    pub desk: Desk,
     /// Seals secrets.
     pub sealer: Sealer,
     /// Which addresses may be reached.
@@ -80,7 +81,7 @@ impl WebhookDesk {
             let mut connection = database.get().await?;
             Ok(desk::page(&mut connection, tenant_id, before, most).await?)
         };
-        self.with("list webhooks", work).await
+        self.desk.with("list webhooks", work).await
     }
 
     /// A webhook.
@@ -89,7 +90,7 @@ impl WebhookDesk {
     /// There is none; or the database is out of reach.
     pub async fn get(&self, of: WebhookOf) -> Result<StoredWebhook, WebhookDeskError> {
         let work = async move |database: Database| found(&mut *database.get().await?, of).await;
-        self.with("get a webhook", work).await
+        self.desk.with("get a webhook", work).await
     }
 
     /// Makes a webhook; answers its id.
@@ -111,12 +112,13 @@ impl WebhookDesk {
                     Ok(id) => id,
                     Err(error) => return Ok(Err(error.into())),
                 };
-                audit(connection, (tenant_id, id), &by, "create").await?;
+                let changes = AuditChanges::made(said(&fields));
+                note(connection, (tenant_id, id), &by, "create", changes).await?;
                 Ok(Ok(id))
             });
             made.await?
         };
-        self.with("make a webhook", work).await
+        self.desk.with("make a webhook", work).await
     }
 
     /// Changes a webhook: `change` makes of what it is what it is to be.
@@ -135,17 +137,26 @@ impl WebhookDesk {
                     Ok(stored) => stored,
                     Err(error) => return Ok(Err(error)),
                 };
-                let fields = change(WebhookFields::of(&stored));
+                let were = WebhookFields::of(&stored);
+                let fields = change(were.clone());
                 desk::change(connection, &stored, &fields).await?;
                 if fields.is_active && !stored.is_active {
                     standing::resolve(connection, stored.id).await?;
                 }
-                audit(connection, (stored.tenant_id, stored.id), &by, "update").await?;
+                let changes = AuditChanges::between(said(&were), said(&fields));
+                note(
+                    connection,
+                    (stored.tenant_id, stored.id),
+                    &by,
+                    "update",
+                    changes,
+                )
+                .await?;
                 Ok(found(connection, of).await)
             });
             changed.await?
         };
-        self.with("change a webhook", work).await
+        self.desk.with("change a webhook", work).await
     }
 
     /// Removes a webhook.
@@ -162,12 +173,13 @@ impl WebhookDesk {
                 let (tenant_id, id) = (stored.tenant_id, stored.id);
                 desk::delete(connection, tenant_id, id).await?;
                 standing::resolve(connection, id).await?;
-                audit(connection, (tenant_id, id), &by, "delete").await?;
+                let changes = AuditChanges::gone(said(&WebhookFields::of(&stored)));
+                note(connection, (tenant_id, id), &by, "delete", changes).await?;
                 Ok(Ok(()))
             });
             deleted.await?
         };
-        self.with("delete a webhook", work).await
+        self.desk.with("delete a webhook", work).await
     }
 
     /// Gives a webhook another secret; the one that it had signs beside it for `grace`. Says until when.
@@ -193,12 +205,20 @@ impl WebhookDesk {
                     Ok(until) => until,
                     Err(error) => return Ok(Err(error.into())),
                 };
-                audit(connection, (stored.tenant_id, stored.id), &by, "rotate").await?;
+                let changes = AuditChanges::made(json!({ "previous_secret_until": until }));
+                note(
+                    connection,
+                    (stored.tenant_id, stored.id),
+                    &by,
+                    "rotate",
+                    changes,
+                )
+                .await?;
                 Ok(Ok(until))
             });
             rotated.await?
         };
-        self.with("rotate a webhook's secret", work).await
+        self.desk.with("rotate a webhook's secret", work).await
     }
 
     /// At most so many deliveries to a webhook, the newest first, that are older than another one.
@@ -218,7 +238,7 @@ impl WebhookDesk {
             let whose = (webhook.tenant_id, webhook.id);
             Ok(history::page(&mut connection, whose, standing, before, most).await?)
         };
-        self.with("list webhook deliveries", work).await
+        self.desk.with("list webhook deliveries", work).await
     }
 
     /// Sends a webhook something to try it; answers the `webhook-id`.
@@ -234,7 +254,7 @@ impl WebhookDesk {
             database.webhooks().tell([webhook.id]);
             told.ok_or(WebhookDeskError::Disabled)
         };
-        self.with("try a webhook", work).await
+        self.desk.with("try a webhook", work).await
     }
 
     /// Tells a webhook again what it was told in a span of time; or counts what that would be.
@@ -263,13 +283,14 @@ impl WebhookDesk {
                 let Some((replay, planned)) = ordered else {
                     return Ok(Err(WebhookDeskError::Disabled));
                 };
-                audit(connection, (tenant_id, id), &by, "replay").await?;
+                let changes = AuditChanges::made(json!({ "replay": replay, "planned": planned }));
+                note(connection, (tenant_id, id), &by, "replay", changes).await?;
                 let id = Some(replay);
                 Ok(Ok(PlannedReplay { id, planned }))
             });
             ordered.await?
         };
-        self.with("replay a webhook", work).await
+        self.desk.with("replay a webhook", work).await
     }
 
     /// How far a replay has come.
@@ -288,23 +309,39 @@ impl WebhookDesk {
             let found = replays::find(&mut connection, tenant_id, id, replay).await?;
             Ok(found.ok_or(DeskError::NotFound("replay"))?)
         };
-        self.with("get a replay", work).await
+        self.desk.with("get a replay", work).await
     }
+}
 
-    async fn with<T: Send + 'static, F>(
-        &self,
-        name: &'static str,
-        work: impl FnOnce(Database) -> F + Send + 'static,
-    ) -> Result<T, WebhookDeskError>
-    where
-        F: Future<Output = Result<T, WebhookDeskError>> + Send + 'static,
-    {
-        let done = self
-            .desk
-            .beside(name, work(self.desk.database.clone()))
-            .await;
-        done.unwrap_or_else(|| Err(DeskError::Failed(format!("{name}: it panicked")).into()))
-    }
+/// What the audit trail keeps of a webhook.
+fn said(fields: &WebhookFields) -> Value {
+    json!({
+        "name": fields.name,
+        "url": fields.url,
+        "events": fields.filter.events.words(),
+        "channels": fields.filter.channels,
+        "categories": fields.filter.categories,
+        "is_active": fields.is_active,
+        "retry_count": fields.retry_count,
+        "timeout_seconds": fields.timeout.as_secs(),
+    })
+}
+
+async fn note(
+    connection: &mut PgConnection,
+    (tenant_id, id): (Uuid, Uuid),
+    by: &DoneBy,
+    action: &'static str,
+    changes: AuditChanges,
+) -> Result<(), StoreError> {
+    let entry = AuditEntry {
+        tenant_id: Some(tenant_id),
+        action,
+        resource: "webhook",
+        resource_id: id.to_string(),
+        changes,
+    };
+    audit::record(connection, by, entry).await
 }
 
 async fn found(

@@ -14,8 +14,6 @@ use super::{
     place,
 };
 use crate::domain::{Channel, WebhookDisabledReason, WebhookFilter, WebhookSecret};
-use crate::store::api_keys::DoneBy;
-use crate::store::schema::notification_schema::audit_logs;
 use crate::store::seal::Sealer;
 use crate::store::time::from_database;
 use crate::store::{StoreError, WriteChange};
@@ -300,32 +298,6 @@ impl WebhookFields {
             timeout: stored.timeout,
         }
     }
-}
-
-/// Notes who did what with a tenant's webhook.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn audit(
-    connection: &mut AsyncPgConnection,
-    (tenant_id, webhook_id): (Uuid, Uuid),
-    by: &DoneBy,
-    action: &'static str,
-) -> Result<(), StoreError> {
-    use audit_logs as a;
-    let (actor, address) = by.names();
-    diesel::insert_into(a::table)
-        .values((
-            a::tenant_id.eq(tenant_id),
-            a::actor.eq(actor),
-            a::ip_address.eq(address),
-            a::action.eq(action),
-            a::resource_type.eq("webhook"),
-            a::resource_id.eq(webhook_id.to_string()),
-        ))
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 fn sealed(
