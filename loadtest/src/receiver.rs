@@ -139,6 +139,12 @@ impl Receiver {
         self.state.lock().book.stats()
     }
 
+    /// How many different `webhook-id`s were answered with success so far.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.state.lock().book.taken()
+    }
+
     /// What was told, by `webhook-id`, in the order of the ids.
     #[must_use]
     pub fn told(&self) -> Vec<Told> {

@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::variant::{Kind, Variant};
+use super::hooks::Hooks;
+use super::variant::{Hook, Kind, Variant};
 use crate::harness::database::{Database, DatabaseServer};
 use crate::harness::engine::bare;
 use crate::harness::environment::Servers;
@@ -24,8 +25,8 @@ use crate::simulator::{Provider, Simulator};
 /// Longest for `herald migrate` and `herald apply`.
 const PREPARED_WITHIN: Duration = Duration::from_secs(600);
 
-/// What a prepared database depends on: the program that migrates it, and its seed.
-type Preparation = (PathBuf, Option<PathBuf>, bool);
+/// What a prepared database depends on: the program that migrates it, its seed, and its webhook.
+type Preparation = (PathBuf, Option<PathBuf>, bool, Option<Hook>);
 
 /// Everything around the runs.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub struct Bench {
     databases: DatabaseServer,
     simulators: Vec<Simulator>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) hooks: Hooks,
     files: PathBuf,
     herald: PathBuf,
     users: u32,
@@ -79,6 +81,7 @@ impl Bench {
                 .map(start)
                 .collect::<Result<_>>()?,
             ledger,
+            hooks: Hooks::start()?,
             files,
             herald,
             users,
@@ -125,7 +128,7 @@ impl Bench {
     /// The migrated and seeded database to copy for a variant, made when it is first asked for.
     pub(super) async fn template(&mut self, variant: &Variant) -> Result<Database> {
         let herald = self.herald_of(variant).to_owned();
-        let preparation = (herald, variant.seed.clone(), variant.policies);
+        let preparation = (herald, variant.seed.clone(), variant.policies, variant.hook);
         if let Some(known) = self.prepared.get(&preparation) {
             return Ok(known.clone());
         }
@@ -138,7 +141,13 @@ impl Bench {
             None => self.write_seed(variant)?,
         };
         let file = seed.to_string_lossy().into_owned();
-        for arguments in [vec!["migrate"], vec!["apply", &file]] {
+        let mut apply = vec!["apply", &file];
+        let hook = match variant.hook {
+            Some(hook) => Some(self.hooks.declare(&self.files, hook)?),
+            None => None,
+        };
+        apply.extend(hook.as_deref());
+        for arguments in [vec!["migrate"], apply] {
             let mut command = self.bare(self.herald_of(variant), variant);
             command
                 .env("HERALD__DATABASE__URL", database.url())
@@ -210,6 +219,7 @@ impl Bench {
         let mut command = bare(program, &self.files);
         command
             .env("HERALD__SECRETS__KEY", &self.key)
+            .envs(variant.hook.map(|_| self.hooks.allowed()))
             .envs(variant.environment.iter().cloned());
         command
     }

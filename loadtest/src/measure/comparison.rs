@@ -20,6 +20,8 @@ pub struct Figures {
     pub per_second: f64,
     /// CPU time of the variant for each acceptance over the middle 80 %, microseconds.
     pub cpu_micros: f64,
+    /// Deliveries a second to the webhook, where there is one.
+    pub told_per_second: f64,
     /// The variant's resident memory at most, bytes.
     pub resident_peak_bytes: u64,
     /// Published to accepted.
@@ -71,18 +73,20 @@ pub struct Comparison {
     pub phases: Vec<Phase>,
 }
 
-const FLAT_OUT: [Column<Figures>; 4] = [
+const FLAT_OUT: [Column<Figures>; 5] = [
     ("accepted/s", |f| f.per_second, 0),
     ("CPU us each", |f| f.cpu_micros, 1),
     ("RSS peak MiB", |f| f.resident_peak_bytes as f64 / MIB, 1),
+    ("told/s", |f| f.told_per_second, 0),
     ("first after ms", |f| f.first_ms.unwrap_or(f64::NAN), 0),
 ];
-const PACED: [Column<Figures>; 5] = [
+const PACED: [Column<Figures>; 6] = [
     ("p50 ms", |f| f.latency.p50_ms, 1),
     ("p99 ms", |f| f.latency.p99_ms, 1),
     ("p99.9 ms", |f| f.latency.p999_ms, 1),
     ("CPU us each", |f| f.cpu_micros, 1),
     ("RSS peak MiB", |f| f.resident_peak_bytes as f64 / MIB, 1),
+    ("told/s", |f| f.told_per_second, 0),
 ];
 
 impl Run {
@@ -94,6 +98,7 @@ impl Run {
             figures: Figures {
                 per_second: measured.per_second,
                 cpu_micros: measured.times.engine,
+                told_per_second: measured.told_per_second,
                 resident_peak_bytes: measured.resident_peak_bytes,
                 latency: measured.latency,
                 first_ms: measured.first_ms,
@@ -261,6 +266,7 @@ mod tests {
             figures: Figures {
                 per_second,
                 cpu_micros: 40.0,
+                told_per_second: f64::NAN,
                 resident_peak_bytes: 10_485_760,
                 latency: Percentiles::default(),
                 first_ms: None,

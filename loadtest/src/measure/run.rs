@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use super::bench::{Bench, Started};
 use super::books::Books;
 use super::meter::{self, Subjects, Times};
-use super::variant::Variant;
+use super::variant::{Hook, Variant};
 use super::warm_up::warm_up;
 use crate::harness::database::Database;
 use crate::harness::usage;
@@ -62,6 +62,8 @@ pub struct Measured {
     pub first_ms: Option<f64>,
     /// CPU time over the middle 80 %, microseconds for each acceptance.
     pub times: Times,
+    /// Deliveries a second to the webhook, where there is one.
+    pub told_per_second: f64,
     /// Resident memory of the largest node at most, bytes.
     pub resident_peak_bytes: u64,
     /// CPU time of RabbitMQ for taking in what is published, microseconds for each message.
@@ -142,7 +144,9 @@ impl Bench {
         let began = clock(&client).await?;
         let before = Books::read(&client, work.servers).await?;
         let start = Instant::now();
+        let hook = nodes.iter().find_map(|node| node.hook);
         let nodes = self.start_all(nodes, !work.backlog).await?;
+        let (hooked, taken_before) = (self.hooks.watch(), self.hooks.taken());
         let subjects = self.subjects(&nodes, &client, work).await?;
         let meter = meter::start(subjects, Arc::clone(&self.ledger));
         let mut first_ms = None;
@@ -163,6 +167,13 @@ impl Bench {
         let messages = published.expected.messages();
         let stored = || stored_since(&client, began);
         until(&nodes, work.patience, messages, stored).await?;
+        let written = written_for_webhooks(&client).await?;
+        if hook == Some(Hook::Told) {
+            let taken = || async { Ok(self.hooks.taken() - taken_before) };
+            until(&nodes, work.patience, written, taken).await?;
+        }
+        let told = hooked.finish().await;
+        let taken = self.hooks.taken() - taken_before;
         for node in nodes {
             node.process.stop().await?;
         }
@@ -183,6 +194,7 @@ impl Bench {
         if stored != messages {
             faults.push(format!("{stored} of {messages} messages are stored"));
         }
+        faults.extend(hook.and_then(|hook| unheard(hook, (messages, written, taken))));
         let pages = after.page_bytes_since(&client, before).await;
         Ok(Measured {
             load_average,
@@ -190,6 +202,7 @@ impl Bench {
             latency: report.latency,
             first_ms,
             times: readings.micros(expected),
+            told_per_second: told.per_second(),
             resident_peak_bytes: readings.resident_peak,
             taking_in,
             before,
@@ -261,6 +274,26 @@ impl Bench {
             None => Ok(published),
         }
     }
+}
+
+/// What is wrong with what a webhook on everything was told of so many messages: of each at least that it was
+/// accepted and what came of it.
+fn unheard(hook: Hook, (messages, written, taken): (u64, u64, u64)) -> Option<String> {
+    let wanted = if hook == Hook::Told { written } else { 0 };
+    if written < 2 * messages {
+        return Some(format!(
+            "only {written} deliveries are written of {messages} messages"
+        ));
+    }
+    (taken != wanted).then(|| format!("the webhook took {taken} deliveries of {wanted}"))
+}
+
+/// Deliveries to webhooks in the database of a run.
+async fn written_for_webhooks(client: &Client) -> Result<u64> {
+    let count = "SELECT count(*) FROM webhook_deliveries";
+    let row = client.query_one(count, &[]).await.context(count)?;
+    let count: i64 = row.try_get(0)?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Waits until there are as many as there should be; false when nothing new came for too long.

@@ -12,6 +12,15 @@ pub enum Kind {
     Engine,
 }
 
+/// What a webhook on everything does while a variant is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hook {
+    /// It is told of everything.
+    Told,
+    /// It is disabled: what it would be told is written, and sent by nobody.
+    Written,
+}
+
 /// A variant, as `KIND[:NAME][,OPTION...]`: `floor`, `engine`, `engine:old,bin=/tmp/herald`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variant {
@@ -29,6 +38,8 @@ pub struct Variant {
     pub seed: Option<PathBuf>,
     /// Whether the usual file is to hold policies (quiet hours, caps, limits) as well.
     pub policies: bool,
+    /// What a webhook on everything does meanwhile; there is none without it.
+    pub hook: Option<Hook>,
 }
 
 impl FromStr for Variant {
@@ -53,6 +64,7 @@ impl FromStr for Variant {
             arguments: Vec::new(),
             seed: None,
             policies: false,
+            hook: None,
         };
         for part in parts {
             variant.take(part)?;
@@ -76,6 +88,7 @@ impl Variant {
             arguments: Vec::new(),
             seed: None,
             policies: false,
+            hook: None,
         }
     }
 
@@ -93,6 +106,8 @@ impl Variant {
     fn take(&mut self, option: &str) -> Result<(), String> {
         match option.split_once('=').unwrap_or((option, "")) {
             ("policies", "") => self.policies = true,
+            ("webhook", "told") => self.hook = Some(Hook::Told),
+            ("webhook", "written") => self.hook = Some(Hook::Written),
             ("bin", path) if !path.is_empty() => self.program = Some(path.into()),
             ("seed", path) if !path.is_empty() => self.seed = Some(path.into()),
             ("arg", argument) if !argument.is_empty() => self.arguments.push(argument.to_owned()),
@@ -102,7 +117,7 @@ impl Variant {
             }
             _ => {
                 return Err(format!(
-                    "`{option}` is none of bin=PATH, env=NAME=VALUE, arg=ARGUMENT, seed=FILE, policies"
+                    "`{option}` is none of bin=PATH, env=NAME=VALUE, arg=ARGUMENT, seed=FILE, policies, webhook=told, webhook=written"
                 ));
             }
         }
@@ -126,6 +141,8 @@ mod tests {
         assert_eq!(old.environment[1], ("A".to_owned(), "b=c".to_owned()));
         assert_eq!(old.seed, Some("s.toml".into()));
         assert!(old.policies);
+        let told: Variant = "engine:told,webhook=told".parse().unwrap();
+        assert_eq!((told.hook, old.hook), (Some(Hook::Told), None));
         let one: Variant = "floor:one,arg=--one-queue".parse().unwrap();
         assert_eq!(one.arguments, ["--one-queue"]);
     }

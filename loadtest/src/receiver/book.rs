@@ -110,6 +110,10 @@ impl Book {
         self.stats.clone()
     }
 
+    pub(super) const fn taken(&self) -> u64 {
+        self.stats.distinct
+    }
+
     pub(super) fn told(&self) -> Vec<Told> {
         self.told.values().cloned().collect()
     }
