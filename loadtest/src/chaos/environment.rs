@@ -109,6 +109,12 @@ impl Environment {
         self.installation.set(variable, value);
     }
 
+    /// Applies a further file; its name ends in `.toml`.
+    pub(super) async fn apply(&self, name: &str, text: &str) -> Result<()> {
+        let file = format!("{}-{name}", self.name);
+        self.installation.apply(&file, text).await
+    }
+
     /// Changes a setting of the first node alone.
     pub(super) fn set_first(&mut self, variable: &str, value: impl Into<String>) {
         self.first.push((variable.to_owned(), value.into()));

@@ -15,6 +15,7 @@ mod poison;
 mod providers;
 mod refusals;
 mod versions;
+mod webhooks;
 
 use anyhow::Result;
 use rand::rngs::SmallRng;
@@ -97,5 +98,6 @@ pub(super) async fn play(row: Row, spec: Spec<'_>) -> Result<Finding> {
         Row::AccountAnswers => accounts::refuse(spec).await,
         Row::TwoVersions => versions::two(spec).await,
         Row::TenantMillion => crowd::waits(spec).await,
+        Row::WebhooksKilled => webhooks::killed(spec).await,
     }
 }

@@ -17,6 +17,7 @@ use crate::harness::engine::Engine;
 use crate::harness::judge::Excuses;
 use crate::harness::load;
 use crate::publisher::{Draft, Expectations, Mix, Plan};
+use crate::receiver::Receiver;
 use crate::simulator::{Behaviour, Latency};
 
 /// Nothing new for so long: what is missing is lost. FCM alone may ask for a minute.
@@ -59,6 +60,8 @@ pub(super) struct Round<'a> {
     repeats_nothing: bool,
     /// Somebody is erased, and the rows about them with them.
     pub(super) erases: bool,
+    /// The webhook that must have heard of everything in the end.
+    pub(super) webhook: Option<Receiver>,
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
@@ -113,6 +116,7 @@ impl<'a> Round<'a> {
             excuses: Excuses::default(),
             repeats_nothing: false,
             erases: false,
+            webhook: None,
             aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),
             published_aside: Vec::new(),
             began: Instant::now(),
@@ -251,6 +255,7 @@ impl<'a> Round<'a> {
         self.finding.published += aside.messages();
         let lost = self.count_lost(&aside);
         self.note_rows(&lost).await?;
+        self.webhook_has_heard().await?;
         self.end_in_order().await?;
         self.books_agree().await?;
         self.environment.remove().await?;

@@ -70,11 +70,13 @@ pub enum Row {
     TwoVersions,
     /// A tenant has very many due.
     TenantMillion,
+    /// SIGKILL of an engine while a webhook is told of everything.
+    WebhooksKilled,
 }
 
 impl Row {
     /// All rows, in the order of the matrix.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::EngineKilled,
         Self::EngineTerminated,
         Self::BrokerKilled,
@@ -107,6 +109,7 @@ impl Row {
         Self::AccountAnswers,
         Self::TwoVersions,
         Self::TenantMillion,
+        Self::WebhooksKilled,
     ];
 
     /// The name for `--only`, and what happens, in words.
@@ -173,6 +176,10 @@ impl Row {
             Self::TenantMillion => (
                 "tenant-million",
                 "one tenant's crowd is due in the database, ten of another",
+            ),
+            Self::WebhooksKilled => (
+                "webhooks-killed",
+                "SIGKILL of one engine while a webhook that fails at first is told of everything",
             ),
         }
     }
