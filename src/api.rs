@@ -2,6 +2,7 @@
 //!
 //! A handler sees the engine only through [`Desks`].
 
+mod accept;
 mod api_keys;
 mod authority;
 mod body;
@@ -71,6 +72,7 @@ fn endpoints() -> Vec<Endpoint> {
         openapi::endpoints(),
         documents::endpoints(),
         api_keys::endpoints(),
+        accept::endpoints(),
         webhooks::endpoints(),
     ]
     .into_iter()

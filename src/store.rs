@@ -3,6 +3,7 @@
 //! Every query names its tenant, and no type of Diesel or chrono leaves this room. Nothing here
 //! decides what is sent, reads the clock, or knows of queues and providers.
 
+pub mod accept;
 mod access;
 pub mod accounts;
 pub mod api_keys;

@@ -6,7 +6,7 @@ use herald::broker::envelope::{self, Wrapping};
 use herald::broker::fuzzing;
 use herald::config::Sources;
 use herald::config::manifest::{Manifest, ManifestChecks};
-use herald::domain::{Channel, Lane, Payload, Priority};
+use herald::domain::{Channel, DEFAULT_TENANT, Lane, Payload, Priority};
 use herald::templates::{Library, Limits, LocaleHints, TemplateSource};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -17,7 +17,10 @@ use uuid::Uuid;
 pub(crate) fn envelope(body: &[u8]) {
     let wrapping = Wrapping {
         lane: Some(Lane::new(Channel::Email, Priority::Normal)),
+        tenant_id: DEFAULT_TENANT,
+        idempotency_key: None,
         message_id: Some("m"),
+        call: None,
         traceparent: None,
         max_body_bytes: 65_536,
         now: Timestamp::UNIX_EPOCH,

@@ -36,14 +36,8 @@ pub(super) async fn object(
     payload: Payload,
     most: usize,
 ) -> Result<Map<String, Value>, Problem> {
-    is_json(request)?;
-    let body = timeout(WITHIN, whole(request, payload, most)).await;
-    let body = body.unwrap_or_else(|_| {
-        let detail = format!("the body did not end within {} s", WITHIN.as_secs());
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
-    })?;
-    let text = std::str::from_utf8(&body)
-        .map_err(|error| malformed(format!("not UTF-8 from byte {} on", error.valid_up_to())))?;
+    let body = bytes(request, payload, most).await?;
+    let text = text(&body)?;
     unique_keys::check(text).map_err(|error| malformed(error.to_string()))?;
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
@@ -52,7 +46,37 @@ pub(super) async fn object(
     }
 }
 
-fn malformed(detail: String) -> Problem {
+/// The bytes of a body that says that it is JSON, of at most `most`.
+pub(super) async fn bytes(
+    request: &HttpRequest,
+    payload: Payload,
+    most: usize,
+) -> Result<Vec<u8>, Problem> {
+    is_json(request)?;
+    let body = timeout(WITHIN, whole(request, payload, most)).await;
+    body.unwrap_or_else(|_| {
+        let detail = format!("the body did not end within {} s", WITHIN.as_secs());
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
+    })
+}
+
+/// How many bytes a body may have: as many as it says, and never more than `most`.
+pub(super) fn expected(request: &HttpRequest, most: usize) -> usize {
+    length(request).map_or(most, |length| length.min(most))
+}
+
+fn length(request: &HttpRequest) -> Option<usize> {
+    let length = request.headers().get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+/// A body as text.
+pub(super) fn text(body: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(body)
+        .map_err(|error| malformed(format!("not UTF-8 from byte {} on", error.valid_up_to())))
+}
+
+pub(super) fn malformed(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
 }
 
@@ -85,9 +109,7 @@ async fn whole(
         let detail = format!("the body has more than {most} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     };
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > most) {
+    if length(request).is_some_and(|length| length > most) {
         return Err(too_large());
     }
     let mut body = vec![];

@@ -230,7 +230,6 @@ impl Endpoint {
     }
 
     /// A header that may be sent.
-    #[expect(dead_code, reason = "the next resource uses it")]
     pub(super) fn header(mut self, name: &'static str, details: &'static str) -> Self {
         self.parameters.push(Parameter {
             name,

@@ -93,6 +93,12 @@ impl Problem {
             .with(header::RETRY_AFTER, "1")
     }
 
+    /// The same with mistakes of what was sent.
+    pub(super) fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
+        self
+    }
+
     /// As it is shown.
     pub(super) fn shown(&self) -> ShownProblem {
         ShownProblem {

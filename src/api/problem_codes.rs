@@ -32,6 +32,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         "A header cannot be read; `detail` names it. `Herald-Tenant` is a UUID.",
     ),
     code(
+        400,
+        "idempotency_key_differs",
+        "The header `Idempotency-Key` and the field `idempotency_key` say different keys. Give one of them.",
+    ),
+    code(
         401,
         "missing_key",
         "There is no header `Authorization: Bearer hk_...`.",
@@ -73,6 +78,11 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "key_in_progress",
+        "A message with this idempotency key is being worked on, and not stored yet. Try again in a moment.",
+    ),
+    code(
+        409,
         "name_taken",
         "Another one of the tenant has this name. Choose another name, or change that one.",
     ),
@@ -98,6 +108,36 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         422,
+        "idempotency_key_reused",
+        "The idempotency key stands for a notification with other content. Nothing is sent; use another key.",
+    ),
+    code(
+        422,
+        "unknown_user",
+        "There is no such person in the tenant, and no `recipient` that describes one.",
+    ),
+    code(
+        422,
+        "unknown_template",
+        "The tenant has no active template of this name for the channel.",
+    ),
+    code(
+        422,
+        "unknown_provider",
+        "`provider` names no account of the channel.",
+    ),
+    code(
+        422,
+        "recipient_conflict",
+        "The e-mail address or username in `recipient` belongs to another person, or the person to another tenant.",
+    ),
+    code(
+        422,
+        "bad_address",
+        "An address is none of its channel. `errors` says which.",
+    ),
+    code(
+        422,
         "invalid_query",
         "The query is not what is expected. `errors` lists every mistake.",
     ),
@@ -115,6 +155,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         500,
         "internal",
         "The engine is at fault. Its log has the request's id.",
+    ),
+    code(
+        503,
+        "overloaded",
+        "Too much waits to be accepted. Nothing was stored; `Retry-After` says when to try again.",
     ),
     code(
         503,

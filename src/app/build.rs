@@ -95,6 +95,7 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
     };
     Desks {
         control,
+        accept: context.accept.clone(),
         keys: KeyDesk {
             keys: context.api_keys.clone(),
             desk: desk.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::StartError;
 use crate::cache::ApiKeyCache;
 use crate::config::Settings;
+use crate::ops::control::AcceptDesk;
 use crate::providers::HttpClient;
 use crate::runtime::{Health, Shutdown, ShutdownPhases, Tasks};
 use crate::store::Database;
@@ -21,6 +22,8 @@ pub(super) struct EngineContext {
     pub(super) database: Database,
     /// Who may come in by HTTP.
     pub(super) api_keys: ApiKeyCache,
+    /// Accepts notifications that come in by HTTP, once the engine runs.
+    pub(super) accept: AcceptDesk,
     /// Opens stored credentials.
     pub(super) sealer: Sealer,
     /// The client that all HTTP accounts share.
@@ -44,6 +47,7 @@ impl EngineContext {
             },
             api_keys: ApiKeyCache::new(database.clone(), tasks.clone()),
             database,
+            accept: AcceptDesk::new(settings.broker.max_body_bytes),
             sealer: super::sealer(settings)?,
             client: HttpClient::new(&settings.providers)?,
             tasks,

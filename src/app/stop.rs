@@ -27,6 +27,8 @@ pub(super) async fn stop(
         in_hand,
         "stopping; the node accepts no further work"
     );
+    // What came by HTTP until now is stored and answered; nothing of it begins.
+    let _ = timeout(STEP, context.tasks.finished("gather what is accepted")).await;
     // The last step is for storing what providers have answered by then.
     let deadline = settings.engine.shutdown_deadline.saturating_sub(STEP);
     let in_time = timeout(deadline, engine.permits.idle()).await.is_ok();

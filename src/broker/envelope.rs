@@ -24,6 +24,7 @@ pub use identity::{KeySource, key_hash};
 use moment::Moment;
 use refusal::Mistakes;
 pub use refusal::{EnvelopeMistake, Refusal};
+pub use validate::TWO_KEYS;
 use wire::WireEnvelope;
 
 /// A message that may be accepted, as far as its own words tell.
@@ -103,8 +104,14 @@ pub struct RecipientDescription {
 pub struct Wrapping<'a> {
     /// The lane that it came through; without one, the message itself must name its channel.
     pub lane: Option<Lane>,
+    /// The tenant of a message that names none.
+    pub tenant_id: Uuid,
+    /// The idempotency key that was said beside the body.
+    pub idempotency_key: Option<&'a str>,
     /// The AMQP `message_id`.
     pub message_id: Option<&'a str>,
+    /// The call that brought it, of which each without a key is another message.
+    pub call: Option<Uuid>,
     /// The W3C trace context.
     pub traceparent: Option<&'a str>,
     /// Largest body, in bytes.
@@ -142,11 +149,13 @@ fn envelope_of(
     body: &[u8],
     wrapping: &Wrapping<'_>,
 ) -> Option<(Envelope, Option<ContentHash>)> {
-    let tenant_id = wire.tenant_id.unwrap_or(DEFAULT_TENANT);
-    let key = match (wire.idempotency_key.as_deref(), wrapping.message_id) {
-        (Some(key), _) => KeySource::Idempotency(key),
-        (None, Some(id)) => KeySource::MessageId(id),
-        (None, None) => KeySource::Body(body),
+    let tenant_id = wire.tenant_id.unwrap_or(wrapping.tenant_id);
+    let said = wire.idempotency_key.as_deref().or(wrapping.idempotency_key);
+    let key = match (said, wrapping.message_id, &wrapping.call) {
+        (Some(key), ..) => KeySource::Idempotency(key),
+        (None, Some(id), _) => KeySource::MessageId(id),
+        (None, None, Some(call)) => KeySource::Call(call),
+        (None, None, None) => KeySource::Body(body),
     };
     let user_id = wire.user_id?;
     let envelope = Envelope {
@@ -186,7 +195,10 @@ pub fn decode_file(
 ) -> Result<Envelope, Refusal> {
     let wrapping = Wrapping {
         lane: None,
+        tenant_id: DEFAULT_TENANT,
+        idempotency_key: None,
         message_id: None,
+        call: None,
         traceparent: None,
         max_body_bytes,
         now,

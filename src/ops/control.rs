@@ -1,5 +1,6 @@
 //! What the HTTP API may see of the engine.
 
+mod accept_desk;
 mod desk;
 mod key_desk;
 mod webhook_desk;
@@ -8,11 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use accept_desk::{AcceptDesk, BodyRoom, SaidBeside};
 pub use desk::{Desk, DeskError};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
+pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
+pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
 use crate::runtime::{Health, Pulse, Shutdown};
 pub use crate::store::api_keys::StoredApiKey;
 pub use crate::store::audit::DoneBy;
@@ -45,6 +49,8 @@ pub struct ReadinessReport {
 pub struct Desks {
     /// The engine itself.
     pub control: Control,
+    /// Accepts notifications.
+    pub accept: AcceptDesk,
     /// API keys.
     pub keys: KeyDesk,
     /// Webhooks.

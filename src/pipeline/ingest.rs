@@ -32,8 +32,9 @@ mod suspicion;
 mod waiting;
 
 pub(crate) use message::key_reused;
-pub(crate) use recipients::nobody;
+pub(crate) use recipients::{nobody, said_now};
 pub use waiting::KeyWaiters;
+pub(crate) use waiting::key_holder;
 
 /// Batches admitted at the same time: two keep both cores and the database busy.
 const CONCURRENT: usize = 2;

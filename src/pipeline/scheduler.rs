@@ -73,8 +73,8 @@ pub struct Poller {
     /// What is known from looks before. Locked during a look: a second one would let go of what the
     /// first is just taking.
     pub looking: Mutex<Looking>,
-    /// Numbers takes.
-    pub takes: Takes,
+    /// Numbers takes of rows, wherever in this process they are made.
+    pub takes: Arc<Takes>,
     /// The rows in hand that may be what ends the process.
     pub suspects: SuspectGate,
 }

@@ -118,7 +118,7 @@ pub struct Claimant {
 
 impl Claimant {
     /// Spreads concurrent claimants of all nodes over the shards of the books.
-    fn shard(self) -> i16 {
+    pub(super) fn shard(self) -> i16 {
         let spread = self
             .run
             .map_or(0, |run| run.0.unsigned_abs())
@@ -127,7 +127,7 @@ impl Claimant {
         i16::try_from(spread % 64).unwrap_or(0)
     }
 
-    fn hour(self) -> chrono::DateTime<chrono::Utc> {
+    pub(super) fn hour(self) -> chrono::DateTime<chrono::Utc> {
         let second = self.now.as_second();
         let hour = Timestamp::from_second(second - second.rem_euclid(3_600)).unwrap_or(self.now);
         time::to_database(hour)

@@ -1,12 +1,32 @@
 //! Tenants.
 
+use std::collections::HashSet;
+
 use diesel::OptionalExtension;
-use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StoreError;
 use super::change::{UpsertAnswer, WriteChange};
+use super::statement::statement;
+
+statement!(
+    Known(ids: Vec<Uuid> => Array<SqlUuid>) -> SqlUuid = "SELECT id FROM tenants WHERE id = ANY(?)"
+);
+
+/// Those of some tenants that exist.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn known(
+    connection: &mut AsyncPgConnection,
+    ids: &[Uuid],
+) -> Result<HashSet<Uuid>, StoreError> {
+    let known = Known { ids: ids.to_vec() };
+    let found: Vec<Uuid> = known.load(connection).await?;
+    Ok(found.into_iter().collect())
+}
 
 /// Creates or changes a tenant; without a locale it has none.
 ///

@@ -87,6 +87,14 @@ pub(super) const CONSUMED: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const ACCEPTED: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_notifications_accepted_total",
+    &["channel", "priority"],
+    "Notifications accepted by HTTP, repetitions left out.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const REJECTED: Declaration = Declaration::new(
     Kind::Counter,
     "herald_messages_rejected_total",
@@ -244,6 +252,7 @@ pub(super) const BUILD_INFO: Declaration = Declaration::new(
 /// Every metric, in the order of the contract.
 pub const ALL: &[Declaration] = &[
     CONSUMED,
+    ACCEPTED,
     REJECTED,
     DUPLICATES,
     SETTLED,

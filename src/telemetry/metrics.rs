@@ -30,6 +30,7 @@ const GONE: &str = "(gone)";
 /// configuration adds (providers, actors) are found by name and kept.
 pub struct Metrics {
     consumed: WordTable<Counter>,
+    accepted: WordTable<Counter>,
     rejected: WordTable<Counter>,
     duplicates: WordTable<Counter>,
     end_to_end: WordTable<Histogram>,
@@ -57,6 +58,7 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             consumed: lanes(|labels| registry.counter(&declared::CONSUMED, labels)),
+            accepted: lanes(|labels| registry.counter(&declared::ACCEPTED, labels)),
             rejected: WordTable::of(Rejection::ALL, |reason| {
                 registry.counter(&declared::REJECTED, &[("reason", reason.as_str())])
             }),
@@ -86,6 +88,11 @@ impl Metrics {
     /// Messages were taken from a lane's queue.
     pub fn consumed(&self, lane: Lane, messages: u64) {
         self.consumed.at(lane.index()).increment(messages);
+    }
+
+    /// A notification was accepted by HTTP.
+    pub fn accepted(&self, lane: Lane) {
+        self.accepted.at(lane.index()).increment(1);
     }
 
     /// A message could not be accepted.

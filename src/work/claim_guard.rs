@@ -135,6 +135,23 @@ impl ClaimGuards {
         Some(self.guard(key, notification.lane, id, origin, permit, solo))
     }
 
+    /// The right to settle a notification whose row was stored just now, for this run to work on.
+    #[must_use]
+    pub fn accepted(
+        &self,
+        notification: &Notification,
+        take: TakeId,
+        permit: Permit,
+        arrived: Instant,
+    ) -> ClaimGuard {
+        let (key, id) = (notification.key, notification.id);
+        self.in_flight.hold_new_row(id);
+        let origin = Origin::Database(take);
+        let mut guard = self.guard(key, notification.lane, id, origin, permit, None);
+        guard.arrived = arrived;
+        guard
+    }
+
     fn guard(
         &self,
         key: KeyHash,

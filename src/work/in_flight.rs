@@ -108,11 +108,22 @@ impl InFlight {
         message.receipts
     }
 
+    /// Whether a message with this key is worked on.
+    #[must_use]
+    pub fn has(&self, key: KeyHash) -> bool {
+        self.messages.contains_key(&key)
+    }
+
     /// Notes that a row is worked on; `false` when it is already, or when an outcome under its key
     /// is being stored.
     #[must_use]
     pub fn hold_row(&self, key: KeyHash, id: Uuid) -> bool {
         !self.messages.contains_key(&key) && self.rows.insert(id)
+    }
+
+    /// Notes that a row is worked on which was stored just now: nobody else can know of it.
+    pub fn hold_new_row(&self, id: Uuid) {
+        self.rows.insert(id);
     }
 
     /// A row is no longer worked on.

@@ -1,5 +1,6 @@
 //! The HTTP API against real servers.
 
+mod accept;
 mod documents;
 mod door;
 mod keys;

@@ -12,13 +12,15 @@ use crate::broker::consumer::{Consumers, LaneConsumer};
 use crate::broker::publisher::Publisher;
 use crate::config::Settings;
 use crate::delivery::NodeContext;
+use crate::pipeline::accept::AcceptContext;
 use crate::pipeline::ingest::Admission;
 use crate::pipeline::recorder::Settling;
 use crate::pipeline::scheduler::{Pauses, Poller};
-use crate::pipeline::{HourlyMetrics, Ingest, Recorder, Scheduler};
+use crate::pipeline::{Acceptor, HourlyMetrics, Ingest, Recorder, Scheduler};
 use crate::resilience::Backoff;
 use crate::runtime::{Supervisor, mailbox};
 use crate::store::lease::RunId;
+use crate::store::takes::Takes;
 use crate::work::job::{Arrived, Wake};
 use crate::work::{Dispatchers, LanePermits, RecorderWake};
 
@@ -38,9 +40,11 @@ impl PipelineBuilder<'_> {
         let node = &self.node;
         let hourly = HourlyMetrics::new(node.database.clone(), run, node.tasks.clone());
         let hourly = self.supervisor.start("metrics", "metrics", hourly);
-        let scheduler = self.scheduler();
+        let takes = Arc::new(Takes::default());
+        let scheduler = self.scheduler(Arc::clone(&takes));
         self.recorder(&hourly, scheduler, recorder_wake);
         let ingest = self.ingest();
+        self.accept(takes);
         let consumed = self.consume(ingest);
         RunningEngine {
             run,
@@ -51,7 +55,22 @@ impl PipelineBuilder<'_> {
         }
     }
 
-    fn scheduler(&self) -> Addr<Scheduler> {
+    fn accept(&self, takes: Arc<Takes>) {
+        let engine = &self.settings.engine;
+        let accepting = AcceptContext {
+            node: Arc::clone(&self.node),
+            takes,
+            permits: self.permits.clone(),
+            dispatchers: self.dispatchers.clone(),
+            window: engine.deduplication_window,
+        };
+        let acceptor = Acceptor::new(accepting, engine.claim_batch, engine.claim_linger);
+        let running = Arc::clone(&acceptor).run();
+        self.context.tasks.spawn("gather what is accepted", running);
+        self.context.accept.open(acceptor);
+    }
+
+    fn scheduler(&self, takes: Arc<Takes>) -> Addr<Scheduler> {
         let poller = Poller {
             node: Arc::clone(&self.node),
             lanes: self.settings.broker.lanes.clone(),
@@ -59,7 +78,7 @@ impl PipelineBuilder<'_> {
             dispatchers: self.dispatchers.clone(),
             pauses: Pauses::new(self.node.channels.clone()),
             looking: Default::default(),
-            takes: Default::default(),
+            takes,
             suspects: Default::default(),
         };
         let scheduler = Scheduler::new(Arc::new(poller), self.settings.engine.scheduler_poll);

@@ -18,6 +18,8 @@ pub enum KeySource<'a> {
     MessageId(&'a str),
     /// Neither: the body itself.
     Body(&'a [u8]),
+    /// None by HTTP, where each call is another message.
+    Call(&'a Uuid),
 }
 
 impl KeySource<'_> {
@@ -25,7 +27,7 @@ impl KeySource<'_> {
     /// the same body came through.
     pub(super) fn content(self) -> Option<ContentHash> {
         match self {
-            Self::Idempotency(_) | Self::MessageId(_) => None,
+            Self::Idempotency(_) | Self::MessageId(_) | Self::Call(_) => None,
             Self::Body(body) => Some(ContentHash(Sha256::digest(body).into())),
         }
     }
@@ -39,6 +41,7 @@ pub fn key_hash(key: KeySource<'_>, tenant_id: Uuid, user_id: Uuid, channel: Cha
         KeySource::Idempotency(key) => ("idempotency_key", key.as_bytes()),
         KeySource::MessageId(id) => ("message_id", id.as_bytes()),
         KeySource::Body(body) => ("body", body),
+        KeySource::Call(call) => ("call", call.as_bytes().as_slice()),
     };
     let mut hasher = Sha256::new();
     for part in [

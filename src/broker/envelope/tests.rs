@@ -10,7 +10,10 @@ mod slips;
 fn wrapping() -> Wrapping<'static> {
     Wrapping {
         lane: Some(Lane::new(Channel::Email, Priority::Normal)),
+        tenant_id: DEFAULT_TENANT,
+        idempotency_key: None,
         message_id: None,
+        call: None,
         traceparent: None,
         max_body_bytes: 4_096,
         now: "2026-03-01T12:00:00Z".parse().unwrap(),

@@ -9,6 +9,8 @@ use crate::domain::{
     Channel, Lane, Priority, Reason, Rejection, address, carriage, limits, name, zone,
 };
 
+/// The code of a message that has two idempotency keys.
+pub const TWO_KEYS: &str = "idempotency_key_differs";
 /// Longest name of a category.
 const CATEGORY_CHARS: usize = 100;
 
@@ -33,6 +35,7 @@ pub(super) fn wire(
         mistakes.required("/user_id");
     }
     let lane = lane(wire, wrapping, mistakes);
+    key_beside(wire, wrapping, mistakes);
     texts(wire, mistakes);
     let most = limits::MAX_RETRIES;
     if wire.max_retries.is_some_and(|retries| retries > most) {
@@ -49,6 +52,24 @@ pub(super) fn wire(
     names(wire, mistakes);
     one_of_both(wire, mistakes);
     (lane, between)
+}
+
+/// A key that is said beside the body, and in it as well, is the same.
+fn key_beside(wire: &WireEnvelope, wrapping: &Wrapping<'_>, mistakes: &mut Mistakes) {
+    text(
+        "/idempotency_key",
+        wrapping.idempotency_key,
+        limits::IDEMPOTENCY_KEY_CHARS,
+        mistakes,
+    );
+    if let (Some(inside), Some(beside)) = (&wire.idempotency_key, wrapping.idempotency_key)
+        && inside != beside
+    {
+        let words =
+            "`idempotency_key` is another one than the header `Idempotency-Key` says: give one";
+        let reason = Rejection::InvalidEnvelope;
+        mistakes.add(reason, "/idempotency_key", TWO_KEYS, words);
+    }
 }
 
 /// The lane that the message came through, or else the one that it names.

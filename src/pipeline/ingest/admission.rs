@@ -13,6 +13,7 @@ use super::message::{ClaimableMessage, DecodedMessage, DeliveredMessage, Refused
 use super::recipients::FoundRecipients;
 use crate::broker::Arrival;
 use crate::broker::envelope::{self, Wrapping};
+use crate::domain::DEFAULT_TENANT;
 use crate::runtime::{clock, failpoint};
 use crate::store::claims::Claimant;
 use crate::store::lease::RunId;
@@ -67,7 +68,10 @@ impl Admission {
             }
             let wrapping = Wrapping {
                 lane: Some(arrival.lane),
+                tenant_id: DEFAULT_TENANT,
+                idempotency_key: None,
                 message_id: arrival.message_id.as_deref(),
+                call: None,
                 traceparent: arrival.traceparent.as_deref(),
                 max_body_bytes: self.max_body_bytes,
                 now,

@@ -121,13 +121,6 @@ impl DeliveredMessage {
     }
 }
 
-impl DecodedMessage {
-    pub(super) fn refused(self, reason: Rejection, detail: impl Into<String>) -> RefusedMessage {
-        let tenant_id = Some(self.envelope.tenant_id);
-        DeliveredMessage::refused(self.arrival, Refusal::new(reason, detail), tenant_id)
-    }
-}
-
 impl ClaimableMessage {
     /// The claim is ours, and there is somebody to send to: from here on it is a job.
     pub(super) fn accepted(

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::Admission;
 use super::message::{ClaimableMessage, DecodedMessage};
-use crate::broker::{Refusal, envelope};
+use crate::broker::Refusal;
+use crate::broker::envelope::{Envelope, RecipientDescription};
 use crate::cache::recipients::{CacheKey, RecipientKey, Stale};
 use crate::delivery::eligibility::Listed;
 use crate::domain::{Recipient, Rejection};
@@ -209,7 +210,17 @@ impl ClaimableMessage {
     }
 }
 
-fn fields(said: &envelope::RecipientDescription) -> recipients::RecipientFields {
+/// What a message that is published now says of its recipient.
+pub(crate) fn said_now(envelope: &Envelope) -> Option<Said> {
+    Some(Said {
+        tenant_id: envelope.tenant_id,
+        user_id: envelope.user_id,
+        fields: fields(envelope.recipient.as_ref()?),
+        published_by: None,
+    })
+}
+
+fn fields(said: &RecipientDescription) -> recipients::RecipientFields {
     recipients::RecipientFields {
         email: said.email.clone(),
         username: said.username.clone(),

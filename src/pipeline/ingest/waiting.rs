@@ -91,7 +91,7 @@ impl Drop for Watch<'_> {
 }
 
 /// Who holds a key, as a message with this content sees it.
-pub(super) fn key_holder(claim_owner: &ClaimOwner, content: ContentHash) -> KeyHolder {
+pub(crate) fn key_holder(claim_owner: &ClaimOwner, content: ContentHash) -> KeyHolder {
     KeyHolder {
         is_stored: claim_owner.is_stored(),
         says_the_same: claim_owner.said(content),

@@ -1,22 +1,19 @@
 //! What was taken is held, its recipients are loaded, and it goes on its way.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Looking, Poller};
 use crate::delivery::account::AccountRoom;
-use crate::delivery::eligibility::Addressed;
-use crate::domain::{Channel, Lane, Notification, Recipient};
+use crate::domain::{Channel, Lane};
+use crate::pipeline::hand_over::hand_over;
 use crate::runtime::{Permit, clock, failpoint};
 use crate::store::StoreError;
 use crate::store::due::{self, Taken, Taking};
 use crate::store::settle::Origin;
 use crate::store::takes::TakeId;
-use crate::work::claim_guard::ClaimGuard;
-use crate::work::job::Job;
 use crate::work::release_queue::Abandoned;
 
 /// For what rows are taken.
@@ -116,77 +113,7 @@ impl Poller {
             TakePurpose::Call(room) => room,
             TakePurpose::Due | TakePurpose::Probe(_) => None,
         };
-        self.send(held, room).await;
+        hand_over(&self.node, &self.dispatchers, held, room).await;
         Ok(brought)
-    }
-
-    /// Loads the recipients and dispatches. The claim guards give the rows back if that fails.
-    async fn send(&self, held: Vec<(Notification, ClaimGuard)>, room: Option<&AccountRoom>) {
-        if held.is_empty() {
-            return;
-        }
-        let recipient_key = held.iter().map(|(one, _)| (one.tenant_id, one.user_id));
-        let known = match self
-            .node
-            .eligibility
-            .recipients
-            .load_now(recipient_key)
-            .await
-        {
-            Ok(known) => known,
-            Err(error) => {
-                tracing::warn!(%error, "recipients could not be loaded; due notifications will be retried");
-                return;
-            }
-        };
-        let (arrived, now) = (clock::instant(), clock::now());
-        let (mut jobs, mut unreadable) = (Vec::with_capacity(held.len()), vec![]);
-        for (notification, mut claim) in held {
-            claim.arrived = arrived;
-            let recipient_key = (notification.tenant_id, notification.user_id);
-            if known.unreadable.contains(&recipient_key) {
-                let nobody = Arc::new(Recipient::nobody(recipient_key));
-                unreadable.push(Job::new(notification, nobody, claim, None));
-                continue;
-            }
-            match known.recipients.get(&recipient_key).cloned() {
-                Some(recipient) => {
-                    claim.place = room.map(AccountRoom::place);
-                    let mut job = Job::new(notification, recipient, claim, None);
-                    job.known_at = known.at;
-                    job.rules = known.rules_of(recipient_key.0);
-                    jobs.push(job);
-                }
-                None => {
-                    let nobody = Arc::new(Recipient::nobody(recipient_key));
-                    let job = Job::new(notification, nobody, claim, None);
-                    self.node.settle_queue.push(job.end_without_recipient(now));
-                }
-            }
-        }
-        self.node.put_off_unreadable(unreadable);
-        self.dispatch(jobs).await;
-    }
-
-    /// Looks for their suppressed addresses, and sends them on their way.
-    async fn dispatch(&self, mut jobs: Vec<Job>) {
-        let addressed = jobs.iter().map(Addressed::of);
-        let listed = match self.node.eligibility.suppressed(addressed).await {
-            Ok(listed) => listed,
-            Err(error) => {
-                tracing::warn!(%error, "suppressions could not be loaded; due notifications will be retried");
-                return;
-            }
-        };
-        let unread = |job: &mut Job| match listed.of(job.notification.id) {
-            Some(suppressed) => {
-                job.suppressed = suppressed;
-                false
-            }
-            None => true,
-        };
-        let unreadable: Vec<Job> = jobs.extract_if(.., unread).collect();
-        self.node.put_off_unreadable(unreadable);
-        self.dispatchers.dispatch(jobs);
     }
 }

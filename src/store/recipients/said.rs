@@ -1,5 +1,6 @@
 //! What messages say of their people.
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -8,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::upsert::{RecipientFields, UpsertError, explain};
+use super::upsert::{RecipientConflict, RecipientFields, UpsertError, explain};
 use crate::domain::Proof;
 use crate::store::locks::Halves;
 use crate::store::statement::statement;
@@ -145,23 +146,49 @@ fn of_one(error: UpsertError) -> StoreError {
     }
 }
 
+/// Writes what is said of people inside of a transaction: of all of them, or it fails. Each is named once.
+///
+/// # Errors
+/// [`StoreError::Locked`] when somebody has locked one of them; an error of which [`conflict_of`] knows the
+/// words when one cannot be what is said of them.
+pub(in crate::store) async fn write_all(
+    connection: &mut AsyncPgConnection,
+    said: &[&Said],
+) -> Result<(), StoreError> {
+    match write(connection, said).await?.is_empty() {
+        true => Ok(()),
+        false => Err(StoreError::Locked(
+            "somebody has locked a person".to_owned(),
+        )),
+    }
+}
+
+/// The conflict that an error means, if somebody cannot be what is said of them.
+pub(in crate::store) fn conflict_of(error: &StoreError) -> Option<RecipientConflict> {
+    match explain(error.clone()) {
+        UpsertError::Conflict(conflict) => Some(conflict),
+        UpsertError::Store(_) => None,
+    }
+}
+
 /// In one statement; returns those who are left out.
-async fn write(connection: &mut AsyncPgConnection, said: &[Said]) -> Result<Vec<Uuid>, StoreError> {
+async fn write(
+    connection: &mut AsyncPgConnection,
+    said: &[impl Borrow<Said>],
+) -> Result<Vec<Uuid>, StoreError> {
+    let all = || said.iter().map(Borrow::<Said>::borrow);
     let texts = |field: fn(&RecipientFields) -> &Option<String>| -> Vec<Option<String>> {
-        said.iter().map(|one| field(&one.fields).clone()).collect()
+        all().map(|one| field(&one.fields).clone()).collect()
     };
     let write = Write {
-        ids: said.iter().map(|one| one.user_id).collect(),
-        tenants: said.iter().map(|one| one.tenant_id).collect(),
+        ids: all().map(|one| one.user_id).collect(),
+        tenants: all().map(|one| one.tenant_id).collect(),
         emails: texts(|fields| &fields.email),
         usernames: texts(|fields| &fields.username),
         phones: texts(|fields| &fields.phone),
         timezones: texts(|fields| &fields.timezone),
         locales: texts(|fields| &fields.locale),
-        published_by: said
-            .iter()
-            .map(|one| one.published_by.map(to_database))
-            .collect(),
+        published_by: all().map(|one| one.published_by.map(to_database)).collect(),
     };
     Ok(write.load(connection).await?)
 }
