@@ -27,6 +27,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     list.push_str("]\n");
     let out = std::env::var_os("OUT_DIR").ok_or("cargo says where to write")?;
-    fs::write(Path::new(&out).join("migrations.rs"), list)?;
+    // A copied target folder may share the file with the one that it was copied from.
+    let (whole, new) = (
+        Path::new(&out).join("migrations.rs"),
+        Path::new(&out).join("migrations.new"),
+    );
+    fs::write(&new, list)?;
+    fs::rename(new, whole)?;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod accept;
 mod api_keys;
 mod authority;
 mod body;
+mod categories;
 mod documents;
 mod endpoint;
 mod fields;
@@ -16,7 +17,10 @@ mod probes;
 mod problem;
 mod problem_codes;
 mod request_id;
+mod suppressions;
+mod tenants;
 mod unread;
+mod users;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -74,6 +78,10 @@ fn endpoints() -> Vec<Endpoint> {
         api_keys::endpoints(),
         accept::endpoints(),
         webhooks::endpoints(),
+        users::endpoints(),
+        suppressions::endpoints(),
+        categories::endpoints(),
+        tenants::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -36,14 +36,22 @@ pub(super) async fn object(
     payload: Payload,
     most: usize,
 ) -> Result<Map<String, Value>, Problem> {
+    match value(request, payload, most).await? {
+        Value::Object(object) => Ok(object),
+        _ => Err(malformed("not a JSON object")),
+    }
+}
+
+/// What a body of at most `most` bytes holds.
+pub(super) async fn value(
+    request: &HttpRequest,
+    payload: Payload,
+    most: usize,
+) -> Result<Value, Problem> {
     let body = bytes(request, payload, most).await?;
     let text = text(&body)?;
     unique_keys::check(text).map_err(|error| malformed(error.to_string()))?;
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(malformed("not a JSON object".to_owned())),
-        Err(error) => Err(malformed(error.to_string())),
-    }
+    serde_json::from_str(text).map_err(|error| malformed(error.to_string()))
 }
 
 /// The bytes of a body that says that it is JSON, of at most `most`.
@@ -76,7 +84,8 @@ pub(super) fn text(body: &[u8]) -> Result<&str, Problem> {
         .map_err(|error| malformed(format!("not UTF-8 from byte {} on", error.valid_up_to())))
 }
 
-pub(super) fn malformed(detail: String) -> Problem {
+/// The body is not what it should be.
+pub(super) fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
 }
 
@@ -114,7 +123,7 @@ async fn whole(
     }
     let mut body = vec![];
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| malformed("the body broke off".to_owned()))?;
+        let chunk = chunk.map_err(|_| malformed("the body broke off"))?;
         if body.len() + chunk.len() > most {
             return Err(too_large());
         }

@@ -156,7 +156,6 @@ impl Endpoint {
         Self::new(Method::POST, path, handler)
     }
 
-    #[expect(dead_code, reason = "the next resource uses it")]
     pub(super) fn put<F, Args>(path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -205,14 +204,12 @@ impl Endpoint {
 
     /// The scope that whoever asks needs, of a key that belongs to no tenant: others are told that there is
     /// nothing here.
-    #[expect(dead_code, reason = "the next resource uses it")]
     pub(super) const fn operator(mut self, resource: ApiResource, action: ApiAction) -> Self {
         self.access = EndpointAccess::Operator(resource, action);
         self
     }
 
     /// A parameter of the query.
-    #[expect(dead_code, reason = "the next resource uses it")]
     pub(super) fn query(
         mut self,
         name: &'static str,

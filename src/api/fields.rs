@@ -7,18 +7,96 @@ use serde_json::{Map, Value};
 use super::problem::{FieldError, Problem};
 
 /// The fields that are left, and what was wrong with those that were taken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SentFields {
     left: Map<String, Value>,
     errors: Vec<FieldError>,
+    /// Where the object stands in what was sent, escaped; empty for the whole.
+    place: String,
 }
 
 impl SentFields {
     pub(super) fn of(object: Map<String, Value>) -> Self {
         Self {
             left: object,
-            errors: vec![],
+            ..Self::default()
         }
+    }
+
+    /// Whether a field is left that says something.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.left.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// A text that is read as something else: absent, `null`, or it.
+    pub(super) fn said<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        if self.left.get(name).is_some_and(Value::is_null) {
+            self.left.remove(name);
+            return Some(None);
+        }
+        self.text(name, read).map(Some)
+    }
+
+    /// A value of any kind that is read as something else, if it is there.
+    pub(super) fn value<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        read(&value)
+            .map_err(|why| self.wrong(&[name], "invalid", why))
+            .ok()
+    }
+
+    /// A list of objects, each read as something else; those that cannot be read are left out.
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        read: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = self.take(name)? else {
+            self.wrong(&[name], "wrong_type", "a list of objects is expected");
+            return None;
+        };
+        Some(self.each(&[name], items, most, read))
+    }
+
+    /// The items of a list that stands there, as [`Self::objects`] reads them.
+    pub(super) fn each<T>(
+        &mut self,
+        path: &[&str],
+        items: Vec<Value>,
+        most: usize,
+        mut read: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Vec<T> {
+        if items.len() > most {
+            self.wrong(path, "too_many", format!("at most {most}"));
+            return vec![];
+        }
+        let mut values = Vec::with_capacity(items.len());
+        for (at, item) in items.into_iter().enumerate() {
+            let place = at.to_string();
+            let path = [path, &[place.as_str()]].concat();
+            let Value::Object(left) = item else {
+                self.wrong(&path, "wrong_type", "an object is expected");
+                continue;
+            };
+            let mut inner = Self {
+                left,
+                place: format!("{}{}", self.place, escaped(&path)),
+                errors: vec![],
+            };
+            values.extend(read(&mut inner));
+            inner.refuse_unknown();
+            self.errors.append(&mut inner.errors);
+        }
+        values
     }
 
     /// A field; `null` is an absent one.
@@ -91,7 +169,7 @@ impl SentFields {
 
     /// Notes that a field must be there, unless something was wrong with it already.
     pub(super) fn required<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
-        let start = pointer(&[name]);
+        let start = self.pointer(&[name]);
         let told = self
             .errors
             .iter()
@@ -105,7 +183,7 @@ impl SentFields {
     /// Notes a mistake.
     pub(super) fn wrong(&mut self, path: &[&str], code: &'static str, detail: impl Into<String>) {
         self.errors.push(FieldError {
-            pointer: pointer(path),
+            pointer: self.pointer(path),
             code,
             detail: detail.into(),
         });
@@ -113,23 +191,32 @@ impl SentFields {
 
     /// What was asked for, if nothing was wrong and nothing is left over.
     pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Problem> {
-        for name in self.left.keys().cloned().collect::<Vec<_>>() {
-            self.wrong(&[&name], "unknown_field", "there is no such field");
-        }
+        self.refuse_unknown();
         match value {
             Some(value) if self.errors.is_empty() => Ok(value),
             _ => Err(Problem::invalid("invalid_body", self.errors)),
         }
     }
+
+    fn refuse_unknown(&mut self) {
+        for name in self.left.keys().cloned().collect::<Vec<_>>() {
+            self.wrong(&[&name], "unknown_field", "there is no such field");
+        }
+    }
+
+    /// A JSON pointer (RFC 6901) as a fragment.
+    fn pointer(&self, path: &[&str]) -> String {
+        format!("#{}{}", self.place, escaped(path))
+    }
 }
 
-/// A JSON pointer (RFC 6901) as a fragment. Names that are long are cut: they are shown to people.
-fn pointer(path: &[&str]) -> String {
-    let escaped = path.iter().map(|part| {
+/// The parts of a pointer. Names that are long are cut: they are shown to people.
+fn escaped(path: &[&str]) -> String {
+    let parts = path.iter().map(|part| {
         let part: String = part.chars().take(64).collect();
         format!("/{}", part.replace('~', "~0").replace('/', "~1"))
     });
-    format!("#{}", escaped.collect::<String>())
+    parts.collect()
 }
 
 #[cfg(test)]

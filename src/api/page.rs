@@ -65,7 +65,6 @@ impl Query {
     }
 
     /// A parameter that is read as something else, if it is there.
-    #[expect(dead_code, reason = "the next list has filters")]
     pub(super) fn text<T>(
         &mut self,
         name: &str,

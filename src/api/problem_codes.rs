@@ -92,6 +92,31 @@ pub(super) const CODES: &[ProblemCode] = &[
         "Nothing is sent to a disabled webhook. Set `is_active` first.",
     ),
     code(
+        409,
+        "recipient_conflict",
+        "The e-mail address, username or external id belongs to another user of the tenant; `detail` says which.",
+    ),
+    code(
+        409,
+        "user_exists",
+        "The tenant has a user of this id. Change them by PATCH, or replace them by PUT.",
+    ),
+    code(
+        409,
+        "too_many_devices",
+        "The user has as many live devices as they may. Remove one that they no longer use.",
+    ),
+    code(
+        409,
+        "tenant_exists",
+        "There is a tenant of this id. Replace it by PUT.",
+    ),
+    code(
+        409,
+        "in_use",
+        "Other things name this one; `detail` says which. Remove them first.",
+    ),
+    code(
         413,
         "too_large",
         "The body is larger than the route takes; `detail` says how large it may be.",

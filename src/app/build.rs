@@ -26,7 +26,9 @@ use crate::delivery::registry::AccountRegistry;
 use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
-use crate::ops::control::{Desk, Desks, KeyDesk, WebhookDesk};
+use crate::ops::control::{
+    CategoryDesk, Desk, Desks, KeyDesk, PeopleDesk, SuppressionDesk, TenantDesk, WebhookDesk,
+};
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
 use crate::runtime::{Ending, Pulse, Supervisor};
@@ -101,10 +103,14 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             desk: desk.clone(),
         },
         webhooks: WebhookDesk {
-            desk,
+            desk: desk.clone(),
             sealer: context.sealer.clone(),
             guard: settings.webhooks.guard.clone(),
         },
+        people: PeopleDesk { desk: desk.clone() },
+        suppressions: SuppressionDesk { desk: desk.clone() },
+        categories: CategoryDesk { desk: desk.clone() },
+        tenants: TenantDesk { desk },
     }
 }
 

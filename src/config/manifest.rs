@@ -15,7 +15,6 @@ mod tenant;
 mod unique;
 mod user;
 mod webhook;
-mod zone;
 
 use std::path::{Path, PathBuf};
 

@@ -183,6 +183,8 @@ pub struct Addressed<'a> {
     pub channel: Channel,
     /// The address that it names itself.
     pub to: Option<&'a str>,
+    /// The category that it names.
+    pub category: Option<&'a str>,
 }
 
 impl<'a> Addressed<'a> {
@@ -200,6 +202,7 @@ impl<'a> Addressed<'a> {
             recipient,
             channel: notification.lane.channel,
             to: notification.payload.to.as_deref(),
+            category: notification.category.as_deref(),
         }
     }
 
@@ -210,12 +213,14 @@ impl<'a> Addressed<'a> {
             recipient,
             channel,
             to,
+            category,
         } = self;
+        let category = category.map(str::to_owned);
         let tenant_id = recipient.tenant_id;
         let targets = recipient.targets(channel, to).into_iter();
         targets.map(move |target| {
             let address = Suppression::address(channel, &target.address);
-            (id, (tenant_id, channel, address))
+            (id, (tenant_id, channel, address, category.clone()))
         })
     }
 }

@@ -16,6 +16,9 @@ pub const DEFAULT_RETRIES: u16 = 5;
 /// Highest daily cap: the reservations of a person's day stand in one row.
 pub const FREQUENCY_CAP: i64 = 1_000;
 
+/// Most live devices of a person.
+pub const DEVICES: usize = 100;
+
 /// Longest detail of a provider's answer that is kept, in bytes.
 pub const DETAIL_BYTES: usize = 500;
 

@@ -32,6 +32,8 @@ pub struct Suppression {
     pub address: String,
     /// Why.
     pub reason: SuppressionReason,
+    /// The only category of messages that is kept from it; all are without it.
+    pub category: Option<String>,
 }
 
 impl Suppression {

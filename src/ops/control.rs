@@ -1,8 +1,12 @@
 //! What the HTTP API may see of the engine.
 
 mod accept_desk;
+mod category_desk;
 mod desk;
 mod key_desk;
+mod people_desk;
+mod suppression_desk;
+mod tenant_desk;
 mod webhook_desk;
 
 use std::collections::BTreeMap;
@@ -10,8 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accept_desk::{AcceptDesk, BodyRoom, SaidBeside};
+pub use category_desk::CategoryDesk;
 pub use desk::{Desk, DeskError};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
+pub use people_desk::{PeopleDesk, PersonOf, PersonOrder, shown_preference};
+pub use suppression_desk::SuppressionDesk;
+pub use tenant_desk::{TenantDesk, TenantOrder};
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
 pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
@@ -20,6 +28,12 @@ pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotificatio
 use crate::runtime::{Health, Pulse, Shutdown};
 pub use crate::store::api_keys::StoredApiKey;
 pub use crate::store::audit::DoneBy;
+pub use crate::store::devices::StoredDevice;
+pub use crate::store::preferences::PreferenceFields;
+pub use crate::store::recipients::RecipientFields;
+pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
+pub use crate::store::suppressions::desk::StoredSuppression;
+pub use crate::store::tenants::StoredTenant;
 pub use crate::store::webhooks::StoredWebhook;
 pub use crate::store::webhooks::desk::WebhookFields;
 pub use crate::store::webhooks::history::StoredDelivery;
@@ -55,6 +69,14 @@ pub struct Desks {
     pub keys: KeyDesk,
     /// Webhooks.
     pub webhooks: WebhookDesk,
+    /// People.
+    pub people: PeopleDesk,
+    /// Addresses that nothing is sent to.
+    pub suppressions: SuppressionDesk,
+    /// Categories.
+    pub categories: CategoryDesk,
+    /// Tenants.
+    pub tenants: TenantDesk,
 }
 
 impl Control {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use diesel::QueryableByName;
-use diesel::sql_types::{Bool, Nullable};
+use diesel::sql_types::{Bool, Int8, Nullable, Text};
 
 use super::StoreError;
 
@@ -71,4 +71,25 @@ impl WrittenFor {
 pub(super) fn word<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, StoreError> {
     text.parse()
         .map_err(|error: T::Err| StoreError::Corrupt(error.to_string()))
+}
+
+/// Things that name another one: what they are, and how many there are.
+pub type Use = (String, u64);
+
+/// How often something is named.
+#[derive(QueryableByName)]
+pub(super) struct CountedUse {
+    #[diesel(sql_type = Text)]
+    what: String,
+    #[diesel(sql_type = Int8)]
+    number: i64,
+}
+
+impl CountedUse {
+    /// Those that there are.
+    pub(super) fn all(counted: Vec<Self>) -> Vec<Use> {
+        let used = counted.into_iter().filter(|one| one.number > 0);
+        used.map(|one| (one.what, one.number.unsigned_abs()))
+            .collect()
+    }
 }

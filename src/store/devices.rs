@@ -1,6 +1,7 @@
 //! Push devices. A token is one app on one phone: when another person signs in there, it moves.
 
 use chrono::{DateTime, Utc};
+use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
@@ -8,8 +9,9 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::change::{WriteChange, WrittenFor};
+use super::schema::notification_schema::user_devices;
 use super::statement::statement;
-use super::time::to_database;
+use super::time::{from_database, to_database};
 use crate::domain::Platform;
 
 /// How it is known that a device belongs to a person.
@@ -106,4 +108,100 @@ pub async fn retire(
         asked_at: gone.iter().map(|one| to_database(one.asked_at)).collect(),
     };
     Ok(retire.load(connection).await?)
+}
+
+/// A person's device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDevice {
+    /// Its id.
+    pub id: Uuid,
+    /// Registration token.
+    pub token: String,
+    /// What it runs.
+    pub platform: String,
+    /// When its app reported last.
+    pub last_seen_at: Timestamp,
+    /// When its provider said that it is gone.
+    pub invalidated_at: Option<Timestamp>,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = user_devices)]
+struct StoredDeviceRow {
+    id: Uuid,
+    user_id: Uuid,
+    token: String,
+    platform: String,
+    last_seen_at: DateTime<Utc>,
+    invalidated_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<StoredDeviceRow> for StoredDevice {
+    fn from(row: StoredDeviceRow) -> Self {
+        Self {
+            id: row.id,
+            token: row.token,
+            platform: row.platform,
+            last_seen_at: from_database(row.last_seen_at),
+            invalidated_at: row.invalidated_at.map(from_database),
+            created_at: from_database(row.created_at),
+        }
+    }
+}
+
+/// A person's devices, the oldest first.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn list(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    user_id: Uuid,
+) -> Result<Vec<StoredDevice>, StoreError> {
+    let rows: Vec<StoredDeviceRow> = user_devices::table
+        .filter(user_devices::user_id.eq(user_id))
+        .filter(user_devices::tenant_id.eq(tenant_id))
+        .order((user_devices::created_at, user_devices::id))
+        .select(StoredDeviceRow::as_select())
+        .load(connection)
+        .await?;
+    Ok(rows.into_iter().map(StoredDevice::from).collect())
+}
+
+/// The device of a token, and whose it is.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn of_token(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    token: &str,
+) -> Result<Option<(Uuid, StoredDevice)>, StoreError> {
+    let row: Option<StoredDeviceRow> = user_devices::table
+        .filter(user_devices::token.eq(token))
+        .filter(user_devices::tenant_id.eq(tenant_id))
+        .select(StoredDeviceRow::as_select())
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(row.map(|row| (row.user_id, row.into())))
+}
+
+/// Removes a person's device; says whether they had it.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn remove(
+    connection: &mut AsyncPgConnection,
+    (tenant_id, user_id): (Uuid, Uuid),
+    id: Uuid,
+) -> Result<bool, StoreError> {
+    let device = user_devices::table
+        .filter(user_devices::id.eq(id))
+        .filter(user_devices::user_id.eq(user_id))
+        .filter(user_devices::tenant_id.eq(tenant_id));
+    Ok(diesel::delete(device).execute(connection).await? > 0)
 }

@@ -1,5 +1,6 @@
 //! What people want, written as they or an operator declare it.
 
+use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Integer, Nullable, Text, Time as SqlTime, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::civil::{Time, Weekday};
@@ -7,9 +8,9 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::change::{WriteChange, WrittenFor};
-use super::time::{time_to_database, weekday_word};
-use crate::domain::Channel;
+use super::time::time_to_database;
 use crate::domain::preference::{Scope, Setting};
+use crate::domain::{Channel, quiet_text};
 
 mod row;
 
@@ -73,7 +74,7 @@ pub async fn upsert(
     let days: Vec<&str> = fields
         .quiet_hours_days
         .iter()
-        .map(|day| weekday_word(*day))
+        .map(|day| quiet_text::word(*day))
         .collect();
     let days = (!days.is_empty()).then_some(days);
     let cap = fields
@@ -99,4 +100,74 @@ pub async fn upsert(
         .get_result(connection)
         .await?;
     written.change()
+}
+
+/// All that a person wants, in the order of what it is about.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn of(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    user_id: Uuid,
+) -> Result<Vec<PreferenceFields>, StoreError> {
+    use super::schema::notification_schema::notification_preferences as wishes;
+    let rows: Vec<PreferenceRow> = wishes::table
+        .filter(wishes::user_id.eq(user_id))
+        .filter(wishes::tenant_id.eq(tenant_id))
+        .order((wishes::channel, wishes::category))
+        .select(PreferenceRow::as_select())
+        .load(connection)
+        .await?;
+    Ok(rows.into_iter().filter_map(fields).collect())
+}
+
+fn fields(row: PreferenceRow) -> Option<PreferenceFields> {
+    let timezone = row.timezone.clone();
+    let preference = row.preference()?;
+    let (quiet_hours, quiet_hours_days) = match preference.quiet_hours {
+        Setting::Inherit => (Setting::Inherit, vec![]),
+        Setting::None => (Setting::None, vec![]),
+        Setting::Value(hours) => (Setting::Value((hours.start, hours.end)), hours.days),
+    };
+    Some(PreferenceFields {
+        scope: preference.scope,
+        enabled: preference.enabled,
+        frequency_cap: preference.frequency_cap,
+        quiet_hours,
+        quiet_hours_days,
+        timezone,
+    })
+}
+
+/// Replaces all that a person wants: whoever calls holds them.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the tenant has no such person.
+pub async fn replace(
+    connection: &mut AsyncPgConnection,
+    (tenant_id, user_id): (Uuid, Uuid),
+    wanted: &[PreferenceFields],
+) -> Result<(), StoreError> {
+    let scopes = wanted.iter().map(|one| &one.scope);
+    let (channels, categories): (Vec<Option<&str>>, Vec<Option<&str>>) = scopes
+        .map(|scope| (scope.channel().map(Channel::as_str), scope.category()))
+        .unzip();
+    diesel::sql_query(
+        "DELETE FROM notification_preferences p \
+         WHERE p.tenant_id = $1 AND p.user_id = $2 AND NOT EXISTS ( \
+             SELECT FROM unnest($3, $4) AS kept (channel, category) \
+             WHERE kept.channel IS NOT DISTINCT FROM p.channel \
+               AND kept.category IS NOT DISTINCT FROM p.category)",
+    )
+    .bind::<SqlUuid, _>(tenant_id)
+    .bind::<SqlUuid, _>(user_id)
+    .bind::<Array<Nullable<Text>>, _>(channels)
+    .bind::<Array<Nullable<Text>>, _>(categories)
+    .execute(connection)
+    .await?;
+    for fields in wanted {
+        upsert(connection, tenant_id, Some(user_id), fields).await?;
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! People: loaded with all that a decision needs, and kept as publishers describe them.
 
+pub mod desk;
 mod load;
 mod said;
 mod upsert;

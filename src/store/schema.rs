@@ -404,6 +404,8 @@ pub mod notification_schema {
             updated_at -> Timestamptz,
             ends_at -> Nullable<Timestamptz>,
             accounts -> Nullable<Array<Nullable<Uuid>>>,
+            #[max_length = 100]
+            category -> Nullable<Varchar>,
         }
     }
 

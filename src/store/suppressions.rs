@@ -1,5 +1,7 @@
 //! Addresses that nothing may be sent to.
 
+pub mod desk;
+
 use std::collections::HashSet;
 
 use diesel::prelude::*;
@@ -14,8 +16,8 @@ use super::statement::statement;
 use super::{Database, StoreError};
 use crate::domain::{Channel, Suppression, address};
 
-/// Tenant, channel, and an address as the list spells it.
-pub type SuppressionKey = (Uuid, Channel, String);
+/// Tenant, channel, an address as the list spells it, and the category of what is to be sent there.
+pub type SuppressionKey = (Uuid, Channel, String, Option<String>);
 
 /// Longest address that the list holds; its `CHECK` says the same.
 const MOST_BYTES: usize = 2_048;
@@ -30,8 +32,8 @@ pub async fn upsert(
 ) -> Result<WriteChange, StoreError> {
     let address = Suppression::address(suppression.channel, &suppression.address);
     let written: Option<UpsertAnswer> = diesel::sql_query(
-        "INSERT INTO suppressions AS s (id, tenant_id, channel, address, reason) \
-         VALUES ($1, $2, $3, $4, $5) \
+        "INSERT INTO suppressions AS s (id, tenant_id, channel, address, reason, category) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT ON CONSTRAINT suppressions_address_key DO UPDATE \
          SET reason = EXCLUDED.reason, ends_at = NULL, accounts = NULL \
          WHERE s.reason <> EXCLUDED.reason OR s.ends_at IS NOT NULL OR s.accounts IS NOT NULL \
@@ -42,6 +44,7 @@ pub async fn upsert(
     .bind::<Text, _>(suppression.channel.as_str())
     .bind::<Text, _>(address)
     .bind::<Text, _>(suppression.reason.as_str())
+    .bind::<Nullable<Text>, _>(&suppression.category)
     .get_result(connection)
     .await
     .optional()?;
@@ -70,11 +73,13 @@ statement!(
         tenants: Vec<Uuid> => Array<SqlUuid>,
         channels: Vec<&'static str> => Array<Text>,
         addresses: Vec<String> => Array<Text>,
-    ) -> (SqlUuid, Text, Text) =
-    "SELECT s.tenant_id, s.channel, s.address
-     FROM unnest(?, ?, ?) AS asked (tenant_id, channel, address)
+        categories: Vec<Option<String>> => Array<Nullable<Text>>,
+    ) -> (SqlUuid, Text, Text, Nullable<Text>) =
+    "SELECT s.tenant_id, s.channel, s.address, asked.category
+     FROM unnest(?, ?, ?, ?) AS asked (tenant_id, channel, address, category)
      JOIN suppressions s USING (tenant_id, channel, address)
-     WHERE (s.ends_at IS NULL OR s.ends_at > now())"
+     WHERE (s.category IS NULL OR s.category = asked.category)
+       AND (s.ends_at IS NULL OR s.ends_at > now())"
 );
 
 /// Those of some addresses that are suppressed now, as [`Suppression::address`] spells them. One of which
@@ -86,10 +91,12 @@ pub async fn among(
     connection: &AsyncPgConnection,
     addresses: &[SuppressionKey],
 ) -> Result<Sifted<SuppressionKey, ()>, StoreError> {
-    let spelt = addresses.iter().map(|(tenant, channel, address)| {
-        let address = Suppression::address(*channel, address);
-        (*tenant, *channel, address)
-    });
+    let spelt = addresses
+        .iter()
+        .map(|(tenant, channel, address, category)| {
+            let address = Suppression::address(*channel, address);
+            (*tenant, *channel, address, category.clone())
+        });
     let asked: HashSet<SuppressionKey> = spelt.collect();
     let asked: Vec<SuppressionKey> = asked.into_iter().collect();
     let mut sifting = Sifting::of(&asked);
@@ -106,13 +113,23 @@ async fn among_all(
 ) -> Result<Vec<SuppressionKey>, StoreError> {
     let among = Among {
         tenants: asked.iter().map(|(tenant, ..)| *tenant).collect(),
-        channels: asked.iter().map(|(_, c, _)| c.as_str()).collect(),
-        addresses: asked.iter().map(|(.., address)| address.clone()).collect(),
+        channels: asked.iter().map(|(_, c, ..)| c.as_str()).collect(),
+        addresses: asked
+            .iter()
+            .map(|(.., address, _)| address.clone())
+            .collect(),
+        categories: asked
+            .iter()
+            .map(|(.., category)| category.clone())
+            .collect(),
     };
-    let listed: Vec<(Uuid, String, String)> = among.load(&mut connection).await?;
-    let known =
-        |(tenant, channel, address): (Uuid, String, String)| Ok((tenant, word(&channel)?, address));
-    listed.into_iter().map(known).collect()
+    let listed: Vec<(Uuid, String, String, Option<String>)> = among.load(&mut connection).await?;
+    let known = listed
+        .into_iter()
+        .map(|(tenant, channel, address, category)| {
+            Ok((tenant, word(&channel)?, address, category))
+        });
+    known.collect()
 }
 
 statement!(

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use jiff::Timestamp;
-use jiff::civil::{Date, Time, Weekday};
+use jiff::civil::{Date, Time};
 
 /// A moment as the database holds it; what is finer than a microsecond is cut off.
 #[must_use]
@@ -64,34 +64,6 @@ pub(super) fn time_from_database(time: NaiveTime) -> Time {
     .unwrap_or(Time::MIN)
 }
 
-const WEEKDAYS: [(Weekday, &str); 7] = [
-    (Weekday::Monday, "mon"),
-    (Weekday::Tuesday, "tue"),
-    (Weekday::Wednesday, "wed"),
-    (Weekday::Thursday, "thu"),
-    (Weekday::Friday, "fri"),
-    (Weekday::Saturday, "sat"),
-    (Weekday::Sunday, "sun"),
-];
-
-/// The word of a weekday in the database, and in what people write.
-#[must_use]
-pub fn weekday_word(day: Weekday) -> &'static str {
-    WEEKDAYS
-        .iter()
-        .find(|(known, _)| *known == day)
-        .map_or("mon", |(_, word)| word)
-}
-
-/// The weekday of a word.
-#[must_use]
-pub fn weekday_of(word: &str) -> Option<Weekday> {
-    WEEKDAYS
-        .iter()
-        .find(|(_, known)| *known == word)
-        .map(|(day, _)| *day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,13 +94,6 @@ mod tests {
     fn a_time_of_day_survives() {
         for time in [Time::MIN, Time::constant(22, 30, 0, 0)] {
             assert_eq!(time_from_database(time_to_database(time)), time);
-        }
-    }
-
-    #[test]
-    fn every_weekday_has_a_word() {
-        for (day, word) in WEEKDAYS {
-            assert_eq!((weekday_word(day), weekday_of(word)), (word, Some(day)));
         }
     }
 }

@@ -14,11 +14,24 @@ impl Database {
         &self,
         work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.attempt(work).await
+    }
+
+    /// The same with errors of the work's own.
+    ///
+    /// # Errors
+    /// As [`Self::transaction`].
+    pub async fn attempt<T, E: From<StoreError>>(
+        &self,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut connection = self.get().await?;
-        AnsiTransactionManager::begin_transaction(&mut *connection).await?;
+        let begun = AnsiTransactionManager::begin_transaction(&mut *connection).await;
+        begun.map_err(StoreError::from)?;
         match work(&mut connection).await {
             Ok(done) => {
-                AnsiTransactionManager::commit_transaction(&mut *connection).await?;
+                let commit = AnsiTransactionManager::commit_transaction(&mut *connection).await;
+                commit.map_err(StoreError::from)?;
                 Ok(done)
             }
             Err(error) => {

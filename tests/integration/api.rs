@@ -4,6 +4,9 @@ mod accept;
 mod documents;
 mod door;
 mod keys;
+mod suppressions;
+mod tenants;
+mod users;
 mod webhooks;
 
 use herald::domain::ApiKey;

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::{Mistake, SettingOrigin};
 use crate::config::document::{Node, Table, Value};
+use crate::domain::DEFAULT_TENANT;
+use crate::domain::field::{self, Misfit};
 use crate::domain::nearest::nearest;
-use crate::domain::{DEFAULT_TENANT, name};
 
 /// Reads the keys of one entry and collects what is wrong with them.
 pub(super) struct EntryFields {
@@ -76,24 +77,28 @@ impl EntryFields {
 
     /// A text on one line, of at most so many characters.
     pub(super) fn line(&mut self, key: &'static str, most: usize) -> Option<String> {
-        let text = self.text(key)?;
-        let allowed = format!("1 to {most} characters on one line");
-        if text.chars().any(char::is_control) {
-            return self.refuse_with(key, "has a line break or a control character", allowed);
-        }
-        if text.chars().count() > most {
-            return self.refuse_with(key, "is too long", allowed);
-        }
-        Some(text)
+        self.fit(key, |text| field::line(text, most))
     }
 
     /// A name that others are compared with, in its one spelling.
     pub(super) fn comparable(&mut self, key: &'static str, most: usize) -> Option<String> {
-        let line = self.line(key, most)?;
-        match name::canonical(&line) {
-            Ok(name) if name.chars().count() > most => self.refuse(key, "is too long"),
-            Ok(name) => Some(name),
-            Err(problem) => self.refuse(key, problem.to_string()),
+        self.fit(key, |text| field::comparable(text, most))
+    }
+
+    /// A text as every door reads it.
+    pub(super) fn fit(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&str) -> Result<String, Misfit>,
+    ) -> Option<String> {
+        let text = self.text(key)?;
+        match read(&text) {
+            Ok(value) => Some(value),
+            Err(Misfit {
+                problem,
+                allowed: Some(allowed),
+            }) => self.refuse_with(key, problem, allowed),
+            Err(unfit) => self.refuse(key, unfit.problem),
         }
     }
 

@@ -7,20 +7,9 @@ use uuid::Uuid;
 
 use super::fields::EntryFields;
 use super::template::CHANNELS;
-use super::zone;
 use crate::config::document::Value;
 use crate::domain::preference::{Scope, Setting};
-use crate::domain::{Channel, limits};
-
-const DAYS: [(&str, Weekday); 7] = [
-    ("mon", Weekday::Monday),
-    ("tue", Weekday::Tuesday),
-    ("wed", Weekday::Wednesday),
-    ("thu", Weekday::Thursday),
-    ("fri", Weekday::Friday),
-    ("sat", Weekday::Saturday),
-    ("sun", Weekday::Sunday),
-];
+use crate::domain::{Channel, field, limits, quiet_text};
 
 /// What somebody wants of some of what may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +43,7 @@ pub(super) fn read(fields: &mut EntryFields) -> Option<DeclaredPreference> {
     let quiet_hours = quiet_hours(fields);
     let quiet_hours_days = days(fields);
     refuse_silence_without_end(fields, quiet_hours, &quiet_hours_days);
-    let timezone = zone::read(fields, "timezone");
+    let timezone = fields.fit("timezone", field::timezone);
     is_readable.then_some(())?;
     Some(DeclaredPreference {
         user_id,
@@ -109,14 +98,8 @@ fn scope(fields: &mut EntryFields) -> Option<Scope> {
     }
 }
 
-/// A category's name, which may not be the word for all of them: counters are named by it.
 fn category(fields: &mut EntryFields) -> Option<String> {
-    let name = fields.comparable("category", 100)?;
-    if name == "*" {
-        let problem = "is not a category; without one, a preference is about all of them";
-        return fields.refuse("category", problem);
-    }
-    Some(name)
+    fields.fit("category", field::category)
 }
 
 fn frequency_cap(fields: &mut EntryFields) -> Setting<u32> {
@@ -154,8 +137,8 @@ fn quiet_hours(fields: &mut EntryFields) -> Setting<(Time, Time)> {
 }
 
 fn window(fields: &mut EntryFields) -> Option<(Time, Time)> {
-    let start = time(fields, "quiet_hours_start", hours_and_minutes);
-    let end = time(fields, "quiet_hours_end", end_of_hours);
+    let start = time(fields, "quiet_hours_start", quiet_text::start);
+    let end = time(fields, "quiet_hours_end", quiet_text::end);
     match (start, end) {
         (None, None) => None,
         (Some(start), Some(end)) => Some((start?, end?)),
@@ -175,26 +158,8 @@ fn time(
         Value::Time(text) => text.strip_suffix(":00").unwrap_or(&text).to_owned(),
         other => return Some(fields.wrong_type(key, "a time", &other)),
     };
-    let allowed = "\"HH:MM\", 00:00 to 23:59; an end also 24:00";
     let parsed = read(&text);
-    Some(parsed.or_else(|| fields.refuse_with(key, "is not a time of day", allowed)))
-}
-
-fn hours_and_minutes(text: &str) -> Option<Time> {
-    let (hours, minutes) = text.split_once(':')?;
-    let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-    if !two_digits(hours) || !two_digits(minutes) {
-        return None;
-    }
-    Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
-}
-
-/// A day ends at 24:00, which is 00:00 of the next one.
-fn end_of_hours(text: &str) -> Option<Time> {
-    match text {
-        "24:00" => Some(Time::midnight()),
-        text => hours_and_minutes(text),
-    }
+    Some(parsed.or_else(|| fields.refuse_with(key, "is not a time of day", quiet_text::TIMES)))
 }
 
 /// A window that lasts until the same time of the next day, on every day, never ends.
@@ -203,11 +168,8 @@ fn refuse_silence_without_end(
     hours: Setting<(Time, Time)>,
     days: &[Weekday],
 ) {
-    let is_whole_day = hours.value().is_some_and(|(start, end)| start == end);
-    if is_whole_day && (days.is_empty() || days.len() == DAYS.len()) {
-        let problem = "makes every hour of every day quiet, so that nothing would ever be sent; say \
-                       enabled = false, or name the quiet_hours_days";
-        fields.report("quiet_hours_end", problem);
+    if quiet_text::never_ends(hours.value(), days) {
+        fields.report("quiet_hours_end", quiet_text::WITHOUT_END);
     }
 }
 
@@ -216,13 +178,13 @@ fn days(fields: &mut EntryFields) -> Vec<Weekday> {
     let mut days = Vec::new();
     let words = fields.texts(key);
     for word in &words {
-        match DAYS.iter().find(|(name, _)| name == word) {
-            Some((_, day)) if days.contains(day) => {
+        match quiet_text::day(word) {
+            Some(day) if days.contains(&day) => {
                 fields.report(key, format!("\"{word}\" stands twice"));
             }
-            Some((_, day)) => days.push(*day),
+            Some(day) => days.push(day),
             None => {
-                let allowed = DAYS.map(|(name, _)| name).join(", ");
+                let allowed = quiet_text::DAYS.map(|(name, _)| name).join(", ");
                 let shown: String = word.chars().take(64).collect();
                 let problem = format!("\"{shown}\" is not a day");
                 fields.report_with(key, problem, allowed);

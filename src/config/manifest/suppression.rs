@@ -3,8 +3,8 @@
 use super::fields::EntryFields;
 use super::template::CHANNELS;
 use super::user;
-use crate::domain::Channel;
 use crate::domain::suppression::{Suppression, SuppressionReason};
+use crate::domain::{Channel, field};
 
 pub(super) fn read(fields: &mut EntryFields) -> Option<Suppression> {
     fields.required("channel", CHANNELS);
@@ -15,6 +15,7 @@ pub(super) fn read(fields: &mut EntryFields) -> Option<Suppression> {
         Some(channel) => user::spelt(fields, "address", channel),
         None => fields.line("address", 2_048),
     };
+    let category = fields.fit("category", field::category);
     let words = "hard_bounce, complaint, stop, unsubscribe, manual";
     let reason = fields.word("reason", words);
     Some(Suppression {
@@ -22,5 +23,6 @@ pub(super) fn read(fields: &mut EntryFields) -> Option<Suppression> {
         channel: channel?,
         address: address?,
         reason: reason.unwrap_or(SuppressionReason::Manual),
+        category,
     })
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::ManifestFinding;
 use super::fields::EntryFields;
-use crate::domain::{Channel, Language, language};
+use crate::domain::{Channel, field};
 
 /// The channels, for messages.
 pub(super) const CHANNELS: &str = "email, sms, push, in_app, chat";
@@ -89,13 +89,7 @@ impl DeclaredTemplate {
 /// A language, with script and region where they matter, in one spelling: `de_DE` and `de-DE` are one
 /// template, and of two the one that was not corrected might be found.
 pub(super) fn locale(fields: &mut EntryFields) -> Option<String> {
-    let locale = fields.line("locale", 35)?;
-    let known = Some(&locale).filter(|locale| language::is_tag(locale));
-    let Some(language) = known.and_then(|locale| Language::parse(locale)) else {
-        let allowed = "for example de, pt-BR, zh-Hant";
-        return fields.refuse_with("locale", "is not a language", allowed);
-    };
-    Some(language.to_string())
+    fields.fit("locale", field::locale)
 }
 
 fn variables(fields: &mut EntryFields) -> Vec<String> {

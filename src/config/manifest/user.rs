@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::fields::EntryFields;
-use super::{template, zone};
+use super::template;
 use crate::domain::platform::Platform;
-use crate::domain::{Channel, address};
+use crate::domain::{Channel, field};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +48,11 @@ pub(super) fn read(fields: &mut EntryFields) -> Option<User> {
         id: id.unwrap_or_default(),
         tenant_id: fields.tenant(),
         email: email(fields),
-        username: fields.line("username", 100),
-        name: fields.line("name", 120),
-        external_id: fields.line("external_id", 255),
+        username: fields.line("username", field::USERNAME_CHARS),
+        name: fields.line("name", field::NAME_CHARS),
+        external_id: fields.line("external_id", field::EXTERNAL_ID_CHARS),
         phone: phone(fields),
-        timezone: zone::read(fields, "timezone"),
+        timezone: fields.fit("timezone", field::timezone),
         locale: template::locale(fields),
         devices: devices(fields),
     };
@@ -73,11 +73,7 @@ pub(super) fn spelt(
     key: &'static str,
     channel: Channel,
 ) -> Option<String> {
-    let text = fields.line(key, 2_048)?;
-    match address::canonical(channel, &text) {
-        Ok(address) => Some(address),
-        Err(problem) => fields.refuse(key, problem.to_string()),
-    }
+    fields.fit(key, |text| field::address(channel, text))
 }
 
 fn devices(fields: &mut EntryFields) -> Vec<DeclaredDevice> {

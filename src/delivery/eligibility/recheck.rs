@@ -31,6 +31,8 @@ pub struct RecheckSubject {
     pub channel: Channel,
     /// The address that it names itself.
     pub to: Option<String>,
+    /// The category that it names.
+    pub category: Option<String>,
     /// The recipient as they were known, if they were: their addresses are looked for at once.
     pub recipient: Option<Arc<Recipient>>,
 }
@@ -62,6 +64,7 @@ impl RecheckSubject {
             recipient_key: (notification.tenant_id, notification.user_id),
             channel: notification.lane.channel,
             to: notification.payload.to.clone(),
+            category: notification.category.clone(),
             recipient: Some(Arc::clone(&job.recipient)),
         }
     }
@@ -72,6 +75,7 @@ impl RecheckSubject {
             recipient,
             channel: self.channel,
             to: self.to.as_deref(),
+            category: self.category.as_deref(),
         }
     }
 

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::runtime::Tasks;
+use crate::store::change::Use;
 use crate::store::{Database, StoreError};
 
 /// Does work where connections live. Clones share it.
@@ -47,6 +48,17 @@ impl From<StoreError> for DeskError {
             other => Self::Failed(other.without_data()),
         }
     }
+}
+
+/// Refuses to remove a thing that others name.
+pub(super) fn in_use(what: &str, uses: &[Use]) -> Result<(), DeskError> {
+    if uses.is_empty() {
+        return Ok(());
+    }
+    let uses = uses.iter().map(|(what, number)| format!("{number} {what}"));
+    let uses = uses.collect::<Vec<_>>().join(", ");
+    let words = format!("the {what} is in use: {uses}; remove them first");
+    Err(DeskError::Conflict("in_use", words))
 }
 
 impl Desk {

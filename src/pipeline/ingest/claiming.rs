@@ -170,6 +170,7 @@ impl ClaimableMessage {
             recipient: self.recipient.as_deref()?,
             channel: self.envelope.lane.channel,
             to: self.envelope.payload.to.as_deref(),
+            category: self.envelope.category.as_deref(),
         })
     }
 

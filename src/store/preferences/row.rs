@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::domain::preference::{QuietHours, Scope, Setting};
-use crate::domain::{Channel, Preference, Zone, name};
+use crate::domain::{Channel, Preference, Zone, name, quiet_text};
 use crate::store::schema::notification_schema::notification_preferences;
-use crate::store::time::{time_from_database, weekday_of};
+use crate::store::time::time_from_database;
 
 /// A preference as it stands in the table.
 #[derive(Queryable, Selectable)]
@@ -22,7 +22,7 @@ pub(in crate::store) struct PreferenceRow {
     quiet_hours_start: Option<NaiveTime>,
     quiet_hours_end: Option<NaiveTime>,
     quiet_hours_days: Option<Vec<Option<String>>>,
-    timezone: Option<String>,
+    pub(in crate::store) timezone: Option<String>,
     no_frequency_cap: bool,
     no_quiet_hours: bool,
 }
@@ -40,7 +40,7 @@ impl PreferenceRow {
             return None;
         };
         let days = self.quiet_hours_days.iter().flatten().flatten();
-        let days = days.filter_map(|day| weekday_of(day)).collect();
+        let days = days.filter_map(|day| quiet_text::day(day)).collect();
         let quiet_hours = self
             .quiet_hours_start
             .zip(self.quiet_hours_end)

@@ -57,6 +57,7 @@ pub(super) async fn write(
                         channel: *channel,
                         address: address.clone(),
                         reason: *reason,
+                        category: None,
                     },
                     account: *account,
                 }),

@@ -50,6 +50,7 @@ async fn rechecks_of_many_jobs_leave_connections_to_others() {
         recipient_key: (DEFAULT_TENANT, user),
         channel: Channel::Email,
         to: None,
+        category: None,
         recipient: None,
     };
     let looks = join_all((0..64).map(|at| eligibility.recheck(vec![subject(at)])));
@@ -89,6 +90,7 @@ async fn somebody_who_cannot_be_read_is_told_apart_from_who_asks_at_the_same_tim
         recipient_key: (DEFAULT_TENANT, user),
         channel: Channel::Email,
         to: None,
+        category: None,
         recipient: None,
     };
     let subjects = [good, unreadable, suppressed, Uuid::nil()].map(subject);

@@ -73,6 +73,7 @@ async fn looks_that_take_too_long_are_told_until_one_is_quick() {
             recipient_key: (DEFAULT_TENANT, Uuid::now_v7()),
             channel: Channel::Email,
             to: None,
+            category: None,
             recipient: None,
         }])
     };

@@ -208,6 +208,7 @@ async fn suppressions_know_an_address_in_any_spelling() {
         channel: Channel::Email,
         address: "Ana@Example.com ".to_owned(),
         reason: SuppressionReason::HardBounce,
+        category: None,
     };
     assert_eq!(
         suppressions::upsert(&mut c, &entry).await,
@@ -231,7 +232,7 @@ async fn suppressions_know_an_address_in_any_spelling() {
         (DEFAULT_TENANT, Channel::Chat, "ana@example.com"),
         (other, Channel::Email, "ana@example.com"),
     ]
-    .map(|(tenant, channel, address)| (tenant, channel, address.to_owned()));
+    .map(|(tenant, channel, address)| (tenant, channel, address.to_owned(), None));
     let connection = &*c;
     let (found, none) = futures_util::future::try_join(
         suppressions::among(connection, &asked),
@@ -239,7 +240,12 @@ async fn suppressions_know_an_address_in_any_spelling() {
     )
     .await
     .unwrap();
-    let ana = (DEFAULT_TENANT, Channel::Email, "ana@example.com".to_owned());
+    let ana = (
+        DEFAULT_TENANT,
+        Channel::Email,
+        "ana@example.com".to_owned(),
+        None,
+    );
     assert_eq!(found.known, [(ana, ())].into());
     assert_eq!(none.known, HashMap::new());
 

@@ -33,7 +33,7 @@ async fn learn(
 
 async fn is_suppressed(pool: &Database) -> bool {
     let connection = pool.get().await.unwrap();
-    let asked = [(DEFAULT_TENANT, Channel::Sms, ADDRESS.to_owned())];
+    let asked = [(DEFAULT_TENANT, Channel::Sms, ADDRESS.to_owned(), None)];
     let found = suppressions::among(&connection, &asked).await.unwrap();
     !found.known.is_empty()
 }
@@ -178,6 +178,7 @@ async fn what_the_engine_spells_is_stored_as_it_spells_it() {
         channel: Channel::Email,
         address: "\u{141}ucja@ex\u{e4}mple.org".to_owned(),
         reason: SuppressionReason::Manual,
+        category: None,
     };
     suppressions::upsert(&mut c, &entry).await.unwrap();
     let stored = "SELECT address AS text FROM notification_schema.suppressions";
@@ -215,4 +216,31 @@ async fn what_stood_there_in_another_spelling_gets_its_one() {
     // What SQL cannot spell is found by who can.
     let unspelt = suppressions::unspelt(&database.pool().await).await;
     assert_eq!(unspelt.unwrap().map(|it| it.count), Some(1));
+}
+
+/// An address may be kept from one category alone.
+#[tokio::test]
+async fn an_entry_for_a_category_holds_for_its_messages_alone() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let mut entry = Suppression {
+        tenant_id: DEFAULT_TENANT,
+        channel: Channel::Sms,
+        address: ADDRESS.to_owned(),
+        reason: SuppressionReason::Manual,
+        category: Some("news".to_owned()),
+    };
+    suppressions::upsert(&mut c, &entry).await.unwrap();
+    let of = |category: Option<&str>| {
+        let category = category.map(str::to_owned);
+        (DEFAULT_TENANT, Channel::Sms, ADDRESS.to_owned(), category)
+    };
+    let asked = [of(None), of(Some("news")), of(Some("orders"))];
+    let found = suppressions::among(&c, &asked).await.unwrap();
+    assert_eq!(found.known, [(of(Some("news")), ())].into());
+    entry.category = None;
+    suppressions::upsert(&mut c, &entry).await.unwrap();
+    let found = suppressions::among(&c, &asked).await.unwrap();
+    assert_eq!(found.known.len(), 3, "one for all stands beside it");
 }

@@ -107,6 +107,7 @@ async fn a_tenants_damaged_rules_and_a_damaged_suppression_hide_no_others() {
             DEFAULT_TENANT,
             Channel::Email,
             format!("{name}@example.com"),
+            None,
         )
     };
     let asked = ["ana", "ben", "eve"].map(address);

@@ -1,0 +1,238 @@
+//! `/v1/suppressions`: addresses that nothing is sent to.
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
+
+use super::authority::Authority;
+use super::body;
+use super::endpoint::Endpoint;
+use super::fields::SentFields;
+use super::page::Query;
+use super::problem::Problem;
+use crate::domain::{ApiAction, ApiResource, Channel, Suppression, SuppressionReason, field};
+use crate::ops::control::{Desks, StoredSuppression};
+use crate::runtime::clock;
+
+/// Largest body.
+const MOST_BYTES: usize = 16 * 1_024;
+/// Longest reason of a lift, in characters.
+const REASON_CHARS: usize = 500;
+
+/// An address that nothing is to be sent to.
+#[derive(ToSchema)]
+#[schema(as = NewSuppression)]
+#[expect(dead_code, reason = "it describes what `asked` reads")]
+struct AskedSuppression {
+    /// `email`, `sms`, `push`, `in_app` or `chat`.
+    #[schema(example = "email")]
+    channel: String,
+    /// In any spelling.
+    #[schema(example = "ana@example.com")]
+    address: String,
+    /// The only category of messages that is kept from it; all are without it.
+    #[schema(max_length = 100)]
+    category: Option<String>,
+    /// `hard_bounce`, `complaint`, `stop`, `unsubscribe` or `manual`, which it is without it.
+    reason: Option<String>,
+    /// When it ends by itself: a time ahead; never without it.
+    #[schema(example = "2099-01-01T00:00:00Z")]
+    expires_at: Option<Timestamp>,
+}
+
+/// An entry of the list.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Suppression)]
+struct ShownSuppression<'a> {
+    /// Names it in paths.
+    id: Uuid,
+    /// Whose list it is on.
+    tenant_id: Uuid,
+    /// The channel.
+    #[schema(value_type = String)]
+    channel: Channel,
+    /// The address in its one spelling.
+    address: &'a str,
+    /// The only category of messages that is kept from it; null: all are.
+    category: Option<&'a str>,
+    /// Why.
+    #[schema(value_type = String)]
+    reason: SuppressionReason,
+    /// When the address came on the list.
+    since: Timestamp,
+    /// When it ends by itself.
+    expires_at: Option<Timestamp>,
+    /// When it was changed last.
+    updated_at: Timestamp,
+}
+
+impl<'a> From<&'a StoredSuppression> for ShownSuppression<'a> {
+    fn from(entry: &'a StoredSuppression) -> Self {
+        let suppression = &entry.suppression;
+        Self {
+            id: entry.id,
+            tenant_id: suppression.tenant_id,
+            channel: suppression.channel,
+            address: &suppression.address,
+            category: suppression.category.as_deref(),
+            reason: suppression.reason,
+            since: entry.since,
+            expires_at: entry.ends_at,
+            updated_at: entry.updated_at,
+        }
+    }
+}
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    use ApiAction::{Read, Write};
+    use ApiResource::Suppressions;
+    let text = String::schema;
+    vec![
+        Endpoint::get("/v1/suppressions", list)
+            .named("listSuppressions", "Addresses that nothing is sent to")
+            .details("By falling id; also those that have ended. All for an operator who names no tenant.")
+            .scope(Suppressions, Read)
+            .query("channel", "only of this channel", text())
+            .query("address", "only of this address, in any spelling; needs `channel`", text())
+            .page::<ShownSuppression<'_>>("entries"),
+        Endpoint::post("/v1/suppressions", create)
+            .named("createSuppression", "Puts an address on the list")
+            .details("One that is there, for the same category, is said anew.")
+            .scope(Suppressions, Write)
+            .body::<AskedSuppression>()
+            .answers::<ShownSuppression<'_>>(200, "the entry, which was there before")
+            .answers::<ShownSuppression<'_>>(201, "the entry, which is new"),
+        Endpoint::get("/v1/suppressions/{id}", get)
+            .named("getSuppression", "One entry")
+            .scope(Suppressions, Read)
+            .answers::<ShownSuppression<'_>>(200, "the entry"),
+        Endpoint::delete("/v1/suppressions/{id}", lift)
+            .named("deleteSuppression", "Takes an entry off the list")
+            .details("The audit trail keeps who did it, and why.")
+            .scope(Suppressions, Write)
+            .query("reason", "why, in up to 500 characters", text())
+            .answers_other(204, "it is gone", None),
+    ]
+}
+
+/// The list of a tenant; of all for an operator who names none.
+async fn list(
+    who: Authority,
+    request: HttpRequest,
+    desks: Data<Desks>,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request);
+    let channel = query.text("channel", channel);
+    let address = query.text("address", |text| match channel {
+        None => Err("name the `channel` that it is an address of".to_owned()),
+        Some(channel) => field::address(channel, text).map_err(|unfit| unfit.to_string()),
+    });
+    let page = query.page("suppressions", who.tenant_id);
+    let page = query.finish(page)?;
+    let entries = desks
+        .suppressions
+        .page(
+            who.tenant_id,
+            (channel, address),
+            page.after,
+            page.limit + 1,
+        )
+        .await?;
+    let entries = entries.iter().map(|it| (it.id, ShownSuppression::from(it)));
+    Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
+}
+
+fn channel(word: &str) -> Result<Channel, String> {
+    word.parse::<Channel>().map_err(|error| error.to_string())
+}
+
+/// One entry.
+async fn get(
+    who: Authority,
+    desks: Data<Desks>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let entry = desks.suppressions.get(who.tenant_id, named(&id)?).await?;
+    Ok(HttpResponse::Ok().json(ShownSuppression::from(&entry)))
+}
+
+/// Puts an address on the list.
+async fn create(
+    who: Authority,
+    request: HttpRequest,
+    desks: Data<Desks>,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let asked = asked(&mut sent, who.own_tenant());
+    let (suppression, ends_at) = sent.finish(asked)?;
+    let put = desks.suppressions.put(suppression, ends_at, who.by());
+    let (entry, is_new) = put.await?;
+    let mut answer = if is_new {
+        HttpResponse::Created()
+    } else {
+        HttpResponse::Ok()
+    };
+    Ok(answer
+        .insert_header((LOCATION, format!("/v1/suppressions/{}", entry.id)))
+        .json(ShownSuppression::from(&entry)))
+}
+
+/// Takes an entry off the list.
+async fn lift(
+    who: Authority,
+    request: HttpRequest,
+    desks: Data<Desks>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = named(&id)?;
+    let mut query = Query::of(&request);
+    let why = query.text("reason", |text| {
+        field::line(text, REASON_CHARS).map_err(|unfit| unfit.to_string())
+    });
+    let why = query.finish(why)?;
+    let lifted = desks.suppressions.lift((who.tenant_id, id), why, who.by());
+    lifted.await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn asked(sent: &mut SentFields, tenant_id: Uuid) -> Option<(Suppression, Option<Timestamp>)> {
+    let channel = sent.text("channel", channel);
+    let channel = sent.required("channel", channel);
+    let address = sent.text("address", |text| match channel {
+        Some(channel) => field::address(channel, text).map_err(|unfit| unfit.to_string()),
+        // What is wrong with the channel is told already.
+        None => Ok(text.to_owned()),
+    });
+    let address = sent.required("address", address);
+    let category = sent.text("category", |text| {
+        field::category(text).map_err(|unfit| unfit.to_string())
+    });
+    let reason = sent.text("reason", |word| {
+        word.parse::<SuppressionReason>()
+            .map_err(|error| error.to_string())
+    });
+    let now = clock::now();
+    let ends_at = sent.text("expires_at", |text| {
+        let moment = text.parse::<Timestamp>().ok();
+        let ahead = moment.filter(|moment| *moment > now);
+        ahead.ok_or_else(|| "a time ahead, as 2027-03-01T12:00:00Z is".to_owned())
+    });
+    let suppression = Suppression {
+        tenant_id,
+        channel: channel?,
+        address: address?,
+        reason: reason.unwrap_or(SuppressionReason::Manual),
+        category,
+    };
+    Some((suppression, ends_at))
+}
+
+/// What is no UUID is no entry.
+fn named(id: &str) -> Result<Uuid, Problem> {
+    Uuid::parse_str(id).map_err(|_| Problem::not_found("suppression"))
+}

@@ -1,0 +1,102 @@
+//! `/v1/users/{id}/devices`. A token that another person brings changes hands.
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use uuid::Uuid;
+
+use super::asked::{NewDevice, device};
+use super::of;
+use super::shown::ShownDevice;
+use crate::api::authority::Authority;
+use crate::api::body;
+use crate::api::endpoint::Endpoint;
+use crate::api::fields::SentFields;
+use crate::api::page::Page;
+use crate::api::problem::Problem;
+use crate::domain::{ApiAction, ApiResource};
+use crate::ops::control::Desks;
+
+/// Largest body.
+const MOST_BYTES: usize = 16 * 1_024;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    use ApiAction::{Read, Write};
+    use ApiResource::Users;
+    vec![
+        Endpoint::get("/v1/users/{id}/devices", list)
+            .named("listDevices", "A person's push devices, the oldest first")
+            .scope(Users, Read)
+            .page::<ShownDevice<'_>>("devices, those that their provider retired as well"),
+        Endpoint::post("/v1/users/{id}/devices", add)
+            .named("addDevice", "A device reports itself")
+            .details("It is the person's from now on, whoever had it before. One that was retired lives again.")
+            .scope(Users, Write)
+            .body::<NewDevice>()
+            .problem(409, "too_many_devices")
+            .answers::<ShownDevice<'_>>(200, "the device, which they had")
+            .answers::<ShownDevice<'_>>(201, "the device, which is new to them"),
+        Endpoint::delete("/v1/users/{id}/devices/{device}", remove)
+            .named("removeDevice", "Takes a device from a person")
+            .scope(Users, Write)
+            .answers_other(204, "it is gone", None),
+    ]
+}
+
+/// A person's devices.
+async fn list(
+    who: Authority,
+    request: HttpRequest,
+    desks: Data<Desks>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let of = of(&who, &id)?;
+    let page = Page::asked(&request, &format!("devices {}", of.1), who.tenant_id)?;
+    let devices = desks.people.devices(of).await?;
+    // A person has so few that all are read.
+    let after = devices
+        .iter()
+        .position(|it| Some(it.id) == page.after)
+        .map_or(0, |at| at + 1);
+    let rest = devices.iter().skip(after).take(page.limit + 1);
+    let entries = rest.map(|it| (it.id, ShownDevice::from(it)));
+    Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
+}
+
+/// A device reports itself.
+async fn add(
+    who: Authority,
+    request: HttpRequest,
+    desks: Data<Desks>,
+    id: Path<String>,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let of = of(&who, &id)?;
+    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let device = device(&mut sent);
+    let (token, platform) = sent.finish(device)?;
+    let added = desks.people.add_device(of, token, platform, who.by());
+    let (device, is_new) = added.await?;
+    let mut answer = if is_new {
+        HttpResponse::Created()
+    } else {
+        HttpResponse::Ok()
+    };
+    let place = format!("/v1/users/{}/devices/{}", of.1, device.id);
+    Ok(answer
+        .insert_header((LOCATION, place))
+        .json(ShownDevice::from(&device)))
+}
+
+/// Takes a device from a person.
+async fn remove(
+    who: Authority,
+    desks: Data<Desks>,
+    ids: Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (id, device) = ids.into_inner();
+    let of = of(&who, &id)?;
+    let device = Uuid::parse_str(&device).map_err(|_| Problem::not_found("device"))?;
+    desks.people.remove_device(of, device, who.by()).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

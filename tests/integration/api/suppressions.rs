@@ -1,0 +1,97 @@
+//! `/v1/suppressions`: for everything or one category, until they end, lifted with a reason.
+
+use serde_json::{Value, json};
+
+use super::door::{OTHER, SHOP, is, json_of, stage, told};
+use super::users::Caller;
+use crate::database::lines;
+
+const PATH: &str = "/v1/suppressions";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_put_on_the_list_found_said_anew_and_lifted() {
+    let stage = stage().await;
+    let scopes = "suppressions:read,suppressions:write";
+    let shop = Caller::of(&stage, scopes, Some(SHOP));
+    let other = Caller::of(&stage, scopes, Some(OTHER));
+    let _engine = stage.start().await;
+    let entry = json!({ "channel": "email", "address": "Ana@EXAMPLE.com", "reason": "complaint" });
+    let made = shop.good("POST", PATH, entry.clone(), 201).await;
+    assert_eq!(
+        (
+            &made["address"],
+            &made["reason"],
+            &made["category"],
+            &made["expires_at"]
+        ),
+        (
+            &json!("ana@example.com"),
+            &json!("complaint"),
+            &Value::Null,
+            &Value::Null
+        )
+    );
+    let until = json!({ "channel": "email", "address": "ana@example.com",
+        "expires_at": "2099-01-01T00:00:00Z" });
+    let anew = shop.good("POST", PATH, until, 200).await;
+    assert_eq!(
+        (&anew["id"], &anew["reason"]),
+        (&made["id"], &json!("manual"))
+    );
+    assert_eq!(anew["expires_at"], "2099-01-01T00:00:00Z");
+    let news = json!({ "channel": "email", "address": "ana@example.com", "category": "news" });
+    let news = shop.good("POST", PATH, news, 201).await;
+    assert_ne!(news["id"], made["id"]);
+    let list = async |caller: &Caller<'_>, query: &str| {
+        let page = caller
+            .good("GET", &format!("{PATH}{query}"), Value::Null, 200)
+            .await;
+        page["data"].as_array().unwrap().len()
+    };
+    assert_eq!(
+        list(&shop, "?channel=email&address=%20ANA@example.com").await,
+        2
+    );
+    assert_eq!(list(&shop, "?channel=sms").await, 0);
+    assert_eq!(list(&other, "").await, 0);
+    let bad = shop
+        .ask(
+            "GET",
+            &format!("{PATH}?address=ana@example.com"),
+            &Value::Null,
+        )
+        .await;
+    assert_eq!(told(&bad), is(422, "invalid_query"));
+    let place = format!("{PATH}/{}", made["id"].as_str().unwrap());
+    for method in ["GET", "DELETE"] {
+        let answer = other.ask(method, &place, &Value::Null).await;
+        assert_eq!(told(&answer), is(404, "not_found"), "{method}");
+    }
+    let why = format!("{place}?reason=they%20asked%20us%20to");
+    shop.good("DELETE", &why, Value::Null, 204).await;
+    assert_eq!(
+        told(&shop.ask("DELETE", &why, &Value::Null).await),
+        is(404, "not_found")
+    );
+    let odd = json!({ "channel": "fax", "address": 7, "category": "*", "reason": "mood",
+        "expires_at": "2020-01-01T00:00:00Z", "adress": 1 });
+    let answer = shop.ask("POST", PATH, &odd).await;
+    assert_eq!(told(&answer), is(422, "invalid_body"));
+    assert_eq!(
+        json_of(&answer)["errors"].as_array().unwrap().len(),
+        6,
+        "{}",
+        answer.text()
+    );
+    let audited = "SELECT action || ' ' || coalesce(changes #>> '{new,lifted_because}', changes #>> '{new,reason}') AS text
+                   FROM notification_schema.audit_logs
+                   WHERE resource_type = 'suppression' ORDER BY 1";
+    let audited = lines(&mut stage.database.owner().await, audited).await;
+    let expected = [
+        "create complaint",
+        "create manual",
+        "delete they asked us to",
+        "update manual",
+    ];
+    assert_eq!(audited, expected);
+}
