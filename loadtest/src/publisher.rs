@@ -1,4 +1,4 @@
-//! Publishing to RabbitMQ with confirms, at a rate or flat out.
+//! Publishing to RabbitMQ with confirms, or by HTTP, at a rate or flat out.
 //!
 //! It publishes only: exchanges and queues are the engine's to declare. Every message is `mandatory`,
 //! so that one which no queue wants is an error and not silence.
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hdrhistogram::Histogram;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties, PublisherConfirm};
@@ -17,12 +18,14 @@ use crate::lane::{EXCHANGE, Lane};
 
 mod envelope;
 mod expectation;
+mod http;
 mod mix;
 mod pace;
 mod plan;
 
 pub(crate) use envelope::template_name;
 pub use expectation::Expectations;
+pub use http::{ByHttp, HttpPublisher};
 /// AMQP message properties, as lapin has them.
 pub use lapin::BasicProperties as Properties;
 pub use mix::{Mix, Weights};
@@ -104,6 +107,27 @@ pub struct Published {
     pub first_error: Option<String>,
     /// What the confirmed messages must lead to.
     pub expected: Expectations,
+    /// How long calls by HTTP took to be answered, in microseconds; `None` where there were none.
+    pub answer_micros: Option<Histogram<u64>>,
+    /// From the first call by HTTP to the last answer.
+    pub answered_in: Duration,
+}
+
+impl Published {
+    /// Adds what somebody else published of the same load.
+    fn add(&mut self, other: Self) {
+        self.published += other.published;
+        self.confirmed += other.confirmed;
+        self.unroutable += other.unroutable;
+        self.failed += other.failed;
+        self.first_error = self.first_error.take().or(other.first_error);
+        self.expected.merge(other.expected);
+        match (&mut self.answer_micros, other.answer_micros) {
+            // Both have the same bounds.
+            (Some(all), Some(more)) => drop(all.add(more)),
+            (all, more) => *all = all.take().or(more),
+        }
+    }
 }
 
 impl Publisher {

@@ -15,6 +15,7 @@ use crate::harness::load::LANES;
 use crate::harness::process::Log;
 use crate::harness::vhost::Vhost;
 use crate::ledger::Ledger;
+use crate::publisher::HttpPublisher;
 use crate::seed::Target;
 use crate::simulator::{Behaviour, Provider, Simulator};
 
@@ -29,6 +30,8 @@ const PROVIDERS: [Provider; 4] = [
     Provider::Twilio,
     Provider::Fcm,
 ];
+/// Connections that stay open to each engine.
+const HTTP_CONNECTIONS: usize = 64;
 /// The database that `herald migrate` has run in; the others are copies of it.
 const TEMPLATE: &str = "chaos_template";
 
@@ -133,6 +136,13 @@ impl Environment {
         let engine = Engine::start(command, node, Log::File(log))?;
         engine.consumes().await?;
         Ok(engine)
+    }
+
+    /// A publisher that posts to these engines.
+    pub(super) async fn http(&self, engines: [&Engine; 2]) -> Result<HttpPublisher> {
+        let key = self.installation.key("publisher").await?;
+        let engines = engines.map(|engine| engine.url(""));
+        Ok(HttpPublisher::new(&key, engines.into(), HTTP_CONNECTIONS))
     }
 
     pub(super) fn behave(&self, behaviour: &Behaviour, wanted: impl Fn(Provider) -> bool) {

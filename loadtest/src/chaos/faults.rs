@@ -1,5 +1,6 @@
 //! The faults themselves, one function a row.
 
+mod accepting;
 mod accounts;
 mod broker;
 mod clock;
@@ -22,7 +23,7 @@ use rand::rngs::SmallRng;
 
 use super::environment::{Environment, Programs};
 use super::finding::Finding;
-use super::round::{Round, Scale, unhurried};
+use super::round::{By, Round, Scale, unhurried};
 use super::row::Row;
 use super::seed::Special;
 use super::servers::Servers;
@@ -49,7 +50,7 @@ impl<'a> Spec<'a> {
     }
 
     async fn round_on(self, environment: Environment) -> Result<Round<'a>> {
-        Round::begin(self.servers, environment, self.dice, self.scale).await
+        Round::begin(self.servers, environment, self.dice, self.scale, By::Broker).await
     }
 }
 
@@ -65,6 +66,7 @@ pub(super) async fn play(row: Row, spec: Spec<'_>) -> Result<Finding> {
     match row {
         Row::EngineKilled => engine::killed(spec).await,
         Row::EngineTerminated => engine::terminated(spec).await,
+        Row::AcceptKilled => accepting::killed(spec).await,
         Row::TwoNodes => engine::one_of_two(spec).await,
         Row::BrokerKilled => broker::killed(spec).await,
         Row::BrokerCut => broker::cut(spec).await,

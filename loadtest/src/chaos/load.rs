@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::publisher::{Draft, Expectations, Pace, Plan, Properties, Publisher};
+use crate::publisher::{Draft, Expectations, HttpPublisher, Pace, Plan, Properties, Publisher};
 
 /// Unconfirmed messages at most.
 const WINDOW: usize = 64;
@@ -24,6 +24,15 @@ const RECONNECT: Duration = Duration::from_millis(200);
 const END: Duration = Duration::from_secs(240);
 /// Tried so often, a message that loses its answers is sent in the end, and is not given up.
 const MANY_RETRIES: &[u8] = b"\"max_retries\":60,";
+
+/// How a load comes in.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    /// Through RabbitMQ, at this URL.
+    Broker(String),
+    /// By HTTP.
+    Http(HttpPublisher),
+}
 
 /// A load that is being published; dropped, it ends.
 #[derive(Debug)]
@@ -41,14 +50,14 @@ struct Gate {
 
 impl Load {
     /// Publishes messages of a plan, so many a second, until it is told that it is enough.
-    pub(super) fn start(url: &str, plan: Plan, per_second: f64) -> Self {
+    pub(super) fn start(way: Way, plan: Plan, per_second: f64) -> Self {
         let gate = Arc::new(Gate {
             held: watch::Sender::new(false),
             enough: watch::Sender::new(false),
             unconfirmed: watch::Sender::new(0),
         });
         let task = Task {
-            url: url.to_owned(),
+            way,
             expected: Expectations::starting_at(plan.first()),
             source: Source {
                 plan,
@@ -96,7 +105,7 @@ impl Drop for Load {
 }
 
 struct Task {
-    url: String,
+    way: Way,
     source: Source,
     expected: Expectations,
     gate: Arc<Gate>,
@@ -116,9 +125,15 @@ struct Source {
 impl Task {
     async fn run(mut self) -> Expectations {
         while self.has_more() {
-            match Publisher::connect(&self.url).await {
-                Ok(publisher) => self.publish(&publisher).await,
-                Err(_) => sleep(RECONNECT).await,
+            match self.way.clone() {
+                Way::Broker(url) => match Publisher::connect(&url).await {
+                    Ok(publisher) => self.publish(&Door::Broker(publisher)).await,
+                    Err(_) => sleep(RECONNECT).await,
+                },
+                Way::Http(publisher) => {
+                    self.publish(&Door::Http(publisher)).await;
+                    sleep(RECONNECT).await;
+                }
             }
         }
         self.gate.unconfirmed.send_replace(0);
@@ -130,7 +145,7 @@ impl Task {
     }
 
     /// Publishes until it is enough and all is confirmed, or the connection is no good.
-    async fn publish(&mut self, publisher: &Publisher) {
+    async fn publish(&mut self, door: &Door) {
         let mut held = self.gate.held.subscribe();
         let mut unconfirmed = FuturesUnordered::new();
         let mut good = true;
@@ -148,7 +163,7 @@ impl Task {
                     self.source.again.push_back(draft);
                 },
                 draft = self.source.next(&mut held), if may_send => {
-                    unconfirmed.push(confirmed(publisher, draft));
+                    unconfirmed.push(door.hand_over(draft));
                 }
                 else => return,
             }
@@ -204,6 +219,25 @@ async fn confirmed(publisher: &Publisher, draft: Draft) -> (Draft, bool) {
     let publish = publisher.publish_one(&draft.body, &key, Properties::default());
     let confirmed = timeout(CONFIRM, publish).await;
     (draft, matches!(confirmed, Ok(Ok(()))))
+}
+
+/// Where messages are handed over.
+enum Door {
+    Broker(Publisher),
+    Http(HttpPublisher),
+}
+
+impl Door {
+    /// Whether the message is confirmed, or answered with 202.
+    async fn hand_over(&self, draft: Draft) -> (Draft, bool) {
+        match self {
+            Self::Broker(publisher) => confirmed(publisher, draft).await,
+            Self::Http(publisher) => {
+                let accepted = timeout(CONFIRM, publisher.post(&draft)).await;
+                (draft, matches!(accepted, Ok(Ok(true))))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

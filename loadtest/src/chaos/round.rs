@@ -10,13 +10,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::environment::{Environment, MOST_IN_FLIGHT, NODES};
 use super::finding::Finding;
-use super::load::Load;
+use super::load::{Load, Way};
 use super::seed::PEOPLE;
 use super::servers::Servers;
 use crate::harness::engine::Engine;
 use crate::harness::judge::Excuses;
 use crate::harness::load;
-use crate::publisher::{Draft, Expectations, Mix, Plan};
+use crate::publisher::{Draft, Expectations, HttpPublisher, Mix, Plan};
 use crate::receiver::Receiver;
 use crate::simulator::{Behaviour, Latency};
 
@@ -52,6 +52,8 @@ pub(super) struct Round<'a> {
     /// The one beside it.
     pub(super) other: Engine,
     pub(super) load: Load,
+    /// Who posts the load, where it is posted.
+    http: Option<HttpPublisher>,
     pub(super) finding: Finding,
     pub(super) dice: SmallRng,
     pub(super) scale: Scale,
@@ -65,6 +67,15 @@ pub(super) struct Round<'a> {
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
+}
+
+/// How the load comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// Through RabbitMQ.
+    Broker,
+    /// By HTTP, to both engines in turn.
+    Http,
 }
 
 /// What a lost engine had in hand, by its runs, since when.
@@ -98,18 +109,28 @@ impl<'a> Round<'a> {
         environment: Environment,
         mut dice: SmallRng,
         scale: Scale,
+        by: By,
     ) -> Result<Self> {
         let [first, second] = NODES;
         let (engine, other) =
             tokio::try_join!(environment.engine(first), environment.engine(second))?;
         let seed = dice.random();
         let plan = Plan::new(mix()?, seed, "chaos");
-        let load = Load::start(environment.vhost.url(), plan, scale.per_second.into());
+        let http = match by {
+            By::Broker => None,
+            By::Http => Some(environment.http([&engine, &other]).await?),
+        };
+        let way = match &http {
+            None => Way::Broker(environment.vhost.url().to_owned()),
+            Some(publisher) => Way::Http(publisher.clone()),
+        };
+        let load = Load::start(way, plan, scale.per_second.into());
         let mut round = Self {
             servers,
             engine,
             other,
             load,
+            http,
             finding: Finding::default(),
             dice,
             scale,
@@ -165,6 +186,13 @@ impl<'a> Round<'a> {
     /// These may be sent once more, because of a fault just now.
     pub(super) fn excuse(&mut self, in_flight: Vec<String>) {
         self.excuses.add(in_flight);
+    }
+
+    /// An engine is another process since: what is posted goes there.
+    pub(super) fn posts_to_both(&self) {
+        if let Some(publisher) = &self.http {
+            publisher.goes_to(self.engines().map(|engine| engine.url("")).into());
+        }
     }
 
     /// Both engines.

@@ -10,6 +10,8 @@ pub enum Row {
     EngineKilled,
     /// SIGTERM of an engine.
     EngineTerminated,
+    /// SIGKILL of an engine while publishers post to it.
+    AcceptKilled,
     /// RabbitMQ killed and started.
     BrokerKilled,
     /// Its connections closed.
@@ -76,9 +78,10 @@ pub enum Row {
 
 impl Row {
     /// All rows, in the order of the matrix.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::EngineKilled,
         Self::EngineTerminated,
+        Self::AcceptKilled,
         Self::BrokerKilled,
         Self::BrokerCut,
         Self::BrokerCancelled,
@@ -117,6 +120,10 @@ impl Row {
         match self {
             Self::EngineKilled => ("engine-killed", "SIGKILL of one engine"),
             Self::EngineTerminated => ("engine-terminated", "SIGTERM of one engine under load"),
+            Self::AcceptKilled => (
+                "accept-killed",
+                "SIGKILL of one engine, three times, while publishers post by HTTP",
+            ),
             Self::BrokerKilled => ("rabbitmq-killed", "RabbitMQ killed and started"),
             Self::BrokerCut => (
                 "rabbitmq-cut",

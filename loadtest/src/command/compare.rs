@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// A contender is KIND[:NAME][,OPTION...] with KIND floor or engine, and the options bin=PATH,
 /// env=NAME=VALUE, arg=ARGUMENT, seed=FILE, policies, webhook=told, webhook=written (a webhook on everything that
-/// is told, or that is disabled and collects). The first is what the others are divided by.
+/// is told, or that is disabled and collects), http=CONNECTIONS and batch=N (the load is posted, one or N in a call,
+/// while the engine works). The first is what the others are divided by.
 /// Each run has a fresh database and virtual host; simulators and publisher run in this process.
 /// Exit code 1 when a run loses, repeats or does not store anything.
 #[derive(Debug, Args)]

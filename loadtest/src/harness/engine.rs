@@ -160,6 +160,19 @@ impl Installation {
         self.run(&["apply", &path]).await.map(drop)
     }
 
+    /// A new API key of a preset or of scopes, that of an operator.
+    ///
+    /// # Errors
+    /// With what `herald keys create` said when it failed.
+    pub async fn key(&self, scopes: &str) -> Result<String> {
+        let create = [
+            "--json", "keys", "create", "--name", "loadtest", "--scopes", scopes,
+        ];
+        let made: serde_json::Value = serde_json::from_str(&self.run(&create).await?)?;
+        let key = made.get("key").and_then(serde_json::Value::as_str);
+        key.map(ToOwned::to_owned).context("no key was printed")
+    }
+
     /// Starts a node; its log is `NAME.log`, or `NAME-2.log` and so on when that was there before.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::hooks::Hooks;
 use super::variant::{Hook, Kind, Variant};
 use crate::harness::database::{Database, DatabaseServer};
-use crate::harness::engine::bare;
+use crate::harness::engine::{Installation, bare};
 use crate::harness::environment::Servers;
 use crate::harness::ports::free_port;
 use crate::harness::process::{Log, Process};
@@ -48,13 +48,14 @@ pub struct Bench {
 /// A process of a variant, and how it says that it works.
 pub(super) struct Started {
     pub(super) process: Process,
-    probe: Option<String>,
+    /// Where it answers by HTTP.
+    pub(super) url: Option<String>,
 }
 
 impl Started {
     pub(super) async fn ready(&self) -> Result<()> {
-        match &self.probe {
-            Some(url) => self.process.ready(url).await,
+        match &self.url {
+            Some(url) => self.process.ready(&format!("{url}/readyz")).await,
             None => self.process.says("ready").await.map(drop),
         }
     }
@@ -181,12 +182,12 @@ impl Bench {
 
     /// Starts a variant on the database and the virtual host of a run.
     pub(super) fn start(&self, variant: &Variant, log: &str) -> Result<Started> {
-        let (mut command, probe) = match variant.kind {
+        let (mut command, url) = match variant.kind {
             Kind::Engine => {
                 let mut command = self.bare(self.herald_of(variant), variant);
                 let bind = format!("127.0.0.1:{}", free_port()?);
                 command.env("HERALD__HTTP__BIND", &bind).arg("serve");
-                (command, Some(format!("http://{bind}/readyz")))
+                (command, Some(format!("http://{bind}")))
             }
             Kind::Floor => (self.floor(variant)?, None),
         };
@@ -195,7 +196,20 @@ impl Bench {
             .env("HERALD__BROKER__URL", self.vhost()?.url())
             .args(&variant.arguments);
         let process = Process::start(command, self.log(log))?;
-        Ok(Started { process, probe })
+        Ok(Started { process, url })
+    }
+
+    /// A key for whoever posts the load of a run.
+    pub(super) async fn key(&self, variant: &Variant) -> Result<String> {
+        let (database, broker) = (self.database("run"), self.vhost()?);
+        let mut installation = Installation::new(
+            self.herald_of(variant),
+            &self.files,
+            &database.url(),
+            broker.url(),
+        );
+        installation.set("HERALD__SECRETS__KEY", &self.key);
+        installation.key("publisher").await
     }
 
     fn floor(&self, variant: &Variant) -> Result<Command> {

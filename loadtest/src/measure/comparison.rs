@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::run::Measured;
+use super::run::{Answered, Measured};
 use super::spread::Spread;
 use super::table::{Column, Line, lines};
 use super::variant::{Kind, Variant};
@@ -28,6 +28,8 @@ pub struct Figures {
     pub latency: Percentiles,
     /// From the start of the process to the first acceptance, where messages were waiting.
     pub first_ms: Option<f64>,
+    /// How calls by HTTP were answered.
+    pub answered: Answered,
 }
 
 /// One run.
@@ -73,20 +75,25 @@ pub struct Comparison {
     pub phases: Vec<Phase>,
 }
 
-const FLAT_OUT: [Column<Figures>; 5] = [
+const FLAT_OUT: [Column<Figures>; 8] = [
     ("accepted/s", |f| f.per_second, 0),
     ("CPU us each", |f| f.cpu_micros, 1),
     ("RSS peak MiB", |f| f.resident_peak_bytes as f64 / MIB, 1),
     ("told/s", |f| f.told_per_second, 0),
     ("first after ms", |f| f.first_ms.unwrap_or(f64::NAN), 0),
+    ("answered/s", |f| f.answered.per_second, 0),
+    ("answer p50 ms", |f| f.answered.p50_ms, 1),
+    ("answer p99 ms", |f| f.answered.p99_ms, 1),
 ];
-const PACED: [Column<Figures>; 6] = [
+const PACED: [Column<Figures>; 8] = [
     ("p50 ms", |f| f.latency.p50_ms, 1),
     ("p99 ms", |f| f.latency.p99_ms, 1),
     ("p99.9 ms", |f| f.latency.p999_ms, 1),
     ("CPU us each", |f| f.cpu_micros, 1),
     ("RSS peak MiB", |f| f.resident_peak_bytes as f64 / MIB, 1),
     ("told/s", |f| f.told_per_second, 0),
+    ("answer p50 ms", |f| f.answered.p50_ms, 1),
+    ("answer p99 ms", |f| f.answered.p99_ms, 1),
 ];
 
 impl Run {
@@ -102,6 +109,7 @@ impl Run {
                 resident_peak_bytes: measured.resident_peak_bytes,
                 latency: measured.latency,
                 first_ms: measured.first_ms,
+                answered: measured.answered,
             },
             counts: measured.counts,
             faults: measured.faults,
@@ -270,6 +278,7 @@ mod tests {
                 resident_peak_bytes: 10_485_760,
                 latency: Percentiles::default(),
                 first_ms: None,
+                answered: Answered::NOT_A_NUMBER,
             },
             counts: Counts::default(),
             faults: Vec::new(),

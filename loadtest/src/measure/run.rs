@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
@@ -14,7 +15,7 @@ use super::variant::{Hook, Variant};
 use super::warm_up::warm_up;
 use crate::harness::database::Database;
 use crate::harness::usage;
-use crate::publisher::{Mix, Pace, Plan, Progress, Published, Publisher};
+use crate::publisher::{ByHttp, HttpPublisher, Mix, Pace, Plan, Progress, Published, Publisher};
 use crate::report::{Counts, Findings, Percentiles, Report};
 
 /// Each run has 2^24 sequences of its own.
@@ -78,8 +79,41 @@ pub struct Measured {
     pub acceptances_each: f64,
     /// Counts.
     pub counts: Counts,
+    /// How calls by HTTP were answered.
+    pub answered: Answered,
     /// Why it is not good; empty when it is.
     pub faults: Vec<String>,
+}
+
+/// How calls by HTTP were answered; not numbers where there were none.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Answered {
+    /// Notifications accepted a second, from the first call to the last answer.
+    pub per_second: f64,
+    /// From a call to its answer, half of them.
+    pub p50_ms: f64,
+    /// The same, 99 of 100.
+    pub p99_ms: f64,
+}
+
+impl Answered {
+    pub(super) const NOT_A_NUMBER: Self = Self {
+        per_second: f64::NAN,
+        p50_ms: f64::NAN,
+        p99_ms: f64::NAN,
+    };
+
+    fn of(published: &Published) -> Self {
+        let Some(answers) = &published.answer_micros else {
+            return Self::NOT_A_NUMBER;
+        };
+        let answers = Percentiles::of(answers);
+        Self {
+            per_second: published.confirmed as f64 / published.answered_in.as_secs_f64(),
+            p50_ms: answers.p50_ms,
+            p99_ms: answers.p99_ms,
+        }
+    }
 }
 
 impl Bench {
@@ -134,7 +168,11 @@ impl Bench {
             .starting_at(u64::from(number) << RUN_BITS);
         self.ledger.begin(plan.first()..plan.first() + work.count);
         let client = database.connect().await?;
-        let waiting = match work.backlog {
+        let posts = nodes
+            .iter()
+            .find_map(|node| Some((node.clone(), node.http?)));
+        let backlog = work.backlog && posts.is_none();
+        let waiting = match backlog {
             true => Ok(self.publish_ahead(nodes, plan, work).await?),
             false => Err(plan),
         };
@@ -145,7 +183,7 @@ impl Bench {
         let before = Books::read(&client, work.servers).await?;
         let start = Instant::now();
         let hook = nodes.iter().find_map(|node| node.hook);
-        let nodes = self.start_all(nodes, !work.backlog).await?;
+        let nodes = self.start_all(nodes, !backlog).await?;
         let (hooked, taken_before) = (self.hooks.watch(), self.hooks.taken());
         let subjects = self.subjects(&nodes, &client, work).await?;
         let meter = meter::start(subjects, Arc::clone(&self.ledger));
@@ -156,7 +194,12 @@ impl Bench {
                 first_ms = Some(start.elapsed().as_secs_f64() * 1e3);
                 waiting
             }
-            Err(plan) => (self.publish(plan, work).await?, f64::NAN),
+            Err(plan) => match &posts {
+                Some((variant, by)) => {
+                    (self.post(plan, work, variant, *by, &nodes).await?, f64::NAN)
+                }
+                None => (self.publish(plan, work).await?, f64::NAN),
+            },
         };
         let expected = published.expected.acceptances();
         let accepted = || async { Ok(self.ledger.distinct()) };
@@ -210,8 +253,30 @@ impl Bench {
             page_bytes: pages / messages.max(1) as f64,
             acceptances_each: expected as f64 / messages.max(1) as f64,
             counts: report.counts,
+            answered: Answered::of(&published),
             faults,
         })
+    }
+
+    /// Posts all of it to the nodes.
+    async fn post(
+        &self,
+        mut plan: Plan,
+        work: &Work,
+        variant: &Variant,
+        by: ByHttp,
+        nodes: &[Started],
+    ) -> Result<Published> {
+        let key = self.key(variant).await?;
+        let urls = nodes.iter().filter_map(|node| node.url.clone());
+        let publisher = HttpPublisher::new(&key, urls.collect(), by.connections);
+        let pace = Pace::starting_now(work.rate);
+        let posted = publisher.run(&mut plan, work.count, pace, by, &work.progress);
+        let published = posted.await.context("posting")?;
+        match published.first_error {
+            Some(error) => bail!("posting: {error}"),
+            None => Ok(published),
+        }
     }
 
     async fn start_all(&self, nodes: &[Variant], until_ready: bool) -> Result<Vec<Started>> {

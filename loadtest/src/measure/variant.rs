@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::publisher::ByHttp;
+
 /// What a variant is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -40,6 +42,8 @@ pub struct Variant {
     pub policies: bool,
     /// What a webhook on everything does meanwhile; there is none without it.
     pub hook: Option<Hook>,
+    /// How the load is posted, where it does not come through RabbitMQ.
+    pub http: Option<ByHttp>,
 }
 
 impl FromStr for Variant {
@@ -65,6 +69,7 @@ impl FromStr for Variant {
             seed: None,
             policies: false,
             hook: None,
+            http: None,
         };
         for part in parts {
             variant.take(part)?;
@@ -89,6 +94,7 @@ impl Variant {
             seed: None,
             policies: false,
             hook: None,
+            http: None,
         }
     }
 
@@ -103,11 +109,29 @@ impl Variant {
         Ok(self)
     }
 
+    fn posts(&mut self, option: &str) -> Result<(), String> {
+        let (name, number) = option.split_once('=').unwrap_or((option, ""));
+        let number: usize = number.parse().unwrap_or(0);
+        if number == 0 || self.kind != Kind::Engine {
+            return Err(format!("{name}=N is for an engine, and N is 1 or more"));
+        }
+        let http = self.http.get_or_insert(ByHttp {
+            connections: 64,
+            batch: 1,
+        });
+        match name {
+            "batch" => http.batch = number,
+            _ => http.connections = number,
+        }
+        Ok(())
+    }
+
     fn take(&mut self, option: &str) -> Result<(), String> {
         match option.split_once('=').unwrap_or((option, "")) {
             ("policies", "") => self.policies = true,
             ("webhook", "told") => self.hook = Some(Hook::Told),
             ("webhook", "written") => self.hook = Some(Hook::Written),
+            ("http", _) | ("batch", _) => self.posts(option)?,
             ("bin", path) if !path.is_empty() => self.program = Some(path.into()),
             ("seed", path) if !path.is_empty() => self.seed = Some(path.into()),
             ("arg", argument) if !argument.is_empty() => self.arguments.push(argument.to_owned()),
@@ -117,7 +141,7 @@ impl Variant {
             }
             _ => {
                 return Err(format!(
-                    "`{option}` is none of bin=PATH, env=NAME=VALUE, arg=ARGUMENT, seed=FILE, policies, webhook=told, webhook=written"
+                    "`{option}` is none of bin=PATH, env=NAME=VALUE, arg=ARGUMENT, seed=FILE, policies, webhook=told, webhook=written, http=CONNECTIONS, batch=N"
                 ));
             }
         }
@@ -141,6 +165,14 @@ mod tests {
         assert_eq!(old.environment[1], ("A".to_owned(), "b=c".to_owned()));
         assert_eq!(old.seed, Some("s.toml".into()));
         assert!(old.policies);
+        let posted: Variant = "engine:posted,http=8,batch=100".parse().unwrap();
+        let by = ByHttp {
+            connections: 8,
+            batch: 100,
+        };
+        assert_eq!((posted.http, old.http), (Some(by), None));
+        assert!("floor,http=8".parse::<Variant>().is_err());
+        assert!("engine,batch=0".parse::<Variant>().is_err());
         let told: Variant = "engine:told,webhook=told".parse().unwrap();
         assert_eq!((told.hook, old.hook), (Some(Hook::Told), None));
         let one: Variant = "floor:one,arg=--one-queue".parse().unwrap();

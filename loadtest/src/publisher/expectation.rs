@@ -40,6 +40,13 @@ impl Expectations {
         }
     }
 
+    /// Expects as well what another one of the same load does.
+    pub fn merge(&mut self, other: Self) {
+        for (sequence, lane, acceptances) in other.each() {
+            self.add(sequence, lane, acceptances);
+        }
+    }
+
     /// All acceptances expected.
     #[must_use]
     pub fn acceptances(&self) -> u64 {

@@ -11,6 +11,7 @@ use super::keys::KeyGroup;
 use super::unheld::UnheldRows;
 use super::{AcceptAnswer, AcceptedNotification, Acceptor, NotAccepted};
 use crate::broker::Refusal;
+use crate::broker::envelope::EnvelopeMistake;
 use crate::domain::{ContentHash, Lane, Notification, Rejection};
 use crate::pipeline::hand_over::hand_over;
 use crate::pipeline::ingest::{key_reused, nobody, said_now};
@@ -201,7 +202,8 @@ impl Acceptor {
                     Err(NotAccepted::Refused(nobody(None, false)))
                 }
                 Accepting::Refused(error) => {
-                    refused(Rejection::InvalidEnvelope, error.without_data())
+                    tracing::warn!(%error, notification_id = %id, "a notification is refused for its data");
+                    unstorable()
                 }
             };
             forget(unheld, id);
@@ -269,6 +271,22 @@ const fn new(id: Uuid) -> AcceptAnswer {
         id,
         is_replayed: false,
     })
+}
+
+/// What the database refuses for its data, and nothing else had against it.
+fn unstorable() -> AcceptAnswer {
+    let words = "a text, number or time in it cannot be stored";
+    let refusal = Refusal::new(Rejection::InvalidEnvelope, words);
+    let mistake = EnvelopeMistake {
+        reason: Rejection::InvalidEnvelope,
+        pointer: String::new(),
+        code: "invalid",
+        detail: words.to_owned(),
+    };
+    Err(NotAccepted::Refused(Refusal {
+        mistakes: vec![mistake],
+        ..refusal
+    }))
 }
 
 fn refused(reason: Rejection, words: String) -> AcceptAnswer {
