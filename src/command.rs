@@ -14,6 +14,7 @@ mod quarantine;
 mod say;
 mod serve;
 mod signals;
+mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +59,9 @@ enum Command {
     /// API keys: makes them, lists them, gives them new secrets, takes them back.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// People: tells all that is stored about one, or erases it.
+    #[command(subcommand)]
+    Users(users::Users),
     /// Says what would become of a message if it came now, and why; sends nothing.
     Explain(explain::Explain),
     /// Prints the OpenAPI document of the HTTP API.
@@ -88,6 +92,7 @@ pub(super) fn run() -> ExitCode {
         Command::Dlq(dlq) => dlq::dlq(&cli, dlq),
         Command::Quarantine(quarantine) => quarantine::quarantine(&cli, quarantine),
         Command::Keys(keys) => keys::keys(&cli, keys),
+        Command::Users(users) => users::users(&cli, users),
         Command::Explain(explain) => explain::explain(&cli, explain),
         Command::Openapi => openapi::openapi(),
         Command::Publish(publish) => publish::publish(&cli, publish),

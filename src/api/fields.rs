@@ -67,6 +67,23 @@ impl SentFields {
         Some(self.each(&[name], items, most, read))
     }
 
+    /// A list of values of any kind, of so many.
+    pub(super) fn list(
+        &mut self,
+        name: &str,
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Option<Vec<Value>> {
+        match self.take(name)? {
+            Value::Array(items) if range.contains(&items.len()) => return Some(items),
+            Value::Array(_) => {
+                let why = format!("{} to {} of them", range.start(), range.end());
+                self.wrong(&[name], "too_many", why);
+            }
+            _ => self.wrong(&[name], "wrong_type", "a list is expected"),
+        }
+        None
+    }
+
     /// The items of a list that stands there, as [`Self::objects`] reads them.
     pub(super) fn each<T>(
         &mut self,

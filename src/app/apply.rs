@@ -13,6 +13,7 @@ use crate::domain::Account;
 use crate::providers::http::HttpClientError;
 use crate::providers::{self, HttpClient};
 use crate::runtime::{clock, stack};
+use crate::store::audit::{self, DoneBy};
 use crate::store::seal::Sealer;
 pub use crate::store::turn::BlockingSession;
 use crate::store::{Database, PgConnection, StoreError, WriteChange, turn};
@@ -92,6 +93,7 @@ pub async fn apply(
         let written = database
             .transaction(async |connection| {
                 take_turn(connection, &mut told).await?;
+                audit::note_writes(connection, &DoneBy::command_line()).await?;
                 let mut writing = entries::Writing::new(connection, sealer, false);
                 writing.all(manifest).await?;
                 mistakes = writing.mistakes;

@@ -206,6 +206,15 @@ impl RecipientCache {
         self.memory.stale(reading)
     }
 
+    /// Whether a notice has named a recipient since then. Nobody is asked, and while none come it says no.
+    #[must_use]
+    pub fn has_changed(&self, since: ReadMark, recipient_key: RecipientKey) -> bool {
+        match self.memory.stale(since) {
+            Stale::Only(changed) => changed.contains(&CacheKey::Recipient(recipient_key)),
+            Stale::All => false,
+        }
+    }
+
     /// The rules of these tenants; of one that has none, empty ones. What is not in memory is read
     /// together, and what cannot be read stops no other tenant.
     ///

@@ -17,7 +17,10 @@ pub use accept_desk::{AcceptDesk, BodyRoom, SaidBeside};
 pub use category_desk::CategoryDesk;
 pub use desk::{Desk, DeskError};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
-pub use people_desk::{PeopleDesk, PersonOf, PersonOrder, shown_preference};
+pub use people_desk::{
+    ExportParts, PeopleDesk, PersonOf, PersonOrder, erase_person, export_person, find_person,
+    shown_preference,
+};
 pub use suppression_desk::SuppressionDesk;
 pub use tenant_desk::{TenantDesk, TenantOrder};
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};

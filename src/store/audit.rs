@@ -157,6 +157,22 @@ pub async fn record(
     record_all(connection, by, &[entry]).await
 }
 
+/// Lets the database note what is written of declared things until the transaction around this ends, by whom
+/// it is done: for who writes much at once.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn note_writes(
+    connection: &mut AsyncPgConnection,
+    by: &DoneBy,
+) -> Result<(), StoreError> {
+    diesel::sql_query("SELECT set_config('herald.audit_actor', $1, true)")
+        .bind::<diesel::sql_types::Text, _>(&by.actor)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Notes several changes, in the transaction around them.
 ///
 /// # Errors

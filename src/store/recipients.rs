@@ -1,6 +1,8 @@
 //! People: loaded with all that a decision needs, and kept as publishers describe them.
 
 pub mod desk;
+pub mod erase;
+pub mod export;
 mod load;
 mod said;
 mod upsert;

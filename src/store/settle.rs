@@ -262,7 +262,7 @@ async fn set_aside(
         let mut without = statement::Settle::of(&[settlement]);
         without.forget_the_person();
         // Nobody is told of who has been erased.
-        match write(database, &without, &[settlement], &[], true).await {
+        match write(database, &without, &[], &[], true).await {
             Err(again) if again.is_about_data() => {}
             stored => {
                 settled.stored.extend(stored?);

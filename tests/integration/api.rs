@@ -3,6 +3,7 @@
 mod accept;
 mod documents;
 mod door;
+mod erase;
 mod keys;
 mod suppressions;
 mod tenants;

@@ -131,8 +131,11 @@ async fn send(
 /// By the time that a connection is open another run may have it, or the recipient not want it.
 pub(super) fn leave(context: &AccountContext, job: &Job) -> Leave {
     let (lease_gate, run) = (context.node.lease_gate.clone(), job.claim.run());
+    let recipients = context.node.eligibility.recipients.clone();
+    let whose = (job.notification.tenant_id, job.notification.user_id);
+    let mark = recipients.begin();
     Leave::new(
-        move || lease_gate.holding_run() == Some(run),
+        move || lease_gate.holding_run() == Some(run) && !recipients.has_changed(mark, whose),
         job.valid_until,
     )
 }

@@ -2,8 +2,10 @@
 
 mod devices;
 mod preferences;
+mod whole;
 
 pub use preferences::shown as shown_preference;
+pub use whole::{ExportParts, erase_person, export_person, find_person};
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::statement::statement;
 use super::super::{form, time};
 use super::{Origin, Settlement};
-use crate::domain::{Body, Reason, Status, limits};
+use crate::domain::{Body, Content, Payload, Reason, Status, limits};
 
 type OutcomeMoment = DateTime<Utc>;
 
@@ -186,11 +186,23 @@ impl Settle {
         self.waits_for.push(waits_for.map(ToString::to_string));
     }
 
-    /// The person was erased while the message was in flight: keep what happened, not to whom. What
-    /// was to be tried again has nobody to go to.
+    /// The person was erased while the message was in flight: keep what happened, not to whom nor what was
+    /// said. What was to be tried again has nobody to go to.
     pub(super) fn forget_the_person(&mut self) {
+        let nothing = Payload {
+            body: Body::Content(Content::default()),
+            to: None,
+            provider: None,
+            traceparent: None,
+        };
         self.users.fill(None);
         self.recipients.fill(None);
+        self.payloads.fill(form::payload(&nothing));
+        self.metadata.fill(None);
+        self.attempts.fill(form::timeline(&[]));
+        self.error_messages.fill(None);
+        self.responses.fill(None);
+        self.message_ids.fill(None);
         self.end_waiting(
             Reason::NoAddress,
             "the user was erased while this was in flight",

@@ -414,3 +414,45 @@ async fn nobody_sees_or_changes_the_people_of_another_tenant() {
         "whoever names no tenant moves nobody"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_a_bad_one_stops_no_other() {
+    let stage = stage().await;
+    let shop = Caller::of(&stage, "users:read,users:write", Some(SHOP));
+    let other = Caller::of(&stage, "users:read,users:write", Some(OTHER));
+    let _engine = stage.start().await;
+    other.good("PUT", &one(BEN), json!({}), 201).await;
+    let path = "/v1/users/bulk";
+    let many = json!({ "users": [
+        { "id": ANA, "email": "ana@example.com" },
+        { "email": "no address", "colour": "red" },
+        { "email": "ANA@example.com" },
+        7,
+        { "id": BEN },
+        { "id": ANA, "email": "ana@example.org" },
+        { "username": "new" },
+    ] });
+    let answer = shop.good("POST", path, many, 207).await;
+    let results = answer["results"].as_array().unwrap();
+    let statuses: Vec<u64> = results
+        .iter()
+        .map(|it| it["status"].as_u64().unwrap())
+        .collect();
+    assert_eq!(statuses, [201, 422, 409, 400, 404, 200, 201], "{answer:#}");
+    assert_eq!(results[1]["problem"]["errors"].as_array().unwrap().len(), 2);
+    assert_eq!(results[2]["problem"]["code"], "recipient_conflict");
+    assert_eq!(results[5]["id"], ANA);
+    let listed = shop.good("GET", "/v1/users", Value::Null, 200).await;
+    assert_eq!(listed["data"].as_array().unwrap().len(), 2);
+    let none = json!({ "users": [] });
+    assert_eq!(pointers(&shop.ask("POST", path, &none).await), ["#/users"]);
+    let all = vec![json!({}); 1_001];
+    assert_eq!(
+        pointers(&shop.ask("POST", path, &json!({ "users": all })).await),
+        ["#/users"]
+    );
+    assert_eq!(
+        pointers(&shop.ask("POST", path, &json!({})).await),
+        ["#/users"]
+    );
+}

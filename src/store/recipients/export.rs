@@ -1,0 +1,121 @@
+//! All that is stored about a person, page by page, as JSON texts.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{Int8, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use crate::store::StoreError;
+
+/// Rows of one page.
+const PAGE: i64 = 100;
+
+/// A kind of rows: its name in the export, and the statement that reads a page of it. `$1` is the tenant, `$2`
+/// the person, `$3` the id of the last row before, `$4` how many.
+#[derive(Debug, Clone, Copy)]
+pub struct ExportSection {
+    /// The key of the list.
+    pub name: &'static str,
+    statement: &'static str,
+}
+
+/// Everything but the person's own row. What only the engine needs is left out.
+pub const SECTIONS: &[ExportSection] = &[
+    ExportSection {
+        name: "preferences",
+        statement: "SELECT id, (to_jsonb(p) - 'tenant_id')::text AS row FROM notification_preferences p \
+                    WHERE tenant_id = $1 AND user_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+    },
+    ExportSection {
+        name: "devices",
+        statement: "SELECT id, (to_jsonb(d) - 'tenant_id')::text AS row FROM user_devices d \
+                    WHERE tenant_id = $1 AND user_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+    },
+    ExportSection {
+        name: "suppressions",
+        statement: "SELECT s.id, (to_jsonb(s) - 'tenant_id' - 'accounts')::text AS row \
+                    FROM suppressions s JOIN users u ON u.id = $2 AND u.tenant_id = $1 \
+                    WHERE s.tenant_id = $1 AND s.id > $3 AND ( \
+                        s.channel = 'email' AND s.address = u.email \
+                        OR s.channel = 'sms' AND s.address = u.phone \
+                        OR s.channel = 'in_app' AND s.address = u.id::text \
+                        OR s.channel = 'push' AND s.address IN ( \
+                            SELECT token FROM user_devices d WHERE d.user_id = u.id)) \
+                    ORDER BY s.id LIMIT $4",
+    },
+    ExportSection {
+        name: "notifications",
+        statement: "SELECT id, (to_jsonb(n) - 'tenant_id' - 'owner' - 'take' - 'takes' - 'format' \
+                        - 'unreadable_count' - 'idempotency_key')::text AS row \
+                    FROM notifications n \
+                    WHERE tenant_id = $1 AND user_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+    },
+    ExportSection {
+        name: "dead_letters",
+        statement: "SELECT d.id, (to_jsonb(d) - 'tenant_id')::text AS row \
+                    FROM notifications n JOIN notification_dlq d ON d.notification_id = n.id \
+                    WHERE n.tenant_id = $1 AND n.user_id = $2 AND d.id > $3 ORDER BY d.id LIMIT $4",
+    },
+    ExportSection {
+        name: "provider_events",
+        statement: "SELECT e.id, (to_jsonb(e) - 'tenant_id')::text AS row \
+                    FROM notifications n JOIN email_logs e ON e.notification_id = n.id \
+                    WHERE n.tenant_id = $1 AND n.user_id = $2 AND e.id > $3 ORDER BY e.id LIMIT $4",
+    },
+    ExportSection {
+        name: "webhook_deliveries",
+        statement: "SELECT w.id, (to_jsonb(w) - 'tenant_id' - 'owner')::text AS row \
+                    FROM notifications n JOIN webhook_deliveries w ON w.notification_id = n.id \
+                    WHERE n.tenant_id = $1 AND n.user_id = $2 AND w.id > $3 ORDER BY w.id LIMIT $4",
+    },
+    ExportSection {
+        name: "quarantine",
+        statement: "SELECT id, (to_jsonb(q) - 'tenant_id' - 'idempotency_key' - 'settlement' - 'run_id' \
+                        || jsonb_build_object('outcome', encode(settlement, 'escape')))::text AS row \
+                    FROM notification_quarantine q \
+                    WHERE tenant_id = $1 AND user_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+    },
+    ExportSection {
+        name: "daily_counts",
+        statement: "SELECT gen_random_uuid() AS id, jsonb_build_object('day', day, 'scope', scope, \
+                        'notifications', cardinality(notification_ids))::text AS row \
+                    FROM frequency_counts \
+                    WHERE tenant_id = $1 AND user_id = $2 AND $3 = '00000000-0000-0000-0000-000000000000' \
+                    ORDER BY day DESC, scope LIMIT $4",
+    },
+    ExportSection {
+        name: "audit",
+        statement: "SELECT id, (to_jsonb(a) - 'tenant_id' - 'user_id')::text AS row FROM audit_logs a \
+                    WHERE tenant_id = $1 AND resource_type = 'user' AND resource_id = $2::text AND id > $3 \
+                    ORDER BY id LIMIT $4",
+    },
+];
+
+#[derive(QueryableByName)]
+struct ExportedRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Text)]
+    row: String,
+}
+
+/// The next rows of a section behind an id, as JSON texts, and the id of the last one; none at its end.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn page(
+    connection: &mut AsyncPgConnection,
+    (tenant_id, user_id): (Uuid, Uuid),
+    section: ExportSection,
+    after: Uuid,
+) -> Result<Option<(Vec<String>, Uuid)>, StoreError> {
+    let rows: Vec<ExportedRow> = diesel::sql_query(section.statement)
+        .bind::<SqlUuid, _>(tenant_id)
+        .bind::<SqlUuid, _>(user_id)
+        .bind::<SqlUuid, _>(after)
+        .bind::<Int8, _>(PAGE)
+        .load(connection)
+        .await?;
+    let last = rows.last().map(|row| row.id);
+    Ok(last.map(|last| (rows.into_iter().map(|row| row.row).collect(), last)))
+}
