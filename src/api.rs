@@ -16,6 +16,7 @@ mod page;
 mod probes;
 mod problem;
 mod problem_codes;
+mod providers;
 mod request_id;
 mod suppressions;
 mod tenants;
@@ -77,6 +78,7 @@ fn endpoints() -> Vec<Endpoint> {
         documents::endpoints(),
         api_keys::endpoints(),
         accept::endpoints(),
+        providers::endpoints(),
         webhooks::endpoints(),
         users::endpoints(),
         suppressions::endpoints(),

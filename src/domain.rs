@@ -45,7 +45,7 @@ mod vocabulary;
 pub mod webhook;
 pub mod zone;
 
-pub use account::{Account, ProviderKind};
+pub use account::{Account, AccountPause, PauseKind, ProviderKind};
 pub use api_key::{ApiAction, ApiKey, ApiKeyError, ApiResource, ApiScope, ApiScopes};
 pub use attempt::{AttemptRecord, Step};
 pub use category::{Category, OnUnknown, OverCap};

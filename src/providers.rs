@@ -14,6 +14,7 @@ pub mod fuzzing;
 pub mod http;
 mod leave;
 mod pool;
+mod sandbox;
 mod scrub;
 mod sendgrid;
 mod slack;
@@ -152,6 +153,15 @@ pub struct SettingsError {
 }
 
 impl SettingsError {
+    /// Each mistake with the way to what it is about: `config` and a key, or one of the other settings.
+    #[must_use]
+    pub fn places(&self) -> Vec<(Vec<&str>, &str)> {
+        let mistakes = self.mistakes.iter();
+        mistakes
+            .map(|words| (place(words), words.as_str()))
+            .collect()
+    }
+
     /// The stand-in for a mistake that nobody noted: a getter gave nothing without saying why.
     fn incomplete(account: &crate::domain::Account) -> Self {
         Self {
@@ -159,5 +169,18 @@ impl SettingsError {
             kind: account.kind,
             mistakes: vec!["its settings are incomplete".to_owned()],
         }
+    }
+}
+
+/// What a mistake is about. `ConfigFields`, which words them, names it first.
+fn place(words: &str) -> Vec<&str> {
+    let mut pieces = words.split('`');
+    let (before, quoted) = (pieces.next().unwrap_or_default(), pieces.next());
+    match (before, quoted) {
+        ("config key ", Some(key)) => vec!["config", key],
+        ("channel ", _) => vec!["channel"],
+        (_, Some(credential @ ("api_key" | "api_secret"))) => vec![credential],
+        _ if words.starts_with("timeout_seconds") => vec!["timeout_seconds"],
+        _ => vec!["config"],
     }
 }

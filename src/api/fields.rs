@@ -184,6 +184,31 @@ impl SentFields {
         Some(values)
     }
 
+    /// Whether a field is there and null, which takes away what it stands for.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.left.get(name).is_some_and(Value::is_null)
+    }
+
+    /// An object of any fields.
+    pub(super) fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        match self.take(name)? {
+            Value::Object(object) => Some(object),
+            _ => {
+                self.wrong(&[name], "wrong_type", "an object is expected");
+                None
+            }
+        }
+    }
+
+    /// Whether something was wrong with one of these fields.
+    pub(super) fn has_wrong(&self, names: &[&str]) -> bool {
+        let of = |name: &&str| {
+            let start = self.pointer(&[*name]);
+            self.errors.iter().any(|error| error.pointer == start)
+        };
+        names.iter().any(of)
+    }
+
     /// Notes that a field must be there, unless something was wrong with it already.
     pub(super) fn required<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
         let start = self.pointer(&[name]);
@@ -204,6 +229,11 @@ impl SentFields {
             code,
             detail: detail.into(),
         });
+    }
+
+    /// What was wrong.
+    pub(super) fn refused(self, code: &'static str) -> Problem {
+        Problem::invalid(code, self.errors)
     }
 
     /// What was asked for, if nothing was wrong and nothing is left over.

@@ -88,6 +88,12 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "unreadable",
+        "What is stored cannot be read, for its secrets were sealed with a key that is not configured. Configure \
+         that key, or delete the thing and make it anew.",
+    ),
+    code(
+        409,
         "webhook_disabled",
         "Nothing is sent to a disabled webhook. Set `is_active` first.",
     ),

@@ -27,7 +27,8 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    CategoryDesk, Desk, Desks, KeyDesk, PeopleDesk, SuppressionDesk, TenantDesk, WebhookDesk,
+    CategoryDesk, Desk, Desks, KeyDesk, PeopleDesk, ProviderDesk, SuppressionDesk, TenantDesk,
+    WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -101,6 +102,11 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
         keys: KeyDesk {
             keys: context.api_keys.clone(),
             desk: desk.clone(),
+        },
+        providers: ProviderDesk {
+            desk: desk.clone(),
+            sealer: context.sealer.clone(),
+            client: context.client.clone(),
         },
         webhooks: WebhookDesk {
             desk: desk.clone(),

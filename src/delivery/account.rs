@@ -190,6 +190,7 @@ impl AccountContext {
             rate_limit: self.account.rate_limit,
             needs_address: self.client.needs_address(),
             is_off: false,
+            pause: None,
         }
     }
 

@@ -1,35 +1,43 @@
 //! Account loader: keeps accounts and templates as they stand in the database, and an actor for every
 //! active account.
 
+mod building;
 mod look;
+mod measuring;
+mod pausing;
 mod report;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, Supervised,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, SpawnHandle,
+    Supervised,
 };
 
+use uuid::Uuid;
+
 use self::look::{Look, look};
+use self::pausing::is_drained;
 use crate::config::{Providers, Retry};
-use crate::delivery::account::{
-    AccountContext, AccountHealth, Listeners, ProviderActor, Reporter, Retirement,
-};
+use crate::delivery::account::{AccountContext, AccountHealth, ProviderActor};
 use crate::delivery::node_context::NodeContext;
 use crate::delivery::registry::{AccountEntry, ChannelAccounts};
 use crate::domain::{Account, Channel};
-use crate::machine::delivery::AccountTerms;
 use crate::providers::{HttpClient, SettingsError};
 use crate::runtime::Supervisor;
 use crate::store::accounts::Accounts;
+use crate::store::provider_health::measures::AccountMeasure;
 use crate::store::seal::Sealer;
 use crate::store::{Fingerprint, StoreError};
 use crate::work::Dispatchers;
 use crate::work::job::Wake;
+
+/// Time between two measures of the accounts in use.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
 /// The actor.
 pub struct AccountLoader {
@@ -38,6 +46,12 @@ pub struct AccountLoader {
     read: Option<Fingerprint>,
     accounts: Look,
     templates: Look,
+    /// Those that send what they have in hand, and get nothing new.
+    draining: Vec<Arc<AccountEntry>>,
+    /// Looks again when the first pause ends.
+    resumes: Option<SpawnHandle>,
+    /// What was measured of each account in use, as it was written last.
+    measured: HashMap<Uuid, AccountMeasure>,
 }
 
 /// What the account loader and the actors that it starts need.
@@ -88,6 +102,9 @@ impl AccountLoader {
             read: None,
             accounts: Look::default(),
             templates: Look::default(),
+            draining: vec![],
+            resumes: None,
+            measured: HashMap::new(),
         }
     }
 
@@ -104,7 +121,7 @@ impl AccountLoader {
         }
         let look = wrap_future::<_, Self>(look(Arc::clone(&self.context), self.read.clone()));
         let used = look.map(|found, account_loader, ctx| {
-            if let Err(error) = account_loader.take_in(found) {
+            if let Err(error) = account_loader.take_in(found, ctx) {
                 tracing::warn!(%error, "accounts could not be read; the loaded ones stay in use");
             }
             if account_loader.accounts.end() {
@@ -134,8 +151,10 @@ impl AccountLoader {
     fn take_in(
         &mut self,
         found: Result<Option<(Fingerprint, Accounts)>, StoreError>,
+        ctx: &mut Context<Self>,
     ) -> Result<(), StoreError> {
         if let Some((fingerprint, accounts)) = found? {
+            self.look_when_a_pause_ends(&accounts, ctx);
             self.install(accounts);
             self.read = Some(fingerprint);
         }
@@ -143,11 +162,12 @@ impl AccountLoader {
     }
 
     /// Keeps the entries of unchanged accounts, with their actors and what is known of them.
-    fn install(&self, accounts: Accounts) {
+    fn install(&mut self, accounts: Accounts) {
         let mut unusable: Vec<(String, String)> = vec![];
         let Accounts {
             opened,
             unreadable,
+            paused,
             there,
         } = accounts;
         for account in unreadable {
@@ -178,6 +198,8 @@ impl AccountLoader {
             {
                 self.context.supervisor.forget(&part_of(&gone.account));
                 gone.health.forget();
+                // Its row goes: should it come back, it is measured as one that is new.
+                self.measured.remove(&gone.account.id);
                 self.context
                     .node
                     .metrics
@@ -210,8 +232,10 @@ impl AccountLoader {
             ChannelAccounts { used, off }
         });
         // What their queues hand back is routed by what takes their place.
-        for old in &known {
-            if !entries.iter().any(|entry| Arc::ptr_eq(entry, old)) {
+        for old in known.iter().chain(&std::mem::take(&mut self.draining)) {
+            if is_drained(&paused, &old.account) {
+                self.draining.push(Arc::clone(old));
+            } else if !entries.iter().any(|entry| Arc::ptr_eq(entry, old)) {
                 old.retire();
                 changed.insert(old.account.channel);
             }
@@ -286,60 +310,12 @@ fn part_of(account: &Account) -> String {
     format!("provider {}", account.name)
 }
 
-impl LoaderContext {
-    fn health(&self, account: &Account) -> AccountHealth {
-        let reporter = Reporter::new(
-            account,
-            self.node.database.clone(),
-            self.node.lease_gate.clone(),
-            self.node.tasks.clone(),
-            self.node.phases.no_calls.clone(),
-        );
-        let listeners = Listeners {
-            channels: self.node.channels.clone(),
-            counts: self.node.metrics.provider(&account.name),
-            reporter,
-        };
-        AccountHealth::new(account, &self.settings, listeners)
-    }
-
-    fn account_context(
-        &self,
-        account: Account,
-        client: Arc<dyn crate::providers::Provider>,
-        health: AccountHealth,
-    ) -> AccountContext {
-        let terms = AccountTerms {
-            id: account.id,
-            name: Arc::from(account.name.as_str()),
-            backoff: self.retry.of(account.channel),
-            minimum_delay: client.minimum_retry_delay(),
-            retry_window: client.retry_window(),
-        };
-        AccountContext {
-            counts: self.node.metrics.provider(&account.name),
-            terms,
-            account,
-            concurrency: client
-                .most_in_flight()
-                .map_or(self.settings.concurrency, |most| {
-                    most.min(self.settings.concurrency)
-                }),
-            client,
-            health,
-            retirement: Retirement::default(),
-            queue_wait: self.settings.queue_wait,
-            dispatchers: self.dispatchers.clone(),
-            node: Arc::clone(&self.node),
-        }
-    }
-}
-
 impl Actor for AccountLoader {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(self.interval, Self::refresh);
+        ctx.run_interval(MEASURE_EVERY, Self::measure);
     }
 }
 
@@ -347,6 +323,7 @@ impl Supervised for AccountLoader {
     /// Reads everything again; the registry and the template cache stay in use meanwhile.
     fn restarting(&mut self, _: &mut Context<Self>) {
         self.read = None;
+        self.resumes = None;
         (self.accounts, self.templates) = (Look::default(), Look::default());
     }
 }
@@ -374,6 +351,6 @@ impl Handler<Refresh> for AccountLoader {
             look(context, read).await
         };
         let look = wrap_future::<_, Self>(look);
-        Box::pin(look.map(|found, account_loader, _| account_loader.take_in(found)))
+        Box::pin(look.map(|found, account_loader, ctx| account_loader.take_in(found, ctx)))
     }
 }

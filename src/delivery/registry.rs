@@ -64,6 +64,7 @@ impl AccountEntry {
             rate_limit: self.account.rate_limit,
             needs_address: self.needs_address,
             is_off: false,
+            pause: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -21,18 +22,46 @@ vocabulary! {
         Fcm = "fcm",
         /// Slack: `chat.postMessage` or an incoming webhook.
         Slack = "slack",
+        /// Nobody's: accepts everything and sends nothing.
+        Sandbox = "sandbox",
     }
 }
 
+vocabulary! {
+    /// How an account is stopped for a while.
+    PauseKind {
+        /// No request is started: what waits for it waits, or goes to another account.
+        Pause = "pause",
+        /// Nothing new comes to it; what it has in hand is sent.
+        Drain = "drain",
+    }
+}
+
+/// An account that is stopped for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountPause {
+    /// How.
+    pub kind: PauseKind,
+    /// Why, in the words of whoever did it.
+    pub reason: String,
+    /// Who did it: the id of their API key.
+    pub by: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
 impl ProviderKind {
-    /// The channel that accounts of this kind serve.
+    /// The channel that accounts of this kind serve; `None`: each serves one of its own choice.
     #[must_use]
-    pub const fn channel(self) -> Channel {
+    pub const fn channel(self) -> Option<Channel> {
         match self {
-            Self::Sendgrid | Self::Smtp => Channel::Email,
-            Self::Twilio => Channel::Sms,
-            Self::Fcm => Channel::Push,
-            Self::Slack => Channel::Chat,
+            Self::Sendgrid | Self::Smtp => Some(Channel::Email),
+            Self::Twilio => Some(Channel::Sms),
+            Self::Fcm => Some(Channel::Push),
+            Self::Slack => Some(Channel::Chat),
+            Self::Sandbox => None,
         }
     }
 }
@@ -63,7 +92,7 @@ pub struct Account {
     /// Settings by kind.
     pub config: Map<String, Value>,
     /// When it was last changed; a change replaces the actor's state.
-    pub updated_at: jiff::Timestamp,
+    pub updated_at: Timestamp,
 }
 
 impl Account {

@@ -5,6 +5,7 @@ mod category_desk;
 mod desk;
 mod key_desk;
 mod people_desk;
+mod provider_desk;
 mod suppression_desk;
 mod tenant_desk;
 mod webhook_desk;
@@ -21,6 +22,9 @@ pub use people_desk::{
     ExportParts, PeopleDesk, PersonOf, PersonOrder, erase_person, export_person, find_person,
     shown_preference,
 };
+pub use provider_desk::{
+    ProviderChange, ProviderDesk, ProviderDeskError, ShownProvider, ShownProviderHealth,
+};
 pub use suppression_desk::SuppressionDesk;
 pub use tenant_desk::{TenantDesk, TenantOrder};
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
@@ -29,6 +33,7 @@ pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
 use crate::runtime::{Health, Pulse, Shutdown};
+pub use crate::store::accounts::AccountFields;
 pub use crate::store::api_keys::StoredApiKey;
 pub use crate::store::audit::DoneBy;
 pub use crate::store::devices::StoredDevice;
@@ -70,6 +75,8 @@ pub struct Desks {
     pub accept: AcceptDesk,
     /// API keys.
     pub keys: KeyDesk,
+    /// Accounts at providers.
+    pub providers: ProviderDesk,
     /// Webhooks.
     pub webhooks: WebhookDesk,
     /// People.

@@ -16,8 +16,8 @@ use crate::cache::templates::TemplateCache;
 use crate::delivery::eligibility::{Addressed, Eligibility};
 use crate::domain::text_message::{Segments, segments};
 use crate::domain::{
-    Account, Body, Channel, CircuitState, Content, Notification, Recipient, Rejection, TenantRules,
-    carriage,
+    Account, AccountPause, Body, Channel, CircuitState, Content, Notification, Recipient,
+    Rejection, TenantRules, carriage,
 };
 use crate::ops::admissible::{Admissible, admissible};
 use crate::policy::{AccountFacts, Explanation, Facts, Quota, explain, frequency_cap};
@@ -114,7 +114,10 @@ impl Explainer {
         let suppressed = suppressed.of(notification.id).ok_or_else(unread)?;
         let (used, off) = self.accounts(notification.lane.channel).await?;
         let used = used.iter().map(|one| one.facts(now));
-        let off = off.iter().map(|name| AccountFacts::off(name));
+        let off = off.iter().map(|(name, pause)| AccountFacts {
+            pause: pause.as_ref(),
+            ..AccountFacts::off(name)
+        });
         let accounts: Vec<AccountFacts<'_>> = used.chain(off).collect();
         let tenant_id = notification.tenant_id;
         let rules = self
@@ -188,11 +191,11 @@ impl Explainer {
     }
 
     /// The accounts that an engine would use, with what the living nodes make of them, and the names of
-    /// the others.
+    /// the others, with who stopped them.
     async fn accounts(
         &self,
         channel: Channel,
-    ) -> Result<(Vec<StoredAccount>, Vec<String>), StoreError> {
+    ) -> Result<(Vec<StoredAccount>, Vec<UnusedAccount>), StoreError> {
         let loaded = accounts::load(&mut *self.database.get().await?, &self.sealer).await?;
         let mut health: HashMap<Uuid, Vec<ProviderHealth>> = HashMap::new();
         for row in provider_health::load(&self.database).await? {
@@ -210,10 +213,19 @@ impl Explainer {
         let in_use = |name: &String| used.iter().any(|one| one.account.name == *name);
         let there = loaded.there.into_iter().filter(|(of, _)| *of == channel);
         let off = there.map(|(_, name)| name).filter(|name| !in_use(name));
+        let off = off.map(|name| {
+            let mut paused = loaded.paused.iter();
+            let paused = paused.find(|one| one.account.name == name);
+            let pause = paused.map(|one| one.pause.clone());
+            (name, pause)
+        });
         let off = off.collect();
         Ok((used, off))
     }
 }
+
+/// An account that is not in use: its name, and who stopped it for a while, if somebody did.
+type UnusedAccount = (String, Option<AccountPause>);
 
 /// An account, with what the living nodes make of it.
 struct StoredAccount {
@@ -243,6 +255,7 @@ impl StoredAccount {
             rate_limit: self.account.rate_limit,
             needs_address: self.needs_address,
             is_off: false,
+            pause: None,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{CircuitState, GlobalPolicy, Notification, OnUnknown, TenantRules};
+use crate::domain::{
+    AccountPause, CircuitState, GlobalPolicy, Notification, OnUnknown, TenantRules,
+};
 
 /// How long a notification waits at first when no account of its channel is there, or none says when
 /// it will be back.
@@ -31,6 +33,8 @@ pub struct AccountFacts<'a> {
     pub needs_address: bool,
     /// Whether it is there and not in use: switched off, or not to be read.
     pub is_off: bool,
+    /// Who has stopped it for a while; it is not in use then. For the explanation.
+    pub pause: Option<&'a AccountPause>,
 }
 
 impl<'a> AccountFacts<'a> {
@@ -46,6 +50,7 @@ impl<'a> AccountFacts<'a> {
             rate_limit: None,
             needs_address: true,
             is_off: true,
+            pause: None,
         }
     }
 }

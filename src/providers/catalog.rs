@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::fields::SANDBOX;
 use super::http::{HttpAnswer, HttpClient, ReplyContext};
+use super::sandbox::Sandbox;
 use super::{Provider, SettingsError, fcm, sendgrid, slack, smtp, twilio};
 use crate::domain::{Account, ProviderKind, Reply};
 
@@ -14,17 +16,51 @@ use crate::domain::{Account, ProviderKind, Reply};
 /// [`SettingsError`] names every mistake in the account's credentials and configuration.
 pub fn connect(client: &HttpClient, account: &Account) -> Result<Arc<dyn Provider>, SettingsError> {
     let client = client.clone();
-    Ok(match account.kind {
+    let provider: Arc<dyn Provider> = match account.kind {
         ProviderKind::Sendgrid => Arc::new(sendgrid::Sendgrid::connect(client, account)?),
         ProviderKind::Twilio => Arc::new(twilio::Twilio::connect(client, account)?),
         ProviderKind::Slack => Arc::new(slack::Slack::connect(client, account)?),
         ProviderKind::Fcm => Arc::new(fcm::Fcm::connect(client, account)?),
         ProviderKind::Smtp => Arc::new(smtp::Smtp::connect(account)?),
+        ProviderKind::Sandbox => Arc::new(Sandbox::connect(account)?),
+    };
+    Ok(match Sandbox::is_wanted(account) {
+        true => Arc::new(Sandbox::instead_of(&*provider)),
+        false => provider,
     })
 }
 
-/// Reads a provider's answer as its client would: pure, for tests and fuzzing. `None` for SMTP,
-/// which does not answer over HTTP.
+/// Whether a setting of a kind may be shown to people. What is not known to be harmless may not: it is masked.
+#[must_use]
+pub fn is_shown(kind: ProviderKind, key: &str) -> bool {
+    let shown: &[&str] = match kind {
+        ProviderKind::Sendgrid => &[
+            "base_url",
+            "from",
+            "from_name",
+            "event_public_key",
+            "batch_size",
+        ],
+        // A callback's URL may hold a password, and callbacks are checked with the token.
+        ProviderKind::Twilio => &["account_sid", "from", "messaging_service_sid", "base_url"],
+        ProviderKind::Slack => &["base_url"],
+        ProviderKind::Fcm => &["base_url", "project_id"],
+        ProviderKind::Smtp => &[
+            "host",
+            "port",
+            "tls",
+            "ca_file",
+            "from",
+            "max_connections",
+            "text_timeout_seconds",
+        ],
+        ProviderKind::Sandbox => &[],
+    };
+    key == SANDBOX || shown.contains(&key)
+}
+
+/// Reads a provider's answer as its client would: pure, for tests and fuzzing. `None` for
+/// kinds that do not answer over HTTP.
 #[must_use]
 pub fn read(
     kind: ProviderKind,
@@ -38,7 +74,7 @@ pub fn read(
         ProviderKind::Twilio => Some(twilio::read(answer, seen)),
         ProviderKind::Fcm => Some(fcm::read(answer, seen)),
         ProviderKind::Slack => Some(slack::read(answer, seen)),
-        ProviderKind::Smtp => None,
+        ProviderKind::Smtp | ProviderKind::Sandbox => None,
     }
 }
 

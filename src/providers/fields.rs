@@ -14,6 +14,9 @@ use url::Url;
 use crate::domain::Account;
 use crate::providers::SettingsError;
 
+/// The setting that every kind has: nothing is sent.
+pub(crate) const SANDBOX: &str = "sandbox";
+
 /// One of the two secrets of an account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Secret {
@@ -44,15 +47,20 @@ impl<'a> ConfigFields<'a> {
             mistakes: Vec::new(),
         };
         for key in account.config.keys() {
-            if !allowed.contains(&key.as_str()) {
+            if !allowed.contains(&key.as_str()) && key != SANDBOX {
                 let key: String = key.chars().take(64).collect();
+                let everywhere = Some(SANDBOX).filter(|it| !allowed.contains(it));
+                let allowed: Vec<&str> = allowed.iter().copied().chain(everywhere).collect();
                 let allowed = allowed.join(", ");
                 fields.mistake(format!("config key `{key}` is unknown; allowed: {allowed}"));
             }
         }
-        let (channel, right) = (account.channel, account.kind.channel());
-        if channel != right {
-            let kind = account.kind;
+        // Who allows it reads it.
+        if !allowed.contains(&SANDBOX) {
+            fields.flag(SANDBOX);
+        }
+        let (channel, kind) = (account.channel, account.kind);
+        if let Some(right) = kind.channel().filter(|right| *right != channel) {
             fields.mistake(format!(
                 "channel `{channel}` does not fit kind `{kind}`; use `{right}`"
             ));
@@ -277,7 +285,7 @@ mod tests {
         fields.required_secret(Secret::Secret, "the password");
         let error = fields.finish(()).unwrap_err();
         insta::assert_snapshot!(error.mistakes.join("\n"), @r"
-        config key `typo` is unknown; allowed: flag, port, text, base_url
+        config key `typo` is unknown; allowed: flag, port, text, base_url, sandbox
         channel `sms` does not fit kind `smtp`; use `email`
         timeout_seconds must be more than 0
         config key `flag` must be true or false, not a number

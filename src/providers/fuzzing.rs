@@ -28,7 +28,7 @@ pub fn reply(kind: ProviderKind, answer: &[u8]) -> Option<Reply> {
         ProviderKind::Twilio => twilio::reply::read(&answer, seen),
         ProviderKind::Fcm => fcm::reply::read(&answer, seen),
         ProviderKind::Slack => slack::reply::read(&answer, seen),
-        ProviderKind::Smtp => return None,
+        ProviderKind::Smtp | ProviderKind::Sandbox => return None,
     })
 }
 

@@ -17,7 +17,7 @@ use uuid::{Uuid, uuid};
 
 use super::http::ReplyContext;
 use super::{Delivery, Leave};
-use crate::domain::{Account, Content, Priority, ProviderKind};
+use crate::domain::{Account, Channel, Content, Priority, ProviderKind};
 
 /// The notification of every test.
 pub(crate) const ID: Uuid = uuid!("0190c1a0-0000-7000-8000-00000000000a");
@@ -69,7 +69,7 @@ pub(crate) fn account(
         id: Uuid::nil(),
         name: "main".to_owned(),
         kind,
-        channel: kind.channel(),
+        channel: kind.channel().unwrap_or(Channel::Email),
         priority: 0,
         weight: 1,
         rate_limit: None,

@@ -2,12 +2,15 @@
 //!
 //! They belong to the whole engine and serve every tenant: these are the queries that name none.
 
+pub mod desk;
+pub mod pauses;
 mod row;
 mod upsert;
 
 pub use upsert::{AccountError, AccountFields, upsert};
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -19,7 +22,7 @@ use super::StoreError;
 use super::fingerprint::{Fingerprint, Polled};
 use super::schema::notification_schema::provider_configs;
 use super::seal::Sealer;
-use crate::domain::{Account, Channel};
+use crate::domain::{Account, AccountPause, Channel};
 
 /// The accounts in use.
 #[derive(Debug, Default)]
@@ -28,6 +31,8 @@ pub struct Accounts {
     pub opened: Vec<Account>,
     /// Those that cannot, because their secrets cannot be read; the others go on without them.
     pub unreadable: Vec<UnreadableAccount>,
+    /// Those that somebody has stopped for a while.
+    pub paused: Vec<PausedAccount>,
     /// The names of all that are there, switched off ones included, with their channels.
     pub there: Vec<(Channel, String)>,
 }
@@ -39,6 +44,17 @@ pub struct UnreadableAccount {
     pub name: String,
     /// Why, without the secret.
     pub reason: String,
+}
+
+/// An account that somebody has stopped for a while.
+#[derive(Debug, Clone)]
+pub struct PausedAccount {
+    /// The account.
+    pub account: Account,
+    /// How, why, by whom and until when.
+    pub pause: AccountPause,
+    /// How long yet, by the database's clock.
+    pub left: Duration,
 }
 
 /// Every active account, with its secrets opened, and what else is there.
@@ -80,9 +96,17 @@ pub async fn load(
         reason: "its `updated_at` is no moment".to_owned(),
     });
     accounts.unreadable.extend(unreadable);
+    let mut pauses = pauses::holding(connection).await?;
     for row in rows {
         match row.open(sealer) {
-            Ok(account) => accounts.opened.push(account),
+            Ok(account) => match pauses.remove(&account.id) {
+                Some((pause, left)) => accounts.paused.push(PausedAccount {
+                    account,
+                    pause,
+                    left,
+                }),
+                None => accounts.opened.push(account),
+            },
             Err(error) => accounts.unreadable.push(UnreadableAccount {
                 name: row.provider_name,
                 reason: error.to_string(),

@@ -29,7 +29,9 @@ impl Polled {
             }
             Self::Accounts => {
                 "SELECT count(*) || ':' || coalesce(sum(hashtextextended( \
-                 id || ':' || extract(epoch FROM updated_at), 0)), 0) AS fingerprint \
+                 id || ':' || extract(epoch FROM updated_at), 0)), 0) \
+                 || ':' || (SELECT coalesce(sum(hashtextextended(id::text, 0)), 0) \
+                 FROM provider_pauses WHERE ended_at IS NULL AND ends_at > now()) AS fingerprint \
                  FROM provider_configs"
             }
         }

@@ -2,6 +2,9 @@
 //!
 //! Every run judges for itself, by the answers that it got; a row is written when that changes.
 
+pub mod measures;
+pub mod nodes;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};

@@ -356,6 +356,27 @@ pub mod notification_schema {
             since -> Timestamptz,
             available_at -> Nullable<Timestamptz>,
             cause -> Nullable<Text>,
+            pace -> Nullable<Float8>,
+            in_flight -> Nullable<Int4>,
+            waiting -> Nullable<Int4>,
+            measured_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.provider_pauses (id) {
+            id -> Uuid,
+            provider_id -> Uuid,
+            kind -> Text,
+            #[max_length = 500]
+            reason -> Varchar,
+            #[max_length = 100]
+            paused_by -> Varchar,
+            paused_at -> Timestamptz,
+            ends_at -> Timestamptz,
+            ended_at -> Nullable<Timestamptz>,
+            #[max_length = 100]
+            ended_by -> Nullable<Varchar>,
         }
     }
 
@@ -525,6 +546,7 @@ pub mod notification_schema {
     diesel::joinable!(notification_webhooks -> users (user_id));
     diesel::joinable!(notifications -> users (user_id));
     diesel::joinable!(provider_health -> provider_configs (provider_id));
+    diesel::joinable!(provider_pauses -> provider_configs (provider_id));
     diesel::joinable!(provider_rates -> provider_configs (provider_id));
     diesel::joinable!(rate_limits -> api_keys (api_key_id));
     diesel::joinable!(rate_limits -> users (user_id));
@@ -554,6 +576,7 @@ pub mod notification_schema {
         notifications,
         provider_configs,
         provider_health,
+        provider_pauses,
         provider_rates,
         rate_limits,
         rollup_batches,

@@ -5,6 +5,8 @@ mod documents;
 mod door;
 mod erase;
 mod keys;
+mod pausing;
+mod providers;
 mod suppressions;
 mod tenants;
 mod users;

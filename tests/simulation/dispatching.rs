@@ -144,5 +144,6 @@ pub(crate) const fn facts(name: &str, priority: i32, weight: u32) -> AccountFact
         rate_limit: None,
         needs_address: true,
         is_off: false,
+        pause: None,
     }
 }

@@ -10,7 +10,7 @@ use super::template::CHANNELS;
 use crate::config::document::{Node, Table, Value};
 use crate::domain::{Channel, ProviderKind};
 
-const KINDS: &str = "sendgrid, smtp, twilio, fcm, slack";
+const KINDS: &str = "sendgrid, smtp, twilio, fcm, slack, sandbox";
 
 /// A provider account. Its `Debug` shows no secret.
 #[derive(Clone, PartialEq)]
@@ -78,10 +78,13 @@ pub(super) fn read(fields: &mut EntryFields) -> Option<DeclaredProvider> {
     })
 }
 
-/// The kind says the channel; one that is given must agree.
+/// The kind says the channel, and one that is given must agree; a sandbox serves any.
 fn channel(fields: &mut EntryFields, kind: Option<ProviderKind>) -> Option<Channel> {
     let given: Option<Channel> = fields.word("channel", CHANNELS);
-    let serves = kind?.channel();
+    let Some(serves) = kind?.channel() else {
+        fields.required("channel", CHANNELS);
+        return given;
+    };
     match given {
         Some(channel) if channel != serves => {
             let problem = format!("{} does not serve {channel}", kind?);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{AccountContext, AccountQueue};
 use crate::machine::load::Load;
+use crate::store::provider_health::measures::AccountMeasure;
 use crate::work::call_back_slot::CallBackSlot;
 
 /// The room of an account on this node. Clones share it.
@@ -15,6 +16,7 @@ use crate::work::call_back_slot::CallBackSlot;
 #[derive(Clone)]
 pub struct AccountRoom {
     free: Arc<dyn Fn(usize) -> usize + Send + Sync>,
+    measure: Arc<dyn Fn() -> AccountMeasure + Send + Sync>,
     called: Arc<AtomicUsize>,
 }
 
@@ -28,9 +30,11 @@ impl fmt::Debug for AccountRoom {
 
 impl AccountRoom {
     pub(super) fn new(context: &Arc<AccountContext>, queue: &Arc<AccountQueue>) -> Self {
+        let here = (Arc::clone(context), Arc::clone(queue));
         let (context, queue) = (Arc::clone(context), Arc::clone(queue));
         Self {
             free: Arc::new(move |called| free(&context, &queue, called)),
+            measure: Arc::new(move || measure(&here.0, &here.1)),
             called: Arc::default(),
         }
     }
@@ -39,6 +43,12 @@ impl AccountRoom {
     #[must_use]
     pub fn free(&self) -> usize {
         (self.free)(self.called.load(Ordering::Acquire))
+    }
+
+    /// How much it does.
+    #[must_use]
+    pub fn measure(&self) -> AccountMeasure {
+        (self.measure)()
     }
 
     /// Takes a place.
@@ -62,4 +72,15 @@ fn free(context: &AccountContext, queue: &AccountQueue, called: usize) -> usize 
         called,
     };
     load.room()
+}
+
+fn measure(context: &AccountContext, queue: &AccountQueue) -> AccountMeasure {
+    let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+    let (pace, _) = context.health.rate();
+    AccountMeasure {
+        // Tenths are enough to be looked at.
+        pace: (pace * 10.0).round() / 10.0,
+        in_flight: count(queue.workers.get()),
+        waiting: count(queue.jobs.len()),
+    }
 }

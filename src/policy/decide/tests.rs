@@ -76,6 +76,7 @@ pub(in crate::policy) fn account(name: &str, priority: i32) -> AccountFacts<'_> 
         rate_limit: None,
         needs_address: true,
         is_off: false,
+        pause: None,
     }
 }
 

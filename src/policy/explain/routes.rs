@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Words;
-use crate::domain::{Channel, OnUnknown};
+use crate::domain::{AccountPause, Channel, OnUnknown, PauseKind};
 use crate::policy::Facts;
 use crate::policy::decide::DecisionCase;
 use crate::policy::routing::{self, AccountFacts};
@@ -36,6 +36,12 @@ pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
     let is_waited_for = |name: &str| {
         on_unknown == OnUnknown::Retry && facts.accounts.iter().any(|it| it.name == name)
     };
+    let paused = |name: &str| {
+        let mut named = facts.accounts.iter().filter(|it| it.name == name);
+        named
+            .find_map(|it| it.pause)
+            .map(|pause| stopped(name, pause))
+    };
     match route.split_first() {
         Some((first, [])) => Words::new(format!("It goes through `{first}`."), inputs),
         Some((first, others)) => {
@@ -45,10 +51,18 @@ pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
         }
         None => match pinned {
             _ if let Some(unresolved) = unresolved.filter(|name| is_waited_for(name)) => {
-                let says =
+                let mut says =
                     format!("The answer of `{unresolved}` was lost: it waits for that account.");
+                if let Some(paused) = paused(unresolved) {
+                    says.push_str(&format!(" {paused}."));
+                }
                 let change = format!("`{unresolved}` can be asked again, or is removed");
                 Words::new(says, inputs).unless(change)
+            }
+            Some(pinned) if paused(pinned).is_some() => {
+                let says = paused(pinned).unwrap_or_default();
+                Words::new(format!("It asks for an account: {says}."), inputs)
+                    .unless(format!("`{pinned}` is resumed"))
             }
             Some(pinned) if !facts.accounts.iter().any(allowed) => {
                 let mut in_use = facts.accounts.iter().filter(|account| !account.is_off);
@@ -67,6 +81,14 @@ pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
                     )
                     .unless(format!("an active account `{pinned}`")),
                 }
+            }
+            _ if facts.accounts.iter().all(|account| account.is_off)
+                && facts.accounts.iter().any(|account| account.pause.is_some()) =>
+            {
+                let all = facts.accounts.iter().filter_map(|it| paused(it.name));
+                let all = all.collect::<Vec<_>>().join("; ");
+                let says = format!("No account for {channel} is in use: {all}.");
+                Words::new(says, inputs).unless("an account that is resumed")
             }
             _ if facts.accounts.iter().all(|account| account.is_off) => {
                 let says = format!("There is no account for {channel}.");
@@ -87,6 +109,18 @@ pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
     }
 }
 
+/// Who stopped an account, and why.
+fn stopped(name: &str, pause: &AccountPause) -> String {
+    let AccountPause {
+        reason, by, until, ..
+    } = pause;
+    let how = match pause.kind {
+        PauseKind::Pause => "paused",
+        PauseKind::Drain => "drained",
+    };
+    format!("`{name}` is {how} by {by} until {until}: {reason}")
+}
+
 fn account(account: &AccountFacts<'_>) -> Value {
     json!({
         "name": account.name,
@@ -96,6 +130,12 @@ fn account(account: &AccountFacts<'_>) -> Value {
         "available_at": account.available_at,
         "rate_limit": account.rate_limit,
         "needs_address": account.needs_address,
-        "switched_off": account.is_off,
+        "switched_off": account.is_off && account.pause.is_none(),
+        "paused": account.pause.map(|pause| json!({
+            "kind": pause.kind,
+            "reason": pause.reason,
+            "by": pause.by,
+            "until": pause.until,
+        })),
     })
 }

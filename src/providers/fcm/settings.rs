@@ -159,7 +159,7 @@ pub(crate) mod tests {
     #[test]
     fn all_mistakes_are_told_and_no_secret() {
         insta::assert_snapshot!(mistakes(None, json!({"project": "x"})), @"
-        config key `project` is unknown; allowed: base_url, project_id
+        config key `project` is unknown; allowed: base_url, project_id, sandbox
         `api_secret` is missing: the service account's JSON
         ");
         insta::assert_snapshot!(mistakes(Some("SECRET"), json!({"project_id": "a/b"})), @"

@@ -103,7 +103,7 @@ mod tests {
     fn all_mistakes_are_told_and_no_secret() {
         let config = json!({"channel": "C1", "base_url": "x"});
         insta::assert_snapshot!(read(None, None, config).err().unwrap(), @"
-        config key `channel` is unknown; allowed: base_url
+        config key `channel` is unknown; allowed: base_url, sandbox
         exactly one of `api_key` (a bot token) and `api_secret` (the URL of an incoming webhook) is needed
         config key `base_url` must be http:// or https:// with a host and without user, query or fragment, for example https://slack.com
         ");

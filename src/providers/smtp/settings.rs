@@ -195,7 +195,7 @@ mod tests {
     fn all_mistakes_are_told() {
         let config = json!({"tls": "ssl", "port": 70000, "from": "nobody", "user": "x"});
         insta::assert_snapshot!(read(Some("user"), None, config).err().unwrap(), @"
-        config key `user` is unknown; allowed: host, port, tls, ca_file, from, max_connections, text_timeout_seconds
+        config key `user` is unknown; allowed: host, port, tls, ca_file, from, max_connections, text_timeout_seconds, sandbox
         config key `host` is missing: the server's name
         config key `tls` must be one of none, starttls, implicit
         config key `port` must be a port from 1 to 65535

@@ -140,7 +140,7 @@ mod tests {
             "status_callback": "https://my_host/hook", "region": "us1",
         });
         insta::assert_snapshot!(read(Some("SK1"), config).err().unwrap(), @"
-        config key `region` is unknown; allowed: account_sid, auth_token, from, messaging_service_sid, base_url, status_callback
+        config key `region` is unknown; allowed: account_sid, auth_token, from, messaging_service_sid, base_url, status_callback, sandbox
         the account SID may hold letters and digits only (AC and 32 hex digits)
         exactly one of the config keys `from` and `messaging_service_sid` is needed
         config key `status_callback` must be an http:// or https:// URL whose host has no underscore

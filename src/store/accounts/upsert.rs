@@ -102,7 +102,7 @@ pub async fn upsert(
 /// A row as it is written; an absent value clears the column.
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = provider_configs, treat_none_as_null = true)]
-struct SealedRow<'a> {
+pub(super) struct SealedRow<'a> {
     id: Uuid,
     provider_name: &'a str,
     kind: &'a str,
@@ -117,7 +117,7 @@ struct SealedRow<'a> {
     weight: i32,
 }
 
-fn sealed<'a>(
+pub(super) fn sealed<'a>(
     sealer: &Sealer,
     id: Uuid,
     fields: &'a AccountFields,
@@ -151,22 +151,28 @@ fn to_integer(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
 
+impl AccountFields {
+    /// What an account is, and whether it is used.
+    pub(super) fn of(account: Account, is_active: bool) -> Self {
+        Self {
+            name: account.name,
+            kind: account.kind,
+            channel: account.channel,
+            is_active,
+            priority: account.priority,
+            weight: account.weight,
+            rate_limit: account.rate_limit,
+            timeout: account.timeout,
+            api_key: account.api_key,
+            api_secret: account.api_secret,
+            config: account.config,
+        }
+    }
+}
+
 fn is_same(row: &AccountRow, sealer: &Sealer, fields: &AccountFields) -> bool {
-    let says = |account: Account| AccountFields {
-        name: account.name,
-        kind: account.kind,
-        channel: account.channel,
-        is_active: row.is_active,
-        priority: account.priority,
-        weight: account.weight,
-        rate_limit: account.rate_limit,
-        timeout: account.timeout,
-        api_key: account.api_key,
-        api_secret: account.api_secret,
-        config: account.config,
-    };
     row.is_current(sealer)
         && row
             .open(sealer)
-            .is_ok_and(|account| says(account) == *fields)
+            .is_ok_and(|account| AccountFields::of(account, row.is_active) == *fields)
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use herald::domain::{
-    Channel, OnUnknown, OverCap, Platform, Priority, ProviderEvent, ProviderKind, Reason, Severity,
-    Status, SuppressionReason, WebhookDisabledReason,
+    Channel, OnUnknown, OverCap, PauseKind, Platform, Priority, ProviderEvent, ProviderKind,
+    Reason, Severity, Status, SuppressionReason, WebhookDisabledReason,
 };
 
 use crate::database::{TestDatabase, lines};
@@ -26,6 +26,7 @@ fn failures() -> BTreeSet<String> {
 fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
     Some(match (table, column) {
         ("provider_configs", "kind") => words(ProviderKind::ALL),
+        ("provider_pauses", "kind") => words(PauseKind::ALL),
         ("provider_health", "state") => words(herald::domain::CircuitState::ALL),
         (_, "channel" | "message_type") => words(Channel::ALL),
         (_, "priority") => words(Priority::ALL),
