@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::door::{OTHER, SHOP, is, json_of, stage, told};
+use super::door::{OTHER, SHOP, ask_as, is, json_of, key, stage, told};
 use super::users::Caller;
 use crate::database::lines;
+use crate::stage::{Stage, envelope_with};
 
 const PATH: &str = "/v1/suppressions";
 
@@ -94,4 +95,48 @@ async fn an_address_is_put_on_the_list_found_said_anew_and_lifted() {
         "update manual",
     ];
     assert_eq!(audited, expected);
+}
+
+/// What is said on one node holds on the other for the next message: preferences, and an entry of the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_by_http_holds_on_every_node_at_once() {
+    let (mut stage, _sendgrid, mut outcomes) = Stage::mailing().await;
+    let operator = key(&stage, "admin", None);
+    let here = stage.url("").replace("http://", "");
+    stage.set("HERALD__HTTP__BIND", "127.0.0.1:0");
+    let _other = stage.start().await;
+    stage.set("HERALD__HTTP__BIND", here);
+    let _engine = stage.start().await;
+    let publisher = stage.publisher().await;
+    let publish = async |category: &str| {
+        for _ in 0..5 {
+            let envelope = envelope_with("email", json!({ "category": category }));
+            publisher.publish(&envelope).await;
+        }
+    };
+    publish("orders").await;
+    publish("news").await;
+    outcomes
+        .until(|rows| rows.iter().filter(|row| row.is("sent", None)).count() == 10)
+        .await;
+    let entry = json!({ "channel": "email", "address": "ana@example.com", "category": "news" });
+    let said = ask_as(&stage, &operator, "POST", PATH, &entry.to_string()).await;
+    assert_eq!(said.status, 201);
+    let wishes = json!([{ "category": "orders", "enabled": false }]);
+    let path = "/v1/users/0190c1a0-0000-7000-8000-000000000001/preferences";
+    let said = ask_as(&stage, &operator, "PUT", path, &wishes.to_string()).await;
+    assert_eq!(said.status, 200);
+    publish("orders").await;
+    publish("news").await;
+    publish("bills").await;
+    let rows = outcomes
+        .until(|rows| rows.len() == 25 && rows.iter().all(|row| row.status != "pending"))
+        .await;
+    let count = |status: &str, reason: Option<&str>| {
+        rows.iter().filter(|row| row.is(status, reason)).count()
+    };
+    assert_eq!(count("cancelled", Some("category_disabled")), 5);
+    assert_eq!(count("cancelled", Some("suppressed")), 5);
+    assert_eq!(count("sent", None), 15);
+    assert_eq!(stage.ledger.accepted(), 15);
 }
