@@ -30,6 +30,9 @@ pub struct Acceptable<'a> {
     pub content: ContentHash,
     /// The take under which its row is held from the beginning; without one it is anybody's once it is due.
     pub take: Option<TakeId>,
+    /// The take of the claim whose id it has, where a message from RabbitMQ claimed its key and nobody works on
+    /// that: it is stored only while the claim is held under this take.
+    pub adopts: Option<TakeId>,
     /// What it says of its person: written only if it is new.
     pub said: Option<&'a Said>,
 }
@@ -94,7 +97,10 @@ pub async fn accept(
         }
     }
     match halves.into_left() {
-        (left, Some(error)) if left.len() == sorted.len() => return Err(error),
+        // Of one whose answer was lost nobody knows whether it is stored: to ask all again is safe.
+        (left, Some(error)) if left.len() == sorted.len() || !error.may_be_of_one_row() => {
+            return Err(error);
+        }
         (left, _) => {
             let left = left.into_iter();
             became.extend(left.map(|one| (one.notification.id, Accepting::Held)));

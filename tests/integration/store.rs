@@ -1,5 +1,6 @@
 //! The room `store` against PostgreSQL.
 
+mod accepting;
 mod accounts;
 mod catalogue;
 mod changes;

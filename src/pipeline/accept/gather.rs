@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::wait::AdoptedClaim;
 use super::{AcceptAnswer, AcceptOrder, Acceptor, NotAccepted};
 use crate::runtime::{Batch, clock};
 
@@ -26,6 +27,8 @@ pub(super) struct WaitingOrder {
     pub(super) order: AcceptOrder,
     /// How often it was put back, since its key was another's that is not stored yet.
     pub(super) looks: u32,
+    /// The claim under whose id it is accepted.
+    pub(super) adopts: Option<AdoptedClaim>,
     answer: oneshot::Sender<AcceptAnswer>,
     _room: OccupiedRoom,
 }
@@ -144,6 +147,7 @@ impl Gatherer {
             waiting.push(WaitingOrder {
                 order,
                 looks: 0,
+                adopts: None,
                 answer,
                 _room: room,
             });

@@ -12,7 +12,7 @@ use super::unheld::UnheldRows;
 use super::{AcceptAnswer, AcceptedNotification, Acceptor, NotAccepted};
 use crate::broker::Refusal;
 use crate::broker::envelope::EnvelopeMistake;
-use crate::domain::{ContentHash, Lane, Notification, Rejection};
+use crate::domain::{AttemptRecord, ContentHash, Lane, Notification, Rejection};
 use crate::pipeline::hand_over::hand_over;
 use crate::pipeline::ingest::{key_reused, nobody, said_now};
 use crate::runtime::{Permit, clock, failpoint};
@@ -172,12 +172,19 @@ impl Acceptor {
         left: &mut Vec<WaitingOrder>,
     ) -> Vec<(Notification, ClaimGuard)> {
         let (mut held, mut busy) = (vec![], vec![]);
-        for one in ready {
+        for mut one in ready {
             let id = one.notification.id;
+            // Accepted or not, the claim is done with when this ends.
+            let adopted = one.group.first.adopts.take();
             let answer = match became.remove(&id).unwrap_or(Accepting::Held) {
                 Accepting::New => {
                     self.context.node.metrics.accepted(one.notification.lane);
-                    let (group, job) = self.hold(one, unheld.as_mut());
+                    let (group, mut job) = self.hold(one, unheld.as_mut());
+                    let died = adopted.and_then(|claim| claim.died);
+                    if let Some(((notification, _), run)) = job.as_mut().zip(died) {
+                        let died = AttemptRecord::node_died(clock::now(), run.0);
+                        notification.attempts.push(died);
+                    }
                     held.extend(job);
                     left.extend(group.answer(new(id)));
                     continue;
@@ -189,6 +196,11 @@ impl Acceptor {
                 Accepting::Taken(owner) if !owner.is_stored() => {
                     busy.push((one.group, Some(owner)));
                     forget(unheld, id);
+                    continue;
+                }
+                Accepting::Taken(owner) if adopted.is_some() => {
+                    // Its row is the first message's; or this one's, of a statement whose answer was lost.
+                    left.extend(one.group.answer(repeated(&owner, one.content)));
                     continue;
                 }
                 Accepting::Taken(owner) => repeated(&owner, one.content),
@@ -239,7 +251,8 @@ impl Acceptor {
 impl ReadyOrder {
     fn of(group: KeyGroup) -> Self {
         let envelope = group.first.order.envelope.clone();
-        let id = clock::new_id();
+        let adopts = group.first.adopts.as_ref();
+        let id = adopts.map_or_else(clock::new_id, |claim| claim.id);
         let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
         Self {
             content: envelope.content,
@@ -255,6 +268,7 @@ impl ReadyOrder {
             notification: &self.notification,
             content: self.content,
             take: take.filter(|_| self.permit.is_some()),
+            adopts: self.group.first.adopts.as_ref().map(|claim| claim.take),
             said: self.said.as_ref(),
         }
     }

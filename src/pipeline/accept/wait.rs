@@ -1,30 +1,69 @@
 //! Orders whose key is another's that is not stored yet: a message from RabbitMQ that is being worked on, or was when
 //! its node died; or a row that somebody has locked. They are looked at again for a while.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use uuid::Uuid;
 
 use super::gather::WaitingOrder;
 use super::keys::KeyGroup;
 use super::{Acceptor, NotAccepted};
+use crate::domain::KeyHash;
 use crate::machine::claim::{KeyAction, what_becomes_of};
 use crate::pipeline::ingest::key_holder;
 use crate::resilience::Backoff;
 use crate::store::StoreError;
 use crate::store::claims::{self, ClaimOwner, FoundClaim};
+use crate::store::lease::RunId;
+use crate::store::settle::Origin;
+use crate::store::takes::TakeId;
+use crate::work::release_queue::{Abandoned, ReleaseQueue};
 
 /// First and longest wait until the next look, and the most looks: about four seconds in all.
 const AGAIN: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(640));
 const LOOKS: u32 = 12;
 
+/// The claim of a message from RabbitMQ that nobody works on, taken over so that its notification is accepted under
+/// its id. Dropped, it is given back; one that was accepted is nobody's claim any more, and stays.
+pub(super) struct AdoptedClaim {
+    pub(super) id: Uuid,
+    pub(super) take: TakeId,
+    /// The last run that died with it in hand, if any did.
+    pub(super) died: Option<RunId>,
+    key: KeyHash,
+    release_queue: ReleaseQueue,
+}
+
+impl fmt::Debug for AdoptedClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdoptedClaim")
+            .field("id", &self.id)
+            .field("take", &self.take)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for AdoptedClaim {
+    fn drop(&mut self) {
+        self.release_queue.abandon(Abandoned {
+            key: self.key,
+            id: self.id,
+            origin: Origin::Broker(self.take),
+            is_held: false,
+        });
+    }
+}
+
 impl Acceptor {
-    /// Puts these back in a while. What nobody can end any more is let go of, so that the next look finds its key
-    /// free.
-    pub(super) async fn wait(self: &Arc<Self>, busy: Vec<(KeyGroup, Option<ClaimOwner>)>) {
+    /// Puts these back in a while. Claims that nobody can end any more are adopted: the next look accepts under
+    /// the ids that they stand for.
+    pub(super) async fn wait(self: &Arc<Self>, mut busy: Vec<(KeyGroup, Option<ClaimOwner>)>) {
         if busy.is_empty() {
             return;
         }
-        if let Err(error) = self.free(&busy).await {
+        if let Err(error) = self.adopt(&mut busy).await {
             tracing::warn!(%error, "keys of messages that nobody works on could not be taken over yet");
         }
         let orders = busy.into_iter().flat_map(|(group, _)| group.into_orders());
@@ -46,18 +85,18 @@ impl Acceptor {
         });
     }
 
-    /// Lets go of keys whose message said the same and has nobody to work on it: its delivery, should it come
+    /// Adopts claims whose message said the same and has nobody to work on it: its delivery, should it come
     /// again, is a repetition of what is accepted now.
-    async fn free(&self, busy: &[(KeyGroup, Option<ClaimOwner>)]) -> Result<(), StoreError> {
+    async fn adopt(&self, busy: &mut [(KeyGroup, Option<ClaimOwner>)]) -> Result<(), StoreError> {
         let Some(run) = self.context.node.lease_gate.run() else {
             return Ok(());
         };
-        let in_flight = &self.context.node.claim_guards.in_flight;
+        let guards = &self.context.node.claim_guards;
         let found = busy.iter().filter_map(|(group, owner)| {
             let envelope = &group.first.order.envelope;
             let (key, content, owner) = (envelope.key, envelope.content, (*owner)?);
             let action = what_becomes_of(Some(key_holder(&owner, content)), run, 0);
-            let is_free = action == KeyAction::TakeOver && !in_flight.has(key);
+            let is_free = action == KeyAction::TakeOver && !guards.in_flight.has(key);
             is_free.then_some((key, content, owner))
         });
         let found: Vec<FoundClaim> = found.collect();
@@ -67,7 +106,18 @@ impl Acceptor {
         let take = self.context.takes.next(run);
         let database = &self.context.node.database;
         let over = claims::take_over(database, take, self.context.window, &found).await?;
-        let over: Vec<_> = over.into_keys().map(|key| (key, take)).collect();
-        claims::release(database, &over).await
+        for (group, owner) in busy {
+            let key = group.first.order.envelope.key;
+            if let Some((owner, over)) = owner.zip(over.get(&key)) {
+                group.first.adopts = Some(AdoptedClaim {
+                    id: owner.notification_id,
+                    take,
+                    died: over.died,
+                    key,
+                    release_queue: guards.release_queue.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 }

@@ -6,27 +6,29 @@ use chrono::{DateTime, Utc};
 use diesel::sql_types::{
     Array, Bytea, Double, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::claims::{Claimant, is_over};
 use super::super::statement::statement;
 use super::super::{form, time};
 use super::Acceptable;
-use crate::domain::{Body, Reason};
+use crate::domain::{Body, Notification, Reason};
 
 /// Takes keys: what is accepted needs no owner, since its row is there from the beginning. The same
-/// notification may ask again for its key.
+/// notification may ask again for its key, and one that adopts a claim has its id and names its take.
 macro_rules! take_keys {
     () => {
         concat!(
             "INSERT INTO notification_deduplication AS d
-                 (idempotency_key, body_hash, notification_id, expires_at)
-             SELECT key, content, id, now() + make_interval(secs => ?) FROM asked
+                 (idempotency_key, body_hash, notification_id, take, expires_at)
+             SELECT key, content, id, adopts, now() + make_interval(secs => ?) FROM asked
              ON CONFLICT (idempotency_key) DO UPDATE SET
                  body_hash = excluded.body_hash, notification_id = excluded.notification_id,
                  owner = NULL, take = NULL, died_owner = NULL, created_at = excluded.created_at,
                  expires_at = excluded.expires_at, crashes = 0
-             WHERE d.notification_id = excluded.notification_id OR (",
+             WHERE (d.notification_id = excluded.notification_id
+                    AND (d.take = excluded.take OR (d.take IS NULL AND d.owner IS NULL))) OR (",
             is_over!(),
             ")
              RETURNING notification_id"
@@ -40,21 +42,25 @@ statement!(
         keys: Vec<Vec<u8>> => Array<Bytea>,
         contents: Vec<Vec<u8>> => Array<Bytea>,
         ids: Vec<Uuid> => Array<SqlUuid>,
+        adopts: Vec<Option<i64>> => Array<Nullable<Int8>>,
         window_seconds: f64 => Double,
     ) -> SqlUuid = concat!(
-        "WITH asked AS (SELECT * FROM unnest(?, ?, ?) AS asked (key, content, id)) ",
+        "WITH asked AS (SELECT * FROM unnest(?, ?, ?, ?) AS asked (key, content, id, adopts)) ",
         take_keys!()
     )
 );
 
 // Keys are sorted by the caller and the books by their key, so that two batches that share some never wait for
-// each other in a circle. What is counted is what was stored: asked again, it is not counted again.
+// each other in a circle. What is counted is what was stored: asked again, it is not counted again; and what
+// adopts a claim was counted with that. Its row may be there: then the first message was quicker.
 statement!(
-    /// Takes keys and stores the rows of those whose keys are taken by this; answers these.
+    /// Takes keys and stores the rows of those whose keys are taken by this; answers these, but no adopted one
+    /// whose row was there.
     Accept(
         keys: Vec<Vec<u8>> => Array<Bytea>,
         contents: Vec<Vec<u8>> => Array<Bytea>,
         ids: Vec<Uuid> => Array<SqlUuid>,
+        adopts: Vec<Option<i64>> => Array<Nullable<Int8>>,
         tenants: Vec<Uuid> => Array<SqlUuid>,
         users: Vec<Uuid> => Array<SqlUuid>,
         channels: Vec<&'static str> => Array<Text>,
@@ -78,8 +84,8 @@ statement!(
         shard: i16 => Int2,
     ) -> SqlUuid = concat!(
         "WITH asked AS (
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             AS asked (key, content, id, tenant_id, user_id, channel, priority, category, reason,
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             AS asked (key, content, id, adopts, tenant_id, user_id, channel, priority, category, reason,
                        template_name, payload, max_retries, created_at, send_at, due_at, expires_at,
                        source_type, source_id, metadata, take)
          ), taken AS (", take_keys!(), "
@@ -94,16 +100,18 @@ statement!(
                  CASE WHEN take IS NULL THEN 0 ELSE 1 END, ?
              FROM asked WHERE id IN (SELECT notification_id FROM taken)
              ON CONFLICT (id) DO NOTHING
-             RETURNING tenant_id, message_type
+             RETURNING id, tenant_id, message_type
          ), counted AS (
              INSERT INTO intake (hour, tenant_id, channel, shard, accepted_api)
              SELECT h.hour, tenant_id, message_type, h.shard, count(*)
              FROM stored, (SELECT ?::timestamptz AS hour, ?::smallint AS shard) h
+             WHERE id NOT IN (SELECT id FROM asked WHERE adopts IS NOT NULL)
              GROUP BY h.hour, tenant_id, message_type, h.shard ORDER BY tenant_id, message_type
              ON CONFLICT (hour, tenant_id, channel, shard)
              DO UPDATE SET accepted_api = intake.accepted_api + excluded.accepted_api
          )
-         SELECT notification_id FROM taken"
+         SELECT notification_id FROM taken JOIN asked ON asked.id = notification_id
+         WHERE adopts IS NULL OR notification_id IN (SELECT id FROM stored)"
     )
 );
 
@@ -117,6 +125,7 @@ impl Reserve {
             keys: part.iter().map(|it| hash(&it.notification.key.0)).collect(),
             contents: part.iter().map(|it| hash(&it.content.0)).collect(),
             ids: part.iter().map(|it| it.notification.id).collect(),
+            adopts: part.iter().map(|it| it.adopts.map(|take| take.0)).collect(),
             window_seconds: window.as_secs_f64(),
         }
     }
@@ -128,6 +137,7 @@ impl Accept {
             keys,
             contents,
             ids,
+            adopts,
             window_seconds,
         } = Reserve::of(window, part);
         let all = || part.iter().map(|one| one.notification);
@@ -137,6 +147,7 @@ impl Accept {
             keys,
             contents,
             ids,
+            adopts,
             tenants: all().map(|it| it.tenant_id).collect(),
             users: all().map(|it| it.user_id).collect(),
             channels: all().map(|it| it.lane.channel.as_str()).collect(),
@@ -153,9 +164,7 @@ impl Accept {
             max_retries: all().map(|it| i32::from(it.max_retries)).collect(),
             created_at: all().map(|it| time::to_database(it.created_at)).collect(),
             send_at: all().map(|it| moment(it.send_at)).collect(),
-            due_at: all()
-                .map(|it| time::to_database(it.created_at.max(it.send_at.unwrap_or(it.created_at))))
-                .collect(),
+            due_at: all().map(|it| time::to_database(due_at(it))).collect(),
             expires_at: all().map(|it| moment(it.expires_at)).collect(),
             source_types: sources().map(|it| it.map(|it| it.kind.clone())).collect(),
             source_ids: sources().map(|it| it.map(|it| it.id.clone())).collect(),
@@ -171,9 +180,18 @@ impl Accept {
     }
 }
 
+/// When somebody must look at it. What will be too late by its time is ended at once.
+fn due_at(notification: &Notification) -> Timestamp {
+    let created_at = notification.created_at;
+    let due_at = created_at.max(notification.send_at.unwrap_or(created_at));
+    match notification.expires_at {
+        Some(end) if end <= due_at => created_at,
+        _ => due_at,
+    }
+}
+
 /// Why it waits, where that is known before anybody has decided on it.
 fn reason(one: &Acceptable<'_>) -> Option<&'static str> {
-    let notification = one.notification;
-    let is_ahead = notification.send_at > Some(notification.created_at);
+    let is_ahead = due_at(one.notification) > one.notification.created_at;
     (is_ahead && one.take.is_none()).then_some(Reason::Scheduled.as_str())
 }
