@@ -91,7 +91,7 @@ async fn accept(
     let key = idempotency_key(&request)?;
     let most = desk.max_body_bytes();
     let _room = desk
-        .room(body::expected(&request, most))
+        .room(who.caller.key_id, body::expected(&request, most))
         .map_err(not_accepted)?;
     let sent = body::bytes(&request, payload, most).await?;
     let beside = SaidBeside {

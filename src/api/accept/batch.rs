@@ -1,9 +1,12 @@
 //! A batch: each item is read, accepted or refused on its own.
 
+use std::fmt;
+
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Data, Payload, block};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,7 +16,7 @@ use super::{IDEMPOTENCY_KEY, ShownAccepted, beside, is_own};
 use crate::api::authority::Authority;
 use crate::api::body;
 use crate::api::problem::{FieldError, Problem, ShownProblem};
-use crate::ops::control::{AcceptOrder, Desks};
+use crate::ops::control::{AcceptOrder, Desks, Refusal, SaidBeside};
 
 /// Most items.
 const MOST: usize = 1_000;
@@ -48,7 +51,13 @@ struct BatchResult {
 #[serde(deny_unknown_fields)]
 struct SentBatch<'a> {
     #[serde(borrow)]
-    notifications: Vec<&'a RawValue>,
+    notifications: SentItems<'a>,
+}
+
+/// The items, of which no more are kept than a batch may have, and how many there are.
+struct SentItems<'a> {
+    first: Vec<&'a RawValue>,
+    count: usize,
 }
 
 /// Accepts many.
@@ -69,20 +78,21 @@ pub(super) async fn accept_batch(
     }
     let desk = &desks.accept;
     let _room = desk
-        .room(body::expected(&request, MOST_BYTES))
+        .room(who.caller.key_id, body::expected(&request, MOST_BYTES))
         .map_err(not_accepted)?;
     let sent = body::bytes(&request, payload, MOST_BYTES).await?;
-    let beside = beside(&who, &request);
     let (mut orders, mut problems) = (vec![], vec![]);
-    for (at, item) in items(&sent)?.into_iter().enumerate() {
-        let order = desk.read(item.get().as_bytes(), &beside);
+    for (at, order) in read(&who, &request, &desks, sent)
+        .await?
+        .into_iter()
+        .enumerate()
+    {
         let order = order.map_err(|refusal| refused(&refusal, &place(at)));
         match order.and_then(|order| is_own(&who, &order).map(|()| order)) {
             Ok(order) => orders.push((at, order)),
             Err(problem) => problems.push((at, BatchResult::from(problem))),
         }
     }
-    drop(sent);
     let (places, orders): (Vec<usize>, Vec<AcceptOrder>) = orders.into_iter().unzip();
     let answers = desk.accept(orders).await;
     let answers = places.into_iter().zip(answers).map(|(at, answer)| {
@@ -96,6 +106,29 @@ pub(super) async fn accept_batch(
     problems.sort_unstable_by_key(|(at, _)| *at);
     let results = problems.into_iter().map(|(_, result)| result).collect();
     Ok(HttpResponse::MultiStatus().json(BatchAnswer { results }))
+}
+
+/// Reads all items, on a thread that may take its time over them: the one that answers serves others meanwhile.
+async fn read(
+    who: &Authority,
+    request: &HttpRequest,
+    desks: &Data<Desks>,
+    sent: Vec<u8>,
+) -> Result<Vec<Result<AcceptOrder, Refusal>>, Problem> {
+    let beside = beside(who, request);
+    let (tenant_id, trace) = (beside.tenant_id, beside.traceparent.map(str::to_owned));
+    let desks = Data::clone(desks);
+    let reading = block(move || {
+        let beside = SaidBeside {
+            tenant_id,
+            idempotency_key: None,
+            traceparent: trace.as_deref(),
+        };
+        let items = items(&sent)?.into_iter();
+        let orders = items.map(|item| desks.accept.read(item.get().as_bytes(), &beside));
+        Ok(orders.collect())
+    });
+    reading.await.map_err(|_| Problem::internal())?
 }
 
 fn place(at: usize) -> String {
@@ -113,12 +146,45 @@ fn items(sent: &[u8]) -> Result<Vec<&RawValue>, Problem> {
             false => body::malformed(error.to_string()),
         }
     })?;
-    match batch.notifications.len() {
-        1..=MOST => Ok(batch.notifications),
+    match batch.notifications.count {
+        1..=MOST => Ok(batch.notifications.first),
         many => {
             let words = format!("a batch has 1 to {MOST} notifications, and this has {many}");
             Err(wrong("invalid", &words))
         }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for SentItems<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ItemVisitor)
+    }
+}
+
+struct ItemVisitor;
+
+impl<'de> Visitor<'de> for ItemVisitor {
+    type Value = SentItems<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of notifications")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut sent = SentItems {
+            first: vec![],
+            count: 0,
+        };
+        while sent.count < MOST
+            && let Some(item) = items.next_element()?
+        {
+            sent.first.push(item);
+            sent.count += 1;
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            sent.count += 1;
+        }
+        Ok(sent)
     }
 }
 

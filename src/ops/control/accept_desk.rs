@@ -1,7 +1,7 @@
 //! Accepting notifications, as the HTTP API asks for it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uuid::Uuid;
 
@@ -12,12 +12,14 @@ use crate::runtime::clock;
 
 /// Most bytes of bodies that are being read, or wait to be accepted.
 const MOST_BYTES: usize = 128 * 1_024 * 1_024;
+/// Most of them that callers with the same key send: whoever sends slowly holds up nobody else.
+const MOST_OF_A_KEY: usize = MOST_BYTES / 4;
 
 /// Reads and accepts notifications. Clones share it.
 #[derive(Debug, Clone)]
 pub struct AcceptDesk {
     acceptor: Arc<OnceLock<Arc<Acceptor>>>,
-    reading: Arc<AtomicUsize>,
+    bodies: BodiesInHand,
     max_body_bytes: usize,
 }
 
@@ -32,16 +34,49 @@ pub struct SaidBeside<'a> {
     pub traceparent: Option<&'a str>,
 }
 
+/// The bytes of bodies that are being read, or wait, by the key that sends them. Clones share it.
+#[derive(Debug, Clone, Default)]
+struct BodiesInHand(Arc<Mutex<HashMap<Uuid, usize>>>);
+
 /// Room for a body; it is free when this is dropped.
 #[derive(Debug)]
 pub struct BodyRoom {
     bytes: usize,
-    reading: Arc<AtomicUsize>,
+    key_id: Uuid,
+    bodies: BodiesInHand,
+}
+
+impl BodiesInHand {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn room(&self, key_id: Uuid, bytes: usize) -> Option<BodyRoom> {
+        let mut bodies = self.lock();
+        let all: usize = bodies.values().sum();
+        let own = bodies.get(&key_id).copied().unwrap_or(0);
+        if all + bytes > MOST_BYTES || own + bytes > MOST_OF_A_KEY {
+            return None;
+        }
+        bodies.insert(key_id, own + bytes);
+        drop(bodies);
+        Some(BodyRoom {
+            bytes,
+            key_id,
+            bodies: self.clone(),
+        })
+    }
 }
 
 impl Drop for BodyRoom {
     fn drop(&mut self) {
-        self.reading.fetch_sub(self.bytes, Ordering::Relaxed);
+        let mut bodies = self.bodies.lock();
+        if let Some(own) = bodies.get_mut(&self.key_id) {
+            *own = own.saturating_sub(self.bytes);
+            if *own == 0 {
+                bodies.remove(&self.key_id);
+            }
+        }
     }
 }
 
@@ -51,7 +86,7 @@ impl AcceptDesk {
     pub fn new(max_body_bytes: usize) -> Self {
         Self {
             acceptor: Arc::default(),
-            reading: Arc::default(),
+            bodies: BodiesInHand::default(),
             max_body_bytes,
         }
     }
@@ -68,23 +103,16 @@ impl AcceptDesk {
         self.max_body_bytes
     }
 
-    /// Room for a body of so many bytes, to be kept until it is answered.
+    /// Room for a body of so many bytes that somebody with this key sends, to be kept until it is answered.
     ///
     /// # Errors
     /// Too much is being read, or waits; or the engine takes on no work.
-    pub fn room(&self, bytes: usize) -> Result<BodyRoom, NotAccepted> {
+    pub fn room(&self, key_id: Uuid, bytes: usize) -> Result<BodyRoom, NotAccepted> {
         if self.open_acceptor()?.is_full() {
             return Err(NotAccepted::Overloaded);
         }
-        let room = BodyRoom {
-            bytes,
-            reading: Arc::clone(&self.reading),
-        };
-        let before = self.reading.fetch_add(bytes, Ordering::Relaxed);
-        match before + bytes <= MOST_BYTES {
-            true => Ok(room),
-            false => Err(NotAccepted::Overloaded),
-        }
+        let room = self.bodies.room(key_id, bytes);
+        room.ok_or(NotAccepted::Overloaded)
     }
 
     /// Reads a message.
@@ -120,5 +148,24 @@ impl AcceptDesk {
     fn open_acceptor(&self) -> Result<&Acceptor, NotAccepted> {
         let acceptor = self.acceptor.get().ok_or(NotAccepted::Closed)?;
         Ok(acceptor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_of_one_key_leave_room_for_others() {
+        let (bodies, ours, theirs) = (BodiesInHand::default(), Uuid::now_v7(), Uuid::now_v7());
+        let held: Vec<BodyRoom> = (0..2)
+            .filter_map(|_| bodies.room(ours, MOST_OF_A_KEY / 2))
+            .collect();
+        assert_eq!(held.len(), 2);
+        assert!(bodies.room(ours, 1).is_none());
+        assert!(bodies.room(theirs, MOST_OF_A_KEY).is_some());
+        drop(held);
+        assert!(bodies.room(ours, MOST_OF_A_KEY).is_some());
+        assert!(bodies.lock().is_empty(), "what is free is forgotten");
     }
 }
