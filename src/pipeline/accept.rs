@@ -4,6 +4,7 @@
 //! a permit is held by this run from the beginning, and goes straight on as a job; any other is simply due, and
 //! the scheduler's. So accepting never waits for a provider, and a node that dies loses nothing: the row is there.
 
+mod adopted;
 mod gather;
 mod keys;
 mod look;

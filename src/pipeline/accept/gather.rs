@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::wait::AdoptedClaim;
+use super::adopted::AdoptedClaim;
 use super::{AcceptAnswer, AcceptOrder, Acceptor, NotAccepted};
 use crate::runtime::{Batch, clock};
 

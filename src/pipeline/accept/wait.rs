@@ -1,60 +1,22 @@
 //! Orders whose key is another's that is not stored yet: a message from RabbitMQ that is being worked on, or was when
 //! its node died; or a row that somebody has locked. They are looked at again for a while.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use uuid::Uuid;
-
+use super::adopted::AdoptedClaim;
 use super::gather::WaitingOrder;
 use super::keys::KeyGroup;
 use super::{Acceptor, NotAccepted};
-use crate::domain::KeyHash;
 use crate::machine::claim::{KeyAction, what_becomes_of};
 use crate::pipeline::ingest::key_holder;
 use crate::resilience::Backoff;
 use crate::store::StoreError;
 use crate::store::claims::{self, ClaimOwner, FoundClaim};
-use crate::store::lease::RunId;
-use crate::store::settle::Origin;
-use crate::store::takes::TakeId;
-use crate::work::release_queue::{Abandoned, ReleaseQueue};
 
 /// First and longest wait until the next look, and the most looks: about four seconds in all.
 const AGAIN: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(640));
 const LOOKS: u32 = 12;
-
-/// The claim of a message from RabbitMQ that nobody works on, taken over so that its notification is accepted under
-/// its id. Dropped, it is given back; one that was accepted is nobody's claim any more, and stays.
-pub(super) struct AdoptedClaim {
-    pub(super) id: Uuid,
-    pub(super) take: TakeId,
-    /// The last run that died with it in hand, if any did.
-    pub(super) died: Option<RunId>,
-    key: KeyHash,
-    release_queue: ReleaseQueue,
-}
-
-impl fmt::Debug for AdoptedClaim {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AdoptedClaim")
-            .field("id", &self.id)
-            .field("take", &self.take)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Drop for AdoptedClaim {
-    fn drop(&mut self) {
-        self.release_queue.abandon(Abandoned {
-            key: self.key,
-            id: self.id,
-            origin: Origin::Broker(self.take),
-            is_held: false,
-        });
-    }
-}
 
 impl Acceptor {
     /// Puts these back in a while. Claims that nobody can end any more are adopted: the next look accepts under
