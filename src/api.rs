@@ -6,6 +6,7 @@ mod accept;
 mod api_keys;
 mod authority;
 mod body;
+mod cancelling;
 mod categories;
 mod documents;
 mod endpoint;
@@ -13,10 +14,12 @@ mod fields;
 mod metrics;
 mod openapi;
 mod page;
+mod parameters;
 mod probes;
 mod problem;
 mod problem_codes;
 mod providers;
+mod reading;
 mod request_id;
 mod suppressions;
 mod tenants;
@@ -79,6 +82,8 @@ fn endpoints() -> Vec<Endpoint> {
         api_keys::endpoints(),
         accept::endpoints(),
         providers::endpoints(),
+        reading::endpoints(),
+        cancelling::endpoints(),
         webhooks::endpoints(),
         users::endpoints(),
         suppressions::endpoints(),

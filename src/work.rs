@@ -2,6 +2,7 @@
 //! outcomes and claims wait for the recorder.
 
 pub mod call_back_slot;
+pub mod call_gate;
 pub mod claim_guard;
 pub mod dispatchers;
 pub mod in_flight;
@@ -15,6 +16,7 @@ pub mod settle_queue;
 pub mod trace;
 pub mod unfinished;
 
+pub use call_gate::CallGates;
 pub use claim_guard::ClaimGuard;
 pub use dispatchers::Dispatchers;
 pub use in_flight::InFlight;

@@ -162,6 +162,27 @@ impl SentFields {
         value.as_bool()
     }
 
+    /// An object, whose fields are taken as these are.
+    pub(super) fn within<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let Value::Object(left) = self.take(name)? else {
+            self.wrong(&[name], "wrong_type", "an object is expected");
+            return None;
+        };
+        let mut inner = Self {
+            left,
+            place: format!("{}{}", self.place, escaped(&[name])),
+            errors: vec![],
+        };
+        let value = read(&mut inner);
+        inner.refuse_unknown();
+        self.errors.append(&mut inner.errors);
+        value
+    }
+
     /// A list of texts, each read as something else.
     pub(super) fn texts<T>(
         &mut self,

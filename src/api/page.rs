@@ -149,6 +149,12 @@ impl<K: Display> Page<K> {
         ShownPage { data, next }
     }
 
+    /// The answer of a list that is looked at a part at a time: what was found, and where it goes on.
+    pub(super) fn answer_to<T>(&self, data: Vec<T>, next: Option<&K>) -> ShownPage<T> {
+        let next = next.map(|key| self.cursor(key));
+        ShownPage { data, next }
+    }
+
     /// Where the list goes on behind a key.
     fn cursor(&self, key: &K) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(format!("2 {} {key}", self.binding))

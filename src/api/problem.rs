@@ -30,6 +30,10 @@ pub(super) struct ShownProblem {
     code: &'static str,
     /// What is wrong, and what would be right.
     detail: String,
+    /// Where that stands which stands against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    state: Option<&'static str>,
     /// All mistakes of what was sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -42,6 +46,7 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    state: Option<&'static str>,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, String)>,
 }
@@ -63,6 +68,7 @@ impl Problem {
             status,
             code,
             detail: detail.into(),
+            state: None,
             errors: vec![],
             headers: vec![],
         }
@@ -99,6 +105,18 @@ impl Problem {
         self
     }
 
+    /// What is there stands against it: this is where it stands.
+    pub(super) fn conflict(
+        code: &'static str,
+        state: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            state: Some(state),
+            ..Self::new(StatusCode::CONFLICT, code, detail)
+        }
+    }
+
     /// As it is shown.
     pub(super) fn shown(&self) -> ShownProblem {
         ShownProblem {
@@ -107,6 +125,7 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: self.detail.clone(),
+            state: self.state,
             errors: self.errors.clone(),
         }
     }

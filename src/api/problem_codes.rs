@@ -83,6 +83,11 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "too_late",
+        "What waits no longer cannot be cancelled; `state` says where it stands. `in_flight` may change: ask again.",
+    ),
+    code(
+        409,
         "name_taken",
         "Another one of the tenant has this name. Choose another name, or change that one.",
     ),

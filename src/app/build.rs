@@ -27,14 +27,15 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    CategoryDesk, Desk, Desks, KeyDesk, PeopleDesk, ProviderDesk, SuppressionDesk, TenantDesk,
-    WebhookDesk,
+    CancelDesk, CategoryDesk, Desk, Desks, KeyDesk, NotificationDesk, PeopleDesk, ProviderDesk,
+    SuppressionDesk, TenantDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
-use crate::runtime::{Ending, Pulse, Supervisor};
+use crate::runtime::{Ending, Pulse, Supervisor, mailbox};
 use crate::store::lease::RunId;
 use crate::work::claim_guard::ClaimGuards;
+use crate::work::job::Wake;
 use crate::work::{
     Dispatchers, InFlight, LanePermits, LeaseGate, RecorderWake, ReleaseQueue, SettleQueue,
 };
@@ -99,6 +100,10 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
     Desks {
         control,
         accept: context.accept.clone(),
+        cancelling: CancelDesk {
+            desk: desk.clone(),
+            gates: context.gates.clone(),
+        },
         keys: KeyDesk {
             keys: context.api_keys.clone(),
             desk: desk.clone(),
@@ -107,6 +112,10 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             desk: desk.clone(),
             sealer: context.sealer.clone(),
             client: context.client.clone(),
+        },
+        notifications: NotificationDesk {
+            desk: desk.clone(),
+            limits: super::explain::limits(settings),
         },
         webhooks: WebhookDesk {
             desk: desk.clone(),
@@ -152,6 +161,7 @@ pub(super) async fn engine(
     let supervisor = supervisor(context);
     let recorder_wake = RecorderWake::default();
     let node = Arc::new(node(settings, context, lease_gate, &recorder_wake));
+    sweep_called_off(context, &node);
     let dispatchers = dispatchers(settings, &node, &supervisor);
     let loader = LoaderContext {
         node: Arc::clone(&node),
@@ -185,6 +195,17 @@ pub(super) async fn engine(
     Ok(Some(engine))
 }
 
+/// Accounts let go at once of what somebody has called off.
+fn sweep_called_off(context: &EngineContext, node: &Arc<NodeContext>) {
+    let node = Arc::downgrade(node);
+    context.gates.swept_by(move || {
+        let node = node.upgrade().into_iter();
+        for entry in node.flat_map(|node| node.registry.all()) {
+            mailbox::post_to(&entry.wake, Wake);
+        }
+    });
+}
+
 /// What the actors share.
 fn node(
     settings: &Settings,
@@ -204,6 +225,7 @@ fn node(
         claim_guards: ClaimGuards {
             in_flight: InFlight::default(),
             release_queue: ReleaseQueue::new(recorder_wake.clone()),
+            gates: context.gates.clone(),
             metrics: Arc::clone(&context.metrics),
         },
         metrics: Arc::clone(&context.metrics),

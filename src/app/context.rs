@@ -11,6 +11,7 @@ use crate::runtime::{Health, Shutdown, ShutdownPhases, Tasks};
 use crate::store::Database;
 use crate::store::seal::Sealer;
 use crate::telemetry::Metrics;
+use crate::work::CallGates;
 
 /// What everything stands on.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) struct EngineContext {
     pub(super) api_keys: ApiKeyCache,
     /// Accepts notifications that come in by HTTP, once the engine runs.
     pub(super) accept: AcceptDesk,
+    /// By which jobs are called off.
+    pub(super) gates: CallGates,
     /// Opens stored credentials.
     pub(super) sealer: Sealer,
     /// The client that all HTTP accounts share.
@@ -48,6 +51,7 @@ impl EngineContext {
             api_keys: ApiKeyCache::new(database.clone(), tasks.clone()),
             database,
             accept: AcceptDesk::new(settings.broker.max_body_bytes),
+            gates: CallGates::default(),
             sealer: super::sealer(settings)?,
             client: HttpClient::new(&settings.providers)?,
             tasks,

@@ -45,8 +45,13 @@ pub(super) fn recipients(settings: &Settings, database: &Database) -> RecipientC
 
 /// No templates yet.
 pub(super) fn templates(settings: &Settings) -> TemplateCache {
-    TemplateCache::new(Limits {
+    TemplateCache::new(limits(settings))
+}
+
+/// What a template may use.
+pub(super) fn limits(settings: &Settings) -> Limits {
+    Limits {
         max_output_bytes: settings.templates.max_output_bytes,
         fuel: settings.templates.fuel,
-    })
+    }
 }

@@ -20,7 +20,7 @@ mod validate;
 mod wire;
 
 pub(super) use declared::refusal;
-pub use identity::{KeySource, key_hash};
+pub use identity::{KeySource, key_hash, key_shared};
 use moment::Moment;
 use refusal::Mistakes;
 pub use refusal::{EnvelopeMistake, Refusal};

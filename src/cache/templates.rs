@@ -137,7 +137,9 @@ impl TemplateCache {
     }
 }
 
-fn source(stored: templates::StoredTemplate) -> TemplateSource {
+/// A stored template, to be compiled.
+#[must_use]
+pub fn source(stored: templates::StoredTemplate) -> TemplateSource {
     let fields = stored.fields;
     TemplateSource {
         tenant_id: fields.tenant_id,

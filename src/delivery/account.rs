@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use crate::delivery::node_context::NodeContext;
 use crate::domain::Account;
 use crate::machine::account::RateToken;
-use crate::machine::delivery::{AccountTerms, Conditions, DeliveryContext};
+use crate::machine::delivery::{self, AccountTerms, Conditions, DeliveryContext};
 use crate::policy::AccountFacts;
 use crate::providers::Provider;
 use crate::runtime::tasks::panic_text;
@@ -101,6 +101,14 @@ impl ProviderActor {
     #[must_use]
     pub fn room(&self) -> AccountRoom {
         AccountRoom::new(&self.context, &self.queue)
+    }
+
+    /// Sends on what waits here and was called off.
+    fn let_go_of_called_off(&self) {
+        for job in self.queue.jobs.take_called_off() {
+            let exit = delivery::called_off(&job);
+            exits::leave(&self.context, job, exit);
+        }
     }
 
     /// Starts workers for what waits, as many as the account may have. A worker goes on as long as
@@ -244,6 +252,7 @@ impl Handler<Deliver> for ProviderActor {
             return exits::hand_back(&self.context, jobs);
         }
         self.queue.jobs.extend(jobs);
+        self.let_go_of_called_off();
         overflow::spill_excess(&self.context, &self.queue);
         self.spawn_workers();
     }
@@ -252,8 +261,9 @@ impl Handler<Deliver> for ProviderActor {
 impl Handler<Wake> for ProviderActor {
     type Result = ();
 
-    /// The account may be in use no longer.
+    /// The account may be in use no longer, or something was called off.
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
+        self.let_go_of_called_off();
         if self.context.retirement.is_retired() {
             exits::hand_back(&self.context, self.queue.jobs.drain());
         }

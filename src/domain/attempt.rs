@@ -68,6 +68,14 @@ pub enum Step {
         /// The run that died.
         run: i32,
     },
+    /// Somebody called it off before it was sent.
+    Cancelled {
+        /// The id of their API key, or what acted on the command line.
+        by: String,
+        /// The request by which they did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<Uuid>,
+    },
 }
 
 impl AttemptRecord {

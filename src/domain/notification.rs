@@ -7,10 +7,15 @@ use uuid::Uuid;
 
 use super::{AttemptRecord, Class, Lane, Reason, Step};
 
-/// SHA-256 of an idempotency key with its kind, and of the tenant, person and channel that it is
-/// unique for.
+/// What stands for an idempotency key: of a SHA-256 of the key with its kind and its tenant, the beginning; and of
+/// one of the person and the channel as well, which it is unique for, the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyHash(pub [u8; 32]);
+
+impl KeyHash {
+    /// Bytes that the hashes of one key of a tenant share, whoever it is used for.
+    pub const SHARED: usize = 8;
+}
 
 /// SHA-256 of what a message says: two with the same key and the same content are one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

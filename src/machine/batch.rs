@@ -127,7 +127,10 @@ fn is_telling(step: &Step) -> bool {
             matches!(class, Class::Transient | Class::Unknown | Class::Permanent)
         }
         Step::NodeDied { .. } => true,
-        Step::Deferred { .. } | Step::AccountGone { .. } | Step::Replayed { .. } => false,
+        Step::Deferred { .. }
+        | Step::AccountGone { .. }
+        | Step::Replayed { .. }
+        | Step::Cancelled { .. } => false,
     }
 }
 

@@ -115,11 +115,14 @@ pub fn look<G: Guard>(
 }
 
 /// What ends a job's stay at an account, whatever else is known: the run that took it on has lost its
-/// lease, or the engine stops; it is too late; or the account is out of use.
+/// lease, or the engine stops; somebody called it off; it is too late; or the account is out of use.
 #[must_use]
 pub fn leaves<G: Guard>(job: &Job<G>, conditions: Conditions, now: Timestamp) -> Option<Exit> {
     if !conditions.holds_lease || conditions.is_stopping {
         return Some(put_aside(job));
+    }
+    if job.claim.is_called_off() {
+        return Some(called_off(job));
     }
     if let Some(expired) = expiry::expired(&job.notification, now) {
         return Some(Exit::Store(too_late(job, expired)));
@@ -135,6 +138,12 @@ pub fn retired<G>(job: &Job<G>) -> Exit {
         true => Exit::RouteAnew,
         false => Exit::HandOver,
     }
+}
+
+/// What becomes of a job that somebody has called off.
+#[must_use]
+pub fn called_off<G>(job: &Job<G>) -> Exit {
+    Exit::Store(too_late(job, Reason::CancelledByUser))
 }
 
 /// Puts a job off until this account has room for it.

@@ -26,6 +26,11 @@ pub trait Guard {
         false
     }
 
+    /// Whether somebody has called it off: no provider is asked for it any more.
+    fn is_called_off(&self) -> bool {
+        false
+    }
+
     /// Whether it has a place at the account for which it waited.
     fn has_place(&self) -> bool {
         false

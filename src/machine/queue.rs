@@ -115,6 +115,13 @@ impl<G: Guard> Queue<G> {
         stale.into_iter().map(|waiting| waiting.job).collect()
     }
 
+    /// Takes out what somebody has called off.
+    pub fn take_called_off(&mut self) -> Vec<Job<G>> {
+        let called_off = |waiting: &Waiting<G>| waiting.job.claim.is_called_off();
+        let taken = self.waiting.take_where(called_off);
+        taken.into_iter().map(|waiting| waiting.job).collect()
+    }
+
     /// Takes out what is beyond its tenant's share, at an account that takes messages at this rate: so
     /// many a second, and whether that is configured rather than guessed.
     pub fn spill(&mut self, rate: impl FnOnce() -> (f64, bool), now: Duration) -> Vec<Job<G>> {

@@ -13,6 +13,7 @@ use crate::runtime::{Shutdown, mailbox};
 use crate::store::changes::{Change, Changes, Echo, Heard};
 use crate::store::webhooks::WebhookBoard;
 use crate::store::{Database, StoreError};
+use crate::work::CallGates;
 use crate::work::job::Wake;
 
 /// Wait before listening is tried again, and between looks for accounts and templates meanwhile.
@@ -35,6 +36,8 @@ pub struct Listener {
     pub account_loader: Addr<AccountLoader>,
     /// Reads webhooks at once.
     pub webhooks: WebhookBoard,
+    /// Calls off what this node has in hand.
+    pub gates: CallGates,
     /// Ends listening.
     pub stop: Shutdown,
 }
@@ -131,6 +134,9 @@ impl Listener {
             }
             Heard::Change(Change::ApiKeys) => self.api_keys.forget(),
             Heard::Change(Change::Webhooks) => self.webhooks.read_again(),
+            Heard::Change(Change::CallOff(asked)) => {
+                self.gates.call_off(&[asked.id], &asked.line());
+            }
             Heard::Echo(number) => {
                 echoes.send_replace(number);
             }

@@ -1,9 +1,11 @@
 //! What the HTTP API may see of the engine.
 
 mod accept_desk;
+mod cancel_desk;
 mod category_desk;
 mod desk;
 mod key_desk;
+mod notification_desk;
 mod people_desk;
 mod provider_desk;
 mod suppression_desk;
@@ -15,9 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accept_desk::{AcceptDesk, BodyRoom, SaidBeside};
+pub use cancel_desk::{CancelDesk, CancelMeant, KeyMeant};
 pub use category_desk::CategoryDesk;
 pub use desk::{Desk, DeskError};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
+pub use notification_desk::{
+    ListPart, NotificationDesk, NotificationOf, NotificationPage, ReadContent, RenderedFrom,
+};
 pub use people_desk::{
     ExportParts, PeopleDesk, PersonOf, PersonOrder, erase_person, export_person, find_person,
     shown_preference,
@@ -36,7 +42,9 @@ use crate::runtime::{Health, Pulse, Shutdown};
 pub use crate::store::accounts::AccountFields;
 pub use crate::store::api_keys::StoredApiKey;
 pub use crate::store::audit::DoneBy;
+pub use crate::store::cancel::SourceMeant;
 pub use crate::store::devices::StoredDevice;
+pub use crate::store::notifications::{NotificationFilter, StoredNotification, WholeNotification};
 pub use crate::store::preferences::PreferenceFields;
 pub use crate::store::recipients::RecipientFields;
 pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
@@ -73,10 +81,14 @@ pub struct Desks {
     pub control: Control,
     /// Accepts notifications.
     pub accept: AcceptDesk,
+    /// Notifications, cancelled.
+    pub cancelling: CancelDesk,
     /// API keys.
     pub keys: KeyDesk,
     /// Accounts at providers.
     pub providers: ProviderDesk,
+    /// Notifications, looked at.
+    pub notifications: NotificationDesk,
     /// Webhooks.
     pub webhooks: WebhookDesk,
     /// People.

@@ -56,8 +56,7 @@ impl Leave {
 impl fmt::Debug for Leave {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leave")
-            .field("is_held", &self.is_held())
             .field("until", &self.until)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -142,6 +142,22 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
         taken
     }
 
+    /// All items that are `wanted`, wherever they stand.
+    pub fn take_where(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
+        let mut taken = vec![];
+        for line in &mut self.lines {
+            for queue in line.waiting.values_mut() {
+                let (out, kept) = queue.drain(..).partition(&mut wanted);
+                let out: VecDeque<T> = out;
+                taken.extend(out);
+                *queue = kept;
+            }
+            line.forget_empty();
+        }
+        self.len -= taken.len();
+        taken
+    }
+
     /// The oldest item of each tenant in each line.
     pub fn fronts(&self) -> impl Iterator<Item = &T> {
         self.lines

@@ -6,13 +6,16 @@
 
 use std::time::Duration;
 
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel::sql_types::{Array, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
 use super::session::Notice;
 use super::{Database, StoreError};
+use crate::domain::{AttemptRecord, Step};
 
 /// Time between two looks whether the server is still there.
 const PING_EVERY: Duration = Duration::from_secs(1);
@@ -41,12 +44,79 @@ pub enum Change {
     ApiKeys,
     /// Webhooks.
     Webhooks,
+    /// Nothing was changed yet: whoever has this notification in hand is to call it off.
+    CallOff(CallOff),
+}
+
+/// A wish that a notification is called off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallOff {
+    /// The notification.
+    pub id: Uuid,
+    /// When somebody asked for it.
+    pub at: Timestamp,
+    /// The API key by which they did.
+    pub key_id: Uuid,
+    /// The request by which they did; nil without one.
+    pub request_id: Uuid,
+}
+
+impl CallOff {
+    /// The line of the timeline that says so.
+    #[must_use]
+    pub fn line(&self) -> AttemptRecord {
+        let step = Step::Cancelled {
+            by: self.key_id.to_string(),
+            request_id: Some(self.request_id).filter(|id| !id.is_nil()),
+        };
+        AttemptRecord { at: self.at, step }
+    }
+
+    /// Asks every node to call these off.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn ask(
+        self,
+        connection: &mut AsyncPgConnection,
+        ids: &[Uuid],
+    ) -> Result<(), StoreError> {
+        let Self {
+            at,
+            key_id,
+            request_id,
+            ..
+        } = self;
+        let at = at.as_microsecond();
+        let notice = |id| format!("call_off:{id}:{key_id}:{request_id}:{at}");
+        let notices: Vec<String> = ids.iter().map(notice).collect();
+        diesel::sql_query("SELECT pg_notify('herald_changes', notice) FROM unnest($1) AS notice")
+            .bind::<Array<Text>, _>(notices)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    fn read(mut parts: std::str::Split<'_, char>) -> Option<Self> {
+        let mut id = || Uuid::parse_str(parts.next()?).ok();
+        let (id, key_id, request_id) = (id()?, id()?, id()?);
+        let at = Timestamp::from_microsecond(parts.next()?.parse().ok()?).ok()?;
+        parts.next().is_none().then_some(Self {
+            id,
+            at,
+            key_id,
+            request_id,
+        })
+    }
 }
 
 impl Change {
     fn of(payload: &str) -> Option<Self> {
         let mut parts = payload.split(':');
         let kind = parts.next()?;
+        if kind == "call_off" {
+            return CallOff::read(parts).map(Self::CallOff);
+        }
         let mut id = || Uuid::parse_str(parts.next()?).ok();
         let change = match kind {
             "person" => Self::Recipient {
@@ -225,6 +295,17 @@ mod tests {
         assert_eq!(read("templates"), Some(Change::Templates));
         assert_eq!(read("api_keys"), Some(Change::ApiKeys));
         assert_eq!(read("people"), Some(Change::People));
+        let call_off = CallOff {
+            id: user_id,
+            at: Timestamp::from_microsecond(1_770_000_000_123_456).unwrap(),
+            key_id: tenant_id,
+            request_id: Uuid::nil(),
+        };
+        let notice = format!(
+            "call_off:{user_id}:{tenant_id}:{}:1770000000123456",
+            Uuid::nil()
+        );
+        assert_eq!(read(&notice), Some(Change::CallOff(call_off)));
         for odd in ["", "person", "rules", "rules:x", "accounts:1", "person:1:2"] {
             assert_eq!(read(odd), None, "{odd}");
         }

@@ -12,6 +12,7 @@ mod unreadable;
 mod waiting;
 mod wishes;
 
+pub(super) use lenient::Lenient;
 pub use lost_take::let_go;
 pub use paused::probe;
 pub use refusing::{Among, UntakeableRow, Wanting, refusing};
@@ -31,7 +32,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::row::taken_columns;
-use self::text::{is_free, node_died, planned_anew, take_rows, take_statement, with_the_dead};
+pub(super) use self::text::node_died;
+use self::text::{is_free, planned_anew, take_rows, take_statement, with_the_dead};
 use super::lease::{RunId, living_runs};
 use super::parts::Parts;
 use super::statement::statement;

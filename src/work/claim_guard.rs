@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::call_back_slot::CallBackSlot;
+use super::call_gate::{CallGate, CallGates};
 use super::release_queue::{Abandoned, ReleaseQueue};
 use crate::broker::Receipt;
 use crate::broker::receipt::Proven;
@@ -30,8 +31,10 @@ pub struct ClaimGuard {
     id: Uuid,
     origin: Origin,
     is_redeemed: bool,
+    gate: Arc<CallGate>,
     in_flight: InFlight,
     release_queue: ReleaseQueue,
+    gates: CallGates,
     metrics: Arc<Metrics>,
     permit: Option<Permit>,
     solo: Option<SoloGuard>,
@@ -65,6 +68,8 @@ pub struct ClaimGuards {
     pub in_flight: InFlight,
     /// Where claims are given back.
     pub release_queue: ReleaseQueue,
+    /// By which jobs are called off.
+    pub gates: CallGates,
     /// The in-flight gauge.
     pub metrics: Arc<Metrics>,
 }
@@ -165,6 +170,7 @@ impl ClaimGuards {
         let Self {
             in_flight,
             release_queue,
+            gates,
             metrics,
         } = self.clone();
         ClaimGuard {
@@ -173,8 +179,10 @@ impl ClaimGuards {
             id,
             origin,
             is_redeemed: false,
+            gate: gates.open(id),
             in_flight,
             release_queue,
+            gates,
             metrics,
             permit: Some(permit),
             solo,
@@ -212,6 +220,10 @@ impl Guard for ClaimGuard {
         self.solo.is_some()
     }
 
+    fn is_called_off(&self) -> bool {
+        self.gate.is_called_off()
+    }
+
     fn has_place(&self) -> bool {
         self.place.is_some()
     }
@@ -223,7 +235,9 @@ impl Guard for ClaimGuard {
 
 impl ClaimGuard {
     /// The claim is that of this notification, and held under this take.
-    pub const fn taken_over(&mut self, id: Uuid, take: TakeId) {
+    pub fn taken_over(&mut self, id: Uuid, take: TakeId) {
+        self.gates.forget(self.id, &self.gate);
+        self.gates.keep(id, &self.gate);
         self.id = id;
         self.origin = Origin::Broker(take);
     }
@@ -232,6 +246,12 @@ impl ClaimGuard {
     #[must_use]
     pub fn run(&self) -> RunId {
         self.origin.take().run()
+    }
+
+    /// Stands between it and the first byte of a request.
+    #[must_use]
+    pub const fn gate(&self) -> &Arc<CallGate> {
+        &self.gate
     }
 
     /// The key.
@@ -280,6 +300,7 @@ impl ClaimGuard {
 impl Drop for ClaimGuard {
     fn drop(&mut self) {
         self.metrics.in_flight(self.lane).decrement(1);
+        self.gates.forget(self.id, &self.gate);
         if !self.is_redeemed {
             self.release_queue.abandon(Abandoned {
                 key: self.key,

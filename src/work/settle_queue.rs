@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::recorder_wake::RecorderWake;
+use crate::domain::{Reason, Status};
 use crate::runtime::{Batch, clock};
 use crate::work::job::Outcome;
 
@@ -45,8 +46,10 @@ impl SettleQueue {
         }
     }
 
-    /// Adds an outcome; wakes the recorder when it is the first or fills a batch.
-    pub fn push(&self, outcome: Outcome) {
+    /// Adds an outcome: it can be called off no more. Wakes the recorder when it is the first or fills a
+    /// batch.
+    pub fn push(&self, mut outcome: Outcome) {
+        decide(&mut outcome);
         let waiting = {
             let mut outcomes = self.lock();
             outcomes.extend([outcome], clock::instant());
@@ -87,4 +90,21 @@ impl SettleQueue {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What somebody has called off in time is cancelled, whatever else was to become of it; but for what a provider
+/// has accepted, of which nobody can call off the rest alone.
+fn decide(outcome: &mut Outcome) {
+    let Some(line) = outcome.claim.gate().decide() else {
+        return;
+    };
+    let settlement = &mut outcome.settlement;
+    if settlement.status == Status::Sent || settlement.notification.is_partly_accepted() {
+        return;
+    }
+    settlement.status = Status::Cancelled;
+    settlement.reason = Some(Reason::CancelledByUser);
+    settlement.error_message = None;
+    (settlement.due_at, settlement.waits_for) = (None, None);
+    settlement.notification.attempts.push(line);
 }

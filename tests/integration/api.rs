@@ -1,10 +1,12 @@
 //! The HTTP API against real servers.
 
 mod accept;
+mod cancel;
 mod documents;
 mod door;
 mod erase;
 mod keys;
+mod notifications;
 mod pausing;
 mod providers;
 mod suppressions;

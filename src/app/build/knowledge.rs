@@ -69,6 +69,7 @@ pub(super) fn listen(
         api_keys: context.api_keys.clone(),
         account_loader,
         webhooks: context.database.webhooks().clone(),
+        gates: context.gates.clone(),
         stop: context.phases.end_of_run.clone(),
     };
     context.tasks.spawn("listen for changes", listener.run());

@@ -22,7 +22,17 @@ pub enum KeySource<'a> {
     Call(&'a Uuid),
 }
 
-impl KeySource<'_> {
+impl<'a> KeySource<'a> {
+    /// The kind, and the key itself.
+    fn parts(self) -> (&'static str, &'a [u8]) {
+        match self {
+            Self::Idempotency(key) => ("idempotency_key", key.as_bytes()),
+            Self::MessageId(id) => ("message_id", id.as_bytes()),
+            Self::Body(body) => ("body", body),
+            Self::Call(call) => ("call", call.as_bytes().as_slice()),
+        }
+    }
+
     /// The content, where the key is the content: nothing is left that could differ, whatever lane
     /// the same body came through.
     pub(super) fn content(self) -> Option<ContentHash> {
@@ -33,28 +43,41 @@ impl KeySource<'_> {
     }
 }
 
-/// The hash of a key, unique for tenant, person and channel. Each part goes in with its length
-/// before it, so that no two lists of parts read the same.
+/// The hash of a key, unique for tenant, person and channel. It begins with what is [shared](key_shared) by
+/// all of them, so that they are found together.
 #[must_use]
 pub fn key_hash(key: KeySource<'_>, tenant_id: Uuid, user_id: Uuid, channel: Channel) -> KeyHash {
-    let (kind, key) = match key {
-        KeySource::Idempotency(key) => ("idempotency_key", key.as_bytes()),
-        KeySource::MessageId(id) => ("message_id", id.as_bytes()),
-        KeySource::Body(body) => ("body", body),
-        KeySource::Call(call) => ("call", call.as_bytes().as_slice()),
-    };
-    let mut hasher = Sha256::new();
-    for part in [
+    let (kind, text) = key.parts();
+    let mut hash = digest(&[
         kind.as_bytes(),
         tenant_id.as_bytes(),
         user_id.as_bytes(),
         channel.as_str().as_bytes(),
-        key,
-    ] {
+        text,
+    ]);
+    let shared = key_shared(key, tenant_id);
+    for (byte, shared) in hash.iter_mut().zip(shared) {
+        *byte = shared;
+    }
+    KeyHash(hash)
+}
+
+/// How the hashes of a tenant's key begin, whoever it is used for.
+#[must_use]
+pub fn key_shared(key: KeySource<'_>, tenant_id: Uuid) -> [u8; KeyHash::SHARED] {
+    let (kind, text) = key.parts();
+    let hash = digest(&[kind.as_bytes(), tenant_id.as_bytes(), text]);
+    std::array::from_fn(|at| hash.get(at).copied().unwrap_or_default())
+}
+
+/// Each part goes in with its length before it, so that no two lists of parts read the same.
+fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
         hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hasher.update(part);
     }
-    KeyHash(hasher.finalize().into())
+    hasher.finalize().into()
 }
 
 /// What is to be sent to whom, how and when, beside what the key says already. The publisher's own

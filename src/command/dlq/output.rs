@@ -106,6 +106,7 @@ fn step(record: &AttemptRecord) -> String {
         Step::Deferred { reason, until } => format!("put off until {until}: {reason}"),
         Step::AccountGone { provider } => format!("{provider} is gone, others may be asked"),
         Step::Replayed { failed, .. } => format!("replayed after {failed}"),
+        Step::Cancelled { by, .. } => format!("cancelled by {by}"),
         Step::NodeDied { run } => {
             format!(
                 "run {run} died with it in hand: it may have been sent, nobody knows through whom"

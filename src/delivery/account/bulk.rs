@@ -112,6 +112,9 @@ async fn ask(context: &AccountContext, queue: &AccountQueue, jobs: Vec<Job>, cal
             None => undecided.push(job),
         }
     }
+    for job in undecided.iter().chain(&called_off) {
+        job.claim.gate().rest();
+    }
     queue.jobs.put_back(in_smaller_company(undecided, asked));
     queue.jobs.put_back(called_off);
 }

@@ -14,6 +14,9 @@ use crate::work::job::{Deliver, Job};
 /// Sends a job on its way.
 pub(super) fn leave(account: &AccountContext, mut job: Job, mut exit: Exit) {
     loop {
+        if matches!(exit, Exit::PassOn | Exit::RouteAnew | Exit::HandOver) {
+            job.claim.gate().rest();
+        }
         exit = match exit {
             Exit::Store(disposition) => {
                 return account

@@ -68,6 +68,11 @@ impl JobQueue {
         self.lock().take_stale(patience, self.now())
     }
 
+    /// Takes out what somebody has called off.
+    pub(super) fn take_called_off(&self) -> Vec<Job> {
+        self.lock().take_called_off()
+    }
+
     /// Takes out what is beyond its tenant's share at this account.
     pub(super) fn spill(&self, health: &AccountHealth) -> Vec<Job> {
         self.lock().spill(|| health.rate(), self.now())

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -121,21 +122,36 @@ async fn send(
         traceparent: traceparent.as_deref(),
         ..delivery(job, &target.address, &leave, now)
     };
-    let sent = AssertUnwindSafe(async { context.client.send(delivery).await })
-        .catch_unwind()
-        .await;
+    let sending = AssertUnwindSafe(async { context.client.send(delivery).await }).catch_unwind();
+    let sent = tokio::select! {
+        biased;
+        sent = sending => sent,
+        // Nothing of it is written any more, however long a connection takes.
+        () = job.claim.gate().called_off() => Ok(called_off()),
+    };
     let reply = sent.unwrap_or_else(|panic| panicked(context, &*panic));
     (reply, clock::instant().saturating_duration_since(started))
 }
 
-/// By the time that a connection is open another run may have it, or the recipient not want it.
+/// The answer that nobody gave to what somebody called off.
+fn called_off() -> Reply {
+    Reply::of(Class::Transient, Some(CALLED_OFF.to_owned()), None)
+}
+
+/// By the time that a connection is open another run may have it, the recipient not want it, or somebody
+/// have called it off.
 pub(super) fn leave(context: &AccountContext, job: &Job) -> Leave {
     let (lease_gate, run) = (context.node.lease_gate.clone(), job.claim.run());
     let recipients = context.node.eligibility.recipients.clone();
     let whose = (job.notification.tenant_id, job.notification.user_id);
     let mark = recipients.begin();
+    let gate = Arc::clone(job.claim.gate());
+    // The gate last: whoever passes it is about to write.
     Leave::new(
-        move || lease_gate.holding_run() == Some(run) && !recipients.has_changed(mark, whose),
+        move || {
+            let holds = lease_gate.holding_run() == Some(run);
+            holds && !recipients.has_changed(mark, whose) && gate.pass()
+        },
         job.valid_until,
     )
 }

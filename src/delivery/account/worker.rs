@@ -64,6 +64,7 @@ pub(super) async fn ask_and_follow(
     let results = ask(context, queue, &job, &asked, call).await;
     if delivery::came_too_late(&results) {
         job.targets = asked;
+        job.claim.gate().rest();
         return Some(job);
     }
     conclude(context, job, &asked, results, asked_at);

@@ -19,7 +19,7 @@ where
 
 impl<T> Lenient<T> {
     /// The value of a column.
-    pub(super) fn of(self, column: &str) -> Result<T, String> {
+    pub(in super::super) fn of(self, column: &str) -> Result<T, String> {
         self.0
             .map_err(|why| format!("its {column} cannot be read: {why}"))
     }

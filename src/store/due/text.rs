@@ -15,7 +15,7 @@ macro_rules! with_the_dead {
 pub(super) use with_the_dead;
 
 /// The line that a row gets which is taken from a dead run; the statement puts the run's number in.
-pub(super) fn node_died(now: jiff::Timestamp) -> Value {
+pub(in super::super) fn node_died(now: jiff::Timestamp) -> Value {
     serde_json::to_value(AttemptRecord::node_died(now, 0)).unwrap_or_default()
 }
 

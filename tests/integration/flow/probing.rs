@@ -22,7 +22,9 @@ use herald::templates::Limits;
 use herald::work::claim_guard::ClaimGuards;
 use herald::work::job::Outcome;
 use herald::work::lane_permits::LanePermits;
-use herald::work::{Dispatchers, InFlight, LeaseGate, RecorderWake, ReleaseQueue, SettleQueue};
+use herald::work::{
+    CallGates, Dispatchers, InFlight, LeaseGate, RecorderWake, ReleaseQueue, SettleQueue,
+};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -135,6 +137,7 @@ impl Scene {
             claim_guards: ClaimGuards {
                 in_flight: InFlight::default(),
                 release_queue: ReleaseQueue::default(),
+                gates: CallGates::default(),
                 metrics: Arc::clone(&metrics),
             },
             metrics,

@@ -1,0 +1,80 @@
+//! Parameters that several lists have: how each is described, and how it is read.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use uuid::Uuid;
+
+/// Longest text that a list is filtered by, in characters.
+const LONGEST: usize = 255;
+
+/// The schema of a word of a closed list.
+pub(super) fn one_of<T: Display>(words: &[T]) -> RefOr<Schema> {
+    let words = words.iter().map(ToString::to_string);
+    let word = ObjectBuilder::new().schema_type(Type::String);
+    RefOr::T(word.enum_values(Some(words)).build().into())
+}
+
+/// The schema of an id.
+pub(super) fn id() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+    let id = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(format));
+    RefOr::T(id.build().into())
+}
+
+/// The schema of a time.
+pub(super) fn time() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    let time = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(format));
+    RefOr::T(time.build().into())
+}
+
+/// A word of a closed list.
+pub(super) fn word<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: ToString,
+{
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// A text that may stand in a row.
+pub(super) fn plain(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.chars().count() > LONGEST || text.contains(char::is_control) {
+        return Err(format!(
+            "write 1 to {LONGEST} characters, none of which is a control character"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// An id.
+pub(super) fn uuid(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text).map_err(|_| "a UUID is expected".to_owned())
+}
+
+/// A time.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    let why = "a time is expected, as 2027-03-01T12:00:00Z is; in a URL, + is %2B";
+    text.parse().map_err(|_| why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_postgresql_would_refuse_is_refused_here() {
+        assert!(plain("a\0b").is_err() && plain("").is_err());
+        assert!(plain(&"x".repeat(256)).is_err());
+        assert_eq!(plain("smtp main").as_deref(), Ok("smtp main"));
+        assert!(moment("2026-13-01").is_err() && moment("2026-03-01T12:00:00Z").is_ok());
+    }
+}

@@ -1,0 +1,368 @@
+//! A notification's timeline in plain words: what happened, oldest first.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{AttemptRecord, Class, Reason, Step};
+
+/// One line of a timeline as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineLine {
+    /// When; `None` where nobody noted it.
+    pub at: Option<Timestamp>,
+    /// The stable word for what happened: `accepted`, `attempt`, `deferred`, `sent`, and so on.
+    pub event: String,
+    /// One sentence.
+    pub says: String,
+    /// The account that it is about.
+    pub provider: Option<String>,
+    /// The provider's code.
+    pub code: Option<String>,
+    /// The provider's words.
+    pub detail: Option<String>,
+    /// The request by which somebody did it.
+    pub request_id: Option<Uuid>,
+}
+
+/// A line of the stored timeline.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TimelineRecord {
+    /// One that this version knows.
+    Known(AttemptRecord),
+    /// One that a newer version wrote: when, if that can be read.
+    Newer(Option<Timestamp>),
+}
+
+/// What a provider told later of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldEvent {
+    /// When it happened, as the provider says.
+    pub at: Timestamp,
+    /// What: `delivered`, `bounce`, and so on.
+    pub event: String,
+    /// The account.
+    pub provider: String,
+    /// The provider's words.
+    pub detail: Option<String>,
+}
+
+/// Where a notification stands, with what is stored beside its timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing<'a> {
+    /// When the engine accepted it.
+    pub created_at: Timestamp,
+    /// Its status, as it is stored.
+    pub status: &'a str,
+    /// Why, as it is stored.
+    pub reason: Option<&'a str>,
+    /// The account that was asked last.
+    pub provider: Option<&'a str>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+    /// When it failed.
+    pub failed_at: Option<Timestamp>,
+    /// When the scheduler takes it, while it waits.
+    pub due_at: Option<Timestamp>,
+    /// When its person read it.
+    pub read_at: Option<Timestamp>,
+    /// The run that has it in hand.
+    pub run: Option<i32>,
+    /// What went wrong, in words.
+    pub error: Option<&'a str>,
+}
+
+impl TimelineLine {
+    fn new(at: Option<Timestamp>, event: &str, says: impl Into<String>) -> Self {
+        Self {
+            at,
+            event: event.to_owned(),
+            says: says.into(),
+            provider: None,
+            code: None,
+            detail: None,
+            request_id: None,
+        }
+    }
+
+    fn of(record: &TimelineRecord) -> Self {
+        let record = match record {
+            TimelineRecord::Known(record) => record,
+            TimelineRecord::Newer(at) => {
+                let says = "A newer version of Herald noted something that this one cannot read.";
+                return Self::new(*at, "unknown", says);
+            }
+        };
+        let line = |event, says: String| Self::new(Some(record.at), event, says);
+        match &record.step {
+            Step::Attempt {
+                provider,
+                class,
+                code,
+                detail,
+                device_id,
+                elapsed_ms,
+                ..
+            } => {
+                let device = device_id.map_or_else(String::new, |id| format!(" for device {id}"));
+                let says = format!(
+                    "{provider} was asked{device} and {} after {elapsed_ms} ms.",
+                    answered(*class)
+                );
+                Self {
+                    provider: Some(provider.clone()),
+                    code: code.clone(),
+                    detail: detail.clone(),
+                    ..line("attempt", says)
+                }
+            }
+            Step::Deferred { reason, until } => line(
+                "deferred",
+                format!("It was put off until {until}: {}.", because(*reason)),
+            ),
+            Step::AccountGone { provider } => Self {
+                provider: Some(provider.clone()),
+                ..line(
+                    "account_gone",
+                    format!("{provider} was deleted; another account may be asked."),
+                )
+            },
+            Step::Replayed { failed, detail } => Self {
+                detail: detail.clone(),
+                ..line(
+                    "replayed",
+                    format!(
+                        "It had failed ({}) and was sent on its way again.",
+                        because(*failed)
+                    ),
+                )
+            },
+            Step::NodeDied { run } => line(
+                "node_died",
+                format!(
+                    "Run {run} ended with it in hand: it may have been sent; another run took it over."
+                ),
+            ),
+            Step::Cancelled { by, request_id } => Self {
+                request_id: *request_id,
+                ..line("cancelled", format!("It was cancelled by {by}."))
+            },
+        }
+    }
+
+    fn told(event: &ToldEvent) -> Self {
+        let says = format!("{} reported: {}.", event.provider, event.event);
+        Self {
+            provider: Some(event.provider.clone()),
+            detail: event.detail.clone(),
+            ..Self::new(Some(event.at), &event.event, says)
+        }
+    }
+}
+
+/// The whole timeline: acceptance, every step, what providers told later, and where it stands.
+#[must_use]
+pub fn timeline(
+    standing: &Standing<'_>,
+    records: &[TimelineRecord],
+    told: &[ToldEvent],
+) -> Vec<TimelineLine> {
+    let accepted = "Herald accepted it.";
+    let mut lines = vec![TimelineLine::new(
+        Some(standing.created_at),
+        "accepted",
+        accepted,
+    )];
+    lines.extend(records.iter().map(TimelineLine::of));
+    let is_cancelled = lines.iter().any(|line| line.event == "cancelled");
+    lines.extend(told.iter().map(TimelineLine::told));
+    lines.extend(
+        standing
+            .line()
+            .filter(|line| !(is_cancelled && line.event == "cancelled")),
+    );
+    if let Some(read_at) = standing.read_at {
+        lines.push(TimelineLine::new(
+            Some(read_at),
+            "read",
+            "Its person read it.",
+        ));
+    }
+    // What has no time is the last that is known.
+    lines.sort_by_key(|line| (line.at.is_none(), line.at));
+    lines
+}
+
+impl Standing<'_> {
+    fn line(&self) -> Option<TimelineLine> {
+        let reason = self.reason.map(|word| match word.parse::<Reason>() {
+            Ok(reason) => because(reason).to_owned(),
+            Err(_) => word.to_owned(),
+        });
+        let because = reason.unwrap_or_else(|| "no reason was noted".to_owned());
+        Some(match self.status {
+            "sent" => {
+                let through = self
+                    .provider
+                    .map_or_else(String::new, |it| format!(" by {it}"));
+                let mut line = TimelineLine::new(
+                    self.sent_at,
+                    "sent",
+                    format!("It was accepted for delivery{through}."),
+                );
+                line.provider = self.provider.map(str::to_owned);
+                line
+            }
+            "failed" => {
+                let mut line = TimelineLine::new(
+                    self.failed_at,
+                    "failed",
+                    format!("It failed for good: {because}."),
+                );
+                line.detail = self.error.map(str::to_owned);
+                line
+            }
+            "cancelled" => {
+                TimelineLine::new(None, "cancelled", format!("It was cancelled: {because}."))
+            }
+            _ => match (self.run, self.due_at) {
+                (Some(run), _) => {
+                    TimelineLine::new(None, "in_hand", format!("Run {run} has it in hand."))
+                }
+                (None, Some(due_at)) => {
+                    let why = self
+                        .reason
+                        .map_or_else(String::new, |_| format!(": {because}"));
+                    TimelineLine::new(None, "waiting", format!("It waits until {due_at}{why}."))
+                }
+                (None, None) => return None,
+            },
+        })
+    }
+}
+
+const fn answered(class: Class) -> &'static str {
+    match class {
+        Class::Accepted => "accepted it",
+        Class::Permanent => "refused it for good",
+        Class::NotByAccount => "said that this account cannot send it",
+        Class::AccountRefused => "refused the account",
+        Class::Transient => "could not take it now",
+        Class::Throttled => "asked to wait",
+        Class::Unknown => "gave no usable answer: it may have been sent",
+    }
+}
+
+/// The reason in words, to stand behind a colon.
+const fn because(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Scheduled => "its time has not come",
+        Reason::QuietHours => "the person's quiet hours",
+        Reason::Retry => "it is tried again after a failure",
+        Reason::WaitingForProvider => "no account of the channel can take it now",
+        Reason::ChannelDisabled => "the person has switched the channel off",
+        Reason::CategoryDisabled => "the person has switched the category off",
+        Reason::FrequencyCap => "the person has had as many as they want for the day",
+        Reason::Suppressed => "the address is on the suppression list",
+        Reason::Expired => "it came too late",
+        Reason::CancelledByUser => "somebody called it off",
+        Reason::NoAddress => "the person has no address for the channel",
+        Reason::TemplateError => "its template cannot be rendered",
+        Reason::RetriesExhausted => "all its retries are used up",
+        Reason::InvalidRecipient => "the provider says that the address is none",
+        Reason::Unregistered => "the provider says that the device or account is gone",
+        Reason::OptedOut => "the person opted out at the provider",
+        Reason::ContentRefused => "the provider refused the content",
+        Reason::MessageTooLarge => "it is larger than the provider takes",
+        Reason::ProviderMisconfigured => "no account that may carry it can send it",
+        Reason::ProviderRefused => "the provider refused it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn standing(status: &str) -> Standing<'_> {
+        Standing {
+            created_at: moment("2026-03-01T12:00:00Z"),
+            status,
+            reason: None,
+            provider: None,
+            sent_at: None,
+            failed_at: None,
+            due_at: None,
+            read_at: None,
+            run: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn lines_come_in_the_order_of_time_and_what_has_none_is_last() {
+        let attempt = Step::Attempt {
+            provider: "main".to_owned(),
+            class: Class::Accepted,
+            code: Some("202".to_owned()),
+            detail: None,
+            device_id: None,
+            message_id: None,
+            elapsed_ms: 7,
+        };
+        let at = moment("2026-03-01T12:00:01Z");
+        let records = [
+            TimelineRecord::Known(AttemptRecord { at, step: attempt }),
+            TimelineRecord::Newer(None),
+        ];
+        let told = [ToldEvent {
+            at: moment("2026-03-01T12:01:00Z"),
+            event: "delivered".to_owned(),
+            provider: "main".to_owned(),
+            detail: None,
+        }];
+        let sent = Standing {
+            sent_at: Some(moment("2026-03-01T12:00:02Z")),
+            ..standing("sent")
+        };
+        let events: Vec<String> = timeline(&sent, &records, &told)
+            .into_iter()
+            .map(|line| line.event)
+            .collect();
+        assert_eq!(
+            events,
+            ["accepted", "attempt", "sent", "delivered", "unknown"]
+        );
+    }
+
+    #[test]
+    fn what_somebody_cancelled_says_so_once() {
+        let step = Step::Cancelled {
+            by: "key".to_owned(),
+            request_id: Some(Uuid::from_u128(7)),
+        };
+        let at = moment("2026-03-01T12:00:01Z");
+        let records = [TimelineRecord::Known(AttemptRecord { at, step })];
+        let cancelled = Standing {
+            reason: Some("cancelled_by_user"),
+            ..standing("cancelled")
+        };
+        let lines = timeline(&cancelled, &records, &[]);
+        let [_, line] = lines.as_slice() else {
+            panic!("{lines:?}");
+        };
+        assert_eq!(line.request_id, Some(Uuid::from_u128(7)));
+        let by_rule = Standing {
+            reason: Some("channel_disabled"),
+            ..standing("cancelled")
+        };
+        let lines = timeline(&by_rule, &[], &[]);
+        let says = &lines.last().unwrap().says;
+        assert_eq!(
+            says,
+            "It was cancelled: the person has switched the channel off."
+        );
+    }
+}

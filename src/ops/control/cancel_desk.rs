@@ -1,0 +1,247 @@
+//! Cancelling, as the HTTP API may do it: what waits in the database at once, what a node has in hand by that node.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::desk::{Desk, DeskError};
+use crate::broker::envelope::{KeySource, key_hash, key_shared};
+use crate::domain::{CancelCount, CancelState, Channel};
+use crate::runtime::clock;
+use crate::store::audit::DoneBy;
+use crate::store::cancel::{self, ClaimMeant, MeantNotification, SourceMeant};
+use crate::store::changes::CallOff;
+use crate::store::{Database, StoreError};
+use crate::work::CallGates;
+
+/// Longest that whoever has one in hand may take to call it off.
+const WITHIN: Duration = Duration::from_secs(2);
+/// Time from one look to the next, at first; it doubles up to ten times as much.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Notifications of one statement.
+const PART: usize = 1_000;
+
+/// Which notifications are to be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelMeant {
+    /// This one: of a tenant, or of any without one.
+    One(Option<Uuid>, Uuid),
+    /// All about a thing.
+    Source(SourceMeant),
+    /// All that a publisher's key stands for.
+    Key(KeyMeant),
+}
+
+/// All that a publisher's key stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMeant {
+    /// Whose.
+    pub tenant_id: Uuid,
+    /// The `idempotency_key`.
+    pub key: String,
+    /// Only to this person.
+    pub user_id: Option<Uuid>,
+    /// Only through this channel.
+    pub channel: Option<Channel>,
+}
+
+/// Cancels notifications. Clones share it.
+#[derive(Debug, Clone)]
+pub struct CancelDesk {
+    /// Does the work.
+    pub desk: Desk,
+    /// Calls off what this node has in hand.
+    pub gates: CallGates,
+}
+
+impl CancelDesk {
+    /// Cancels what waits of what is meant. What it answers as cancelled is never sent, by no node.
+    ///
+    /// # Errors
+    /// There is nothing that is meant; or the database is out of reach, and what was cancelled by then stays so.
+    pub async fn cancel(&self, meant: CancelMeant, by: DoneBy) -> Result<CancelCount, DeskError> {
+        let gates = self.gates.clone();
+        let work = async move |database: Database| {
+            let mut cancelling = Cancelling::of(&database, meant, by).await?;
+            cancelling.take_free().await?;
+            if cancelling.has_open() {
+                cancelling.call_off(&gates).await?;
+            }
+            let until = clock::instant() + WITHIN;
+            let mut pause = LOOK_EVERY;
+            while cancelling.has_open() && clock::instant() < until {
+                sleep(pause).await;
+                pause = (pause * 2).min(LOOK_EVERY * 10);
+                cancelling.look_again().await?;
+            }
+            Ok::<_, DeskError>(cancelling.count())
+        };
+        self.desk.with("cancel notifications", work).await
+    }
+}
+
+/// A call that cancels.
+struct Cancelling<'a> {
+    database: &'a Database,
+    tenant_id: Option<Uuid>,
+    by: DoneBy,
+    asked: CallOff,
+    cancelled: u64,
+    /// What this has not cancelled.
+    others: HashMap<Uuid, CancelState>,
+}
+
+impl<'a> Cancelling<'a> {
+    async fn of(database: &'a Database, meant: CancelMeant, by: DoneBy) -> Result<Self, DeskError> {
+        let mut connection = database.get().await?;
+        let connection = &mut *connection;
+        let (tenant_id, found) = match meant {
+            CancelMeant::One(tenant_id, id) => (
+                tenant_id,
+                cancel::by_ids(connection, tenant_id, &[id]).await?,
+            ),
+            CancelMeant::Source(source) => {
+                let found = cancel::by_source(connection, &source).await?;
+                (Some(source.tenant_id), found)
+            }
+            CancelMeant::Key(key) => {
+                let shared = key_shared(KeySource::Idempotency(&key.key), key.tenant_id);
+                let claims = cancel::by_key(connection, shared).await?;
+                let claims: Vec<ClaimMeant> =
+                    claims.into_iter().filter(|it| key.means(it)).collect();
+                let ids: Vec<Uuid> = claims.iter().map(|it| it.id).collect();
+                let tenant_id = Some(key.tenant_id);
+                let mut found = cancel::by_ids(connection, tenant_id, &ids).await?;
+                // What has no row yet is in hand of whoever claimed it.
+                let rowless = claims.iter().filter(|it| it.whom.is_none() && it.is_held);
+                found.extend(rowless.map(|it| MeantNotification {
+                    id: it.id,
+                    tenant_id: key.tenant_id,
+                    state: CancelState::InFlight,
+                }));
+                (tenant_id, found)
+            }
+        };
+        if found.is_empty() {
+            return Err(DeskError::NotFound("notification"));
+        }
+        let asked = CallOff {
+            id: Uuid::nil(),
+            at: clock::now(),
+            key_id: by.actor().parse().unwrap_or_default(),
+            request_id: by.request_id().unwrap_or_default(),
+        };
+        Ok(Self {
+            database,
+            tenant_id,
+            by,
+            asked,
+            cancelled: 0,
+            others: found.into_iter().map(|it| (it.id, it.state)).collect(),
+        })
+    }
+
+    fn ids(&self, wanted: impl Fn(CancelState) -> bool) -> Vec<Uuid> {
+        let others = self.others.iter().filter(|(_, state)| wanted(**state));
+        others.map(|(id, _)| *id).collect()
+    }
+
+    fn open(&self) -> Vec<Uuid> {
+        self.ids(|state| matches!(state, CancelState::Pending | CancelState::InFlight))
+    }
+
+    fn has_open(&self) -> bool {
+        !self.open().is_empty()
+    }
+
+    /// Cancels what nobody has in hand.
+    async fn take_free(&mut self) -> Result<(), StoreError> {
+        let free = self.ids(|state| state == CancelState::Pending);
+        let line = self.asked.line();
+        for part in free.chunks(PART) {
+            let done = cancel::cancel(self.database, self.tenant_id, part, &line, &self.by).await?;
+            self.done(&done);
+            for id in part {
+                // Somebody has taken it in between.
+                self.others
+                    .entry(*id)
+                    .and_modify(|state| *state = CancelState::InFlight);
+            }
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, cancelled: &[MeantNotification]) {
+        for one in cancelled {
+            if self.others.remove(&one.id).is_some() {
+                self.cancelled += 1;
+            }
+        }
+    }
+
+    /// Asks whoever has the others in hand, this node without a detour.
+    async fn call_off(&self, gates: &CallGates) -> Result<(), StoreError> {
+        let open = self.open();
+        gates.call_off(&open, &self.asked.line());
+        let mut connection = self.database.get().await?;
+        self.asked.ask(&mut connection, &open).await
+    }
+
+    /// Looks at what has become of those that were in hand.
+    async fn look_again(&mut self) -> Result<(), StoreError> {
+        let (open, line) = (self.open(), self.asked.line());
+        let stored = self
+            .database
+            .transaction(async |connection| {
+                let done = cancel::cancelled_by(connection, &open, &line).await?;
+                cancel::note(connection, &done, &self.by).await?;
+                Ok((
+                    done,
+                    cancel::by_ids(connection, self.tenant_id, &open).await?,
+                ))
+            })
+            .await;
+        let (done, found) = stored?;
+        self.done(&done);
+        for one in found {
+            self.others
+                .entry(one.id)
+                .and_modify(|state| *state = one.state);
+        }
+        self.take_free().await
+    }
+
+    fn count(&self) -> CancelCount {
+        let mut count = CancelCount {
+            cancelled: self.cancelled,
+            ..CancelCount::default()
+        };
+        for state in self.others.values() {
+            count.count(*state);
+        }
+        count
+    }
+}
+
+impl KeyMeant {
+    /// Whether a claim whose hash begins like this key's is one of it.
+    fn means(&self, claim: &ClaimMeant) -> bool {
+        let is = |user_id, channel| {
+            let key = KeySource::Idempotency(&self.key);
+            key_hash(key, self.tenant_id, user_id, channel) == claim.key
+        };
+        let mut channels = Channel::ALL
+            .iter()
+            .filter(|it| self.channel.is_none_or(|only| only == **it));
+        let row = claim.whom.as_ref();
+        let whom = row.map_or(self.user_id, |(user_id, _)| *user_id);
+        let Some(user_id) = whom else {
+            // The person was erased, or nobody knows yet who it is.
+            return row.is_none() && self.channel.is_none();
+        };
+        self.user_id.is_none_or(|only| only == user_id)
+            && channels.any(|channel| is(user_id, *channel))
+    }
+}

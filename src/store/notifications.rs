@@ -1,0 +1,189 @@
+//! Notifications, for people who look at them: one, a page of a list, what it says.
+//!
+//! A list is looked at a bounded span at a time, newest first: so many rows at most, in so much time at most.
+//! A page may thus be empty and go on.
+
+mod content;
+mod listing;
+mod row;
+
+use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use self::row::{EventRow, IdRow, SUMMARY, WholeRow};
+use super::StoreError;
+use crate::domain::{Channel, Reason, Status, TimelineRecord, ToldEvent};
+
+pub use content::{StoredContent, content, versions};
+pub use listing::look;
+
+/// What providers told of one notification, at most.
+const EVENTS: i64 = 500;
+
+/// A notification as it is stored. Words are as they stand in the row: a newer version may know more of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredNotification {
+    /// Its id.
+    pub id: Uuid,
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// To whom; `None` when the person was erased, or for a whole tenant.
+    pub user_id: Option<Uuid>,
+    /// Through which channel.
+    pub channel: String,
+    /// How urgent.
+    pub priority: String,
+    /// The category that may be switched off.
+    pub category: Option<String>,
+    /// The account that was asked last.
+    pub provider: Option<String>,
+    /// Where it stands.
+    pub status: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The address that was used.
+    pub recipient: Option<String>,
+    /// The template, and the version of it that was rendered.
+    pub template: Option<(String, Option<i32>)>,
+    /// Passes over the route.
+    pub attempt_count: i32,
+    /// Retries after the first pass.
+    pub max_retries: i32,
+    /// When the engine accepted it.
+    pub created_at: Timestamp,
+    /// When a provider was asked last.
+    pub last_attempted: Option<Timestamp>,
+    /// Not before.
+    pub send_at: Option<Timestamp>,
+    /// When the scheduler takes it, while it waits.
+    pub due_at: Option<Timestamp>,
+    /// Not after.
+    pub expires_at: Option<Timestamp>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+    /// When it failed for good.
+    pub failed_at: Option<Timestamp>,
+    /// What went wrong, in words.
+    pub error_message: Option<String>,
+    /// The provider's code.
+    pub provider_response: Option<String>,
+    /// The provider's id for the message.
+    pub provider_message_id: Option<String>,
+    /// What the publisher pointed at: kind and id.
+    pub source: Option<(String, String)>,
+    /// For whom it waits, if for an account.
+    pub waits_for: Option<String>,
+    /// The run that has it in hand.
+    pub owner: Option<i32>,
+    /// When its person read it.
+    pub read_at: Option<Timestamp>,
+}
+
+/// A notification with all that happened to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WholeNotification {
+    /// Its row.
+    pub stored: StoredNotification,
+    /// Its timeline.
+    pub timeline: Vec<TimelineRecord>,
+    /// The publisher's own data, as a JSON text.
+    pub metadata: Option<String>,
+    /// What providers told later, the eldest first.
+    pub told: Vec<ToldEvent>,
+}
+
+/// Which notifications are meant; what is absent does not narrow them down.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotificationFilter {
+    /// To this person.
+    pub user_id: Option<Uuid>,
+    /// That stand there.
+    pub status: Option<Status>,
+    /// For this reason.
+    pub reason: Option<Reason>,
+    /// Through this channel.
+    pub channel: Option<Channel>,
+    /// That this account was asked last for.
+    pub provider: Option<String>,
+    /// Of this category.
+    pub category: Option<String>,
+    /// About a thing of this kind.
+    pub source_type: Option<String>,
+    /// About this thing.
+    pub source_id: Option<String>,
+}
+
+/// A span of ids, thus of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdSpan {
+    /// The first.
+    pub from: Uuid,
+    /// The first that is no longer in it.
+    pub before: Uuid,
+}
+
+/// What one look found.
+#[derive(Debug, Default)]
+pub struct ListLook {
+    /// The newest first.
+    pub found: Vec<StoredNotification>,
+    /// Where it stopped before the end of its span: nothing at this id or after it was left out.
+    pub stopped_at: Option<Uuid>,
+}
+
+/// The lowest id of a moment.
+#[must_use]
+pub fn bound(moment: Timestamp) -> Uuid {
+    let milliseconds = u128::try_from(moment.as_millisecond()).unwrap_or(0);
+    Uuid::from_u128(milliseconds << 80)
+}
+
+/// The moment of an id; the furthest that there is, of one that is no time.
+#[must_use]
+pub fn moment(id: Uuid) -> Timestamp {
+    let milliseconds = i64::try_from(id.as_u128() >> 80).ok();
+    let moment = milliseconds.and_then(|it| Timestamp::from_millisecond(it).ok());
+    moment.unwrap_or(Timestamp::MAX)
+}
+
+/// The eldest notification that there is, whosever it is.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn oldest(connection: &mut AsyncPgConnection) -> Result<Option<Uuid>, StoreError> {
+    let rows: Vec<IdRow> = diesel::sql_query("SELECT id FROM notifications ORDER BY id LIMIT 1")
+        .load(connection)
+        .await?;
+    Ok(rows.into_iter().next().map(|row| row.id))
+}
+
+/// One notification of a tenant; of any, without one.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn find(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Option<Uuid>,
+    id: Uuid,
+) -> Result<Option<WholeNotification>, StoreError> {
+    let text = format!(
+        "SELECT {SUMMARY}, n.attempts, n.metadata::text AS metadata
+         FROM notifications n WHERE n.id = $1 AND ($2 IS NULL OR n.tenant_id = $2)"
+    );
+    let query = diesel::sql_query(text)
+        .bind::<SqlUuid, _>(id)
+        .bind::<Nullable<SqlUuid>, _>(tenant_id);
+    let Some(row): Option<WholeRow> = query.load(connection).await?.into_iter().next() else {
+        return Ok(None);
+    };
+    let told = diesel::sql_query(
+        "SELECT occurred_at, event, provider, detail FROM email_logs
+         WHERE notification_id = $1 ORDER BY occurred_at LIMIT $2",
+    );
+    let told = told.bind::<SqlUuid, _>(id).bind::<BigInt, _>(EVENTS);
+    let told: Vec<EventRow> = told.load(connection).await?;
+    let told = told.into_iter().map(EventRow::event).collect();
+    Ok(Some(row.whole(told)))
+}
