@@ -22,6 +22,7 @@ mod providers;
 mod reading;
 mod request_id;
 mod suppressions;
+mod templates;
 mod tenants;
 mod unread;
 mod users;
@@ -84,6 +85,7 @@ fn endpoints() -> Vec<Endpoint> {
         providers::endpoints(),
         reading::endpoints(),
         cancelling::endpoints(),
+        templates::endpoints(),
         webhooks::endpoints(),
         users::endpoints(),
         suppressions::endpoints(),

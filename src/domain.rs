@@ -39,6 +39,7 @@ pub mod status;
 pub mod suppression;
 pub mod system_event;
 pub mod take;
+pub mod template_rules;
 pub mod tenant;
 pub mod text_message;
 pub mod timeline;

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod housekeeping;
 pub mod lease_keeper;
 pub mod look_watch;
+pub mod publishing;
 pub mod readiness;
 pub mod replay;
 pub mod unreadable_people;

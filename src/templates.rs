@@ -11,6 +11,7 @@ mod error;
 mod escape;
 mod filters;
 mod growth;
+mod includes;
 mod library;
 mod locale;
 mod names;
@@ -26,6 +27,8 @@ mod work;
 #[cfg(test)]
 pub(crate) use depth::{MOST_BLOCKS, MOST_STEPS, MOST_VALUES};
 pub use error::{ErrorKind, TemplateError};
-pub use library::{Library, LocaleHints, Rendered, Variables};
+pub use includes::{IncludeError, included, whole};
+pub use library::{Library, LocaleHints, Rendered, TemplatePreview, Variables};
+pub use locale::{LocaleChoice, nearest_locale};
 pub use sandbox::Limits;
 pub use source::{Part, TemplateKey, TemplateSource};

@@ -28,7 +28,7 @@ use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
     CancelDesk, CategoryDesk, Desk, Desks, KeyDesk, NotificationDesk, PeopleDesk, ProviderDesk,
-    SuppressionDesk, TenantDesk, WebhookDesk,
+    SuppressionDesk, TemplateDesk, TenantDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -125,6 +125,10 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
         people: PeopleDesk { desk: desk.clone() },
         suppressions: SuppressionDesk { desk: desk.clone() },
         categories: CategoryDesk { desk: desk.clone() },
+        templates: TemplateDesk {
+            desk: desk.clone(),
+            limits: super::explain::limits(settings),
+        },
         tenants: TenantDesk { desk },
     }
 }

@@ -9,6 +9,7 @@ mod notification_desk;
 mod people_desk;
 mod provider_desk;
 mod suppression_desk;
+mod template_desk;
 mod tenant_desk;
 mod webhook_desk;
 
@@ -32,6 +33,10 @@ pub use provider_desk::{
     ProviderChange, ProviderDesk, ProviderDeskError, ShownProvider, ShownProviderHealth,
 };
 pub use suppression_desk::SuppressionDesk;
+pub use template_desk::{
+    AskedPreview, ListedTemplateLine, LocalTemplate, ShownPreview, ShownPublication,
+    ShownTemplateUser, ShownTemplateVersion, ShownTemplates, TemplateDesk, TemplateDeskError,
+};
 pub use tenant_desk::{TenantDesk, TenantOrder};
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
@@ -49,6 +54,8 @@ pub use crate::store::preferences::PreferenceFields;
 pub use crate::store::recipients::RecipientFields;
 pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
 pub use crate::store::suppressions::desk::StoredSuppression;
+pub use crate::store::templates::TemplateFields;
+pub use crate::store::templates::desk::TemplateOf;
 pub use crate::store::tenants::StoredTenant;
 pub use crate::store::webhooks::StoredWebhook;
 pub use crate::store::webhooks::desk::WebhookFields;
@@ -97,6 +104,8 @@ pub struct Desks {
     pub suppressions: SuppressionDesk,
     /// Categories.
     pub categories: CategoryDesk,
+    /// Templates.
+    pub templates: TemplateDesk,
     /// Tenants.
     pub tenants: TenantDesk,
 }

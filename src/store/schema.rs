@@ -250,6 +250,10 @@ pub mod notification_schema {
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
             deleted_at -> Nullable<Timestamptz>,
+            written -> Nullable<Jsonb>,
+            includes -> Array<Nullable<Text>>,
+            #[max_length = 100]
+            published_by -> Nullable<Varchar>,
         }
     }
 
@@ -431,6 +435,26 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.template_drafts (tenant_id, name, message_type, locale) {
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            name -> Varchar,
+            message_type -> Text,
+            #[max_length = 35]
+            locale -> Varchar,
+            subject -> Nullable<Text>,
+            title -> Nullable<Text>,
+            body -> Text,
+            html -> Nullable<Text>,
+            variables -> Jsonb,
+            includes -> Array<Nullable<Text>>,
+            #[max_length = 100]
+            saved_by -> Varchar,
+            saved_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         notification_schema.tenants (id) {
             id -> Uuid,
             #[max_length = 100]
@@ -551,6 +575,7 @@ pub mod notification_schema {
     diesel::joinable!(rate_limits -> api_keys (api_key_id));
     diesel::joinable!(rate_limits -> users (user_id));
     diesel::joinable!(suppressions -> tenants (tenant_id));
+    diesel::joinable!(template_drafts -> tenants (tenant_id));
     diesel::joinable!(user_devices -> tenants (tenant_id));
     diesel::joinable!(user_devices -> users (user_id));
     diesel::joinable!(users -> tenants (tenant_id));
@@ -581,6 +606,7 @@ pub mod notification_schema {
         rate_limits,
         rollup_batches,
         suppressions,
+        template_drafts,
         tenants,
         user_devices,
         users,

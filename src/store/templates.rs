@@ -1,12 +1,18 @@
 //! Templates: a name, a channel and a language have versions, of which one is used.
 
+pub mod desk;
+pub mod listing;
+mod publish;
+
+pub use publish::{Publication, publish, upsert};
+
 use diesel::prelude::*;
 use diesel::sql_types::{Text, Uuid as SqlUuid};
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::change::{WriteChange, word};
+use super::change::word;
 use super::fingerprint::{Fingerprint, Polled};
 use super::schema::notification_schema::notification_templates;
 use crate::domain::Channel;
@@ -101,7 +107,7 @@ pub async fn load(
         .select(TemplateRow::as_select())
         .load(connection)
         .await?;
-    Ok(rows.into_iter().filter_map(template).collect())
+    Ok(rows.into_iter().filter_map(stored_template).collect())
 }
 
 /// Whether any template has one of these names, whosever it is.
@@ -131,91 +137,7 @@ pub async fn fingerprint(connection: &mut AsyncPgConnection) -> Result<Fingerpri
     Polled::Templates.fingerprint(connection).await
 }
 
-/// Makes this the active content: changed content becomes a new version, and the one before it
-/// stays to be read but is not used any more.
-///
-/// # Errors
-/// [`StoreError::ForeignKey`] when the tenant does not exist; [`StoreError::UniqueViolation`] when
-/// somebody else wrote the same template at the same moment.
-pub async fn upsert(
-    connection: &mut AsyncPgConnection,
-    fields: &TemplateFields,
-) -> Result<WriteChange, StoreError> {
-    connection
-        .transaction(async |connection| {
-            let versions = versions_of(connection, fields).await?;
-            let newest = versions.iter().map(|(version, _)| *version).max();
-            let active = versions.into_iter().find_map(|(_, active)| active);
-            if active.as_ref().is_some_and(|row| row.says(fields)) {
-                return Ok(WriteChange::Unchanged);
-            }
-            if let Some(active) = &active {
-                diesel::update(notification_templates::table.find(active.id))
-                    .set(notification_templates::is_active.eq(false))
-                    .execute(connection)
-                    .await?;
-            }
-            diesel::insert_into(notification_templates::table)
-                .values(row(fields, newest.unwrap_or(0).saturating_add(1)))
-                .execute(connection)
-                .await?;
-            Ok(newest.map_or(WriteChange::Created, |_| WriteChange::Updated))
-        })
-        .await
-}
-
-/// Every version's number, and the row of the active one. Locks them all: two writers of the same
-/// template take turns.
-async fn versions_of(
-    connection: &mut AsyncPgConnection,
-    fields: &TemplateFields,
-) -> Result<Vec<(i32, Option<TemplateRow>)>, StoreError> {
-    use notification_templates::{deleted_at, is_active, locale, message_type, name, tenant_id};
-    let rows: Vec<(TemplateRow, bool)> = notification_templates::table
-        .filter(tenant_id.eq(fields.tenant_id))
-        .filter(name.eq(&fields.name))
-        .filter(message_type.eq(fields.channel.as_str()))
-        .filter(locale.eq(&fields.locale))
-        .select((
-            TemplateRow::as_select(),
-            is_active.and(deleted_at.is_null()),
-        ))
-        .for_update()
-        .load(connection)
-        .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(row, active)| (row.version, active.then_some(row)))
-        .collect())
-}
-
-impl TemplateRow {
-    fn says(&self, fields: &TemplateFields) -> bool {
-        self.subject == fields.subject
-            && self.title == fields.title
-            && self.body == fields.body
-            && self.html == fields.html
-            && self.variables == serde_json::json!(fields.variables)
-    }
-}
-
-fn row(fields: &TemplateFields, version: i32) -> TemplateRow {
-    TemplateRow {
-        id: Uuid::now_v7(),
-        tenant_id: fields.tenant_id,
-        name: fields.name.clone(),
-        message_type: fields.channel.to_string(),
-        locale: fields.locale.clone(),
-        version,
-        subject: fields.subject.clone(),
-        title: fields.title.clone(),
-        body: fields.body.clone(),
-        html: fields.html.clone(),
-        variables: serde_json::json!(fields.variables),
-    }
-}
-
-fn template(row: TemplateRow) -> Option<StoredTemplate> {
+fn stored_template(row: TemplateRow) -> Option<StoredTemplate> {
     let (tenant_id, template) = (row.tenant_id, &row.name);
     let channel = word(&row.message_type)
         .inspect_err(|error| {

@@ -9,15 +9,17 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::error::{ErrorKind, PartError, TemplateError};
-use super::locale::{self, TemplateLocale};
+use super::locale::{self, LocaleChoice, TemplateLocale};
 use super::names;
 use super::sandbox::{self, Limits};
 use super::source::{Part, TemplateKey, TemplateSource};
 use crate::domain::{Channel, Content};
 
 mod entry;
+mod preview;
 
 use entry::TemplateEntry;
+pub use preview::TemplatePreview;
 
 /// Compiled templates, found by tenant, channel, name and language.
 ///
@@ -120,7 +122,7 @@ impl Library {
         read: LocaleHints<'_>,
         variables: &Map<String, Json>,
     ) -> Result<Rendered, TemplateError> {
-        let (found, entry) = self
+        let (found, entry, _) = self
             .find(tenant_id, channel, name, read)
             .ok_or_else(|| unknown(channel, name))?;
         let fail = |part: Option<Part>, error: PartError| TemplateError {
@@ -212,12 +214,12 @@ impl Library {
         channel: Channel,
         name: &str,
         read: LocaleHints<'_>,
-    ) -> Option<(&str, &TemplateEntry)> {
+    ) -> Option<(&str, &TemplateEntry, LocaleChoice)> {
         let names = self.tenants.get(&tenant_id)?;
         let languages = names.get(&(channel, name.to_owned()))?;
-        let index = locale::choose(&languages.locales, read.recipient, read.tenant)?;
+        let (index, because) = locale::choose(&languages.locales, read.recipient, read.tenant)?;
         let found = languages.locales.get(index)?;
-        Some((&found.tag, languages.entries.get(index)?.as_ref()))
+        Some((&found.tag, languages.entries.get(index)?.as_ref(), because))
     }
 }
 

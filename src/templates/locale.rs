@@ -34,7 +34,22 @@ impl TemplateLocale {
     }
 }
 
-/// The best of the available languages, by index.
+/// Why a language was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocaleChoice {
+    /// The person reads it.
+    Recipient,
+    /// It is the tenant's.
+    Tenant,
+    /// It is English, for want of those.
+    English,
+    /// It is near to one of those.
+    Near,
+    /// It is the first in the alphabet: there is nothing nearer.
+    First,
+}
+
+/// The best of the available languages, by index, and why.
 ///
 /// In this order: what the person reads, from the very tag to the bare language
 /// ([`Language::fallbacks`]); the same for the tenant; English. Only then the person's language of
@@ -44,21 +59,43 @@ pub(super) fn choose(
     available: &[TemplateLocale],
     recipient: Option<&str>,
     tenant: Option<&str>,
-) -> Option<usize> {
-    let wanted = [recipient, tenant, Some("en")];
-    let wanted = wanted.into_iter().flatten();
-    let kin = wanted.clone().filter_map(Language::parse);
+) -> Option<(usize, LocaleChoice)> {
+    let wanted = [
+        (recipient, LocaleChoice::Recipient),
+        (tenant, LocaleChoice::Tenant),
+        (Some("en"), LocaleChoice::English),
+    ];
+    let wanted = wanted
+        .into_iter()
+        .filter_map(|(tag, because)| Some((tag?, because)));
+    let kin = wanted.clone().filter_map(|(tag, _)| Language::parse(tag));
     wanted
-        .filter_map(|tag| look_up(available, tag))
+        .filter_map(|(tag, because)| Some((look_up(available, tag)?, because)))
         .next()
         .or_else(|| {
             kin.filter_map(|language| nearest_kin(available, &language))
                 .next()
+                .map(|index| (index, LocaleChoice::Near))
         })
         .or_else(|| {
             let first = available.iter().enumerate().min_by_key(|(_, one)| &one.tag);
-            first.map(|(index, _)| index)
+            first.map(|(index, _)| (index, LocaleChoice::First))
         })
+}
+
+/// The best of some languages for a text in one of them.
+#[must_use]
+pub fn nearest_locale<'a>(
+    available: &[&'a str],
+    wanted: &str,
+    tenant: Option<&str>,
+) -> Option<&'a str> {
+    let locales: Vec<TemplateLocale> = available
+        .iter()
+        .map(|tag| TemplateLocale::new(tag))
+        .collect();
+    let (index, _) = choose(&locales, Some(wanted), tenant)?;
+    available.get(index).copied()
 }
 
 fn look_up(available: &[TemplateLocale], wanted: &str) -> Option<usize> {
@@ -123,7 +160,7 @@ mod tests {
             .map(|tag| TemplateLocale::new(tag))
             .collect();
         let recipient = Some(recipient).filter(|tag| !tag.is_empty());
-        choose(&written, recipient, tenant).map(|index| available[index])
+        choose(&written, recipient, tenant).map(|(index, _)| available[index])
     }
 
     #[test]

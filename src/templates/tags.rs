@@ -1,5 +1,7 @@
 //! The tags of a template, found as the template engine finds them.
 
+use std::ops::Range;
+
 /// A `{{ }}` or a `{% %}`, without its delimiters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tag {
@@ -9,6 +11,8 @@ pub(super) struct Tag {
     pub(super) is_statement: bool,
     /// What stands in it, with every text in quotes left out.
     pub(super) code: String,
+    /// Where it stands, with its delimiters.
+    pub(super) range: Range<usize>,
 }
 
 impl Tag {
@@ -49,6 +53,7 @@ pub(super) fn tags(source: &str) -> impl Iterator<Item = Tag> {
                 line,
                 is_statement,
                 code: code.to_owned(),
+                range: before..source.len() - rest.len(),
             });
         }
     })

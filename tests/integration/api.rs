@@ -10,6 +10,7 @@ mod notifications;
 mod pausing;
 mod providers;
 mod suppressions;
+mod templates;
 mod tenants;
 mod users;
 mod webhooks;

@@ -6,6 +6,7 @@ use crate::config::manifest::{
     DeclaredEntry, DeclaredPreference, DeclaredProvider, DeclaredTemplate, DeclaredWebhook,
     Manifest, ManifestFinding, User,
 };
+use crate::ops::publishing;
 use crate::store::accounts::{self, AccountError, AccountFields};
 use crate::store::devices::{self, DeviceSighting};
 use crate::store::preferences::{self, PreferenceFields};
@@ -216,7 +217,17 @@ async fn template(
         html: template.html.clone(),
         variables: template.variables.clone(),
     };
-    Ok(templates::upsert(connection, &fields).await?)
+    let change = templates::upsert(connection, &fields).await?;
+    if change == WriteChange::Unchanged {
+        return Ok(change);
+    }
+    match publishing::publish_users(connection, &fields, None).await? {
+        Ok(_) => Ok(change),
+        Err(mistakes) => {
+            let words = mistakes.into_iter().map(|mistake| mistake.words);
+            Err(EntryError::Entry(words.collect::<Vec<_>>().join("; ")))
+        }
+    }
 }
 
 async fn provider(

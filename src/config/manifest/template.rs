@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::ManifestFinding;
 use super::fields::EntryFields;
+use crate::domain::template_rules::{self, BadVariable};
 use crate::domain::{Channel, field};
 
 /// The channels, for messages.
@@ -66,19 +67,16 @@ impl DeclaredTemplate {
     /// Texts that its channel does not carry: nobody would ever read them.
     #[must_use]
     pub fn lost(&self) -> Vec<ManifestFinding> {
-        let (subject, title, html) = (&self.subject, &self.title, &self.html);
-        let kept: &[&str] = match self.channel {
-            Channel::Email => &["subject", "html"],
-            // A subject is shown where there is no title.
-            Channel::Push if title.is_none() => &["subject"],
-            Channel::Push | Channel::Chat => &["title"],
-            Channel::Sms => &[],
-            Channel::InApp => &["subject", "title", "html"],
-        };
-        [("subject", subject), ("title", title), ("html", html)]
+        let parts = [
+            ("subject", &self.subject),
+            ("title", &self.title),
+            ("html", &self.html),
+        ];
+        let there = parts.into_iter().filter(|(_, text)| text.is_some());
+        let there: Vec<&str> = there.map(|(part, _)| part).collect();
+        template_rules::lost_parts(self.channel, &there)
             .into_iter()
-            .filter(|(part, text)| text.is_some() && !kept.contains(part))
-            .map(|(part, _)| ManifestFinding {
+            .map(|part| ManifestFinding {
                 key: part.to_owned(),
                 problem: format!("is not carried by {}: nobody would read it", self.channel),
             })
@@ -94,23 +92,10 @@ pub(super) fn locale(fields: &mut EntryFields) -> Option<String> {
 
 fn variables(fields: &mut EntryFields) -> Vec<String> {
     let names = fields.texts("variables");
-    for (index, name) in names.iter().enumerate() {
-        let name = name.strip_suffix('?').unwrap_or(name);
-        let before = names.iter().take(index);
-        if before
-            .map(|name| name.trim_end_matches('?'))
-            .any(|before| before == name)
-        {
-            fields.report("variables", format!("\"{name}\" stands twice"));
-        }
-        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if !starts || !name.chars().all(plain) {
-            let shown: String = name.chars().take(64).collect();
-            let problem = format!("\"{shown}\" is not the name of a variable");
-            let allowed =
-                "letters, digits and _, not starting with a digit; a ? behind it: may be left out";
-            fields.report_with("variables", problem, allowed);
+    for (_, BadVariable { problem, allowed }) in template_rules::bad_variables(&names) {
+        match allowed {
+            Some(allowed) => fields.report_with("variables", problem, allowed),
+            None => fields.report("variables", problem),
         }
     }
     names

@@ -1,5 +1,7 @@
 //! One template in one language, compiled: what it wants of a message, and how it is filled.
 
+use std::collections::BTreeSet;
+
 use minijinja::{Environment, Value};
 use serde_json::{Map, Value as Json};
 
@@ -87,6 +89,23 @@ impl TemplateEntry {
             put(&mut content, part.part, text);
         }
         Ok(content)
+    }
+
+    /// Every variable that is missing for it: those that it demands, and those that it uses and does not
+    /// declare.
+    pub(super) fn missing(&self, given: &Map<String, Json>) -> Vec<String> {
+        let is_missing = |name: &String| {
+            !given.contains_key(name)
+                && !self.optional.contains(name)
+                && !self.environment.globals().any(|(known, _)| known == name)
+        };
+        let names = self.parts.iter().filter_map(|it| it.compiled.as_ref().ok());
+        let used = names
+            .filter_map(|name| self.environment.get_template(name).ok())
+            .flat_map(|template| template.undeclared_variables(false));
+        let all = self.required.iter().cloned().chain(used);
+        let missing: BTreeSet<String> = all.filter(is_missing).collect();
+        missing.into_iter().collect()
     }
 
     fn demand(&self, given: &Map<String, Json>) -> Result<(), PartError> {

@@ -345,7 +345,7 @@ fn a_change_compiles_what_changed_and_shares_the_rest() {
     assert_eq!(print(&after, TENANT, "a").unwrap(), "2");
     assert!(Arc::ptr_eq(&before.tenants[&other], &after.tenants[&other]));
     let entry = |library: &Library, name| {
-        let (_, entry) = library
+        let (_, entry, _) = library
             .find(TENANT, Channel::Email, name, LocaleHints::default())
             .unwrap();
         std::ptr::from_ref(entry)
