@@ -4,13 +4,16 @@
 
 mod accept;
 mod api_keys;
+mod audit_logs;
 mod authority;
 mod body;
 mod cancelling;
 mod categories;
+mod dlq;
 mod documents;
 mod endpoint;
 mod fields;
+mod jobs;
 mod metrics;
 mod openapi;
 mod page;
@@ -26,6 +29,7 @@ mod templates;
 mod tenants;
 mod unread;
 mod users;
+mod watching;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -86,6 +90,10 @@ fn endpoints() -> Vec<Endpoint> {
         reading::endpoints(),
         cancelling::endpoints(),
         templates::endpoints(),
+        dlq::endpoints(),
+        jobs::endpoints(),
+        watching::endpoints(),
+        audit_logs::endpoints(),
         webhooks::endpoints(),
         users::endpoints(),
         suppressions::endpoints(),

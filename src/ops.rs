@@ -7,6 +7,7 @@ pub mod control;
 pub mod event_reporter;
 pub mod explain;
 pub mod housekeeping;
+pub mod job_runner;
 pub mod lease_keeper;
 pub mod look_watch;
 pub mod publishing;

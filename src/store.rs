@@ -21,6 +21,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod form;
 pub mod frequency;
+pub mod jobs;
 pub mod lease;
 mod locks;
 pub mod metrics;

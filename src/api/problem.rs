@@ -160,6 +160,9 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What breaks an answer off that has begun.
+impl std::error::Error for Problem {}
+
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         self.status

@@ -88,6 +88,21 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "not_replayed",
+        "The dead letter is left alone; `state` says why: its notification has expired, is not wanted, or has nobody to go to.",
+    ),
+    code(
+        409,
+        "already_resolved",
+        "Somebody has dealt with this dead letter before.",
+    ),
+    code(
+        409,
+        "job_ended",
+        "The job is finished or cancelled, and cannot go on.",
+    ),
+    code(
+        409,
         "name_taken",
         "Another one of the tenant has this name. Choose another name, or change that one.",
     ),

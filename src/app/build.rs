@@ -27,8 +27,8 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    CancelDesk, CategoryDesk, Desk, Desks, KeyDesk, NotificationDesk, PeopleDesk, ProviderDesk,
-    SuppressionDesk, TemplateDesk, TenantDesk, WebhookDesk,
+    CancelDesk, CategoryDesk, Desk, Desks, KeyDesk, LetterDesk, NotificationDesk, PeopleDesk,
+    ProviderDesk, SuppressionDesk, TemplateDesk, TenantDesk, WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -113,6 +113,8 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             sealer: context.sealer.clone(),
             client: context.client.clone(),
         },
+        letters: LetterDesk { desk: desk.clone() },
+        watch: WatchDesk { desk: desk.clone() },
         notifications: NotificationDesk {
             desk: desk.clone(),
             limits: super::explain::limits(settings),

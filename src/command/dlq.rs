@@ -5,10 +5,13 @@ mod output;
 use clap::{Args, Subcommand};
 use herald::config::Required;
 use herald::domain::{Channel, Reason, Status};
-use herald::ops::replay::{self, Order, ReplayedLetter};
+use herald::ops::replay::{self, Order, ReplayFate, ReplayedLetter};
 use herald::runtime::clock;
+use herald::store::Database;
+use herald::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
 use herald::store::dead_letters::{self, LetterFilter};
 use jiff::{Span, SpanRelativeTo, Timestamp};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Cli, CommandFailure, say};
@@ -73,6 +76,9 @@ pub(super) struct ListLetters {
 pub(super) struct ReplayLetters {
     #[command(flatten)]
     chosen: Chosen,
+    /// All of them: needed where nothing else says which.
+    #[arg(long)]
+    all: bool,
     /// Most that are looked at, the newest first; all, without it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -88,6 +94,9 @@ pub(super) struct ReplayLetters {
 pub(super) struct ResolveLetters {
     #[command(flatten)]
     chosen: Chosen,
+    /// All of them: needed where nothing else says which.
+    #[arg(long)]
+    all: bool,
     /// Most that are resolved, the newest first; all, without it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -97,6 +106,18 @@ pub(super) struct ResolveLetters {
 }
 
 impl Chosen {
+    /// Whoever names nothing must say that all are meant.
+    fn is_meant(&self, all: bool) -> Result<(), CommandFailure> {
+        match all || self.filter(None) != LetterFilter::default() {
+            true => Ok(()),
+            false => Err(CommandFailure(
+                "nothing says which dead letters: name them, for example with --provider or --since, or \
+                 write --all"
+                    .to_owned(),
+            )),
+        }
+    }
+
     fn filter(&self, resolved: Option<bool>) -> LetterFilter {
         LetterFilter {
             id: self.id,
@@ -132,7 +153,7 @@ fn show(cli: &Cli, list: &ListLetters) -> Result<(), CommandFailure> {
         while letters.len() < limit {
             let most = PAGE.min(limit - letters.len());
             let page = dead_letters::list(&database, &filter, after, most).await?;
-            after = page.last().map(dead_letters::DeadLetter::cursor);
+            after = page.last().map(dead_letters::DeadLetter::place);
             letters.extend(page);
             if after.is_none() {
                 break;
@@ -153,6 +174,7 @@ fn show(cli: &Cli, list: &ListLetters) -> Result<(), CommandFailure> {
 }
 
 fn send_again(cli: &Cli, replay: &ReplayLetters) -> Result<(), CommandFailure> {
+    replay.chosen.is_meant(replay.all)?;
     let settings = cli.settings(&[Required::Database])?;
     // One that was marked as dealt with by mistake can be named.
     let filter = replay
@@ -173,7 +195,14 @@ fn send_again(cli: &Cli, replay: &ReplayLetters) -> Result<(), CommandFailure> {
                 say::tell(&format!("{so_far} dead letters so far"));
             }
         };
-        Ok(replay::replay(&database, &filter, &order, told).await?)
+        let replayed = replay::replay(&database, &filter, &order, told).await?;
+        if !order.dry_run {
+            let sent = replayed
+                .iter()
+                .filter(|it| matches!(it.fate, ReplayFate::Due(_)));
+            note(&database, "replay", &filter, sent.count()).await?;
+        }
+        Ok(replayed)
     })?;
     if replayed.is_empty() {
         found_nothing(replay.chosen.id)?;
@@ -186,6 +215,7 @@ fn send_again(cli: &Cli, replay: &ReplayLetters) -> Result<(), CommandFailure> {
 }
 
 fn settle(cli: &Cli, resolve: &ResolveLetters) -> Result<(), CommandFailure> {
+    resolve.chosen.is_meant(resolve.all)?;
     let settings = cli.settings(&[Required::Database])?;
     let filter = resolve.chosen.filter(Some(false));
     let most = most(resolve.limit);
@@ -202,12 +232,37 @@ fn settle(cli: &Cli, resolve: &ResolveLetters) -> Result<(), CommandFailure> {
                 count => done += count,
             }
         }
+        note(&database, "resolve", &filter, done).await?;
         Ok(done)
     })?;
     if count == 0 {
         found_nothing(resolve.chosen.id)?;
     }
     say::answer(&output::resolved(count, resolve.dry_run, cli.json))
+}
+
+/// Notes in the audit trail what was done to how many.
+async fn note(
+    database: &Database,
+    action: &'static str,
+    filter: &LetterFilter,
+    count: usize,
+) -> Result<(), CommandFailure> {
+    if count == 0 {
+        return Ok(());
+    }
+    let entry = AuditEntry {
+        tenant_id: filter.tenant_id,
+        action,
+        resource: "dead_letter",
+        resource_id: filter
+            .id
+            .map_or_else(|| "several".to_owned(), |id| id.to_string()),
+        changes: AuditChanges::made(json!({ "filter": filter, "count": count })),
+    };
+    let by = DoneBy::command_line();
+    audit::record(&mut *database.get().await?, &by, entry).await?;
+    Ok(())
 }
 
 /// That nothing is there is good news, unless one was named.

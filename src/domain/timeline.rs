@@ -84,7 +84,9 @@ impl TimelineLine {
         }
     }
 
-    fn of(record: &TimelineRecord) -> Self {
+    /// What a stored line says.
+    #[must_use]
+    pub fn of(record: &TimelineRecord) -> Self {
         let record = match record {
             TimelineRecord::Known(record) => record,
             TimelineRecord::Newer(at) => {

@@ -5,12 +5,14 @@ mod cancel_desk;
 mod category_desk;
 mod desk;
 mod key_desk;
+mod letter_desk;
 mod notification_desk;
 mod people_desk;
 mod provider_desk;
 mod suppression_desk;
 mod template_desk;
 mod tenant_desk;
+mod watch_desk;
 mod webhook_desk;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ pub use cancel_desk::{CancelDesk, CancelMeant, KeyMeant};
 pub use category_desk::CategoryDesk;
 pub use desk::{Desk, DeskError};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
+pub use letter_desk::{LetterDesk, ReplayPreview};
 pub use notification_desk::{
     ListPart, NotificationDesk, NotificationOf, NotificationPage, ReadContent, RenderedFrom,
 };
@@ -38,22 +41,29 @@ pub use template_desk::{
     ShownTemplateUser, ShownTemplateVersion, ShownTemplates, TemplateDesk, TemplateDeskError,
 };
 pub use tenant_desk::{TenantDesk, TenantOrder};
+pub use watch_desk::WatchDesk;
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
 pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
+pub use crate::ops::replay::{ReplayFate, Skip};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
 use crate::runtime::{Health, Pulse, Shutdown};
 pub use crate::store::accounts::AccountFields;
 pub use crate::store::api_keys::StoredApiKey;
 pub use crate::store::audit::DoneBy;
+pub use crate::store::audit::trail::{AuditFilter, StoredAudit};
 pub use crate::store::cancel::SourceMeant;
+pub use crate::store::dead_letters::{DeadLetter, LetterFilter};
 pub use crate::store::devices::StoredDevice;
+pub use crate::store::jobs::{JobResult, StoredJob};
+pub use crate::store::metrics::hours::{HourFigures, HoursAsked};
 pub use crate::store::notifications::{NotificationFilter, StoredNotification, WholeNotification};
 pub use crate::store::preferences::PreferenceFields;
 pub use crate::store::recipients::RecipientFields;
 pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
 pub use crate::store::suppressions::desk::StoredSuppression;
+pub use crate::store::system_events::told::{EventFilter, StoredEvent};
 pub use crate::store::templates::TemplateFields;
 pub use crate::store::templates::desk::TemplateOf;
 pub use crate::store::tenants::StoredTenant;
@@ -94,6 +104,10 @@ pub struct Desks {
     pub keys: KeyDesk,
     /// Accounts at providers.
     pub providers: ProviderDesk,
+    /// Dead letters, and jobs about them.
+    pub letters: LetterDesk,
+    /// What operators look at.
+    pub watch: WatchDesk,
     /// Notifications, looked at.
     pub notifications: NotificationDesk,
     /// Webhooks.

@@ -8,7 +8,7 @@ use crate::runtime::{Shutdown, clock};
 use crate::store::retention::{self, KeyWalk};
 use crate::store::webhooks::history;
 use crate::store::{
-    Database, StoreError, due, partitions, provider_health, quarantine, system_events,
+    Database, StoreError, due, jobs, partitions, provider_health, quarantine, system_events,
 };
 use crate::telemetry::Metrics;
 
@@ -81,6 +81,7 @@ impl Housekeeping {
         retention::fold_intake(&self.database).await?;
         retention::forget_quarantined(&self.database).await?;
         history::forget(&self.database).await?;
+        jobs::forget(&self.database).await?;
         Ok(())
     }
 }

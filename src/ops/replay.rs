@@ -11,12 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::delivery::eligibility::Addressed;
-use crate::domain::{Notification, Reason, Recipient, TenantRules};
+use crate::domain::{Notification, Reason, Recipient, TenantRules, TimePlace};
 use crate::policy::{expiry, preference};
 use crate::runtime::clock;
-use crate::store::dead_letters::{
-    self, DeadLetter, LetterFilter, LetterReplay, PageCursor, Stored,
-};
+use crate::store::dead_letters::{self, DeadLetter, LetterFilter, LetterReplay, Stored};
 use crate::store::suppressions::{self, SuppressionKey};
 use crate::store::{Database, Sifted, StoreError, recipients, rules};
 
@@ -115,12 +113,12 @@ pub async fn replay(
 ) -> Result<Vec<ReplayedLetter>, StoreError> {
     let begin = clock::now();
     let mut done: Vec<ReplayedLetter> = vec![];
-    let (mut after, mut due) = (None::<PageCursor>, 0_u32);
+    let (mut after, mut due) = (None::<TimePlace>, 0_u32);
     while done.len() < order.most {
         let most = PAGE.min(order.most - done.len());
         let letters = dead_letters::list(database, filter, after, most).await?;
         let Some(last) = letters.last() else { break };
-        after = Some(last.cursor());
+        after = Some(last.place());
         let page = page(database, letters, order, |sent| {
             due_at(begin, due.saturating_add(sent), order.rate)
         });
@@ -138,16 +136,16 @@ fn count(page: &[ReplayedLetter]) -> u32 {
 }
 
 /// When the notification that follows so many others becomes due.
-fn due_at(begin: Timestamp, before: u32, rate: u32) -> Timestamp {
+pub(super) fn due_at(begin: Timestamp, before: u32, rate: u32) -> Timestamp {
     let wait = Duration::from_secs(before.into()) / rate.max(1);
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
     begin.saturating_add(wait).unwrap_or(begin)
 }
 
-async fn page(
+/// What would become of dead letters that become due then, the first, the second, and so on.
+pub(super) async fn judge(
     database: &Database,
     letters: Vec<DeadLetter>,
-    order: &Order,
     due_at: impl Fn(u32) -> Timestamp,
 ) -> Result<Vec<ReplayedLetter>, StoreError> {
     let facts = PageFacts::of(database, &letters).await?;
@@ -163,21 +161,32 @@ async fn page(
         };
         ReplayedLetter { letter, fate }
     });
-    let mut judged: Vec<ReplayedLetter> = judged.collect();
+    Ok(judged.collect())
+}
+
+/// What is to be done for a letter that is not left alone.
+pub(super) fn wanted(judged: &ReplayedLetter) -> Option<LetterReplay<'_>> {
+    match (&judged.fate, &judged.letter.reason) {
+        (ReplayFate::Due(due_at), Ok(failed)) => Some(LetterReplay {
+            letter: &judged.letter,
+            failed: *failed,
+            due_at: *due_at,
+        }),
+        _ => None,
+    }
+}
+
+async fn page(
+    database: &Database,
+    letters: Vec<DeadLetter>,
+    order: &Order,
+    due_at: impl Fn(u32) -> Timestamp,
+) -> Result<Vec<ReplayedLetter>, StoreError> {
+    let mut judged = judge(database, letters, due_at).await?;
     if order.dry_run {
         return Ok(judged);
     }
-    let replays: Vec<LetterReplay<'_>> = judged
-        .iter()
-        .filter_map(|judged| match (&judged.fate, &judged.letter.reason) {
-            (ReplayFate::Due(due_at), Ok(failed)) => Some(LetterReplay {
-                letter: &judged.letter,
-                failed: *failed,
-                due_at: *due_at,
-            }),
-            _ => None,
-        })
-        .collect();
+    let replays: Vec<LetterReplay<'_>> = judged.iter().filter_map(wanted).collect();
     let replayed = dead_letters::replay(database, &replays, order.by, clock::now()).await?;
     for judged in &mut judged {
         if matches!(judged.fate, ReplayFate::Due(_)) && !replayed.contains(&judged.letter.id) {

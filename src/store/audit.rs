@@ -3,6 +3,8 @@
 //! The engine's role may add rows and read them, and nothing else. What is shown of a thing holds no
 //! secret, so none gets here.
 
+pub mod trail;
+
 use std::net::IpAddr;
 
 use diesel::prelude::*;

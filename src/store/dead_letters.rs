@@ -5,18 +5,20 @@ mod replay;
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use replay::{LetterReplay, Stored, replay, stored};
+pub use replay::{LetterReplay, Stored, replay, replay_within, stored};
 
 use super::{Database, StoreError, time};
-use crate::domain::{AttemptRecord, Channel, Reason, UnknownWord};
+use crate::domain::{AttemptRecord, Channel, Reason, TimePlace, UnknownWord};
 
 /// Which dead letters are meant; what is absent does not narrow them down.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LetterFilter {
     /// The letter's own id, or its notification's.
     pub id: Option<Uuid>,
@@ -34,15 +36,6 @@ pub struct LetterFilter {
     pub until: Option<Timestamp>,
     /// Whether somebody has dealt with them.
     pub resolved: Option<bool>,
-}
-
-/// The place after a letter in a list, for the next page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageCursor {
-    /// When it failed.
-    pub moved_at: Timestamp,
-    /// Its id.
-    pub id: Uuid,
 }
 
 /// A dead letter with what its notification says.
@@ -64,6 +57,8 @@ pub struct DeadLetter {
     pub resolved_at: Option<Timestamp>,
     /// Who did, if they are a user.
     pub resolved_by: Option<Uuid>,
+    /// What they wrote down.
+    pub note: Option<String>,
     /// What has happened to the notification, oldest first.
     pub history: Vec<AttemptRecord>,
     /// What is stored of the notification; `None` once retention has removed it.
@@ -107,6 +102,8 @@ struct DeadLetterRow {
     resolved_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     resolved_by: Option<Uuid>,
+    #[diesel(sql_type = Nullable<Text>)]
+    note: Option<String>,
     #[diesel(sql_type = Nullable<Jsonb>)]
     history: Option<Value>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
@@ -162,14 +159,14 @@ macro_rules! bound {
 pub async fn list(
     database: &Database,
     filter: &LetterFilter,
-    after: Option<PageCursor>,
+    after: Option<TimePlace>,
     most: usize,
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let query = bound!(
         filter,
         concat!(
             "SELECT d.id, d.tenant_id, d.notification_id, d.failure_reason, d.moved_to_dlq_at,
-                    d.resolved, d.resolved_at, d.resolved_by,
+                    d.resolved, d.resolved_at, d.resolved_by, d.note,
                     coalesce(n.attempts, d.retry_history) AS history, n.user_id,
                     n.message_type AS channel, n.status, n.provider, n.recipient, n.attempt_count,
                     n.error_message
@@ -179,7 +176,7 @@ pub async fn list(
              ORDER BY d.moved_to_dlq_at DESC, d.id DESC LIMIT $11"
         )
     )
-    .bind::<Nullable<Timestamptz>, _>(after.map(|after| time::to_database(after.moved_at)))
+    .bind::<Nullable<Timestamptz>, _>(after.map(|after| time::to_database(after.at)))
     .bind::<Nullable<SqlUuid>, _>(after.map(|after| after.id))
     .bind::<BigInt, _>(i64::try_from(most).unwrap_or(i64::MAX));
     let rows: Vec<DeadLetterRow> = query.load(&mut *database.get().await?).await?;
@@ -231,6 +228,26 @@ pub async fn resolve(
     Ok(usize::try_from(done.count).unwrap_or(0))
 }
 
+/// Marks a dead letter as dealt with, with what somebody wrote down. Says whether nobody had before.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn resolve_one(
+    connection: &mut AsyncPgConnection,
+    id: Uuid,
+    note: Option<&str>,
+) -> Result<bool, StoreError> {
+    let resolved = diesel::sql_query(
+        "UPDATE notification_dlq SET resolved = true, resolved_at = now(), resolved_by = NULL, note = $2
+         WHERE id = $1 AND NOT resolved",
+    )
+    .bind::<SqlUuid, _>(id)
+    .bind::<Nullable<Text>, _>(note)
+    .execute(connection)
+    .await?;
+    Ok(resolved > 0)
+}
+
 impl DeadLetter {
     /// Why, as it is stored.
     #[must_use]
@@ -243,9 +260,9 @@ impl DeadLetter {
 
     /// Its place in a list.
     #[must_use]
-    pub const fn cursor(&self) -> PageCursor {
-        PageCursor {
-            moved_at: self.moved_at,
+    pub const fn place(&self) -> TimePlace {
+        TimePlace {
+            at: self.moved_at,
             id: self.id,
         }
     }
@@ -283,6 +300,7 @@ impl DeadLetterRow {
             resolved: self.resolved,
             resolved_at: self.resolved_at.map(time::from_database),
             resolved_by: self.resolved_by,
+            note: self.note,
             history: history.into_iter().filter_map(readable).collect(),
             notification,
         }

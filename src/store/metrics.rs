@@ -1,5 +1,7 @@
 //! Hourly rollups, written as differences: several nodes add to the same row.
 
+pub mod hours;
+
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};

@@ -142,6 +142,36 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.job_results (job_id, number) {
+            job_id -> Uuid,
+            number -> Int8,
+            item_id -> Uuid,
+            notification_id -> Uuid,
+            result -> Text,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.jobs (id) {
+            id -> Uuid,
+            tenant_id -> Nullable<Uuid>,
+            kind -> Text,
+            state -> Text,
+            filter -> Jsonb,
+            rate -> Int4,
+            planned -> Int8,
+            done -> Int8,
+            counts -> Jsonb,
+            place_at -> Nullable<Timestamptz>,
+            place_id -> Nullable<Uuid>,
+            next_due -> Nullable<Timestamptz>,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+            finished_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
         notification_schema.notification_deduplication (idempotency_key) {
             idempotency_key -> Bytea,
             notification_id -> Uuid,
@@ -166,6 +196,8 @@ pub mod notification_schema {
             resolved -> Bool,
             resolved_at -> Nullable<Timestamptz>,
             resolved_by -> Nullable<Uuid>,
+            #[max_length = 1000]
+            note -> Nullable<Varchar>,
         }
     }
 
@@ -561,6 +593,7 @@ pub mod notification_schema {
     diesel::joinable!(audit_logs -> users (user_id));
     diesel::joinable!(categories -> tenants (tenant_id));
     diesel::joinable!(frequency_counts -> users (user_id));
+    diesel::joinable!(job_results -> jobs (job_id));
     diesel::joinable!(notification_dlq -> users (resolved_by));
     diesel::joinable!(notification_preferences -> tenants (tenant_id));
     diesel::joinable!(notification_preferences -> users (user_id));
@@ -591,6 +624,8 @@ pub mod notification_schema {
         engine_nodes,
         frequency_counts,
         intake,
+        job_results,
+        jobs,
         notification_deduplication,
         notification_dlq,
         notification_metrics,

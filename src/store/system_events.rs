@@ -3,6 +3,7 @@
 //! The same trouble is one event, however many nodes have it. It lists their runs, and is over when none of
 //! them has it any more: one that is well again must not hide that another is not.
 
+pub mod told;
 pub mod troubles;
 
 use diesel::sql_types::{Bool, Int4, Jsonb, Nullable, Text, Uuid as SqlUuid};

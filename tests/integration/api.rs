@@ -1,7 +1,9 @@
 //! The HTTP API against real servers.
 
 mod accept;
+mod audit;
 mod cancel;
+mod dlq;
 mod documents;
 mod door;
 mod erase;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::context::EngineContext;
 use crate::config::Settings;
 use crate::ops::housekeeping::Housekeeping;
+use crate::ops::job_runner;
 use crate::ops::lease_keeper::LeaseKeeper;
 use crate::ops::readiness::ReadinessWatch;
 use crate::store::lease::RunId;
@@ -52,4 +53,6 @@ pub(super) fn keep_house(context: &EngineContext) {
         stop: context.phases.stop.clone(),
     };
     context.tasks.spawn("housekeeping", housekeeping.run());
+    let jobs = job_runner::run(context.database.clone(), context.phases.stop.clone());
+    context.tasks.spawn("jobs", jobs);
 }

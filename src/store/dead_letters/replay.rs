@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Bool, Int2, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -112,6 +112,19 @@ pub async fn replay(
     by: Option<Uuid>,
     now: Timestamp,
 ) -> Result<HashSet<Uuid>, StoreError> {
+    replay_within(&mut *database.get().await?, replays, by, now).await
+}
+
+/// The same, in the transaction around it.
+///
+/// # Errors
+/// As [`replay()`].
+pub async fn replay_within(
+    connection: &mut AsyncPgConnection,
+    replays: &[LetterReplay<'_>],
+    by: Option<Uuid>,
+    now: Timestamp,
+) -> Result<HashSet<Uuid>, StoreError> {
     let send = SendAgain {
         letters: replays.iter().map(|replay| replay.letter.id).collect(),
         seen: replays
@@ -129,7 +142,7 @@ pub async fn replay(
         lines: replays.iter().map(|replay| line(replay, now)).collect(),
         by,
     };
-    let sent: Vec<Uuid> = send.load(&mut *database.get().await?).await?;
+    let sent: Vec<Uuid> = send.load(connection).await?;
     Ok(sent.into_iter().collect())
 }
 

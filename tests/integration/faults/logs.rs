@@ -112,7 +112,7 @@ async fn an_answer_that_nobody_wants_is_no_failure_and_one_that_cannot_be_stored
         &["migrate"],
         &["check"],
         &["dlq", "list"],
-        &["dlq", "resolve"],
+        &["dlq", "resolve", "--all"],
         &["quarantine", "list"],
         &["check", "--json"],
     ] {

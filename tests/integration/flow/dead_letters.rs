@@ -67,7 +67,7 @@ async fn dead_letters_are_listed_and_replayed_but_for_recipients_who_opted_out()
     ));
     let before = outcomes.rows().await;
     let counts = json!({ "replayed": 1, "channel_disabled": 1 });
-    let plan = in_json(&stage, &["replay", "--dry-run"]);
+    let plan = in_json(&stage, &["replay", "--all", "--dry-run"]);
     assert_eq!(plan["counts"], counts);
     let after = outcomes.rows().await;
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
@@ -79,7 +79,7 @@ async fn dead_letters_are_listed_and_replayed_but_for_recipients_who_opted_out()
         JOIN notification_dlq d ON d.notification_id = n.id
         WHERE n.status = 'failed' AND NOT d.resolved AND jsonb_array_length(n.attempts) = 3";
     outcomes.until_count(failed_again, 1).await;
-    let done = in_json(&stage, &["replay", "--rate", "100"]);
+    let done = in_json(&stage, &["replay", "--all", "--rate", "100"]);
     assert_eq!(done["counts"], counts);
     let rows = outcomes
         .until(|rows| rows.iter().any(|row| row.is("sent", None)))
@@ -95,7 +95,9 @@ async fn dead_letters_are_listed_and_replayed_but_for_recipients_who_opted_out()
     assert_eq!(sent.attempt_count, 1);
     assert_eq!(stage.ledger.accepted(), 1);
 
-    let again = in_json(&stage, &["replay"]);
+    let (code, _, error) = dlq(&stage, &["dlq", "replay"]);
+    assert!(code == Some(1) && error.contains("--all"), "{error}");
+    let again = in_json(&stage, &["replay", "--all"]);
     assert_eq!(again["counts"], json!({ "channel_disabled": 1 }));
     let left = in_json(&stage, &["list"]);
     assert_eq!(left["total"], 1);

@@ -103,7 +103,7 @@ async fn dead_letters_are_filtered_newest_first_a_page_at_a_time() {
     assert_eq!(found(between).await, [sms]);
     let all = LetterFilter::default();
     let first = dead_letters::list(&pool, &all, None, 2).await.unwrap();
-    let after = first.last().map(DeadLetter::cursor);
+    let after = first.last().map(DeadLetter::place);
     let rest = dead_letters::list(&pool, &all, after, 2).await.unwrap();
     assert_eq!((ids(&first), ids(&rest)), (vec![new, sms], vec![old]));
     assert_eq!(dead_letters::count(&pool, &all).await, Ok(3));
