@@ -9,10 +9,13 @@ mod authority;
 mod body;
 mod cancelling;
 mod categories;
+mod client_address;
+mod connections;
 mod dlq;
 mod documents;
 mod endpoint;
 mod fields;
+mod front;
 mod jobs;
 mod metrics;
 mod openapi;
@@ -24,6 +27,7 @@ mod problem_codes;
 mod providers;
 mod reading;
 mod request_id;
+mod server_settings;
 mod suppressions;
 mod templates;
 mod tenants;
@@ -32,49 +36,72 @@ mod users;
 mod watching;
 mod webhooks;
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
 pub use self::openapi::document as openapi_document;
+pub use self::server_settings::ServerSettings;
 
+use self::connections::OpenConnections;
 use self::endpoint::{Accesses, Endpoint};
+use self::front::ServerFront;
 use crate::ops::control::Desks;
 
 /// Seconds that open requests get when the server stops.
 const STOP_SECONDS: u64 = 2;
-/// Longest time that the head of a request may take: a client that sends it byte by byte holds a
-/// connection for no longer.
-const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-/// Most connections of a thread: further ones wait to be accepted.
-const CONNECTIONS: usize = 20_000;
+/// OpenConnections beyond those that are served: they are taken to be told that they are too many.
+const REFUSED: usize = 1_000;
 
-/// A server on this address; it runs when its future is polled.
+/// A server; it runs when its future is polled.
 ///
 /// # Errors
-/// When the address cannot be listened on.
-pub fn server(address: SocketAddr, workers: usize, desks: Desks) -> std::io::Result<Server> {
+/// When an address cannot be listened on.
+pub fn server(settings: &ServerSettings, desks: Desks) -> std::io::Result<Server> {
+    let metrics = Arc::new(OnceLock::new());
+    let front = web::Data::new(ServerFront {
+        metrics: Arc::clone(&metrics),
+        origins: Arc::clone(&settings.cors_origins),
+    });
     let control = web::Data::new(desks.control.clone());
-    let desks = web::Data::new(desks);
+    let (desks, limits) = (web::Data::new(desks), web::Data::new(settings.clone()));
     let app = move || {
         App::new()
             .app_data(control.clone())
             .app_data(desks.clone())
+            .app_data(limits.clone())
+            .app_data(front.clone())
             .configure(routes)
+            .wrap(from_fn(front::front))
             .wrap(from_fn(request_id::numbered))
     };
+    let connections = OpenConnections::new(
+        settings.connections,
+        settings.connections_per_address,
+        Arc::clone(&settings.trusted_proxies),
+    );
     let server = HttpServer::new(app)
-        .max_connections(CONNECTIONS)
-        .client_request_timeout(HEADERS_WITHIN)
-        .workers(workers.max(1))
+        .max_connections(settings.connections.saturating_add(REFUSED))
+        .on_connect(move |stream, data| connections::enter(&connections, stream, data))
+        .client_request_timeout(settings.head_timeout)
+        .keep_alive(settings.keep_alive)
+        .workers(settings.workers.max(1))
         .disable_signals()
-        .shutdown_timeout(STOP_SECONDS)
-        .bind(address)?
-        .run();
-    Ok(server)
+        .shutdown_timeout(STOP_SECONDS);
+    let mut server = match &settings.tls {
+        Some(tls) => server.bind_rustls_0_23(settings.address, tls.clone())?,
+        None => server.bind(settings.address)?,
+    };
+    if let Some(address) = settings.metrics_address {
+        server = server.bind(address)?;
+        if let Some(bound) = server.addrs().last() {
+            // Nothing else sets it.
+            let _ = metrics.set(*bound);
+        }
+    }
+    Ok(server.run())
 }
 
 /// Every endpoint.

@@ -12,6 +12,7 @@ mod openapi;
 mod publish;
 mod quarantine;
 mod say;
+mod secrets;
 mod serve;
 mod signals;
 mod users;
@@ -62,6 +63,9 @@ enum Command {
     /// People: tells all that is stored about one, or erases it.
     #[command(subcommand)]
     Users(users::Users),
+    /// The keys that seal stored credentials.
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Says what would become of a message if it came now, and why; sends nothing.
     Explain(explain::Explain),
     /// Prints the OpenAPI document of the HTTP API.
@@ -93,6 +97,7 @@ pub(super) fn run() -> ExitCode {
         Command::Quarantine(quarantine) => quarantine::quarantine(&cli, quarantine),
         Command::Keys(keys) => keys::keys(&cli, keys),
         Command::Users(users) => users::users(&cli, users),
+        Command::Secrets(secrets) => secrets::secrets(&cli, secrets),
         Command::Explain(explain) => explain::explain(&cli, explain),
         Command::Openapi => openapi::openapi(),
         Command::Publish(publish) => publish::publish(&cli, publish),

@@ -15,6 +15,7 @@ mod lanes;
 mod log;
 pub mod manifest;
 mod mistake;
+mod networks;
 mod policy;
 mod postgres_url;
 mod providers;

@@ -6,6 +6,7 @@
 pub mod accept;
 mod access;
 pub mod accounts;
+pub mod api_key_rates;
 pub mod api_keys;
 pub mod audit;
 pub mod cancel;

@@ -16,12 +16,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+mod server;
 mod verifier;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use server::ServerIdentity;
 pub use words::explain;
 
 use verifier::{SignedBy, Verifier};

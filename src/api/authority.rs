@@ -1,18 +1,22 @@
 //! Who asks, and whether they may.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
+use super::client_address;
 use super::endpoint::{Accesses, EndpointAccess};
+use super::front::KeyStanding;
 use super::problem::Problem;
 use super::request_id::RequestId;
+use super::server_settings::ServerSettings;
 use crate::domain::{ApiKey, ApiScope, DEFAULT_TENANT};
 use crate::ops::control::{ApiCaller, Desks, DoneBy, KeyRefusal};
 
@@ -36,6 +40,17 @@ impl Authority {
     /// Who does what is done, for the audit trail.
     pub(super) fn by(&self) -> DoneBy {
         DoneBy::key(self.caller.key_id, self.address, self.request_id)
+    }
+
+    /// Counts so many further requests of the key: a batch costs its items.
+    pub(super) async fn pay(
+        &self,
+        request: &HttpRequest,
+        desks: &Desks,
+        more: usize,
+    ) -> Result<(), Problem> {
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        pay(request, desks, &self.caller, more).await
     }
 
     /// The tenant whose things are made and changed: the default one for an operator who named none.
@@ -71,10 +86,11 @@ async fn authority(request: &HttpRequest) -> Result<Authority, Problem> {
         return Err(Problem::internal());
     };
     let key = key(request)?;
-    let address = request.peer_addr().map(|peer| peer.ip());
-    // Only a connection without an address, which a TCP listener has not, comes from nowhere.
-    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let settings = request.app_data::<Data<ServerSettings>>();
+    let proxies = settings.map_or(&[][..], |settings| &settings.trusted_proxies);
+    let address = client_address::of(request, proxies);
     let caller = desks.keys.verify(key, address).await.map_err(refused)?;
+    pay(request, desks, &caller, 1).await?;
     if !caller.scopes.allow(resource, action) {
         let detail = format!(
             "the API key has no scope {}",
@@ -100,12 +116,42 @@ async fn authority(request: &HttpRequest) -> Result<Authority, Problem> {
     })
 }
 
+/// Counts requests of a key; the answer will say how it stands.
+async fn pay(
+    request: &HttpRequest,
+    desks: &Desks,
+    caller: &ApiCaller,
+    cost: u32,
+) -> Result<(), Problem> {
+    if cost == 0 {
+        return Ok(());
+    }
+    let Some(paid) = desks.keys.pay(caller, cost).await? else {
+        return Ok(());
+    };
+    request.extensions_mut().insert(KeyStanding(paid.standing));
+    let Some(wait) = paid.refused_for else {
+        return Ok(());
+    };
+    let limit = paid.standing.limit;
+    let detail = format!(
+        "the API key may ask {limit} times at once, and has: wait, or ask for a higher limit"
+    );
+    Err(too_many("rate_limited", detail, wait))
+}
+
+fn too_many(code: &'static str, detail: String, wait: Duration) -> Problem {
+    let seconds = wait.as_millis().div_ceil(1_000).max(1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with(RETRY_AFTER, seconds.to_string())
+}
+
 fn refused(refusal: KeyRefusal) -> Problem {
     match refusal {
         KeyRefusal::Unavailable(why) => {
             tracing::warn!(why, "API keys cannot be looked up");
             Problem::unavailable()
         }
+        KeyRefusal::TooMany(wait) => too_many("too_many_attempts", refusal.to_string(), wait),
         KeyRefusal::Elsewhere => Problem::new(
             StatusCode::FORBIDDEN,
             "address_not_allowed",

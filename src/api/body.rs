@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::web::Payload;
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::problem::Problem;
+use super::server_settings::ServerSettings;
 use crate::domain::unique_keys;
 
-/// Longest time from the headers to the end of the body.
+/// Longest time from the headers to the end of the body, where no settings are.
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// As [`object`]; an empty body is an empty object.
@@ -61,9 +62,11 @@ pub(super) async fn bytes(
     most: usize,
 ) -> Result<Vec<u8>, Problem> {
     is_json(request)?;
-    let body = timeout(WITHIN, whole(request, payload, most)).await;
+    let settings = request.app_data::<Data<ServerSettings>>();
+    let within = settings.map_or(WITHIN, |settings| settings.body_timeout);
+    let body = timeout(within, whole(request, payload, most)).await;
     body.unwrap_or_else(|_| {
-        let detail = format!("the body did not end within {} s", WITHIN.as_secs());
+        let detail = format!("the body did not end within {} s", within.as_secs());
         Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
     })
 }

@@ -358,7 +358,8 @@ pub(super) fn register(endpoints: Vec<Endpoint>, routes: &mut web::ServiceConfig
         for endpoint in endpoints {
             resource = resource.route(endpoint.route);
         }
-        let refuse = move || std::future::ready(problem::method_not_allowed(&allowed));
+        let refuse =
+            move |method: Method| std::future::ready(problem::other_method(&method, &allowed));
         routes.service(resource.default_service(web::to(refuse)));
     }
 }

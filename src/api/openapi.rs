@@ -5,11 +5,13 @@ mod links;
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::endpoint::{Described, Endpoint, EndpointAccess, Parameter, ParameterPlace};
+use super::server_settings::ServerSettings;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| text(&super::endpoints()));
 
@@ -32,11 +34,18 @@ pub fn document() -> &'static str {
     &DOCUMENT
 }
 
-async fn served() -> HttpResponse {
+async fn served(request: HttpRequest) -> HttpResponse {
+    let settings = request.app_data::<Data<ServerSettings>>();
+    let public_url = settings.and_then(|settings| settings.public_url.as_deref());
+    let here = format!("\"url\": {}", json!("/"));
+    let body = match public_url {
+        Some(url) => document().replacen(&here, &format!("\"url\": {}", json!(url)), 1),
+        None => document().to_owned(),
+    };
     HttpResponse::Ok()
         .content_type("application/json")
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(document())
+        .body(body)
 }
 
 fn text(endpoints: &[Endpoint]) -> String {

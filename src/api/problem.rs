@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -184,8 +184,13 @@ pub(super) async fn nothing_here(request: HttpRequest) -> HttpResponse {
     Problem::new(StatusCode::NOT_FOUND, "not_found", detail).error_response()
 }
 
-/// There is something at this path, but this cannot be done with it.
-pub(super) fn method_not_allowed(allowed: &str) -> HttpResponse {
+/// There is something at this path, but this cannot be done with it; whoever asks what can is told.
+pub(super) fn other_method(method: &Method, allowed: &str) -> HttpResponse {
+    if *method == Method::OPTIONS {
+        return HttpResponse::NoContent()
+            .insert_header((header::ALLOW, allowed))
+            .finish();
+    }
     let detail = format!("allowed here: {allowed}");
     let status = StatusCode::METHOD_NOT_ALLOWED;
     Problem::new(status, "method_not_allowed", detail)

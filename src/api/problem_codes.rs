@@ -143,6 +143,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         "Other things name this one; `detail` says which. Remove them first.",
     ),
     code(
+        409,
+        "key_opens_more",
+        "An API key that opens more than the one that asks can be revoked by it, but not changed.",
+    ),
+    code(
         413,
         "too_large",
         "The body is larger than the route takes; `detail` says how large it may be.",

@@ -1,6 +1,7 @@
 //! Building, bottom-up: what every part stands on first, then the actors in the order in which
 //! they need each other, the broker last.
 
+mod http;
 mod knowledge;
 mod pipeline;
 mod upkeep;
@@ -20,6 +21,7 @@ use self::webhooks::start_webhooks;
 use super::context::EngineContext;
 use super::{StartError, schema};
 use crate::broker::connection::BrokerAddress;
+use crate::cache::KeyRates;
 use crate::config::Settings;
 use crate::delivery::account_loader::LoaderContext;
 use crate::delivery::registry::AccountRegistry;
@@ -79,11 +81,11 @@ pub(super) fn http(
         Arc::clone(&context.metrics),
         context.phases.stop.clone(),
     );
-    let address = settings.http.bind;
     let desks = desks(settings, context, control);
-    let server = crate::api::server(address, settings.http.workers, desks);
+    let how = http::server_settings(settings, context)?;
+    let server = crate::api::server(&how, desks);
     let server = server.map_err(|error| StartError::Listen {
-        address,
+        address: settings.http.bind,
         why: error.to_string(),
     })?;
     let handle = server.handle();
@@ -106,6 +108,9 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
         },
         keys: KeyDesk {
             keys: context.api_keys.clone(),
+            rates: KeyRates::new(context.database.clone()),
+            usual_rate: settings.http.key_rate,
+            burst: settings.http.key_burst,
             desk: desk.clone(),
         },
         providers: ProviderDesk {

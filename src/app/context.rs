@@ -48,7 +48,11 @@ impl EngineContext {
                 stop: stop.clone(),
                 ..ShutdownPhases::default()
             },
-            api_keys: ApiKeyCache::new(database.clone(), tasks.clone()),
+            api_keys: ApiKeyCache::guarded(
+                database.clone(),
+                tasks.clone(),
+                settings.http.failed_keys,
+            ),
             database,
             accept: AcceptDesk::new(settings.broker.max_body_bytes),
             gates: CallGates::default(),

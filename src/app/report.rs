@@ -51,6 +51,9 @@ pub enum StartError {
         /// What the operating system says.
         why: String,
     },
+    /// Our certificate or its key cannot be used.
+    #[error("{0}")]
+    Certificate(String),
     /// The sealing keys are no good.
     #[error("HERALD__SECRETS__KEY: {0}")]
     Keys(#[from] SealError),

@@ -16,6 +16,7 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::failed_keys::FailedKeys;
 use crate::domain::{ApiKey, ApiScopes};
 use crate::runtime::{Coalescer, Tasks, clock};
 use crate::store::api_keys::{self, StoredApiKey};
@@ -37,6 +38,8 @@ pub struct ApiCaller {
     pub tenant_id: Option<Uuid>,
     /// What they may do.
     pub scopes: ApiScopes,
+    /// Requests a second; `None` is what the settings say.
+    pub rate_limit: Option<u32>,
 }
 
 /// Why a key does not open.
@@ -54,6 +57,9 @@ pub enum KeyRefusal {
     /// It is not used from where it may be.
     #[error("the API key may not be used from this address")]
     Elsewhere,
+    /// Too many that open nothing came from the same address; nobody looks for that long.
+    #[error("too many API keys that open nothing came from this address")]
+    TooMany(Duration),
     /// Nobody knows at the moment.
     #[error("API keys cannot be looked up: {0}")]
     Unavailable(String),
@@ -79,6 +85,7 @@ struct ApiKeyCacheInner {
     database: Database,
     tasks: Tasks,
     read: Cache<String, ReadKey>,
+    failed: FailedKeys,
     /// How many notices there have been: a reading that one overtook is not kept.
     notices: AtomicU64,
     looks: Coalescer<String, Looked>,
@@ -102,11 +109,19 @@ impl ApiKeyCache {
     /// A cache that knows no key yet.
     #[must_use]
     pub fn new(database: Database, tasks: Tasks) -> Self {
+        Self::guarded(database, tasks, 0)
+    }
+
+    /// The same, where an address may come with so many keys a minute that open nothing; with any, when it
+    /// is 0.
+    #[must_use]
+    pub fn guarded(database: Database, tasks: Tasks, most_failures: u32) -> Self {
         Self {
             inner: Arc::new(ApiKeyCacheInner {
                 database,
                 tasks,
                 read: Cache::new(MOST),
+                failed: FailedKeys::new(most_failures),
                 notices: AtomicU64::new(0),
                 looks: Coalescer::default(),
             }),
@@ -124,14 +139,27 @@ impl ApiKeyCache {
     /// # Errors
     /// Why it does not open. What is wrong with a key is said only to whoever has it whole.
     pub async fn verify(&self, key: &ApiKey, from: IpAddr) -> Result<ApiCaller, KeyRefusal> {
+        // Whoever opened something before is not kept out for what others at the same address do.
+        let is_known = self.inner.read.peek(key.prefix()).is_some();
+        if !is_known && let Some(wait) = self.inner.failed.blocked(from, clock::instant()) {
+            return Err(KeyRefusal::TooMany(wait));
+        }
         let read = self.read(key.prefix()).await?;
+        let stored = read.stored.as_ref().map(|known| &known.stored);
+        let judged = stored
+            .ok_or(KeyRefusal::Unknown)
+            .and_then(|stored| judged(stored, key, from, clock::now()));
+        if judged == Err(KeyRefusal::Unknown) {
+            self.inner.failed.note(from, clock::instant());
+        }
+        judged?;
         let known = read.stored.ok_or(KeyRefusal::Unknown)?;
-        judged(&known.stored, key, from, clock::now())?;
         self.note_use(&known);
         Ok(ApiCaller {
             key_id: known.stored.id,
             tenant_id: known.stored.tenant_id,
             scopes: known.stored.scopes.clone(),
+            rate_limit: known.stored.rate_limit,
         })
     }
 
@@ -258,6 +286,7 @@ mod tests {
             hash: key(1).hash(),
             previous: Some((key(2).hash(), at(50))),
             name: String::new(),
+            rate_limit: None,
             scopes: ApiScopes::default(),
             networks: None,
             expires_at: Some(at(100)),

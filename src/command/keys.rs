@@ -51,6 +51,9 @@ pub(super) struct CreateKey {
     /// From where it may be used, in CIDR notation; may be repeated. From anywhere, without it.
     #[arg(long, value_name = "NETWORK")]
     network: Vec<Network>,
+    /// Requests a second; what `http.key_rate` says, without it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate_limit: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +102,7 @@ async fn made(
         name: &create.name,
         scopes: &create.scopes,
         networks: &create.network,
+        rate_limit: create.rate_limit,
         expires_at: create.expires,
     };
     let by = DoneBy::command_line();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::reader::Reader;
-use crate::tls::{Files, TlsError};
+use crate::tls::{Files, ServerIdentity, TlsError};
 
 /// Reads `ca_file` of a section whose servers ask nobody for a certificate.
 pub(super) fn authorities(reader: &mut Reader<'_>, section: &'static str) -> Files {
@@ -14,6 +14,32 @@ pub(super) fn authorities(reader: &mut Reader<'_>, section: &'static str) -> Fil
         ..Files::default()
     };
     checked(reader, files)
+}
+
+/// Reads `cert_file` and `key_file` of our own listener.
+pub(super) fn listener(reader: &mut Reader<'_>) -> Files {
+    let files = Files {
+        section: "http",
+        ca: None,
+        certificate: reader.path("http.tls_cert_file"),
+        key: reader.path("http.tls_key_file"),
+    };
+    let alone = match (&files.certificate, &files.key) {
+        (Some(_), None) => Some(("http.tls_cert_file", "http.tls_key_file")),
+        (None, Some(_)) => Some(("http.tls_key_file", "http.tls_cert_file")),
+        _ => None,
+    };
+    if let Some((given, missing)) = alone {
+        let () = reader.refuse(
+            given,
+            format!("needs {missing} beside it"),
+            "both, or neither",
+        );
+    }
+    if let Err(TlsError::File { setting, problem }) = ServerIdentity::load(&files) {
+        let () = reader.refuse(&setting, problem, "a readable file in PEM");
+    }
+    files
 }
 
 /// Reads the three settings of `section` and looks into the files that they name.

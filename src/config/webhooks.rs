@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::tls;
-use crate::domain::{AddressGuard, Network};
+use super::{networks, tls};
+use crate::domain::AddressGuard;
 use crate::tls::Files;
 
 /// How webhooks are sent.
@@ -27,26 +27,11 @@ impl Webhooks {
         let connect = Duration::from_millis(100)..=Duration::from_secs(300);
         let disable = Duration::from_secs(1)..=Duration::from_secs(90 * 86_400);
         Self {
-            guard: AddressGuard::new(networks(reader)),
+            guard: AddressGuard::new(networks::read(reader, "webhooks.allowed_networks")),
             concurrency: reader.integer("webhooks.concurrency", 1..=1_000, "requests"),
             connect_timeout: reader.duration("webhooks.connect_timeout", connect),
             tls: tls::authorities(reader, "webhooks"),
             disable_after: reader.duration("webhooks.disable_after", disable),
         }
     }
-}
-
-fn networks(reader: &mut Reader<'_>) -> Vec<Network> {
-    let key = "webhooks.allowed_networks";
-    let mut networks = vec![];
-    for word in reader.words(key) {
-        match word.parse() {
-            Ok(network) => networks.push(network),
-            Err(_) => {
-                let allowed = "networks in CIDR notation, for example [\"127.0.0.0/8\", \"::1\"]";
-                let () = reader.refuse(key, format!("\"{word}\" is no network"), allowed);
-            }
-        }
-    }
-    networks
 }

@@ -46,6 +46,7 @@ pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
 pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
+pub use crate::cache::key_rates::PaidRequest;
 pub use crate::ops::replay::{ReplayFate, Skip};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
 use crate::runtime::{Health, Pulse, Shutdown};

@@ -1,5 +1,7 @@
 //! API keys. Only the hash of a key is stored; who made, changed or revoked it is in the audit trail.
 
+pub mod change;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -34,6 +36,8 @@ pub struct StoredApiKey {
     pub scopes: ApiScopes,
     /// From where it may be used; `None` is from anywhere.
     pub networks: Option<Vec<Network>>,
+    /// Requests a second; `None` is what the settings say.
+    pub rate_limit: Option<u32>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// When it was taken back.
@@ -57,6 +61,8 @@ pub struct NewApiKey<'a> {
     pub scopes: &'a ApiScopes,
     /// From where it may be used; empty: from anywhere.
     pub networks: &'a [Network],
+    /// Requests a second; `None` is what the settings say.
+    pub rate_limit: Option<u32>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
 }
@@ -73,6 +79,7 @@ struct ApiKeyRow {
     name: String,
     scopes: Value,
     networks: Vec<Option<String>>,
+    rate_limit: Option<i32>,
     expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
     last_used_at: Option<DateTime<Utc>>,
@@ -94,6 +101,7 @@ impl From<ApiKeyRow> for StoredApiKey {
             name: row.name,
             scopes: ApiScopes::known(scopes.filter_map(Value::as_str)),
             networks: (!row.networks.is_empty()).then_some(networks),
+            rate_limit: row.rate_limit.and_then(|it| u32::try_from(it).ok()),
             expires_at: row.expires_at.map(from_database),
             revoked_at: row.revoked_at.map(from_database),
             last_used_at: row.last_used_at.map(from_database),
@@ -118,6 +126,7 @@ pub async fn create(
         "prefix": new.key.prefix(),
         "scopes": new.scopes.words(),
         "networks": networks,
+        "rate_limit": new.rate_limit,
         "expires_at": new.expires_at.map(|moment| moment.to_string()),
     });
     let id = Uuid::now_v7();
@@ -130,6 +139,7 @@ pub async fn create(
             api_keys::name.eq(new.name),
             api_keys::scopes.eq(json!(new.scopes.words())),
             api_keys::networks.eq(networks),
+            api_keys::rate_limit.eq(new.rate_limit.and_then(|it| i32::try_from(it).ok())),
             api_keys::expires_at.eq(new.expires_at.map(to_database)),
         ))
         .execute(connection)

@@ -19,6 +19,13 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.api_key_rates (api_key_id) {
+            api_key_id -> Uuid,
+            tat -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         notification_schema.api_keys (id) {
             id -> Uuid,
             tenant_id -> Nullable<Uuid>,
@@ -588,6 +595,7 @@ pub mod notification_schema {
         }
     }
 
+    diesel::joinable!(api_key_rates -> api_keys (api_key_id));
     diesel::joinable!(api_keys -> tenants (tenant_id));
     diesel::joinable!(api_keys -> users (user_id));
     diesel::joinable!(audit_logs -> users (user_id));
@@ -616,6 +624,7 @@ pub mod notification_schema {
 
     diesel::allow_tables_to_appear_in_same_query!(
         admin_system_events,
+        api_key_rates,
         api_keys,
         audit_logs,
         categories,

@@ -5,6 +5,8 @@
 //! with its tag. The nonce is random: with one key for all, sealing stays safe for some billions
 //! of values, and here are a few hundred.
 
+pub mod rotation;
+
 use std::fmt;
 
 use aes_gcm::aead::{Aead, Payload};

@@ -9,7 +9,16 @@ use crate::domain::{Channel, Priority};
 
 /// A notification to be accepted: version 1 of the envelope. Exactly one of `template` and `content`.
 #[derive(ToSchema)]
-#[schema(as = NewNotification)]
+#[schema(as = NewNotification, example = json!({
+    "version": 1,
+    "user_id": "0190c1a0-0000-7000-8000-000000000001",
+    "channel": "email",
+    "priority": "normal",
+    "category": "orders",
+    "idempotency_key": "order-17-shipped",
+    "content": { "subject": "Order 17 is on its way", "body": "Hello Ana, your order has left us." },
+    "recipient": { "email": "ana@example.com", "timezone": "Europe/Berlin", "locale": "de" }
+}))]
 #[expect(dead_code, reason = "it describes what the envelope's decoder reads")]
 pub(super) struct AskedNotification {
     /// The version of the envelope: 1.

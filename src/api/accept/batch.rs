@@ -82,11 +82,10 @@ pub(super) async fn accept_batch(
         .map_err(not_accepted)?;
     let sent = body::bytes(&request, payload, MOST_BYTES).await?;
     let (mut orders, mut problems) = (vec![], vec![]);
-    for (at, order) in read(&who, &request, &desks, sent)
-        .await?
-        .into_iter()
-        .enumerate()
-    {
+    let items = read(&who, &request, &desks, sent).await?;
+    who.pay(&request, &desks, items.len().saturating_sub(1))
+        .await?;
+    for (at, order) in items.into_iter().enumerate() {
         let order = order.map_err(|refusal| refused(&refusal, &place(at)));
         match order.and_then(|order| is_own(&who, &order).map(|()| order)) {
             Ok(order) => orders.push((at, order)),

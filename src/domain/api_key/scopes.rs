@@ -83,6 +83,12 @@ impl ApiScopes {
         self.0.contains(&ApiScope::Admin) || self.0.contains(&scope)
     }
 
+    /// Whether something holds of each of them.
+    #[must_use]
+    pub fn all(&self, holds: impl Fn(ApiScope) -> bool) -> bool {
+        self.0.iter().all(|scope| holds(*scope))
+    }
+
     /// Their words.
     #[must_use]
     pub fn words(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! API keys, as the HTTP API may see and change them.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,13 +10,14 @@ use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
 
-use crate::cache::ApiKeyCache;
 use crate::cache::api_keys::{ApiCaller, KeyRefusal};
+use crate::cache::key_rates::PaidRequest;
+use crate::cache::{ApiKeyCache, KeyRates};
 use crate::domain::api_key::{PREFIX_BYTES, SECRET_BYTES};
-use crate::domain::{ApiKey, ApiScopes, Network};
-use crate::store::Database;
+use crate::domain::{ApiKey, ApiScopes, KeyRate, Network};
 use crate::store::api_keys::{self, NewApiKey, StoredApiKey};
 use crate::store::audit::DoneBy;
+use crate::store::{Database, PgConnection, StoreError};
 
 /// A key for people and programs to see: without its secrets.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -34,6 +36,9 @@ pub struct ShownKey {
     pub scopes: Vec<String>,
     /// From where it may be used, in CIDR notation; empty: from anywhere.
     pub networks: Vec<String>,
+    /// Requests a second; null is what the settings say.
+    #[schema(example = 100)]
+    pub rate_limit: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends by itself.
@@ -54,6 +59,7 @@ impl From<&StoredApiKey> for ShownKey {
             tenant_id: key.tenant_id,
             scopes: key.scopes.words(),
             networks: networks.collect(),
+            rate_limit: key.rate_limit,
             created_at: key.created_at,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
@@ -71,6 +77,8 @@ pub struct KeyOrder {
     pub scopes: ApiScopes,
     /// From where it may be used; empty: from anywhere.
     pub networks: Vec<Network>,
+    /// Requests a second; `None` is what the settings say.
+    pub rate_limit: Option<u32>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// The only tenant that it opens.
@@ -84,6 +92,12 @@ pub struct KeyOrder {
 pub struct KeyDesk {
     /// What is known of keys.
     pub keys: ApiKeyCache,
+    /// What is held of their limits.
+    pub rates: KeyRates,
+    /// How fast a key may ask whose row does not say; `None` is without a limit.
+    pub usual_rate: Option<KeyRate>,
+    /// What a key may ask at once, as the time in which that much comes.
+    pub burst: Duration,
     /// Does the work.
     pub desk: Desk,
 }
@@ -99,6 +113,28 @@ impl KeyDesk {
         let lost = || Err(KeyRefusal::Unavailable("verifying it panicked".to_owned()));
         let verified = self.desk.beside("verify a key", verify).await;
         verified.unwrap_or_else(lost)
+    }
+
+    /// Counts requests of a caller; `None` is without a limit.
+    ///
+    /// # Errors
+    /// The database is out of reach, or the key is gone.
+    pub async fn pay(
+        &self,
+        caller: &ApiCaller,
+        cost: u32,
+    ) -> Result<Option<PaidRequest>, DeskError> {
+        let own = caller.rate_limit;
+        let own = own.map(|per_second| KeyRate::new(per_second, self.burst));
+        let Some(rate) = own.or(self.usual_rate) else {
+            return Ok(None);
+        };
+        if let Some(paid) = self.rates.pay_here(caller.key_id, rate, cost) {
+            return Ok(Some(paid));
+        }
+        let (rates, key_id) = (self.rates.clone(), caller.key_id);
+        let work = async move |_| Ok(Some(rates.pay(key_id, rate, cost).await?));
+        self.desk.with("count requests of a key", work).await
     }
 
     /// At most so many keys of a tenant, the newest first, that were made before another one; of all
@@ -135,6 +171,7 @@ impl KeyDesk {
                 name: &order.name,
                 scopes: &order.scopes,
                 networks: &order.networks,
+                rate_limit: order.rate_limit,
                 expires_at: order.expires_at,
             };
             let made = database.transaction(async |connection| {
@@ -144,6 +181,80 @@ impl KeyDesk {
             Ok((id, key))
         };
         self.desk.with("make a key", work).await
+    }
+
+    /// A key of this tenant, or any without one.
+    ///
+    /// # Errors
+    /// There is none; or the database is out of reach.
+    pub async fn get(&self, id: Uuid, tenant_id: Option<Uuid>) -> Result<StoredApiKey, DeskError> {
+        let work = async move |database: Database| {
+            let found = database.transaction(async |connection| {
+                api_keys::change::find(connection, id, tenant_id).await
+            });
+            found.await?.ok_or(NO_KEY)
+        };
+        self.desk.with("get a key", work).await
+    }
+
+    /// Changes a key of this tenant, or any without one, that was not taken back and opens no more than
+    /// `own`; answers it as it is then.
+    ///
+    /// # Errors
+    /// There is none, or it opens more; or the database is out of reach.
+    pub async fn change(
+        &self,
+        (id, tenant_id): (Uuid, Option<Uuid>),
+        own: ApiScopes,
+        change: impl FnOnce(StoredApiKey) -> StoredApiKey + Send + 'static,
+        by: DoneBy,
+    ) -> Result<StoredApiKey, DeskError> {
+        let work = async move |database: Database| {
+            let changed = database.transaction(async |connection| {
+                let were = match open(connection, id, tenant_id, &own).await? {
+                    Ok(were) => were,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let are = change(were.clone());
+                api_keys::change::write(connection, &were, &are, &by).await?;
+                Ok(Ok(are))
+            });
+            changed.await?
+        };
+        let changed = self.desk.with("change a key", work).await?;
+        self.keys.forget();
+        Ok(changed)
+    }
+
+    /// Gives a key another secret; the one that it had opens beside it for `overlap`. Answers its text.
+    ///
+    /// # Errors
+    /// There is none, or it opens more than `own`; or the database is out of reach.
+    pub async fn rotate(
+        &self,
+        (id, tenant_id): (Uuid, Option<Uuid>),
+        own: ApiScopes,
+        overlap: Duration,
+        by: DoneBy,
+    ) -> Result<ApiKey, DeskError> {
+        let work = async move |database: Database| {
+            let rotated = database.transaction(async |connection| {
+                let stored = match open(connection, id, tenant_id, &own).await? {
+                    Ok(stored) => stored,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let mut secret = [0; SECRET_BYTES];
+                rand::fill(&mut secret);
+                let key = ApiKey::rotated(&stored.prefix, secret);
+                let overlap = overlap.as_secs_f64();
+                let rotated = api_keys::rotate(connection, id, &key, overlap, &by).await?;
+                Ok(rotated.then_some(key).ok_or(NO_KEY))
+            });
+            rotated.await?
+        };
+        let key = self.desk.with("rotate a key", work).await?;
+        self.keys.forget();
+        Ok(key)
     }
 
     /// Takes a key back: of this tenant, or any without one.
@@ -163,10 +274,30 @@ impl KeyDesk {
             if revoked.await? {
                 return Ok(());
             }
-            Err(DeskError::NotFound("API key"))
+            Err(NO_KEY)
         };
         self.desk.with("revoke a key", work).await?;
         self.keys.forget();
         Ok(())
     }
+}
+
+const NO_KEY: DeskError = DeskError::NotFound("API key");
+
+/// A key that was not taken back, and opens no more than whoever changes it.
+async fn open(
+    connection: &mut PgConnection,
+    id: Uuid,
+    tenant_id: Option<Uuid>,
+    own: &ApiScopes,
+) -> Result<Result<StoredApiKey, DeskError>, StoreError> {
+    let found = api_keys::change::find(connection, id, tenant_id).await?;
+    let Some(found) = found.filter(|key| key.revoked_at.is_none()) else {
+        return Ok(Err(NO_KEY));
+    };
+    if found.scopes.all(|scope| own.include(scope)) {
+        return Ok(Ok(found));
+    }
+    let why = "the key opens more than the one that is to change it: ask somebody whose key opens as much";
+    Ok(Err(DeskError::Conflict("key_opens_more", why.to_owned())))
 }

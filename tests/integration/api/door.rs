@@ -136,8 +136,7 @@ async fn what_is_not_there_and_what_cannot_be_done_are_problems_too() {
     assert_eq!(told(&nothing), is(404, "not_found"));
     for (method, path, allowed) in [
         ("PATCH", "/v1/api-keys", "GET, HEAD, POST"),
-        ("OPTIONS", "/v1/api-keys", "GET, HEAD, POST"),
-        ("GET", "/v1/api-keys/1", "DELETE"),
+        ("PUT", "/v1/api-keys/1", "GET, HEAD, PATCH, DELETE"),
         ("POST", "/readyz", "GET, HEAD"),
     ] {
         let answer = ask(&stage, method, path, &["Origin: https://example.com"], "").await;

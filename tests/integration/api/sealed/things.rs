@@ -1,0 +1,105 @@
+//! Things of one tenant, made by the examples of the document: what its paths name.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::document::Operation;
+use crate::api::door::ask_as;
+use crate::stage::Stage;
+
+/// What is there, by the path that names it: `/v1/webhooks/{id}`.
+#[derive(Debug)]
+pub(super) struct Things(BTreeMap<String, String>);
+
+impl Things {
+    /// Makes one of each: by `POST` where things of its kind are made, else by `PUT` where it is.
+    pub(super) async fn make(stage: &Stage, key: &str, operations: &[Operation]) -> Self {
+        let mut things = Self(BTreeMap::new());
+        for method in ["POST", "PUT"] {
+            for it in operations.iter().filter(|it| it.method == method) {
+                things.make_by(stage, key, it, operations).await;
+            }
+        }
+        things
+    }
+
+    async fn make_by(&mut self, stage: &Stage, key: &str, by: &Operation, all: &[Operation]) {
+        let below = match by.method.as_str() {
+            "PUT" => by.path.clone(),
+            _ => format!("{}/{{", by.path),
+        };
+        let made = all.iter().flat_map(Operation::things).filter(|thing| {
+            let end = thing.rfind("/{").unwrap_or_default();
+            let is_made = match by.method.as_str() {
+                "PUT" => *thing == below,
+                _ => thing[..end] == by.path,
+            };
+            is_made && !self.0.contains_key(thing)
+        });
+        let mut made: Vec<String> = made.collect();
+        made.sort_unstable();
+        made.dedup();
+        if made.is_empty() || by.is_operators {
+            return;
+        }
+        if by.method == "PUT" {
+            self.0.insert(below, "of-another".to_owned());
+        }
+        let Ok(path) = self.path(by) else { return };
+        let body = self.body(by);
+        let answer = ask_as(stage, key, &by.method, &path, &body).await;
+        let text = answer.text();
+        assert!(
+            (200..300).contains(&answer.status),
+            "the example of {} does not do: {text}\n{body}",
+            by.name
+        );
+        let (said, sent): (Value, Value) = (
+            serde_json::from_str(&text).unwrap_or_default(),
+            serde_json::from_str(&body).unwrap_or_default(),
+        );
+        for thing in made {
+            let name = thing.rsplit("/{").next().unwrap().trim_end_matches('}');
+            let mut named = [&said[name], &sent[name], &said["id"]].into_iter();
+            if let Some(value) = named.find_map(Value::as_str) {
+                self.0.insert(thing, value.to_owned());
+            }
+        }
+    }
+
+    /// The path of an operation, with what it names.
+    pub(super) fn path(&self, operation: &Operation) -> Result<String, String> {
+        let mut path = String::new();
+        let mut from = 0;
+        for thing in operation.things() {
+            let Some(value) = self.0.get(&thing) else {
+                return Err(format!(
+                    "{} {}: nothing is known for {thing}: make one in sealed/things.rs",
+                    operation.method, operation.path
+                ));
+            };
+            let end = thing.rfind("/{").unwrap_or_default();
+            path.push_str(&operation.path[from..=end]);
+            path.push_str(value);
+            from = thing.len();
+        }
+        path.push_str(&operation.path[from..]);
+        Ok(path)
+    }
+
+    /// The body of an operation.
+    #[expect(clippy::unused_self, reason = "bodies name things")]
+    pub(super) fn body(&self, operation: &Operation) -> String {
+        operation
+            .body
+            .as_ref()
+            .map(Value::to_string)
+            .unwrap_or_default()
+    }
+
+    /// Whatever names a thing.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+}
