@@ -92,7 +92,7 @@ struct ShownTemplate {
 
 /// What a notification is about.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = NotificationSource)]
+#[schema(as = StoredNotificationSource)]
 struct ShownSource {
     /// What kind of thing.
     r#type: String,

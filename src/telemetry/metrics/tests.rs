@@ -53,6 +53,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_log_lines_lost_total Log lines of this process that standard error did not take.
         # HELP herald_messages_consumed_total Messages taken from RabbitMQ, redeliveries included.
         # HELP herald_messages_rejected_total Messages that could not be accepted and went to herald.rejected.
+        # HELP herald_notifications_accepted_total Notifications accepted by HTTP, repetitions left out.
         # HELP herald_notifications_total Outcomes committed; provider is empty before a choice, reason is empty for sent.
         # HELP herald_provider_circuit_open 1 while the provider's circuit is tripped or probing, 0 while it passes.
         # HELP herald_provider_request_messages Messages in one request to an account that takes several at once.
@@ -73,6 +74,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_log_lines_lost_total counter
         # TYPE herald_messages_consumed_total counter
         # TYPE herald_messages_rejected_total counter
+        # TYPE herald_notifications_accepted_total counter
         # TYPE herald_notifications_total counter
         # TYPE herald_provider_circuit_open gauge
         # TYPE herald_provider_request_messages histogram
