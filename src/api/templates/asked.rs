@@ -31,6 +31,7 @@ pub(super) struct AskedTexts {
     #[schema(max_length = 35, example = "de")]
     locale: Option<String>,
     /// Subject of an e-mail, which needs one.
+    #[schema(example = "For {{ name }}")]
     subject: Option<String>,
     /// Title of a push or in-app message.
     title: Option<String>,

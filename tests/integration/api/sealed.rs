@@ -107,9 +107,15 @@ async fn what_is_another_tenants_is_not_there_for_any_operation() {
             continue;
         }
         expect("naming the tenant", &naming, (404, "not_found"));
-        if !it.things().is_empty() {
+        // What a tenant names itself is made anew by PUT, beside another's of the name.
+        let makes = it.method == "PUT" && it.path.ends_with("/{name}");
+        if !it.things().is_empty() && !makes {
             let answer = ask_as(&stage, &shop, &it.method, &path, &body).await;
-            expect("with another's", &answer, (404, "not_found"));
+            let page: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let is_empty_page = it.is_list && answer.status == 200 && page["data"] == json!([]);
+            if !is_empty_page {
+                expect("with another's", &answer, (404, "not_found"));
+            }
         }
     }
     let after = (rows_of(&stage, OTHER).await, audited(&stage).await);
