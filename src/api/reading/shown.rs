@@ -122,7 +122,7 @@ struct ShownLine {
 
 /// What a notification says.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = NotificationContent)]
+#[schema(as = ContentAsSent)]
 pub(super) struct ShownContent {
     /// The notification.
     id: Uuid,
