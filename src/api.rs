@@ -31,6 +31,7 @@ mod server_settings;
 mod suppressions;
 mod templates;
 mod tenants;
+mod things;
 mod unread;
 mod users;
 mod watching;

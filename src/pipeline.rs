@@ -11,7 +11,7 @@ pub mod dispatcher;
 mod hand_over;
 pub mod hourly_metrics;
 pub mod ingest;
-mod pointers;
+pub(crate) mod pointers;
 pub mod recorder;
 pub mod scheduler;
 

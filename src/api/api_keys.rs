@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Page;
 use super::problem::Problem;
+use super::things;
 use crate::domain::{ApiAction, ApiResource};
 use crate::ops::control::{Desks, ShownKey};
 use asked::{AskedKey, AskedKeyChange, AskedKeyRotation};
@@ -163,5 +164,5 @@ async fn revoke(
 
 /// What is no UUID is no key.
 fn parsed(id: &str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(id).map_err(|_| Problem::not_found("API key"))
+    things::id_of(id, "API key")
 }

@@ -10,12 +10,33 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
+use super::fields::SentFields;
 use super::problem::Problem;
 use super::server_settings::ServerSettings;
 use crate::domain::unique_keys;
 
 /// Longest time from the headers to the end of the body, where no settings are.
 const WITHIN: Duration = Duration::from_secs(30);
+
+/// The fields of the object that a body of at most `most` bytes holds.
+pub(super) async fn fields(
+    request: &HttpRequest,
+    payload: Payload,
+    most: usize,
+) -> Result<SentFields, Problem> {
+    Ok(SentFields::of(object(request, payload, most).await?))
+}
+
+/// As [`fields`]; an empty body has none.
+pub(super) async fn fields_or_none(
+    request: &HttpRequest,
+    payload: Payload,
+    most: usize,
+) -> Result<SentFields, Problem> {
+    Ok(SentFields::of(
+        object_or_none(request, payload, most).await?,
+    ))
+}
 
 /// As [`object`]; an empty body is an empty object.
 pub(super) async fn object_or_none(

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
-use super::fields::SentFields;
 use super::parameters::{plain, uuid, word};
 use super::problem::Problem;
 use super::reading::id_of;
@@ -111,7 +110,7 @@ async fn cancel_many(
     desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let is_named = sent.has("source") || sent.has("idempotency_key");
     let source = sent.within("source", |source| {
         let kind = source.text("type", plain);

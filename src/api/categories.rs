@@ -1,7 +1,6 @@
 //! `/v1/categories`: what is different about messages of a kind. They belong to the tenant of the request,
 //! the default tenant for an operator who names none.
 
-use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
@@ -14,6 +13,7 @@ use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Query;
 use super::problem::Problem;
+use super::things;
 use crate::domain::{ApiAction, ApiResource, Category, OnUnknown, OverCap, field};
 use crate::ops::control::Desks;
 
@@ -158,22 +158,20 @@ async fn written(
     path: Option<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(request, payload, MOST_BYTES).await?;
     let category = asked(&mut sent, who.own_tenant(), path.as_deref());
     let category = sent.finish(category)?;
     let put = desks
         .categories
         .put(category.clone(), path.is_some(), who.by());
-    let mut answer = if put.await? {
-        HttpResponse::Created()
-    } else {
-        HttpResponse::Ok()
-    };
+    let is_new = put.await?;
     let encoded: String = url::form_urlencoded::byte_serialize(category.name.as_bytes()).collect();
     let place = format!("/v1/categories/{}", encoded.replace('+', "%20"));
-    Ok(answer
-        .insert_header((LOCATION, place))
-        .json(ShownCategory::from(&category)))
+    Ok(things::put_answer(
+        is_new,
+        place,
+        ShownCategory::from(&category),
+    ))
 }
 
 /// Removes a category.

@@ -12,11 +12,11 @@ use self::shown::{ShownLetter, ShownPlan, ShownReplayed, WholeLetter};
 use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
-use super::fields::SentFields;
 use super::jobs::ShownJob;
 use super::page::Query;
 use super::parameters::{moment, one_of, plain, time, word};
 use super::problem::Problem;
+use super::things;
 use crate::domain::{ApiAction, ApiResource, Channel, Reason, Status, TimePlace};
 use crate::ops::control::{Desks, LetterFilter, ReplayFate};
 use crate::runtime::clock;
@@ -202,7 +202,7 @@ async fn resolve(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let id = id_of(&id)?;
-    let mut sent = SentFields::of(body::object_or_none(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields_or_none(&request, payload, MOST_BYTES).await?;
     let note = sent.text("note", |text| match text.chars().count() {
         1..=LONGEST_NOTE if !text.contains('\0') => Ok(text.to_owned()),
         _ => Err(format!(
@@ -224,7 +224,7 @@ async fn replay_many(
     desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let named = sent.within("filter", |filter| {
         Some(LetterFilter {
             reason: filter.text("reason", failure),
@@ -265,7 +265,7 @@ async fn replay_many(
 
 /// What is no UUID is no dead letter.
 fn id_of(id: &str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(id).map_err(|_| Problem::not_found("dead letter"))
+    things::id_of(id, "dead letter")
 }
 
 /// A reason that makes a dead letter.

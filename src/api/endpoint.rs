@@ -26,7 +26,6 @@ pub(super) struct Parameter {
     pub(super) place: ParameterPlace,
     pub(super) details: &'static str,
     pub(super) schema: RefOr<Schema>,
-    pub(super) required: bool,
 }
 
 /// Where a parameter is.
@@ -211,29 +210,32 @@ impl Endpoint {
 
     /// A parameter of the query.
     pub(super) fn query(
+        self,
+        name: &'static str,
+        details: &'static str,
+        schema: RefOr<Schema>,
+    ) -> Self {
+        self.parameter(name, ParameterPlace::Query, details, schema)
+    }
+
+    /// A header that may be sent.
+    pub(super) fn header(self, name: &'static str, details: &'static str) -> Self {
+        self.parameter(name, ParameterPlace::Header, details, String::schema())
+    }
+
+    /// A parameter that may be there or not, as all are that are not of the path.
+    fn parameter(
         mut self,
         name: &'static str,
+        place: ParameterPlace,
         details: &'static str,
         schema: RefOr<Schema>,
     ) -> Self {
         self.parameters.push(Parameter {
             name,
-            place: ParameterPlace::Query,
+            place,
             details,
             schema,
-            required: false,
-        });
-        self
-    }
-
-    /// A header that may be sent.
-    pub(super) fn header(mut self, name: &'static str, details: &'static str) -> Self {
-        self.parameters.push(Parameter {
-            name,
-            place: ParameterPlace::Header,
-            details,
-            schema: String::schema(),
-            required: false,
         });
         self
     }
@@ -251,8 +253,17 @@ impl Endpoint {
     }
 
     /// A good answer in JSON.
-    pub(super) fn answers<T: ToSchema>(mut self, status: u16, details: &'static str) -> Self {
+    pub(super) fn answers<T: ToSchema>(self, status: u16, details: &'static str) -> Self {
         let body = Some(("application/json", described::<T>()));
+        self.answer(status, details, body)
+    }
+
+    fn answer(
+        mut self,
+        status: u16,
+        details: &'static str,
+        body: Option<(&'static str, Described)>,
+    ) -> Self {
         self.answers.push(GoodAnswer {
             status,
             details,
@@ -263,7 +274,7 @@ impl Endpoint {
 
     /// A good answer without a body, or with one that is no JSON.
     pub(super) fn answers_other(
-        mut self,
+        self,
         status: u16,
         details: &'static str,
         kind: Option<&'static str>,
@@ -272,47 +283,23 @@ impl Endpoint {
             schema: String::schema(),
             components: vec![],
         };
-        let body = kind.map(|kind| (kind, text()));
-        self.answers.push(GoodAnswer {
-            status,
-            details,
-            body,
-        });
-        self
+        self.answer(status, details, kind.map(|kind| (kind, text())))
     }
 
     /// A page of a list, with the parameters that choose it.
-    pub(super) fn page<T: ToSchema>(mut self, details: &'static str) -> Self {
+    pub(super) fn page<T: ToSchema>(self, details: &'static str) -> Self {
         use utoipa::openapi::schema::{ObjectBuilder, Type};
         let limit = ObjectBuilder::new()
             .schema_type(Type::Integer)
             .minimum(Some(1))
             .maximum(Some(super::page::MOST))
             .default(Some(super::page::USUAL.into()));
+        let limit = RefOr::T(limit.build().into());
         let after = "where the page begins: `next` of the page before";
-        for (name, details, schema) in [
-            (
-                "limit",
-                "entries of the page",
-                RefOr::T(limit.build().into()),
-            ),
-            ("after", after, String::schema()),
-        ] {
-            self.parameters.push(Parameter {
-                name,
-                place: ParameterPlace::Query,
-                details,
-                schema,
-                required: false,
-            });
-        }
         let body = Some(("application/json", described_page::<T>()));
-        self.answers.push(GoodAnswer {
-            status: 200,
-            details,
-            body,
-        });
-        self
+        self.query("limit", "entries of the page", limit)
+            .query("after", after, String::schema())
+            .answer(200, details, body)
     }
 
     /// A problem beside those that every endpoint of its kind has.

@@ -13,6 +13,7 @@ use super::authority::Authority;
 use super::endpoint::Endpoint;
 use super::page::Query;
 use super::problem::Problem;
+use super::things;
 use crate::domain::{ApiAction, ApiResource, JobState};
 use crate::ops::control::{Desks, JobResult, StoredJob};
 
@@ -158,7 +159,7 @@ async fn turn(
 
 /// What is no UUID is no job.
 fn id_of(id: &str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(id).map_err(|_| Problem::not_found("job"))
+    things::id_of(id, "job")
 }
 
 impl From<&StoredJob> for ShownJob {

@@ -195,8 +195,8 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             ParameterPlace::Query => "query",
             ParameterPlace::Header => "header",
         };
-        let (name, details, required) = (it.name, it.details, it.required);
-        json!({ "name": name, "in": place, "description": details, "required": required, "schema": it.schema })
+        let (name, details) = (it.name, it.details);
+        json!({ "name": name, "in": place, "description": details, "required": false, "schema": it.schema })
     };
     let tenant = (endpoint.access != EndpointAccess::Open)
         .then(|| json!({ "$ref": "#/components/parameters/Tenant" }));

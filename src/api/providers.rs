@@ -100,7 +100,7 @@ async fn create(
     desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let asked = AskedProvider::read(&mut sent);
     let fields = asked.made(&mut sent);
     let fields = sent.finish(fields)?;
@@ -128,7 +128,7 @@ async fn change(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let name = named(name)?;
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let change = AskedProvider::read(&mut sent).change();
     let change = sent.finish(Some(change))?;
     let provider = desks.providers.change(name, change, who.by()).await?;

@@ -13,6 +13,7 @@ use super::endpoint::Endpoint;
 use super::page::Query;
 use super::parameters::{id, moment, one_of, plain, time, uuid, word};
 use super::problem::Problem;
+use super::things;
 use crate::domain::spelling::as_written;
 use crate::domain::{ApiAction, ApiResource, Channel, Reason, Status, name};
 use crate::ops::control::{Desks, ListPart, NotificationFilter};
@@ -142,5 +143,5 @@ fn json(shown: &impl serde::Serialize) -> Result<HttpResponse, Problem> {
 
 /// What is no UUID is no notification.
 pub(super) fn id_of(id: &str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(id).map_err(|_| Problem::not_found("notification"))
+    things::id_of(id, "notification")
 }

@@ -1,6 +1,5 @@
 //! `/v1/suppressions`: addresses that nothing is sent to.
 
-use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
@@ -14,6 +13,7 @@ use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Query;
 use super::problem::Problem;
+use super::things;
 use crate::domain::{ApiAction, ApiResource, Channel, Suppression, SuppressionReason, field};
 use crate::ops::control::{Desks, StoredSuppression};
 use crate::runtime::clock;
@@ -167,19 +167,16 @@ async fn create(
     desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let asked = asked(&mut sent, who.own_tenant());
     let (suppression, ends_at) = sent.finish(asked)?;
     let put = desks.suppressions.put(suppression, ends_at, who.by());
     let (entry, is_new) = put.await?;
-    let mut answer = if is_new {
-        HttpResponse::Created()
-    } else {
-        HttpResponse::Ok()
-    };
-    Ok(answer
-        .insert_header((LOCATION, format!("/v1/suppressions/{}", entry.id)))
-        .json(ShownSuppression::from(&entry)))
+    Ok(things::put_answer(
+        is_new,
+        format!("/v1/suppressions/{}", entry.id),
+        ShownSuppression::from(&entry),
+    ))
 }
 
 /// Takes an entry off the list.
@@ -234,5 +231,5 @@ fn asked(sent: &mut SentFields, tenant_id: Uuid) -> Option<(Suppression, Option<
 
 /// What is no UUID is no entry.
 fn named(id: &str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(id).map_err(|_| Problem::not_found("suppression"))
+    things::id_of(id, "suppression")
 }

@@ -132,7 +132,7 @@ async fn save(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &request, name.into_inner())?;
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let fields = draft(&mut sent, of);
     let fields = sent.finish(fields)?;
     let saved = desks.templates.save(fields, who.by()).await?;
@@ -158,7 +158,7 @@ async fn publish(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &request, name.into_inner())?;
-    let mut sent = SentFields::of(body::object_or_none(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields_or_none(&request, payload, MOST_BYTES).await?;
     let asked = publication(&mut sent, of);
     let (of, version) = sent.finish(Some(asked))?;
     let published = desks.templates.publish(of, version, who.by()).await?;
@@ -205,7 +205,7 @@ async fn previewed(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &request, name.into_inner())?;
-    let mut sent = SentFields::of(body::object_or_none(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields_or_none(&request, payload, MOST_BYTES).await?;
     let asked = preview(&mut sent, of);
     let asked = sent.finish(Some(asked))?;
     Ok(HttpResponse::Ok().json(desks.templates.preview(asked).await?))

@@ -1,6 +1,5 @@
 //! `/v1/tenants`: operators'. A key of one tenant may look at its own.
 
-use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
@@ -14,6 +13,7 @@ use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Page;
 use super::problem::Problem;
+use super::things;
 use crate::domain::{ApiAction, ApiResource, field};
 use crate::ops::control::{Desks, StoredTenant, TenantOrder};
 
@@ -153,18 +153,15 @@ async fn written(
     path: Option<Uuid>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(request, payload, MOST_BYTES).await?;
     let order = order(&mut sent, path);
     let order = sent.finish(order)?;
     let (tenant, is_new) = desks.tenants.put(order, who.by()).await?;
-    let mut answer = if is_new {
-        HttpResponse::Created()
-    } else {
-        HttpResponse::Ok()
-    };
-    Ok(answer
-        .insert_header((LOCATION, format!("/v1/tenants/{}", tenant.id)))
-        .json(ShownTenant::from(&tenant)))
+    Ok(things::put_answer(
+        is_new,
+        format!("/v1/tenants/{}", tenant.id),
+        ShownTenant::from(&tenant),
+    ))
 }
 
 /// Removes a tenant.

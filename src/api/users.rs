@@ -6,17 +6,15 @@ mod preferences;
 mod shown;
 mod whole;
 
-use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use uuid::Uuid;
 
 use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
-use super::fields::SentFields;
 use super::page::Query;
 use super::problem::Problem;
+use super::things;
 use crate::domain::{ApiAction, ApiResource, Channel, field};
 use crate::ops::control::{Desks, PersonFilter, PersonOf, PersonOrder};
 use asked::{AskedPerson, ChangedPerson, NewPerson};
@@ -123,7 +121,7 @@ async fn create(
     desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let order = asked::order(&mut sent, &who, None);
     let order = sent.finish(order)?;
     written(&desks, order, &who).await
@@ -138,7 +136,7 @@ async fn put(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let (_, id) = of(&who, &id)?;
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let order = asked::order(&mut sent, &who, Some(id));
     let order = sent.finish(order)?;
     written(&desks, order, &who).await
@@ -150,14 +148,11 @@ async fn written(
     who: &Authority,
 ) -> Result<HttpResponse, Problem> {
     let (person, is_new) = desks.people.put(order, who.by()).await?;
-    let mut answer = if is_new {
-        HttpResponse::Created()
-    } else {
-        HttpResponse::Ok()
-    };
-    Ok(answer
-        .insert_header((LOCATION, format!("/v1/users/{}", person.id)))
-        .json(ShownPerson::from(&person)))
+    Ok(things::put_answer(
+        is_new,
+        format!("/v1/users/{}", person.id),
+        ShownPerson::from(&person),
+    ))
 }
 
 /// Changes what is said of a person; the rest stays.
@@ -169,7 +164,7 @@ async fn change(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &id)?;
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let asked = AskedPerson::read(&mut sent);
     let asked = sent.finish(Some(asked))?;
     let change = move |fields| asked.upon(fields);
@@ -179,6 +174,6 @@ async fn change(
 
 /// What is no UUID is no user.
 fn of(who: &Authority, id: &str) -> Result<PersonOf, Problem> {
-    let id = Uuid::parse_str(id).map_err(|_| Problem::not_found("user"))?;
+    let id = things::id_of(id, "user")?;
     Ok((who.tenant_id, id))
 }

@@ -10,7 +10,6 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::authority::Authority;
 use super::body;
@@ -18,6 +17,7 @@ use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Page;
 use super::problem::Problem;
+use super::things;
 use crate::domain::{ApiAction, ApiResource};
 use crate::ops::control::{
     DeskError, Desks, ReplayWindow, WebhookDesk, WebhookDeskError, WebhookOf,
@@ -143,7 +143,7 @@ async fn create(
     desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let asked = AskedWebhook::read(&mut sent, &desks.webhooks);
     let secret = secret(&mut sent);
     let fields = asked.made(&mut sent);
@@ -172,7 +172,7 @@ async fn change(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &id)?;
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let asked = AskedWebhook::read(&mut sent, &desks.webhooks);
     let asked = sent.finish(Some(asked))?;
     let change = move |fields| asked.upon(fields);
@@ -227,7 +227,7 @@ async fn rotate(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &id)?;
-    let mut sent = SentFields::of(body::object_or_none(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields_or_none(&request, payload, MOST_BYTES).await?;
     let grace = sent.integer("grace_seconds", 0..=LONGEST_GRACE);
     let secret = secret(&mut sent);
     let grace = sent.finish(Some(grace.unwrap_or(GRACE)))?;
@@ -255,7 +255,7 @@ async fn replay(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &id)?;
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let since = moment(&mut sent, "since");
     let since = sent.required("since", since);
     let now = clock::now();
@@ -300,14 +300,14 @@ async fn progress(
 ) -> Result<HttpResponse, Problem> {
     let (id, replay) = ids.into_inner();
     let of = of(&who, &id)?;
-    let replay = Uuid::parse_str(&replay).map_err(|_| Problem::not_found("replay"))?;
+    let replay = things::id_of(&replay, "replay")?;
     let replay = desks.webhooks.progress(of, replay).await?;
     Ok(HttpResponse::Ok().json(ShownReplay::from(&replay)))
 }
 
 /// What is no UUID is no webhook.
 fn of(who: &Authority, id: &str) -> Result<WebhookOf, Problem> {
-    let id = Uuid::parse_str(id).map_err(|_| Problem::not_found("webhook"))?;
+    let id = things::id_of(id, "webhook")?;
     Ok((who.tenant_id, id))
 }
 

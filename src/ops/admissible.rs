@@ -5,8 +5,9 @@ use uuid::Uuid;
 use crate::broker::envelope::{Envelope, RecipientDescription, Refusal};
 use crate::cache::recipients::{RecipientCache, RecipientKey};
 use crate::cache::templates::TemplateCache;
-use crate::domain::{Body, Recipient, Rejection};
+use crate::domain::{Body, Recipient};
 use crate::pipeline::ingest::{key_reused, nobody};
+use crate::pipeline::pointers::{unknown_provider, unknown_template};
 use crate::store::{Database, StoreError, accounts, claims, recipients};
 
 /// Whether a message would be taken on.
@@ -38,15 +39,13 @@ pub async fn admissible(
     if let Body::Template(call) = &envelope.payload.body
         && !templates.library().has(tenant_id, channel, &call.name)
     {
-        let words = format!("no active template `{}` for channel {channel}", call.name);
-        return Ok(rejected(Rejection::UnknownTemplate, words));
+        return Ok(Admissible::Rejected(unknown_template(envelope)));
     }
     if let Some(name) = &envelope.payload.provider {
         let mut connection = database.get().await?;
         let named = accounts::channels(&mut connection, std::slice::from_ref(name)).await?;
         if !named.contains(&(name.clone(), channel)) {
-            let words = format!("no account `{name}` for channel {channel}");
-            return Ok(rejected(Rejection::UnknownProvider, words));
+            return Ok(Admissible::Rejected(unknown_provider(envelope)));
         }
     }
     let first = claims::find(database, &[envelope.key]).await?;
@@ -87,10 +86,6 @@ async fn recipient(
         (None, Some(said)) => Ok(with(Recipient::nobody(recipient_key), said)),
         (absence, said) => Err(nobody(absence, said.is_some())),
     })
-}
-
-fn rejected(reason: Rejection, detail: String) -> Admissible {
-    Admissible::Rejected(Refusal::new(reason, detail))
 }
 
 fn with(mut recipient: Recipient, said: &RecipientDescription) -> Recipient {

@@ -97,14 +97,16 @@ fn template(envelope: &Envelope) -> Option<&str> {
     }
 }
 
-fn unknown_template(envelope: &Envelope) -> Refusal {
+/// What becomes of a message whose template is not there.
+pub(crate) fn unknown_template(envelope: &Envelope) -> Refusal {
     let channel = envelope.lane.channel;
     let name = template(envelope).unwrap_or_default();
     let words = format!("no active template `{name}` for channel {channel}");
     Refusal::new(Rejection::UnknownTemplate, words)
 }
 
-fn unknown_provider(envelope: &Envelope) -> Refusal {
+/// What becomes of a message that is pinned to an account that is not there.
+pub(crate) fn unknown_provider(envelope: &Envelope) -> Refusal {
     let channel = envelope.lane.channel;
     let named = envelope.payload.provider.as_deref().unwrap_or_default();
     let words = format!("no account `{named}` for channel {channel}");

@@ -175,6 +175,28 @@ pub async fn note_writes(
     Ok(())
 }
 
+/// Notes what was done with a tenant's thing, in the transaction around it.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn record_of(
+    connection: &mut AsyncPgConnection,
+    by: &DoneBy,
+    resource: &'static str,
+    (tenant_id, id): (Uuid, Uuid),
+    action: &'static str,
+    changes: AuditChanges,
+) -> Result<(), StoreError> {
+    let entry = AuditEntry {
+        tenant_id: Some(tenant_id),
+        action,
+        resource,
+        resource_id: id.to_string(),
+        changes,
+    };
+    record(connection, by, entry).await
+}
+
 /// Notes several changes, in the transaction around them.
 ///
 /// # Errors

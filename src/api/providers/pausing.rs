@@ -44,7 +44,7 @@ pub(super) async fn pause(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let name = named(name)?;
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let kind = sent.text("kind", |text| {
         text.parse::<PauseKind>().map_err(|error| error.to_string())
     });

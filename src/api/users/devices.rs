@@ -1,9 +1,7 @@
 //! `/v1/users/{id}/devices`. A token that another person brings changes hands.
 
-use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use uuid::Uuid;
 
 use super::asked::{NewDevice, device};
 use super::of;
@@ -11,9 +9,9 @@ use super::shown::ShownDevice;
 use crate::api::authority::Authority;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
-use crate::api::fields::SentFields;
 use crate::api::page::Page;
 use crate::api::problem::Problem;
+use crate::api::things;
 use crate::domain::{ApiAction, ApiResource};
 use crate::ops::control::Desks;
 
@@ -72,20 +70,17 @@ async fn add(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &id)?;
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let device = device(&mut sent);
     let (token, platform) = sent.finish(device)?;
     let added = desks.people.add_device(of, token, platform, who.by());
     let (device, is_new) = added.await?;
-    let mut answer = if is_new {
-        HttpResponse::Created()
-    } else {
-        HttpResponse::Ok()
-    };
     let place = format!("/v1/users/{}/devices/{}", of.1, device.id);
-    Ok(answer
-        .insert_header((LOCATION, place))
-        .json(ShownDevice::from(&device)))
+    Ok(things::put_answer(
+        is_new,
+        place,
+        ShownDevice::from(&device),
+    ))
 }
 
 /// Takes a device from a person.
@@ -96,7 +91,7 @@ async fn remove(
 ) -> Result<HttpResponse, Problem> {
     let (id, device) = ids.into_inner();
     let of = of(&who, &id)?;
-    let device = Uuid::parse_str(&device).map_err(|_| Problem::not_found("device"))?;
+    let device = things::id_of(&device, "device")?;
     desks.people.remove_device(of, device, who.by()).await?;
     Ok(HttpResponse::NoContent().finish())
 }

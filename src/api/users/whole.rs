@@ -94,7 +94,7 @@ async fn bulk(
     desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut sent = SentFields::of(body::object(&request, payload, MOST_BYTES).await?);
+    let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let people = sent.list("users", 1..=MOST);
     let people = sent.required("users", people);
     let mut results = vec![];

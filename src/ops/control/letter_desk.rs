@@ -302,17 +302,10 @@ async fn judge_all(
 
 async fn note(
     connection: &mut PgConnection,
-    (tenant_id, id): (Uuid, Uuid),
+    whose: (Uuid, Uuid),
     by: &DoneBy,
     action: &'static str,
     changes: AuditChanges,
 ) -> Result<(), StoreError> {
-    let entry = AuditEntry {
-        tenant_id: Some(tenant_id),
-        action,
-        resource: "dead_letter",
-        resource_id: id.to_string(),
-        changes,
-    };
-    audit::record(connection, by, entry).await
+    audit::record_of(connection, by, "dead_letter", whose, action, changes).await
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
 use crate::domain::Platform;
-use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
+use crate::store::audit::{self, AuditChanges, DoneBy};
 use crate::store::recipients::desk::{self, PersonFilter, StoredPerson};
 use crate::store::recipients::{RecipientConflict, RecipientFields, UpsertError};
 use crate::store::{Database, PgConnection, StoreError};
@@ -188,19 +188,12 @@ fn said(fields: &RecipientFields) -> Value {
 /// All that is done with a person and what is theirs stands under the person's id.
 async fn note(
     connection: &mut PgConnection,
-    (tenant_id, id): (Uuid, Uuid),
+    whose: (Uuid, Uuid),
     by: &DoneBy,
     action: &'static str,
     changes: AuditChanges,
 ) -> Result<(), StoreError> {
-    let entry = AuditEntry {
-        tenant_id: Some(tenant_id),
-        action,
-        resource: "user",
-        resource_id: id.to_string(),
-        changes,
-    };
-    audit::record(connection, by, entry).await
+    audit::record_of(connection, by, "user", whose, action, changes).await
 }
 
 impl From<UpsertError> for DeskError {

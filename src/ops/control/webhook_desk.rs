@@ -10,7 +10,7 @@ use super::desk::{Desk, DeskError};
 use crate::domain::webhook::test_body;
 use crate::domain::{AddressGuard, WebhookDeliveryStanding, WebhookSecret};
 use crate::runtime::clock;
-use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
+use crate::store::audit::{self, AuditChanges, DoneBy};
 use crate::store::seal::Sealer;
 use crate::store::webhooks::desk::{self, WebhookFields, WebhookWriteError};
 use crate::store::webhooks::history::{self, StoredDelivery};
@@ -329,19 +329,12 @@ fn said(fields: &WebhookFields) -> Value {
 
 async fn note(
     connection: &mut PgConnection,
-    (tenant_id, id): (Uuid, Uuid),
+    whose: (Uuid, Uuid),
     by: &DoneBy,
     action: &'static str,
     changes: AuditChanges,
 ) -> Result<(), StoreError> {
-    let entry = AuditEntry {
-        tenant_id: Some(tenant_id),
-        action,
-        resource: "webhook",
-        resource_id: id.to_string(),
-        changes,
-    };
-    audit::record(connection, by, entry).await
+    audit::record_of(connection, by, "webhook", whose, action, changes).await
 }
 
 async fn found(

@@ -49,14 +49,6 @@ async fn audited(stage: &Stage) -> Vec<String> {
     lines(&mut owner, query).await
 }
 
-fn body_of(operation: &Operation) -> String {
-    operation
-        .body
-        .as_ref()
-        .map(Value::to_string)
-        .unwrap_or_default()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_another_tenants_is_not_there_for_any_operation() {
     let stage = stage().await;
@@ -82,7 +74,7 @@ async fn what_is_another_tenants_is_not_there_for_any_operation() {
                 continue;
             }
         };
-        let body = body_of(it);
+        let body = it.body_text();
         let mut expect = |what: &str, answer: &loadtest::harness::http::Answer, is: (u16, &str)| {
             let code = serde_json::from_slice(&answer.body).unwrap_or(json!({}));
             if answer.status != is.0 || code["code"] != is.1 {
@@ -128,7 +120,7 @@ async fn what_is_another_tenants_is_not_there_for_any_operation() {
         .filter(|it| it.scope.is_some() && it.things().is_empty())
     {
         // What is made anew is one's own, whatever its body names.
-        let answer = ask_as(&stage, &shop, &it.method, &it.path, &things.body(it)).await;
+        let answer = ask_as(&stage, &shop, &it.method, &it.path, &it.body_text()).await;
         assert!(answer.status < 500, "{it:?}: {}", answer.text());
     }
     assert_eq!(same, rows_of(&stage, OTHER).await, "something was written");

@@ -46,6 +46,12 @@ impl Operation {
         }
     }
 
+    /// The body that its examples make, as text; empty without one.
+    pub(super) fn body_text(&self) -> String {
+        let body = self.body.as_ref();
+        body.map(Value::to_string).unwrap_or_default()
+    }
+
     /// The part of the path up to each of its parameters: what the parameter names.
     pub(super) fn things(&self) -> Vec<String> {
         let ends = self.path.match_indices('}').map(|(at, _)| at + 1);

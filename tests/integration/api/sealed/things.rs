@@ -74,7 +74,7 @@ impl Things {
             self.0.insert(below, "of-another".to_owned());
         }
         let Ok(path) = self.path(by) else { return };
-        let body = self.body(by);
+        let body = by.body_text();
         let answer = ask_as(stage, key, &by.method, &path, &body).await;
         let text = answer.text();
         // Another example may have made the same: the one of a notification describes its person.
@@ -114,16 +114,6 @@ impl Things {
         }
         path.push_str(&operation.path[from..]);
         Ok(path)
-    }
-
-    /// The body of an operation.
-    #[expect(clippy::unused_self, reason = "bodies name things")]
-    pub(super) fn body(&self, operation: &Operation) -> String {
-        operation
-            .body
-            .as_ref()
-            .map(Value::to_string)
-            .unwrap_or_default()
     }
 
     /// Whatever names one thing alone: others may choose the same words.
