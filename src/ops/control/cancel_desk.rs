@@ -195,21 +195,21 @@ impl<'a> Cancelling<'a> {
         let stored = self
             .database
             .transaction(async |connection| {
+                // In this order: what is seen to be cancelled is then seen by whom. The other way about, one that is
+                // called off between the two looks would be another's.
+                let found = cancel::by_ids(connection, self.tenant_id, &open).await?;
                 let done = cancel::cancelled_by(connection, &open, &line).await?;
                 cancel::note(connection, &done, &self.by).await?;
-                Ok((
-                    done,
-                    cancel::by_ids(connection, self.tenant_id, &open).await?,
-                ))
+                Ok((found, done))
             })
             .await;
-        let (done, found) = stored?;
-        self.done(&done);
+        let (found, done) = stored?;
         for one in found {
             self.others
                 .entry(one.id)
                 .and_modify(|state| *state = one.state);
         }
+        self.done(&done);
         self.take_free().await
     }
 
