@@ -158,7 +158,7 @@ struct ClaimMeantRow {
     message_type: Option<String>,
 }
 
-/// The claims of a publisher's key, whoever they are for: their hashes begin alike ([`KeyHash::shared`]).
+/// The claims of a publisher's key, whoever they are for: their hashes begin alike (`broker::envelope::key_shared`).
 ///
 /// # Errors
 /// The database is out of reach.
