@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use herald::domain::{
-    Channel, OnUnknown, OverCap, PauseKind, Platform, Priority, ProviderEvent, ProviderKind,
-    Reason, Severity, Status, SuppressionReason, WebhookDisabledReason,
+    Channel, JobState, OnUnknown, OverCap, PauseKind, Platform, Priority, ProviderEvent,
+    ProviderKind, Reason, Severity, Status, SuppressionReason, WebhookDisabledReason,
 };
 
 use crate::database::{TestDatabase, lines};
@@ -38,6 +38,7 @@ fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
         ("categories", "on_unknown") => words(OnUnknown::ALL),
         ("notification_webhooks", "disabled_reason") => words(WebhookDisabledReason::ALL),
         ("user_devices", "platform") => words(Platform::ALL),
+        ("jobs", "state") => words(JobState::ALL),
         ("email_logs", "event") => words(ProviderEvent::ALL),
         ("admin_system_events", "severity") => words(Severity::ALL),
         ("notification_preferences", "quiet_hours_days") => {
