@@ -7,9 +7,11 @@
 mod bench;
 mod books;
 mod comparison;
+mod figures;
 mod growth;
 mod hooks;
 mod meter;
+mod reading;
 mod run;
 mod spread;
 mod table;
@@ -18,9 +20,10 @@ mod warm_up;
 
 pub use bench::Bench;
 pub use comparison::{Comparison, Phase, half_of};
+pub use figures::{Answered, Measured, Work};
 pub use growth::{Axis, Growth, Point, Refused, Series, Setup, setups};
 pub use meter::Times;
-pub use run::{Measured, Work};
+pub use reading::ReadTimes;
 pub use spread::Spread;
 pub use table::Line;
 pub use variant::{Hook, Kind, Variant};

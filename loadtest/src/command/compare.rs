@@ -77,6 +77,7 @@ async fn measure(arguments: Arguments) -> Result<(), Failure> {
         backlog: !arguments.beside && shape.rate <= 0.0,
         warm_up: false,
         servers: false,
+        readers: 0,
         patience: PATIENCE,
         progress: Arc::default(),
     };

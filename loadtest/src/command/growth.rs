@@ -45,6 +45,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..=MOST_MESSAGES))]
     count: u64,
 
+    /// Messages a second, published while the nodes work; 0 publishes all before they begin
+    #[arg(long, value_name = "N", default_value_t = 0.0)]
+    rate: f64,
+
+    /// How many read by HTTP while the load is delivered: one by its id and a page of a person's list in turn
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    readers: usize,
+
     #[command(flatten)]
     bench: BenchArguments,
 
@@ -82,9 +90,10 @@ pub(super) async fn growth(arguments: Arguments) -> Result<(), Failure> {
         mix: Mix::default(),
         seed: arguments.seed.unwrap_or_else(rand::random),
         count: arguments.count,
-        rate: 0.0,
+        rate: arguments.rate,
         window: WINDOW,
-        backlog: true,
+        backlog: arguments.rate <= 0.0,
+        readers: arguments.readers,
         warm_up: !arguments.after_checkpoint,
         servers: true,
         patience: Duration::ZERO,

@@ -199,8 +199,8 @@ impl Bench {
         Ok(Started { process, url })
     }
 
-    /// A key for whoever posts the load of a run.
-    pub(super) async fn key(&self, variant: &Variant) -> Result<String> {
+    /// A key with these scopes, or this preset of them, for the database of a run.
+    pub(super) async fn key(&self, variant: &Variant, scopes: &str) -> Result<String> {
         let (database, broker) = (self.database("run"), self.vhost()?);
         let mut installation = Installation::new(
             self.herald_of(variant),
@@ -209,7 +209,7 @@ impl Bench {
             broker.url(),
         );
         installation.set("HERALD__SECRETS__KEY", &self.key);
-        installation.key("publisher").await
+        installation.key(scopes).await
     }
 
     fn floor(&self, variant: &Variant) -> Result<Command> {

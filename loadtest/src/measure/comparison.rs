@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::run::{Answered, Measured};
+use super::figures::{Answered, Measured};
 use super::spread::Spread;
 use super::table::{Column, Line, lines};
 use super::variant::{Kind, Variant};

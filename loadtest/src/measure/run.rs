@@ -4,117 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
 use super::bench::{Bench, Started};
 use super::books::Books;
-use super::meter::{self, Subjects, Times};
+use super::figures::{Answered, Measured, Work};
+use super::meter::{self, Subjects};
+use super::reading::{self, ReadTimes, Readers};
 use super::variant::{Hook, Variant};
 use super::warm_up::warm_up;
 use crate::harness::database::Database;
 use crate::harness::usage;
-use crate::publisher::{ByHttp, HttpPublisher, Mix, Pace, Plan, Progress, Published, Publisher};
-use crate::report::{Counts, Findings, Percentiles, Report};
+use crate::publisher::{ByHttp, HttpPublisher, Pace, Plan, Published, Publisher};
+use crate::report::{Findings, Report};
 
 /// Each run has 2^24 sequences of its own.
 const RUN_BITS: u32 = 24;
 const LOOK: Duration = Duration::from_millis(50);
 /// How long repetitions are watched for.
 const LINGER: Duration = Duration::from_millis(500);
-
-/// The load of a run, and how it is measured.
-#[derive(Clone, Debug)]
-pub struct Work {
-    /// What is published.
-    pub mix: Mix,
-    /// Seed of the load: the same one publishes the same messages.
-    pub seed: u64,
-    /// How many messages.
-    pub count: u64,
-    /// Messages a second; 0 is flat out.
-    pub rate: f64,
-    /// Unconfirmed messages at most.
-    pub window: usize,
-    /// Whether everything is published before the nodes begin.
-    pub backlog: bool,
-    /// Whether the nodes meet a database in the midst of its day, instead of one right after a
-    /// checkpoint, with every page still to be logged.
-    pub warm_up: bool,
-    /// Whether the servers are looked at too, and what they wrote.
-    pub servers: bool,
-    /// How long nothing may happen while something is missing.
-    pub patience: Duration,
-    /// What is counted while it is published.
-    pub progress: Arc<Progress>,
-}
-
-/// What was measured in a run.
-#[derive(Clone, Debug)]
-pub struct Measured {
-    /// The machine's load average over a minute when it began: other work shows here.
-    pub load_average: f64,
-    /// Acceptances a second over the middle 80 %.
-    pub per_second: f64,
-    /// Published to accepted.
-    pub latency: Percentiles,
-    /// From the start of the first process to the first acceptance, where messages were waiting.
-    pub first_ms: Option<f64>,
-    /// CPU time over the middle 80 %, microseconds for each acceptance.
-    pub times: Times,
-    /// Deliveries a second to the webhook, where there is one.
-    pub told_per_second: f64,
-    /// Resident memory of the largest node at most, bytes.
-    pub resident_peak_bytes: u64,
-    /// CPU time of RabbitMQ for taking in what is published, microseconds for each message.
-    pub taking_in: f64,
-    /// What tables and log held before.
-    pub(super) before: Books,
-    /// By how much they grew, for each message.
-    pub(super) grown: Books,
-    /// Bytes of full pages among the log, for each message.
-    pub(super) page_bytes: f64,
-    /// Acceptances for each message.
-    pub acceptances_each: f64,
-    /// Counts.
-    pub counts: Counts,
-    /// How calls by HTTP were answered.
-    pub answered: Answered,
-    /// Why it is not good; empty when it is.
-    pub faults: Vec<String>,
-}
-
-/// How calls by HTTP were answered; not numbers where there were none.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Answered {
-    /// Notifications accepted a second, from the first call to the last answer.
-    pub per_second: f64,
-    /// From a call to its answer, half of them.
-    pub p50_ms: f64,
-    /// The same, 99 of 100.
-    pub p99_ms: f64,
-}
-
-impl Answered {
-    pub(super) const NOT_A_NUMBER: Self = Self {
-        per_second: f64::NAN,
-        p50_ms: f64::NAN,
-        p99_ms: f64::NAN,
-    };
-
-    fn of(published: &Published) -> Self {
-        let Some(answers) = &published.answer_micros else {
-            return Self::NOT_A_NUMBER;
-        };
-        let answers = Percentiles::of(answers);
-        Self {
-            per_second: published.confirmed as f64 / published.answered_in.as_secs_f64(),
-            p50_ms: answers.p50_ms,
-            p99_ms: answers.p99_ms,
-        }
-    }
-}
 
 impl Bench {
     /// Runs one variant on a copy of its prepared database.
@@ -182,10 +91,12 @@ impl Bench {
         let began = clock(&client).await?;
         let before = Books::read(&client, work.servers).await?;
         let start = Instant::now();
+        let asked = nodes.first().context("no node")?;
         let hook = nodes.iter().find_map(|node| node.hook);
-        let nodes = self.start_all(nodes, !backlog).await?;
+        let nodes = self.start_all(nodes, !backlog || work.readers > 0).await?;
         let (hooked, taken_before) = (self.hooks.watch(), self.hooks.taken());
         let subjects = self.subjects(&nodes, &client, work).await?;
+        let readers = self.readers(asked, &nodes, &client, work).await?;
         let meter = meter::start(subjects, Arc::clone(&self.ledger));
         let mut first_ms = None;
         let (published, taking_in) = match waiting {
@@ -206,6 +117,10 @@ impl Bench {
         let settled = until(&nodes, work.patience, expected, accepted).await?;
         sleep(LINGER).await;
         let readings = meter.finish().await;
+        let reads = match readers {
+            Some(readers) => readers.finish().await.context("reading")?,
+            None => ReadTimes::NONE,
+        };
         // What goes to the inbox is accepted by nobody, and may come last.
         let messages = published.expected.messages();
         let stored = || stored_since(&client, began);
@@ -254,8 +169,26 @@ impl Bench {
             acceptances_each: expected as f64 / messages.max(1) as f64,
             counts: report.counts,
             answered: Answered::of(&published),
+            reads,
             faults,
         })
+    }
+
+    /// Whoever reads from the first node by HTTP while the load is delivered.
+    async fn readers(
+        &self,
+        asked: &Variant,
+        nodes: &[Started],
+        client: &Client,
+        work: &Work,
+    ) -> Result<Option<Readers>> {
+        if work.readers == 0 {
+            return Ok(None);
+        }
+        let url = nodes.iter().find_map(|node| node.url.as_deref());
+        let url = url.context("whoever reads needs an engine")?;
+        let key = self.key(asked, reading::SCOPES).await?;
+        Ok(Some(Readers::start(work.readers, url, &key, client).await?))
     }
 
     /// Posts all of it to the nodes.
@@ -267,7 +200,7 @@ impl Bench {
         by: ByHttp,
         nodes: &[Started],
     ) -> Result<Published> {
-        let key = self.key(variant).await?;
+        let key = self.key(variant, "publisher").await?;
         let urls = nodes.iter().filter_map(|node| node.url.clone());
         let publisher = HttpPublisher::new(&key, urls.collect(), by.connections);
         let pace = Pace::starting_now(work.rate);

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::fill;
 use super::setup::Setup;
 use crate::measure::bench::Bench;
-use crate::measure::run::{Measured, Work};
+use crate::measure::figures::{Measured, Work};
+use crate::measure::reading::ReadTimes;
 use crate::measure::variant::Variant;
 use crate::report::Counts;
 
@@ -45,6 +46,8 @@ pub struct Figures {
     pub stored_bytes: f64,
     /// Bytes of tables and indexes before, for each row that was stored then.
     pub row_bytes: f64,
+    /// What those who read by HTTP meanwhile waited for.
+    pub reads: ReadTimes,
 }
 
 /// What was measured at a point in one round.
@@ -133,6 +136,7 @@ impl Point {
                 wal_page_bytes: measured.page_bytes,
                 stored_bytes: measured.grown.stored_bytes,
                 row_bytes: measured.before.stored_bytes / setup.rows.max(1) as f64,
+                reads: measured.reads,
             },
             counts: measured.counts,
             faults: measured.faults,
@@ -159,6 +163,17 @@ impl std::fmt::Display for Point {
             figures.stored_bytes,
             self.load_average,
         )?;
+        let ReadTimes {
+            calls,
+            one_p99_ms,
+            page_p99_ms,
+        } = figures.reads;
+        if calls > 0 {
+            write!(
+                f,
+                "\n  {calls} reads beside: one by its id p99 {one_p99_ms:.1} ms, a page of a person's list p99 {page_p99_ms:.1} ms"
+            )?;
+        }
         self.faults
             .iter()
             .try_for_each(|fault| write!(f, "\n  FAILED: {fault}"))

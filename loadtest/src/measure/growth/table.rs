@@ -42,7 +42,7 @@ pub struct Growth {
     pub refused: Vec<Refused>,
 }
 
-const COLUMNS: [Column<Figures>; 11] = [
+const COLUMNS: [Column<Figures>; 13] = [
     ("accepted/s", |f| f.per_second, 0),
     ("engine CPU, µs each", |f| f.engine_us, 1),
     ("PostgreSQL CPU, µs each", |f| f.postgresql_us, 1),
@@ -54,6 +54,8 @@ const COLUMNS: [Column<Figures>; 11] = [
     ("of them full pages, bytes each", |f| f.wal_page_bytes, 0),
     ("tables and indexes grew, bytes each", |f| f.stored_bytes, 0),
     ("stored before, bytes a row", |f| f.row_bytes, 0),
+    ("one read by id, p99, ms", |f| f.reads.one_p99_ms, 1),
+    ("a page of a list read, p99, ms", |f| f.reads.page_p99_ms, 1),
 ];
 
 impl Growth {
@@ -172,6 +174,7 @@ fn table(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::reading::ReadTimes;
     use crate::report::Counts;
 
     fn growth(measured: Vec<Point>) -> Growth {
@@ -207,6 +210,7 @@ mod tests {
                 wal_page_bytes: 80.0,
                 stored_bytes: 1_200.0,
                 row_bytes: 1_100.0,
+                reads: ReadTimes::NONE,
             },
             counts: Counts::default(),
             faults: Vec::new(),
