@@ -24,7 +24,7 @@ class Receiver(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
             event = WEBHOOK.verify(body.decode(), headers)
-        except WebhookVerificationError:
+        except (WebhookVerificationError, ValueError):  # ValueError: no signature at all, or no UTF-8
             return self.answer(401)
         if headers["webhook-id"] not in SEEN:  # delivered at least once
             SEEN.add(headers["webhook-id"])

@@ -23,6 +23,7 @@ has_tool() {
     rabbitmq) rabbitmq_sbin >/dev/null ;;
     time-zones) [[ -e /usr/share/zoneinfo/Europe/Berlin ]] ;;
     python3-pika) python3 -c "import pika" 2>/dev/null ;;
+    python3-venv) python3 -c "import venv, ensurepip" 2>/dev/null ;;
     libpq-dev) [[ -e /usr/include/postgresql/libpq-fe.h ]] ;;
     certificates) [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt ]] ;;
     *) command -v "$1" >/dev/null ;;
@@ -36,6 +37,7 @@ package_of() {
     time-zones) echo tzdata ;;
     certificates) echo ca-certificates ;;
     node) echo nodejs ;;
+    php) echo php-cli ;;
     cc) echo gcc libc6-dev ;;
     *) echo "$1" ;;
   esac

@@ -1,5 +1,6 @@
 //! Webhooks out: what is told, to whom, how it is sent, and what is done when nobody takes it.
 
+mod languages;
 mod replaying;
 mod sending;
 mod standing;

@@ -1,13 +1,8 @@
 //! Sending: signed, at least once, by its own schedule, and to nobody who is not to be reached.
 
-use std::path::Path;
-use std::process::Command;
-
-use loadtest::harness::ports::free_port;
-use loadtest::harness::process::{Log, Process};
 use loadtest::receiver::ReceiverBehaviour;
 
-use super::{Desk, fields, made};
+use super::Desk;
 use crate::database::lines;
 use crate::faults::process;
 
@@ -149,45 +144,4 @@ async fn an_address_that_is_not_public_is_refused_with_why_and_reached_by_nothin
                    AND error LIKE '%127.0.0.1 is not public%allowed_networks%'";
     desk.until(id, refused, 2).await;
     assert_eq!(receiver.stats().received, 0);
-}
-
-/// The judge in another language: the library of Standard Webhooks for Python, in the example for receivers.
-#[tokio::test(flavor = "multi_thread")]
-async fn webhooks_example_in_python_verifies_what_is_told() {
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let install = Command::new(checkout.join("script/examples"))
-        .arg("webhooks")
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&install.stderr).into_owned();
-    assert!(install.status.success(), "{words}");
-    let mut desk = Desk::open().await;
-    let port = free_port().unwrap();
-    let url = format!("http://127.0.0.1:{port}/");
-    let (id, secret) = made(&desk.pool, &desk.sealer, &fields(&url), 3).await;
-    let mut example = Command::new("python3");
-    example
-        .arg(checkout.join("examples/webhook.py"))
-        .arg(port.to_string())
-        .env("PYTHONPATH", checkout.join(".local/examples/python"))
-        .env("HERALD_WEBHOOK_SECRET", secret.expose());
-    let example = Process::start(example, Log::Shown).unwrap();
-    let _engine = desk.stage.start().await;
-    desk.send(1).await;
-    // It may have come up after the first try.
-    let delivered = async {
-        loop {
-            let count = "SELECT count(*) FROM webhook_deliveries WHERE delivered";
-            if desk.outcomes.count(count).await == 2 {
-                return;
-            }
-            desk.hurry().await;
-        }
-    };
-    tokio::time::timeout(crate::database::PATIENCE, delivered)
-        .await
-        .unwrap();
-    desk.until(id, "response_status = 204", 2).await;
-    example.says("notification.sent").await.unwrap();
-    example.kill().await.unwrap();
 }
