@@ -8,7 +8,7 @@ heading() { printf '\n== %s\n' "$*"; }
 in_background() {
   local name="$1"
   shift
-  DEMO_OF="$CHECKOUT" setsid "$@" </dev/null >"$DEMO/$name.log" 2>&1 &
+  DEMO_OF="$DEMO" setsid "$@" </dev/null >"$DEMO/$name.log" 2>&1 &
   background[$name]=$!
 }
 
@@ -49,7 +49,7 @@ end_background() {
 # Whatever carries our mark, for example from a demo that was killed.
 end_leftovers() {
   local environment
-  grep -lsxze "DEMO_OF=$(literally "$CHECKOUT")" /proc/[0-9]*/environ | while read -r environment; do
+  grep -lsxze "DEMO_OF=$(literally "$DEMO")" /proc/[0-9]*/environ | while read -r environment; do
     kill -KILL "${environment//[!0-9]/}" 2>/dev/null || true
   done || true
 }
