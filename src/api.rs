@@ -81,6 +81,7 @@ pub fn server(settings: &ServerSettings, desks: Desks) -> std::io::Result<Server
     let connections = OpenConnections::new(
         settings.connections,
         settings.connections_per_address,
+        settings.write_timeout,
         Arc::clone(&settings.trusted_proxies),
     );
     let server = HttpServer::new(app)

@@ -58,7 +58,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  content answers with the first one's id and `Idempotent-Replayed: true`.",
             )
             .scope(Notifications, Write)
-            .header("Idempotency-Key", key)
+            .header("Idempotency-Key", key, key::described())
             .body::<AskedNotification>()
             .answers::<ShownAccepted>(202, "it is accepted; `Location` is its path")
             .problem(409, "key_in_progress")

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::authority::Authority;
 use super::endpoint::Endpoint;
 use super::page::Query;
-use super::parameters::{moment, plain, time};
+use super::parameters::{LONGEST, moment, plain, time, words};
 use super::problem::Problem;
 use crate::domain::{ApiAction, ApiResource, TimePlace};
 use crate::ops::control::{AuditFilter, Desks, StoredAudit};
@@ -62,8 +62,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 fn filtered(endpoint: Endpoint) -> Endpoint {
-    use utoipa::PartialSchema;
-    let text = String::schema;
+    let text = || words(LONGEST);
     endpoint
         .scope(ApiResource::AuditLogs, ApiAction::Read)
         .query("actor", "by this API key, or `command line`", text())

@@ -20,7 +20,7 @@ const MOST_BYTES: usize = 16 * 1_024;
 
 /// What is to be cancelled: exactly one of `source` and `idempotency_key`.
 #[derive(Debug, ToSchema)]
-#[schema(as = CancelOrder)]
+#[schema(as = CancelOrder, example = json!({ "idempotency_key": "order-17-shipped" }))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
 struct CancelOrder {
     /// All about this thing.

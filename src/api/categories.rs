@@ -20,14 +20,31 @@ use crate::ops::control::Desks;
 /// Largest body.
 const MOST_BYTES: usize = 16 * 1_024;
 
-/// A category, all that is said of it.
+/// A category, all that is said of it where it is made.
 #[derive(ToSchema)]
 #[schema(as = NewCategory)]
 #[expect(dead_code, reason = "it describes what `asked` reads")]
 struct AskedCategory {
-    /// Its name: in the body that makes one, else the path's.
-    #[schema(required = false, max_length = 100, example = "orders")]
+    /// Its name.
+    #[schema(max_length = 100, example = "orders")]
     name: String,
+    /// Whether people may switch it off; true without it.
+    may_disable: Option<bool>,
+    /// What becomes of it over a daily cap: `cancel`, which it is without it, or `defer`.
+    #[schema(example = "defer")]
+    over_cap: Option<String>,
+    /// After an unknown outcome: `retry` or `fail_over`; as the channel's setting says without it.
+    on_unknown: Option<String>,
+}
+
+/// A category, all that is said of it where the path names it.
+#[derive(ToSchema)]
+#[schema(as = CategoryRules)]
+#[expect(dead_code, reason = "it describes what `asked` reads")]
+struct AskedRules {
+    /// The path's, if it is here as well.
+    #[schema(max_length = 100)]
+    name: Option<String>,
     /// Whether people may switch it off; true without it.
     may_disable: Option<bool>,
     /// What becomes of it over a daily cap: `cancel`, which it is without it, or `defer`.
@@ -88,7 +105,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::put("/v1/categories/{name}", put)
             .named("putCategory", "Makes a category, or says all of it anew")
             .scope(Categories, Write)
-            .body::<AskedCategory>()
+            .body::<AskedRules>()
             .answers::<ShownCategory<'_>>(200, "the category, which was there before")
             .answers::<ShownCategory<'_>>(201, "the category, which is new"),
         Endpoint::delete("/v1/categories/{name}", delete)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
@@ -22,6 +23,7 @@ pub(super) struct OpenConnections {
     most: usize,
     /// `None` is as many as there may be.
     most_per_address: Option<usize>,
+    write_timeout: Duration,
     /// Whoever is behind them is not one address.
     proxies: Arc<[Network]>,
     counted: Arc<Mutex<ConnectionCounts>>,
@@ -49,6 +51,7 @@ pub(super) fn enter(connections: &OpenConnections, stream: &dyn Any, data: &mut 
     else {
         return;
     };
+    connections.cut_off_unread(socket);
     match connections.enter(address) {
         Some(counted) => {
             data.insert(counted);
@@ -64,14 +67,32 @@ pub(super) fn enter(connections: &OpenConnections, stream: &dyn Any, data: &mut 
 }
 
 impl OpenConnections {
-    pub(super) fn new(most: usize, most_per_address: usize, proxies: Arc<[Network]>) -> Self {
+    pub(super) fn new(
+        most: usize,
+        most_per_address: usize,
+        write_timeout: Duration,
+        proxies: Arc<[Network]>,
+    ) -> Self {
         Self {
             most,
             most_per_address: (most_per_address > 0).then_some(most_per_address),
+            write_timeout,
             proxies,
             counted: Arc::default(),
         }
     }
+
+    /// Has the system cut off a client that takes nothing of its answer for so long: the server waits for ever.
+    #[cfg(target_os = "linux")]
+    fn cut_off_unread(&self, socket: &TcpStream) {
+        let set = SockRef::from(socket).set_tcp_user_timeout(Some(self.write_timeout));
+        if let Err(error) = set {
+            tracing::debug!(%error, "a connection has no time limit for its answers");
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn cut_off_unread(&self, _: &TcpStream) {}
 
     /// Counts one from this address; `None` when it is one too many.
     pub(super) fn enter(&self, address: IpAddr) -> Option<CountedConnection> {
@@ -114,10 +135,12 @@ mod tests {
 
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(30);
+
     #[test]
     fn connections_are_counted_until_they_end_and_a_proxy_is_nobodys_address() {
         let proxies: Arc<[Network]> = ["10.0.0.9".parse().unwrap()].into();
-        let connections = OpenConnections::new(4, 2, proxies);
+        let connections = OpenConnections::new(4, 2, LONG, proxies);
         let (ana, ben) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
         let proxy = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9));
         let first = connections.enter(ana.into()).unwrap();
@@ -134,7 +157,7 @@ mod tests {
         drop(fourth);
         assert!(connections.enter(proxy).is_some());
         assert_eq!(connections.counted().by_address.len(), 2);
-        let many = OpenConnections::new(100, 1, connections.proxies.clone());
+        let many = OpenConnections::new(100, 1, LONG, connections.proxies.clone());
         let _all = [(); 9].map(|()| many.enter(proxy).unwrap());
     }
 }

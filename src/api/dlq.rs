@@ -14,7 +14,7 @@ use super::body;
 use super::endpoint::Endpoint;
 use super::jobs::ShownJob;
 use super::page::Query;
-use super::parameters::{moment, one_of, plain, time, word};
+use super::parameters::{LONGEST, moment, one_of, plain, time, word, words};
 use super::problem::Problem;
 use super::things;
 use crate::domain::{ApiAction, ApiResource, Channel, Reason, Status, TimePlace};
@@ -34,12 +34,13 @@ const RATE: (i64, i64) = (100, 10_000);
 #[expect(dead_code, reason = "it describes what is read field by field")]
 struct Resolution {
     /// What was found out, at most 1,000 characters.
+    #[schema(max_length = 1_000)]
     note: Option<String>,
 }
 
 /// A replay of many.
 #[derive(Debug, ToSchema)]
-#[schema(as = ReplayOrder)]
+#[schema(as = ReplayOrder, example = json!({ "filter": { "channel": "email" }, "rate": 50, "dry_run": true }))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
 struct ReplayOrder {
     /// Which dead letters; of those that nobody has dealt with.
@@ -47,6 +48,7 @@ struct ReplayOrder {
     /// All of them: needed when `filter` names nothing.
     all: Option<bool>,
     /// Notifications that become due in a second: 1 to 10,000, and 100 if absent.
+    #[schema(minimum = 1, maximum = 10_000)]
     rate: Option<u32>,
     /// Only says what would become of them.
     dry_run: Option<bool>,
@@ -121,7 +123,7 @@ fn list_endpoint() -> Endpoint {
         .query(
             "provider",
             "that this account was asked last for",
-            String::schema(),
+            words(LONGEST),
         )
         .query("channel", "of this channel", one_of(Channel::ALL))
         .query("since", "that failed at this time or later", time())

@@ -219,8 +219,13 @@ impl Endpoint {
     }
 
     /// A header that may be sent.
-    pub(super) fn header(self, name: &'static str, details: &'static str) -> Self {
-        self.parameter(name, ParameterPlace::Header, details, String::schema())
+    pub(super) fn header(
+        self,
+        name: &'static str,
+        details: &'static str,
+        schema: RefOr<Schema>,
+    ) -> Self {
+        self.parameter(name, ParameterPlace::Header, details, schema)
     }
 
     /// A parameter that may be there or not, as all are that are not of the path.
@@ -272,18 +277,26 @@ impl Endpoint {
         self
     }
 
-    /// A good answer without a body, or with one that is no JSON.
+    /// A good answer without a body, with one that is no JSON, or with a JSON object of any fields.
     pub(super) fn answers_other(
         self,
         status: u16,
         details: &'static str,
         kind: Option<&'static str>,
     ) -> Self {
-        let text = || Described {
-            schema: String::schema(),
+        use utoipa::openapi::schema::{ObjectBuilder, Type};
+        let schema = match kind {
+            Some("application/json") => {
+                let object = ObjectBuilder::new().schema_type(Type::Object);
+                RefOr::T(object.build().into())
+            }
+            _ => String::schema(),
+        };
+        let body = Described {
+            schema,
             components: vec![],
         };
-        self.answer(status, details, kind.map(|kind| (kind, text())))
+        self.answer(status, details, kind.map(|kind| (kind, body)))
     }
 
     /// A page of a list, with the parameters that choose it.

@@ -232,11 +232,11 @@ impl SentFields {
 
     /// Notes that a field must be there, unless something was wrong with it already.
     pub(super) fn required<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
-        let start = self.pointer(&[name]);
-        let told = self
-            .errors
-            .iter()
-            .any(|error| error.pointer.starts_with(&start));
+        let place = self.pointer(&[name]);
+        let told = self.errors.iter().any(|error| {
+            let rest = error.pointer.strip_prefix(&place);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
         if value.is_none() && !told {
             self.wrong(&[name], "required", "this field is required");
         }
@@ -330,5 +330,31 @@ mod tests {
             expected.map(|(pointer, code)| (pointer.to_owned(), code))
         );
         assert!(fields.finish(a.zip(e)).is_err());
+    }
+
+    /// A mistake at `#/ab` or `#/a~1b` says nothing of `#/a`; one at `#/a/0` does.
+    #[test]
+    fn a_missing_field_is_told_whatever_else_begins_with_its_name() {
+        let Value::Object(object) = json!({ "ab": 1, "a/b": 2, "list": [3] }) else {
+            unreachable!()
+        };
+        let mut fields = SentFields::of(object);
+        let text = |text: &str| Ok::<_, String>(text.to_owned());
+        let _ = (fields.text("ab", text), fields.text("a/b", text));
+        let a = fields.text("a", text);
+        let _ = fields.required("a", a);
+        let _ = fields.texts("list", text);
+        let _ = fields.required::<String>("list", None);
+        let told = fields
+            .errors
+            .iter()
+            .map(|it| (it.pointer.as_str(), it.code));
+        let expected = [
+            ("#/ab", "wrong_type"),
+            ("#/a~1b", "wrong_type"),
+            ("#/a", "required"),
+            ("#/list/0", "wrong_type"),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
     }
 }

@@ -103,21 +103,40 @@ impl Components {
     /// Keeps the schemas that one refers to; returns it.
     fn keep(&mut self, described: &Described) -> Value {
         for (name, schema) in &described.components {
-            self.schemas.insert(name.clone(), json!(schema));
+            let schema = || json!(schema);
+            self.schemas.entry(name.clone()).or_insert_with(schema);
         }
         json!(described.schema)
     }
 
-    /// The same for the object of a body: fields that it does not name are refused.
+    /// The same for a body: fields that an object does not name are refused, and so are empty texts.
     fn keep_strict(&mut self, described: &Described) -> Value {
         let schema = self.keep(described);
-        let object = referred(&schema).and_then(|name| self.schemas.get_mut(name));
-        if let Some(Value::Object(object)) =
-            object.filter(|it| it.get("type").is_some_and(|it| it == "object"))
-        {
-            object.entry("additionalProperties").or_insert(json!(false));
+        for (name, _) in &described.components {
+            if let Some(schema) = self.schemas.get_mut(name) {
+                make_strict(schema);
+            }
         }
         schema
+    }
+}
+
+/// Says of an object with named fields that it takes no others, and no empty text: one says nothing. Texts of a
+/// closed list or a format are not empty anyway.
+fn make_strict(schema: &mut Value) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for property in properties.values_mut() {
+        let kind = property.get("type");
+        let is_text = kind.is_some_and(|it| *it == "string" || *it == json!(["string", "null"]));
+        let known = ["enum", "format", "minLength"];
+        if is_text && known.iter().all(|name| property.get(name).is_none()) {
+            set(property, "minLength", json!(1));
+        }
+    }
+    if schema.get("additionalProperties").is_none() {
+        set(schema, "additionalProperties", json!(false));
     }
 }
 

@@ -9,13 +9,20 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use uuid::Uuid;
 
 /// Longest text that a list is filtered by, in characters.
-const LONGEST: usize = 255;
+pub(super) const LONGEST: usize = 255;
 
 /// The schema of a word of a closed list.
 pub(super) fn one_of<T: Display>(words: &[T]) -> RefOr<Schema> {
     let words = words.iter().map(ToString::to_string);
     let word = ObjectBuilder::new().schema_type(Type::String);
     RefOr::T(word.enum_values(Some(words)).build().into())
+}
+
+/// The schema of a text that is not empty, of at most so many characters.
+pub(super) fn words(most: usize) -> RefOr<Schema> {
+    let words = ObjectBuilder::new().schema_type(Type::String);
+    let words = words.min_length(Some(1)).max_length(Some(most));
+    RefOr::T(words.build().into())
 }
 
 /// The schema of an id.

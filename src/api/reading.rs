@@ -4,14 +4,13 @@ mod shown;
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use utoipa::PartialSchema;
 use uuid::Uuid;
 
 use self::shown::{ListedNotification, ShownContent, ShownNotification};
 use super::authority::Authority;
 use super::endpoint::Endpoint;
 use super::page::Query;
-use super::parameters::{id, moment, one_of, plain, time, uuid, word};
+use super::parameters::{LONGEST, id, moment, one_of, plain, time, uuid, word, words};
 use super::problem::Problem;
 use super::things;
 use crate::domain::spelling::as_written;
@@ -57,11 +56,11 @@ fn list_endpoint() -> Endpoint {
         .query(
             "provider",
             "that this account was asked last for",
-            String::schema(),
+            words(LONGEST),
         )
-        .query("category", "of this category", String::schema())
-        .query("source_type", "about a thing of this kind", String::schema())
-        .query("source_id", "about this thing", String::schema())
+        .query("category", "of this category", words(LONGEST))
+        .query("source_type", "about a thing of this kind", words(LONGEST))
+        .query("source_id", "about this thing", words(LONGEST))
         .query("since", "accepted at this time or later", time())
         .query("until", "accepted before this time", time())
         .page::<ListedNotification>("notifications, without their timelines")

@@ -30,6 +30,8 @@ pub struct ServerSettings {
     pub head_timeout: Duration,
     /// Longest time from the head to the end of the body.
     pub body_timeout: Duration,
+    /// Longest time that an answer may wait for a client that reads nothing of it.
+    pub write_timeout: Duration,
     /// How long a connection is kept on which nothing is asked.
     pub keep_alive: Duration,
     /// Most connections.

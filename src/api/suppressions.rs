@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde::Serialize;
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::authority::Authority;
@@ -12,6 +12,7 @@ use super::body;
 use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Query;
+use super::parameters::{one_of, words};
 use super::problem::Problem;
 use super::things;
 use crate::domain::{ApiAction, ApiResource, Channel, Suppression, SuppressionReason, field};
@@ -90,14 +91,13 @@ impl<'a> From<&'a StoredSuppression> for ShownSuppression<'a> {
 pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiAction::{Read, Write};
     use ApiResource::Suppressions;
-    let text = String::schema;
     vec![
         Endpoint::get("/v1/suppressions", list)
             .named("listSuppressions", "Addresses that nothing is sent to")
             .details("By falling id; also those that have ended. All for an operator who names no tenant.")
             .scope(Suppressions, Read)
-            .query("channel", "only of this channel", text())
-            .query("address", "only of this address, in any spelling; needs `channel`", text())
+            .query("channel", "only of this channel", one_of(Channel::ALL))
+            .query("address", "only of this address, in any spelling; needs `channel`", words(field::ADDRESS_CHARS))
             .page::<ShownSuppression<'_>>("entries"),
         Endpoint::post("/v1/suppressions", create)
             .named("createSuppression", "Puts an address on the list")
@@ -114,7 +114,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .named("deleteSuppression", "Takes an entry off the list")
             .details("The audit trail keeps who did it, and why.")
             .scope(Suppressions, Write)
-            .query("reason", "why, in up to 500 characters", text())
+            .query("reason", "why, in up to 500 characters", words(500))
             .answers_other(204, "it is gone", None),
     ]
 }

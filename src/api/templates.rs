@@ -5,22 +5,22 @@ mod asked;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Map;
-use utoipa::PartialSchema;
 
 use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
 use super::fields::SentFields;
 use super::page::Query;
+use super::parameters::{one_of, words};
 use super::problem::Problem;
-use crate::domain::{ApiAction, ApiResource};
+use crate::domain::{ApiAction, ApiResource, Channel};
 use crate::ops::control::{
     Desks, ListedTemplateLine, LocalTemplate, ShownPreview, ShownTemplateVersion, ShownTemplates,
     TemplateDeskError, TemplateOf,
 };
 use asked::{
-    AskedTexts, NewPreview, NewPublication, PublishedTemplates, TemplateUsers, chosen, draft,
-    preview, publication,
+    AskedTexts, LOCALE_CHARS, NewPreview, NewPublication, PublishedTemplates, TemplateUsers,
+    chosen, draft, preview, publication,
 };
 
 /// Largest body: a part may have a megabyte.
@@ -33,8 +33,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiResource::Templates;
     let chosen = |endpoint: Endpoint| {
         endpoint
-            .query("channel", "of this channel only", String::schema())
-            .query("locale", "in this language only", String::schema())
+            .query("channel", "of this channel only", one_of(Channel::ALL))
+            .query("locale", "in this language only", words(LOCALE_CHARS))
     };
     vec![
         Endpoint::get("/v1/templates", list)

@@ -13,6 +13,7 @@ use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
 use super::page::Query;
+use super::parameters::words;
 use super::problem::Problem;
 use super::things;
 use crate::domain::{ApiAction, ApiResource, Channel, field};
@@ -31,9 +32,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .named("listUsers", "The tenant's people")
             .details("By falling id. Filters must all hold. All people for an operator who names no tenant.")
             .scope(Users, Read)
-            .query("email", "their e-mail address, in any spelling", text())
-            .query("external_id", "their id in another system", text())
-            .query("username", "their username", text())
+            .query("email", "their e-mail address, in any spelling", words(field::ADDRESS_CHARS))
+            .query("external_id", "their id in another system", words(field::EXTERNAL_ID_CHARS))
+            .query("username", "their username", words(field::USERNAME_CHARS))
             .page::<ShownPerson>("people"),
         Endpoint::post("/v1/users", create)
             .named("createUser", "Makes a person")
@@ -69,10 +70,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(devices::endpoints());
     endpoints.extend(whole::endpoints());
     endpoints
-}
-
-fn text() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-    <String as utoipa::PartialSchema>::schema()
 }
 
 /// The people of a tenant; of all for an operator who names none.

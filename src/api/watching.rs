@@ -108,7 +108,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .query(
                 "group_by",
                 "`provider`, `channel`, or both with a comma between them",
-                String::schema(),
+                one_of(&["provider", "channel", "provider,channel", "channel,provider"]),
             )
             .answers::<ShownHours>(200, "the hours"),
     ]

@@ -31,6 +31,8 @@ pub struct Http {
     pub head_timeout: Duration,
     /// Longest time from the head to the end of the body.
     pub body_timeout: Duration,
+    /// Longest time that an answer may wait for a client that reads nothing of it.
+    pub write_timeout: Duration,
     /// How long a connection is kept on which nothing is asked.
     pub keep_alive: Duration,
     /// Most connections.
@@ -62,6 +64,7 @@ impl Http {
             cors_origins: origins(reader),
             head_timeout: reader.duration("http.head_timeout", seconds(1, 300)),
             body_timeout: reader.duration("http.body_timeout", seconds(1, 3_600)),
+            write_timeout: reader.duration("http.write_timeout", seconds(1, 3_600)),
             keep_alive: reader.duration("http.keep_alive", seconds(1, 3_600)),
             connections: reader.integer("http.connections", 1..=1_000_000, "connections"),
             connections_per_address: reader.integer(

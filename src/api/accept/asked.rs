@@ -84,7 +84,7 @@ struct AskedTemplate {
     #[schema(min_length = 1, max_length = 100, example = "order-shipped")]
     name: String,
     /// Its variables.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Object, required = false)]
     variables: Option<Map<String, Value>>,
 }
 

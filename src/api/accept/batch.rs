@@ -26,6 +26,7 @@ const MOST_BYTES: usize = 16 * 1_024 * 1_024;
 /// What became of each, in their order.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BatchAnswer {
+    /// What became of each.
     results: Vec<BatchResult>,
 }
 

@@ -2,10 +2,21 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::IDEMPOTENCY_KEY;
 use crate::api::problem::Problem;
 use crate::domain::limits::IDEMPOTENCY_KEY_CHARS;
+
+/// What the header may hold: the key bare, or in quotes with `"` and `\\` behind a backslash.
+const PATTERN: &str = r#"^([!#-~]([\t -~]{0,253}[!-~])?|"([\t !#-\[\]-~]|\\["\\]){1,255}")$"#;
+
+/// The schema of the header.
+pub(super) fn described() -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    RefOr::T(text.pattern(Some(PATTERN)).build().into())
+}
 
 /// The key that a request says beside its body.
 pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {

@@ -23,6 +23,14 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An account to be made.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "name": "sendgrid-main",
+    "kind": "sendgrid",
+    "priority": 10,
+    "rate_limit": 6000,
+    "api_key": "SG.example",
+    "config": { "from": "hello@example.com" },
+}))]
 #[expect(dead_code, reason = "it describes what `AskedProvider` reads")]
 pub(super) struct NewProvider {
     /// Unique name; rows, metrics and logs show it.

@@ -16,7 +16,7 @@ use crate::ops::control::{
 /// Longest name.
 const NAME_CHARS: usize = 100;
 /// Longest tag of a language.
-const LOCALE_CHARS: usize = 35;
+pub(super) const LOCALE_CHARS: usize = 35;
 /// The language where nobody says which.
 const ENGLISH: &str = "en";
 

@@ -34,6 +34,7 @@ pub(super) fn server_settings(
         cors_origins: http.cors_origins.clone().into(),
         head_timeout: http.head_timeout,
         body_timeout: http.body_timeout,
+        write_timeout: http.write_timeout,
         keep_alive: http.keep_alive,
         connections: http.connections,
         connections_per_address: http.connections_per_address,

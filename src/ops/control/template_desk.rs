@@ -124,8 +124,6 @@ impl TemplateDesk {
         let work = async move |database: Database| {
             let mut refused = None;
             let published = database.transaction(async |connection| {
-                // Of two who publish at once, the later one publishes what is saved by then.
-                desk::take_turn(connection, of.tenant_id).await?;
                 let chosen = match chosen(connection, &of, version).await {
                     Ok(chosen) => chosen,
                     Err(error) => {
@@ -163,7 +161,7 @@ impl TemplateDesk {
     /// At most so many versions, the newest first, of those before an id.
     ///
     /// # Errors
-    /// The database is out of reach.
+    /// There never was such a template, nor a draft of one; or the database is out of reach.
     pub async fn versions(
         &self,
         of: TemplateOf,
@@ -174,6 +172,10 @@ impl TemplateDesk {
             let mut connection = database.get().await?;
             let which = WhichVersions::Before(before, most);
             let found = desk::versions(&mut connection, &of, which).await?;
+            if found.is_empty() && before.is_none() {
+                // A draft that was never published has none.
+                shown_templates(&mut connection, &of).await?;
+            }
             let shown = found
                 .iter()
                 .map(|it| (it.id, ShownTemplateVersion::from(it)));

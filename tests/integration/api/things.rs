@@ -96,6 +96,11 @@ impl Things {
         }
     }
 
+    /// What a path names from now on.
+    pub(super) fn name(&mut self, thing: &str, value: &str) {
+        self.0.insert(thing.to_owned(), value.to_owned());
+    }
+
     /// The path of an operation, with what it names.
     pub(super) fn path(&self, operation: &Operation) -> Result<String, String> {
         let mut path = String::new();
@@ -103,7 +108,7 @@ impl Things {
         for thing in operation.things() {
             let Some(value) = self.0.get(&thing) else {
                 return Err(format!(
-                    "{} {}: nothing is known for {thing}: make one in sealed/things.rs",
+                    "{} {}: nothing is known for {thing}: make one in things.rs",
                     operation.method, operation.path
                 ));
             };

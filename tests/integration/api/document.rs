@@ -16,6 +16,8 @@ pub(super) struct Operation {
     pub(super) is_list: bool,
     /// A body that its schema's examples make.
     pub(super) body: Option<Value>,
+    /// What it answers, by status.
+    pub(super) answers: Value,
 }
 
 impl Operation {
@@ -43,6 +45,7 @@ impl Operation {
             is_operators: operation["x-operator-only"] == true,
             is_list: parameters.iter().any(|it| it["name"] == "after"),
             body: (!schema.is_null()).then(|| example(document, schema)),
+            answers: operation["responses"].clone(),
         }
     }
 
