@@ -7,13 +7,14 @@ mod content;
 mod listing;
 mod row;
 
-use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Nullable, Untyped, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use self::row::{EventRow, IdRow, SUMMARY, WholeRow};
+use self::row::{EventRow, IdRow, WholeRow, summary};
 use super::StoreError;
+use super::statement::statement;
 use crate::domain::{Channel, Reason, Status, TimelineRecord, ToldEvent};
 
 pub use content::{StoredContent, content, versions};
@@ -148,6 +149,25 @@ pub fn moment(id: Uuid) -> Timestamp {
     moment.unwrap_or(Timestamp::MAX)
 }
 
+statement!(
+    /// A notification of a tenant, or of any.
+    FindOne(
+        id: Uuid => SqlUuid,
+        any_tenant: bool => Bool,
+        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
+    ) -> Untyped = concat!(
+        "SELECT ", summary!(), ", n.attempts, n.metadata::text AS metadata
+         FROM notifications n WHERE n.id = ? AND (? OR n.tenant_id = ?)"
+    )
+);
+
+statement!(
+    /// What providers told of a notification, the eldest first.
+    FindEvents(id: Uuid => SqlUuid, most: i64 => BigInt) -> Untyped =
+        "SELECT occurred_at, event, provider, detail FROM email_logs
+         WHERE notification_id = ? ORDER BY occurred_at LIMIT ?"
+);
+
 /// The eldest notification that there is, whosever it is.
 ///
 /// # Errors
@@ -168,21 +188,15 @@ pub async fn find(
     tenant_id: Option<Uuid>,
     id: Uuid,
 ) -> Result<Option<WholeNotification>, StoreError> {
-    let text = format!(
-        "SELECT {SUMMARY}, n.attempts, n.metadata::text AS metadata
-         FROM notifications n WHERE n.id = $1 AND ($2 IS NULL OR n.tenant_id = $2)"
-    );
-    let query = diesel::sql_query(text)
-        .bind::<SqlUuid, _>(id)
-        .bind::<Nullable<SqlUuid>, _>(tenant_id);
-    let Some(row): Option<WholeRow> = query.load(connection).await?.into_iter().next() else {
+    let found = FindOne {
+        id,
+        any_tenant: tenant_id.is_none(),
+        tenant_id,
+    };
+    let Some(row): Option<WholeRow> = found.load(connection).await?.into_iter().next() else {
         return Ok(None);
     };
-    let told = diesel::sql_query(
-        "SELECT occurred_at, event, provider, detail FROM email_logs
-         WHERE notification_id = $1 ORDER BY occurred_at LIMIT $2",
-    );
-    let told = told.bind::<SqlUuid, _>(id).bind::<BigInt, _>(EVENTS);
+    let told = FindEvents { id, most: EVENTS };
     let told: Vec<EventRow> = told.load(connection).await?;
     let told = told.into_iter().map(EventRow::event).collect();
     Ok(Some(row.whole(told)))

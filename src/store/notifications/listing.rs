@@ -1,17 +1,21 @@
 //! A look at a span of notifications.
 
+use diesel::QueryResult;
 use diesel::pg::Pg;
-use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Text, Untyped, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::row::{IdRow, ListedRow, SUMMARY};
+use super::row::{IdRow, ListedRow, summary};
 use super::{IdSpan, ListLook, NotificationFilter};
 use crate::store::StoreError;
 
 /// Rows that one look goes through at most: some twenty milliseconds.
 const LOOK: i64 = 20_000;
+/// Rows that it goes through at first: more than a page holds, and few enough that PostgreSQL reads an index in the
+/// page's order instead of everything in the span.
+const FIRST_LOOK: i64 = 256;
 
 /// What a column must be.
 enum WantedValue<'a> {
@@ -34,45 +38,30 @@ pub async fn look(
     most: usize,
 ) -> Result<ListLook, StoreError> {
     let (by_index, others) = conditions(tenant_id, filter);
-    let inner = text(&by_index, 3);
-    let outer = text(&others, 3 + by_index.len());
-    let limit = 3 + by_index.len() + others.len();
-    let query = format!(
-        "SELECT {SUMMARY} FROM (
-             SELECT n.* FROM notifications n WHERE n.id >= $1 AND n.id < $2{inner}
-             ORDER BY n.id DESC LIMIT {LOOK}
-         ) n WHERE true{outer} ORDER BY n.id DESC LIMIT ${limit}"
-    );
-    let all = by_index.iter().chain(&others);
-    let query = bound(query, span, all).bind::<BigInt, _>(i64::try_from(most).unwrap_or(i64::MAX));
-    let rows: Vec<ListedRow> = query.load(connection).await?;
-    let mut look = ListLook {
-        found: rows.into_iter().map(ListedRow::stored).collect(),
-        stopped_at: None,
-    };
-    if look.found.len() < most {
-        look.stopped_at = last_looked_at(connection, &by_index, span).await?;
+    let within = Within { span, by_index };
+    let wanted = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut look = ListLook::default();
+    for rows in [FIRST_LOOK, LOOK] {
+        if rows < wanted {
+            continue;
+        }
+        let query = Listing(&within, &others, rows, wanted);
+        let found: Vec<ListedRow> = query.load(connection).await?;
+        look.found = found.into_iter().map(ListedRow::stored).collect();
+        if look.found.len() >= most {
+            return Ok(look);
+        }
+        let last: Vec<IdRow> = LastOf(&within, rows - 1).load(connection).await?;
+        look.stopped_at = last.into_iter().next().map(|row| row.id);
+        if look.stopped_at.is_none() {
+            break;
+        }
     }
     if let Some(stopped_at) = look.stopped_at {
         // What was stored in between has moved the place: what is behind it comes with the next look.
         look.found.retain(|it| it.id >= stopped_at);
     }
     Ok(look)
-}
-
-/// Where a look ends that goes through as many rows as it may.
-async fn last_looked_at(
-    connection: &mut AsyncPgConnection,
-    by_index: &[ColumnCondition<'_>],
-    span: IdSpan,
-) -> Result<Option<Uuid>, StoreError> {
-    let inner = text(by_index, 3);
-    let query = format!(
-        "SELECT n.id FROM notifications n WHERE n.id >= $1 AND n.id < $2{inner}
-         ORDER BY n.id DESC OFFSET {LOOK} - 1 LIMIT 1"
-    );
-    let rows: Vec<IdRow> = bound(query, span, by_index).load(connection).await?;
-    Ok(rows.into_iter().next().map(|row| row.id))
 }
 
 /// What an index finds, which narrows down what is looked at; and the rest, which narrows down what is found.
@@ -107,26 +96,80 @@ fn word<'a>(column: &'static str, word: Option<&'a str>) -> Option<ColumnConditi
     Some((column, WantedValue::Word(word?)))
 }
 
-fn text(conditions: &[ColumnCondition<'_>], first: usize) -> String {
-    let numbered = conditions.iter().enumerate();
-    numbered
-        .map(|(at, (column, _))| format!(" AND n.{column} = ${}", first + at))
-        .collect()
+/// Rows of a span that an index finds.
+struct Within<'a> {
+    span: IdSpan,
+    by_index: Vec<ColumnCondition<'a>>,
 }
 
-fn bound<'a>(
-    text: String,
-    span: IdSpan,
-    conditions: impl IntoIterator<Item = &'a ColumnCondition<'a>>,
-) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
-    let query = diesel::sql_query(text)
-        .into_boxed::<Pg>()
-        .bind::<SqlUuid, _>(span.from)
-        .bind::<SqlUuid, _>(span.before);
-    conditions
-        .into_iter()
-        .fold(query, |query, (_, wanted)| match wanted {
-            WantedValue::Id(id) => query.bind::<SqlUuid, _>(*id),
-            WantedValue::Word(word) => query.bind::<Text, _>(*word),
-        })
+impl Within<'_> {
+    fn walk<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(" FROM notifications n WHERE n.id >= ");
+        pass.push_bind_param::<SqlUuid, _>(&self.span.from)?;
+        pass.push_sql(" AND n.id < ");
+        pass.push_bind_param::<SqlUuid, _>(&self.span.before)?;
+        push(&self.by_index, pass)?;
+        pass.push_sql(" ORDER BY n.id DESC");
+        Ok(())
+    }
 }
+
+fn push<'b>(
+    conditions: &'b [ColumnCondition<'_>],
+    pass: &mut AstPass<'_, 'b, Pg>,
+) -> QueryResult<()> {
+    for (column, wanted) in conditions {
+        pass.push_sql(" AND n.");
+        pass.push_sql(column);
+        pass.push_sql(" = ");
+        match wanted {
+            WantedValue::Id(id) => pass.push_bind_param::<SqlUuid, _>(id)?,
+            WantedValue::Word(word) => pass.push_bind_param::<Text, _>(*word)?,
+        }
+    }
+    Ok(())
+}
+
+/// Of the first so many rows those that the conditions mean, so many at most.
+struct Listing<'a>(&'a Within<'a>, &'a [ColumnCondition<'a>], i64, i64);
+
+impl QueryFragment<Pg> for Listing<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let Self(within, others, rows, most) = self;
+        pass.push_sql(concat!("SELECT ", summary!(), " FROM (SELECT n.*"));
+        within.walk(&mut pass)?;
+        pass.push_sql(&format!(" LIMIT {rows}) n WHERE true"));
+        push(others, &mut pass)?;
+        pass.push_sql(" ORDER BY n.id DESC LIMIT ");
+        pass.push_bind_param::<BigInt, _>(most)
+    }
+}
+
+/// The id of the row behind the first so many.
+struct LastOf<'a>(&'a Within<'a>, i64);
+
+impl QueryFragment<Pg> for LastOf<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql("SELECT n.id");
+        self.0.walk(&mut pass)?;
+        pass.push_sql(&format!(" OFFSET {} LIMIT 1", self.1));
+        Ok(())
+    }
+}
+
+/// Prepared once a connection for each text: there is one for each set of columns.
+macro_rules! prepared_by_text {
+    ($($query:ident),*) => {$(
+        impl QueryId for $query<'_> {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+
+        impl Query for $query<'_> {
+            type SqlType = Untyped;
+        }
+
+        impl<C> diesel::query_dsl::RunQueryDsl<C> for $query<'_> {}
+    )*};
+}
+prepared_by_text!(Listing, LastOf);

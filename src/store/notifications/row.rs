@@ -13,11 +13,16 @@ use crate::store::due::Lenient;
 use crate::store::time::from_database;
 
 /// The columns of a [`ListedRow`], of a table `n`.
-pub(super) const SUMMARY: &str = "n.id, n.tenant_id, n.user_id, n.message_type, n.priority, n.category, \
-     n.provider, n.status, n.reason, n.recipient, n.template_name, n.template_version, n.attempt_count, \
-     n.max_retries, n.created_at, n.last_attempted, n.send_at, n.due_at, n.expires_at, n.sent_at, \
-     n.failed_at, n.error_message, n.provider_response, n.provider_message_id, n.source_type, \
-     n.source_id, n.waits_for, n.owner, n.read_at";
+macro_rules! summary {
+    () => {
+        "n.id, n.tenant_id, n.user_id, n.message_type, n.priority, n.category, \
+         n.provider, n.status, n.reason, n.recipient, n.template_name, n.template_version, n.attempt_count, \
+         n.max_retries, n.created_at, n.last_attempted, n.send_at, n.due_at, n.expires_at, n.sent_at, \
+         n.failed_at, n.error_message, n.provider_response, n.provider_message_id, n.source_type, \
+         n.source_id, n.waits_for, n.owner, n.read_at"
+    };
+}
+pub(super) use summary;
 
 /// A moment that may be beyond what programs can hold: an operator wrote it by hand.
 type LenientMoment = Lenient<DateTime<Utc>>;

@@ -158,6 +158,26 @@ async fn a_notification_is_shown_with_its_timeline_and_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rare_one_behind_many_of_a_person_is_on_the_first_page() {
+    let stage = stage().await;
+    let shop = key(&stage, "notifications:read", Some(SHOP));
+    let ana = format!("user_id = '{ANA}'");
+    let rare = format!("{ana}, status = 'failed', reason = 'no_address'");
+    // More than the first look goes through.
+    let many = (1..=600).map(|number| (id(number.into(), number), SHOP, ana.as_str()));
+    let eldest = id(700, 700);
+    let rows: Vec<_> = many.chain([(eldest, SHOP, rare.as_str())]).collect();
+    store(&stage, &rows).await;
+    let _engine = stage.start().await;
+    let failed = format!("{PATH}?user_id={ANA}&status=failed&limit=2");
+    let page = json_of(&ask_as(&stage, &shop, "GET", &failed, "").await);
+    assert_eq!(ids(&page), [eldest]);
+    let (all, _) = pages(&stage, &shop, &format!("user_id={ANA}&limit=200")).await;
+    let stored: Vec<Uuid> = rows.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(all, stored, "newest first, none twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_go_back_in_spans_and_keep_to_their_filters_and_tenant() {
     let stage = stage().await;
     let shop = key(&stage, "notifications:read", Some(SHOP));
