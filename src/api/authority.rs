@@ -50,7 +50,7 @@ impl Authority {
         more: usize,
     ) -> Result<(), Problem> {
         let more = u32::try_from(more).unwrap_or(u32::MAX);
-        pay(request, desks, &self.caller, more).await
+        pay(request, desks, &self.caller, (more, 1)).await
     }
 
     /// The tenant whose things are made and changed: the default one for an operator who named none.
@@ -90,7 +90,7 @@ async fn authority(request: &HttpRequest) -> Result<Authority, Problem> {
     let proxies = settings.map_or(&[][..], |settings| &settings.trusted_proxies);
     let address = client_address::of(request, proxies);
     let caller = desks.keys.verify(key, address).await.map_err(refused)?;
-    pay(request, desks, &caller, 1).await?;
+    pay(request, desks, &caller, (1, 0)).await?;
     if !caller.scopes.allow(resource, action) {
         let detail = format!(
             "the API key has no scope {}",
@@ -121,12 +121,12 @@ async fn pay(
     request: &HttpRequest,
     desks: &Desks,
     caller: &ApiCaller,
-    cost: u32,
+    (cost, paid): (u32, u32),
 ) -> Result<(), Problem> {
     if cost == 0 {
         return Ok(());
     }
-    let Some(paid) = desks.keys.pay(caller, cost).await? else {
+    let Some(paid) = desks.keys.pay(caller, (cost, paid)).await? else {
         return Ok(());
     };
     request.extensions_mut().insert(KeyStanding(paid.standing));

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::domain::{KeyPurse, KeyPurseAnswer, KeyRate, RateStanding};
 use crate::runtime::clock;
-use crate::store::{Database, StoreError, api_key_rates};
+use crate::store::api_key_rates::{self, KeyTokens};
+use crate::store::{Database, StoreError};
 
 /// Most keys of which anything is held.
 const MOST: usize = 10_000;
@@ -67,7 +68,7 @@ impl KeyRates {
         self.judged(&self.purse_of(key_id), rate, cost)
     }
 
-    /// Pays for a request of a key; `cost` is how many it counts for.
+    /// Pays for a request of a key; `cost` is how many it counts for, beside those that it has `paid` before.
     ///
     /// # Errors
     /// The database is out of reach, or the key is gone.
@@ -75,7 +76,7 @@ impl KeyRates {
         &self,
         key_id: Uuid,
         rate: KeyRate,
-        cost: u32,
+        (cost, paid): (u32, u32),
     ) -> Result<PaidRequest, StoreError> {
         let shared = self.purse_of(key_id);
         if let Some(paid) = self.judged(&shared, rate, cost) {
@@ -86,7 +87,13 @@ impl KeyRates {
         if let Some(paid) = self.judged(&shared, rate, cost) {
             return Ok(paid);
         }
-        let lease = api_key_rates::lease(&self.database, key_id, rate, cost).await?;
+        let held = shared.purse().held(self.now());
+        let asked = KeyTokens {
+            needed: cost.saturating_sub(held),
+            had: held.saturating_add(paid),
+            paid,
+        };
+        let lease = api_key_rates::lease(&self.database, key_id, rate, asked).await?;
         let now = self.now();
         let mut purse = shared.purse();
         let refused_for = if lease.granted == 0 {

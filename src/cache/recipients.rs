@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::domain::{Recipient, TenantRules};
+use crate::domain::{ReadMark, Recipient, TenantRules};
 use crate::runtime::clock;
 use crate::store::{Database, Sifted, StoreError, recipients, rules};
 
@@ -23,7 +23,7 @@ mod unreadable;
 
 use barrier::Barrier;
 pub use barrier::BarrierRequests;
-pub use memory::{CacheKey, ReadMark};
+pub use memory::CacheKey;
 use memory::{Cacheable, RecipientStore};
 use unreadable::UnreadableReports;
 pub use unreadable::UnreadableWishes;
@@ -71,6 +71,8 @@ pub struct RecipientSnapshot {
     pub unreadable: HashSet<RecipientKey>,
     /// Everything is in it that was committed by then.
     pub at: Timestamp,
+    /// And heard by then: whom a notice has named since may be different.
+    pub heard: ReadMark,
 }
 
 impl RecipientSnapshot {
@@ -206,13 +208,12 @@ impl RecipientCache {
         self.memory.stale(reading)
     }
 
-    /// Whether a notice has named a recipient since then. Nobody is asked, and while none come it says no.
+    /// Whether a notice has named a recipient since then, or may have. Nobody is asked, and of a reading that
+    /// began while none came it says no.
     #[must_use]
-    pub fn has_changed(&self, since: ReadMark, recipient_key: RecipientKey) -> bool {
-        match self.memory.stale(since) {
-            Stale::Only(changed) => changed.contains(&CacheKey::Recipient(recipient_key)),
-            Stale::All => false,
-        }
+    pub fn may_have_changed(&self, since: ReadMark, recipient_key: RecipientKey) -> bool {
+        let key = CacheKey::Recipient(recipient_key);
+        self.memory.may_have_named(since, key)
     }
 
     /// The rules of these tenants; of one that has none, empty ones. What is not in memory is read
@@ -261,16 +262,17 @@ impl RecipientCache {
         let asked: HashSet<RecipientKey> = recipient_key.into_iter().collect();
         let tenants: HashSet<Uuid> = asked.iter().map(|(tenant_id, _)| *tenant_id).collect();
         let called_at = clock::now();
-        let (recipients, rules, at) = match self.catch_up(self.begin()).await {
+        let (recipients, rules, at, heard) = match self.catch_up(self.begin()).await {
             Stale::Only(_) => {
+                let heard = self.begin();
                 let (recipients, rules) = self.load_both(&asked, &tenants).await?;
-                (recipients, rules, called_at)
+                (recipients, rules, called_at, heard)
             }
             Stale::All => {
                 // To find that out may have taken long.
-                let called_at = clock::now();
+                let (called_at, heard) = (clock::now(), self.begin());
                 let (recipients, rules) = self.read_both(&asked, &tenants).await?;
-                (recipients, rules, called_at)
+                (recipients, rules, called_at, heard)
             }
         };
         let is_unreadable = |whose: &RecipientKey| {
@@ -282,6 +284,7 @@ impl RecipientCache {
             rules: rules.known,
             unreadable,
             at,
+            heard,
         })
     }
 

@@ -97,13 +97,19 @@ impl KeyPurse {
         }
     }
 
-    /// Takes what was leased at `now`; `left` is what the database has still.
-    pub fn fill(&mut self, granted: u32, left: u32, now: Duration) {
-        let kept = if now < self.valid_until {
+    /// How many are here at `now`.
+    #[must_use]
+    pub fn held(&self, now: Duration) -> u32 {
+        if now < self.valid_until {
             self.tokens
         } else {
             0
-        };
+        }
+    }
+
+    /// Takes what was leased at `now`; `left` is what the database has still.
+    pub fn fill(&mut self, granted: u32, left: u32, now: Duration) {
+        let kept = self.held(now);
         *self = Self {
             tokens: kept.saturating_add(granted),
             valid_until: now + VALIDITY,
@@ -122,11 +128,7 @@ impl KeyPurse {
     #[must_use]
     pub fn standing(&self, rate: KeyRate, now: Duration) -> RateStanding {
         let (left, since) = self.left;
-        let held = if now < self.valid_until {
-            self.tokens
-        } else {
-            0
-        };
+        let held = self.held(now);
         let come = now.saturating_sub(since).as_micros() / rate.interval().as_micros().max(1);
         let come = u32::try_from(come).unwrap_or(u32::MAX);
         let remaining = left.saturating_add(held).saturating_add(come);

@@ -52,12 +52,18 @@ pub fn what_becomes_of(holder: Option<KeyHolder>, run: RunId, look: u32) -> KeyA
         (true, false) => return KeyAction::Reject,
         (false, _) => {}
     }
-    let is_free = !holder.owner_lives || holder.owner == Some(run);
-    if is_free && (holder.says_the_same || look >= LOOKS) {
+    if is_left(holder, run) && (holder.says_the_same || look >= LOOKS) {
         KeyAction::TakeOver
     } else {
         KeyAction::Wait
     }
+}
+
+/// Whether nobody can end it: its owner is dead or gave it back, or is this run, which would have it in its
+/// in-flight table if it worked on it.
+#[must_use]
+pub fn is_left(holder: KeyHolder, run: RunId) -> bool {
+    !holder.is_stored && (!holder.owner_lives || holder.owner == Some(run))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    AttemptRecord, Class, Content, DeadAddress, Notification, Origin, Reason, Recipient, Reply,
-    Settlement, Status, Step, Target, TenantRules, WaitsFor,
+    AttemptRecord, Class, Content, DeadAddress, Notification, Origin, ReadMark, Reason, Recipient,
+    Reply, Settlement, Status, Step, Target, TenantRules, WaitsFor,
 };
 use crate::policy::refund::{self, PassEnd};
 
@@ -57,6 +57,8 @@ pub struct Job<G> {
     /// it. From the beginning of time, when nobody says: then they are looked up before anything is
     /// sent.
     pub known_at: Timestamp,
+    /// The notices of changes that had been heard by then. One that names the recipient later ends the decision.
+    pub heard: ReadMark,
     /// When the database had answered what they rest on; from the beginning of time, when nobody says.
     pub answered_at: Timestamp,
     /// Until when the decision to deliver holds.
@@ -139,6 +141,7 @@ impl<G: Guard> Job<G> {
             reserved: false,
             rules: Arc::default(),
             known_at: Timestamp::MIN,
+            heard: ReadMark::UNKNOWN,
             answered_at: Timestamp::MIN,
             valid_until: Timestamp::MIN,
             content: Content::default(),

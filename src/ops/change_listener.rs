@@ -97,6 +97,7 @@ impl Listener {
 
     fn read_again(&self) {
         mailbox::post(&self.account_loader, Wake);
+        self.webhooks.erased().miss_some();
         self.webhooks.read_again();
     }
 
@@ -134,6 +135,7 @@ impl Listener {
             }
             Heard::Change(Change::ApiKeys) => self.api_keys.forget(),
             Heard::Change(Change::Webhooks) => self.webhooks.read_again(),
+            Heard::Change(Change::Erased(user_id)) => self.webhooks.erased().add(user_id),
             Heard::Change(Change::CallOff(asked)) => {
                 self.gates.call_off(&[asked.id], &asked.line());
             }

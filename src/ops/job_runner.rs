@@ -11,8 +11,12 @@ use crate::store::dead_letters::{self, LetterReplay};
 use crate::store::jobs::{self, JobPart, JobResult, StoredJob};
 use crate::store::{Database, PgConnection, StoreError};
 
-/// Dead letters of one part: one transaction.
-const PART: usize = 200;
+/// Most dead letters of one part: one transaction.
+const PART: u32 = 200;
+/// How far a job goes ahead of its rate: what becomes due later can still be paused and cancelled.
+const AHEAD: Duration = Duration::from_secs(5);
+/// Time until a job that could not go on is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 /// Time from one look for jobs to the next, while there is none.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The result of what was sent on its way.
@@ -24,20 +28,23 @@ pub async fn run(database: Database, stop: Shutdown) {
         match step(&database).await {
             Ok(true) => continue,
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "a job could not go on; it is tried again"),
+            Err(error) => tracing::warn!(%error, "jobs could not be looked for; trying again"),
         }
         stop.or(sleep(LOOK_EVERY)).await;
     }
 }
 
-/// One part of the eldest job that nobody works on. Says whether there was one. What was done and the place in
-/// the job are stored together: a node that dies leaves both or neither.
+/// One part of the job that went on longest ago, of those that nobody works on. Says whether there was one. What
+/// was done and the place in the job are stored together: a node that dies leaves both or neither.
 async fn step(database: &Database) -> Result<bool, StoreError> {
-    database
+    let mut begun = None;
+    let gone_on = database
         .transaction(async |connection| {
-            let Some(job) = jobs::next(connection).await? else {
+            let Some((id, job)) = jobs::next(connection, AHEAD).await? else {
                 return Ok(false);
             };
+            begun = Some(id);
+            let job = job?;
             match part(database, connection, &job).await? {
                 Some(part) => jobs::advance(connection, &job, &part).await?,
                 None => {
@@ -47,7 +54,21 @@ async fn step(database: &Database) -> Result<bool, StoreError> {
             }
             Ok(true)
         })
-        .await
+        .await;
+    match (gone_on, begun) {
+        (Err(error), Some(id)) => {
+            tracing::warn!(%error, job_id = %id, "a job could not go on; it is tried again");
+            jobs::put_off(&mut *database.get().await?, id, AHEAD + AGAIN).await?;
+            Ok(true)
+        }
+        (gone_on, _) => gone_on,
+    }
+}
+
+/// Most dead letters of one part of a job: as many as become due while it may be ahead.
+fn most(rate: u32) -> usize {
+    let ahead = u64::from(rate).saturating_mul(AHEAD.as_secs());
+    usize::try_from(ahead.clamp(1, PART.into())).unwrap_or(1)
 }
 
 /// The next letters of a job, sent on their way in the transaction that notes it; `None` at the end.
@@ -57,7 +78,7 @@ async fn part(
     job: &StoredJob,
 ) -> Result<Option<JobPart>, StoreError> {
     let now = clock::now();
-    let letters = dead_letters::list(database, &job.filter, job.place, PART).await?;
+    let letters = dead_letters::list(database, &job.filter, job.place, most(job.rate)).await?;
     let Some(last) = letters.last().map(dead_letters::DeadLetter::place) else {
         return Ok(None);
     };

@@ -19,10 +19,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::gather::Gatherer;
+use self::gather::{ANSWERED_WITHIN, Gatherer};
 use crate::broker::Refusal;
 use crate::broker::envelope::Envelope;
 use crate::delivery::NodeContext;
+use crate::runtime::clock;
 use crate::store::StoreError;
 use crate::store::takes::Takes;
 use crate::work::{Dispatchers, LanePermits};
@@ -117,7 +118,9 @@ impl Acceptor {
 
     /// Accepts orders, each on its own, and answers in their order. Of two with the same key the first comes first.
     pub async fn accept(&self, orders: Vec<AcceptOrder>) -> Vec<AcceptAnswer> {
-        keys::one_at_a_time(orders, async |round| self.gatherer.ask(round).await).await
+        let until = clock::instant() + ANSWERED_WITHIN;
+        let ask = async |round| self.gatherer.ask(round, until).await;
+        keys::one_at_a_time(orders, until, ask).await
     }
 
     /// Whether there is no room for another order.

@@ -42,7 +42,7 @@ pub(super) async fn hand_over(
             Some(recipient) => {
                 claim.place = room.map(AccountRoom::place);
                 let mut job = Job::new(notification, recipient, claim, None);
-                job.known_at = known.at;
+                (job.known_at, job.heard) = (known.at, known.heard);
                 job.rules = known.rules_of(recipient_key.0);
                 jobs.push(job);
             }

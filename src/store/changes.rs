@@ -44,6 +44,8 @@ pub enum Change {
     ApiKeys,
     /// Webhooks.
     Webhooks,
+    /// A person is gone for good: nothing about them is told any more.
+    Erased(Uuid),
     /// Nothing was changed yet: whoever has this notification in hand is to call it off.
     CallOff(CallOff),
 }
@@ -129,6 +131,7 @@ impl Change {
             "templates" => Self::Templates,
             "api_keys" => Self::ApiKeys,
             "webhooks" => Self::Webhooks,
+            "erased" => Self::Erased(id()?),
             _ => return None,
         };
         parts.next().is_none().then_some(change)
@@ -290,6 +293,10 @@ mod tests {
         assert_eq!(
             read(&format!("rules:{tenant_id}")),
             Some(Change::Rules(tenant_id))
+        );
+        assert_eq!(
+            read(&format!("erased:{user_id}")),
+            Some(Change::Erased(user_id))
         );
         assert_eq!(read("accounts"), Some(Change::Accounts));
         assert_eq!(read("templates"), Some(Change::Templates));

@@ -27,12 +27,14 @@ mod claim_owner;
 mod over;
 mod release;
 mod take_over;
+mod wanted;
 
 pub use books::{IntakeCount, count};
 pub use claim_owner::{ClaimOwner, Repeated, find};
 pub(super) use over::is_over;
 pub use release::{give_back, release};
 pub use take_over::{FoundClaim, TakenOver, take_over};
+pub use wanted::want;
 
 /// A key to be claimed. Keys of one batch are distinct.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +88,8 @@ statement!(
          ON CONFLICT (idempotency_key) DO UPDATE SET
              body_hash = excluded.body_hash,
              notification_id = excluded.notification_id, owner = excluded.owner, take = excluded.take,
-             died_owner = NULL, created_at = excluded.created_at, expires_at = excluded.expires_at, crashes = 0
+             died_owner = NULL, created_at = excluded.created_at, expires_at = excluded.expires_at, crashes = 0,
+             wanted_at = NULL
          WHERE ", is_over!(), "
          RETURNING idempotency_key
      ), counted AS (

@@ -1,10 +1,12 @@
 //! Jobs: what is many in one act, as a row that any node works on, a part at a time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -188,21 +190,54 @@ pub async fn turn(
     Ok(turned > 0)
 }
 
-/// The eldest job that is running and that nobody works on; locked until the end of the transaction.
+/// The running job that went on longest ago, of those that nobody works on and that are not further ahead of their
+/// rate than `ahead`; locked until the end of the transaction. With its id, should it not be readable.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn next(connection: &mut AsyncPgConnection) -> Result<Option<StoredJob>, StoreError> {
+pub async fn next(
+    connection: &mut AsyncPgConnection,
+    ahead: Duration,
+) -> Result<Option<(Uuid, Result<StoredJob, StoreError>)>, StoreError> {
+    let ahead = sql::<Timestamptz>("now() + make_interval(secs => ")
+        .bind::<Double, _>(ahead.as_secs_f64())
+        .sql(")");
     let row: Option<JobRow> = jobs::table
         .filter(jobs::state.eq(JobState::Running.as_str()))
-        .order(jobs::created_at)
+        .filter(
+            jobs::next_due
+                .is_null()
+                .or(jobs::next_due.assume_not_null().le(ahead)),
+        )
+        .order(jobs::updated_at)
         .select(JobRow::as_select())
         .for_update()
         .skip_locked()
         .first(connection)
         .await
         .optional()?;
-    row.map(JobRow::job).transpose()
+    Ok(row.map(|row| (row.id, row.job())))
+}
+
+/// A job could not go on: the others come first, and it is tried again once it is no further ahead than it may be
+/// from then.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn put_off(
+    connection: &mut AsyncPgConnection,
+    id: Uuid,
+    wait: Duration,
+) -> Result<(), StoreError> {
+    let put_off = diesel::sql_query(
+        "UPDATE jobs SET next_due = greatest(next_due, now() + make_interval(secs => $2)) WHERE id = $1",
+    );
+    put_off
+        .bind::<SqlUuid, _>(id)
+        .bind::<Double, _>(wait.as_secs_f64())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Notes a part that is done, in the transaction in which it was.

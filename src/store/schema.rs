@@ -189,6 +189,7 @@ pub mod notification_schema {
             died_owner -> Nullable<Int4>,
             crashes -> Int2,
             take -> Nullable<Int8>,
+            wanted_at -> Nullable<Timestamptz>,
         }
     }
 
@@ -579,6 +580,7 @@ pub mod notification_schema {
             place -> Uuid,
             created_at -> Timestamptz,
             finished_at -> Nullable<Timestamptz>,
+            updated_at -> Timestamptz,
         }
     }
 

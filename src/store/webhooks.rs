@@ -7,6 +7,7 @@ pub mod announce;
 pub mod board;
 pub mod deliveries;
 pub mod desk;
+mod erased;
 pub mod history;
 pub mod replays;
 pub mod standing;
@@ -29,6 +30,7 @@ use crate::domain::{
 };
 
 pub use board::WebhookBoard;
+pub use erased::{ErasedMark, ErasedPeople};
 
 /// The table, for sealing.
 const TABLE: &str = "notification_webhooks";

@@ -124,7 +124,7 @@ mod tests {
         let row = TakenDelivery {
             id: Uuid::from_u128(9),
             webhook_id: Uuid::from_u128(1),
-            body: "{}".to_owned(),
+            body: "{}".into(),
             tries: 3,
         };
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::attempt::{TryReport, attempt};
-use super::endpoint::{WebhookEndpoint, WebhookProfile};
+use super::endpoint::WebhookProfile;
 use super::endpoints::WebhookEndpoints;
 use super::held::HeldDelivery;
 use super::results::WebhookResults;
@@ -16,7 +16,7 @@ use crate::providers::{HttpClient, Leave};
 use crate::runtime::{ShutdownPhases, Tasks, failpoint};
 use crate::store::seal::Sealer;
 use crate::store::webhooks::deliveries::{self, TakenDelivery, WebhookResult};
-use crate::store::webhooks::{self, StoredWebhook, replays};
+use crate::store::webhooks::{self, ErasedMark, StoredWebhook, replays};
 use crate::store::{Database, StoreError};
 use crate::work::LeaseGate;
 
@@ -114,17 +114,18 @@ impl WebhookContext {
         if rooms.is_empty() {
             return Ok(());
         }
+        let erased = self.database.webhooks().erased().mark();
         let taken = deliveries::take(&self.database, run, &rooms).await;
         if taken.is_err() {
             self.database.webhooks().tell(told);
         }
-        self.send(run, &rooms, taken?);
+        self.send((run, erased), &rooms, taken?);
         Ok(())
     }
 
     fn send(
         self: &Arc<Self>,
-        run: RunId,
+        (run, erased): (RunId, ErasedMark),
         rooms: &[(uuid::Uuid, usize)],
         taken: Vec<TakenDelivery>,
     ) {
@@ -144,13 +145,13 @@ impl WebhookContext {
             self.tasks.spawn("send a webhook", async move {
                 // However it ends, its row is stored or given back.
                 let context = scopeguard::guard(context, |context| context.store());
-                context.deliver(held).await;
+                context.deliver(held, erased).await;
             });
         }
         self.store();
     }
 
-    async fn deliver(&self, held: HeldDelivery) {
+    async fn deliver(&self, held: HeldDelivery, erased: ErasedMark) {
         let endpoint = held.endpoint();
         let permit = self.phases.stop.or(endpoint.permits().acquire()).await;
         let Some(Some(_permit)) = permit else { return };
@@ -159,20 +160,30 @@ impl WebhookContext {
         };
         failpoint::hit("webhooks.try");
         let profile = endpoint.profile();
-        let leave = self.leave(held.run(), &endpoint);
+        let leave = self.leave(&held, erased);
         let tried = attempt(&self.client, &profile, held.row(), &leave).await;
         let Some(report) = tried else { return };
+        // Who did not take it is not the one who is there now: it goes back, and to that one.
+        if !report.ended.has_arrived() && endpoint.profile().url != profile.url {
+            return;
+        }
         admitted.report(report.outcome());
         let ended = report.ended;
         let result = result(held.row(), &profile, report);
         held.end(result);
-        self.note(&endpoint, ended).await;
+        self.note(&endpoint, &profile, ended).await;
     }
 
-    /// Leave to write: the run is sure to live, and the webhook wants it still.
-    fn leave(&self, run: RunId, endpoint: &Arc<WebhookEndpoint>) -> Leave {
-        let (lease_gate, endpoint) = (self.lease_gate.clone(), Arc::clone(endpoint));
-        let is_held = move || lease_gate.holding_run() == Some(run) && endpoint.is_active();
+    /// Leave to write: the run is sure to live, the webhook wants it still, and nobody of whom it tells was erased
+    /// since it was taken. What is called back goes back, if it is there still.
+    fn leave(&self, held: &HeldDelivery, mark: ErasedMark) -> Leave {
+        let (lease_gate, endpoint) = (self.lease_gate.clone(), held.endpoint());
+        let (run, body) = (held.run(), Arc::clone(&held.row().body));
+        let erased = self.database.webhooks().erased().clone();
+        let is_held = move || {
+            let lives = lease_gate.holding_run() == Some(run);
+            lives && endpoint.is_active() && !erased.may_be_in(&body, mark)
+        };
         Leave::new(is_held, jiff::Timestamp::MAX)
     }
 

@@ -32,8 +32,17 @@ enum StandingNote {
 }
 
 impl WebhookContext {
-    /// Notes what a try says of the webhook.
-    pub(super) async fn note(&self, endpoint: &WebhookEndpoint, ended: WebhookTry) {
+    /// Notes what a try says of the webhook as it was when it was tried.
+    pub(super) async fn note(
+        &self,
+        endpoint: &WebhookEndpoint,
+        tried: &Arc<WebhookProfile>,
+        ended: WebhookTry,
+    ) {
+        // Whoever answered is not who is there now.
+        if endpoint.profile().url != tried.url {
+            return;
+        }
         let limit = self.settings.disable_after;
         let note = if let Some(reason) = ended.disables() {
             StandingNote::Disable(reason)
@@ -47,8 +56,7 @@ impl WebhookContext {
         } else {
             return;
         };
-        let profile = endpoint.profile();
-        let write = || self.write(Arc::clone(&profile), note);
+        let write = || self.write(Arc::clone(tried), note);
         retry_until_ok("noting how a webhook stands", &self.phases.giving_up, write).await;
     }
 
@@ -105,7 +113,7 @@ async fn disable(
     reason: WebhookDisabledReason,
 ) -> Result<(), StoreError> {
     let id = profile.id;
-    if !standing::disable(connection, id, reason).await? {
+    if !standing::disable(connection, (id, &profile.url), reason).await? {
         return Ok(());
     }
     tracing::warn!(webhook_id = %id, %reason, "a webhook was disabled");

@@ -86,8 +86,10 @@ pub(super) struct ShownReplayed {
 pub(super) struct ShownPlan {
     /// How many dead letters are meant.
     planned: u64,
-    /// How many of them would have each result: `replayed`, or why not. Null beyond 100,000: the job tells.
-    by_result: Option<BTreeMap<String, u64>>,
+    /// How many of them were looked at: all, or the newest 2,000 of very many.
+    judged: u64,
+    /// How many of those would have each result: `replayed`, or why not.
+    by_result: BTreeMap<String, u64>,
 }
 
 impl From<&DeadLetter> for ShownLetter {
@@ -141,6 +143,7 @@ impl From<ReplayPreview> for ShownPlan {
     fn from(preview: ReplayPreview) -> Self {
         Self {
             planned: preview.planned,
+            judged: preview.judged,
             by_result: preview.by_result,
         }
     }

@@ -1,5 +1,7 @@
 //! A person as a whole: many at once, all that is stored about one, and erasing one.
 
+use std::time::Duration;
+
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -18,11 +20,14 @@ use crate::api::fields::SentFields;
 use crate::api::problem::{Problem, ShownProblem};
 use crate::domain::{ApiAction, ApiResource};
 use crate::ops::control::Desks;
+use crate::runtime::clock;
 
 /// Most people at once.
 const MOST: usize = 1_000;
 /// Largest body: a kilobyte or four for each.
 const MOST_BYTES: usize = 4 * 1_024 * 1_024;
+/// How long many are written in one call; what is left then is to be sent again.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(20);
 
 /// People to be made or replaced.
 #[derive(ToSchema)]
@@ -64,7 +69,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post("/v1/users/bulk", bulk)
             .named("putUsers", "Makes or replaces up to 1,000 people")
-            .details("A bad one stops no other.")
+            .details("A bad one stops no other. It costs as many requests as there are people. What could not be tried is 503: send it again.")
             .scope(Users, Write)
             .body::<AskedPeople>()
             .answers::<ShownResults>(207, "what became of each, in the same order"),
@@ -97,26 +102,46 @@ async fn bulk(
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let people = sent.list("users", 1..=MOST);
     let people = sent.required("users", people);
-    let mut results = vec![];
-    for person in sent.finish(people)? {
-        results.push(match written(&who, &desks, person).await {
-            Ok((id, is_new)) => ShownResult {
+    let people = sent.finish(people)?;
+    who.pay(&request, &desks, people.len().saturating_sub(1))
+        .await?;
+    let (mut results, until) = (vec![], clock::instant() + WRITTEN_WITHIN);
+    let mut people = people.into_iter();
+    for person in people.by_ref() {
+        let written = match clock::instant() < until {
+            true => written(&who, &desks, person).await,
+            false => Err(Problem::unavailable()),
+        };
+        let broke_off = matches!(&written, Err(problem) if problem.status_code().is_server_error());
+        match written {
+            Err(problem) if broke_off && results.is_empty() => return Err(problem),
+            written => results.push(ShownResult::from(written)),
+        }
+        if broke_off {
+            break;
+        }
+    }
+    // The rest would fail as well, each after a wait of its own.
+    let rest = people.map(|_| ShownResult::from(Err(Problem::unavailable())));
+    results.extend(rest);
+    Ok(HttpResponse::MultiStatus().json(ShownResults { results }))
+}
+
+impl From<Result<(Uuid, bool), Problem>> for ShownResult {
+    fn from(written: Result<(Uuid, bool), Problem>) -> Self {
+        match written {
+            Ok((id, is_new)) => Self {
                 id: Some(id),
                 status: if is_new { 201 } else { 200 },
                 problem: None,
             },
-            // The rest would fail as well, and be reported one by one as if it were theirs.
-            Err(problem) if problem.status_code().is_server_error() && results.is_empty() => {
-                return Err(problem);
-            }
-            Err(problem) => ShownResult {
+            Err(problem) => Self {
                 id: None,
                 status: problem.status_code().as_u16(),
                 problem: Some(problem.shown()),
             },
-        });
+        }
     }
-    Ok(HttpResponse::MultiStatus().json(ShownResults { results }))
 }
 
 async fn written(who: &Authority, desks: &Desks, sent: Value) -> Result<(Uuid, bool), Problem> {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{RecipientKey, Stale};
-use crate::domain::{Recipient, TenantRules};
+use crate::domain::{ReadMark, Recipient, TenantRules};
 
 /// Notices that are remembered, so that a reading that is under way learns what it overtook.
 const REMEMBERED: usize = 1_024;
@@ -48,10 +48,6 @@ pub enum CacheKey {
     /// What a tenant says for all its recipients.
     Rules(Uuid),
 }
-
-/// When a reading began, in notices; `None` while they do not come.
-#[derive(Debug, Clone, Copy)]
-pub struct ReadMark(Option<u64>);
 
 /// The last notices, the newest last, and how many there have been.
 #[derive(Default)]
@@ -125,18 +121,21 @@ impl RecipientStore {
     /// To be asked before a reading begins.
     pub(super) fn begin(&self) -> ReadMark {
         let notices = self.notices();
-        ReadMark(self.is_connected().then_some(notices.count))
+        match self.is_connected() {
+            true => ReadMark::after(notices.count),
+            false => ReadMark::UNKNOWN,
+        }
     }
 
     /// Keeps what was read, but for what a notice has named since the reading began.
     pub(super) fn keep<'a, T: Cacheable + 'a>(
         &self,
-        ReadMark(began): ReadMark,
+        reading: ReadMark,
         read: impl Iterator<Item = (T::Key, &'a Arc<T>)>,
         now: Instant,
     ) {
         let notices = self.notices();
-        let overtaken = began.and_then(|began| notices.since(began));
+        let overtaken = reading.count().and_then(|began| notices.since(began));
         let (Some(overtaken), true) = (overtaken, self.is_connected()) else {
             return;
         };
@@ -151,12 +150,22 @@ impl RecipientStore {
 
     /// What was named by a notice since then. Of a reading that began while none came, nobody knows:
     /// much time may have passed since.
-    pub(super) fn stale(&self, ReadMark(began): ReadMark) -> Stale {
+    pub(super) fn stale(&self, reading: ReadMark) -> Stale {
         let notices = self.notices();
-        match began.and_then(|began| notices.since(began)) {
+        match reading.count().and_then(|began| notices.since(began)) {
             Some(changed) if self.is_connected() => Stale::Only(changed),
             _ => Stale::All,
         }
+    }
+
+    /// Whether a notice has named this since then, or may have: what was told is not remembered for ever. A
+    /// reading that began while none came is left to its age.
+    pub(super) fn may_have_named(&self, reading: ReadMark, key: CacheKey) -> bool {
+        let Some(began) = reading.count() else {
+            return false;
+        };
+        let notices = self.notices();
+        !self.is_connected() || notices.have_named(began, key).unwrap_or(true)
     }
 
     pub(super) fn forget(&self, cache_key: CacheKey) {
@@ -210,6 +219,13 @@ impl Notices {
         let missed = usize::try_from(self.count.saturating_sub(began)).ok()?;
         let first = self.recent.len().checked_sub(missed)?;
         Some(self.recent.iter().skip(first).copied().collect())
+    }
+
+    /// Whether one since then named this; `None` when that is no longer known.
+    fn have_named(&self, began: u64, key: CacheKey) -> Option<bool> {
+        let missed = usize::try_from(self.count.saturating_sub(began)).ok()?;
+        let first = self.recent.len().checked_sub(missed)?;
+        Some(self.recent.iter().skip(first).any(|named| *named == key))
     }
 
     /// Nobody knows any more what was said until now.

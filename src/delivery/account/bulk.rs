@@ -105,15 +105,18 @@ async fn ask(context: &AccountContext, queue: &AccountQueue, jobs: Vec<Job>, cal
         elapsed
     });
     let (mut each, mut undecided, mut called_off) = (each.into_iter(), vec![], vec![]);
-    for job in jobs {
+    for mut job in jobs {
         match each.next().flatten() {
-            Some(reply) if reply.code.as_deref() == Some(CALLED_OFF) => called_off.push(job),
+            Some(reply) if reply.code.as_deref() == Some(CALLED_OFF) => {
+                request::reopen(context, &mut job);
+                called_off.push(job);
+            }
             Some(reply) => conclude(context, job, CallResult { reply, elapsed }, asked_at),
-            None => undecided.push(job),
+            None => {
+                request::reopen(context, &mut job);
+                undecided.push(job);
+            }
         }
-    }
-    for job in undecided.iter().chain(&called_off) {
-        job.claim.gate().rest();
     }
     queue.jobs.put_back(in_smaller_company(undecided, asked));
     queue.jobs.put_back(called_off);

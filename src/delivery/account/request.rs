@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::health::Call;
 use super::turn::{self, Want};
 use super::{AccountContext, AccountQueue};
-use crate::domain::{Class, Reply, Target};
+use crate::domain::{Class, ReadMark, Reply, Target};
 use crate::machine::account::RateToken;
 use crate::machine::delivery::CallResult;
 use crate::machine::request::{admit_another, is_left_alone, patience};
@@ -144,16 +144,31 @@ pub(super) fn leave(context: &AccountContext, job: &Job) -> Leave {
     let (lease_gate, run) = (context.node.lease_gate.clone(), job.claim.run());
     let recipients = context.node.eligibility.recipients.clone();
     let whose = (job.notification.tenant_id, job.notification.user_id);
-    let mark = recipients.begin();
+    // What was read while no notices came is left to its age, and what takes long from now on to these.
+    let heard = match job.heard {
+        ReadMark::UNKNOWN => recipients.begin(),
+        heard => heard,
+    };
     let gate = Arc::clone(job.claim.gate());
     // The gate last: whoever passes it is about to write.
     Leave::new(
         move || {
             let holds = lease_gate.holding_run() == Some(run);
-            holds && !recipients.has_changed(mark, whose) && gate.pass()
+            holds && !recipients.may_have_changed(heard, whose) && gate.pass()
         },
         job.valid_until,
     )
+}
+
+/// Nothing was sent, since leave had ended: it may be called off again, and what rests on a recipient who is not
+/// as they were is decided anew.
+pub(super) fn reopen(context: &AccountContext, job: &mut Job) {
+    job.claim.gate().rest();
+    let whose = (job.notification.tenant_id, job.notification.user_id);
+    let recipients = &context.node.eligibility.recipients;
+    if recipients.may_have_changed(job.heard, whose) {
+        job.valid_until = Timestamp::MIN;
+    }
 }
 
 /// A job's message for an address, without a trace: a request for many belongs to none.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::exits::{decide, leave};
 use super::health::Call;
-use super::request::ask;
+use super::request::{self, ask};
 use super::second_look::recheck;
 use super::turn::{self, Want};
 use super::{AccountContext, AccountQueue};
@@ -64,7 +64,7 @@ pub(super) async fn ask_and_follow(
     let results = ask(context, queue, &job, &asked, call).await;
     if delivery::came_too_late(&results) {
         job.targets = asked;
-        job.claim.gate().rest();
+        request::reopen(context, &mut job);
         return Some(job);
     }
     conclude(context, job, &asked, results, asked_at);

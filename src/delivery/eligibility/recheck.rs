@@ -110,6 +110,7 @@ impl Eligibility {
                     job.recipient = Arc::clone(recipient);
                     job.rules = facts.known.rules_of(recipient.tenant_id);
                     (job.suppressed, job.known_at) = (suppressed, facts.known.at);
+                    job.heard = facts.known.heard;
                     job.answered_at = facts.answered_at;
                     looked_up.there.push(job);
                 }

@@ -115,25 +115,25 @@ impl KeyDesk {
         verified.unwrap_or_else(lost)
     }
 
-    /// Counts requests of a caller; `None` is without a limit.
+    /// Counts requests of a caller, beside those that were `paid` for the same call; `None` is without a limit.
     ///
     /// # Errors
     /// The database is out of reach, or the key is gone.
     pub async fn pay(
         &self,
         caller: &ApiCaller,
-        cost: u32,
+        (cost, paid): (u32, u32),
     ) -> Result<Option<PaidRequest>, DeskError> {
         let own = caller.rate_limit;
         let own = own.map(|per_second| KeyRate::new(per_second, self.burst));
         let Some(rate) = own.or(self.usual_rate) else {
             return Ok(None);
         };
-        if let Some(paid) = self.rates.pay_here(caller.key_id, rate, cost) {
-            return Ok(Some(paid));
+        if let Some(here) = self.rates.pay_here(caller.key_id, rate, cost) {
+            return Ok(Some(here));
         }
         let (rates, key_id) = (self.rates.clone(), caller.key_id);
-        let work = async move |_| Ok(Some(rates.pay(key_id, rate, cost).await?));
+        let work = async move |_| Ok(Some(rates.pay(key_id, rate, (cost, paid)).await?));
         self.desk.with("count requests of a key", work).await
     }
 

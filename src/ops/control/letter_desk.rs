@@ -15,8 +15,8 @@ use crate::store::dead_letters::{self, DeadLetter, LetterFilter};
 use crate::store::jobs::{self, JobResult, StoredJob};
 use crate::store::{Database, PgConnection, StoreError};
 
-/// Most dead letters that a preview judges one by one; beyond, it counts them alone.
-const MOST_JUDGED: usize = 100_000;
+/// Most dead letters that a preview judges one by one, the newest; beyond, it counts them alone.
+const MOST_JUDGED: u64 = 2_000;
 /// Dead letters that are judged at once.
 const PART: usize = 200;
 
@@ -32,8 +32,10 @@ pub struct LetterDesk {
 pub struct ReplayPreview {
     /// How many dead letters are meant.
     pub planned: u64,
-    /// How many of them would have each result; `None` where they are too many to be judged at once.
-    pub by_result: Option<BTreeMap<String, u64>>,
+    /// How many of them were looked at, the newest: all, unless there are very many.
+    pub judged: u64,
+    /// How many of those would have each result.
+    pub by_result: BTreeMap<String, u64>,
 }
 
 impl LetterDesk {
@@ -140,12 +142,12 @@ impl LetterDesk {
     pub async fn preview(&self, filter: LetterFilter) -> Result<ReplayPreview, DeskError> {
         let work = async move |database: Database| {
             let planned = dead_letters::count(&database, &filter).await?;
-            let by_result = match planned <= MOST_JUDGED {
-                true => Some(judge_all(&database, &filter).await?),
-                false => None,
-            };
-            let planned = u64::try_from(planned).unwrap_or(u64::MAX);
-            Ok::<_, DeskError>(ReplayPreview { planned, by_result })
+            let by_result = judge_newest(&database, &filter).await?;
+            Ok::<_, DeskError>(ReplayPreview {
+                planned: u64::try_from(planned).unwrap_or(u64::MAX),
+                judged: by_result.values().sum(),
+                by_result,
+            })
         };
         self.desk.with("preview a replay", work).await
     }
@@ -278,17 +280,15 @@ async fn found(
     job.ok_or(DeskError::NotFound("job"))
 }
 
-/// As a job does it, but that nothing is sent.
-async fn judge_all(
+/// As a job does it, but that nothing is sent, and only for the newest.
+async fn judge_newest(
     database: &Database,
     filter: &LetterFilter,
 ) -> Result<BTreeMap<String, u64>, StoreError> {
     let (now, mut after, mut counts) = (clock::now(), None, BTreeMap::new());
-    loop {
+    while counts.values().sum::<u64>() < MOST_JUDGED {
         let letters = dead_letters::list(database, filter, after, PART).await?;
-        let Some(last) = letters.last() else {
-            return Ok(counts);
-        };
+        let Some(last) = letters.last() else { break };
         after = Some(last.place());
         for judged in replay::judge(database, letters, |_| now).await? {
             let result = match &judged.fate {
@@ -298,6 +298,7 @@ async fn judge_all(
             *counts.entry(result.to_owned()).or_default() += 1;
         }
     }
+    Ok(counts)
 }
 
 async fn note(

@@ -124,6 +124,8 @@ impl TemplateDesk {
         let work = async move |database: Database| {
             let mut refused = None;
             let published = database.transaction(async |connection| {
+                // Of two who publish at once, the later one publishes what is saved by then.
+                desk::take_turn(connection, of.tenant_id).await?;
                 let chosen = match chosen(connection, &of, version).await {
                     Ok(chosen) => chosen,
                     Err(error) => {

@@ -17,8 +17,8 @@ const CONCURRENT: usize = 2;
 const MOST_ORDERS: usize = 10_000;
 /// Most bytes of their messages.
 const MOST_BYTES: usize = 64 * 1_024 * 1_024;
-/// Longest time until an order is answered.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+/// Longest time until the orders of a call are answered.
+pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// An order that waits for its answer. Whoever asked may have gone; dropped without an answer, it says that there
 /// is none.
@@ -110,9 +110,10 @@ impl Gatherer {
         room.orders >= MOST_ORDERS || room.bytes >= MOST_BYTES
     }
 
-    /// Puts orders into the next batch, and waits for their answers: all of them, or none if there is no room.
-    pub(super) async fn ask(&self, orders: Vec<AcceptOrder>) -> Vec<AcceptAnswer> {
-        let (many, until) = (orders.len(), clock::instant() + ANSWERED_WITHIN);
+    /// Puts orders into the next batch, and waits for their answers until then: all of them, or none if there is no
+    /// room.
+    pub(super) async fn ask(&self, orders: Vec<AcceptOrder>, until: Instant) -> Vec<AcceptAnswer> {
+        let many = orders.len();
         let answers = match self.push(orders) {
             Ok(answers) => answers,
             Err(why) => return vec![Err(why); many],

@@ -2,20 +2,25 @@
 
 use std::collections::{HashMap, HashSet};
 
+use tokio::time::Instant;
+
 use super::gather::WaitingOrder;
 use super::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
 use crate::domain::{ContentHash, KeyHash};
 use crate::pipeline::ingest::key_reused;
+use crate::runtime::clock;
 
-/// Asks for orders in rounds in which each key comes once, and answers in their order.
+/// Asks for orders in rounds in which each key comes once, and answers in their order. No round begins after
+/// `until`: what is left is not stored, and told so.
 pub(super) async fn one_at_a_time(
     orders: Vec<AcceptOrder>,
+    until: Instant,
     ask: impl AsyncFn(Vec<AcceptOrder>) -> Vec<AcceptAnswer>,
 ) -> Vec<AcceptAnswer> {
     let mut answers: Vec<Option<AcceptAnswer>> = orders.iter().map(|_| None).collect();
     let mut left: Vec<(usize, AcceptOrder)> = orders.into_iter().enumerate().collect();
     let mut known: HashMap<KeyHash, KeyOutcome> = HashMap::new();
-    while !left.is_empty() {
+    while !left.is_empty() && clock::instant() < until {
         let (mut round, mut later, mut named) = (vec![], vec![], HashSet::new());
         for (at, order) in left {
             let (key, content) = (order.envelope.key, order.envelope.content);
@@ -40,7 +45,7 @@ pub(super) async fn one_at_a_time(
         }
         left = later;
     }
-    let nobody = || Err(NotAccepted::Unavailable("nobody answered".to_owned()));
+    let nobody = || Err(NotAccepted::Unavailable("not stored in time".to_owned()));
     let answers = answers.into_iter();
     answers.map(|it| it.unwrap_or_else(nobody)).collect()
 }
@@ -73,9 +78,15 @@ impl KeyOutcome {
                 ..*first
             })),
             Ok(_) => Some(Err(NotAccepted::Refused(key_reused()))),
-            // It would be told the same; but of a key that was another's, and whose content is not known here.
             Err(why) if says_the_same => Some(Err(why.clone())),
-            Err(_) => None,
+            // It would be told the same: the key is another's, or nobody answers.
+            Err(
+                why @ (NotAccepted::KeyInProgress
+                | NotAccepted::Overloaded
+                | NotAccepted::Unavailable(_)
+                | NotAccepted::Closed),
+            ) => Some(Err(why.clone())),
+            Err(NotAccepted::Refused(_) | NotAccepted::NoTenant) => None,
         }
     }
 }
@@ -128,3 +139,6 @@ impl KeyGroup {
         std::iter::once(self.first).chain(self.others)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::adopted::AdoptedClaim;
 use super::gather::WaitingOrder;
 use super::keys::KeyGroup;
 use super::{Acceptor, NotAccepted};
-use crate::machine::claim::{KeyAction, what_becomes_of};
+use crate::machine::claim::is_left;
 use crate::pipeline::ingest::key_holder;
 use crate::resilience::Backoff;
 use crate::store::StoreError;
@@ -17,6 +17,9 @@ use crate::store::claims::{self, ClaimOwner, FoundClaim};
 /// First and longest wait until the next look, and the most looks: about four seconds in all.
 const AGAIN: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(640));
 const LOOKS: u32 = 12;
+/// How long the delivery of a message that said something else may take to come again, from when its key was first
+/// wanted: as long as ingest waits.
+const NOBODY_CAME: Duration = Duration::from_secs(60);
 
 impl Acceptor {
     /// Puts these back in a while. Claims that nobody can end any more are adopted: the next look accepts under
@@ -47,26 +50,34 @@ impl Acceptor {
         });
     }
 
-    /// Adopts claims whose message said the same and has nobody to work on it: its delivery, should it come
-    /// again, is a repetition of what is accepted now.
+    /// Adopts claims that have nobody to work on them: at once where their message said the same, for its delivery,
+    /// should it come again, is a repetition of what is accepted now; else once nobody has come for it for a while.
     async fn adopt(&self, busy: &mut [(KeyGroup, Option<ClaimOwner>)]) -> Result<(), StoreError> {
         let Some(run) = self.context.node.lease_gate.run() else {
             return Ok(());
         };
         let guards = &self.context.node.claim_guards;
-        let found = busy.iter().filter_map(|(group, owner)| {
+        let (mut found, mut others): (Vec<FoundClaim>, Vec<FoundClaim>) = Default::default();
+        for (group, owner) in busy.iter() {
             let envelope = &group.first.order.envelope;
-            let (key, content, owner) = (envelope.key, envelope.content, (*owner)?);
-            let action = what_becomes_of(Some(key_holder(&owner, content)), run, 0);
-            let is_free = action == KeyAction::TakeOver && !guards.in_flight.has(key);
-            is_free.then_some((key, content, owner))
-        });
-        let found: Vec<FoundClaim> = found.collect();
+            let (key, content) = (envelope.key, envelope.content);
+            let Some(owner) = *owner else { continue };
+            let holder = key_holder(&owner, content);
+            if !is_left(holder, run) || guards.in_flight.has(key) {
+                continue;
+            }
+            match holder.says_the_same {
+                true => found.push((key, content, owner)),
+                false => others.push((key, content, owner)),
+            }
+        }
+        let database = &self.context.node.database;
+        let left = claims::want(database, &others, NOBODY_CAME).await?;
+        found.extend(others.into_iter().filter(|(key, ..)| left.contains(key)));
         if found.is_empty() {
             return Ok(());
         }
         let take = self.context.takes.next(run);
-        let database = &self.context.node.database;
         let over = claims::take_over(database, take, self.context.window, &found).await?;
         for (group, owner) in busy {
             let key = group.first.order.envelope.key;

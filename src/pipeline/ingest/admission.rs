@@ -13,7 +13,7 @@ use super::message::{ClaimableMessage, DecodedMessage, DeliveredMessage, Refused
 use super::recipients::FoundRecipients;
 use crate::broker::Arrival;
 use crate::broker::envelope::{self, Wrapping};
-use crate::domain::DEFAULT_TENANT;
+use crate::domain::{DEFAULT_TENANT, ReadMark};
 use crate::runtime::{clock, failpoint};
 use crate::store::claims::Claimant;
 use crate::store::lease::RunId;
@@ -115,6 +115,7 @@ impl Admission {
                         envelope,
                         rules: Some(Arc::default()),
                         known_at: Timestamp::MIN,
+                        heard: ReadMark::UNKNOWN,
                         message,
                         claim,
                     };

@@ -9,9 +9,9 @@ use super::held::Begun;
 use super::message::{ClaimableMessage, key_reused};
 use super::waiting::key_holder;
 use crate::broker::receipt;
-use crate::cache::recipients::{ReadMark, RecipientKey, Stale};
+use crate::cache::recipients::{RecipientKey, Stale};
 use crate::delivery::eligibility::Addressed;
-use crate::domain::Proof;
+use crate::domain::{Proof, ReadMark};
 use crate::machine::claim::{KeyAction, what_becomes_of};
 use crate::runtime::{clock, failpoint};
 use crate::store::claims::{self, Claim, ClaimRequest, Claimant, IntakeCount};
@@ -30,10 +30,10 @@ impl Admission {
     ) -> Option<Vec<ClaimableMessage>> {
         let requests: Vec<ClaimRequest> =
             claimables.iter().map(ClaimableMessage::request).collect();
-        let known_at = clock::now();
+        let (known_at, heard) = (clock::now(), self.node.eligibility.recipients.begin());
         for claimable in &mut claimables {
             // Everything is heard, below, that was committed by now.
-            claimable.known_at = known_at;
+            (claimable.known_at, claimable.heard) = (known_at, heard);
         }
         let is_again = reading.is_none();
         let claim = || claims::claim(&self.node.database, claimant, take, self.window, &requests);
@@ -46,7 +46,7 @@ impl Admission {
                 retry_until_ok("claiming", &self.node.phases.giving_up, claim).await
             }
         };
-        let heard = async {
+        let catch_up = async {
             match reading {
                 Some(reading) => self.node.eligibility.recipients.catch_up(reading).await,
                 None => Stale::All,
@@ -62,7 +62,7 @@ impl Admission {
             &self.node.phases.giving_up,
             look,
         );
-        let (claims, listed, stale) = tokio::join!(claimed, look, heard);
+        let (claims, listed, stale) = tokio::join!(claimed, look, catch_up);
         let (claims, suppressed) = (claims?, listed?);
         failpoint::hit("ingest.claimed");
         let mut ours = Vec::with_capacity(claimables.len());

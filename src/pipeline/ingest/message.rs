@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::broker::envelope::Envelope;
 use crate::broker::{Arrival, Receipt, Refusal};
-use crate::domain::{DEFAULT_TENANT, Lane, Recipient, Rejection, TenantRules};
+use crate::domain::{DEFAULT_TENANT, Lane, ReadMark, Recipient, Rejection, TenantRules};
 use crate::runtime::{Permit, clock};
 use crate::store::claims::IntakeCount;
 use crate::store::partitions;
@@ -31,6 +31,8 @@ pub(super) struct ClaimableMessage {
     pub(super) rules: Option<Arc<TenantRules>>,
     /// When recipient and rules were known to be like that.
     pub(super) known_at: Timestamp,
+    /// The notices of changes that had been heard by then.
+    pub(super) heard: ReadMark,
     pub(super) message: DeliveredMessage,
     pub(super) claim: ClaimGuard,
 }
@@ -136,7 +138,7 @@ impl ClaimableMessage {
         let published_at = self.message.published_at;
         let mut job = Job::new(notification, recipient, self.claim, published_at);
         job.rules = self.rules.unwrap_or_default();
-        (job.suppressed, job.known_at) = (suppressed, self.known_at);
+        (job.suppressed, job.known_at, job.heard) = (suppressed, self.known_at, self.heard);
         job
     }
 }

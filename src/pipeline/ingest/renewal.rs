@@ -61,7 +61,7 @@ impl Admission {
             return Some(());
         }
         let read = async || {
-            let known_at = clock::now();
+            let known_at = (clock::now(), self.node.eligibility.recipients.begin());
             Ok((
                 self.node
                     .eligibility
@@ -78,7 +78,7 @@ impl Admission {
             let recipient_key = claimable.recipient_key();
             if stale.includes(&recipient_key) {
                 claimable.is_for(&recipients);
-                claimable.known_at = known_at;
+                (claimable.known_at, claimable.heard) = known_at;
                 suppressed.forget(*id);
                 renewed.push((&*claimable, *id));
             }

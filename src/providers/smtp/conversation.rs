@@ -84,6 +84,11 @@ impl Conversation {
         self.wire
             .is_in_step()
             .map_err(|silence| SmtpTransportError::broken(Phase::Data, silence))?;
+        // The server may have taken its time once more. Without the end of a text it keeps nothing.
+        if !leave.is_held() {
+            self.wire.give_up();
+            return Err(SmtpTransportError::too_late(Phase::Data));
+        }
         let stored = self.put_text(&mail.wire, deadline, patience).await?;
         done(Phase::Text, stored)?;
         self.needs_reset = false;

@@ -49,6 +49,11 @@ impl SmtpWire {
         Ok(Self::over(stream.map_err(tls::silence)?))
     }
 
+    /// No command goes out any more: the server waits for a text that does not come.
+    pub(super) const fn give_up(&mut self) {
+        self.is_usable = false;
+    }
+
     /// Whether another command may go out.
     pub(super) fn is_usable(&self) -> bool {
         self.is_usable && self.is_in_step().is_ok()

@@ -37,7 +37,7 @@ statement!(
          SELECT ?::integer AS run, ?::bigint AS take, now() + make_interval(secs => ?) AS until
      )
      UPDATE notification_deduplication d SET owner = heir.run, take = heir.take,
-         expires_at = heir.until, body_hash = old.content,
+         expires_at = heir.until, body_hash = old.content, wanted_at = NULL,
          died_owner = coalesce(nullif(old.owner, heir.run), d.died_owner),
          crashes = least(d.crashes, 1000) + CASE WHEN old.owner <> heir.run AND EXISTS (
              SELECT FROM engine_nodes WHERE run_id = old.owner AND lives_until <= ended_at) THEN 1 ELSE 0 END

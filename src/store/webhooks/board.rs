@@ -8,6 +8,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::erased::ErasedPeople;
+
 use crate::domain::WebhookCatalog;
 
 /// Empty until somebody who listens for changes puts a catalog in: who does not send webhooks tells nobody.
@@ -17,6 +19,7 @@ pub struct WebhookBoard {
     catalog: Arc<ArcSwap<WebhookCatalog>>,
     told: Arc<Mutex<HashSet<Uuid>>>,
     is_outdated: Arc<AtomicBool>,
+    erased: ErasedPeople,
     /// Woken when something was written, or the catalog is outdated.
     awaited: Arc<Notify>,
 }
@@ -49,6 +52,12 @@ impl WebhookBoard {
     #[must_use]
     pub fn take_outdated(&self) -> bool {
         self.is_outdated.swap(false, Ordering::AcqRel)
+    }
+
+    /// Who has been erased while something about them may have been in hand.
+    #[must_use]
+    pub const fn erased(&self) -> &ErasedPeople {
+        &self.erased
     }
 
     /// Waits until something has been written, or changed.

@@ -1,5 +1,6 @@
 //! Sending what webhooks were told: taking rows, storing how a try ended, giving rows back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::sql_types::{Array, Bool, Float8, Int4, Int8, Nullable, Text, Uuid as SqlUuid};
@@ -21,7 +22,7 @@ pub struct TakenDelivery {
     /// To whom.
     pub webhook_id: Uuid,
     /// The bytes that are signed and sent.
-    pub body: String,
+    pub body: Arc<str>,
     /// Tries so far.
     pub tries: u32,
 }
@@ -129,7 +130,7 @@ pub async fn take(
     let taken = |(id, webhook_id, body, tries): (Uuid, Uuid, String, i32)| TakenDelivery {
         id,
         webhook_id,
-        body,
+        body: body.into(),
         tries: u32::try_from(tries).unwrap_or(0),
     };
     Ok(rows.into_iter().map(taken).collect())

@@ -83,14 +83,14 @@ statement!(
      RETURNING id"
 );
 
-// The place moves with the rows, in one transaction: a node that dies leaves both or neither. One replay at
-// a time, by one node.
+// The place moves with the rows, in one transaction: a node that dies leaves both or neither. The replay that went on
+// longest ago is next: a large one holds up nobody else's.
 statement!(
     Advance(step: i64 => Int8) -> Int8 = concat!(
     "WITH replay AS (
          SELECT id, webhook_id, place, everything, uuid_bound(until) AS past
          FROM webhook_replays WHERE finished_at IS NULL
-         ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
+         ORDER BY updated_at LIMIT 1 FOR UPDATE SKIP LOCKED
      ), part AS (
          SELECT d.id FROM replay, LATERAL (
              SELECT d.id FROM webhook_deliveries d

@@ -90,21 +90,22 @@ pub async fn works(
     Ok(())
 }
 
-/// Disables a webhook; says whether it was active until now.
+/// Disables a webhook that is still at this URL; says whether it was active until now.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn disable(
     connection: &mut AsyncPgConnection,
-    webhook_id: Uuid,
+    (webhook_id, url): (Uuid, &str),
     reason: WebhookDisabledReason,
 ) -> Result<bool, StoreError> {
     let disabled = diesel::sql_query(
         "UPDATE notification_webhooks SET is_active = false, disabled_reason = $2
-         WHERE id = $1 AND is_active AND deleted_at IS NULL",
+         WHERE id = $1 AND url = $3 AND is_active AND deleted_at IS NULL",
     )
     .bind::<SqlUuid, _>(webhook_id)
     .bind::<Text, _>(reason.as_str())
+    .bind::<Text, _>(url)
     .execute(connection)
     .await?;
     Ok(disabled > 0)

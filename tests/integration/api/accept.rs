@@ -1,6 +1,7 @@
 //! Accepting by HTTP: what is answered with 202 is stored, sent once, and found again by its key.
 
 mod batches;
+mod conflicts;
 mod refusals;
 mod troubles;
 

@@ -4,6 +4,7 @@ use herald::runtime::clock;
 
 use loadtest::harness::http::{self, Answer};
 use loadtest::harness::ports::free_port;
+use serde_json::json;
 
 use super::door::{ask_as, is, key, stage, told};
 use super::made;
@@ -78,4 +79,28 @@ async fn an_address_that_guesses_keys_is_left_alone_and_keys_in_use_are_not() {
     assert_eq!(told(&answer), is(429, "too_many_attempts"));
     assert!((1..=60).contains(&header(&answer, "retry-after")));
     assert_eq!(ask_as(&stage, &used, "GET", PATH, "").await.status, 200);
+}
+
+/// What is many in one call costs as much, and passes though it is more than may come at once: it is owed.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_in_a_call_cost_as_much_and_pass_when_nothing_is_owed() {
+    let stage = stage().await;
+    let _engine = stage.start().await;
+    for (path, body) in [
+        ("/v1/users/bulk", json!({ "users": vec![json!({}); 15] })),
+        (
+            "/v1/notifications/batch",
+            json!({ "notifications": vec![json!({}); 15] }),
+        ),
+    ] {
+        let slow = made(&stage, &["--scopes", "admin", "--rate-limit", "5"]).1;
+        let many = ask_as(&stage, slow.expose(), "POST", path, &body.to_string()).await;
+        assert_eq!(many.status, 207, "{path}: {}", many.text());
+        let one = ask_as(&stage, slow.expose(), "GET", PATH, "").await;
+        assert_eq!(told(&one), is(429, "rate_limited"), "{path}");
+        assert!(
+            (1..=3).contains(&header(&one, "retry-after")),
+            "ten are owed"
+        );
+    }
 }

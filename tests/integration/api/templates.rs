@@ -1,5 +1,6 @@
 //! `/v1/templates`: drafts, versions that never change, what includes what, and previews.
 
+use diesel_async::SimpleAsyncConnection;
 use loadtest::harness::http::Answer;
 use serde_json::{Value, json};
 
@@ -338,4 +339,36 @@ async fn what_is_included_is_published_with_what_includes_it_and_never_in_a_circ
         let path = format!("/v1/templates/{name}");
         assert_eq!(author.ask("DELETE", &path, &Value::Null).await.status, 204);
     }
+}
+
+/// Somebody saves another text while a call to publish waits for its turn: what is saved is published.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_saved_when_its_turn_comes_is_published() {
+    let stage = stage().await;
+    let author = Author::of(&stage, Some(SHOP));
+    let _engine = stage.start().await;
+    author
+        .good("PUT", ONE, &mail("en", "first {{ order }}"))
+        .await;
+    let mut owner = stage.database.owner().await;
+    let turn = format!(
+        "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('herald templates {SHOP}', 0))"
+    );
+    owner.batch_execute(&turn).await.unwrap();
+    let mut watching = stage.outcomes().await;
+    let publish = format!("{ONE}/publish");
+    let published = author.good("POST", &publish, &Value::Null);
+    let saved = async {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        watching.until_count(waiting, 1).await;
+        author
+            .good("PUT", ONE, &mail("en", "second {{ order }}"))
+            .await;
+        owner.batch_execute("COMMIT").await.unwrap();
+    };
+    tokio::join!(published, saved);
+    let shown = author.good("GET", ONE, &Value::Null).await;
+    let texts = &shown["templates"][0]["published"]["texts"];
+    assert_eq!(texts["body"], "second {{ order }}", "{shown:#}");
 }

@@ -1,7 +1,8 @@
 //! A webhook that wants no more, or has failed for days: it is disabled, an event says so, and what it misses
 //! is kept.
 
-use loadtest::receiver::ReceiverBehaviour;
+use herald::domain::WebhookSecret;
+use loadtest::receiver::{Receiver, ReceiverBehaviour};
 
 use super::Desk;
 use crate::database::lines;
@@ -36,6 +37,34 @@ async fn a_receiver_that_is_gone_is_disabled_and_what_it_misses_is_kept() {
         .await;
     assert_eq!(receiver.stats().received, received, "nothing more is sent");
     assert_eq!(desk.outcomes.count(EVENTS).await, 1);
+}
+
+/// The owner has moved the webhook while its old place was asked, which says that it is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_old_place_says_late_disables_nobody_and_goes_to_the_new_one() {
+    let mut desk = Desk::open().await;
+    let (old, id) = desk.receiver(1).await;
+    old.behave(ReceiverBehaviour {
+        status: 410,
+        delay_ms: 8_000,
+        ..ReceiverBehaviour::default()
+    });
+    let new = Receiver::start(0).unwrap();
+    new.trust(WebhookSecret::new([1; 24]).expose());
+    let _engine = desk.stage.start().await;
+    desk.send(1).await;
+    let taken = format!(
+        "SELECT count(*) FROM webhook_deliveries WHERE webhook_id = '{id}' AND owner IS NOT NULL"
+    );
+    desk.outcomes.until_count(&taken, 2).await;
+    let url = new.url();
+    let moved = format!("UPDATE notification_webhooks SET url = '{url}' WHERE id = '{id}'");
+    desk.outcomes.execute(&moved).await;
+    desk.until(id, "delivered AND attempt_count = 1", 2).await;
+    assert_eq!(new.stats().distinct, 2);
+    let active = "SELECT count(*) FROM notification_webhooks WHERE is_active";
+    assert_eq!(desk.outcomes.count(active).await, 1);
+    assert_eq!(desk.outcomes.count(EVENTS).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
