@@ -142,6 +142,16 @@ impl From<DeskError> for Problem {
         match error {
             DeskError::NotFound(what) => Self::not_found(what),
             DeskError::Conflict(code, words) => Self::new(StatusCode::CONFLICT, code, words),
+            DeskError::Busy(why) => {
+                tracing::info!(
+                    why,
+                    "a request could not be answered: others change the same"
+                );
+                let detail =
+                    "others change the same at this moment; nothing was changed, try again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+                    .with(header::RETRY_AFTER, "1")
+            }
             DeskError::Unavailable(why) => {
                 tracing::warn!(why, "a request could not be answered: no database");
                 Self::unavailable()

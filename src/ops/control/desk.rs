@@ -24,6 +24,9 @@ pub enum DeskError {
     /// What is there stands against it; the code is a problem's, the words say what to do.
     #[error("{1}")]
     Conflict(&'static str, String),
+    /// Others change the same at this moment.
+    #[error("{0}")]
+    Busy(String),
     /// The database is out of reach.
     #[error("{0}")]
     Unavailable(String),
@@ -37,14 +40,14 @@ impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::ForeignKey { .. } => Self::NotFound("tenant"),
+            StoreError::Locked(_) | StoreError::SerializationFailure | StoreError::Deadlock => {
+                Self::Busy(error.without_data())
+            }
             StoreError::Unavailable(_)
             | StoreError::Refused(_)
             | StoreError::Timeout(_)
-            | StoreError::Locked(_)
             | StoreError::DiskFull(_)
-            | StoreError::ReadOnly
-            | StoreError::SerializationFailure
-            | StoreError::Deadlock => Self::Unavailable(error.without_data()),
+            | StoreError::ReadOnly => Self::Unavailable(error.without_data()),
             other => Self::Failed(other.without_data()),
         }
     }

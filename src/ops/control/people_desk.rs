@@ -17,6 +17,9 @@ use crate::store::recipients::desk::{self, PersonFilter, StoredPerson};
 use crate::store::recipients::{RecipientConflict, RecipientFields, UpsertError};
 use crate::store::{Database, PgConnection, StoreError};
 
+/// How often it is tried while others write the same people.
+const ATTEMPTS: u32 = 5;
+
 /// Whose person: a tenant's, or any without one; and their id.
 pub type PersonOf = (Option<Uuid>, Uuid);
 
@@ -86,8 +89,16 @@ impl PeopleDesk {
         by: DoneBy,
     ) -> Result<(StoredPerson, bool), DeskError> {
         let work = async move |database: Database| {
-            let put = async |connection: &mut PgConnection| put(connection, &order, &by).await;
-            database.attempt(put).await
+            let mut left = ATTEMPTS;
+            loop {
+                left -= 1;
+                let put = async |connection: &mut PgConnection| put(connection, &order, &by).await;
+                match database.attempt(put).await {
+                    // Two who change places wait for each other, and one is turned away.
+                    Err(DeskError::Busy(_)) if left > 0 => {}
+                    done => return done,
+                }
+            }
         };
         self.desk.with("put a person", work).await
     }

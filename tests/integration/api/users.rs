@@ -456,3 +456,29 @@ async fn of_many_at_once_a_bad_one_stops_no_other() {
         ["#/users"]
     );
 }
+
+/// Two people who change their addresses for each other's wait for each other in the database, which turns one of
+/// them away: nobody is told of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_who_are_written_at_once_are_not_turned_away_for_each_others_sake() {
+    let stage = stage().await;
+    let shop = Caller::of(&stage, "users:read,users:write", Some(SHOP));
+    let _engine = stage.start().await;
+    let put = |id: &'static str, email: &'static str| {
+        let shop = &shop;
+        async move {
+            let body = json!({ "email": email });
+            for _ in 0..10 {
+                let answer = shop.ask("PUT", &one(id), &body).await;
+                let is_known = matches!(answer.status, 200 | 201 | 409);
+                assert!(is_known, "{id}: {} {}", answer.status, answer.text());
+            }
+        }
+    };
+    tokio::join!(
+        put(ANA, "ana@example.com"),
+        put(ANA, "ben@example.com"),
+        put(BEN, "ben@example.com"),
+        put(BEN, "ana@example.com"),
+    );
+}

@@ -14,7 +14,7 @@ use crate::store::recipients::{erase, export};
 use crate::store::{Database, PgConnection, StoreError};
 
 /// How often it is tried while others write rows of the person.
-const ATTEMPTS: u32 = 20;
+const ERASE_ATTEMPTS: u32 = 20;
 /// A decision to send is valid for a second, on every node (`policy::decide`): what was decided before the person
 /// was gone has left by then, or never does. The rest is for clocks and the network.
 const LAST_DECISION: Duration = Duration::from_millis(1_250);
@@ -61,7 +61,7 @@ pub async fn erase_person(
     (tenant_id, id): PersonOf,
     by: &DoneBy,
 ) -> Result<(), DeskError> {
-    let mut left = ATTEMPTS;
+    let mut left = ERASE_ATTEMPTS;
     loop {
         left -= 1;
         let erased = async |connection: &mut PgConnection| {
