@@ -3,14 +3,15 @@
 use herald::runtime::clock;
 use jiff::SignedDuration;
 use loadtest::harness::http::Answer;
+use loadtest::simulator::{Behaviour, Fault, Provider, Rule};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::door::{OTHER, ask_as, is, json_of, key, told};
-use crate::database::lines;
+use crate::database::{PATIENCE, lines};
 use crate::faults::process;
 use crate::handshakes::SlowHandshakes;
-use crate::stage::{ANA, Stage, ana, envelope, envelope_with};
+use crate::stage::{ANA, Stage, account, ana, envelope, envelope_with};
 
 const PATH: &str = "/v1/notifications";
 
@@ -249,6 +250,10 @@ async fn what_a_node_has_in_hand_is_called_off_by_that_node_before_the_first_byt
     let row = outcomes.only("cancelled", Some("cancelled_by_user")).await;
     let last = row.attempts.as_array().unwrap().last().unwrap();
     assert_eq!(last["step"], "cancelled");
+    let audited = "SELECT action || ' ' || resource_id AS text FROM notification_schema.audit_logs
+                   WHERE resource_type = 'notification'";
+    let audited = lines(&mut stage.database.owner().await, audited).await;
+    assert_eq!(audited, [format!("cancel {}", row.id)]);
     provider.let_through(1);
     process::end(&one).await;
     // What comes now finds nothing of it.
@@ -256,4 +261,50 @@ async fn what_a_node_has_in_hand_is_called_off_by_that_node_before_the_first_byt
     assert_eq!(too_late(&again), late("cancelled"));
     assert_eq!(provider.seen().requests, 0);
     engine.stop().await;
+}
+
+/// A notification that is cancelled is not sent: its place under the cap is free for another one, and webhooks are
+/// told.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_place_of_a_cancelled_one_goes_back_and_webhooks_are_told() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let failing = Rule::always(Fault::status(500)).recipient("bad@*");
+    let failing = Behaviour::default().rule(failing);
+    let sendgrid = stage.behaving(Provider::SendGrid, failing);
+    stage.apply(&format!(
+        "{}{}[[preferences]]\nuser_id = \"{ANA}\"\nchannel = \"email\"\nfrequency_cap = 1\n\
+         [[webhooks]]\nname = \"desk\"\nurl = \"https://example.com/\"\nis_active = false\n\
+         events = [\"notification.cancelled\"]\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
+        ana(),
+        account(&sendgrid)
+    ));
+    let writer = key(&stage, "notifications:write", None);
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let post = async |fields: Value| {
+        let body = envelope_with("email", fields).to_string();
+        let answer = ask_as(&stage, &writer, "POST", PATH, &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    };
+    post(json!({ "idempotency_key": "first", "to": "bad@example.com" })).await;
+    outcomes
+        .until(|rows| rows.iter().any(|row| row.is("pending", Some("retry"))))
+        .await;
+    let cancelled = async {
+        // It may be in hand again at any moment.
+        let first = json!({ "idempotency_key": "first" });
+        while cancel(&stage, &writer, first.clone()).await.status != 200 {}
+    };
+    tokio::time::timeout(PATIENCE, cancelled).await.unwrap();
+    post(json!({ "idempotency_key": "second" })).await;
+    let settled = |rows: &[crate::outcomes::Row]| rows.iter().all(|row| row.status != "pending");
+    let rows = outcomes.until(settled).await;
+    assert!(
+        rows.iter().any(|row| row.is("sent", None)),
+        "there is room for it"
+    );
+    let told =
+        "SELECT payload::jsonb ->> 'type' AS text FROM notification_schema.webhook_deliveries";
+    let told = lines(&mut stage.database.owner().await, told).await;
+    assert_eq!(told, ["notification.cancelled"]);
 }
