@@ -11,7 +11,7 @@ use crate::domain::DEFAULT_TENANT;
 /// An order with this key that says this.
 fn order(key: &str, words: &str) -> AcceptOrder {
     let body = json!({
-        "user_id": Uuid::from_u128(1), "channel": "email", "idempotency_key": key,
+        "version": 1, "user_id": Uuid::from_u128(1), "channel": "email", "idempotency_key": key,
         "content": { "subject": "Hi", "body": words },
     });
     let wrapping = Wrapping {
