@@ -1,6 +1,7 @@
 //! Applying declared files: all of them in one transaction, or nothing.
 
 mod entries;
+mod includes;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,7 +63,11 @@ pub fn read(
         oddities: &template_oddities,
         provider: &|provider| provider_findings(&client, provider),
     };
-    Ok(Manifest::read(files, sources, &checks)?)
+    let mut manifest = Manifest::read(files, sources, &checks)?;
+    let templates = std::mem::take(&mut manifest.templates);
+    let ordered = includes::ordered(templates);
+    manifest.templates = ordered.map_err(|mistakes| ConfigError { mistakes })?;
+    Ok(manifest)
 }
 
 /// What applying waits for, for whoever watches.
@@ -164,22 +169,19 @@ fn template_findings(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
         problem,
     };
     match checked(template) {
-        Ok(variables) => variables
+        Ok((variables, _)) => variables
             .undeclared
             .iter()
             .map(|name| finding(format!("uses `{name}`, which is not in its `variables`")))
             .collect(),
-        Err(errors) => errors
-            .iter()
-            .map(|error| finding(error.to_string()))
-            .collect(),
+        Err(problems) => problems.into_iter().map(finding).collect(),
     }
 }
 
 /// A variable that only another language of the template uses may be declared here all the same, so
-/// that one declaration serves all of them.
+/// that one declaration serves all of them. What it includes may use any.
 fn template_oddities(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
-    let Ok(variables) = checked(template) else {
+    let Ok((variables, false)) = checked(template) else {
         return vec![];
     };
     let unused = variables.unused.iter().map(|name| ManifestFinding {
@@ -189,9 +191,14 @@ fn template_oddities(template: &DeclaredTemplate) -> Vec<ManifestFinding> {
     unused.collect()
 }
 
-fn checked(template: &DeclaredTemplate) -> Result<Variables, Vec<TemplateError>> {
-    let source = source(template);
-    stack::on_large(move || Library::check(&source))
+/// What the template says by itself, and whether it includes others: these are looked at when it is written.
+fn checked(template: &DeclaredTemplate) -> Result<(Variables, bool), Vec<String>> {
+    let (source, includes) = includes::on_its_own(source(template))?;
+    let checked = stack::on_large(move || Library::check(&source));
+    let problem = |errors: Vec<TemplateError>| -> Vec<String> {
+        errors.iter().map(ToString::to_string).collect()
+    };
+    Ok((checked.map_err(problem)?, includes))
 }
 
 fn source(template: &DeclaredTemplate) -> TemplateSource {

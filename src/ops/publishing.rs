@@ -1,13 +1,15 @@
 //! Publishing templates: texts are made whole and checked, and what includes them is published anew.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::Channel;
 use crate::runtime::stack;
 use crate::store::templates::desk::{self, TemplateVersion, WrittenTexts};
 use crate::store::templates::{self, Publication, TemplateFields};
 use crate::store::{PgConnection, StoreError, WriteChange};
-use crate::templates::{Library, Part, TemplateSource, included, nearest_locale, whole};
+use crate::templates::{
+    Library, Part, TemplateKey, TemplateSource, included, nearest_locale, whole,
+};
 
 /// What is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +67,8 @@ pub async fn made_whole(
     checked.await.map_err(panicked)
 }
 
-/// Publishes a template as it is written, and anew what includes it. To be called in a transaction, which is
-/// to be taken back if there are mistakes. Answers the template first.
+/// Publishes a template as it is written, and anew what includes it, but for those that are published `later` in
+/// the same transaction. That is to be taken back if there are mistakes. Answers the template first.
 ///
 /// # Errors
 /// The database is out of reach, or the tenant does not exist.
@@ -74,6 +76,7 @@ pub async fn publish(
     connection: &mut PgConnection,
     fields: &TemplateFields,
     by: Option<&str>,
+    later: &HashSet<TemplateKey>,
 ) -> Result<Result<Vec<PublishedTemplate>, Vec<TemplateMistake>>, StoreError> {
     desk::take_turn(connection, fields.tenant_id).await?;
     let first = match publish_one(connection, fields, by).await? {
@@ -87,25 +90,26 @@ pub async fn publish(
     {
         return Ok(Ok(published));
     }
-    match publish_users(connection, fields, by).await? {
+    match publish_users(connection, fields, by, later).await? {
         Ok(users) => published.extend(users),
         Err(mistakes) => return Ok(Err(mistakes)),
     }
     Ok(Ok(published))
 }
 
-/// Publishes anew what includes a template that was published. To be called in the same transaction.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn publish_users(
+/// Publishes anew what includes a template that was published.
+async fn publish_users(
     connection: &mut PgConnection,
     fields: &TemplateFields,
     by: Option<&str>,
+    later: &HashSet<TemplateKey>,
 ) -> Result<Result<Vec<PublishedTemplate>, Vec<TemplateMistake>>, StoreError> {
     let mut published = vec![];
     for version in users(connection, fields).await? {
         let written = version.as_written();
+        if later.contains(&source(&written, version.version).key()) {
+            continue;
+        }
         match publish_one(connection, &written, by).await? {
             Ok(one) => published.push(one),
             Err(mistakes) => return Ok(Err(of_user(&written, &mistakes))),

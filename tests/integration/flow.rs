@@ -15,6 +15,7 @@ mod duplicates;
 mod explaining;
 mod failures;
 mod hours;
+mod includes;
 mod limits;
 mod locked;
 mod moves;

@@ -1,5 +1,7 @@
 //! Writing entries, one kind after the other in the order in which they need each other.
 
+use std::collections::HashSet;
+
 use super::ApplyResult;
 use crate::config::Mistake;
 use crate::config::manifest::{
@@ -12,9 +14,10 @@ use crate::store::devices::{self, DeviceSighting};
 use crate::store::preferences::{self, PreferenceFields};
 use crate::store::recipients::{self, RecipientFields, UpsertError};
 use crate::store::seal::Sealer;
-use crate::store::templates::{self, TemplateFields};
+use crate::store::templates::TemplateFields;
 use crate::store::webhooks::desk::{self, WebhookFields, WebhookWriteError};
 use crate::store::{PgConnection, StoreError, WriteChange, categories, suppressions, tenants};
+use crate::templates::TemplateKey;
 
 /// A transaction that entries are written in.
 pub(super) struct Writing<'a> {
@@ -73,11 +76,14 @@ impl<'a> Writing<'a> {
             })
             .await?;
         }
+        let keys = manifest.templates.iter().map(|entry| key_of(&entry.value));
+        let mut later: HashSet<TemplateKey> = keys.collect();
         for entry in &manifest.templates {
-            self.guarded(entry, async |connection, value| {
-                template(connection, value).await
-            })
-            .await?;
+            later.remove(&key_of(&entry.value));
+            let write = async |connection: &mut PgConnection, value: &DeclaredTemplate| {
+                template(connection, value, &later).await
+            };
+            self.guarded(entry, write).await?;
         }
         let sealer = self.sealer;
         for entry in &manifest.providers {
@@ -202,9 +208,20 @@ async fn preference(
     Ok(preferences::upsert(connection, declared.tenant_id, declared.user_id, &fields).await?)
 }
 
+fn key_of(template: &DeclaredTemplate) -> TemplateKey {
+    TemplateKey {
+        tenant_id: template.tenant_id,
+        channel: template.channel,
+        name: template.name.clone(),
+        locale: template.locale.clone(),
+    }
+}
+
+/// `later`: those that are written after it; what they include is looked at then.
 async fn template(
     connection: &mut PgConnection,
     template: &DeclaredTemplate,
+    later: &HashSet<TemplateKey>,
 ) -> Result<WriteChange, EntryError> {
     let fields = TemplateFields {
         tenant_id: template.tenant_id,
@@ -217,12 +234,11 @@ async fn template(
         html: template.html.clone(),
         variables: template.variables.clone(),
     };
-    let change = templates::upsert(connection, &fields).await?;
-    if change == WriteChange::Unchanged {
-        return Ok(change);
-    }
-    match publishing::publish_users(connection, &fields, None).await? {
-        Ok(_) => Ok(change),
+    match publishing::publish(connection, &fields, None, later).await? {
+        Ok(published) => {
+            let first = published.first().map(|first| first.change);
+            Ok(first.unwrap_or(WriteChange::Unchanged))
+        }
         Err(mistakes) => {
             let words = mistakes.into_iter().map(|mistake| mistake.words);
             Err(EntryError::Entry(words.collect::<Vec<_>>().join("; ")))

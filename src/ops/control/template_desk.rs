@@ -3,6 +3,8 @@
 mod preview;
 mod shown;
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -136,7 +138,7 @@ impl TemplateDesk {
                 let mut all = vec![];
                 for fields in chosen {
                     let by_key = Some(by.actor());
-                    match publishing::publish(connection, &fields, by_key).await? {
+                    match publishing::publish(connection, &fields, by_key, &HashSet::new()).await? {
                         Ok(published) => all.extend(published),
                         Err(mistakes) => {
                             refused = Some(TemplateDeskError::Mistakes(mistakes));
