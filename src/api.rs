@@ -14,6 +14,7 @@ mod connections;
 mod dlq;
 mod documents;
 mod endpoint;
+mod explaining;
 mod fields;
 mod front;
 mod jobs;
@@ -115,6 +116,7 @@ fn endpoints() -> Vec<Endpoint> {
         documents::endpoints(),
         api_keys::endpoints(),
         accept::endpoints(),
+        explaining::endpoints(),
         providers::endpoints(),
         reading::endpoints(),
         cancelling::endpoints(),

@@ -25,6 +25,6 @@ pub mod webhook;
 
 pub use after_pass::{PassResult, after_pass};
 pub use decide::decide;
-pub use explain::{Explanation, RuleReport, explain};
+pub use explain::{AccountReport, Explanation, RuleOutcome, RuleReport, RuleSource, explain};
 pub use facts::{Decision, Facts, Quota};
 pub use routing::AccountFacts;

@@ -12,10 +12,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use self::asked::{AskedBatch, AskedNotification};
+use self::asked::AskedBatch;
+pub(super) use self::asked::AskedNotification;
 use self::batch::{BatchAnswer, accept_batch};
-use self::key::idempotency_key;
-use self::refused::{not_accepted, refused};
+pub(super) use self::key::{described as described_key, idempotency_key};
+use self::refused::not_accepted;
+pub(super) use self::refused::refused;
 use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
@@ -58,7 +60,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  content answers with the first one's id and `Idempotent-Replayed: true`.",
             )
             .scope(Notifications, Write)
-            .header("Idempotency-Key", key, key::described())
+            .header("Idempotency-Key", key, described_key())
             .body::<AskedNotification>()
             .answers::<ShownAccepted>(202, "it is accepted; `Location` is its path")
             .problem(409, "key_in_progress")
@@ -117,17 +119,18 @@ async fn accept(
 }
 
 /// What is said beside a body, but for a key.
-fn beside<'a>(who: &Authority, request: &'a HttpRequest) -> SaidBeside<'a> {
+pub(super) fn beside<'a>(who: &Authority, request: &'a HttpRequest) -> SaidBeside<'a> {
     let traceparent = request.headers().get(TRACEPARENT);
     SaidBeside {
         tenant_id: who.own_tenant(),
         idempotency_key: None,
         traceparent: traceparent.and_then(|it| it.to_str().ok()),
+        request_id: who.request_id,
     }
 }
 
 /// Other tenants do not exist for a key that belongs to one, nor for an operator who names one.
-fn is_own(who: &Authority, order: &AcceptOrder) -> Result<(), Problem> {
+pub(super) fn is_own(who: &Authority, order: &AcceptOrder) -> Result<(), Problem> {
     match who.tenant_id {
         Some(own) if own != order.envelope.tenant_id => Err(Problem::not_found("tenant")),
         _ => Ok(()),

@@ -108,6 +108,21 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "test_address_not_allowed",
+        "Test messages go to the addresses of the setting http.test_addresses alone. Name the address there.",
+    ),
+    code(
+        409,
+        "paused",
+        "Somebody has stopped the provider for a while. Resume it, or wait.",
+    ),
+    code(
+        409,
+        "limit_used_up",
+        "The provider's rate limit is used up for the moment; `detail` says how long. Try again then.",
+    ),
+    code(
+        409,
         "unreadable",
         "What is stored cannot be read, for its secrets were sealed with a key that is not configured. Configure \
          that key, or delete the thing and make it anew.",

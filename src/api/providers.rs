@@ -2,6 +2,7 @@
 
 mod asked;
 mod pausing;
+mod trial;
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
@@ -15,9 +16,12 @@ use super::fields::SentFields;
 use super::page::Query;
 use super::problem::Problem;
 use crate::domain::{ApiAction, ApiResource};
-use crate::ops::control::{Desks, ProviderDeskError, ShownProvider, ShownProviderHealth};
+use crate::ops::control::{
+    Desks, ProviderDeskError, ShownProvider, ShownProviderHealth, ShownProviderTest,
+};
 use asked::{AskedProvider, ChangedProvider, NewProvider};
 use pausing::AskedPause;
+use trial::AskedTest;
 
 /// Largest body: a service account's JSON has three kilobytes.
 const MOST_BYTES: usize = 64 * 1_024;
@@ -75,6 +79,23 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .named("resumeProvider", "Ends the pause of an account")
             .operator(Providers, Write)
             .answers::<ShownProvider>(200, "the account as it is now"),
+        Endpoint::post("/v1/providers/{name}/test", trial::test)
+            .named(
+                "testProvider",
+                "Sends a test message, and says what the provider answers",
+            )
+            .details(
+                "The answer is 200 whatever the provider says: `accepted` tells whether it took the message. An \
+                 account that is not active can be tested, too. Whatever comes of it, nothing changes of how the \
+                 account stands; its rate limit holds.",
+            )
+            .operator(Providers, Write)
+            .body::<AskedTest>()
+            .problem(409, "test_address_not_allowed")
+            .problem(409, "paused")
+            .problem(409, "limit_used_up")
+            .problem(409, "unreadable")
+            .answers::<ShownProviderTest>(200, "what the provider said"),
     ]
 }
 

@@ -132,7 +132,7 @@ async fn content(
 }
 
 /// An answer with numbers as the publisher wrote them.
-fn json(shown: &impl serde::Serialize) -> Result<HttpResponse, Problem> {
+pub(super) fn json(shown: &impl serde::Serialize) -> Result<HttpResponse, Problem> {
     let text = serde_json::to_string(shown).map_err(|_| Problem::internal())?;
     let answer = HttpResponse::Ok()
         .content_type("application/json")

@@ -14,7 +14,7 @@ use actix_web::dev::ServerHandle;
 use lapin::Connection;
 use tokio::sync::oneshot;
 
-use self::knowledge::{eligibility, listen, start_account_loader};
+use self::knowledge::{eligibility, explainer_of, listen, start_account_loader};
 use self::pipeline::PipelineBuilder;
 use self::upkeep::{keep_house, keep_lease, watch_readiness};
 use self::webhooks::start_webhooks;
@@ -29,8 +29,8 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    CancelDesk, CategoryDesk, Desk, Desks, KeyDesk, LetterDesk, NotificationDesk, PeopleDesk,
-    ProviderDesk, SuppressionDesk, TemplateDesk, TenantDesk, WatchDesk, WebhookDesk,
+    CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, KeyDesk, LetterDesk, NotificationDesk,
+    PeopleDesk, ProviderDesk, SuppressionDesk, TemplateDesk, TenantDesk, WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -102,6 +102,7 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
     Desks {
         control,
         accept: context.accept.clone(),
+        explaining: ExplainDesk::new(desk.clone(), explainer_of(settings, context)),
         cancelling: CancelDesk {
             desk: desk.clone(),
             gates: context.gates.clone(),
@@ -117,6 +118,7 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             desk: desk.clone(),
             sealer: context.sealer.clone(),
             client: context.client.clone(),
+            test_addresses: settings.http.test_addresses.clone().into(),
         },
         letters: LetterDesk { desk: desk.clone() },
         watch: WatchDesk { desk: desk.clone() },
@@ -228,7 +230,7 @@ fn node(
     NodeContext {
         database: context.database.clone(),
         registry: AccountRegistry::default(),
-        templates: super::explain::templates(settings),
+        templates: context.templates.clone(),
         eligibility: eligibility(settings, context),
         channels: ChannelStates::new(),
         lease_gate,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::cache::ApiKeyCache;
+use crate::cache::templates::TemplateCache;
 use crate::config::Settings;
 use crate::ops::control::AcceptDesk;
 use crate::providers::HttpClient;
@@ -27,6 +28,8 @@ pub(super) struct EngineContext {
     pub(super) accept: AcceptDesk,
     /// By which jobs are called off.
     pub(super) gates: CallGates,
+    /// The compiled templates.
+    pub(super) templates: TemplateCache,
     /// Opens stored credentials.
     pub(super) sealer: Sealer,
     /// The client that all HTTP accounts share.
@@ -56,6 +59,7 @@ impl EngineContext {
             database,
             accept: AcceptDesk::new(settings.broker.max_body_bytes),
             gates: CallGates::default(),
+            templates: super::explain::templates(settings),
             sealer: super::sealer(settings)?,
             client: HttpClient::new(&settings.providers)?,
             tasks,

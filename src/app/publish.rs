@@ -101,10 +101,9 @@ async fn look_up(
     envelope: &Envelope,
 ) -> Result<Option<Uuid>, PublishError> {
     let templates = explain::templates(settings);
-    let recipients = explain::recipients(settings, database);
-    match admissible(database, &templates, &recipients, envelope).await {
+    match admissible(database, &templates, envelope).await {
         Ok(Admissible::Rejected(refusal)) => Err(PublishError::Refused(refusal)),
-        Ok(Admissible::Duplicate { of }) => Ok(Some(of)),
+        Ok(Admissible::Duplicate { of, .. }) => Ok(Some(of)),
         Ok(Admissible::New(_)) => Ok(None),
         Err(error) => Err(PublishError::Unchecked(error)),
     }

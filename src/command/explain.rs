@@ -7,9 +7,7 @@ use herald::app::explain::explainer;
 use herald::config::Required;
 use herald::domain::RuleVerdict;
 use herald::domain::spelling::as_written;
-use herald::ops::explain::{Decided, Explained};
-use herald::policy::Decision;
-use serde_json::{Value, json};
+use herald::ops::explain::ShownExplanation;
 
 use super::columns::columns_with_text;
 use super::{Cli, CommandFailure, input, say};
@@ -31,116 +29,79 @@ pub(super) fn explain(cli: &Cli, explain: &Explain) -> Result<(), CommandFailure
         let explainer = explainer(&settings, &database)?;
         Ok(explainer.explain(&body).await?)
     })?;
+    let shown = ShownExplanation::from(&explained);
     let text = if cli.json {
-        as_written(in_json(&explained).to_string())
+        as_written(serde_json::to_string(&shown).unwrap_or_default())
     } else {
-        in_words(&explained)
+        in_words(&shown)
     };
     say::answer(&text)
 }
 
-fn in_words(explained: &Explained) -> String {
-    match explained {
-        Explained::Rejected { reason, detail } => {
-            format!("It would be rejected: {reason}. {detail}")
-        }
-        Explained::Duplicate { of } => {
-            format!("It would be taken for a duplicate of notification {of}, and not be sent.")
-        }
-        Explained::Decided(decided) => {
-            let parts = [outcome(decided), rules(decided), content(decided)];
-            parts.join("\n\n")
-        }
+fn in_words(shown: &ShownExplanation) -> String {
+    if shown.rules.is_empty() {
+        return shown.says.clone();
     }
+    let mut parts = vec![shown.says.clone(), rules(shown)];
+    if !shown.route.is_empty() {
+        parts.push(route(shown));
+    }
+    parts.push(content(shown));
+    parts.join("\n\n")
 }
 
 /// What each rule says, in columns.
-fn rules(decided: &Decided) -> String {
+fn rules(shown: &ShownExplanation) -> String {
     let header = ["RULE", "VERDICT"].map(str::to_owned).to_vec();
     let mut rows = vec![(header, "FINDING".to_owned())];
-    for report in &decided.explanation.rules {
-        let verdict = match report.verdict {
+    for rule in &shown.rules {
+        let verdict = match rule.verdict {
             RuleVerdict::Passes => "passes",
             RuleVerdict::Decides => "decides",
             RuleVerdict::WouldAlso => "would also",
             RuleVerdict::NotAsked => "-",
         };
-        let change = report.would_change.as_ref();
-        let change = change.map_or_else(String::new, |change| format!("\nTo change it: {change}."));
-        let cells = vec![report.rule.to_string(), verdict.to_owned()];
-        rows.push((cells, format!("{}{change}", report.says)));
+        let mut finding = rule.says.clone();
+        if let Some(change) = &rule.would_change {
+            finding.push_str(&format!("\nTo change it: {change}."));
+        }
+        if let Some(said_by) = &rule.said_by {
+            let said_by = serde_json::to_string(said_by).unwrap_or_default();
+            finding.push_str(&format!("\nSaid by: {said_by}"));
+        }
+        rows.push((vec![rule.rule.to_owned(), verdict.to_owned()], finding));
     }
     columns_with_text(&rows)
 }
 
-fn outcome(decided: &Decided) -> String {
-    match &decided.explanation.decision {
-        Decision::Deliver { .. } | Decision::Reserve(_) if decided.content.is_err() => {
-            "It would fail: template_error.".to_owned()
-        }
-        Decision::Deliver { .. } if decided.through.is_empty() => "It would be sent.".to_owned(),
-        Decision::Deliver { .. } => {
-            let through = decided.through.join(", then ");
-            let addresses = match decided.addresses {
-                1 => "one address".to_owned(),
-                several => format!("{several} addresses"),
-            };
-            format!("It would be sent to {addresses} through {through}.")
-        }
-        // Counters are read here, not asked for a place.
-        Decision::Reserve(_) => "It would be sent if its daily caps have room.".to_owned(),
-        Decision::Defer { reason, until } => format!("It would wait until {until}: {reason}."),
-        Decision::Cancel(reason) => format!("It would be cancelled: {reason}."),
-        Decision::Fail(reason) => format!("It would fail: {reason}."),
+/// How each account stands, in columns.
+fn route(shown: &ShownExplanation) -> String {
+    let header = ["ACCOUNT", "PLACE"].map(str::to_owned).to_vec();
+    let mut rows = vec![(header, "STANDING".to_owned())];
+    for account in &shown.route {
+        let place = account.place.map_or("-".to_owned(), |it| it.to_string());
+        let limited = account
+            .limited_until
+            .map(|until| format!(" Its rate limit is used up until {until}."));
+        let says = format!("{}{}", account.says, limited.unwrap_or_default());
+        rows.push((vec![account.name.clone(), place], says));
     }
+    columns_with_text(&rows)
 }
 
-fn content(decided: &Decided) -> String {
-    match &decided.content {
-        Ok(content) => {
-            let rendered = serde_json::to_string_pretty(content).unwrap_or_default();
-            let rendered = as_written(rendered);
-            let segments = decided.segments.map_or_else(String::new, |segments| {
-                format!("\nAs a text message: {segments}.")
-            });
-            format!("What would be sent:\n{rendered}{segments}")
-        }
-        Err(why) => format!("It cannot be rendered: {why}"),
-    }
-}
-
-fn in_json(explained: &Explained) -> Value {
-    match explained {
-        Explained::Rejected { reason, detail } => {
-            json!({ "outcome": "rejected", "reason": reason, "detail": detail })
-        }
-        Explained::Duplicate { of } => json!({ "outcome": "duplicate", "of": of }),
-        Explained::Decided(decided) => {
-            let (outcome, reason, until) = match &decided.explanation.decision {
-                Decision::Deliver { .. } | Decision::Reserve(_) => ("deliver", None, None),
-                Decision::Defer { reason, until } => ("defer", Some(reason), Some(until)),
-                Decision::Cancel(reason) => ("cancel", Some(reason), None),
-                Decision::Fail(reason) => ("fail", Some(reason), None),
-            };
-            let (rendered, render_error) = match &decided.content {
-                Ok(content) => (Some(content), None),
-                Err(why) => (None, Some(why)),
-            };
-            json!({
-                "outcome": outcome,
-                "reason": reason,
-                "until": until,
-                "through": decided.through,
-                "addresses": decided.addresses,
-                "rules": decided.explanation.rules,
-                "content": rendered,
-                "segments": decided.segments.map(|segments| json!({
-                    "coding": segments.coding.as_str(),
-                    "places": segments.places,
-                    "count": segments.count,
-                })),
-                "render_error": render_error,
-            })
-        }
-    }
+fn content(shown: &ShownExplanation) -> String {
+    let Some(content) = &shown.content else {
+        let why = shown.render_error.as_deref().unwrap_or_default();
+        return format!("It cannot be rendered: {why}");
+    };
+    let rendered = as_written(serde_json::to_string_pretty(content).unwrap_or_default());
+    let segments = shown.segments.map_or_else(String::new, |segments| {
+        let noun = match segments.count {
+            1 => "segment",
+            _ => "segments",
+        };
+        let (count, coding) = (segments.count, segments.coding);
+        format!("\nAs a text message: {count} {noun} in {coding}.")
+    });
+    format!("What would be sent:\n{rendered}{segments}")
 }

@@ -27,6 +27,8 @@ pub struct Http {
     pub trusted_proxies: Vec<Network>,
     /// Pages of other origins that may ask.
     pub cors_origins: Vec<String>,
+    /// Addresses that test messages may be sent to.
+    pub test_addresses: Vec<String>,
     /// Longest time that the head of a request may take.
     pub head_timeout: Duration,
     /// Longest time from the head to the end of the body.
@@ -62,6 +64,7 @@ impl Http {
             tls: tls::listener(reader),
             trusted_proxies: super::networks::read(reader, "http.trusted_proxies"),
             cors_origins: origins(reader),
+            test_addresses: test_addresses(reader),
             head_timeout: reader.duration("http.head_timeout", seconds(1, 300)),
             body_timeout: reader.duration("http.body_timeout", seconds(1, 3_600)),
             write_timeout: reader.duration("http.write_timeout", seconds(1, 3_600)),
@@ -113,6 +116,13 @@ fn public_url(reader: &mut Reader<'_>) -> Option<Url> {
             && url.fragment().is_none();
         good.then_some(Some(url))
     })
+}
+
+/// Addresses of any channel, each as one text.
+fn test_addresses(reader: &mut Reader<'_>) -> Vec<String> {
+    let words = reader.words("http.test_addresses").into_iter();
+    let words = words.map(|word| word.trim().to_owned());
+    words.filter(|word| !word.is_empty()).collect()
 }
 
 /// Origins as browsers write them: scheme, host and a port that is not the usual one.

@@ -51,6 +51,8 @@ pub struct ToldEvent {
 pub struct Standing<'a> {
     /// When the engine accepted it.
     pub created_at: Timestamp,
+    /// The request by which it came; `None` for what came by AMQP.
+    pub request_id: Option<Uuid>,
     /// Its status, as it is stored.
     pub status: &'a str,
     /// Why, as it is stored.
@@ -169,11 +171,10 @@ pub fn timeline(
     told: &[ToldEvent],
 ) -> Vec<TimelineLine> {
     let accepted = "Herald accepted it.";
-    let mut lines = vec![TimelineLine::new(
-        Some(standing.created_at),
-        "accepted",
-        accepted,
-    )];
+    let mut lines = vec![TimelineLine {
+        request_id: standing.request_id,
+        ..TimelineLine::new(Some(standing.created_at), "accepted", accepted)
+    }];
     lines.extend(records.iter().map(TimelineLine::of));
     let is_cancelled = lines.iter().any(|line| line.event == "cancelled");
     lines.extend(told.iter().map(TimelineLine::told));
@@ -242,7 +243,9 @@ impl Standing<'_> {
     }
 }
 
-const fn answered(class: Class) -> &'static str {
+/// What a provider did, in words, to stand behind its name.
+#[must_use]
+pub const fn answered(class: Class) -> &'static str {
     match class {
         Class::Accepted => "accepted it",
         Class::Permanent => "refused it for good",
@@ -291,6 +294,7 @@ mod tests {
     fn standing(status: &str) -> Standing<'_> {
         Standing {
             created_at: moment("2026-03-01T12:00:00Z"),
+            request_id: Some(Uuid::from_u128(5)),
             status,
             reason: None,
             provider: None,
@@ -352,9 +356,10 @@ mod tests {
             ..standing("cancelled")
         };
         let lines = timeline(&cancelled, &records, &[]);
-        let [_, line] = lines.as_slice() else {
+        let [accepted, line] = lines.as_slice() else {
             panic!("{lines:?}");
         };
+        assert_eq!(accepted.request_id, Some(Uuid::from_u128(5)));
         assert_eq!(line.request_id, Some(Uuid::from_u128(7)));
         let by_rule = Standing {
             reason: Some("channel_disabled"),

@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use crate::broker::envelope::{Envelope, RecipientDescription, Refusal};
-use crate::cache::recipients::{RecipientCache, RecipientKey};
+use crate::cache::recipients::RecipientKey;
 use crate::cache::templates::TemplateCache;
-use crate::domain::{Body, Recipient};
+use crate::domain::{Body, Recipient, Rejection};
 use crate::pipeline::ingest::{key_reused, nobody};
 use crate::pipeline::pointers::{unknown_provider, unknown_template};
 use crate::store::{Database, StoreError, accounts, claims, recipients};
@@ -19,6 +19,8 @@ pub enum Admissible {
     Duplicate {
         /// The notification that came first.
         of: Uuid,
+        /// Whether that is stored, and not still being worked on.
+        is_stored: bool,
     },
     /// It would, for this recipient, as they would be afterwards.
     New(Box<Recipient>),
@@ -31,7 +33,6 @@ pub enum Admissible {
 pub async fn admissible(
     database: &Database,
     templates: &TemplateCache,
-    recipients: &RecipientCache,
     envelope: &Envelope,
 ) -> Result<Admissible, StoreError> {
     templates.reload(database).await?;
@@ -51,36 +52,42 @@ pub async fn admissible(
     let first = claims::find(database, &[envelope.key]).await?;
     if let Some(claim_owner) = first.get(&envelope.key) {
         let of = claim_owner.notification_id;
+        let is_stored = claim_owner.is_stored();
         return Ok(match claim_owner.said(envelope.content) {
-            true => Admissible::Duplicate { of },
+            true => Admissible::Duplicate { of, is_stored },
             false => Admissible::Rejected(key_reused()),
         });
     }
-    let recipient = recipient(database, recipients, envelope).await?;
+    let recipient = recipient(database, envelope).await?;
     Ok(recipient.map_or_else(Admissible::Rejected, |it| Admissible::New(Box::new(it))))
 }
 
 /// The recipient as they would be after the message was accepted.
 async fn recipient(
     database: &Database,
-    recipients: &RecipientCache,
     envelope: &Envelope,
 ) -> Result<Result<Recipient, Refusal>, StoreError> {
     let recipient_key: RecipientKey = (envelope.tenant_id, envelope.user_id);
-    let known = recipients
-        .load([recipient_key])
+    let mut connection = database.get().await?;
+    let known = recipients::load(&connection, &[recipient_key])
         .await?
         .take(&recipient_key)
         .map_err(|error| error.of_whom(&format!("the person {}", envelope.user_id)))?;
-    let known = known.map(|it| Recipient::clone(&it));
     let said = envelope.recipient.as_ref();
+    if let Some(said) = said {
+        let unique = (said.email.as_deref(), said.username.as_deref());
+        let conflict = recipients::conflict(&mut connection, recipient_key, unique).await?;
+        if let Some(conflict) = conflict {
+            let refusal = Refusal::new(Rejection::RecipientConflict, conflict.to_string());
+            return Ok(Err(refusal));
+        }
+    }
     if let Some(known) = known {
         return Ok(Ok(match said {
             Some(said) => with(known, said),
             None => known,
         }));
     }
-    let mut connection = database.get().await?;
     let absent = recipients::absent(&mut connection, &[recipient_key]).await?;
     Ok(match (absent.get(&recipient_key).copied(), said) {
         (None, Some(said)) => Ok(with(Recipient::nobody(recipient_key), said)),

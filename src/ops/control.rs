@@ -4,6 +4,7 @@ mod accept_desk;
 mod cancel_desk;
 mod category_desk;
 mod desk;
+mod explain_desk;
 mod key_desk;
 mod letter_desk;
 mod notification_desk;
@@ -23,6 +24,7 @@ pub use accept_desk::{AcceptDesk, BodyRoom, SaidBeside};
 pub use cancel_desk::{CancelDesk, CancelMeant, KeyMeant};
 pub use category_desk::CategoryDesk;
 pub use desk::{Desk, DeskError};
+pub use explain_desk::{ExplainDesk, ExplainedOrder};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
 pub use letter_desk::{LetterDesk, ReplayPreview};
 pub use notification_desk::{
@@ -34,6 +36,7 @@ pub use people_desk::{
 };
 pub use provider_desk::{
     ProviderChange, ProviderDesk, ProviderDeskError, ShownProvider, ShownProviderHealth,
+    ShownProviderTest,
 };
 pub use suppression_desk::SuppressionDesk;
 pub use template_desk::{
@@ -47,6 +50,7 @@ pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 pub use crate::cache::key_rates::PaidRequest;
+pub use crate::ops::explain::ShownExplanation;
 pub use crate::ops::replay::{ReplayFate, Skip};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
 use crate::runtime::{Health, Pulse, Shutdown};
@@ -99,6 +103,8 @@ pub struct Desks {
     pub control: Control,
     /// Accepts notifications.
     pub accept: AcceptDesk,
+    /// Says what would become of notifications.
+    pub explaining: ExplainDesk,
     /// Notifications, cancelled.
     pub cancelling: CancelDesk,
     /// API keys.

@@ -5,36 +5,43 @@
 //! health, counters and lists are read from the database, so that a program that runs beside the
 //! engine gives the same answer.
 
-use std::collections::HashMap;
+mod accounts;
+mod rendering;
+mod shown;
+mod telling;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::broker::envelope;
+pub use self::rendering::{ExplainedContent, ExplainedTemplate};
+pub use self::shown::ShownExplanation;
+use crate::broker::envelope::{self, Envelope, Refusal};
 use crate::cache::templates::TemplateCache;
-use crate::delivery::eligibility::{Addressed, Eligibility};
-use crate::domain::text_message::{Segments, segments};
-use crate::domain::{
-    Account, AccountPause, Body, Channel, CircuitState, Content, Notification, Recipient,
-    Rejection, TenantRules, carriage,
-};
+use crate::delivery::eligibility::Addressed;
+use crate::domain::{GlobalPolicy, Notification, Recipient, Rule, TenantRules};
 use crate::ops::admissible::{Admissible, admissible};
-use crate::policy::{AccountFacts, Explanation, Facts, Quota, explain, frequency_cap};
-use crate::providers::{self, HttpClient};
-use crate::runtime::{clock, stack};
-use crate::store::provider_health::{self, ProviderHealth};
+use crate::policy::{
+    AccountReport, Decision, Explanation, Facts, Quota, RuleReport, RuleSource, explain,
+    frequency_cap,
+};
+use crate::providers::HttpClient;
+use crate::runtime::clock;
 use crate::store::seal::Sealer;
-use crate::store::{Database, StoreError, accounts, frequency};
-use crate::templates::LocaleHints;
+use crate::store::suppressions::{self, SuppressionKey};
+use crate::store::{Database, StoreError, frequency, rules};
+
+/// Entries of the suppression list that one explanation names.
+const MOST_ENTRIES: usize = 50;
 
 /// What explaining needs.
 #[derive(Debug)]
 pub struct Explainer {
     /// The database.
     pub database: Database,
-    /// Knows recipients, rules, and what must not be sent to.
-    pub eligibility: Arc<Eligibility>,
+    /// What the operator says for everybody.
+    pub global: GlobalPolicy,
     /// The templates.
     pub templates: TemplateCache,
     /// Opens credentials, without which an account is not used.
@@ -48,17 +55,14 @@ pub struct Explainer {
 /// What would become of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Explained {
-    /// It would go to `herald.rejected`.
-    Rejected {
-        /// The reason, as its header names it.
-        reason: Rejection,
-        /// What is wrong, in words.
-        detail: String,
-    },
-    /// It would be acknowledged and counted, and nothing else: its key is known.
+    /// It would be refused; by AMQP it would go to `herald.rejected`.
+    Rejected(Refusal),
+    /// Its key is known: nothing is sent.
     Duplicate {
         /// The notification that came first.
         of: Uuid,
+        /// Whether that is stored: a call is answered with it then, and else told to try again.
+        is_stored: bool,
     },
     /// The rules would be asked.
     Decided(Box<Decided>),
@@ -69,14 +73,21 @@ pub enum Explained {
 pub struct Decided {
     /// The rules, and the decision that follows.
     pub explanation: Explanation,
-    /// The accounts that the decision's route means, first choice first.
-    pub through: Vec<String>,
+    /// Every account of the channel: those of the route in their order, then the others.
+    pub accounts: Vec<ExplainedAccount>,
     /// How many addresses it would go to.
     pub addresses: usize,
-    /// What would be sent; why it cannot be rendered, if so.
-    pub content: Result<Content, String>,
-    /// What a text message would be cut into.
-    pub segments: Option<Segments>,
+    /// What would be sent.
+    pub content: ExplainedContent,
+}
+
+/// How an account stands to a message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExplainedAccount {
+    /// By the rules.
+    pub report: AccountReport,
+    /// When its rate limit has room again: what is sent to it before waits there.
+    pub limited_until: Option<Timestamp>,
 }
 
 impl Explainer {
@@ -85,54 +96,50 @@ impl Explainer {
     /// # Errors
     /// When the database fails.
     pub async fn explain(&self, body: &[u8]) -> Result<Explained, StoreError> {
+        match envelope::decode_file(body, self.max_body_bytes, clock::now()) {
+            Ok(envelope) => self.explain_envelope(envelope, true).await,
+            Err(refusal) => Ok(Explained::Rejected(refusal)),
+        }
+    }
+
+    /// Explains a message that was read. Only an `operator` is told what operators said of accounts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn explain_envelope(
+        &self,
+        envelope: Envelope,
+        operator: bool,
+    ) -> Result<Explained, StoreError> {
         let now = clock::now();
-        let envelope = match envelope::decode_file(body, self.max_body_bytes, now) {
-            Ok(envelope) => envelope,
-            Err(refusal) => return Ok(Explained::from(refusal)),
-        };
-        let recipients = &self.eligibility.recipients;
-        let asked = admissible(&self.database, &self.templates, recipients, &envelope);
-        let recipient = match asked.await? {
-            Admissible::Rejected(refusal) => return Ok(Explained::from(refusal)),
-            Admissible::Duplicate { of } => return Ok(Explained::Duplicate { of }),
+        let recipient = match admissible(&self.database, &self.templates, &envelope).await? {
+            Admissible::Rejected(refusal) => return Ok(Explained::Rejected(refusal)),
+            Admissible::Duplicate { of, is_stored } => {
+                return Ok(Explained::Duplicate { of, is_stored });
+            }
             Admissible::New(recipient) => recipient,
         };
         let notification = envelope.into_notification(Uuid::nil(), now);
-        let decided = self.decided(&notification, &recipient, now).await?;
-        Ok(Explained::Decided(Box::new(decided)))
+        let decided = self.decided(&notification, &recipient, (now, operator));
+        Ok(Explained::Decided(Box::new(decided.await?)))
     }
 
     async fn decided(
         &self,
         notification: &Notification,
         recipient: &Recipient,
-        now: Timestamp,
+        (now, operator): (Timestamp, bool),
     ) -> Result<Decided, StoreError> {
-        let asked = Addressed::to(notification, recipient);
-        let suppressed = self.eligibility.suppressed([asked]).await?;
-        let unread = || StoreError::Corrupt("whether the address is suppressed".to_owned());
-        let suppressed = suppressed.of(notification.id).ok_or_else(unread)?;
-        let (used, off) = self.accounts(notification.lane.channel).await?;
-        let used = used.iter().map(|one| one.facts(now));
-        let off = off.iter().map(|(name, pause)| AccountFacts {
-            pause: pause.as_ref(),
-            ..AccountFacts::off(name)
-        });
-        let accounts: Vec<AccountFacts<'_>> = used.chain(off).collect();
-        let tenant_id = notification.tenant_id;
-        let rules = self
-            .eligibility
-            .recipients
-            .load_rules([tenant_id])
-            .await?
-            .take(&tenant_id)
-            .map_err(|error| error.of_whom(&format!("the tenant {tenant_id}")))?;
-        let rules: Arc<TenantRules> = rules.unwrap_or_default();
+        let listed = self.suppressed(notification, recipient).await?;
+        let suppressed: Vec<String> = listed.iter().map(|key| key.2.clone()).collect();
+        let known = self.accounts(notification.lane.channel, operator).await?;
+        let accounts = known.facts(now);
+        let rules = self.rules(notification.tenant_id).await?;
         let mut facts = Facts {
             notification,
             recipient,
             rules: &rules,
-            global: &self.eligibility.global,
+            global: &self.global,
             accounts: &accounts,
             suppressed: &suppressed,
             quota: Quota::Unasked,
@@ -147,129 +154,92 @@ impl Explainer {
         let counted = frequency::counts(&mut connection, user, &counters, notification.id).await?;
         drop(connection);
         facts.quota = Quota::Counted(&counted);
-        let explanation = explain(&facts);
-        let (route, addresses) = match &explanation.decision {
-            crate::policy::Decision::Deliver { route, targets, .. } => {
-                (route.as_slice(), targets.len())
+        let mut explanation = explain(&facts);
+        self.name_entries(&listed, &mut explanation.rules).await?;
+        let reports = explanation.accounts.iter().cloned();
+        let accounts = reports.map(|mut report| {
+            let cause = known.cause(&report.name);
+            if let Some(cause) = cause.filter(|_| operator && report.place.is_none()) {
+                report.says.push_str(&format!(" {cause}"));
             }
-            _ => (&[][..], 0),
-        };
-        let names = route.iter().filter_map(|at| accounts.get(*at));
-        let content = self.render(notification, recipient, &rules);
+            ExplainedAccount {
+                limited_until: known.limited_until(&report.name, now),
+                report,
+            }
+        });
         Ok(Decided {
-            segments: segments_of(notification.lane.channel, &content),
-            through: names.map(|account| account.name.to_owned()).collect(),
-            addresses,
-            content,
+            accounts: accounts.collect(),
+            addresses: match &explanation.decision {
+                Decision::Deliver { targets, .. } => targets.len(),
+                _ => 0,
+            },
+            content: self.content(notification, recipient, &rules),
             explanation,
         })
     }
 
-    fn render(
+    async fn rules(&self, tenant_id: Uuid) -> Result<Arc<TenantRules>, StoreError> {
+        let connection = self.database.get().await?;
+        let mut known = rules::of(&connection, &[tenant_id]).await?;
+        let rules = known.take(&tenant_id);
+        let rules = rules.map_err(|error| error.of_whom(&format!("the tenant {tenant_id}")))?;
+        Ok(Arc::new(rules.unwrap_or_default()))
+    }
+
+    /// Those of its addresses that are on the suppression list.
+    async fn suppressed(
         &self,
         notification: &Notification,
         recipient: &Recipient,
-        rules: &TenantRules,
-    ) -> Result<Content, String> {
-        match &notification.payload.body {
-            Body::Content(content) => Ok(content.clone()),
-            Body::Template(call) => {
-                let library = self.templates.library();
-                let (tenant, channel) = (notification.tenant_id, notification.lane.channel);
-                let reader = LocaleHints {
-                    recipient: recipient.locale.as_deref(),
-                    tenant: rules.locale.as_deref(),
-                };
-                let rendered = stack::on_large(|| {
-                    library.render(tenant, channel, &call.name, reader, &call.variables)
-                });
-                let content = rendered.map_err(|error| error.to_string())?.content;
-                carriage::check(channel, &content).map_err(|unfit| unfit.to_string())?;
-                Ok(content)
-            }
+    ) -> Result<Vec<SuppressionKey>, StoreError> {
+        let asked = Addressed::to(notification, recipient).entries();
+        let asked: Vec<SuppressionKey> = asked.map(|(_, address)| address).collect();
+        if asked.is_empty() {
+            return Ok(vec![]);
         }
+        let connection = self.database.get().await?;
+        let mut listed = suppressions::among(&connection, &asked).await?;
+        let mut found = vec![];
+        for key in asked {
+            let entry = listed.take(&key);
+            let entry = entry.map_err(|error| error.of_whom("whether an address is suppressed"))?;
+            found.extend(entry.map(|()| key));
+        }
+        Ok(found)
     }
 
-    /// The accounts that an engine would use, with what the living nodes make of them, and the names of
-    /// the others, with who stopped them.
-    async fn accounts(
+    /// Says which entries of the list stand against the addresses.
+    async fn name_entries(
         &self,
-        channel: Channel,
-    ) -> Result<(Vec<StoredAccount>, Vec<UnusedAccount>), StoreError> {
-        let loaded = accounts::load(&mut *self.database.get().await?, &self.sealer).await?;
-        let mut health: HashMap<Uuid, Vec<ProviderHealth>> = HashMap::new();
-        for row in provider_health::load(&self.database).await? {
-            health.entry(row.provider_id).or_default().push(row);
+        listed: &[SuppressionKey],
+        rules: &mut [RuleReport],
+    ) -> Result<(), StoreError> {
+        let mut reports = rules.iter_mut();
+        let Some(report) = reports.find(|it| it.rule == Rule::Suppression) else {
+            return Ok(());
+        };
+        let now = clock::now();
+        let mut sources = vec![];
+        for (tenant_id, channel, address, category) in listed.iter().take(MOST_ENTRIES) {
+            let mut connection = self.database.get().await?;
+            let of = (Some(*channel), Some(address.as_str()));
+            let tenant_id = Some(*tenant_id);
+            let entries =
+                suppressions::desk::page(&mut connection, tenant_id, of, None, MOST_ENTRIES);
+            let holds = entries.await?.into_iter().filter(|entry| {
+                let of = &entry.suppression.category;
+                (of.is_none() || of == category) && entry.ends_at.is_none_or(|end| end > now)
+            });
+            sources.extend(holds.map(|entry| RuleSource::Suppression {
+                id: entry.id,
+                reason: entry.suppression.reason,
+                category: entry.suppression.category,
+                until: entry.ends_at,
+            }));
         }
-        let used = loaded.opened.into_iter().filter_map(|account| {
-            let client = providers::connect(&self.client, &account).ok()?;
-            (account.channel == channel).then(|| StoredAccount {
-                needs_address: client.needs_address(),
-                health: health.remove(&account.id).unwrap_or_default(),
-                account,
-            })
-        });
-        let used: Vec<StoredAccount> = used.collect();
-        let in_use = |name: &String| used.iter().any(|one| one.account.name == *name);
-        let there = loaded.there.into_iter().filter(|(of, _)| *of == channel);
-        let off = there.map(|(_, name)| name).filter(|name| !in_use(name));
-        let off = off.map(|name| {
-            let mut paused = loaded.paused.iter();
-            let paused = paused.find(|one| one.account.name == name);
-            let pause = paused.map(|one| one.pause.clone());
-            (name, pause)
-        });
-        let off = off.collect();
-        Ok((used, off))
+        let mut sources = sources.into_iter();
+        report.said_by = sources.next();
+        report.beside = sources.collect();
+        Ok(())
     }
-}
-
-/// An account that is not in use: its name, and who stopped it for a while, if somebody did.
-type UnusedAccount = (String, Option<AccountPause>);
-
-/// An account, with what the living nodes make of it.
-struct StoredAccount {
-    account: Account,
-    needs_address: bool,
-    health: Vec<ProviderHealth>,
-}
-
-impl StoredAccount {
-    /// Out only where every node says so: the message may come to any of them.
-    fn facts(&self, now: Timestamp) -> AccountFacts<'_> {
-        let out = self
-            .health
-            .iter()
-            .filter(|row| row.state == CircuitState::Open);
-        let everywhere = !self.health.is_empty() && out.clone().count() == self.health.len();
-        let back = out.clone().filter_map(|row| row.available_at).min();
-        let worst = self.health.iter().map(|row| row.state);
-        AccountFacts {
-            name: &self.account.name,
-            priority: self.account.priority,
-            weight: self.account.weight,
-            available_at: back.filter(|back| everywhere && *back > now),
-            circuit: worst
-                .max_by_key(|state| *state == CircuitState::Open)
-                .unwrap_or(CircuitState::Closed),
-            rate_limit: self.account.rate_limit,
-            needs_address: self.needs_address,
-            is_off: false,
-            pause: None,
-        }
-    }
-}
-
-impl From<envelope::Refusal> for Explained {
-    fn from(refusal: envelope::Refusal) -> Self {
-        Self::Rejected {
-            reason: refusal.reason,
-            detail: refusal.detail,
-        }
-    }
-}
-
-fn segments_of(channel: Channel, content: &Result<Content, String>) -> Option<Segments> {
-    let content = content.as_ref().ok().filter(|_| channel == Channel::Sms)?;
-    Some(segments(carriage::sms_text(content)?))
 }

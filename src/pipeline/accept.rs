@@ -47,6 +47,8 @@ pub struct AcceptContext {
 pub struct AcceptOrder {
     /// The message.
     pub envelope: Envelope,
+    /// The number of the call's request.
+    pub request_id: Option<Uuid>,
     /// When the call came.
     pub arrived: Instant,
     /// The size of the message's text, in bytes.

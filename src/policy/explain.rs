@@ -4,17 +4,23 @@
 //! The rules are asked by the same `DecisionCase` as for sending; here they are asked to the last, and
 //! what they saw is put into words.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::decide::DecisionCase;
 use super::{Decision, Facts};
-use crate::domain::{Rule, RuleVerdict};
+use crate::domain::{Reason, Rule, RuleVerdict, Status};
 
 mod caps;
 mod plain;
 mod quiet;
 mod routes;
+mod source;
+mod standing;
+
+pub use source::RuleSource;
+pub use standing::AccountReport;
 
 /// A decision, and what each rule had to say.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +29,8 @@ pub struct Explanation {
     pub decision: Decision,
     /// Every rule, in the order in which they are asked.
     pub rules: Vec<RuleReport>,
+    /// Every account of the channel: those of the route in their order, then the others.
+    pub accounts: Vec<AccountReport>,
 }
 
 /// What a rule says of a notification.
@@ -32,12 +40,29 @@ pub struct RuleReport {
     pub rule: Rule,
     /// Whether it objects.
     pub verdict: RuleVerdict,
+    /// What would become of the notification by this rule alone, when it objects.
+    pub outcome: Option<RuleOutcome>,
+    /// Until when it would wait, when it would.
+    pub until: Option<Timestamp>,
     /// One sentence in plain English.
     pub says: String,
+    /// The row or setting by which it says so; `None` when there is none.
+    pub said_by: Option<RuleSource>,
+    /// What else it rests on.
+    pub beside: Vec<RuleSource>,
     /// What it looked at; never an address.
     pub inputs: Map<String, Value>,
     /// What would make it pass, when it objects.
     pub would_change: Option<String>,
+}
+
+/// What would become of a notification by one rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RuleOutcome {
+    /// Where it would stand.
+    pub status: Status,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// What a rule saw, in words.
@@ -46,6 +71,8 @@ struct Words {
     says: String,
     inputs: Value,
     would_change: Option<String>,
+    /// The row or setting that decides, then what else it rests on.
+    sources: Vec<RuleSource>,
     /// Whether the rule has anything to say of this notification.
     applies: bool,
 }
@@ -56,8 +83,15 @@ impl Words {
             says: says.into(),
             inputs,
             would_change: None,
+            sources: vec![],
             applies: true,
         }
+    }
+
+    /// By which row or setting, and what else it rests on.
+    fn by(mut self, sources: impl IntoIterator<Item = RuleSource>) -> Self {
+        self.sources.extend(sources);
+        self
     }
 
     fn unless(self, would_change: impl Into<String>) -> Self {
@@ -105,7 +139,9 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         rules.push(report(*rule, verdict, words, objection.as_ref()));
         first = first.or(objection);
     }
+    let accounts = standing::accounts(facts, &case.route);
     Explanation {
+        accounts,
         decision: case.close(first),
         rules,
     }
@@ -126,21 +162,33 @@ fn report(
         inputs.insert("until".to_owned(), until.to_string().into());
         says.push_str(&format!(" It waits until {until}."));
     }
-    if rule != Rule::Expiry
-        && matches!(
-            objection,
-            Some(Decision::Cancel(crate::domain::Reason::Expired))
-        )
-    {
+    if rule != Rule::Expiry && matches!(objection, Some(Decision::Cancel(Reason::Expired))) {
         says.push_str(" It would expire before.");
     }
+    let mut sources = words.sources.into_iter();
+    let (outcome, until) = outcome(objection);
     RuleReport {
         rule,
         verdict,
+        outcome,
+        until,
         says,
+        said_by: sources.next(),
+        beside: sources.collect(),
         inputs,
         would_change: words.would_change.filter(|_| objects(verdict)),
     }
+}
+
+/// What an objection would lead to, and until when.
+const fn outcome(objection: Option<&Decision>) -> (Option<RuleOutcome>, Option<Timestamp>) {
+    let (status, reason, until) = match objection {
+        Some(Decision::Cancel(reason)) => (Status::Cancelled, *reason, None),
+        Some(Decision::Fail(reason)) => (Status::Failed, *reason, None),
+        Some(Decision::Defer { reason, until }) => (Status::Pending, *reason, Some(*until)),
+        Some(Decision::Deliver { .. } | Decision::Reserve(_)) | None => return (None, None),
+    };
+    (Some(RuleOutcome { status, reason }), until)
 }
 
 const fn objects(verdict: RuleVerdict) -> bool {

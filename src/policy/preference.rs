@@ -22,6 +22,8 @@ pub struct EffectivePreference<'a> {
     /// Who said whether it is enabled; `None` when nobody did.
     pub said_by: Option<SaidBy>,
     zone: Option<&'a Zone>,
+    own: Option<&'a Preference>,
+    default: Option<&'a Preference>,
 }
 
 /// Whose word it is.
@@ -65,7 +67,23 @@ impl<'a> EffectivePreference<'a> {
             zone: own
                 .or(default)
                 .and_then(|preference| preference.zone.as_ref()),
+            own,
+            default,
         }
+    }
+
+    /// Who says a thing that a preference may leave open: the person, else the tenant.
+    #[must_use]
+    pub fn who_said(&self, says: impl Fn(&Preference) -> bool) -> Option<SaidBy> {
+        let person = self.own.filter(|own| says(own)).map(|_| SaidBy::Person);
+        let tenant = || self.default.filter(|it| says(it)).map(|_| SaidBy::Tenant);
+        person.or_else(tenant)
+    }
+
+    /// Whether it names a zone itself.
+    #[must_use]
+    pub const fn names_zone(&self) -> bool {
+        self.zone.is_some()
     }
 
     /// The zone whose clock and calendar it goes by.

@@ -33,6 +33,8 @@ pub struct Acceptable<'a> {
     /// The take of the claim whose id it has, where a message from RabbitMQ claimed its key and nobody works on
     /// that: it is stored only while the claim is held under this take.
     pub adopts: Option<TakeId>,
+    /// The request by HTTP that brought it.
+    pub request_id: Option<Uuid>,
     /// What it says of its person: written only if it is new.
     pub said: Option<&'a Said>,
 }

@@ -80,6 +80,8 @@ pub struct StoredNotification {
     pub owner: Option<i32>,
     /// When its person read it.
     pub read_at: Option<Timestamp>,
+    /// The request by HTTP that brought it.
+    pub request_id: Option<Uuid>,
 }
 
 /// A notification with all that happened to it.

@@ -4,13 +4,17 @@
 //! No node is counted and none has a share of its own: whoever has work asks, and the row of the
 //! account orders those who ask.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use diesel::sql_types::{BigInt, Integer, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{BigInt, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::statement::statement;
+use super::time::from_database;
 use super::{Database, StoreError};
 
 statement!(
@@ -66,6 +70,13 @@ statement!(
      ON CONFLICT (provider_id) DO UPDATE SET paused_until = excluded.paused_until \
      WHERE r.paused_until < excluded.paused_until \
      RETURNING 1"
+);
+
+statement!(
+    Standing() -> (SqlUuid, Nullable<Timestamptz>, Nullable<Timestamptz>) =
+    "SELECT provider_id, CASE WHEN paused_until > now() THEN paused_until END, \
+         CASE WHEN tat > now() THEN tat END \
+     FROM provider_rates WHERE paused_until > now() OR tat > now()"
 );
 
 /// Longest that a provider's answer may have everybody wait: no client of ours understands a longer one.
@@ -134,6 +145,34 @@ pub async fn pause(
     };
     let _: Vec<i32> = pause.get_results(&mut *database.get().await?).await?;
     Ok(())
+}
+
+/// How the rate of an account stands; nothing is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountRateStanding {
+    /// Until when its provider has asked everybody to wait.
+    pub paused_until: Option<Timestamp>,
+    /// The moment for which the last token was leased.
+    pub leased_until: Option<Timestamp>,
+}
+
+/// How the rates of accounts stand that anybody waits for.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn standing(
+    connection: &mut AsyncPgConnection,
+) -> Result<HashMap<Uuid, AccountRateStanding>, StoreError> {
+    type Row = (Uuid, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+    let rows: Vec<Row> = Standing {}.get_results(connection).await?;
+    let standing = |(provider_id, paused, leased): Row| {
+        let standing = AccountRateStanding {
+            paused_until: paused.map(from_database),
+            leased_until: leased.map(from_database),
+        };
+        (provider_id, standing)
+    };
+    Ok(rows.into_iter().map(standing).collect())
 }
 
 impl Lease {

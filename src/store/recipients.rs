@@ -10,4 +10,4 @@ mod upsert;
 pub use load::load;
 pub use said::{Absence, Gone, HeardRecipients, Said, absent, write_said};
 pub(super) use said::{conflict_of, write_all};
-pub use upsert::{RecipientConflict, RecipientFields, UpsertError, upsert};
+pub use upsert::{RecipientConflict, RecipientFields, UpsertError, conflict, upsert};

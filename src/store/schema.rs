@@ -368,6 +368,7 @@ pub mod notification_schema {
             waits_for -> Nullable<Text>,
             format -> Int2,
             unreadable_count -> Int2,
+            request_id -> Nullable<Uuid>,
         }
     }
 

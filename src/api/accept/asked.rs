@@ -20,7 +20,7 @@ use crate::domain::{Channel, Priority};
     "recipient": { "email": "ana@example.com", "timezone": "Europe/Berlin", "locale": "de" }
 }))]
 #[expect(dead_code, reason = "it describes what the envelope's decoder reads")]
-pub(super) struct AskedNotification {
+pub(in crate::api) struct AskedNotification {
     /// The version of the envelope: 1.
     #[schema(minimum = 1, maximum = 1, example = 1)]
     version: u64,

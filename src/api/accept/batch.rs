@@ -117,12 +117,14 @@ async fn read(
 ) -> Result<Vec<Result<AcceptOrder, Refusal>>, Problem> {
     let beside = beside(who, request);
     let (tenant_id, trace) = (beside.tenant_id, beside.traceparent.map(str::to_owned));
+    let request_id = beside.request_id;
     let desks = Data::clone(desks);
     let reading = block(move || {
         let beside = SaidBeside {
             tenant_id,
             idempotency_key: None,
             traceparent: trace.as_deref(),
+            request_id,
         };
         let items = items(&sent)?.into_iter();
         let orders = items.map(|item| desks.accept.read(item.get().as_bytes(), &beside));

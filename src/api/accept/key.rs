@@ -13,13 +13,13 @@ use crate::domain::limits::IDEMPOTENCY_KEY_CHARS;
 const PATTERN: &str = r#"^([!#-~]([\t -~]{0,253}[!-~])?|"([\t !#-\[\]-~]|\\["\\]){1,255}")$"#;
 
 /// The schema of the header.
-pub(super) fn described() -> RefOr<Schema> {
+pub(in crate::api) fn described() -> RefOr<Schema> {
     let text = ObjectBuilder::new().schema_type(Type::String);
     RefOr::T(text.pattern(Some(PATTERN)).build().into())
 }
 
 /// The key that a request says beside its body.
-pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+pub(in crate::api) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let mut said = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(first) = said.next() else {
         return Ok(None);

@@ -7,7 +7,7 @@ use crate::domain::Rejection;
 use crate::ops::control::{NotAccepted, Refusal, TWO_KEYS};
 
 /// A message that cannot be accepted by its own words; `place` is where it stands in the body.
-pub(super) fn refused(refusal: &Refusal, place: &str) -> Problem {
+pub(in crate::api) fn refused(refusal: &Refusal, place: &str) -> Problem {
     use StatusCode as Is;
     let reason = refusal.reason;
     if !refusal.mistakes.is_empty() {

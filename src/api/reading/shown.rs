@@ -190,6 +190,7 @@ impl From<&WholeNotification> for ShownNotification {
         let stored = &whole.stored;
         let standing = Standing {
             created_at: stored.created_at,
+            request_id: stored.request_id,
             status: &stored.status,
             reason: stored.reason.as_deref(),
             provider: stored.provider.as_deref(),

@@ -12,6 +12,7 @@ use crate::delivery::account_loader::{LoaderContext, Refresh};
 use crate::delivery::cap_reservations::CapReservations;
 use crate::delivery::eligibility::{Eligibility, RecheckRequests};
 use crate::ops::change_listener::Listener;
+use crate::ops::explain::Explainer;
 use crate::ops::look_watch::LookWatch;
 use crate::ops::unreadable_people::UnreadablePeople;
 use crate::work::retry::retry_until_ok;
@@ -87,4 +88,16 @@ pub(super) fn listen(
     context
         .tasks
         .spawn("tell of unreadable people", unreadable.run());
+}
+
+/// The explainer of an engine: it shares the engine's templates.
+pub(super) fn explainer_of(settings: &Settings, context: &EngineContext) -> Explainer {
+    Explainer {
+        database: context.database.clone(),
+        global: settings.policy.clone(),
+        templates: context.templates.clone(),
+        sealer: context.sealer.clone(),
+        client: context.client.clone(),
+        max_body_bytes: settings.broker.max_body_bytes,
+    }
 }

@@ -32,6 +32,8 @@ pub struct SaidBeside<'a> {
     pub idempotency_key: Option<&'a str>,
     /// The W3C trace context.
     pub traceparent: Option<&'a str>,
+    /// The number of the request.
+    pub request_id: Option<Uuid>,
 }
 
 /// The bytes of bodies that are being read, or wait, by the key that sends them. Clones share it.
@@ -132,6 +134,7 @@ impl AcceptDesk {
         };
         Ok(AcceptOrder {
             envelope: envelope::decode(body, &wrapping)?,
+            request_id: beside.request_id,
             arrived: clock::instant(),
             bytes: body.len(),
         })

@@ -4,12 +4,16 @@ mod change;
 mod health;
 mod pausing;
 mod shown;
+mod trial;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
 pub use change::ProviderChange;
 pub use health::ShownProviderHealth;
 pub use shown::ShownProvider;
+pub use trial::ShownProviderTest;
 
 use super::desk::{Desk, DeskError};
 use crate::domain::Account;
@@ -46,6 +50,8 @@ pub struct ProviderDesk {
     pub sealer: Sealer,
     /// With which settings are checked.
     pub client: HttpClient,
+    /// Addresses that may be sent test messages.
+    pub test_addresses: Arc<[String]>,
 }
 
 impl ProviderDesk {

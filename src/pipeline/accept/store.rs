@@ -269,6 +269,7 @@ impl ReadyOrder {
             content: self.content,
             take: take.filter(|_| self.permit.is_some()),
             adopts: self.group.first.adopts.as_ref().map(|claim| claim.take),
+            request_id: self.group.first.order.request_id,
             said: self.said.as_ref(),
         }
     }

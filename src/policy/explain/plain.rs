@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::Words;
-use crate::domain::{Channel, Reason};
+use super::source::{RuleSource, of_scope};
+use crate::domain::preference::Scope;
+use crate::domain::{Channel, Preference, Reason};
 use crate::policy::decide::DecisionCase;
+use crate::policy::preference::EffectivePreference;
 use crate::policy::{Facts, expiry, preference, schedule};
 
 pub(super) fn expiry(facts: &Facts<'_>) -> Words {
@@ -16,7 +19,9 @@ pub(super) fn expiry(facts: &Facts<'_>) -> Words {
         }
         Some(at) => format!("It may be sent before {at}."),
     };
-    Words::new(says, json!({ "expires_at": expires_at })).unless("a later `expires_at`, or none")
+    Words::new(says, json!({ "expires_at": expires_at }))
+        .by(expires_at.map(|_| RuleSource::message("expires_at")))
+        .unless("a later `expires_at`, or none")
 }
 
 pub(super) fn preference(facts: &Facts<'_>) -> Words {
@@ -36,14 +41,28 @@ pub(super) fn preference(facts: &Facts<'_>) -> Words {
         None if !may_disable => "Nobody may switch this category off.".to_owned(),
         None => "Nobody has switched it off.".to_owned(),
     };
-    let words = Words::new(
-        says,
-        json!({ "wishes": preferences, "may_disable": may_disable }),
-    );
+    let inputs = json!({ "wishes": preferences, "may_disable": may_disable });
+    let words = Words::new(says, inputs).by(who_said(facts, off.map(|(_, scope)| scope)));
     match off {
         Some((_, scope)) => words.unless(format!("a preference that enables `{scope}`")),
         None => words,
     }
+}
+
+/// The preference that switches it off, else the category that nobody may switch off, else who says that it is on.
+fn who_said(facts: &Facts<'_>, off: Option<&Scope>) -> Vec<RuleSource> {
+    let says = |it: &Preference| it.enabled.is_some();
+    let enabled = |it: &EffectivePreference<'_>| RuleSource::preference(it, "enabled", says);
+    let category = RuleSource::category(facts, "may_disable");
+    if let Some(off) = off.and_then(|scope| of_scope(facts, scope)) {
+        let category = category.filter(|_| off.scope.category().is_some());
+        return enabled(&off).into_iter().chain(category).collect();
+    }
+    let (notification, rules) = (facts.notification, facts.rules);
+    let category = category.filter(|_| !preference::may_disable(notification, rules));
+    let said = preference::preferences(notification, facts.recipient, rules);
+    let said = said.filter_map(|it| enabled(&it));
+    category.into_iter().chain(said).collect()
 }
 
 pub(super) fn schedule(facts: &Facts<'_>) -> Words {
@@ -52,7 +71,9 @@ pub(super) fn schedule(facts: &Facts<'_>) -> Words {
         Some(at) => format!("It is scheduled for {at}."),
         None => "It is not scheduled for later.".to_owned(),
     };
-    Words::new(says, json!({ "send_at": send_at })).unless("an earlier `send_at`, or none")
+    Words::new(says, json!({ "send_at": send_at }))
+        .by(send_at.map(|_| RuleSource::message("send_at")))
+        .unless("an earlier `send_at`, or none")
 }
 
 pub(super) fn address(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
@@ -75,7 +96,14 @@ pub(super) fn address(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
         Channel::InApp | Channel::Chat => "`to` in the message",
     };
     let inputs = json!({ "to_given": to.is_some(), "known": known, "to_ask": asked });
-    let words = Words::new(says, inputs);
+    let field = match channel {
+        _ if to.is_some() => Some(RuleSource::message("to")),
+        Channel::Email => Some(RuleSource::user(facts, "email")),
+        Channel::Sms => Some(RuleSource::user(facts, "phone")),
+        Channel::Push => Some(RuleSource::user(facts, "devices")),
+        Channel::InApp | Channel::Chat => None,
+    };
+    let words = Words::new(says, inputs).by(field);
     if known == 0 {
         words.unless(missing)
     } else {

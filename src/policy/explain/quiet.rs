@@ -4,9 +4,11 @@ use jiff::civil::{Time, Weekday};
 use serde_json::{Value, json};
 
 use super::Words;
-use crate::domain::UnknownZone;
-use crate::policy::Facts;
+use super::source::{RuleSource, of_scope};
+use crate::domain::preference::Setting;
+use crate::domain::{Preference, UnknownZone};
 use crate::policy::quiet_hours::{self, Window};
+use crate::policy::{Facts, preference};
 
 pub(super) fn hours(facts: &Facts<'_>) -> Words {
     let windows = match quiet_hours::windows(facts) {
@@ -21,11 +23,16 @@ pub(super) fn hours(facts: &Facts<'_>) -> Words {
         return Words::new("There are no quiet hours.", inputs);
     }
     if quiet_hours::passes(facts) {
-        return Words::new("Urgent notifications pass quiet hours.", inputs);
+        return Words::new("Urgent notifications pass quiet hours.", inputs).by(urgent(facts));
     }
     match quiet_hours::quiet_until(&windows, facts.now) {
-        None => Words::new("It is outside of quiet hours.", inputs),
+        None => {
+            let sources = windows.iter().flat_map(|window| sources(window, facts));
+            Words::new("It is outside of quiet hours.", inputs).by(sources)
+        }
         Some(end) => {
+            let mut open = windows.iter().filter(|window| is_open(window, facts));
+            let sources = open.next().into_iter().flat_map(|it| sources(it, facts));
             let says = match windows.iter().find(|window| is_open(window, facts)) {
                 Some(window) => format!(
                     "It is {} in {}, within the quiet hours of `{}` that end at {end}.",
@@ -35,7 +42,7 @@ pub(super) fn hours(facts: &Facts<'_>) -> Words {
                 ),
                 None => format!("It is quiet until {end}."),
             };
-            let words = Words::new(says, inputs);
+            let words = Words::new(says, inputs).by(sources).by([spread(facts)]);
             if facts.global.urgent_passes_quiet_hours {
                 words.unless("the end of quiet hours, or the priority `urgent`")
             } else {
@@ -48,10 +55,41 @@ pub(super) fn hours(facts: &Facts<'_>) -> Words {
 fn unknown_clock(unknown: &UnknownZone, facts: &Facts<'_>) -> Words {
     let inputs = json!({ "zone": unknown.0 });
     if quiet_hours::passes(facts) {
-        return Words::new("Urgent notifications pass quiet hours.", inputs);
+        return Words::new("Urgent notifications pass quiet hours.", inputs).by(urgent(facts));
     }
     let says = format!("{unknown}, so that nobody can say that it is not quiet there.");
-    Words::new(says, inputs).unless("a zone that is known, in the preference or of the person")
+    let quiet = preference::preferences(facts.notification, facts.recipient, facts.rules);
+    let quiet = quiet.filter(|it| it.quiet_hours.is_some() && it.zone(facts.recipient).is_err());
+    let zones = quiet.filter_map(|it| RuleSource::zone(facts, &it));
+    let words = Words::new(says, inputs).by(zones);
+    words.unless("a zone that is known, in the preference or of the person")
+}
+
+/// The preference of a window, and whose clock it goes by.
+fn sources(window: &Window<'_>, facts: &Facts<'_>) -> Vec<RuleSource> {
+    let Some(of) = of_scope(facts, window.scope) else {
+        return vec![];
+    };
+    let says = |it: &Preference| it.quiet_hours != Setting::Inherit;
+    let hours = RuleSource::preference(&of, "quiet_hours_start", says);
+    hours
+        .into_iter()
+        .chain(RuleSource::zone(facts, &of))
+        .collect()
+}
+
+fn urgent(facts: &Facts<'_>) -> [RuleSource; 2] {
+    let passes = facts.global.urgent_passes_quiet_hours;
+    [
+        RuleSource::setting("policy.urgent_passes_quiet_hours", passes),
+        RuleSource::message("priority"),
+    ]
+}
+
+/// What waits for the end of silence is let go spread out.
+fn spread(facts: &Facts<'_>) -> RuleSource {
+    let seconds = facts.global.release_spread.as_secs();
+    RuleSource::setting("policy.release_spread", format!("{seconds}s"))
 }
 
 fn shown(window: &Window<'_>, facts: &Facts<'_>) -> Value {

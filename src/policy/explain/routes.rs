@@ -3,12 +3,47 @@
 use serde_json::{Value, json};
 
 use super::Words;
+use super::source::RuleSource;
 use crate::domain::{AccountPause, Channel, OnUnknown, PauseKind};
 use crate::policy::Facts;
 use crate::policy::decide::DecisionCase;
 use crate::policy::routing::{self, AccountFacts};
 
 pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
+    let words = words(facts, case);
+    match words.applies {
+        true => words.by(sources(facts, case)),
+        false => words,
+    }
+}
+
+/// What the route follows from; without a route, why the account that it waits for is out, and then the others.
+fn sources(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Vec<RuleSource> {
+    let notification = facts.notification;
+    let pinned = notification.payload.provider.as_deref();
+    let pin = pinned.map(|_| RuleSource::message("provider"));
+    let out = facts.accounts.iter().filter_map(RuleSource::out);
+    let first = case.route.accounts.first();
+    if let Some(first) = first.and_then(|at| facts.accounts.get(*at)) {
+        let chosen = RuleSource::Provider {
+            name: first.name.to_owned(),
+            field: "priority",
+        };
+        return pin.into_iter().chain([chosen]).chain(out).collect();
+    }
+    let waited = notification.pinned_by_unknown().or(pinned);
+    let mut accounts: Vec<&AccountFacts<'_>> = facts.accounts.iter().collect();
+    // What it waits for, then whoever is back first, then those that nobody knows when.
+    accounts.sort_by_key(|account| {
+        let back = account.available_at.or(account.pause.map(|it| it.until));
+        let is_waited = waited == Some(account.name);
+        (!is_waited, back.is_none(), back)
+    });
+    let out = accounts.into_iter().filter_map(RuleSource::out);
+    out.chain(pin).collect()
+}
+
+fn words(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
     let notification = facts.notification;
     let channel = notification.lane.channel;
     if channel == Channel::InApp {
@@ -110,7 +145,7 @@ pub(super) fn routing(facts: &Facts<'_>, case: &DecisionCase<'_>) -> Words {
 }
 
 /// Who stopped an account, and why.
-fn stopped(name: &str, pause: &AccountPause) -> String {
+pub(super) fn stopped(name: &str, pause: &AccountPause) -> String {
     let AccountPause {
         reason, by, until, ..
     } = pause;

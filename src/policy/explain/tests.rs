@@ -72,7 +72,31 @@ fn explanation_shows_the_inputs_of_a_rule_and_what_would_change_it() {
     {
       "rule": "quiet_hours",
       "verdict": "decides",
+      "outcome": {
+        "status": "pending",
+        "reason": "quiet_hours"
+      },
+      "until": "2026-03-01T13:00:00Z",
       "says": "It is 2026-03-01 13:00 in Europe/Berlin, within the quiet hours of `email/*` that end at 2026-03-01T13:00:00Z. It waits until 2026-03-01T13:00:00Z.",
+      "said_by": {
+        "kind": "preference",
+        "of": "person",
+        "channel": "email",
+        "category": null,
+        "field": "quiet_hours_start"
+      },
+      "beside": [
+        {
+          "kind": "user",
+          "id": "00000000-0000-0000-0000-000000000002",
+          "field": "timezone"
+        },
+        {
+          "kind": "setting",
+          "key": "policy.release_spread",
+          "value": "0s"
+        }
+      ],
       "inputs": {
         "until": "2026-03-01T13:00:00Z",
         "urgent_passes": true,

@@ -48,6 +48,8 @@ fn open_fields_of_a_preference_take_the_tenants_default_of_the_same_scope() {
         quiet_hours: person.preferences[0].quiet_hours.as_ref().value(),
         // The person lives in their own zone.
         zone: None,
+        own: person.preferences.first(),
+        default: rules.defaults.first(),
     };
     assert_eq!(found[0], own);
     assert_eq!(

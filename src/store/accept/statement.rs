@@ -78,26 +78,27 @@ statement!(
         source_ids: Vec<Option<String>> => Array<Nullable<Text>>,
         metadata: Vec<Option<String>> => Array<Nullable<Text>>,
         takes: Vec<Option<i64>> => Array<Nullable<Int8>>,
+        requests: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
         window_seconds: f64 => Double,
         format: i16 => Int2,
         hour: DateTime<Utc> => Timestamptz,
         shard: i16 => Int2,
     ) -> SqlUuid = concat!(
         "WITH asked AS (
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              AS asked (key, content, id, adopts, tenant_id, user_id, channel, priority, category, reason,
                        template_name, payload, max_retries, created_at, send_at, due_at, expires_at,
-                       source_type, source_id, metadata, take)
+                       source_type, source_id, metadata, take, request_id)
          ), taken AS (", take_keys!(), "
          ), stored AS (
              INSERT INTO notifications (
                  id, tenant_id, user_id, idempotency_key, message_type, priority, category, status,
                  reason, template_name, payload, max_retries, created_at, send_at, due_at, expires_at,
-                 source_type, source_id, metadata, owner, take, takes, format)
+                 source_type, source_id, metadata, owner, take, takes, request_id, format)
              SELECT id, tenant_id, user_id, encode(key, 'hex'), channel, priority, category, 'pending',
                  reason, template_name, payload::jsonb, max_retries, created_at, send_at, due_at,
                  expires_at, source_type, source_id, metadata::jsonb, (take >> 32)::integer, take,
-                 CASE WHEN take IS NULL THEN 0 ELSE 1 END, ?
+                 CASE WHEN take IS NULL THEN 0 ELSE 1 END, request_id, ?
              FROM asked WHERE id IN (SELECT notification_id FROM taken)
              ON CONFLICT (id) DO NOTHING
              RETURNING id, tenant_id, message_type
@@ -172,6 +173,7 @@ impl Accept {
                 .map(|it| it.metadata.as_ref().map(form::metadata))
                 .collect(),
             takes: part.iter().map(|it| it.take.map(|take| take.0)).collect(),
+            requests: part.iter().map(|it| it.request_id).collect(),
             window_seconds,
             format: form::format(),
             hour: claimant.hour(),

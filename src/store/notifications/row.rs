@@ -19,7 +19,7 @@ macro_rules! summary {
          n.provider, n.status, n.reason, n.recipient, n.template_name, n.template_version, n.attempt_count, \
          n.max_retries, n.created_at, n.last_attempted, n.send_at, n.due_at, n.expires_at, n.sent_at, \
          n.failed_at, n.error_message, n.provider_response, n.provider_message_id, n.source_type, \
-         n.source_id, n.waits_for, n.owner, n.read_at"
+         n.source_id, n.waits_for, n.owner, n.read_at, n.request_id"
     };
 }
 pub(super) use summary;
@@ -87,6 +87,8 @@ pub(super) struct ListedRow {
     owner: Option<i32>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     read_at: Option<LenientMoment>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    request_id: Option<Uuid>,
 }
 
 #[derive(QueryableByName)]
@@ -147,6 +149,7 @@ impl ListedRow {
             waits_for: self.waits_for,
             owner: self.owner,
             read_at: self.read_at.and_then(read),
+            request_id: self.request_id,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A person as a publisher or an operator describes them.
 
-use diesel::OptionalExtension;
-use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Nullable, Text, Uuid as SqlUuid};
+use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -161,6 +161,40 @@ async fn confirm(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Whether an e-mail address or a username, where there are any, belongs to another user of the tenant.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn conflict(
+    connection: &mut AsyncPgConnection,
+    (tenant_id, user_id): (Uuid, Uuid),
+    (email, username): (Option<&str>, Option<&str>),
+) -> Result<Option<RecipientConflict>, StoreError> {
+    let found: Option<ConflictRow> = diesel::sql_query(
+        "SELECT coalesce(lower(email) = lower($3), false) AS by_email FROM users \
+         WHERE tenant_id = $1 AND id <> $2 AND deleted_at IS NULL \
+             AND (lower(email) = lower($3) OR username = $4) \
+         ORDER BY by_email DESC LIMIT 1",
+    )
+    .bind::<SqlUuid, _>(tenant_id)
+    .bind::<SqlUuid, _>(user_id)
+    .bind::<Nullable<Text>, _>(email)
+    .bind::<Nullable<Text>, _>(username)
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(found.map(|found| match found.by_email {
+        true => RecipientConflict::Email,
+        false => RecipientConflict::Username,
+    }))
+}
+
+#[derive(QueryableByName)]
+struct ConflictRow {
+    #[diesel(sql_type = Bool)]
+    by_email: bool,
 }
 
 pub(super) fn explain(error: StoreError) -> UpsertError {

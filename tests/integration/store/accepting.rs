@@ -56,6 +56,7 @@ async fn adopt(pool: &Database, key: KeyHash, number: u32) -> TakeId {
 
 async fn accept(pool: &Database, of: &Notification, adopts: TakeId, take: TakeId) -> Accepting {
     let acceptable = Acceptable {
+        request_id: None,
         notification: of,
         content: SAID,
         take: Some(take),

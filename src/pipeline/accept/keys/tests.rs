@@ -26,6 +26,7 @@ fn order(key: &str, words: &str) -> AcceptOrder {
     };
     let body = body.to_string();
     AcceptOrder {
+        request_id: None,
         envelope: envelope::decode(body.as_bytes(), &wrapping).unwrap(),
         arrived: clock::instant(),
         bytes: body.len(),
