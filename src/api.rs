@@ -54,7 +54,7 @@ use crate::ops::control::Desks;
 
 /// Seconds that open requests get when the server stops.
 const STOP_SECONDS: u64 = 2;
-/// OpenConnections beyond those that are served: they are taken to be told that they are too many.
+/// Connections beyond those that are served: they are taken to be told that they are too many.
 const REFUSED: usize = 1_000;
 
 /// A server; it runs when its future is polled.

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
-use super::fields::SentFields;
 use super::page::Page;
 use super::problem::Problem;
 use super::things;
@@ -94,8 +93,8 @@ async fn create(
     desks: Data<Desks>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let sent = body::object(&request, payload, MOST_BYTES).await?;
-    let order = asked::order(SentFields::of(sent), &who)?;
+    let sent = body::fields(&request, payload, MOST_BYTES).await?;
+    let order = asked::order(sent, &who)?;
     let (id, key) = desks.keys.make(order).await?;
     let key = key.expose();
     Ok(HttpResponse::Created()
@@ -124,8 +123,8 @@ async fn change(
 ) -> Result<HttpResponse, Problem> {
     let of = (parsed(&id)?, who.tenant_id);
     desks.keys.get(of.0, of.1).await?;
-    let sent = body::object(&request, payload, MOST_BYTES).await?;
-    let change = asked::change(SentFields::of(sent), &who)?;
+    let sent = body::fields(&request, payload, MOST_BYTES).await?;
+    let change = asked::change(sent, &who)?;
     let own = who.caller.scopes.clone();
     let key = desks.keys.change(of, own, change, who.by()).await?;
     Ok(HttpResponse::Ok().json(ShownKey::from(&key)))
@@ -141,8 +140,8 @@ async fn rotate(
 ) -> Result<HttpResponse, Problem> {
     let of = (parsed(&id)?, who.tenant_id);
     desks.keys.get(of.0, of.1).await?;
-    let sent = body::object_or_none(&request, payload, MOST_BYTES).await?;
-    let overlap = asked::overlap(SentFields::of(sent))?;
+    let sent = body::fields_or_none(&request, payload, MOST_BYTES).await?;
+    let overlap = asked::overlap(sent)?;
     let own = who.caller.scopes.clone();
     let key = desks.keys.rotate(of, own, overlap, who.by()).await?;
     let (id, key) = (of.0, key.expose());

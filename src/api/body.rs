@@ -39,7 +39,7 @@ pub(super) async fn fields_or_none(
 }
 
 /// As [`object`]; an empty body is an empty object.
-pub(super) async fn object_or_none(
+async fn object_or_none(
     request: &HttpRequest,
     payload: Payload,
     most: usize,
@@ -53,7 +53,7 @@ pub(super) async fn object_or_none(
 }
 
 /// The object that a body of at most `most` bytes holds.
-pub(super) async fn object(
+async fn object(
     request: &HttpRequest,
     payload: Payload,
     most: usize,

@@ -14,10 +14,10 @@ use super::body;
 use super::endpoint::Endpoint;
 use super::jobs::ShownJob;
 use super::page::Query;
-use super::parameters::{LONGEST, moment, one_of, plain, time, word, words};
+use super::parameters::{LONGEST, flag, moment, one_of, plain, time, word, words};
 use super::problem::Problem;
 use super::things;
-use crate::domain::{ApiAction, ApiResource, Channel, Reason, Status, TimePlace};
+use crate::domain::{ApiAction, ApiResource, Channel, Reason, TimePlace};
 use crate::ops::control::{Desks, LetterFilter, ReplayFate};
 use crate::runtime::clock;
 
@@ -109,17 +109,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 fn list_endpoint() -> Endpoint {
-    let failures = Reason::ALL
-        .iter()
-        .filter(|it| it.status() == Status::Failed);
+    let failures: Vec<Reason> = Reason::failures().collect();
     Endpoint::get("/v1/dlq", list)
         .named("listDeadLetters", "What failed for good, the newest first")
         .scope(ApiResource::DeadLetters, ApiAction::Read)
-        .query(
-            "reason",
-            "that failed for this reason",
-            one_of(&failures.collect::<Vec<_>>()),
-        )
+        .query("reason", "that failed for this reason", one_of(&failures))
         .query(
             "provider",
             "that this account was asked last for",
@@ -147,13 +141,11 @@ async fn list(
         id: None,
         tenant_id: who.tenant_id,
         channel: query.text("channel", word::<Channel>),
-        reason: query.text("reason", failure),
+        reason: query.text("reason", Reason::failure),
         provider: query.text("provider", plain),
         since: query.text("since", moment),
         until: query.text("until", moment),
-        resolved: query.text("resolved", |text| {
-            text.parse().map_err(|_| "write true or false".to_owned())
-        }),
+        resolved: query.text("resolved", flag),
     };
     let page = query.page::<TimePlace>("dlq", who.tenant_id);
     let page = query.finish(page)?;
@@ -229,7 +221,7 @@ async fn replay_many(
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let named = sent.within("filter", |filter| {
         Some(LetterFilter {
-            reason: filter.text("reason", failure),
+            reason: filter.text("reason", Reason::failure),
             provider: filter.text("provider", plain),
             channel: filter.text("channel", word::<Channel>),
             since: filter.text("since", moment),
@@ -268,21 +260,4 @@ async fn replay_many(
 /// What is no UUID is no dead letter.
 fn id_of(id: &str) -> Result<Uuid, Problem> {
     things::id_of(id, "dead letter")
-}
-
-/// A reason that makes a dead letter.
-fn failure(text: &str) -> Result<Reason, String> {
-    let reason = word::<Reason>(text).ok();
-    let failures = Reason::ALL
-        .iter()
-        .filter(|it| it.status() == Status::Failed);
-    reason
-        .filter(|it| it.status() == Status::Failed)
-        .ok_or_else(|| {
-            let words: Vec<&str> = failures.map(|it| it.as_str()).collect();
-            format!(
-                "no dead letter has this reason; allowed: {}",
-                words.join(", ")
-            )
-        })
 }

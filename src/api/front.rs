@@ -48,10 +48,7 @@ pub(super) async fn front<B: MessageBody + 'static>(
     } else if origin.is_some() && is_preflight(&request) {
         request.into_response(preflight())
     } else {
-        match next.call(request).await {
-            Ok(answered) => answered.map_into_boxed_body(),
-            Err(error) => return Err(error),
-        }
+        next.call(request).await?.map_into_boxed_body()
     };
     let standing = answered
         .request()

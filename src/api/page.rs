@@ -105,12 +105,12 @@ impl Query {
 
     /// Notes a mistake.
     pub(super) fn wrong(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
-        let name: String = name.chars().take(64).collect();
-        self.errors.push(FieldError {
-            pointer: format!("#/query/{name}"),
-            code,
-            detail: detail.into(),
-        });
+        self.errors.push(mistake(name, code, detail.into()));
+    }
+
+    /// A parameter that was read, and turned out to be wrong when it was followed.
+    pub(super) fn refused(name: &str, detail: String) -> Problem {
+        Problem::invalid("invalid_query", vec![mistake(name, "invalid", detail)])
     }
 
     /// What was asked for, if nothing was wrong and nothing is left over.
@@ -122,6 +122,15 @@ impl Query {
             return Ok(value);
         }
         Err(Problem::invalid("invalid_query", self.errors))
+    }
+}
+
+fn mistake(name: &str, code: &'static str, detail: String) -> FieldError {
+    let name: String = name.chars().take(64).collect();
+    FieldError {
+        pointer: format!("#/query/{name}"),
+        code,
+        detail,
     }
 }
 

@@ -25,6 +25,11 @@ pub(super) fn words(most: usize) -> RefOr<Schema> {
     RefOr::T(words.build().into())
 }
 
+/// A parameter that is true or false.
+pub(super) fn flag(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "write true or false".to_owned())
+}
+
 /// The schema of an id.
 pub(super) fn id() -> RefOr<Schema> {
     let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::authority::Authority;
 use super::endpoint::Endpoint;
 use super::page::Query;
-use super::parameters::{moment, one_of, time, word};
+use super::parameters::{flag, moment, one_of, time, word};
 use super::problem::Problem;
 use crate::domain::{ApiAction, ApiResource, Severity};
 use crate::ops::control::{Desks, EventFilter, HourFigures, HoursAsked, StoredEvent};
@@ -122,9 +122,7 @@ async fn events(
 ) -> Result<HttpResponse, Problem> {
     let mut query = Query::of(&request);
     let filter = EventFilter {
-        resolved: query.text("resolved", |text| {
-            text.parse().map_err(|_| "write true or false".to_owned())
-        }),
+        resolved: query.text("resolved", flag),
         severity: query.text("severity", word::<Severity>),
     };
     let page = query.page::<i64>("system-events", who.tenant_id);
@@ -165,16 +163,8 @@ async fn hourly(
     })?;
     let figures = desks.watch.hours(who.tenant_id, asked, MOST + 1).await?;
     if figures.len() > MOST {
-        let mut query = Query::of(&request);
-        query.wrong(
-            "since",
-            "invalid",
-            format!("more than {MOST} figures: ask for a shorter span"),
-        );
-        for known in ["since", "until", "group_by"] {
-            let _ = query.text(known, |_| Ok(()));
-        }
-        query.finish(())?;
+        let detail = format!("more than {MOST} figures: ask for a shorter span");
+        return Err(Query::refused("since", detail));
     }
     Ok(HttpResponse::Ok().json(ShownHours {
         since,

@@ -4,7 +4,7 @@ mod output;
 
 use clap::{Args, Subcommand};
 use herald::config::Required;
-use herald::domain::{Channel, Reason, Status};
+use herald::domain::{Channel, Reason};
 use herald::ops::replay::{self, Order, ReplayFate, ReplayedLetter};
 use herald::runtime::clock;
 use herald::store::Database;
@@ -44,7 +44,7 @@ struct Chosen {
     #[arg(long)]
     channel: Option<Channel>,
     /// That failed for this reason.
-    #[arg(long, value_parser = failure)]
+    #[arg(long, value_parser = Reason::failure)]
     reason: Option<Reason>,
     /// That this account was asked last for.
     #[arg(long, value_name = "NAME")]
@@ -281,23 +281,6 @@ fn most(limit: Option<u32>) -> usize {
     })
 }
 
-/// A reason that makes a dead letter.
-fn failure(word: &str) -> Result<Reason, String> {
-    let failures = || {
-        let all = Reason::ALL.iter().copied();
-        all.filter(|reason| reason.status() == Status::Failed)
-    };
-    failures()
-        .find(|reason| reason.as_str() == word)
-        .ok_or_else(|| {
-            let allowed: Vec<&str> = failures().map(Reason::as_str).collect();
-            format!(
-                "no dead letter has this reason; allowed: {}",
-                allowed.join(", ")
-            )
-        })
-}
-
 /// A time, or how long ago it was.
 fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse() {
@@ -318,8 +301,8 @@ mod tests {
 
     #[test]
     fn only_reasons_of_failures_are_taken_and_the_others_are_named() {
-        assert_eq!(failure("no_address"), Ok(Reason::NoAddress));
-        let error = failure("expired").unwrap_err();
+        assert_eq!(Reason::failure("no_address"), Ok(Reason::NoAddress));
+        let error = Reason::failure("expired").unwrap_err();
         assert!(error.contains("retries_exhausted"), "{error}");
         assert!(!error.contains("expired,"), "{error}");
     }

@@ -58,6 +58,25 @@ impl Reason {
         self.status() == Status::Pending || self == Self::FrequencyCap
     }
 
+    /// Every reason that makes a dead letter.
+    pub fn failures() -> impl Iterator<Item = Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|reason| reason.status() == Status::Failed)
+    }
+
+    /// The reason of this word, if it makes a dead letter.
+    ///
+    /// # Errors
+    /// It does not; in words, with those that do.
+    pub fn failure(word: &str) -> Result<Self, String> {
+        let named = Self::failures().find(|reason| reason.as_str() == word);
+        named.ok_or_else(|| {
+            let allowed: Vec<&str> = Self::failures().map(Self::as_str).collect();
+            let allowed = allowed.join(", ");
+            format!("no dead letter has this reason; allowed: {allowed}")
+        })
+    }
+
     /// The status that this reason goes with.
     #[must_use]
     pub const fn status(self) -> Status {

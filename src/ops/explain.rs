@@ -90,6 +90,14 @@ pub struct ExplainedAccount {
     pub limited_until: Option<Timestamp>,
 }
 
+impl Decided {
+    /// The names of the accounts of the route, in their order.
+    fn on_route(&self) -> impl Iterator<Item = &str> {
+        let on_route = self.accounts.iter().filter(|it| it.report.place.is_some());
+        on_route.map(|it| it.report.name.as_str())
+    }
+}
+
 impl Explainer {
     /// Explains a message body of the contract's envelope.
     ///
@@ -218,10 +226,13 @@ impl Explainer {
         let Some(report) = reports.find(|it| it.rule == Rule::Suppression) else {
             return Ok(());
         };
+        if listed.is_empty() {
+            return Ok(());
+        }
         let now = clock::now();
         let mut sources = vec![];
+        let mut connection = self.database.get().await?;
         for (tenant_id, channel, address, category) in listed.iter().take(MOST_ENTRIES) {
-            let mut connection = self.database.get().await?;
             let of = (Some(*channel), Some(address.as_str()));
             let tenant_id = Some(*tenant_id);
             let entries =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::replay::{self, ReplayFate};
+use super::replay;
 use crate::domain::JobState;
 use crate::runtime::{Shutdown, clock};
 use crate::store::dead_letters::{self, LetterReplay};
@@ -19,8 +19,6 @@ const AHEAD: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_secs(5);
 /// Time from one look for jobs to the next, while there is none.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The result of what was sent on its way.
-pub const REPLAYED: &str = "replayed";
 
 /// Goes on with jobs until it is told to stop.
 pub async fn run(database: Database, stop: Shutdown) {
@@ -84,9 +82,10 @@ async fn part(
     };
     let begin = job.next_due.map_or(now, |due| due.max(now));
     let due_at = |number| replay::due_at(begin, number, job.rate);
-    let judged = replay::judge(database, letters, due_at).await?;
+    let mut judged = replay::judge(database, letters, due_at).await?;
     let replays: Vec<LetterReplay<'_>> = judged.iter().filter_map(replay::wanted).collect();
     let sent = dead_letters::replay_within(connection, &replays, None, now).await?;
+    replay::leave_alone_but(&sent, &mut judged);
     let count = u32::try_from(sent.len()).unwrap_or(u32::MAX);
     let results = (job.done + 1..)
         .zip(&judged)
@@ -94,11 +93,7 @@ async fn part(
             number,
             item_id: judged.letter.id,
             notification_id: judged.letter.notification_id,
-            result: match &judged.fate {
-                ReplayFate::Skipped(skip) => skip.as_str().to_owned(),
-                ReplayFate::Due(_) if sent.contains(&judged.letter.id) => REPLAYED.to_owned(),
-                ReplayFate::Due(_) => replay::Skip::NotFailed.as_str().to_owned(),
-            },
+            result: judged.fate.as_str().to_owned(),
         });
     Ok(Some(JobPart {
         place: last,

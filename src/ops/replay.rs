@@ -3,7 +3,7 @@
 //! The way is the normal one and honours everything by itself. What would only be cancelled there
 //! is left alone here and told at once, by the same rules of `policy`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -50,6 +50,17 @@ pub enum ReplayFate {
     Due(Timestamp),
     /// It is left alone.
     Skipped(Skip),
+}
+
+impl ReplayFate {
+    /// One word for it: `replayed`, or why not.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Due(_) => "replayed",
+            Self::Skipped(skip) => skip.as_str(),
+        }
+    }
 }
 
 /// Why a dead letter is left alone.
@@ -188,12 +199,17 @@ async fn page(
     }
     let replays: Vec<LetterReplay<'_>> = judged.iter().filter_map(wanted).collect();
     let replayed = dead_letters::replay(database, &replays, order.by, clock::now()).await?;
-    for judged in &mut judged {
-        if matches!(judged.fate, ReplayFate::Due(_)) && !replayed.contains(&judged.letter.id) {
+    leave_alone_but(&replayed, &mut judged);
+    Ok(judged)
+}
+
+/// Of those that were to be sent, the others had not failed any more when it came to that.
+pub(super) fn leave_alone_but(sent: &HashSet<Uuid>, judged: &mut [ReplayedLetter]) {
+    for judged in judged {
+        if matches!(judged.fate, ReplayFate::Due(_)) && !sent.contains(&judged.letter.id) {
             judged.fate = ReplayFate::Skipped(Skip::NotFailed);
         }
     }
-    Ok(judged)
 }
 
 /// What is known of a page of letters.

@@ -163,15 +163,18 @@ impl WebhookContext {
         let leave = self.leave(&held, erased);
         let tried = attempt(&self.client, &profile, held.row(), &leave).await;
         let Some(report) = tried else { return };
+        let is_anothers = endpoint.profile().url != profile.url;
         // Who did not take it is not the one who is there now: it goes back, and to that one.
-        if !report.ended.has_arrived() && endpoint.profile().url != profile.url {
+        if is_anothers && !report.ended.has_arrived() {
             return;
         }
         admitted.report(report.outcome());
         let ended = report.ended;
         let result = result(held.row(), &profile, report);
         held.end(result);
-        self.note(&endpoint, &profile, ended).await;
+        if !is_anothers {
+            self.note(&endpoint, &profile, ended).await;
+        }
     }
 
     /// Leave to write: the run is sure to live, the webhook wants it still, and nobody of whom it tells was erased

@@ -39,10 +39,6 @@ impl WebhookContext {
         tried: &Arc<WebhookProfile>,
         ended: WebhookTry,
     ) {
-        // Whoever answered is not who is there now.
-        if endpoint.profile().url != tried.url {
-            return;
-        }
         let limit = self.settings.disable_after;
         let note = if let Some(reason) = ended.disables() {
             StandingNote::Disable(reason)

@@ -88,13 +88,13 @@ struct IncludeWalk<'a> {
 }
 
 impl IncludeWalk<'_> {
-    /// As deep as templates may be declared to stand within each other: a file has no more entries than memory.
+    /// Without recursion: a file may have any number of entries within each other.
     fn visit(&mut self, first: usize) {
-        let mut open = vec![(first, 0)];
         if self.standing.get(first) != Some(&VisitStage::New) {
             return;
         }
         self.enter(first);
+        let mut open = vec![(first, 0)];
         while let Some((at, next)) = open.pop() {
             let inner = self
                 .includes

@@ -1,6 +1,6 @@
 //! What is kept, and when it may be believed.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +13,7 @@ use uuid::Uuid;
 
 use super::{RecipientKey, Stale};
 use crate::domain::{ReadMark, Recipient, TenantRules};
-
-/// Notices that are remembered, so that a reading that is under way learns what it overtook.
-const REMEMBERED: usize = 1_024;
+use crate::runtime::RecentNotices;
 
 /// Recipients by tenant and user, and tenants' rules; the least used forgotten first.
 pub(super) struct RecipientStore {
@@ -23,7 +21,7 @@ pub(super) struct RecipientStore {
     rules: Cache<Uuid, CachedValue<TenantRules>>,
     time_to_live: Duration,
     connected: AtomicBool,
-    notices: Mutex<Notices>,
+    notices: Mutex<RecentNotices<CacheKey>>,
 }
 
 pub(super) struct CachedValue<T> {
@@ -47,13 +45,6 @@ pub enum CacheKey {
     Recipient(RecipientKey),
     /// What a tenant says for all its recipients.
     Rules(Uuid),
-}
-
-/// The last notices, the newest last, and how many there have been.
-#[derive(Default)]
-struct Notices {
-    count: u64,
-    recent: VecDeque<CacheKey>,
 }
 
 /// What is kept of one kind: the cache that it is kept in, and how a notice names it.
@@ -122,7 +113,7 @@ impl RecipientStore {
     pub(super) fn begin(&self) -> ReadMark {
         let notices = self.notices();
         match self.is_connected() {
-            true => ReadMark::after(notices.count),
+            true => ReadMark::after(notices.count()),
             false => ReadMark::UNKNOWN,
         }
     }
@@ -135,7 +126,7 @@ impl RecipientStore {
         now: Instant,
     ) {
         let notices = self.notices();
-        let overtaken = reading.count().and_then(|began| notices.since(began));
+        let overtaken = named_since(&notices, reading);
         let (Some(overtaken), true) = (overtaken, self.is_connected()) else {
             return;
         };
@@ -152,7 +143,7 @@ impl RecipientStore {
     /// much time may have passed since.
     pub(super) fn stale(&self, reading: ReadMark) -> Stale {
         let notices = self.notices();
-        match reading.count().and_then(|began| notices.since(began)) {
+        match named_since(&notices, reading) {
             Some(changed) if self.is_connected() => Stale::Only(changed),
             _ => Stale::All,
         }
@@ -165,7 +156,10 @@ impl RecipientStore {
             return false;
         };
         let notices = self.notices();
-        !self.is_connected() || notices.have_named(began, key).unwrap_or(true)
+        !self.is_connected()
+            || notices
+                .since(began)
+                .is_none_or(|mut named| named.any(|it| *it == key))
     }
 
     pub(super) fn forget(&self, cache_key: CacheKey) {
@@ -200,39 +194,15 @@ impl RecipientStore {
         self.rules.clear();
     }
 
-    fn notices(&self) -> MutexGuard<'_, Notices> {
+    fn notices(&self) -> MutexGuard<'_, RecentNotices<CacheKey>> {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Notices {
-    fn add(&mut self, cache_key: CacheKey) {
-        self.count += 1;
-        if self.recent.len() == REMEMBERED {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(cache_key);
-    }
-
-    /// What the notices since then named; `None` when that is no longer known.
-    fn since(&self, began: u64) -> Option<HashSet<CacheKey>> {
-        let missed = usize::try_from(self.count.saturating_sub(began)).ok()?;
-        let first = self.recent.len().checked_sub(missed)?;
-        Some(self.recent.iter().skip(first).copied().collect())
-    }
-
-    /// Whether one since then named this; `None` when that is no longer known.
-    fn have_named(&self, began: u64, key: CacheKey) -> Option<bool> {
-        let missed = usize::try_from(self.count.saturating_sub(began)).ok()?;
-        let first = self.recent.len().checked_sub(missed)?;
-        Some(self.recent.iter().skip(first).any(|named| *named == key))
-    }
-
-    /// Nobody knows any more what was said until now.
-    fn miss_some(&mut self) {
-        self.count += 1;
-        self.recent.clear();
-    }
+/// What the notices named that came since a reading began; `None` when that is not known.
+fn named_since(notices: &RecentNotices<CacheKey>, reading: ReadMark) -> Option<HashSet<CacheKey>> {
+    let named = notices.since(reading.count()?)?;
+    Some(named.copied().collect())
 }
 
 #[cfg(test)]

@@ -191,7 +191,7 @@ pub(super) fn replayed_in_json(replayed: &[ReplayedLetter], order: &Order) -> St
             json!({
                 "id": letter.id,
                 "notification_id": letter.notification_id,
-                "outcome": outcome(&replayed.fate),
+                "outcome": replayed.fate.as_str(),
                 "due_at": due_at,
                 "why": why,
             })
@@ -209,16 +209,9 @@ pub(super) fn replayed_in_json(replayed: &[ReplayedLetter], order: &Order) -> St
 fn counts(replayed: &[ReplayedLetter]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for replayed in replayed {
-        *counts.entry(outcome(&replayed.fate)).or_insert(0) += 1;
+        *counts.entry(replayed.fate.as_str()).or_insert(0) += 1;
     }
     counts
-}
-
-const fn outcome(fate: &ReplayFate) -> &'static str {
-    match fate {
-        ReplayFate::Due(_) => "replayed",
-        ReplayFate::Skipped(skip) => skip.as_str(),
-    }
 }
 
 pub(super) fn resolved(count: usize, dry_run: bool, json: bool) -> String {

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
 use crate::domain::{JobState, TimePlace};
-use crate::ops::job_runner::REPLAYED;
 use crate::ops::replay::{self, ReplayFate};
 use crate::runtime::clock;
 use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
@@ -291,11 +290,7 @@ async fn judge_newest(
         let Some(last) = letters.last() else { break };
         after = Some(last.place());
         for judged in replay::judge(database, letters, |_| now).await? {
-            let result = match &judged.fate {
-                ReplayFate::Due(_) => REPLAYED,
-                ReplayFate::Skipped(skip) => skip.as_str(),
-            };
-            *counts.entry(result.to_owned()).or_default() += 1;
+            *counts.entry(judged.fate.as_str().to_owned()).or_default() += 1;
         }
     }
     Ok(counts)

@@ -1,5 +1,8 @@
 //! What would be sent: the text as it was given, or a template, filled.
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::Explainer;
 use crate::domain::text_message::{Segments, segments};
 use crate::domain::{Body, Channel, Content, Notification, Recipient, TenantRules, carriage};
@@ -17,8 +20,8 @@ pub struct ExplainedContent {
     pub segments: Option<Segments>,
 }
 
-/// The template that was chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The template that a notification would be made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExplainedTemplate {
     /// Its name.
     pub name: String,

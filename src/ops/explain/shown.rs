@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::ExplainedTemplate;
 use crate::domain::{Content, Reason, RuleVerdict, Status};
 use crate::policy::RuleSource;
 
@@ -43,7 +44,7 @@ pub struct ShownExplanation {
     /// How many addresses it would go to.
     pub addresses: usize,
     /// The template that it would be made of.
-    pub template: Option<ShownTemplateChoice>,
+    pub template: Option<ExplainedTemplate>,
     /// What would be sent.
     #[schema(value_type = Option<Object>)]
     pub content: Option<Content>,
@@ -132,22 +133,6 @@ pub struct ShownRouteAccount {
     pub rate_limit: Option<u32>,
     /// When its limit has room again: what is sent to it before waits there.
     pub limited_until: Option<Timestamp>,
-}
-
-/// The template that a notification would be made of.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ExplainedTemplate)]
-pub struct ShownTemplateChoice {
-    /// Its name.
-    pub name: String,
-    /// The version that is used now.
-    pub version: i32,
-    /// The language that was chosen.
-    pub locale: String,
-    /// Why it was.
-    pub because: &'static str,
-    /// Every variable that is missing.
-    pub missing: Vec<String>,
 }
 
 /// What a text message would be cut into.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::shown::{
     ShownAcceptance, ShownExplanation, ShownRouteAccount, ShownRule, ShownRuleOutcome,
-    ShownSegments, ShownTemplateChoice,
+    ShownSegments,
 };
 use super::{Decided, Explained, ExplainedAccount, ExplainedContent};
 use crate::domain::{Reason, RuleVerdict, Status};
@@ -89,10 +89,6 @@ impl From<&Decided> for ShownExplanation {
             .map(ShownRule::from)
             .collect();
         rules.push(template_rule(decided));
-        let on_route = decided
-            .accounts
-            .iter()
-            .filter(|it| it.report.place.is_some());
         let (content, render_error) = match &decided.content.content {
             Ok(content) => (Some(content.clone()), None),
             Err(why) => (None, Some(why.clone())),
@@ -114,21 +110,11 @@ impl From<&Decided> for ShownExplanation {
                 .map(ShownRouteAccount::from)
                 .collect(),
             through: match ending.outcome {
-                "deliver" => on_route.map(|it| it.report.name.clone()).collect(),
+                "deliver" => decided.on_route().map(str::to_owned).collect(),
                 _ => vec![],
             },
             addresses: decided.addresses,
-            template: decided
-                .content
-                .template
-                .as_ref()
-                .map(|it| ShownTemplateChoice {
-                    name: it.name.clone(),
-                    version: it.version,
-                    locale: it.locale.clone(),
-                    because: it.because,
-                    missing: it.missing.clone(),
-                }),
+            template: decided.content.template.clone(),
             content,
             render_error,
             segments: decided.content.segments.map(|segments| ShownSegments {
@@ -190,11 +176,7 @@ impl ExplainedEnding {
 }
 
 fn sent(decided: &Decided) -> String {
-    let on_route = decided
-        .accounts
-        .iter()
-        .filter(|it| it.report.place.is_some());
-    let names: Vec<&str> = on_route.map(|it| it.report.name.as_str()).collect();
+    let names: Vec<&str> = decided.on_route().collect();
     if names.is_empty() {
         return "It would be sent.".to_owned();
     }
@@ -234,14 +216,13 @@ fn template_rule(decided: &Decided) -> ShownRule {
     } = &decided.content;
     let is_sent = matches!(decided.explanation.decision, Decision::Deliver { .. });
     let (verdict, says) = match (template, content) {
-        (_, Err(why)) if is_sent => (
-            RuleVerdict::Decides,
-            format!("It cannot be rendered: {why}."),
-        ),
-        (_, Err(why)) => (
-            RuleVerdict::WouldAlso,
-            format!("It cannot be rendered: {why}."),
-        ),
+        (_, Err(why)) => {
+            let verdict = match is_sent {
+                true => RuleVerdict::Decides,
+                false => RuleVerdict::WouldAlso,
+            };
+            (verdict, format!("It cannot be rendered: {why}."))
+        }
         (None, Ok(_)) => (
             RuleVerdict::NotAsked,
             "The message brings its text.".to_owned(),

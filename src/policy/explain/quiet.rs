@@ -31,9 +31,9 @@ pub(super) fn hours(facts: &Facts<'_>) -> Words {
             Words::new("It is outside of quiet hours.", inputs).by(sources)
         }
         Some(end) => {
-            let mut open = windows.iter().filter(|window| is_open(window, facts));
-            let sources = open.next().into_iter().flat_map(|it| sources(it, facts));
-            let says = match windows.iter().find(|window| is_open(window, facts)) {
+            let open = windows.iter().find(|window| is_open(window, facts));
+            let sources = open.into_iter().flat_map(|it| sources(it, facts));
+            let says = match open {
                 Some(window) => format!(
                     "It is {} in {}, within the quiet hours of `{}` that end at {end}.",
                     clock(window, facts),

@@ -1,65 +1,45 @@
 //! Who has been erased of late: what webhooks are told of them is called back until its first byte.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-/// People who are remembered.
-const REMEMBERED: usize = 1_024;
+use crate::runtime::RecentNotices;
 
-/// Those who were erased last. Clones share them.
+/// Those who were erased last, by their ids as a body spells them. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct ErasedPeople(Arc<Mutex<LastErased>>);
+pub struct ErasedPeople(Arc<Mutex<RecentNotices<String>>>);
 
 /// How many had been erased at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErasedMark(u64);
 
-#[derive(Debug, Default)]
-struct LastErased {
-    count: u64,
-    /// Their ids as a body spells them, the newest last.
-    recent: VecDeque<String>,
-}
-
 impl ErasedPeople {
     /// To be asked before rows are taken.
     #[must_use]
     pub fn mark(&self) -> ErasedMark {
-        ErasedMark(self.lock().count)
+        ErasedMark(self.lock().count())
     }
 
     /// This person was erased.
     pub fn add(&self, user_id: Uuid) {
-        let mut last = self.lock();
-        last.count += 1;
-        if last.recent.len() == REMEMBERED {
-            last.recent.pop_front();
-        }
-        last.recent.push_back(user_id.to_string());
+        self.lock().add(user_id.to_string());
     }
 
     /// Nobody knows who was erased until now.
     pub fn miss_some(&self) {
-        let mut last = self.lock();
-        last.count += 1;
-        last.recent.clear();
+        self.lock().miss_some();
     }
 
     /// Whether a body that was read after this mark may name somebody who has been erased since.
     #[must_use]
     pub fn may_be_in(&self, body: &str, ErasedMark(began): ErasedMark) -> bool {
         let last = self.lock();
-        let since = usize::try_from(last.count.saturating_sub(began)).ok();
-        let first = since.and_then(|since| last.recent.len().checked_sub(since));
-        first.is_none_or(|first| {
-            let mut since = last.recent.iter().skip(first);
-            since.any(|user_id| body.contains(user_id))
-        })
+        let since = last.since(began);
+        since.is_none_or(|mut erased| erased.any(|user_id| body.contains(user_id)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, LastErased> {
+    fn lock(&self) -> MutexGuard<'_, RecentNotices<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,6 +47,7 @@ impl ErasedPeople {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::recent_notices::REMEMBERED;
 
     #[test]
     fn what_names_somebody_who_was_erased_since_it_was_read_is_known() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::runtime::recent_notices::REMEMBERED;
 
 const ANA: RecipientKey = (Uuid::from_u128(1), Uuid::from_u128(2));
 const BEN: RecipientKey = (Uuid::from_u128(1), Uuid::from_u128(3));
