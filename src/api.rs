@@ -17,6 +17,7 @@ mod endpoint;
 mod explaining;
 mod fields;
 mod front;
+mod hooks;
 mod jobs;
 mod metrics;
 mod openapi;
@@ -25,6 +26,7 @@ mod parameters;
 mod probes;
 mod problem;
 mod problem_codes;
+mod provider_events;
 mod providers;
 mod reading;
 mod request_id;
@@ -126,6 +128,8 @@ fn endpoints() -> Vec<Endpoint> {
         watching::endpoints(),
         audit_logs::endpoints(),
         webhooks::endpoints(),
+        hooks::endpoints(),
+        provider_events::endpoints(),
         users::endpoints(),
         suppressions::endpoints(),
         categories::endpoints(),

@@ -74,7 +74,9 @@ pub use platform::Platform;
 pub use preference::Preference;
 pub use priority::Priority;
 pub use proof::Proof;
-pub use provider_event::ProviderEvent;
+pub use provider_event::{
+    DeliveryState, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
+};
 pub use public_address::AddressGuard;
 pub use read_mark::ReadMark;
 pub use reason::Reason;

@@ -10,6 +10,7 @@ pub mod housekeeping;
 pub mod job_runner;
 pub mod lease_keeper;
 pub mod look_watch;
+pub mod provider_events;
 pub mod publishing;
 pub mod readiness;
 pub mod replay;

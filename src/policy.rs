@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod after_pass;
+pub mod consequence;
 pub mod decide;
 pub mod expiry;
 pub mod explain;

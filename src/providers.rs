@@ -7,10 +7,12 @@
 
 pub mod catalog;
 mod check;
+pub mod events;
 mod fcm;
 mod fields;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod heard;
 pub mod http;
 mod leave;
 mod pool;

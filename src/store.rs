@@ -33,6 +33,7 @@ pub mod partitions;
 mod parts;
 pub mod pool;
 pub mod preferences;
+pub mod provider_events;
 pub mod provider_health;
 pub mod quarantine;
 pub mod rates;

@@ -81,6 +81,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["providers"]),
     ("hyper_util", &["providers"]),
     ("lettre", &["providers"]),
+    ("mail_parser", &["providers"]),
     ("email_encoding", &["providers"]),
     ("minijinja", &["templates"]),
     ("chrono", &["store"]),

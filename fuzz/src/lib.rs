@@ -3,6 +3,7 @@
 //!
 //! `script/fuzz` drives them by coverage; the tests run them over the corpora, and over those by chance.
 
+mod events;
 mod replies;
 mod targets;
 
@@ -56,6 +57,18 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "smtp",
         run: replies::smtp,
+    },
+    Target {
+        name: "sendgrid_events",
+        run: events::sendgrid,
+    },
+    Target {
+        name: "twilio_events",
+        run: events::twilio,
+    },
+    Target {
+        name: "smtp_events",
+        run: events::smtp,
     },
 ];
 

@@ -80,4 +80,7 @@ macro_rules! doors {
     };
 }
 
-doors! { envelope headers frames template manifest sendgrid twilio fcm slack smtp }
+doors! {
+    envelope headers frames template manifest sendgrid twilio fcm slack smtp sendgrid_events
+    twilio_events smtp_events
+}

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod chaos;
 mod compare;
+mod events;
 mod failure;
 mod floor;
 mod growth;
@@ -41,6 +42,7 @@ enum Action {
     Compare(Box<compare::Arguments>),
     Growth(growth::Arguments),
     Chaos(chaos::Arguments),
+    Events(events::Arguments),
 }
 
 impl Command {
@@ -58,6 +60,7 @@ impl Command {
             Action::Compare(arguments) => compare::compare(*arguments).await,
             Action::Growth(arguments) => growth::growth(arguments).await,
             Action::Chaos(arguments) => chaos::chaos(arguments).await,
+            Action::Events(arguments) => events::events(arguments).await,
         }
     }
 }
@@ -85,6 +88,7 @@ mod tests {
             "loadtest compare --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rounds 3 --half --contender floor --contender engine:old,bin=herald",
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
             "loadtest growth --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --axis rows=10k,1M --axis nodes --markdown growth.md",
+            "loadtest events --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rate 500 --each 10",
             "loadtest chaos --list",
             "loadtest chaos --quick --rounds 2 --only panics --only clock --seed 7 --jobs 2",
         ] {

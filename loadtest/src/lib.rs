@@ -3,6 +3,7 @@
 
 pub mod chaos;
 pub mod command;
+pub mod events;
 pub mod evidence;
 pub mod floor;
 pub mod harness;

@@ -117,6 +117,27 @@ pub fn seed_file(users: u32, targets: &[Target], policies: bool) -> Result<Strin
     ))
 }
 
+/// A seed file whose SendGrid account checks events with this key.
+///
+/// # Errors
+/// It is no seed file.
+pub fn with_event_key(seed: &str, key: &str) -> Result<String> {
+    let mut file: toml::Table = seed.parse()?;
+    let accounts = file
+        .get_mut("providers")
+        .and_then(toml::Value::as_array_mut);
+    let mut accounts = accounts
+        .context("a seed file without providers")?
+        .iter_mut();
+    let sendgrid =
+        accounts.find(|it| it.get("kind").and_then(toml::Value::as_str) == Some("sendgrid"));
+    let config = sendgrid.and_then(|it| it.get_mut("config"));
+    let config = config.and_then(toml::Value::as_table_mut);
+    let config = config.context("a seed file without SendGrid")?;
+    config.insert("event_public_key".to_owned(), key.into());
+    Ok(file.to_string())
+}
+
 fn account(target: Target, rate_limit: Option<u32>) -> Account {
     let Target { provider, address } = target;
     let base_url = format!("http://{address}");

@@ -83,6 +83,20 @@ pub(super) async fn bytes(
     most: usize,
 ) -> Result<Vec<u8>, Problem> {
     is_json(request)?;
+    in_time(request, payload, most).await
+}
+
+/// The bytes of a body of any kind as they were sent, of at most `most`.
+pub(super) async fn raw(
+    request: &HttpRequest,
+    payload: Payload,
+    most: usize,
+) -> Result<Vec<u8>, Problem> {
+    is_plain(request)?;
+    in_time(request, payload, most).await
+}
+
+async fn in_time(request: &HttpRequest, payload: Payload, most: usize) -> Result<Vec<u8>, Problem> {
     let settings = request.app_data::<Data<ServerSettings>>();
     let within = settings.map_or(WITHIN, |settings| settings.body_timeout);
     let body = timeout(within, whole(request, payload, most)).await;
@@ -113,21 +127,31 @@ pub(super) fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
 }
 
-fn is_json(request: &HttpRequest) -> Result<(), Problem> {
-    let unsupported = |detail: &str| {
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        Err(Problem::new(status, "unsupported_media_type", detail))
-    };
+fn unsupported(detail: &str) -> Problem {
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Problem::new(status, "unsupported_media_type", detail)
+}
+
+fn is_plain(request: &HttpRequest) -> Result<(), Problem> {
     let encoding = request.headers().get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return unsupported("send the body as it is, without `Content-Encoding`");
+    match encoding {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(
+            unsupported("send the body as it is, without `Content-Encoding`"),
+        ),
+        _ => Ok(()),
     }
+}
+
+fn is_json(request: &HttpRequest) -> Result<(), Problem> {
+    is_plain(request)?;
     let kind = request.content_type();
     let charset = request.encoding().ok();
     if !kind.eq_ignore_ascii_case("application/json")
         || charset.is_none_or(|it| it.name() != "UTF-8")
     {
-        return unsupported("send `Content-Type: application/json`, in UTF-8");
+        return Err(unsupported(
+            "send `Content-Type: application/json`, in UTF-8",
+        ));
     }
     Ok(())
 }

@@ -62,6 +62,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         "This belongs to all tenants, and the API key to one. Ask an operator.",
     ),
     code(
+        403,
+        "events_refused",
+        "The call is not shown to be the provider's, or the account takes no events; `detail` says why. Nothing was read.",
+    ),
+    code(
         404,
         "not_found",
         "There is nothing here, or it is another tenant's.",
@@ -170,7 +175,7 @@ pub(super) const CODES: &[ProblemCode] = &[
     code(
         415,
         "unsupported_media_type",
-        "The body is not `application/json` in UTF-8, or it is compressed.",
+        "The body is not `application/json` in UTF-8 (`message/rfc822` where mail is handed over), or it is compressed.",
     ),
     code(
         422,

@@ -13,10 +13,11 @@ use actix::Addr;
 use actix_web::dev::ServerHandle;
 use lapin::Connection;
 use tokio::sync::oneshot;
+use url::Url;
 
 use self::knowledge::{eligibility, explainer_of, listen, start_account_loader};
 use self::pipeline::PipelineBuilder;
-use self::upkeep::{keep_house, keep_lease, watch_readiness};
+use self::upkeep::{event_intake, keep_house, keep_lease, watch_readiness};
 use self::webhooks::start_webhooks;
 use super::context::EngineContext;
 use super::{StartError, schema};
@@ -29,8 +30,9 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, KeyDesk, LetterDesk, NotificationDesk,
-    PeopleDesk, ProviderDesk, SuppressionDesk, TemplateDesk, TenantDesk, WatchDesk, WebhookDesk,
+    CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, KeyDesk, LetterDesk,
+    NotificationDesk, PeopleDesk, ProviderDesk, SuppressionDesk, TemplateDesk, TenantDesk,
+    WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -107,6 +109,13 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             desk: desk.clone(),
             gates: context.gates.clone(),
         },
+        hooks: HookDesk::new(
+            desk.clone(),
+            context.sealer.clone(),
+            event_intake(settings, context),
+            Arc::clone(&context.metrics),
+            settings.http.public_url.as_ref().map(Url::as_str),
+        ),
         keys: KeyDesk {
             keys: context.api_keys.clone(),
             rates: KeyRates::new(context.database.clone()),
@@ -203,7 +212,7 @@ pub(super) async fn engine(
         permits: LanePermits::new(&settings.lanes),
     };
     let engine = pipeline.start(run, &recorder_wake);
-    keep_house(context);
+    keep_house(settings, context);
     context.health.up("engine");
     Ok(Some(engine))
 }

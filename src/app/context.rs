@@ -61,7 +61,8 @@ impl EngineContext {
             gates: CallGates::default(),
             templates: super::explain::templates(settings),
             sealer: super::sealer(settings)?,
-            client: HttpClient::new(&settings.providers)?,
+            client: HttpClient::new(&settings.providers)?
+                .reached_at(settings.http.public_url.clone()),
             tasks,
         })
     }

@@ -54,13 +54,18 @@ pub enum Step {
         /// Which account.
         provider: String,
     },
-    /// It had failed, and an operator sent it on its way again with all its attempts before it.
+    /// It had failed, and was sent on its way again with all its attempts before it: by an operator, or since an
+    /// account told late that it did not arrive.
     Replayed {
         /// Why it had failed.
         failed: Reason,
         /// What had gone wrong, in words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
+        /// The accounts that told, after they had accepted it, that it did not arrive: it is not theirs any more,
+        /// and the last of them is why. None: somebody replayed it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_by: Vec<String>,
     },
     /// The run that had it in hand died, and another took it over: it may have been sent, and
     /// nobody knows through whom.

@@ -16,6 +16,14 @@ pub struct GlobalPolicy {
     /// Channels on which the next provider is asked at once after an unknown outcome, unless the
     /// category says otherwise: rather twice than late.
     pub fail_over_unknown: Vec<Channel>,
+    /// Channels on which another account is asked when one tells late that a message did not arrive, for a
+    /// reason of its own.
+    pub fail_over_undelivered: Vec<Channel>,
+    /// From how many bounces on, within [`Self::soft_bounce_window`], an address is taken to be dead whose mailbox
+    /// could not take mail.
+    pub soft_bounces: u32,
+    /// The time in which soft bounces are counted.
+    pub soft_bounce_window: Duration,
 }
 
 /// As `config/default.toml` has them; a test of the settings compares the two.
@@ -26,6 +34,9 @@ impl Default for GlobalPolicy {
             urgent_passes_caps: true,
             release_spread: Duration::from_secs(15 * 60),
             fail_over_unknown: vec![],
+            fail_over_undelivered: vec![Channel::Email, Channel::Sms],
+            soft_bounces: 5,
+            soft_bounce_window: Duration::from_secs(30 * 24 * 3_600),
         }
     }
 }

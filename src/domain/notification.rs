@@ -175,14 +175,29 @@ impl Notification {
     /// becomes of the rest.
     #[must_use]
     pub fn is_partly_accepted(&self) -> bool {
-        self.attempts.iter().any(AttemptRecord::is_accepted)
+        self.present_attempts().any(AttemptRecord::is_accepted)
     }
 
-    /// What has happened since it was published, or since an operator sent it on its way again.
+    /// What has happened since it was published, or since it was sent on its way again.
     pub fn present_attempts(&self) -> impl DoubleEndedIterator<Item = &AttemptRecord> {
-        let is_start = |record: &AttemptRecord| matches!(record.step, Step::Replayed { .. });
-        let start = self.attempts.iter().rposition(is_start);
+        let start = self.start();
         self.attempts.iter().skip(start.map_or(0, |at| at + 1))
+    }
+
+    /// Where it was last sent on its way again.
+    fn start(&self) -> Option<usize> {
+        let is_start = |record: &AttemptRecord| matches!(record.step, Step::Replayed { .. });
+        self.attempts.iter().rposition(is_start)
+    }
+
+    /// The accounts that told, after they had accepted it, that it did not arrive.
+    #[must_use]
+    pub fn handed_back_by(&self) -> &[String] {
+        let start = self.start().and_then(|at| self.attempts.get(at));
+        match start.map(|record| &record.step) {
+            Some(Step::Replayed { not_by, .. }) => not_by,
+            _ => &[],
+        }
     }
 
     /// The account at which it may have been delivered to an address: one whose answer was lost, and
@@ -233,14 +248,17 @@ impl Notification {
         })
     }
 
-    /// Whether an account has said that it cannot send this; of a push to devices it says so for each.
+    /// Whether an account has said that it cannot send this, or could not; of a push to devices it says so for
+    /// each.
     #[must_use]
     pub fn is_declined_by(&self, account: &str) -> bool {
-        self.present_attempts().any(|record| {
+        let declines = |record: &AttemptRecord| {
             matches!(&record.step,
                 Step::Attempt { provider, class: Class::NotByAccount, device_id: None, .. }
                     if provider == account)
-        })
+        };
+        self.handed_back_by().iter().any(|it| it == account)
+            || self.present_attempts().any(declines)
     }
 
     /// Since when it has waited for a provider, though one or the other was asked in between and

@@ -35,6 +35,9 @@ pub const NOT_ASKED: &str = "not_asked";
 /// Code of an answer that nobody gave: leave to send had ended before the request could be written.
 pub const CALLED_OFF: &str = "called_off";
 
+/// Code of an acceptance that the account told later, by an event: its answer was lost.
+pub const TOLD_LATER: &str = "told_later";
+
 /// Whether a message may have been delivered, as far as one answer tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
@@ -220,7 +223,8 @@ impl Reply {
 
 /// Cuts foreign text to a size and drops control characters: PostgreSQL cannot hold NUL, and a
 /// log line should stay one.
-fn clean(text: &str, max_bytes: usize) -> String {
+#[must_use]
+pub fn clean(text: &str, max_bytes: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max_bytes));
     for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
         if out.len() + c.len_utf8() > max_bytes {

@@ -1,8 +1,13 @@
 //! A notification's timeline in plain words: what happened, oldest first.
 
+mod told;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use told::ToldEvent;
+
+use super::reply::TOLD_LATER;
 use super::{AttemptRecord, Class, Reason, Step};
 
 /// One line of a timeline as people read it.
@@ -31,19 +36,6 @@ pub enum TimelineRecord {
     Known(AttemptRecord),
     /// One that a newer version wrote: when, if that can be read.
     Newer(Option<Timestamp>),
-}
-
-/// What a provider told later of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToldEvent {
-    /// When it happened, as the provider says.
-    pub at: Timestamp,
-    /// What: `delivered`, `bounce`, and so on.
-    pub event: String,
-    /// The account.
-    pub provider: String,
-    /// The provider's words.
-    pub detail: Option<String>,
 }
 
 /// Where a notification stands, with what is stored beside its timeline.
@@ -100,6 +92,17 @@ impl TimelineLine {
         match &record.step {
             Step::Attempt {
                 provider,
+                code: Some(code),
+                ..
+            } if code == TOLD_LATER => Self {
+                provider: Some(provider.clone()),
+                ..line(
+                    "settled",
+                    format!("{provider} told later that it had accepted it."),
+                )
+            },
+            Step::Attempt {
+                provider,
                 class,
                 code,
                 detail,
@@ -130,16 +133,30 @@ impl TimelineLine {
                     format!("{provider} was deleted; another account may be asked."),
                 )
             },
-            Step::Replayed { failed, detail } => Self {
-                detail: detail.clone(),
-                ..line(
-                    "replayed",
-                    format!(
-                        "It had failed ({}) and was sent on its way again.",
-                        because(*failed)
+            Step::Replayed {
+                failed,
+                detail,
+                not_by,
+            } => {
+                let (event, says) = match not_by.last() {
+                    Some(last) => (
+                        "handed_back",
+                        format!("{last} told late that it did not arrive: others are asked."),
                     ),
-                )
-            },
+                    None => (
+                        "replayed",
+                        format!(
+                            "It had failed ({}) and was sent on its way again.",
+                            because(*failed)
+                        ),
+                    ),
+                };
+                Self {
+                    provider: not_by.last().cloned(),
+                    detail: detail.clone(),
+                    ..line(event, says)
+                }
+            }
             Step::NodeDied { run } => line(
                 "node_died",
                 format!(
@@ -150,15 +167,6 @@ impl TimelineLine {
                 request_id: *request_id,
                 ..line("cancelled", format!("It was cancelled by {by}."))
             },
-        }
-    }
-
-    fn told(event: &ToldEvent) -> Self {
-        let says = format!("{} reported: {}.", event.provider, event.event);
-        Self {
-            provider: Some(event.provider.clone()),
-            detail: event.detail.clone(),
-            ..Self::new(Some(event.at), &event.event, says)
         }
     }
 }
@@ -177,7 +185,7 @@ pub fn timeline(
     }];
     lines.extend(records.iter().map(TimelineLine::of));
     let is_cancelled = lines.iter().any(|line| line.event == "cancelled");
-    lines.extend(told.iter().map(TimelineLine::told));
+    lines.extend(told.iter().map(ToldEvent::line));
     lines.extend(
         standing
             .line()
@@ -327,7 +335,9 @@ mod tests {
             at: moment("2026-03-01T12:01:00Z"),
             event: "delivered".to_owned(),
             provider: "main".to_owned(),
+            code: None,
             detail: None,
+            matched_by: None,
         }];
         let sent = Standing {
             sent_at: Some(moment("2026-03-01T12:00:02Z")),

@@ -1,6 +1,7 @@
 //! Webhooks: which status events there are, and who wants to hear of which.
 
 mod event;
+mod provider_event;
 mod secret;
 mod url;
 
@@ -12,6 +13,7 @@ use super::Channel;
 use super::vocabulary::vocabulary;
 
 pub use event::{NewWebhookDelivery, accepted_of, deliveries_of, delivery_id, test_body};
+pub use provider_event::{ToldProviderEvent, told_of};
 pub use secret::{WebhookSecret, WebhookSecretError, signature};
 pub use url::{WebhookUrl, WebhookUrlError};
 

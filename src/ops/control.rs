@@ -5,6 +5,7 @@ mod cancel_desk;
 mod category_desk;
 mod desk;
 mod explain_desk;
+mod hook_desk;
 mod key_desk;
 mod letter_desk;
 mod notification_desk;
@@ -25,6 +26,7 @@ pub use cancel_desk::{CancelDesk, CancelMeant, KeyMeant};
 pub use category_desk::CategoryDesk;
 pub use desk::{Desk, DeskError};
 pub use explain_desk::{ExplainDesk, ExplainedOrder};
+pub use hook_desk::{AdmittedCall, HookDesk, HookError};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
 pub use letter_desk::{LetterDesk, ReplayPreview};
 pub use notification_desk::{
@@ -53,6 +55,7 @@ pub use crate::cache::key_rates::PaidRequest;
 pub use crate::ops::explain::ShownExplanation;
 pub use crate::ops::replay::{ReplayFate, Skip};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
+pub use crate::providers::events::EventHead;
 use crate::runtime::{Health, Pulse, Shutdown};
 pub use crate::store::accounts::AccountFields;
 pub use crate::store::api_keys::StoredApiKey;
@@ -65,6 +68,7 @@ pub use crate::store::jobs::{JobResult, StoredJob};
 pub use crate::store::metrics::hours::{HourFigures, HoursAsked};
 pub use crate::store::notifications::{NotificationFilter, StoredNotification, WholeNotification};
 pub use crate::store::preferences::PreferenceFields;
+pub use crate::store::provider_events::listing::{ProviderEventFilter, StoredProviderEvent};
 pub use crate::store::recipients::RecipientFields;
 pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
 pub use crate::store::suppressions::desk::StoredSuppression;
@@ -107,6 +111,8 @@ pub struct Desks {
     pub explaining: ExplainDesk,
     /// Notifications, cancelled.
     pub cancelling: CancelDesk,
+    /// What providers tell later.
+    pub hooks: HookDesk,
     /// API keys.
     pub keys: KeyDesk,
     /// Accounts at providers.

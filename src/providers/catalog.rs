@@ -53,6 +53,7 @@ pub fn is_shown(kind: ProviderKind, key: &str) -> bool {
             "from",
             "max_connections",
             "text_timeout_seconds",
+            "return_path_domain",
         ],
         ProviderKind::Sandbox => &[],
     };

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::http::{HttpAnswer, ReplyContext};
 use super::{Delivery, Leave, fcm, sendgrid, slack, smtp, twilio};
-use crate::domain::{Content, Priority, ProviderKind, Reply};
+use crate::domain::{Content, HeardEvent, Priority, ProviderKind, Reply};
 
 /// The address that every answer is about.
 pub const ADDRESS: &str = "ana@example.com";
@@ -38,6 +38,26 @@ pub fn reply(kind: ProviderKind, answer: &[u8]) -> Option<Reply> {
 pub fn smtp_replies(said: &[u8], split: usize) -> Vec<Reply> {
     let content = Content::default();
     smtp::fuzzing::replies(said, split, ReplyContext::of(&delivery(&content)))
+}
+
+/// Reads what a provider tells later, as if it were signed. Twilio's begins with a line: `form` or `json`, and the
+/// query behind a blank.
+#[must_use]
+pub fn events(kind: ProviderKind, body: &[u8]) -> Vec<HeardEvent> {
+    let now = Timestamp::UNIX_EPOCH;
+    match kind {
+        ProviderKind::Sendgrid => sendgrid::events::events(body, now),
+        ProviderKind::Twilio => {
+            let end = body.iter().position(|byte| *byte == b'\n');
+            let (head, body) = body.split_at(end.unwrap_or(body.len()));
+            let head = String::from_utf8_lossy(head);
+            let (form, query) = head.split_once(' ').unwrap_or((&head, ""));
+            let body = body.get(1..).unwrap_or_default();
+            vec![twilio::events::event((query, body, form == "form"), now)]
+        }
+        ProviderKind::Smtp => smtp::events::events(body, now),
+        ProviderKind::Fcm | ProviderKind::Slack | ProviderKind::Sandbox => vec![],
+    }
 }
 
 fn delivery(content: &Content) -> Delivery<'_> {

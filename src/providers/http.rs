@@ -24,10 +24,11 @@ use hyper::body::Incoming;
 use hyper::header::{ACCEPT_ENCODING, HeaderValue};
 use hyper::{Response, Uri};
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use super::Leave;
 use crate::config::Providers;
-use crate::domain::AddressGuard;
+use crate::domain::{Account, AddressGuard};
 use crate::tls::Files;
 
 pub use answer::HttpAnswer;
@@ -53,6 +54,7 @@ pub struct HttpClient {
     connections: Connections,
     files: Files,
     max_response_bytes: usize,
+    public_url: Option<Arc<Url>>,
 }
 
 impl std::fmt::Debug for HttpClient {
@@ -76,7 +78,28 @@ impl HttpClient {
             connections: Connections::default(),
             files: settings.tls.clone(),
             max_response_bytes: settings.max_response_bytes,
+            public_url: None,
         })
+    }
+
+    /// The same client of somebody whom providers reach there.
+    #[must_use]
+    pub fn reached_at(self, public_url: Option<Url>) -> Self {
+        Self {
+            public_url: public_url.map(Arc::new),
+            ..self
+        }
+    }
+
+    /// Where an account's provider tells events.
+    pub(crate) fn hook(&self, account: &Account) -> Option<Url> {
+        let mut url = Url::clone(self.public_url.as_ref()?);
+        let mut path = url.path_segments_mut().ok()?;
+        let kind = account.kind.as_str();
+        path.pop_if_empty()
+            .extend(["hooks", kind, account.name.as_str()]);
+        drop(path);
+        Some(url)
     }
 
     /// A client for URLs that somebody else chose: it reaches the addresses that `guard` allows, through no
@@ -94,6 +117,7 @@ impl HttpClient {
             connections: Connections::default(),
             files: tls.clone(),
             max_response_bytes: GUARDED_RESPONSE_BYTES,
+            public_url: None,
         })
     }
 

@@ -1,5 +1,6 @@
 //! SendGrid, v3 Mail Send: one request a mail, or for many mails that say the same.
 
+pub(super) mod events;
 pub(super) mod reply;
 mod request;
 mod settings;

@@ -7,14 +7,17 @@
 mod answer;
 mod conversation;
 mod dial;
-mod enhanced;
+pub(super) mod enhanced;
+pub(super) mod events;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
 mod header;
 mod offers;
 mod refusal;
 mod reply;
+mod report;
 mod request;
+mod return_path;
 mod settings;
 mod silence;
 mod slots;
@@ -63,7 +66,8 @@ impl Smtp {
     }
 
     async fn put(&self, delivery: Delivery<'_>) -> Reply {
-        let mail = match request::mail(&self.settings.from, &delivery) {
+        let return_path = self.settings.return_path.as_ref();
+        let mail = match request::mail(&self.settings.from, return_path, &delivery) {
             Ok(mail) => mail,
             Err(refusal) => return refusal,
         };

@@ -1,15 +1,18 @@
 //! Twilio Messages, API of 2010-04-01: one request a text message.
 
 mod codes;
+pub(super) mod events;
 pub(super) mod reply;
 mod request;
 mod settings;
+mod signature;
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use hyper::Method;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use url::Url;
 
 use super::check;
 use super::http::{HttpClient, HttpEndpoint, ReplyContext};
@@ -34,11 +37,14 @@ impl Twilio {
     pub(crate) fn connect(http: HttpClient, account: &Account) -> Result<Self, SettingsError> {
         let settings = TwilioSettings::from_account(account)?;
         let headers = headers(settings.authorization);
+        let callback = settings
+            .status_callback
+            .or_else(|| own_callback(&http, account));
         Ok(Self {
             http,
             messages: HttpEndpoint::new(settings.messages_uri, headers.clone()),
             account: HttpEndpoint::new(settings.account_uri, headers),
-            constant: Constant::of(&settings.sender, settings.status_callback.as_ref()),
+            constant: Constant::of(&settings.sender, callback.as_ref()),
             timeout: settings.timeout,
         })
     }
@@ -55,6 +61,12 @@ impl Twilio {
             Err(trouble) => trouble.into_reply(),
         }
     }
+}
+
+/// Where we hear what became of a message. Twilio takes no host with an underscore, and refuses the message then.
+fn own_callback(http: &HttpClient, account: &Account) -> Option<Url> {
+    let url = http.hook(account)?;
+    (!url.host_str().is_some_and(|host| host.contains('_'))).then_some(url)
 }
 
 fn headers(authorization: HeaderValue) -> HeaderMap {
@@ -75,5 +87,34 @@ impl Provider for Twilio {
         let request = self.account.bare(Method::GET, "");
         let credentials = "api_key, api_secret and account_sid";
         Box::pin(check::asks(&self.http, request, self.timeout, credentials))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::ProviderKind;
+    use crate::providers::testing;
+
+    #[test]
+    fn an_account_without_a_callback_of_its_own_is_called_back_at_our_door() {
+        let account = || {
+            let config = json!({ "from": "+15550001111" });
+            testing::account(ProviderKind::Twilio, Some("AC1"), Some("token"), config)
+        };
+        let callback = |url: Option<&str>, name: &str| {
+            let http = HttpClient::plain().reached_at(url.map(|url| Url::parse(url).unwrap()));
+            let mut account = account();
+            account.name = name.to_owned();
+            own_callback(&http, &account).map(|url| url.to_string())
+        };
+        assert_eq!(callback(None, "main"), None);
+        assert_eq!(callback(Some("https://my_host.example.com"), "main"), None);
+        assert_eq!(
+            callback(Some("https://herald.example.com/below/"), "a b/c").as_deref(),
+            Some("https://herald.example.com/below/hooks/twilio/a%20b%2Fc")
+        );
     }
 }

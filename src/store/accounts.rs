@@ -3,6 +3,7 @@
 //! They belong to the whole engine and serve every tenant: these are the queries that name none.
 
 pub mod desk;
+pub mod hooks;
 pub mod pauses;
 mod row;
 mod upsert;

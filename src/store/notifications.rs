@@ -166,7 +166,7 @@ statement!(
 statement!(
     /// What providers told of a notification, the eldest first.
     FindEvents(id: Uuid => SqlUuid, most: i64 => BigInt) -> Untyped =
-        "SELECT occurred_at, event, provider, detail FROM email_logs
+        "SELECT occurred_at, event, provider, code, detail, matched_by FROM email_logs
          WHERE notification_id = ? ORDER BY occurred_at LIMIT ?"
 );
 

@@ -96,7 +96,7 @@ pub mod notification_schema {
     diesel::table! {
         notification_schema.email_logs (id) {
             id -> Uuid,
-            tenant_id -> Uuid,
+            tenant_id -> Nullable<Uuid>,
             notification_id -> Nullable<Uuid>,
             message_type -> Text,
             #[max_length = 50]
@@ -110,6 +110,10 @@ pub mod notification_schema {
             raw -> Nullable<Jsonb>,
             occurred_at -> Timestamptz,
             created_at -> Timestamptz,
+            #[max_length = 64]
+            code -> Nullable<Varchar>,
+            matched_by -> Nullable<Text>,
+            blame -> Nullable<Text>,
         }
     }
 

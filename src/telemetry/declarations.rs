@@ -209,6 +209,30 @@ pub(super) const DEFERRED: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const PROVIDER_EVENTS: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_provider_events_total",
+    &["provider", "event"],
+    "Events that providers told and that are stored, repetitions left out.",
+)
+.in_unit(Unit::Count);
+
+pub(super) const UNMATCHED_EVENTS: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_provider_events_unmatched_total",
+    &["provider"],
+    "Stored events of which no notification was known when they came.",
+)
+.in_unit(Unit::Count);
+
+pub(super) const REFUSED_EVENTS: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_provider_events_refused_total",
+    &["reason"],
+    "Calls that tell events and were not listened to.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const UNREADABLE: Declaration = Declaration::new(
     Kind::Counter,
     "herald_unreadable_rows_total",
@@ -263,6 +287,9 @@ pub const ALL: &[Declaration] = &[
     IN_FLIGHT,
     CIRCUIT_OPEN,
     THROTTLE,
+    PROVIDER_EVENTS,
+    UNMATCHED_EVENTS,
+    REFUSED_EVENTS,
     ACTOR_RESTARTS,
     DLQ_UNRESOLVED,
     QUARANTINED,

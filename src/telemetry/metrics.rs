@@ -16,7 +16,7 @@ use super::outcomes::Outcomes;
 use super::provider_metrics::ProviderMetrics;
 use super::registry::Registry;
 use super::table::WordTable;
-use crate::domain::{Channel, Lane, Reason, Rejection, Status};
+use crate::domain::{Channel, EventRefusal, Lane, Reason, Rejection, Status};
 
 /// What stands for the provider of an in-app notification.
 const INBOX: &str = "inbox";
@@ -39,6 +39,7 @@ pub struct Metrics {
     deferred: WordTable<Option<Gauge>>,
     dlq_unresolved: Gauge,
     quarantined: Gauge,
+    refused_events: WordTable<Counter>,
     unreadable: Counter,
     settle_batch: Histogram,
     clock_offset: Gauge,
@@ -70,6 +71,9 @@ impl Metrics {
             deferred: WordTable::of(Reason::ALL, |reason| waiting(&registry, *reason)),
             dlq_unresolved: registry.gauge(&declared::DLQ_UNRESOLVED, &[]),
             quarantined: registry.gauge(&declared::QUARANTINED, &[]),
+            refused_events: WordTable::of(EventRefusal::ALL, |reason| {
+                registry.counter(&declared::REFUSED_EVENTS, &[("reason", reason.as_str())])
+            }),
             unreadable: registry.counter(&declared::UNREADABLE, &[]),
             settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
             clock_offset: registry.gauge(&declared::CLOCK_OFFSET, &[]),
@@ -133,6 +137,11 @@ impl Metrics {
     /// The gauge of what this node holds of a lane; increment on taking, decrement on letting go.
     pub fn in_flight(&self, lane: Lane) -> &Gauge {
         self.in_flight.at(lane.index())
+    }
+
+    /// A call that tells events was not listened to.
+    pub fn refused_events(&self, reason: EventRefusal) {
+        self.refused_events.at(reason.index()).increment(1);
     }
 
     /// Stored notifications could not be read, and were given back.

@@ -10,7 +10,7 @@ use super::declarations as declared;
 use super::outcomes::Outcomes;
 use super::registry::Registry;
 use super::table::WordTable;
-use crate::domain::{Channel, Class, Reason, Status};
+use crate::domain::{Channel, Class, ProviderEvent, Reason, Status};
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
@@ -20,6 +20,9 @@ pub struct ProviderMetrics {
     request: Histogram,
     /// Registered with the first request: most accounts put each message by itself.
     messages: OnceLock<Histogram>,
+    /// Registered with the first event: most accounts tell none.
+    events: OnceLock<WordTable<Counter>>,
+    unmatched_events: OnceLock<Counter>,
     circuit_open: Gauge,
     throttle: Counter,
     throttled_nanoseconds: AtomicU64,
@@ -42,6 +45,8 @@ impl ProviderMetrics {
             throttled_nanoseconds: AtomicU64::new(0),
             outcomes: Outcomes::of(registry.clone(), name),
             messages: OnceLock::new(),
+            events: OnceLock::new(),
+            unmatched_events: OnceLock::new(),
             name: name.to_owned(),
             registry,
         }
@@ -58,6 +63,27 @@ impl ProviderMetrics {
         self.messages
             .get_or_init(register)
             .record(f64::from(messages));
+    }
+
+    /// The account told an event, which is stored.
+    pub fn event(&self, event: ProviderEvent) {
+        let register = |event: &ProviderEvent| {
+            let labels = [("provider", self.name.as_str()), ("event", event.as_str())];
+            self.registry.counter(&declared::PROVIDER_EVENTS, &labels)
+        };
+        let events = self
+            .events
+            .get_or_init(|| WordTable::of(ProviderEvent::ALL, register));
+        events.at(event.index()).increment(1);
+    }
+
+    /// It is not known which notification an event is about.
+    pub fn unmatched_event(&self) {
+        let register = || {
+            let label = ("provider", self.name.as_str());
+            self.registry.counter(&declared::UNMATCHED_EVENTS, &[label])
+        };
+        self.unmatched_events.get_or_init(register).increment(1);
     }
 
     /// A message was answered.

@@ -13,6 +13,7 @@ mod erase_late;
 mod examples;
 mod explain;
 mod first_call;
+mod hooks;
 mod idle;
 mod jobs;
 mod key_changes;

@@ -31,6 +31,7 @@ mod schema;
 mod slow_database;
 mod templates;
 mod timing;
+mod told_later;
 mod unread_wishes;
 mod unreadable;
 mod untakeable;

@@ -226,6 +226,7 @@ fn house(dice: &mut Dice) -> GlobalPolicy {
         } else {
             vec![]
         },
+        ..GlobalPolicy::default()
     }
 }
 

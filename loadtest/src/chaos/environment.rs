@@ -79,11 +79,19 @@ impl Environment {
             },
         );
         let made = made.await.context("the environment of a round")?;
+        let teller = |provider| {
+            let teller = special
+                .teller
+                .as_ref()
+                .map(|(teller, _)| Arc::clone(teller));
+            teller.filter(|_| provider == Provider::SendGrid)
+        };
         let start = |provider| {
             Simulator::builder(provider)
                 .ledger(Arc::clone(&made.ledger))
                 .behaviour(special.behaviour.clone())
                 .patience(Duration::from_secs(special.provider_timeout.into()))
+                .told_by(teller(provider))
                 .start()
         };
         let simulators: Result<Vec<_>, _> = PROVIDERS.into_iter().map(start).collect();

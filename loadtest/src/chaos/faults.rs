@@ -8,6 +8,7 @@ mod crowd;
 mod database;
 mod disk;
 mod engine;
+mod events;
 mod lease;
 mod limits;
 mod network;
@@ -101,5 +102,6 @@ pub(super) async fn play(row: Row, spec: Spec<'_>) -> Result<Finding> {
         Row::TwoVersions => versions::two(spec).await,
         Row::TenantMillion => crowd::waits(spec).await,
         Row::WebhooksKilled => webhooks::killed(spec).await,
+        Row::EventsKilled => events::killed(spec).await,
     }
 }

@@ -1,6 +1,7 @@
 //! One round: an environment, two engines under load, a fault at a random moment, and what came of it.
 
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,6 +14,7 @@ use super::finding::Finding;
 use super::load::{Load, Way};
 use super::seed::PEOPLE;
 use super::servers::Servers;
+use crate::events::EventTeller;
 use crate::harness::engine::Engine;
 use crate::harness::judge::Excuses;
 use crate::harness::load;
@@ -64,6 +66,8 @@ pub(super) struct Round<'a> {
     pub(super) erases: bool,
     /// The webhook that must have heard of everything in the end.
     pub(super) webhook: Option<Receiver>,
+    /// Who tells of SendGrid's messages; all of it must be kept in the end.
+    pub(super) teller: Option<Arc<EventTeller>>,
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
@@ -138,6 +142,7 @@ impl<'a> Round<'a> {
             repeats_nothing: false,
             erases: false,
             webhook: None,
+            teller: None,
             aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),
             published_aside: Vec::new(),
             began: Instant::now(),
@@ -190,8 +195,12 @@ impl<'a> Round<'a> {
 
     /// An engine is another process since: what is posted goes there.
     pub(super) fn posts_to_both(&self) {
+        let engines = || self.engines().map(|engine| engine.url("")).into();
         if let Some(publisher) = &self.http {
-            publisher.goes_to(self.engines().map(|engine| engine.url("")).into());
+            publisher.goes_to(engines());
+        }
+        if let Some(teller) = &self.teller {
+            teller.goes_to(engines());
         }
     }
 
@@ -284,6 +293,7 @@ impl<'a> Round<'a> {
         let lost = self.count_lost(&aside);
         self.note_rows(&lost).await?;
         self.webhook_has_heard().await?;
+        self.events_are_kept().await?;
         self.end_in_order().await?;
         self.books_agree().await?;
         self.environment.remove().await?;

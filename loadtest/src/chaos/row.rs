@@ -74,11 +74,13 @@ pub enum Row {
     TenantMillion,
     /// SIGKILL of an engine while a webhook is told of everything.
     WebhooksKilled,
+    /// SIGKILL of an engine, and PostgreSQL killed, while a provider tells what became of its messages.
+    EventsKilled,
 }
 
 impl Row {
     /// All rows, in the order of the matrix.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::EngineKilled,
         Self::EngineTerminated,
         Self::AcceptKilled,
@@ -113,6 +115,7 @@ impl Row {
         Self::TwoVersions,
         Self::TenantMillion,
         Self::WebhooksKilled,
+        Self::EventsKilled,
     ];
 
     /// The name for `--only`, and what happens, in words.
@@ -188,6 +191,10 @@ impl Row {
                 "webhooks-killed",
                 "SIGKILL of one engine while a webhook that fails at first is told of everything",
             ),
+            Self::EventsKilled => (
+                "events-killed",
+                "SIGKILL of one engine, PostgreSQL killed, while a provider tells events",
+            ),
         }
     }
 
@@ -215,6 +222,7 @@ impl Row {
                 | Self::DatabasePaused
                 | Self::DatabaseFull
                 | Self::TenantMillion
+                | Self::EventsKilled
         )
     }
 }

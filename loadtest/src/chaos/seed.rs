@@ -1,11 +1,14 @@
 //! The file for `herald apply`: the people, templates and accounts of a round.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use chrono::{Timelike, Utc};
 use toml::{Table, Value};
 
+use crate::events::EventTeller;
 use crate::population::Person;
-use crate::seed::{Target, seed_file};
+use crate::seed::{Target, seed_file, with_event_key};
 use crate::simulator::Behaviour;
 
 /// The name of the template that never ends by itself.
@@ -25,6 +28,8 @@ pub(super) struct Special<'a> {
     pub(super) provider_timeout: u32,
     /// A rate limit and daily caps, if they are to be looked at.
     pub(super) strict: Option<Strict>,
+    /// Who tells what became of SendGrid's messages, and with which key that is checked.
+    pub(super) teller: Option<(Arc<EventTeller>, String)>,
 }
 
 impl Default for Special<'_> {
@@ -34,6 +39,7 @@ impl Default for Special<'_> {
             tablespace: None,
             provider_timeout: 30,
             strict: None,
+            teller: None,
         }
     }
 }
@@ -58,7 +64,10 @@ impl Strict {
 
 pub(super) fn file(targets: &[Target], special: &Special<'_>) -> Result<String> {
     let people = PEOPLE + special.strict.map_or(0, |strict| strict.people);
-    let text = seed_file(people, targets, false)?;
+    let mut text = seed_file(people, targets, false)?;
+    if let Some((_, key)) = &special.teller {
+        text = with_event_key(&text, key)?;
+    }
     let mut file: Table = text.parse()?;
     for account in list(&mut file, "providers")? {
         let account = account.as_table_mut().context("an account")?;

@@ -54,6 +54,13 @@ pub(super) struct BenchArguments {
 impl BenchArguments {
     /// A bench for so many people; its folder is named after the measurement.
     pub(super) fn prepare(&self, measurement: &str, users: u32) -> Result<Bench, Failure> {
+        let (servers, herald, files) = self.places(measurement)?;
+        Bench::prepare(servers, herald, files, users)
+            .map_err(Failure::while_doing("what it is measured with"))
+    }
+
+    /// The servers, the engine, and a folder that is named after the measurement.
+    pub(super) fn places(&self, measurement: &str) -> Result<(Servers, PathBuf, PathBuf), Failure> {
         let herald = match &self.herald {
             Some(path) => std::path::absolute(path),
             None => std::env::current_exe().map(|own| own.with_file_name("herald")),
@@ -69,8 +76,7 @@ impl BenchArguments {
             broker: self.broker.clone(),
             broker_admin: self.broker_admin.clone(),
         };
-        Bench::prepare(servers, herald, files, users)
-            .map_err(Failure::while_doing("what it is measured with"))
+        Ok((servers, herald, files))
     }
 }
 

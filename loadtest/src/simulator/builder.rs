@@ -21,6 +21,7 @@ use super::slack::Slack;
 use super::state::State;
 use super::twilio::Twilio;
 use super::{Provider, smtp};
+use crate::events::EventTeller;
 use crate::ledger::Ledger;
 
 /// What a simulator is started with; [`Simulator::builder`] makes one.
@@ -34,6 +35,7 @@ pub struct Builder {
     credential: Option<String>,
     record: usize,
     patience: Option<Duration>,
+    teller: Option<Arc<EventTeller>>,
 }
 
 impl Simulator {
@@ -63,6 +65,7 @@ impl Builder {
             credential: None,
             record: 0,
             patience: None,
+            teller: None,
         }
     }
 
@@ -118,6 +121,13 @@ impl Builder {
         self
     }
 
+    /// Who tells later what became of each accepted message. By default nobody does.
+    #[must_use]
+    pub fn told_by(mut self, teller: Option<Arc<EventTeller>>) -> Self {
+        self.teller = teller;
+        self
+    }
+
     /// Starts the simulator on a thread of its own; it serves when this returns.
     ///
     /// # Errors
@@ -134,6 +144,7 @@ impl Builder {
             self.behaviour,
             Records::keeping(self.record),
             self.patience,
+            self.teller,
         ));
         let control_address = control.as_ref().map_or(address, |(_, address)| *address);
         let fcm = match self.provider {

@@ -10,6 +10,7 @@ use super::Provider;
 use super::behaviour::{Behaviour, Call, Decision, Script};
 use super::counters::{Counters, Records, Stats};
 use super::fault::Fault;
+use crate::events::EventTeller;
 use crate::ledger::{Acceptance, Ledger, locked};
 
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct State {
     pub(crate) records: Records,
     /// How long clients wait for an answer, where that is known.
     patience: Option<Duration>,
+    /// Who tells of what is accepted, if anybody.
+    teller: Option<Arc<EventTeller>>,
     script: Mutex<Script>,
     /// No rule and no latency: the script's lock need not be taken.
     plain: AtomicBool,
@@ -32,11 +35,13 @@ impl State {
         behaviour: Behaviour,
         records: Records,
         patience: Option<Duration>,
+        teller: Option<Arc<EventTeller>>,
     ) -> Self {
         Self {
             provider,
             ledger,
             patience,
+            teller,
             counters: Counters::default(),
             records,
             plain: AtomicBool::new(behaviour.is_plain()),
@@ -94,6 +99,9 @@ impl State {
         }
         for acceptance in acceptances {
             self.ledger.accept(self.provider, acceptance, answer_lost);
+            if let Some(teller) = &self.teller {
+                teller.accepted(acceptance);
+            }
         }
     }
 

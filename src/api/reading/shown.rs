@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{Content, Standing, TimelineLine, timeline};
+use crate::domain::{Content, DeliveryState, Standing, TimelineLine, ToldEvent, timeline};
 use crate::ops::control::{ReadContent, StoredNotification, WholeNotification};
 
 /// A notification, without its timeline.
@@ -76,6 +76,10 @@ pub(super) struct ShownNotification {
     /// The publisher's own data.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
+    /// How far it has come as its provider tells: `processed`, `deferred`, `undelivered`, `delivered` or `bounced`,
+    /// whatever of it was told first; null where nothing was told.
+    #[schema(value_type = Option<String>)]
+    delivery: Option<DeliveryState>,
     /// What happened, the oldest first; what has no time is the last that is known.
     timeline: Vec<ShownLine>,
 }
@@ -206,6 +210,7 @@ impl From<&WholeNotification> for ShownNotification {
         Self {
             listed: ListedNotification::from(stored),
             metadata: metadata.and_then(|text| RawValue::from_string(text).ok()),
+            delivery: DeliveryState::of(whole.told.iter().filter_map(ToldEvent::known)),
             timeline: lines.into_iter().map(ShownLine::from).collect(),
         }
     }

@@ -7,6 +7,7 @@ use crate::config::Settings;
 use crate::ops::housekeeping::Housekeeping;
 use crate::ops::job_runner;
 use crate::ops::lease_keeper::LeaseKeeper;
+use crate::ops::provider_events::{self, EventIntake};
 use crate::ops::readiness::ReadinessWatch;
 use crate::store::lease::RunId;
 use crate::work::LeaseGate;
@@ -46,7 +47,16 @@ pub(super) fn watch_readiness(
     context.tasks.spawn("watch readiness", readiness.run());
 }
 
-pub(super) fn keep_house(context: &EngineContext) {
+/// What takes in what providers tell.
+pub(super) fn event_intake(settings: &Settings, context: &EngineContext) -> EventIntake {
+    EventIntake {
+        database: context.database.clone(),
+        metrics: Arc::clone(&context.metrics),
+        global: Arc::new(settings.policy.clone()),
+    }
+}
+
+pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
     let housekeeping = Housekeeping {
         database: context.database.clone(),
         metrics: Arc::clone(&context.metrics),
@@ -55,4 +65,7 @@ pub(super) fn keep_house(context: &EngineContext) {
     context.tasks.spawn("housekeeping", housekeeping.run());
     let jobs = job_runner::run(context.database.clone(), context.phases.stop.clone());
     context.tasks.spawn("jobs", jobs);
+    let intake = event_intake(settings, context);
+    let early = provider_events::run(intake, context.phases.stop.clone());
+    context.tasks.spawn("early events", early);
 }

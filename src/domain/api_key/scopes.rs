@@ -21,6 +21,8 @@ vocabulary! {
         Tenants = "tenants",
         /// Accounts.
         Providers = "providers",
+        /// What providers tell later.
+        ProviderEvents = "provider-events",
         /// Status callbacks.
         Webhooks = "webhooks",
         /// Dead letters and jobs about them.

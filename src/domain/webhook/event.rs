@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{TEST_EVENT, WebhookCatalog, WebhookEvent};
-use crate::domain::{Channel, Notification, Origin, Priority, Reason, Settlement, Source, Status};
+use crate::domain::{
+    Channel, Notification, Origin, Priority, ProviderEvent, Reason, Settlement, Source, Status,
+};
 
 /// Longest `metadata` of a publisher that is handed back, as JSON: a body stays below the 20 kB that the
 /// standard asks for.
@@ -38,22 +40,32 @@ struct WebhookBody<T> {
 
 /// Nothing of the person but their id: neither address nor content.
 #[derive(Serialize)]
-struct EventData<'a> {
-    id: Uuid,
-    tenant_id: Uuid,
-    user_id: Uuid,
-    channel: Channel,
-    priority: Priority,
-    category: Option<&'a str>,
-    status: Status,
-    reason: Option<Reason>,
-    provider: Option<&'a str>,
-    provider_message_id: Option<&'a str>,
-    error: Option<&'a str>,
-    attempts: u16,
-    due_at: Option<Timestamp>,
-    source: Option<&'a Source>,
-    metadata: Option<&'a Map<String, Value>>,
+pub(super) struct EventData<'a> {
+    pub(super) id: Uuid,
+    pub(super) tenant_id: Uuid,
+    pub(super) user_id: Uuid,
+    pub(super) channel: Channel,
+    pub(super) priority: Priority,
+    pub(super) category: Option<&'a str>,
+    pub(super) status: Status,
+    pub(super) reason: Option<Reason>,
+    pub(super) provider: Option<&'a str>,
+    pub(super) provider_message_id: Option<&'a str>,
+    pub(super) error: Option<&'a str>,
+    pub(super) attempts: u16,
+    pub(super) due_at: Option<Timestamp>,
+    pub(super) source: Option<&'a Source>,
+    pub(super) metadata: Option<&'a Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) provider_event: Option<ProviderEventData<'a>>,
+}
+
+/// What the provider told, where that is what happened.
+#[derive(Serialize)]
+pub(super) struct ProviderEventData<'a> {
+    pub(super) event: ProviderEvent,
+    pub(super) code: Option<&'a str>,
+    pub(super) detail: Option<&'a str>,
 }
 
 /// All that follows from what became of notifications, for those who want to hear of it.
@@ -122,7 +134,7 @@ fn accepted(
     );
 }
 
-fn tell<'a>(
+pub(super) fn tell<'a>(
     catalog: &WebhookCatalog,
     notification: &'a Notification,
     (event, at): (WebhookEvent, Timestamp),
@@ -163,7 +175,7 @@ fn outcome(settlement: &Settlement) -> EventData<'_> {
     }
 }
 
-fn of(notification: &Notification) -> EventData<'_> {
+pub(super) fn of(notification: &Notification) -> EventData<'_> {
     EventData {
         id: notification.id,
         tenant_id: notification.tenant_id,
@@ -180,6 +192,7 @@ fn of(notification: &Notification) -> EventData<'_> {
         due_at: None,
         source: notification.source.as_ref(),
         metadata: notification.metadata.as_ref().filter(|it| fits(it)),
+        provider_event: None,
     }
 }
 

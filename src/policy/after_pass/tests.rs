@@ -356,6 +356,7 @@ fn the_window_counts_from_the_first_failure_of_this_sending() {
         Step::Replayed {
             failed: Reason::RetriesExhausted,
             detail: None,
+            not_by: vec![],
         },
         Step::Deferred {
             reason: Reason::QuietHours,

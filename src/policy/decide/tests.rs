@@ -93,6 +93,9 @@ pub(in crate::policy) static GLOBAL: GlobalPolicy = GlobalPolicy {
     urgent_passes_caps: true,
     release_spread: std::time::Duration::ZERO,
     fail_over_unknown: vec![],
+    fail_over_undelivered: vec![],
+    soft_bounces: 5,
+    soft_bounce_window: std::time::Duration::from_secs(3_600),
 };
 
 pub(in crate::policy) fn facts<'a>(
@@ -278,6 +281,7 @@ fn a_device_that_was_refused_is_not_asked_again_because_another_has_a_retry() {
     let step = Step::Replayed {
         failed,
         detail: None,
+        not_by: vec![],
     };
     push.attempts.push(AttemptRecord { at: now(), step });
     assert_eq!(addresses(asked(&push, &recipient())), ["a", "b"]);

@@ -150,6 +150,7 @@ fn a_definite_answer_of_that_account_or_a_replay_ends_it() {
     let step = Step::Replayed {
         failed,
         detail: None,
+        not_by: vec![],
     };
     lost.attempts.push(AttemptRecord { at: now(), step });
     assert_eq!(

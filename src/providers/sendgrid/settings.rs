@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 
+use super::events::{KEY, key_bytes};
 use crate::domain::Account;
 use crate::domain::address::ascii_domain;
 use crate::providers::SettingsError;
@@ -17,7 +19,7 @@ const ALLOWED: &[&str] = &[
     "from",
     "from_name",
     "sandbox",
-    "event_public_key",
+    KEY,
     "batch_size",
 ];
 /// Messages of equal content in one request, when the account does not say.
@@ -53,8 +55,7 @@ impl SendgridSettings {
         let key = fields.required_secret(Secret::Key, "the SendGrid API key");
         let authorization = fields.header(Secret::Key, bearer(key));
         let sender = sender(&mut fields);
-        // Used where SendGrid's events come in; read here so that its type is checked with the rest.
-        let _events = fields.text("event_public_key");
+        event_key(&mut fields);
         let uris = fields.endpoints(BASE_URL, ["v3/mail/send", "v3/scopes"]);
         let timeout = fields.timeout();
         let batch_size = fields.number("batch_size", 1..=MOST_AT_ONCE, "a number");
@@ -71,6 +72,17 @@ impl SendgridSettings {
             timeout,
             batch_size: usize::from(batch_size.unwrap_or(BATCH_SIZE)),
         })
+    }
+}
+
+/// Used where SendGrid's events come in; read here so that it is checked with the rest.
+fn event_key(fields: &mut ConfigFields<'_>) {
+    let key = fields.text(KEY).map(key_bytes);
+    let is_one = |key: &Vec<u8>| ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key).is_ok();
+    if key.is_some_and(|key| !key.as_ref().is_some_and(is_one)) {
+        fields.mistake(format!(
+            "config key `{KEY}` must be the verification key of the Event Webhook, as SendGrid shows it"
+        ));
     }
 }
 
@@ -116,7 +128,7 @@ mod tests {
     fn all_mistakes_are_told() {
         let config = json!({
             "from": "Ana <ana@example.com>", "from_name": "A, B", "sandbox": "yes",
-            "base_url": "nowhere", "reply_to": "x", "batch_size": 1001,
+            "base_url": "nowhere", "reply_to": "x", "batch_size": 1001, "event_public_key": "bm8=",
         });
         insta::assert_snapshot!(mistakes(Some("a\nb"), config), @r"
         config key `reply_to` is unknown; allowed: base_url, from, from_name, sandbox, event_public_key, batch_size
@@ -124,6 +136,7 @@ mod tests {
         config key `from` must be a plain ASCII e-mail address
         config key `from_name` may not contain `;` or `,`
         config key `sandbox` must be true or false, not a text
+        config key `event_public_key` must be the verification key of the Event Webhook, as SendGrid shows it
         config key `base_url` must be http:// or https:// with a host and without user, query or fragment, for example https://api.sendgrid.com
         config key `batch_size` must be a number from 1 to 1000
         ");

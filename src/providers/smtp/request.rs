@@ -6,6 +6,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{MultiPart, SinglePart};
 
 use super::header;
+use super::return_path::ReturnPath;
 use super::settings::SmtpSender;
 use crate::domain::address::canonical;
 use crate::domain::{Channel, Content, Reason, Reply};
@@ -39,7 +40,11 @@ impl SmtpMail {
 }
 
 /// The mail, or the refusal of one that no server takes.
-pub(crate) fn mail(from: &SmtpSender, delivery: &Delivery<'_>) -> Result<SmtpMail, Reply> {
+pub(crate) fn mail(
+    from: &SmtpSender,
+    return_path: Option<&ReturnPath>,
+    delivery: &Delivery<'_>,
+) -> Result<SmtpMail, Reply> {
     let to = usable_address(delivery.address)?;
     let to = canonical(Channel::Email, to)
         .map_err(|why| refuse(Reason::InvalidRecipient, &format!("the address {why}")))?;
@@ -59,7 +64,10 @@ pub(crate) fn mail(from: &SmtpSender, delivery: &Delivery<'_>) -> Result<SmtpMai
     ];
     let text = with_last_line_ended(headers.concat() + &body);
     Ok(SmtpMail {
-        from: from.address.clone(),
+        from: return_path.map_or_else(
+            || from.address.clone(),
+            |path| path.of(delivery.notification_id),
+        ),
         to,
         size: text.len(),
         wire: wire(text),

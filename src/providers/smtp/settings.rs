@@ -5,6 +5,8 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 
+use super::events::{DOMAIN, SECRET};
+use super::return_path::{LEAST_SECRET, ReturnPath};
 use super::tls::Tls;
 use crate::domain::Account;
 use crate::domain::address::ascii_domain;
@@ -18,6 +20,8 @@ pub(crate) struct SmtpSettings {
     pub(crate) security: Security,
     pub(crate) login: Option<SmtpLogin>,
     pub(crate) from: SmtpSender,
+    /// Where mails come back to, each to an address of its own.
+    pub(crate) return_path: Option<ReturnPath>,
     pub(crate) timeout: Duration,
     /// Longest wait for the reply to a mail's text.
     pub(crate) text_timeout: Duration,
@@ -25,7 +29,7 @@ pub(crate) struct SmtpSettings {
     pub(crate) max_connections: u16,
 }
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 9] = [
     "host",
     "port",
     "tls",
@@ -33,6 +37,8 @@ const KEYS: [&str; 7] = [
     "from",
     "max_connections",
     "text_timeout_seconds",
+    DOMAIN,
+    SECRET,
 ];
 /// Postfix, for one, lets a client have 50; Exchange Online three.
 const CONNECTIONS: u16 = 20;
@@ -80,6 +86,7 @@ impl SmtpSettings {
         let port = fields.port("port").unwrap_or(usual_port);
         let login = login(&mut fields);
         let from = from(&mut fields);
+        let return_path = return_path(&mut fields);
         let timeout = fields.timeout();
         let text_timeout = fields.number("text_timeout_seconds", 1..=3_600, "seconds");
         let max_connections = fields.number("max_connections", 1..=1_000, "connections");
@@ -92,6 +99,7 @@ impl SmtpSettings {
             security,
             login,
             from,
+            return_path,
             timeout,
             text_timeout: Duration::from_secs(text_timeout.unwrap_or(TEXT_TIMEOUT).into()),
             max_connections: max_connections.unwrap_or(CONNECTIONS),
@@ -150,6 +158,26 @@ fn login(fields: &mut ConfigFields<'_>) -> Option<SmtpLogin> {
     }
 }
 
+/// A domain and a secret, or neither.
+fn return_path(fields: &mut ConfigFields<'_>) -> Option<ReturnPath> {
+    let (domain, secret) = (fields.text(DOMAIN), fields.text(SECRET));
+    if domain.is_some() != secret.is_some() {
+        fields.mistake(format!(
+            "config keys `{DOMAIN}` and `{SECRET}` are needed both, or neither"
+        ));
+    }
+    if secret.is_some_and(|secret| secret.len() < LEAST_SECRET) {
+        fields.mistake(format!(
+            "config key `{SECRET}` must have at least {LEAST_SECRET} bytes, for example those of `openssl rand -hex 32`"
+        ));
+    }
+    let ascii = ascii_domain(domain?);
+    if ascii.is_none() {
+        fields.mistake(format!("config key `{DOMAIN}` must be a domain"));
+    }
+    Some(ReturnPath::new(&ascii?, secret?))
+}
+
 /// What we greet with, and what stands in headers, needs no SMTPUTF8 for a domain that has an ASCII
 /// spelling. A name without a dot stays: a server inside a company may take it.
 fn sender(from: &Mailbox) -> Option<SmtpSender> {
@@ -193,15 +221,20 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_told() {
-        let config = json!({"tls": "ssl", "port": 70000, "from": "nobody", "user": "x"});
+        let config = json!({"tls": "ssl", "port": 70000, "from": "nobody", "user": "x",
+            "return_path_domain": "nowhere", "return_path_secret": "short"});
         insta::assert_snapshot!(read(Some("user"), None, config).err().unwrap(), @"
-        config key `user` is unknown; allowed: host, port, tls, ca_file, from, max_connections, text_timeout_seconds, sandbox
+        config key `user` is unknown; allowed: host, port, tls, ca_file, from, max_connections, text_timeout_seconds, return_path_domain, return_path_secret, sandbox
         config key `host` is missing: the server's name
         config key `tls` must be one of none, starttls, implicit
         config key `port` must be a port from 1 to 65535
         `api_key` (user) and `api_secret` (password) are needed both, or neither
         config key `from` must be an address, or `Name <address>`
+        config key `return_path_secret` must have at least 16 bytes, for example those of `openssl rand -hex 32`
+        config key `return_path_domain` must be a domain
         ");
+        let config = json!({"host": "mail.example.com", "from": "h@example.com", "return_path_domain": "b.example.com"});
+        insta::assert_snapshot!(read(None, None, config).err().unwrap(), @"config keys `return_path_domain` and `return_path_secret` are needed both, or neither");
     }
 
     #[test]

@@ -17,6 +17,7 @@ const BASE_URL: &str = "https://api.twilio.com";
 const ALLOWED: &[&str] = &[
     "account_sid",
     "auth_token",
+    "event_shared_key",
     "from",
     "messaging_service_sid",
     "base_url",
@@ -49,7 +50,7 @@ impl TwilioSettings {
         let password =
             fields.required_secret(Secret::Secret, "the API key's secret, or the auth token");
         // Used where Twilio's callbacks come in; read here so that its type is checked with the rest.
-        let _callbacks = fields.text("auth_token");
+        let _callbacks = (fields.text("auth_token"), fields.text("event_shared_key"));
         let sid = account_sid(&mut fields, key);
         let sender = sender(&mut fields);
         let status_callback = status_callback(&mut fields);
@@ -140,7 +141,7 @@ mod tests {
             "status_callback": "https://my_host/hook", "region": "us1",
         });
         insta::assert_snapshot!(read(Some("SK1"), config).err().unwrap(), @"
-        config key `region` is unknown; allowed: account_sid, auth_token, from, messaging_service_sid, base_url, status_callback, sandbox
+        config key `region` is unknown; allowed: account_sid, auth_token, event_shared_key, from, messaging_service_sid, base_url, status_callback, sandbox
         the account SID may hold letters and digits only (AC and 32 hex digits)
         exactly one of the config keys `from` and `messaging_service_sid` is needed
         config key `status_callback` must be an http:// or https:// URL whose host has no underscore

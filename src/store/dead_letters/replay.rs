@@ -151,6 +151,7 @@ fn line(replay: &LetterReplay<'_>, at: Timestamp) -> String {
     let step = Step::Replayed {
         failed: replay.failed,
         detail: failed.and_then(|failed| failed.error_message.clone()),
+        not_by: vec![],
     };
     // Our own types have only string keys and finite numbers: they always have a JSON text.
     serde_json::to_string(&AttemptRecord { at, step }).unwrap_or_else(|_| "null".to_owned())

@@ -110,7 +110,11 @@ pub(super) struct EventRow {
     #[diesel(sql_type = Text)]
     provider: String,
     #[diesel(sql_type = Nullable<Text>)]
+    code: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
     detail: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    matched_by: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -175,7 +179,9 @@ impl EventRow {
             at: read(self.occurred_at).unwrap_or(Timestamp::MAX),
             event: self.event,
             provider: self.provider,
+            code: self.code,
             detail: self.detail,
+            matched_by: self.matched_by.and_then(|word| word.parse().ok()),
         }
     }
 }

@@ -88,6 +88,14 @@ pub async fn erase(
     diesel::delete(admin_system_events::table.filter(admin_system_events::user_id.eq(id)))
         .execute(connection)
         .await?;
+    // Events of which no notification is known, and which may be about them.
+    diesel::sql_query(
+        "DELETE FROM email_logs e USING users u WHERE u.id = $1 AND e.notification_id IS NULL \
+         AND e.recipient IN (lower(u.email), u.phone)",
+    )
+    .bind::<SqlUuid, _>(id)
+    .execute(connection)
+    .await?;
     // With it go devices, preferences, counters and whatever else belongs to them alone.
     diesel::delete(users::table.find(id))
         .execute(connection)

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{Class, Priority};
+use crate::domain::{Class, Priority, ProviderEvent};
 
 const LANE: Lane = Lane::new(Channel::Sms, Priority::Urgent);
 
@@ -21,6 +21,9 @@ fn used() -> Metrics {
     account.circuit_open(true);
     account.throttled(Duration::from_millis(700));
     account.throttled(Duration::from_millis(700));
+    account.event(ProviderEvent::Delivered);
+    account.unmatched_event();
+    metrics.refused_events(EventRefusal::WrongSignature);
     metrics.actor_restarted("recorder");
     metrics.dlq_unresolved(4);
     metrics.quarantined(3);
@@ -56,6 +59,9 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_notifications_accepted_total Notifications accepted by HTTP, repetitions left out.
         # HELP herald_notifications_total Outcomes committed; provider is empty before a choice, reason is empty for sent.
         # HELP herald_provider_circuit_open 1 while the provider's circuit is tripped or probing, 0 while it passes.
+        # HELP herald_provider_events_refused_total Calls that tell events and were not listened to.
+        # HELP herald_provider_events_total Events that providers told and that are stored, repetitions left out.
+        # HELP herald_provider_events_unmatched_total Stored events of which no notification was known when they came.
         # HELP herald_provider_request_messages Messages in one request to an account that takes several at once.
         # HELP herald_provider_request_seconds Time from a request to the provider's answer.
         # HELP herald_provider_throttle_seconds_total Whole seconds in which queued requests waited for the account's rate limit or pace.
@@ -77,6 +83,9 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_notifications_accepted_total counter
         # TYPE herald_notifications_total counter
         # TYPE herald_provider_circuit_open gauge
+        # TYPE herald_provider_events_refused_total counter
+        # TYPE herald_provider_events_total counter
+        # TYPE herald_provider_events_unmatched_total counter
         # TYPE herald_provider_request_messages histogram
         # TYPE herald_provider_request_seconds histogram
         # TYPE herald_provider_throttle_seconds_total counter
@@ -109,6 +118,9 @@ fn events_are_counted_under_the_declared_labels() {
         herald_notifications_total{channel="sms",provider="",status="failed",reason="no_address"} 1
         herald_notifications_total{channel="sms",provider="twilio-main",status="sent",reason=""} 1
         herald_provider_circuit_open{provider="twilio-main"} 1
+        herald_provider_events_refused_total{reason="wrong_signature"} 1
+        herald_provider_events_total{provider="twilio-main",event="delivered"} 1
+        herald_provider_events_unmatched_total{provider="twilio-main"} 1
         herald_provider_request_messages_count{provider="sendgrid-main"} 1
         herald_provider_request_messages_sum{provider="sendgrid-main"} 70
         herald_provider_request_seconds_count{provider="twilio-main"} 1

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use herald::domain::{
-    Channel, JobState, OnUnknown, OverCap, PauseKind, Platform, Priority, ProviderEvent,
-    ProviderKind, Reason, Severity, Status, SuppressionReason, WebhookDisabledReason,
+    Channel, EventBlame, EventMatch, JobState, OnUnknown, OverCap, PauseKind, Platform, Priority,
+    ProviderEvent, ProviderKind, Reason, Severity, Status, SuppressionReason,
+    WebhookDisabledReason,
 };
 
 use crate::database::{TestDatabase, lines};
@@ -40,6 +41,8 @@ fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
         ("user_devices", "platform") => words(Platform::ALL),
         ("jobs", "state") => words(JobState::ALL),
         ("email_logs", "event") => words(ProviderEvent::ALL),
+        ("email_logs", "matched_by") => words(EventMatch::ALL),
+        ("email_logs", "blame") => words(EventBlame::ALL),
         ("admin_system_events", "severity") => words(Severity::ALL),
         ("notification_preferences", "quiet_hours_days") => {
             words(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"])

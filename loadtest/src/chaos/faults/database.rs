@@ -191,7 +191,7 @@ async fn calm(round: &Round<'_>) {
 }
 
 /// Ends the outage. What the engines had in hand is read before they can go on.
-async fn back(
+pub(super) async fn back(
     round: &mut Round<'_>,
     mend: impl AsyncFnOnce(&mut Round<'_>) -> Result<()>,
 ) -> Result<()> {

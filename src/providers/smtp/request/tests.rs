@@ -22,7 +22,7 @@ fn content(subject: &str, body: Option<&str>, html: Option<&str>) -> Content {
 
 fn mail_of(content: &Content) -> SmtpMail {
     let delivery = delivery("ana@example.org", content);
-    mail(&sender("hello@example.com"), &delivery).unwrap()
+    mail(&sender("hello@example.com"), None, &delivery).unwrap()
 }
 
 /// What a server keeps of the wire: without the final dot, and with single dots again.
@@ -126,7 +126,7 @@ fn a_domain_is_in_ascii_and_only_a_local_part_needs_utf8() {
     let content = content("Hi", Some("Hi"), None);
     let to = |address: &str| {
         let from = sender("hello@xn--exmple-cua.org");
-        mail(&from, &delivery(address, &content)).unwrap()
+        mail(&from, None, &delivery(address, &content)).unwrap()
     };
     let idn = to("ana@exämple.org");
     assert_eq!(idn.to, "ana@xn--exmple-cua.org");
@@ -162,7 +162,9 @@ fn unsendable_mail_is_not_sent() {
         ("ana@example.org", &no_subject, Reason::ContentRefused),
     ] {
         let delivery = delivery(address, content);
-        let refusal = mail(&sender("hello@example.com"), &delivery).err().unwrap();
+        let refusal = mail(&sender("hello@example.com"), None, &delivery)
+            .err()
+            .unwrap();
         assert_eq!(refusal.reason, Some(reason), "{address:?}");
     }
 }
@@ -180,4 +182,19 @@ proptest! {
         let plain = plain.unwrap_or_default();
         prop_assert_eq!(plain.trim_end_matches('\n'), lines.trim_end_matches('\n'));
     }
+}
+
+#[test]
+fn a_mail_comes_back_to_an_address_of_its_own() {
+    let path = ReturnPath::new("bounces.example.com", "sixteen bytes and more");
+    let content = Content {
+        subject: Some("Hi".to_owned()),
+        body: Some("Text".to_owned()),
+        ..Content::default()
+    };
+    let delivery = delivery("ana@example.com", &content);
+    let mail = mail(&sender("hello@example.com"), Some(&path), &delivery).unwrap();
+    assert_eq!(mail.from, path.of(delivery.notification_id));
+    assert!(mail.wire.contains("<hello@example.com>"));
+    assert!(!mail.wire.contains("bounces.example.com"));
 }

@@ -1,0 +1,90 @@
+//! A provider tells what became of its messages while an engine and the database die. What was answered with 2xx is
+//! kept, and whatever was told twice is kept once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::{Instant, sleep};
+
+use super::database::{back, nothing_moves};
+use super::{Spec, ordinary};
+use crate::chaos::finding::Finding;
+use crate::chaos::round::{PATIENCE, Round};
+use crate::chaos::seed::Special;
+use crate::chaos::servers::Server;
+use crate::events::{EventTeller, SendgridKey, Telling};
+
+/// The account of the seed file.
+const ACCOUNT: &str = "sendgrid-simulator";
+const TELLING: Telling = Telling {
+    each: 4,
+    batch: 50,
+    connections: 3,
+    twice: 0.2,
+};
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
+    let key = SendgridKey::generate()?;
+    let public = key.public()?;
+    let teller = Arc::new(EventTeller::start(key, ACCOUNT, TELLING));
+    let special = Special {
+        teller: Some((Arc::clone(&teller), public)),
+        ..ordinary()
+    };
+    let environment = spec.environment(special).await?;
+    let mut round = spec.round_on(environment).await?;
+    round.teller = Some(teller);
+    round.posts_to_both();
+    round.moment(0.1, 0.3).await;
+    let left = round.kill_the_first().await?;
+    round.engine = round.environment.engine(round.engine.name()).await?;
+    round.posts_to_both();
+    round.recovers(left.at).await;
+    round.moment(0.4, 0.7).await;
+    round.servers.kill(Server::Postgresql).await?;
+    let outage = Duration::from_secs(round.scale.choose(2, 5));
+    nothing_moves(&mut round, outage).await?;
+    back(&mut round, async |round: &mut Round<'_>| {
+        round.servers.boot(Server::Postgresql).await
+    })
+    .await?;
+    round.finish().await
+}
+
+impl Round<'_> {
+    /// Waits until all events are told, and judges what is kept of them.
+    pub(in crate::chaos) async fn events_are_kept(&mut self) -> Result<()> {
+        let Some(teller) = self.teller.take() else {
+            return Ok(());
+        };
+        let settled = teller.settle(PATIENCE).await;
+        self.finding.must(settled, || {
+            format!("{} of {} events are told", teller.told(), teller.made())
+        });
+        let database = &self.environment.database;
+        let kept = "SELECT count(*) FROM notification_schema.email_logs";
+        let astray = "SELECT count(*) FROM notification_schema.email_logs e
+            WHERE tenant_id IS NULL OR NOT EXISTS (
+                SELECT FROM notification_schema.notifications n WHERE n.id = e.notification_id)";
+        // What came before its notification finds it a moment later.
+        let deadline = Instant::now() + PATIENCE;
+        while database.count(astray).await? > 0 && Instant::now() < deadline {
+            sleep(LOOK_EVERY).await;
+        }
+        let (kept, astray) = (database.count(kept).await?, database.count(astray).await?);
+        let made = teller.made();
+        self.finding.must(kept == made && made > 0, || {
+            format!("{kept} events are kept of {made} that were told")
+        });
+        self.finding.must(astray == 0, || {
+            format!("{astray} events are about no notification")
+        });
+        let (calls, failed, _) = teller.calls();
+        self.finding.note(format!(
+            "{made} events in {calls} calls; {failed} calls were not answered with 2xx, and told again"
+        ));
+        Ok(())
+    }
+}

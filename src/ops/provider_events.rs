@@ -1,0 +1,171 @@
+//! What providers tell later is taken in: each batch is kept, and what follows from it is done, in one transaction.
+
+mod early;
+mod follow;
+mod wishes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::domain::{Account, GlobalPolicy, HeardEvent, NewWebhookDelivery, ProviderEvent, Status};
+use crate::store::provider_events::{self, KeptEvent};
+use crate::store::{Database, PgConnection, StoreError};
+use crate::telemetry::Metrics;
+
+pub use early::run;
+use follow::follow;
+
+/// Events of one transaction.
+const PART: usize = 500;
+/// Tries of a transaction that meets others.
+const TRIES: u32 = 5;
+/// Time to the second try; each further one waits as much longer.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Takes in what providers tell. Clones share it.
+#[derive(Debug, Clone)]
+pub struct EventIntake {
+    /// Where it is kept.
+    pub database: Database,
+    /// Where it is counted.
+    pub metrics: Arc<Metrics>,
+    /// What the operator says for everybody.
+    pub global: Arc<GlobalPolicy>,
+}
+
+/// Where events are taken from.
+#[derive(Debug, Clone, Copy)]
+enum EventSource<'a> {
+    /// An account tells them.
+    Told(&'a Account, &'a [HeardEvent]),
+    /// They wait for their notification; at most so many.
+    Early(i64),
+}
+
+impl EventSource<'_> {
+    async fn take(self, connection: &mut PgConnection) -> Result<Vec<KeptEvent>, StoreError> {
+        match self {
+            Self::Told(account, heard) => provider_events::keep(connection, account, heard).await,
+            Self::Early(most) => provider_events::take_early(connection, most).await,
+        }
+    }
+}
+
+impl EventIntake {
+    /// Stores what an account told, each event once, with what follows from it; says how many are new. One that the
+    /// database does not take stops no other: it is kept as one that cannot be read.
+    ///
+    /// # Errors
+    /// The database is out of reach: some may be stored, and all may be told again.
+    pub async fn take_in(
+        &self,
+        account: &Account,
+        heard: &[HeardEvent],
+    ) -> Result<usize, StoreError> {
+        let mut parts: Vec<Vec<HeardEvent>> = heard.chunks(PART).map(<[_]>::to_vec).collect();
+        parts.reverse();
+        let mut new = 0;
+        while let Some(mut part) = parts.pop() {
+            // Two batches that share events take them in one order.
+            part.sort_unstable_by(|a, b| a.event_id.cmp(&b.event_id));
+            match self.follow_up(EventSource::Told(account, &part)).await {
+                Ok(kept) => new += kept.len(),
+                Err(error) if !error.is_about_data() => return Err(error),
+                Err(error) => match part.as_slice() {
+                    [one] if one.event == ProviderEvent::Unreadable => return Err(error),
+                    [one] => {
+                        let why = error.without_data();
+                        let provider = &account.name;
+                        tracing::warn!(
+                            provider,
+                            why,
+                            "an event could not be stored as it is: it is kept as unreadable"
+                        );
+                        parts.push(vec![stripped(one)]);
+                    }
+                    all => {
+                        let (first, rest) = all.split_at(all.len() / 2);
+                        parts.extend([rest.to_vec(), first.to_vec()]);
+                    }
+                },
+            }
+        }
+        Ok(new)
+    }
+
+    /// Does what follows from events in the transaction in which they are taken.
+    async fn follow_up(&self, source: EventSource<'_>) -> Result<Vec<KeptEvent>, StoreError> {
+        let catalog = self.database.webhooks().catalog();
+        let mut tries = 0;
+        let (kept, followed) = loop {
+            let work = async |connection: &mut PgConnection| {
+                let kept = source.take(connection).await?;
+                let followed = follow(connection, &kept, &self.global, &catalog).await?;
+                Ok((kept, followed))
+            };
+            match self.database.transaction(work).await {
+                Err(
+                    StoreError::Deadlock | StoreError::SerializationFailure | StoreError::Locked(_),
+                ) if tries < TRIES => {
+                    tries += 1;
+                    sleep(AGAIN * tries).await;
+                }
+                done => break done?,
+            }
+        };
+        let webhooks = followed
+            .told
+            .iter()
+            .map(|it: &NewWebhookDelivery| it.webhook_id);
+        self.database.webhooks().tell(webhooks);
+        if matches!(source, EventSource::Told(..)) {
+            self.count(&kept);
+        }
+        for (channel, provider) in &followed.accepted {
+            self.metrics
+                .settled(*channel, Some(provider), Status::Sent, None);
+        }
+        Ok(kept)
+    }
+
+    /// Counts what is new.
+    fn count(&self, kept: &[KeptEvent]) {
+        let mut blocked = None;
+        for event in kept {
+            let account = self.metrics.provider(&event.provider);
+            account.event(event.event);
+            if event.about.is_none() {
+                account.unmatched_event();
+            }
+            if event.event == ProviderEvent::Block {
+                blocked = Some(event);
+            }
+        }
+        if let Some(KeptEvent { provider, code, .. }) = blocked {
+            let code = code.as_deref().unwrap_or_default();
+            tracing::warn!(
+                provider,
+                code,
+                "the receiving side refuses the sender or its content: see the events `block`"
+            );
+        }
+    }
+}
+
+/// An event without all that the database may not take.
+fn stripped(heard: &HeardEvent) -> HeardEvent {
+    HeardEvent {
+        event: ProviderEvent::Unreadable,
+        event_id: heard.event_id.clone(),
+        at: heard.at,
+        named: None,
+        message_id: None,
+        address: None,
+        code: None,
+        detail: None,
+        blame: None,
+        raw: None,
+    }
+}

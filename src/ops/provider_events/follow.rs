@@ -1,0 +1,248 @@
+//! What follows from events that are kept now: `policy` says what, and here it is done.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::wishes;
+use crate::domain::reply::TOLD_LATER;
+use crate::domain::webhook::{ToldProviderEvent, deliveries_of, told_of};
+use crate::domain::{
+    AttemptRecord, Channel, Class, GlobalPolicy, NewWebhookDelivery, Origin, Reason, Settlement,
+    Status, Step, TakeId, WebhookCatalog,
+};
+use crate::policy::consequence::{
+    Consequence, EventFacts, LateFailure, follows, handed_back_by, is_settled_by,
+};
+use crate::runtime::clock;
+use crate::store::provider_events::{
+    self, EventSubject, HandBack, KeptEvent, LateAcceptance, StandingNotification,
+};
+use crate::store::{PgConnection, StoreError, accounts};
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    /// What webhooks are told.
+    pub(super) told: Vec<NewWebhookDelivery>,
+    /// The channel and the account of each notification of which it is known now that it was sent.
+    pub(super) accepted: Vec<(Channel, String)>,
+}
+
+/// Does what follows from events, in the transaction that keeps them.
+pub(super) async fn follow(
+    connection: &mut PgConnection,
+    kept: &[KeptEvent],
+    global: &GlobalPolicy,
+    catalog: &WebhookCatalog,
+) -> Result<Followed, StoreError> {
+    // What is early says it again when its notification is there.
+    let known = kept.iter().filter(|it| !it.is_early);
+    let judged: Vec<(&KeptEvent, Consequence)> =
+        known.map(|it| (it, follows(&facts(it)))).collect();
+    let mut followed = Followed::default();
+    let changed = change(connection, &judged, global, &mut followed).await?;
+    wishes::follow(connection, &judged, global).await?;
+    followed
+        .told
+        .extend(deliveries_of(catalog, &changed.iter().collect::<Vec<_>>()));
+    followed.told.extend(told(connection, kept, catalog).await?);
+    if !followed.told.is_empty() {
+        provider_events::announce(connection, &followed.told).await?;
+    }
+    Ok(followed)
+}
+
+fn facts(event: &KeptEvent) -> EventFacts<'_> {
+    let about = event.about.as_ref();
+    EventFacts {
+        channel: event.channel,
+        event: event.event,
+        blame: event.blame,
+        matched_by: about.map(|it| it.matched_by),
+        category: about.and_then(|it| it.category.as_deref()),
+        may_disable: about.is_none_or(|it| it.may_disable),
+    }
+}
+
+/// Whether a notification may change by it, as far as its row said without being held.
+fn may_change((event, consequence): &&(&KeptEvent, Consequence)) -> bool {
+    let status = event.about.as_ref().and_then(|it| it.status);
+    match status {
+        Some(Status::Sent) => consequence.hands_back,
+        Some(Status::Pending | Status::Failed) => consequence.accepts || consequence.hands_back,
+        Some(Status::Cancelled) | None => false,
+    }
+}
+
+/// Settles what is known now, and gives to others what did not arrive; answers what became of each.
+async fn change(
+    connection: &mut PgConnection,
+    judged: &[(&KeptEvent, Consequence)],
+    global: &GlobalPolicy,
+    followed: &mut Followed,
+) -> Result<Vec<Settlement>, StoreError> {
+    let changing = || judged.iter().filter(may_change);
+    let about = |it: &&(&KeptEvent, Consequence)| it.0.about.as_ref().map(|it| it.id);
+    let ids: Vec<Uuid> = changing().filter_map(|it| about(&it)).collect();
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let mut held = provider_events::hold(connection, ids).await?;
+    let (mut acceptances, mut returned) = (vec![], vec![]);
+    for (event, _) in changing().filter(|(_, consequence)| consequence.accepts) {
+        acceptances.extend(acceptance(event, &mut held));
+    }
+    for (event, _) in changing().filter(|(_, consequence)| consequence.hands_back) {
+        let accounts = accounts::hooks::in_use(connection, event.channel).await?;
+        returned.extend(hand_back(event, &mut held, &accounts, global));
+    }
+    let mut settlements = vec![];
+    if !acceptances.is_empty() {
+        let done = provider_events::accept(connection, &acceptances).await?;
+        for one in acceptances.iter().filter(|it| done.contains(&it.id)) {
+            let Some(standing) = held.get(&one.id) else {
+                continue;
+            };
+            let channel = standing.notification.lane.channel;
+            followed.accepted.push((channel, one.provider.clone()));
+            settlements.push(settlement(standing, Status::Sent, &one.line));
+        }
+    }
+    if !returned.is_empty() {
+        let done = provider_events::hand_back(connection, &returned).await?;
+        for one in returned.iter().filter(|it| done.contains(&it.id)) {
+            let standing = held.get(&one.id);
+            settlements.extend(standing.map(|it| settlement(it, Status::Pending, &one.line)));
+        }
+    }
+    Ok(settlements)
+}
+
+fn acceptance(
+    event: &KeptEvent,
+    held: &mut HashMap<Uuid, StandingNotification>,
+) -> Option<LateAcceptance> {
+    let standing = held.get_mut(&event.about.as_ref()?.id)?;
+    let status = standing.status.parse().ok()?;
+    if !is_settled_by(&standing.notification, status, &event.provider) {
+        return None;
+    }
+    let step = Step::Attempt {
+        provider: event.provider.clone(),
+        class: Class::Accepted,
+        code: Some(TOLD_LATER.to_owned()),
+        detail: None,
+        device_id: None,
+        message_id: None,
+        elapsed_ms: 0,
+    };
+    let line = AttemptRecord { at: event.at, step };
+    // What comes after it sees it so.
+    standing.status = Status::Sent.as_str().to_owned();
+    standing.provider = Some(event.provider.clone());
+    standing.notification.attempts.push(line.clone());
+    Some(LateAcceptance {
+        id: standing.notification.id,
+        provider: event.provider.clone(),
+        line,
+    })
+}
+
+fn hand_back(
+    event: &KeptEvent,
+    held: &mut HashMap<Uuid, StandingNotification>,
+    accounts: &[String],
+    global: &GlobalPolicy,
+) -> Option<HandBack> {
+    let EventSubject { id, .. } = event.about.as_ref()?;
+    let standing = held.get_mut(id)?;
+    let now = clock::now();
+    let failure = LateFailure {
+        notification: &standing.notification,
+        status: standing.status.parse().ok()?,
+        sent_by: standing.provider.as_deref(),
+        account: &event.provider,
+        accounts,
+        now,
+    };
+    let not_by = handed_back_by(&failure, global)?;
+    let said = [event.code.as_deref(), event.detail.as_deref()];
+    let said: Vec<&str> = said.into_iter().flatten().collect();
+    let step = Step::Replayed {
+        failed: Reason::ProviderRefused,
+        detail: (!said.is_empty()).then(|| said.join(": ")),
+        not_by,
+    };
+    let line = AttemptRecord { at: now, step };
+    standing.status = Status::Pending.as_str().to_owned();
+    standing.notification.attempts.push(line.clone());
+    standing.notification.attempt_count = 0;
+    Some(HandBack { id: *id, line })
+}
+
+/// What became of a notification, for webhooks.
+fn settlement(standing: &StandingNotification, status: Status, line: &AttemptRecord) -> Settlement {
+    let is_sent = status == Status::Sent;
+    Settlement {
+        notification: standing.notification.clone(),
+        origin: Origin::Database(TakeId(0)),
+        status,
+        reason: (!is_sent).then_some(Reason::Retry),
+        due_at: (!is_sent).then_some(line.at),
+        waits_for: None,
+        decided_at: line.at,
+        last_attempted: None,
+        provider: standing.provider.clone(),
+        recipient: None,
+        template_version: None,
+        provider_response: None,
+        provider_message_id: standing.provider_message_id.clone(),
+        error_message: None,
+        refund: false,
+        dead_addresses: vec![],
+    }
+}
+
+/// What webhooks are told of the events themselves. Their notifications are read only if somebody wants to hear.
+async fn told(
+    connection: &mut PgConnection,
+    kept: &[KeptEvent],
+    catalog: &WebhookCatalog,
+) -> Result<Vec<NewWebhookDelivery>, StoreError> {
+    if catalog.is_empty() {
+        return Ok(vec![]);
+    }
+    let is_wanted = |event: &&KeptEvent| {
+        let wanted = event.about.as_ref().zip(event.event.for_webhooks());
+        wanted.is_some_and(|(about, what)| {
+            let category = about.category.as_deref();
+            let mut wanting = catalog.interested(about.tenant_id, what, event.channel, category);
+            wanting.next().is_some()
+        })
+    };
+    let wanted: Vec<&KeptEvent> = kept.iter().filter(is_wanted).collect();
+    if wanted.is_empty() {
+        return Ok(vec![]);
+    }
+    let ids = wanted.iter().filter_map(|it| Some(it.about.as_ref()?.id));
+    let standing = provider_events::read(connection, ids.collect()).await?;
+    let told: Vec<ToldProviderEvent<'_>> = wanted
+        .iter()
+        .filter_map(|event| {
+            let it = standing.get(&event.about.as_ref()?.id)?;
+            Some(ToldProviderEvent {
+                notification: &it.notification,
+                status: it.status.parse().ok()?,
+                reason: it.reason.as_deref().and_then(|word| word.parse().ok()),
+                provider: &event.provider,
+                provider_message_id: it.provider_message_id.as_deref(),
+                event: event.event,
+                at: event.at,
+                code: event.code.as_deref(),
+                detail: event.detail.as_deref(),
+            })
+        })
+        .collect();
+    Ok(told_of(catalog, &told))
+}

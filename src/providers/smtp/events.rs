@@ -1,0 +1,270 @@
+//! What comes back by mail: handed over whole, by somebody who has a key.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::enhanced::Enhanced;
+use super::report::{MailReport, RecipientReport, report};
+use super::return_path::{LEAST_SECRET, ReturnPath};
+use crate::domain::address::ascii_domain;
+use crate::domain::{
+    Account, Channel, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
+};
+use crate::providers::heard::{
+    EventHead, address_of, bare, code, detail, hashed, moment, raw, setting,
+};
+
+/// Where mails come back to.
+pub(super) const DOMAIN: &str = "return_path_domain";
+/// With what that is signed.
+pub(super) const SECRET: &str = "return_path_secret";
+
+/// The return path of an account, if it has one.
+pub(super) fn return_path(account: &Account) -> Option<ReturnPath> {
+    let (domain, secret) = setting(account, DOMAIN).zip(setting(account, SECRET))?;
+    let domain = ascii_domain(domain).filter(|_| secret.len() >= LEAST_SECRET)?;
+    Some(ReturnPath::new(&domain, secret))
+}
+
+/// Whether the account's mails can be told apart when they come back.
+pub(crate) fn admit(account: &Account) -> Result<(), EventRefusal> {
+    return_path(account).map(drop).ok_or(EventRefusal::NoKey)
+}
+
+/// What a mail tells of the mail that came back. Anybody may write one: without our return path nothing follows
+/// from it.
+pub(crate) fn read(
+    account: &Account,
+    head: &EventHead<'_>,
+    body: &[u8],
+) -> Result<Vec<HeardEvent>, EventRefusal> {
+    let return_path = return_path(account).ok_or(EventRefusal::NoKey)?;
+    let recipient = recipient(head.query);
+    let ours = return_path
+        .find(recipient.as_bytes())
+        .or_else(|| return_path.find(body));
+    let heard = events(body, head.now).into_iter();
+    Ok(heard
+        .map(|event| match ours {
+            // What somebody else has written before is another event.
+            Some(id) => HeardEvent {
+                event_id: hashed(format!("{id} {}", event.event_id).as_bytes()),
+                named: Some((id, EventMatch::ReturnPath)),
+                ..event
+            },
+            None => unproven(event),
+        })
+        .collect())
+}
+
+/// The envelope recipient, as whoever hands the mail over knows it.
+fn recipient(query: &str) -> String {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let found = pairs.find(|(name, _)| name == "recipient");
+    found.map_or_else(String::new, |(_, address)| address.into_owned())
+}
+
+/// Nobody can say that it is true.
+fn unproven(event: HeardEvent) -> HeardEvent {
+    let words = format!("{}, without a signed return path", event.event);
+    HeardEvent {
+        event: ProviderEvent::Other,
+        detail: Some(words),
+        blame: None,
+        address: None,
+        raw: None,
+        ..event
+    }
+}
+
+/// The events of a mail, whosever they are.
+pub(crate) fn events(body: &[u8], now: Timestamp) -> Vec<HeardEvent> {
+    let report = report(body);
+    let at = report.written_at;
+    let at = at.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let at = moment(at, now);
+    let heard = report.recipients.iter().enumerate();
+    let mut heard: Vec<HeardEvent> = heard
+        .map(|(number, it)| of_recipient(&report, (number, it), at))
+        .collect();
+    if report.is_complaint {
+        let id = hashed(format!("complaint {:?}", report.message_id).as_bytes());
+        heard.push(bare(ProviderEvent::Complaint, id, at));
+    }
+    if heard.is_empty() {
+        heard.push(HeardEvent {
+            detail: Some("a mail that is no report came back".to_owned()),
+            ..bare(ProviderEvent::Other, hashed(body), at)
+        });
+    }
+    heard
+}
+
+fn of_recipient(
+    report: &MailReport,
+    (number, it): (usize, &RecipientReport),
+    at: Timestamp,
+) -> HeardEvent {
+    let (event, blame) = kind(it);
+    let address = address_of(Channel::Email, it.address.as_deref());
+    let said = [it.action.as_str(), it.status.as_deref().unwrap_or_default()];
+    // The same report handed over twice is one; each recipient in it is another.
+    let id = format!(
+        "{:?} {:?} {number} {said:?} {address:?}",
+        report.message_id, report.written_at
+    );
+    let fields = [
+        ("action", Some(&it.action)),
+        ("status", it.status.as_ref()),
+        ("final_recipient", it.address.as_ref()),
+        ("diagnostic_code", it.diagnostic.as_ref()),
+        ("message_id", report.message_id.as_ref()),
+    ];
+    let fields: Map<String, Value> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
+        .collect();
+    HeardEvent {
+        code: code(it.status.as_deref()),
+        detail: detail(it.diagnostic.as_deref(), address.as_deref()),
+        address,
+        blame,
+        raw: raw(fields),
+        ..bare(event, hashed(id.as_bytes()), at)
+    }
+}
+
+/// RFC 3463: whom the status is about.
+fn kind(it: &RecipientReport) -> (ProviderEvent, Option<EventBlame>) {
+    let said = it.diagnostic.as_deref().unwrap_or_default();
+    let said = said.trim_start_matches(|c: char| c.is_ascii_digit());
+    let said = Enhanced::of(said.trim_start_matches([' ', '-']));
+    let status = it.status.as_deref().and_then(Enhanced::of);
+    match it.action.as_str() {
+        "delivered" => (ProviderEvent::Delivered, None),
+        "relayed" | "expanded" => (ProviderEvent::Processed, None),
+        "delayed" => (ProviderEvent::Deferred, None),
+        "failed" => failed(said.or(status)),
+        _ => (ProviderEvent::Other, None),
+    }
+}
+
+fn failed(status: Option<Enhanced>) -> (ProviderEvent, Option<EventBlame>) {
+    match status {
+        Some(Enhanced { subject: 7, .. }) => (ProviderEvent::Block, Some(EventBlame::Way)),
+        Some(Enhanced { subject: 6, .. }) => (ProviderEvent::Block, None),
+        Some(Enhanced {
+            class: 5,
+            subject: 1,
+            detail: 1 | 2 | 3 | 6 | 10,
+        }) => (ProviderEvent::Bounce, Some(EventBlame::Dead)),
+        Some(Enhanced {
+            class: 5,
+            subject: 2,
+            detail: 1,
+        }) => (ProviderEvent::Bounce, Some(EventBlame::Dead)),
+        _ => (ProviderEvent::SoftBounce, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ProviderKind;
+    use crate::providers::events;
+    use crate::providers::testing::{ID, account, now};
+
+    fn bounce(to: &str, status: &str, said: &str) -> String {
+        format!(
+            "To: {to}\r\nMessage-ID: <1@mx>\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n\
+             --x\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n\
+             Final-Recipient: rfc822; victim@example.com\r\nAction: failed\r\nStatus: {status}\r\n\
+             Diagnostic-Code: smtp; {said}\r\n\r\n--x--\r\n"
+        )
+    }
+
+    fn told(
+        body: &str,
+        query: &str,
+        domain: Option<&str>,
+    ) -> Result<Vec<HeardEvent>, EventRefusal> {
+        let config = match domain {
+            Some(domain) => json!({ DOMAIN: domain, SECRET: "sixteen bytes and more" }),
+            None => json!({}),
+        };
+        let account = account(ProviderKind::Smtp, None, None, config);
+        let head = EventHead {
+            url: None,
+            query,
+            headers: vec![],
+            now: now(),
+        };
+        events::read(&account, &head, body.as_bytes())
+    }
+
+    #[test]
+    fn only_a_signed_return_path_makes_a_report_true() {
+        let path = ReturnPath::new("bounces.example.com", "sixteen bytes and more").of(ID);
+        let domain = Some("bounces.example.com");
+        let said = "550 5.1.1 no such user";
+        let signed = told(&bounce(&path, "5.1.1", said), "", domain).unwrap();
+        assert_eq!(signed[0].named, Some((ID, EventMatch::ReturnPath)));
+        assert_eq!(signed[0].event, ProviderEvent::Bounce);
+        assert_eq!(signed[0].blame, Some(EventBlame::Dead));
+        // Whoever hands it over may know the envelope.
+        let query = format!("x=1&recipient={}", path.replace('@', "%40"));
+        let elsewhere = bounce("postmaster@example.com", "5.1.1", said);
+        let by_envelope = told(&elsewhere, &query, domain).unwrap();
+        assert_eq!(by_envelope[0].named, signed[0].named);
+        assert_eq!(
+            by_envelope[0].event_id, signed[0].event_id,
+            "the same again"
+        );
+        let forged = told(&elsewhere, "recipient=b-0@bounces.example.com", domain).unwrap();
+        assert_eq!(forged[0].event, ProviderEvent::Other);
+        assert_eq!((forged[0].named, forged[0].blame), (None, None));
+        assert_eq!((&forged[0].address, &forged[0].raw), (&None, &None));
+        let no_path = told(&elsewhere, &query, None);
+        assert_eq!(no_path, Err(EventRefusal::NoKey));
+    }
+
+    #[test]
+    fn the_status_says_whether_the_address_is_dead() {
+        use ProviderEvent::{Block, Bounce, SoftBounce};
+        let dead = Some(EventBlame::Dead);
+        for (status, said, expected, blame) in [
+            ("5.1.1", "550 5.1.1 unknown", Bounce, dead),
+            ("5.1.10", "556 null MX", Bounce, dead),
+            ("5.2.1", "550 disabled", Bounce, dead),
+            ("5.2.2", "552 5.2.2 full", SoftBounce, None),
+            ("4.4.7", "expired", SoftBounce, None),
+            (
+                "5.0.0",
+                "550 5.7.1 blocked using a list",
+                Block,
+                Some(EventBlame::Way),
+            ),
+            (
+                "5.7.26",
+                "550 unauthenticated",
+                Block,
+                Some(EventBlame::Way),
+            ),
+            ("5.6.0", "550 bad content", Block, None),
+            ("5.0.0", "550 no", SoftBounce, None),
+            ("odd", "odd", SoftBounce, None),
+        ] {
+            let heard = events(bounce("x@y.z", status, said).as_bytes(), now());
+            assert_eq!(
+                (heard[0].event, heard[0].blame),
+                (expected, blame),
+                "{status} {said}"
+            );
+        }
+        assert_eq!(
+            events(b"Subject: away\r\n\r\nx", now())[0].event,
+            ProviderEvent::Other
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! What providers tell later: kept once each, with what is known of the notification that it is about.
+//!
+//! Whoever takes a batch in keeps it by one statement and does what follows in the same transaction. Locks are
+//! taken in the order of settling: events, notifications, suppressions.
+
+mod changes;
+mod early;
+mod keep;
+pub mod listing;
+mod standing;
+mod wishes;
+
+use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::change::word;
+use super::time::from_database;
+use crate::domain::{Channel, EventBlame, EventMatch, ProviderEvent, Status};
+
+pub use changes::{HandBack, LateAcceptance, accept, hand_back};
+pub use early::{forget_nobodys, take_early};
+pub use keep::keep;
+pub use standing::{StandingNotification, announce, hold, read};
+pub use wishes::{
+    LiftedWish, SoftBounces, StoredWish, full_mailboxes, learn_dead, lift, suppress, tenants_of,
+};
+
+/// An event that is stored now and was not before, with what is known of its notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptEvent {
+    /// The row's id.
+    pub id: Uuid,
+    /// The account that told it.
+    pub provider: String,
+    /// The account's channel.
+    pub channel: Channel,
+    /// What happened.
+    pub event: ProviderEvent,
+    /// When, as the provider says.
+    pub at: Timestamp,
+    /// The person's address.
+    pub address: Option<String>,
+    /// The provider's code.
+    pub code: Option<String>,
+    /// The provider's words.
+    pub detail: Option<String>,
+    /// Whom a failure is about.
+    pub blame: Option<EventBlame>,
+    /// The notification that it is about, if that is known.
+    pub about: Option<EventSubject>,
+    /// Whether it names a notification that has no row yet: it is looked at again.
+    pub is_early: bool,
+}
+
+/// The notification that an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSubject {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub tenant_id: Uuid,
+    /// By what that is known.
+    pub matched_by: EventMatch,
+    /// Where it stands; `None` when only a newer version has a word for that.
+    pub status: Option<Status>,
+    /// The account that was asked last.
+    pub sent_by: Option<String>,
+    /// Its category.
+    pub category: Option<String>,
+    /// Whether a person may switch that off.
+    pub may_disable: bool,
+}
+
+/// The columns of a [`KeptRow`], of an event `f`, its notification `n` and the category `c`.
+macro_rules! kept_columns {
+    () => {
+        "f.id, f.provider, f.message_type, f.event, f.occurred_at, f.recipient, f.code, f.detail, f.blame,
+         f.tenant_id, f.notification_id, f.matched_by, f.status, f.sent_by, f.category,
+         coalesce(c.may_disable, true)"
+    };
+}
+use kept_columns;
+
+/// The types of [`kept_columns`].
+type KeptColumns = (
+    SqlUuid,
+    Text,
+    Text,
+    Text,
+    Timestamptz,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<SqlUuid>,
+    Nullable<SqlUuid>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Bool,
+);
+
+/// An event as a statement answers it.
+type KeptRow = (
+    Uuid,
+    String,
+    String,
+    String,
+    chrono::DateTime<chrono::Utc>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<Uuid>,
+    Option<Uuid>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    bool,
+);
+
+fn kept(row: KeptRow) -> Result<KeptEvent, StoreError> {
+    #[rustfmt::skip]
+    let (
+        id, provider, channel, event, at, address, code, detail, blame, tenant_id, notification_id, matched_by,
+        status, sent_by, category, may_disable,
+    ) = row;
+    let matched_by = matched_by.as_deref().map(word).transpose()?;
+    let about = tenant_id.zip(notification_id).zip(matched_by);
+    let is_early = tenant_id.is_none() && notification_id.is_some();
+    Ok(KeptEvent {
+        is_early,
+        id,
+        provider,
+        channel: word(&channel)?,
+        event: word(&event)?,
+        at: from_database(at),
+        address,
+        code,
+        detail,
+        blame: blame.as_deref().map(word).transpose()?,
+        about: about.map(|((tenant_id, id), matched_by)| EventSubject {
+            id,
+            tenant_id,
+            matched_by,
+            status: status.and_then(|it| it.parse().ok()),
+            sent_by,
+            category,
+            may_disable,
+        }),
+    })
+}

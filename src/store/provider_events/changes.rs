@@ -1,0 +1,110 @@
+//! What events change of notifications: an unknown outcome that is known now, a message that did not arrive.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::super::statement::statement;
+use super::super::{StoreError, time};
+use crate::domain::AttemptRecord;
+
+/// A notification that an account is known to have accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateAcceptance {
+    /// The notification.
+    pub id: Uuid,
+    /// The account.
+    pub provider: String,
+    /// The line of the timeline, and thus when.
+    pub line: AttemptRecord,
+}
+
+/// A notification that goes to another account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandBack {
+    /// The notification.
+    pub id: Uuid,
+    /// The line of the timeline.
+    pub line: AttemptRecord,
+}
+
+// A dead letter of it is dealt with: it was sent after all.
+statement!(
+    Accept(
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        providers: Vec<String> => Array<Text>,
+        moments: Vec<DateTime<Utc>> => Array<Timestamptz>,
+        lines: Vec<String> => Array<Text>,
+    ) -> SqlUuid =
+    "WITH known AS (
+         SELECT * FROM unnest(?, ?, ?, ?) AS known (id, provider, at, line)
+     ), sent AS (
+         UPDATE notifications n SET
+             status = 'sent', reason = NULL, provider = known.provider, sent_at = known.at, failed_at = NULL,
+             due_at = NULL, waits_for = NULL, error_message = NULL, owner = NULL, takes = 0,
+             attempts = n.attempts || jsonb_build_array(known.line::jsonb)
+         FROM known WHERE n.id = known.id AND n.status IN ('pending', 'failed')
+         RETURNING n.id
+     ), dealt_with AS (
+         UPDATE notification_dlq d SET resolved = true, resolved_at = now()
+         WHERE d.notification_id IN (SELECT id FROM sent) AND NOT d.resolved
+     )
+     SELECT id FROM sent"
+);
+
+// As a replay does it.
+statement!(
+    GiveToOthers(
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        lines: Vec<String> => Array<Text>,
+    ) -> SqlUuid =
+    "UPDATE notifications n SET
+         status = 'pending', reason = 'retry', due_at = now(), attempt_count = 0, sent_at = NULL,
+         attempts = n.attempts || jsonb_build_array(back.line::jsonb), error_message = NULL, owner = NULL,
+         takes = 0, waits_for = NULL
+     FROM unnest(?, ?) AS back (id, line)
+     WHERE n.id = back.id AND n.status = 'sent' RETURNING n.id"
+);
+
+/// Notes that notifications are sent whose outcome was not known; answers those of which that is new. Whoever has
+/// one in hand learns it when they store what became of it.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn accept(
+    connection: &mut AsyncPgConnection,
+    acceptances: &[LateAcceptance],
+) -> Result<Vec<Uuid>, StoreError> {
+    let accept = Accept {
+        ids: acceptances.iter().map(|it| it.id).collect(),
+        providers: acceptances.iter().map(|it| it.provider.clone()).collect(),
+        moments: acceptances
+            .iter()
+            .map(|it| time::to_database(it.line.at))
+            .collect(),
+        lines: acceptances.iter().map(|it| text(&it.line)).collect(),
+    };
+    Ok(accept.load(connection).await?)
+}
+
+/// Sends notifications on their way again; answers those with which that was done.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn hand_back(
+    connection: &mut AsyncPgConnection,
+    returned: &[HandBack],
+) -> Result<Vec<Uuid>, StoreError> {
+    let give = GiveToOthers {
+        ids: returned.iter().map(|it| it.id).collect(),
+        lines: returned.iter().map(|it| text(&it.line)).collect(),
+    };
+    Ok(give.load(connection).await?)
+}
+
+/// Our own types have only string keys and finite numbers: they always have a JSON text.
+fn text(line: &AttemptRecord) -> String {
+    serde_json::to_string(line).unwrap_or_else(|_| Value::Null.to_string())
+}

@@ -1,0 +1,127 @@
+//! Keeping a batch: one statement finds out what each event is about, and stores those that are new.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::super::notifications::bound;
+use super::super::statement::statement;
+use super::super::{StoreError, time};
+use super::{KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
+use crate::domain::{Account, EventBlame, HeardEvent};
+use crate::runtime::clock;
+
+/// How long ago something was sent, at most, that an event without an id may be about.
+const LAST_SENDS: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How far a provider's clock may be behind ours.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
+
+// The look-ups are one row each, so that they go by index, however many notifications there are. An id that the
+// provider gave to another message says that the event is not about ours.
+statement!(
+    /// Stores events of an account, and answers those that were not there.
+    Keep(
+        channel: &'static str => Text,
+        provider: String => Text,
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        event_ids: Vec<String> => Array<Text>,
+        events: Vec<&'static str> => Array<Text>,
+        moments: Vec<DateTime<Utc>> => Array<Timestamptz>,
+        named: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
+        named_by: Vec<Option<&'static str>> => Array<Nullable<Text>>,
+        message_ids: Vec<Option<String>> => Array<Nullable<Text>>,
+        addresses: Vec<Option<String>> => Array<Nullable<Text>>,
+        codes: Vec<Option<String>> => Array<Nullable<Text>>,
+        details: Vec<Option<String>> => Array<Nullable<Text>>,
+        blames: Vec<Option<&'static str>> => Array<Nullable<Text>>,
+        raws: Vec<Option<String>> => Array<Nullable<Text>>,
+        since: Vec<Uuid> => Array<SqlUuid>,
+        until: Vec<Uuid> => Array<SqlUuid>,
+    ) -> KeptColumns = concat!(
+    "WITH asked AS (SELECT ?::text AS channel, ?::text AS provider),
+     told AS (
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         AS told (id, event_id, event, occurred_at, named, named_by, message_id, address, code, detail, blame,
+                  raw, since, until)
+     ), found AS MATERIALIZED (
+         SELECT told.*, asked.channel AS message_type, asked.provider,
+                coalesce(n.tenant_id, g.tenant_id) AS tenant_id,
+                coalesce(n.id, g.id, told.named) AS notification_id,
+                CASE WHEN told.named IS NOT NULL THEN told.named_by
+                     WHEN g.is_exact THEN 'message_id' WHEN g.id IS NOT NULL THEN 'address' END AS matched_by,
+                CASE WHEN told.named_by = 'return_path' THEN n.recipient
+                     ELSE coalesce(told.address, n.recipient) END AS recipient,
+                coalesce(n.status, g.status) AS status, coalesce(n.sent_by, g.sent_by) AS sent_by,
+                coalesce(n.category, g.category) AS category
+         FROM told CROSS JOIN asked
+         LEFT JOIN LATERAL (
+             SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category, n.recipient
+             FROM notifications n WHERE n.id = told.named AND n.message_type = asked.channel LIMIT 1) n ON true
+         LEFT JOIN LATERAL (
+             SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category,
+                    coalesce(told.message_id = n.provider_message_id
+                             OR starts_with(told.message_id, n.provider_message_id || '.'), false) AS is_exact
+             FROM (SELECT u.id FROM users u
+                   WHERE asked.channel = 'email' AND lower(u.email) = told.address AND u.deleted_at IS NULL
+                   UNION ALL
+                   SELECT u.id FROM users u
+                   WHERE asked.channel = 'sms' AND u.phone = told.address AND u.deleted_at IS NULL) u
+             JOIN notifications n ON n.user_id = u.id
+             WHERE told.named IS NULL AND n.id >= told.since AND n.id < told.until
+               AND n.message_type = asked.channel AND n.provider = asked.provider
+               AND n.recipient = told.address AND n.status = 'sent'
+               AND (told.message_id IS NULL OR n.provider_message_id IS NULL
+                    OR told.message_id = n.provider_message_id
+                    OR starts_with(told.message_id, n.provider_message_id || '.'))
+             ORDER BY is_exact DESC, n.id DESC LIMIT 1) g ON true
+     ), kept AS (
+         INSERT INTO email_logs (id, tenant_id, notification_id, message_type, provider, event, event_id,
+                                 recipient, provider_message_id, code, detail, blame, raw, occurred_at, matched_by)
+         SELECT id, tenant_id, notification_id, message_type, provider, event, event_id, recipient, message_id,
+                code, detail, blame, raw::jsonb, occurred_at, matched_by
+         FROM found ORDER BY event_id
+         ON CONFLICT ON CONSTRAINT email_logs_event_key DO NOTHING RETURNING id
+     )
+     SELECT ", kept_columns!(), "
+     FROM kept JOIN found f USING (id)
+     LEFT JOIN categories c ON c.tenant_id = f.tenant_id AND c.name = f.category"
+    )
+);
+
+/// Stores events that an account told, each once, and answers those that are new.
+///
+/// # Errors
+/// The database is out of reach, or refuses one of them for its data: then none is stored.
+pub async fn keep(
+    connection: &mut AsyncPgConnection,
+    account: &Account,
+    heard: &[HeardEvent],
+) -> Result<Vec<KeptEvent>, StoreError> {
+    let moved = |at: Timestamp, by: SignedDuration| bound(at.saturating_add(by).unwrap_or(at));
+    let named = |it: &HeardEvent| it.named.map(|(_, by)| by.as_str());
+    let keep = Keep {
+        channel: account.channel.as_str(),
+        provider: account.name.clone(),
+        ids: heard.iter().map(|_| clock::new_id()).collect(),
+        event_ids: heard.iter().map(|it| it.event_id.clone()).collect(),
+        events: heard.iter().map(|it| it.event.as_str()).collect(),
+        moments: heard.iter().map(|it| time::to_database(it.at)).collect(),
+        named: heard.iter().map(|it| it.named.map(|(id, _)| id)).collect(),
+        named_by: heard.iter().map(named).collect(),
+        message_ids: heard.iter().map(|it| it.message_id.clone()).collect(),
+        addresses: heard.iter().map(|it| it.address.clone()).collect(),
+        codes: heard.iter().map(|it| it.code.clone()).collect(),
+        details: heard.iter().map(|it| it.detail.clone()).collect(),
+        blames: heard
+            .iter()
+            .map(|it| it.blame.map(EventBlame::as_str))
+            .collect(),
+        raws: heard.iter().map(|it| it.raw.clone()).collect(),
+        since: heard.iter().map(|it| moved(it.at, -LAST_SENDS)).collect(),
+        until: heard.iter().map(|it| moved(it.at, CLOCKS)).collect(),
+    };
+    let rows: Vec<KeptRow> = keep.load(connection).await?;
+    rows.into_iter().map(kept).collect()
+}

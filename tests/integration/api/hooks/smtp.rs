@@ -1,0 +1,94 @@
+//! Mails that came back, handed over.
+
+use uuid::Uuid;
+
+use super::super::door::{SHOP, ask, is, told};
+use super::Hooks;
+
+fn report(to: &str, status: &str) -> String {
+    format!(
+        "From: MAILER-DAEMON@mx\r\nTo: <{to}>\r\nMessage-ID: <{status}@mx>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n--x\r\n\
+         Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n\
+         Final-Recipient: rfc822; victim@example.com\r\nAction: failed\r\nStatus: {status}\r\n\r\n--x--\r\n"
+    )
+}
+
+/// The envelope sender of a mail, made as the sender makes it.
+fn return_path(id: Uuid) -> String {
+    let secret = b"sixteen bytes and more";
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+    let tag = aws_lc_rs::hmac::sign(&key, id.as_bytes());
+    let digits: String = tag
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("b-{}-{}@bounces.example.com", id.simple(), &digits[..20])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_comes_back_to_its_signed_path_is_believed_and_no_other() {
+    let hooks = Hooks::open().await;
+    let operator = hooks.key("provider-events:write", None);
+    let shop = hooks.key("provider-events:write", Some(SHOP));
+    let _engine = hooks.stage.start().await;
+    let sent = hooks.sent("post", "").await;
+    let hand_over = async |key: &str, path: &str, kind: &str, mail: &str| {
+        let headers = [
+            format!("Authorization: Bearer {key}"),
+            format!("Content-Type: {kind}"),
+        ];
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        ask(&hooks.stage, "POST", path, &headers, mail).await
+    };
+    let (door, mail) = ("/hooks/smtp/post", "message/rfc822");
+    let forged = report(
+        "b-0190c1a000007000800000000000000a-00000000000000000000@bounces.example.com",
+        "5.1.1",
+    );
+    assert_eq!(hand_over(&operator, door, mail, &forged).await.status, 204);
+    assert!(hooks.suppressed().await.is_empty(), "nobody believes it");
+    let real = report(&return_path(sent), "5.1.1");
+    assert_eq!(hand_over(&operator, door, mail, &real).await.status, 204);
+    assert_eq!(hand_over(&operator, door, mail, &real).await.status, 204);
+    assert_eq!(hooks.events().await, ["bounce return_path t", "other - f"]);
+    let dead = ["email ana@example.com hard_bounce - t 1"];
+    assert_eq!(
+        hooks.suppressed().await,
+        dead,
+        "the address is the notification's"
+    );
+    // Mail servers know to whom it came.
+    let path = format!("{door}?recipient={}", return_path(sent).replace('@', "%40"));
+    let full = report("postmaster@example.com", "5.2.2");
+    assert_eq!(hand_over(&operator, &path, mail, &full).await.status, 204);
+    assert!(
+        hooks
+            .events()
+            .await
+            .contains(&"soft_bounce return_path t".to_owned())
+    );
+
+    for (key, path, kind, refused) in [
+        (
+            &operator,
+            door,
+            "application/json",
+            is(415, "unsupported_media_type"),
+        ),
+        (&shop, door, mail, is(403, "operator_required")),
+        (&operator, "/hooks/smtp/mail", mail, is(404, "not_found")),
+    ] {
+        assert_eq!(told(&hand_over(key, path, kind, &real).await), refused);
+    }
+    let nobody = ask(
+        &hooks.stage,
+        "POST",
+        door,
+        &["Content-Type: message/rfc822"],
+        &real,
+    )
+    .await;
+    assert_eq!(told(&nobody), is(401, "missing_key"));
+}

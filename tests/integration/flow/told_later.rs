@@ -1,0 +1,111 @@
+//! What an account tells later changes what becomes of a notification.
+
+use loadtest::events::{SendgridKey, form_body, sendgrid_body, twilio_headers};
+use loadtest::harness::http;
+use loadtest::simulator::{Behaviour, Fault, Provider, Rule, When};
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, account_named, ana, envelope};
+use herald::runtime::clock;
+
+const PUBLIC_URL: &str = "https://herald.example.com";
+
+/// Tells, as Twilio would, that a message did not arrive.
+async fn undelivered(stage: &Stage, account: &str, id: &str) -> u16 {
+    let path = format!("/hooks/twilio/{account}?notification_id={id}");
+    let sid = format!("SM{account}");
+    let form = [
+        ("MessageSid", sid.as_str()),
+        ("MessageStatus", "undelivered"),
+        ("ErrorCode", "30003"),
+        ("To", "+4915112345678"),
+    ];
+    let headers = twilio_headers("token", &format!("{PUBLIC_URL}{path}"), &form);
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let url = stage.url(&path);
+    let answer = http::request("POST", &url, &headers, &form_body(&form)).await;
+    answer.unwrap().status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_did_not_arrive_goes_once_through_each_other_account() {
+    let mut stage = Stage::with_lanes("sms.normal").await;
+    stage.set("HERALD__HTTP__PUBLIC_URL", PUBLIC_URL);
+    let (first, second) = (
+        stage.simulator(Provider::Twilio),
+        stage.simulator(Provider::Twilio),
+    );
+    stage.apply_ana_and_choices(&first, &second);
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    stage.publisher().await.publish(&envelope("sms")).await;
+    let row = outcomes.only("sent", None).await;
+    assert_eq!(row.provider.as_deref(), Some("first"));
+    let asked = &first.requests()[0];
+    let asked = String::from_utf8_lossy(&asked.body).into_owned();
+    let callback = "StatusCallback=https%3A%2F%2Fherald.example.com%2Fhooks%2Ftwilio%2Ffirst%3Fnotification_id%3D";
+    assert!(asked.contains(callback), "{asked}");
+
+    let id = row.id.to_string();
+    assert_eq!(undelivered(&stage, "first", &id).await, 204);
+    let by_second = |rows: &[crate::outcomes::Row]| matches!(rows, [row] if row.is("sent", None) && row.provider.as_deref() == Some("second"));
+    let row = outcomes.until(by_second).await.remove(0);
+    let steps: Vec<&str> = row
+        .attempts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["step"].as_str().unwrap())
+        .collect();
+    assert_eq!(steps, ["attempt", "replayed", "attempt"]);
+    assert_eq!(row.attempts[1]["not_by"], json!(["first"]));
+    // The same again, and the same of the other: nobody is left.
+    assert_eq!(undelivered(&stage, "first", &id).await, 204);
+    assert_eq!(undelivered(&stage, "second", &id).await, 204);
+    let row = outcomes.only("sent", None).await;
+    assert_eq!(row.provider.as_deref(), Some("second"));
+    assert_eq!((first.stats().accepted, second.stats().accepted), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_outcome_is_settled_by_what_the_account_tells_later() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let lost = Rule::always(Fault::status(504)).when(When::First(1_000));
+    let sendgrid = stage.behaving(Provider::SendGrid, Behaviour::default().rule(lost));
+    let key = SendgridKey::generate().unwrap();
+    let account = account_named(&sendgrid, "mail", 1);
+    let account = format!(
+        "{}\nevent_public_key = \"{}\"\n",
+        account.trim_end(),
+        key.public().unwrap()
+    );
+    stage.apply(&format!("{}{account}", ana()));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    let mut message = envelope("email");
+    message["max_retries"] = json!(50);
+    stage.publisher().await.publish(&message).await;
+    let row = outcomes.only("pending", Some("retry")).await;
+    let event = |kind: &str, id: &str| json!({ "event": kind, "sg_event_id": id, "notification_id": row.id, "email": "ana@example.com" });
+    let tell = async |event: Value| {
+        let body = sendgrid_body(&[event]);
+        let headers = key.headers(clock::now().as_second(), &body).unwrap();
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let url = stage.url("/hooks/sendgrid/mail");
+        http::request("POST", &url, &headers, &body)
+            .await
+            .unwrap()
+            .status
+    };
+    // That it was not sent after all says nothing of whether it was.
+    assert_eq!(tell(event("dropped", "1")).await, 204);
+    assert_eq!(tell(event("delivered", "2")).await, 204);
+    let sent = |rows: &[crate::outcomes::Row]| matches!(rows, [row] if row.is("sent", None));
+    let row = outcomes.until(sent).await.remove(0);
+    assert_eq!(row.provider.as_deref(), Some("mail"));
+    assert_eq!(row.classes().last(), Some(&"accepted"));
+    let requests = sendgrid.stats().requests;
+    let due = "SELECT count(*) FROM notifications WHERE due_at IS NOT NULL";
+    assert_eq!(outcomes.count(due).await, 0);
+    assert_eq!(sendgrid.stats().requests, requests);
+}
