@@ -99,7 +99,7 @@ fn config_keys(kind: &str) -> BTreeSet<String> {
     let source = fs::read_to_string(format!("src/providers/{kind}/settings.rs")).unwrap();
     let list = [
         "const ALLOWED: &[&str] = &[",
-        "const KEYS: [&str; 7] = [",
+        "const KEYS: [&str; 9] = [",
         "Fields::of(account, &[",
     ]
     .iter()

@@ -19,7 +19,7 @@ const ALLOWED: &[&str] = &[
     "from",
     "from_name",
     "sandbox",
-    KEY,
+    "event_public_key",
     "batch_size",
 ];
 /// Messages of equal content in one request, when the account does not say.

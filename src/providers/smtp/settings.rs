@@ -37,8 +37,8 @@ const KEYS: [&str; 9] = [
     "from",
     "max_connections",
     "text_timeout_seconds",
-    DOMAIN,
-    SECRET,
+    "return_path_domain",
+    "return_path_secret",
 ];
 /// Postfix, for one, lets a client have 50; Exchange Online three.
 const CONNECTIONS: u16 = 20;
