@@ -23,6 +23,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod parameters;
+mod person_page;
 mod probes;
 mod problem;
 mod problem_codes;
@@ -134,6 +135,7 @@ fn endpoints() -> Vec<Endpoint> {
         suppressions::endpoints(),
         categories::endpoints(),
         tenants::endpoints(),
+        person_page::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -8,6 +8,7 @@ pub mod check;
 mod context;
 pub mod explain;
 mod limits;
+mod links;
 pub mod publish;
 mod report;
 mod schema;

@@ -127,6 +127,9 @@ async fn database(settings: &Settings) -> Result<Database, CommandFailure> {
     let runtime = tokio::runtime::Handle::current();
     let database = Database::connect(&herald::app::database_settings(settings), &runtime).await;
     let database = database.map_err(failed)?;
+    if settings.broker.publish_status {
+        database.webhooks().tell_exchange();
+    }
     let history = migrations::history(&database).await.map_err(failed)?;
     match history.fit() {
         Fit::Fits => Ok(database),

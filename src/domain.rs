@@ -23,6 +23,7 @@ pub mod name;
 pub(crate) mod nearest;
 pub mod network;
 pub mod notification;
+pub mod person_link;
 pub mod place;
 pub mod platform;
 pub mod preference;
@@ -69,6 +70,7 @@ pub use network::Network;
 pub use notification::{
     Body, Content, ContentHash, KeyHash, Notification, Payload, Source, TemplateCall,
 };
+pub use person_link::{LinkKey, LinkMaker, PersonLink};
 pub use place::{NoPlace, TimePlace};
 pub use platform::Platform;
 pub use preference::Preference;

@@ -14,6 +14,7 @@ pub mod provider_events;
 pub mod publishing;
 pub mod readiness;
 pub mod replay;
+pub mod status_publishing;
 pub mod unreadable_people;
 
 pub use control::Control;

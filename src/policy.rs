@@ -21,6 +21,7 @@ pub mod release;
 pub mod routing;
 pub mod schedule;
 pub mod suppression;
+pub mod switches;
 pub mod unreadable;
 pub mod webhook;
 

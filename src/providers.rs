@@ -60,6 +60,8 @@ pub struct Delivery<'a> {
     pub traceparent: Option<&'a str>,
     /// Whether it may still be sent.
     pub leave: &'a Leave,
+    /// Where its reader unsubscribes with one click (RFC 8058), if mail clients are told.
+    pub unsubscribe_url: Option<&'a str>,
 }
 
 /// A client of one account. Safe to call many times at once.

@@ -17,6 +17,7 @@ mod locale;
 mod names;
 mod numbers;
 mod output;
+pub mod person_page;
 mod sandbox;
 mod source;
 mod tags;

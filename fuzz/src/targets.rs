@@ -114,7 +114,7 @@ pub(crate) fn template(bytes: &[u8]) {
     };
     let library = Library::compile(&[source], limits);
     let reader = LocaleHints::default();
-    let rendered = library.render(Uuid::nil(), Channel::Email, "t", reader, &variables);
+    let rendered = library.render(Uuid::nil(), Channel::Email, "t", reader, &variables, None);
     match rendered {
         Ok(rendered) => {
             let subject = rendered.content.subject.expect("there is one");

@@ -4,6 +4,7 @@
 mod http;
 mod knowledge;
 mod pipeline;
+pub(super) mod status;
 mod upkeep;
 mod webhooks;
 
@@ -15,8 +16,9 @@ use lapin::Connection;
 use tokio::sync::oneshot;
 use url::Url;
 
-use self::knowledge::{eligibility, explainer_of, listen, start_account_loader};
+use self::knowledge::{eligibility, explainer_of, keep_link_keys, listen, start_account_loader};
 use self::pipeline::PipelineBuilder;
+use self::status::publish_status;
 use self::upkeep::{event_intake, keep_house, keep_lease, watch_readiness};
 use self::webhooks::start_webhooks;
 use super::context::EngineContext;
@@ -30,7 +32,7 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, KeyDesk, LetterDesk,
+    CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, KeyDesk, LetterDesk, LinkDesk,
     NotificationDesk, PeopleDesk, ProviderDesk, SuppressionDesk, TemplateDesk, TenantDesk,
     WatchDesk, WebhookDesk,
 };
@@ -141,6 +143,11 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             guard: settings.webhooks.guard.clone(),
         },
         people: PeopleDesk { desk: desk.clone() },
+        links: LinkDesk::new(
+            desk.clone(),
+            context.link_keys.clone(),
+            settings.http.failed_keys,
+        ),
         suppressions: SuppressionDesk { desk: desk.clone() },
         categories: CategoryDesk { desk: desk.clone() },
         templates: TemplateDesk {
@@ -197,11 +204,15 @@ pub(super) async fn engine(
     let Some(account_loader) = start_account_loader(settings, context, loader).await else {
         return Ok(None);
     };
+    if keep_link_keys(context).await.is_none() {
+        return Ok(None);
+    }
     let lease_gate = &node.lease_gate;
     let webhooks = start_webhooks(settings, context, lease_gate, &supervisor);
     if webhooks.await?.is_none() {
         return Ok(None);
     }
+    publish_status(settings, context, lease_gate);
     listen(context, &node.eligibility, account_loader);
     let pipeline = PipelineBuilder {
         settings,
@@ -240,6 +251,7 @@ fn node(
         database: context.database.clone(),
         registry: AccountRegistry::default(),
         templates: context.templates.clone(),
+        links: context.links.clone(),
         eligibility: eligibility(settings, context),
         channels: ChannelStates::new(),
         lease_gate,

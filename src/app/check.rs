@@ -1,6 +1,7 @@
 //! Checking that everything the engine needs is there and lets it in.
 
 mod suppressions;
+mod unsubscribing;
 mod zones;
 
 use std::fmt;
@@ -78,7 +79,8 @@ pub fn mend(error: &StoreError) -> String {
 
 /// Looks at the database, its schema, the broker, and every active provider account.
 pub async fn check(settings: &Settings) -> Vec<CheckResult> {
-    let mut findings = vec![CheckResult::new("configuration", Ok(())), zones::rules()];
+    let configuration = CheckResult::new("configuration", Ok(()));
+    let mut findings = vec![configuration, unsubscribing::told(settings), zones::rules()];
     let files = super::limits::of_this_user(settings);
     let mut access = super::database_settings(settings);
     access.statement_timeout = access.statement_timeout.min(PATIENCE);
@@ -186,7 +188,10 @@ async fn providers(settings: &Settings, database: &Database) -> Vec<CheckResult>
             let mut findings = vec![];
             for account in &loaded.opened {
                 let part = format!("provider {}", account.name);
-                findings.push(CheckResult::new(part, provider(&client, account).await));
+                findings.push(CheckResult {
+                    detail: unsubscribing::of_account(settings, account.kind),
+                    ..CheckResult::new(part, provider(&client, account).await)
+                });
             }
             findings.extend(loaded.unreadable.into_iter().map(|unreadable| {
                 let mend = format!("{}; see HERALD__SECRETS__KEY", unreadable.reason);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::StartError;
-use crate::cache::ApiKeyCache;
 use crate::cache::templates::TemplateCache;
+use crate::cache::{ApiKeyCache, LinkKeys};
 use crate::config::Settings;
+use crate::domain::LinkMaker;
 use crate::ops::control::AcceptDesk;
 use crate::providers::HttpClient;
 use crate::runtime::{Health, Shutdown, ShutdownPhases, Tasks};
@@ -32,6 +33,10 @@ pub(super) struct EngineContext {
     pub(super) templates: TemplateCache,
     /// Opens stored credentials.
     pub(super) sealer: Sealer,
+    /// Makes the links by which people unsubscribe.
+    pub(super) links: LinkMaker,
+    /// Opens them.
+    pub(super) link_keys: LinkKeys,
     /// The client that all HTTP accounts share.
     pub(super) client: HttpClient,
 }
@@ -44,6 +49,11 @@ impl EngineContext {
         tasks: Tasks,
     ) -> Result<Self, StartError> {
         let database = Database::lazy(&super::database_settings(settings), tasks.handle());
+        let sealer = super::sealer(settings)?;
+        let (links, link_keys) = super::links::of(settings, &sealer)?;
+        if settings.broker.publish_status {
+            database.webhooks().tell_exchange();
+        }
         Ok(Self {
             metrics: Arc::new(Metrics::new()),
             health,
@@ -60,9 +70,11 @@ impl EngineContext {
             accept: AcceptDesk::new(settings.broker.max_body_bytes),
             gates: CallGates::default(),
             templates: super::explain::templates(settings),
-            sealer: super::sealer(settings)?,
             client: HttpClient::new(&settings.providers)?
                 .reached_at(settings.http.public_url.clone()),
+            sealer,
+            links,
+            link_keys,
             tasks,
         })
     }

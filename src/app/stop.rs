@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::RunReport;
 use super::build::RunningEngine;
+use super::build::status::PUBLISHING;
 use super::context::EngineContext;
 use crate::config::Settings;
 use crate::pipeline::hourly_metrics::Flush;
@@ -56,6 +57,7 @@ pub(super) async fn stop(
         );
     }
     context.phases.giving_up.raise(Ending::Asked);
+    let _ = timeout(STEP, context.tasks.finished(PUBLISHING)).await;
     // What is dropped now still gives its claim and delivery back.
     let _ = timeout(STEP, engine.permits.idle()).await;
     flush(&engine).await;

@@ -52,6 +52,11 @@ impl BrokerError {
         }
     }
 
+    /// Whether the connection is good, and RabbitMQ takes nothing at present.
+    pub(super) const fn is_blocked(&self) -> bool {
+        matches!(self, Self::Blocked)
+    }
+
     /// Whether an object of this name exists with other arguments.
     pub(super) fn is_of_other_arguments(&self) -> bool {
         match self {

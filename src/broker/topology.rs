@@ -42,7 +42,7 @@ pub async fn declare_shared(
         exchange(connection, NOTIFICATIONS, limit).await,
         rejected.declare(connection, limit).await,
         events(connection, delivery_limit, limit).await,
-        exchange(connection, STATUS, limit).await,
+        declare_status(connection, limit).await,
     ];
     declared.into_iter().filter_map(Result::err).collect()
 }
@@ -138,6 +138,14 @@ async fn exchange(connection: &Connection, name: &str, limit: Duration) -> Resul
     let declare = Declare::begin(connection, limit).await?;
     declare.exchange(name, ExchangeKind::Topic).await?;
     declare.end().await
+}
+
+/// Declares where status events are published.
+///
+/// # Errors
+/// As [`RejectedQueue::declare`].
+pub async fn declare_status(connection: &Connection, limit: Duration) -> Result<(), BrokerError> {
+    exchange(connection, STATUS, limit).await
 }
 
 async fn events(

@@ -3,50 +3,29 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-/// The span in which they are counted.
-const SPAN: Duration = Duration::from_secs(60);
-/// Most addresses that are remembered.
-const MOST: usize = 10_000;
+use super::minute_counts::MinuteCounts;
 
 /// How many keys of each address opened nothing.
 #[derive(Debug)]
-pub(super) struct FailedKeys {
-    most: u32,
-    seen: Cache<IpAddr, (u32, Instant)>,
-}
+pub struct FailedKeys(MinuteCounts<IpAddr>);
 
 impl FailedKeys {
     /// With so many a minute; with any, when it is 0.
-    pub(super) fn new(most: u32) -> Self {
-        Self {
-            most,
-            seen: Cache::new(MOST),
-        }
+    #[must_use]
+    pub fn new(most: u32) -> Self {
+        Self(MinuteCounts::new(most))
     }
 
     /// For how long no key of this address is looked up.
-    pub(super) fn blocked(&self, from: IpAddr, now: Instant) -> Option<Duration> {
-        if self.most == 0 {
-            return None;
-        }
-        let (count, since) = self.seen.get(&network(from))?;
-        let left = SPAN.checked_sub(now.duration_since(since))?;
-        (count >= self.most).then_some(left)
+    pub fn blocked(&self, from: IpAddr, now: Instant) -> Option<Duration> {
+        self.0.blocked(&network(from), now)
     }
 
     /// One opened nothing.
-    pub(super) fn note(&self, from: IpAddr, now: Instant) {
-        if self.most == 0 {
-            return;
-        }
-        let from = network(from);
-        let seen = self.seen.get(&from);
-        let seen = seen.filter(|(_, since)| now.duration_since(*since) < SPAN);
-        let (count, since) = seen.unwrap_or((0, now));
-        self.seen.insert(from, (count.saturating_add(1), since));
+    pub fn note(&self, from: IpAddr, now: Instant) {
+        self.0.note(network(from), now);
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Broker {
     pub max_body_bytes: usize,
     /// Returns after which the broker sets a message aside.
     pub delivery_limit: u32,
+    /// Whether what happens to notifications is published.
+    pub publish_status: bool,
 }
 
 impl Broker {
@@ -60,6 +62,7 @@ impl Broker {
             lanes,
             max_body_bytes: reader.integer("broker.max_body_bytes", 1_024..=16_777_216, "bytes"),
             delivery_limit: reader.integer("broker.delivery_limit", 3..=1_000, "returns"),
+            publish_status: reader.flag("broker.publish_status"),
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Http {
     pub workers: usize,
     /// How others reach the API.
     pub public_url: Option<Url>,
+    /// Whether mail clients are told of links to unsubscribe by although they are not HTTPS.
+    pub one_click_without_tls: bool,
     /// Our certificate and its key, if we speak TLS.
     pub tls: Files,
     /// Proxies whose word about whom they pass on is taken.
@@ -61,6 +63,7 @@ impl Http {
             metrics_bind: optional_address(reader),
             workers: reader.integer("http.workers", 1..=64, "threads"),
             public_url: public_url(reader),
+            one_click_without_tls: reader.flag("http.one_click_without_tls"),
             tls: tls::listener(reader),
             trusted_proxies: super::networks::read(reader, "http.trusted_proxies"),
             cors_origins: origins(reader),

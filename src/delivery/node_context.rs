@@ -6,6 +6,7 @@ use crate::cache::templates::TemplateCache;
 use crate::delivery::channel_state::ChannelStates;
 use crate::delivery::eligibility::Eligibility;
 use crate::delivery::registry::AccountRegistry;
+use crate::domain::LinkMaker;
 use crate::machine::delivery;
 use crate::runtime::{Shutdown, ShutdownPhases, Tasks, clock};
 use crate::store::Database;
@@ -25,6 +26,8 @@ pub struct NodeContext {
     pub registry: AccountRegistry,
     /// The templates in use.
     pub templates: TemplateCache,
+    /// Makes the links by which people unsubscribe.
+    pub links: LinkMaker,
     /// Knows recipients, and decides whether, when and through whom.
     pub eligibility: Arc<Eligibility>,
     /// Which channels have an account that may be asked.

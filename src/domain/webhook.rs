@@ -1,8 +1,10 @@
 //! Webhooks: which status events there are, and who wants to hear of which.
 
 mod event;
+mod later;
 mod provider_event;
 mod secret;
+mod status;
 mod url;
 
 use std::collections::HashMap;
@@ -13,8 +15,10 @@ use super::Channel;
 use super::vocabulary::vocabulary;
 
 pub use event::{NewWebhookDelivery, accepted_of, deliveries_of, delivery_id, test_body};
+pub use later::{ToldNotification, later_of};
 pub use provider_event::{ToldProviderEvent, told_of};
 pub use secret::{WebhookSecret, WebhookSecretError, signature};
+pub use status::STATUS_EXCHANGE;
 pub use url::{WebhookUrl, WebhookUrlError};
 
 vocabulary! {
@@ -97,6 +101,7 @@ pub struct WebhookFilter {
 #[derive(Debug, Clone, Default)]
 pub struct WebhookCatalog {
     by_tenant: HashMap<Uuid, Vec<(Uuid, WebhookFilter)>>,
+    tells_exchange: bool,
 }
 
 /// A word that names no event.
@@ -187,10 +192,23 @@ impl WebhookCatalog {
         tenants.push((webhook_id, filter));
     }
 
+    /// The same, where the exchange `herald.status` hears of everything, or of nothing.
+    #[must_use]
+    pub const fn telling_exchange(mut self, tells_exchange: bool) -> Self {
+        self.tells_exchange = tells_exchange;
+        self
+    }
+
+    /// Whether the exchange hears of everything.
+    #[must_use]
+    pub const fn tells_exchange(&self) -> bool {
+        self.tells_exchange
+    }
+
     /// Whether nobody wants to hear of anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_tenant.is_empty()
+        self.by_tenant.is_empty() && !self.tells_exchange
     }
 
     /// Who of a tenant wants to hear of an event.

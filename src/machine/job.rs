@@ -65,6 +65,8 @@ pub struct Job<G> {
     pub valid_until: Timestamp,
     /// The rendered message; empty until the dispatcher has rendered it.
     pub content: Content,
+    /// Where its reader unsubscribes with one click, if mail clients are told.
+    pub unsubscribe_url: Option<String>,
     /// The version of the template that was rendered.
     pub template_version: Option<i32>,
     /// The addresses that are still to be asked.
@@ -145,6 +147,7 @@ impl<G: Guard> Job<G> {
             answered_at: Timestamp::MIN,
             valid_until: Timestamp::MIN,
             content: Content::default(),
+            unsubscribe_url: None,
             template_version: None,
             targets: vec![],
             route: VecDeque::new(),

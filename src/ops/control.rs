@@ -8,6 +8,7 @@ mod explain_desk;
 mod hook_desk;
 mod key_desk;
 mod letter_desk;
+mod link_desk;
 mod notification_desk;
 mod people_desk;
 mod provider_desk;
@@ -29,6 +30,7 @@ pub use explain_desk::{ExplainDesk, ExplainedOrder};
 pub use hook_desk::{AdmittedCall, HookDesk, HookError};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
 pub use letter_desk::{LetterDesk, ReplayPreview};
+pub use link_desk::{LinkDesk, LinkDeskError, PageDeed, PageVisitor, PersonPageAnswer};
 pub use notification_desk::{
     ListPart, NotificationDesk, NotificationOf, NotificationPage, ReadContent, RenderedFrom,
 };
@@ -81,6 +83,7 @@ pub use crate::store::webhooks::desk::WebhookFields;
 pub use crate::store::webhooks::history::StoredDelivery;
 pub use crate::store::webhooks::replays::{ReplayWindow, StoredReplay};
 use crate::telemetry::Metrics;
+pub use crate::templates::person_page::{PageDone, PageNotice, content_policy};
 
 /// The engine as seen from outside.
 #[derive(Debug, Clone)]
@@ -127,6 +130,8 @@ pub struct Desks {
     pub webhooks: WebhookDesk,
     /// People.
     pub people: PeopleDesk,
+    /// People's own pages.
+    pub links: LinkDesk,
     /// Addresses that nothing is sent to.
     pub suppressions: SuppressionDesk,
     /// Categories.

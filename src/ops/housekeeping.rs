@@ -8,7 +8,8 @@ use crate::runtime::{Shutdown, clock};
 use crate::store::retention::{self, KeyWalk};
 use crate::store::webhooks::history;
 use crate::store::{
-    Database, StoreError, due, jobs, partitions, provider_health, quarantine, system_events,
+    Database, StoreError, due, jobs, partitions, provider_health, quarantine, status_outbox,
+    system_events,
 };
 use crate::telemetry::Metrics;
 
@@ -63,6 +64,8 @@ impl Housekeeping {
         self.metrics.dlq_unresolved(unresolved);
         self.metrics
             .quarantined(quarantine::count(&self.database).await?);
+        self.metrics
+            .status_waiting(status_outbox::waiting(&self.database).await?);
         Ok(())
     }
 

@@ -10,9 +10,10 @@ use self::render_queue::{RenderQueue, RenderStep};
 use crate::delivery::NodeContext;
 use crate::delivery::eligibility::Capped;
 use crate::delivery::registry::AccountEntry;
-use crate::domain::{Body, Channel, Reason, carriage};
+use crate::domain::{Body, Channel, Notification, PersonLink, Reason, carriage};
 use crate::machine::eligibility::{self, DispatchAction};
 use crate::policy::Decision;
+use crate::policy::switches::has_one_click;
 use crate::runtime::{clock, failpoint, mailbox};
 use crate::templates::LocaleHints;
 use crate::work::job::{Deliver, Dispatch, Job, since_publish};
@@ -88,6 +89,7 @@ impl ChannelContext {
     }
 
     fn render(&self, job: &mut Job) -> Result<(), String> {
+        let link = self.link(&job.notification);
         let notification = &job.notification;
         match &notification.payload.body {
             Body::Content(content) => job.content = content.clone(),
@@ -102,6 +104,7 @@ impl ChannelContext {
                         tenant: job.rules.locale.as_deref(),
                     },
                     &call.variables,
+                    link.as_deref(),
                 );
                 let rendered = rendered.map_err(|error| error.to_string())?;
                 carriage::check(self.channel, &rendered.content)
@@ -110,7 +113,25 @@ impl ChannelContext {
                 job.template_version = Some(rendered.version);
             }
         }
+        let is_told = self.node.links.is_for_headers();
+        let is_told = is_told && has_one_click(&job.notification, &job.rules);
+        job.unsubscribe_url = link.filter(|_| is_told);
         Ok(())
+    }
+
+    /// Where the person unsubscribes, of a notification that may say so: a template does, and a mail's headers.
+    fn link(&self, notification: &Notification) -> Option<String> {
+        let is_template = matches!(notification.payload.body, Body::Template(_));
+        if !self.node.links.makes_any() || !(is_template || self.channel == Channel::Email) {
+            return None;
+        }
+        self.node.links.url(&PersonLink {
+            tenant_id: notification.tenant_id,
+            user_id: notification.user_id,
+            notification_id: notification.id,
+            channel: self.channel,
+            category: notification.category.clone(),
+        })
     }
 }
 

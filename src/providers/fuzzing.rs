@@ -70,6 +70,7 @@ fn delivery(content: &Content) -> Delivery<'_> {
         now: Timestamp::UNIX_EPOCH,
         traceparent: None,
         leave: Leave::for_good(),
+        unsubscribe_url: None,
     }
 }
 

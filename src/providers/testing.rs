@@ -52,6 +52,7 @@ pub(crate) fn delivery<'a>(address: &'a str, content: &'a Content) -> Delivery<'
         now: now(),
         traceparent: None,
         leave: Leave::for_good(),
+        unsubscribe_url: None,
     }
 }
 

@@ -8,6 +8,9 @@ use crate::domain::{AccountFault, Channel, Class, Content, Reason, Reply, Subjec
 /// RFC 3834, 5: nobody's absence is to be told to a machine.
 pub(crate) const AUTO_SUBMITTED: &str = "auto-generated";
 
+/// RFC 8058, 3.1: what a mail client posts to the address of `List-Unsubscribe`.
+pub(crate) const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+
 /// One cell of a code table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ResponseClass {

@@ -47,7 +47,17 @@ impl DoneBy {
         }
     }
 
-    /// The id of their API key, or what acted on the command line.
+    /// A person who chooses by a link, from an address, by a request. The thing that is changed says who.
+    #[must_use]
+    pub fn person(address: IpAddr, request_id: Option<Uuid>) -> Self {
+        Self {
+            actor: "person".to_owned(),
+            address: Some(address.to_string()),
+            request_id,
+        }
+    }
+
+    /// The id of their API key, or what acted: the command line, the person themselves.
     #[must_use]
     pub fn actor(&self) -> &str {
         &self.actor

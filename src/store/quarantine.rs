@@ -212,7 +212,8 @@ async fn store(
             if !close(connection, quarantined.id, "replayed").await? {
                 return Ok(OutcomeReplay::Gone);
             }
-            let stored = settle::restore(connection, settlement).await?;
+            let tells_exchange = database.webhooks().tells_exchange();
+            let stored = settle::restore(connection, settlement, tells_exchange).await?;
             Ok(if stored {
                 OutcomeReplay::Stored
             } else {

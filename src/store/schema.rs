@@ -183,6 +183,15 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.link_keys (id) {
+            id -> Uuid,
+            key_id -> Bytea,
+            sealed_key -> Bytea,
+            created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         notification_schema.notification_deduplication (idempotency_key) {
             idempotency_key -> Bytea,
             notification_id -> Uuid,
@@ -463,6 +472,24 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.status_outbox (id) {
+            id -> Int8,
+            event_id -> Uuid,
+            notification_id -> Uuid,
+            routing_key -> Text,
+            payload -> Text,
+            created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.status_turn (id) {
+            id -> Int2,
+            owner -> Nullable<Int4>,
+        }
+    }
+
+    diesel::table! {
         notification_schema.suppressions (id) {
             id -> Uuid,
             tenant_id -> Uuid,
@@ -642,6 +669,7 @@ pub mod notification_schema {
         intake,
         job_results,
         jobs,
+        link_keys,
         notification_deduplication,
         notification_dlq,
         notification_metrics,
@@ -656,6 +684,8 @@ pub mod notification_schema {
         provider_rates,
         rate_limits,
         rollup_batches,
+        status_outbox,
+        status_turn,
         suppressions,
         template_drafts,
         tenants,

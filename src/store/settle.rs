@@ -212,6 +212,7 @@ async fn write(
 pub(super) async fn restore(
     connection: &mut AsyncPgConnection,
     settlement: &Settlement,
+    tells_exchange: bool,
 ) -> Result<bool, StoreError> {
     let batch = [settlement];
     let statement = statement::Settle::of(&batch);
@@ -221,6 +222,7 @@ pub(super) async fn restore(
     }
     // Whoever restores may send no webhooks, and know of none.
     let catalog = webhooks::catalog(&webhooks::all(connection).await?);
+    let catalog = catalog.telling_exchange(tells_exchange);
     let told = deliveries_of(&catalog, &batch);
     announce::write(connection, &told, &stored).await?;
     Ok(!stored.is_empty())

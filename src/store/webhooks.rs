@@ -9,6 +9,7 @@ pub mod deliveries;
 pub mod desk;
 mod erased;
 pub mod history;
+pub mod later;
 pub mod replays;
 pub mod standing;
 

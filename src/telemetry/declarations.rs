@@ -201,6 +201,14 @@ pub(super) const QUARANTINED: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const STATUS_WAITING: Declaration = Declaration::new(
+    Kind::Gauge,
+    "herald_status_waiting",
+    &[],
+    "Status events that wait to be published to herald.status, up to a million.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const DEFERRED: Declaration = Declaration::new(
     Kind::Gauge,
     "herald_deferred",
@@ -293,6 +301,7 @@ pub const ALL: &[Declaration] = &[
     ACTOR_RESTARTS,
     DLQ_UNRESOLVED,
     QUARANTINED,
+    STATUS_WAITING,
     DEFERRED,
     UNREADABLE,
     SETTLE_BATCH,

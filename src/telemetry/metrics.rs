@@ -40,6 +40,7 @@ pub struct Metrics {
     dlq_unresolved: Gauge,
     quarantined: Gauge,
     refused_events: WordTable<Counter>,
+    status_waiting: Gauge,
     unreadable: Counter,
     settle_batch: Histogram,
     clock_offset: Gauge,
@@ -74,6 +75,7 @@ impl Metrics {
             refused_events: WordTable::of(EventRefusal::ALL, |reason| {
                 registry.counter(&declared::REFUSED_EVENTS, &[("reason", reason.as_str())])
             }),
+            status_waiting: registry.gauge(&declared::STATUS_WAITING, &[]),
             unreadable: registry.counter(&declared::UNREADABLE, &[]),
             settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
             clock_offset: registry.gauge(&declared::CLOCK_OFFSET, &[]),
@@ -174,6 +176,11 @@ impl Metrics {
     /// There are this many quarantined outcomes that nobody has replayed or resolved.
     pub fn quarantined(&self, outcomes: u64) {
         self.quarantined.set(approximate(outcomes));
+    }
+
+    /// There are this many status events that wait to be published.
+    pub fn status_waiting(&self, events: u64) {
+        self.status_waiting.set(approximate(events));
     }
 
     /// This many notifications wait for this reason; a reason that nothing waits for is ignored.

@@ -13,6 +13,7 @@ use super::locale::{self, LocaleChoice, TemplateLocale};
 use super::names;
 use super::sandbox::{self, Limits};
 use super::source::{Part, TemplateKey, TemplateSource};
+use super::values;
 use crate::domain::{Channel, Content};
 
 mod entry;
@@ -110,7 +111,7 @@ impl Library {
         changed
     }
 
-    /// Fills a template with a message's variables.
+    /// Fills a template with a message's variables, and with the `link` by which the person unsubscribes.
     ///
     /// # Errors
     /// There is no such template, it does not compile, a variable is missing, a limit is passed.
@@ -121,6 +122,7 @@ impl Library {
         name: &str,
         read: LocaleHints<'_>,
         variables: &Map<String, Json>,
+        link: Option<&str>,
     ) -> Result<Rendered, TemplateError> {
         let (found, entry, _) = self
             .find(tenant_id, channel, name, read)
@@ -134,7 +136,7 @@ impl Library {
             line: error.line,
             message: error.message,
         };
-        let filled = entry.fill(variables, self.limits);
+        let filled = entry.fill(variables, link, self.limits);
         let content = filled.map_err(|(part, error)| fail(part, error))?;
         Ok(Rendered {
             content,
@@ -202,7 +204,7 @@ impl Library {
             unused: unused.map(str::to_owned).collect(),
             undeclared: used
                 .iter()
-                .filter(|used| !declared().any(|name| name == *used) && !is_global(&library, used))
+                .filter(|used| !declared().any(|name| name == *used) && !is_ours(&library, used))
                 .cloned()
                 .collect(),
         })
@@ -284,11 +286,10 @@ fn describe(source: &TemplateSource, part: Part, error: PartError) -> TemplateEr
     }
 }
 
-fn is_global(library: &Library, name: &str) -> bool {
-    library
-        .environment
-        .globals()
-        .any(|(known, _)| known == name)
+/// Whether a name stands for something without a message.
+fn is_ours(library: &Library, name: &str) -> bool {
+    let mut globals = library.environment.globals();
+    name == values::LINK || globals.any(|(known, _)| known == name)
 }
 
 #[cfg(test)]

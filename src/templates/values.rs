@@ -10,6 +10,10 @@ use serde_json::{Map, Value as Json};
 use super::numbers::Spellings;
 use super::work::Work;
 
+/// Under which name a template has the link by which the person unsubscribes, unless the message brings a
+/// variable of this name.
+pub(super) const LINK: &str = "unsubscribe_url";
+
 /// Under which name a template's root keeps what its values share: no variable can be asked for by it.
 const SHARED: &str = "shared by all values";
 
@@ -43,11 +47,11 @@ pub(super) fn shared(state: &State) -> Option<Arc<Rendering>> {
     state.lookup(SHARED)?.downcast_object::<Rendering>()
 }
 
-/// The variables as the template's root, with what they share. Of those that may be left out, one that
-/// was, or that is null, is `absent`.
+/// The variables as the template's root, with the link and what they share. Of those that may be left out, one
+/// that was, or that is null, is `absent`; so is the link where there is none.
 pub(super) fn context(
     variables: &Map<String, Json>,
-    optional: &[String],
+    (optional, link): (&[String], Option<&str>),
     absent: &Value,
     rendering: &Arc<Rendering>,
 ) -> Value {
@@ -60,6 +64,10 @@ pub(super) fn context(
     });
     let left_out = left_out.iter();
     fields.extend(left_out.map(|name| (Value::from(name.as_str()), absent.clone())));
+    if !variables.contains_key(LINK) {
+        let link = link.map_or_else(|| absent.clone(), Value::from);
+        fields.push((Value::from(LINK), link));
+    }
     fields.push((
         Value::from(SHARED),
         Value::from_dyn_object(Arc::clone(rendering)),

@@ -33,6 +33,7 @@ mod templates;
 mod tenants;
 mod things;
 mod trials;
+mod unsubscribing;
 mod users;
 mod webhooks;
 

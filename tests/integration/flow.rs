@@ -29,6 +29,7 @@ mod rejections;
 mod repetitions;
 mod schema;
 mod slow_database;
+mod status;
 mod templates;
 mod timing;
 mod told_later;

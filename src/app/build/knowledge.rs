@@ -59,6 +59,12 @@ pub(super) async fn start_account_loader(
     Some(account_loader)
 }
 
+/// The keys of links are kept before the first link is sent; `None` when the shutdown came first.
+pub(super) async fn keep_link_keys(context: &EngineContext) -> Option<()> {
+    let keep = || context.link_keys.keep(&context.database);
+    retry_until_ok("keeping the keys of links", &context.phases.stop, keep).await
+}
+
 pub(super) fn listen(
     context: &EngineContext,
     eligibility: &Arc<Eligibility>,

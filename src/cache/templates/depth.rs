@@ -37,6 +37,7 @@ fn render(source: TemplateSource, variables: Value) -> Option<String> {
         "order-shipped",
         reader,
         &variables,
+        None,
     );
     rendered.ok()?.content.body
 }

@@ -187,6 +187,7 @@ pub(super) fn delivery<'a>(
         now,
         traceparent: None,
         leave,
+        unsubscribe_url: job.unsubscribe_url.as_deref(),
     }
 }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
 use crate::cache::templates::source;
+use crate::domain::person_link::EXAMPLE_URL;
 use crate::domain::{Body, Channel, Content, TemplateCall};
 use crate::runtime::{clock, stack};
 use crate::store::notifications::{
@@ -141,7 +142,7 @@ impl NotificationDesk {
     }
 
     /// What a notification says: as it was published, or rendered again from the version that was rendered when
-    /// it was sent.
+    /// it was sent; an example stands for the person's link, which is theirs alone.
     ///
     /// # Errors
     /// There is none, or what it says is not known any more or not yet; or the database is out of reach.
@@ -210,7 +211,15 @@ async fn again(
                 tenant: tenant.as_deref(),
             };
             let library = Library::compile(&sources, limits);
-            library.render(tenant_id, channel, &asked.name, hints, &asked.variables)
+            let link = Some(EXAMPLE_URL);
+            library.render(
+                tenant_id,
+                channel,
+                &asked.name,
+                hints,
+                &asked.variables,
+                link,
+            )
         })
     });
     let rendered = render

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::settings::SendgridSender;
 use crate::domain::{Channel, Reason, Reply};
 use crate::providers::Delivery;
-use crate::providers::verdict::{AUTO_SUBMITTED, filled, fit, refuse, subject, usable_address};
+use crate::providers::verdict::{
+    AUTO_SUBMITTED, ONE_CLICK, filled, fit, refuse, subject, usable_address,
+};
 
 #[derive(Serialize)]
 struct SendgridMail<'a> {
@@ -25,6 +27,8 @@ struct SendgridMail<'a> {
 struct Personalization<'a> {
     to: [To<'a>; 1],
     custom_args: CustomArgs,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<OwnHeaders<'a>>,
 }
 
 impl<'a> Personalization<'a> {
@@ -36,7 +40,32 @@ impl<'a> Personalization<'a> {
             custom_args: CustomArgs {
                 notification_id: delivery.notification_id,
             },
+            headers: delivery.unsubscribe_url.map(|url| OwnHeaders {
+                auto_submitted: AUTO_SUBMITTED,
+                list_unsubscribe: AngleBrackets(url),
+                list_unsubscribe_post: ONE_CLICK,
+            }),
         }
+    }
+}
+
+/// Headers of one mail, which stand in place of those of all: each reader has a link of their own.
+#[derive(Serialize)]
+struct OwnHeaders<'a> {
+    #[serde(rename = "Auto-Submitted")]
+    auto_submitted: &'static str,
+    #[serde(rename = "List-Unsubscribe")]
+    list_unsubscribe: AngleBrackets<'a>,
+    #[serde(rename = "List-Unsubscribe-Post")]
+    list_unsubscribe_post: &'static str,
+}
+
+/// An address as RFC 2369 writes it.
+struct AngleBrackets<'a>(&'a str);
+
+impl Serialize for AngleBrackets<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("<{}>", self.0))
     }
 }
 
@@ -266,6 +295,25 @@ mod tests {
             body_of_many(&sender, &[&ana]).unwrap(),
             super::body(&sender, &ana).unwrap()
         );
+    }
+
+    #[test]
+    fn each_mail_of_a_request_has_headers_with_its_readers_own_link() {
+        let (content, sender) = (mail(), sender());
+        let ana = Delivery {
+            unsubscribe_url: Some("https://herald.example.com/u/ana"),
+            ..delivery("ana@example.com", &content)
+        };
+        let ben = delivery("ben@example.com", &content);
+        let body = body_of_many(&sender, &[&ana, &ben]).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let expected = serde_json::json!({
+            "Auto-Submitted": "auto-generated",
+            "List-Unsubscribe": "<https://herald.example.com/u/ana>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        });
+        assert_eq!(body["personalizations"][0]["headers"], expected);
+        assert_eq!(body["personalizations"][1].get("headers"), None);
     }
 
     #[test]

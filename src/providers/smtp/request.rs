@@ -11,7 +11,9 @@ use super::settings::SmtpSender;
 use crate::domain::address::canonical;
 use crate::domain::{Channel, Content, Reason, Reply};
 use crate::providers::Delivery;
-use crate::providers::verdict::{AUTO_SUBMITTED, filled, fit, refuse, subject, usable_address};
+use crate::providers::verdict::{
+    AUTO_SUBMITTED, ONE_CLICK, filled, fit, refuse, subject, usable_address,
+};
 
 /// RFC 5322, 2.1.1: longest line without its end.
 const LONGEST_LINE: usize = 998;
@@ -60,6 +62,7 @@ pub(crate) fn mail(
         format!("Message-ID: <{message_id}>\r\n"),
         format!("X-Herald-Notification-Id: {}\r\n", delivery.notification_id),
         format!("Auto-Submitted: {AUTO_SUBMITTED}\r\n"),
+        unsubscribing(delivery.unsubscribe_url),
         "MIME-Version: 1.0\r\n".to_owned(),
     ];
     let text = with_last_line_ended(headers.concat() + &body);
@@ -72,6 +75,13 @@ pub(crate) fn mail(
         size: text.len(),
         wire: wire(text),
         message_id,
+    })
+}
+
+/// How its reader unsubscribes (RFC 2369, RFC 8058). A link has no place to fold at.
+fn unsubscribing(url: Option<&str>) -> String {
+    url.map_or_else(String::new, |url| {
+        format!("List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: {ONE_CLICK}\r\n")
     })
 }
 

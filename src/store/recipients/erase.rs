@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::store::StoreError;
 use crate::store::schema::notification_schema::{
-    admin_system_events, email_logs, notification_dlq, notifications, user_devices, users,
-    webhook_deliveries,
+    admin_system_events, email_logs, notification_dlq, notifications, status_outbox, user_devices,
+    users, webhook_deliveries,
 };
 
 /// Longest wait for a row that somebody has locked.
@@ -67,6 +67,10 @@ pub async fn erase(
             .await?;
         let told = webhook_deliveries::notification_id.eq_any(&ids);
         diesel::delete(webhook_deliveries::table.filter(told))
+            .execute(connection)
+            .await?;
+        let published = status_outbox::notification_id.eq_any(&ids);
+        diesel::delete(status_outbox::table.filter(published))
             .execute(connection)
             .await?;
     }

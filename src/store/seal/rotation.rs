@@ -38,6 +38,10 @@ pub const SEALED: &[SealedTable] = &[
         name: "notification_webhooks",
         columns: &["secret_key", "previous_secret_key"],
     },
+    SealedTable {
+        name: "link_keys",
+        columns: &["sealed_key"],
+    },
 ];
 
 /// How far it has come, by rows.

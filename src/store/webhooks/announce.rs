@@ -1,4 +1,5 @@
-//! Announcing: what webhooks are told, written by the transaction in which it happened.
+//! Announcing: what webhooks are told, and what is published to `herald.status`, written by the transaction in
+//! which it happened.
 
 use std::collections::HashSet;
 
@@ -7,8 +8,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::NewWebhookDelivery;
-use crate::store::StoreError;
 use crate::store::statement::statement;
+use crate::store::{StoreError, status_outbox};
 
 // What is written for a disabled webhook waits for a replay; a webhook that was deleted since is told nothing.
 // A row that is there already says the same.
@@ -30,7 +31,7 @@ statement!(
      RETURNING true"
 );
 
-/// Writes what webhooks are told of these notifications, in the transaction that stores what happened to them.
+/// Writes what is told of these notifications, in the transaction that stores what happened to them.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -40,11 +41,12 @@ pub(in crate::store) async fn write(
     stored: &[Uuid],
 ) -> Result<(), StoreError> {
     let stored: HashSet<&Uuid> = stored.iter().collect();
-    let told = || {
-        deliveries
-            .iter()
-            .filter(|it| stored.contains(&it.notification_id))
-    };
+    let told = deliveries
+        .iter()
+        .filter(|it| stored.contains(&it.notification_id));
+    let (exchange, webhooks): (Vec<_>, Vec<_>) = told.partition(|it| it.is_for_exchange());
+    status_outbox::write(connection, &exchange).await?;
+    let told = || webhooks.iter();
     if told().next().is_none() {
         return Ok(());
     }

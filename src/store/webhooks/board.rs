@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::erased::ErasedPeople;
 
 use crate::domain::WebhookCatalog;
+use crate::domain::webhook::STATUS_EXCHANGE;
 
 /// Empty until somebody who listens for changes puts a catalog in: who does not send webhooks tells nobody.
 /// Clones share it.
@@ -22,12 +23,35 @@ pub struct WebhookBoard {
     erased: ErasedPeople,
     /// Woken when something was written, or the catalog is outdated.
     awaited: Arc<Notify>,
+    /// Whether the exchange `herald.status` hears of everything.
+    tells_exchange: Arc<AtomicBool>,
+    /// Woken when something was written for it.
+    status: Arc<Notify>,
 }
 
 impl WebhookBoard {
     /// Who wants to hear of what, from now on.
     pub fn put(&self, catalog: WebhookCatalog) {
+        let tells_exchange = self.tells_exchange.load(Ordering::Acquire);
+        let catalog = catalog.telling_exchange(tells_exchange);
         self.catalog.store(Arc::new(catalog));
+    }
+
+    /// The exchange `herald.status` hears of everything from now on.
+    pub fn tell_exchange(&self) {
+        self.tells_exchange.store(true, Ordering::Release);
+        self.put(WebhookCatalog::clone(&self.catalog()));
+    }
+
+    /// Whether it does.
+    #[must_use]
+    pub fn tells_exchange(&self) -> bool {
+        self.tells_exchange.load(Ordering::Acquire)
+    }
+
+    /// Waits until something has been written for the exchange.
+    pub async fn status_awaited(&self) {
+        self.status.notified().await;
     }
 
     /// Who wants to hear of what.
@@ -38,6 +62,15 @@ impl WebhookBoard {
 
     /// Something has been written for these, and is committed.
     pub fn tell(&self, webhooks: impl IntoIterator<Item = Uuid>) {
+        let (exchange, webhooks): (Vec<Uuid>, Vec<Uuid>) =
+            webhooks.into_iter().partition(|it| *it == STATUS_EXCHANGE);
+        if !exchange.is_empty() {
+            self.status.notify_one();
+            // Nobody else was told.
+            if webhooks.is_empty() {
+                return;
+            }
+        }
         self.lock().extend(webhooks);
         self.awaited.notify_one();
     }

@@ -27,6 +27,7 @@ fn used() -> Metrics {
     metrics.actor_restarted("recorder");
     metrics.dlq_unresolved(4);
     metrics.quarantined(3);
+    metrics.status_waiting(6);
     metrics.deferred(Reason::QuietHours, 5);
     metrics.deferred(Reason::NoAddress, 5);
     metrics.settle_batch_rows(200);
@@ -67,6 +68,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_provider_throttle_seconds_total Whole seconds in which queued requests waited for the account's rate limit or pace.
         # HELP herald_quarantined Outcomes that PostgreSQL refused for their own data, and nobody has replayed or resolved.
         # HELP herald_settle_batch_rows Outcomes committed in one transaction.
+        # HELP herald_status_waiting Status events that wait to be published to herald.status, up to a million.
         # HELP herald_unreadable_rows_total Stored notifications that this version could not read and gave back.
         # TYPE herald_actor_restarts_total counter
         # TYPE herald_attempts_total counter
@@ -91,6 +93,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_provider_throttle_seconds_total counter
         # TYPE herald_quarantined gauge
         # TYPE herald_settle_batch_rows histogram
+        # TYPE herald_status_waiting gauge
         # TYPE herald_unreadable_rows_total counter
     ");
 }
@@ -129,6 +132,7 @@ fn events_are_counted_under_the_declared_labels() {
         herald_quarantined 3
         herald_settle_batch_rows_count 1
         herald_settle_batch_rows_sum 200
+        herald_status_waiting 6
     "#);
 }
 

@@ -46,8 +46,10 @@ impl TemplateEntry {
                 compiled: compile_part(&mut environment, source.channel, part, text),
             })
             .collect();
+        // The link is never asked of a message.
+        let declared = source.declared().filter(|it| it.name != values::LINK);
         let (optional, required): (Vec<_>, Vec<_>) =
-            source.declared().partition(|declared| declared.is_optional);
+            declared.partition(|declared| declared.is_optional);
         let names = |declared: Vec<super::super::source::Declared<'_>>| {
             let names = declared.into_iter();
             names.map(|declared| declared.name.to_owned()).collect()
@@ -63,13 +65,14 @@ impl TemplateEntry {
         }
     }
 
-    /// Fills every part with a message's variables.
+    /// Fills every part with a message's variables, and the link.
     ///
     /// # Errors
     /// A variable is missing, a part does not compile or fails: which, if it is one.
     pub(super) fn fill(
         &self,
         variables: &Map<String, Json>,
+        link: Option<&str>,
         limits: Limits,
     ) -> Result<Content, (Option<Part>, PartError)> {
         if let Some(trouble) = &self.trouble {
@@ -77,7 +80,8 @@ impl TemplateEntry {
         }
         self.demand(variables).map_err(|error| (None, error))?;
         let rendering = Rendering::new(variables, limits.fuel);
-        let context = values::context(variables, &self.optional, &self.absent, &rendering);
+        let known = (&self.optional[..], link);
+        let context = values::context(variables, known, &self.absent, &rendering);
         let mut content = Content::default();
         for part in &self.parts {
             let text = self.fill_part(part, &context, limits.max_output_bytes);
@@ -96,6 +100,7 @@ impl TemplateEntry {
     pub(super) fn missing(&self, given: &Map<String, Json>) -> Vec<String> {
         let is_missing = |name: &String| {
             !given.contains_key(name)
+                && name != values::LINK
                 && !self.optional.contains(name)
                 && !self.environment.globals().any(|(known, _)| known == name)
         };

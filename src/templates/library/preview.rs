@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::super::error::TemplateError;
 use super::super::locale::LocaleChoice;
 use super::{Library, LocaleHints, unknown};
+use crate::domain::person_link::EXAMPLE_URL;
 use crate::domain::{Channel, Content};
 
 /// What a message would be made of.
@@ -38,7 +39,8 @@ impl Library {
     ) -> Result<TemplatePreview, TemplateError> {
         let found = self.find(tenant_id, channel, name, read);
         let (locale, entry, because) = found.ok_or_else(|| unknown(channel, name))?;
-        let content = self.render(tenant_id, channel, name, read, variables);
+        let link = Some(EXAMPLE_URL);
+        let content = self.render(tenant_id, channel, name, read, variables, link);
         Ok(TemplatePreview {
             locale: locale.to_owned(),
             because,

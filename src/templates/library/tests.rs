@@ -1,3 +1,4 @@
+mod link;
 mod names;
 mod values;
 mod work;
@@ -43,6 +44,7 @@ fn render(source: TemplateSource, variables: Json) -> Result<Rendered, TemplateE
         &name,
         LocaleHints::default(),
         &variables,
+        None,
     )
 }
 
@@ -194,6 +196,7 @@ fn a_template_that_does_not_compile_fails_alone() {
             name,
             LocaleHints::default(),
             &Map::new(),
+            None,
         )
     };
     assert!(render("order-shipped").is_ok());
@@ -206,7 +209,7 @@ fn an_unknown_template_is_told_apart() {
     let library = library(&[source("x")]);
     let none = Map::new();
     let by = |tenant, channel, name| {
-        library.render(tenant, channel, name, LocaleHints::default(), &none)
+        library.render(tenant, channel, name, LocaleHints::default(), &none, None)
     };
     for unknown in [
         by(TENANT, Channel::Email, "order-shiped"),
@@ -243,6 +246,7 @@ fn the_language_of_the_person_is_taken_and_the_newest_version_counts() {
                 tenant: None,
             },
             &none,
+            None,
         );
         rendered.unwrap().content.body.unwrap()
     };
@@ -338,6 +342,7 @@ fn a_change_compiles_what_changed_and_shares_the_rest() {
             name,
             LocaleHints::default(),
             &Map::new(),
+            None,
         );
         rendered.map(|rendered| rendered.content.body.unwrap())
     };
@@ -372,6 +377,7 @@ fn unreadable_template_fails_alone_and_says_why() {
             name,
             LocaleHints::default(),
             &Map::new(),
+            None,
         )
     };
     assert!(library.has(TENANT, Channel::Email, "odd"));

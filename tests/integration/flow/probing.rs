@@ -10,7 +10,7 @@ use herald::delivery::cap_reservations::CapReservations;
 use herald::delivery::eligibility::{Eligibility, RecheckRequests};
 use herald::delivery::registry::AccountRegistry;
 use herald::delivery::{ChannelStates, NodeContext};
-use herald::domain::{Channel, GlobalPolicy, Lane, Priority, Reason};
+use herald::domain::{Channel, GlobalPolicy, Lane, LinkKey, LinkMaker, Priority, Reason};
 use herald::ops::lease_keeper::LeaseKeeper;
 use herald::pipeline::dispatcher::ChannelContext;
 use herald::pipeline::scheduler::{Pauses, Poller};
@@ -130,6 +130,7 @@ impl Scene {
             database: pool,
             registry: AccountRegistry::default(),
             templates,
+            links: LinkMaker::new(None, false, LinkKey::derived(&[0; 32])),
             eligibility,
             channels: channels.clone(),
             lease_gate,

@@ -182,6 +182,7 @@ async fn put(stored: &StoredProvider, provider: &dyn Provider, to: &str) -> Show
         traceparent: None,
         // It is nobody's notification: no other run has it.
         leave: Leave::for_good(),
+        unsubscribe_url: None,
     };
     let reply = provider.send(delivery).await;
     let elapsed = clock::instant().saturating_duration_since(began);

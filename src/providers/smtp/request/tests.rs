@@ -169,6 +169,28 @@ fn unsendable_mail_is_not_sent() {
     }
 }
 
+#[test]
+fn a_mail_that_may_be_ended_says_where_with_one_click() {
+    let content = content("Hi", Some("Hello"), None);
+    let url = format!("https://herald.example.com/u/{}", "a-_9".repeat(100));
+    let told = Delivery {
+        unsubscribe_url: Some(&url),
+        ..delivery("ana@example.org", &content)
+    };
+    let mail = mail(&sender("hello@example.com"), None, &told).unwrap();
+    assert_safe(&mail);
+    let text = received(&mail);
+    let (head, _) = text.split_once("\r\n\r\n").unwrap();
+    let headers: Vec<&str> = head.split("\r\n").collect();
+    assert!(
+        headers.contains(&&*format!("List-Unsubscribe: <{url}>")),
+        "{head}"
+    );
+    assert!(headers.contains(&"List-Unsubscribe-Post: List-Unsubscribe=One-Click"));
+    let without = received(&mail_of(&content));
+    assert!(!without.contains("List-Unsubscribe"));
+}
+
 proptest! {
     #[test]
     fn any_content_arrives_as_exactly_one_mail(

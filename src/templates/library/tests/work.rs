@@ -13,7 +13,7 @@ fn failed(text: &str, fuel: u64) -> Option<TemplateError> {
     let name = "order-shipped";
     let library = Library::compile(&[source(text)], limits);
     let reader = LocaleHints::default();
-    let rendered = library.render(TENANT, Channel::Email, name, reader, &variables);
+    let rendered = library.render(TENANT, Channel::Email, name, reader, &variables, None);
     rendered.err()
 }
 

@@ -1,0 +1,28 @@
+//! Status events: published beside everything else, if anybody wants them.
+
+use super::super::context::EngineContext;
+use super::broker_address;
+use crate::broker::status::StatusPublisher;
+use crate::config::Settings;
+use crate::ops::status_publishing::StatusPublishing;
+use crate::work::LeaseGate;
+
+/// The name of the task.
+pub(in super::super) const PUBLISHING: &str = "publish status events";
+
+/// Publishes what is written for `herald.status`.
+pub(super) fn publish_status(settings: &Settings, context: &EngineContext, lease_gate: &LeaseGate) {
+    if !settings.broker.publish_status {
+        return;
+    }
+    let publishing = StatusPublishing {
+        database: context.database.clone(),
+        publisher: StatusPublisher::new(broker_address(settings)),
+        lease_gate: lease_gate.clone(),
+        node: settings.engine.node_name.clone(),
+        tasks: context.tasks.clone(),
+        stop: context.phases.giving_up.clone(),
+    };
+    let running = publishing.run();
+    context.tasks.spawn(PUBLISHING, running);
+}
