@@ -1,5 +1,6 @@
 //! What providers tell later is taken in: each batch is kept, and what follows from it is done, in one transaction.
 
+mod doubt;
 mod early;
 mod follow;
 mod wishes;
@@ -14,6 +15,7 @@ use crate::store::provider_events::{self, KeptEvent};
 use crate::store::{Database, PgConnection, StoreError};
 use crate::telemetry::Metrics;
 
+pub use doubt::EventDoubts;
 pub use early::run;
 use follow::follow;
 
@@ -33,6 +35,8 @@ pub struct EventIntake {
     pub metrics: Arc<Metrics>,
     /// What the operator says for everybody.
     pub global: Arc<GlobalPolicy>,
+    /// Whom to believe that addresses are dead.
+    pub doubts: EventDoubts,
 }
 
 /// Where events are taken from.
@@ -102,7 +106,7 @@ impl EventIntake {
         let (kept, followed) = loop {
             let work = async |connection: &mut PgConnection| {
                 let kept = source.take(connection).await?;
-                let followed = follow(connection, &kept, &self.global, &catalog).await?;
+                let followed = follow(connection, &kept, self, &catalog).await?;
                 Ok((kept, followed))
             };
             match self.database.transaction(work).await {
@@ -148,7 +152,7 @@ impl EventIntake {
             tracing::warn!(
                 provider,
                 code,
-                "the receiving side refuses the sender or its content: see the events `block`"
+                "the receiving side refuses the sender or its content: see its events of the kind block"
             );
         }
     }

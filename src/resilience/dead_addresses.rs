@@ -37,6 +37,8 @@ pub struct DeadAddressLimit {
     last: u32,
     usual: f64,
     risen: bool,
+    /// Whether a sudden rise is looked for.
+    heeds_rises: bool,
     exceeded: bool,
 }
 
@@ -59,7 +61,17 @@ impl DeadAddressLimit {
             last: 0,
             usual: USUAL,
             risen: false,
+            heeds_rises: true,
             exceeded: false,
+        }
+    }
+
+    /// The same for who may tell of failures alone: of no share can it be said that it is unusual.
+    #[must_use]
+    pub fn without_rises(most: u32) -> Self {
+        Self {
+            heeds_rises: false,
+            ..Self::new(most)
         }
     }
 
@@ -69,7 +81,7 @@ impl DeadAddressLimit {
         let counts = self.answers.counts(now);
         let dead = counts.failures;
         let exceeds = (dead > self.most && dead.saturating_mul(SHARE) > counts.answers)
-            || self.has_risen(is_dead);
+            || (self.heeds_rises && self.has_risen(is_dead));
         if std::mem::replace(&mut self.exceeded, exceeds) == exceeds {
             return None;
         }
@@ -104,6 +116,15 @@ impl DeadAddressLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_tells_of_failures_alone_is_believed_up_to_the_limit() {
+        let mut limit = DeadAddressLimit::without_rises(50);
+        assert!((0..50).all(|n| limit.count(true, at(n / 5)).is_none()));
+        assert!(limit.is_believed());
+        assert_eq!(limit.count(true, at(11)), Some(LimitChange::Exceeded));
+        assert_eq!(limit.count(false, at(200)), Some(LimitChange::Over));
+    }
 
     const fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

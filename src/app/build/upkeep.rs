@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::ops::housekeeping::Housekeeping;
 use crate::ops::job_runner;
 use crate::ops::lease_keeper::LeaseKeeper;
-use crate::ops::provider_events::{self, EventIntake};
+use crate::ops::provider_events::{self, EventDoubts, EventIntake};
 use crate::ops::readiness::ReadinessWatch;
 use crate::store::lease::RunId;
 use crate::work::LeaseGate;
@@ -53,6 +53,7 @@ pub(super) fn event_intake(settings: &Settings, context: &EngineContext) -> Even
         database: context.database.clone(),
         metrics: Arc::clone(&context.metrics),
         global: Arc::new(settings.policy.clone()),
+        doubts: EventDoubts::new(settings.providers.dead_addresses_a_minute),
     }
 }
 

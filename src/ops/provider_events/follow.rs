@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::wishes;
+use super::{EventDoubts, EventIntake, wishes};
 use crate::domain::reply::TOLD_LATER;
 use crate::domain::webhook::{ToldProviderEvent, deliveries_of, told_of};
 use crate::domain::{
-    AttemptRecord, Channel, Class, GlobalPolicy, NewWebhookDelivery, Origin, Reason, Settlement,
-    Status, Step, TakeId, WebhookCatalog,
+    AttemptRecord, Channel, Class, EventBlame, GlobalPolicy, NewWebhookDelivery, Origin, Reason,
+    Settlement, Status, Step, TakeId, WebhookCatalog,
 };
 use crate::policy::consequence::{
     Consequence, EventFacts, LateFailure, follows, handed_back_by, is_settled_by,
@@ -33,13 +33,14 @@ pub(super) struct Followed {
 pub(super) async fn follow(
     connection: &mut PgConnection,
     kept: &[KeptEvent],
-    global: &GlobalPolicy,
+    intake: &EventIntake,
     catalog: &WebhookCatalog,
 ) -> Result<Followed, StoreError> {
+    let global = &intake.global;
     // What is early says it again when its notification is there.
     let known = kept.iter().filter(|it| !it.is_early);
     let judged: Vec<(&KeptEvent, Consequence)> =
-        known.map(|it| (it, follows(&facts(it)))).collect();
+        known.map(|it| (it, believed(it, &intake.doubts))).collect();
     let mut followed = Followed::default();
     let changed = change(connection, &judged, global, &mut followed).await?;
     wishes::follow(connection, &judged, global).await?;
@@ -51,6 +52,15 @@ pub(super) async fn follow(
         provider_events::announce(connection, &followed.told).await?;
     }
     Ok(followed)
+}
+
+/// What follows from an event, if its word is believed that an address is dead.
+fn believed(event: &KeptEvent, doubts: &EventDoubts) -> Consequence {
+    let mut consequence = follows(&facts(event));
+    if !doubts.believes(event) && event.blame == Some(EventBlame::Dead) {
+        consequence.suppress = None;
+    }
+    consequence
 }
 
 fn facts(event: &KeptEvent) -> EventFacts<'_> {

@@ -86,7 +86,8 @@ statement!(
      )
      SELECT ", kept_columns!(), "
      FROM kept JOIN found f USING (id)
-     LEFT JOIN categories c ON c.tenant_id = f.tenant_id AND c.name = f.category"
+     LEFT JOIN categories c ON c.tenant_id = f.tenant_id AND c.name = f.category
+     ORDER BY f.event_id"
     )
 );
 

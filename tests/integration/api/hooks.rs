@@ -26,7 +26,15 @@ pub(super) struct Hooks {
 
 impl Hooks {
     pub(super) async fn open() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with some settings.
+    pub(super) async fn with(settings: &[(&str, &str)]) -> Self {
         let mut stage = stage().await;
+        for (variable, value) in settings {
+            stage.set(variable, *value);
+        }
         stage.set("HERALD__HTTP__PUBLIC_URL", PUBLIC_URL);
         let sendgrid = SendgridKey::generate().unwrap();
         let other = SendgridKey::generate().unwrap().public().unwrap();

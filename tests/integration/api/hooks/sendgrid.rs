@@ -331,3 +331,16 @@ async fn an_event_that_is_quicker_than_its_notification_finds_it_and_one_of_nobo
                 WHERE tenant_id IS NULL";
     assert_eq!(hooks.lines(kept).await, ["delivered"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_calls_too_many_addresses_dead_is_not_believed() {
+    let hooks = Hooks::with(&[("HERALD__PROVIDERS__DEAD_ADDRESSES_A_MINUTE", "1")]).await;
+    let _engine = hooks.stage.start().await;
+    let dead =
+        |id: &str, email: &str| event("bounce", id, json!({ "type": "bounce", "email": email }));
+    let batch = [dead("1", "ana@example.com"), dead("2", "other@example.com")];
+    assert_eq!(hooks.tell(&batch).await, 204);
+    let believed = ["email ana@example.com hard_bounce - t 1"];
+    assert_eq!(hooks.suppressed().await, believed);
+    assert_eq!(hooks.events().await, ["bounce - f", "bounce - f"]);
+}
