@@ -7,6 +7,7 @@ mod dlq;
 mod explain;
 mod input;
 mod keys;
+mod ledger;
 mod migrate;
 mod openapi;
 mod publish;
@@ -57,6 +58,8 @@ enum Command {
     /// as dealt with.
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// The books: what came in and what became of it, by hour and tenant. Fails when they do not balance.
+    Ledger(ledger::Ledger),
     /// API keys: makes them, lists them, gives them new secrets, takes them back.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -95,6 +98,7 @@ pub(super) fn run() -> ExitCode {
         Command::Apply(apply) => apply::apply(&cli, apply),
         Command::Dlq(dlq) => dlq::dlq(&cli, dlq),
         Command::Quarantine(quarantine) => quarantine::quarantine(&cli, quarantine),
+        Command::Ledger(ledger) => ledger::ledger(&cli, ledger),
         Command::Keys(keys) => keys::keys(&cli, keys),
         Command::Users(users) => users::users(&cli, users),
         Command::Secrets(secrets) => secrets::secrets(&cli, secrets),

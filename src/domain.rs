@@ -12,12 +12,14 @@ pub mod category;
 pub mod channel;
 pub mod circuit;
 pub mod counter;
+pub mod durations;
 pub mod field;
 pub mod global_policy;
 pub mod job_state;
 pub mod key_rate;
 pub mod lane;
 pub mod language;
+pub mod ledger;
 pub mod limits;
 pub mod name;
 pub(crate) mod nearest;
@@ -61,11 +63,13 @@ pub use category::{Category, OnUnknown, OverCap};
 pub use channel::Channel;
 pub use circuit::CircuitState;
 pub use counter::{Counted, Counter};
+pub use durations::DurationHistogram;
 pub use global_policy::GlobalPolicy;
 pub use job_state::JobState;
 pub use key_rate::{KeyPurse, KeyPurseAnswer, KeyRate, RateStanding};
 pub use lane::Lane;
 pub use language::Language;
+pub use ledger::LedgerHour;
 pub use network::Network;
 pub use notification::{
     Body, Content, ContentHash, KeyHash, Notification, Payload, Source, TemplateCall,

@@ -2,7 +2,9 @@
 //! the lease, the listener for changes, the chores. No job walks here.
 
 pub mod admissible;
+pub mod bookkeeping;
 pub mod change_listener;
+pub mod conditions;
 pub mod control;
 pub mod event_reporter;
 pub mod explain;

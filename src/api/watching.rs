@@ -81,10 +81,17 @@ struct ShownHour {
     sent: i64,
     /// Failed for good.
     failed: i64,
-    /// Put off: one that waits twice counts twice.
+    /// While the hour runs: put off; one that waits twice counts twice. Once it is over: begun in it, and not ended
+    /// at its end.
     pending: i64,
-    /// From publication to acceptance, on average.
+    /// From acceptance, or from the time for which it was asked, to the provider's acceptance, on average.
     average_delivery_ms: Option<i64>,
+    /// The same that half of them did not exceed, right to within a fortieth; none while the hour runs.
+    p50_delivery_ms: Option<i64>,
+    /// That 95 % did not exceed.
+    p95_delivery_ms: Option<i64>,
+    /// That 99 % did not exceed.
+    p99_delivery_ms: Option<i64>,
 }
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -213,6 +220,9 @@ impl From<HourFigures> for ShownHour {
             failed: figures.failed,
             pending: figures.pending,
             average_delivery_ms: figures.average_ms,
+            p50_delivery_ms: figures.took.percentile(500),
+            p95_delivery_ms: figures.took.percentile(950),
+            p99_delivery_ms: figures.took.percentile(990),
         }
     }
 }

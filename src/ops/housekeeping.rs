@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::conditions;
 use crate::runtime::{Shutdown, clock};
 use crate::store::retention::{self, KeyWalk};
 use crate::store::webhooks::history;
@@ -37,6 +38,9 @@ impl Housekeeping {
         while !self.stop.is_raised() {
             if let Err(error) = system_events::forget_the_ended(&self.database).await {
                 tracing::debug!(%error, "events of ended runs could not be resolved");
+            }
+            if let Err(error) = conditions::look(&self.database).await {
+                tracing::debug!(%error, "the system's conditions could not be looked at");
             }
             if let Err(error) = self.gauges().await {
                 tracing::debug!(%error, "the backlog could not be counted");
@@ -82,6 +86,7 @@ impl Housekeeping {
         retention::forget_counts(&self.database).await?;
         retention::forget_runs(&self.database).await?;
         retention::fold_intake(&self.database).await?;
+        retention::forget_hours(&self.database).await?;
         retention::forget_quarantined(&self.database).await?;
         history::forget(&self.database).await?;
         jobs::forget(&self.database).await?;

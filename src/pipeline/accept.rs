@@ -16,10 +16,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Addr;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::gather::{ANSWERED_WITHIN, Gatherer};
+use super::scheduler::Scheduler;
 use crate::broker::Refusal;
 use crate::broker::envelope::Envelope;
 use crate::delivery::NodeContext;
@@ -38,6 +40,8 @@ pub struct AcceptContext {
     pub permits: LanePermits,
     /// Where jobs go.
     pub dispatchers: Dispatchers,
+    /// Woken for what is due and not ours.
+    pub scheduler: Addr<Scheduler>,
     /// How long a key is remembered.
     pub window: Duration,
 }

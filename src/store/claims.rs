@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::sql_types::{
     Array, Bytea, Double, Int2, Int4, Int8, Text, Timestamptz, Uuid as SqlUuid,
 };
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::lease::RunId;
+use super::ledger::hour_of;
 use super::locks::Halves;
 use super::observed::Duty;
 use super::statement::statement;
@@ -32,7 +34,7 @@ mod wanted;
 pub use books::{IntakeCount, count};
 pub use claim_owner::{ClaimOwner, Repeated, find};
 pub(super) use over::is_over;
-pub use release::{give_back, release};
+pub use release::{ReleasedClaim, give_back, release};
 pub use take_over::{FoundClaim, TakenOver, take_over};
 pub use wanted::want;
 
@@ -64,7 +66,7 @@ pub enum Claim {
 
 // A key that is over but has not been removed yet is free.
 // The books are kept in the same statement: what is consumed is counted if and only if it is
-// claimed. Keys are sorted by the caller and the books by their key, so that two batches that
+// claimed, in the hour of its id. Keys are sorted by the caller and the books by their key, so that two batches that
 // share some never wait for each other in a circle.
 statement!(
     Insert(
@@ -73,30 +75,31 @@ statement!(
         ids: Vec<Uuid> => Array<SqlUuid>,
         tenants: Vec<Uuid> => Array<SqlUuid>,
         channels: Vec<&'static str> => Array<Text>,
+        hours: Vec<DateTime<Utc>> => Array<Timestamptz>,
         owner: i32 => Int4,
         take: i64 => Int8,
         window_seconds: f64 => Double,
-        hour: chrono::DateTime<chrono::Utc> => Timestamptz,
         shard: i16 => Int2,
     ) -> Bytea = concat!(
     "WITH asked AS (
-         SELECT * FROM unnest(?, ?, ?, ?, ?) AS asked (key, content, id, tenant_id, channel)
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS asked (key, content, id, tenant_id, channel, hour)
      ), claimed AS (
          INSERT INTO notification_deduplication AS d
-             (idempotency_key, body_hash, notification_id, owner, take, expires_at)
-         SELECT key, content, id, ?, ?, now() + make_interval(secs => ?) FROM asked
+             (idempotency_key, body_hash, notification_id, tenant_id, channel, owner, take, expires_at)
+         SELECT key, content, id, tenant_id, channel, ?, ?, now() + make_interval(secs => ?) FROM asked
          ON CONFLICT (idempotency_key) DO UPDATE SET
              body_hash = excluded.body_hash,
-             notification_id = excluded.notification_id, owner = excluded.owner, take = excluded.take,
-             died_owner = NULL, created_at = excluded.created_at, expires_at = excluded.expires_at, crashes = 0,
-             wanted_at = NULL
+             notification_id = excluded.notification_id, tenant_id = excluded.tenant_id,
+             channel = excluded.channel, owner = excluded.owner, take = excluded.take,
+             died_owner = NULL, created_at = excluded.created_at, expires_at = excluded.expires_at,
+             crashes = 0, wanted_at = NULL
          WHERE ", is_over!(), "
          RETURNING idempotency_key
      ), counted AS (
          INSERT INTO intake (hour, tenant_id, channel, shard, consumed)
-         SELECT ?, tenant_id, channel, ?, count(*)
+         SELECT hour, tenant_id, channel, ?, count(*)
          FROM asked JOIN claimed ON claimed.idempotency_key = asked.key
-         GROUP BY tenant_id, channel ORDER BY tenant_id, channel
+         GROUP BY hour, tenant_id, channel ORDER BY hour, tenant_id, channel
          ON CONFLICT (hour, tenant_id, channel, shard)
          DO UPDATE SET consumed = intake.consumed + excluded.consumed
      )
@@ -268,10 +271,10 @@ impl Insert {
             ids: part.iter().map(|it| it.notification_id).collect(),
             tenants: part.iter().map(|it| it.tenant_id).collect(),
             channels: part.iter().map(|it| it.channel.as_str()).collect(),
+            hours: part.iter().map(|it| hour_of(it.notification_id)).collect(),
             owner: take.run().0,
             take: take.0,
             window_seconds: window.as_secs_f64(),
-            hour: claimant.hour(),
             shard: claimant.shard(),
         }
     }

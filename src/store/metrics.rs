@@ -1,6 +1,9 @@
 //! Hourly rollups, written as differences: several nodes add to the same row.
 
 pub mod hours;
+mod recounting;
+
+pub(super) use recounting::recount;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
@@ -30,7 +33,8 @@ pub struct HourlyDelta {
     pub failed: i32,
     /// Put off; negative when fewer wait than before.
     pub pending: i32,
-    /// Time from acceptance here to acceptance there, summed over those sent.
+    /// Time from acceptance here, or from the time for which it was asked, to acceptance there, summed over those
+    /// sent.
     pub delivery_ms: i64,
 }
 
@@ -48,7 +52,7 @@ pub struct RollupBatch {
 
 /// Sums what falls into one hour, since a statement may not meet the same row twice, and takes the
 /// rows in one order, so that two nodes never wait for each other in a circle. Nothing is added of a
-/// batch whose number is not new.
+/// batch whose number is not new, nor to an hour that ended four minutes ago: that is counted from the rows.
 const STATEMENT: &str = "\
     WITH fresh AS ( \
         INSERT INTO rollup_batches AS r (run_id, batch) VALUES ($9, $10) \
@@ -63,6 +67,7 @@ const STATEMENT: &str = "\
     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
         AS delta (tenant_id, at, provider, message_type, sent, failed, pending, delivery_ms) \
     WHERE EXISTS (SELECT FROM fresh) \
+      AND date_trunc('hour', at, 'UTC') + interval '64 minutes' > now() \
     GROUP BY 2, 3, 4, 5, 6 ORDER BY 2, 3, 4, 5, 6 \
     ON CONFLICT ON CONSTRAINT notification_metrics_hour_key DO UPDATE SET \
         total_sent = m.total_sent + EXCLUDED.total_sent, \

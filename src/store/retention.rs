@@ -67,17 +67,19 @@ statement!(
              WHERE hour < now() - interval '2 days' AND hour >= now() - interval '9 days'
                AND (shard <> 0 OR hour <> date_trunc('day', hour, 'UTC'))
              LIMIT ? FOR UPDATE SKIP LOCKED))
-         RETURNING hour, tenant_id, channel, consumed, accepted_api, rejected, duplicates
+         RETURNING hour, tenant_id, channel, consumed, accepted_api, rejected, duplicates, erased
      ), folded AS (
-         INSERT INTO intake (hour, tenant_id, channel, shard, consumed, accepted_api, rejected, duplicates)
+         INSERT INTO intake
+             (hour, tenant_id, channel, shard, consumed, accepted_api, rejected, duplicates, erased)
          SELECT date_trunc('day', hour, 'UTC'), tenant_id, channel, 0, sum(consumed)::bigint,
-                sum(accepted_api)::bigint, sum(rejected)::bigint, sum(duplicates)::bigint
+                sum(accepted_api)::bigint, sum(rejected)::bigint, sum(duplicates)::bigint, sum(erased)::bigint
          FROM old GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
          ON CONFLICT (hour, tenant_id, channel, shard) DO UPDATE SET
              consumed = intake.consumed + excluded.consumed,
              accepted_api = intake.accepted_api + excluded.accepted_api,
              rejected = intake.rejected + excluded.rejected,
-             duplicates = intake.duplicates + excluded.duplicates
+             duplicates = intake.duplicates + excluded.duplicates,
+             erased = intake.erased + excluded.erased
      )
      SELECT count(*) FROM old"
 );
@@ -89,6 +91,16 @@ statement!(
              SELECT ctid FROM intake WHERE hour < now() - interval '400 days'
              LIMIT ? FOR UPDATE SKIP LOCKED))
          RETURNING 1
+     )
+     SELECT count(*) FROM gone"
+);
+
+statement!(
+    ForgetHours() -> Int8 =
+    "WITH gone AS (
+         DELETE FROM ledger_hours WHERE hour < now() - interval '400 days' RETURNING 1
+     ), counted AS (
+         DELETE FROM counted_hours WHERE hour < now() - interval '400 days'
      )
      SELECT count(*) FROM gone"
 );
@@ -209,4 +221,14 @@ pub async fn fold_intake(database: &Database) -> Result<u64, StoreError> {
             return Ok(gone_in_all);
         }
     }
+}
+
+/// Removes the books of hours that ended 400 days ago; says how many rows.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn forget_hours(database: &Database) -> Result<u64, StoreError> {
+    let mut connection = database.get().await?;
+    let gone: i64 = ForgetHours {}.get_result(&mut *connection).await?;
+    Ok(u64::try_from(gone).unwrap_or(0))
 }

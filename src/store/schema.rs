@@ -86,6 +86,17 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.counted_hours (hour) {
+            hour -> Timestamptz,
+            marks -> Int8,
+            counted_marks -> Nullable<Int8>,
+            counted_at -> Nullable<Timestamptz>,
+            took_ms -> Int8,
+            closed_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
         notification_schema.deleted_users (id) {
             id -> Uuid,
             tenant_id -> Uuid,
@@ -149,6 +160,7 @@ pub mod notification_schema {
             accepted_api -> Int8,
             rejected -> Int8,
             duplicates -> Int8,
+            erased -> Int8,
         }
     }
 
@@ -183,6 +195,26 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.ledger_hours (hour, tenant_id) {
+            hour -> Timestamptz,
+            tenant_id -> Uuid,
+            consumed -> Int8,
+            accepted_api -> Int8,
+            rejected -> Int8,
+            duplicates -> Int8,
+            sent -> Int8,
+            failed -> Int8,
+            cancelled -> Int8,
+            pending -> Int8,
+            in_flight -> Int8,
+            quarantined -> Int8,
+            erased -> Int8,
+            difference -> Int8,
+            counted_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         notification_schema.link_keys (id) {
             id -> Uuid,
             key_id -> Bytea,
@@ -203,6 +235,8 @@ pub mod notification_schema {
             crashes -> Int2,
             take -> Nullable<Int8>,
             wanted_at -> Nullable<Timestamptz>,
+            tenant_id -> Nullable<Uuid>,
+            channel -> Nullable<Text>,
         }
     }
 
@@ -237,6 +271,8 @@ pub mod notification_schema {
             delivery_ms_total -> Int8,
             avg_delivery_ms -> Nullable<Int8>,
             created_at -> Timestamptz,
+            delivery_buckets -> Nullable<Array<Nullable<Int2>>>,
+            delivery_counts -> Nullable<Array<Nullable<Int8>>>,
         }
     }
 
@@ -662,6 +698,7 @@ pub mod notification_schema {
         api_keys,
         audit_logs,
         categories,
+        counted_hours,
         deleted_users,
         email_logs,
         engine_nodes,
@@ -669,6 +706,7 @@ pub mod notification_schema {
         intake,
         job_results,
         jobs,
+        ledger_hours,
         link_keys,
         notification_deduplication,
         notification_dlq,

@@ -80,6 +80,25 @@ statement!(
      RETURNING true"
 );
 
+// What several nodes see alike is no node's in particular; whoever looks says how it is now.
+statement!(
+    Say(
+        event_type: String => Text,
+        severity: &'static str => Text,
+        description: String => Text,
+        details: Value => Jsonb,
+        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
+        user_id: Option<Uuid> => Nullable<SqlUuid>,
+    ) -> Bool =
+    "INSERT INTO admin_system_events AS e
+         (event_type, severity, description, details, tenant_id, user_id)
+     VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
+     DO UPDATE SET description = excluded.description, details = excluded.details
+     WHERE e.details IS DISTINCT FROM excluded.details
+     RETURNING true"
+);
+
 statement!(
     CloseOf(
         run: Option<i32> => Nullable<Int4>,
@@ -136,6 +155,19 @@ pub async fn open(
     let open = saying!(Open, event);
     let opened: Vec<bool> = open.load(connection).await?;
     Ok(!opened.is_empty())
+}
+
+/// As [`open`]; one that is open already says what this one says from now on.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn say(
+    connection: &mut AsyncPgConnection,
+    event: &SystemEvent,
+) -> Result<(), StoreError> {
+    let say = saying!(Say, event);
+    let _: Vec<bool> = say.load(connection).await?;
+    Ok(())
 }
 
 /// As [`open`], of a trouble that several people of a tenant may have: while it is open, whoever else has it is

@@ -11,6 +11,8 @@ use super::statement::statement;
 
 /// Held by whoever applies declared files.
 const APPLY: i64 = 0x4845_5241_4C45;
+/// Whose lock it is to count hours.
+const COUNT: i64 = 0x4845_5241_4C46;
 
 /// A session of the database that others wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +55,14 @@ statement!(
 /// The database's trouble.
 pub async fn try_to_apply(connection: &mut AsyncPgConnection) -> Result<bool, StoreError> {
     Ok(TryTurn { key: APPLY }.get_result(connection).await?)
+}
+
+/// Takes the turn to count hours, until the transaction ends; `false` when another node has it.
+///
+/// # Errors
+/// The database's trouble.
+pub async fn try_to_count(connection: &mut AsyncPgConnection) -> Result<bool, StoreError> {
+    Ok(TryTurn { key: COUNT }.get_result(connection).await?)
 }
 
 /// Who has the turn to apply declared files, if anybody still has.

@@ -209,6 +209,14 @@ pub(super) const STATUS_WAITING: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const LEDGER_DIFFERENCE: Declaration = Declaration::new(
+    Kind::Gauge,
+    "herald_ledger_difference",
+    &[],
+    "Notifications of the last two days that came in and of which nothing is known, or that did not come in; 0 when the books balance.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const DEFERRED: Declaration = Declaration::new(
     Kind::Gauge,
     "herald_deferred",

@@ -41,6 +41,7 @@ pub struct Metrics {
     quarantined: Gauge,
     refused_events: WordTable<Counter>,
     status_waiting: Gauge,
+    ledger_difference: Gauge,
     unreadable: Counter,
     settle_batch: Histogram,
     clock_offset: Gauge,
@@ -76,6 +77,7 @@ impl Metrics {
                 registry.counter(&declared::REFUSED_EVENTS, &[("reason", reason.as_str())])
             }),
             status_waiting: registry.gauge(&declared::STATUS_WAITING, &[]),
+            ledger_difference: registry.gauge(&declared::LEDGER_DIFFERENCE, &[]),
             unreadable: registry.counter(&declared::UNREADABLE, &[]),
             settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
             clock_offset: registry.gauge(&declared::CLOCK_OFFSET, &[]),
@@ -171,6 +173,11 @@ impl Metrics {
     /// There are this many dead letters that nobody has replayed or resolved.
     pub fn dlq_unresolved(&self, letters: u64) {
         self.dlq_unresolved.set(approximate(letters));
+    }
+
+    /// The books of the last two days differ by so many notifications.
+    pub fn ledger_difference(&self, notifications: u64) {
+        self.ledger_difference.set(approximate(notifications));
     }
 
     /// There are this many quarantined outcomes that nobody has replayed or resolved.

@@ -40,6 +40,7 @@ pub struct ClaimGuard {
     solo: Option<SoloGuard>,
     /// Its place at the account for which it waited, if it was called back.
     pub place: Option<CallBackSlot>,
+    is_schedulers: bool,
     /// When this node took it on.
     pub arrived: Instant,
 }
@@ -137,7 +138,9 @@ impl ClaimGuards {
             return None;
         }
         let origin = Origin::Database(take);
-        Some(self.guard(key, notification.lane, id, origin, permit, solo))
+        let mut guard = self.guard(key, notification.lane, id, origin, permit, solo);
+        guard.is_schedulers = true;
+        Some(guard)
     }
 
     /// The right to settle a notification whose row was stored just now, for this run to work on.
@@ -187,6 +190,7 @@ impl ClaimGuards {
             permit: Some(permit),
             solo,
             place: None,
+            is_schedulers: false,
             arrived: clock::instant(),
         }
     }
@@ -252,6 +256,12 @@ impl ClaimGuard {
     #[must_use]
     pub const fn gate(&self) -> &Arc<CallGate> {
         &self.gate
+    }
+
+    /// Whether the scheduler took it: its permit is one of the scheduler's.
+    #[must_use]
+    pub const fn is_schedulers(&self) -> bool {
+        self.is_schedulers
     }
 
     /// The key.

@@ -16,6 +16,7 @@ mod explaining;
 mod failures;
 mod hours;
 mod includes;
+mod ledger;
 mod limits;
 mod locked;
 mod moves;

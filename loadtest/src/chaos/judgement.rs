@@ -107,10 +107,8 @@ impl Round<'_> {
 
     /// Once no engine runs, the books know of as many as there are rows: each message is one.
     pub(super) async fn books_agree(&mut self) -> Result<()> {
-        if self.erases {
-            return Ok(());
-        }
-        let taken_on = "SELECT coalesce(sum(consumed + accepted_api - rejected - duplicates), 0)
+        let taken_on =
+            "SELECT coalesce(sum(consumed + accepted_api - rejected - duplicates - erased), 0)
             FROM notification_schema.intake";
         let rows = "SELECT count(*) FROM notification_schema.notifications
             WHERE source_type IS DISTINCT FROM 'crowd'";

@@ -62,8 +62,6 @@ pub(super) struct Round<'a> {
     pub(super) excuses: Excuses,
     /// Nothing at all may be sent again, also what lost its answer.
     repeats_nothing: bool,
-    /// Somebody is erased, and the rows about them with them.
-    pub(super) erases: bool,
     /// The webhook that must have heard of everything in the end.
     pub(super) webhook: Option<Receiver>,
     /// Who tells of SendGrid's messages; all of it must be kept in the end.
@@ -140,7 +138,6 @@ impl<'a> Round<'a> {
             scale,
             excuses: Excuses::default(),
             repeats_nothing: false,
-            erases: false,
             webhook: None,
             teller: None,
             aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),

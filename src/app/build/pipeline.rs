@@ -42,9 +42,9 @@ impl PipelineBuilder<'_> {
         let hourly = self.supervisor.start("metrics", "metrics", hourly);
         let takes = Arc::new(Takes::default());
         let scheduler = self.scheduler(Arc::clone(&takes));
-        self.recorder(&hourly, scheduler, recorder_wake);
+        self.recorder(&hourly, scheduler.clone(), recorder_wake);
         let ingest = self.ingest();
-        self.accept(takes);
+        self.accept(takes, scheduler);
         let consumed = self.consume(ingest);
         RunningEngine {
             run,
@@ -55,13 +55,14 @@ impl PipelineBuilder<'_> {
         }
     }
 
-    fn accept(&self, takes: Arc<Takes>) {
+    fn accept(&self, takes: Arc<Takes>, scheduler: Addr<Scheduler>) {
         let engine = &self.settings.engine;
         let accepting = AcceptContext {
             node: Arc::clone(&self.node),
             takes,
             permits: self.permits.clone(),
             dispatchers: self.dispatchers.clone(),
+            scheduler,
             window: engine.deduplication_window,
         };
         let acceptor = Acceptor::new(accepting, engine.claim_batch, engine.claim_linger);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::context::EngineContext;
 use crate::config::Settings;
+use crate::ops::bookkeeping::Bookkeeping;
 use crate::ops::housekeeping::Housekeeping;
 use crate::ops::job_runner;
 use crate::ops::lease_keeper::LeaseKeeper;
@@ -64,6 +65,12 @@ pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
         stop: context.phases.stop.clone(),
     };
     context.tasks.spawn("housekeeping", housekeeping.run());
+    let books = Bookkeeping {
+        database: context.database.clone(),
+        metrics: Arc::clone(&context.metrics),
+        stop: context.phases.stop.clone(),
+    };
+    context.tasks.spawn("bookkeeping", books.run());
     let jobs = job_runner::run(context.database.clone(), context.phases.stop.clone());
     context.tasks.spawn("jobs", jobs);
     let intake = event_intake(settings, context);

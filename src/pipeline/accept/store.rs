@@ -15,13 +15,14 @@ use crate::broker::envelope::EnvelopeMistake;
 use crate::domain::{AttemptRecord, ContentHash, Lane, Notification, Rejection};
 use crate::pipeline::hand_over::hand_over;
 use crate::pipeline::ingest::{key_reused, nobody, said_now};
-use crate::runtime::{Permit, clock, failpoint};
+use crate::runtime::{Permit, clock, failpoint, mailbox};
 use crate::store::accept::{self, Acceptable, Accepting};
 use crate::store::claims::{ClaimOwner, Claimant};
 use crate::store::recipients::{RecipientConflict, Said};
 use crate::store::takes::TakeId;
 use crate::store::{StoreError, partitions};
 use crate::work::ClaimGuard;
+use crate::work::job::Wake;
 
 /// The books' rows of accepting, apart from those of ingest and recorder.
 const FIRST_WORKER: usize = 4;
@@ -171,7 +172,7 @@ impl Acceptor {
         unheld: &mut Option<UnheldRows>,
         left: &mut Vec<WaitingOrder>,
     ) -> Vec<(Notification, ClaimGuard)> {
-        let (mut held, mut busy) = (vec![], vec![]);
+        let (mut held, mut busy, mut is_due) = (vec![], vec![], false);
         for mut one in ready {
             let id = one.notification.id;
             // Accepted or not, the claim is done with when this ends.
@@ -179,6 +180,8 @@ impl Acceptor {
             let answer = match became.remove(&id).unwrap_or(Accepting::Held) {
                 Accepting::New => {
                     self.context.node.metrics.accepted(one.notification.lane);
+                    let is_ours = unheld.is_some() && one.permit.is_some();
+                    is_due |= !is_ours && !is_ahead(&one.notification);
                     let (group, mut job) = self.hold(one, unheld.as_mut());
                     let died = adopted.and_then(|claim| claim.died);
                     if let Some(((notification, _), run)) = job.as_mut().zip(died) {
@@ -220,6 +223,9 @@ impl Acceptor {
             };
             forget(unheld, id);
             left.extend(one.group.answer(answer));
+        }
+        if is_due {
+            mailbox::post(&self.context.scheduler, Wake);
         }
         self.wait(busy).await;
         held
@@ -273,6 +279,12 @@ impl ReadyOrder {
             said: self.said.as_ref(),
         }
     }
+}
+
+/// Whether it was asked for a later time.
+fn is_ahead(notification: &Notification) -> bool {
+    let send_at = notification.send_at;
+    send_at.is_some_and(|send_at| send_at > notification.created_at)
 }
 
 fn forget(unheld: &mut Option<UnheldRows>, id: Uuid) {

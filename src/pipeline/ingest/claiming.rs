@@ -79,7 +79,7 @@ impl Admission {
                             duplicates.extend(proof.map(|proof| (claimable, proof)));
                         }
                         KeyAction::Reject => {
-                            refused.extend(claimable.refused(key_reused(), false));
+                            refused.extend(claimable.refused(key_reused()));
                         }
                         KeyAction::TakeOver | KeyAction::Wait | KeyAction::Return => {
                             begun.push((claimable, *claim_owner));
@@ -126,7 +126,6 @@ impl Admission {
             counts.push(IntakeCount {
                 tenant_id: envelope.tenant_id,
                 channel: envelope.lane.channel,
-                consumed: duplicates,
                 rejected: 0,
                 duplicates,
             });

@@ -60,8 +60,6 @@ pub(super) struct RefusedMessage {
     pub(super) refusal: Refusal,
     /// The tenant, as far as the message could be read.
     pub(super) tenant_id: Option<Uuid>,
-    /// Whether it is counted as consumed already.
-    pub(super) is_counted: bool,
 }
 
 /// What becomes of a message whose key stands for another one.
@@ -118,7 +116,6 @@ impl DeliveredMessage {
             permit: Some(permit),
             refusal,
             tenant_id,
-            is_counted: false,
         }
     }
 }
@@ -148,7 +145,6 @@ impl RefusedMessage {
         IntakeCount {
             tenant_id: self.tenant_id.unwrap_or(DEFAULT_TENANT),
             channel: self.message.lane.channel,
-            consumed: u32::from(!self.is_counted),
             rejected: 1,
             duplicates: 0,
         }
@@ -158,7 +154,7 @@ impl RefusedMessage {
 impl ClaimableMessage {
     /// Refused, without a claim of ours. Deliveries that joined it return to the broker, and are
     /// looked at each on its own; `None` when all have returned already.
-    pub(super) fn refused(self, refusal: Refusal, is_counted: bool) -> Option<RefusedMessage> {
+    pub(super) fn refused(self, refusal: Refusal) -> Option<RefusedMessage> {
         let redeemed = self.claim.let_go();
         let receipt = redeemed.receipts.into_iter().next()?;
         Some(RefusedMessage {
@@ -167,7 +163,6 @@ impl ClaimableMessage {
             permit: redeemed.permit,
             refusal,
             tenant_id: Some(self.envelope.tenant_id),
-            is_counted,
         })
     }
 }

@@ -12,7 +12,7 @@ use super::message::{ClaimableMessage, RefusedMessage};
 use crate::broker::publisher::Confirmed;
 use crate::broker::{Refusal, Rejected, receipt};
 use crate::machine::Guard;
-use crate::store::claims::{self, Claimant};
+use crate::store::claims::{self, Claimant, ReleasedClaim};
 use crate::work::retry::retry_until_ok;
 
 /// Wait after a failed publish.
@@ -45,12 +45,12 @@ impl Admission {
         if refused.is_empty() {
             return Some(());
         }
-        let held = refused.iter().map(|(one, ..)| &one.claim);
-        let held: Vec<_> = held.map(|it| (it.key(), it.origin().take())).collect();
-        let release = || claims::release(&self.node.database, &held);
+        let held = refused.iter().map(|(one, id, _)| one.released(*id));
+        let held: Vec<ReleasedClaim> = held.collect();
+        let release = || claims::release(&self.node.database, claimant, &held);
         retry_until_ok("releasing claims", &self.node.phases.giving_up, release).await?;
         let refused = refused.into_iter();
-        let refused = refused.filter_map(|(one, _, refusal)| one.refused(refusal, true));
+        let refused = refused.filter_map(|(one, _, refusal)| one.refused(refusal));
         self.refuse(usize::from(claimant.worker), refused.collect());
         Some(())
     }
@@ -97,5 +97,18 @@ impl Admission {
             }
         }
         None
+    }
+}
+
+impl ClaimableMessage {
+    /// Its claim, which stands for this notification, to be removed.
+    fn released(&self, notification_id: Uuid) -> ReleasedClaim {
+        ReleasedClaim {
+            key: self.claim.key(),
+            take: self.claim.origin().take(),
+            notification_id,
+            tenant_id: self.envelope.tenant_id,
+            channel: self.envelope.lane.channel,
+        }
     }
 }

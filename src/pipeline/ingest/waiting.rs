@@ -189,7 +189,7 @@ impl Admission {
                     duplicates.extend(proof.map(|proof| (waiter.claimable, proof)));
                 }
                 (KeyAction::Reject, _) => {
-                    refused.extend(waiter.claimable.refused(key_reused(), false));
+                    refused.extend(waiter.claimable.refused(key_reused()));
                 }
                 (KeyAction::TakeOver, Some(claim_owner)) => free.push((waiter, *claim_owner)),
                 (KeyAction::Wait, _) => waits.push(waiter),

@@ -158,7 +158,6 @@ impl Settling {
             .map(|((tenant_id, channel), duplicates)| IntakeCount {
                 tenant_id,
                 channel,
-                consumed: duplicates,
                 rejected: 0,
                 duplicates,
             })
@@ -194,7 +193,7 @@ impl Settling {
             self.node
                 .metrics
                 .settled(channel, provider, settlement.status, settlement.reason);
-            soon |= matches!(settlement.origin, Origin::Database(_))
+            soon |= outcome.claim.is_schedulers()
                 || settlement
                     .due_at
                     .is_some_and(|due_at| due_at <= settlement.decided_at);
@@ -236,7 +235,12 @@ impl Settling {
 fn delta(outcome: &Outcome) -> HourlyDelta {
     let settlement = &outcome.settlement;
     let is = |status| i32::from(settlement.status == status);
-    let delivery_ms = i64::try_from(outcome.age.as_millis()).unwrap_or(i64::MAX);
+    let notification = &settlement.notification;
+    let wanted_at = notification.send_at.unwrap_or(notification.created_at);
+    let took = settlement
+        .decided_at
+        .duration_since(wanted_at.max(notification.created_at));
+    let delivery_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX).max(0);
     HourlyDelta {
         tenant_id: settlement.notification.tenant_id,
         at: settlement.decided_at,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::claims::{Claimant, is_over};
+use super::super::ledger::hour_of;
 use super::super::statement::statement;
 use super::super::{form, time};
 use super::Acceptable;
@@ -21,11 +22,11 @@ macro_rules! take_keys {
     () => {
         concat!(
             "INSERT INTO notification_deduplication AS d
-                 (idempotency_key, body_hash, notification_id, take, expires_at)
-             SELECT key, content, id, adopts, now() + make_interval(secs => ?) FROM asked
+                 (idempotency_key, body_hash, notification_id, tenant_id, channel, take, expires_at)
+             SELECT key, content, id, tenant_id, channel, adopts, now() + make_interval(secs => ?) FROM asked
              ON CONFLICT (idempotency_key) DO UPDATE SET
                  body_hash = excluded.body_hash, notification_id = excluded.notification_id,
-                 owner = NULL, take = NULL, died_owner = NULL, created_at = excluded.created_at,
+                 tenant_id = excluded.tenant_id, channel = excluded.channel, owner = NULL, take = NULL, died_owner = NULL, created_at = excluded.created_at,
                  expires_at = excluded.expires_at, crashes = 0
              WHERE (d.notification_id = excluded.notification_id
                     AND (d.take = excluded.take OR (d.take IS NULL AND d.owner IS NULL))) OR (",
@@ -43,9 +44,13 @@ statement!(
         contents: Vec<Vec<u8>> => Array<Bytea>,
         ids: Vec<Uuid> => Array<SqlUuid>,
         adopts: Vec<Option<i64>> => Array<Nullable<Int8>>,
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        channels: Vec<&'static str> => Array<Text>,
         window_seconds: f64 => Double,
     ) -> SqlUuid = concat!(
-        "WITH asked AS (SELECT * FROM unnest(?, ?, ?, ?) AS asked (key, content, id, adopts)) ",
+        "WITH asked AS (
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS asked (key, content, id, adopts, tenant_id, channel)
+         ) ",
         take_keys!()
     )
 );
@@ -79,16 +84,16 @@ statement!(
         metadata: Vec<Option<String>> => Array<Nullable<Text>>,
         takes: Vec<Option<i64>> => Array<Nullable<Int8>>,
         requests: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
+        hours: Vec<DateTime<Utc>> => Array<Timestamptz>,
         window_seconds: f64 => Double,
         format: i16 => Int2,
-        hour: DateTime<Utc> => Timestamptz,
         shard: i16 => Int2,
     ) -> SqlUuid = concat!(
         "WITH asked AS (
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              AS asked (key, content, id, adopts, tenant_id, user_id, channel, priority, category, reason,
                        template_name, payload, max_retries, created_at, send_at, due_at, expires_at,
-                       source_type, source_id, metadata, take, request_id)
+                       source_type, source_id, metadata, take, request_id, hour)
          ), taken AS (", take_keys!(), "
          ), stored AS (
              INSERT INTO notifications (
@@ -101,13 +106,12 @@ statement!(
                  CASE WHEN take IS NULL THEN 0 ELSE 1 END, request_id, ?
              FROM asked WHERE id IN (SELECT notification_id FROM taken)
              ON CONFLICT (id) DO NOTHING
-             RETURNING id, tenant_id, message_type
+             RETURNING id
          ), counted AS (
              INSERT INTO intake (hour, tenant_id, channel, shard, accepted_api)
-             SELECT h.hour, tenant_id, message_type, h.shard, count(*)
-             FROM stored, (SELECT ?::timestamptz AS hour, ?::smallint AS shard) h
-             WHERE id NOT IN (SELECT id FROM asked WHERE adopts IS NOT NULL)
-             GROUP BY h.hour, tenant_id, message_type, h.shard ORDER BY tenant_id, message_type
+             SELECT hour, tenant_id, channel, ?, count(*)
+             FROM asked WHERE adopts IS NULL AND id IN (SELECT id FROM stored)
+             GROUP BY hour, tenant_id, channel ORDER BY hour, tenant_id, channel
              ON CONFLICT (hour, tenant_id, channel, shard)
              DO UPDATE SET accepted_api = intake.accepted_api + excluded.accepted_api
          )
@@ -127,6 +131,11 @@ impl Reserve {
             contents: part.iter().map(|it| hash(&it.content.0)).collect(),
             ids: part.iter().map(|it| it.notification.id).collect(),
             adopts: part.iter().map(|it| it.adopts.map(|take| take.0)).collect(),
+            tenants: part.iter().map(|it| it.notification.tenant_id).collect(),
+            channels: part
+                .iter()
+                .map(|it| it.notification.lane.channel.as_str())
+                .collect(),
             window_seconds: window.as_secs_f64(),
         }
     }
@@ -139,6 +148,8 @@ impl Accept {
             contents,
             ids,
             adopts,
+            tenants,
+            channels,
             window_seconds,
         } = Reserve::of(window, part);
         let all = || part.iter().map(|one| one.notification);
@@ -149,9 +160,9 @@ impl Accept {
             contents,
             ids,
             adopts,
-            tenants: all().map(|it| it.tenant_id).collect(),
+            tenants,
             users: all().map(|it| it.user_id).collect(),
-            channels: all().map(|it| it.lane.channel.as_str()).collect(),
+            channels,
             priorities: all().map(|it| it.lane.priority.as_str()).collect(),
             categories: all().map(|it| it.category.clone()).collect(),
             reasons: part.iter().map(reason).collect(),
@@ -174,9 +185,9 @@ impl Accept {
                 .collect(),
             takes: part.iter().map(|it| it.take.map(|take| take.0)).collect(),
             requests: part.iter().map(|it| it.request_id).collect(),
+            hours: all().map(|it| hour_of(it.id)).collect(),
             window_seconds,
             format: form::format(),
-            hour: claimant.hour(),
             shard: claimant.shard(),
         }
     }

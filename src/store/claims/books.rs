@@ -15,18 +15,16 @@ statement!(
     Count(
         tenants: Vec<Uuid> => Array<SqlUuid>,
         channels: Vec<&'static str> => Array<Text>,
-        consumed: Vec<i64> => Array<Int8>,
         rejected: Vec<i64> => Array<Int8>,
         duplicates: Vec<i64> => Array<Int8>,
         hour: chrono::DateTime<chrono::Utc> => Timestamptz,
         shard: i16 => Int2,
     ) -> Bool =
     "WITH counts AS (
-         SELECT * FROM unnest(?, ?, ?, ?, ?)
-             AS counts (tenant_id, channel, consumed, rejected, duplicates)
+         SELECT * FROM unnest(?, ?, ?, ?) AS counts (tenant_id, channel, rejected, duplicates)
      )
      INSERT INTO intake (hour, tenant_id, channel, shard, consumed, rejected, duplicates)
-     SELECT h.hour, tenant_id, channel, h.shard, consumed, rejected, duplicates
+     SELECT h.hour, tenant_id, channel, h.shard, rejected + duplicates, rejected, duplicates
      FROM counts, (SELECT ?::timestamptz AS hour, ?::smallint AS shard) h
      ORDER BY tenant_id, channel
      ON CONFLICT (hour, tenant_id, channel, shard) DO UPDATE SET
@@ -36,15 +34,13 @@ statement!(
      RETURNING true"
 );
 
-/// Messages that end at the door, for the books.
+/// Messages that end at the door, for the books: each is counted as consumed by this, and by no claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IntakeCount {
     /// The tenant.
     pub tenant_id: Uuid,
     /// The channel.
     pub channel: Channel,
-    /// How many of them nothing has counted as consumed yet; a claim does.
-    pub consumed: u32,
     /// Put into `herald.rejected`.
     pub rejected: u32,
     /// Another message with the same key was first.
@@ -60,12 +56,11 @@ pub async fn count(
     claimant: Claimant,
     counts: &[IntakeCount],
 ) -> Result<(), StoreError> {
-    let mut sums: HashMap<(Uuid, Channel), (i64, i64, i64)> = HashMap::new();
+    let mut sums: HashMap<(Uuid, Channel), (i64, i64)> = HashMap::new();
     for count in counts {
         let sum = sums.entry((count.tenant_id, count.channel)).or_default();
-        sum.0 += i64::from(count.consumed);
-        sum.1 += i64::from(count.rejected);
-        sum.2 += i64::from(count.duplicates);
+        sum.0 += i64::from(count.rejected);
+        sum.1 += i64::from(count.duplicates);
     }
     if sums.is_empty() {
         return Ok(());
@@ -73,9 +68,8 @@ pub async fn count(
     let count = Count {
         tenants: sums.keys().map(|(tenant, _)| *tenant).collect(),
         channels: sums.keys().map(|(_, channel)| channel.as_str()).collect(),
-        consumed: sums.values().map(|(consumed, ..)| *consumed).collect(),
-        rejected: sums.values().map(|(_, rejected, _)| *rejected).collect(),
-        duplicates: sums.values().map(|(.., duplicates)| *duplicates).collect(),
+        rejected: sums.values().map(|(rejected, _)| *rejected).collect(),
+        duplicates: sums.values().map(|(_, duplicates)| *duplicates).collect(),
         hour: claimant.hour(),
         shard: claimant.shard(),
     };

@@ -84,6 +84,13 @@ statement!(
          FROM notification_dlq d JOIN asked ON asked.id = d.id
          WHERE d.moved_to_dlq_at = asked.seen AND d.resolved = asked.resolved
          ORDER BY d.id FOR UPDATE OF d
+     ), hours AS (
+         SELECT date_trunc('hour', n.failed_at, 'UTC') AS hour
+         FROM notifications n JOIN picked ON picked.notification_id = n.id WHERE n.failed_at IS NOT NULL
+     ), late AS (
+         INSERT INTO counted_hours AS c (hour, marks)
+         SELECT hour, 1 FROM hours WHERE hour < date_trunc('hour', now(), 'UTC') GROUP BY 1 ORDER BY 1
+         ON CONFLICT (hour) DO UPDATE SET marks = c.marks + 1
      ), sent AS (
          UPDATE notifications n SET
              status = 'pending', reason = 'retry', due_at = picked.due_at, attempt_count = 0,

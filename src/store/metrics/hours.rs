@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Int2, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::domain::DurationHistogram;
 use crate::store::StoreError;
 use crate::store::time::{from_database, to_database};
 
@@ -38,8 +39,11 @@ pub struct HourFigures {
     pub failed: i64,
     /// Put off.
     pub pending: i64,
-    /// Milliseconds from publication to acceptance, on average; `None` when nothing was sent.
+    /// Milliseconds from acceptance here (or the time for which it was asked) to acceptance there, on average;
+    /// `None` when nothing was sent.
     pub average_ms: Option<i64>,
+    /// How long they took; nothing while the hour runs.
+    pub took: DurationHistogram,
 }
 
 #[derive(QueryableByName)]
@@ -58,6 +62,10 @@ struct HourRow {
     pending: i64,
     #[diesel(sql_type = Nullable<BigInt>)]
     average_ms: Option<i64>,
+    #[diesel(sql_type = Array<Int2>)]
+    buckets: Vec<i16>,
+    #[diesel(sql_type = Array<BigInt>)]
+    counts: Vec<i64>,
 }
 
 impl From<HourRow> for HourFigures {
@@ -70,6 +78,7 @@ impl From<HourRow> for HourFigures {
             failed: row.failed,
             pending: row.pending,
             average_ms: row.average_ms,
+            took: DurationHistogram::of(row.buckets.into_iter().zip(row.counts)),
         }
     }
 }
@@ -85,16 +94,31 @@ pub async fn hours(
     most: usize,
 ) -> Result<Vec<HourFigures>, StoreError> {
     let query = diesel::sql_query(
-        "SELECT m.moment AS hour, CASE WHEN $4 THEN m.provider END AS provider,
-                CASE WHEN $5 THEN m.message_type END AS channel, sum(m.total_sent)::bigint AS sent,
-                sum(m.total_failed)::bigint AS failed, sum(m.total_pending)::bigint AS pending,
-                (sum(m.delivery_ms_total) / nullif(sum(m.total_sent), 0))::bigint AS average_ms
-         FROM (SELECT *, (date + make_interval(hours => hour)) AT TIME ZONE 'UTC' AS moment
-               FROM notification_metrics
-               WHERE hour IS NOT NULL AND ($1 IS NULL OR tenant_id = $1)
-                 AND date >= ($2 AT TIME ZONE 'UTC')::date AND date <= ($3 AT TIME ZONE 'UTC')::date) m
-         WHERE m.moment >= $2 AND m.moment < $3
-         GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3 LIMIT $6",
+        "WITH m AS (
+             SELECT moment, CASE WHEN $4 THEN provider END AS provider, CASE WHEN $5 THEN message_type END AS channel,
+                    total_sent, total_failed, total_pending, delivery_ms_total, delivery_buckets, delivery_counts
+             FROM (SELECT *, (date + make_interval(hours => hour)) AT TIME ZONE 'UTC' AS moment
+                   FROM notification_metrics
+                   WHERE hour IS NOT NULL AND ($1 IS NULL OR tenant_id = $1)
+                     AND date >= ($2 AT TIME ZONE 'UTC')::date AND date <= ($3 AT TIME ZONE 'UTC')::date) found
+             WHERE moment >= $2 AND moment < $3
+         ), took AS (
+             SELECT moment, provider, channel, array_agg(bucket) AS buckets, array_agg(count) AS counts
+             FROM (SELECT moment, provider, channel, b.bucket, sum(b.count)::bigint AS count
+                   FROM m, unnest(delivery_buckets, delivery_counts) AS b (bucket, count)
+                   GROUP BY 1, 2, 3, 4) by_bucket
+             GROUP BY 1, 2, 3
+         ), figures AS (
+             SELECT moment, provider, channel, sum(total_sent)::bigint AS sent, sum(total_failed)::bigint AS failed,
+                    sum(total_pending)::bigint AS pending,
+                    (sum(delivery_ms_total) / nullif(sum(total_sent), 0))::bigint AS average_ms
+             FROM m GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3 LIMIT $6
+         )
+         SELECT f.moment AS hour, f.provider, f.channel, f.sent, f.failed, f.pending, f.average_ms,
+                coalesce(t.buckets, '{}') AS buckets, coalesce(t.counts, '{}') AS counts
+         FROM figures f LEFT JOIN took t ON t.moment = f.moment AND t.provider IS NOT DISTINCT FROM f.provider
+             AND t.channel IS NOT DISTINCT FROM f.channel
+         ORDER BY f.moment DESC, f.provider, f.channel",
     );
     let query = query
         .bind::<Nullable<SqlUuid>, _>(tenant_id)

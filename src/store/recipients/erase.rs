@@ -4,16 +4,19 @@
 //! changes meanwhile is waited for: notifications go first, and what depends on them by their ids, so that an
 //! outcome that was stored beside leaves no dead letter behind.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use uuid::Uuid;
 
 use crate::store::StoreError;
+use crate::store::ledger::hour_of;
 use crate::store::schema::notification_schema::{
     admin_system_events, email_logs, notification_dlq, notifications, status_outbox, user_devices,
     users, webhook_deliveries,
 };
+use crate::store::statement::statement;
 
 /// Longest wait for a row that somebody has locked.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '5s'";
@@ -55,9 +58,7 @@ pub async fn erase(
         if ids.is_empty() {
             break;
         }
-        diesel::delete(notifications::table.filter(notifications::id.eq_any(&ids)))
-            .execute(connection)
-            .await?;
+        remove(connection, &ids).await?;
         let letters = notification_dlq::notification_id.eq_any(&ids);
         diesel::delete(notification_dlq::table.filter(letters))
             .execute(connection)
@@ -105,4 +106,34 @@ pub async fn erase(
         .execute(connection)
         .await?;
     Ok(Some(tenant_id))
+}
+
+// What came in and is gone with its person stays in the books. Its key is free: a repetition meets nobody.
+statement!(
+    Remove(ids: Vec<Uuid> => Array<SqlUuid>, hours: Vec<DateTime<Utc>> => Array<Timestamptz>) -> Bool =
+    "WITH named AS (
+         SELECT * FROM unnest(?, ?) AS named (id, hour)
+     ), gone AS (
+         DELETE FROM notifications n USING named WHERE n.id = named.id
+         RETURNING n.id, named.hour, n.tenant_id, n.message_type, n.idempotency_key
+     ), keys AS (
+         DELETE FROM notification_deduplication d USING gone
+         WHERE d.idempotency_key = decode(gone.idempotency_key, 'hex') AND d.notification_id = gone.id
+     ), counted AS (
+         INSERT INTO intake (hour, tenant_id, channel, shard, erased)
+         SELECT hour, tenant_id, message_type, 0, count(*) FROM gone
+         GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+         ON CONFLICT (hour, tenant_id, channel, shard) DO UPDATE SET erased = intake.erased + excluded.erased
+     )
+     SELECT true FROM gone LIMIT 1"
+);
+
+/// Removes the rows of notifications, and their keys.
+async fn remove(connection: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<(), StoreError> {
+    let remove = Remove {
+        ids: ids.to_vec(),
+        hours: ids.iter().map(|id| hour_of(*id)).collect(),
+    };
+    let _: Vec<bool> = remove.load(connection).await?;
+    Ok(())
 }

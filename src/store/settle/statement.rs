@@ -14,7 +14,8 @@ use crate::domain::{Body, Content, Payload, Reason, Status, limits};
 type OutcomeMoment = DateTime<Utc>;
 
 statement!(
-    /// Stores settlements; returns the ids of the rows that were written.
+    /// Stores settlements; returns the ids of the rows that were written. What ended in an hour that is over
+    /// marks the hour, so that it is counted again.
     Settle(
         ids: Vec<Uuid> => Array<SqlUuid>,
         tenants: Vec<Uuid> => Array<SqlUuid>,
@@ -93,7 +94,13 @@ statement!(
              waits_for = excluded.waits_for, owner = NULL, takes = 0
          WHERE notifications.status = 'pending'
            AND (notifications.take IS NOT DISTINCT FROM excluded.take OR excluded.status = 'sent')
-         RETURNING id, tenant_id, status, reason, attempts
+         RETURNING id, tenant_id, status, reason, attempts, sent_at, failed_at
+     ), late AS (
+         INSERT INTO counted_hours AS c (hour, marks)
+         SELECT date_trunc('hour', coalesce(sent_at, failed_at), 'UTC'), 1 FROM stored
+         WHERE coalesce(sent_at, failed_at) < date_trunc('hour', now(), 'UTC')
+         GROUP BY 1 ORDER BY 1
+         ON CONFLICT (hour) DO UPDATE SET marks = c.marks + 1
      ), dead AS (
          INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
          SELECT tenant_id, id, reason, attempts FROM stored WHERE status = 'failed'

@@ -54,6 +54,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_duplicates_total Messages acknowledged without sending because their key was known.
         # HELP herald_end_to_end_seconds Time from publication to the provider's acceptance.
         # HELP herald_in_flight Notifications this node holds now.
+        # HELP herald_ledger_difference Notifications of the last two days that came in and of which nothing is known, or that did not come in; 0 when the books balance.
         # HELP herald_log_lines_lost_total Log lines of this process that standard error did not take.
         # HELP herald_messages_consumed_total Messages taken from RabbitMQ, redeliveries included.
         # HELP herald_messages_rejected_total Messages that could not be accepted and went to herald.rejected.
@@ -79,6 +80,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_duplicates_total counter
         # TYPE herald_end_to_end_seconds histogram
         # TYPE herald_in_flight gauge
+        # TYPE herald_ledger_difference gauge
         # TYPE herald_log_lines_lost_total counter
         # TYPE herald_messages_consumed_total counter
         # TYPE herald_messages_rejected_total counter
@@ -116,6 +118,7 @@ fn events_are_counted_under_the_declared_labels() {
         herald_end_to_end_seconds_count{channel="sms",priority="urgent"} 1
         herald_end_to_end_seconds_sum{channel="sms",priority="urgent"} 0.04
         herald_in_flight{channel="sms",priority="urgent"} 2
+        herald_ledger_difference 0
         herald_messages_consumed_total{channel="sms",priority="urgent"} 3
         herald_messages_rejected_total{reason="too_large"} 1
         herald_notifications_total{channel="sms",provider="",status="failed",reason="no_address"} 1

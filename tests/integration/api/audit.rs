@@ -92,9 +92,12 @@ async fn events_and_figures_are_shown_to_whom_they_are_about_and_a_scrape_asks_n
              INSERT INTO admin_system_events (event_type, severity, description, tenant_id, is_resolved, resolved_at) VALUES
                  ('a', 'high', 'about the shop', '{SHOP}', false, NULL), ('b', 'low', 'over', '{SHOP}', true, now()),
                  ('c', 'high', 'of the other', '{OTHER}', false, NULL), ('d', 'critical', 'of all', NULL, false, NULL);
-             INSERT INTO notification_metrics (tenant_id, date, hour, provider, message_type, total_sent, total_failed, delivery_ms_total)
-             SELECT t, (now() AT TIME ZONE 'UTC')::date - 1, 12, p, 'email', 10, 1, 500
-             FROM (VALUES ('{SHOP}'::uuid), ('{OTHER}'::uuid)) AS of_tenant (t), (VALUES ('main'), ('second')) AS of_account (p);"
+             INSERT INTO notification_metrics (tenant_id, date, hour, provider, message_type, total_sent, total_failed,
+                 delivery_ms_total, delivery_buckets, delivery_counts)
+             SELECT t, (now() AT TIME ZONE 'UTC')::date - 1, 12, p, 'email', 10, 1, 500, ARRAY[81, 200], ARRAY[9, 1]
+             FROM (VALUES ('{SHOP}'::uuid), ('{OTHER}'::uuid)) AS of_tenant (t), (VALUES ('main'), ('second')) AS of_account (p);
+             INSERT INTO counted_hours (hour, counted_marks, counted_at, closed_at)
+             SELECT (date_trunc('day', now(), 'UTC') - interval '12 hours'), 0, now(), now()"
         ))
         .await
         .unwrap();
@@ -128,6 +131,12 @@ async fn events_and_figures_are_shown_to_whom_they_are_about_and_a_scrape_asks_n
             sum.as_array().unwrap().len()
         ),
         (&json!(20), &json!(50), 1)
+    );
+    let percentiles = ["p50_delivery_ms", "p95_delivery_ms", "p99_delivery_ms"];
+    assert_eq!(
+        percentiles.map(|name| sum[0][name].clone()),
+        [json!(51), json!(16_881), json!(16_881)],
+        "of both accounts together"
     );
     let each = hours(&shop, "&group_by=provider,channel").await;
     assert_eq!(each.as_array().unwrap().len(), 2);

@@ -7,7 +7,7 @@ use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash, Reason, Stat
 use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::claims::{
-    self, Claim, ClaimOwner, ClaimRequest, Claimant, FoundClaim, TakenOver,
+    self, Claim, ClaimOwner, ClaimRequest, Claimant, FoundClaim, ReleasedClaim, TakenOver,
 };
 use herald::store::lease::RunId;
 use herald::store::retention::KeyWalk;
@@ -23,6 +23,8 @@ use crate::database::{TestDatabase, lines};
 const SAID: ContentHash = ContentHash([1; 32]);
 const WINDOW: Duration = Duration::from_secs(60);
 const KEY: KeyHash = KeyHash([7; 32]);
+/// An id of the first hour of all.
+const OLD: Uuid = Uuid::from_u128(0x0000_0000_1000_7000_8000_0000_0000_0001);
 const RUN: RunId = RunId(900);
 const HEIR: RunId = RunId(901);
 const NEXT: RunId = RunId(902);
@@ -37,13 +39,27 @@ fn request(key: KeyHash) -> ClaimRequest {
     }
 }
 
-async fn claim(pool: &Database, take: TakeId, requests: &[ClaimRequest]) {
-    let claimant = Claimant {
-        run: Some(take.run()),
+fn claimant(run: RunId) -> Claimant {
+    Claimant {
+        run: Some(run),
         worker: 0,
         now: clock::now(),
-    };
-    let claims = claims::claim(pool, claimant, take, WINDOW, requests).await;
+    }
+}
+
+/// The claim of [`OLD`] under this take.
+fn released(take: TakeId) -> ReleasedClaim {
+    ReleasedClaim {
+        key: KEY,
+        take,
+        notification_id: OLD,
+        tenant_id: DEFAULT_TENANT,
+        channel: Channel::Email,
+    }
+}
+
+async fn claim(pool: &Database, take: TakeId, requests: &[ClaimRequest]) {
+    let claims = claims::claim(pool, claimant(take.run()), take, WINDOW, requests).await;
     let claims = claims.unwrap();
     assert!(requests.iter().all(|one| claims[&one.key] == Claim::New));
 }
@@ -174,7 +190,8 @@ async fn late_release_does_not_change_a_claim_that_was_taken_again() {
     assert_eq!(state(&mut c).await, second, "given back");
 
     c.batch_execute(&reset).await.unwrap();
-    overtaken(&database, claims::release(&pool, &given)).await;
+    let removed = [released(first)];
+    overtaken(&database, claims::release(&pool, claimant(RUN), &removed)).await;
     assert_eq!(state(&mut c).await, second, "removed");
 
     c.batch_execute(&reset).await.unwrap();
@@ -189,13 +206,28 @@ async fn timely_release_gives_back_and_removes_the_claim() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let first = TakeId::of(RUN, 1);
-    claim(&pool, first, &[request(KEY)]).await;
+    let old = ClaimRequest {
+        notification_id: OLD,
+        ..request(KEY)
+    };
+    claim(&pool, first, &[old]).await;
     claims::give_back(&pool, &[(KEY, first)]).await.unwrap();
     assert_eq!(state(&mut c).await, [format!("nobody {}", first.0)]);
     assert!(take_over(&pool, KEY, RUN, 2).await.is_some());
-    let second = [(KEY, TakeId::of(RUN, 2))];
-    claims::release(&pool, &second).await.unwrap();
-    assert!(state(&mut c).await.is_empty());
+    let counted = "SELECT concat_ws(' ', hour, sum(consumed)) AS text FROM notification_schema.intake GROUP BY hour";
+    assert_eq!(lines(&mut c, counted).await, ["1970-01-01 00:00:00+00 1"]);
+    let second = [released(TakeId::of(RUN, 2))];
+    for _ in 0..2 {
+        claims::release(&pool, claimant(RUN), &second)
+            .await
+            .unwrap();
+        assert!(state(&mut c).await.is_empty());
+        assert_eq!(
+            lines(&mut c, counted).await,
+            ["1970-01-01 00:00:00+00 0"],
+            "it is counted with what becomes of it"
+        );
+    }
 }
 
 /// A message of this person that is to be tried again; whose it is, the caller says.

@@ -33,9 +33,9 @@ async fn differences_add_up_by_hour() {
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
     let hour = vec![
-        delta("2026-03-29T00:59:59.9Z", 2, 100),
-        delta("2026-03-29T01:00:00Z", 0, 0),
-        delta("2026-03-29T01:59:59Z", 3, 50),
+        delta("2126-03-29T00:59:59.9Z", 2, 100),
+        delta("2126-03-29T01:00:00Z", 0, 0),
+        delta("2126-03-29T01:59:59Z", 3, 50),
     ];
     add(&mut c, &batch(1, 1, hour.clone())).await.unwrap();
     add(&mut c, &batch(1, 2, hour)).await.unwrap();
@@ -47,7 +47,7 @@ async fn differences_add_up_by_hour() {
     );
     assert_eq!(
         rows.await,
-        ["2026-03-29 0 4 2 -2 50", "2026-03-29 1 6 4 -4 16"]
+        ["2126-03-29 0 4 2 -2 50", "2126-03-29 1 6 4 -4 16"]
     );
 }
 
@@ -56,7 +56,7 @@ async fn a_batch_whose_answer_was_lost_is_added_once() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut c = pool.get().await.unwrap();
-    let hour = vec![delta("2026-03-29T01:00:00Z", 2, 100)];
+    let hour = vec![delta("2126-03-29T01:00:00Z", 2, 100)];
     for (run, number) in [(1, 1), (1, 1), (2, 1), (1, 2), (2, 1), (1, 2)] {
         add(&mut c, &batch(run, number, hour.clone()))
             .await
@@ -71,7 +71,7 @@ async fn nodes_that_add_at_once_do_not_wait_for_each_other_in_a_circle() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let hours: Vec<_> = (10..20)
-        .map(|hour| delta(&format!("2026-03-29T{hour}:00:00Z"), 1, 1))
+        .map(|hour| delta(&format!("2126-03-29T{hour}:00:00Z"), 1, 1))
         .collect();
     let backwards: Vec<_> = hours.iter().rev().cloned().collect();
     let work = async |run: i32, deltas: &[HourlyDelta]| {

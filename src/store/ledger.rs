@@ -1,0 +1,241 @@
+//! The books: what came in, and what became of it, by hour and tenant, from committed rows alone.
+//!
+//! An hour is counted while it runs, and for good once it is over: its rollups with it. What changes an hour
+//! that is over (an outcome that was stored late, a dead letter that is sent on its way again) marks it in the
+//! same transaction, and it is counted again.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{BigInt, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::statement::statement;
+use super::{Database, StoreError, metrics, notifications, time, turn};
+use crate::domain::{LedgerHour, ledger};
+
+mod counting;
+
+use counting::count;
+
+/// How an hour stands that is to be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourToCount {
+    /// Its beginning.
+    pub hour: Timestamp,
+    /// Whether it is over, and nothing is added to it any more but by marks.
+    pub is_over: bool,
+    /// The marks that it had.
+    pub marks: i64,
+}
+
+/// The beginning of the hour of a notification's id, as the database holds it.
+pub(super) fn hour_of(id: Uuid) -> DateTime<Utc> {
+    time::to_database(ledger::hour_of(notifications::moment(id)))
+}
+
+// Differences are added to an hour for four minutes after its end (`store::metrics`), and a statement may take
+// one: six minutes after it, it holds all that was written meanwhile. The running hour is counted again after a
+// minute, and seldom enough to take no more than a hundredth of the time. An hour with something in flight is
+// looked at until that has ended; what came in late is seen by the intake, which nobody folds for two days.
+statement!(
+    /// The hours of the last two days that are to be counted, the oldest first.
+    ToCount() -> (Timestamptz, Bool, BigInt) =
+    "SELECT h.hour, h.is_over, coalesce(c.marks, 0)
+     FROM (SELECT hour, hour + interval '66 minutes' <= now() AS is_over FROM generate_series(
+               date_trunc('hour', now(), 'UTC') - interval '46 hours',
+               date_trunc('hour', now(), 'UTC'), interval '1 hour') AS all_hours (hour)) h
+     LEFT JOIN counted_hours c ON c.hour = h.hour
+     LEFT JOIN LATERAL (
+         SELECT sum(consumed + accepted_api) AS came, sum(erased) AS erased
+         FROM intake WHERE hour = h.hour) i ON true
+     LEFT JOIN LATERAL (
+         SELECT sum(consumed + accepted_api) AS came, sum(erased) AS erased, sum(in_flight) AS in_flight
+         FROM ledger_hours WHERE hour = h.hour) l ON true
+     WHERE CASE WHEN h.is_over THEN
+         c.closed_at IS NULL OR c.marks IS DISTINCT FROM c.counted_marks
+         OR (i.came IS DISTINCT FROM l.came OR i.erased IS DISTINCT FROM l.erased
+             OR l.in_flight > 0) AND c.counted_at < now() - interval '10 minutes'
+     ELSE
+         c.counted_at IS NULL
+         OR c.counted_at < now() - greatest(interval '1 minute', c.took_ms * interval '100 milliseconds')
+     END
+     ORDER BY h.hour"
+);
+
+statement!(
+    Counted(
+        hour: DateTime<Utc> => Timestamptz,
+        marks: i64 => BigInt,
+        took_ms: i64 => BigInt,
+        is_over: bool => Bool,
+    ) -> Bool =
+    "INSERT INTO counted_hours AS c (hour, counted_marks, took_ms, counted_at, closed_at)
+     SELECT hour, marks, took_ms, now(), CASE WHEN is_over THEN now() END
+     FROM (SELECT ?::timestamptz, ?::bigint, ?::bigint, ?::boolean) AS counted (hour, marks, took_ms, is_over)
+     ON CONFLICT (hour) DO UPDATE SET counted_marks = excluded.counted_marks, took_ms = excluded.took_ms,
+         counted_at = excluded.counted_at, closed_at = coalesce(excluded.closed_at, c.closed_at)
+     RETURNING true"
+);
+
+/// The hours that are to be counted, the oldest first.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn to_count(database: &Database) -> Result<Vec<HourToCount>, StoreError> {
+    let rows: Vec<(DateTime<Utc>, bool, i64)> =
+        ToCount {}.load(&mut *database.get().await?).await?;
+    let hour = |(hour, is_over, marks)| HourToCount {
+        hour: time::from_database(hour),
+        is_over,
+        marks,
+    };
+    Ok(rows.into_iter().map(hour).collect())
+}
+
+statement!(
+    /// Whether nothing came in in an hour, nothing was begun and nothing ended.
+    IsEmpty(hour: DateTime<Utc> => Timestamptz) -> Bool =
+    "SELECT NOT EXISTS (SELECT FROM intake i WHERE i.hour = h.hour)
+        AND NOT EXISTS (SELECT FROM notifications n
+                        WHERE n.id >= uuid_bound(h.hour) AND n.id < uuid_bound(h.hour + interval '1 hour'))
+        AND NOT EXISTS (SELECT FROM notifications n
+                        WHERE n.sent_at >= h.hour AND n.sent_at < h.hour + interval '1 hour')
+        AND NOT EXISTS (SELECT FROM notifications n
+                        WHERE n.failed_at >= h.hour AND n.failed_at < h.hour + interval '1 hour')
+        AND NOT EXISTS (SELECT FROM notification_metrics m
+                        WHERE m.date = (h.hour AT TIME ZONE 'UTC')::date
+                          AND m.hour = extract(hour FROM h.hour AT TIME ZONE 'UTC')::integer)
+     FROM (SELECT ?::timestamptz AS hour) h"
+);
+
+/// Counts an hour, and writes its books; its rollups too, if it is over. `false` when another node counts.
+///
+/// # Errors
+/// The database is out of reach, or the hour was changed meanwhile: it is counted again.
+pub async fn write(database: &Database, counted: HourToCount) -> Result<bool, StoreError> {
+    let began = crate::runtime::clock::instant();
+    let written = database
+        .transaction(async |connection| {
+            counting::begin(connection).await?;
+            if !turn::try_to_count(connection).await? {
+                return Ok(false);
+            }
+            let hour = time::to_database(counted.hour);
+            let is_empty: bool = IsEmpty { hour }.get_result(connection).await?;
+            if is_empty {
+                return Ok(true);
+            }
+            let hours = count(connection, counted.hour, None).await?;
+            counting::replace(connection, counted.hour, &hours).await?;
+            if counted.is_over {
+                metrics::recount(connection, counted.hour).await?;
+            }
+            Ok(true)
+        })
+        .await?;
+    if written {
+        let done = Counted {
+            hour: time::to_database(counted.hour),
+            marks: counted.marks,
+            took_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+            is_over: counted.is_over,
+        };
+        let _: Vec<bool> = done.load(&mut *database.get().await?).await?;
+    }
+    Ok(written)
+}
+
+type LedgerRow = (DateTime<Utc>, Uuid, Vec<i64>);
+
+statement!(
+    /// Written books: an array of the figures in the order of [`LedgerHour`]'s fields.
+    Written(
+        since: DateTime<Utc> => Timestamptz,
+        until: DateTime<Utc> => Timestamptz,
+        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
+    ) -> (Timestamptz, SqlUuid, diesel::sql_types::Array<BigInt>) =
+    "SELECT l.hour, l.tenant_id, ARRAY[l.consumed, l.accepted_api, l.rejected, l.duplicates, l.sent, l.failed,
+            l.cancelled, l.pending, l.in_flight, l.quarantined, l.erased]
+     FROM ledger_hours l, (SELECT ?::timestamptz, ?::timestamptz, ?::uuid) AS asked (since, until, tenant_id)
+     WHERE l.hour >= asked.since AND l.hour < asked.until
+       AND (asked.tenant_id IS NULL OR l.tenant_id = asked.tenant_id)
+     ORDER BY l.hour, l.tenant_id"
+);
+
+/// The books as they were written, of the hours from `since` to `until`, in the order of the hours.
+///
+/// # Errors
+/// The database is out of reach.
+async fn written(
+    connection: &mut AsyncPgConnection,
+    since: Timestamp,
+    until: Timestamp,
+    tenant_id: Option<Uuid>,
+) -> Result<Vec<LedgerHour>, StoreError> {
+    let written = Written {
+        since: time::to_database(since),
+        until: time::to_database(until),
+        tenant_id,
+    };
+    let rows: Vec<LedgerRow> = written.load(connection).await?;
+    Ok(rows.into_iter().filter_map(counting::entry).collect())
+}
+
+statement!(
+    /// The hours of the last two days that are not counted for good.
+    Unsettled() -> Timestamptz =
+    "SELECT h.hour FROM generate_series(date_trunc('hour', now(), 'UTC') - interval '46 hours',
+         date_trunc('hour', now(), 'UTC'), interval '1 hour') AS h (hour)
+     LEFT JOIN counted_hours c ON c.hour = h.hour
+     WHERE c.closed_at IS NULL OR c.marks IS DISTINCT FROM c.counted_marks OR EXISTS (
+         SELECT FROM ledger_hours l WHERE l.hour = h.hour AND (l.in_flight > 0 OR l.difference <> 0))"
+);
+
+/// The books of the hours from `since` to `until`, in the order of the hours: those that are counted for good as
+/// they were written, the others counted now.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn read(
+    database: &Database,
+    since: Timestamp,
+    until: Timestamp,
+    tenant_id: Option<Uuid>,
+) -> Result<Vec<LedgerHour>, StoreError> {
+    let mut connection = database.get().await?;
+    let unsettled: Vec<DateTime<Utc>> = Unsettled {}.load(&mut *connection).await?;
+    let unsettled: Vec<Timestamp> = unsettled.into_iter().map(time::from_database).collect();
+    let mut hours = written(&mut connection, since, until, tenant_id).await?;
+    drop(connection);
+    hours.retain(|it| !unsettled.contains(&it.hour));
+    for hour in unsettled {
+        if hour < since || hour >= until {
+            continue;
+        }
+        let counted = database.transaction(async |connection| {
+            counting::begin(connection).await?;
+            count(connection, hour, tenant_id).await
+        });
+        hours.extend(counted.await?);
+    }
+    hours.sort_by_key(|it| (it.hour, it.tenant_id));
+    Ok(hours)
+}
+
+statement!(
+    Difference() -> BigInt =
+    "SELECT coalesce(sum(abs(difference)), 0)::bigint FROM ledger_hours
+     WHERE difference <> 0 AND hour > now() - interval '2 days'"
+);
+
+/// The sum of all differences of the last two days, whatever their sign.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn difference(database: &Database) -> Result<u64, StoreError> {
+    let difference: i64 = Difference {}
+        .get_result(&mut *database.get().await?)
+        .await?;
+    Ok(difference.unsigned_abs())
+}

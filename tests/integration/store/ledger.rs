@@ -1,0 +1,202 @@
+//! The books of an hour: counted from the rows, and again when something of it changes.
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::domain::{Channel, DEFAULT_TENANT, LedgerHour, ledger::hour_of};
+use herald::runtime::clock;
+use herald::store::lease::RunId;
+use herald::store::metrics::{self, HourlyDelta, RollupBatch};
+use herald::store::{Database, ledger, notifications, settle};
+use jiff::{Timestamp, ToSpan};
+
+use super::fixtures::{people, reservation, sent};
+use crate::database::{TestDatabase, lines};
+
+const TENANT: &str = "00000000-0000-7000-8000-000000000001";
+
+/// An hour that was over long ago, and is counted still.
+fn past() -> Timestamp {
+    hour_of(clock::now()) - 3.hours()
+}
+
+/// Ten that came in an hour: one rejected, one repeated, one in flight, one in quarantine, one erased, and five
+/// stored; two of them sent, after 1 and 4 seconds.
+async fn fill(c: &mut AsyncPgConnection, hour: Timestamp) {
+    c.batch_execute(&format!(
+        "SET search_path TO notification_schema;
+         SELECT ensure_partitions('{hour}'::date, 1);
+         INSERT INTO intake (hour, tenant_id, channel, shard, consumed, accepted_api, rejected, duplicates, erased)
+         VALUES ('{hour}', '{TENANT}', 'email', 0, 6, 1, 1, 0, 1), ('{hour}', '{TENANT}', 'sms', 1, 2, 1, 0, 1, 0);
+         INSERT INTO notifications (id, tenant_id, idempotency_key, message_type, priority, provider, status,
+             reason, payload, created_at, sent_at, failed_at)
+         SELECT uuid_bound('{hour}'::timestamptz + n * interval '11 minutes'), '{TENANT}', n::text, 'email', 'normal',
+                CASE WHEN n < 4 THEN 'main' END, status,
+                CASE status WHEN 'cancelled' THEN 'expired' WHEN 'failed' THEN 'no_address'
+                            WHEN 'pending' THEN 'retry' END,
+                '{{}}', '{hour}'::timestamptz + n * interval '11 minutes',
+                CASE status WHEN 'sent' THEN '{hour}'::timestamptz + n * interval '11 minutes' + took END,
+                CASE status WHEN 'failed' THEN '{hour}'::timestamptz + interval '59 minutes 59.9 seconds' END
+         FROM (VALUES (0, 'sent', interval '1 s'), (1, 'sent', '4 s'), (2, 'failed', NULL),
+                      (3, 'cancelled', NULL), (4, 'pending', NULL)) AS rows (n, status, took);
+         INSERT INTO notification_deduplication (idempotency_key, notification_id, tenant_id, channel, expires_at)
+         SELECT sha256(n::text::bytea), uuid_bound('{hour}'::timestamptz + n * interval '11 minutes'), '{TENANT}',
+                'email', now() + interval '1 day' FROM generate_series(0, 5) AS n;
+         INSERT INTO notification_quarantine (notification_id, tenant_id, channel, idempotency_key, status,
+             settlement, sqlstate, message, run_id)
+         VALUES (uuid_bound('{hour}'::timestamptz + interval '30 minutes'), '{TENANT}', 'email', '', 'sent', '',
+                 '22000', '', 1)"
+    ))
+    .await
+    .unwrap();
+}
+
+async fn counted(pool: &Database) -> Vec<Timestamp> {
+    let hours = ledger::to_count(pool).await.unwrap();
+    let mut over = vec![];
+    for hour in hours {
+        assert!(ledger::write(pool, hour).await.unwrap());
+        over.extend(hour.is_over.then_some(hour.hour));
+    }
+    over
+}
+
+async fn read(pool: &Database, hour: Timestamp) -> Vec<LedgerHour> {
+    let read = ledger::read(pool, hour, hour + 1.hours(), None).await;
+    read.unwrap()
+}
+
+#[tokio::test]
+async fn books_of_an_hour_are_counted_from_its_rows_and_balance() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let hour = past();
+    fill(&mut c, hour).await;
+    let expected = LedgerHour {
+        hour,
+        tenant_id: DEFAULT_TENANT,
+        consumed: 8,
+        accepted_api: 2,
+        rejected: 1,
+        duplicates: 1,
+        sent: 2,
+        failed: 1,
+        cancelled: 1,
+        pending: 1,
+        in_flight: 1,
+        quarantined: 1,
+        erased: 1,
+    };
+    assert_eq!(expected.difference(), 0);
+    assert_eq!(
+        read(&pool, hour).await,
+        [expected],
+        "before anybody has counted"
+    );
+    assert_eq!(ledger::difference(&pool).await, Ok(0));
+    assert!(counted(&pool).await.contains(&hour));
+    assert_eq!(read(&pool, hour).await, [expected]);
+    let other = Some(uuid::Uuid::from_u128(5));
+    let of_another = ledger::read(&pool, hour, hour + 1.hours(), other).await;
+    assert_eq!(of_another.unwrap(), [], "another tenant's");
+    assert!(!counted(&pool).await.contains(&hour), "for good");
+
+    // One is lost: nobody marks that, but what is in flight is looked at until it has ended.
+    c.batch_execute(
+        "DELETE FROM notifications WHERE status = 'cancelled';
+         UPDATE counted_hours SET counted_at = counted_at - interval '11 minutes'",
+    )
+    .await
+    .unwrap();
+    // Its key is there still: what began and was not stored is in flight.
+    assert_eq!(read(&pool, hour).await[0].in_flight, 2);
+    c.batch_execute("DELETE FROM notification_deduplication WHERE idempotency_key = sha256('3')")
+        .await
+        .unwrap();
+    assert!(counted(&pool).await.contains(&hour));
+    assert_eq!(ledger::difference(&pool).await, Ok(1));
+    assert_eq!(read(&pool, hour).await[0].difference(), 1);
+}
+
+const ROLLUP: &str =
+    "SELECT concat_ws(' ', provider, total_sent, total_failed, total_pending, delivery_ms_total,
+        delivery_counts) AS text
+    FROM notification_metrics ORDER BY provider";
+
+#[tokio::test]
+async fn rollups_of_an_hour_that_is_over_are_counted_from_the_rows_whatever_was_added_up() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let hour = past();
+    fill(&mut c, hour).await;
+    let delta = |at| HourlyDelta {
+        tenant_id: DEFAULT_TENANT,
+        at,
+        provider: "gone".to_owned(),
+        channel: Channel::Email,
+        sent: 7,
+        failed: 0,
+        pending: 0,
+        delivery_ms: 5,
+    };
+    let batch = |number, at| RollupBatch {
+        run: RunId(1),
+        number,
+        deltas: vec![delta(at)],
+    };
+    // A node that died told of some and not of others.
+    let told = format!(
+        "INSERT INTO notification_metrics (tenant_id, date, hour, provider, message_type, total_sent)
+         SELECT '{TENANT}', (at AT TIME ZONE 'UTC')::date, extract(hour FROM at AT TIME ZONE 'UTC'), 'told', 'email', 9
+         FROM (SELECT '{hour}'::timestamptz AS at) h"
+    );
+    c.batch_execute(&told).await.unwrap();
+    assert!(counted(&pool).await.contains(&hour));
+    let rollup = [" 0 0 1 0 {}", "main 2 1 0 5000 {1,1}", "told 0 0 0 0"];
+    assert_eq!(lines(&mut c, ROLLUP).await, rollup);
+    let add = metrics::add(&mut pool.get().await.unwrap(), &batch(1, hour)).await;
+    add.unwrap();
+    assert_eq!(lines(&mut c, ROLLUP).await, rollup, "too late to be added");
+    let add = metrics::add(&mut pool.get().await.unwrap(), &batch(2, clock::now())).await;
+    add.unwrap();
+    let this_hour =
+        "SELECT total_sent::text AS text FROM notification_metrics WHERE provider = 'gone'";
+    assert_eq!(lines(&mut c, this_hour).await, ["7"]);
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_stored_late_finds_its_hour() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let hour = past();
+    fill(&mut c, hour).await;
+    counted(&pool).await;
+    let person = people(&mut pool.get().await.unwrap(), 1).await[0];
+    let mut late = sent(&reservation(person, &[]));
+    (late.decided_at, late.provider) = (hour + 50.minutes(), Some("main".to_owned()));
+    late.notification.created_at = hour + 49.minutes();
+    late.notification.id = notifications::bound(hour + 49.minutes());
+    let settled = settle::settle(&pool, &[&late], clock::instant()).await;
+    assert_eq!(settled.unwrap().stored(), 1);
+    assert_eq!(counted(&pool).await, [hour], "it alone");
+    let main = lines(&mut c, ROLLUP).await;
+    assert!(
+        main.contains(&"main 3 1 0 65000 {1,1,1}".to_owned()),
+        "{main:?}"
+    );
+    assert_eq!(counted(&pool).await, []);
+}
+
+#[tokio::test]
+async fn of_two_nodes_one_counts() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let hour = past();
+    fill(&mut c, hour).await;
+    let hours = ledger::to_count(&pool).await.unwrap();
+    let first = hours.into_iter().find(|it| it.hour == hour).unwrap();
+    c.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(79462569954374)")
+        .await
+        .unwrap();
+    assert_eq!(ledger::write(&pool, first).await, Ok(false));
+    c.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(ledger::write(&pool, first).await, Ok(true));
+}
