@@ -92,6 +92,18 @@ struct ShownHour {
     p95_delivery_ms: Option<i64>,
     /// That 99 % did not exceed.
     p99_delivery_ms: Option<i64>,
+    /// Providers told of so many that they are delivered, in this hour.
+    delivered: i64,
+    /// That they came back, for good or for now.
+    bounced: i64,
+    /// That somebody complained of them.
+    complained: i64,
+    /// That a person opened them.
+    opened: i64,
+    /// That somebody followed a link in them.
+    clicked: i64,
+    /// That somebody unsubscribed by them.
+    unsubscribed: i64,
 }
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -223,6 +235,12 @@ impl From<HourFigures> for ShownHour {
             p50_delivery_ms: figures.took.percentile(500),
             p95_delivery_ms: figures.took.percentile(950),
             p99_delivery_ms: figures.took.percentile(990),
+            delivered: figures.told.delivered,
+            bounced: figures.told.bounced,
+            complained: figures.told.complained,
+            opened: figures.told.opened,
+            clicked: figures.told.clicked,
+            unsubscribed: figures.told.unsubscribed,
         }
     }
 }

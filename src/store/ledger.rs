@@ -18,6 +18,17 @@ mod counting;
 
 use counting::count;
 
+/// Marks those of some `hours` (a sub-query with a column `hour`) that are over, so that they are counted again. In
+/// the statement that changes what was counted of them.
+macro_rules! mark_hours {
+    () => {
+        "INSERT INTO counted_hours AS c (hour, marks)
+         SELECT hour, 1 FROM hours WHERE hour < date_trunc('hour', now(), 'UTC') GROUP BY 1 ORDER BY 1
+         ON CONFLICT (hour) DO UPDATE SET marks = c.marks + 1"
+    };
+}
+pub(super) use mark_hours;
+
 /// How an hour stands that is to be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HourToCount {
@@ -103,6 +114,8 @@ statement!(
                         WHERE n.sent_at >= h.hour AND n.sent_at < h.hour + interval '1 hour')
         AND NOT EXISTS (SELECT FROM notifications n
                         WHERE n.failed_at >= h.hour AND n.failed_at < h.hour + interval '1 hour')
+        AND NOT EXISTS (SELECT FROM email_logs e
+                        WHERE e.occurred_at >= h.hour AND e.occurred_at < h.hour + interval '1 hour')
         AND NOT EXISTS (SELECT FROM notification_metrics m
                         WHERE m.date = (h.hour AT TIME ZONE 'UTC')::date
                           AND m.hour = extract(hour FROM h.hour AT TIME ZONE 'UTC')::integer)
@@ -131,6 +144,7 @@ pub async fn write(database: &Database, counted: HourToCount) -> Result<bool, St
             if counted.is_over {
                 metrics::recount(connection, counted.hour).await?;
             }
+            metrics::count_events(connection, counted.hour).await?;
             Ok(true)
         })
         .await?;

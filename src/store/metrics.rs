@@ -1,8 +1,10 @@
 //! Hourly rollups, written as differences: several nodes add to the same row.
 
+mod event_counting;
 pub mod hours;
 mod recounting;
 
+pub(super) use event_counting::count_events;
 pub(super) use recounting::recount;
 
 use chrono::{DateTime, Utc};

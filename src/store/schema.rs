@@ -273,6 +273,12 @@ pub mod notification_schema {
             created_at -> Timestamptz,
             delivery_buckets -> Nullable<Array<Nullable<Int2>>>,
             delivery_counts -> Nullable<Array<Nullable<Int8>>>,
+            total_delivered -> Int4,
+            total_bounced -> Int4,
+            total_complained -> Int4,
+            total_opened -> Int4,
+            total_clicked -> Int4,
+            total_unsubscribed -> Int4,
         }
     }
 

@@ -8,6 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::super::ledger::mark_hours;
 use super::super::statement::statement;
 use super::super::{Database, StoreError, due, form, time};
 use super::DeadLetter;
@@ -76,7 +77,7 @@ statement!(
         due: Vec<DateTime<Utc>> => Array<Timestamptz>,
         lines: Vec<String> => Array<Text>,
         by: Option<Uuid> => Nullable<SqlUuid>,
-    ) -> SqlUuid =
+    ) -> SqlUuid = concat!(
     "WITH asked AS (
          SELECT * FROM unnest(?, ?, ?, ?, ?) AS asked (id, seen, resolved, due_at, line)
      ), picked AS MATERIALIZED (
@@ -87,10 +88,7 @@ statement!(
      ), hours AS (
          SELECT date_trunc('hour', n.failed_at, 'UTC') AS hour
          FROM notifications n JOIN picked ON picked.notification_id = n.id WHERE n.failed_at IS NOT NULL
-     ), late AS (
-         INSERT INTO counted_hours AS c (hour, marks)
-         SELECT hour, 1 FROM hours WHERE hour < date_trunc('hour', now(), 'UTC') GROUP BY 1 ORDER BY 1
-         ON CONFLICT (hour) DO UPDATE SET marks = c.marks + 1
+     ), late AS (", mark_hours!(), "
      ), sent AS (
          UPDATE notifications n SET
              status = 'pending', reason = 'retry', due_at = picked.due_at, attempt_count = 0,
@@ -101,7 +99,7 @@ statement!(
      )
      UPDATE notification_dlq d SET resolved = true, resolved_at = now(), resolved_by = ?
      FROM picked JOIN sent ON sent.id = picked.notification_id
-     WHERE d.id = picked.id RETURNING d.id"
+     WHERE d.id = picked.id RETURNING d.id")
 );
 
 /// Makes the notifications of dead letters due again and marks the letters as resolved, in one

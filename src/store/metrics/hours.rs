@@ -44,6 +44,25 @@ pub struct HourFigures {
     pub average_ms: Option<i64>,
     /// How long they took; nothing while the hour runs.
     pub took: DurationHistogram,
+    /// What providers told of it later.
+    pub told: ToldFigures,
+}
+
+/// What providers told later, in the hour in which it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldFigures {
+    /// Delivered.
+    pub delivered: i64,
+    /// Came back, for good or for now.
+    pub bounced: i64,
+    /// Complained of.
+    pub complained: i64,
+    /// Opened by a person.
+    pub opened: i64,
+    /// Clicked.
+    pub clicked: i64,
+    /// Unsubscribed by.
+    pub unsubscribed: i64,
 }
 
 #[derive(QueryableByName)]
@@ -66,6 +85,18 @@ struct HourRow {
     buckets: Vec<i16>,
     #[diesel(sql_type = Array<BigInt>)]
     counts: Vec<i64>,
+    #[diesel(sql_type = BigInt)]
+    delivered: i64,
+    #[diesel(sql_type = BigInt)]
+    bounced: i64,
+    #[diesel(sql_type = BigInt)]
+    complained: i64,
+    #[diesel(sql_type = BigInt)]
+    opened: i64,
+    #[diesel(sql_type = BigInt)]
+    clicked: i64,
+    #[diesel(sql_type = BigInt)]
+    unsubscribed: i64,
 }
 
 impl From<HourRow> for HourFigures {
@@ -79,6 +110,14 @@ impl From<HourRow> for HourFigures {
             pending: row.pending,
             average_ms: row.average_ms,
             took: DurationHistogram::of(row.buckets.into_iter().zip(row.counts)),
+            told: ToldFigures {
+                delivered: row.delivered,
+                bounced: row.bounced,
+                complained: row.complained,
+                opened: row.opened,
+                clicked: row.clicked,
+                unsubscribed: row.unsubscribed,
+            },
         }
     }
 }
@@ -96,7 +135,8 @@ pub async fn hours(
     let query = diesel::sql_query(
         "WITH m AS (
              SELECT moment, CASE WHEN $4 THEN provider END AS provider, CASE WHEN $5 THEN message_type END AS channel,
-                    total_sent, total_failed, total_pending, delivery_ms_total, delivery_buckets, delivery_counts
+                    total_sent, total_failed, total_pending, delivery_ms_total, delivery_buckets, delivery_counts,
+                    total_delivered, total_bounced, total_complained, total_opened, total_clicked, total_unsubscribed
              FROM (SELECT *, (date + make_interval(hours => hour)) AT TIME ZONE 'UTC' AS moment
                    FROM notification_metrics
                    WHERE hour IS NOT NULL AND ($1 IS NULL OR tenant_id = $1)
@@ -111,10 +151,14 @@ pub async fn hours(
          ), figures AS (
              SELECT moment, provider, channel, sum(total_sent)::bigint AS sent, sum(total_failed)::bigint AS failed,
                     sum(total_pending)::bigint AS pending,
-                    (sum(delivery_ms_total) / nullif(sum(total_sent), 0))::bigint AS average_ms
+                    (sum(delivery_ms_total) / nullif(sum(total_sent), 0))::bigint AS average_ms,
+                    sum(total_delivered)::bigint AS delivered, sum(total_bounced)::bigint AS bounced,
+                    sum(total_complained)::bigint AS complained, sum(total_opened)::bigint AS opened,
+                    sum(total_clicked)::bigint AS clicked, sum(total_unsubscribed)::bigint AS unsubscribed
              FROM m GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3 LIMIT $6
          )
          SELECT f.moment AS hour, f.provider, f.channel, f.sent, f.failed, f.pending, f.average_ms,
+                f.delivered, f.bounced, f.complained, f.opened, f.clicked, f.unsubscribed,
                 coalesce(t.buckets, '{}') AS buckets, coalesce(t.counts, '{}') AS counts
          FROM figures f LEFT JOIN took t ON t.moment = f.moment AND t.provider IS NOT DISTINCT FROM f.provider
              AND t.channel IS NOT DISTINCT FROM f.channel

@@ -6,6 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::super::ledger::mark_hours;
 use super::super::statement::statement;
 use super::super::{StoreError, time};
 use crate::domain::AttemptRecord;
@@ -37,9 +38,14 @@ statement!(
         providers: Vec<String> => Array<Text>,
         moments: Vec<DateTime<Utc>> => Array<Timestamptz>,
         lines: Vec<String> => Array<Text>,
-    ) -> SqlUuid =
+    ) -> SqlUuid = concat!(
     "WITH known AS (
          SELECT * FROM unnest(?, ?, ?, ?) AS known (id, provider, at, line)
+     ), hours AS (
+         SELECT date_trunc('hour', moment, 'UTC') AS hour
+         FROM notifications n JOIN known USING (id), unnest(ARRAY[known.at, n.failed_at]) AS moment
+         WHERE n.status IN ('pending', 'failed')
+     ), late AS (", mark_hours!(), "
      ), sent AS (
          UPDATE notifications n SET
              status = 'sent', reason = NULL, provider = known.provider, sent_at = known.at, failed_at = NULL,
@@ -51,7 +57,7 @@ statement!(
          UPDATE notification_dlq d SET resolved = true, resolved_at = now()
          WHERE d.notification_id IN (SELECT id FROM sent) AND NOT d.resolved
      )
-     SELECT id FROM sent"
+     SELECT id FROM sent")
 );
 
 // As a replay does it.
@@ -59,13 +65,19 @@ statement!(
     GiveToOthers(
         ids: Vec<Uuid> => Array<SqlUuid>,
         lines: Vec<String> => Array<Text>,
-    ) -> SqlUuid =
-    "UPDATE notifications n SET
+    ) -> SqlUuid = concat!(
+    "WITH back AS (
+         SELECT * FROM unnest(?, ?) AS back (id, line)
+     ), hours AS (
+         SELECT date_trunc('hour', n.sent_at, 'UTC') AS hour
+         FROM notifications n JOIN back USING (id) WHERE n.status = 'sent'
+     ), late AS (", mark_hours!(), "
+     )
+     UPDATE notifications n SET
          status = 'pending', reason = 'retry', due_at = now(), attempt_count = 0, sent_at = NULL,
          attempts = n.attempts || jsonb_build_array(back.line::jsonb), error_message = NULL, owner = NULL,
          takes = 0, waits_for = NULL
-     FROM unnest(?, ?) AS back (id, line)
-     WHERE n.id = back.id AND n.status = 'sent' RETURNING n.id"
+     FROM back WHERE n.id = back.id AND n.status = 'sent' RETURNING n.id")
 );
 
 /// Notes that notifications are sent whose outcome was not known; answers those of which that is new. Whoever has

@@ -6,6 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::super::ledger::mark_hours;
 use super::super::notifications::bound;
 use super::super::statement::statement;
 use super::super::{StoreError, time};
@@ -82,7 +83,10 @@ statement!(
          SELECT id, tenant_id, notification_id, message_type, provider, event, event_id, recipient, message_id,
                 code, detail, blame, raw::jsonb, occurred_at, matched_by
          FROM found ORDER BY event_id
-         ON CONFLICT ON CONSTRAINT email_logs_event_key DO NOTHING RETURNING id
+         ON CONFLICT ON CONSTRAINT email_logs_event_key DO NOTHING RETURNING id, occurred_at
+     ), hours AS (
+         SELECT date_trunc('hour', occurred_at, 'UTC') AS hour FROM kept
+     ), late AS (", mark_hours!(), "
      )
      SELECT ", kept_columns!(), "
      FROM kept JOIN found f USING (id)

@@ -6,6 +6,7 @@ use diesel::sql_types::{
 };
 use uuid::Uuid;
 
+use super::super::ledger::mark_hours;
 use super::super::statement::statement;
 use super::super::{form, time};
 use super::{Origin, Settlement};
@@ -52,7 +53,7 @@ statement!(
         format: i16 => Int2,
         most_attempts: i32 => Int4,
         forgettable: Vec<&'static str> => Array<Text>,
-    ) -> SqlUuid =
+    ) -> SqlUuid = concat!(
     "WITH incoming AS (
          SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
                               ?, ?, ?, ?, ?, ?, ?, ?)
@@ -95,12 +96,9 @@ statement!(
          WHERE notifications.status = 'pending'
            AND (notifications.take IS NOT DISTINCT FROM excluded.take OR excluded.status = 'sent')
          RETURNING id, tenant_id, status, reason, attempts, sent_at, failed_at
-     ), late AS (
-         INSERT INTO counted_hours AS c (hour, marks)
-         SELECT date_trunc('hour', coalesce(sent_at, failed_at), 'UTC'), 1 FROM stored
-         WHERE coalesce(sent_at, failed_at) < date_trunc('hour', now(), 'UTC')
-         GROUP BY 1 ORDER BY 1
-         ON CONFLICT (hour) DO UPDATE SET marks = c.marks + 1
+     ), hours AS (
+         SELECT date_trunc('hour', coalesce(sent_at, failed_at), 'UTC') AS hour FROM stored
+     ), late AS (", mark_hours!(), "
      ), dead AS (
          INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
          SELECT tenant_id, id, reason, attempts FROM stored WHERE status = 'failed'
@@ -108,7 +106,7 @@ statement!(
              failure_reason = excluded.failure_reason, retry_history = excluded.retry_history,
              moved_to_dlq_at = now(), resolved = false, resolved_at = NULL, resolved_by = NULL
      )
-     SELECT id FROM stored"
+     SELECT id FROM stored")
 );
 
 statement!(

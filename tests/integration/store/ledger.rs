@@ -186,6 +186,39 @@ async fn an_outcome_that_is_stored_late_finds_its_hour() {
 }
 
 #[tokio::test]
+async fn what_providers_tell_late_finds_the_hour_in_which_it_happened() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let hour = past();
+    fill(&mut c, hour).await;
+    counted(&pool).await;
+    let told = format!(
+        "INSERT INTO email_logs (tenant_id, message_type, provider, event, event_id, occurred_at)
+         SELECT '{TENANT}', 'email', 'main', event, event, '{hour}'::timestamptz + interval '30 minutes'
+         FROM unnest(ARRAY['delivered', 'bounce', 'soft_bounce', 'open', 'machine_open', 'complaint']) AS event;
+         INSERT INTO counted_hours AS c (hour, marks) VALUES ('{hour}', 1)
+         ON CONFLICT (hour) DO UPDATE SET marks = c.marks + 1"
+    );
+    c.batch_execute(&told).await.unwrap();
+    assert_eq!(counted(&pool).await, [hour]);
+    let figures = "SELECT concat_ws(' ', provider, total_delivered, total_bounced, total_complained, total_opened,
+            total_clicked, total_unsubscribed, total_sent) AS text
+        FROM notification_metrics ORDER BY provider";
+    assert_eq!(
+        lines(&mut c, figures).await,
+        [" 0 0 0 0 0 0 0", "main 1 2 1 1 0 0 2"]
+    );
+    c.batch_execute("DELETE FROM email_logs; UPDATE counted_hours SET marks = marks + 1")
+        .await
+        .unwrap();
+    assert!(counted(&pool).await.contains(&hour));
+    assert_eq!(
+        lines(&mut c, figures).await,
+        [" 0 0 0 0 0 0 0", "main 0 0 0 0 0 0 2"]
+    );
+}
+
+#[tokio::test]
 async fn of_two_nodes_one_counts() {
     let database = TestDatabase::create().await;
     let (pool, mut c) = (database.pool().await, database.owner().await);
