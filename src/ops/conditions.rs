@@ -1,10 +1,10 @@
-//! Conditions of the whole system that operators should see: an event each, opened once and resolved when it is
+//! SystemConditions of the whole system that operators should see: an event each, opened once and resolved when it is
 //! over. Every node looks, and all see the same.
 
 use serde_json::{Map, Value};
 
 use crate::domain::{Severity, SystemEvent};
-use crate::store::conditions::{self, Conditions};
+use crate::store::conditions::{self, SystemConditions};
 use crate::store::{Database, StoreError, system_events};
 
 /// Open dead letters of the last hour from which on they are said to grow.
@@ -39,7 +39,7 @@ pub async fn look(database: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn verdicts(found: &Conditions) -> Vec<Verdict> {
+fn verdicts(found: &SystemConditions) -> Vec<Verdict> {
     let named = [
         (
             "lanes_paused",
@@ -114,7 +114,7 @@ fn event(
 mod tests {
     use super::*;
 
-    fn types(found: &Conditions) -> (Vec<String>, Vec<&'static str>) {
+    fn types(found: &SystemConditions) -> (Vec<String>, Vec<&'static str>) {
         let (mut open, mut over) = (vec![], vec![]);
         for verdict in verdicts(found) {
             match verdict {
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn each_condition_opens_its_event_and_ends_it() {
-        let good = types(&Conditions::default());
+        let good = types(&SystemConditions::default());
         let all = [
             "lanes_paused",
             "node_lost",
@@ -135,7 +135,7 @@ mod tests {
             "dead_letters_growing",
         ];
         assert_eq!((good.0, good.1.as_slice()), (vec![], all.as_slice()));
-        let bad = Conditions {
+        let bad = SystemConditions {
             recent_letters: 100,
             paused_channels: vec!["sms".to_owned()],
             lost_nodes: vec!["a".to_owned(), "b".to_owned()],

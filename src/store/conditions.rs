@@ -9,7 +9,7 @@ use super::statement::statement;
 
 /// How the whole system stands. Names are in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Conditions {
+pub struct SystemConditions {
     /// Open dead letters of the last hour.
     pub recent_letters: i64,
     /// Channels all of whose active accounts have an open circuit on some living node.
@@ -54,10 +54,10 @@ statement!(
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn read(connection: &mut AsyncPgConnection) -> Result<Conditions, StoreError> {
+pub async fn read(connection: &mut AsyncPgConnection) -> Result<SystemConditions, StoreError> {
     let row: ConditionRow = Look {}.get_result(connection).await?;
     let (recent_letters, paused_channels, lost_nodes, missing_partitions) = row;
-    Ok(Conditions {
+    Ok(SystemConditions {
         recent_letters,
         paused_channels,
         lost_nodes,
