@@ -105,6 +105,27 @@ fn a_message_of_the_broker_is_accepted_and_then_what_became_of_it() {
 }
 
 #[test]
+fn the_exchange_hears_of_everything_in_order_whoever_else_does() {
+    let catalog = WebhookCatalog::default().telling_exchange(true);
+    let sent = sent();
+    let told = deliveries_of(&catalog, &[&sent]);
+    let keys: Vec<String> = told.iter().map(NewWebhookDelivery::routing_key).collect();
+    assert_eq!(keys, ["email.accepted", "email.sent"]);
+    assert!(told.iter().all(NewWebhookDelivery::is_for_exchange));
+    let event: Value = serde_json::from_str(&told[1].body).unwrap();
+    let of_webhook = self::told(&sent).pop().unwrap();
+    let of_webhook: Value = serde_json::from_str(&of_webhook.body).unwrap();
+    assert_eq!(event["data"], of_webhook["data"], "the same is told");
+    assert_eq!(event["id"], json!(told[1].id));
+    assert_eq!(event["subject"], event["data"]["id"]);
+    assert_eq!(
+        told,
+        deliveries_of(&catalog, &[&sent]),
+        "once, however often"
+    );
+}
+
+#[test]
 fn a_row_that_waits_is_deferred_and_was_accepted_long_ago() {
     let put_off = Settlement {
         origin: Origin::Database(TakeId(1)),
