@@ -1,6 +1,7 @@
 //! What follows from events that are kept now: `policy` says what, and here it is done.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use uuid::Uuid;
 
@@ -103,9 +104,15 @@ async fn change(
     for (event, _) in changing().filter(|(_, consequence)| consequence.accepts) {
         acceptances.extend(acceptance(event, &mut held));
     }
+    let mut in_use: HashMap<Channel, Vec<String>> = HashMap::new();
     for (event, _) in changing().filter(|(_, consequence)| consequence.hands_back) {
-        let accounts = accounts::hooks::in_use(connection, event.channel).await?;
-        returned.extend(hand_back(event, &mut held, &accounts, global));
+        let accounts = match in_use.entry(event.channel) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(accounts::hooks::in_use(connection, event.channel).await?)
+            }
+        };
+        returned.extend(hand_back(event, &mut held, accounts, global));
     }
     let mut settlements = vec![];
     if !acceptances.is_empty() {

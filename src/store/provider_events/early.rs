@@ -7,21 +7,24 @@ use super::super::statement::statement;
 use super::super::{Database, StoreError};
 use super::{KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
 
+// Each look-up is one row by index, however many events wait.
 statement!(
     /// Takes events whose notification has a row by now.
     TakeEarly(most: i64 => Int8) -> KeptColumns = concat!(
     "WITH early AS MATERIALIZED (
-         SELECT e.id FROM email_logs e
+         SELECT e.id, e.notification_id FROM email_logs e
          WHERE e.tenant_id IS NULL AND e.notification_id IS NOT NULL AND e.created_at > now() - interval '1 hour'
-           AND EXISTS (SELECT FROM notifications n
-                       WHERE n.id = e.notification_id AND n.message_type = e.message_type)
+           AND (SELECT n.tenant_id FROM notifications n
+                WHERE n.id = e.notification_id AND n.message_type = e.message_type LIMIT 1) IS NOT NULL
          ORDER BY e.created_at LIMIT ? FOR UPDATE SKIP LOCKED
      ), f AS (
          UPDATE email_logs e SET tenant_id = n.tenant_id,
              recipient = CASE WHEN e.matched_by = 'return_path' THEN n.recipient
                               ELSE coalesce(e.recipient, n.recipient) END
-         FROM early, notifications n
-         WHERE e.id = early.id AND n.id = e.notification_id
+         FROM early CROSS JOIN LATERAL (
+             SELECT n.tenant_id, n.recipient, n.status, n.provider, n.category
+             FROM notifications n WHERE n.id = early.notification_id LIMIT 1) n
+         WHERE e.id = early.id
          RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
                    e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
                    n.category

@@ -61,21 +61,25 @@ statement!(
              SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category, n.recipient
              FROM notifications n WHERE n.id = told.named AND n.message_type = asked.channel LIMIT 1) n ON true
          LEFT JOIN LATERAL (
-             SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category,
-                    coalesce(told.message_id = n.provider_message_id
-                             OR starts_with(told.message_id, n.provider_message_id || '.'), false) AS is_exact
+             SELECT n.*
              FROM (SELECT u.id FROM users u
                    WHERE asked.channel = 'email' AND lower(u.email) = told.address AND u.deleted_at IS NULL
                    UNION ALL
                    SELECT u.id FROM users u
                    WHERE asked.channel = 'sms' AND u.phone = told.address AND u.deleted_at IS NULL) u
-             JOIN notifications n ON n.user_id = u.id
-             WHERE told.named IS NULL AND n.id >= told.since AND n.id < told.until
-               AND n.message_type = asked.channel AND n.provider = asked.provider
-               AND n.recipient = told.address AND n.status = 'sent'
-               AND (told.message_id IS NULL OR n.provider_message_id IS NULL
-                    OR told.message_id = n.provider_message_id
-                    OR starts_with(told.message_id, n.provider_message_id || '.'))
+             CROSS JOIN LATERAL (
+                 SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category,
+                        coalesce(told.message_id = n.provider_message_id
+                                 OR starts_with(told.message_id, n.provider_message_id || '.'), false) AS is_exact
+                 FROM notifications n
+                 WHERE n.user_id = u.id AND n.id >= told.since AND n.id < told.until
+                   AND n.message_type = asked.channel AND n.provider = asked.provider
+                   AND n.recipient = told.address AND n.status = 'sent'
+                   AND (told.message_id IS NULL OR n.provider_message_id IS NULL
+                        OR told.message_id = n.provider_message_id
+                        OR starts_with(told.message_id, n.provider_message_id || '.'))
+                 ORDER BY is_exact DESC, n.id DESC LIMIT 1) n
+             WHERE told.named IS NULL
              ORDER BY is_exact DESC, n.id DESC LIMIT 1) g ON true
      ), kept AS (
          INSERT INTO email_logs (id, tenant_id, notification_id, message_type, provider, event, event_id,

@@ -88,6 +88,15 @@ struct ListedEventRow {
     created_at: Lenient<chrono::DateTime<chrono::Utc>>,
 }
 
+/// What is read of an event.
+macro_rules! listed {
+    () => {
+        "SELECT id, tenant_id, notification_id, matched_by, provider, event, event_id, provider_message_id, code,
+                detail, recipient, raw::text AS raw, occurred_at, created_at
+         FROM email_logs WHERE id < ? AND (?::text IS NULL OR provider = ?) AND (?::text IS NULL OR event = ?)"
+    };
+}
+
 statement!(
     ListEvents(
         before: Uuid => SqlUuid,
@@ -95,16 +104,21 @@ statement!(
         same_provider: Option<String> => Nullable<Text>,
         event: Option<&'static str> => Nullable<Text>,
         same_event: Option<&'static str> => Nullable<Text>,
-        is_matched: Option<bool> => Nullable<Bool>,
-        same_matched: Option<bool> => Nullable<Bool>,
+        is_any: bool => Bool,
         most: i64 => Int8,
-    ) -> Untyped =
-    "SELECT id, tenant_id, notification_id, matched_by, provider, event, event_id, provider_message_id, code,
-            detail, recipient, raw::text AS raw, occurred_at, created_at
-     FROM email_logs
-     WHERE id < ? AND (?::text IS NULL OR provider = ?) AND (?::text IS NULL OR event = ?)
-       AND (?::boolean IS NULL OR (notification_id IS NOT NULL) = ?)
-     ORDER BY id DESC LIMIT ?"
+    ) -> Untyped = concat!(listed!(), " AND (? OR notification_id IS NOT NULL) ORDER BY id DESC LIMIT ?")
+);
+
+// Those that are about nothing have an index of their own: they are few among very many.
+statement!(
+    ListUnmatched(
+        before: Uuid => SqlUuid,
+        provider: Option<String> => Nullable<Text>,
+        same_provider: Option<String> => Nullable<Text>,
+        event: Option<&'static str> => Nullable<Text>,
+        same_event: Option<&'static str> => Nullable<Text>,
+        most: i64 => Int8,
+    ) -> Untyped = concat!(listed!(), " AND notification_id IS NULL ORDER BY id DESC LIMIT ?")
 );
 
 /// At most so many events before an id, the newest first, whosever they are.
@@ -118,17 +132,34 @@ pub async fn page(
     most: usize,
 ) -> Result<Vec<StoredProviderEvent>, StoreError> {
     let event = filter.event.map(ProviderEvent::as_str);
-    let list = ListEvents {
-        before: before.unwrap_or(Uuid::max()),
-        provider: filter.provider.clone(),
-        same_provider: filter.provider,
-        event,
-        same_event: event,
-        is_matched: filter.is_matched,
-        same_matched: filter.is_matched,
-        most: i64::try_from(most).unwrap_or(i64::MAX),
+    let before = before.unwrap_or(Uuid::max());
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let (provider, same_provider) = (filter.provider.clone(), filter.provider);
+    let rows: Vec<ListedEventRow> = match filter.is_matched {
+        Some(false) => {
+            let list = ListUnmatched {
+                before,
+                provider,
+                same_provider,
+                event,
+                same_event: event,
+                most,
+            };
+            list.load(connection).await?
+        }
+        is_matched => {
+            let list = ListEvents {
+                before,
+                provider,
+                same_provider,
+                event,
+                same_event: event,
+                is_any: is_matched.is_none(),
+                most,
+            };
+            list.load(connection).await?
+        }
     };
-    let rows: Vec<ListedEventRow> = list.load(connection).await?;
     Ok(rows.into_iter().map(stored).collect())
 }
 
