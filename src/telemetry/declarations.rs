@@ -309,6 +309,7 @@ pub const ALL: &[Declaration] = &[
     ACTOR_RESTARTS,
     DLQ_UNRESOLVED,
     QUARANTINED,
+    LEDGER_DIFFERENCE,
     STATUS_WAITING,
     DEFERRED,
     UNREADABLE,
