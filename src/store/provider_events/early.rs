@@ -3,6 +3,7 @@
 use diesel::sql_types::Int8;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use super::super::ledger::mark_hours;
 use super::super::statement::statement;
 use super::super::{Database, StoreError};
 use super::{KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
@@ -28,6 +29,9 @@ statement!(
          RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
                    e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
                    n.category
+     ), hours AS (
+         SELECT date_trunc('hour', occurred_at, 'UTC') AS hour FROM f
+     ), late AS (", mark_hours!(), "
      )
      SELECT ", kept_columns!(), "
      FROM f LEFT JOIN categories c ON c.tenant_id = f.tenant_id AND c.name = f.category"

@@ -118,7 +118,6 @@ fn events_are_counted_under_the_declared_labels() {
         herald_end_to_end_seconds_count{channel="sms",priority="urgent"} 1
         herald_end_to_end_seconds_sum{channel="sms",priority="urgent"} 0.04
         herald_in_flight{channel="sms",priority="urgent"} 2
-        herald_ledger_difference 0
         herald_messages_consumed_total{channel="sms",priority="urgent"} 3
         herald_messages_rejected_total{reason="too_large"} 1
         herald_notifications_total{channel="sms",provider="",status="failed",reason="no_address"} 1
