@@ -13,6 +13,8 @@ use crate::telemetry::Metrics;
 
 /// Time between looks for hours that are to be counted.
 const LOOK: Duration = Duration::from_secs(15);
+/// Looks between two thorough ones: ten minutes.
+const THOROUGH_EVERY: u32 = 40;
 /// The event that is open while the books do not balance.
 const EVENT: &str = "ledger_difference";
 
@@ -30,13 +32,15 @@ pub struct Bookkeeping {
 impl Bookkeeping {
     /// Counts until the shutdown.
     pub async fn run(self) {
-        let mut told = 0;
+        let (mut told, mut looks) = (0, 0_u32);
         loop {
             self.stop.or(tokio::time::sleep(LOOK)).await;
             if self.stop.is_raised() {
                 return;
             }
-            match self.stop.or(self.look()).await {
+            let thorough = looks.is_multiple_of(THOROUGH_EVERY);
+            looks = looks.wrapping_add(1);
+            match self.stop.or(self.look(thorough)).await {
                 Some(Ok(difference)) => {
                     if difference != 0 && difference != told {
                         tracing::error!(
@@ -55,8 +59,8 @@ impl Bookkeeping {
     }
 
     /// Counts what is to be counted; says by how many notifications the last two days differ.
-    async fn look(&self) -> Result<u64, StoreError> {
-        for hour in ledger::to_count(&self.database).await? {
+    async fn look(&self, thorough: bool) -> Result<u64, StoreError> {
+        for hour in ledger::to_count(&self.database, thorough).await? {
             if !ledger::write(&self.database, hour).await? {
                 break;
             }

@@ -47,26 +47,24 @@ pub(super) fn hour_of(id: Uuid) -> DateTime<Utc> {
 
 // Differences are added to an hour for four minutes after its end (`store::metrics`), and a statement may take
 // one: six minutes after it, it holds all that was written meanwhile. The running hour is counted again after a
-// minute, and seldom enough to take no more than a hundredth of the time. An hour with something in flight is
-// looked at until that has ended; what came in late is seen by the intake, which nobody folds for two days.
+// minute, and seldom enough to take no more than a hundredth of the time. A thorough look adds up the intake of all
+// hours, which nobody folds for two days: it sees what came in late. It counts an hour again in which something was
+// in flight, until that has ended.
 statement!(
     /// The hours of the last two days that are to be counted, the oldest first.
-    ToCount() -> (Timestamptz, Bool, BigInt) =
+    ToCount(thorough: bool => Bool) -> (Timestamptz, Bool, BigInt) =
     "SELECT h.hour, h.is_over, coalesce(c.marks, 0)
      FROM (SELECT hour, hour + interval '66 minutes' <= now() AS is_over FROM generate_series(
                date_trunc('hour', now(), 'UTC') - interval '46 hours',
                date_trunc('hour', now(), 'UTC'), interval '1 hour') AS all_hours (hour)) h
      LEFT JOIN counted_hours c ON c.hour = h.hour
-     LEFT JOIN LATERAL (
-         SELECT sum(consumed + accepted_api) AS came, sum(erased) AS erased
-         FROM intake WHERE hour = h.hour) i ON true
-     LEFT JOIN LATERAL (
-         SELECT sum(consumed + accepted_api) AS came, sum(erased) AS erased, sum(in_flight) AS in_flight
-         FROM ledger_hours WHERE hour = h.hour) l ON true
      WHERE CASE WHEN h.is_over THEN
          c.closed_at IS NULL OR c.marks IS DISTINCT FROM c.counted_marks
-         OR (i.came IS DISTINCT FROM l.came OR i.erased IS DISTINCT FROM l.erased
-             OR l.in_flight > 0) AND c.counted_at < now() - interval '10 minutes'
+         OR ?::boolean AND c.counted_at < now() - interval '10 minutes' AND (
+             EXISTS (SELECT FROM ledger_hours l WHERE l.hour = h.hour AND l.in_flight > 0)
+             OR (SELECT coalesce(sum(i.consumed + i.accepted_api + i.erased), 0) FROM intake i WHERE i.hour = h.hour)
+                <> (SELECT coalesce(sum(l.consumed + l.accepted_api + l.erased), 0)
+                    FROM ledger_hours l WHERE l.hour = h.hour))
      ELSE
          c.counted_at IS NULL
          OR c.counted_at < now() - greatest(interval '1 minute', c.took_ms * interval '100 milliseconds')
@@ -89,13 +87,13 @@ statement!(
      RETURNING true"
 );
 
-/// The hours that are to be counted, the oldest first.
+/// The hours that are to be counted, the oldest first. A thorough look costs a sum over the intake of two days.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn to_count(database: &Database) -> Result<Vec<HourToCount>, StoreError> {
-    let rows: Vec<(DateTime<Utc>, bool, i64)> =
-        ToCount {}.load(&mut *database.get().await?).await?;
+pub async fn to_count(database: &Database, thorough: bool) -> Result<Vec<HourToCount>, StoreError> {
+    let to_count = ToCount { thorough };
+    let rows: Vec<(DateTime<Utc>, bool, i64)> = to_count.load(&mut *database.get().await?).await?;
     let hour = |(hour, is_over, marks)| HourToCount {
         hour: time::from_database(hour),
         is_over,

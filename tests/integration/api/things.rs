@@ -45,6 +45,7 @@ impl Things {
         for (thing, name) in [
             ("/v1/tenants/{id}", OTHER),
             ("/v1/providers/{name}", "of-nobody"),
+            ("/hooks/smtp/{provider}", "of-nobody"),
             ("/v1/templates/{name}/versions/{version}", "1"),
         ] {
             self.0.insert(thing.to_owned(), name.to_owned());

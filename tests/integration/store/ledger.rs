@@ -50,7 +50,7 @@ async fn fill(c: &mut AsyncPgConnection, hour: Timestamp) {
 }
 
 async fn counted(pool: &Database) -> Vec<Timestamp> {
-    let hours = ledger::to_count(pool).await.unwrap();
+    let hours = ledger::to_count(pool, true).await.unwrap();
     let mut over = vec![];
     for hour in hours {
         assert!(ledger::write(pool, hour).await.unwrap());
@@ -224,7 +224,7 @@ async fn of_two_nodes_one_counts() {
     let (pool, mut c) = (database.pool().await, database.owner().await);
     let hour = past();
     fill(&mut c, hour).await;
-    let hours = ledger::to_count(&pool).await.unwrap();
+    let hours = ledger::to_count(&pool, false).await.unwrap();
     let first = hours.into_iter().find(|it| it.hour == hour).unwrap();
     c.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(79462569954374)")
         .await
