@@ -170,6 +170,20 @@ impl Publisher {
     }
 }
 
+/// A channel on which RabbitMQ confirms what it took.
+///
+/// # Errors
+/// RabbitMQ is out of reach, or opens none.
+pub(super) async fn confirming_channel(
+    connection: &Connection,
+    limit: Duration,
+) -> Result<Channel, BrokerError> {
+    let channel = within(limit, "opening a channel", connection.create_channel()).await?;
+    let select = channel.confirm_select(ConfirmSelectOptions::default());
+    within(limit, "switching confirms on", select).await?;
+    Ok(channel)
+}
+
 /// Why a message was not taken that is routed to no queue.
 pub const NO_QUEUE: &str = "no queue is bound to it";
 
@@ -177,9 +191,7 @@ impl Link {
     async fn over(connection: Arc<Connection>, limit: Duration) -> Result<Self, BrokerError> {
         let rejected = RejectedQueue::default();
         rejected.declare(&connection, limit).await?;
-        let channel = within(limit, "opening a channel", connection.create_channel()).await?;
-        let select = channel.confirm_select(ConfirmSelectOptions::default());
-        within(limit, "switching confirms on", select).await?;
+        let channel = confirming_channel(&connection, limit).await?;
         Ok(Self {
             connection,
             channel,

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, PublisherConfirm};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::connection::BrokerAddress;
 use super::error::{BrokerError, within};
-use super::publisher::PERSISTENT;
+use super::publisher::{PERSISTENT, confirming_channel};
 use super::topology;
 
 /// CloudEvents' binding for AMQP, 3.2: structured mode.
@@ -125,9 +125,7 @@ impl StatusLink {
         let limit = address.operation_timeout;
         let connection = address.connect("herald status").await?;
         topology::declare_status(&connection, limit).await?;
-        let channel = within(limit, "opening a channel", connection.create_channel()).await?;
-        let select = channel.confirm_select(ConfirmSelectOptions::default());
-        within(limit, "switching confirms on", select).await?;
+        let channel = confirming_channel(&connection, limit).await?;
         Ok(Self {
             connection,
             channel,

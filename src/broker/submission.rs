@@ -3,12 +3,11 @@
 
 use jiff::Timestamp;
 use lapin::BasicProperties;
-use lapin::options::ConfirmSelectOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::connection::BrokerAddress;
 use super::error::{BrokerError, within};
-use super::publisher::{PERSISTENT, confirmed};
+use super::publisher::{PERSISTENT, confirmed, confirming_channel};
 use super::topology;
 use crate::domain::Lane;
 
@@ -25,9 +24,7 @@ pub async fn submit(
 ) -> Result<(), BrokerError> {
     let limit = address.operation_timeout;
     let connection = address.connect("herald publish").await?;
-    let channel = within(limit, "opening a channel", connection.create_channel()).await?;
-    let select = channel.confirm_select(ConfirmSelectOptions::default());
-    within(limit, "switching confirms on", select).await?;
+    let channel = confirming_channel(&connection, limit).await?;
     let target = (topology::NOTIFICATIONS, &*lane.routing_key());
     let submitted = confirmed(&channel, target, body, properties(now), limit).await;
     // The answer is known; whoever closes a connection wants nothing more of it.

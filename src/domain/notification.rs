@@ -163,6 +163,22 @@ pub struct Content {
 }
 
 impl Notification {
+    /// When somebody must look at it first. What will be too late by its time is ended at once.
+    #[must_use]
+    pub fn first_due_at(&self) -> Timestamp {
+        let due_at = self.created_at.max(self.send_at.unwrap_or(self.created_at));
+        match self.expires_at {
+            Some(end) if end <= due_at => self.created_at,
+            _ => due_at,
+        }
+    }
+
+    /// Whether nobody need look at it yet.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.first_due_at() > self.created_at
+    }
+
     /// What has happened to it and is not stored yet.
     #[must_use]
     pub fn new_attempts(&self) -> &[AttemptRecord] {

@@ -135,6 +135,23 @@ pub struct HeardEvent {
 impl HeardEvent {
     /// Longest [`Self::event_id`], in bytes.
     pub const ID_BYTES: usize = 255;
+
+    /// One of which only its kind is known.
+    #[must_use]
+    pub const fn bare(event: ProviderEvent, event_id: String, at: Timestamp) -> Self {
+        Self {
+            event,
+            event_id,
+            at,
+            named: None,
+            message_id: None,
+            address: None,
+            code: None,
+            detail: None,
+            blame: None,
+            raw: None,
+        }
+    }
 }
 
 impl ProviderEvent {

@@ -96,8 +96,6 @@ pub struct Job<G> {
 pub struct Outcome<G> {
     /// What is to be stored.
     pub settlement: Settlement,
-    /// From the publisher (or our acceptance, if it does not say) to the decision.
-    pub age: Duration,
     /// What the job held.
     pub claim: G,
 }
@@ -263,7 +261,6 @@ impl<G: Guard> Job<G> {
         let before = self.accepted_before(status);
         let used = self.used_address();
         let (provider, last_attempted) = self.last_asked.unzip();
-        let since = self.published_at.unwrap_or(self.notification.created_at);
         let mut settlement = Settlement {
             origin: self.claim.origin(),
             status,
@@ -289,7 +286,6 @@ impl<G: Guard> Job<G> {
         }
         Outcome {
             settlement,
-            age: non_negative(now.duration_since(since)),
             claim: self.claim,
         }
     }
@@ -364,11 +360,6 @@ impl Acceptance {
         settlement.provider_response = self.code;
         settlement.provider_message_id = self.message_id;
     }
-}
-
-/// A time span that a clock's jump may have made negative.
-fn non_negative(span: jiff::SignedDuration) -> Duration {
-    Duration::try_from(span).unwrap_or(Duration::ZERO)
 }
 
 /// Whether a decision holds. One that would hold for longer than any does was made before the clock was set back.

@@ -69,7 +69,7 @@ impl Bookkeeping {
         self.metrics.ledger_difference(difference);
         let mut connection = self.database.get().await?;
         if difference == 0 {
-            system_events::resolve_type(&mut connection, EVENT).await?;
+            system_events::resolve_types(&mut connection, vec![EVENT]).await?;
         } else {
             system_events::say(&mut connection, &event(difference)).await?;
         }

@@ -28,15 +28,14 @@ enum Verdict {
 pub async fn look(database: &Database) -> Result<(), StoreError> {
     let mut connection = database.get().await?;
     let found = conditions::read(&mut connection).await?;
+    let mut over = vec![];
     for verdict in verdicts(&found) {
         match verdict {
             Verdict::Open(event) => system_events::say(&mut connection, &event).await?,
-            Verdict::Over(event_type) => {
-                system_events::resolve_type(&mut connection, event_type).await?;
-            }
+            Verdict::Over(event_type) => over.push(event_type),
         }
     }
-    Ok(())
+    system_events::resolve_types(&mut connection, over).await
 }
 
 fn verdicts(found: &SystemConditions) -> Vec<Verdict> {

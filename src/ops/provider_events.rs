@@ -160,16 +160,5 @@ impl EventIntake {
 
 /// An event without all that the database may not take.
 fn stripped(heard: &HeardEvent) -> HeardEvent {
-    HeardEvent {
-        event: ProviderEvent::Unreadable,
-        event_id: heard.event_id.clone(),
-        at: heard.at,
-        named: None,
-        message_id: None,
-        address: None,
-        code: None,
-        detail: None,
-        blame: None,
-        raw: None,
-    }
+    HeardEvent::bare(ProviderEvent::Unreadable, heard.event_id.clone(), heard.at)
 }

@@ -43,28 +43,12 @@ pub(crate) fn setting<'a>(account: &'a Account, key: &str) -> Option<&'a str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// An event of which only its kind is known.
-pub(crate) fn bare(event: ProviderEvent, event_id: String, at: Timestamp) -> HeardEvent {
-    HeardEvent {
-        event,
-        event_id,
-        at,
-        named: None,
-        message_id: None,
-        address: None,
-        code: None,
-        detail: None,
-        blame: None,
-        raw: None,
-    }
-}
-
 /// What cannot be read, kept as it came.
 pub(crate) fn unreadable(text: &str, now: Timestamp) -> HeardEvent {
     let kept = json!({ "unreadable": clean(text, RAW_BYTES / 2) });
     HeardEvent {
         raw: Some(kept.to_string()),
-        ..bare(ProviderEvent::Unreadable, hashed(text.as_bytes()), now)
+        ..HeardEvent::bare(ProviderEvent::Unreadable, hashed(text.as_bytes()), now)
     }
 }
 

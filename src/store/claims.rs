@@ -21,7 +21,7 @@ use super::observed::Duty;
 use super::statement::statement;
 use super::takes::TakeId;
 use super::{Database, StoreError, time};
-use crate::domain::{Channel, ContentHash, KeyHash};
+use crate::domain::{Channel, ContentHash, KeyHash, ledger};
 use crate::runtime::clock;
 
 mod books;
@@ -134,9 +134,7 @@ impl Claimant {
     }
 
     pub(super) fn hour(self) -> chrono::DateTime<chrono::Utc> {
-        let second = self.now.as_second();
-        let hour = Timestamp::from_second(second - second.rem_euclid(3_600)).unwrap_or(self.now);
-        time::to_database(hour)
+        time::to_database(ledger::hour_of(self.now))
     }
 }
 

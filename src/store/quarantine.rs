@@ -258,7 +258,7 @@ pub(super) async fn resolve_event(database: &Database) -> Result<(), StoreError>
     let mut connection = database.get().await?;
     let left: i64 = CountOpen {}.get_result(&mut *connection).await?;
     if left == 0 {
-        system_events::resolve_type(&mut connection, EVENT).await?;
+        system_events::resolve_types(&mut connection, vec![EVENT]).await?;
     }
     Ok(())
 }
@@ -271,7 +271,7 @@ async fn close(
     let closed: Vec<Uuid> = Close { resolution, id }.load(connection).await?;
     let left: i64 = CountOpen {}.get_result(connection).await?;
     if left == 0 {
-        system_events::resolve_type(connection, EVENT).await?;
+        system_events::resolve_types(connection, vec![EVENT]).await?;
     }
     Ok(!closed.is_empty())
 }

@@ -6,7 +6,7 @@
 pub mod told;
 pub mod troubles;
 
-use diesel::sql_types::{Bool, Int4, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Int4, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,39 +16,35 @@ use super::statement::statement;
 use super::{Database, StoreError};
 use crate::domain::SystemEvent;
 
-statement!(
-    Open(
-        event_type: String => Text,
-        severity: &'static str => Text,
-        description: String => Text,
-        details: Value => Jsonb,
-        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
-        user_id: Option<Uuid> => Nullable<SqlUuid>,
-    ) -> Bool =
-    "INSERT INTO admin_system_events
-         (event_type, severity, description, details, tenant_id, user_id)
-     VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
-     DO NOTHING
-     RETURNING true"
-);
+/// A statement that opens an event unless the same trouble is open already, and what becomes of the one that is.
+macro_rules! opening {
+    ($Statement:ident, $of_the_open:literal) => {
+        statement!(
+            $Statement(
+                event_type: String => Text,
+                severity: &'static str => Text,
+                description: String => Text,
+                details: Value => Jsonb,
+                tenant_id: Option<Uuid> => Nullable<SqlUuid>,
+                user_id: Option<Uuid> => Nullable<SqlUuid>,
+            ) -> Bool = concat!(
+                "INSERT INTO admin_system_events AS e
+                     (event_type, severity, description, details, tenant_id, user_id)
+                 VALUES (?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
+                 DO ", $of_the_open, " RETURNING true"
+            )
+        );
+    };
+}
+
+opening!(Open, "NOTHING");
 
 // Whoever comes while the event is open stands beside the first one, up to so many; more of them are found by
 // the same query.
-statement!(
-    OpenWithOthers(
-        event_type: String => Text,
-        severity: &'static str => Text,
-        description: String => Text,
-        details: Value => Jsonb,
-        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
-        user_id: Option<Uuid> => Nullable<SqlUuid>,
-    ) -> Bool =
-    "INSERT INTO admin_system_events AS e
-         (event_type, severity, description, details, tenant_id, user_id)
-     VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
-     DO UPDATE SET details = CASE
+opening!(
+    OpenWithOthers,
+    "UPDATE SET details = CASE
          WHEN jsonb_array_length(coalesce(e.details -> 'others', '[]')) < 64
          THEN e.details || jsonb_build_object('others', coalesce(e.details -> 'others', '[]')
                   || to_jsonb(coalesce(excluded.user_id::text, 'the tenant')))
@@ -56,8 +52,14 @@ statement!(
      WHERE e.user_id IS DISTINCT FROM excluded.user_id
        AND e.details -> 'more_than_these' IS NULL
        AND NOT coalesce(e.details -> 'others', '[]')
-               @> to_jsonb(coalesce(excluded.user_id::text, 'the tenant'))
-     RETURNING true"
+               @> to_jsonb(coalesce(excluded.user_id::text, 'the tenant'))"
+);
+
+// What several nodes see alike is no node's in particular; whoever looks says how it is now.
+opening!(
+    Say,
+    "UPDATE SET description = excluded.description, details = excluded.details
+     WHERE e.details IS DISTINCT FROM excluded.details"
 );
 
 // The words are those of whoever said it last, and has the trouble for sure.
@@ -77,25 +79,6 @@ statement!(
      ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
      DO UPDATE SET description = excluded.description, details = excluded.details,
          runs = CASE WHEN e.runs @> excluded.runs THEN e.runs ELSE e.runs || excluded.runs END
-     RETURNING true"
-);
-
-// What several nodes see alike is no node's in particular; whoever looks says how it is now.
-statement!(
-    Say(
-        event_type: String => Text,
-        severity: &'static str => Text,
-        description: String => Text,
-        details: Value => Jsonb,
-        tenant_id: Option<Uuid> => Nullable<SqlUuid>,
-        user_id: Option<Uuid> => Nullable<SqlUuid>,
-    ) -> Bool =
-    "INSERT INTO admin_system_events AS e
-         (event_type, severity, description, details, tenant_id, user_id)
-     VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (event_type, tenant_id, (details ->> 'provider')) WHERE NOT is_resolved
-     DO UPDATE SET description = excluded.description, details = excluded.details
-     WHERE e.details IS DISTINCT FROM excluded.details
      RETURNING true"
 );
 
@@ -232,20 +215,23 @@ pub async fn forget_the_ended(database: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Resolves every open event of a type, whoever has the trouble; says how many.
+statement!(
+    ResolveTypes(event_types: Vec<&'static str> => Array<Text>) -> Bool =
+    "UPDATE admin_system_events SET is_resolved = true, resolved_at = now()
+     WHERE event_type = ANY(?) AND NOT is_resolved RETURNING true"
+);
+
+/// Resolves every open event of these types, whoever has the trouble.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn resolve_type(
+pub async fn resolve_types(
     connection: &mut AsyncPgConnection,
-    event_type: &str,
-) -> Result<usize, StoreError> {
-    let resolved = diesel::sql_query(
-        "UPDATE admin_system_events SET is_resolved = true, resolved_at = now() \
-         WHERE event_type = $1 AND NOT is_resolved",
-    )
-    .bind::<Text, _>(event_type)
-    .execute(connection)
-    .await?;
-    Ok(resolved)
+    event_types: Vec<&'static str>,
+) -> Result<(), StoreError> {
+    if event_types.is_empty() {
+        return Ok(());
+    }
+    let _: Vec<bool> = ResolveTypes { event_types }.load(connection).await?;
+    Ok(())
 }

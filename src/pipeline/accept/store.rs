@@ -181,7 +181,7 @@ impl Acceptor {
                 Accepting::New => {
                     self.context.node.metrics.accepted(one.notification.lane);
                     let is_ours = unheld.is_some() && one.permit.is_some();
-                    is_due |= !is_ours && !is_ahead(&one.notification);
+                    is_due |= !is_ours && !one.notification.is_ahead();
                     let (group, mut job) = self.hold(one, unheld.as_mut());
                     let died = adopted.and_then(|claim| claim.died);
                     if let Some(((notification, _), run)) = job.as_mut().zip(died) {
@@ -279,12 +279,6 @@ impl ReadyOrder {
             said: self.said.as_ref(),
         }
     }
-}
-
-/// Whether it was asked for a later time.
-fn is_ahead(notification: &Notification) -> bool {
-    let send_at = notification.send_at;
-    send_at.is_some_and(|send_at| send_at > notification.created_at)
 }
 
 fn forget(unheld: &mut Option<UnheldRows>, id: Uuid) {

@@ -11,8 +11,7 @@ use crate::domain::{
     Account, Channel, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
 };
 use crate::providers::heard::{
-    AHEAD, EventHead, address_of, bare, code, detail, event_id, hashed, moment, raw, setting,
-    unreadable,
+    AHEAD, EventHead, address_of, code, detail, event_id, hashed, moment, raw, setting, unreadable,
 };
 use crate::providers::scrub::message_id;
 use crate::providers::smtp::enhanced::Enhanced;
@@ -125,7 +124,7 @@ impl SendgridEvent<'_> {
             detail: detail(words.as_deref(), address.as_deref()),
             address,
             blame,
-            ..bare(event, id, moment(self.at(), now))
+            ..HeardEvent::bare(event, id, moment(self.at(), now))
         }
     }
 

@@ -10,9 +10,7 @@ use crate::domain::address::ascii_domain;
 use crate::domain::{
     Account, Channel, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
 };
-use crate::providers::heard::{
-    EventHead, address_of, bare, code, detail, hashed, moment, raw, setting,
-};
+use crate::providers::heard::{EventHead, address_of, code, detail, hashed, moment, raw, setting};
 
 /// Where mails come back to.
 pub(super) const DOMAIN: &str = "return_path_domain";
@@ -89,12 +87,12 @@ pub(crate) fn events(body: &[u8], now: Timestamp) -> Vec<HeardEvent> {
         .collect();
     if report.is_complaint {
         let id = hashed(format!("complaint {:?}", report.message_id).as_bytes());
-        heard.push(bare(ProviderEvent::Complaint, id, at));
+        heard.push(HeardEvent::bare(ProviderEvent::Complaint, id, at));
     }
     if heard.is_empty() {
         heard.push(HeardEvent {
             detail: Some("a mail that is no report came back".to_owned()),
-            ..bare(ProviderEvent::Other, hashed(body), at)
+            ..HeardEvent::bare(ProviderEvent::Other, hashed(body), at)
         });
     }
     heard
@@ -130,7 +128,7 @@ fn of_recipient(
         address,
         blame,
         raw: raw(fields),
-        ..bare(event, hashed(id.as_bytes()), at)
+        ..HeardEvent::bare(event, hashed(id.as_bytes()), at)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{
     Reason,
 };
 use crate::providers::heard::{
-    EventHead, address_of, bare, code, detail, event_id, hashed, raw, setting, unreadable,
+    EventHead, address_of, code, detail, event_id, hashed, raw, setting, unreadable,
 };
 use crate::providers::scrub::message_id;
 
@@ -164,7 +164,7 @@ impl TwilioCall<'_> {
             detail: detail(Some(words), address.as_deref()),
             address,
             blame,
-            ..bare(event, id, self.now)
+            ..HeardEvent::bare(event, id, self.now)
         }
     }
 
@@ -193,7 +193,7 @@ impl TwilioCall<'_> {
         HeardEvent {
             address: address_of(Channel::Sms, self.text("From")),
             detail: detail(Some(&words), None),
-            ..bare(event, id, self.now)
+            ..HeardEvent::bare(event, id, self.now)
         }
     }
 }

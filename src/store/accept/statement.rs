@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use diesel::sql_types::{
     Array, Bytea, Double, Int2, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::claims::{Claimant, is_over};
@@ -14,7 +13,7 @@ use super::super::ledger::hour_of;
 use super::super::statement::statement;
 use super::super::{form, time};
 use super::Acceptable;
-use crate::domain::{Body, Notification, Reason};
+use crate::domain::{Body, Reason};
 
 /// Takes keys: what is accepted needs no owner, since its row is there from the beginning. The same
 /// notification may ask again for its key, and one that adopts a claim has its id and names its take.
@@ -176,7 +175,9 @@ impl Accept {
             max_retries: all().map(|it| i32::from(it.max_retries)).collect(),
             created_at: all().map(|it| time::to_database(it.created_at)).collect(),
             send_at: all().map(|it| moment(it.send_at)).collect(),
-            due_at: all().map(|it| time::to_database(due_at(it))).collect(),
+            due_at: all()
+                .map(|it| time::to_database(it.first_due_at()))
+                .collect(),
             expires_at: all().map(|it| moment(it.expires_at)).collect(),
             source_types: sources().map(|it| it.map(|it| it.kind.clone())).collect(),
             source_ids: sources().map(|it| it.map(|it| it.id.clone())).collect(),
@@ -193,18 +194,8 @@ impl Accept {
     }
 }
 
-/// When somebody must look at it. What will be too late by its time is ended at once.
-fn due_at(notification: &Notification) -> Timestamp {
-    let created_at = notification.created_at;
-    let due_at = created_at.max(notification.send_at.unwrap_or(created_at));
-    match notification.expires_at {
-        Some(end) if end <= due_at => created_at,
-        _ => due_at,
-    }
-}
-
 /// Why it waits, where that is known before anybody has decided on it.
 fn reason(one: &Acceptable<'_>) -> Option<&'static str> {
-    let is_ahead = due_at(one.notification) > one.notification.created_at;
+    let is_ahead = one.notification.is_ahead();
     (is_ahead && one.take.is_none()).then_some(Reason::Scheduled.as_str())
 }

@@ -24,14 +24,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
     let mut round = spec.round().await?;
     round.moment(0.2, 0.7).await;
+    dies_for_a_while(&mut round).await?;
+    round.finish().await
+}
+
+/// PostgreSQL dies now, is away for some seconds in which nothing moves, and comes back.
+pub(super) async fn dies_for_a_while(round: &mut Round<'_>) -> Result<()> {
     round.servers.kill(Server::Postgresql).await?;
     let outage = Duration::from_secs(round.scale.choose(2, 5));
-    nothing_moves(&mut round, outage).await?;
-    back(&mut round, async |round: &mut Round<'_>| {
+    nothing_moves(round, outage).await?;
+    back(round, async |round: &mut Round<'_>| {
         round.servers.boot(Server::Postgresql).await
     })
-    .await?;
-    round.finish().await
+    .await
 }
 
 pub(super) async fn paused(spec: Spec<'_>) -> Result<Finding> {

@@ -7,12 +7,11 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
-use super::database::{back, nothing_moves};
+use super::database::dies_for_a_while;
 use super::{Spec, ordinary};
 use crate::chaos::finding::Finding;
 use crate::chaos::round::{PATIENCE, Round};
 use crate::chaos::seed::Special;
-use crate::chaos::servers::Server;
 use crate::events::{EventTeller, SendgridKey, Telling};
 
 /// The account of the seed file.
@@ -43,13 +42,7 @@ pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
     round.posts_to_both();
     round.recovers(left.at).await;
     round.moment(0.4, 0.7).await;
-    round.servers.kill(Server::Postgresql).await?;
-    let outage = Duration::from_secs(round.scale.choose(2, 5));
-    nothing_moves(&mut round, outage).await?;
-    back(&mut round, async |round: &mut Round<'_>| {
-        round.servers.boot(Server::Postgresql).await
-    })
-    .await?;
+    dies_for_a_while(&mut round).await?;
     round.finish().await
 }
 
