@@ -10,6 +10,7 @@ mod body;
 mod cancelling;
 mod categories;
 mod client_address;
+mod components;
 mod connections;
 mod dlq;
 mod documents;
@@ -117,6 +118,7 @@ fn endpoints() -> Vec<Endpoint> {
         metrics::endpoints(),
         openapi::endpoints(),
         documents::endpoints(),
+        components::endpoints(),
         api_keys::endpoints(),
         accept::endpoints(),
         explaining::endpoints(),

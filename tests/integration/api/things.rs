@@ -44,6 +44,8 @@ impl Things {
         }
         for (thing, name) in [
             ("/v1/tenants/{id}", OTHER),
+            ("/inbox/{version}", "1"),
+            ("/inbox/{version}/{file}", "host.js"),
             ("/v1/providers/{name}", "of-nobody"),
             ("/hooks/smtp/{provider}", "of-nobody"),
             ("/v1/templates/{name}/versions/{version}", "1"),
