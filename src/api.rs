@@ -37,6 +37,7 @@ mod suppressions;
 mod templates;
 mod tenants;
 mod things;
+mod token_keys;
 mod unread;
 mod users;
 mod watching;
@@ -137,6 +138,7 @@ fn endpoints() -> Vec<Endpoint> {
         suppressions::endpoints(),
         categories::endpoints(),
         tenants::endpoints(),
+        token_keys::endpoints(),
         person_page::endpoints(),
     ]
     .into_iter()
@@ -146,7 +148,10 @@ fn endpoints() -> Vec<Endpoint> {
 
 fn routes(routes: &mut web::ServiceConfig) {
     let endpoints = endpoints();
-    routes.app_data(web::Data::new(Accesses::of(&endpoints)));
+    let accesses = endpoints
+        .iter()
+        .map(|it| ((it.method.clone(), it.path.to_owned()), it.access));
+    routes.app_data(web::Data::new(Accesses::of(accesses)));
     endpoint::register(endpoints, routes);
     routes.default_service(web::to(problem::nothing_here));
 }

@@ -1,5 +1,5 @@
 //! What is kept in memory of what the database says: recipients with their tenants' rules, compiled
-//! templates, and API keys. It is dropped when the database tells of a change, or when it no longer tells.
+//! templates, API keys, and the keys of user tokens. It is dropped when the database tells of a change, or when it no longer tells.
 
 pub mod api_keys;
 pub mod failed_keys;
@@ -8,6 +8,7 @@ pub mod link_keys;
 pub mod minute_counts;
 pub mod recipients;
 pub mod templates;
+pub mod user_tokens;
 
 pub use api_keys::ApiKeyCache;
 pub use failed_keys::FailedKeys;
@@ -16,3 +17,4 @@ pub use link_keys::LinkKeys;
 pub use minute_counts::MinuteCounts;
 pub use recipients::RecipientCache;
 pub use templates::TemplateCache;
+pub use user_tokens::UserTokenCache;

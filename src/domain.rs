@@ -51,6 +51,7 @@ pub mod tenant;
 pub mod text_message;
 pub mod timeline;
 pub mod unique_keys;
+pub mod user_token;
 mod vocabulary;
 pub mod webhook;
 pub mod zone;
@@ -97,6 +98,7 @@ pub use system_event::{Severity, SystemEvent};
 pub use take::{Origin, RunId, TakeId};
 pub use tenant::TenantRules;
 pub use timeline::{Standing, TimelineLine, TimelineRecord, ToldEvent, timeline};
+pub use user_token::{OwnResource, PersonGrant, PersonGrants, TokenAlgorithm, UserToken};
 pub use vocabulary::UnknownWord;
 pub use webhook::{
     NewWebhookDelivery, WebhookCatalog, WebhookDeliveryStanding, WebhookDisabledReason,

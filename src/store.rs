@@ -59,6 +59,7 @@ pub mod takes;
 pub mod templates;
 pub mod tenants;
 pub mod time;
+pub mod token_keys;
 mod transaction;
 mod trial;
 pub mod turn;

@@ -1,23 +1,31 @@
-//! Who asks, and whether they may.
+//! Who asks, and whether they may: somebody with an API key, or a person with a user token.
+
+mod bearer;
+mod key_or_person;
+mod person;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
+pub(super) use self::key_or_person::KeyOrPerson;
+pub(super) use self::person::Person;
+
+use self::bearer::Bearer;
 use super::client_address;
 use super::endpoint::{Accesses, EndpointAccess};
 use super::front::KeyStanding;
 use super::problem::Problem;
 use super::request_id::RequestId;
 use super::server_settings::ServerSettings;
-use crate::domain::{ApiKey, ApiScope, DEFAULT_TENANT};
+use crate::domain::{ApiScope, DEFAULT_TENANT};
 use crate::ops::control::{ApiCaller, Desks, DoneBy, KeyRefusal};
 
 /// The header by which an operator names a tenant.
@@ -71,26 +79,18 @@ impl FromRequest for Authority {
 }
 
 async fn authority(request: &HttpRequest) -> Result<Authority, Problem> {
-    let desks = request.app_data::<Data<Desks>>();
-    let accesses = request.app_data::<Data<Accesses>>();
-    let access = accesses.zip(request.match_pattern());
-    let access = access.and_then(|(accesses, path)| accesses.get(request.method(), path));
-    let Some((desks, access)) = desks.zip(access) else {
-        tracing::error!(path = ?request.match_pattern(), "an endpoint is not described");
+    let (desks, access) = described(request)?;
+    let Some((resource, action)) = access.scope() else {
+        tracing::error!(path = ?request.match_pattern(), "an endpoint that no key opens asks for a key");
         return Err(Problem::internal());
     };
-    let (EndpointAccess::Scope(resource, action) | EndpointAccess::Operator(resource, action)) =
-        access
-    else {
-        tracing::error!(path = ?request.match_pattern(), "an open endpoint asks for a key");
-        return Err(Problem::internal());
+    let address = address(request);
+    let key = match bearer::of(request)? {
+        Bearer::Key(key) => key,
+        Bearer::Token(token) => return Err(person::not_here(&desks, token, address).await),
     };
-    let key = key(request)?;
-    let settings = request.app_data::<Data<ServerSettings>>();
-    let proxies = settings.map_or(&[][..], |settings| &settings.trusted_proxies);
-    let address = client_address::of(request, proxies);
     let caller = desks.keys.verify(key, address).await.map_err(refused)?;
-    pay(request, desks, &caller, (1, 0)).await?;
+    pay(request, &desks, &caller, (1, 0)).await?;
     if !caller.scopes.allow(resource, action) {
         let detail = format!(
             "the API key has no scope {}",
@@ -106,14 +106,37 @@ async fn authority(request: &HttpRequest) -> Result<Authority, Problem> {
             detail,
         ));
     }
-    let tenant_id = tenant(request, &caller)?;
-    let request_id = request.extensions().get::<RequestId>().map(|id| id.0);
+    let tenant_id = tenant(request, caller.tenant_id)?;
     Ok(Authority {
         caller,
         tenant_id,
         address,
-        request_id,
+        request_id: request_id(request),
     })
+}
+
+/// The desks, and who may ask here.
+fn described(request: &HttpRequest) -> Result<(Data<Desks>, EndpointAccess), Problem> {
+    let desks = request.app_data::<Data<Desks>>();
+    let accesses = request.app_data::<Data<Accesses>>();
+    let access = accesses.zip(request.match_pattern());
+    let access = access.and_then(|(accesses, path)| accesses.get(request.method(), path));
+    let Some((desks, access)) = desks.zip(access) else {
+        tracing::error!(path = ?request.match_pattern(), "an endpoint is not described");
+        return Err(Problem::internal());
+    };
+    Ok((desks.clone(), access))
+}
+
+/// From where somebody asks.
+fn address(request: &HttpRequest) -> IpAddr {
+    let settings = request.app_data::<Data<ServerSettings>>();
+    let proxies = settings.map_or(&[][..], |settings| &settings.trusted_proxies);
+    client_address::of(request, proxies)
+}
+
+fn request_id(request: &HttpRequest) -> Option<Uuid> {
+    request.extensions().get::<RequestId>().map(|id| id.0)
 }
 
 /// Counts requests of a key; the answer will say how it stands.
@@ -163,39 +186,18 @@ fn refused(refusal: KeyRefusal) -> Problem {
     }
 }
 
-fn key(request: &HttpRequest) -> Result<ApiKey, Problem> {
-    let said = request.headers().get(AUTHORIZATION);
-    let said = said.ok_or_else(|| {
-        let detail = "send `Authorization: Bearer hk_...`; `herald keys create` makes a key";
-        unauthorized("missing_key", detail.to_owned())
-    })?;
-    let text = said.to_str().ok();
-    let token = text.and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then_some(token.trim())
-    });
-    let token = token.ok_or_else(|| {
-        let detail = "the header `Authorization` is not `Bearer hk_...`";
-        unauthorized("invalid_key", detail.to_owned())
-    })?;
-    let parsed = token.parse::<ApiKey>();
-    parsed.map_err(|error| unauthorized("invalid_key", format!("the API key is {error}")))
-}
-
 fn unauthorized(code: &'static str, detail: String) -> Problem {
     let challenge = match code {
-        "missing_key" => "Bearer realm=\"herald\"",
+        "missing_key" | "missing_token" => "Bearer realm=\"herald\"",
         _ => "Bearer realm=\"herald\", error=\"invalid_token\"",
     };
     Problem::new(StatusCode::UNAUTHORIZED, code, detail).with(WWW_AUTHENTICATE, challenge)
 }
 
-/// The tenant that is asked about. Other tenants do not exist for a key that belongs to one.
-fn tenant(request: &HttpRequest, caller: &ApiCaller) -> Result<Option<Uuid>, Problem> {
+/// The tenant that is asked about. Other tenants do not exist for whoever belongs to one.
+fn tenant(request: &HttpRequest, own: Option<Uuid>) -> Result<Option<Uuid>, Problem> {
     let Some(named) = request.headers().get(TENANT) else {
-        return Ok(caller.tenant_id);
+        return Ok(own);
     };
     let named = named
         .to_str()
@@ -205,7 +207,7 @@ fn tenant(request: &HttpRequest, caller: &ApiCaller) -> Result<Option<Uuid>, Pro
         let detail = "the header `Herald-Tenant` is no UUID";
         Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
     })?;
-    if caller.tenant_id.is_some_and(|own| own != named) {
+    if own.is_some_and(|own| own != named) {
         return Err(Problem::not_found("tenant"));
     }
     Ok(Some(named))

@@ -15,7 +15,8 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use crate::domain::RateStanding;
 
 /// What browsers of other origins may send.
-const HEADERS: &str = "authorization, content-type, herald-tenant, idempotency-key";
+const HEADERS: &str =
+    "authorization, content-type, herald-tenant, idempotency-key, last-event-id, cache-control";
 /// What they may read.
 const EXPOSED: &str = "herald-request-id, location, retry-after, ratelimit-limit, ratelimit-remaining, \
                        ratelimit-reset, idempotent-replayed";

@@ -16,8 +16,8 @@ use super::server_settings::ServerSettings;
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| text(&super::endpoints()));
 
 const ABOUT: &str = "\
-Notifications in, deliveries out. Every request under `/v1` carries `Authorization: Bearer hk_...`; an \
-operator's key names a tenant by `Herald-Tenant`. Errors are `application/problem+json` (RFC 9457): \
+Notifications in, deliveries out. Every request under `/v1` carries `Authorization: Bearer hk_...`, or a \
+person's user token where it is their own; an operator's key names a tenant by `Herald-Tenant`. Errors are `application/problem+json` (RFC 9457): \
 [all codes](docs/problems). Each answer carries `Herald-Request-Id`. What answers GET answers HEAD as well. \
 Lists page by a cursor: `next` of a page is the `after` of the one behind it.";
 
@@ -82,12 +82,21 @@ fn described(endpoints: &[Endpoint]) -> Value {
             "responses": parts.responses,
             "parameters": { "Tenant": tenant() },
             "headers": answers::headers(),
-            "securitySchemes": { "apiKey": {
-                "type": "http",
-                "scheme": "bearer",
-                "bearerFormat": "hk_<prefix>_<secret>",
-                "description": "An API key. The scopes of an operation are those that the key must have.",
-            } },
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "hk_<prefix>_<secret>",
+                    "description": "An API key. The scopes of an operation are those that the key must have.",
+                },
+                "userToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A user token: a person asks for what is their own. The scopes of an operation \
+                                    are the grants that the token must have.",
+                },
+            },
         },
     })
 }
@@ -175,12 +184,11 @@ fn operation(endpoint: &Endpoint, all: &[Endpoint], parts: &mut Components) -> V
 }
 
 fn security(endpoint: &Endpoint) -> Value {
-    match endpoint.access {
-        EndpointAccess::Open => json!([]),
-        EndpointAccess::Scope(resource, action) | EndpointAccess::Operator(resource, action) => {
-            json!([{ "apiKey": [format!("{resource}:{action}")] }])
-        }
-    }
+    let key = endpoint.access.scope();
+    let key = key.map(|(resource, action)| json!({ "apiKey": [format!("{resource}:{action}")] }));
+    let token = endpoint.access.grant();
+    let token = token.map(|grant| json!({ "userToken": [grant.to_string()] }));
+    Value::Array(key.into_iter().chain(token).collect())
 }
 
 fn description(endpoint: &Endpoint) -> String {
@@ -189,6 +197,14 @@ fn description(endpoint: &Endpoint) -> String {
         EndpointAccess::Scope(resource, action) => format!("Scope: `{resource}:{action}`."),
         EndpointAccess::Operator(resource, action) => {
             format!("Scope: `{resource}:{action}`, of an operator's key.")
+        }
+        EndpointAccess::ScopeOrSelf((resource, action), grant) => {
+            format!(
+                "Scope: `{resource}:{action}`; or the person's own user token with the grant `{grant}`."
+            )
+        }
+        EndpointAccess::Person(grant) => {
+            format!("A user token with the grant `{grant}`; API keys are refused.")
         }
     };
     let words = [endpoint.details, &access];
@@ -217,8 +233,8 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
         let (name, details) = (it.name, it.details);
         json!({ "name": name, "in": place, "description": details, "required": false, "schema": it.schema })
     };
-    let tenant = (endpoint.access != EndpointAccess::Open)
-        .then(|| json!({ "$ref": "#/components/parameters/Tenant" }));
+    let tenant = endpoint.access.scope();
+    let tenant = tenant.map(|_| json!({ "$ref": "#/components/parameters/Tenant" }));
     in_path
         .chain(endpoint.parameters.iter().map(asked))
         .chain(tenant)

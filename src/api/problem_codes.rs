@@ -47,6 +47,21 @@ pub(super) const CODES: &[ProblemCode] = &[
         "The API key is mistyped, unknown, revoked or expired; `detail` says which.",
     ),
     code(
+        401,
+        "missing_token",
+        "There is no header `Authorization: Bearer <user token>`. `POST /v1/users/{id}/token` issues a token.",
+    ),
+    code(
+        401,
+        "invalid_token",
+        "The user token opens nothing; `detail` says why. Get another one.",
+    ),
+    code(
+        401,
+        "token_expired",
+        "The user token's time is over. Get another one.",
+    ),
+    code(
         403,
         "missing_scope",
         "The API key lacks the scope that `detail` names. Ask for a key that has it.",
@@ -60,6 +75,21 @@ pub(super) const CODES: &[ProblemCode] = &[
         403,
         "operator_required",
         "This belongs to all tenants, and the API key to one. Ask an operator.",
+    ),
+    code(
+        403,
+        "user_token_required",
+        "This is a person's own, and no API key opens it. Send a user token: `POST /v1/users/{id}/token` issues one.",
+    ),
+    code(
+        403,
+        "user_token_not_allowed",
+        "A user token opens the person's own inbox, preferences and devices, and nothing else. Ask with an API key.",
+    ),
+    code(
+        403,
+        "missing_grant",
+        "The user token lacks the grant that `detail` names. Ask for a token that has it.",
     ),
     code(
         403,
@@ -154,6 +184,16 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "kid_taken",
+        "A live token key of the tenant has this `kid`. Revoke it first, or choose another one.",
+    ),
+    code(
+        409,
+        "too_many_token_keys",
+        "The tenant has as many live token keys as it may. Revoke one that signs no longer.",
+    ),
+    code(
+        409,
         "tenant_exists",
         "There is a tenant of this id. Replace it by PUT.",
     ),
@@ -220,12 +260,12 @@ pub(super) const CODES: &[ProblemCode] = &[
     code(
         429,
         "rate_limited",
-        "The API key has used up its limit for now. `Retry-After` says for how many seconds to wait.",
+        "The API key, or the person, has used up their limit for now. `Retry-After` says for how many seconds to wait.",
     ),
     code(
         429,
         "too_many_attempts",
-        "Too many keys that open nothing came from this address. `Retry-After` says how long to wait.",
+        "Too many keys or tokens that open nothing came from this address. `Retry-After` says how long to wait.",
     ),
     code(
         500,

@@ -4,6 +4,7 @@ mod asked;
 mod devices;
 mod preferences;
 mod shown;
+mod token;
 mod whole;
 
 use actix_web::web::{Data, Path, Payload};
@@ -68,6 +69,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ];
     endpoints.extend(preferences::endpoints());
     endpoints.extend(devices::endpoints());
+    endpoints.extend(token::endpoints());
     endpoints.extend(whole::endpoints());
     endpoints
 }

@@ -34,7 +34,7 @@ use crate::ops::Control;
 use crate::ops::control::{
     CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, KeyDesk, LetterDesk, LinkDesk,
     NotificationDesk, PeopleDesk, ProviderDesk, SuppressionDesk, TemplateDesk, TenantDesk,
-    WatchDesk, WebhookDesk,
+    TokenDesk, WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -154,7 +154,13 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             desk: desk.clone(),
             limits: super::explain::limits(settings),
         },
-        tenants: TenantDesk { desk },
+        tenants: TenantDesk { desk: desk.clone() },
+        tokens: TokenDesk::new(
+            desk,
+            context.user_tokens.clone(),
+            context.sealer.clone(),
+            settings.http.person_rate,
+        ),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::cache::templates::TemplateCache;
-use crate::cache::{ApiKeyCache, LinkKeys};
+use crate::cache::{ApiKeyCache, LinkKeys, UserTokenCache};
 use crate::config::Settings;
 use crate::domain::LinkMaker;
 use crate::ops::control::AcceptDesk;
@@ -25,6 +25,8 @@ pub(super) struct EngineContext {
     pub(super) database: Database,
     /// Who may come in by HTTP.
     pub(super) api_keys: ApiKeyCache,
+    /// Which people may.
+    pub(super) user_tokens: UserTokenCache,
     /// Accepts notifications that come in by HTTP, once the engine runs.
     pub(super) accept: AcceptDesk,
     /// By which jobs are called off.
@@ -64,6 +66,11 @@ impl EngineContext {
             api_keys: ApiKeyCache::guarded(
                 database.clone(),
                 tasks.clone(),
+                settings.http.failed_keys,
+            ),
+            user_tokens: UserTokenCache::new(
+                database.clone(),
+                sealer.clone(),
                 settings.http.failed_keys,
             ),
             database,

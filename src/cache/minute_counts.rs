@@ -6,6 +6,8 @@ use std::time::Duration;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
+use crate::domain::RateStanding;
+
 /// The span in which they are counted.
 const SPAN: Duration = Duration::from_secs(60);
 /// Most of whom the count is remembered.
@@ -36,6 +38,24 @@ impl<K: Hash + Eq + Clone> MinuteCounts<K> {
         let (count, since) = self.seen.get(whose)?;
         let left = SPAN.checked_sub(now.duration_since(since))?;
         (count >= self.most).then_some(left)
+    }
+
+    /// How many more of it are taken from them, and for how long that holds; `None` without a limit.
+    pub fn standing(&self, whose: &K, now: Instant) -> Option<RateStanding> {
+        if self.most == 0 {
+            return None;
+        }
+        let seen = self.seen.get(whose);
+        let seen = seen.and_then(|(count, since)| {
+            let left = SPAN.checked_sub(now.duration_since(since))?;
+            Some((count, left))
+        });
+        let (count, reset) = seen.unwrap_or((0, Duration::ZERO));
+        Some(RateStanding {
+            limit: self.most,
+            remaining: self.most.saturating_sub(count),
+            reset,
+        })
     }
 
     /// It came once more.

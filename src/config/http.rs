@@ -47,6 +47,8 @@ pub struct Http {
     pub key_rate: Option<KeyRate>,
     /// What a key may ask at once, as the time in which that much comes.
     pub key_burst: Duration,
+    /// Requests of a person in a minute, on each node; 0 is without a limit.
+    pub person_rate: u32,
     /// Most keys that open nothing, from one address in a minute; 0 is without a limit.
     pub failed_keys: u32,
 }
@@ -80,6 +82,7 @@ impl Http {
             ),
             key_rate: (per_second > 0).then(|| KeyRate::new(per_second, key_burst)),
             key_burst,
+            person_rate: reader.integer("http.person_rate", 0..=1_000_000, "requests a minute"),
             failed_keys: reader.integer("http.failed_keys", 0..=1_000_000, "keys a minute"),
         }
     }

@@ -6,8 +6,8 @@ use actix::Addr;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::cache::ApiKeyCache;
 use crate::cache::recipients::RecipientCache;
+use crate::cache::{ApiKeyCache, UserTokenCache};
 use crate::delivery::account_loader::AccountLoader;
 use crate::runtime::{Shutdown, mailbox};
 use crate::store::changes::{Change, Changes, Echo, Heard};
@@ -32,6 +32,8 @@ pub struct Listener {
     pub recipients: RecipientCache,
     /// Forgets all keys when one has changed.
     pub api_keys: ApiKeyCache,
+    /// Forgets all keys of user tokens when one has changed.
+    pub user_tokens: UserTokenCache,
     /// Looks for accounts and templates at once.
     pub account_loader: Addr<AccountLoader>,
     /// Reads webhooks at once.
@@ -134,6 +136,7 @@ impl Listener {
                 mailbox::post(&self.account_loader, Wake);
             }
             Heard::Change(Change::ApiKeys) => self.api_keys.forget(),
+            Heard::Change(Change::TokenKeys) => self.user_tokens.forget(),
             Heard::Change(Change::Webhooks) => self.webhooks.read_again(),
             Heard::Change(Change::Erased(user_id)) => self.webhooks.erased().add(user_id),
             Heard::Change(Change::CallOff(asked)) => {

@@ -15,6 +15,7 @@ mod provider_desk;
 mod suppression_desk;
 mod template_desk;
 mod tenant_desk;
+mod token_desk;
 mod watch_desk;
 mod webhook_desk;
 
@@ -48,12 +49,14 @@ pub use template_desk::{
     ShownTemplateUser, ShownTemplateVersion, ShownTemplates, TemplateDesk, TemplateDeskError,
 };
 pub use tenant_desk::{TenantDesk, TenantOrder};
+pub use token_desk::{OrderedMaterial, ShownTokenKey, TokenDesk, TokenKeyOrder, TokenOrder};
 pub use watch_desk::WatchDesk;
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
 pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 pub use crate::cache::key_rates::PaidRequest;
+pub use crate::cache::user_tokens::{TokenBearer, TokenRefusal};
 pub use crate::ops::explain::ShownExplanation;
 pub use crate::ops::replay::{ReplayFate, Skip};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
@@ -78,6 +81,7 @@ pub use crate::store::system_events::told::{EventFilter, StoredEvent};
 pub use crate::store::templates::TemplateFields;
 pub use crate::store::templates::desk::TemplateOf;
 pub use crate::store::tenants::StoredTenant;
+pub use crate::store::token_keys::StoredTokenKey;
 pub use crate::store::webhooks::StoredWebhook;
 pub use crate::store::webhooks::desk::WebhookFields;
 pub use crate::store::webhooks::history::StoredDelivery;
@@ -140,6 +144,8 @@ pub struct Desks {
     pub templates: TemplateDesk,
     /// Tenants.
     pub tenants: TenantDesk,
+    /// User tokens, and the keys that sign them.
+    pub tokens: TokenDesk,
 }
 
 impl Control {

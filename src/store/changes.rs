@@ -42,6 +42,8 @@ pub enum Change {
     Templates,
     /// API keys.
     ApiKeys,
+    /// Keys that sign user tokens.
+    TokenKeys,
     /// Webhooks.
     Webhooks,
     /// A person is gone for good: nothing about them is told any more.
@@ -130,6 +132,7 @@ impl Change {
             "accounts" => Self::Accounts,
             "templates" => Self::Templates,
             "api_keys" => Self::ApiKeys,
+            "token_keys" => Self::TokenKeys,
             "webhooks" => Self::Webhooks,
             "erased" => Self::Erased(id()?),
             _ => return None,
@@ -301,6 +304,7 @@ mod tests {
         assert_eq!(read("accounts"), Some(Change::Accounts));
         assert_eq!(read("templates"), Some(Change::Templates));
         assert_eq!(read("api_keys"), Some(Change::ApiKeys));
+        assert_eq!(read("token_keys"), Some(Change::TokenKeys));
         assert_eq!(read("people"), Some(Change::People));
         let call_off = CallOff {
             id: user_id,

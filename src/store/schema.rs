@@ -581,6 +581,23 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.token_keys (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            kid -> Varchar,
+            #[max_length = 100]
+            name -> Varchar,
+            algorithm -> Text,
+            is_own -> Bool,
+            public_key -> Nullable<Bytea>,
+            sealed_secret -> Nullable<Bytea>,
+            created_at -> Timestamptz,
+            revoked_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
         notification_schema.user_devices (id) {
             id -> Uuid,
             tenant_id -> Uuid,
@@ -693,6 +710,7 @@ pub mod notification_schema {
     diesel::joinable!(rate_limits -> users (user_id));
     diesel::joinable!(suppressions -> tenants (tenant_id));
     diesel::joinable!(template_drafts -> tenants (tenant_id));
+    diesel::joinable!(token_keys -> tenants (tenant_id));
     diesel::joinable!(user_devices -> tenants (tenant_id));
     diesel::joinable!(user_devices -> users (user_id));
     diesel::joinable!(users -> tenants (tenant_id));
@@ -733,6 +751,7 @@ pub mod notification_schema {
         suppressions,
         template_drafts,
         tenants,
+        token_keys,
         user_devices,
         users,
         webhook_deliveries,

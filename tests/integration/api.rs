@@ -35,6 +35,7 @@ mod tenants;
 mod things;
 mod trials;
 mod unsubscribing;
+mod user_tokens;
 mod users;
 mod webhooks;
 

@@ -56,15 +56,30 @@ fn problems(endpoint: &Endpoint) -> BTreeMap<u16, BTreeSet<&'static str>> {
     if endpoint.access != EndpointAccess::Open {
         problems.extend([
             (400, "invalid_header"),
-            (401, "missing_key"),
             (401, "invalid_key"),
-            (403, "missing_scope"),
-            (403, "address_not_allowed"),
+            (401, "invalid_token"),
+            (401, "token_expired"),
             (404, "not_found"),
             (429, "rate_limited"),
             (429, "too_many_attempts"),
             (503, "unavailable"),
         ]);
+    }
+    if endpoint.access.scope().is_some() {
+        problems.extend([
+            (401, "missing_key"),
+            (403, "missing_scope"),
+            (403, "address_not_allowed"),
+        ]);
+    } else if endpoint.access.grant().is_some() {
+        problems.extend([(401, "missing_token"), (403, "user_token_required")]);
+    }
+    match endpoint.access.grant() {
+        Some(_) => problems.push((403, "missing_grant")),
+        None if endpoint.access != EndpointAccess::Open => {
+            problems.push((403, "user_token_not_allowed"));
+        }
+        None => {}
     }
     if matches!(endpoint.access, EndpointAccess::Operator(..)) {
         problems.push((403, "operator_required"));

@@ -4,15 +4,14 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::asked::{NewDevice, device};
-use super::of;
 use super::shown::ShownDevice;
-use crate::api::authority::Authority;
+use crate::api::authority::KeyOrPerson;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
 use crate::api::page::Page;
 use crate::api::problem::Problem;
 use crate::api::things;
-use crate::domain::{ApiAction, ApiResource};
+use crate::domain::{ApiAction, ApiResource, OwnResource};
 use crate::ops::control::Desks;
 
 /// Largest body.
@@ -21,15 +20,18 @@ const MOST_BYTES: usize = 16 * 1_024;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiAction::{Read, Write};
     use ApiResource::Users;
+    use OwnResource::Devices;
     vec![
         Endpoint::get("/v1/users/{id}/devices", list)
             .named("listDevices", "A person's push devices, the oldest first")
             .scope(Users, Read)
+            .or_self(Devices, Read)
             .page::<ShownDevice<'_>>("devices, those that their provider retired as well"),
         Endpoint::post("/v1/users/{id}/devices", add)
             .named("addDevice", "A device reports itself")
             .details("It is the person's from now on, whoever had it before. One that was retired lives again.")
             .scope(Users, Write)
+            .or_self(Devices, Write)
             .body::<NewDevice>()
             .problem(409, "too_many_devices")
             .answers::<ShownDevice<'_>>(200, "the device, which they had")
@@ -37,19 +39,20 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::delete("/v1/users/{id}/devices/{device}", remove)
             .named("removeDevice", "Takes a device from a person")
             .scope(Users, Write)
+            .or_self(Devices, Write)
             .answers_other(204, "it is gone", None),
     ]
 }
 
 /// A person's devices.
 async fn list(
-    who: Authority,
+    who: KeyOrPerson,
     request: HttpRequest,
     desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let of = of(&who, &id)?;
-    let page = Page::asked(&request, &format!("devices {}", of.1), who.tenant_id)?;
+    let of = who.of(&id)?;
+    let page = Page::asked(&request, &format!("devices {}", of.1), who.tenant_id())?;
     let devices = desks.people.devices(of).await?;
     // A person has so few that all are read.
     let after = devices
@@ -63,13 +66,13 @@ async fn list(
 
 /// A device reports itself.
 async fn add(
-    who: Authority,
+    who: KeyOrPerson,
     request: HttpRequest,
     desks: Data<Desks>,
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let of = of(&who, &id)?;
+    let of = who.of(&id)?;
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let device = device(&mut sent);
     let (token, platform) = sent.finish(device)?;
@@ -85,12 +88,12 @@ async fn add(
 
 /// Takes a device from a person.
 async fn remove(
-    who: Authority,
+    who: KeyOrPerson,
     desks: Data<Desks>,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (id, device) = ids.into_inner();
-    let of = of(&who, &id)?;
+    let of = who.of(&id)?;
     let device = things::id_of(&device, "device")?;
     desks.people.remove_device(of, device, who.by()).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -10,15 +10,14 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::of;
-use crate::api::authority::Authority;
+use crate::api::authority::KeyOrPerson;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
 use crate::api::fields::SentFields;
 use crate::api::problem::Problem;
 use crate::domain::field::{self, Misfit};
 use crate::domain::preference::{Scope, Setting};
-use crate::domain::{ApiAction, ApiResource, Channel, limits, quiet_text};
+use crate::domain::{ApiAction, ApiResource, Channel, OwnResource, limits, quiet_text};
 use crate::ops::control::{Desks, PreferenceFields, shown_preference};
 
 /// Largest body.
@@ -72,15 +71,18 @@ struct ShownPreferences {
 pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiAction::{Read, Write};
     use ApiResource::Users;
+    use OwnResource::Preferences;
     vec![
         Endpoint::get("/v1/users/{id}/preferences", get)
             .named("getPreferences", "All that a person wants")
             .scope(Users, Read)
+            .or_self(Preferences, Read)
             .answers::<ShownPreferences>(200, "their preferences"),
         Endpoint::put("/v1/users/{id}/preferences", put)
             .named("putPreferences", "Replaces all that a person wants")
             .details("The list may also be sent bare.")
             .scope(Users, Write)
+            .or_self(Preferences, Write)
             .body::<ShownPreferences>()
             .answers::<ShownPreferences>(200, "their preferences as they are now"),
     ]
@@ -88,23 +90,23 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 /// All that a person wants.
 async fn get(
-    who: Authority,
+    who: KeyOrPerson,
     desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let preferences = desks.people.preferences(of(&who, &id)?).await?;
+    let preferences = desks.people.preferences(who.of(&id)?).await?;
     Ok(HttpResponse::Ok().json(shown(&preferences)))
 }
 
 /// Replaces all that a person wants.
 async fn put(
-    who: Authority,
+    who: KeyOrPerson,
     request: HttpRequest,
     desks: Data<Desks>,
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let of = of(&who, &id)?;
+    let of = who.of(&id)?;
     let body = body::value(&request, payload, MOST_BYTES).await?;
     let mut known = HashSet::new();
     // Two preferences about the same contradict each other.

@@ -74,6 +74,7 @@ pub(super) fn listen(
         database: context.database.clone(),
         recipients: eligibility.recipients.clone(),
         api_keys: context.api_keys.clone(),
+        user_tokens: context.user_tokens.clone(),
         account_loader,
         webhooks: context.database.webhooks().clone(),
         gates: context.gates.clone(),

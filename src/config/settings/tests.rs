@@ -191,7 +191,7 @@ base = "30m"
           config/test.toml:27: `retry.email.base`: max is shorter than base; allowed: a max that is at least base
           environment variable HERALD__DATABASE__URL: `database.url`: is not a URL of this kind; allowed: postgres://user:password@host:port/database
           environment variable HERALD__ENGINE__HEARTBEAT: `engine.heartbeat`: "2d" is not a duration; allowed: a number and a unit in quotes, for example "250ms", "30s", "15m", "24h", "100ms" to "1m"
-          environment variable HERALD__HTTP__PROT: `http.prot`: `prot` is not a setting of [http]; allowed: bind, body_timeout, connections, connections_per_address, cors_origins, failed_keys, head_timeout, keep_alive, key_burst, key_rate, metrics_bind, one_click_without_tls, public_url, test_addresses, tls_cert_file, tls_key_file, trusted_proxies, workers, write_timeout
+          environment variable HERALD__HTTP__PROT: `http.prot`: `prot` is not a setting of [http]; allowed: bind, body_timeout, connections, connections_per_address, cors_origins, failed_keys, head_timeout, keep_alive, key_burst, key_rate, metrics_bind, one_click_without_tls, person_rate, public_url, test_addresses, tls_cert_file, tls_key_file, trusted_proxies, workers, write_timeout
           environment variable HERALD__HTTP__WORKERS: `http.workers`: expected a whole number, found "many"; allowed: 1 to 64 (threads)
           environment variable HERALD__SECRETS__KEY: `secrets.key`: holds a key that is not 32 bytes in base64; allowed: the output of `openssl rand -base64 32`, several with commas between
     "#);

@@ -31,6 +31,8 @@ vocabulary! {
         Suppressions = "suppressions",
         /// Keys.
         ApiKeys = "api-keys",
+        /// Keys that sign user tokens.
+        TokenKeys = "token-keys",
         /// Who changed what.
         AuditLogs = "audit-logs",
         /// What operators should see.
@@ -107,7 +109,10 @@ impl ApiScopes {
     fn preset(name: &str) -> Option<BTreeSet<ApiScope>> {
         use ApiAction::{Read, Write};
         let keeps_secrets = |resource: &ApiResource| {
-            matches!(resource, ApiResource::ApiKeys | ApiResource::AuditLogs)
+            matches!(
+                resource,
+                ApiResource::ApiKeys | ApiResource::TokenKeys | ApiResource::AuditLogs
+            )
         };
         let open = ApiResource::ALL.iter().filter(|it| !keeps_secrets(it));
         let readable = open.map(|it| ApiScope::On(*it, Read));

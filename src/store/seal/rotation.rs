@@ -42,6 +42,10 @@ pub const SEALED: &[SealedTable] = &[
         name: "link_keys",
         columns: &["sealed_key"],
     },
+    SealedTable {
+        name: "token_keys",
+        columns: &["sealed_secret"],
+    },
 ];
 
 /// How far it has come, by rows.

@@ -8,8 +8,10 @@ pub(super) struct Operation {
     pub(super) name: String,
     pub(super) method: String,
     pub(super) path: String,
-    /// The scope that it needs; `None` is open to everybody.
+    /// The scope that a key needs; `None` where none opens, or everybody may ask.
     pub(super) scope: Option<String>,
+    /// The grant that a user token needs; `None` where none opens.
+    pub(super) grant: Option<String>,
     /// Whether only an operator may.
     pub(super) is_operators: bool,
     /// Whether it is a list of pages.
@@ -34,14 +36,19 @@ impl Operation {
     }
 
     fn of(document: &Value, path: &str, method: &str, operation: &Value) -> Self {
-        let scope = operation["security"][0]["apiKey"][0].as_str();
+        let wanted = |scheme: &str| {
+            let mut ways = operation["security"].as_array().into_iter().flatten();
+            ways.find_map(|way| way[scheme][0].as_str())
+                .map(str::to_owned)
+        };
         let parameters = operation["parameters"].as_array().unwrap();
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         Self {
             name: operation["operationId"].as_str().unwrap().to_owned(),
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
-            scope: scope.map(str::to_owned),
+            scope: wanted("apiKey"),
+            grant: wanted("userToken"),
             is_operators: operation["x-operator-only"] == true,
             is_list: parameters.iter().any(|it| it["name"] == "after"),
             body: (!schema.is_null()).then(|| example(document, schema)),

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::document::Operation;
 use super::door::{OTHER, SHOP, ask, ask_as, json_of, key, stage};
 use super::things::Things;
+use super::user_tokens::{ANN, issued, person};
 use crate::database::lines;
 use crate::stage::Stage;
 
@@ -63,9 +64,14 @@ async fn what_is_another_tenants_is_not_there_for_any_operation() {
     let document = json_of(&ask(&stage, "GET", "/openapi.json", &[], "").await);
     let operations = Operation::all(&document);
     let things = Things::make(&stage, &other, &operations).await;
+    person(&stage, &shop, ANN).await;
+    let token = issued(&stage, &shop, ANN, &json!({})).await;
     let mut wrong = vec![];
     let before = (rows_of(&stage, OTHER).await, audited(&stage).await);
-    for it in operations.iter().filter(|it| it.scope.is_some()) {
+    for it in operations
+        .iter()
+        .filter(|it| it.scope.is_some() || it.grant.is_some())
+    {
         let path = match things.path(it) {
             Ok(path) => path,
             Err(why) => {
@@ -82,6 +88,24 @@ async fn what_is_another_tenants_is_not_there_for_any_operation() {
             }
         };
         let kind = "Content-Type: application/json";
+        match &it.grant {
+            None => {
+                let told = ask_as(&stage, &token, &it.method, &path, &body).await;
+                expect("with a user token", &told, (403, "user_token_not_allowed"));
+            }
+            Some(_) if !it.things().is_empty() => {
+                let told = ask_as(&stage, &token, &it.method, &path, &body).await;
+                expect("with another person's token", &told, (404, "not_found"));
+            }
+            Some(_) => {}
+        }
+        if it.scope.is_none() {
+            let told = ask_as(&stage, &shop, &it.method, &path, &body).await;
+            expect("with a key", &told, (403, "user_token_required"));
+            let told = ask(&stage, &it.method, &path, &[kind], &body).await;
+            expect("without a token", &told, (401, "missing_token"));
+            continue;
+        }
         let without = ask(&stage, &it.method, &path, &[kind], &body).await;
         expect("without a key", &without, (401, "missing_key"));
         let lacks = little.iter().zip(["metrics:read", "webhooks:read"]);

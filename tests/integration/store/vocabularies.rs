@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use herald::domain::{
     Channel, EventBlame, EventMatch, JobState, OnUnknown, OverCap, PauseKind, Platform, Priority,
-    ProviderEvent, ProviderKind, Reason, Severity, Status, SuppressionReason,
+    ProviderEvent, ProviderKind, Reason, Severity, Status, SuppressionReason, TokenAlgorithm,
     WebhookDisabledReason,
 };
 
@@ -40,6 +40,7 @@ fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
         ("notification_webhooks", "disabled_reason") => words(WebhookDisabledReason::ALL),
         ("user_devices", "platform") => words(Platform::ALL),
         ("jobs", "state") => words(JobState::ALL),
+        ("token_keys", "algorithm") => words(TokenAlgorithm::ALL),
         ("email_logs", "event") => words(ProviderEvent::ALL),
         ("email_logs", "matched_by") => words(EventMatch::ALL),
         ("email_logs", "blame") => words(EventBlame::ALL),
