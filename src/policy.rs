@@ -13,6 +13,7 @@ pub mod expiry;
 pub mod explain;
 pub mod facts;
 pub mod frequency_cap;
+pub mod inbox;
 pub mod local_time;
 pub mod preference;
 pub mod quiet_hours;

@@ -23,6 +23,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod form;
 pub mod frequency;
+pub mod inbox;
 pub mod jobs;
 pub mod lease;
 pub mod ledger;

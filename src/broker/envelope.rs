@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::{
-    Body, ContentHash, DEFAULT_TENANT, KeyHash, Lane, Notification, Payload, Rejection, Source,
-    limits,
+    Body, ContentHash, DEFAULT_TENANT, EVERYBODY, KeyHash, Lane, Notification, Payload, Rejection,
+    Source, limits,
 };
 use crate::telemetry::trace::Traceparent;
 
@@ -32,7 +32,7 @@ use wire::WireEnvelope;
 pub struct Envelope {
     /// The tenant; the default one when absent.
     pub tenant_id: Uuid,
-    /// The person.
+    /// The person; [`EVERYBODY`](crate::domain::EVERYBODY) is the whole tenant.
     pub user_id: Uuid,
     /// The lane; equal to the one that the message came through.
     pub lane: Lane,
@@ -157,7 +157,7 @@ fn envelope_of(
         (None, None, Some(call)) => KeySource::Call(call),
         (None, None, None) => KeySource::Body(body),
     };
-    let user_id = wire.user_id?;
+    let user_id = wire.user_id?.unwrap_or(EVERYBODY);
     let envelope = Envelope {
         tenant_id,
         user_id,
@@ -173,6 +173,7 @@ fn envelope_of(
             to: wire.to,
             provider: wire.provider,
             traceparent: wrapping.traceparent.and_then(valid_trace),
+            inbox: wire.inbox,
         },
         recipient: wire.recipient,
         send_at,

@@ -8,8 +8,8 @@ use super::schema::variable_of;
 use super::sources::Sources;
 use super::tree::Tree;
 use super::{
-    Broker, DatabaseConfig, EngineConfig, Http, Lanes, Log, Providers, Retry, Secrets, Templates,
-    Webhooks, policy,
+    Broker, DatabaseConfig, EngineConfig, Http, Inbox, Lanes, Log, Providers, Retry, Secrets,
+    Templates, Webhooks, policy,
 };
 use crate::domain::GlobalPolicy;
 
@@ -38,6 +38,8 @@ pub struct Settings {
     pub templates: Templates,
     /// How webhooks are sent.
     pub webhooks: Webhooks,
+    /// People's inboxes.
+    pub inbox: Inbox,
     /// The log.
     pub log: Log,
 }
@@ -114,6 +116,7 @@ impl Settings {
             retry: Retry::read(reader),
             templates: Templates::read(reader),
             webhooks: Webhooks::read(reader),
+            inbox: Inbox::read(reader),
             log: Log::read(reader),
         }
     }

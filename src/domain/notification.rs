@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{AttemptRecord, Class, Lane, Reason, Step};
+use super::{AttemptRecord, Class, EVERYBODY, InboxOptions, Lane, Reason, Step};
 
 /// What stands for an idempotency key: of a SHA-256 of the key with its kind and its tenant, the beginning; and of
 /// one of the person and the channel as well, which it is unique for, the beginning.
@@ -28,7 +28,7 @@ pub struct Notification {
     pub id: Uuid,
     /// The tenant.
     pub tenant_id: Uuid,
-    /// The person.
+    /// The person; [`EVERYBODY`] is the whole tenant.
     pub user_id: Uuid,
     /// Channel and priority.
     pub lane: Lane,
@@ -85,6 +85,9 @@ pub struct Payload {
     /// The publisher's W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// What is said for the inbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbox: Option<InboxOptions>,
 }
 
 /// A payload as it is read: behind `flatten` serde knows no number beyond 64 bits.
@@ -95,6 +98,7 @@ struct StoredPayload {
     to: Option<String>,
     provider: Option<String>,
     traceparent: Option<String>,
+    inbox: Option<InboxOptions>,
 }
 
 impl TryFrom<StoredPayload> for Payload {
@@ -111,13 +115,21 @@ impl TryFrom<StoredPayload> for Payload {
             to: stored.to,
             provider: stored.provider,
             traceparent: stored.traceparent,
+            inbox: stored.inbox,
         })
     }
 }
 
 impl Payload {
     /// Names of its fields: whoever reads a payload compares them first.
-    pub const FIELDS: &[&str] = &["template", "content", "to", "provider", "traceparent"];
+    pub const FIELDS: &[&str] = &[
+        "template",
+        "content",
+        "to",
+        "provider",
+        "traceparent",
+        "inbox",
+    ];
 }
 
 /// Exactly one of the two.
@@ -163,6 +175,18 @@ pub struct Content {
 }
 
 impl Notification {
+    /// Whether it is for all people of its tenant.
+    #[must_use]
+    pub fn is_for_everybody(&self) -> bool {
+        self.user_id == EVERYBODY
+    }
+
+    /// The person, unless it is for all of them.
+    #[must_use]
+    pub fn person(&self) -> Option<Uuid> {
+        Some(self.user_id).filter(|id| *id != EVERYBODY)
+    }
+
     /// When somebody must look at it first. What will be too late by its time is ended at once.
     #[must_use]
     pub fn first_due_at(&self) -> Timestamp {

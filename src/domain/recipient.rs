@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Channel, Preference, address};
+use super::{Channel, EVERYBODY, Preference, address};
 
 /// A person as the engine needs them to decide and to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +98,11 @@ impl Recipient {
                     .filter_map(|device| target(&device.token, Some(device.id)))
                     .collect()
             }
+            // The inboxes of all have no address.
+            Channel::InApp if self.user_id == EVERYBODY => vec![Target {
+                address: String::new(),
+                device_id: None,
+            }],
             Channel::InApp => plain(&self.user_id.to_string()).into_iter().collect(),
             Channel::Chat => vec![],
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Channel, Notification, Origin, Reason, Status, SuppressionReason};
+use super::{Channel, InboxContent, Notification, Origin, Reason, Status, SuppressionReason};
 
 /// What became of one notification. Its `attempt_count` and `attempts` are those after the pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct Settlement {
     pub refund: bool,
     /// Addresses that were found dead.
     pub dead_addresses: Vec<DeadAddress>,
+    /// What the inbox shows, of what is delivered there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<InboxContent>,
 }
 
 /// What the database has of an outcome after the statement that was to store it.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    AttemptRecord, Class, Content, DeadAddress, Notification, Origin, ReadMark, Reason, Recipient,
-    Reply, Settlement, Status, Step, Target, TenantRules, WaitsFor,
+    AttemptRecord, Channel, Class, Content, DeadAddress, InboxContent, Notification, Origin,
+    ReadMark, Reason, Recipient, Reply, Settlement, Status, Step, Target, TenantRules, WaitsFor,
 };
 use crate::policy::refund::{self, PassEnd};
 
@@ -260,6 +260,7 @@ impl<G: Guard> Job<G> {
         let telling = self.telling_reply(status).cloned();
         let before = self.accepted_before(status);
         let used = self.used_address();
+        let item = self.item(status);
         let (provider, last_attempted) = self.last_asked.unzip();
         let mut settlement = Settlement {
             origin: self.claim.origin(),
@@ -279,6 +280,7 @@ impl<G: Guard> Job<G> {
             refund,
             waits_for: None,
             dead_addresses: self.dead_addresses,
+            item,
             notification: self.notification,
         };
         if let Some(before) = before {
@@ -288,6 +290,13 @@ impl<G: Guard> Job<G> {
             settlement,
             claim: self.claim,
         }
+    }
+
+    /// What the inbox shows of it, once it is delivered there.
+    fn item(&mut self, status: Status) -> Option<InboxContent> {
+        let is_item = status == Status::Sent && self.notification.lane.channel == Channel::InApp;
+        let content = std::mem::take(&mut self.content);
+        is_item.then(|| InboxContent::of(&self.notification, content))
     }
 
     /// The answer that explains the status best: the acceptance, else the last one.

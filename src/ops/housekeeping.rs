@@ -9,7 +9,7 @@ use crate::runtime::{Shutdown, clock};
 use crate::store::retention::{self, KeyWalk};
 use crate::store::webhooks::history;
 use crate::store::{
-    Database, StoreError, due, jobs, partitions, provider_health, quarantine, status_outbox,
+    Database, StoreError, due, inbox, jobs, partitions, provider_health, quarantine, status_outbox,
     system_events,
 };
 use crate::telemetry::Metrics;
@@ -24,6 +24,8 @@ const TIDY_EVERY: u32 = 40;
 pub struct Housekeeping {
     /// The database.
     pub database: Database,
+    /// How long something stays in an inbox.
+    pub inbox_retention: Duration,
     /// The gauges.
     pub metrics: Arc<Metrics>,
     /// Ends it.
@@ -90,6 +92,7 @@ impl Housekeeping {
         retention::forget_quarantined(&self.database).await?;
         history::forget(&self.database).await?;
         jobs::forget(&self.database).await?;
+        inbox::upkeep::forget(&self.database, self.inbox_retention, clock::now()).await?;
         Ok(())
     }
 }

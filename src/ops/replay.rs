@@ -253,17 +253,18 @@ impl PageFacts {
 
     /// Why a letter is left alone, if it is, when it would be due then.
     fn objection(&self, letter: &DeadLetter, due: Timestamp) -> Option<Skip> {
-        if letter
-            .notification
-            .as_ref()
-            .is_some_and(|n| n.user_id.is_none())
-        {
+        let stored = self.notifications.get(&letter.notification_id);
+        let is_for_everybody = stored
+            .and_then(|it| it.as_ref().ok())
+            .is_some_and(Notification::is_for_everybody);
+        let failed = letter.notification.as_ref();
+        if failed.is_some_and(|it| it.user_id.is_none()) && !is_for_everybody {
             return Some(Skip::UserGone);
         }
         if let Err(unknown) = &letter.reason {
             return Some(Skip::Unreadable(unknown.to_string()));
         }
-        let notification = match self.notifications.get(&letter.notification_id) {
+        let notification = match stored {
             None => return Some(Skip::NotFailed),
             Some(Err(why)) => return Some(Skip::Unreadable(why.clone())),
             Some(Ok(notification)) => notification,

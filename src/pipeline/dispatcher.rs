@@ -122,7 +122,8 @@ impl ChannelContext {
     /// Where the person unsubscribes, of a notification that may say so: a template does, and a mail's headers.
     fn link(&self, notification: &Notification) -> Option<String> {
         let is_template = matches!(notification.payload.body, Body::Template(_));
-        if !self.node.links.makes_any() || !(is_template || self.channel == Channel::Email) {
+        let has_reader = is_template || self.channel == Channel::Email;
+        if !self.node.links.makes_any() || !has_reader || notification.is_for_everybody() {
             return None;
         }
         self.node.links.url(&PersonLink {

@@ -100,7 +100,7 @@ impl<'a> EffectivePreference<'a> {
 /// scope fills what they left open, and the tenant's about which the person said nothing.
 ///
 /// They are borrowed and made as they are asked for, so that most people, who said nothing, cost
-/// nothing.
+/// nothing. What is for all people of a tenant asks nobody's: each who reads it asks their own.
 pub fn preferences<'a>(
     notification: &'a Notification,
     recipient: &'a Recipient,
@@ -108,7 +108,8 @@ pub fn preferences<'a>(
 ) -> impl Iterator<Item = EffectivePreference<'a>> + Clone {
     let covers = move |preference: &&Preference| {
         let category = notification.category.as_deref();
-        preference.scope.covers(notification.lane.channel, category)
+        let covers = preference.scope.covers(notification.lane.channel, category);
+        covers && !notification.is_for_everybody()
     };
     let said = |scope: &Scope| recipient.preferences.iter().any(|own| own.scope == *scope);
     let own = recipient.preferences.iter().filter(covers).map(|own| {

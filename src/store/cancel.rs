@@ -310,6 +310,7 @@ fn settled(notification: Notification, at: Timestamp) -> Settlement {
         error_message: None,
         refund: false,
         dead_addresses: vec![],
+        item: None,
     }
 }
 

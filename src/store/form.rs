@@ -11,23 +11,34 @@ mod numbers;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::domain::{AttemptRecord, Class, Payload};
+use crate::domain::{AttemptRecord, Class, Notification, Payload};
 
-/// The version of the stored form that this engine writes, and the highest that it reads. A release
-/// that stores what this one cannot read (a field of the payload, a step, a class or a reason of the
-/// timeline) writes the next number into the rows that hold it.
-pub const FORMAT: i16 = 1;
+/// The highest version of the stored form that this engine reads. A release that stores what this one cannot
+/// read (a field of the payload, a step, a class or a reason of the timeline) writes the next number into the
+/// rows that hold it.
+pub const FORMAT: i16 = 2;
+/// The first version: nothing is said for the inbox, and there is one person.
+const FIRST: i16 = 1;
 
-/// The number that goes into a row, and the highest that is taken.
+/// The highest number that is taken.
 #[cfg(not(feature = "failpoints"))]
 pub(super) const fn format() -> i16 {
     FORMAT
 }
 
-/// The number that goes into a row, and the highest that is taken.
+/// The highest number that is taken.
 #[cfg(feature = "failpoints")]
 pub(super) fn format() -> i16 {
     next::format()
+}
+
+/// The number that goes into the row of a notification: the lowest by which it can be read.
+pub(super) fn format_of(notification: &Notification) -> i16 {
+    let is_later = notification.payload.inbox.is_some() || notification.is_for_everybody();
+    match format() {
+        FORMAT if !is_later => FIRST,
+        format => format,
+    }
 }
 
 /// The payload as it is stored.
@@ -41,6 +52,16 @@ pub(super) fn payload(payload: &Payload) -> String {
 /// The publisher's own data as it is stored: nothing is sent of it, and people query it.
 pub(super) fn metadata(metadata: &Map<String, Value>) -> String {
     numbers::plain(text(metadata))
+}
+
+/// Data that is shown to people's apps, as it is stored: its numbers come back as they were written.
+pub(super) fn data(data: &Map<String, Value>) -> String {
+    numbers::kept(text(data))
+}
+
+/// Something of our own, as JSON.
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    text(value)
 }
 
 /// Reads the publisher's own data.
@@ -127,6 +148,7 @@ mod tests {
             to: Some("ana@example.com".to_owned()),
             provider: Some("main".to_owned()),
             traceparent: Some("00-1-2-01".to_owned()),
+            inbox: None,
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::StoreError;
 use super::access::DatabaseSettings;
+use super::inbox::InboxBoard;
 use super::observed::{Duty, DutyStanding, Effort, ObservedDuties};
 use super::session::{Generation, Notice, Session};
 use super::webhooks::WebhookBoard;
@@ -54,6 +55,7 @@ pub struct Database {
     sessions: Sessions,
     observed: ObservedDuties,
     webhooks: WebhookBoard,
+    inboxes: InboxBoard,
 }
 
 /// Opens sessions for the pool, and says which of them may be lent.
@@ -165,6 +167,7 @@ impl Database {
             sessions,
             observed: ObservedDuties::default(),
             webhooks: WebhookBoard::default(),
+            inboxes: InboxBoard::default(),
         }
     }
 
@@ -172,6 +175,12 @@ impl Database {
     #[must_use]
     pub const fn webhooks(&self) -> &WebhookBoard {
         &self.webhooks
+    }
+
+    /// Whose inboxes have changed: whoever changes them tells.
+    #[must_use]
+    pub const fn inboxes(&self) -> &InboxBoard {
+        &self.inboxes
     }
 
     /// Opens a connection outside of the pool; its session ends when it is dropped.

@@ -151,6 +151,75 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.inbox_broadcasts (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            sequence -> Int8,
+            delivered_at -> Timestamptz,
+            expires_at -> Nullable<Timestamptz>,
+            category -> Nullable<Text>,
+            tags -> Array<Nullable<Text>>,
+            title -> Nullable<Text>,
+            body -> Nullable<Text>,
+            url -> Nullable<Text>,
+            data -> Nullable<Jsonb>,
+            actions -> Nullable<Jsonb>,
+            #[max_length = 50]
+            source_type -> Nullable<Varchar>,
+            #[max_length = 255]
+            source_id -> Nullable<Varchar>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.inbox_items (id, user_id) {
+            id -> Uuid,
+            user_id -> Uuid,
+            tenant_id -> Uuid,
+            arrival -> Int8,
+            sequence -> Int8,
+            is_broadcast -> Bool,
+            delivered_at -> Timestamptz,
+            expires_at -> Nullable<Timestamptz>,
+            category -> Nullable<Text>,
+            tags -> Array<Nullable<Text>>,
+            title -> Nullable<Text>,
+            body -> Nullable<Text>,
+            url -> Nullable<Text>,
+            data -> Nullable<Jsonb>,
+            actions -> Nullable<Jsonb>,
+            #[max_length = 50]
+            source_type -> Nullable<Varchar>,
+            #[max_length = 255]
+            source_id -> Nullable<Varchar>,
+            seen_at -> Nullable<Timestamptz>,
+            read_at -> Nullable<Timestamptz>,
+            first_read_at -> Nullable<Timestamptz>,
+            interacted_at -> Nullable<Timestamptz>,
+            archived_at -> Nullable<Timestamptz>,
+            deleted_at -> Nullable<Timestamptz>,
+            snoozed_until -> Nullable<Timestamptz>,
+            pressed -> Nullable<Jsonb>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.inbox_readers (user_id) {
+            user_id -> Uuid,
+            tenant_id -> Uuid,
+            last_sequence -> Int8,
+            taken_up_to -> Int8,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.inbox_tenants (tenant_id) {
+            tenant_id -> Uuid,
+            last_sequence -> Int8,
+        }
+    }
+
+    diesel::table! {
         notification_schema.intake (hour, tenant_id, channel, shard) {
             hour -> Timestamptz,
             tenant_id -> Uuid,
@@ -694,6 +763,10 @@ pub mod notification_schema {
     diesel::joinable!(audit_logs -> users (user_id));
     diesel::joinable!(categories -> tenants (tenant_id));
     diesel::joinable!(frequency_counts -> users (user_id));
+    diesel::joinable!(inbox_broadcasts -> tenants (tenant_id));
+    diesel::joinable!(inbox_items -> users (user_id));
+    diesel::joinable!(inbox_readers -> users (user_id));
+    diesel::joinable!(inbox_tenants -> tenants (tenant_id));
     diesel::joinable!(job_results -> jobs (job_id));
     diesel::joinable!(notification_dlq -> users (resolved_by));
     diesel::joinable!(notification_preferences -> tenants (tenant_id));
@@ -727,6 +800,10 @@ pub mod notification_schema {
         email_logs,
         engine_nodes,
         frequency_counts,
+        inbox_broadcasts,
+        inbox_items,
+        inbox_readers,
+        inbox_tenants,
         intake,
         job_results,
         jobs,

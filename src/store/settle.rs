@@ -12,6 +12,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::inbox::{InboxHint, deliver};
 use super::locks::Halves;
 use super::observed::Duty;
 use super::parts::Parts;
@@ -167,8 +168,11 @@ async fn store(
         stored => stored,
     };
     match (part, stored) {
-        (_, Ok(ids)) => {
+        (_, Ok((ids, hints))) => {
             settled.stored.extend(ids);
+            if !hints.is_empty() {
+                database.inboxes().tell(hints);
+            }
             if !told.is_empty() {
                 let webhooks = told.iter().map(|it| it.webhook_id);
                 database.webhooks().tell(webhooks);
@@ -190,18 +194,19 @@ async fn write(
     batch: &[&Settlement],
     told: &[NewWebhookDelivery],
     at_once: bool,
-) -> Result<Vec<Uuid>, StoreError> {
+) -> Result<(Vec<Uuid>, Vec<InboxHint>), StoreError> {
     let work = async |connection: &mut AsyncPgConnection| {
         let stored = settle.load::<Uuid>(connection).await?;
         if aftermath::follows(batch) {
             aftermath::write(connection, batch, &stored).await?;
         }
         announce::write(connection, told, &stored).await?;
-        Ok(stored)
+        let hints = deliver::write(connection, batch, &stored).await?;
+        Ok((stored, hints))
     };
     if at_once {
         database.at_once(work).await
-    } else if aftermath::follows(batch) || !told.is_empty() {
+    } else if aftermath::follows(batch) || deliver::follows(batch) || !told.is_empty() {
         database.transaction(work).await
     } else {
         work(&mut *database.get().await?).await
@@ -225,6 +230,7 @@ pub(super) async fn restore(
     let catalog = catalog.telling_exchange(tells_exchange);
     let told = deliveries_of(&catalog, &batch);
     announce::write(connection, &told, &stored).await?;
+    deliver::write(connection, &batch, &stored).await?;
     Ok(!stored.is_empty())
 }
 
@@ -267,7 +273,7 @@ async fn set_aside(
         match write(database, &without, &[], &[], true).await {
             Err(again) if again.is_about_data() => {}
             stored => {
-                settled.stored.extend(stored?);
+                settled.stored.extend(stored?.0);
                 return Ok(());
             }
         }

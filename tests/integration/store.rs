@@ -12,6 +12,7 @@ mod events;
 pub(crate) mod fixtures;
 mod forms;
 mod frequency;
+mod inbox;
 mod lease;
 mod ledger;
 mod locks;

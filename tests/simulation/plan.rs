@@ -164,6 +164,7 @@ impl Plan {
                 to: None,
                 provider: pin,
                 traceparent: None,
+                inbox: None,
             },
             send_at: send_at.map(|wait| self.at(at + wait)),
             expires_at: expires.map(|wait| self.at(at + send_at.unwrap_or_default() + wait)),

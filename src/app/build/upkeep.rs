@@ -6,6 +6,7 @@ use super::super::context::EngineContext;
 use crate::config::Settings;
 use crate::ops::bookkeeping::Bookkeeping;
 use crate::ops::housekeeping::Housekeeping;
+use crate::ops::inboxes;
 use crate::ops::job_runner;
 use crate::ops::lease_keeper::LeaseKeeper;
 use crate::ops::provider_events::{self, EventDoubts, EventIntake};
@@ -61,6 +62,7 @@ pub(super) fn event_intake(settings: &Settings, context: &EngineContext) -> Even
 pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
     let housekeeping = Housekeeping {
         database: context.database.clone(),
+        inbox_retention: settings.inbox.retention,
         metrics: Arc::clone(&context.metrics),
         stop: context.phases.stop.clone(),
     };
@@ -73,6 +75,12 @@ pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
     context.tasks.spawn("bookkeeping", books.run());
     let jobs = job_runner::run(context.database.clone(), context.phases.stop.clone());
     context.tasks.spawn("jobs", jobs);
+    let wake = inboxes::wake(context.database.clone(), context.phases.stop.clone());
+    context.tasks.spawn("wake what was snoozed", wake);
+    // What is settled while the engine stops is worth a hint as well.
+    let hints = context.phases.giving_up.clone();
+    let hints = inboxes::give_hints(context.database.clone(), hints);
+    context.tasks.spawn("hint at inboxes", hints);
     let intake = event_intake(settings, context);
     let early = provider_events::run(intake, context.phases.stop.clone());
     context.tasks.spawn("early events", early);

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Envelope, RecipientDescription, Refusal};
-use crate::domain::{Body, Channel, ContentHash, KeyHash, Priority, Source};
+use crate::domain::{Body, Channel, ContentHash, InboxOptions, KeyHash, Priority, Source};
 
 /// Where a message's key comes from. The kinds never meet: an order's number in `idempotency_key`
 /// has nothing to do with the same number in another publisher's `message_id`.
@@ -94,6 +94,9 @@ struct SaidContent<'a> {
     max_retries: u16,
     provider: Option<&'a str>,
     source: Option<&'a Source>,
+    // What was said before there were inboxes says the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inbox: Option<&'a InboxOptions>,
 }
 
 /// The hash of a message's meaning: how its JSON was written does not matter, since objects are
@@ -113,6 +116,7 @@ pub(super) fn content_of(envelope: &Envelope) -> Result<ContentHash, Refusal> {
         max_retries: envelope.max_retries,
         provider: envelope.payload.provider.as_deref(),
         source: envelope.source.as_ref(),
+        inbox: envelope.payload.inbox.as_ref(),
     };
     // Room for most, so that writing does not move what is written.
     let mut json = Vec::with_capacity(1024);

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 mod content;
+mod inbox;
 mod mistakes;
 mod slips;
 

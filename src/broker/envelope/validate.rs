@@ -6,7 +6,8 @@ use super::refusal::Mistakes;
 use super::wire::WireEnvelope;
 use super::{Moment, RecipientDescription, Wrapping};
 use crate::domain::{
-    Channel, Lane, Priority, Reason, Rejection, address, carriage, limits, name, zone,
+    Channel, Content, EVERYBODY, Lane, Priority, Reason, Rejection, address, carriage, limits,
+    name, zone,
 };
 
 /// The code of a message that has two idempotency keys.
@@ -43,6 +44,8 @@ pub(super) fn wire(
     }
     if let Some(lane) = lane {
         content(wire, lane.channel, mistakes);
+        whom(wire, lane.channel, mistakes);
+        inbox(wire, lane.channel, mistakes);
     }
     if let Some(described) = &wire.recipient {
         recipient(described, mistakes);
@@ -134,6 +137,45 @@ fn content(wire: &WireEnvelope, channel: Channel, mistakes: &mut Mistakes) {
     // What is missing may be what was wrong.
     if !mistakes.has("/content") {
         mistakes.add(reason, "/content", code, format!("`content`: {unfit}"));
+    }
+}
+
+/// For all people of a tenant is in-app alone, and says something.
+fn whom(wire: &WireEnvelope, channel: Channel, mistakes: &mut Mistakes) {
+    match wire.user_id {
+        Some(Some(EVERYBODY)) => {
+            let words = "`user_id` is the nil UUID, which is nobody's; `null` is everybody in-app";
+            mistakes.invalid("/user_id", words);
+        }
+        Some(None) if channel != Channel::InApp => {
+            let words = "`user_id` is `null`: only in-app is something for the whole tenant";
+            mistakes.invalid("/user_id", words);
+        }
+        Some(None) => {
+            if wire.recipient.is_some() {
+                let words = "`recipient` describes nobody when `user_id` is `null`: leave it out";
+                mistakes.invalid("/recipient", words);
+            }
+            if wire.content.as_ref() == Some(&Content::default()) && wire.template.is_none() {
+                mistakes.invalid("/content", "`content` is empty: nobody would see anything");
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What is said for the inbox.
+fn inbox(wire: &WireEnvelope, channel: Channel, mistakes: &mut Mistakes) {
+    let Some(options) = &wire.inbox else { return };
+    if channel != Channel::InApp {
+        mistakes.invalid("/inbox", "`inbox` is for the channel in_app alone");
+    }
+    for mistake in options.mistakes() {
+        let pointer = format!("/inbox{}", mistake.pointer);
+        let detail = format!("`{}` {}", name_of(&pointer), mistake.words);
+        if !mistakes.has(&pointer) {
+            mistakes.invalid(&pointer, detail);
+        }
     }
 }
 

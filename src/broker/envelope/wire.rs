@@ -1,7 +1,7 @@
 //! The envelope as it comes: read strictly. Where serde would tell the first mistake alone, each is noted and
 //! put right for the moment, so that the next one shows.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use uuid::Uuid;
@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::refusal::{MOST, Mistakes};
 use super::{Moment, RecipientDescription, Refusal};
 use crate::domain::spelling::for_reading;
-use crate::domain::{Channel, Content, Priority, Rejection, Source, TemplateCall, unique_keys};
+use crate::domain::{
+    Channel, Content, InboxOptions, Priority, Rejection, Source, TemplateCall, unique_keys,
+};
 
 /// What stands for a text that is missing, until all mistakes are known.
 const STAND_IN: &str = "-";
@@ -19,7 +21,9 @@ const STAND_IN: &str = "-";
 pub(super) struct WireEnvelope {
     pub(super) version: Option<u64>,
     pub(super) tenant_id: Option<Uuid>,
-    pub(super) user_id: Option<Uuid>,
+    /// `null` is said, and is somebody else than nobody.
+    #[serde(default, deserialize_with = "said")]
+    pub(super) user_id: Option<Option<Uuid>>,
     pub(super) channel: Option<Channel>,
     pub(super) priority: Option<Priority>,
     pub(super) category: Option<String>,
@@ -34,6 +38,12 @@ pub(super) struct WireEnvelope {
     pub(super) provider: Option<String>,
     pub(super) source: Option<Source>,
     pub(super) metadata: Option<Map<String, Value>>,
+    pub(super) inbox: Option<InboxOptions>,
+}
+
+/// A field that is there, be it as `null`.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Uuid>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// The envelope in a JSON text; without what is wrong with it, which is noted. `None` when nothing is left.
@@ -118,7 +128,7 @@ fn note(whole: &mut Value, path: &[String], words: &str, mistakes: &mut Mistakes
     let detail = format!("{}: {}", path.join("."), without_values(words));
     let is_known = mistakes.has(&pointer(path));
     mistakes.add(invalid, pointer(path), code, detail);
-    let removed = at(whole, parent)?.remove(name)?;
+    let removed = take(whole, parent, name)?;
     if is_known && removed == STAND_IN {
         // It must be there, and is no text: all around it goes.
         whole.as_object_mut()?.remove(path.first()?)?;
@@ -145,10 +155,26 @@ fn unknown<'a>(
 }
 
 fn at<'a>(whole: &'a mut Value, path: &[String]) -> Option<&'a mut Map<String, Value>> {
-    let place = path
-        .iter()
-        .try_fold(whole, |value, name| value.get_mut(name));
-    place?.as_object_mut()
+    place(whole, path)?.as_object_mut()
+}
+
+fn place<'a>(whole: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
+    path.iter().try_fold(whole, |value, name| match value {
+        Value::Array(items) => items.get_mut(name.parse::<usize>().ok()?),
+        other => other.get_mut(name),
+    })
+}
+
+/// Takes away what stands somewhere; in a list something else stands there then.
+fn take(whole: &mut Value, parent: &[String], name: &str) -> Option<Value> {
+    match place(whole, parent)? {
+        Value::Object(fields) => fields.remove(name),
+        Value::Array(items) => {
+            let item = items.get_mut(name.parse::<usize>().ok()?)?;
+            Some(std::mem::replace(item, STAND_IN.into()))
+        }
+        _ => None,
+    }
 }
 
 fn keys(path: &Path) -> Vec<String> {

@@ -62,7 +62,7 @@ struct WebhookBody<T> {
 pub(super) struct EventData<'a> {
     pub(super) id: Uuid,
     pub(super) tenant_id: Uuid,
-    pub(super) user_id: Uuid,
+    pub(super) user_id: Option<Uuid>,
     pub(super) channel: Channel,
     pub(super) priority: Priority,
     pub(super) category: Option<&'a str>,
@@ -211,7 +211,7 @@ pub(super) fn of(notification: &Notification) -> EventData<'_> {
     EventData {
         id: notification.id,
         tenant_id: notification.tenant_id,
-        user_id: notification.user_id,
+        user_id: notification.person(),
         channel: notification.lane.channel,
         priority: notification.lane.priority,
         category: notification.category.as_deref(),

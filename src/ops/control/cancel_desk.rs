@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
 use crate::broker::envelope::{KeySource, key_hash, key_shared};
-use crate::domain::{CancelCount, CancelState, Channel};
+use crate::domain::{CancelCount, CancelState, Channel, EVERYBODY};
 use crate::runtime::clock;
 use crate::store::audit::DoneBy;
 use crate::store::cancel::{self, ClaimMeant, MeantNotification, SourceMeant};
@@ -236,7 +236,10 @@ impl KeyMeant {
             .iter()
             .filter(|it| self.channel.is_none_or(|only| only == **it));
         let row = claim.whom.as_ref();
-        let whom = row.map_or(self.user_id, |(user_id, _)| *user_id);
+        // In-app, what has no person is for everybody. The hash says whether it is, or was an erased person's.
+        let whom = row.map_or(self.user_id, |(user_id, _)| {
+            Some(user_id.unwrap_or(EVERYBODY))
+        });
         let Some(user_id) = whom else {
             // The person was erased, or nobody knows yet who it is.
             return row.is_none() && self.channel.is_none();

@@ -218,6 +218,7 @@ fn settlement(standing: &StandingNotification, status: Status, line: &AttemptRec
         error_message: None,
         refund: false,
         dead_addresses: vec![],
+        item: None,
     }
 }
 

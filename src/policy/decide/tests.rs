@@ -25,6 +25,7 @@ pub(in crate::policy) fn notification(channel: Channel) -> Notification {
             to: None,
             provider: None,
             traceparent: None,
+            inbox: None,
         },
         send_at: None,
         expires_at: None,

@@ -66,7 +66,7 @@ statement!(
         ids: Vec<Uuid> => Array<SqlUuid>,
         adopts: Vec<Option<i64>> => Array<Nullable<Int8>>,
         tenants: Vec<Uuid> => Array<SqlUuid>,
-        users: Vec<Uuid> => Array<SqlUuid>,
+        users: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
         channels: Vec<&'static str> => Array<Text>,
         priorities: Vec<&'static str> => Array<Text>,
         categories: Vec<Option<String>> => Array<Nullable<Text>>,
@@ -84,15 +84,15 @@ statement!(
         takes: Vec<Option<i64>> => Array<Nullable<Int8>>,
         requests: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
         hours: Vec<DateTime<Utc>> => Array<Timestamptz>,
+        formats: Vec<i16> => Array<Int2>,
         window_seconds: f64 => Double,
-        format: i16 => Int2,
         shard: i16 => Int2,
     ) -> SqlUuid = concat!(
         "WITH asked AS (
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              AS asked (key, content, id, adopts, tenant_id, user_id, channel, priority, category, reason,
                        template_name, payload, max_retries, created_at, send_at, due_at, expires_at,
-                       source_type, source_id, metadata, take, request_id, hour)
+                       source_type, source_id, metadata, take, request_id, hour, format)
          ), taken AS (", take_keys!(), "
          ), stored AS (
              INSERT INTO notifications (
@@ -102,7 +102,7 @@ statement!(
              SELECT id, tenant_id, user_id, encode(key, 'hex'), channel, priority, category, 'pending',
                  reason, template_name, payload::jsonb, max_retries, created_at, send_at, due_at,
                  expires_at, source_type, source_id, metadata::jsonb, (take >> 32)::integer, take,
-                 CASE WHEN take IS NULL THEN 0 ELSE 1 END, request_id, ?
+                 CASE WHEN take IS NULL THEN 0 ELSE 1 END, request_id, format
              FROM asked WHERE id IN (SELECT notification_id FROM taken)
              ON CONFLICT (id) DO NOTHING
              RETURNING id
@@ -160,7 +160,7 @@ impl Accept {
             ids,
             adopts,
             tenants,
-            users: all().map(|it| it.user_id).collect(),
+            users: all().map(|it| it.person()).collect(),
             channels,
             priorities: all().map(|it| it.lane.priority.as_str()).collect(),
             categories: all().map(|it| it.category.clone()).collect(),
@@ -187,8 +187,8 @@ impl Accept {
             takes: part.iter().map(|it| it.take.map(|take| take.0)).collect(),
             requests: part.iter().map(|it| it.request_id).collect(),
             hours: all().map(|it| hour_of(it.id)).collect(),
+            formats: all().map(form::format_of).collect(),
             window_seconds,
-            format: form::format(),
             shard: claimant.shard(),
         }
     }

@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::super::{form, time};
 use super::lenient::Lenient;
-use crate::domain::{KeyHash, Lane, Notification, Source, name};
+use crate::domain::{
+    Body, Channel, Content, EVERYBODY, KeyHash, Lane, Notification, Payload, Source, name,
+};
 
 /// Takes without a stored outcome after which a row is a suspect: it may be what ends the process,
 /// and is taken alone. As with messages from the broker.
@@ -121,17 +123,18 @@ fn notification(row: NotificationRow) -> Result<Notification, String> {
         Ok::<_, String>(at.map(time::from_database))
     };
     let parse = |error: crate::domain::UnknownWord| error.to_string();
+    let payload = form::read_payload(payload.of("payload")?)?;
     Ok(Notification {
         id,
         tenant_id,
-        user_id: user_id.ok_or("it has no user")?,
+        user_id: whom(user_id, &channel, &payload)?,
         lane: Lane::new(
             channel.parse().map_err(parse)?,
             priority.parse().map_err(parse)?,
         ),
         category: category.map(name::spelt),
         key: key_of(&key).ok_or("its key is no SHA-256")?,
-        payload: form::read_payload(payload.of("payload")?)?,
+        payload,
         send_at: moment("send_at", send_at)?,
         expires_at: moment("expires_at", expires_at)?,
         max_retries: u16::try_from(max_retries).unwrap_or(0),
@@ -144,6 +147,15 @@ fn notification(row: NotificationRow) -> Result<Notification, String> {
         stored_attempts: timeline.len(),
         attempts: timeline,
     })
+}
+
+/// The person; in-app alone, what has none is for all of them. What was said to somebody who was erased is gone
+/// with them.
+fn whom(user_id: Option<Uuid>, channel: &str, payload: &Payload) -> Result<Uuid, String> {
+    let is_forgotten = payload.body == Body::Content(Content::default());
+    let is_for_all = channel == Channel::InApp.as_str() && !is_forgotten;
+    let whom = user_id.or(is_for_all.then_some(EVERYBODY));
+    whom.ok_or("it has no user".to_owned())
 }
 
 /// The 64 hexadecimal digits of a key.

@@ -62,7 +62,8 @@ pub(in crate::store) async fn keep(
     };
     let held: Vec<Uuid> = hold.load(connection).await?;
     let user = held.into_iter().next();
-    let anonymous = user.is_none().then(|| without_person(settlement.clone()));
+    let is_erased = user.is_none() && !settlement.notification.is_for_everybody();
+    let anonymous = is_erased.then(|| without_person(settlement.clone()));
     let settlement = anonymous.as_ref().unwrap_or(settlement);
     let notification = &settlement.notification;
     // Our own types have only string keys and finite numbers: they always have a JSON text. If one
@@ -78,10 +79,9 @@ pub(in crate::store) async fn keep(
         reason: settlement.reason.map(Reason::as_str),
         settlement: whole,
         sqlstate: refusal.code().to_string(),
-        message: if user.is_some() {
-            words(refusal)
-        } else {
-            String::new()
+        message: match is_erased {
+            true => String::new(),
+            false => words(refusal),
         },
         run: settlement.origin.take().run().0,
         user,
@@ -114,10 +114,12 @@ fn without_person(mut settlement: Settlement) -> Settlement {
     let notification = &mut settlement.notification;
     notification.payload.body = Body::Content(Content::default());
     notification.payload.to = None;
+    notification.payload.inbox = None;
     notification.metadata = None;
     settlement.recipient = None;
     settlement.error_message = None;
     settlement.dead_addresses.clear();
+    settlement.item = None;
     settlement
 }
 

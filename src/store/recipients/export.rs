@@ -84,6 +84,13 @@ pub const SECTIONS: &[ExportSection] = &[
                     ORDER BY day DESC, scope LIMIT $4",
     },
     ExportSection {
+        name: "inbox",
+        statement: "SELECT i.id, (to_jsonb(i) - 'tenant_id' || jsonb_strip_nulls(jsonb_build_object( \
+                        'title', b.title, 'body', b.body, 'url', b.url, 'data', b.data)))::text AS row \
+                    FROM inbox_items i LEFT JOIN inbox_broadcasts b ON i.is_broadcast AND b.id = i.id \
+                    WHERE i.tenant_id = $1 AND i.user_id = $2 AND i.id > $3 ORDER BY i.id LIMIT $4",
+    },
+    ExportSection {
         name: "audit",
         statement: "SELECT id, (to_jsonb(a) - 'tenant_id' - 'user_id')::text AS row FROM audit_logs a \
                     WHERE tenant_id = $1 AND resource_type = 'user' AND resource_id = $2::text AND id > $3 \

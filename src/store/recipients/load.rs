@@ -7,9 +7,11 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{Device, Recipient};
+use crate::domain::{Device, EVERYBODY, Recipient};
 use crate::store::preferences::PreferenceRow;
-use crate::store::schema::notification_schema::{notification_preferences, user_devices, users};
+use crate::store::schema::notification_schema::{
+    notification_preferences, tenants, user_devices, users,
+};
 use crate::store::sift::{Sifted, Sifting};
 use crate::store::{StoreError, time};
 
@@ -98,7 +100,28 @@ async fn load_all(
             });
         }
     }
+    recipients.extend(everybody(connection, &asked).await?);
     Ok(recipients)
+}
+
+/// Nobody in particular, of each tenant for whose people something is.
+async fn everybody(
+    mut connection: &AsyncPgConnection,
+    asked: &HashSet<(Uuid, Uuid)>,
+) -> Result<HashMap<(Uuid, Uuid), Recipient>, StoreError> {
+    let of = asked.iter().filter(|(_, user)| *user == EVERYBODY);
+    let of: Vec<Uuid> = of.map(|(tenant, _)| *tenant).collect();
+    if of.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let known = tenants::table
+        .filter(tenants::id.eq_any(of))
+        .select(tenants::id)
+        .load(&mut connection)
+        .await;
+    let known: Vec<Uuid> = read_of("tenants", known)?;
+    let keys = known.into_iter().map(|tenant| (tenant, EVERYBODY));
+    Ok(keys.map(|key| (key, Recipient::nobody(key))).collect())
 }
 
 /// What a table has; what cannot be read of it names the table beside the column.

@@ -50,18 +50,18 @@ statement!(
         claims: Vec<Option<i64>> => Array<Nullable<Int8>>,
         takes: Vec<Option<i64>> => Array<Nullable<Int8>>,
         waits_for: Vec<Option<String>> => Array<Nullable<Text>>,
-        format: i16 => Int2,
+        formats: Vec<i16> => Array<Int2>,
         most_attempts: i32 => Int4,
         forgettable: Vec<&'static str> => Array<Text>,
     ) -> SqlUuid = concat!(
     "WITH incoming AS (
          SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-                              ?, ?, ?, ?, ?, ?, ?, ?)
+                              ?, ?, ?, ?, ?, ?, ?, ?, ?)
          AS incoming (id, tenant_id, user_id, key, channel, priority, category, provider, status,
                       reason, recipient, template_name, template_version, payload, attempt_count,
                       max_retries, created_at, last_attempted, send_at, due_at, expires_at,
                       decided_at, error_message, response, message_id, attempts, source_type,
-                      source_id, metadata, claim, take, waits_for)
+                      source_id, metadata, claim, take, waits_for, format)
      ), stored AS (
          INSERT INTO notifications (
              id, tenant_id, user_id, idempotency_key, message_type, priority, category, provider,
@@ -75,7 +75,7 @@ statement!(
              CASE WHEN status = 'sent' THEN decided_at END,
              CASE WHEN status = 'failed' THEN decided_at END,
              error_message, response, message_id, attempts::jsonb, source_type, source_id,
-             metadata::jsonb, take, waits_for, ?
+             metadata::jsonb, take, waits_for, format
          FROM incoming
          WHERE CASE WHEN claim IS NOT NULL THEN NOT EXISTS (
              SELECT FROM notification_deduplication d
@@ -144,7 +144,7 @@ impl Settle {
         let source = notification.source.as_ref();
         self.ids.push(notification.id);
         self.tenants.push(notification.tenant_id);
-        self.users.push(Some(notification.user_id));
+        self.users.push(notification.person());
         self.keys.push(notification.key.0.to_vec());
         self.channels.push(notification.lane.channel.as_str());
         self.priorities.push(notification.lane.priority.as_str());
@@ -189,6 +189,7 @@ impl Settle {
         self.takes.push(take);
         let waits_for = settlement.waits_for.as_ref();
         self.waits_for.push(waits_for.map(ToString::to_string));
+        self.formats.push(form::format_of(notification));
     }
 
     /// The person was erased while the message was in flight: keep what happened, not to whom nor what was
@@ -199,6 +200,7 @@ impl Settle {
             to: None,
             provider: None,
             traceparent: None,
+            inbox: None,
         };
         self.users.fill(None);
         self.recipients.fill(None);
@@ -266,7 +268,7 @@ impl Settle {
             claims: vec![],
             takes: vec![],
             waits_for: vec![],
-            format: form::format(),
+            formats: vec![],
             most_attempts: i32::try_from(limits::ATTEMPT_RECORDS).unwrap_or(i32::MAX),
             forgettable: form::forgettable(),
         }

@@ -97,6 +97,7 @@ pub(crate) fn cancelled(reservation: &Reservation) -> Settlement {
                 to: None,
                 provider: None,
                 traceparent: None,
+                inbox: None,
             },
             send_at: None,
             expires_at: None,
@@ -123,6 +124,7 @@ pub(crate) fn cancelled(reservation: &Reservation) -> Settlement {
         refund: true,
         waits_for: None,
         dead_addresses: vec![],
+        item: None,
     }
 }
 

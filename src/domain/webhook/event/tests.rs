@@ -25,6 +25,7 @@ fn sent() -> Settlement {
             to: Some("ana@example.com".to_owned()),
             provider: None,
             traceparent: None,
+            inbox: None,
         },
         send_at: None,
         expires_at: None,
@@ -56,6 +57,7 @@ fn sent() -> Settlement {
         error_message: None,
         refund: false,
         dead_addresses: vec![],
+        item: None,
     }
 }
 
