@@ -87,6 +87,7 @@ pub use priority::Priority;
 pub use proof::Proof;
 pub use provider_event::{
     DeliveryState, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
+    ReportedRecipient,
 };
 pub use public_address::AddressGuard;
 pub use read_mark::ReadMark;

@@ -38,7 +38,8 @@ struct AskedSuppression {
     /// The only category of messages that is kept from it; all are without it.
     #[schema(max_length = 100)]
     category: Option<String>,
-    /// `hard_bounce`, `complaint`, `stop`, `unsubscribe` or `manual`, which it is without it.
+    /// `hard_bounce`, `complaint`, `stop`, `unsubscribe` (what people may switch off alone) or `manual`, which it is
+    /// without it. Each reason is an entry of its own.
     reason: Option<String>,
     /// When it ends by itself: a time ahead; never without it.
     #[schema(example = "2099-01-01T00:00:00Z")]
@@ -69,6 +70,22 @@ struct ShownSuppression<'a> {
     expires_at: Option<Timestamp>,
     /// When it was changed last.
     updated_at: Timestamp,
+    /// The provider's event that put it there; null: it was none, or it is forgotten.
+    told_by: Option<ShownOrigin<'a>>,
+}
+
+/// The provider's event that put an address on the list.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SuppressionOrigin)]
+struct ShownOrigin<'a> {
+    /// The account that told it.
+    #[schema(example = "mail")]
+    provider: &'a str,
+    /// What it told.
+    #[schema(example = "complaint")]
+    event: &'a str,
+    /// When that happened, as the provider says.
+    at: Timestamp,
 }
 
 impl<'a> From<&'a StoredSuppression> for ShownSuppression<'a> {
@@ -84,6 +101,11 @@ impl<'a> From<&'a StoredSuppression> for ShownSuppression<'a> {
             since: entry.since,
             expires_at: entry.ends_at,
             updated_at: entry.updated_at,
+            told_by: entry.told_by.as_ref().map(|told| ShownOrigin {
+                provider: &told.provider,
+                event: &told.event,
+                at: told.at,
+            }),
         }
     }
 }
@@ -101,7 +123,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .page::<ShownSuppression<'_>>("entries"),
         Endpoint::post("/v1/suppressions", create)
             .named("createSuppression", "Puts an address on the list")
-            .details("One that is there, for the same category, is said anew.")
+            .details("One that is there, for the same category and reason, gets this end.")
             .scope(Suppressions, Write)
             .body::<AskedSuppression>()
             .answers::<ShownSuppression<'_>>(200, "the entry, which was there before")
@@ -112,7 +134,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<ShownSuppression<'_>>(200, "the entry"),
         Endpoint::delete("/v1/suppressions/{id}", lift)
             .named("deleteSuppression", "Takes an entry off the list")
-            .details("The audit trail keeps who did it, and why.")
+            .details("For its reason alone: others of the address stay. The audit trail keeps who did it, and why.")
             .scope(Suppressions, Write)
             .query("reason", "why, in up to 500 characters", words(500))
             .answers_other(204, "it is gone", None),

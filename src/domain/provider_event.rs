@@ -130,6 +130,17 @@ pub struct HeardEvent {
     pub blame: Option<EventBlame>,
     /// As it came, as JSON that the database takes.
     pub raw: Option<String>,
+    /// Whom a report says that it is about; it may be somebody whom the message was passed on to.
+    pub reported: Option<ReportedRecipient>,
+}
+
+/// A recipient of whom a report tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedRecipient {
+    /// Their address, and the one that the message was sent to, as the report has them, in their one spelling.
+    pub addresses: Vec<String>,
+    /// Whether the report speaks of nobody else.
+    pub is_alone: bool,
 }
 
 impl HeardEvent {
@@ -150,6 +161,7 @@ impl HeardEvent {
             detail: None,
             blame: None,
             raw: None,
+            reported: None,
         }
     }
 }
@@ -170,6 +182,15 @@ impl ProviderEvent {
                 | Self::MachineOpen
                 | Self::Click
                 | Self::Complaint
+        )
+    }
+
+    /// Whether the message has arrived if this is told. A machine that opens it says less.
+    #[must_use]
+    pub const fn proves_arrival(self) -> bool {
+        matches!(
+            self,
+            Self::Delivered | Self::Open | Self::Click | Self::Complaint
         )
     }
 

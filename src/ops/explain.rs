@@ -20,6 +20,7 @@ pub use self::shown::ShownExplanation;
 use crate::broker::envelope::{self, Envelope, Refusal};
 use crate::cache::templates::TemplateCache;
 use crate::delivery::eligibility::Addressed;
+use crate::domain::suppression::StandingSuppression;
 use crate::domain::{GlobalPolicy, Notification, Recipient, Rule, TenantRules};
 use crate::ops::admissible::{Admissible, admissible};
 use crate::policy::{
@@ -229,26 +230,22 @@ impl Explainer {
         if listed.is_empty() {
             return Ok(());
         }
-        let now = clock::now();
-        let mut sources = vec![];
         let mut connection = self.database.get().await?;
-        for (tenant_id, channel, address, category) in listed.iter().take(MOST_ENTRIES) {
-            let of = (Some(*channel), Some(address.as_str()));
-            let tenant_id = Some(*tenant_id);
-            let entries =
-                suppressions::desk::page(&mut connection, tenant_id, of, None, MOST_ENTRIES);
-            let holds = entries.await?.into_iter().filter(|entry| {
-                let of = &entry.suppression.category;
-                (of.is_none() || of == category) && entry.ends_at.is_none_or(|end| end > now)
-            });
-            sources.extend(holds.map(|entry| RuleSource::Suppression {
-                id: entry.id,
-                reason: entry.suppression.reason,
-                category: entry.suppression.category,
-                until: entry.ends_at,
-            }));
+        let entries = suppressions::standing(&mut connection, listed, MOST_ENTRIES).await?;
+        let says: Vec<String> = entries.iter().map(StandingSuppression::says).collect();
+        if !says.is_empty() {
+            report
+                .says
+                .push_str(&format!(" It is there: {}.", says.join("; ")));
         }
-        let mut sources = sources.into_iter();
+        let mut sources = entries.into_iter().map(|entry| RuleSource::Suppression {
+            id: entry.id,
+            reason: entry.reason,
+            category: entry.category,
+            since: entry.since,
+            until: entry.until,
+            told_by: entry.told_by,
+        });
         report.said_by = sources.next();
         report.beside = sources.collect();
         Ok(())

@@ -46,6 +46,8 @@ enum EventSource<'a> {
     Told(&'a Account, &'a [HeardEvent]),
     /// They wait for their notification; at most so many.
     Early(i64),
+    /// They have waited for too long; at most so many.
+    Nobodys(i64),
 }
 
 impl EventSource<'_> {
@@ -53,6 +55,7 @@ impl EventSource<'_> {
         match self {
             Self::Told(account, heard) => provider_events::keep(connection, account, heard).await,
             Self::Early(most) => provider_events::take_early(connection, most).await,
+            Self::Nobodys(most) => provider_events::take_nobodys(connection, most).await,
         }
     }
 }
@@ -97,6 +100,18 @@ impl EventIntake {
             }
         }
         Ok(new)
+    }
+
+    /// Lets go of events that are about no notification: first of what follows from them for those who write to
+    /// their addresses, then of what they know of people.
+    ///
+    /// # Errors
+    /// The database is out of reach; some may be done.
+    pub async fn let_go(&self) -> Result<(), StoreError> {
+        let most = i64::try_from(PART).unwrap_or(i64::MAX);
+        while !self.follow_up(EventSource::Nobodys(most)).await?.is_empty() {}
+        while provider_events::forget_unmatched(&self.database).await? > 0 {}
+        Ok(())
     }
 
     /// Does what follows from events in the transaction in which they are taken.

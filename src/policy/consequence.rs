@@ -57,7 +57,7 @@ pub struct EventSuppression {
 /// Which messages a wish is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WishScope {
-    /// All of the channel.
+    /// All of the channel that a person may switch off; by STOP, all.
     Channel,
     /// Those of a category.
     Category(String),
@@ -69,8 +69,10 @@ pub fn follows(facts: &EventFacts<'_>) -> Consequence {
     let is_certain = facts.is_certain();
     Consequence {
         suppress: suppression(facts),
-        lift: (facts.event == ProviderEvent::Resubscribe)
-            .then(|| facts.wish().unwrap_or(WishScope::Channel)),
+        // Who wants what nobody may switch off has ended nothing by that.
+        lift: facts
+            .wish()
+            .filter(|_| facts.event == ProviderEvent::Resubscribe),
         counts: facts.event == ProviderEvent::SoftBounce,
         accepts: is_certain && facts.event.proves_acceptance(),
         hands_back: is_certain && facts.blame == Some(EventBlame::Way),
@@ -122,10 +124,14 @@ impl EventFacts<'_> {
     }
 }
 
-/// Whether a notification is sent, now that an account is known to have accepted it: its answer was lost, it said
-/// that it had not, or the node died that asked it.
+/// Whether a notification is sent, now that an account tells of it: its answer was lost, it said that it had not,
+/// or the node died that asked it. What it had told late that it did not arrive is sent if it has arrived.
 #[must_use]
-pub fn is_settled_by(notification: &Notification, status: Status, account: &str) -> bool {
+pub fn is_settled_by(
+    notification: &Notification,
+    status: Status,
+    (account, event): (&str, ProviderEvent),
+) -> bool {
     let may_be_theirs = |record: &AttemptRecord| match &record.step {
         Step::Attempt {
             provider,
@@ -137,8 +143,10 @@ pub fn is_settled_by(notification: &Notification, status: Status, account: &str)
     };
     let mut theirs_no_more = notification.handed_back_by().iter();
     matches!(status, Status::Pending | Status::Failed)
-        && notification.attempts.iter().any(may_be_theirs)
-        && !theirs_no_more.any(|name| name == account)
+        && match theirs_no_more.any(|name| name == account) {
+            true => event.proves_arrival(),
+            false => event.proves_acceptance() && notification.attempts.iter().any(may_be_theirs),
+        }
 }
 
 /// What is known when an account tells late that a message did not arrive.
@@ -154,6 +162,10 @@ pub struct LateFailure<'a> {
     pub account: &'a str,
     /// The accounts in use of the channel.
     pub accounts: &'a [String],
+    /// When it failed, as the account tells.
+    pub failed_at: Timestamp,
+    /// When it arrived, if the account has told that.
+    pub arrived_at: Option<Timestamp>,
     /// The time.
     pub now: Timestamp,
 }
@@ -173,7 +185,16 @@ pub fn handed_back_by(failure: &LateFailure<'_>, global: &GlobalPolicy) -> Optio
     let accepted_at = accepted.map_or(notification.created_at, |record| record.at);
     let is_fresh = failure.now.duration_since(accepted_at) <= FRESH
         && expiry::expired(notification, failure.now).is_none();
-    if !is_theirs || !is_wanted || !is_fresh || notification.payload.provider.is_some() {
+    // What arrives as a text stays; a mail may come back from the server that took it.
+    let has_arrived = failure
+        .arrived_at
+        .is_some_and(|at| notification.lane.channel == Channel::Sms || at >= failure.failed_at);
+    if has_arrived
+        || !is_theirs
+        || !is_wanted
+        || !is_fresh
+        || notification.payload.provider.is_some()
+    {
         return None;
     }
     let is_new = |name: &&String| name.as_str() != failure.account && !tried.contains(name);

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::scrub::scrub;
+use super::scrub::{scrub, scrub_others};
 use crate::domain::reply::clean;
 use crate::domain::{Account, Channel, HeardEvent, ProviderEvent, address, hex, limits};
 
@@ -85,7 +85,7 @@ pub(crate) fn detail(words: Option<&str>, address: Option<&str>) -> Option<Strin
     let words = words?.trim();
     let words = match address {
         Some(address) => scrub(words, address),
-        None => words.to_owned(),
+        None => scrub_others(words),
     };
     Some(clean(&words, limits::DETAIL_BYTES)).filter(|words| !words.is_empty())
 }

@@ -6,8 +6,44 @@ use crate::domain::address::with_unicode_domain;
 const MASK: &str = "<address>";
 
 /// The words without the address, whatever the case of its letters, with its domain in ASCII or as
-/// people write it, with or without what people put between digits.
+/// people write it, with or without what people put between digits; and without any other address: mail
+/// goes on to others, of whom the sender knows nothing.
 pub(crate) fn scrub(words: &str, address: &str) -> String {
+    scrub_others(&scrub_one(words, address))
+}
+
+/// The words without whatever looks like an address, or like a number in E.164.
+pub(crate) fn scrub_others(words: &str) -> String {
+    let mut out = String::with_capacity(words.len());
+    let mut rest = words;
+    while !rest.is_empty() {
+        let end = rest.find(is_between).unwrap_or(rest.len());
+        let (token, after) = rest.split_at(end);
+        out.push_str(if is_address(token) { MASK } else { token });
+        let next = after.find(|c: char| !is_between(c)).unwrap_or(after.len());
+        let (between, after) = after.split_at(next);
+        out.push_str(between);
+        rest = after;
+    }
+    out
+}
+
+/// What stands between words.
+fn is_between(c: char) -> bool {
+    c.is_whitespace() || "<>()[]{},;:\"'|=".contains(c)
+}
+
+fn is_address(token: &str) -> bool {
+    let around = token.split_once('@').or_else(|| token.split_once("%40"));
+    let is_mail = around.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    let digits = token.trim_end_matches(['.', '!', '?']).strip_prefix('+');
+    is_mail
+        || digits.is_some_and(|it| {
+            (8..=15).contains(&it.len()) && it.bytes().all(|byte| byte.is_ascii_digit())
+        })
+}
+
+fn scrub_one(words: &str, address: &str) -> String {
     let address = address.trim();
     let mut words = mask(words, address);
     if let Some(unicode) = with_unicode_domain(address) {
@@ -123,6 +159,16 @@ mod tests {
                 "+49 151 99 is another",
             ),
             ("kept", "", "kept"),
+            (
+                "550 5.1.1 <secret.home@private.example>: no such user, mailto:x@y.z.",
+                "ana@example.com",
+                "550 5.1.1 <<address>>: no such user, mailto:<address>",
+            ),
+            (
+                "from +4915199887766. at 12:00 with a+b, @home and 5.1.1",
+                "+491511234",
+                "from <address> at 12:00 with a+b, @home and 5.1.1",
+            ),
             ("é+ü@x.de", "ü@x.de", "é<address>"),
         ] {
             assert_eq!(scrub(words, address), expected);

@@ -24,6 +24,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod tls;
+pub(super) mod told_later;
 mod trouble;
 mod wire;
 mod words;

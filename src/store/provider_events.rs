@@ -3,6 +3,7 @@
 //! Whoever takes a batch in keeps it by one statement and does what follows in the same transaction. Locks are
 //! taken in the order of settling: events, notifications, suppressions.
 
+mod addressed;
 mod changes;
 mod early;
 mod keep;
@@ -19,13 +20,12 @@ use super::change::word;
 use super::time::from_database;
 use crate::domain::{Channel, EventBlame, EventMatch, ProviderEvent, Status};
 
+pub use addressed::{SoftBounces, full_mailboxes, tenants_of};
 pub use changes::{HandBack, LateAcceptance, accept, hand_back};
-pub use early::{forget_nobodys, take_early};
+pub use early::{forget_unmatched, take_early, take_nobodys};
 pub use keep::keep;
-pub use standing::{StandingNotification, announce, hold, read};
-pub use wishes::{
-    LiftedWish, SoftBounces, StoredWish, full_mailboxes, learn_dead, lift, suppress, tenants_of,
-};
+pub use standing::{Arrivals, StandingNotification, announce, arrived, hold, read};
+pub use wishes::{DeadWord, LiftedWish, StoredWish, learn_dead, lift, suppress};
 
 /// An event that is stored now and was not before, with what is known of its notification.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -614,6 +614,7 @@ pub mod notification_schema {
             accounts -> Nullable<Array<Nullable<Uuid>>>,
             #[max_length = 100]
             category -> Nullable<Varchar>,
+            event_id -> Nullable<Uuid>,
         }
     }
 

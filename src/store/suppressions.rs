@@ -1,6 +1,7 @@
 //! Addresses that nothing may be sent to.
 
 pub mod desk;
+mod standing;
 
 use std::collections::HashSet;
 
@@ -16,13 +17,15 @@ use super::statement::statement;
 use super::{Database, StoreError};
 use crate::domain::{Channel, Suppression, address};
 
+pub use standing::standing;
+
 /// Tenant, channel, an address as the list spells it, and the category of what is to be sent there.
 pub type SuppressionKey = (Uuid, Channel, String, Option<String>);
 
 /// Longest address that the list holds; its `CHECK` says the same.
 const MOST_BYTES: usize = 2_048;
 
-/// Puts an address on the list, or gives it another reason. `since` stays the first day.
+/// Puts an address on the list for a reason, without an end. Other reasons stand beside it.
 ///
 /// # Errors
 /// [`StoreError::ForeignKey`] when the tenant does not exist.
@@ -35,8 +38,8 @@ pub async fn upsert(
         "INSERT INTO suppressions AS s (id, tenant_id, channel, address, reason, category) \
          VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT ON CONSTRAINT suppressions_address_key DO UPDATE \
-         SET reason = EXCLUDED.reason, ends_at = NULL, accounts = NULL \
-         WHERE s.reason <> EXCLUDED.reason OR s.ends_at IS NOT NULL OR s.accounts IS NOT NULL \
+         SET ends_at = NULL, accounts = NULL \
+         WHERE s.ends_at IS NOT NULL OR s.accounts IS NOT NULL \
          RETURNING (xmax = 0) AS created",
     )
     .bind::<SqlUuid, _>(Uuid::now_v7())
@@ -51,7 +54,7 @@ pub async fn upsert(
     Ok(UpsertAnswer::change(written.as_ref()))
 }
 
-/// Takes an address off the list; says whether it was on it.
+/// Takes an address off the list, for whatever reason it is there; says whether it was on it.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -68,18 +71,29 @@ pub async fn remove(
     Ok(diesel::delete(entry).execute(connection).await? > 0)
 }
 
+/// Whether an entry `s` holds for what is `asked` for. Nobody unsubscribes from what nobody may switch off.
+macro_rules! holds {
+    () => {
+        "(s.category IS NULL OR s.category = asked.category)
+         AND (s.ends_at IS NULL OR s.ends_at > now())
+         AND (s.reason <> 'unsubscribe' OR NOT EXISTS (
+             SELECT FROM categories c
+             WHERE c.tenant_id = s.tenant_id AND c.name = asked.category AND NOT c.may_disable))"
+    };
+}
+use holds;
+
 statement!(
     Among(
         tenants: Vec<Uuid> => Array<SqlUuid>,
         channels: Vec<&'static str> => Array<Text>,
         addresses: Vec<String> => Array<Text>,
         categories: Vec<Option<String>> => Array<Nullable<Text>>,
-    ) -> (SqlUuid, Text, Text, Nullable<Text>) =
+    ) -> (SqlUuid, Text, Text, Nullable<Text>) = concat!(
     "SELECT s.tenant_id, s.channel, s.address, asked.category
      FROM unnest(?, ?, ?, ?) AS asked (tenant_id, channel, address, category)
      JOIN suppressions s USING (tenant_id, channel, address)
-     WHERE (s.category IS NULL OR s.category = asked.category)
-       AND (s.ends_at IS NULL OR s.ends_at > now())"
+     WHERE ", holds!())
 );
 
 /// Those of some addresses that are suppressed now, as [`Suppression::address`] spells them. One of which
@@ -183,6 +197,8 @@ pub(super) struct Learnt {
     pub(super) suppression: Suppression,
     /// The account that was told so, for the operator to know: it holds for all.
     pub(super) account: Option<Uuid>,
+    /// The event that says so.
+    pub(super) event_id: Option<Uuid>,
 }
 
 // The first word that an address is dead holds for a week, and one that comes after that for good: for
@@ -196,27 +212,27 @@ statement!(
         addresses: Vec<String> => Array<Text>,
         reasons: Vec<&'static str> => Array<Text>,
         accounts: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
+        events: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
     ) -> Bool =
-    "INSERT INTO suppressions AS s (tenant_id, channel, address, reason, ends_at, accounts)
-     SELECT DISTINCT ON (learnt.tenant_id, learnt.channel, learnt.address)
+    "INSERT INTO suppressions AS s (tenant_id, channel, address, reason, ends_at, accounts, event_id)
+     SELECT DISTINCT ON (learnt.tenant_id, learnt.channel, learnt.address, learnt.reason)
          learnt.tenant_id, learnt.channel, learnt.address, learnt.reason,
          now() + CASE learnt.reason WHEN 'stop' THEN interval '30 days' ELSE interval '7 days' END,
-         CASE WHEN learnt.account IS NOT NULL THEN ARRAY[learnt.account] END
-     FROM unnest(?, ?, ?, ?, ?) WITH ORDINALITY
-         AS learnt (tenant_id, channel, address, reason, account, place)
+         CASE WHEN learnt.account IS NOT NULL THEN ARRAY[learnt.account] END, learnt.event_id
+     FROM unnest(?, ?, ?, ?, ?, ?) WITH ORDINALITY
+         AS learnt (tenant_id, channel, address, reason, account, event_id, place)
      JOIN tenants t ON t.id = learnt.tenant_id
-     ORDER BY learnt.tenant_id, learnt.channel, learnt.address, learnt.place
+     ORDER BY learnt.tenant_id, learnt.channel, learnt.address, learnt.reason, learnt.place
      ON CONFLICT ON CONSTRAINT suppressions_address_key DO UPDATE SET
-         reason = EXCLUDED.reason,
-         ends_at = CASE WHEN EXCLUDED.reason = 'stop' OR s.reason <> EXCLUDED.reason
-                        THEN EXCLUDED.ends_at END,
+         event_id = EXCLUDED.event_id,
+         ends_at = CASE WHEN EXCLUDED.reason = 'stop' THEN EXCLUDED.ends_at END,
          accounts = CASE WHEN EXCLUDED.accounts <@ s.accounts THEN s.accounts
                          ELSE s.accounts || EXCLUDED.accounts END
      WHERE s.ends_at <= now() OR (s.ends_at IS NOT NULL AND EXCLUDED.reason = 'stop')
      RETURNING true"
 );
 
-/// Puts addresses on the list that were found dead while sending. One that is on it stays as it is,
+/// Puts addresses on the list that were found dead while sending. One that is on it for that stays as it is,
 /// unless it has ended, or STOP is said now: somebody knew before. What the list cannot hold is
 /// left out, for an outcome hangs on this.
 pub(super) async fn learn(
@@ -229,10 +245,12 @@ pub(super) async fn learn(
         addresses: vec![],
         reasons: vec![],
         accounts: vec![],
+        events: vec![],
     };
     for Learnt {
         suppression,
         account,
+        event_id,
     } in learnt
     {
         let address = Suppression::address(suppression.channel, &suppression.address);
@@ -246,6 +264,7 @@ pub(super) async fn learn(
         learn.addresses.push(address);
         learn.reasons.push(suppression.reason.as_str());
         learn.accounts.push(*account);
+        learn.events.push(*event_id);
     }
     if !learn.tenants.is_empty() {
         let _: Vec<bool> = learn.load(connection).await?;

@@ -105,7 +105,7 @@ impl EventTeller {
         for kind in KINDS.iter().cycle().take(self.telling.each) {
             let number = self.book.made.fetch_add(1, Ordering::Relaxed);
             waiting.push_back(json!({
-                "event": kind, "sg_event_id": format!("told-{number}"), "notification_id": id,
+                "event": kind, "sg_event_id": format!("told-{number}"), "herald_notification_id": id,
                 "email": acceptance.recipient, "timestamp": now_micros() / 1_000_000,
                 "response": "250 OK", "ip": "192.0.2.1", "tls": 1,
                 "sg_message_id": "sim.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0",

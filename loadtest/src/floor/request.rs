@@ -10,7 +10,7 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 pub(super) fn mail(out: &mut Vec<u8>, id: Uuid, to: &str, text: &Text<'_>) {
     out.extend_from_slice(br#"{"personalizations":[{"to":[{"email":"#);
     json(out, to);
-    out.extend_from_slice(br#"}],"custom_args":{"notification_id":""#);
+    out.extend_from_slice(br#"}],"custom_args":{"herald_notification_id":""#);
     uuid(out, id);
     out.extend_from_slice(br#""}}],"from":{"email":"hello@example.com"},"subject":"#);
     json(out, &text.head);

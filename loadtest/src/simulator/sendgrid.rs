@@ -198,7 +198,11 @@ fn acceptances(mail: &Mail<'_>) -> Vec<Acceptance> {
         let notification_id = personalization
             .custom_args
             .as_ref()
-            .and_then(|arguments| arguments.get("notification_id"))
+            .and_then(|arguments| {
+                // What the last release called it.
+                let ours = arguments.get("herald_notification_id");
+                ours.or_else(|| arguments.get("notification_id"))
+            })
             .and_then(|id| id.parse().ok());
         for to in personalization.to.iter().flatten() {
             all.push(Acceptance {

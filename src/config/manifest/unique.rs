@@ -46,7 +46,8 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
     });
     seen.add(providers, "name", |p| Some(p.name.clone()));
     seen.add(suppressions, "", |s| {
-        Some((s.tenant_id, s.channel, s.address.clone()))
+        let of = (s.tenant_id, s.channel, s.address.clone());
+        Some((of, s.category.clone(), s.reason))
     });
     seen.add(webhooks, "name", |w| Some((w.tenant_id, w.name.clone())));
     seen.0

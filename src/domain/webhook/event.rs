@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::status::{STATUS_EXCHANGE, cloud_event};
 use super::{TEST_EVENT, WebhookCatalog, WebhookEvent};
 use crate::domain::{
-    Channel, Notification, Origin, Priority, ProviderEvent, Reason, Settlement, Source, Status,
+    Channel, EventMatch, Notification, Origin, Priority, ProviderEvent, Reason, Settlement, Source,
+    Status,
 };
 
 /// Longest `metadata` of a publisher that is handed back, as JSON: a body stays below the 20 kB that the
@@ -85,6 +86,7 @@ pub(super) struct ProviderEventData<'a> {
     pub(super) event: ProviderEvent,
     pub(super) code: Option<&'a str>,
     pub(super) detail: Option<&'a str>,
+    pub(super) matched_by: EventMatch,
 }
 
 /// All that follows from what became of notifications, for those who want to hear of it.

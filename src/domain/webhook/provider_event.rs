@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::event::{EventData, ProviderEventData, of, tell};
 use super::{NewWebhookDelivery, WebhookCatalog, WebhookEvent};
-use crate::domain::{Notification, ProviderEvent, Reason, Status};
+use crate::domain::{EventMatch, Notification, ProviderEvent, Reason, Status};
 
 /// An event of a provider with the notification that it is about, as that stands now.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +27,8 @@ pub struct ToldProviderEvent<'a> {
     pub code: Option<&'a str>,
     /// The provider's words.
     pub detail: Option<&'a str>,
+    /// By what it is known that it is about the notification.
+    pub matched_by: EventMatch,
 }
 
 impl ProviderEvent {
@@ -73,6 +75,7 @@ pub fn told_of(
                 event: told.event,
                 code: told.code,
                 detail: told.detail,
+                matched_by: told.matched_by,
             }),
             ..of(told.notification)
         };

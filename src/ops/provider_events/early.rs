@@ -6,7 +6,6 @@ use tokio::time::sleep;
 
 use super::{EventIntake, EventSource};
 use crate::runtime::Shutdown;
-use crate::store::provider_events;
 
 /// Time from one look to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -24,9 +23,9 @@ pub async fn run(intake: EventIntake, stop: Shutdown) {
             tracing::debug!(%error, "early events could not be looked for; trying again");
         }
         if looks.is_multiple_of(FORGET_EVERY)
-            && let Err(error) = provider_events::forget_nobodys(&intake.database).await
+            && let Err(error) = intake.let_go().await
         {
-            tracing::debug!(%error, "events of nobody could not be forgotten; trying again later");
+            tracing::debug!(%error, "events of nobody could not be let go of; trying again later");
         }
         looks = looks.wrapping_add(1);
         stop.or(sleep(LOOK_EVERY)).await;

@@ -17,7 +17,7 @@ use crate::policy::consequence::{
 };
 use crate::runtime::clock;
 use crate::store::provider_events::{
-    self, EventSubject, HandBack, KeptEvent, LateAcceptance, StandingNotification,
+    self, Arrivals, EventSubject, HandBack, KeptEvent, LateAcceptance, StandingNotification,
 };
 use crate::store::{PgConnection, StoreError, accounts};
 
@@ -105,14 +105,20 @@ async fn change(
         acceptances.extend(acceptance(event, &mut held));
     }
     let mut in_use: HashMap<Channel, Vec<String>> = HashMap::new();
-    for (event, _) in changing().filter(|(_, consequence)| consequence.hands_back) {
+    let failures = || changing().filter(|(_, consequence)| consequence.hands_back);
+    let failed: Vec<Uuid> = failures().filter_map(|it| about(&it)).collect();
+    let arrived = match failed.is_empty() {
+        true => HashMap::new(),
+        false => provider_events::arrived(connection, failed).await?,
+    };
+    for (event, _) in failures() {
         let accounts = match in_use.entry(event.channel) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 new.insert(accounts::hooks::in_use(connection, event.channel).await?)
             }
         };
-        returned.extend(hand_back(event, &mut held, accounts, global));
+        returned.extend(hand_back(event, &mut held, (accounts, &arrived), global));
     }
     let mut settlements = vec![];
     if !acceptances.is_empty() {
@@ -142,7 +148,8 @@ fn acceptance(
 ) -> Option<LateAcceptance> {
     let standing = held.get_mut(&event.about.as_ref()?.id)?;
     let status = standing.status.parse().ok()?;
-    if !is_settled_by(&standing.notification, status, &event.provider) {
+    let told = (event.provider.as_str(), event.event);
+    if !is_settled_by(&standing.notification, status, told) {
         return None;
     }
     let step = Step::Attempt {
@@ -169,7 +176,7 @@ fn acceptance(
 fn hand_back(
     event: &KeptEvent,
     held: &mut HashMap<Uuid, StandingNotification>,
-    accounts: &[String],
+    (accounts, arrived): (&[String], &Arrivals),
     global: &GlobalPolicy,
 ) -> Option<HandBack> {
     let EventSubject { id, .. } = event.about.as_ref()?;
@@ -181,6 +188,8 @@ fn hand_back(
         sent_by: standing.provider.as_deref(),
         account: &event.provider,
         accounts,
+        failed_at: event.at,
+        arrived_at: arrived.get(&(*id, event.provider.clone())).copied(),
         now,
     };
     let not_by = handed_back_by(&failure, global)?;
@@ -259,6 +268,7 @@ async fn told(
                 at: event.at,
                 code: event.code.as_deref(),
                 detail: event.detail.as_deref(),
+                matched_by: event.about.as_ref()?.matched_by,
             })
         })
         .collect();

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::domain::{Channel, GlobalPolicy, Suppression, SuppressionReason};
+use crate::domain::{Channel, EventMatch, GlobalPolicy, Suppression, SuppressionReason};
 use crate::policy::consequence::{Consequence, EventSuppression, WishScope};
 use crate::runtime::clock;
-use crate::store::provider_events::{self, KeptEvent, LiftedWish, SoftBounces, StoredWish};
+use crate::store::provider_events::{
+    self, DeadWord, KeptEvent, LiftedWish, SoftBounces, StoredWish,
+};
 use crate::store::{PgConnection, StoreError};
 
 /// All that is to be written of a batch.
@@ -16,7 +18,9 @@ use crate::store::{PgConnection, StoreError};
 struct BatchWishes {
     suppressed: Vec<StoredWish>,
     lifted: Vec<LiftedWish>,
-    dead: Vec<(Uuid, Channel, String)>,
+    dead: Vec<DeadWord>,
+    /// Whose mailbox could not take a mail.
+    full: Vec<DeadWord>,
 }
 
 /// Does what follows for people and addresses.
@@ -38,36 +42,35 @@ pub(super) async fn follow(
         return Ok(());
     }
     let tenants = tenants(connection, speaking().map(|((event, _), _)| *event)).await?;
-    let full = full(connection, speaking().map(|(it, _)| it), global).await?;
     let mut wishes = BatchWishes::default();
     for ((event, consequence), address) in speaking() {
-        let key = (event.channel, address.to_owned());
-        let of_address = tenants.get(&key).cloned().unwrap_or_default();
         let own = event.about.as_ref().map(|it| it.tenant_id);
-        // What is said to a number is said to a sender that all tenants use.
-        let heard_by: BTreeSet<Uuid> = match own {
-            Some(own) if event.channel != Channel::Sms => [own].into(),
-            own => of_address.into_iter().chain(own).collect(),
+        let heard_by: BTreeSet<Uuid> = match own.filter(|_| !is_for_all(event)) {
+            Some(own) => [own].into(),
+            None => {
+                let key = (event.channel, address.to_owned());
+                let all = tenants.get(&key).into_iter().flatten().copied();
+                all.chain(own).collect()
+            }
         };
         for tenant_id in heard_by {
             wishes.add(tenant_id, (event, address), consequence);
-            if consequence.counts && full.contains(&key) {
-                wishes
-                    .dead
-                    .push((tenant_id, event.channel, address.to_owned()));
-            }
         }
     }
-    if !wishes.suppressed.is_empty() {
-        provider_events::suppress(connection, &wishes.suppressed).await?;
-    }
-    if !wishes.dead.is_empty() {
-        provider_events::learn_dead(connection, &wishes.dead).await?;
-    }
-    if !wishes.lifted.is_empty() {
-        provider_events::lift(connection, &wishes.lifted).await?;
-    }
-    Ok(())
+    let full = full(connection, &wishes.full, global).await?;
+    wishes.dead.extend(full);
+    wishes.write(connection).await
+}
+
+/// Whether it says something to all who write to its address: it names no notification for sure, or is said to a
+/// sender that all tenants use.
+fn is_for_all(event: &KeptEvent) -> bool {
+    let certain = |by: EventMatch| by != EventMatch::Address;
+    event.channel == Channel::Sms
+        || !event
+            .about
+            .as_ref()
+            .is_some_and(|it| certain(it.matched_by))
 }
 
 impl BatchWishes {
@@ -77,13 +80,17 @@ impl BatchWishes {
         (event, address): (&KeptEvent, &str),
         consequence: &Consequence,
     ) {
+        let dead = || DeadWord {
+            tenant_id,
+            channel: event.channel,
+            address: address.to_owned(),
+            event_id: event.id,
+        };
         match &consequence.suppress {
             Some(EventSuppression {
                 reason: SuppressionReason::HardBounce,
                 ..
-            }) => self
-                .dead
-                .push((tenant_id, event.channel, address.to_owned())),
+            }) => self.dead.push(dead()),
             Some(EventSuppression { reason, scope }) => self.suppressed.push(StoredWish {
                 suppression: Suppression {
                     tenant_id,
@@ -93,8 +100,12 @@ impl BatchWishes {
                     category: category(scope),
                 },
                 at: event.at,
+                event_id: event.id,
             }),
             None => {}
+        }
+        if consequence.counts {
+            self.full.push(dead());
         }
         if let Some(scope) = &consequence.lift {
             self.lifted.push(LiftedWish {
@@ -106,6 +117,19 @@ impl BatchWishes {
             });
         }
     }
+
+    async fn write(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if !self.suppressed.is_empty() {
+            provider_events::suppress(connection, &self.suppressed).await?;
+        }
+        if !self.dead.is_empty() {
+            provider_events::learn_dead(connection, &self.dead).await?;
+        }
+        if !self.lifted.is_empty() {
+            provider_events::lift(connection, &self.lifted).await?;
+        }
+        Ok(())
+    }
 }
 
 fn category(scope: &WishScope) -> Option<String> {
@@ -115,14 +139,13 @@ fn category(scope: &WishScope) -> Option<String> {
     }
 }
 
-/// The tenants that know the address, of events that are about no notification for sure, or about a number.
+/// The tenants that write to the addresses of what is said to all of them.
 async fn tenants<'a>(
     connection: &mut PgConnection,
     events: impl Iterator<Item = &'a KeptEvent>,
 ) -> Result<HashMap<(Channel, String), Vec<Uuid>>, StoreError> {
-    let wide = events.filter(|it| it.about.is_none() || it.channel == Channel::Sms);
     let mut addresses: BTreeMap<Channel, BTreeSet<String>> = BTreeMap::new();
-    for event in wide {
+    for event in events.filter(|it| is_for_all(it)) {
         let known = addresses.entry(event.channel).or_default();
         known.extend(event.address.clone());
     }
@@ -141,18 +164,14 @@ async fn tenants<'a>(
     Ok(tenants)
 }
 
-/// The addresses whose mailbox could not take mail too often.
-async fn full<'a>(
+/// Those whose mailbox could not take mail too often.
+async fn full(
     connection: &mut PgConnection,
-    judged: impl Iterator<Item = &'a (&'a KeptEvent, Consequence)>,
+    bounced: &[DeadWord],
     global: &GlobalPolicy,
-) -> Result<BTreeSet<(Channel, String)>, StoreError> {
-    let mut bounced: BTreeMap<Channel, Vec<String>> = BTreeMap::new();
-    if global.soft_bounces > 0 {
-        for (event, _) in judged.filter(|(_, consequence)| consequence.counts) {
-            let known = bounced.entry(event.channel).or_default();
-            known.extend(event.address.clone());
-        }
+) -> Result<Vec<DeadWord>, StoreError> {
+    if global.soft_bounces == 0 {
+        return Ok(vec![]);
     }
     let window = SignedDuration::try_from(global.soft_bounce_window).unwrap_or_default();
     let now = clock::now();
@@ -160,11 +179,17 @@ async fn full<'a>(
         most: global.soft_bounces,
         since: now.saturating_sub(window).unwrap_or(now),
     };
-    let mut full = BTreeSet::new();
-    for (channel, addresses) in bounced {
-        let found =
-            provider_events::full_mailboxes(connection, channel, addresses, bounces).await?;
-        full.extend(found.into_iter().map(|address| (channel, address)));
+    let mut asked: BTreeMap<Channel, BTreeSet<(Uuid, String)>> = BTreeMap::new();
+    for one in bounced {
+        let of_channel = asked.entry(one.channel).or_default();
+        of_channel.insert((one.tenant_id, one.address.clone()));
     }
-    Ok(full)
+    let mut full = BTreeSet::new();
+    for (channel, asked) in asked {
+        let asked = asked.into_iter().collect();
+        let found = provider_events::full_mailboxes(connection, channel, asked, bounces).await?;
+        full.extend(found.into_iter().map(|(tenant, it)| (channel, tenant, it)));
+    }
+    let is_full = |it: &&DeadWord| full.contains(&(it.channel, it.tenant_id, it.address.clone()));
+    Ok(bounced.iter().filter(is_full).cloned().collect())
 }

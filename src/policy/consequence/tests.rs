@@ -76,6 +76,17 @@ fn a_person_is_heard_in_the_scope_that_they_mean() {
     assert_eq!(suppressed(&complaint), whole(SuppressionReason::Complaint));
     let again = facts(ProviderEvent::Resubscribe);
     assert_eq!(follows(&again).lift, Some(category));
+    // What could not be ended is not begun again, and whose category is a guess says nothing of any.
+    let required = EventFacts {
+        may_disable: false,
+        ..again
+    };
+    assert_eq!(follows(&required).lift, None);
+    let guessed = EventFacts {
+        matched_by: Some(EventMatch::Address),
+        ..required
+    };
+    assert_eq!(follows(&guessed).lift, Some(WishScope::Channel));
     let start = EventFacts {
         channel: Channel::Sms,
         ..again
@@ -131,6 +142,7 @@ fn attempted(class: Class) -> Notification {
 
 #[test]
 fn what_may_have_been_sent_is_settled_by_the_account_that_tells_of_it() {
+    let first = ("first", ProviderEvent::Processed);
     for (class, settled) in [
         (Class::Unknown, true),
         (Class::Transient, true),
@@ -139,21 +151,49 @@ fn what_may_have_been_sent_is_settled_by_the_account_that_tells_of_it() {
     ] {
         let lost = attempted(class);
         for status in [Status::Pending, Status::Failed] {
-            assert_eq!(is_settled_by(&lost, status, "first"), settled, "{class}");
-            assert!(!is_settled_by(&lost, status, "second"));
+            assert_eq!(is_settled_by(&lost, status, first), settled, "{class}");
+            let other = ("second", ProviderEvent::Processed);
+            assert!(!is_settled_by(&lost, status, other));
         }
-        assert!(!is_settled_by(&lost, Status::Cancelled, "first"));
-        assert!(!is_settled_by(&lost, Status::Sent, "first"));
+        assert!(!is_settled_by(&lost, Status::Cancelled, first));
+        assert!(!is_settled_by(&lost, Status::Sent, first));
     }
     let mut died = notification(Channel::Sms);
     died.attempts.push(AttemptRecord::node_died(now(), 7));
-    assert!(is_settled_by(&died, Status::Pending, "first"));
+    assert!(is_settled_by(&died, Status::Pending, first));
+    // It said that it had not arrived: what is on its way says nothing new, but what has arrived has.
+    let mut back = attempted(Class::Accepted);
+    let step = Step::Replayed {
+        failed: crate::domain::Reason::ProviderRefused,
+        detail: None,
+        not_by: vec!["first".to_owned()],
+    };
+    back.attempts.push(AttemptRecord { at: now(), step });
+    for (event, settled) in [
+        (ProviderEvent::Processed, false),
+        (ProviderEvent::Block, false),
+        (ProviderEvent::MachineOpen, false),
+        (ProviderEvent::Delivered, true),
+        (ProviderEvent::Click, true),
+    ] {
+        let told = is_settled_by(&back, Status::Pending, ("first", event));
+        assert_eq!(told, settled, "{event}");
+        assert!(!is_settled_by(&back, Status::Pending, ("second", event)));
+    }
 }
 
 fn handed(
     notification: &Notification,
     account: &str,
     later: SignedDuration,
+) -> Option<Vec<String>> {
+    handed_though(notification, account, (later, None))
+}
+
+fn handed_though(
+    notification: &Notification,
+    account: &str,
+    (later, arrived_at): (SignedDuration, Option<Timestamp>),
 ) -> Option<Vec<String>> {
     let accounts = ["first", "second", "third"].map(str::to_owned);
     let failure = LateFailure {
@@ -162,10 +202,12 @@ fn handed(
         sent_by: Some(account),
         account,
         accounts: &accounts,
+        failed_at: now() + later,
+        arrived_at,
         now: now() + later,
     };
     let global = GlobalPolicy {
-        fail_over_undelivered: vec![Channel::Sms],
+        fail_over_undelivered: vec![notification.lane.channel],
         ..GLOBAL.clone()
     };
     handed_back_by(&failure, &global)
@@ -205,7 +247,34 @@ fn a_late_failure_asks_each_account_once_and_nobody_too_late() {
     let mut pinned = fresh.clone();
     pinned.payload.provider = Some("first".to_owned());
     assert_eq!(handed(&pinned, "first", minute), None);
-    let mut mail = fresh;
+}
+
+#[test]
+fn what_has_arrived_is_not_sent_again() {
+    let minute = SignedDuration::from_mins(1);
+    let text = attempted(Class::Accepted);
+    let earlier = (minute, Some(now()));
+    let later = (minute, Some(now() + minute));
+    assert_eq!(handed_though(&text, "first", earlier), None, "in any order");
+    assert_eq!(handed_though(&text, "first", later), None);
+    let mut mail = text;
     mail.lane.channel = Channel::Email;
-    assert_eq!(handed(&mail, "first", minute), None, "another channel");
+    // The server that had taken it sent it back.
+    assert!(handed_though(&mail, "first", earlier).is_some());
+    assert_eq!(handed_though(&mail, "first", later), None);
+    let global = GlobalPolicy {
+        fail_over_undelivered: vec![Channel::Sms],
+        ..GLOBAL.clone()
+    };
+    let failure = LateFailure {
+        notification: &mail,
+        status: Status::Sent,
+        sent_by: Some("first"),
+        account: "first",
+        accounts: &["second".to_owned()],
+        failed_at: now(),
+        arrived_at: None,
+        now: now(),
+    };
+    assert_eq!(handed_back_by(&failure, &global), None, "another channel");
 }

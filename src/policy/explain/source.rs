@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::domain::preference::Scope;
+use crate::domain::suppression::SuppressionOrigin;
 use crate::domain::{AccountPause, Channel, CircuitState, Preference, SuppressionReason};
 use crate::policy::Facts;
 use crate::policy::preference::{self, EffectivePreference, SaidBy};
@@ -53,8 +54,12 @@ pub enum RuleSource {
         reason: SuppressionReason,
         /// The only category that it keeps from the address.
         category: Option<String>,
+        /// Since when.
+        since: Timestamp,
         /// When it ends by itself.
         until: Option<Timestamp>,
+        /// The provider's event that put it there.
+        told_by: Option<SuppressionOrigin>,
     },
     /// A version of a template.
     Template {

@@ -15,7 +15,11 @@ use crate::providers::heard::{
 };
 use crate::providers::scrub::message_id;
 use crate::providers::smtp::enhanced::Enhanced;
+use crate::providers::smtp::told_later::{LateRefusal, late_refusal};
 
+/// By which argument of ours an event names its notification. Others use the account as well, and the name of theirs
+/// may be any.
+pub(super) const NOTIFICATION: &str = "herald_notification_id";
 /// Where the key stands.
 pub(super) const KEY: &str = "event_public_key";
 const SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
@@ -115,7 +119,7 @@ impl SendgridEvent<'_> {
             _ => self.words().map(str::to_owned),
         };
         let id = event_id(self.text("sg_event_id")).unwrap_or_else(|| hashed(text.as_bytes()));
-        let ours = self.text("notification_id");
+        let ours = self.text(NOTIFICATION);
         let ours = ours.and_then(|id| id.parse().ok());
         HeardEvent {
             named: ours.map(|id| (id, EventMatch::Id)),
@@ -197,29 +201,17 @@ impl SendgridEvent<'_> {
             _ => {}
         }
         let is_blocked = self.text("type") == Some("blocked");
-        match self.status() {
-            Some(Enhanced { subject: 7, .. }) => blocked,
-            Some(Enhanced { subject: 6, .. }) => refused,
-            Some(Enhanced {
-                subject: 2,
-                detail: 2,
-                ..
-            }) => soft,
+        let status = self.text("status").and_then(Enhanced::of);
+        let words = self.text("reason").unwrap_or_default();
+        match late_refusal(words, status) {
+            LateRefusal::Content => refused,
+            LateRefusal::Way => blocked,
+            LateRefusal::Mailbox if !is_blocked || is_full(words, status) => soft,
             _ if is_blocked => blocked,
-            Some(Enhanced { class: 4, .. }) => soft,
-            Some(Enhanced { subject: 3..=5, .. }) => soft,
-            _ => dead,
+            // Where nothing is said SendGrid's own word counts.
+            LateRefusal::Dead | LateRefusal::Unsaid => dead,
+            LateRefusal::Mailbox => soft,
         }
-    }
-
-    /// In a field of its own, else behind the code of SMTP.
-    fn status(&self) -> Option<Enhanced> {
-        let own = self.text("status").and_then(Enhanced::of);
-        own.or_else(|| {
-            let reason = self.text("reason")?;
-            let words = reason.trim_start_matches(|c: char| c.is_ascii_digit());
-            Enhanced::of(reason).or_else(|| Enhanced::of(words.trim_start_matches([' ', '-'])))
-        })
     }
 
     /// What SendGrid does not send says what it knows of the address.
@@ -230,14 +222,21 @@ impl SendgridEvent<'_> {
             Some(EventBlame::Dead)
         } else if says("spam reporting") {
             Some(EventBlame::Complained)
-        } else if says("unsubscribed") {
+        } else if says("unsubscribe") {
             Some(EventBlame::Unsubscribed)
-        } else if says("smtpapi") || says("spam content") {
-            None
-        } else {
+        } else if says("package quota") {
             Some(EventBlame::Way)
+        } else {
+            // Of what else there is, some was sent once already.
+            None
         }
     }
+}
+
+/// Whether the mailbox is full: SendGrid calls that a block, too.
+fn is_full(words: &str, status: Option<Enhanced>) -> bool {
+    let full = |it: Enhanced| (it.subject, it.detail) == (2, 2);
+    status.is_some_and(full) || words.contains("5.2.2") || words.contains("4.2.2")
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl<'a> Personalization<'a> {
                 email: delivery.address,
             }],
             custom_args: CustomArgs {
-                notification_id: delivery.notification_id,
+                herald_notification_id: delivery.notification_id,
             },
             headers: delivery.unsubscribe_url.map(|url| OwnHeaders {
                 auto_submitted: AUTO_SUBMITTED,
@@ -78,7 +78,7 @@ struct To<'a> {
 /// official description of the top-level field is wrong (a string, where clients send an object).
 #[derive(Serialize)]
 struct CustomArgs {
-    notification_id: Uuid,
+    herald_notification_id: Uuid,
 }
 
 #[derive(Serialize)]
@@ -214,7 +214,7 @@ mod tests {
           "personalizations": [
             {
               "custom_args": {
-                "notification_id": "0190c1a0-0000-7000-8000-00000000000a"
+                "herald_notification_id": "0190c1a0-0000-7000-8000-00000000000a"
               },
               "to": [
                 {
@@ -266,7 +266,7 @@ mod tests {
           "personalizations": [
             {
               "custom_args": {
-                "notification_id": "0190c1a0-0000-7000-8000-00000000000a"
+                "herald_notification_id": "0190c1a0-0000-7000-8000-00000000000a"
               },
               "to": [
                 {
@@ -289,7 +289,7 @@ mod tests {
             ..delivery("ben@example.com", &content)
         };
         let body = body_of_many(&sender, &[&ana, &ben]).unwrap();
-        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"personalizations":[{"to":[{"email":"ana@example.com"}],"custom_args":{"notification_id":"0190c1a0-0000-7000-8000-00000000000a"}},{"to":[{"email":"ben@example.com"}],"custom_args":{"notification_id":"0190c1a0-0000-7000-8000-00000000000b"}}],"from":{"email":"hello@example.com"},"subject":"Hi","content":[{"type":"text/plain","value":"Text"}],"headers":{"Auto-Submitted":"auto-generated"}}"#);
+        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"personalizations":[{"to":[{"email":"ana@example.com"}],"custom_args":{"herald_notification_id":"0190c1a0-0000-7000-8000-00000000000a"}},{"to":[{"email":"ben@example.com"}],"custom_args":{"herald_notification_id":"0190c1a0-0000-7000-8000-00000000000b"}}],"from":{"email":"hello@example.com"},"subject":"Hi","content":[{"type":"text/plain","value":"Text"}],"headers":{"Auto-Submitted":"auto-generated"}}"#);
         // One alone is the same request as ever.
         assert_eq!(
             body_of_many(&sender, &[&ana]).unwrap(),

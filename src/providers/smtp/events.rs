@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 use super::enhanced::Enhanced;
 use super::report::{MailReport, RecipientReport, report};
 use super::return_path::{LEAST_SECRET, ReturnPath};
+use super::told_later::{LateRefusal, late_refusal};
 use crate::domain::address::ascii_domain;
 use crate::domain::{
     Account, Channel, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
+    ReportedRecipient,
 };
 use crate::providers::heard::{EventHead, address_of, code, detail, hashed, moment, raw, setting};
 
@@ -71,6 +73,7 @@ fn unproven(event: HeardEvent) -> HeardEvent {
         blame: None,
         address: None,
         raw: None,
+        reported: None,
         ..event
     }
 }
@@ -104,7 +107,11 @@ fn of_recipient(
     at: Timestamp,
 ) -> HeardEvent {
     let (event, blame) = kind(it);
-    let address = address_of(Channel::Email, it.address.as_deref());
+    let addresses: Vec<String> = it
+        .addresses()
+        .filter_map(|text| address_of(Channel::Email, Some(&text)))
+        .collect();
+    let address = addresses.first().cloned();
     let said = [it.action.as_str(), it.status.as_deref().unwrap_or_default()];
     // The same report handed over twice is one; each recipient in it is another.
     let id = format!(
@@ -114,6 +121,7 @@ fn of_recipient(
     let fields = [
         ("action", Some(&it.action)),
         ("status", it.status.as_ref()),
+        ("original_recipient", it.original.as_ref()),
         ("final_recipient", it.address.as_ref()),
         ("diagnostic_code", it.diagnostic.as_ref()),
         ("message_id", report.message_id.as_ref()),
@@ -128,40 +136,34 @@ fn of_recipient(
         address,
         blame,
         raw: raw(fields),
+        reported: Some(ReportedRecipient {
+            addresses,
+            is_alone: report.recipients.len() == 1,
+        }),
         ..HeardEvent::bare(event, hashed(id.as_bytes()), at)
     }
 }
 
-/// RFC 3463: whom the status is about.
+/// What happened, and whom a failure is about.
 fn kind(it: &RecipientReport) -> (ProviderEvent, Option<EventBlame>) {
-    let said = it.diagnostic.as_deref().unwrap_or_default();
-    let said = said.trim_start_matches(|c: char| c.is_ascii_digit());
-    let said = Enhanced::of(said.trim_start_matches([' ', '-']));
-    let status = it.status.as_deref().and_then(Enhanced::of);
     match it.action.as_str() {
         "delivered" => (ProviderEvent::Delivered, None),
         "relayed" | "expanded" => (ProviderEvent::Processed, None),
         "delayed" => (ProviderEvent::Deferred, None),
-        "failed" => failed(said.or(status)),
+        "failed" => {
+            let status = it.status.as_deref().and_then(Enhanced::of);
+            failed(it.diagnostic.as_deref().unwrap_or_default(), status)
+        }
         _ => (ProviderEvent::Other, None),
     }
 }
 
-fn failed(status: Option<Enhanced>) -> (ProviderEvent, Option<EventBlame>) {
-    match status {
-        Some(Enhanced { subject: 7, .. }) => (ProviderEvent::Block, Some(EventBlame::Way)),
-        Some(Enhanced { subject: 6, .. }) => (ProviderEvent::Block, None),
-        Some(Enhanced {
-            class: 5,
-            subject: 1,
-            detail: 1 | 2 | 3 | 6 | 10,
-        }) => (ProviderEvent::Bounce, Some(EventBlame::Dead)),
-        Some(Enhanced {
-            class: 5,
-            subject: 2,
-            detail: 1,
-        }) => (ProviderEvent::Bounce, Some(EventBlame::Dead)),
-        _ => (ProviderEvent::SoftBounce, None),
+fn failed(words: &str, status: Option<Enhanced>) -> (ProviderEvent, Option<EventBlame>) {
+    match late_refusal(words, status) {
+        LateRefusal::Dead => (ProviderEvent::Bounce, Some(EventBlame::Dead)),
+        LateRefusal::Way => (ProviderEvent::Block, Some(EventBlame::Way)),
+        LateRefusal::Content => (ProviderEvent::Block, None),
+        LateRefusal::Mailbox | LateRefusal::Unsaid => (ProviderEvent::SoftBounce, None),
     }
 }
 
@@ -234,7 +236,7 @@ mod tests {
         for (status, said, expected, blame) in [
             ("5.1.1", "550 5.1.1 unknown", Bounce, dead),
             ("5.1.10", "556 null MX", Bounce, dead),
-            ("5.2.1", "550 disabled", Bounce, dead),
+            ("5.2.1", "550 disabled", SoftBounce, None),
             ("5.2.2", "552 5.2.2 full", SoftBounce, None),
             ("4.4.7", "expired", SoftBounce, None),
             (
@@ -260,6 +262,31 @@ mod tests {
                 "{status} {said}"
             );
         }
+        let told = bounce(
+            "x@y.z",
+            "5.1.1",
+            "550 5.1.1 <secret.home@private.example> unknown",
+        );
+        let told = told.replace(
+            "Final-Recipient: rfc822; victim@example.com",
+            "Original-Recipient: rfc822;ana+2Bnews@example.com\r\n\
+             Final-Recipient: rfc822; secret.home@private.example",
+        );
+        let heard = events(told.as_bytes(), now()).remove(0);
+        assert_eq!(
+            heard.detail.as_deref(),
+            Some("550 5.1.1 <<address>> unknown")
+        );
+        let reported = heard.reported.unwrap();
+        let named = [
+            "ana+2bnews@example.com",
+            "ana+news@example.com",
+            "secret.home@private.example",
+        ];
+        assert_eq!(
+            (&reported.addresses[..], reported.is_alone),
+            (&named.map(str::to_owned)[..], true)
+        );
         assert_eq!(
             events(b"Subject: away\r\n\r\nx", now())[0].event,
             ProviderEvent::Other

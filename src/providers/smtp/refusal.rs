@@ -70,7 +70,8 @@ const fn of_mail(phase: Phase, code: u16, at: Option<(u16, u16)>) -> ResponseCla
 
 const fn by_enhanced(phase: Phase, at: (u16, u16)) -> ResponseClass {
     match (at, phase) {
-        ((1, 1), Phase::Recipient | Phase::Text) => DEAD,
+        // Nobody of the name; moved; Exchange for nobody, and RFC 7505 for a domain that takes no mail.
+        ((1, 1 | 6 | 10), Phase::Recipient | Phase::Text) => DEAD,
         // RFC 3463, 3.2: the sender's address.
         ((1, 7 | 8), _) => ResponseClass::SETTINGS,
         ((1, 2..=6 | 9 | 10) | (2, 1), _) => NO_SUCH_ADDRESS,

@@ -27,10 +27,44 @@ pub(super) struct RecipientReport {
     pub(super) action: String,
     /// `5.1.1`.
     pub(super) status: Option<String>,
-    /// The address.
+    /// The address that the mail was sent to, as its sender named it.
+    pub(super) original: Option<String>,
+    /// The address that this is told of: perhaps one that it was passed on to.
     pub(super) address: Option<String>,
     /// What the server said that refused it.
     pub(super) diagnostic: Option<String>,
+}
+
+impl RecipientReport {
+    /// All by which it is named; what our server wrote as `+2B` (RFC 3461, 4) also as it was.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = String> {
+        let original = self.original.clone();
+        let decoded = original.as_deref().and_then(from_xtext);
+        let all = [original, decoded, self.address.clone()];
+        all.into_iter().flatten()
+    }
+}
+
+/// A text whose unusual characters stand as `+` and two digits; `None`: it has none.
+fn from_xtext(text: &str) -> Option<String> {
+    let mut parts = text.split('+');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    let mut is_any = false;
+    for part in parts {
+        let digits = part.get(..2).filter(|it| !it.starts_with('+'));
+        match digits.and_then(|it| u8::from_str_radix(it, 16).ok()) {
+            Some(byte) => {
+                is_any = true;
+                bytes.push(byte);
+                bytes.extend(part.as_bytes().iter().skip(2));
+            }
+            None => {
+                bytes.push(b'+');
+                bytes.extend(part.as_bytes());
+            }
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|_| is_any)
 }
 
 /// Reads a mail. One that reports nothing has no recipients, and is no complaint.
@@ -62,11 +96,12 @@ fn recipients(part: &MessagePart<'_>) -> Vec<RecipientReport> {
             let found = fields.find(|(known, _)| known.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.trim())
         };
-        let address = field("original-recipient").or_else(|| field("final-recipient"));
+        let address = |name: &str| field(name).map(|text| typed(text).to_owned());
         Some(RecipientReport {
             action: word(field("action")?),
             status: field("status").map(word),
-            address: address.map(|address| typed(address).to_owned()),
+            original: address("original-recipient"),
+            address: address("final-recipient"),
             diagnostic: field("diagnostic-code").map(|said| typed(said).to_owned()),
         })
     });
@@ -148,7 +183,8 @@ mod tests {
             RecipientReport {
                 action: "failed".to_owned(),
                 status: Some("5.1.1".to_owned()),
-                address: Some("ana@example.com".to_owned()),
+                original: Some("ana@example.com".to_owned()),
+                address: Some("a.na@example.com".to_owned()),
                 diagnostic: failed.diagnostic.clone(),
             }
         );

@@ -102,6 +102,12 @@ const NOT_THEIRS: &[&str] = &[
     "your ",
 ];
 const REFUSED: &[&str] = &["spam", "virus", "malware", "content", "message re"];
+/// Google, with `5.2.1`: a mailbox that is there, and gets too much from everybody.
+const RECEIVES_TOO_MUCH: &[&str] = &[
+    "receiving mail at a rate",
+    "receiving mail too quickly",
+    "receivingrate",
+];
 const GREYLISTED: &[&str] = &["greylist", "graylist", "grey-list", "gray-list", "postgrey"];
 
 fn says(words: &str, any: &[&str]) -> bool {
@@ -140,6 +146,9 @@ pub(super) fn of_mail(
     words: &str,
 ) -> ResponseClass {
     let words = words.to_ascii_lowercase();
+    if at == Some((2, 1)) && says(&words, RECEIVES_TOO_MUCH) {
+        return ResponseClass::ADDRESS_BUSY;
+    }
     let is_clear = matches!(listed.class, Class::AccountRefused | Class::Throttled);
     if is_clear || listed.reason == Some(Reason::MessageTooLarge) {
         return listed;
@@ -170,6 +179,22 @@ pub(super) fn of_mail(
         }
         _ => listed,
     }
+}
+
+/// Whether they speak of us, or of what we may send.
+pub(super) fn are_of_us(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    says(&words, OURS) || says(&words, LIMITS)
+}
+
+/// Whether they speak of the mail.
+pub(super) fn are_of_content(words: &str) -> bool {
+    says(&words.to_ascii_lowercase(), REFUSED)
+}
+
+/// Whether they say enough that a refusal without a code is not the recipient's.
+pub(super) fn are_not_theirs(words: &str) -> bool {
+    says(&words.to_ascii_lowercase(), NOT_THEIRS)
 }
 
 /// Whether the enhanced code leaves open what the refusal is about, or is missing. Exchange Online has

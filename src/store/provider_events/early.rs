@@ -13,17 +13,20 @@ statement!(
     /// Takes events whose notification has a row by now.
     TakeEarly(most: i64 => Int8) -> KeptColumns = concat!(
     "WITH early AS MATERIALIZED (
-         SELECT e.id, e.notification_id FROM email_logs e
+         SELECT e.id, e.notification_id, e.matched_by, e.recipient FROM email_logs e
          WHERE e.tenant_id IS NULL AND e.notification_id IS NOT NULL AND e.created_at > now() - interval '1 hour'
            AND (SELECT n.tenant_id FROM notifications n
                 WHERE n.id = e.notification_id AND n.message_type = e.message_type LIMIT 1) IS NOT NULL
          ORDER BY e.created_at LIMIT ? FOR UPDATE SKIP LOCKED
      ), f AS (
          UPDATE email_logs e SET tenant_id = n.tenant_id,
+             event = CASE WHEN n.is_anothers THEN 'other' ELSE e.event END,
+             blame = CASE WHEN NOT n.is_anothers THEN e.blame END,
              recipient = CASE WHEN e.matched_by = 'return_path' THEN n.recipient
                               ELSE coalesce(e.recipient, n.recipient) END
          FROM early CROSS JOIN LATERAL (
-             SELECT n.tenant_id, n.recipient, n.status, n.provider, n.category
+             SELECT n.tenant_id, n.recipient, n.status, n.provider, n.category,
+                    coalesce(early.matched_by = 'return_path' AND early.recipient <> n.recipient, false) AS is_anothers
              FROM notifications n WHERE n.id = early.notification_id LIMIT 1) n
          WHERE e.id = early.id
          RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
@@ -39,13 +42,32 @@ statement!(
 );
 
 statement!(
-    /// Lets go of what is known of people in events whose notification is gone, or never was.
-    ForgetNobodys(most: i64 => Int8) -> Int8 =
+    /// Takes events whose notification is gone, or never was, and lets go of what they know of people.
+    TakeNobodys(most: i64 => Int8) -> KeptColumns = concat!(
+    "WITH nobodys AS MATERIALIZED (
+         SELECT id, recipient, matched_by FROM email_logs
+         WHERE tenant_id IS NULL AND notification_id IS NOT NULL AND created_at < now() - interval '1 hour'
+         ORDER BY created_at LIMIT ? FOR UPDATE SKIP LOCKED
+     ), f AS (
+         UPDATE email_logs e
+         SET notification_id = NULL, matched_by = NULL, recipient = NULL, raw = NULL, detail = NULL
+         FROM nobodys WHERE e.id = nobodys.id
+         RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at,
+                   CASE WHEN nobodys.matched_by <> 'return_path' THEN nobodys.recipient END AS recipient, e.code,
+                   e.detail, e.blame, e.tenant_id, e.notification_id, e.matched_by, NULL::text AS status,
+                   NULL::text AS sent_by, NULL::text AS category
+     )
+     SELECT ", kept_columns!(), " FROM f CROSS JOIN (SELECT NULL::boolean AS may_disable) c")
+);
+
+statement!(
+    /// Lets go of what is known of people in events that name no notification.
+    ForgetUnmatched(most: i64 => Int8) -> Int8 =
     "WITH forgotten AS (
-         UPDATE email_logs SET notification_id = NULL, matched_by = NULL, recipient = NULL, raw = NULL, detail = NULL
+         UPDATE email_logs SET recipient = NULL, raw = NULL, detail = NULL
          WHERE id = ANY (ARRAY(
              SELECT id FROM email_logs
-             WHERE tenant_id IS NULL AND notification_id IS NOT NULL AND created_at < now() - interval '1 hour'
+             WHERE notification_id IS NULL AND raw IS NOT NULL AND created_at < now() - interval '1 day'
              ORDER BY created_at LIMIT ? FOR UPDATE SKIP LOCKED))
          RETURNING 1
      )
@@ -65,13 +87,27 @@ pub async fn take_early(
     rows.into_iter().map(kept).collect()
 }
 
-/// Lets go of what is known of people in events whose notification did not come within an hour: it is gone, and
-/// its person may have been erased.
+/// Events that name a notification which did not come within an hour, at most so many: it is gone, and its person may
+/// have been erased, or it is of another application. What they know of people is in the answer alone from then on. The
+/// transaction around this does what follows from them for whoever writes to their addresses.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn forget_nobodys(database: &Database) -> Result<(), StoreError> {
-    let forget = ForgetNobodys { most: 5_000 };
-    let _: Vec<i64> = forget.load(&mut *database.get().await?).await?;
-    Ok(())
+pub async fn take_nobodys(
+    connection: &mut AsyncPgConnection,
+    most: i64,
+) -> Result<Vec<KeptEvent>, StoreError> {
+    let rows: Vec<KeptRow> = TakeNobodys { most }.load(connection).await?;
+    rows.into_iter().map(kept).collect()
+}
+
+/// Lets go, after a day, of what is known of people in events of which no notification is known: nobody can say
+/// whose they are, and they may have been erased. Says of how many.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn forget_unmatched(database: &Database) -> Result<u64, StoreError> {
+    let forget = ForgetUnmatched { most: 5_000 };
+    let forgotten: Vec<i64> = forget.load(&mut *database.get().await?).await?;
+    Ok(forgotten.iter().map(|it| it.unsigned_abs()).sum())
 }

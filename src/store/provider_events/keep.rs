@@ -1,7 +1,7 @@
 //! Keeping a batch: one statement finds out what each event is about, and stores those that are new.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use super::super::ledger::mark_hours;
 use super::super::notifications::bound;
 use super::super::statement::statement;
 use super::super::{StoreError, time};
+use super::addressed::by_to;
 use super::{KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
 use crate::domain::{Account, EventBlame, HeardEvent};
 use crate::runtime::clock;
@@ -19,8 +20,27 @@ const LAST_SENDS: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How far a provider's clock may be behind ours.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
-// The look-ups are one row each, so that they go by index, however many notifications there are. An id that the
-// provider gave to another message says that the event is not about ours.
+/// A notification that was sent to an address through the account, in the time that the event leaves for it. An id
+/// that the provider gave to another message says that the event is not about ours.
+macro_rules! last_send {
+    ($($whose:tt)*) => {
+        concat!(
+        "(SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category,
+                 coalesce(told.message_id = n.provider_message_id
+                          OR starts_with(told.message_id, n.provider_message_id || '.'), false) AS is_exact
+          FROM notifications n
+          WHERE ", $($whose)*, " AND n.id >= told.since AND n.id < told.until
+            AND n.message_type = asked.channel AND n.provider = asked.provider
+            AND n.recipient = told.address AND n.status = 'sent'
+            AND (told.message_id IS NULL OR n.provider_message_id IS NULL
+                 OR told.message_id = n.provider_message_id
+                 OR starts_with(told.message_id, n.provider_message_id || '.'))
+          ORDER BY is_exact DESC, n.id DESC LIMIT 1)")
+    };
+}
+
+// The look-ups are one row each, so that they go by index, however many notifications there are. A report that names
+// others than our recipient is about these, unless it has nobody else to speak of and nothing of ours arrived.
 statement!(
     /// Stores events of an account, and answers those that were not there.
     Keep(
@@ -38,21 +58,26 @@ statement!(
         details: Vec<Option<String>> => Array<Nullable<Text>>,
         blames: Vec<Option<&'static str>> => Array<Nullable<Text>>,
         raws: Vec<Option<String>> => Array<Nullable<Text>>,
+        claims: Vec<Option<String>> => Array<Nullable<Text>>,
+        alone: Vec<bool> => Array<Bool>,
         since: Vec<Uuid> => Array<SqlUuid>,
         until: Vec<Uuid> => Array<SqlUuid>,
     ) -> KeptColumns = concat!(
     "WITH asked AS (SELECT ?::text AS channel, ?::text AS provider),
      told AS (
-         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          AS told (id, event_id, event, occurred_at, named, named_by, message_id, address, code, detail, blame,
-                  raw, since, until)
+                  raw, claims, is_alone, since, until)
      ), found AS MATERIALIZED (
-         SELECT told.*, asked.channel AS message_type, asked.provider,
+         SELECT told.id, told.event_id, told.occurred_at, told.message_id, told.code, told.detail, told.raw,
+                CASE WHEN another.is_meant THEN 'other' ELSE told.event END AS event,
+                CASE WHEN NOT another.is_meant THEN told.blame END AS blame,
+                asked.channel AS message_type, asked.provider,
                 coalesce(n.tenant_id, g.tenant_id) AS tenant_id,
                 coalesce(n.id, g.id, told.named) AS notification_id,
                 CASE WHEN told.named IS NOT NULL THEN told.named_by
                      WHEN g.is_exact THEN 'message_id' WHEN g.id IS NOT NULL THEN 'address' END AS matched_by,
-                CASE WHEN told.named_by = 'return_path' THEN n.recipient
+                CASE WHEN told.named_by = 'return_path' AND n.id IS NOT NULL THEN n.recipient
                      ELSE coalesce(told.address, n.recipient) END AS recipient,
                 coalesce(n.status, g.status) AS status, coalesce(n.sent_by, g.sent_by) AS sent_by,
                 coalesce(n.category, g.category) AS category
@@ -60,27 +85,26 @@ statement!(
          LEFT JOIN LATERAL (
              SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category, n.recipient
              FROM notifications n WHERE n.id = told.named AND n.message_type = asked.channel LIMIT 1) n ON true
+         CROSS JOIN LATERAL (
+             SELECT coalesce(
+                 n.recipient <> ALL (string_to_array(told.claims, chr(10)))
+                 AND (NOT told.is_alone OR EXISTS (
+                     SELECT FROM email_logs e
+                     WHERE e.notification_id = n.id AND e.matched_by = 'return_path'
+                       AND e.event IN ('delivered', 'processed'))), false) AS is_meant) another
          LEFT JOIN LATERAL (
-             SELECT n.*
-             FROM (SELECT u.id FROM users u
-                   WHERE asked.channel = 'email' AND lower(u.email) = told.address AND u.deleted_at IS NULL
+             SELECT s.*
+             FROM (SELECT n.* FROM (
+                       SELECT u.id FROM users u
+                       WHERE asked.channel = 'email' AND lower(u.email) = told.address AND u.deleted_at IS NULL
+                       UNION ALL
+                       SELECT u.id FROM users u
+                       WHERE asked.channel = 'sms' AND u.phone = told.address AND u.deleted_at IS NULL) u
+                   CROSS JOIN LATERAL ", last_send!("n.user_id = u.id"), " n
                    UNION ALL
-                   SELECT u.id FROM users u
-                   WHERE asked.channel = 'sms' AND u.phone = told.address AND u.deleted_at IS NULL) u
-             CROSS JOIN LATERAL (
-                 SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category,
-                        coalesce(told.message_id = n.provider_message_id
-                                 OR starts_with(told.message_id, n.provider_message_id || '.'), false) AS is_exact
-                 FROM notifications n
-                 WHERE n.user_id = u.id AND n.id >= told.since AND n.id < told.until
-                   AND n.message_type = asked.channel AND n.provider = asked.provider
-                   AND n.recipient = told.address AND n.status = 'sent'
-                   AND (told.message_id IS NULL OR n.provider_message_id IS NULL
-                        OR told.message_id = n.provider_message_id
-                        OR starts_with(told.message_id, n.provider_message_id || '.'))
-                 ORDER BY is_exact DESC, n.id DESC LIMIT 1) n
+                   SELECT n.* FROM ", last_send!(by_to!()), " n) s
              WHERE told.named IS NULL
-             ORDER BY is_exact DESC, n.id DESC LIMIT 1) g ON true
+             ORDER BY is_exact DESC, s.id DESC LIMIT 1) g ON true
      ), kept AS (
          INSERT INTO email_logs (id, tenant_id, notification_id, message_type, provider, event, event_id,
                                  recipient, provider_message_id, code, detail, blame, raw, occurred_at, matched_by)
@@ -128,9 +152,20 @@ pub async fn keep(
             .map(|it| it.blame.map(EventBlame::as_str))
             .collect(),
         raws: heard.iter().map(|it| it.raw.clone()).collect(),
+        claims: heard.iter().map(claims).collect(),
+        alone: heard
+            .iter()
+            .map(|it| it.reported.as_ref().is_none_or(|it| it.is_alone))
+            .collect(),
         since: heard.iter().map(|it| moved(it.at, -LAST_SENDS)).collect(),
         until: heard.iter().map(|it| moved(it.at, CLOCKS)).collect(),
     };
     let rows: Vec<KeptRow> = keep.load(connection).await?;
     rows.into_iter().map(kept).collect()
+}
+
+/// The addresses that a report names, one a line.
+fn claims(heard: &HeardEvent) -> Option<String> {
+    let named = &heard.reported.as_ref()?.addresses;
+    (!named.is_empty()).then(|| named.join("\n"))
 }

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::StoreError;
 use super::super::due::{Columns, NotificationRow, Taken};
 use super::super::statement::statement;
+use super::super::time::from_database;
 use super::super::webhooks::announce as told;
 use crate::domain::{NewWebhookDelivery, Notification};
 
@@ -77,6 +80,30 @@ pub async fn hold(
     ids: Vec<Uuid>,
 ) -> Result<HashMap<Uuid, StandingNotification>, StoreError> {
     Ok(by_id(HoldStanding { ids }.load(connection).await?))
+}
+
+/// When notifications arrived last, each as an account told it.
+pub type Arrivals = HashMap<(Uuid, String), Timestamp>;
+
+statement!(
+    Arrived(ids: Vec<Uuid> => Array<SqlUuid>) -> (SqlUuid, Text, Timestamptz) =
+    "SELECT notification_id, provider, max(occurred_at) FROM email_logs
+     WHERE notification_id = ANY(?) AND event = 'delivered' AND matched_by <> 'address' GROUP BY 1, 2"
+);
+
+/// Which of these notifications have arrived, as far as is known for sure.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn arrived(
+    connection: &mut AsyncPgConnection,
+    ids: Vec<Uuid>,
+) -> Result<Arrivals, StoreError> {
+    let rows: Vec<(Uuid, String, DateTime<Utc>)> = Arrived { ids }.load(connection).await?;
+    let arrived = rows
+        .into_iter()
+        .map(|(id, provider, at)| ((id, provider), from_database(at)));
+    Ok(arrived.collect())
 }
 
 fn by_id(rows: Vec<StandingRow>) -> HashMap<Uuid, StandingNotification> {

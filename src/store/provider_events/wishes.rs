@@ -1,7 +1,7 @@
 //! What events say of people and addresses: what nothing is sent to any more, and what may be again.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Bool, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ pub struct StoredWish {
     pub suppression: Suppression,
     /// When it was said.
     pub at: Timestamp,
+    /// The event that says it.
+    pub event_id: Uuid,
 }
 
 /// A person wants to be written to again.
@@ -29,23 +31,29 @@ pub struct LiftedWish {
     pub channel: Channel,
     /// The address, in its one spelling.
     pub address: String,
-    /// Only in this category; `None` is all that was said.
+    /// Only in this category; `None` is what was said of all.
     pub category: Option<String>,
     /// When it was said.
     pub at: Timestamp,
 }
 
-/// From how many soft bounces on, since when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SoftBounces {
-    /// So many.
-    pub most: u32,
-    /// Since then.
-    pub since: Timestamp,
+/// The category that an event `r` is about for sure: `NULL` is all of the channel, and what is a guess.
+macro_rules! scope {
+    () => {
+        "(SELECT n.category FROM notifications n
+          WHERE n.id = r.notification_id AND r.matched_by <> 'address' AND r.message_type <> 'sms' LIMIT 1)"
+    };
 }
 
-// Whoever subscribed again, to the same category, later than they unsubscribed stays. An entry with an end gives way to one without, and
-// whatever else was said gives way to a complaint, which no START lifts.
+/// Whether an event `r` says something to the tenant of the wish `w` as well.
+macro_rules! concerns {
+    () => {
+        "(r.recipient = w.address AND r.message_type = w.channel
+          AND (r.message_type = 'sms' OR r.tenant_id = w.tenant_id OR coalesce(r.matched_by, 'address') = 'address'))"
+    };
+}
+
+// Whoever subscribed again, to the same, later than they unsubscribed stays. An entry with an end gives way to one without.
 statement!(
     Suppress(
         tenants: Vec<Uuid> => Array<SqlUuid>,
@@ -54,28 +62,26 @@ statement!(
         reasons: Vec<&'static str> => Array<Text>,
         categories: Vec<Option<String>> => Array<Nullable<Text>>,
         moments: Vec<DateTime<Utc>> => Array<Timestamptz>,
-    ) -> Bool =
-    "INSERT INTO suppressions AS s (tenant_id, channel, address, reason, category)
-     SELECT DISTINCT ON (w.tenant_id, w.channel, w.address, w.category)
-         w.tenant_id, w.channel, w.address, w.reason, w.category
-     FROM unnest(?, ?, ?, ?, ?, ?) AS w (tenant_id, channel, address, reason, category, at)
+        events: Vec<Uuid> => Array<SqlUuid>,
+    ) -> Bool = concat!(
+    "INSERT INTO suppressions AS s (tenant_id, channel, address, reason, category, event_id)
+     SELECT DISTINCT ON (w.tenant_id, w.channel, w.address, w.category, w.reason)
+         w.tenant_id, w.channel, w.address, w.reason, w.category, w.event_id
+     FROM unnest(?, ?, ?, ?, ?, ?, ?) AS w (tenant_id, channel, address, reason, category, at, event_id)
      JOIN tenants t ON t.id = w.tenant_id
      WHERE w.reason NOT IN ('stop', 'unsubscribe')
         OR NOT EXISTS (SELECT FROM email_logs r
-                       WHERE r.recipient = w.address AND r.event = 'resubscribe' AND r.message_type = w.channel
-                         AND r.occurred_at > w.at
-                         AND (w.category IS NULL OR coalesce((SELECT n.category FROM notifications n
-                                      WHERE n.id = r.notification_id AND r.matched_by <> 'address' LIMIT 1),
-                                     w.category) IS NOT DISTINCT FROM w.category))
-     ORDER BY w.tenant_id, w.channel, w.address, w.category, w.reason <> 'complaint', w.at DESC
+                       WHERE r.event = 'resubscribe' AND r.occurred_at > w.at AND ", concerns!(), "
+                         AND ", scope!(), " IS NOT DISTINCT FROM w.category)
+     ORDER BY w.tenant_id, w.channel, w.address, w.category, w.reason, w.at DESC
      ON CONFLICT ON CONSTRAINT suppressions_address_key DO UPDATE
-     SET reason = EXCLUDED.reason, ends_at = NULL, accounts = NULL
+     SET ends_at = NULL, accounts = NULL, event_id = EXCLUDED.event_id
      WHERE s.ends_at IS NOT NULL
-        OR (EXCLUDED.reason = 'complaint' AND s.reason IN ('stop', 'unsubscribe', 'hard_bounce'))
-     RETURNING true"
+     RETURNING true")
 );
 
-// Whoever unsubscribed later than they subscribed again, or at the same time, stays away.
+// Whoever unsubscribed later than they subscribed again, or at the same time, stays away. What was unsubscribed from
+// without a word of what it was may have been this.
 statement!(
     Lift(
         tenants: Vec<Uuid> => Array<SqlUuid>,
@@ -83,37 +89,16 @@ statement!(
         addresses: Vec<String> => Array<Text>,
         categories: Vec<Option<String>> => Array<Nullable<Text>>,
         moments: Vec<DateTime<Utc>> => Array<Timestamptz>,
-    ) -> Bool =
+    ) -> Bool = concat!(
     "DELETE FROM suppressions s
      USING unnest(?, ?, ?, ?, ?) AS w (tenant_id, channel, address, category, at)
      WHERE s.tenant_id = w.tenant_id AND s.channel = w.channel AND s.address = w.address
-       AND s.reason IN ('stop', 'unsubscribe') AND (w.category IS NULL OR s.category = w.category)
+       AND s.reason IN ('stop', 'unsubscribe')
+       AND (s.category IS NOT DISTINCT FROM w.category OR w.channel = 'sms')
        AND NOT EXISTS (SELECT FROM email_logs r
-                       WHERE r.recipient = w.address AND r.event = 'unsubscribe' AND r.message_type = w.channel
-                         AND r.occurred_at >= w.at
-                         AND (w.category IS NULL OR coalesce((SELECT n.category FROM notifications n
-                                      WHERE n.id = r.notification_id AND r.matched_by <> 'address' LIMIT 1),
-                                     w.category) IS NOT DISTINCT FROM w.category))
-     RETURNING true"
-);
-
-statement!(
-    TenantsOf(emails: Vec<String> => Array<Text>, phones: Vec<String> => Array<Text>) -> (Text, SqlUuid) =
-    "SELECT lower(u.email), u.tenant_id FROM users u WHERE lower(u.email) = ANY(?) AND u.deleted_at IS NULL
-     UNION
-     SELECT u.phone, u.tenant_id FROM users u WHERE u.phone = ANY(?) AND u.deleted_at IS NULL"
-);
-
-statement!(
-    FullMailboxes(
-        channel: &'static str => Text,
-        addresses: Vec<String> => Array<Text>,
-        since: DateTime<Utc> => Timestamptz,
-        most: i64 => Int8,
-    ) -> Text =
-    "SELECT r.recipient FROM email_logs r
-     WHERE r.event = 'soft_bounce' AND r.message_type = ? AND r.recipient = ANY(?) AND r.occurred_at > ?
-     GROUP BY r.recipient HAVING count(*) >= ?"
+                       WHERE r.event = 'unsubscribe' AND r.occurred_at >= w.at AND ", concerns!(), "
+                         AND coalesce(", scope!(), ", w.category) IS NOT DISTINCT FROM w.category)
+     RETURNING true")
 );
 
 /// Puts addresses on the list, without an end; says how many entries are new or say something else now.
@@ -134,6 +119,7 @@ pub async fn suppress(
         reasons: entries().map(|it| it.reason.as_str()).collect(),
         categories: entries().map(|it| it.category.clone()).collect(),
         moments: wishes.iter().map(|it| time::to_database(it.at)).collect(),
+        events: wishes.iter().map(|it| it.event_id).collect(),
     };
     let written: Vec<bool> = suppress.load(connection).await?;
     Ok(written.len())
@@ -158,59 +144,37 @@ pub async fn lift(
     Ok(lifted.len())
 }
 
+/// An address that an event calls dead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadWord {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// The channel.
+    pub channel: Channel,
+    /// The address.
+    pub address: String,
+    /// The event that says it.
+    pub event_id: Uuid,
+}
+
 /// Puts dead addresses on the list, as sending does: the first word is believed for a week, one after that for good.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn learn_dead(
     connection: &mut AsyncPgConnection,
-    dead: &[(Uuid, Channel, String)],
+    dead: &[DeadWord],
 ) -> Result<(), StoreError> {
-    let learnt = dead.iter().map(|(tenant_id, channel, address)| Learnt {
+    let learnt = dead.iter().map(|word| Learnt {
         suppression: Suppression {
-            tenant_id: *tenant_id,
-            channel: *channel,
-            address: address.clone(),
+            tenant_id: word.tenant_id,
+            channel: word.channel,
+            address: word.address.clone(),
             reason: SuppressionReason::HardBounce,
             category: None,
         },
         account: None,
+        event_id: Some(word.event_id),
     });
     suppressions::learn(connection, &learnt.collect::<Vec<_>>()).await
-}
-
-/// The tenants that know people by these addresses, each with the address.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn tenants_of(
-    connection: &mut AsyncPgConnection,
-    channel: Channel,
-    addresses: Vec<String>,
-) -> Result<Vec<(String, Uuid)>, StoreError> {
-    let (emails, phones) = match channel {
-        Channel::Email => (addresses, vec![]),
-        Channel::Sms => (vec![], addresses),
-        Channel::Push | Channel::InApp | Channel::Chat => return Ok(vec![]),
-    };
-    Ok(TenantsOf { emails, phones }.load(connection).await?)
-}
-
-/// Those of these addresses whose mailbox could not take mail too often.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn full_mailboxes(
-    connection: &mut AsyncPgConnection,
-    channel: Channel,
-    addresses: Vec<String>,
-    bounces: SoftBounces,
-) -> Result<Vec<String>, StoreError> {
-    let full = FullMailboxes {
-        channel: channel.as_str(),
-        addresses,
-        since: time::to_database(bounces.since),
-        most: i64::from(bounces.most),
-    };
-    Ok(full.load(connection).await?)
 }

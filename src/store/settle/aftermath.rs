@@ -60,6 +60,7 @@ pub(super) async fn write(
                         category: None,
                     },
                     account: *account,
+                    event_id: None,
                 }),
             }
         }

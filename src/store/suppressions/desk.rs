@@ -1,5 +1,7 @@
 //! The suppression list as operators read and change it.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -7,10 +9,12 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::standing::origin;
+use crate::domain::suppression::SuppressionOrigin;
 use crate::domain::{Channel, Suppression, SuppressionReason};
 use crate::store::StoreError;
 use crate::store::change::word;
-use crate::store::schema::notification_schema::suppressions;
+use crate::store::schema::notification_schema::{email_logs, suppressions};
 use crate::store::time::{from_database, to_database};
 
 /// An entry as it is stored.
@@ -26,6 +30,8 @@ pub struct StoredSuppression {
     pub ends_at: Option<Timestamp>,
     /// When it was changed last.
     pub updated_at: Timestamp,
+    /// The provider's event that put it there, if it was one that is still known.
+    pub told_by: Option<SuppressionOrigin>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -40,10 +46,39 @@ struct SuppressionRow {
     since: DateTime<Utc>,
     ends_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
+    event_id: Option<Uuid>,
+}
+
+/// What providers told, by the ids of the events.
+type Origins = HashMap<Uuid, SuppressionOrigin>;
+
+/// The events that these rows come of.
+async fn origins(
+    connection: &mut AsyncPgConnection,
+    rows: &[SuppressionRow],
+) -> Result<Origins, StoreError> {
+    let ids: Vec<Uuid> = rows.iter().filter_map(|row| row.event_id).collect();
+    if ids.is_empty() {
+        return Ok(Origins::new());
+    }
+    let told: Vec<(Uuid, String, String, DateTime<Utc>)> = email_logs::table
+        .filter(email_logs::id.eq_any(ids))
+        .select((
+            email_logs::id,
+            email_logs::provider,
+            email_logs::event,
+            email_logs::occurred_at,
+        ))
+        .load(connection)
+        .await?;
+    let told = told.into_iter().filter_map(|(id, provider, event, at)| {
+        Some((id, origin(Some(provider), Some(event), Some(at))?))
+    });
+    Ok(told.collect())
 }
 
 impl SuppressionRow {
-    fn stored(self) -> Result<StoredSuppression, StoreError> {
+    fn stored(self, told: &Origins) -> Result<StoredSuppression, StoreError> {
         Ok(StoredSuppression {
             id: self.id,
             suppression: Suppression {
@@ -56,6 +91,7 @@ impl SuppressionRow {
             since: from_database(self.since),
             ends_at: self.ends_at.map(from_database),
             updated_at: from_database(self.updated_at),
+            told_by: self.event_id.and_then(|id| told.get(&id).cloned()),
         })
     }
 }
@@ -90,7 +126,8 @@ pub async fn page(
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let entries = entries.order(suppressions::id.desc()).limit(most);
     let rows: Vec<SuppressionRow> = entries.load(connection).await?;
-    rows.into_iter().map(SuppressionRow::stored).collect()
+    let told = origins(connection, &rows).await?;
+    rows.into_iter().map(|row| row.stored(&told)).collect()
 }
 
 /// An entry of a tenant, or of any without one; held until the transaction around it ends.
@@ -111,10 +148,10 @@ pub async fn hold(
         .first(connection)
         .await
         .optional()?;
-    row.map(SuppressionRow::stored).transpose()
+    one(connection, row).await
 }
 
-/// The entry that says of the same address and category something, perhaps something else.
+/// The entry of the same address, category and reason, perhaps with another end.
 ///
 /// # Errors
 /// The database is out of reach, or the entry cannot be read.
@@ -128,12 +165,25 @@ pub async fn same(
         .filter(suppressions::channel.eq(suppression.channel.as_str()))
         .filter(suppressions::address.eq(address))
         .filter(suppressions::category.is_not_distinct_from(suppression.category.as_deref()))
+        .filter(suppressions::reason.eq(suppression.reason.as_str()))
         .select(SuppressionRow::as_select())
         .for_update()
         .first(connection)
         .await
         .optional()?;
-    row.map(SuppressionRow::stored).transpose()
+    one(connection, row).await
+}
+
+/// What is stored, if there is any.
+async fn one(
+    connection: &mut AsyncPgConnection,
+    row: Option<SuppressionRow>,
+) -> Result<Option<StoredSuppression>, StoreError> {
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let told = origins(connection, std::slice::from_ref(&row)).await?;
+    row.stored(&told).map(Some)
 }
 
 #[derive(QueryableByName)]
@@ -142,7 +192,7 @@ struct PutId {
     id: Uuid,
 }
 
-/// Puts an address on the list until it ends, if it does; says all anew of one that is there. `since` stays
+/// Puts an address on the list for a reason until it ends, if it does; gives one that is there its end. `since` stays
 /// the first day. Answers its id.
 ///
 /// # Errors
@@ -157,7 +207,7 @@ pub async fn put(
         "INSERT INTO suppressions (id, tenant_id, channel, address, reason, category, ends_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT ON CONSTRAINT suppressions_address_key DO UPDATE \
-         SET reason = EXCLUDED.reason, ends_at = EXCLUDED.ends_at, accounts = NULL \
+         SET ends_at = EXCLUDED.ends_at, accounts = NULL \
          RETURNING id",
     )
     .bind::<SqlUuid, _>(Uuid::now_v7())

@@ -1,8 +1,11 @@
 //! `/hooks`: what providers tell later is stored once, and something follows from it.
 
+mod scopes;
 mod sendgrid;
 mod smtp;
 mod twilio;
+
+use std::sync::Arc;
 
 use loadtest::events::{SendgridKey, form_body, sendgrid_body, twilio_headers};
 use loadtest::harness::http::{self, Answer};
@@ -13,6 +16,7 @@ use super::door::{OTHER, SHOP, key, stage};
 use crate::database::lines;
 use crate::stage::Stage;
 use diesel_async::SimpleAsyncConnection;
+use herald::ops::provider_events::{EventDoubts, EventIntake};
 use herald::runtime::clock;
 
 const ANA: &str = "0190c1a0-0000-7000-8000-0000000000d1";
@@ -142,6 +146,17 @@ impl Hooks {
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         let url = self.stage.url(path);
         http::request("POST", &url, &headers, body).await.unwrap()
+    }
+
+    /// Does what is done every ten minutes with events of nobody.
+    pub(super) async fn let_go(&self) {
+        let intake = EventIntake {
+            database: self.stage.database.pool().await,
+            metrics: Arc::default(),
+            global: Arc::default(),
+            doubts: EventDoubts::new(10),
+        };
+        intake.let_go().await.unwrap();
     }
 
     pub(super) fn key(&self, scopes: &str, tenant: Option<&str>) -> String {

@@ -34,12 +34,20 @@ async fn an_address_is_put_on_the_list_found_said_anew_and_lifted() {
     );
     let until = json!({ "channel": "email", "address": "ana@example.com",
         "expires_at": "2099-01-01T00:00:00Z" });
-    let anew = shop.good("POST", PATH, until, 200).await;
+    let beside = shop.good("POST", PATH, until.clone(), 201).await;
+    assert_eq!(beside["reason"], "manual");
+    assert_ne!(beside["id"], made["id"], "each reason is an entry");
     assert_eq!(
-        (&anew["id"], &anew["reason"]),
-        (&made["id"], &json!("manual"))
+        (&beside["expires_at"], &beside["told_by"]),
+        (&json!("2099-01-01T00:00:00Z"), &Value::Null)
     );
-    assert_eq!(anew["expires_at"], "2099-01-01T00:00:00Z");
+    let mut later = until;
+    later["expires_at"] = json!("2099-02-01T00:00:00Z");
+    let anew = shop.good("POST", PATH, later, 200).await;
+    assert_eq!(
+        (&anew["id"], &anew["expires_at"]),
+        (&beside["id"], &json!("2099-02-01T00:00:00Z"))
+    );
     let news = json!({ "channel": "email", "address": "ana@example.com", "category": "news" });
     let news = shop.good("POST", PATH, news, 201).await;
     assert_ne!(news["id"], made["id"]);
@@ -51,7 +59,7 @@ async fn an_address_is_put_on_the_list_found_said_anew_and_lifted() {
     };
     assert_eq!(
         list(&shop, "?channel=email&address=%20ANA@example.com").await,
-        2
+        3
     );
     assert_eq!(list(&shop, "?channel=sms").await, 0);
     assert_eq!(list(&other, "").await, 0);
@@ -84,15 +92,17 @@ async fn an_address_is_put_on_the_list_found_said_anew_and_lifted() {
         "{}",
         answer.text()
     );
-    let audited = "SELECT action || ' ' || coalesce(changes #>> '{new,lifted_because}', changes #>> '{new,reason}') AS text
+    let audited = "SELECT action || ' ' || coalesce(changes #>> '{new,lifted_because}', changes #>> '{new,reason}',
+                                                  changes #>> '{new,expires_at}') AS text
                    FROM notification_schema.audit_logs
                    WHERE resource_type = 'suppression' ORDER BY 1";
     let audited = lines(&mut stage.database.owner().await, audited).await;
     let expected = [
         "create complaint",
         "create manual",
+        "create manual",
         "delete they asked us to",
-        "update manual",
+        "update 2099-02-01T00:00:00Z",
     ];
     assert_eq!(audited, expected);
 }

@@ -86,7 +86,7 @@ async fn an_unknown_outcome_is_settled_by_what_the_account_tells_later() {
     message["max_retries"] = json!(50);
     stage.publisher().await.publish(&message).await;
     let row = outcomes.only("pending", Some("retry")).await;
-    let event = |kind: &str, id: &str| json!({ "event": kind, "sg_event_id": id, "notification_id": row.id, "email": "ana@example.com" });
+    let event = |kind: &str, id: &str| json!({ "event": kind, "sg_event_id": id, "herald_notification_id": row.id, "email": "ana@example.com" });
     let tell = async |event: Value| {
         let body = sendgrid_body(&[event]);
         let headers = key.headers(clock::now().as_second(), &body).unwrap();

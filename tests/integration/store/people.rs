@@ -221,7 +221,8 @@ async fn suppressions_know_an_address_in_any_spelling() {
     entry.reason = SuppressionReason::Manual;
     assert_eq!(
         suppressions::upsert(&mut c, &entry).await,
-        Ok(WriteChange::Updated)
+        Ok(WriteChange::Created),
+        "another reason is another entry"
     );
 
     let other = Uuid::now_v7();

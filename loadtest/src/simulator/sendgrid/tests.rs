@@ -9,7 +9,7 @@ fn mail() -> Value {
     json!({
         "personalizations": [{
             "to": [{ "email": "ana@example.com" }],
-            "custom_args": { "notification_id": "0190c1a0-0000-7000-8000-000000000001" },
+            "custom_args": { "herald_notification_id": "0190c1a0-0000-7000-8000-000000000001" },
         }],
         "from": { "email": "hello@example.com", "name": "Herald" },
         "subject": "Hello",
@@ -161,7 +161,7 @@ fn personalizations(count: usize) -> Value {
         let id = Uuid::from_u128(n as u128);
         json!({
             "to": [{ "email": format!("u{n}@example.com") }],
-            "custom_args": { "notification_id": id },
+            "custom_args": { "herald_notification_id": id },
         })
     });
     each.collect()

@@ -181,6 +181,44 @@ fn events_are_told_apart_by_what_they_say_and_not_by_their_name() {
             Dropped,
             Some(Way),
         ),
+        (
+            json!({"event": "dropped", "reason": "Group Unsubscribe"}),
+            Dropped,
+            Some(Unsubscribed),
+        ),
+        (
+            json!({"event": "dropped", "reason": "Duplicate message"}),
+            Dropped,
+            None,
+        ),
+        (json!({"event": "dropped"}), Dropped, None),
+        (
+            json!({"event": "bounce", "type": "bounce", "reason":
+                "554 Service unavailable; Client host [1.2.3.4] blocked using zen.spamhaus.org"}),
+            Block,
+            Some(Way),
+        ),
+        (
+            json!({"event": "bounce", "type": "bounce", "reason": "550 Message rejected as spam by Content Filtering."}),
+            Block,
+            None,
+        ),
+        (
+            json!({"event": "bounce", "type": "bounce", "status": "5.2.1", "reason":
+                "550-5.2.1 The user you are trying to contact is receiving mail at a rate that"}),
+            SoftBounce,
+            None,
+        ),
+        (
+            json!({"event": "bounce", "type": "bounce", "reason": "550 No Such User Here"}),
+            Bounce,
+            Some(Dead),
+        ),
+        (
+            json!({"event": "bounce", "type": "blocked", "status": "4.0.0", "reason": "450 later"}),
+            Block,
+            Some(Way),
+        ),
         (json!({"event": "open"}), Open, None),
         (
             json!({"event": "open", "sg_machine_open": true}),
@@ -215,7 +253,7 @@ fn an_event_is_known_by_its_id_and_names_ours_the_messages_and_the_address() {
     let event = json!({
         "event": "bounce", "type": "bounce", "email": "Ana@Example.com", "timestamp": 1_795_175_000,
         "sg_event_id": "e-1", "sg_message_id": "14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0",
-        "notification_id": ID, "status": "5.1.1", "reason": "550 5.1.1 <ana@example.com> unknown",
+        "herald_notification_id": ID, "status": "5.1.1", "reason": "550 5.1.1 <ana@example.com> unknown",
         "category": ["a", "b"], "new_field": {"x": 1},
     });
     let heard = one(event.clone());

@@ -35,14 +35,14 @@ async fn events_are_stored_once_before_the_answer_and_shown_where_they_belong() 
     let operator = hooks.key("viewer", None);
     let _engine = hooks.stage.start().await;
     let sent = hooks.sent("mail", "provider_message_id = 'abc.def'").await;
-    let ours = json!({ "notification_id": sent });
+    let ours = json!({ "herald_notification_id": sent });
     let batch = [
         event("delivered", "1", ours.clone()),
         event("delivered", "1", ours.clone()),
         event(
             "open",
             "2",
-            json!({ "notification_id": sent, "sg_machine_open": true }),
+            json!({ "herald_notification_id": sent, "sg_machine_open": true }),
         ),
         event(
             "processed",
@@ -63,7 +63,7 @@ async fn events_are_stored_once_before_the_answer_and_shown_where_they_belong() 
         event(
             "teleported",
             "7",
-            json!({ "notification_id": sent, "x": "\u{0}", "n": 1 }),
+            json!({ "herald_notification_id": sent, "x": "\u{0}", "n": 1 }),
         ),
         json!(7),
     ];
@@ -202,7 +202,7 @@ async fn what_follows_keeps_to_its_scope_and_to_the_order_of_what_was_said() {
     let sent = hooks.sent("mail", "category = 'news'").await;
     let required = hooks.sent("mail", "category = 'security'").await;
     let ours = |more: Value| {
-        let mut ours = json!({ "notification_id": sent });
+        let mut ours = json!({ "herald_notification_id": sent });
         for (name, value) in more.as_object().unwrap() {
             ours[name] = value.clone();
         }
@@ -212,7 +212,11 @@ async fn what_follows_keeps_to_its_scope_and_to_the_order_of_what_was_said() {
     let batch = [
         event("bounce", "1", blocked),
         event("open", "2", ours(json!({}))),
-        event("unsubscribe", "3", json!({ "notification_id": required })),
+        event(
+            "unsubscribe",
+            "3",
+            json!({ "herald_notification_id": required }),
+        ),
     ];
     assert_eq!(hooks.tell(&batch).await, 204);
     assert!(hooks.suppressed().await.is_empty());
@@ -272,7 +276,10 @@ async fn what_follows_keeps_to_its_scope_and_to_the_order_of_what_was_said() {
     let delivered = event("delivered", "9", ours(json!({})));
     let resubscribed = event("group_resubscribe", "10", ours(json!({})));
     assert_eq!(hooks.tell(&[complaint, delivered, resubscribed]).await, 204);
-    let complained = ["email ana@example.com complaint - f 1"];
+    let complained = [
+        "email ana@example.com complaint - f 1",
+        "email ana@example.com hard_bounce - t 1",
+    ];
     assert_eq!(
         hooks.suppressed().await,
         complained,
@@ -288,7 +295,7 @@ async fn an_event_that_is_quicker_than_its_notification_finds_it_and_one_of_nobo
     let bounced = event(
         "bounce",
         "1",
-        json!({ "notification_id": early, "type": "bounce" }),
+        json!({ "herald_notification_id": early, "type": "bounce" }),
     );
     assert_eq!(hooks.tell(&[bounced]).await, 204);
     assert!(hooks.suppressed().await.is_empty());
@@ -315,17 +322,14 @@ async fn an_event_that_is_quicker_than_its_notification_finds_it_and_one_of_nobo
     let nobodys = event(
         "delivered",
         "2",
-        json!({ "notification_id": Uuid::now_v7() }),
+        json!({ "herald_notification_id": Uuid::now_v7() }),
     );
     assert_eq!(hooks.tell(&[nobodys]).await, 204);
     let age =
         "UPDATE email_logs SET created_at = now() - interval '2 hours' WHERE tenant_id IS NULL
                RETURNING event AS text";
     assert_eq!(hooks.lines(age).await, ["delivered"]);
-    let pool = hooks.stage.database.pool().await;
-    herald::store::provider_events::forget_nobodys(&pool)
-        .await
-        .unwrap();
+    hooks.let_go().await;
     let kept =
         "SELECT concat_ws(' ', event, recipient, raw, notification_id) AS text FROM email_logs
                 WHERE tenant_id IS NULL";

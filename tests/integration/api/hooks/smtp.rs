@@ -92,3 +92,73 @@ async fn a_mail_that_comes_back_to_its_signed_path_is_believed_and_no_other() {
     .await;
     assert_eq!(told(&nobody), is(401, "missing_key"));
 }
+
+/// A report about several: to, and for each what became of whom.
+fn report_of(to: &str, id: &str, groups: &[(&str, &str, &str)]) -> String {
+    let groups: Vec<String> = groups
+        .iter()
+        .map(|(address, action, status)| {
+            format!(
+                "Final-Recipient: rfc822; {address}\r\nAction: {action}\r\nStatus: {status}\r\n\r\n"
+            )
+        })
+        .collect();
+    format!(
+        "From: MAILER-DAEMON@mx\r\nTo: <{to}>\r\nMessage-ID: <{id}@mx>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n--x\r\n\
+         Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n{}--x--\r\n",
+        groups.concat()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_somebody_else_says_nothing_of_our_recipient() {
+    let hooks = Hooks::open().await;
+    let operator = hooks.key("provider-events:write", None);
+    let _engine = hooks.stage.start().await;
+    let hand_over = async |mail: String| {
+        let headers = [
+            format!("Authorization: Bearer {operator}"),
+            "Content-Type: message/rfc822".to_owned(),
+        ];
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let answer = ask(&hooks.stage, "POST", "/hooks/smtp/post", &headers, &mail).await;
+        assert_eq!(answer.status, 204);
+    };
+    let (ana, gone) = ("ana@example.com", "gone@elsewhere.example");
+    let failed = (gone, "failed", "5.1.1");
+    let of_both = return_path(hooks.sent("post", "").await);
+    let delivered = (ana, "delivered", "2.0.0");
+    hand_over(report_of(&of_both, "1", &[delivered, failed])).await;
+    // Passed on, and then told of alone.
+    let passed_on = return_path(hooks.sent("post", "").await);
+    hand_over(report_of(&passed_on, "2", &[(ana, "expanded", "2.0.0")])).await;
+    hand_over(report_of(&passed_on, "3", &[failed])).await;
+    assert!(hooks.suppressed().await.is_empty());
+    assert_eq!(
+        hooks.events().await,
+        [
+            "delivered return_path t",
+            "other return_path t",
+            "other return_path t",
+            "processed return_path t"
+        ]
+    );
+    // Ours among others, and one that is told of alone though we know it by another name.
+    for (id, groups) in [
+        ("4", &[failed, (ana, "failed", "5.1.1")][..]),
+        ("5", &[failed][..]),
+    ] {
+        let sent = return_path(hooks.sent("post", "").await);
+        hand_over(report_of(&sent, id, groups)).await;
+        let dead = ["email ana@example.com hard_bounce - t 1"];
+        assert_eq!(hooks.suppressed().await, dead, "{id}");
+        assert_eq!(
+            hooks
+                .lines("DELETE FROM suppressions RETURNING reason AS text")
+                .await
+                .len(),
+            1
+        );
+    }
+}
