@@ -19,6 +19,7 @@ mod explaining;
 mod fields;
 mod front;
 mod hooks;
+mod inbox;
 mod jobs;
 mod metrics;
 mod openapi;
@@ -140,6 +141,7 @@ fn endpoints() -> Vec<Endpoint> {
         tenants::endpoints(),
         token_keys::endpoints(),
         person_page::endpoints(),
+        inbox::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -211,7 +211,6 @@ impl Endpoint {
     }
 
     /// The grant that the user token of whoever asks needs: API keys are refused.
-    #[expect(dead_code, reason = "the routes of the inbox need it")]
     pub(super) const fn person(mut self, resource: OwnResource, action: ApiAction) -> Self {
         self.access = EndpointAccess::Person(PersonGrant(resource, action));
         self

@@ -22,6 +22,8 @@ pub(super) const USUAL: usize = 50;
 #[derive(Debug)]
 pub(super) struct Query {
     left: BTreeMap<String, String>,
+    /// Those that may be there several times.
+    lists: BTreeMap<String, Vec<String>>,
     /// What was taken, as it was written: a cursor holds for this alone.
     taken: Vec<(String, String)>,
     errors: Vec<FieldError>,
@@ -47,13 +49,22 @@ pub(super) struct ShownPage<T> {
 
 impl Query {
     pub(super) fn of(request: &HttpRequest) -> Self {
+        Self::with_lists(request, &[])
+    }
+
+    /// The same, with parameters that may be there several times.
+    pub(super) fn with_lists(request: &HttpRequest, lists: &[&str]) -> Self {
         let mut query = Self {
             left: BTreeMap::new(),
+            lists: BTreeMap::new(),
             taken: vec![],
             errors: vec![],
         };
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
-            if query
+            if lists.contains(&&*name) {
+                let list = query.lists.entry(name.into_owned()).or_default();
+                list.push(value.into_owned());
+            } else if query
                 .left
                 .insert(name.clone().into_owned(), value.into_owned())
                 .is_some()
@@ -74,6 +85,28 @@ impl Query {
         let value = read(&text);
         self.taken.push((name.to_owned(), text));
         value.map_err(|why| self.wrong(name, "invalid", why)).ok()
+    }
+
+    /// All values of a parameter that may be there several times, each read as something else.
+    pub(super) fn texts<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let texts = self.lists.remove(name).unwrap_or_default();
+        if texts.len() > most {
+            self.wrong(name, "invalid", format!("at most {most} of them"));
+        }
+        let mut values = vec![];
+        for text in texts.into_iter().take(most) {
+            match read(&text) {
+                Ok(value) => values.push(value),
+                Err(why) => self.wrong(name, "invalid", why),
+            }
+            self.taken.push((name.to_owned(), text));
+        }
+        values
     }
 
     /// The page of a list of a tenant: call it after all filters, which its cursors are bound to.

@@ -199,6 +199,11 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "snoozed",
+        "What is snoozed cannot be marked or pressed before it is back: end the snooze first.",
+    ),
+    code(
+        409,
         "in_use",
         "Other things name this one; `detail` says which. Remove them first.",
     ),

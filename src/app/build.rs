@@ -32,9 +32,9 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, KeyDesk, LetterDesk, LinkDesk,
-    NotificationDesk, PeopleDesk, ProviderDesk, SuppressionDesk, TemplateDesk, TenantDesk,
-    TokenDesk, WatchDesk, WebhookDesk,
+    CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, InboxDesk, KeyDesk, LetterDesk,
+    LinkDesk, NotificationDesk, PeopleDesk, ProviderDesk, SuppressionDesk, TemplateDesk,
+    TenantDesk, TokenDesk, WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -143,6 +143,10 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             guard: settings.webhooks.guard.clone(),
         },
         people: PeopleDesk { desk: desk.clone() },
+        inbox: InboxDesk {
+            desk: desk.clone(),
+            recipients: context.recipients.clone(),
+        },
         links: LinkDesk::new(
             desk.clone(),
             context.link_keys.clone(),

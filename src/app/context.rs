@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::StartError;
+use crate::cache::recipients::RecipientCache;
 use crate::cache::templates::TemplateCache;
 use crate::cache::{ApiKeyCache, LinkKeys, UserTokenCache};
 use crate::config::Settings;
@@ -29,6 +30,8 @@ pub(super) struct EngineContext {
     pub(super) user_tokens: UserTokenCache,
     /// Accepts notifications that come in by HTTP, once the engine runs.
     pub(super) accept: AcceptDesk,
+    /// Who is sent to, and what they want.
+    pub(super) recipients: RecipientCache,
     /// By which jobs are called off.
     pub(super) gates: CallGates,
     /// The compiled templates.
@@ -72,6 +75,11 @@ impl EngineContext {
                 database.clone(),
                 sealer.clone(),
                 settings.http.failed_keys,
+            ),
+            recipients: RecipientCache::new(
+                database.clone(),
+                settings.engine.recipient_cache_size,
+                settings.engine.recipient_cache_ttl,
             ),
             database,
             accept: AcceptDesk::new(settings.broker.max_body_bytes),

@@ -15,7 +15,7 @@ use super::Channel;
 use super::vocabulary::vocabulary;
 
 pub use event::{NewWebhookDelivery, accepted_of, deliveries_of, delivery_id, test_body};
-pub use later::{ToldNotification, later_of};
+pub use later::{LaterEvent, ToldNotification, later_of};
 pub use provider_event::{ToldProviderEvent, told_of};
 pub use secret::{WebhookSecret, WebhookSecretError, signature};
 pub use status::STATUS_EXCHANGE;

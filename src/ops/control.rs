@@ -6,6 +6,7 @@ mod category_desk;
 mod desk;
 mod explain_desk;
 mod hook_desk;
+mod inbox_desk;
 mod key_desk;
 mod letter_desk;
 mod link_desk;
@@ -29,6 +30,7 @@ pub use category_desk::CategoryDesk;
 pub use desk::{Desk, DeskError};
 pub use explain_desk::{ExplainDesk, ExplainedOrder};
 pub use hook_desk::{AdmittedCall, HookDesk, HookError};
+pub use inbox_desk::{InboxDesk, InboxList};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
 pub use letter_desk::{LetterDesk, ReplayPreview};
 pub use link_desk::{LinkDesk, LinkDeskError, PageDeed, PageVisitor, PersonPageAnswer};
@@ -69,6 +71,7 @@ pub use crate::store::audit::trail::{AuditFilter, StoredAudit};
 pub use crate::store::cancel::SourceMeant;
 pub use crate::store::dead_letters::{DeadLetter, LetterFilter};
 pub use crate::store::devices::StoredDevice;
+pub use crate::store::inbox::InboxEntry;
 pub use crate::store::jobs::{JobResult, StoredJob};
 pub use crate::store::metrics::hours::{HourFigures, HoursAsked};
 pub use crate::store::notifications::{NotificationFilter, StoredNotification, WholeNotification};
@@ -120,6 +123,8 @@ pub struct Desks {
     pub cancelling: CancelDesk,
     /// What providers tell later.
     pub hooks: HookDesk,
+    /// People's inboxes.
+    pub inbox: InboxDesk,
     /// API keys.
     pub keys: KeyDesk,
     /// Accounts at providers.

@@ -16,6 +16,7 @@ mod explain;
 mod first_call;
 mod hooks;
 mod idle;
+mod inbox;
 mod jobs;
 mod key_changes;
 mod keys;

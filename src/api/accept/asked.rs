@@ -26,8 +26,9 @@ pub(in crate::api) struct AskedNotification {
     version: u64,
     /// The tenant; that of the key when it is absent.
     tenant_id: Option<Uuid>,
-    /// The person.
-    user_id: Uuid,
+    /// The person; `null`, in-app alone, is everybody in the tenant.
+    #[schema(required = true)]
+    user_id: Option<Uuid>,
     /// How it is sent.
     #[schema(value_type = String, example = "email")]
     channel: Channel,
@@ -63,6 +64,48 @@ pub(in crate::api) struct AskedNotification {
     /// The publisher's own data, handed back to webhooks.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+    /// In-app alone: what else the inbox shows.
+    inbox: Option<AskedInbox>,
+}
+
+/// What the inbox shows beside the content.
+#[derive(ToSchema)]
+#[schema(as = InboxOptions)]
+#[expect(dead_code, reason = "it describes what the envelope's decoder reads")]
+struct AskedInbox {
+    /// Words that a list may be narrowed to.
+    #[schema(max_items = 10, required = false)]
+    tags: Vec<String>,
+    /// Buttons.
+    #[schema(max_items = 5, required = false)]
+    actions: Vec<AskedInboxAction>,
+    /// Where a click leads: https, http, or a path with one `/` in front.
+    #[schema(max_length = 2048)]
+    url: Option<String>,
+}
+
+/// A button.
+#[derive(ToSchema)]
+#[schema(as = InboxAction)]
+#[expect(dead_code, reason = "it describes what the envelope's decoder reads")]
+struct AskedInboxAction {
+    /// Its id, unique among the buttons of the notification.
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*$",
+        example = "approve"
+    )]
+    id: String,
+    /// What stands on it.
+    #[schema(min_length = 1, max_length = 100, example = "Approve")]
+    label: String,
+    /// Where it leads: https, http, or a path with one `/` in front.
+    #[schema(max_length = 2048)]
+    url: Option<String>,
+    /// Whether it is the one to be pressed.
+    #[schema(required = false)]
+    primary: bool,
 }
 
 /// Several notifications to be accepted.

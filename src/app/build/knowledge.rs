@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix::Addr;
 
 use super::super::context::EngineContext;
-use crate::cache::recipients::RecipientCache;
 use crate::config::Settings;
 use crate::delivery::AccountLoader;
 use crate::delivery::account_loader::{LoaderContext, Refresh};
@@ -18,13 +17,9 @@ use crate::ops::unreadable_people::UnreadablePeople;
 use crate::work::retry::retry_until_ok;
 
 pub(super) fn eligibility(settings: &Settings, context: &EngineContext) -> Arc<Eligibility> {
-    let (most, time_to_live) = (
-        settings.engine.recipient_cache_size,
-        settings.engine.recipient_cache_ttl,
-    );
     Arc::new(Eligibility {
         database: context.database.clone(),
-        recipients: RecipientCache::new(context.database.clone(), most, time_to_live),
+        recipients: context.recipients.clone(),
         rechecks: RecheckRequests::default(),
         pace: Default::default(),
         cap_reservations: CapReservations::new(

@@ -77,6 +77,8 @@ pub(super) struct EventData<'a> {
     pub(super) source: Option<&'a Source>,
     pub(super) metadata: Option<&'a Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) action: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) provider_event: Option<ProviderEventData<'a>>,
 }
 
@@ -226,6 +228,7 @@ pub(super) fn of(notification: &Notification) -> EventData<'_> {
         due_at: None,
         source: notification.source.as_ref(),
         metadata: notification.metadata.as_ref().filter(|it| fits(it)),
+        action: None,
         provider_event: None,
     }
 }

@@ -22,15 +22,40 @@ pub struct ToldNotification {
     pub provider_message_id: Option<String>,
 }
 
+/// What happened to it, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct LaterEvent<'a> {
+    /// What.
+    pub event: WebhookEvent,
+    /// When.
+    pub at: Timestamp,
+    /// The button of the inbox that was pressed, if that is what happened.
+    pub action: Option<&'a str>,
+}
+
+impl LaterEvent<'_> {
+    /// That this happened then.
+    #[must_use]
+    pub const fn new(event: WebhookEvent, at: Timestamp) -> Self {
+        Self {
+            event,
+            at,
+            action: None,
+        }
+    }
+}
+
 /// That something happened to a notification, for those who want to hear of it.
 #[must_use]
 pub fn later_of(
     catalog: &WebhookCatalog,
     told: &ToldNotification,
-    (event, at): (WebhookEvent, Timestamp),
+    later: LaterEvent<'_>,
 ) -> Vec<NewWebhookDelivery> {
     let mut deliveries = vec![];
+    let (event, at) = (later.event, later.at);
     let data = || EventData {
+        action: later.action,
         status: told.status,
         reason: told.reason,
         provider: told.provider.as_deref(),

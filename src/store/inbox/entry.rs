@@ -28,7 +28,7 @@ pub(super) use entry_columns;
 /// Where the content of what is for everybody stands.
 macro_rules! with_broadcast {
     () => {
-        "LEFT JOIN inbox_broadcasts b ON i.is_broadcast AND b.id = i.id"
+        "LEFT JOIN inbox_broadcasts b ON b.id = CASE WHEN i.is_broadcast THEN i.id END"
     };
 }
 pub(super) use with_broadcast;

@@ -1,8 +1,9 @@
 //! Lists and counts of an inbox.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Bool, Int8, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::entry::{EntryColumns, EntryRow, InboxEntry, entries, entry_columns, with_broadcast};
@@ -144,6 +145,11 @@ statement!(
 );
 
 statement!(
+    Newest(user: Uuid => SqlUuid) -> Nullable<Timestamptz> =
+    "SELECT max(delivered_at) FROM inbox_items WHERE user_id = ?"
+);
+
+statement!(
     One(id: Uuid => SqlUuid, user: Uuid => SqlUuid, is_off: bool => Bool, hidden: Vec<String> => Array<Text>)
         -> EntryColumns = concat!(
     "SELECT ", entry_columns!(), " FROM inbox_items i ", with_broadcast!(), "
@@ -250,6 +256,16 @@ pub async fn counts(
     };
     let counted: (i64, i64) = count.get_result(&mut *database.get().await?).await?;
     Ok(InboxCounts::of(counted))
+}
+
+/// When the newest of a person's was delivered.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn newest(database: &Database, user: Uuid) -> Result<Option<Timestamp>, StoreError> {
+    let newest = Newest { user };
+    let newest: Option<DateTime<Utc>> = newest.get_result(&mut *database.get().await?).await?;
+    Ok(newest.map(from_database))
 }
 
 /// One of a person's, also one that they have deleted.

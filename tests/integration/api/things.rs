@@ -38,7 +38,18 @@ impl Things {
              VALUES (gen_random_uuid(), '{OTHER}', 'dlq_replay', 'paused', '{{}}', 1, 1)
              RETURNING id::text AS text"
         );
-        for (thing, made) in [("/v1/dlq/{id}", letter), ("/v1/jobs/{id}", job)] {
+        let item = format!(
+            "WITH reader AS (
+                 INSERT INTO notification_schema.users (id, tenant_id) VALUES (gen_random_uuid(), '{OTHER}') RETURNING id
+             )
+             INSERT INTO notification_schema.inbox_items (id, user_id, tenant_id, arrival, sequence, delivered_at)
+             SELECT gen_random_uuid(), id, '{OTHER}', 1, 1, now() FROM reader RETURNING id::text AS text"
+        );
+        for (thing, made) in [
+            ("/v1/dlq/{id}", letter),
+            ("/v1/jobs/{id}", job),
+            ("/v1/inbox/{id}", item),
+        ] {
             let made = lines(&mut owner, &made).await.concat();
             self.0.insert(thing.to_owned(), made);
         }
@@ -46,6 +57,7 @@ impl Things {
             ("/v1/tenants/{id}", OTHER),
             ("/inbox/{version}", "1"),
             ("/inbox/{version}/{file}", "host.js"),
+            ("/v1/inbox/{id}/actions/{action}", "ok"),
             ("/v1/providers/{name}", "of-nobody"),
             ("/hooks/smtp/{provider}", "of-nobody"),
             ("/v1/templates/{name}/versions/{version}", "1"),

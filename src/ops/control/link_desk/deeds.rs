@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::choices::{self, PersonChoices};
 use super::{LinkDeskError, PageDeed};
 use crate::domain::preference::{Scope, Setting};
+use crate::domain::webhook::LaterEvent;
 use crate::domain::{Channel, PersonLink, WebhookCatalog, WebhookEvent, quiet_text};
 use crate::ops::control::shown_preference;
 use crate::runtime::clock;
@@ -60,8 +61,9 @@ pub(super) async fn act(
     let ends_theirs = !on && what.covers(link.channel, link.category.as_deref());
     let mut acted = only(PageDone::Saved);
     if is_changed && ends_theirs {
-        let of = (link.tenant_id, link.user_id, link.notification_id);
-        let told = (WebhookEvent::Unsubscribed, clock::now());
+        let ids = [link.notification_id];
+        let of = (link.tenant_id, link.user_id, &ids[..]);
+        let told = LaterEvent::new(WebhookEvent::Unsubscribed, clock::now());
         acted.webhooks = webhooks::later::tell(connection, catalog, of, told).await?;
     }
     Ok(acted)
