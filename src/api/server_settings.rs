@@ -19,6 +19,8 @@ pub struct ServerSettings {
     pub tls: Option<ServerConfig>,
     /// How others reach the API, if they were told.
     pub public_url: Option<String>,
+    /// Whether operators' pages are served.
+    pub console: bool,
     /// Threads that answer.
     pub workers: usize,
     /// Proxies whose word about whom they pass on is taken.

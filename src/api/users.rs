@@ -92,6 +92,7 @@ async fn list(
         username: query.text("username", |text| {
             field::line(text, field::USERNAME_CHARS).map_err(said)
         }),
+        phone: None,
     };
     let page = query.page("users", who.tenant_id);
     let page = query.finish(page)?;

@@ -19,7 +19,7 @@ use url::Url;
 use self::knowledge::{eligibility, explainer_of, keep_link_keys, listen, start_account_loader};
 use self::pipeline::PipelineBuilder;
 use self::status::publish_status;
-use self::upkeep::{event_intake, keep_house, keep_lease, watch_readiness};
+use self::upkeep::{event_intake, keep_house, keep_lease, keep_saying, watch_readiness};
 use self::webhooks::start_webhooks;
 use super::context::EngineContext;
 use super::{StartError, schema};
@@ -33,8 +33,8 @@ use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
     CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, InboxDesk, KeyDesk, LetterDesk,
-    LinkDesk, NotificationDesk, PeopleDesk, ProviderDesk, SuppressionDesk, TemplateDesk,
-    TenantDesk, TokenDesk, WatchDesk, WebhookDesk,
+    LinkDesk, NotificationDesk, OverviewDesk, PeopleDesk, ProviderDesk, SessionDesk, SessionRules,
+    SuppressionDesk, TemplateDesk, TenantDesk, TokenDesk, WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -158,6 +158,19 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             desk: desk.clone(),
             limits: super::explain::limits(settings),
         },
+        sessions: SessionDesk {
+            desk: desk.clone(),
+            keys: context.api_keys.clone(),
+            metrics: Arc::clone(&context.metrics),
+            rules: SessionRules {
+                idle: settings.console.idle_timeout,
+                longest: settings.console.session_timeout,
+            },
+        },
+        overview: OverviewDesk {
+            desk: desk.clone(),
+            metrics: Arc::clone(&context.metrics),
+        },
         tenants: TenantDesk { desk: desk.clone() },
         tokens: TokenDesk::new(
             desk,
@@ -224,13 +237,15 @@ pub(super) async fn engine(
     }
     publish_status(settings, context, lease_gate);
     listen(context, &node.eligibility, account_loader);
+    let permits = LanePermits::new(&settings.lanes);
+    keep_saying(context, &node, &permits);
     let pipeline = PipelineBuilder {
         settings,
         context,
         node,
         supervisor,
         dispatchers,
-        permits: LanePermits::new(&settings.lanes),
+        permits,
     };
     let engine = pipeline.start(run, &recorder_wake);
     keep_house(settings, context);

@@ -42,6 +42,17 @@ pub struct ApiCaller {
     pub rate_limit: Option<u32>,
 }
 
+impl From<&StoredApiKey> for ApiCaller {
+    fn from(key: &StoredApiKey) -> Self {
+        Self {
+            key_id: key.id,
+            tenant_id: key.tenant_id,
+            scopes: key.scopes.clone(),
+            rate_limit: key.rate_limit,
+        }
+    }
+}
+
 /// Why a key does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRefusal {
@@ -146,21 +157,17 @@ impl ApiKeyCache {
         }
         let read = self.read(key.prefix()).await?;
         let stored = read.stored.as_ref().map(|known| &known.stored);
+        let is_of = |hash: &str| key.is_of(hash);
         let judged = stored
             .ok_or(KeyRefusal::Unknown)
-            .and_then(|stored| judged(stored, key, from, clock::now()));
+            .and_then(|stored| judge(stored, is_of, from, clock::now()));
         if judged == Err(KeyRefusal::Unknown) {
             self.inner.failed.note(from, clock::instant());
         }
         judged?;
         let known = read.stored.ok_or(KeyRefusal::Unknown)?;
         self.note_use(&known);
-        Ok(ApiCaller {
-            key_id: known.stored.id,
-            tenant_id: known.stored.tenant_id,
-            scopes: known.stored.scopes.clone(),
-            rate_limit: known.stored.rate_limit,
-        })
+        Ok(ApiCaller::from(&known.stored))
     }
 
     async fn read(&self, prefix: &str) -> Result<ReadKey, KeyRefusal> {
@@ -234,16 +241,19 @@ impl ApiKeyCacheInner {
     }
 }
 
-/// Whether a stored key is this one and opens now, from there.
-fn judged(
+/// Whether a stored key is the one whose text has the hash that `is_of` knows, and opens now, from there.
+///
+/// # Errors
+/// Why it does not open.
+pub fn judge(
     stored: &StoredApiKey,
-    key: &ApiKey,
+    is_of: impl Fn(&str) -> bool,
     from: IpAddr,
     now: Timestamp,
 ) -> Result<(), KeyRefusal> {
     let previous = stored.previous.as_ref();
-    let previous = previous.filter(|(hash, _)| key.is_of(hash));
-    let until = match (key.is_of(&stored.hash), previous) {
+    let previous = previous.filter(|(hash, _)| is_of(hash));
+    let until = match (is_of(&stored.hash), previous) {
         (true, _) => Timestamp::MAX,
         (false, Some((_, until))) => *until,
         (false, None) => return Err(KeyRefusal::Unknown),
@@ -267,6 +277,15 @@ mod tests {
 
     use super::*;
     use crate::domain::api_key::{PREFIX_BYTES, SECRET_BYTES};
+
+    fn judged(
+        stored: &StoredApiKey,
+        key: &ApiKey,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), KeyRefusal> {
+        judge(stored, |hash| key.is_of(hash), from, now)
+    }
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 

@@ -8,8 +8,8 @@ use super::schema::variable_of;
 use super::sources::Sources;
 use super::tree::Tree;
 use super::{
-    Broker, DatabaseConfig, EngineConfig, Http, Inbox, Lanes, Log, Providers, Retry, Secrets,
-    Templates, Webhooks, policy,
+    Broker, ConsoleConfig, DatabaseConfig, EngineConfig, Http, Inbox, Lanes, Log, Providers, Retry,
+    Secrets, Templates, Webhooks, policy,
 };
 use crate::domain::GlobalPolicy;
 
@@ -22,6 +22,8 @@ pub struct Settings {
     pub broker: Broker,
     /// The HTTP server.
     pub http: Http,
+    /// Operators' pages.
+    pub console: ConsoleConfig,
     /// Keys for stored credentials.
     pub secrets: Secrets,
     /// The engine's own pace.
@@ -108,6 +110,7 @@ impl Settings {
             database: DatabaseConfig::read(reader),
             broker: Broker::read(reader),
             http: Http::read(reader),
+            console: ConsoleConfig::read(reader),
             secrets: Secrets::read(reader),
             engine: EngineConfig::read(reader),
             lanes: Lanes::read(reader),

@@ -11,8 +11,10 @@ mod key_desk;
 mod letter_desk;
 mod link_desk;
 mod notification_desk;
+mod overview_desk;
 mod people_desk;
 mod provider_desk;
+mod session_desk;
 mod suppression_desk;
 mod template_desk;
 mod tenant_desk;
@@ -37,6 +39,7 @@ pub use link_desk::{LinkDesk, LinkDeskError, PageDeed, PageVisitor, PersonPageAn
 pub use notification_desk::{
     ListPart, NotificationDesk, NotificationOf, NotificationPage, ReadContent, RenderedFrom,
 };
+pub use overview_desk::{OverviewAsked, OverviewDesk, OverviewLook};
 pub use people_desk::{
     ExportParts, PeopleDesk, PersonOf, PersonOrder, erase_person, export_person, find_person,
     shown_preference,
@@ -45,6 +48,7 @@ pub use provider_desk::{
     ProviderChange, ProviderDesk, ProviderDeskError, ShownProvider, ShownProviderHealth,
     ShownProviderTest,
 };
+pub use session_desk::{SessionDesk, SessionRules, SignedIn};
 pub use suppression_desk::SuppressionDesk;
 pub use template_desk::{
     AskedPreview, ListedTemplateLine, LocalTemplate, ShownPreview, ShownPublication,
@@ -75,6 +79,8 @@ pub use crate::store::inbox::InboxEntry;
 pub use crate::store::jobs::{JobResult, StoredJob};
 pub use crate::store::metrics::hours::{HourFigures, HoursAsked};
 pub use crate::store::notifications::{NotificationFilter, StoredNotification, WholeNotification};
+pub use crate::store::overview::standing::{LaneStanding, NodeStanding};
+pub use crate::store::overview::{AccountStanding, LaneBacklog, MOST_COUNTED, MinuteFigures};
 pub use crate::store::preferences::PreferenceFields;
 pub use crate::store::provider_events::listing::{ProviderEventFilter, StoredProviderEvent};
 pub use crate::store::recipients::RecipientFields;
@@ -151,6 +157,10 @@ pub struct Desks {
     pub tenants: TenantDesk,
     /// User tokens, and the keys that sign them.
     pub tokens: TokenDesk,
+    /// What operators look at first.
+    pub overview: OverviewDesk,
+    /// Operators who are signed in to the console.
+    pub sessions: SessionDesk,
 }
 
 impl Control {

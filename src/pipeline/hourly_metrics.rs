@@ -17,8 +17,8 @@ use crate::store::{Database, StoreError};
 
 /// Time between writes.
 const FLUSH: Duration = Duration::from_secs(5);
-/// Seconds in an hour.
-const HOUR: i64 = 3_600;
+/// Seconds in a minute.
+const MINUTE: i64 = 60;
 
 /// The actor.
 pub struct HourlyMetrics {
@@ -30,7 +30,7 @@ pub struct HourlyMetrics {
     is_behind: bool,
 }
 
-/// Tenant, hour since the epoch, provider, channel: what a row of the rollup is about.
+/// Tenant, minute since the epoch, provider, channel: what is added up in memory.
 type RollupKey = (Uuid, i64, String, Channel);
 
 /// What a batch adds to the rollups.
@@ -80,8 +80,13 @@ impl HourlyMetrics {
 
     fn add(&mut self, deltas: Vec<HourlyDelta>) {
         for delta in deltas {
-            let hour = delta.at.as_second().div_euclid(HOUR);
-            let row = (delta.tenant_id, hour, delta.provider.clone(), delta.channel);
+            let minute = delta.at.as_second().div_euclid(MINUTE);
+            let row = (
+                delta.tenant_id,
+                minute,
+                delta.provider.clone(),
+                delta.channel,
+            );
             match self.sums.get_mut(&row) {
                 Some(sum) => {
                     sum.sent = sum.sent.saturating_add(delta.sent);

@@ -1,6 +1,7 @@
 //! API keys. Only the hash of a key is stored; who made, changed or revoked it is in the audit trail.
 
 pub mod change;
+pub mod sessions;
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;

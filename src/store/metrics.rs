@@ -23,7 +23,7 @@ use crate::domain::Channel;
 pub struct HourlyDelta {
     /// The tenant.
     pub tenant_id: Uuid,
-    /// Any moment of the hour, which is an hour of UTC.
+    /// Any moment of the minute, and thus of the hour of UTC.
     pub at: Timestamp,
     /// The account, or what stands for one where there was none (`in_app`, `none`).
     pub provider: String,
@@ -60,16 +60,25 @@ const STATEMENT: &str = "\
         INSERT INTO rollup_batches AS r (run_id, batch) VALUES ($9, $10) \
         ON CONFLICT (run_id) DO UPDATE SET batch = EXCLUDED.batch WHERE r.batch < EXCLUDED.batch \
         RETURNING 1 \
+    ), delta AS ( \
+        SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
+            AS delta (tenant_id, at, provider, message_type, sent, failed, pending, delivery_ms) \
+        WHERE EXISTS (SELECT FROM fresh) \
+    ), minutes AS ( \
+        INSERT INTO delivery_minutes AS t (tenant_id, minute, message_type, sent, failed, delivery_ms) \
+        SELECT tenant_id, date_trunc('minute', at, 'UTC'), message_type, sum(sent), sum(failed), sum(delivery_ms) \
+        FROM delta WHERE sent <> 0 OR failed <> 0 GROUP BY 2, 1, 3 ORDER BY 2, 1, 3 \
+        ON CONFLICT (minute, tenant_id, message_type) DO UPDATE SET \
+            sent = t.sent + EXCLUDED.sent, failed = t.failed + EXCLUDED.failed, \
+            delivery_ms = t.delivery_ms + EXCLUDED.delivery_ms \
     ) \
     INSERT INTO notification_metrics AS m (id, tenant_id, date, hour, provider, message_type, \
         total_sent, total_failed, total_pending, delivery_ms_total) \
     SELECT gen_random_uuid(), tenant_id, \
         (at AT TIME ZONE 'UTC')::date, extract(hour FROM at AT TIME ZONE 'UTC')::integer, \
         provider, message_type, sum(sent), sum(failed), sum(pending), sum(delivery_ms) \
-    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
-        AS delta (tenant_id, at, provider, message_type, sent, failed, pending, delivery_ms) \
-    WHERE EXISTS (SELECT FROM fresh) \
-      AND date_trunc('hour', at, 'UTC') + interval '64 minutes' > now() \
+    FROM delta \
+    WHERE date_trunc('hour', at, 'UTC') + interval '64 minutes' > now() \
     GROUP BY 2, 3, 4, 5, 6 ORDER BY 2, 3, 4, 5, 6 \
     ON CONFLICT ON CONSTRAINT notification_metrics_hour_key DO UPDATE SET \
         total_sent = m.total_sent + EXCLUDED.total_sent, \

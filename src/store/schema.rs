@@ -86,6 +86,20 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.console_sessions (token_hash) {
+            #[max_length = 64]
+            token_hash -> Varchar,
+            key_id -> Uuid,
+            #[max_length = 64]
+            key_hash -> Varchar,
+            about -> Nullable<Uuid>,
+            created_at -> Timestamptz,
+            seen_at -> Timestamptz,
+            expires_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         notification_schema.counted_hours (hour) {
             hour -> Timestamptz,
             marks -> Int8,
@@ -101,6 +115,17 @@ pub mod notification_schema {
             id -> Uuid,
             tenant_id -> Uuid,
             deleted_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.delivery_minutes (minute, tenant_id, message_type) {
+            tenant_id -> Uuid,
+            minute -> Timestamptz,
+            message_type -> Text,
+            sent -> Int8,
+            failed -> Int8,
+            delivery_ms -> Int8,
         }
     }
 
@@ -289,6 +314,14 @@ pub mod notification_schema {
             key_id -> Bytea,
             sealed_key -> Bytea,
             created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.node_standings (run_id) {
+            run_id -> Int4,
+            measured_at -> Timestamptz,
+            lanes -> Jsonb,
         }
     }
 
@@ -763,12 +796,15 @@ pub mod notification_schema {
     diesel::joinable!(api_keys -> users (user_id));
     diesel::joinable!(audit_logs -> users (user_id));
     diesel::joinable!(categories -> tenants (tenant_id));
+    diesel::joinable!(console_sessions -> api_keys (key_id));
+    diesel::joinable!(console_sessions -> tenants (about));
     diesel::joinable!(frequency_counts -> users (user_id));
     diesel::joinable!(inbox_broadcasts -> tenants (tenant_id));
     diesel::joinable!(inbox_items -> users (user_id));
     diesel::joinable!(inbox_readers -> users (user_id));
     diesel::joinable!(inbox_tenants -> tenants (tenant_id));
     diesel::joinable!(job_results -> jobs (job_id));
+    diesel::joinable!(node_standings -> engine_nodes (run_id));
     diesel::joinable!(notification_dlq -> users (resolved_by));
     diesel::joinable!(notification_preferences -> tenants (tenant_id));
     diesel::joinable!(notification_preferences -> users (user_id));
@@ -796,8 +832,10 @@ pub mod notification_schema {
         api_keys,
         audit_logs,
         categories,
+        console_sessions,
         counted_hours,
         deleted_users,
+        delivery_minutes,
         email_logs,
         engine_nodes,
         frequency_counts,
@@ -810,6 +848,7 @@ pub mod notification_schema {
         jobs,
         ledger_hours,
         link_keys,
+        node_standings,
         notification_deduplication,
         notification_dlq,
         notification_metrics,

@@ -249,6 +249,14 @@ pub(super) const REFUSED_EVENTS: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const SIGN_INS: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_console_sign_ins_total",
+    &["result"],
+    "Attempts to sign in to the console, by what became of them.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const UNREADABLE: Declaration = Declaration::new(
     Kind::Counter,
     "herald_unreadable_rows_total",
@@ -312,6 +320,7 @@ pub const ALL: &[Declaration] = &[
     LEDGER_DIFFERENCE,
     STATUS_WAITING,
     DEFERRED,
+    SIGN_INS,
     UNREADABLE,
     SETTLE_BATCH,
     CLOCK_OFFSET,

@@ -4,6 +4,7 @@
 //! that there ever was would stay until the next start.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -16,7 +17,7 @@ use super::outcomes::Outcomes;
 use super::provider_metrics::ProviderMetrics;
 use super::registry::Registry;
 use super::table::WordTable;
-use crate::domain::{Channel, EventRefusal, Lane, Reason, Rejection, Status};
+use crate::domain::{Channel, EventRefusal, Lane, Reason, Rejection, SignIn, Status};
 
 /// What stands for the provider of an in-app notification.
 const INBOX: &str = "inbox";
@@ -39,7 +40,11 @@ pub struct Metrics {
     deferred: WordTable<Option<Gauge>>,
     dlq_unresolved: Gauge,
     quarantined: Gauge,
+    /// What two of the gauges were set to last, to be read here.
+    backlog: WordTable<AtomicU64>,
+    quarantined_now: AtomicU64,
     refused_events: WordTable<Counter>,
+    sign_ins: WordTable<Counter>,
     status_waiting: Gauge,
     ledger_difference: Gauge,
     unreadable: Counter,
@@ -72,9 +77,14 @@ impl Metrics {
             in_flight: lanes(|labels| registry.gauge(&declared::IN_FLIGHT, labels)),
             deferred: WordTable::of(Reason::ALL, |reason| waiting(&registry, *reason)),
             dlq_unresolved: registry.gauge(&declared::DLQ_UNRESOLVED, &[]),
+            backlog: WordTable::of(Reason::ALL, |_| AtomicU64::new(0)),
+            quarantined_now: AtomicU64::new(0),
             quarantined: registry.gauge(&declared::QUARANTINED, &[]),
             refused_events: WordTable::of(EventRefusal::ALL, |reason| {
                 registry.counter(&declared::REFUSED_EVENTS, &[("reason", reason.as_str())])
+            }),
+            sign_ins: WordTable::of(SignIn::ALL, |result| {
+                registry.counter(&declared::SIGN_INS, &[("result", result.as_str())])
             }),
             status_waiting: registry.gauge(&declared::STATUS_WAITING, &[]),
             ledger_difference: registry.gauge(&declared::LEDGER_DIFFERENCE, &[]),
@@ -148,6 +158,11 @@ impl Metrics {
         self.refused_events.at(reason.index()).increment(1);
     }
 
+    /// Somebody wanted to sign in to the console.
+    pub fn signed_in(&self, result: SignIn) {
+        self.sign_ins.at(result.index()).increment(1);
+    }
+
     /// Stored notifications could not be read, and were given back.
     pub fn unreadable(&self, rows: usize) {
         self.unreadable
@@ -183,6 +198,13 @@ impl Metrics {
     /// There are this many quarantined outcomes that nobody has replayed or resolved.
     pub fn quarantined(&self, outcomes: u64) {
         self.quarantined.set(approximate(outcomes));
+        self.quarantined_now.store(outcomes, Ordering::Relaxed);
+    }
+
+    /// How many there were when they were counted last.
+    #[must_use]
+    pub fn quarantined_now(&self) -> u64 {
+        self.quarantined_now.load(Ordering::Relaxed)
     }
 
     /// There are this many status events that wait to be published.
@@ -194,7 +216,19 @@ impl Metrics {
     pub fn deferred(&self, reason: Reason, notifications: u64) {
         if let Some(gauge) = self.deferred.at(reason.index()) {
             gauge.set(approximate(notifications));
+            let kept = self.backlog.at(reason.index());
+            kept.store(notifications, Ordering::Relaxed);
         }
+    }
+
+    /// How many waited for each reason when they were counted last; reasons for which none did are left out.
+    #[must_use]
+    pub fn backlog(&self) -> Vec<(Reason, u64)> {
+        let kept = |reason: &Reason| {
+            let count = self.backlog.at(reason.index()).load(Ordering::Relaxed);
+            (count > 0).then_some((*reason, count))
+        };
+        Reason::ALL.iter().filter_map(kept).collect()
     }
 
     /// A transaction settled this many outcomes.

@@ -41,6 +41,18 @@ impl LanePermits {
             .sum()
     }
 
+    /// How many of a lane are taken, and how many there are.
+    #[must_use]
+    pub fn standing(&self, lane: Lane) -> (usize, usize) {
+        let both = self.lanes.get(lane.index());
+        let both = both.map(|(broker, scheduler)| [broker, scheduler]);
+        let both = both.into_iter().flatten();
+        both.fold((0, 0), |(taken, all), permits| {
+            let total = permits.total();
+            (taken + total.saturating_sub(permits.free()), all + total)
+        })
+    }
+
     /// Waits until all are free: nothing is in hand any more. Only once nothing is taken on.
     pub async fn idle(&self) {
         for (broker, scheduler) in &self.lanes {

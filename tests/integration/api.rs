@@ -8,7 +8,7 @@ mod connections;
 mod dlq;
 mod document;
 mod documents;
-mod door;
+pub(crate) mod door;
 mod erase;
 mod erase_late;
 mod examples;

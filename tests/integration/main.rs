@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod faults;

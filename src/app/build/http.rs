@@ -29,6 +29,7 @@ pub(super) fn server_settings(
         metrics_address: http.metrics_bind,
         tls,
         public_url: http.public_url.as_ref().map(ToString::to_string),
+        console: settings.console.enabled,
         workers: http.workers,
         trusted_proxies: http.trusted_proxies.clone().into(),
         cors_origins: http.cors_origins.clone().into(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::context::EngineContext;
 use crate::config::Settings;
+use crate::delivery::NodeContext;
 use crate::ops::bookkeeping::Bookkeeping;
 use crate::ops::housekeeping::Housekeeping;
 use crate::ops::inboxes;
@@ -11,8 +12,9 @@ use crate::ops::job_runner;
 use crate::ops::lease_keeper::LeaseKeeper;
 use crate::ops::provider_events::{self, EventDoubts, EventIntake};
 use crate::ops::readiness::ReadinessWatch;
+use crate::ops::standing::StandingReporter;
 use crate::store::lease::RunId;
-use crate::work::LeaseGate;
+use crate::work::{LanePermits, LeaseGate};
 
 /// Waits for the database, registers this node's run in it, and keeps its lease.
 pub(super) fn keep_lease(settings: &Settings, context: &EngineContext) -> LeaseGate {
@@ -57,6 +59,18 @@ pub(super) fn event_intake(settings: &Settings, context: &EngineContext) -> Even
         global: Arc::new(settings.policy.clone()),
         doubts: EventDoubts::new(settings.providers.dead_addresses_a_minute),
     }
+}
+
+/// Lets the node say what it has in hand.
+pub(super) fn keep_saying(context: &EngineContext, node: &NodeContext, permits: &LanePermits) {
+    let reporter = StandingReporter {
+        database: context.database.clone(),
+        lease_gate: node.lease_gate.clone(),
+        permits: permits.clone(),
+        channels: node.channels.clone(),
+        stop: context.phases.end_of_run.clone(),
+    };
+    context.tasks.spawn("standing", reporter.run());
 }
 
 pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {

@@ -39,6 +39,8 @@ vocabulary! {
         SystemEvents = "system-events",
         /// Hourly figures.
         Metrics = "metrics",
+        /// Addresses and what messages say, on the console's pages: `contents:read`.
+        Contents = "contents",
     }
 }
 
@@ -109,10 +111,8 @@ impl ApiScopes {
     fn preset(name: &str) -> Option<BTreeSet<ApiScope>> {
         use ApiAction::{Read, Write};
         let keeps_secrets = |resource: &ApiResource| {
-            matches!(
-                resource,
-                ApiResource::ApiKeys | ApiResource::TokenKeys | ApiResource::AuditLogs
-            )
+            use ApiResource::{ApiKeys, AuditLogs, Contents, TokenKeys};
+            matches!(resource, ApiKeys | TokenKeys | AuditLogs | Contents)
         };
         let open = ApiResource::ALL.iter().filter(|it| !keeps_secrets(it));
         let readable = open.map(|it| ApiScope::On(*it, Read));

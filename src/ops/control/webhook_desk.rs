@@ -241,6 +241,22 @@ impl WebhookDesk {
         self.desk.with("list webhook deliveries", work).await
     }
 
+    /// At most so many deliveries that tell of a tenant's notification, the eldest first, each with its webhook.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn told_of(
+        &self,
+        notification: (Uuid, Uuid),
+        most: usize,
+    ) -> Result<Vec<(Uuid, StoredDelivery)>, DeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            Ok(history::of_notification(&mut connection, notification, most).await?)
+        };
+        self.desk.with("list what webhooks were told", work).await
+    }
+
     /// Sends a webhook something to try it; answers the `webhook-id`.
     ///
     /// # Errors

@@ -37,6 +37,8 @@ pub struct PersonFilter {
     pub external_id: Option<String>,
     /// Their username.
     pub username: Option<String>,
+    /// Their telephone number, as it is spelt.
+    pub phone: Option<String>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -106,6 +108,9 @@ pub async fn page(
     }
     if let Some(username) = &filter.username {
         people = people.filter(users::username.eq(username));
+    }
+    if let Some(phone) = &filter.phone {
+        people = people.filter(users::phone.eq(phone));
     }
     if let Some(before) = before {
         people = people.filter(users::id.lt(before));

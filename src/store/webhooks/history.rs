@@ -134,6 +134,28 @@ pub async fn page(
     Ok(rows.into_iter().map(StoredDelivery::from).collect())
 }
 
+/// At most so many deliveries that tell of a tenant's notification, the eldest first, each with its webhook.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn of_notification(
+    connection: &mut AsyncPgConnection,
+    (tenant_id, notification_id): (Uuid, Uuid),
+    most: usize,
+) -> Result<Vec<(Uuid, StoredDelivery)>, StoreError> {
+    use webhook_deliveries as d;
+    let deliveries = d::table
+        .filter(d::notification_id.eq(notification_id))
+        .filter(d::tenant_id.eq(tenant_id))
+        .order(d::id)
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select((d::webhook_id, DeliveryRow::as_select()));
+    let rows: Vec<(Uuid, DeliveryRow)> = deliveries.load(connection).await?;
+    let rows = rows.into_iter();
+    let told = rows.map(|(webhook, row)| (webhook, StoredDelivery::from(row)));
+    Ok(told.collect())
+}
+
 statement!(
     Test(
         id: Uuid => SqlUuid,

@@ -24,6 +24,7 @@ fn used() -> Metrics {
     account.event(ProviderEvent::Delivered);
     account.unmatched_event();
     metrics.refused_events(EventRefusal::WrongSignature);
+    metrics.signed_in(SignIn::Opened);
     metrics.actor_restarted("recorder");
     metrics.dlq_unresolved(4);
     metrics.quarantined(3);
@@ -49,6 +50,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_attempts_total Messages put to a provider, by class of the answer.
         # HELP herald_build_info Always 1; the version is in the label.
         # HELP herald_clock_offset_seconds How far this node's own clock is ahead of the database's, which decides.
+        # HELP herald_console_sign_ins_total Attempts to sign in to the console, by what became of them.
         # HELP herald_deferred Notifications waiting in PostgreSQL, by what they wait for.
         # HELP herald_dlq_unresolved Dead letters nobody has replayed or resolved.
         # HELP herald_duplicates_total Messages acknowledged without sending because their key was known.
@@ -75,6 +77,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_attempts_total counter
         # TYPE herald_build_info gauge
         # TYPE herald_clock_offset_seconds gauge
+        # TYPE herald_console_sign_ins_total counter
         # TYPE herald_deferred gauge
         # TYPE herald_dlq_unresolved gauge
         # TYPE herald_duplicates_total counter
@@ -112,6 +115,7 @@ fn events_are_counted_under_the_declared_labels() {
         herald_actor_restarts_total{actor="recorder"} 1
         herald_attempts_total{provider="twilio-main",result="accepted"} 1
         herald_build_info{version="0.2.0"} 1
+        herald_console_sign_ins_total{result="opened"} 1
         herald_deferred{reason="quiet_hours"} 5
         herald_dlq_unresolved 4
         herald_duplicates_total{channel="email"} 1

@@ -10,11 +10,11 @@ use super::{made, said};
 use crate::database::{PATIENCE, lines};
 use crate::stage::Stage;
 
-pub(super) const SHOP: &str = "0190c1a0-0000-7000-8000-0000000000aa";
-pub(super) const OTHER: &str = "0190c1a0-0000-7000-8000-0000000000bb";
+pub(crate) const SHOP: &str = "0190c1a0-0000-7000-8000-0000000000aa";
+pub(crate) const OTHER: &str = "0190c1a0-0000-7000-8000-0000000000bb";
 
 /// An engine with two tenants beside the default one.
-pub(super) async fn stage() -> Stage {
+pub(crate) async fn stage() -> Stage {
     let stage = Stage::with_lanes("email.normal").await;
     stage.apply(&format!(
         "[[tenants]]\nid = \"{SHOP}\"\nname = \"shop\"\n[[tenants]]\nid = \"{OTHER}\"\nname = \"other\"\n"
@@ -23,13 +23,13 @@ pub(super) async fn stage() -> Stage {
 }
 
 /// A key of these scopes for a tenant; for an operator without one.
-pub(super) fn key(stage: &Stage, scopes: &str, tenant: Option<&str>) -> String {
+pub(crate) fn key(stage: &Stage, scopes: &str, tenant: Option<&str>) -> String {
     let mut arguments = vec!["--scopes", scopes];
     arguments.extend(tenant.into_iter().flat_map(|tenant| ["--tenant", tenant]));
     made(stage, &arguments).1.expose().to_owned()
 }
 
-pub(super) async fn ask(
+pub(crate) async fn ask(
     stage: &Stage,
     method: &str,
     path: &str,
@@ -41,7 +41,7 @@ pub(super) async fn ask(
     asked.await.unwrap()
 }
 
-pub(super) async fn ask_as(
+pub(crate) async fn ask_as(
     stage: &Stage,
     key: &str,
     method: &str,
@@ -53,7 +53,7 @@ pub(super) async fn ask_as(
     ask(stage, method, path, &headers, body).await
 }
 
-pub(super) fn json_of(answer: &Answer) -> Value {
+pub(crate) fn json_of(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 

@@ -21,7 +21,7 @@ async fn rows_of(stage: &Stage, tenant: &str) -> BTreeMap<String, String> {
          JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'notification_schema'
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
          WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT IN
-           ('intake', 'ledger_hours', 'notification_deduplication', 'notification_metrics')
+           ('delivery_minutes', 'intake', 'ledger_hours', 'notification_deduplication', 'notification_metrics')
          ORDER BY 1";
     let mut rows = BTreeMap::new();
     for table in lines(&mut owner, tables).await {

@@ -1,0 +1,52 @@
+//! The operators' pages at `/console`: HTML that is made here, on the server.
+//!
+//! A handler translates and renders, and decides nothing: it asks the desks that the API asks, so that scopes, policy and
+//! the audit trail are the same. Whatever people, publishers and providers wrote
+//! is escaped by the templates; nothing here puts a text into HTML by hand.
+
+mod answer;
+mod assets;
+mod chart;
+mod explain;
+mod figures;
+mod find;
+mod frame;
+mod guard;
+mod mask;
+mod notification;
+mod overview;
+mod sent_form;
+mod sign_in;
+mod tenant_choice;
+mod typed;
+mod visitor;
+
+use actix_web::guard as on;
+use actix_web::middleware::from_fn;
+use actix_web::{FromRequest, Handler, Responder, Route, web};
+
+/// The routes below `/console`.
+pub(super) fn routes(routes: &mut web::ServiceConfig) {
+    let console = web::scope("/console")
+        .wrap(from_fn(guard::sealed))
+        .configure(assets::routes)
+        .configure(sign_in::routes)
+        .configure(tenant_choice::routes)
+        .configure(overview::routes)
+        .configure(find::routes)
+        .configure(explain::routes)
+        .configure(notification::routes)
+        .default_service(web::to(answer::nothing_here));
+    routes.service(console);
+}
+
+/// A page that is looked at.
+fn look<F, Args>(handler: F) -> Route
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let reads = on::Any(on::Get()).or(on::Head());
+    web::route().guard(reads).to(handler)
+}

@@ -1,0 +1,110 @@
+//! What stands round every page: who is signed in, what they look at, where they may go.
+
+use super::assets;
+use super::visitor::ConsoleVisitor;
+use crate::domain::ApiResource;
+
+/// The frame of a page.
+#[derive(Debug, Clone)]
+pub(super) struct PageFrame {
+    /// The page's title.
+    pub(super) title: String,
+    /// The path of the style.
+    pub(super) css: &'static str,
+    /// The path of the script.
+    pub(super) js: &'static str,
+    /// The path of the icon.
+    pub(super) icon: &'static str,
+    /// Where to go.
+    pub(super) places: Vec<PagePlace>,
+    /// The name of the key.
+    pub(super) key_name: String,
+    /// What they look at.
+    pub(super) looks_at: String,
+    /// Whether they may choose another tenant.
+    pub(super) chooses: bool,
+    /// What forms must bring.
+    pub(super) proof: String,
+    /// What was just done.
+    pub(super) done: Option<&'static str>,
+}
+
+/// A place in the menu.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PagePlace {
+    /// Its path.
+    pub(super) path: &'static str,
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Whether it is where they are.
+    pub(super) is_here: bool,
+}
+
+/// What a place needs.
+enum PlaceNeeds {
+    Nothing,
+    Reading(ApiResource),
+}
+
+/// All places, in their order.
+const PLACES: &[(&str, &str, PlaceNeeds)] = &[
+    ("/console", "Overview", PlaceNeeds::Nothing),
+    (
+        "/console/find",
+        "Find",
+        PlaceNeeds::Reading(ApiResource::Notifications),
+    ),
+    (
+        "/console/explain",
+        "What would happen?",
+        PlaceNeeds::Reading(ApiResource::Notifications),
+    ),
+];
+
+/// What may have been done, by its word in the address of a page.
+const DEEDS: &[(&str, &str)] = &[
+    ("signed-out", "You are signed out."),
+    ("cancelled", "It is cancelled, and will not be sent."),
+    ("replayed", "It is on its way again."),
+    ("chosen", "You look at another tenant now."),
+];
+
+impl PageFrame {
+    /// The frame of a page at a place.
+    pub(super) fn new(visitor: &ConsoleVisitor, title: impl Into<String>, here: &str) -> Self {
+        let needs = |needs: &PlaceNeeds| match needs {
+            PlaceNeeds::Nothing => true,
+            PlaceNeeds::Reading(resource) => visitor.reads(*resource),
+        };
+        let places = PLACES.iter().filter(|(.., needed)| needs(needed));
+        let places = places.map(|(path, name, _)| PagePlace {
+            path,
+            name,
+            is_here: *path == here,
+        });
+        let looks_at = match (visitor.tenant_id(), visitor.tenant_name()) {
+            (None, _) => "all tenants".to_owned(),
+            (Some(_), Some(name)) => name.to_owned(),
+            (Some(id), None) => id.to_string(),
+        };
+        Self {
+            title: title.into(),
+            css: assets::css(),
+            js: assets::js(),
+            icon: assets::icon(),
+            places: places.collect(),
+            key_name: visitor.key_name().to_owned(),
+            looks_at,
+            chooses: visitor.is_operator(),
+            proof: visitor.form_proof(),
+            done: None,
+        }
+    }
+
+    /// The same with what was just done, by its word.
+    pub(super) fn after(mut self, word: &str) -> Self {
+        let found = DEEDS.iter().find(|(known, _)| *known == word);
+        self.done = found.map(|(_, says)| *says);
+        self
+    }
+}

@@ -1,0 +1,7 @@
+//! The operators' pages against real servers.
+
+mod browser;
+mod guarding;
+mod masking;
+mod pages;
+mod sessions;
