@@ -88,7 +88,7 @@ pub use priority::Priority;
 pub use proof::Proof;
 pub use provider_event::{
     DeliveryState, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
-    ReportedRecipient,
+    ReportedRecipient, ToldBefore,
 };
 pub use public_address::AddressGuard;
 pub use read_mark::ReadMark;

@@ -23,6 +23,7 @@ pub mod routing;
 pub mod schedule;
 pub mod suppression;
 pub mod switches;
+pub mod told_before;
 pub mod unreadable;
 pub mod webhook;
 

@@ -143,6 +143,21 @@ pub struct ReportedRecipient {
     pub is_alone: bool,
 }
 
+/// What an account has told of a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldBefore {
+    /// The notification.
+    pub id: Uuid,
+    /// The account.
+    pub provider: String,
+    /// What happened.
+    pub event: ProviderEvent,
+    /// When first, as the account says.
+    pub at: Timestamp,
+    /// When it was last told.
+    pub told_at: Timestamp,
+}
+
 impl HeardEvent {
     /// Longest [`Self::event_id`], in bytes.
     pub const ID_BYTES: usize = 255;

@@ -3,6 +3,7 @@
 mod doubt;
 mod early;
 mod follow;
+mod judging;
 mod wishes;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::domain::{Account, GlobalPolicy, HeardEvent, NewWebhookDelivery, ProviderEvent, Status};
-use crate::store::provider_events::{self, KeptEvent};
+use crate::store::provider_events::{self, EventPlace, KeptEvent};
 use crate::store::{Database, PgConnection, StoreError};
 use crate::telemetry::Metrics;
 
@@ -44,8 +45,12 @@ pub struct EventIntake {
 enum EventSource<'a> {
     /// An account tells them.
     Told(&'a Account, &'a [HeardEvent]),
-    /// They wait for their notification; at most so many.
-    Early(i64),
+    /// They wait for the row of their notification: the next so many behind a place.
+    Early(EventPlace, i64),
+    /// They wait for its outcome: likewise.
+    Settled(EventPlace, i64),
+    /// They call addresses dead of an account that was not believed; at most so many.
+    Doubted(&'a str, i64),
     /// They have waited for too long; at most so many.
     Nobodys(i64),
 }
@@ -54,7 +59,15 @@ impl EventSource<'_> {
     async fn take(self, connection: &mut PgConnection) -> Result<Vec<KeptEvent>, StoreError> {
         match self {
             Self::Told(account, heard) => provider_events::keep(connection, account, heard).await,
-            Self::Early(most) => provider_events::take_early(connection, most).await,
+            Self::Early(behind, most) => {
+                provider_events::take_early(connection, behind, most).await
+            }
+            Self::Settled(behind, most) => {
+                provider_events::take_settled(connection, behind, most).await
+            }
+            Self::Doubted(provider, most) => {
+                provider_events::take_doubted(connection, provider, most).await
+            }
             Self::Nobodys(most) => provider_events::take_nobodys(connection, most).await,
         }
     }

@@ -1,6 +1,7 @@
 //! Dispatcher: one a channel. Decides once, renders, and sends the job on its route.
 
 mod render_queue;
+mod told_before;
 
 use std::sync::Arc;
 
@@ -143,6 +144,8 @@ enum Next {
     Render(Job),
     /// To be decided on again, with fresh facts.
     Refresh(Job),
+    /// To be asked about: an account may have it, and may have told so.
+    AskAbout(Job),
     /// To the first account of its route.
     Deliver(Job),
     /// To the daily caps.

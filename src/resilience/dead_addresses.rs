@@ -78,10 +78,23 @@ impl DeadAddressLimit {
     /// Counts an answer of the account, which may say that its address is dead.
     pub fn count(&mut self, is_dead: bool, now: Duration) -> Option<LimitChange> {
         self.answers.count(is_dead, false, now);
+        let exceeds = self.are_many(now) || (self.heeds_rises && self.has_risen(is_dead));
+        self.change(exceeds)
+    }
+
+    /// Time has passed, and nothing may have been told meanwhile.
+    pub fn pass(&mut self, now: Duration) -> Option<LimitChange> {
+        let exceeds = self.are_many(now) || self.risen;
+        self.change(exceeds)
+    }
+
+    fn are_many(&self, now: Duration) -> bool {
         let counts = self.answers.counts(now);
         let dead = counts.failures;
-        let exceeds = (dead > self.most && dead.saturating_mul(SHARE) > counts.answers)
-            || (self.heeds_rises && self.has_risen(is_dead));
+        dead > self.most && dead.saturating_mul(SHARE) > counts.answers
+    }
+
+    const fn change(&mut self, exceeds: bool) -> Option<LimitChange> {
         if std::mem::replace(&mut self.exceeded, exceeds) == exceeds {
             return None;
         }
@@ -123,7 +136,9 @@ mod tests {
         assert!((0..50).all(|n| limit.count(true, at(n / 5)).is_none()));
         assert!(limit.is_believed());
         assert_eq!(limit.count(true, at(11)), Some(LimitChange::Exceeded));
-        assert_eq!(limit.count(false, at(200)), Some(LimitChange::Over));
+        assert_eq!(limit.pass(at(12)), None);
+        assert_eq!(limit.pass(at(200)), Some(LimitChange::Over));
+        assert!(limit.is_believed());
     }
 
     const fn at(seconds: u64) -> Duration {

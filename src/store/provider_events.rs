@@ -4,11 +4,16 @@
 //! taken in the order of settling: events, notifications, suppressions.
 
 mod addressed;
+mod awaiting;
+mod before;
 mod changes;
+mod doubted;
 mod early;
 mod keep;
 pub mod listing;
+mod place;
 mod standing;
+mod turns;
 mod wishes;
 
 use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -21,10 +26,15 @@ use super::time::from_database;
 use crate::domain::{Channel, EventBlame, EventMatch, ProviderEvent, Status};
 
 pub use addressed::{SoftBounces, full_mailboxes, tenants_of};
+pub use awaiting::{await_outcome, take_settled};
+pub use before::told_before;
 pub use changes::{HandBack, LateAcceptance, accept, hand_back};
+pub use doubted::{doubt, doubted, take_doubted};
 pub use early::{forget_unmatched, take_early, take_nobodys};
 pub use keep::keep;
+pub use place::{AwaitedThing, EventPlace};
 pub use standing::{Arrivals, StandingNotification, announce, arrived, hold, read};
+pub use turns::take_turns;
 pub use wishes::{DeadWord, LiftedWish, StoredWish, learn_dead, lift, suppress};
 
 /// An event that is stored now and was not before, with what is known of its notification.
@@ -52,6 +62,19 @@ pub struct KeptEvent {
     pub about: Option<EventSubject>,
     /// Whether it names a notification that has no row yet: it is looked at again.
     pub is_early: bool,
+    /// What is still to follow from it.
+    pub rest: EventRest,
+}
+
+/// What is still to follow from an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventRest {
+    /// All.
+    All,
+    /// What follows for its notification: that was in hand till now.
+    Notification,
+    /// What follows for its address: it was not believed till now.
+    Address,
 }
 
 /// The notification that an event is about.
@@ -134,6 +157,7 @@ fn kept(row: KeptRow) -> Result<KeptEvent, StoreError> {
     let is_early = tenant_id.is_none() && notification_id.is_some();
     Ok(KeptEvent {
         is_early,
+        rest: EventRest::All,
         id,
         provider,
         channel: word(&channel)?,

@@ -150,6 +150,8 @@ pub mod notification_schema {
             code -> Nullable<Varchar>,
             matched_by -> Nullable<Text>,
             blame -> Nullable<Text>,
+            awaits_outcome -> Bool,
+            is_doubted -> Bool,
         }
     }
 

@@ -18,5 +18,6 @@ pub(crate) mod process;
 mod scene;
 mod secured;
 mod signals;
+mod told;
 mod topology;
 mod versions;

@@ -38,6 +38,18 @@ impl EventDoubts {
         }
     }
 
+    /// How many events may be judged again that were not believed, of an account that is by now: a share of what is
+    /// believed in a minute.
+    pub(super) fn may_judge(&self, provider: &str, share: u32) -> Option<u32> {
+        let now = clock::instant().saturating_duration_since(self.begun);
+        let is_believed = self.accounts.get(provider).is_none_or(|limit| {
+            let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
+            limit.pass(now);
+            limit.is_believed()
+        });
+        is_believed.then(|| (self.most / share).max(1))
+    }
+
     /// Counts an event; says whether an address is dead that it calls so.
     pub(super) fn believes(&self, event: &KeptEvent) -> bool {
         let provider = &event.provider;
@@ -45,18 +57,12 @@ impl EventDoubts {
         let new = || Mutex::new(DeadAddressLimit::without_rises(self.most));
         let limit = self.accounts.entry(provider.clone()).or_insert_with(new);
         let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
-        match limit.count(event.blame == Some(EventBlame::Dead), now) {
-            Some(LimitChange::Exceeded) => tracing::error!(
+        if let Some(LimitChange::Exceeded) = limit.count(event.blame == Some(EventBlame::Dead), now)
+        {
+            tracing::error!(
                 provider,
-                "an account tells of too many dead addresses; none is suppressed for now"
-            ),
-            Some(LimitChange::Over) => {
-                tracing::info!(
-                    provider,
-                    "what an account tells of addresses is believed again"
-                );
-            }
-            None => {}
+                "an account tells of too many dead addresses; none is suppressed for now, and they are judged again later"
+            );
         }
         limit.is_believed()
     }

@@ -5,19 +5,19 @@ use std::collections::hash_map::Entry;
 
 use uuid::Uuid;
 
-use super::{EventDoubts, EventIntake, wishes};
+use super::judging::{Judged, judge};
+use super::{EventIntake, wishes};
 use crate::domain::reply::TOLD_LATER;
 use crate::domain::webhook::{ToldProviderEvent, deliveries_of, told_of};
 use crate::domain::{
-    AttemptRecord, Channel, Class, EventBlame, GlobalPolicy, NewWebhookDelivery, Origin, Reason,
-    Settlement, Status, Step, TakeId, WebhookCatalog,
+    AttemptRecord, Channel, Class, GlobalPolicy, NewWebhookDelivery, Origin, Reason, Settlement,
+    Status, Step, TakeId, WebhookCatalog,
 };
-use crate::policy::consequence::{
-    Consequence, EventFacts, LateFailure, follows, handed_back_by, is_settled_by,
-};
+use crate::policy::consequence::{Consequence, LateFailure, handed_back_by, is_settled_by};
 use crate::runtime::clock;
 use crate::store::provider_events::{
-    self, Arrivals, EventSubject, HandBack, KeptEvent, LateAcceptance, StandingNotification,
+    self, Arrivals, EventRest, EventSubject, HandBack, KeptEvent, LateAcceptance,
+    StandingNotification,
 };
 use crate::store::{PgConnection, StoreError, accounts};
 
@@ -38,42 +38,37 @@ pub(super) async fn follow(
     catalog: &WebhookCatalog,
 ) -> Result<Followed, StoreError> {
     let global = &intake.global;
-    // What is early says it again when its notification is there.
-    let known = kept.iter().filter(|it| !it.is_early);
-    let judged: Vec<(&KeptEvent, Consequence)> =
-        known.map(|it| (it, believed(it, &intake.doubts))).collect();
+    let Judged { judged, doubted } = judge(kept, &intake.doubts);
     let mut followed = Followed::default();
-    let changed = change(connection, &judged, global, &mut followed).await?;
-    wishes::follow(connection, &judged, global).await?;
+    let of_notifications: Vec<_> = judged
+        .iter()
+        .filter(|(event, _)| event.rest != EventRest::Address)
+        .cloned()
+        .collect();
+    let (changed, waiting) = change(connection, &of_notifications, global, &mut followed).await?;
+    if !waiting.is_empty() {
+        provider_events::await_outcome(connection, waiting.clone()).await?;
+    }
+    let of_addresses: Vec<_> = judged
+        .into_iter()
+        .filter(|(event, _)| event.rest != EventRest::Notification)
+        .collect();
+    wishes::follow(connection, &of_addresses, global).await?;
+    for (provider, ids) in doubted {
+        provider_events::doubt(connection, provider, ids).await?;
+    }
     followed
         .told
         .extend(deliveries_of(catalog, &changed.iter().collect::<Vec<_>>()));
-    followed.told.extend(told(connection, kept, catalog).await?);
+    let ready = |it: &&KeptEvent| it.rest != EventRest::Address && !waiting.contains(&it.id);
+    let ready: Vec<&KeptEvent> = kept.iter().filter(ready).collect();
+    followed
+        .told
+        .extend(told(connection, &ready, catalog).await?);
     if !followed.told.is_empty() {
         provider_events::announce(connection, &followed.told).await?;
     }
     Ok(followed)
-}
-
-/// What follows from an event, if its word is believed that an address is dead.
-fn believed(event: &KeptEvent, doubts: &EventDoubts) -> Consequence {
-    let mut consequence = follows(&facts(event));
-    if !doubts.believes(event) && event.blame == Some(EventBlame::Dead) {
-        consequence.suppress = None;
-    }
-    consequence
-}
-
-fn facts(event: &KeptEvent) -> EventFacts<'_> {
-    let about = event.about.as_ref();
-    EventFacts {
-        channel: event.channel,
-        event: event.event,
-        blame: event.blame,
-        matched_by: about.map(|it| it.matched_by),
-        category: about.and_then(|it| it.category.as_deref()),
-        may_disable: about.is_none_or(|it| it.may_disable),
-    }
 }
 
 /// Whether a notification may change by it, as far as its row said without being held.
@@ -81,29 +76,37 @@ fn may_change((event, consequence): &&(&KeptEvent, Consequence)) -> bool {
     let status = event.about.as_ref().and_then(|it| it.status);
     match status {
         Some(Status::Sent) => consequence.hands_back,
-        Some(Status::Pending | Status::Failed) => consequence.accepts || consequence.hands_back,
+        // Somebody may have it in hand.
+        Some(Status::Pending) => true,
+        Some(Status::Failed) => consequence.accepts || consequence.hands_back,
         Some(Status::Cancelled) | None => false,
     }
 }
 
-/// Settles what is known now, and gives to others what did not arrive; answers what became of each.
+/// Settles what is known now, and gives to others what did not arrive; answers what became of each, and which events
+/// wait for the outcome of what somebody has in hand.
 async fn change(
     connection: &mut PgConnection,
     judged: &[(&KeptEvent, Consequence)],
     global: &GlobalPolicy,
     followed: &mut Followed,
-) -> Result<Vec<Settlement>, StoreError> {
+) -> Result<(Vec<Settlement>, Vec<Uuid>), StoreError> {
     let changing = || judged.iter().filter(may_change);
     let about = |it: &&(&KeptEvent, Consequence)| it.0.about.as_ref().map(|it| it.id);
     let ids: Vec<Uuid> = changing().filter_map(|it| about(&it)).collect();
     if ids.is_empty() {
-        return Ok(vec![]);
+        return Ok((vec![], vec![]));
     }
     let mut held = provider_events::hold(connection, ids).await?;
     let (mut acceptances, mut returned) = (vec![], vec![]);
     for (event, _) in changing().filter(|(_, consequence)| consequence.accepts) {
         acceptances.extend(acceptance(event, &mut held));
     }
+    let waits = |(event, _): &&(&KeptEvent, Consequence)| waits(event, &held);
+    let waiting: Vec<Uuid> = changing()
+        .filter(waits)
+        .map(|(event, _)| event.id)
+        .collect();
     let mut in_use: HashMap<Channel, Vec<String>> = HashMap::new();
     let failures = || changing().filter(|(_, consequence)| consequence.hands_back);
     let failed: Vec<Uuid> = failures().filter_map(|it| about(&it)).collect();
@@ -139,7 +142,15 @@ async fn change(
             settlements.extend(standing.map(|it| settlement(it, Status::Pending, &one.line)));
         }
     }
-    Ok(settlements)
+    Ok((settlements, waiting))
+}
+
+/// Whether the outcome of what an event is about is still to come, and decides what follows from it. It waits once: what
+/// is in hand again by then was given up before.
+fn waits(event: &KeptEvent, held: &HashMap<Uuid, StandingNotification>) -> bool {
+    let standing = event.about.as_ref().and_then(|it| held.get(&it.id));
+    let is_open = standing.is_some_and(|it| it.is_in_hand && it.status == Status::Pending.as_str());
+    is_open && event.rest == EventRest::All
 }
 
 fn acceptance(
@@ -234,13 +245,13 @@ fn settlement(standing: &StandingNotification, status: Status, line: &AttemptRec
 /// What webhooks are told of the events themselves. Their notifications are read only if somebody wants to hear.
 async fn told(
     connection: &mut PgConnection,
-    kept: &[KeptEvent],
+    kept: &[&KeptEvent],
     catalog: &WebhookCatalog,
 ) -> Result<Vec<NewWebhookDelivery>, StoreError> {
     if catalog.is_empty() {
         return Ok(vec![]);
     }
-    let is_wanted = |event: &&KeptEvent| {
+    let is_wanted = |event: &&&KeptEvent| {
         let wanted = event.about.as_ref().zip(event.event.for_webhooks());
         wanted.is_some_and(|(about, what)| {
             let category = about.category.as_deref();
@@ -248,7 +259,7 @@ async fn told(
             wanting.next().is_some()
         })
     };
-    let wanted: Vec<&KeptEvent> = kept.iter().filter(is_wanted).collect();
+    let wanted: Vec<&KeptEvent> = kept.iter().filter(is_wanted).copied().collect();
     if wanted.is_empty() {
         return Ok(vec![]);
     }

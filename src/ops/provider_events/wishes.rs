@@ -41,6 +41,8 @@ pub(super) async fn follow(
     if speaking().next().is_none() {
         return Ok(());
     }
+    let named = speaking().map(|((event, _), address)| (event.channel, address));
+    provider_events::take_turns(connection, named).await?;
     let tenants = tenants(connection, speaking().map(|((event, _), _)| *event)).await?;
     let mut wishes = BatchWishes::default();
     for ((event, consequence), address) in speaking() {

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::told_before::sent_before;
 use super::{ChannelContext, Loads, Next};
 use crate::delivery::eligibility::Capped;
 use crate::delivery::registry::AccountEntry;
 use crate::domain::Priority;
 use crate::machine::eligibility::Reevaluation;
+use crate::policy::told_before::is_unsure;
 use crate::policy::{AccountFacts, Decision};
 use crate::resilience::{Backoff, FairQueue};
 use crate::runtime::tasks::panic_text;
@@ -47,8 +49,10 @@ struct RenderQueueState {
 /// What is to be done with a job next.
 #[derive(Debug)]
 pub(super) enum RenderStep {
-    /// Decide, then render.
+    /// Find out whether an account has it already, if one may; decide, then render.
     Decide(Job),
+    /// Decide, then render: no account has it, as far as is known.
+    Asked(Job),
     /// Render: it may go.
     Render(Job),
 }
@@ -109,7 +113,7 @@ impl RenderQueue {
         let facts = accounts.facts(clock::now());
         let accounts = &accounts.used;
         let (mut loads, mut gone) = (Loads::default(), vec![]);
-        let (mut capped, mut stale) = (vec![], vec![]);
+        let (mut capped, mut stale, mut unsure) = (vec![], vec![], vec![]);
         let began = clock::instant();
         for _ in 0..TOGETHER {
             let Some(step) = self.state.lock().pop() else {
@@ -119,6 +123,7 @@ impl RenderQueue {
                 Next::Deliver(job) => gone.extend(loads.add(job, accounts)),
                 Next::Reserve(job) => capped.push(job),
                 Next::Refresh(job) => stale.push(job),
+                Next::AskAbout(job) => unsure.push(job),
                 Next::Render(_) | Next::Ended => {}
             }
             if clock::instant().saturating_duration_since(began) >= READY {
@@ -130,6 +135,7 @@ impl RenderQueue {
         self.extend(gone.into_iter().map(RenderStep::Decide));
         self.reserve(capped);
         self.refresh(stale);
+        self.ask_about(unsure);
         !self.state.lock().is_empty()
     }
 
@@ -143,7 +149,8 @@ impl RenderQueue {
         let (context, id) = (&self.context, step.job().notification.id);
         let work = AssertUnwindSafe(|| {
             let next = match step {
-                RenderStep::Decide(job) => {
+                RenderStep::Decide(job) if is_unsure(&job.notification) => Next::AskAbout(job),
+                RenderStep::Decide(job) | RenderStep::Asked(job) => {
                     failpoint::hit("dispatcher.job");
                     let decision = context.node.eligibility.decide(&job, facts);
                     context.follow(job, decision, accounts)
@@ -206,11 +213,26 @@ impl RenderQueue {
             match self.context.follow(job, decision, accounts) {
                 Next::Render(job) => may_go.push(RenderStep::Render(job)),
                 Next::Reserve(job) => left.push(job),
-                Next::Deliver(_) | Next::Refresh(_) | Next::Ended => {}
+                Next::Deliver(_) | Next::Refresh(_) | Next::AskAbout(_) | Next::Ended => {}
             }
         }
         self.extend(may_go);
         left
+    }
+
+    /// Finds out whether an account has these already; lets the others be decided on.
+    fn ask_about(&self, unsure: Vec<Job>) {
+        if unsure.is_empty() {
+            return;
+        }
+        let line = self.clone();
+        self.context
+            .node
+            .tasks
+            .spawn("ask what was told", async move {
+                let left = sent_before(&line.context, unsure).await;
+                line.extend(left.into_iter().map(RenderStep::Asked));
+            });
     }
 
     /// Looks up again who has waited for too long to be written to without another look.
@@ -249,7 +271,7 @@ impl RenderQueue {
 impl RenderStep {
     const fn job(&self) -> &Job {
         match self {
-            Self::Decide(job) | Self::Render(job) => job,
+            Self::Decide(job) | Self::Asked(job) | Self::Render(job) => job,
         }
     }
 }

@@ -17,7 +17,6 @@ macro_rules! by_to {
         "n.payload ->> 'to' IS NOT NULL AND n.message_type IN ('email', 'sms')"
     };
 }
-pub(super) use by_to;
 
 /// From how many soft bounces on, since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

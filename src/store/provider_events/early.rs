@@ -1,34 +1,46 @@
 //! Events that came before the row of their notification: they are looked at again.
 
-use diesel::sql_types::Int8;
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Int8, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::super::ledger::mark_hours;
 use super::super::statement::statement;
 use super::super::{Database, StoreError};
+use super::place::EventPlace;
 use super::{KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
 
 // Each look-up is one row by index, however many events wait.
 statement!(
     /// Takes events whose notification has a row by now.
-    TakeEarly(most: i64 => Int8) -> KeptColumns = concat!(
-    "WITH early AS MATERIALIZED (
-         SELECT e.id, e.notification_id, e.matched_by, e.recipient FROM email_logs e
+    TakeEarly(at: DateTime<Utc> => Timestamptz, id: Uuid => SqlUuid, most: i64 => Int8) -> KeptColumns = concat!(
+    "WITH looked AS MATERIALIZED (
+         SELECT e.id FROM email_logs e
          WHERE e.tenant_id IS NULL AND e.notification_id IS NOT NULL AND e.created_at > now() - interval '1 hour'
+           AND (e.created_at, e.id) > (?, ?)
+         ORDER BY e.created_at, e.id LIMIT ?
+     ), early AS MATERIALIZED (
+         SELECT e.id, e.notification_id, e.matched_by, e.recipient FROM email_logs e JOIN looked USING (id)
+         WHERE e.tenant_id IS NULL AND e.notification_id IS NOT NULL
            AND (SELECT n.tenant_id FROM notifications n
                 WHERE n.id = e.notification_id AND n.message_type = e.message_type LIMIT 1) IS NOT NULL
-         ORDER BY e.created_at LIMIT ? FOR UPDATE SKIP LOCKED
+         FOR UPDATE OF e SKIP LOCKED
+     ), held AS MATERIALIZED (
+         SELECT early.id AS event_id, early.matched_by, early.recipient AS named, n.*
+         FROM (SELECT * FROM early ORDER BY notification_id) early CROSS JOIN LATERAL (
+             SELECT n.tenant_id, n.recipient, n.status, n.provider, n.category
+             FROM notifications n WHERE n.id = early.notification_id LIMIT 1 FOR KEY SHARE) n
      ), f AS (
          UPDATE email_logs e SET tenant_id = n.tenant_id,
              event = CASE WHEN n.is_anothers THEN 'other' ELSE e.event END,
              blame = CASE WHEN NOT n.is_anothers THEN e.blame END,
              recipient = CASE WHEN e.matched_by = 'return_path' THEN n.recipient
                               ELSE coalesce(e.recipient, n.recipient) END
-         FROM early CROSS JOIN LATERAL (
-             SELECT n.tenant_id, n.recipient, n.status, n.provider, n.category,
-                    coalesce(early.matched_by = 'return_path' AND early.recipient <> n.recipient, false) AS is_anothers
-             FROM notifications n WHERE n.id = early.notification_id LIMIT 1) n
-         WHERE e.id = early.id
+         FROM (SELECT held.*,
+                      coalesce(matched_by = 'return_path' AND named <> recipient, false) AS is_anothers
+               FROM held) n
+         WHERE e.id = n.event_id
          RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
                    e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
                    n.category
@@ -74,16 +86,22 @@ statement!(
      SELECT count(*) FROM forgotten"
 );
 
-/// Events whose notification has a row by now, which it had not when they came; at most so many. The transaction
-/// around this does what follows from them.
+/// Events whose notification has a row by now, which it had not when they came, of the next so many behind a place. The
+/// transaction around this does what follows from them, and keeps their notifications from being erased meanwhile.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn take_early(
     connection: &mut AsyncPgConnection,
+    behind: EventPlace,
     most: i64,
 ) -> Result<Vec<KeptEvent>, StoreError> {
-    let rows: Vec<KeptRow> = TakeEarly { most }.load(connection).await?;
+    let take = TakeEarly {
+        at: behind.at,
+        id: behind.id,
+        most,
+    };
+    let rows: Vec<KeptRow> = take.load(connection).await?;
     rows.into_iter().map(kept).collect()
 }
 

@@ -10,7 +10,6 @@ use super::super::ledger::mark_hours;
 use super::super::notifications::bound;
 use super::super::statement::statement;
 use super::super::{StoreError, time};
-use super::addressed::by_to;
 use super::{KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
 use crate::domain::{Account, EventBlame, HeardEvent};
 use crate::runtime::clock;
@@ -23,14 +22,12 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 /// A notification that was sent to an address through the account, in the time that the event leaves for it. An id
 /// that the provider gave to another message says that the event is not about ours.
 macro_rules! last_send {
-    ($($whose:tt)*) => {
+    ($among:literal) => {
         concat!(
-        "(SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category,
-                 coalesce(told.message_id = n.provider_message_id
-                          OR starts_with(told.message_id, n.provider_message_id || '.'), false) AS is_exact
-          FROM notifications n
-          WHERE ", $($whose)*, " AND n.id >= told.since AND n.id < told.until
-            AND n.message_type = asked.channel AND n.provider = asked.provider
+        "(SELECT n.id, coalesce(told.message_id = n.provider_message_id
+                                OR starts_with(told.message_id, n.provider_message_id || '.'), false) AS is_exact
+          FROM ", $among, " n
+          WHERE n.message_type = asked.channel AND n.provider = asked.provider
             AND n.recipient = told.address AND n.status = 'sent'
             AND (told.message_id IS NULL OR n.provider_message_id IS NULL
                  OR told.message_id = n.provider_message_id
@@ -39,8 +36,10 @@ macro_rules! last_send {
     };
 }
 
-// The look-ups are one row each, so that they go by index, however many notifications there are. A report that names
-// others than our recipient is about these, unless it has nobody else to speak of and nothing of ours arrived.
+// The look-ups are one row each, so that they go by index, however many notifications there are; of who gets very many
+// the last 200 are looked at. What is found is kept from being erased until its events are stored, in the order of the
+// ids, as whoever erases takes them. A report that names others than our recipient is about these, unless it has nobody
+// else to speak of and nothing of ours arrived.
 statement!(
     /// Stores events of an account, and answers those that were not there.
     Keep(
@@ -73,18 +72,19 @@ statement!(
                 CASE WHEN another.is_meant THEN 'other' ELSE told.event END AS event,
                 CASE WHEN NOT another.is_meant THEN told.blame END AS blame,
                 asked.channel AS message_type, asked.provider,
-                coalesce(n.tenant_id, g.tenant_id) AS tenant_id,
-                coalesce(n.id, g.id, told.named) AS notification_id,
-                CASE WHEN told.named IS NOT NULL THEN told.named_by
-                     WHEN g.is_exact THEN 'message_id' WHEN g.id IS NOT NULL THEN 'address' END AS matched_by,
+                coalesce(n.tenant_id, h.tenant_id) AS tenant_id,
+                coalesce(n.id, h.id, told.named) AS notification_id,
+                CASE WHEN told.named IS NOT NULL THEN told.named_by WHEN h.id IS NULL THEN NULL
+                     WHEN g.is_exact THEN 'message_id' ELSE 'address' END AS matched_by,
                 CASE WHEN told.named_by = 'return_path' AND n.id IS NOT NULL THEN n.recipient
                      ELSE coalesce(told.address, n.recipient) END AS recipient,
-                coalesce(n.status, g.status) AS status, coalesce(n.sent_by, g.sent_by) AS sent_by,
-                coalesce(n.category, g.category) AS category
-         FROM told CROSS JOIN asked
+                coalesce(n.status, h.status) AS status, coalesce(n.sent_by, h.sent_by) AS sent_by,
+                coalesce(n.category, h.category) AS category
+         FROM (SELECT * FROM told ORDER BY named) told CROSS JOIN asked
          LEFT JOIN LATERAL (
              SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category, n.recipient
-             FROM notifications n WHERE n.id = told.named AND n.message_type = asked.channel LIMIT 1) n ON true
+             FROM notifications n WHERE n.id = told.named AND n.message_type = asked.channel LIMIT 1
+             FOR KEY SHARE) n ON true
          CROSS JOIN LATERAL (
              SELECT coalesce(
                  n.recipient <> ALL (string_to_array(told.claims, chr(10)))
@@ -99,12 +99,16 @@ statement!(
                        WHERE asked.channel = 'email' AND lower(u.email) = told.address AND u.deleted_at IS NULL
                        UNION ALL
                        SELECT u.id FROM users u
-                       WHERE asked.channel = 'sms' AND u.phone = told.address AND u.deleted_at IS NULL) u
-                   CROSS JOIN LATERAL ", last_send!("n.user_id = u.id"), " n
+                       WHERE asked.channel = 'sms' AND u.phone = told.address AND u.deleted_at IS NULL
+                       LIMIT 100) u
+                   CROSS JOIN LATERAL ", last_send!("last_to_person(u.id, told.since, told.until)"), " n
                    UNION ALL
-                   SELECT n.* FROM ", last_send!(by_to!()), " n) s
+                   SELECT n.* FROM ", last_send!("last_by_to(told.address, told.since, told.until)"), " n) s
              WHERE told.named IS NULL
              ORDER BY is_exact DESC, s.id DESC LIMIT 1) g ON true
+         LEFT JOIN LATERAL (
+             SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category
+             FROM notifications n WHERE n.id = g.id LIMIT 1 FOR KEY SHARE) h ON true
      ), kept AS (
          INSERT INTO email_logs (id, tenant_id, notification_id, message_type, provider, event, event_id,
                                  recipient, provider_message_id, code, detail, blame, raw, occurred_at, matched_by)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -28,6 +28,8 @@ pub struct StandingNotification {
     pub provider: Option<String>,
     /// The provider's id of the message.
     pub provider_message_id: Option<String>,
+    /// Whether a run has it in hand.
+    pub is_in_hand: bool,
 }
 
 type StandingColumns = (
@@ -36,6 +38,7 @@ type StandingColumns = (
     Nullable<Text>,
     Nullable<Text>,
     Nullable<Text>,
+    Bool,
 );
 type StandingRow = (
     NotificationRow,
@@ -43,13 +46,15 @@ type StandingRow = (
     Option<String>,
     Option<String>,
     Option<String>,
+    bool,
 );
 
 macro_rules! standing {
     () => {
         "SELECT n.id, n.tenant_id, n.user_id, n.idempotency_key, n.message_type, n.priority, n.category, n.payload,
                 n.attempt_count, n.max_retries, n.created_at, n.send_at, n.expires_at, n.attempts, n.source_type,
-                n.source_id, n.metadata, 0::smallint, n.status, n.reason, n.provider, n.provider_message_id
+                n.source_id, n.metadata, 0::smallint, n.status, n.reason, n.provider, n.provider_message_id,
+                n.owner IS NOT NULL
          FROM notifications n WHERE n.id = ANY(?)"
     };
 }
@@ -57,7 +62,7 @@ macro_rules! standing {
 statement!(ReadStanding(ids: Vec<Uuid> => Array<SqlUuid>) -> StandingColumns = standing!());
 statement!(
     HoldStanding(ids: Vec<Uuid> => Array<SqlUuid>) -> StandingColumns =
-    concat!(standing!(), " ORDER BY n.id FOR UPDATE")
+    concat!(standing!(), " ORDER BY n.id FOR NO KEY UPDATE")
 );
 
 /// How these notifications stand. One that cannot be read, or has no person any more, is left out.
@@ -82,13 +87,14 @@ pub async fn hold(
     Ok(by_id(HoldStanding { ids }.load(connection).await?))
 }
 
-/// When notifications arrived last, each as an account told it.
+/// When notifications arrived last, each as an account told it; late ahead what a person has opened.
 pub type Arrivals = HashMap<(Uuid, String), Timestamp>;
 
 statement!(
     Arrived(ids: Vec<Uuid> => Array<SqlUuid>) -> (SqlUuid, Text, Timestamptz) =
-    "SELECT notification_id, provider, max(occurred_at) FROM email_logs
-     WHERE notification_id = ANY(?) AND event = 'delivered' AND matched_by <> 'address' GROUP BY 1, 2"
+    "SELECT notification_id, provider, max(CASE event WHEN 'delivered' THEN occurred_at ELSE now() + interval '1 day' END)
+     FROM email_logs
+     WHERE notification_id = ANY(?) AND event IN ('delivered', 'open', 'click', 'complaint', 'unsubscribe') AND matched_by <> 'address' GROUP BY 1, 2"
 );
 
 /// Which of these notifications have arrived, as far as is known for sure.
@@ -107,19 +113,20 @@ pub async fn arrived(
 }
 
 fn by_id(rows: Vec<StandingRow>) -> HashMap<Uuid, StandingNotification> {
-    let standing =
-        rows.into_iter()
-            .filter_map(|(row, status, reason, provider, provider_message_id)| {
-                let notification = Taken::of(vec![row]).notifications.into_iter().next()?;
-                let standing = StandingNotification {
-                    notification,
-                    status,
-                    reason,
-                    provider,
-                    provider_message_id,
-                };
-                Some((standing.notification.id, standing))
-            });
+    let standing = rows.into_iter().filter_map(
+        |(row, status, reason, provider, provider_message_id, is_in_hand)| {
+            let notification = Taken::of(vec![row]).notifications.into_iter().next()?;
+            let standing = StandingNotification {
+                notification,
+                status,
+                reason,
+                provider,
+                provider_message_id,
+                is_in_hand,
+            };
+            Some((standing.notification.id, standing))
+        },
+    );
     standing.collect()
 }
 

@@ -1,7 +1,7 @@
 //! Erasing a person: every row of theirs, in one transaction.
 //!
 //! Who holds the person's row keeps others from storing anything new of theirs. What is already stored and
-//! changes meanwhile is waited for: notifications go first, and what depends on them by their ids, so that an
+//! changes meanwhile is waited for, events that are being stored too: notifications go first, and what depends on them by their ids, so that an
 //! outcome that was stored beside leaves no dead letter behind.
 
 use chrono::{DateTime, Utc};
@@ -53,7 +53,8 @@ pub async fn erase(
             .filter(notifications::user_id.eq(id))
             .select(notifications::id)
             .order(notifications::id)
-            .limit(IDS);
+            .limit(IDS)
+            .for_update();
         let ids: Vec<Uuid> = some.load(connection).await?;
         if ids.is_empty() {
             break;

@@ -1,0 +1,123 @@
+//! Events that call addresses dead and were not believed: too many did at once. They are judged again later.
+
+use diesel::sql_types::{Array, Int8, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::super::statement::statement;
+use super::super::{StoreError, system_events};
+use super::{EventRest, KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
+use crate::domain::{Severity, SystemEvent};
+
+/// The `event_type` of an account whose events call too many addresses dead.
+const TOO_MANY: &str = "provider_events_doubted";
+
+statement!(
+    Doubt(ids: Vec<Uuid> => Array<SqlUuid>) -> SqlUuid =
+    "UPDATE email_logs SET is_doubted = true WHERE id = ANY(?) RETURNING id"
+);
+
+// What nobody could believe for a day is let go of.
+statement!(
+    /// The accounts of which events may be judged again.
+    Doubted() -> Text =
+    "WITH over AS (
+         UPDATE email_logs SET is_doubted = false WHERE id = ANY (ARRAY(
+             SELECT id FROM email_logs WHERE is_doubted AND created_at < now() - interval '1 day'
+             ORDER BY provider, created_at LIMIT 5000 FOR UPDATE SKIP LOCKED))
+     )
+     SELECT p.provider_name FROM provider_configs p
+     WHERE EXISTS (SELECT FROM email_logs e
+                   WHERE e.is_doubted AND e.provider = p.provider_name
+                     AND e.created_at < now() - interval '10 minutes')"
+);
+
+statement!(
+    TakeDoubted(provider: String => Text, most: i64 => Int8) -> KeptColumns = concat!(
+    "WITH ready AS MATERIALIZED (
+         SELECT id, notification_id FROM email_logs
+         WHERE is_doubted AND provider = ? AND created_at < now() - interval '10 minutes'
+         ORDER BY created_at LIMIT ? FOR UPDATE SKIP LOCKED
+     ), f AS (
+         UPDATE email_logs e SET is_doubted = false
+         FROM ready LEFT JOIN LATERAL (
+             SELECT n.status, n.provider, n.category FROM notifications n
+             WHERE n.id = ready.notification_id LIMIT 1) n ON true
+         WHERE e.id = ready.id
+         RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
+                   e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
+                   n.category
+     )
+     SELECT ", kept_columns!(), "
+     FROM f LEFT JOIN categories c ON c.tenant_id = f.tenant_id AND c.name = f.category
+     ORDER BY f.occurred_at, f.id"
+    )
+);
+
+statement!(
+    /// The accounts of which nothing was doubted for ten minutes, though operators were told so.
+    Calm(event_type: &'static str => Text) -> Text =
+    "SELECT s.details ->> 'provider' FROM admin_system_events s
+     WHERE s.event_type = ? AND NOT s.is_resolved
+       AND NOT EXISTS (SELECT FROM email_logs e
+                       WHERE e.is_doubted AND e.provider = s.details ->> 'provider'
+                         AND e.created_at > now() - interval '10 minutes')"
+);
+
+/// Notes that an account's events are not believed, and tells operators once.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn doubt(
+    connection: &mut AsyncPgConnection,
+    provider: &str,
+    ids: Vec<Uuid>,
+) -> Result<(), StoreError> {
+    let _: Vec<Uuid> = Doubt { ids }.load(connection).await?;
+    let details = [("provider".to_owned(), Value::from(provider))];
+    let event = SystemEvent {
+        event_type: TOO_MANY.to_owned(),
+        severity: Severity::High,
+        description: format!(
+            "provider `{provider}`: its events call more addresses dead than \
+             providers.dead_addresses_a_minute: for now none of these is suppressed; they are judged again later"
+        ),
+        details: Map::from_iter(details),
+        tenant_id: None,
+        user_id: None,
+    };
+    system_events::open(connection, &event).await?;
+    Ok(())
+}
+
+/// The accounts of which doubted events may be judged again; what operators were told of the others is over.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn doubted(connection: &mut AsyncPgConnection) -> Result<Vec<String>, StoreError> {
+    let event_type = TOO_MANY;
+    let calm: Vec<String> = Calm { event_type }.load(connection).await?;
+    for provider in calm {
+        system_events::close_of(connection, None, TOO_MANY, Some(&provider)).await?;
+    }
+    Ok(Doubted {}.load(connection).await?)
+}
+
+/// Takes doubted events of an account, the eldest first, at most so many.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn take_doubted(
+    connection: &mut AsyncPgConnection,
+    provider: &str,
+    most: i64,
+) -> Result<Vec<KeptEvent>, StoreError> {
+    let provider = provider.to_owned();
+    let rows: Vec<KeptRow> = TakeDoubted { provider, most }.load(connection).await?;
+    let rest = |event: KeptEvent| KeptEvent {
+        rest: EventRest::Address,
+        ..event
+    };
+    rows.into_iter().map(|row| kept(row).map(rest)).collect()
+}
