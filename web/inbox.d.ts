@@ -1,7 +1,7 @@
 /** Herald's web components: `<herald-inbox>` and `<herald-preferences>`. docs/inbox.md tells how they are used. */
 
 /** Which items a list has. */
-export type InboxFilter = "all" | "unread" | "archived";
+export type InboxFilter = "all" | "unread" | "archived" | "snoozed";
 
 /** A number, exact to 100, then `"100+"`. */
 export type InboxCount = number | string;
@@ -28,15 +28,19 @@ export interface InboxItem {
   /** When it came; when it came again, after a snooze. */
   delivered_at: string;
   title?: string | null;
-  body: string;
+  body?: string | null;
   url?: string | null;
   data?: unknown;
   category?: string | null;
   tags: string[];
   actions: InboxAction[];
+  /** What it is about. */
+  source?: { type: string; id: string } | null;
   expires_at?: string | null;
   seen_at?: string | null;
   read_at?: string | null;
+  /** When a button was pressed. */
+  interacted_at?: string | null;
   archived_at?: string | null;
   deleted_at?: string | null;
   snoozed_until?: string | null;

@@ -52,6 +52,7 @@ const MODULES: &[(&str, &str)] = modules![
     "popover.js",
     "preferences-element.js",
     "preferences-form.js",
+    "session.js",
     "store.js",
     "stream.js",
     "style.js",

@@ -209,6 +209,11 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "category_required",
+        "Messages of this category are always sent, so that nobody can switch them off.",
+    ),
+    code(
+        409,
         "key_opens_more",
         "An API key that opens more than the one that asks can be revoked by it, but not changed.",
     ),

@@ -1,6 +1,7 @@
 //! `/v1/users`: people, what they want, and their devices.
 
 mod asked;
+mod choices;
 mod devices;
 mod preferences;
 mod shown;
@@ -67,6 +68,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .problem(409, "recipient_conflict")
             .answers::<ShownPerson>(200, "the person as they are now"),
     ];
+    endpoints.extend(choices::endpoints());
     endpoints.extend(preferences::endpoints());
     endpoints.extend(devices::endpoints());
     endpoints.extend(token::endpoints());

@@ -3,6 +3,7 @@
 mod accept_desk;
 mod cancel_desk;
 mod category_desk;
+mod choices;
 mod desk;
 mod explain_desk;
 mod hook_desk;
@@ -29,6 +30,7 @@ use std::time::Duration;
 pub use accept_desk::{AcceptDesk, BodyRoom, SaidBeside};
 pub use cancel_desk::{CancelDesk, CancelMeant, KeyMeant};
 pub use category_desk::CategoryDesk;
+pub use choices::{ShownChannelChoice, ShownChoice, ShownChoices, ShownQuietHours};
 pub use desk::{Desk, DeskError};
 pub use explain_desk::{ExplainDesk, ExplainedOrder};
 pub use hook_desk::{AdmittedCall, HookDesk, HookError};
@@ -41,8 +43,8 @@ pub use notification_desk::{
 };
 pub use overview_desk::{OverviewAsked, OverviewDesk, OverviewLook};
 pub use people_desk::{
-    ExportParts, PeopleDesk, PersonOf, PersonOrder, erase_person, export_person, find_person,
-    shown_preference,
+    ChosenChange, ExportParts, PeopleDesk, PersonOf, PersonOrder, erase_person, export_person,
+    find_person, shown_preference,
 };
 pub use provider_desk::{
     ProviderChange, ProviderDesk, ProviderDeskError, ShownProvider, ShownProviderHealth,

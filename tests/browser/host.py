@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>A product</title>
 <script type="module" src="{herald}/inbox.js"></script><script src="/page.js"></script></head>
 <body><main><h1>A product</h1><div id="place"></div><button id="elsewhere">Elsewhere</button></main></body>
@@ -16,6 +17,10 @@ PAGE = """<!doctype html>
 # Every attribute of the page's query is one of the element; `element` is its name.
 SCRIPT = """
 window.told = [];
+// axe-core takes a page without a ground for white.
+const ground = new CSSStyleSheet();
+ground.replaceSync("body { background: Canvas; color: CanvasText; }");
+document.adoptedStyleSheets = [ground];
 for (const name of ["herald-item-open", "herald-action", "herald-counts", "herald-error"]) {
   addEventListener(name, (event) => told.push([name, JSON.parse(JSON.stringify(event.detail))]));
 }

@@ -11,7 +11,8 @@ class Person:
     def __init__(self, engine):
         self.engine = engine
         self.id = str(uuid.uuid4())
-        engine.call("POST", "/v1/users", {"id": self.id, "email": f"{self.id}@example.com", "timezone": "Europe/Berlin"})
+        email = f"{self.id}@example.com"
+        engine.call("POST", "/v1/users", {"id": self.id, "email": email, "timezone": "Europe/Berlin"})
 
     def send(self, title, body, **inbox):
         """Sends a notification, with `tags`, `actions`, `url`."""

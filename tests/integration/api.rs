@@ -3,6 +3,7 @@
 mod accept;
 mod audit;
 mod cancel;
+mod choices;
 mod components;
 mod connections;
 mod dlq;

@@ -45,13 +45,14 @@ export class InboxClient {
   }
 
   /**
-   * A page of the list.
+   * A page of a list. Without a filter Herald lists what is not archived; its `all` has the archive as well.
    * @param {{ filter: string, tags: string[], after?: string | null, limit?: number }} wanted
    * @param {AbortSignal} [signal]
    * @returns {Promise<{ data: import("../inbox").InboxItem[], next: string | null }>}
    */
   page({ filter, tags, after, limit }, signal) {
-    return this.json("GET", "v1/inbox", { query: { filter, tag: tags, after, limit }, signal });
+    const query = { filter: filter === "all" ? null : filter, tag: tags, after, limit };
+    return this.json("GET", "v1/inbox", { query, signal });
   }
 
   /**

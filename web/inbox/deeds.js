@@ -39,7 +39,7 @@ const DEEDS = {
     undo: "unsnooze",
     patch: (_, __, deed) => ({ snoozed_until: deed.until?.toISOString() ?? null }),
   }),
-  unsnooze: rule({ method: "DELETE", path: "snooze", undo: null, patch: () => ({ snoozed_until: null }) }),
+  unsnooze: rule({ method: "DELETE", path: "snooze", undo: "snooze", patch: () => ({ snoozed_until: null }) }),
   press: rule({
     method: "POST",
     path: "actions/",

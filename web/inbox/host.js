@@ -79,6 +79,7 @@ export class HeraldHost extends HTMLElement {
   attributeChangedCallback(name, before, now) {
     if (before === now || !this.isConnected) return;
     if (name === "lang") void this.#speak();
+    else if (name === "token" && this.client && isSamePerson(before, now)) this.renewed();
     else if (name === "base-url" || name === "user-id" || name === "token") this.#plan();
     else this.changed();
   }
@@ -135,6 +136,9 @@ export class HeraldHost extends HTMLElement {
   /** The client is no longer to be used. */
   ended() {}
 
+  /** There is another token of the same person. */
+  renewed() {}
+
   /** Other texts are to be shown. */
   spoken() {}
 
@@ -158,4 +162,9 @@ export class HeraldHost extends HTMLElement {
     const message = error instanceof Error ? error.message : String(error);
     this.tell("herald-error", { code, message, status });
   }
+}
+
+/** @param {string | null} before @param {string | null} now */
+function isSamePerson(before, now) {
+  return before !== null && now !== null && claims(before).sub === claims(now).sub;
 }

@@ -7,10 +7,9 @@ import { trap } from "./keys.js";
 import { follow, link } from "./links.js";
 import { Panel } from "./panel.js";
 import { BesideBell } from "./popover.js";
-import { InboxStore } from "./store.js";
-import { InboxStream } from "./stream.js";
+import { InboxSession } from "./session.js";
 import { soon } from "./times.js";
-import { SmallQueue } from "./watcher.js";
+import { SeenQueue } from "./watcher.js";
 
 /**
  * @typedef {import("../inbox").InboxItem} InboxItem
@@ -26,13 +25,12 @@ export class HeraldInbox extends HeraldHost {
   #panel;
   /** @type {BesideBell | null} */
   #beside = null;
-  /** @type {InboxStore | null} */
-  #store = null;
-  /** @type {InboxStream | null} */
-  #stream = null;
-  #seeing = new SmallQueue();
-  /** @type {Set<string>} */
-  #seen = new Set();
+  /** @type {InboxSession | null} */
+  #session = null;
+  #seeing = new SeenQueue(async (id) => {
+    const item = this.#store?.item(id);
+    return item !== undefined && (await this.#session?.act(item, { name: "seen" })) === true;
+  });
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #clock;
   #isShown = false;
@@ -40,8 +38,9 @@ export class HeraldInbox extends HeraldHost {
 
   constructor() {
     super("inbox");
-    const bell = { type: "button", class: "icon-button bell", part: "bell", "aria-haspopup": "dialog" };
-    this.#bell = make("button", { ...bell, click: () => this.toggle() }, icon("bell"), this.#badge);
+    const click = () => (this.#isShown ? this.hide() : this.show());
+    const bell = { type: "button", class: "icon-button bell", part: "bell", "aria-haspopup": "dialog", click };
+    this.#bell = make("button", bell, icon("bell"), this.#badge);
     this.#panel = new Panel(
       {
         chosen: (filter) => this.#store?.choose(filter, this.#tags()),
@@ -53,7 +52,7 @@ export class HeraldInbox extends HeraldHost {
       {
         opened: (item, event) => this.#open(item, event),
         pressed: (item, action) => void this.#press(item, action),
-        wanted: (item, name) => void this.#do(item, { name }),
+        wanted: (item, name) => void this.#do(item, { name, until: new Date(item.snoozed_until ?? 0) }),
         snoozing: (item, button) => this.#snooze(item, button),
         seen: (id) => this.#see(id),
       },
@@ -85,13 +84,18 @@ export class HeraldInbox extends HeraldHost {
     super.disconnectedCallback();
   }
 
+  get #store() {
+    return this.#session?.store;
+  }
+
   get isOpen() {
     return this.#beside ? this.#isShown : this.isConnected;
   }
 
   /** @param {import("./client.js").InboxClient} client */
   began(client) {
-    const store = new InboxStore(client, {
+    const session = new InboxSession(client, {
+      isOpen: () => this.isOpen,
       changed: () => this.#render(),
       arrived: (item) => this.#announce("arrived", { title: item.title || this.words.say("untitled") }),
       counted: (counts) => {
@@ -100,30 +104,26 @@ export class HeraldInbox extends HeraldHost {
       },
       failed: (error) => this.fail(error),
     });
-    store.tags = this.#tags();
-    this.#store = store;
-    this.#seen.clear();
-    this.#stream = new InboxStream(client, {
-      frame: (frame) => store.take(frame),
-      opened: (isNew) => {
-        if (isNew && (this.isOpen || store.state !== "unread")) void store.load();
-      },
-      failed: (error) => {
-        this.fail(error);
-        if (this.isOpen && store.state === "unread") void store.load();
-      },
-    });
-    this.#stream.start();
+    session.store.tags = this.#tags();
+    this.#session = session;
+    this.#seeing.clear();
+    session.start();
     if (this.isOpen) this.#panel.list.look();
     this.#count();
     this.#render();
   }
 
   ended() {
-    this.#stream?.stop();
-    this.#store?.close();
-    this.#stream = null;
-    this.#store = null;
+    this.#session?.end();
+    this.#session = null;
+    // Nothing of whose it was stays on the screen.
+    this.#panel.clear();
+    this.#live.textContent = "";
+    this.#count();
+  }
+
+  renewed() {
+    this.#session?.wake();
   }
 
   spoken() {
@@ -163,12 +163,6 @@ export class HeraldInbox extends HeraldHost {
     this.#beside.close();
     set(this.#bell, "aria-expanded", "false");
     if (hadFocus) this.#bell.focus();
-  }
-
-  /** Opens the list, or closes it. */
-  toggle() {
-    if (this.#isShown) this.hide();
-    else this.show();
   }
 
   /** Reads the list anew. */
@@ -211,19 +205,15 @@ export class HeraldInbox extends HeraldHost {
   /** @param {string} id */
   #see(id) {
     const item = this.#store?.item(id);
-    if (!item || item.seen_at || this.#seen.has(id) || !this.isOpen || document.hidden) return;
-    this.#seen.add(id);
-    this.#seeing.push(async () => {
-      const isDone = await this.#store?.act(item, { name: "seen" });
-      if (!isDone) this.#seen.delete(id);
-    });
+    const isNew = item && !item.seen_at && !item.snoozed_until;
+    if (isNew && this.isOpen && !document.hidden) this.#seeing.add(id);
   }
 
   /** @param {InboxItem} item @param {MouseEvent | KeyboardEvent | null} event */
   #open(item, event) {
     const goesOn = this.tell("herald-item-open", { item });
     const isNewTab = event instanceof MouseEvent && (event.ctrlKey || event.metaKey || event.shiftKey);
-    if (!item.read_at) void this.#store?.act(item, { name: "read" }, true);
+    if (!item.read_at) void this.#session?.act(item, { name: "read" }, true);
     if (!goesOn) event?.preventDefault();
     // A click on a link is followed by the browser itself; a key on the item is not.
     else if (event instanceof KeyboardEvent) follow(item.url);
@@ -250,11 +240,11 @@ export class HeraldInbox extends HeraldHost {
     const undo = async () => {
       // What has left the list is as the deed left it.
       const now = this.#store?.item(item.id) ?? done(item, deed);
-      if (back && (await this.#store?.act(now, back))) this.#announce("undone");
+      if (back && (await this.#session?.act(now, back))) this.#announce("undone");
     };
     const text = this.words.say(`did_${deed.name}`, places);
     toast.show(text, back ? () => void undo() : null);
-    const isDone = await this.#store?.act(item, deed, deed.name === "press");
+    const isDone = await this.#session?.act(item, deed, deed.name === "press");
     if (isDone) this.#announce(`did_${deed.name}`, places);
     else toast.show(this.words.say("failed_deed"), null);
   }

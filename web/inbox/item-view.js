@@ -3,7 +3,7 @@
 import { icon, iconButton, label, make, say, set } from "./dom.js";
 import { lead, link } from "./links.js";
 import { plain, rendered } from "./markdown.js";
-import { ago, exact } from "./times.js";
+import { ago, exact, isAhead, soon } from "./times.js";
 
 /**
  * @typedef {import("../inbox").InboxItem} InboxItem
@@ -11,8 +11,10 @@ import { ago, exact } from "./times.js";
  * @typedef {object} ItemListener
  * @property {(item: InboxItem, event: MouseEvent | KeyboardEvent | null) => void} opened
  * @property {(item: InboxItem, action: import("../inbox").InboxAction) => void} pressed
- * @property {(item: InboxItem, name: "read" | "unread" | "archive" | "unarchive" | "remove") => void} wanted
+ * @property {(item: InboxItem, name: ItemDeed) => void} wanted
  * @property {(item: InboxItem, button: HTMLElement) => void} snoozing
+ *
+ * @typedef {"read" | "unread" | "archive" | "unarchive" | "remove" | "unsnooze"} ItemDeed
  *
  * @typedef {object} Showing
  * @property {import("./texts.js").Texts} texts
@@ -46,21 +48,21 @@ export class ItemView {
     this.#listener = listener;
     const id = `item-${(count += 1)}`;
     const parts = {
-      title: make("div", { class: "heading", id: `${id}-title` }),
+      title: make("div", { class: "heading", id: `${id}-title`, dir: "auto" }),
       state: make("span", { class: "unseen-text", id: `${id}-state` }),
       time: make("time", { part: "item-time" }),
-      body: make("div", { class: "body", part: "item-body", id: `${id}-body` }),
+      body: make("div", { dir: "auto", class: "body", part: "item-body", id: `${id}-body` }),
       whole: make("button", { type: "button", class: "whole", part: "whole", click: () => this.#cut(!this.#isCut) }),
       tags: make("ul", { class: "tags", part: "tags", role: "list" }),
       actions: make("div", { class: "actions", part: "actions" }),
       read: iconButton("read", "item-button", () => this.#want(this.item.read_at ? "unread" : "read")),
       archive: iconButton("archive", "item-button", () => this.#want(this.item.archived_at ? "unarchive" : "archive")),
-      snooze: iconButton("snooze", "item-button", (event) =>
-        listener.snoozing(this.item, /** @type {HTMLElement} */ (event.currentTarget)),
-      ),
+      snooze: iconButton("snooze", "item-button", (event) => {
+        if (isAhead(this.item.snoozed_until)) this.#want("unsnooze");
+        else listener.snoozing(this.item, /** @type {HTMLElement} */ (event.currentTarget));
+      }),
       remove: iconButton("remove", "item-button", () => this.#want("remove")),
     };
-    set(parts.snooze, "aria-haspopup", "menu");
     this.#parts = parts;
     this.element = make(
       "article",
@@ -74,7 +76,7 @@ export class ItemView {
     );
   }
 
-  /** @param {"read" | "unread" | "archive" | "unarchive" | "remove"} name */
+  /** @param {ItemDeed} name */
   #want(name) {
     this.#listener.wanted(this.item, name);
   }
@@ -103,9 +105,10 @@ export class ItemView {
   tick() {
     if (!this.#showing) return;
     const { language } = this.#showing.texts;
-    const moment = new Date(this.item.delivered_at);
-    say(this.#parts.time, ago(moment, language));
-    set(this.#parts.time, "datetime", this.item.delivered_at);
+    const { snoozed_until: until, delivered_at: since } = this.item;
+    const moment = new Date(until && isAhead(until) ? until : since);
+    say(this.#parts.time, isAhead(until) ? soon(moment, language) : ago(moment, language));
+    set(this.#parts.time, "datetime", moment.toISOString());
     set(this.#parts.time, "title", exact(moment, language));
   }
 
@@ -122,7 +125,8 @@ export class ItemView {
   #content(item, { texts, isMarkdown }) {
     const { body, tags, actions } = this.#parts;
     this.#title(item.title || texts.say("untitled"), link(item.url));
-    body.replaceChildren(isMarkdown ? rendered(item.body) : plain(item.body));
+    const text = item.body ?? "";
+    body.replaceChildren(isMarkdown ? rendered(text) : plain(text));
     this.#cut(this.#isCut);
     tags.replaceChildren(...item.tags.map((tag) => make("li", { part: "tag" }, tag)));
     tags.hidden = item.tags.length === 0;
@@ -137,7 +141,8 @@ export class ItemView {
    */
   #cut(isCut) {
     const { body, whole } = this.#parts;
-    const isLong = this.item.body.length > LONG || this.item.body.split("\n").length > LINES;
+    const text = this.item.body ?? "";
+    const isLong = text.length > LONG || text.split("\n").length > LINES;
     this.#isCut = isCut;
     set(body, "data-cut", isLong && isCut);
     whole.hidden = !isLong;
@@ -196,8 +201,12 @@ export class ItemView {
     say(state, item.read_at ? "" : texts.say("is_unread"));
     this.#button(read, item.read_at ? "unread" : "read", texts.say(item.read_at ? "mark_unread" : "read"));
     this.#button(archive, isArchived ? "unarchive" : "archive", texts.say(isArchived ? "unarchive" : "archive"));
-    label(snooze, texts.say("snooze"));
-    snooze.hidden = isArchived;
+    // Until it comes back, an item can only be brought back, or deleted.
+    const isSnoozed = isAhead(item.snoozed_until);
+    label(snooze, texts.say(isSnoozed ? "unsnooze" : "snooze"));
+    set(snooze, "aria-haspopup", isSnoozed ? null : "menu");
+    snooze.hidden = isArchived && !isSnoozed;
+    for (const button of [read, archive]) button.hidden = isSnoozed;
     label(remove, texts.say("remove"));
   }
 

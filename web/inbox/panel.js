@@ -19,7 +19,7 @@ import { Toast } from "./toast.js";
  */
 
 /** @type {InboxFilter[]} */
-const FILTERS = ["all", "unread", "archived"];
+const FILTERS = ["all", "unread", "snoozed", "archived"];
 
 /** The panel of an inbox. */
 export class Panel {
@@ -100,9 +100,17 @@ export class Panel {
       set(tab, "tabindex", isChosen ? null : -1);
       if (isChosen) set(this.#scroll, "aria-labelledby", tab.id);
     });
-    this.#all.hidden = filter === "archived" || items.length === 0;
+    this.#all.hidden = filter === "archived" || filter === "snoozed" || items.length === 0;
     this.#more.hidden = next === null;
     this.#remark(items.length, state, filter, texts);
+  }
+
+  /** Shows nobody's items. */
+  clear() {
+    if (this.#texts) this.list.show([], { texts: this.#texts, isMarkdown: false, isWhole: true, isBusy: false });
+    this.#more.hidden = true;
+    this.menu.close();
+    this.toast.clear();
   }
 
   /**

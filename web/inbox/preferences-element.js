@@ -5,7 +5,7 @@ import { HeraldHost } from "./host.js";
 import { form } from "./preferences-form.js";
 
 /** Problems of which a text of their own speaks. @type {Record<string, string>} */
-const SAID = { required_category: "needed", invalid_body: "bad_hours" };
+const SAID = { category_required: "needed", invalid_body: "bad_hours" };
 
 /** The element. */
 export class HeraldPreferences extends HeraldHost {

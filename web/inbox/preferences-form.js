@@ -21,6 +21,7 @@ import { make, say } from "./dom.js";
  * @property {string | null} start `HH:MM`
  * @property {string | null} end
  * @property {string[]} days
+ * @property {string} timezone by whose clock
  *
  * @typedef {object} Choices
  * @property {boolean} enabled whether anything is sent at all
@@ -94,11 +95,21 @@ function toggle(name, choice, { texts, changed, isFree }) {
     part: "switch",
     disabled: isRequired || !isFree,
     "data-key": `${channel}/${category ?? ""}`,
-    change: () => changed({ channel, ...(category && { category }), enabled: input.checked }),
+    change: () => changed({ preference: { ...about(channel, category), enabled: input.checked } }),
   });
   input.checked = choice.enabled;
   const hint = isRequired ? [make("small", {}, texts.say("always"))] : [];
   return make("label", { class: "switch" }, input, make("span", {}, name), ...hint);
+}
+
+/**
+ * What a preference is about.
+ * @param {string} channel
+ * @param {string} [category]
+ */
+function about(channel, category) {
+  if (channel === "all") return category ? { category } : { channel };
+  return category ? { channel, category } : { channel };
 }
 
 /** @param {string} channel @param {Texts} texts */
@@ -108,19 +119,19 @@ function channelName(channel, texts) {
 
 /** @param {Choices} choices @param {Texts} texts @param {Changed} changed */
 function quiet(choices, texts, changed) {
-  const each = choices.quiet_hours.map((it) => hours(it, texts, changed));
+  const each = choices.quiet_hours.map((it) => hours(it, choices.timezone ?? "UTC", texts, changed));
   return make(
     "section",
     { part: "quiet-hours", "aria-labelledby": "quiet" },
     make("h2", { id: "quiet", part: "heading" }, texts.say("quiet_title")),
     make("p", {}, texts.say("quiet")),
     ...each,
-    zone(choices.timezone, texts, changed),
+    zoneChoice(choices.timezone, texts, changed),
   );
 }
 
-/** @param {QuietHours} said @param {Texts} texts @param {Changed} changed */
-function hours(said, texts, changed) {
+/** @param {QuietHours} said @param {string} zone the person's @param {Texts} texts @param {Changed} changed */
+function hours(said, zone, texts, changed) {
   const key = `${said.channel}/${said.category ?? ""}`;
   const of = said.channel === "all" && !said.category ? texts.say("everything") : what(said, texts);
   const time = (/** @type {string} */ name, /** @type {string | null} */ value) =>
@@ -128,19 +139,23 @@ function hours(said, texts, changed) {
   const [start, end] = [time("start", said.start), time("end", said.end)];
   const days = DAYS.map((day) => make("input", { type: "checkbox", value: day, "data-key": `${key}/${day}` }));
   for (const day of days) day.checked = said.days.length === 0 || said.days.includes(day.value);
-  const scope = { channel: said.channel, ...(said.category && { category: said.category }) };
+  const scope = about(said.channel, said.category);
   const save = () => {
-    if (!start.reportValidity() || !end.reportValidity()) return;
     const chosen = days.filter((it) => it.checked).map((it) => it.value);
-    changed({ ...scope, quiet_hours: { start: start.value, end: end.value, days: chosen } });
+    days[0].setCustomValidity(chosen.length === 0 ? texts.say("bad_hours") : "");
+    if (![start, end, days[0]].every((it) => it.reportValidity())) return;
+    // Every day is said by naming none.
+    const some = chosen.length < DAYS.length && { quiet_hours_days: chosen };
+    changed({ preference: { ...scope, quiet_hours_start: start.value, quiet_hours_end: end.value, ...some } });
   };
-  const none = () => changed({ ...scope, quiet_hours: null });
+  const none = () => changed({ preference: { ...scope, quiet_hours: "none" } });
   const button = { type: "button", class: "quiet-button" };
   return make(
     "fieldset",
     { part: "quiet" },
     make("legend", {}, of),
     ...(said.start === null ? [make("p", {}, texts.say("no_quiet"))] : []),
+    ...(said.start !== null && said.timezone !== zone ? [make("p", {}, `${texts.say("zone")}: ${said.timezone}`)] : []),
     make("div", { class: "hours" }, field(texts.say("start"), start), field(texts.say("end"), end)),
     make("fieldset", { class: "days" }, make("legend", {}, texts.say("days")), ...days.map((it) => dayOf(it, texts))),
     make(
@@ -174,7 +189,7 @@ function dayOf(input, texts) {
 }
 
 /** @param {string | null} said @param {Texts} texts @param {Changed} changed */
-function zone(said, texts, changed) {
+function zoneChoice(said, texts, changed) {
   const known = new Set(["UTC", ...Intl.supportedValuesOf("timeZone"), ...(said ? [said] : [])]);
   const options = [...known].sort().map((name) => make("option", { value: name }, name.replaceAll("_", " ")));
   const change = () => changed({ timezone: select.value });

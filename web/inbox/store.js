@@ -1,6 +1,7 @@
 // What is known of a person's inbox: the items of the chosen list, the counts, and what becomes of them.
 
 import * as deeds from "./deeds.js";
+import { isAhead } from "./times.js";
 
 /**
  * @typedef {import("../inbox").InboxItem} InboxItem
@@ -163,7 +164,7 @@ export class InboxStore {
       return false;
     }
     for (const item of this.items) {
-      if (item.delivered_at <= newest.delivered_at) this.#put(deeds.done(item, { name: what }));
+      if (newestFirst(newest, item) <= 0) this.#put(deeds.done(item, { name: what }));
     }
     return true;
   }
@@ -182,7 +183,7 @@ export class InboxStore {
         this.#arrive(said);
         break;
       case "state":
-        this.#become(said);
+        this.#hear(said);
         break;
       case "reset":
         if (this.state !== "unread") void this.load();
@@ -198,25 +199,23 @@ export class InboxStore {
 
   /** @param {InboxItem} item */
   #arrive(item) {
-    if (this.state === "loading") this.#meanwhile.push(() => this.#put(item));
     const isNew = !this.#items.has(item.id);
-    this.#put(item);
-    if (isNew) this.#listener.arrived(item);
+    this.#hear(item);
+    if (isNew && !item.read_at) this.#listener.arrived(item);
   }
 
-  /** @param {Partial<InboxItem> & { id: string }} said */
-  #become(said) {
-    if (this.state === "loading") this.#meanwhile.push(() => this.#become(said));
-    const known = this.#items.get(said.id);
-    if (known) this.#put({ ...known, ...said });
-    // What is back in a list, done elsewhere, is read from where it is.
-    else if (this.state === "ready" && this.#mayBelong(said)) void this.load();
+  /** @param {InboxItem} item */
+  #hear(item) {
+    if (this.state === "loading") this.#meanwhile.push(() => this.#put(item));
+    this.#put(item);
   }
 
   /** @param {Partial<InboxItem>} said */
   #mayBelong(said) {
-    const isArchived = Boolean(said.archived_at);
-    return !said.deleted_at && !isAhead(said.snoozed_until) && isArchived === (this.filter === "archived");
+    if (said.deleted_at) return false;
+    const isSnoozed = isAhead(said.snoozed_until);
+    if (isSnoozed || this.filter === "snoozed") return isSnoozed && this.filter === "snoozed";
+    return Boolean(said.archived_at) === (this.filter === "archived");
   }
 
   /** @param {InboxItem} item */
@@ -247,11 +246,16 @@ export class InboxStore {
 
 /** @param {InboxItem} one @param {InboxItem} other */
 function newestFirst(one, other) {
-  if (one.delivered_at !== other.delivered_at) return one.delivered_at < other.delivered_at ? 1 : -1;
+  const [a, b] = [sortable(one.delivered_at), sortable(other.delivered_at)];
+  if (a !== b) return a < b ? 1 : -1;
   return one.id < other.id ? 1 : -1;
 }
 
-/** @param {string | null | undefined} moment */
-function isAhead(moment) {
-  return moment != null && Date.parse(moment) > Date.now();
+/**
+ * A moment whose order is that of its letters: RFC 3339 in UTC has any number of digits behind the second.
+ * @param {string} moment
+ */
+function sortable(moment) {
+  const [whole, rest = ""] = moment.replace(/Z$/, "").split(".");
+  return `${whole}.${rest.padEnd(9, "0")}`;
 }

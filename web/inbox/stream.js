@@ -44,10 +44,12 @@ export class InboxStream {
   /** @type {(() => void) | null} */
   #wake = null;
   #isWanted = false;
+  /** Whether it tells. */
+  isOpen = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #hiding;
   #onVisible = () => this.#visibilityChanged();
-  #onOnline = () => this.#wake?.();
+  #onOnline = () => this.wake();
 
   /**
    * @param {import("./client.js").InboxClient} client
@@ -74,6 +76,11 @@ export class InboxStream {
     removeEventListener("online", this.#onOnline);
     clearTimeout(this.#hiding);
     this.#connection?.abort();
+    this.#wake?.();
+  }
+
+  /** Tries at once what it waits to try. */
+  wake() {
     this.#wake?.();
   }
 
@@ -111,6 +118,7 @@ export class InboxStream {
       const call = { headers, signal: connection.signal, isStream: true };
       const answer = await this.#client.answer("GET", "v1/inbox/stream", call);
       if (!answer.body) return;
+      this.isOpen = true;
       this.#listener.opened(this.#last === null);
       const frames = new FrameReader();
       const reader = answer.body.getReader();
@@ -123,6 +131,7 @@ export class InboxStream {
         if (frames.retry !== null) this.#first = Math.min(Math.max(frames.retry, 100), LONGEST);
       }
     } finally {
+      this.isOpen = false;
       clearTimeout(silence);
     }
   }

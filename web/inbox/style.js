@@ -13,10 +13,9 @@ const BASE = `
   --_alert: var(--herald-alert, light-dark(#b3261e, #f2b8b5));
   --_on-alert: var(--herald-on-alert, light-dark(#ffffff, #3b0f0c));
   --_radius: var(--herald-radius, 10px);
-  color-scheme: light dark;
-  color: var(--_text);
   font: var(--herald-font, 400 0.9375rem/1.45 system-ui, sans-serif);
 }
+:host([theme]) { color: var(--_text); }
 :host([theme="light"]) { color-scheme: light; }
 :host([theme="dark"]) { color-scheme: dark; }
 :host([hidden]) { display: none; }
@@ -35,8 +34,9 @@ svg { width: 1.25em; height: 1.25em; display: block; fill: none; stroke: current
 @media (forced-colors: active) { button { border-color: ButtonBorder; } }
 `;
 
+// The panel has a ground of its own, and follows the system; the bell stands on the page's.
 const INBOX = `
-:host { display: inline-block; }
+:host { display: inline-block; color-scheme: light dark; }
 :host([inline]) { display: block; }
 .icon-button { display: inline-grid; place-items: center; min-width: 2.25em; min-height: 2.25em; padding: 0.3em;
   color: var(--_soft); }
@@ -91,8 +91,8 @@ time { color: var(--_soft); font-size: 0.85em; white-space: nowrap; }
 .toast { display: flex; align-items: center; gap: 0.5rem; padding: 0.5rem 0.75rem; border-block-start: 1px solid var(--_line);
   background: var(--_raised); }
 .toast span { flex: 1; }
-.menu { position: absolute; z-index: 1; inset-inline-end: 0.75rem; inset-block-end: 2.75rem; display: grid;
-  padding: 0.25rem; border: 1px solid var(--_line); border-radius: calc(var(--_radius) * 0.7); background: var(--_ground);
+.menu { display: grid; width: max-content; max-width: 100%; margin-block-start: 0.25rem; padding: 0.25rem;
+  border: 1px solid var(--_line); border-radius: calc(var(--_radius) * 0.7); background: var(--_ground);
   box-shadow: 0 6px 20px rgb(0 0 0 / 0.2); }
 .menu button { padding: 0.35em 0.75em; text-align: start; }
 .menu button:is(:hover, :focus) { background: var(--_raised); }
@@ -104,6 +104,7 @@ time { color: var(--_soft); font-size: 0.85em; white-space: nowrap; }
 @media (prefers-reduced-motion: reduce) { .panel[popover]:popover-open { animation: none; } }
 `;
 
+// They stand on the page's ground, and follow its `color-scheme`.
 const PREFERENCES = `
 :host { display: block; }
 section { margin-block-end: 1.5rem; }

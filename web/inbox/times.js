@@ -62,3 +62,12 @@ export function snoozes(now) {
     { text: "snooze_week", until: morning(toMonday) },
   ];
 }
+
+/**
+ * Whether a moment is to come.
+ * @param {string | null | undefined} moment RFC 3339
+ * @returns {boolean}
+ */
+export function isAhead(moment) {
+  return moment != null && Date.parse(moment) > Date.now();
+}

@@ -1,6 +1,6 @@
 // The person's token: asked for when it is needed, kept until shortly before its end.
 
-/** Milliseconds before its end from which a token is not used any more. */
+/** Milliseconds before its end from which a token is not used any more; of a short one it is a quarter of its life. */
 const EARLY = 30_000;
 
 /** Gives tokens, and asks the page for a new one where it can. */
@@ -21,7 +21,7 @@ export class TokenSource {
    * @returns {Promise<string>}
    */
   async current() {
-    if (this.#token && !endsBefore(this.#token, Date.now() + EARLY)) return this.#token;
+    if (this.#token && !isAtItsEnd(this.#token)) return this.#token;
     this.#asked ??= this.#answer();
     return this.#asked;
   }
@@ -49,7 +49,7 @@ export class TokenSource {
 /**
  * What a token says; nothing of it is believed but when to ask for another, and whose it is.
  * @param {string} token
- * @returns {{ exp?: number, sub?: string }}
+ * @returns {{ exp?: number, iat?: number, sub?: string }}
  */
 export function claims(token) {
   try {
@@ -61,8 +61,10 @@ export function claims(token) {
   }
 }
 
-/** @param {string} token @param {number} moment */
-function endsBefore(token, moment) {
-  const { exp } = claims(token);
-  return typeof exp === "number" && exp * 1_000 < moment;
+/** @param {string} token */
+function isAtItsEnd(token) {
+  const { exp, iat } = claims(token);
+  if (typeof exp !== "number") return false;
+  const life = typeof iat === "number" ? (exp - iat) * 1_000 : Infinity;
+  return exp * 1_000 < Date.now() + Math.min(EARLY, life / 4);
 }

@@ -43,27 +43,41 @@ export class SeenWatcher {
   }
 }
 
-/** Does one thing after the other, two at a time. */
-export class SmallQueue {
-  /** @type {(() => Promise<unknown>)[]} */
+/** Says of items that they are seen: of each once, of two at a time. */
+export class SeenQueue {
+  #mark;
+  /** @type {Set<string>} */
+  #asked = new Set();
+  /** @type {string[]} */
   #waiting = [];
   #running = 0;
 
-  /** @param {() => Promise<unknown>} work that fails in silence, or says so itself */
-  push(work) {
-    this.#waiting.push(work);
-    this.#next();
+  /** @param {(id: string) => Promise<boolean>} mark says whether it is done; never fails */
+  constructor(mark) {
+    this.#mark = mark;
   }
 
-  #next() {
+  /** @param {string} id */
+  add(id) {
+    if (this.#asked.has(id)) return;
+    this.#asked.add(id);
+    this.#waiting.push(id);
+    void this.#next();
+  }
+
+  /** Forgets all. */
+  clear() {
+    this.#asked.clear();
+    this.#waiting = [];
+  }
+
+  async #next() {
     if (this.#running >= 2) return;
-    const work = this.#waiting.shift();
-    if (!work) return;
     this.#running += 1;
-    const end = () => {
-      this.#running -= 1;
-      this.#next();
-    };
-    work().then(end, end);
+    for (let id = this.#waiting.shift(); id !== undefined; id = this.#waiting.shift()) {
+      // What could not be marked is marked when it is seen again.
+      if (!(await this.#mark(id))) this.#asked.delete(id);
+    }
+    this.#running -= 1;
   }
 }

@@ -29,7 +29,7 @@ const MOST: usize = 500;
 /// (`"channel": "all"`) everything.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Preference)]
-struct AskedPreference {
+pub(super) struct AskedPreference {
     /// `email`, `sms`, `push`, `in_app`, `chat`, or `all`.
     #[schema(required = false, example = "email")]
     channel: Option<String>,
@@ -143,7 +143,7 @@ fn shown(preferences: &[PreferenceFields]) -> ShownPreferences {
 }
 
 /// What somebody wants of some of what may be sent, by the rules of `[[preferences]]`.
-fn preference(sent: &mut SentFields, person: Uuid) -> Option<PreferenceFields> {
+pub(super) fn preference(sent: &mut SentFields, person: Uuid) -> Option<PreferenceFields> {
     // As in a file; the path says who it is.
     sent.text("user_id", |text| match Uuid::parse_str(text) {
         Ok(id) if id == person => Ok(()),

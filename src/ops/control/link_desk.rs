@@ -1,6 +1,5 @@
 //! People's own pages, reached by their links: what they get, where, and when it is quiet.
 
-mod choices;
 mod deeds;
 
 use std::net::IpAddr;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use jiff::civil::{Time, Weekday};
 use uuid::Uuid;
 
+use super::choices;
 use super::desk::{Desk, DeskError};
 use crate::cache::{FailedKeys, LinkKeys, MinuteCounts};
 use crate::domain::PersonLink;
@@ -122,7 +122,8 @@ impl LinkDesk {
         let work = async move |database: Database| {
             let link = desk.link(&database, &visitor).await?;
             let mut connection = database.get().await?;
-            let chosen = choices::read(&mut connection, &link).await?;
+            let whose = (link.tenant_id, link.user_id);
+            let chosen = choices::read(&mut connection, whose).await?;
             shown(&chosen.ok_or(LinkDeskError::Gone)?, &link, &visitor, None)
         };
         self.desk.with("show a person's page", work).await
@@ -144,7 +145,8 @@ impl LinkDesk {
             let catalog = database.webhooks().catalog();
             let acting = async |connection: &mut PgConnection| {
                 let acted = deeds::act(connection, &link, &deed, (&by, &catalog)).await?;
-                let chosen = choices::read(connection, &link).await?;
+                let whose = (link.tenant_id, link.user_id);
+                let chosen = choices::read(connection, whose).await?;
                 let chosen = chosen.ok_or(LinkDeskError::Gone)?;
                 let page = shown(&chosen, &link, &visitor, Some(acted.done))?;
                 Ok::<_, LinkDeskError>((page, acted.webhooks))

@@ -1,9 +1,11 @@
 //! People, as the HTTP API and the command line may see and change them.
 
+mod choosing;
 mod devices;
 mod preferences;
 mod whole;
 
+pub use choosing::ChosenChange;
 pub use preferences::shown as shown_preference;
 pub use whole::{ExportParts, erase_person, export_person, find_person};
 

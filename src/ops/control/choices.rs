@@ -1,6 +1,13 @@
 //! What a person has chosen, and what there is to choose from.
 
+pub(super) mod changing;
+mod shown;
+
+pub use shown::{ShownChannelChoice, ShownChoice, ShownChoices, ShownQuietHours};
+
 use std::collections::BTreeSet;
+
+use uuid::Uuid;
 
 use crate::domain::preference::Scope;
 use crate::domain::{
@@ -35,29 +42,29 @@ pub(super) struct PersonChoices {
 /// The database is out of reach, or something of theirs cannot be read.
 pub(super) async fn read(
     connection: &mut PgConnection,
-    link: &PersonLink,
+    whose: (Uuid, Uuid),
 ) -> Result<Option<PersonChoices>, StoreError> {
-    let whose = (link.tenant_id, link.user_id);
+    let tenant_id = whose.0;
     let mut people = recipients::load(connection, &[whose]).await?;
     let Some(recipient) = people.take(&whose)? else {
         return Ok(None);
     };
-    let mut known = rules::of(connection, &[link.tenant_id]).await?;
-    let rules = known.take(&link.tenant_id)?.unwrap_or_default();
+    let mut known = rules::of(connection, &[tenant_id]).await?;
+    let rules = known.take(&tenant_id)?.unwrap_or_default();
     let mut suppressed = vec![];
     for channel in [Channel::Email, Channel::Sms] {
         for target in recipient.targets(channel, None) {
             let of = (Some(channel), Some(target.address.as_str()));
-            let tenant = Some(link.tenant_id);
+            let tenant = Some(tenant_id);
             suppressed.extend(desk::page(connection, tenant, of, None, MOST_ENTRIES).await?);
         }
     }
     let now = clock::now();
     suppressed.retain(|it| it.ends_at.is_none_or(|end| end > now));
-    let sender = match link.tenant_id == DEFAULT_TENANT {
+    let sender = match tenant_id == DEFAULT_TENANT {
         true => None,
         false => {
-            let found = tenants::page(connection, Some(link.tenant_id), None, 1).await?;
+            let found = tenants::page(connection, Some(tenant_id), None, 1).await?;
             found.into_iter().next().map(|tenant| tenant.name)
         }
     };
@@ -95,8 +102,8 @@ impl PersonChoices {
 
     /// The page.
     pub(super) fn page(&self, link: &PersonLink, done: Option<PageDone>) -> PersonPage {
-        let (wants, categories) = (self.wants(), self.categories(link));
-        let channels = self.channels(link).into_iter();
+        let categories = self.categories(link.category.as_deref());
+        let (wants, channels) = (self.wants(), self.channels(Some(link.channel)).into_iter());
         PersonPage {
             sender: self.sender.clone(),
             done,
@@ -118,8 +125,8 @@ impl PersonChoices {
         }
     }
 
-    /// The channels by which something may come.
-    fn channels(&self, link: &PersonLink) -> Vec<Channel> {
+    /// The channels by which something may come, and this one.
+    fn channels(&self, also: Option<Channel>) -> Vec<Channel> {
         let person = &self.recipient;
         let has = |channel: &Channel| {
             let reachable = match channel {
@@ -129,19 +136,19 @@ impl PersonChoices {
             };
             let mut said = person.preferences.iter();
             reachable
-                || *channel == link.channel
+                || Some(*channel) == also
                 || said.any(|it| it.scope.channel() == Some(*channel))
         };
         Channel::ALL.iter().copied().filter(has).collect()
     }
 
-    /// The categories that are declared, that somebody has said something of, and the link's own.
-    fn categories(&self, link: &PersonLink) -> BTreeSet<String> {
+    /// The categories that are declared, that somebody has said something of, and this one.
+    fn categories(&self, also: Option<&str>) -> BTreeSet<String> {
         let declared = self.rules.categories.iter().map(|it| it.name.as_str());
         let said = self.recipient.preferences.iter();
         let said = said.chain(&self.rules.defaults);
         let said = said.filter_map(|it| it.scope.category());
-        let all = declared.chain(said).chain(link.category.as_deref());
+        let all = declared.chain(said).chain(also);
         all.map(str::to_owned).collect()
     }
 
