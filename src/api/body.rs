@@ -17,6 +17,8 @@ use crate::domain::unique_keys;
 
 /// Longest time from the headers to the end of the body, where no settings are.
 const WITHIN: Duration = Duration::from_secs(30);
+/// The same where anybody may send one.
+const STRANGERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The fields of the object that a body of at most `most` bytes holds.
 pub(super) async fn fields(
@@ -100,10 +102,7 @@ async fn in_time(request: &HttpRequest, payload: Payload, most: usize) -> Result
     let settings = request.app_data::<Data<ServerSettings>>();
     let within = settings.map_or(WITHIN, |settings| settings.body_timeout);
     let body = timeout(within, whole(request, payload, most)).await;
-    body.unwrap_or_else(|_| {
-        let detail = format!("the body did not end within {} s", within.as_secs());
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
-    })
+    body.unwrap_or_else(|_| Err(too_slow(within)))
 }
 
 /// How many bytes a body may have: as many as it says, and never more than `most`.
@@ -156,26 +155,64 @@ fn is_json(request: &HttpRequest) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The bytes of a body that anybody may send, as they were sent, of at most `most`. What is longer than `small` is read
+/// only with leave, which is held until it has ended; and all of it must come within ten seconds.
+pub(super) async fn of_strangers<R>(
+    request: &HttpRequest,
+    mut payload: Payload,
+    (small, most): (usize, usize),
+    leave: impl FnOnce() -> Result<R, Problem>,
+) -> Result<Vec<u8>, Problem> {
+    is_plain(request)?;
+    not_too_large(length(request).unwrap_or(0), most)?;
+    let read = async {
+        let mut body = vec![];
+        gather(&mut payload, &mut body, small.min(most)).await?;
+        if body.len() > small {
+            let _leave = leave()?;
+            gather(&mut payload, &mut body, most).await?;
+        }
+        not_too_large(body.len(), most)?;
+        Ok(body)
+    };
+    let read = timeout(STRANGERS_WITHIN, read).await;
+    read.unwrap_or_else(|_| Err(too_slow(STRANGERS_WITHIN)))
+}
+
 /// Reads no further than it may, however long the body says that it is.
 async fn whole(
     request: &HttpRequest,
     mut payload: Payload,
     most: usize,
 ) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        let detail = format!("the body has more than {most} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
-    };
-    if length(request).is_some_and(|length| length > most) {
-        return Err(too_large());
-    }
+    not_too_large(length(request).unwrap_or(0), most)?;
     let mut body = vec![];
-    while let Some(chunk) = payload.next().await {
+    gather(&mut payload, &mut body, most).await?;
+    not_too_large(body.len(), most)?;
+    Ok(body)
+}
+
+/// Reads on until the body ends, or has more than enough.
+async fn gather(payload: &mut Payload, body: &mut Vec<u8>, enough: usize) -> Result<(), Problem> {
+    while body.len() <= enough
+        && let Some(chunk) = payload.next().await
+    {
         let chunk = chunk.map_err(|_| malformed("the body broke off"))?;
-        if body.len() + chunk.len() > most {
-            return Err(too_large());
-        }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(())
+}
+
+fn not_too_large(length: usize, most: usize) -> Result<(), Problem> {
+    if length <= most {
+        return Ok(());
+    }
+    let detail = format!("the body has more than {most} bytes");
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    Err(Problem::new(status, "too_large", detail))
+}
+
+fn too_slow(within: Duration) -> Problem {
+    let detail = format!("the body did not end within {} s", within.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
 }

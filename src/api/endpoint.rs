@@ -62,10 +62,23 @@ pub(super) struct Endpoint {
     pub(super) parameters: Vec<Parameter>,
     /// The JSON body, and whether it must be there.
     pub(super) body: Option<(Described, bool)>,
+    /// Bodies that are not ours to describe further, by their media types.
+    pub(super) other_bodies: &'static [(&'static str, OtherBody)],
     pub(super) answers: Vec<GoodAnswer>,
     /// Codes of problems beside those that every endpoint of its kind has.
     pub(super) problems: Vec<(u16, &'static str)>,
     route: Route,
+}
+
+/// A body that others describe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherBody {
+    /// Names and texts.
+    Fields,
+    /// Objects of any fields.
+    Objects,
+    /// A text.
+    Text,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -124,6 +137,7 @@ impl Endpoint {
             details: "",
             parameters: vec![],
             body: None,
+            other_bodies: &[],
             answers: vec![],
             problems: vec![],
             route,
@@ -262,6 +276,12 @@ impl Endpoint {
     /// The JSON body that may be sent.
     pub(super) fn optional_body<T: ToSchema>(mut self) -> Self {
         self.body = Some((described::<T>(), false));
+        self
+    }
+
+    /// A body that others describe must be sent, as one of these.
+    pub(super) fn other_bodies(mut self, bodies: &'static [(&'static str, OtherBody)]) -> Self {
+        self.other_bodies = bodies;
         self
     }
 

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::authority::Authority;
 use super::body;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, OtherBody};
 use super::problem::Problem;
 use crate::domain::{ApiAction, ApiResource, EventRefusal, ProviderKind};
 use crate::ops::control::{Desks, EventHead, HookError};
@@ -14,8 +14,14 @@ use crate::runtime::clock;
 
 /// Largest body of a provider's call. SendGrid's have up to 768 kB.
 const MOST_BYTES: usize = 2 * 1_024 * 1_024;
+/// Largest body of Twilio's, whose calls are about one message: each costs a signature before it is believed.
+const MOST_TWILIO_BYTES: usize = 64 * 1_024;
+/// Bodies up to this size are read without leave: they are as small as the head.
+const SMALL_BYTES: usize = 64 * 1_024;
 /// Largest mail that is handed over.
 const MOST_MAIL_BYTES: usize = 4 * 1_024 * 1_024;
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -25,6 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 "The body is a JSON array of events, signed as SendGrid does it with the account's \
                  `event_public_key`. What was told before is not told again.",
             )
+            .other_bodies(&[("application/json", OtherBody::Objects)])
             .problem(403, "events_refused")
             .problem(404, "not_found")
             .problem(413, "too_large")
@@ -36,6 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 "The body is a form or JSON, signed as Twilio does it with the account's auth token over the \
                  public URL.",
             )
+            .other_bodies(&[(FORM, OtherBody::Fields), ("application/json", OtherBody::Fields)])
             .problem(403, "events_refused")
             .problem(404, "not_found")
             .problem(413, "too_large")
@@ -48,6 +56,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  a report of abuse.",
             )
             .operator(ApiResource::ProviderEvents, ApiAction::Write)
+            .other_bodies(&[("message/rfc822", OtherBody::Text)])
             .query("recipient", "to whom it came, as the mail server knows it", super::parameters::words(320))
             .problem(403, "events_refused")
             .problem(404, "not_found")
@@ -82,7 +91,7 @@ async fn twilio(
     take(
         (ProviderKind::Twilio, &name),
         &request,
-        (payload, MOST_BYTES),
+        (payload, MOST_TWILIO_BYTES),
         &desks,
     )
     .await
@@ -125,7 +134,8 @@ async fn take(
         now: clock::now(),
     };
     let call = desks.hooks.admit(kind, name, &head).await?;
-    let body = body::raw(request, payload, most).await?;
+    let leave = || desks.hooks.leave().map_err(Problem::from);
+    let body = body::of_strangers(request, payload, (SMALL_BYTES, most), leave).await?;
     desks.hooks.take(call, &head, &body).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -151,7 +161,8 @@ const fn refusal(why: EventRefusal) -> &'static str {
     match why {
         EventRefusal::UnknownAccount => "there is no such provider",
         EventRefusal::NoKey => {
-            "the provider takes no events: its config has no key that they are signed with"
+            "the provider takes no events: its config has nothing that proves them; set event_public_key (SendGrid), \
+             auth_token (Twilio, where api_key is an API key), or return_path_domain and return_path_secret (SMTP)"
         }
         EventRefusal::NoPublicUrl => {
             "nobody said under which URL we are called: set http.public_url"

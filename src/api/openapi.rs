@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Described, Endpoint, EndpointAccess, Parameter, ParameterPlace};
+use super::endpoint::{Described, Endpoint, EndpointAccess, OtherBody, Parameter, ParameterPlace};
 use super::server_settings::ServerSettings;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| text(&super::endpoints()));
@@ -179,6 +179,24 @@ fn operation(endpoint: &Endpoint, all: &[Endpoint], parts: &mut Components) -> V
             "content": { "application/json": { "schema": schema } },
         });
         set(&mut operation, "requestBody", body);
+    }
+    if !endpoint.other_bodies.is_empty() {
+        let content = endpoint.other_bodies.iter().map(|(kind, body)| {
+            let schema = match body {
+                OtherBody::Fields => {
+                    json!({ "type": "object", "additionalProperties": { "type": "string" } })
+                }
+                OtherBody::Objects => json!({ "type": "array", "items": { "type": "object" } }),
+                OtherBody::Text => json!({ "type": "string" }),
+            };
+            ((*kind).to_owned(), json!({ "schema": schema }))
+        });
+        let content: serde_json::Map<String, Value> = content.collect();
+        set(
+            &mut operation,
+            "requestBody",
+            json!({ "required": true, "content": content }),
+        );
     }
     operation
 }

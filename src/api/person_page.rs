@@ -14,7 +14,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use self::form::PostedForm;
 use super::body;
 use super::client_address;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, OtherBody};
 use super::request_id::RequestId;
 use super::server_settings::ServerSettings;
 use crate::ops::control::{
@@ -54,6 +54,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
              message that brought the link. The page's own forms are posted here as well.",
         );
     let post = page(post)
+        .other_bodies(&[
+            (form::URLENCODED, OtherBody::Fields),
+            (form::MULTIPART, OtherBody::Fields),
+        ])
         .answers_other(400, "what was sent is no such form", html)
         .answers_other(408, "the form did not end in time", html)
         .answers_other(409, "it cannot be switched off", html)

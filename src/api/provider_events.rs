@@ -105,9 +105,16 @@ async fn list(
     };
     let page = query.page("provider-events", who.tenant_id);
     let page = query.finish(page)?;
-    let events = desks.hooks.page(filter, page.after, page.limit + 1).await?;
-    let events = events
-        .into_iter()
-        .map(|it| (it.id, ShownProviderEvent::from(it)));
-    Ok(HttpResponse::Ok().json(page.answer(events.collect())))
+    let look = desks.hooks.page(filter, page.after, page.limit + 1).await?;
+    let events = look.found.into_iter();
+    let events: Vec<_> = events
+        .map(|it| (it.id, ShownProviderEvent::from(it)))
+        .collect();
+    let answer = if events.len() > page.limit {
+        page.answer(events)
+    } else {
+        let shown = events.into_iter().map(|(_, event)| event).collect();
+        page.answer_to(shown, look.stopped_at.as_ref())
+    };
+    Ok(HttpResponse::Ok().json(answer))
 }

@@ -1,5 +1,6 @@
 //! Checking that everything the engine needs is there and lets it in.
 
+mod events;
 mod suppressions;
 mod unsubscribing;
 mod zones;
@@ -188,8 +189,13 @@ async fn providers(settings: &Settings, database: &Database) -> Vec<CheckResult>
             let mut findings = vec![];
             for account in &loaded.opened {
                 let part = format!("provider {}", account.name);
+                let known = [
+                    unsubscribing::of_account(settings, account.kind),
+                    events::of_account(settings, account),
+                ];
+                let known: Vec<String> = known.into_iter().flatten().collect();
                 findings.push(CheckResult {
-                    detail: unsubscribing::of_account(settings, account.kind),
+                    detail: (!known.is_empty()).then(|| known.join("; ")),
                     ..CheckResult::new(part, provider(&client, account).await)
                 });
             }

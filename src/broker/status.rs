@@ -33,6 +33,17 @@ pub struct StatusMessage<'a> {
     pub body: &'a str,
 }
 
+/// What became of events, by their places. Those that are in neither list were not published.
+#[derive(Debug, Default)]
+pub struct StatusPublished {
+    /// RabbitMQ has them.
+    pub confirmed: Vec<usize>,
+    /// At least one queue refused them: others may have them.
+    pub refused: Vec<usize>,
+    /// What ended it before all were published.
+    pub stopped_by: Option<BrokerError>,
+}
+
 /// Publishes status events with confirms; connects again after a loss. Nobody needs to listen.
 #[derive(Debug)]
 pub struct StatusPublisher {
@@ -56,51 +67,52 @@ impl StatusPublisher {
         }
     }
 
-    /// Publishes events: those about different things at once, those about one thing one after the other. Answers
-    /// the places of those that RabbitMQ has, and what stopped the others.
-    pub async fn publish(
-        &self,
-        events: &[StatusMessage<'_>],
-    ) -> (Vec<usize>, Result<(), BrokerError>) {
-        let mut confirmed = vec![];
-        let published = self.publish_all(events, &mut confirmed).await;
-        if published.as_ref().is_err_and(|error| !error.is_blocked()) {
+    /// Publishes events: those about different things at once, those about one thing one after the other. What a
+    /// queue refuses holds up only what is about the same.
+    pub async fn publish(&self, events: &[StatusMessage<'_>]) -> StatusPublished {
+        let mut published = StatusPublished::default();
+        let ended = self.publish_all(events, &mut published).await;
+        if ended.as_ref().is_err_and(|error| !error.is_blocked()) {
             // Nobody knows what became of what is under way: the next one begins on another connection.
             let link = self.link.lock().await.take();
             drop(link);
         }
-        (confirmed, published)
+        published.stopped_by = ended.err();
+        published
     }
 
     async fn publish_all(
         &self,
         events: &[StatusMessage<'_>],
-        confirmed: &mut Vec<usize>,
+        published: &mut StatusPublished,
     ) -> Result<(), BrokerError> {
         let link = self.link().await?;
         if link.connection.status().blocked() {
             return Err(BrokerError::Blocked);
         }
         let limit = self.address.operation_timeout;
+        let mut refused = HashSet::new();
         for wave in waves(events) {
             let mut under_way = FuturesOrdered::new();
             for at in wave {
-                let Some(event) = events.get(at) else {
+                let event = events.get(at);
+                let Some(event) = event.filter(|it| !refused.contains(&it.about)) else {
                     continue;
                 };
                 let confirm = link.put(event, limit).await?;
-                under_way.push_back(async move { (at, confirm.await) });
+                let about = event.about;
+                under_way.push_back(async move { (at, about, confirm.await) });
             }
-            // To the end of all: what one queue refuses says nothing of the others.
             let wait = async {
-                let mut refused = Ok(());
-                while let Some((at, confirmation)) = under_way.next().await {
-                    match taken(confirmation) {
-                        Ok(()) => confirmed.push(at),
-                        Err(error) => refused = refused.and(Err(error)),
+                while let Some((at, about, confirmation)) = under_way.next().await {
+                    if is_taken(confirmation)? {
+                        published.confirmed.push(at);
+                    } else {
+                        published.refused.push(at);
+                        refused.insert(about);
                     }
                 }
-                refused
+                Ok(())
             };
             let waited = tokio::time::timeout(limit, wait).await;
             waited.unwrap_or(Err(BrokerError::Timeout(limit, "waiting for confirms")))?;
@@ -157,10 +169,11 @@ impl StatusLink {
     }
 }
 
-fn taken(confirmation: lapin::Result<Confirmation>) -> Result<(), BrokerError> {
+/// Whether every queue took it.
+fn is_taken(confirmation: lapin::Result<Confirmation>) -> Result<bool, BrokerError> {
     match confirmation.map_err(|error| BrokerError::Amqp(error, "waiting for a confirm"))? {
-        Confirmation::Ack(_) => Ok(()),
-        Confirmation::Nack(_) => Err(BrokerError::NotTaken("a queue refused it")),
+        Confirmation::Ack(_) => Ok(true),
+        Confirmation::Nack(_) => Ok(false),
         Confirmation::NotRequested => Err(BrokerError::NotTaken("confirms are off")),
     }
 }

@@ -84,7 +84,9 @@ pub use crate::store::notifications::{NotificationFilter, StoredNotification, Wh
 pub use crate::store::overview::standing::{LaneStanding, NodeStanding};
 pub use crate::store::overview::{AccountStanding, LaneBacklog, MOST_COUNTED, MinuteFigures};
 pub use crate::store::preferences::PreferenceFields;
-pub use crate::store::provider_events::listing::{ProviderEventFilter, StoredProviderEvent};
+pub use crate::store::provider_events::listing::{
+    EventLook, ProviderEventFilter, StoredProviderEvent,
+};
 pub use crate::store::recipients::RecipientFields;
 pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
 pub use crate::store::suppressions::desk::StoredSuppression;

@@ -2,10 +2,12 @@
 //!
 //! Whatever ails it, what is written waits in PostgreSQL, and nobody else waits for it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::event_reporter::{self, EventReporter};
 use crate::broker::status::{StatusMessage, StatusPublisher};
@@ -19,10 +21,17 @@ use crate::work::lease_gate::LeaseGate;
 const AT_ONCE: usize = 500;
 /// Time from one look to the next, while there is nothing: other nodes write as well.
 const LOOK: Duration = Duration::from_millis(250);
+/// The same where nothing is written: what other nodes wrote, or this one before a restart, is published still.
+const SELDOM: Duration = Duration::from_secs(15);
 /// The same while nothing can be published.
 const AGAIN: Duration = Duration::from_secs(1);
 /// For how long publishing may fail before operators are told.
 const TOLD_AFTER: Duration = Duration::from_secs(15);
+/// For how long nothing may have been refused before it is over: what was comes again every five minutes.
+const OVER_AFTER: Duration = Duration::from_secs(6 * 60);
+/// What operators are told of a refusal.
+const REFUSED: &str = "a queue that is bound to herald.status refuses events (x-overflow: reject-publish, or its node is \
+                       away): they come again, also to the queues that took them";
 /// What operators are told.
 const EVENT: &str = "status_not_published";
 
@@ -39,17 +48,27 @@ pub struct StatusPublishing {
     pub node: String,
     /// Where operators are told.
     pub tasks: Tasks,
+    /// Whether anybody on this node writes more.
+    pub is_written: bool,
     /// Ends it.
     pub stop: Shutdown,
 }
 
 /// What a look came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StatusLook {
-    /// There may be more.
-    More,
-    /// There is no more at present, or it is another run's turn.
-    Nothing,
+struct StatusLook {
+    /// Whether there may be more at once.
+    has_more: bool,
+    /// Whether a queue refused some.
+    has_refused: bool,
+}
+
+impl StatusLook {
+    /// There is nothing at present, or it is another run's turn.
+    const NOTHING: Self = Self {
+        has_more: false,
+        has_refused: false,
+    };
 }
 
 impl StatusPublishing {
@@ -64,17 +83,30 @@ impl StatusPublishing {
         };
         let told = reporter.tell(EVENT, ailment.subscribe());
         self.tasks.spawn("write status events", told);
-        let mut failing_since = None;
+        let (mut failing_since, mut refused_at) = (None, None);
         while !self.stop.is_raised() {
             // To its end: what is published and not removed is published twice.
             match self.look().await {
                 Ok(look) => {
                     failing_since = None;
-                    ailment.send_if_modified(|told| told.take().is_some());
-                    if look == StatusLook::Nothing {
+                    if look.has_refused {
+                        refused_at = Some(clock::instant());
+                        let event = self.event(REFUSED.to_owned());
+                        if ailment.send_if_modified(|told| told.replace(event).is_none()) {
+                            tracing::warn!("{REFUSED}");
+                        }
+                    }
+                    // What was refused comes again every five minutes at the latest.
+                    let since = |at| clock::instant().saturating_duration_since(at);
+                    if refused_at.is_none_or(|at| since(at) > OVER_AFTER) {
+                        refused_at = None;
+                        ailment.send_if_modified(|told| told.take().is_some());
+                    }
+                    if !look.has_more {
                         let written = self.database.webhooks().status_awaited();
+                        let next = if self.is_written { LOOK } else { SELDOM };
                         let wait = async {
-                            tokio::select! { () = written => {} () = sleep(LOOK) => {} }
+                            tokio::select! { () = written => {} () = sleep(next) => {} }
                         };
                         self.stop.or(wait).await;
                     }
@@ -97,34 +129,50 @@ impl StatusPublishing {
     /// published once more.
     async fn look(&self) -> Result<StatusLook, String> {
         let Some(run) = self.lease_gate.holding_run() else {
-            return Ok(StatusLook::Nothing);
+            return Ok(StatusLook::NOTHING);
         };
         let store = |error: StoreError| error.to_string();
         let rows = status_outbox::take(&self.database, run, AT_ONCE).await;
         let rows = rows.map_err(store)?;
-        if rows.is_empty() {
-            return Ok(StatusLook::Nothing);
-        }
         // Between the look and here another run may have taken this one for dead.
-        if self.lease_gate.holding_run() != Some(run) {
-            return Ok(StatusLook::Nothing);
+        if rows.is_empty() || self.lease_gate.holding_run() != Some(run) {
+            return Ok(StatusLook::NOTHING);
         }
-        let messages: Vec<StatusMessage<'_>> = rows.iter().map(message).collect();
-        let (confirmed, published) = self.publisher.publish(&messages).await;
+        let (behind, ready): (Vec<&StatusRow>, Vec<&StatusRow>) =
+            rows.iter().partition(|row| row.is_behind);
+        let messages: Vec<StatusMessage<'_>> = ready.iter().map(|row| message(row)).collect();
+        let published = self.publisher.publish(&messages).await;
         failpoint::hit("status.published");
-        let ids = confirmed.into_iter().filter_map(|at| rows.get(at));
-        let ids: Vec<i64> = ids.map(|row| row.id).collect();
-        if !ids.is_empty() {
-            let removed = status_outbox::remove(&self.database, ids).await;
+        let ids = |places: &[usize]| -> Vec<i64> {
+            let rows = places.iter().filter_map(|at| ready.get(*at));
+            rows.map(|row| row.id).collect()
+        };
+        let (confirmed, refused) = (ids(&published.confirmed), ids(&published.refused));
+        if !confirmed.is_empty() {
+            let removed = status_outbox::remove(&self.database, confirmed).await;
             removed.map_err(store)?;
         }
-        if let Err(error) = published {
+        let refused_of: HashSet<Uuid> = published
+            .refused
+            .iter()
+            .filter_map(|at| Some(ready.get(*at)?.notification_id))
+            .collect();
+        let follow = ready
+            .iter()
+            .filter(|row| refused_of.contains(&row.notification_id) && !refused.contains(&row.id));
+        let held_up: Vec<i64> = behind.iter().chain(follow).map(|row| row.id).collect();
+        let has_refused = !refused.is_empty();
+        if has_refused || !held_up.is_empty() {
+            let noted = status_outbox::refuse(&self.database, refused, held_up).await;
+            noted.map_err(store)?;
+        }
+        if let Some(error) = published.stopped_by {
             self.give_up(run).await;
             return Err(error.words());
         }
-        Ok(match rows.len() < AT_ONCE {
-            true => StatusLook::Nothing,
-            false => StatusLook::More,
+        Ok(StatusLook {
+            has_more: ready.len() >= AT_ONCE,
+            has_refused,
         })
     }
 

@@ -21,6 +21,18 @@ pub fn admit(account: &Account, head: &EventHead<'_>) -> Result<(), EventRefusal
     }
 }
 
+/// Whether the account has what its provider's calls are proven with.
+#[must_use]
+pub fn are_proven(account: &Account) -> bool {
+    let head = EventHead {
+        url: None,
+        query: "",
+        headers: vec![],
+        now: jiff::Timestamp::UNIX_EPOCH,
+    };
+    admit(account, &head) != Err(EventRefusal::NoKey)
+}
+
 /// What a call tells.
 ///
 /// # Errors

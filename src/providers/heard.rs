@@ -1,5 +1,7 @@
 //! What is heard of a provider: the head of its call, and what every event is made of.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -10,6 +12,9 @@ use crate::domain::{Account, Channel, HeardEvent, ProviderEvent, address, hex, l
 
 /// Longest that is kept of an event as it came, in bytes.
 const RAW_BYTES: usize = 4_096;
+/// The path of people's pages, and the shortest token of one.
+const PERSON_PAGE: &str = "/u/";
+const SHORTEST_TOKEN: usize = 20;
 /// How far back an event may lie; one that lies further, or ahead, happened when it came.
 const OLDEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// How far a provider's clock may be ahead of ours.
@@ -82,12 +87,37 @@ pub(crate) fn address_of(channel: Channel, text: Option<&str>) -> Option<String>
 
 /// A provider's words, without the address, cut to size; blank ones are none.
 pub(crate) fn detail(words: Option<&str>, address: Option<&str>) -> Option<String> {
-    let words = words?.trim();
+    let words = without_links(words?.trim());
     let words = match address {
-        Some(address) => scrub(words, address),
-        None => scrub_others(words),
+        Some(address) => scrub(&words, address),
+        None => scrub_others(&words),
     };
     Some(clean(&words, limits::DETAIL_BYTES)).filter(|words| !words.is_empty())
+}
+
+/// Words in which no link of a person's page works any more: whoever has one may change what the person gets.
+fn without_links(words: &str) -> Cow<'_, str> {
+    let mut rest = words;
+    let mut out = String::new();
+    while let Some((before, after)) = rest.split_once(PERSON_PAGE) {
+        let is_of_token =
+            |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.' | '~' | '%');
+        let end = after.find(|it| !is_of_token(it)).unwrap_or(after.len());
+        let (token, behind) = after.split_at(end);
+        out.push_str(before);
+        out.push_str(PERSON_PAGE);
+        out.push_str(if token.len() < SHORTEST_TOKEN {
+            token
+        } else {
+            "..."
+        });
+        rest = behind;
+    }
+    if out.is_empty() {
+        return Cow::Borrowed(words);
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// A provider's code, cut to size; a blank one is none.
@@ -113,6 +143,9 @@ fn make_storable(value: &mut Value) {
             if text.contains('\0') {
                 *text = text.replace('\0', " ");
             }
+            if let Cow::Owned(without) = without_links(text) {
+                *text = without;
+            }
         }
         Value::Number(number) => {
             let text = number.to_string();
@@ -137,6 +170,19 @@ fn make_storable(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_of_a_persons_page_opens_nothing_any_more() {
+        let token = "AbCd-_09".repeat(8);
+        let said = format!(
+            "https://h.example/below/u/{token} and /u/{token}?x=1, https://other.example/u/ana"
+        );
+        let expected = "https://h.example/below/u/... and /u/...?x=1, https://other.example/u/ana";
+        assert_eq!(detail(Some(&said), None).as_deref(), Some(expected));
+        let fields = serde_json::json!({ "url": said });
+        let stored = raw(fields.as_object().unwrap().clone()).unwrap();
+        assert!(stored.contains(expected), "{stored}");
+    }
 
     #[test]
     fn what_the_database_does_not_take_is_put_into_words() {

@@ -36,6 +36,8 @@ pub struct HourToCount {
     pub hour: Timestamp,
     /// Whether it is over, and nothing is added to it any more but by marks.
     pub is_over: bool,
+    /// Whether its books are closed for good, and only its rollups are counted again.
+    pub is_closed: bool,
     /// The marks that it had.
     pub marks: i64,
 }
@@ -49,11 +51,12 @@ pub(super) fn hour_of(id: Uuid) -> DateTime<Utc> {
 // one: six minutes after it, it holds all that was written meanwhile. The running hour is counted again after a
 // minute, and seldom enough to take no more than a hundredth of the time. A thorough look adds up the intake of all
 // hours, which nobody folds for two days: it sees what came in late. It counts an hour again in which something was
-// in flight, until that has ended.
+// in flight, until that has ended. Of an older hour only the rollups are counted again, for its intake is folded; and
+// only while what was stored in it, or before it, is still there.
 statement!(
-    /// The hours of the last two days that are to be counted, the oldest first.
-    ToCount(thorough: bool => Bool) -> (Timestamptz, Bool, BigInt) =
-    "SELECT h.hour, h.is_over, coalesce(c.marks, 0)
+    /// The hours of the last two days that are to be counted, and at most a day of older ones, the oldest first.
+    ToCount(thorough: bool => Bool, also_older: bool => Bool) -> (Timestamptz, Bool, BigInt, Bool) =
+    "SELECT h.hour, h.is_over, coalesce(c.marks, 0), false
      FROM (SELECT hour, hour + interval '66 minutes' <= now() AS is_over FROM generate_series(
                date_trunc('hour', now(), 'UTC') - interval '46 hours',
                date_trunc('hour', now(), 'UTC'), interval '1 hour') AS all_hours (hour)) h
@@ -69,7 +72,13 @@ statement!(
          c.counted_at IS NULL
          OR c.counted_at < now() - greatest(interval '1 minute', c.took_ms * interval '100 milliseconds')
      END
-     ORDER BY h.hour"
+     UNION ALL
+     (SELECT hour, true, marks, true FROM counted_hours
+      WHERE ?::boolean AND marks IS DISTINCT FROM counted_marks
+        AND hour >= now() - interval '35 days' AND hour < date_trunc('hour', now(), 'UTC') - interval '46 hours'
+        AND EXISTS (SELECT FROM notifications n WHERE n.id < uuid_bound(hour + interval '1 hour'))
+      ORDER BY hour LIMIT 24)
+     ORDER BY 1"
 );
 
 statement!(
@@ -92,11 +101,16 @@ statement!(
 /// # Errors
 /// The database is out of reach.
 pub async fn to_count(database: &Database, thorough: bool) -> Result<Vec<HourToCount>, StoreError> {
-    let to_count = ToCount { thorough };
-    let rows: Vec<(DateTime<Utc>, bool, i64)> = to_count.load(&mut *database.get().await?).await?;
-    let hour = |(hour, is_over, marks)| HourToCount {
+    let to_count = ToCount {
+        thorough,
+        also_older: thorough,
+    };
+    let rows: Vec<(DateTime<Utc>, bool, i64, bool)> =
+        to_count.load(&mut *database.get().await?).await?;
+    let hour = |(hour, is_over, marks, is_closed)| HourToCount {
         hour: time::from_database(hour),
         is_over,
+        is_closed,
         marks,
     };
     Ok(rows.into_iter().map(hour).collect())
@@ -120,7 +134,7 @@ statement!(
      FROM (SELECT ?::timestamptz AS hour) h"
 );
 
-/// Counts an hour, and writes its books; its rollups too, if it is over. `false` when another node counts.
+/// Counts an hour, and writes its books unless they are closed; its rollups too, if it is over. `false` when another node counts.
 ///
 /// # Errors
 /// The database is out of reach, or the hour was changed meanwhile: it is counted again.
@@ -137,8 +151,10 @@ pub async fn write(database: &Database, counted: HourToCount) -> Result<bool, St
             if is_empty {
                 return Ok(true);
             }
-            let hours = count(connection, counted.hour, None).await?;
-            counting::replace(connection, counted.hour, &hours).await?;
+            if !counted.is_closed {
+                let hours = count(connection, counted.hour, None).await?;
+                counting::replace(connection, counted.hour, &hours).await?;
+            }
             if counted.is_over {
                 metrics::recount(connection, counted.hour).await?;
             }

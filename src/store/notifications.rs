@@ -20,7 +20,8 @@ use crate::domain::{Channel, Reason, Status, TimelineRecord, ToldEvent};
 pub use content::{StoredContent, content, versions};
 pub use listing::look;
 
-/// What providers told of one notification, at most.
+/// What providers told of one notification, at most; and what may be told often, as often again: neither hides the
+/// other.
 const EVENTS: i64 = 500;
 
 /// A notification as it is stored. Words are as they stand in the row: a newer version may know more of them.
@@ -165,9 +166,23 @@ statement!(
 
 statement!(
     /// What providers told of a notification, the eldest first.
-    FindEvents(id: Uuid => SqlUuid, most: i64 => BigInt) -> Untyped =
-        "SELECT occurred_at, event, provider, code, detail, matched_by FROM email_logs
-         WHERE notification_id = ? ORDER BY occurred_at LIMIT ?"
+    FindEvents(
+        id: Uuid => SqlUuid,
+        most: i64 => BigInt,
+        same_id: Uuid => SqlUuid,
+        most_repeated: i64 => BigInt,
+    ) -> Untyped =
+        "SELECT * FROM (
+             (SELECT occurred_at, event, provider, code, detail, matched_by FROM email_logs
+              WHERE notification_id = ?
+                AND event NOT IN ('open', 'machine_open', 'click', 'deferred', 'processed', 'other', 'unreadable')
+              ORDER BY occurred_at LIMIT ?)
+             UNION ALL
+             (SELECT occurred_at, event, provider, code, detail, matched_by FROM email_logs
+              WHERE notification_id = ?
+                AND event IN ('open', 'machine_open', 'click', 'deferred', 'processed', 'other', 'unreadable')
+              ORDER BY occurred_at LIMIT ?)) told
+         ORDER BY occurred_at"
 );
 
 /// The eldest notification that there is, whosever it is.
@@ -198,7 +213,12 @@ pub async fn find(
     let Some(row): Option<WholeRow> = found.load(connection).await?.into_iter().next() else {
         return Ok(None);
     };
-    let told = FindEvents { id, most: EVENTS };
+    let told = FindEvents {
+        id,
+        most: EVENTS,
+        same_id: id,
+        most_repeated: EVENTS,
+    };
     let told: Vec<EventRow> = told.load(connection).await?;
     let told = told.into_iter().map(EventRow::event).collect();
     Ok(Some(row.whole(told)))

@@ -625,6 +625,8 @@ pub mod notification_schema {
             routing_key -> Text,
             payload -> Text,
             created_at -> Timestamptz,
+            refusals -> Int2,
+            due_at -> Nullable<Timestamptz>,
         }
     }
 

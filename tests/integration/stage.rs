@@ -214,6 +214,25 @@ impl Stage {
         assert!(ready.is_ok(), "the engine is not ready: {said}");
     }
 
+    /// Waits until no node has anything in hand any more, as the metrics say.
+    pub(crate) async fn nothing_in_hand(&self) {
+        let url = self.url("/metrics");
+        let looked = async {
+            loop {
+                let metrics = http::get(&url).await.unwrap().text();
+                let mut in_flight = metrics
+                    .lines()
+                    .filter(|line| line.starts_with("herald_in_flight{"));
+                if in_flight.all(|line| line.ends_with(" 0")) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let ended = tokio::time::timeout(PATIENCE, looked).await;
+        assert!(ended.is_ok(), "something is in hand still");
+    }
+
     /// Starts the engine in this process and waits until it is ready.
     pub(crate) async fn start(&self) -> TestEngine {
         let engine = self.start_unready();

@@ -7,8 +7,8 @@ use crate::domain::preference::Scope;
 use crate::domain::quiet_text;
 use crate::ops::control::PageDeed;
 
-const URLENCODED: &str = "application/x-www-form-urlencoded";
-const MULTIPART: &str = "multipart/form-data";
+pub(super) const URLENCODED: &str = "application/x-www-form-urlencoded";
+pub(super) const MULTIPART: &str = "multipart/form-data";
 /// Most fields; the page has thirteen.
 const MOST_FIELDS: usize = 50;
 /// Longest name of a category, in characters.
@@ -46,7 +46,7 @@ impl PostedForm {
 
     /// What is to be done; `None` says nothing that can be.
     pub(super) fn deed(&self) -> Option<PageDeed> {
-        if self.value("List-Unsubscribe") == Some("One-Click") {
+        if self.value("List-Unsubscribe").map(str::trim) == Some("One-Click") {
             return Some(PageDeed::OneClick);
         }
         for (name, on) in [("off", false), ("on", true)] {
@@ -160,6 +160,10 @@ mod tests {
     fn one_click_is_read_from_both_kinds_of_form() {
         let one = "List-Unsubscribe=One-Click";
         assert_eq!(posted(one), Some(PageDeed::OneClick));
+        assert_eq!(
+            posted("List-Unsubscribe=One-Click\r\n"),
+            Some(PageDeed::OneClick)
+        );
         let silent = PostedForm::read("", None, one.as_bytes()).unwrap();
         assert_eq!(silent.deed(), Some(PageDeed::OneClick));
         for body in [

@@ -10,17 +10,15 @@ use crate::work::LeaseGate;
 /// The name of the task.
 pub(in super::super) const PUBLISHING: &str = "publish status events";
 
-/// Publishes what is written for `herald.status`.
+/// Publishes what is written for `herald.status`; also what was written before somebody switched that off.
 pub(super) fn publish_status(settings: &Settings, context: &EngineContext, lease_gate: &LeaseGate) {
-    if !settings.broker.publish_status {
-        return;
-    }
     let publishing = StatusPublishing {
         database: context.database.clone(),
         publisher: StatusPublisher::new(broker_address(settings)),
         lease_gate: lease_gate.clone(),
         node: settings.engine.node_name.clone(),
         tasks: context.tasks.clone(),
+        is_written: settings.broker.publish_status,
         stop: context.phases.giving_up.clone(),
     };
     let running = publishing.run();

@@ -117,7 +117,7 @@ pub fn deliveries_of(
         tell(
             catalog,
             notification,
-            (event, settlement.decided_at),
+            (event, settlement.decided_at, Uuid::nil()),
             told,
             &mut deliveries,
         );
@@ -151,7 +151,7 @@ fn accepted(
     tell(
         catalog,
         notification,
-        (WebhookEvent::Accepted, at),
+        (WebhookEvent::Accepted, at, Uuid::nil()),
         told,
         deliveries,
     );
@@ -160,13 +160,13 @@ fn accepted(
 pub(super) fn tell<'a>(
     catalog: &WebhookCatalog,
     notification: &'a Notification,
-    (event, at): (WebhookEvent, Timestamp),
+    (event, at, which): (WebhookEvent, Timestamp, Uuid),
     told: impl Fn() -> EventData<'a>,
     deliveries: &mut Vec<NewWebhookDelivery>,
 ) {
     let category = notification.category.as_deref();
     let (tenant_id, channel) = (notification.tenant_id, notification.lane.channel);
-    let id = |whom| delivery_id(whom, notification.id, event, at);
+    let id = |whom| delivery_id(whom, notification.id, event, (at, which));
     if catalog.tells_exchange() {
         let (whose, id) = ((tenant_id, notification.id), id(STATUS_EXCHANGE));
         deliveries.push(NewWebhookDelivery {
@@ -255,14 +255,20 @@ pub fn test_body(webhook_id: Uuid, at: Timestamp) -> String {
 }
 
 /// The id of what a webhook is told: a UUIDv7 of the time at which it happened, made of what it tells, so
-/// that the same told twice is one.
+/// that the same told twice is one. `which` tells those apart that happened at one time: providers know only seconds.
 #[must_use]
-pub fn delivery_id(webhook: Uuid, notification: Uuid, event: WebhookEvent, at: Timestamp) -> Uuid {
+pub fn delivery_id(
+    webhook: Uuid,
+    notification: Uuid,
+    event: WebhookEvent,
+    (at, which): (Timestamp, Uuid),
+) -> Uuid {
     let hash = Sha256::new()
         .chain_update(webhook)
         .chain_update(notification)
         .chain_update([u8::try_from(event.index()).unwrap_or(u8::MAX)])
         .chain_update(at.as_microsecond().to_be_bytes())
+        .chain_update(which)
         .finalize();
     let mut random = [0; 10];
     random

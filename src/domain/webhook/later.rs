@@ -2,6 +2,7 @@
 //! person does.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::event::{EventData, of, tell};
 use super::{NewWebhookDelivery, WebhookCatalog, WebhookEvent};
@@ -64,6 +65,12 @@ pub fn later_of(
         ..of(&told.notification)
     };
     let about = &told.notification;
-    tell(catalog, about, (event, at), data, &mut deliveries);
+    tell(
+        catalog,
+        about,
+        (event, at, Uuid::nil()),
+        data,
+        &mut deliveries,
+    );
     deliveries
 }

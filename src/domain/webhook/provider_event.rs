@@ -1,6 +1,7 @@
 //! What webhooks are told of what a provider told.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::event::{EventData, ProviderEventData, of, tell};
 use super::{NewWebhookDelivery, WebhookCatalog, WebhookEvent};
@@ -19,6 +20,8 @@ pub struct ToldProviderEvent<'a> {
     pub provider: &'a str,
     /// The provider's id of the message.
     pub provider_message_id: Option<&'a str>,
+    /// The event's own id with us.
+    pub id: Uuid,
     /// What it told.
     pub event: ProviderEvent,
     /// When that happened.
@@ -82,7 +85,7 @@ pub fn told_of(
         tell(
             catalog,
             told.notification,
-            (event, told.at),
+            (event, told.at, told.id),
             data,
             &mut deliveries,
         );

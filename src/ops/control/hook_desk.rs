@@ -2,9 +2,13 @@
 
 mod accounts;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use self::accounts::HookAccounts;
@@ -12,13 +16,20 @@ use super::desk::{Desk, DeskError};
 use crate::domain::{Account, EventRefusal, ProviderKind};
 use crate::ops::provider_events::EventIntake;
 use crate::providers::events::{self, EventHead};
+use crate::runtime::clock;
 use crate::store::Database;
-use crate::store::provider_events::listing::{self, ProviderEventFilter, StoredProviderEvent};
+use crate::store::provider_events::listing::{self, EventLook, ProviderEventFilter};
 use crate::store::seal::Sealer;
 use crate::telemetry::Metrics;
 
-/// Calls whose bodies are read or stored at once: each may hold some megabytes.
-const MOST: usize = 64;
+/// Large bodies that are read at once: each may hold some megabytes.
+const MOST_LARGE: usize = 64;
+/// Calls that are stored at once.
+const MOST_STORED: usize = 64;
+/// Time from one log line about an account's refused calls to the next.
+const SAID_EVERY: Duration = Duration::from_secs(60);
+/// Longest that a call waits for its turn to be stored.
+const STORED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a provider's call is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +52,10 @@ pub struct HookDesk {
     accounts: HookAccounts,
     intake: EventIntake,
     metrics: Arc<Metrics>,
-    room: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+    storing: Arc<Semaphore>,
+    /// When it was said last that calls are refused.
+    said: Arc<Mutex<HashMap<(String, EventRefusal), Instant>>>,
     public_url: Option<Arc<str>>,
 }
 
@@ -49,7 +63,12 @@ pub struct HookDesk {
 #[derive(Debug)]
 pub struct AdmittedCall {
     account: Arc<Account>,
-    _room: OwnedSemaphorePermit,
+}
+
+/// Leave to read a large body. It ends with this value.
+#[derive(Debug)]
+pub struct LargeBody {
+    _place: OwnedSemaphorePermit,
 }
 
 impl HookDesk {
@@ -68,7 +87,9 @@ impl HookDesk {
             desk,
             intake,
             metrics,
-            room: Arc::new(Semaphore::new(MOST)),
+            large: Arc::new(Semaphore::new(MOST_LARGE)),
+            storing: Arc::new(Semaphore::new(MOST_STORED)),
+            said: Arc::default(),
             public_url,
         }
     }
@@ -83,8 +104,7 @@ impl HookDesk {
     /// Whether an account of this kind listens to a call with this head.
     ///
     /// # Errors
-    /// There is no such account, the call is not its provider's, too much is being read, or the database is out
-    /// of reach.
+    /// There is no such account, the call is not its provider's, or the database is out of reach.
     pub async fn admit(
         &self,
         kind: ProviderKind,
@@ -94,25 +114,37 @@ impl HookDesk {
         let account = self.accounts.find(name).await?;
         let account = account.filter(|account| account.kind == kind);
         let account = account.ok_or_else(|| self.refused(EventRefusal::UnknownAccount))?;
-        events::admit(&account, head).map_err(|why| self.refused(why))?;
-        let room = Arc::clone(&self.room).try_acquire_owned();
-        Ok(AdmittedCall {
-            account,
-            _room: room.map_err(|_| HookError::Overloaded)?,
-        })
+        events::admit(&account, head).map_err(|why| self.refused_of(&account, why))?;
+        Ok(AdmittedCall { account })
+    }
+
+    /// Leave to read a body that is not small.
+    ///
+    /// # Errors
+    /// Too many are being read.
+    pub fn leave(&self) -> Result<LargeBody, HookError> {
+        let place = Arc::clone(&self.large).try_acquire_owned();
+        let place = place.map_err(|_| HookError::Overloaded)?;
+        Ok(LargeBody { _place: place })
     }
 
     /// Takes a call in: what it tells is stored, with what follows from it.
     ///
     /// # Errors
-    /// The call is not the provider's: nothing is touched. Or the database is out of reach.
+    /// The call is not the provider's: nothing is touched. Or too many are being stored, or the database is out of
+    /// reach.
     pub async fn take(
         &self,
         call: AdmittedCall,
         head: &EventHead<'_>,
         body: &[u8],
     ) -> Result<usize, HookError> {
-        let heard = events::read(&call.account, head, body).map_err(|why| self.refused(why))?;
+        let heard = events::read(&call.account, head, body);
+        let heard = heard.map_err(|why| self.refused_of(&call.account, why))?;
+        let turn = timeout(STORED_WITHIN, self.storing.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(HookError::Overloaded);
+        };
         let intake = self.intake.clone();
         let work = async move |_: Database| {
             let taken = intake.take_in(&call.account, &heard).await;
@@ -130,12 +162,37 @@ impl HookDesk {
         filter: ProviderEventFilter,
         before: Option<Uuid>,
         most: usize,
-    ) -> Result<Vec<StoredProviderEvent>, DeskError> {
+    ) -> Result<EventLook, DeskError> {
         let work = async move |database: Database| {
             let mut connection = database.get().await?;
-            Ok(listing::page(&mut connection, filter, before, most).await?)
+            Ok(listing::look(&mut connection, filter, before, most).await?)
         };
         self.desk.with("list provider events", work).await
+    }
+
+    /// A provider that signs with another key than we know is told nothing by us, and nobody else would notice.
+    fn refused_of(&self, account: &Account, why: EventRefusal) -> HookError {
+        let now = clock::instant();
+        let is_new = {
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = said.entry((account.name.clone(), why));
+            let is_new = match &last {
+                Entry::Vacant(_) => true,
+                Entry::Occupied(last) => now.saturating_duration_since(*last.get()) >= SAID_EVERY,
+            };
+            if is_new {
+                last.insert_entry(now);
+            }
+            is_new
+        };
+        if is_new {
+            tracing::warn!(
+                provider = account.name,
+                reason = why.as_str(),
+                "calls that tell events of this provider are refused; see docs/providers.md, Events"
+            );
+        }
+        self.refused(why)
     }
 
     fn refused(&self, why: EventRefusal) -> HookError {

@@ -15,6 +15,7 @@ use crate::domain::{
 };
 use crate::policy::consequence::{Consequence, LateFailure, handed_back_by, is_settled_by};
 use crate::runtime::clock;
+use crate::store::changes::CallOff;
 use crate::store::provider_events::{
     self, Arrivals, EventRest, EventSubject, HandBack, KeptEvent, LateAcceptance,
     StandingNotification,
@@ -126,6 +127,7 @@ async fn change(
     let mut settlements = vec![];
     if !acceptances.is_empty() {
         let done = provider_events::accept(connection, &acceptances).await?;
+        call_off(connection, &done).await?;
         for one in acceptances.iter().filter(|it| done.contains(&it.id)) {
             let Some(standing) = held.get(&one.id) else {
                 continue;
@@ -151,6 +153,21 @@ fn waits(event: &KeptEvent, held: &HashMap<Uuid, StandingNotification>) -> bool 
     let standing = event.about.as_ref().and_then(|it| held.get(&it.id));
     let is_open = standing.is_some_and(|it| it.is_in_hand && it.status == Status::Pending.as_str());
     is_open && event.rest == EventRest::All
+}
+
+/// Whoever has one in hand for another try is told once this is committed; what they store of it then is nothing, for
+/// its row says `sent`.
+async fn call_off(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let wish = CallOff {
+        id: Uuid::nil(),
+        at: clock::now(),
+        key_id: Uuid::nil(),
+        request_id: Uuid::nil(),
+    };
+    wish.ask(connection, ids).await
 }
 
 fn acceptance(
@@ -275,6 +292,7 @@ async fn told(
                 reason: it.reason.as_deref().and_then(|word| word.parse().ok()),
                 provider: &event.provider,
                 provider_message_id: it.provider_message_id.as_deref(),
+                id: event.id,
                 event: event.event,
                 at: event.at,
                 code: event.code.as_deref(),

@@ -72,6 +72,25 @@ pub(super) fn report(bytes: &[u8]) -> MailReport {
     let Some(mail) = MessageParser::default().parse(bytes) else {
         return MailReport::default();
     };
+    let report = read(&mail);
+    take_apart(mail);
+    report
+}
+
+/// Frees a mail level by level: anybody may write one with tens of thousands of mails in each other, and to free such a
+/// one by recursion takes more stack than a thread has.
+fn take_apart(mail: Message<'_>) {
+    let mut left = vec![mail];
+    while let Some(mut mail) = left.pop() {
+        let nested = mail.parts.drain(..).filter_map(|part| match part.body {
+            PartType::Message(nested) => Some(nested),
+            _ => None,
+        });
+        left.extend(nested);
+    }
+}
+
+fn read(mail: &Message<'_>) -> MailReport {
     let parts = || mail.parts.iter().take(MOST_PARTS);
     let status = parts().find(|part| part.is_content_type("message", "delivery-status"));
     let complaint = parts().find(|part| part.is_content_type("message", "feedback-report"));
@@ -214,5 +233,16 @@ mod tests {
                 "{other:?}"
             );
         }
+    }
+
+    #[test]
+    fn mails_in_mails_without_end_cost_no_stack() {
+        let one = "Content-Type: message/rfc822\r\n\r\n";
+        let mail = one.repeat(40_000);
+        let on_little_stack = std::thread::Builder::new().stack_size(256 * 1_024);
+        let read = on_little_stack
+            .spawn(move || report(mail.as_bytes()))
+            .unwrap();
+        assert_eq!(read.join().unwrap().recipients, []);
     }
 }

@@ -16,7 +16,8 @@ use crate::providers::scrub::message_id;
 
 const SIGNATURE: &str = "x-twilio-signature";
 const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
-/// Twilio: STOP keywords, and those that lift it; with those of Advanced Opt-Out.
+/// Twilio: STOP keywords, and those that lift it; with those of Advanced Opt-Out. Spaces do not count: the FCC's list
+/// (47 CFR 64.1200(a)(10)) has "opt out" in two words.
 const STOP: &[&str] = &[
     "STOP",
     "STOPALL",
@@ -55,6 +56,12 @@ pub(crate) fn read(
         return Err(EventRefusal::WrongSignature);
     }
     Ok(vec![event((head.query, body, is_form), head.now)])
+}
+
+/// Whether this account's calls can be proven to be Twilio's.
+pub(super) fn has_key(account: &Account) -> bool {
+    let signings = [TwilioSigning::AuthToken, TwilioSigning::SharedKey];
+    signings.iter().any(|it| secret(account, *it).is_some())
 }
 
 /// With what this account's calls are signed: the auth token, which is the account's secret where no API key is
@@ -171,10 +178,8 @@ impl TwilioCall<'_> {
     /// A person wrote back: what is heard of it is STOP and START.
     fn answered(&self, body: &[u8]) -> HeardEvent {
         let said = self.first(["OptOutType", "Body"]).unwrap_or_default();
-        let word = said
-            .trim()
-            .trim_matches(['.', '!', '"', '\''])
-            .to_uppercase();
+        let word: String = said.split_whitespace().collect();
+        let word = word.trim_matches(['.', '!', '"', '\'']).to_uppercase();
         let is_one_of = |words: &[&str]| words.contains(&word.as_str());
         let (event, heard) = if is_one_of(STOP) {
             (ProviderEvent::Unsubscribe, Some(word.as_str()))

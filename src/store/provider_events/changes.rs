@@ -80,8 +80,7 @@ statement!(
      FROM back WHERE n.id = back.id AND n.status = 'sent' RETURNING n.id")
 );
 
-/// Notes that notifications are sent whose outcome was not known; answers those of which that is new. Whoever has
-/// one in hand learns it when they store what became of it.
+/// Notes that notifications are sent whose outcome was not known; answers those of which that is new.
 ///
 /// # Errors
 /// The database is out of reach.

@@ -88,79 +88,137 @@ struct ListedEventRow {
     created_at: Lenient<chrono::DateTime<chrono::Utc>>,
 }
 
-/// What is read of an event.
+/// Rows that a page looks at, at most; as many as a page of notifications.
+const MOST_LOOKED_AT: i64 = 20_000;
+
+/// What one look found.
+#[derive(Debug, Default)]
+pub struct EventLook {
+    /// The newest first.
+    pub found: Vec<StoredProviderEvent>,
+    /// Where it stopped before the end of the list: nothing at this id or after it was left out.
+    pub stopped_at: Option<Uuid>,
+}
+
+/// Those before an id, the newest first; `$narrowed` is known to an index.
+macro_rules! before {
+    ($columns:literal, $narrowed:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM email_logs WHERE id < ?",
+            $narrowed,
+            " ORDER BY id DESC"
+        )
+    };
+}
+
+/// Of the first so many of them those that are meant.
 macro_rules! listed {
-    () => {
-        "SELECT id, tenant_id, notification_id, matched_by, provider, event, event_id, provider_message_id, code,
-                detail, recipient, raw::text AS raw, occurred_at, created_at
-         FROM email_logs WHERE id < ? AND (?::text IS NULL OR provider = ?) AND (?::text IS NULL OR event = ?)"
+    ($narrowed:literal, $meant:literal) => {
+        concat!(
+            "SELECT id, tenant_id, notification_id, matched_by, provider, event, event_id, provider_message_id, code,
+                    detail, recipient, raw::text AS raw, occurred_at, created_at
+             FROM (",
+            before!("*", $narrowed),
+            " LIMIT ?) looked_at
+             WHERE (?::text IS NULL OR provider = ?) AND (?::text IS NULL OR event = ?)",
+            $meant,
+            " ORDER BY id DESC LIMIT ?"
+        )
     };
 }
 
 statement!(
     ListEvents(
         before: Uuid => SqlUuid,
+        most_looked_at: i64 => Int8,
         provider: Option<String> => Nullable<Text>,
         same_provider: Option<String> => Nullable<Text>,
         event: Option<&'static str> => Nullable<Text>,
         same_event: Option<&'static str> => Nullable<Text>,
         is_any: bool => Bool,
         most: i64 => Int8,
-    ) -> Untyped = concat!(listed!(), " AND (? OR notification_id IS NOT NULL) ORDER BY id DESC LIMIT ?")
+    ) -> Untyped = listed!("", " AND (? OR notification_id IS NOT NULL)")
 );
 
 // Those that are about nothing have an index of their own: they are few among very many.
 statement!(
     ListUnmatched(
         before: Uuid => SqlUuid,
+        most_looked_at: i64 => Int8,
         provider: Option<String> => Nullable<Text>,
         same_provider: Option<String> => Nullable<Text>,
         event: Option<&'static str> => Nullable<Text>,
         same_event: Option<&'static str> => Nullable<Text>,
         most: i64 => Int8,
-    ) -> Untyped = concat!(listed!(), " AND notification_id IS NULL ORDER BY id DESC LIMIT ?")
+    ) -> Untyped = listed!(" AND notification_id IS NULL", "")
 );
 
-/// At most so many events before an id, the newest first, whosever they are.
+statement!(
+    /// The id of the row so many further.
+    LastLookedAt(before: Uuid => SqlUuid, further: i64 => Int8) -> SqlUuid =
+    concat!(before!("id", ""), " OFFSET ? LIMIT 1")
+);
+
+statement!(
+    LastUnmatchedLookedAt(before: Uuid => SqlUuid, further: i64 => Int8) -> SqlUuid =
+    concat!(before!("id", " AND notification_id IS NULL"), " OFFSET ? LIMIT 1")
+);
+
+/// At most so many events before an id, the newest first, whosever they are. A look ends after 20,000 rows.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn page(
+pub async fn look(
     connection: &mut AsyncPgConnection,
     filter: ProviderEventFilter,
     before: Option<Uuid>,
     most: usize,
-) -> Result<Vec<StoredProviderEvent>, StoreError> {
+) -> Result<EventLook, StoreError> {
     let event = filter.event.map(ProviderEvent::as_str);
     let before = before.unwrap_or(Uuid::max());
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let (provider, same_provider) = (filter.provider.clone(), filter.provider);
-    let rows: Vec<ListedEventRow> = match filter.is_matched {
-        Some(false) => {
-            let list = ListUnmatched {
-                before,
-                provider,
-                same_provider,
-                event,
-                same_event: event,
-                most,
-            };
-            list.load(connection).await?
-        }
-        is_matched => {
-            let list = ListEvents {
-                before,
-                provider,
-                same_provider,
-                event,
-                same_event: event,
-                is_any: is_matched.is_none(),
-                most,
-            };
-            list.load(connection).await?
-        }
+    let is_unmatched = filter.is_matched == Some(false);
+    let rows: Vec<ListedEventRow> = if is_unmatched {
+        let list = ListUnmatched {
+            before,
+            most_looked_at: MOST_LOOKED_AT,
+            provider,
+            same_provider,
+            event,
+            same_event: event,
+            most: limit,
+        };
+        list.load(connection).await?
+    } else {
+        let list = ListEvents {
+            before,
+            most_looked_at: MOST_LOOKED_AT,
+            provider,
+            same_provider,
+            event,
+            same_event: event,
+            is_any: filter.is_matched.is_none(),
+            most: limit,
+        };
+        list.load(connection).await?
     };
-    Ok(rows.into_iter().map(stored).collect())
+    let found: Vec<StoredProviderEvent> = rows.into_iter().map(stored).collect();
+    let stopped_at = if found.len() >= most {
+        None
+    } else {
+        let further = MOST_LOOKED_AT - 1;
+        let last: Vec<Uuid> = if is_unmatched {
+            let last = LastUnmatchedLookedAt { before, further };
+            last.load(connection).await?
+        } else {
+            LastLookedAt { before, further }.load(connection).await?
+        };
+        last.into_iter().next()
+    };
+    Ok(EventLook { found, stopped_at })
 }
 
 fn stored(row: ListedEventRow) -> StoredProviderEvent {

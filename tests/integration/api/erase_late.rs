@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use diesel_async::SimpleAsyncConnection;
-use loadtest::harness::http;
 use loadtest::provider::Provider;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -71,27 +70,8 @@ async fn what_was_read_before_the_answer_and_decided_after_it_is_not_sent() {
     let bens = envelope_with("email", json!({ "user_id": BEN }));
     operator.good("POST", path, bens, 202).await;
     outcomes.only("sent", None).await;
-    settled(&stage).await;
+    stage.nothing_in_hand().await;
     assert_eq!(stage.ledger.accepted(), 1, "Ben's alone");
-}
-
-/// Waits until nothing is in hand any more.
-async fn settled(stage: &Stage) {
-    let settled = timeout(PATIENCE, async {
-        loop {
-            let url = stage.url("/metrics");
-            let answer = http::request("GET", &url, &[], b"").await.unwrap();
-            let metrics = answer.text().to_string();
-            let mut in_flight = metrics
-                .lines()
-                .filter(|line| line.starts_with("herald_in_flight{"));
-            if in_flight.all(|line| line.ends_with(" 0")) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    });
-    settled.await.unwrap();
 }
 
 /// What a mail server says of what is done with it.
@@ -192,7 +172,7 @@ async fn a_mail_is_not_given(slow: &'static str) {
     let one = format!("/v1/users/{ANA}");
     operator.good("DELETE", &one, Value::Null, 204).await;
     leave.add_permits(1);
-    settled(&stage).await;
+    stage.nothing_in_hand().await;
     let bens = envelope_with("email", json!({ "user_id": BEN }));
     operator.good("POST", path, bens, 202).await;
     let mail = timeout(PATIENCE, hears.recv()).await.unwrap();

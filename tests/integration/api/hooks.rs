@@ -1,9 +1,11 @@
 //! `/hooks`: what providers tell later is stored once, and something follows from it.
 
+mod listing;
 mod meeting;
 mod scopes;
 mod sendgrid;
 mod smtp;
+mod strangers;
 mod twilio;
 
 use std::sync::Arc;

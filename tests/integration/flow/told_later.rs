@@ -109,3 +109,38 @@ async fn an_unknown_outcome_is_settled_by_what_the_account_tells_later() {
     assert_eq!(outcomes.count(due).await, 0);
     assert_eq!(sendgrid.stats().requests, requests);
 }
+
+/// The account's limit holds the second try back in the node's hand, and meanwhile the account says that it has the
+/// message.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_hand_for_another_try_is_called_off_once_it_is_known_to_be_sent() {
+    let stage = Stage::with_lanes("email.normal").await;
+    let lost = Rule::always(Fault::status(504)).when(When::First(1_000));
+    let sendgrid = stage.behaving(Provider::SendGrid, Behaviour::default().rule(lost));
+    let key = SendgridKey::generate().unwrap();
+    let account = account_named(&sendgrid, "mail", 1);
+    let account = account.replace("[providers.config]", "rate_limit = 1\n[providers.config]");
+    let account = format!(
+        "{}\nevent_public_key = \"{}\"\n",
+        account.trim_end(),
+        key.public().unwrap()
+    );
+    stage.apply(&format!("{}{account}", ana()));
+    let mut outcomes = stage.outcomes().await;
+    let _engine = stage.start().await;
+    stage.publisher().await.publish(&envelope("email")).await;
+    let in_hand =
+        "SELECT count(*) FROM notifications WHERE owner IS NOT NULL AND attempt_count > 0";
+    outcomes.until_count(in_hand, 1).await;
+    let id = outcomes.rows().await.remove(0).id;
+    let event = json!({ "event": "delivered", "sg_event_id": "1", "notification_id": id, "email": "ana@example.com" });
+    let body = sendgrid_body(&[event]);
+    let headers = key.headers(clock::now().as_second(), &body).unwrap();
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let url = stage.url("/hooks/sendgrid/mail");
+    let answer = http::request("POST", &url, &headers, &body).await;
+    assert_eq!(answer.unwrap().status, 204);
+    stage.nothing_in_hand().await;
+    assert_eq!(sendgrid.stats().requests, 1);
+    outcomes.only("sent", None).await;
+}

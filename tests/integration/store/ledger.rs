@@ -218,6 +218,37 @@ async fn what_providers_tell_late_finds_the_hour_in_which_it_happened() {
     );
 }
 
+/// Providers may tell for a month; the books of so old an hour are closed, for what came in is folded by then.
+#[tokio::test]
+async fn what_is_told_days_later_finds_its_hour_and_leaves_its_books() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let hour = hour_of(clock::now()) - 240.hours();
+    fill(&mut c, hour).await;
+    c.batch_execute(&format!(
+        "INSERT INTO email_logs (tenant_id, message_type, provider, event, event_id, occurred_at)
+         VALUES ('{TENANT}', 'email', 'main', 'delivered', '1', '{hour}'::timestamptz + interval '30 minutes');
+         INSERT INTO counted_hours (hour, marks) VALUES ('{hour}', 1), ('{hour}'::timestamptz - interval '40 days', 1)"
+    ))
+    .await
+    .unwrap();
+    let first = counted(&pool).await;
+    assert!(first.contains(&hour), "while its rows are there: {first:?}");
+    assert!(!first.contains(&(hour - 960.hours())), "for a month");
+    let figures = "SELECT concat_ws(' ', provider, total_sent, total_delivered) AS text FROM notification_metrics
+        ORDER BY provider";
+    let figures = lines(&mut c, figures).await;
+    assert!(figures.contains(&"main 2 1".to_owned()), "{figures:?}");
+    let books = "SELECT count(*)::text AS text FROM ledger_hours";
+    assert_eq!(lines(&mut c, books).await, ["0"]);
+    assert!(counted(&pool).await.is_empty(), "once");
+    // Once its rows are dropped, what was counted stays.
+    c.batch_execute("DELETE FROM notifications; UPDATE counted_hours SET marks = marks + 1")
+        .await
+        .unwrap();
+    assert!(counted(&pool).await.is_empty());
+}
+
 #[tokio::test]
 async fn of_two_nodes_one_counts() {
     let database = TestDatabase::create().await;

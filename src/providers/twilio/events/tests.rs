@@ -132,6 +132,8 @@ fn of_what_people_write_back_only_stop_and_start_are_heard() {
         ("STOP", Unsubscribe),
         (" stop. ", Unsubscribe),
         ("Unsubscribe", Unsubscribe),
+        ("Opt out", Unsubscribe),
+        ("stop all", Unsubscribe),
         ("start", Resubscribe),
         ("UNSTOP", Resubscribe),
         ("HELP", Other),

@@ -131,6 +131,73 @@ async fn events_are_stored_once_before_the_answer_and_shown_where_they_belong() 
     }
 }
 
+/// Webhooks hear of each that may concern them, also where two happen in one second, and of the others nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_told_of_each_kind_of_event() {
+    let hooks = Hooks::open().await;
+    let kinds = [
+        "delivered",
+        "bounced",
+        "complained",
+        "opened",
+        "clicked",
+        "unsubscribed",
+    ];
+    let events = kinds
+        .map(|kind| format!("\"notification.{kind}\""))
+        .join(", ");
+    hooks.stage.apply(&format!(
+        "[[webhooks]]\ntenant_id = \"{SHOP}\"\nname = \"desk\"\nurl = \"https://hooks.example.com/\"\n\
+         secret = \"whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\nevents = [{events}]\n"
+    ));
+    let _engine = hooks.stage.start().await;
+    let sent = hooks.sent("mail", "provider_message_id = 'abc.def'").await;
+    let told = [
+        "processed",
+        "deferred",
+        "delivered",
+        "open",
+        "click",
+        "click",
+        "bounce",
+        "spamreport",
+        "unsubscribe",
+        "group_unsubscribe",
+        "group_resubscribe",
+    ];
+    let batch: Vec<Value> = told
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| {
+            event(
+                kind,
+                &at.to_string(),
+                json!({ "notification_id": sent, "type": "bounce" }),
+            )
+        })
+        .collect();
+    assert_eq!(hooks.tell(&batch).await, 204);
+    let heard = hooks
+        .lines(
+            "SELECT event_type || ' ' || (payload::jsonb #>> '{data,provider_event,event}') AS text
+             FROM webhook_deliveries ORDER BY 1",
+        )
+        .await;
+    assert_eq!(
+        heard,
+        [
+            "notification.bounced bounce",
+            "notification.clicked click",
+            "notification.clicked click",
+            "notification.complained complaint",
+            "notification.delivered delivered",
+            "notification.opened open",
+            "notification.unsubscribed unsubscribe",
+            "notification.unsubscribed unsubscribe",
+        ]
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_not_the_providers_touches_nothing() {
     let hooks = Hooks::open().await;
