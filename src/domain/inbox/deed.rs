@@ -54,11 +54,9 @@ impl InboxDeed {
         if was.deleted_at.is_some() && !matches!(self, Self::Restore | Self::Delete) {
             return Err(InboxRefusal::Deleted);
         }
-        let leaves_snooze = !matches!(
-            self,
-            Self::Set(_) | Self::Undo(_) | Self::Press(_) | Self::Release(_)
-        );
-        if was.snoozed_until.is_some() && !leaves_snooze {
+        // At its end it is unread, whatever was said meanwhile. What is taken back is taken back.
+        let is_mark = matches!(self, Self::Set(_) | Self::Press(_));
+        if was.snoozed_until.is_some() && is_mark {
             return Err(InboxRefusal::Snoozed);
         }
         let mut states = was.clone();

@@ -38,12 +38,12 @@ impl Things {
              VALUES (gen_random_uuid(), '{OTHER}', 'dlq_replay', 'paused', '{{}}', 1, 1)
              RETURNING id::text AS text"
         );
+        let reader = &self.0["/v1/users/{id}"];
         let item = format!(
-            "WITH reader AS (
-                 INSERT INTO notification_schema.users (id, tenant_id) VALUES (gen_random_uuid(), '{OTHER}') RETURNING id
-             )
-             INSERT INTO notification_schema.inbox_items (id, user_id, tenant_id, arrival, sequence, delivered_at)
-             SELECT gen_random_uuid(), id, '{OTHER}', 1, 1, now() FROM reader RETURNING id::text AS text"
+            "INSERT INTO notification_schema.inbox_items
+                 (id, user_id, tenant_id, arrival, sequence, delivered_at, actions)
+             VALUES (gen_random_uuid(), '{reader}', '{OTHER}', 1, 1, now(), '[{{\"id\":\"ok\",\"label\":\"OK\"}}]')
+             RETURNING id::text AS text"
         );
         for (thing, made) in [
             ("/v1/dlq/{id}", letter),
