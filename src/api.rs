@@ -21,6 +21,7 @@ mod fields;
 mod front;
 mod hooks;
 mod inbox;
+mod inbox_stream;
 mod jobs;
 mod metrics;
 mod openapi;
@@ -146,6 +147,7 @@ fn endpoints() -> Vec<Endpoint> {
         categories::endpoints(),
         tenants::endpoints(),
         token_keys::endpoints(),
+        inbox_stream::endpoints(),
         person_page::endpoints(),
         inbox::endpoints(),
     ]

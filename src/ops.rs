@@ -9,6 +9,7 @@ pub mod control;
 pub mod event_reporter;
 pub mod explain;
 pub mod housekeeping;
+pub mod inbox_streams;
 pub mod inboxes;
 pub mod job_runner;
 pub mod lease_keeper;

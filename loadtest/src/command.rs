@@ -9,6 +9,7 @@ mod events;
 mod failure;
 mod floor;
 mod growth;
+mod inbox;
 mod load;
 mod publish;
 mod run;
@@ -43,6 +44,7 @@ enum Action {
     Growth(growth::Arguments),
     Chaos(chaos::Arguments),
     Events(events::Arguments),
+    Inbox(inbox::Arguments),
 }
 
 impl Command {
@@ -61,6 +63,7 @@ impl Command {
             Action::Growth(arguments) => growth::growth(arguments).await,
             Action::Chaos(arguments) => chaos::chaos(arguments).await,
             Action::Events(arguments) => events::events(arguments).await,
+            Action::Inbox(arguments) => inbox::inbox(arguments).await,
         }
     }
 }
@@ -89,6 +92,7 @@ mod tests {
             "loadtest run --count 50000 --rate 0 --engine-pid 1 --json out.json --free-ports",
             "loadtest growth --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --axis rows=10k,1M --axis nodes --markdown growth.md",
             "loadtest events --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rate 500 --each 10",
+            "loadtest inbox --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --streams 10000 --idle",
             "loadtest chaos --list",
             "loadtest chaos --quick --rounds 2 --only panics --only clock --seed 7 --jobs 2",
         ] {

@@ -7,6 +7,7 @@ pub mod events;
 pub mod evidence;
 pub mod floor;
 pub mod harness;
+pub mod inbox;
 pub mod lane;
 pub mod ledger;
 pub mod marker;

@@ -3,6 +3,7 @@
 mod bearer;
 mod key_or_person;
 mod person;
+mod stream_person;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 pub(super) use self::key_or_person::KeyOrPerson;
 pub(super) use self::person::Person;
+pub(super) use self::stream_person::{StreamPerson, TOKEN};
 
 use self::bearer::Bearer;
 use super::client_address;

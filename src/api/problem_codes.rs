@@ -274,6 +274,11 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         429,
+        "too_many_streams",
+        "The person, or this node, has as many streams open as it may; `detail` says which. Close one, or try again.",
+    ),
+    code(
+        429,
         "too_many_attempts",
         "Too many keys or tokens that open nothing came from this address. `Retry-After` says how long to wait.",
     ),

@@ -34,7 +34,7 @@ use crate::ops::Control;
 use crate::ops::control::{
     CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, InboxDesk, KeyDesk, LetterDesk,
     LinkDesk, NotificationDesk, OverviewDesk, PeopleDesk, ProviderDesk, SessionDesk, SessionRules,
-    SuppressionDesk, TemplateDesk, TenantDesk, TokenDesk, WatchDesk, WebhookDesk,
+    StreamDesk, SuppressionDesk, TemplateDesk, TenantDesk, TokenDesk, WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -172,6 +172,10 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             metrics: Arc::clone(&context.metrics),
         },
         tenants: TenantDesk { desk: desk.clone() },
+        streams: StreamDesk {
+            desk: desk.clone(),
+            streams: context.inbox_streams.clone(),
+        },
         tokens: TokenDesk::new(
             desk,
             context.user_tokens.clone(),

@@ -9,6 +9,7 @@ use crate::cache::{ApiKeyCache, LinkKeys, UserTokenCache};
 use crate::config::Settings;
 use crate::domain::LinkMaker;
 use crate::ops::control::AcceptDesk;
+use crate::ops::inbox_streams::{InboxStreams, StreamSettings};
 use crate::providers::HttpClient;
 use crate::runtime::{Health, Shutdown, ShutdownPhases, Tasks};
 use crate::store::Database;
@@ -28,6 +29,8 @@ pub(super) struct EngineContext {
     pub(super) api_keys: ApiKeyCache,
     /// Which people may.
     pub(super) user_tokens: UserTokenCache,
+    /// Streams of people's inboxes.
+    pub(super) inbox_streams: InboxStreams,
     /// Accepts notifications that come in by HTTP, once the engine runs.
     pub(super) accept: AcceptDesk,
     /// Who is sent to, and what they want.
@@ -59,8 +62,14 @@ impl EngineContext {
         if settings.broker.publish_status {
             database.webhooks().tell_exchange();
         }
+        let metrics = Arc::new(Metrics::new());
         Ok(Self {
-            metrics: Arc::new(Metrics::new()),
+            inbox_streams: InboxStreams::new(
+                database.clone(),
+                stream_settings(settings),
+                Arc::clone(&metrics),
+            ),
+            metrics,
             health,
             phases: ShutdownPhases {
                 stop: stop.clone(),
@@ -92,5 +101,18 @@ impl EngineContext {
             link_keys,
             tasks,
         })
+    }
+}
+
+/// How streams of inboxes are kept.
+const fn stream_settings(settings: &Settings) -> StreamSettings {
+    let inbox = &settings.inbox;
+    StreamSettings {
+        most: inbox.streams,
+        most_of_person: inbox.streams_per_person,
+        replay: inbox.replay,
+        heartbeat: inbox.heartbeat,
+        poll: inbox.stream_poll,
+        spread: inbox.reconnect_spread,
     }
 }

@@ -16,6 +16,7 @@ mod overview_desk;
 mod people_desk;
 mod provider_desk;
 mod session_desk;
+mod stream_desk;
 mod suppression_desk;
 mod template_desk;
 mod tenant_desk;
@@ -51,6 +52,7 @@ pub use provider_desk::{
     ShownProviderTest,
 };
 pub use session_desk::{SessionDesk, SessionRules, SignedIn};
+pub use stream_desk::{StreamDesk, StreamDeskError};
 pub use suppression_desk::SuppressionDesk;
 pub use template_desk::{
     AskedPreview, ListedTemplateLine, LocalTemplate, ShownPreview, ShownPublication,
@@ -66,6 +68,9 @@ pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 pub use crate::cache::key_rates::PaidRequest;
 pub use crate::cache::user_tokens::{TokenBearer, TokenRefusal};
 pub use crate::ops::explain::ShownExplanation;
+pub use crate::ops::inbox_streams::{
+    InboxSubscription, StreamEnd, StreamEvent, StreamOrder, StreamRefusal, StreamStep,
+};
 pub use crate::ops::replay::{ReplayFate, Skip};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
 pub use crate::providers::events::EventHead;
@@ -159,6 +164,8 @@ pub struct Desks {
     pub templates: TemplateDesk,
     /// Tenants.
     pub tenants: TenantDesk,
+    /// Streams of people's inboxes.
+    pub streams: StreamDesk,
     /// User tokens, and the keys that sign them.
     pub tokens: TokenDesk,
     /// What operators look at first.

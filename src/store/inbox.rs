@@ -11,9 +11,11 @@ pub mod changes;
 pub(super) mod deliver;
 pub mod entry;
 pub mod hints;
+pub mod listening;
 pub mod listing;
 pub mod reader;
 pub mod state;
+pub mod streams;
 pub mod upkeep;
 
 pub use board::{InboxBoard, InboxHint};

@@ -201,6 +201,22 @@ pub(super) const QUARANTINED: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const INBOX_STREAMS: Declaration = Declaration::new(
+    Kind::Gauge,
+    "herald_inbox_streams",
+    &[],
+    "Streams of inboxes that are open on this node.",
+)
+.in_unit(Unit::Count);
+
+pub(super) const INBOX_STREAM_RESETS: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_inbox_stream_resets_total",
+    &[],
+    "Streams of inboxes whose client was told to ask for the list anew, for it was too far behind.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const STATUS_WAITING: Declaration = Declaration::new(
     Kind::Gauge,
     "herald_status_waiting",
@@ -318,6 +334,8 @@ pub const ALL: &[Declaration] = &[
     DLQ_UNRESOLVED,
     QUARANTINED,
     LEDGER_DIFFERENCE,
+    INBOX_STREAMS,
+    INBOX_STREAM_RESETS,
     STATUS_WAITING,
     DEFERRED,
     SIGN_INS,

@@ -46,6 +46,8 @@ pub struct Metrics {
     refused_events: WordTable<Counter>,
     sign_ins: WordTable<Counter>,
     status_waiting: Gauge,
+    inbox_streams: Gauge,
+    inbox_stream_resets: Counter,
     ledger_difference: Gauge,
     unreadable: Counter,
     settle_batch: Histogram,
@@ -87,6 +89,8 @@ impl Metrics {
                 registry.counter(&declared::SIGN_INS, &[("result", result.as_str())])
             }),
             status_waiting: registry.gauge(&declared::STATUS_WAITING, &[]),
+            inbox_streams: registry.gauge(&declared::INBOX_STREAMS, &[]),
+            inbox_stream_resets: registry.counter(&declared::INBOX_STREAM_RESETS, &[]),
             ledger_difference: registry.gauge(&declared::LEDGER_DIFFERENCE, &[]),
             unreadable: registry.counter(&declared::UNREADABLE, &[]),
             settle_batch: registry.histogram(&declared::SETTLE_BATCH, &[]),
@@ -210,6 +214,17 @@ impl Metrics {
     /// There are this many status events that wait to be published.
     pub fn status_waiting(&self, events: u64) {
         self.status_waiting.set(approximate(events));
+    }
+
+    /// There are this many streams of inboxes on this node.
+    pub fn inbox_streams(&self, streams: usize) {
+        let streams = u32::try_from(streams).unwrap_or(u32::MAX);
+        self.inbox_streams.set(f64::from(streams));
+    }
+
+    /// The client of a stream of an inbox is told to ask for the list anew.
+    pub fn inbox_stream_reset(&self) {
+        self.inbox_stream_resets.increment(1);
     }
 
     /// This many notifications wait for this reason; a reason that nothing waits for is ignored.

@@ -18,6 +18,7 @@ mod first_call;
 mod hooks;
 mod idle;
 mod inbox;
+mod inbox_stream;
 mod jobs;
 mod key_changes;
 mod keys;

@@ -25,13 +25,8 @@ pub(in crate::api) struct Person {
     /// Their id.
     pub(in crate::api) user_id: Uuid,
     /// When their token opens nothing any more.
-    #[expect(dead_code, reason = "the stream of the inbox ends then")]
     pub(in crate::api) expires_at: Timestamp,
-    /// All that their token opens.
-    #[expect(dead_code, reason = "the stream of the inbox asks for it")]
-    pub(in crate::api) grants: PersonGrants,
     /// The key that signed it.
-    #[expect(dead_code, reason = "the stream of the inbox ends with it")]
     pub(in crate::api) key_id: Uuid,
     /// From where they come.
     pub(in crate::api) address: IpAddr,
@@ -94,7 +89,6 @@ pub(super) async fn person(
         tenant_id: token.tenant_id,
         user_id: token.user_id,
         expires_at: token.expires_at,
-        grants: token.grants,
         key_id,
         address,
         request_id: request_id(request),

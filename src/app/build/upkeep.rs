@@ -95,6 +95,9 @@ pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
     let hints = context.phases.giving_up.clone();
     let hints = inboxes::give_hints(context.database.clone(), hints);
     context.tasks.spawn("hint at inboxes", hints);
+    let streams = context.inbox_streams.clone();
+    let streams = streams.run(context.phases.stop.clone());
+    context.tasks.spawn("tell streams of inboxes", streams);
     let intake = event_intake(settings, context);
     let early = provider_events::run(intake, context.phases.stop.clone());
     context.tasks.spawn("early events", early);

@@ -1,5 +1,7 @@
 //! What is asked with each token: its key, and whether there is its person.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
@@ -45,4 +47,21 @@ pub async fn people_there(
         .select((users::tenant_id, users::id))
         .load(connection)
         .await?)
+}
+
+/// Those of these keys that are not taken back.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn live(
+    connection: &mut AsyncPgConnection,
+    ids: &[Uuid],
+) -> Result<HashSet<Uuid>, StoreError> {
+    let live: Vec<Uuid> = token_keys::table
+        .filter(token_keys::id.eq_any(ids))
+        .filter(token_keys::revoked_at.is_null())
+        .select(token_keys::id)
+        .load(connection)
+        .await?;
+    Ok(live.into_iter().collect())
 }

@@ -56,6 +56,8 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_duplicates_total Messages acknowledged without sending because their key was known.
         # HELP herald_end_to_end_seconds Time from publication to the provider's acceptance.
         # HELP herald_in_flight Notifications this node holds now.
+        # HELP herald_inbox_stream_resets_total Streams of inboxes whose client was told to ask for the list anew, for it was too far behind.
+        # HELP herald_inbox_streams Streams of inboxes that are open on this node.
         # HELP herald_ledger_difference Notifications of the last two days that came in and of which nothing is known, or that did not come in; 0 when the books balance.
         # HELP herald_log_lines_lost_total Log lines of this process that standard error did not take.
         # HELP herald_messages_consumed_total Messages taken from RabbitMQ, redeliveries included.
@@ -83,6 +85,8 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_duplicates_total counter
         # TYPE herald_end_to_end_seconds histogram
         # TYPE herald_in_flight gauge
+        # TYPE herald_inbox_stream_resets_total counter
+        # TYPE herald_inbox_streams gauge
         # TYPE herald_ledger_difference gauge
         # TYPE herald_log_lines_lost_total counter
         # TYPE herald_messages_consumed_total counter

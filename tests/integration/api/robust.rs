@@ -181,6 +181,17 @@ async fn probes_have_their_address_proxies_are_believed_and_named_origins_may_as
         assert_eq!(answer.status, status);
         assert_eq!(answer.headers["access-control-allow-origin"], known);
         assert_eq!(answer.headers["vary"], "origin");
+        if method == "OPTIONS" {
+            let may = |name: &str| answer.headers[name].to_str().unwrap();
+            let sent = may("access-control-allow-headers");
+            for header in ["authorization", "content-type", "last-event-id"] {
+                assert!(sent.contains(header), "{sent}");
+            }
+            let methods = may("access-control-allow-methods");
+            for method in ["PUT", "DELETE"] {
+                assert!(methods.contains(method), "{methods}");
+            }
+        }
         let answer = asks(method, "https://elsewhere.example.com", more).await;
         assert!(!answer.headers.contains_key("access-control-allow-origin"));
     }

@@ -1,0 +1,262 @@
+//! `loadtest inbox`
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep};
+use uuid::Uuid;
+
+use super::bench::BenchArguments;
+use super::failure::Failure;
+use super::signal;
+use crate::harness::engine::Engine;
+use crate::harness::environment::{Environment, Plan as Made};
+use crate::harness::http;
+use crate::harness::usage::Sample;
+use crate::inbox::{self, Shown};
+
+/// Longest wait for a step forward.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Streams that are opened at once.
+const AT_ONCE: usize = 100;
+/// Time from one call that publishes to the next.
+const BEAT: Duration = Duration::from_millis(50);
+/// People of one call.
+const TOGETHER: usize = 1_000;
+/// The tenant to which everybody belongs.
+const TENANT: &str = "00000000-0000-7000-8000-000000000001";
+
+/// Measure how soon what is sent in-app is shown by streams of inboxes.
+///
+/// One engine on a fresh database and virtual host; so many people, each with one stream, and so many notifications a
+/// second by HTTP. With `--idle` nothing is sent: it says what a stream costs. Exit code 1 when something is missing.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Streams, each of a person of its own
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    streams: usize,
+
+    /// Notifications a second
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    rate: usize,
+
+    /// For how long, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    seconds: u64,
+
+    /// Send nothing
+    #[arg(long)]
+    idle: bool,
+
+    #[command(flatten)]
+    bench: BenchArguments,
+}
+
+pub(super) async fn inbox(arguments: Arguments) -> Result<(), Failure> {
+    let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
+    let (servers, herald, files) = arguments.bench.places("inbox")?;
+    let name = format!("inbox_{}", std::process::id());
+    std::fs::create_dir_all(&files).map_err(Failure::while_doing("--files"))?;
+    let made = Environment::make(
+        &servers,
+        Made {
+            name: &name,
+            template: "template0",
+            further: "",
+            program: &herald,
+            folder: &files,
+        },
+    );
+    let mut environment = made.await.map_err(Failure::while_doing("an environment"))?;
+    let streams = arguments.streams + 1_000;
+    environment
+        .engine
+        .set("HERALD__INBOX__STREAMS", streams.to_string());
+    environment
+        .engine
+        .set("HERALD__HTTP__CONNECTIONS", (streams + 1_000).to_string());
+    let measured = tokio::select! {
+        measured = measure(&environment, &arguments) => {
+            measured.map_err(Failure::while_doing("measuring"))
+        }
+        () = ended => Err(Failure::Failed("ended by a signal".to_owned())),
+    };
+    let cleared = environment.remove().await;
+    let is_whole = measured?;
+    cleared.map_err(Failure::while_doing("cleaning up"))?;
+    match is_whole {
+        true => Ok(()),
+        false => Err(Failure::Fault),
+    }
+}
+
+async fn measure(environment: &Environment, arguments: &Arguments) -> Result<bool> {
+    environment.engine.migrate().await?;
+    let key = environment.engine.key("admin").await?;
+    let engine = environment.engine.start("one")?;
+    engine.consumes().await?;
+    let crowd = Crowd::make(&engine, &key, arguments.streams).await?;
+    let pid = engine.id();
+    let before = Sample::take(pid)?;
+    let shown = Arc::new(Shown::new()?);
+    let mut readers = crowd.open(&engine, &shown).await?;
+    sleep(Duration::from_secs(2)).await;
+    let open = Sample::take(pid)?;
+    let began = Instant::now();
+    let sent = match arguments.idle {
+        true => {
+            sleep(Duration::from_secs(arguments.seconds)).await;
+            0
+        }
+        false => crowd.send(&engine, &key, arguments).await?,
+    };
+    while shown.items() < sent
+        && began.elapsed() < PATIENCE + Duration::from_secs(arguments.seconds)
+    {
+        sleep(Duration::from_millis(50)).await;
+    }
+    let elapsed = began.elapsed().as_secs_f64();
+    let after = Sample::take(pid)?;
+    let streams = arguments.streams as f64;
+    println!(
+        "{} streams: {:.1} KiB of memory each; {:.2} cores in {elapsed:.1} s, {:.1} us a second for each stream",
+        shown.open(),
+        (open.resident_bytes.saturating_sub(before.resident_bytes)) as f64 / 1_024.0 / streams,
+        (after.cpu_seconds() - open.cpu_seconds()) / elapsed,
+        (after.cpu_seconds() - open.cpu_seconds()) / elapsed / streams * 1e6,
+    );
+    if sent > 0 {
+        println!(
+            "{sent} sent, {} shown ({:.0} a second)",
+            shown.items(),
+            shown.items() as f64 / elapsed
+        );
+        for (since, [half, most, all]) in shown.delays() {
+            println!("{since} to shown: p50 {half:.1} ms, p99 {most:.1} ms, longest {all:.1} ms");
+        }
+    }
+    let broken = std::iter::from_fn(|| readers.try_join_next()).count();
+    ensure!(broken == 0, "{broken} streams ended");
+    engine.signal("TERM")?;
+    engine.ended(PATIENCE).await.context("the engine's end")?;
+    Ok(shown.items() == sent)
+}
+
+/// People with tokens.
+struct Crowd {
+    people: Vec<(Uuid, String)>,
+}
+
+impl Crowd {
+    async fn make(engine: &Engine, key: &str, count: usize) -> Result<Self> {
+        let secret = Uuid::new_v4().to_string();
+        let body = json!({ "kid": "loadtest", "algorithm": "HS256", "secret": secret });
+        post(engine, key, "/v1/token-keys", &body, 201).await?;
+        let now = inbox::now() / 1_000_000;
+        let signing = EncodingKey::from_secret(secret.as_bytes());
+        let header = Header {
+            kid: Some("loadtest".to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
+        let people = (0..count).map(|_| {
+            let id = Uuid::now_v7();
+            let claims = json!({ "sub": id, "tenant": TENANT, "iat": now, "exp": now + 3_600 });
+            Ok((id, jsonwebtoken::encode(&header, &claims, &signing)?))
+        });
+        let people: Vec<(Uuid, String)> = people.collect::<Result<_>>()?;
+        for part in people.chunks(TOGETHER) {
+            let users: Vec<Value> = part.iter().map(|(id, _)| json!({ "id": id })).collect();
+            post(
+                engine,
+                key,
+                "/v1/users/bulk",
+                &json!({ "users": users }),
+                207,
+            )
+            .await?;
+        }
+        Ok(Self { people })
+    }
+
+    /// Opens a stream of each.
+    async fn open(&self, engine: &Engine, shown: &Arc<Shown>) -> Result<JoinSet<Result<()>>> {
+        let url = engine.url("");
+        let address = url
+            .trim_start_matches("http://")
+            .trim_end_matches('/')
+            .to_owned();
+        let mut readers = JoinSet::new();
+        for (at, (_, token)) in self.people.iter().enumerate() {
+            let began = Instant::now();
+            while at - shown.open() >= AT_ONCE {
+                ensure!(
+                    began.elapsed() < PATIENCE,
+                    "only {} streams were opened",
+                    shown.open()
+                );
+                sleep(Duration::from_millis(1)).await;
+            }
+            let (address, token, shown) = (address.clone(), token.clone(), Arc::clone(shown));
+            readers.spawn(async move { inbox::read(&address, &token, shown).await });
+        }
+        let began = Instant::now();
+        while shown.open() < self.people.len() {
+            if let Some(ended) = readers.try_join_next() {
+                ended??;
+            }
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "only {} streams were opened",
+                shown.open()
+            );
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(readers)
+    }
+
+    /// Sends to each in turn; answers how many.
+    async fn send(&self, engine: &Engine, key: &str, arguments: &Arguments) -> Result<usize> {
+        let beats = Duration::from_secs(arguments.seconds).as_millis() / BEAT.as_millis();
+        let each = (arguments.rate * BEAT.as_millis() as usize / 1_000).clamp(1, TOGETHER);
+        let (mut beat, mut calls, mut sent) = (interval(BEAT), JoinSet::new(), 0);
+        for _ in 0..beats {
+            beat.tick().await;
+            let now = inbox::now().to_string();
+            let people = self.people.iter().cycle().skip(sent % self.people.len());
+            let notifications = people.take(each).map(|(id, _)| {
+                json!({
+                    "version": 1, "user_id": id, "channel": "in_app",
+                    "content": { "title": now, "body": "It is on its way." },
+                })
+            });
+            let body = json!({ "notifications": notifications.collect::<Vec<_>>() }).to_string();
+            let url = engine.url("/v1/notifications/batch");
+            let bearer = format!("Authorization: Bearer {key}");
+            calls.spawn(async move {
+                let headers = [&*bearer, "Content-Type: application/json"];
+                http::request("POST", &url, &headers, body.as_bytes()).await
+            });
+            sent += each;
+        }
+        while let Some(answer) = calls.join_next().await {
+            let answer = answer??;
+            let refused = answer.text().contains("\"problem\"");
+            ensure!(answer.status == 207 && !refused, "{}", answer.text());
+        }
+        Ok(sent)
+    }
+}
+
+async fn post(engine: &Engine, key: &str, path: &str, body: &Value, wanted: u16) -> Result<()> {
+    let bearer = format!("Authorization: Bearer {key}");
+    let headers = [&*bearer, "Content-Type: application/json"];
+    let (url, body) = (engine.url(path), body.to_string());
+    let answer = http::request("POST", &url, &headers, body.as_bytes()).await?;
+    ensure!(answer.status == wanted, "{path}: {}", answer.text());
+    Ok(())
+}
