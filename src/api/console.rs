@@ -4,6 +4,7 @@
 //! the audit trail are the same. Whatever people, publishers and providers wrote
 //! is escaped by the templates; nothing here puts a text into HTML by hand.
 
+mod accounts;
 mod answer;
 mod assets;
 mod chart;
@@ -12,6 +13,7 @@ mod figures;
 mod find;
 mod frame;
 mod guard;
+mod letters;
 mod mask;
 mod notification;
 mod overview;
@@ -20,6 +22,7 @@ mod sign_in;
 mod tenant_choice;
 mod typed;
 mod visitor;
+mod watch;
 
 use actix_web::guard as on;
 use actix_web::middleware::from_fn;
@@ -36,6 +39,9 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .configure(find::routes)
         .configure(explain::routes)
         .configure(notification::routes)
+        .configure(letters::routes)
+        .configure(accounts::routes)
+        .configure(watch::routes)
         .default_service(web::to(answer::nothing_here));
     routes.service(console);
 }

@@ -19,6 +19,8 @@ use crate::domain::Lane;
 
 /// Most rows of a lane that are counted: it says "so many, and more".
 pub const MOST_COUNTED: i64 = 1_000;
+/// Most dead letters that are counted by reason.
+const MOST_GROUPED: i64 = 10_000;
 /// Most accounts that are shown.
 const MOST_ACCOUNTS: i64 = 200;
 
@@ -114,6 +116,14 @@ statement!(
 statement!(
     Letters(any_tenant: bool => Bool, tenant_id: Option<Uuid> => Nullable<SqlUuid>, most: i64 => BigInt) -> BigInt =
     "SELECT count(*) FROM (SELECT FROM notification_dlq WHERE NOT resolved AND (? OR tenant_id = ?) LIMIT ?) found"
+);
+
+statement!(
+    LetterReasons(any_tenant: bool => Bool, tenant_id: Option<Uuid> => Nullable<SqlUuid>, most: i64 => BigInt)
+        -> (Text, BigInt) =
+    "SELECT failure_reason, count(*) FROM (
+         SELECT failure_reason FROM notification_dlq WHERE NOT resolved AND (? OR tenant_id = ?) LIMIT ?) found
+     GROUP BY 1 ORDER BY 2 DESC, 1"
 );
 
 statement!(
@@ -234,6 +244,23 @@ pub async fn letters(
         most: MOST_COUNTED,
     };
     Ok(query.get_result(connection).await?)
+}
+
+/// How many dead letters of a tenant, of all without one, nobody has dealt with for each reason, the most frequent
+/// first; not more than 10,000 are counted.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn letter_reasons(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Option<Uuid>,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    let query = LetterReasons {
+        any_tenant: tenant_id.is_none(),
+        tenant_id,
+        most: MOST_GROUPED,
+    };
+    Ok(query.load(connection).await?)
 }
 
 /// The accounts, by channel in the order in which they are asked.

@@ -44,6 +44,7 @@ pub(super) struct PagePlace {
 enum PlaceNeeds {
     Nothing,
     Reading(ApiResource),
+    Operator(ApiResource),
 }
 
 /// All places, in their order.
@@ -59,12 +60,46 @@ const PLACES: &[(&str, &str, PlaceNeeds)] = &[
         "What would happen?",
         PlaceNeeds::Reading(ApiResource::Notifications),
     ),
+    (
+        "/console/dead-letters",
+        "Dead letters",
+        PlaceNeeds::Reading(ApiResource::DeadLetters),
+    ),
+    (
+        "/console/accounts",
+        "Accounts",
+        PlaceNeeds::Operator(ApiResource::Providers),
+    ),
+    (
+        "/console/events",
+        "Events",
+        PlaceNeeds::Reading(ApiResource::SystemEvents),
+    ),
+    (
+        "/console/suppressions",
+        "Suppressions",
+        PlaceNeeds::Reading(ApiResource::Suppressions),
+    ),
+    (
+        "/console/keys",
+        "Keys",
+        PlaceNeeds::Reading(ApiResource::ApiKeys),
+    ),
+    (
+        "/console/audit",
+        "Audit log",
+        PlaceNeeds::Reading(ApiResource::AuditLogs),
+    ),
 ];
 
 /// What may have been done, by its word in the address of a page.
 const DEEDS: &[(&str, &str)] = &[
     ("signed-out", "You are signed out."),
     ("cancelled", "It is cancelled, and will not be sent."),
+    ("paused", "It is stopped."),
+    ("resumed", "It goes on."),
+    ("lifted", "The address is no longer on the list."),
+    ("revoked", "The key opens nothing any more."),
     ("replayed", "It is on its way again."),
     ("chosen", "You look at another tenant now."),
 ];
@@ -75,6 +110,7 @@ impl PageFrame {
         let needs = |needs: &PlaceNeeds| match needs {
             PlaceNeeds::Nothing => true,
             PlaceNeeds::Reading(resource) => visitor.reads(*resource),
+            PlaceNeeds::Operator(resource) => visitor.is_operator() && visitor.reads(*resource),
         };
         let places = PLACES.iter().filter(|(.., needed)| needs(needed));
         let places = places.map(|(path, name, _)| PagePlace {

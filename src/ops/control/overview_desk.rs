@@ -74,6 +74,22 @@ pub struct OverviewLook {
 }
 
 impl OverviewDesk {
+    /// How many dead letters of a tenant, of all without one, nobody has dealt with for each reason, the most
+    /// frequent first, counted up to a bound.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn letter_reasons(
+        &self,
+        tenant_id: Option<Uuid>,
+    ) -> Result<Vec<(String, i64)>, DeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            Ok(overview::letter_reasons(&mut connection, tenant_id).await?)
+        };
+        self.desk.with("count dead letters by reason", work).await
+    }
+
     /// Looks.
     ///
     /// # Errors
