@@ -27,7 +27,7 @@ struct JobPage {
 /// The part of it that is looked at again and again.
 #[derive(Template)]
 #[template(path = "console/job_live.html")]
-struct JobPart {
+struct JobLivePart {
     job: JobProgress,
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn part(
     id: Path<String>,
 ) -> Result<HttpResponse, ConsoleError> {
     let job = progress(&visitor, &desks, &id).await?;
-    Ok(html(StatusCode::OK, &JobPart { job }))
+    Ok(html(StatusCode::OK, &JobLivePart { job }))
 }
 
 /// Pauses, resumes or ends it.

@@ -29,7 +29,7 @@ pub(super) async fn lift(
     ))?;
     let lifted = desks
         .suppressions
-        .lift(visitor.tenant_id(), id, why, visitor.by());
+        .lift((visitor.tenant_id(), id), Some(why), visitor.by());
     lifted.await?;
     Ok(see_other("/console/suppressions?done=lifted"))
 }
