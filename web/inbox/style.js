@@ -106,7 +106,7 @@ time { color: var(--_soft); font-size: 0.85em; white-space: nowrap; }
 
 // They stand on the page's ground, and follow its `color-scheme`.
 const PREFERENCES = `
-:host { display: block; }
+:host { display: block; max-width: 42rem; }
 section { margin-block-end: 1.5rem; }
 h2 { margin: 0 0 0.25rem; font-size: 1.15em; }
 p { margin: 0 0 0.75rem; color: var(--_soft); }
