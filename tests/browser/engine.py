@@ -49,6 +49,8 @@ class Engine:
         self.environment = os.environ | {
             "HERALD__HTTP__BIND": self.address,
             "HERALD__HTTP__CORS_ORIGINS": ",".join(origins),
+            # A test that restarts it does not wait for long.
+            "HERALD__INBOX__RECONNECT_SPREAD": "1s",
         }
         self.process = None
         made = subprocess.run(

@@ -15,9 +15,11 @@ class Person:
         engine.call("POST", "/v1/users", {"id": self.id, "email": email, "timezone": "Europe/Berlin"})
 
     def send(self, title, body, **inbox):
-        """Sends a notification, with `tags`, `actions`, `url`."""
+        """Sends a notification, with `tags`, `actions`, `url`; what is sent next comes after it."""
         message = {"version": 1, "user_id": self.id, "channel": "in_app", "content": {"title": title, "body": body}}
-        return self.engine.call("POST", "/v1/notifications", message | ({"inbox": inbox} if inbox else {}))["id"]
+        sent = self.engine.call("POST", "/v1/notifications", message | ({"inbox": inbox} if inbox else {}))["id"]
+        until(lambda: self.engine.call("GET", f"/v1/notifications/{sent}")["status"] == "sent", f"{sent} is sent")
+        return sent
 
     def token(self, ttl=3_600):
         """A token of theirs, for so many seconds."""

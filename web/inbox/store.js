@@ -41,6 +41,8 @@ export class InboxStore {
   #reading = null;
   /** What the stream told while a page was read: the page may be older. @type {(() => void)[]} */
   #meanwhile = [];
+  /** How each item was left by the last deed, and that deed's call. @type {Map<string, [InboxItem, Promise<unknown>]>} */
+  #acted = new Map();
 
   /**
    * @param {import("./client.js").InboxClient} client
@@ -130,7 +132,8 @@ export class InboxStore {
   }
 
   /**
-   * Does something with an item: at once here, then at Herald; what Herald refuses is as it was.
+   * Does something with an item: at once here, then at Herald, in the order of the deeds; what Herald refuses is as
+   * it was, unless something else was done with it since.
    * @param {InboxItem} item
    * @param {deeds.Deed} deed
    * @param {boolean} [outlives]
@@ -138,12 +141,18 @@ export class InboxStore {
    */
   async act(item, deed, outlives) {
     const before = this.#items.get(item.id) ?? item;
-    this.#put(deeds.done(before, deed));
+    const after = deeds.done(before, deed);
+    this.#put(after);
+    const ask = () => deeds.ask(this.#client, item.id, deed, outlives);
+    const earlier = this.#acted.get(item.id)?.[1];
+    // What goes on when the page is left cannot wait.
+    const call = outlives || !earlier ? ask() : earlier.then(ask, ask);
+    this.#acted.set(item.id, [after, call]);
     try {
-      await deeds.ask(this.#client, item.id, deed, outlives);
+      await call;
       return true;
     } catch (error) {
-      this.#put(before);
+      if (this.#acted.get(item.id)?.[0] === after) this.#put(before);
       this.#listener.failed(error);
       return false;
     }
