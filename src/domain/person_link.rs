@@ -16,6 +16,8 @@ use super::Channel;
 const FORMAT: u8 = 1;
 const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 12;
+/// With the number of the channel: an address follows. Versions before it take such a link for none.
+const NAMES_ADDRESS: u8 = 0x80;
 /// Longest token that is looked at, in characters: a category's name has at most 400 bytes.
 const LONGEST: usize = 1_024;
 
@@ -35,6 +37,9 @@ pub struct PersonLink {
     pub channel: Channel,
     /// What the notification belongs to; without one the link is about the whole channel.
     pub category: Option<String>,
+    /// The address that it went to, if that is not the person's: whoever reads there may end what comes there, and
+    /// chooses nothing for the person.
+    pub to: Option<String>,
 }
 
 /// A token of the right form, which nobody has looked into.
@@ -72,9 +77,15 @@ impl PersonLink {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![code(self.channel)];
+        let named = if self.to.is_some() { NAMES_ADDRESS } else { 0 };
+        let mut bytes = vec![code(self.channel) | named];
         for id in [self.tenant_id, self.user_id, self.notification_id] {
             bytes.extend(id.as_bytes());
+        }
+        if let Some(to) = &self.to {
+            // An address has 254 bytes at most.
+            bytes.push(u8::try_from(to.len()).unwrap_or(u8::MAX));
+            bytes.extend(to.as_bytes().iter().take(usize::from(u8::MAX)));
         }
         bytes.extend(self.category.as_deref().unwrap_or_default().as_bytes());
         bytes
@@ -85,13 +96,22 @@ impl PersonLink {
         let (tenant_id, rest) = id(rest)?;
         let (user_id, rest) = id(rest)?;
         let (notification_id, rest) = id(rest)?;
+        let (to, rest) = match channel & NAMES_ADDRESS {
+            0 => (None, rest),
+            _ => {
+                let (length, rest) = rest.split_first()?;
+                let (to, rest) = rest.split_at_checked(usize::from(*length))?;
+                (Some(std::str::from_utf8(to).ok()?.to_owned()), rest)
+            }
+        };
         let category = std::str::from_utf8(rest).ok()?;
         Some(Self {
             tenant_id,
             user_id,
             notification_id,
-            channel: channel_of(*channel)?,
+            channel: channel_of(*channel & !NAMES_ADDRESS)?,
             category: Some(category.to_owned()).filter(|name| !name.is_empty()),
+            to,
         })
     }
 }
@@ -205,6 +225,7 @@ mod tests {
             notification_id: Uuid::from_u128(3),
             channel: Channel::Email,
             category: category.map(str::to_owned),
+            to: None,
         }
     }
 
@@ -261,6 +282,30 @@ mod tests {
             None,
             "one spelling alone"
         );
+    }
+
+    #[test]
+    fn a_link_names_the_address_of_somebody_else() {
+        let local = "é".repeat(20);
+        for (to, category) in [
+            ("friend@example.com", Some("marketing")),
+            (local.as_str(), None),
+            ("+4915112345678", Some("")),
+        ] {
+            let link = PersonLink {
+                to: Some(to.to_owned()),
+                ..link(category.filter(|it| !it.is_empty()))
+            };
+            let token = link.token(&key(7));
+            let sealed = SealedLink::parse(&token).unwrap();
+            assert_eq!(sealed.open(&key(7)), Some(link));
+        }
+        let long = PersonLink {
+            to: Some("x".repeat(254)),
+            ..link(Some(&"é".repeat(200)))
+        };
+        let token = long.token(&key(7));
+        assert_eq!(SealedLink::parse(&token).unwrap().open(&key(7)), Some(long));
     }
 
     #[test]

@@ -67,6 +67,18 @@ impl Recipient {
         }
     }
 
+    /// The e-mail address or number that a message names, if it is not this person's own.
+    #[must_use]
+    pub fn others_address(&self, channel: Channel, to: Option<&str>) -> Option<String> {
+        if !matches!(channel, Channel::Email | Channel::Sms) {
+            return None;
+        }
+        let own = self.targets(channel, None);
+        let named = self.targets(channel, Some(to?)).pop()?.address;
+        let is_own = own.iter().any(|it| it.address == named);
+        (!is_own).then_some(named)
+    }
+
     /// The addresses of this person for a channel, each in its one spelling; `to` overrides them.
     ///
     /// Push yields every live device, every other channel one address at most. Chat has no

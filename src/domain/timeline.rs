@@ -8,6 +8,7 @@ use uuid::Uuid;
 pub use told::ToldEvent;
 
 use super::reply::TOLD_LATER;
+use super::suppression::StandingSuppression;
 use super::{AttemptRecord, Class, Reason, Step};
 
 /// One line of a timeline as people read it.
@@ -63,6 +64,8 @@ pub struct Standing<'a> {
     pub run: Option<i32>,
     /// What went wrong, in words.
     pub error: Option<&'a str>,
+    /// The entries of the suppression list that stand against its addresses now, if that is why.
+    pub suppressed_by: &'a [StandingSuppression],
 }
 
 impl TimelineLine {
@@ -233,7 +236,15 @@ impl Standing<'_> {
                 line
             }
             "cancelled" => {
-                TimelineLine::new(None, "cancelled", format!("It was cancelled: {because}."))
+                let entries = self.suppressed_by.iter().map(StandingSuppression::says);
+                let entries: Vec<String> = entries.collect();
+                let entries = match (self.reason, entries.is_empty()) {
+                    (Some("suppressed"), true) => " (it is not there any more)".to_owned(),
+                    (_, true) => String::new(),
+                    (_, false) => format!(": {}", entries.join("; ")),
+                };
+                let says = format!("It was cancelled: {because}{entries}.");
+                TimelineLine::new(None, "cancelled", says)
             }
             _ => match (self.run, self.due_at) {
                 (Some(run), _) => {
@@ -292,94 +303,4 @@ const fn because(reason: Reason) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn moment(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn standing(status: &str) -> Standing<'_> {
-        Standing {
-            created_at: moment("2026-03-01T12:00:00Z"),
-            request_id: Some(Uuid::from_u128(5)),
-            status,
-            reason: None,
-            provider: None,
-            sent_at: None,
-            failed_at: None,
-            due_at: None,
-            read_at: None,
-            run: None,
-            error: None,
-        }
-    }
-
-    #[test]
-    fn lines_come_in_the_order_of_time_and_what_has_none_is_last() {
-        let attempt = Step::Attempt {
-            provider: "main".to_owned(),
-            class: Class::Accepted,
-            code: Some("202".to_owned()),
-            detail: None,
-            device_id: None,
-            message_id: None,
-            elapsed_ms: 7,
-        };
-        let at = moment("2026-03-01T12:00:01Z");
-        let records = [
-            TimelineRecord::Known(AttemptRecord { at, step: attempt }),
-            TimelineRecord::Newer(None),
-        ];
-        let told = [ToldEvent {
-            at: moment("2026-03-01T12:01:00Z"),
-            event: "delivered".to_owned(),
-            provider: "main".to_owned(),
-            code: None,
-            detail: None,
-            matched_by: None,
-        }];
-        let sent = Standing {
-            sent_at: Some(moment("2026-03-01T12:00:02Z")),
-            ..standing("sent")
-        };
-        let events: Vec<String> = timeline(&sent, &records, &told)
-            .into_iter()
-            .map(|line| line.event)
-            .collect();
-        assert_eq!(
-            events,
-            ["accepted", "attempt", "sent", "delivered", "unknown"]
-        );
-    }
-
-    #[test]
-    fn what_somebody_cancelled_says_so_once() {
-        let step = Step::Cancelled {
-            by: "key".to_owned(),
-            request_id: Some(Uuid::from_u128(7)),
-        };
-        let at = moment("2026-03-01T12:00:01Z");
-        let records = [TimelineRecord::Known(AttemptRecord { at, step })];
-        let cancelled = Standing {
-            reason: Some("cancelled_by_user"),
-            ..standing("cancelled")
-        };
-        let lines = timeline(&cancelled, &records, &[]);
-        let [accepted, line] = lines.as_slice() else {
-            panic!("{lines:?}");
-        };
-        assert_eq!(accepted.request_id, Some(Uuid::from_u128(5)));
-        assert_eq!(line.request_id, Some(Uuid::from_u128(7)));
-        let by_rule = Standing {
-            reason: Some("channel_disabled"),
-            ..standing("cancelled")
-        };
-        let lines = timeline(&by_rule, &[], &[]);
-        let says = &lines.last().unwrap().says;
-        assert_eq!(
-            says,
-            "It was cancelled: the person has switched the channel off."
-        );
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use self::render_queue::{RenderQueue, RenderStep};
 use crate::delivery::NodeContext;
 use crate::delivery::eligibility::Capped;
 use crate::delivery::registry::AccountEntry;
-use crate::domain::{Body, Channel, Notification, PersonLink, Reason, carriage};
+use crate::domain::{Body, Channel, Notification, PersonLink, Reason, Recipient, carriage};
 use crate::machine::eligibility::{self, DispatchAction};
 use crate::policy::Decision;
 use crate::policy::switches::has_one_click;
@@ -90,7 +90,7 @@ impl ChannelContext {
     }
 
     fn render(&self, job: &mut Job) -> Result<(), String> {
-        let link = self.link(&job.notification);
+        let link = self.link(&job.notification, &job.recipient);
         let notification = &job.notification;
         match &notification.payload.body {
             Body::Content(content) => job.content = content.clone(),
@@ -121,7 +121,7 @@ impl ChannelContext {
     }
 
     /// Where the person unsubscribes, of a notification that may say so: a template does, and a mail's headers.
-    fn link(&self, notification: &Notification) -> Option<String> {
+    fn link(&self, notification: &Notification, recipient: &Recipient) -> Option<String> {
         let is_template = matches!(notification.payload.body, Body::Template(_));
         let has_reader = is_template || self.channel == Channel::Email;
         if !self.node.links.makes_any() || !has_reader || notification.is_for_everybody() {
@@ -133,6 +133,7 @@ impl ChannelContext {
             notification_id: notification.id,
             channel: self.channel,
             category: notification.category.clone(),
+            to: recipient.others_address(self.channel, notification.payload.to.as_deref()),
         })
     }
 }

@@ -15,6 +15,8 @@ use uuid::Uuid;
 use self::row::{EventRow, IdRow, WholeRow, summary};
 use super::StoreError;
 use super::statement::statement;
+use super::suppressions;
+use crate::domain::suppression::StandingSuppression;
 use crate::domain::{Channel, Reason, Status, TimelineRecord, ToldEvent};
 
 pub use content::{StoredContent, content, versions};
@@ -23,6 +25,8 @@ pub use listing::look;
 /// What providers told of one notification, at most; and what may be told often, as often again: neither hides the
 /// other.
 const EVENTS: i64 = 500;
+/// Entries of the suppression list that one notification is shown with, at most.
+const ENTRIES: i64 = 20;
 
 /// A notification as it is stored. Words are as they stand in the row: a newer version may know more of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +100,8 @@ pub struct WholeNotification {
     pub metadata: Option<String>,
     /// What providers told later, the eldest first.
     pub told: Vec<ToldEvent>,
+    /// The entries of the suppression list that stand against its addresses now, if it was cancelled for one.
+    pub suppressed_by: Vec<StandingSuppression>,
 }
 
 /// Which notifications are meant; what is absent does not narrow them down.
@@ -221,5 +227,9 @@ pub async fn find(
     };
     let told: Vec<EventRow> = told.load(connection).await?;
     let told = told.into_iter().map(EventRow::event).collect();
-    Ok(Some(row.whole(told)))
+    let mut whole = row.whole(told);
+    if whole.stored.reason.as_deref() == Some(Reason::Suppressed.as_str()) {
+        whole.suppressed_by = suppressions::standing_of(connection, id, ENTRIES).await?;
+    }
+    Ok(Some(whole))
 }

@@ -17,7 +17,7 @@ use super::statement::statement;
 use super::{Database, StoreError};
 use crate::domain::{Channel, Suppression, address};
 
-pub use standing::standing;
+pub use standing::{standing, standing_of};
 
 /// Tenant, channel, an address as the list spells it, and the category of what is to be sent there.
 pub type SuppressionKey = (Uuid, Channel, String, Option<String>);

@@ -204,6 +204,7 @@ impl From<&WholeNotification> for ShownNotification {
             read_at: stored.read_at,
             run: stored.owner,
             error: stored.error_message.as_deref(),
+            suppressed_by: &whole.suppressed_by,
         };
         let lines = timeline(&standing, &whole.timeline, &whole.told);
         let metadata = whole.metadata.clone();

@@ -44,6 +44,30 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     whose: (Uuid, Uuid),
 ) -> Result<Option<PersonChoices>, StoreError> {
+    let channels = [Channel::Email, Channel::Sms];
+    read_at(connection, whose, (&channels, None)).await
+}
+
+/// The same for whoever has a link: what ended by a link of another address ended there.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn read_by(
+    connection: &mut PgConnection,
+    link: &PersonLink,
+) -> Result<Option<PersonChoices>, StoreError> {
+    let whose = (link.tenant_id, link.user_id);
+    match link.to.as_deref() {
+        Some(to) => read_at(connection, whose, (&[link.channel], Some(to))).await,
+        None => read(connection, whose).await,
+    }
+}
+
+async fn read_at(
+    connection: &mut PgConnection,
+    whose: (Uuid, Uuid),
+    (channels, to): (&[Channel], Option<&str>),
+) -> Result<Option<PersonChoices>, StoreError> {
     let tenant_id = whose.0;
     let mut people = recipients::load(connection, &[whose]).await?;
     let Some(recipient) = people.take(&whose)? else {
@@ -52,8 +76,8 @@ pub(super) async fn read(
     let mut known = rules::of(connection, &[tenant_id]).await?;
     let rules = known.take(&tenant_id)?.unwrap_or_default();
     let mut suppressed = vec![];
-    for channel in [Channel::Email, Channel::Sms] {
-        for target in recipient.targets(channel, None) {
+    for &channel in channels {
+        for target in recipient.targets(channel, to) {
             let of = (Some(channel), Some(target.address.as_str()));
             let tenant = Some(tenant_id);
             suppressed.extend(desk::page(connection, tenant, of, None, MOST_ENTRIES).await?);
@@ -102,6 +126,9 @@ impl PersonChoices {
 
     /// The page.
     pub(super) fn page(&self, link: &PersonLink, done: Option<PageDone>) -> PersonPage {
+        if link.to.is_some() {
+            return self.page_of_address(link, done);
+        }
         let categories = self.categories(link.category.as_deref());
         let (wants, channels) = (self.wants(), self.channels(Some(link.channel)).into_iter());
         PersonPage {
@@ -113,6 +140,30 @@ impl PersonChoices {
                 .map(|channel| self.channel(channel, &categories))
                 .collect(),
             quiet: wants.quiet().iter().map(|it| self.quiet(it)).collect(),
+        }
+    }
+
+    /// The page of an address that is somebody else's: what the link is about, and nothing of the person.
+    fn page_of_address(&self, link: &PersonLink, done: Option<PageDone>) -> PersonPage {
+        let category = link.category.as_deref();
+        let all = self.ended(link.channel, None);
+        let asked = PageSwitch {
+            switch: Scope::of(Some(link.channel), link.category.clone()).to_string(),
+            channel: link.channel,
+            category: link.category.clone(),
+            is_on: all
+                .chain(self.ended(link.channel, category))
+                .next()
+                .is_none(),
+            is_required: category.is_some_and(|it| self.wants().is_required(it)),
+        };
+        PersonPage {
+            sender: self.sender.clone(),
+            done,
+            asked,
+            everything: true,
+            channels: vec![],
+            quiet: vec![],
         }
     }
 

@@ -1,5 +1,7 @@
 //! People's own pages, reached by their links: what they get, where, and when it is quiet.
 
+mod acted;
+mod by_address;
 mod deeds;
 
 use std::net::IpAddr;
@@ -123,7 +125,7 @@ impl LinkDesk {
             let link = desk.link(&database, &visitor).await?;
             let mut connection = database.get().await?;
             let whose = (link.tenant_id, link.user_id);
-            let chosen = choices::read(&mut connection, whose).await?;
+            let chosen = choices::read_by(&mut connection, &link).await?;
             shown(&chosen.ok_or(LinkDeskError::Gone)?, &link, &visitor, None)
         };
         self.desk.with("show a person's page", work).await
@@ -146,7 +148,7 @@ impl LinkDesk {
             let acting = async |connection: &mut PgConnection| {
                 let acted = deeds::act(connection, &link, &deed, (&by, &catalog)).await?;
                 let whose = (link.tenant_id, link.user_id);
-                let chosen = choices::read(connection, whose).await?;
+                let chosen = choices::read_by(connection, &link).await?;
                 let chosen = chosen.ok_or(LinkDeskError::Gone)?;
                 let page = shown(&chosen, &link, &visitor, Some(acted.done))?;
                 Ok::<_, LinkDeskError>((page, acted.webhooks))
@@ -217,6 +219,8 @@ fn shown(
     done: Option<PageDone>,
 ) -> Result<PersonPageAnswer, LinkDeskError> {
     let theirs = chosen.recipient.locale.as_deref();
+    // Somebody else reads at another address.
+    let theirs = theirs.filter(|_| link.to.is_none());
     let asked = visitor.languages.iter().map(String::as_str);
     let read = theirs
         .into_iter()

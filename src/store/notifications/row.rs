@@ -169,6 +169,7 @@ impl WholeRow {
             timeline: lines.into_iter().map(record).collect(),
             metadata: self.metadata,
             told,
+            suppressed_by: vec![],
         }
     }
 }

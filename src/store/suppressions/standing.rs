@@ -24,6 +24,24 @@ type HeldEntryRow = (
     Option<DateTime<Utc>>,
 );
 
+/// What is answered of an entry `s` and its event `e`.
+macro_rules! held_entry {
+    () => {
+        "SELECT s.id, s.reason, s.category, s.since, s.ends_at, e.provider, e.event, e.occurred_at"
+    };
+}
+
+type HeldEntryColumns = (
+    SqlUuid,
+    Text,
+    Nullable<Text>,
+    Timestamptz,
+    Nullable<Timestamptz>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Timestamptz>,
+);
+
 statement!(
     FindHeld(
         tenants: Vec<Uuid> => Array<SqlUuid>,
@@ -31,10 +49,27 @@ statement!(
         addresses: Vec<String> => Array<Text>,
         categories: Vec<Option<String>> => Array<Nullable<Text>>,
         most: i64 => Int8,
-    ) -> (SqlUuid, Text, Nullable<Text>, Timestamptz, Nullable<Timestamptz>, Nullable<Text>, Nullable<Text>,
-          Nullable<Timestamptz>) = concat!(
-    "SELECT s.id, s.reason, s.category, s.since, s.ends_at, e.provider, e.event, e.occurred_at
+    ) -> HeldEntryColumns = concat!(
+    held_entry!(), "
      FROM unnest(?, ?, ?, ?) AS asked (tenant_id, channel, address, category)
+     JOIN suppressions s USING (tenant_id, channel, address)
+     LEFT JOIN email_logs e ON e.id = s.event_id
+     WHERE ", holds!(), "
+     ORDER BY s.since, s.id LIMIT ?")
+);
+
+statement!(
+    FindHeldOf(id: Uuid => SqlUuid, most: i64 => Int8) -> HeldEntryColumns = concat!(
+    held_entry!(), "
+     FROM (SELECT n.tenant_id, n.message_type AS channel, n.category, addressed.address
+           FROM notifications n LEFT JOIN users u ON u.id = n.user_id
+           CROSS JOIN LATERAL (
+               SELECT coalesce(n.recipient, n.payload ->> 'to', CASE n.message_type
+                   WHEN 'email' THEN lower(u.email) WHEN 'sms' THEN u.phone WHEN 'in_app' THEN u.id::text END) AS address
+               UNION ALL
+               SELECT d.token FROM user_devices d
+               WHERE d.user_id = n.user_id AND n.message_type = 'push' AND n.payload ->> 'to' IS NULL) addressed
+           WHERE n.id = ?) AS asked
      JOIN suppressions s USING (tenant_id, channel, address)
      LEFT JOIN email_logs e ON e.id = s.event_id
      WHERE ", holds!(), "
@@ -62,6 +97,19 @@ pub async fn standing(
         most: i64::try_from(most).unwrap_or(i64::MAX),
     };
     let rows: Vec<HeldEntryRow> = standing.load(connection).await?;
+    rows.into_iter().map(entry).collect()
+}
+
+/// At most so many entries that stand against the addresses of a notification now, the eldest first.
+///
+/// # Errors
+/// The database is out of reach, or an entry cannot be read.
+pub async fn standing_of(
+    connection: &mut AsyncPgConnection,
+    id: Uuid,
+    most: i64,
+) -> Result<Vec<StandingSuppression>, StoreError> {
+    let rows: Vec<HeldEntryRow> = FindHeldOf { id, most }.load(connection).await?;
     rows.into_iter().map(entry).collect()
 }
 

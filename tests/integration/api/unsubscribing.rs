@@ -1,5 +1,7 @@
 //! Unsubscribing: headers of mail, one click, and a person's own page.
 
+mod elsewhere;
+
 use std::time::Duration;
 
 use loadtest::harness::http::Answer;

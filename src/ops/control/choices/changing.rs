@@ -22,14 +22,7 @@ pub(in crate::ops::control) async fn switch(
     by: &DoneBy,
 ) -> Result<bool, DeskError> {
     let changes = chosen.wants().switch(what, on);
-    let lifted: Vec<&StoredSuppression> = match on {
-        true => lifted(chosen, what),
-        false => vec![],
-    };
-    for entry in &lifted {
-        desk::lift(connection, entry.id).await?;
-        note_lifted(connection, whose, entry, by).await?;
-    }
+    let is_lifted = on && lift(connection, whose, (chosen, what), by).await?;
     let fields = of_scopes(connection, whose, changes.iter().map(|(scope, _)| scope)).await?;
     let wanted = fields.into_iter().zip(&changes).map(|(fields, (_, on))| {
         let wanted = PreferenceFields {
@@ -40,7 +33,22 @@ pub(in crate::ops::control) async fn switch(
     });
     let wanted: Vec<_> = wanted.collect();
     write(connection, whose, &wanted, by).await?;
-    Ok(!changes.is_empty() || !lifted.is_empty())
+    Ok(!changes.is_empty() || is_lifted)
+}
+
+/// Takes off the list what ended something that is wanted again; says whether there was any.
+pub(in crate::ops::control) async fn lift(
+    connection: &mut PgConnection,
+    whose: (Uuid, Uuid),
+    (chosen, what): (&PersonChoices, &Scope),
+    by: &DoneBy,
+) -> Result<bool, DeskError> {
+    let lifted = lifted(chosen, what);
+    for entry in &lifted {
+        desk::lift(connection, entry.id).await?;
+        note_lifted(connection, whose, entry, by).await?;
+    }
+    Ok(!lifted.is_empty())
 }
 
 /// Entries by which the person ended what they want again.

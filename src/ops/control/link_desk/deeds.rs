@@ -2,27 +2,17 @@
 //! what webhooks are told of it, in one transaction.
 
 use jiff::civil::{Time, Weekday};
-use uuid::Uuid;
 
+use super::acted::{ActedDeed, only, tell};
+use super::by_address;
 use super::{LinkDeskError, PageDeed};
 use crate::domain::preference::{Scope, Setting};
-use crate::domain::webhook::LaterEvent;
-use crate::domain::{PersonLink, WebhookCatalog, WebhookEvent, quiet_text};
+use crate::domain::{PersonLink, WebhookCatalog, quiet_text};
 use crate::ops::control::choices::{self, changing};
-use crate::runtime::clock;
 use crate::store::audit::DoneBy;
 use crate::store::preferences::PreferenceFields;
-use crate::store::{PgConnection, recipients, webhooks};
+use crate::store::{PgConnection, recipients};
 use crate::templates::person_page::PageDone;
-
-/// What was done.
-#[derive(Debug)]
-pub(super) struct ActedDeed {
-    /// What the page says of it.
-    pub(super) done: PageDone,
-    /// The webhooks that are told of it.
-    pub(super) webhooks: Vec<Uuid>,
-}
 
 /// Does what a person wants, in the transaction around it. Done once more it changes nothing.
 ///
@@ -38,9 +28,13 @@ pub(super) async fn act(
     let held = recipients::desk::hold(connection, tenant, link.user_id).await?;
     held.ok_or(LinkDeskError::Gone)?;
     let whose = (link.tenant_id, link.user_id);
-    let chosen = choices::read(connection, whose).await?;
+    let chosen = choices::read_by(connection, link).await?;
     let chosen = chosen.ok_or(LinkDeskError::Gone)?;
     let own = Scope::of(Some(link.channel), link.category.clone());
+    if let Some(address) = &link.to {
+        let of = (link, address.as_str(), &own);
+        return by_address::act(connection, of, (&chosen, deed), (by, catalog)).await;
+    }
     let (what, on) = match deed {
         PageDeed::OneClick => (&own, false),
         PageDeed::Switch { what, on } => (what, *on),
@@ -59,19 +53,9 @@ pub(super) async fn act(
     let ends_theirs = !on && what.covers(link.channel, link.category.as_deref());
     let mut acted = only(PageDone::Saved);
     if is_changed && ends_theirs {
-        let ids = [link.notification_id];
-        let of = (link.tenant_id, link.user_id, &ids[..]);
-        let told = LaterEvent::new(WebhookEvent::Unsubscribed, clock::now());
-        acted.webhooks = webhooks::later::tell(connection, catalog, of, told).await?;
+        acted.webhooks = tell(connection, link, catalog).await?;
     }
     Ok(acted)
-}
-
-const fn only(done: PageDone) -> ActedDeed {
-    ActedDeed {
-        done,
-        webhooks: vec![],
-    }
 }
 
 /// Quiet hours, as a preference says them.
