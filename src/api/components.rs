@@ -113,9 +113,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         file(Endpoint::get("/inbox.js", entry), script)
             .named("getInboxScript", "The web components as one ES module")
-            .details(
-                "Every page may load it: `<script type=\"module\" src=\"https://.../inbox.js\">`.",
-            ),
+            .details("Every page may load it, by an element `script` of type `module`."),
         file(
             Endpoint::get("/inbox.d.ts", types),
             Some("application/typescript"),

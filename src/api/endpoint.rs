@@ -77,8 +77,6 @@ pub(super) enum OtherBody {
     Fields,
     /// Objects of any fields.
     Objects,
-    /// A text.
-    Text,
 }
 
 impl std::fmt::Debug for Endpoint {

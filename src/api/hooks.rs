@@ -56,7 +56,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  a report of abuse.",
             )
             .operator(ApiResource::ProviderEvents, ApiAction::Write)
-            .other_bodies(&[("message/rfc822", OtherBody::Text)])
             .query("recipient", "to whom it came, as the mail server knows it", super::parameters::words(320))
             .problem(403, "events_refused")
             .problem(404, "not_found")

@@ -187,7 +187,6 @@ fn operation(endpoint: &Endpoint, all: &[Endpoint], parts: &mut Components) -> V
                     json!({ "type": "object", "additionalProperties": { "type": "string" } })
                 }
                 OtherBody::Objects => json!({ "type": "array", "items": { "type": "object" } }),
-                OtherBody::Text => json!({ "type": "string" }),
             };
             ((*kind).to_owned(), json!({ "schema": schema }))
         });

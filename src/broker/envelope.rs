@@ -32,7 +32,7 @@ use wire::WireEnvelope;
 pub struct Envelope {
     /// The tenant; the default one when absent.
     pub tenant_id: Uuid,
-    /// The person; [`EVERYBODY`](crate::domain::EVERYBODY) is the whole tenant.
+    /// The person; [`EVERYBODY`] is the whole tenant.
     pub user_id: Uuid,
     /// The lane; equal to the one that the message came through.
     pub lane: Lane,

@@ -130,8 +130,9 @@ fn note(whole: &mut Value, path: &[String], words: &str, mistakes: &mut Mistakes
     mistakes.add(invalid, pointer(path), code, detail);
     let removed = take(whole, parent, name)?;
     if is_known && removed == STAND_IN {
-        // It must be there, and is no text: all around it goes.
-        whole.as_object_mut()?.remove(path.first()?)?;
+        // It must be there, and is no text: what is right around it goes.
+        let (around, outside) = parent.split_last().unwrap_or((name, &[]));
+        take(whole, outside, around)?;
     }
     Some(())
 }

@@ -124,7 +124,6 @@ impl LinkDesk {
         let work = async move |database: Database| {
             let link = desk.link(&database, &visitor).await?;
             let mut connection = database.get().await?;
-            let whose = (link.tenant_id, link.user_id);
             let chosen = choices::read_by(&mut connection, &link).await?;
             shown(&chosen.ok_or(LinkDeskError::Gone)?, &link, &visitor, None)
         };
@@ -147,7 +146,6 @@ impl LinkDesk {
             let catalog = database.webhooks().catalog();
             let acting = async |connection: &mut PgConnection| {
                 let acted = deeds::act(connection, &link, &deed, (&by, &catalog)).await?;
-                let whose = (link.tenant_id, link.user_id);
                 let chosen = choices::read_by(connection, &link).await?;
                 let chosen = chosen.ok_or(LinkDeskError::Gone)?;
                 let page = shown(&chosen, &link, &visitor, Some(acted.done))?;

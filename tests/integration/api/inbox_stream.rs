@@ -239,6 +239,10 @@ async fn a_stream_tells_what_happens_and_goes_on_where_it_was() {
     );
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "clients beside the engine, in no task of its own"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_are_bounded_say_that_they_live_and_end_with_their_right() {
     let (mut stage, shop) = stage().await;

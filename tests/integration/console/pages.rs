@@ -144,7 +144,7 @@ async fn what_failed_is_replayed_and_what_waits_is_cancelled_as_the_keys_deed() 
         cancelled.text()
     );
     let again = browser.post(&format!("{path}/replay"), &[]).await;
-    assert_eq!(again.status, 404, "dealt with");
+    assert_eq!(again.status, 409, "dealt with");
     let mut owner = stage.database.owner().await;
     let audited =
         "SELECT a.action || ' ' || a.resource_type AS text FROM notification_schema.audit_logs a

@@ -93,7 +93,8 @@ async fn somebody_who_cannot_be_read_is_told_apart_from_who_asks_at_the_same_tim
         category: None,
         recipient: None,
     };
-    let subjects = [good, unreadable, suppressed, Uuid::nil()].map(subject);
+    let nobody = Uuid::from_u128(4);
+    let subjects = [good, unreadable, suppressed, nobody].map(subject);
     // The first asks alone, and the others together.
     let asked = join_all(
         subjects

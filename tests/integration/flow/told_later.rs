@@ -119,7 +119,7 @@ async fn what_is_in_hand_for_another_try_is_called_off_once_it_is_known_to_be_se
     let sendgrid = stage.behaving(Provider::SendGrid, Behaviour::default().rule(lost));
     let key = SendgridKey::generate().unwrap();
     let account = account_named(&sendgrid, "mail", 1);
-    let account = account.replace("[providers.config]", "rate_limit = 1\n[providers.config]");
+    let account = account.replace("[providers.config]", "rate_limit = 6\n[providers.config]");
     let account = format!(
         "{}\nevent_public_key = \"{}\"\n",
         account.trim_end(),
@@ -133,7 +133,7 @@ async fn what_is_in_hand_for_another_try_is_called_off_once_it_is_known_to_be_se
         "SELECT count(*) FROM notifications WHERE owner IS NOT NULL AND attempt_count > 0";
     outcomes.until_count(in_hand, 1).await;
     let id = outcomes.rows().await.remove(0).id;
-    let event = json!({ "event": "delivered", "sg_event_id": "1", "notification_id": id, "email": "ana@example.com" });
+    let event = json!({ "event": "delivered", "sg_event_id": "1", "herald_notification_id": id, "email": "ana@example.com" });
     let body = sendgrid_body(&[event]);
     let headers = key.headers(clock::now().as_second(), &body).unwrap();
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();

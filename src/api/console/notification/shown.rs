@@ -95,6 +95,7 @@ impl ShownStory {
             read_at: stored.read_at,
             run: stored.owner,
             error: stored.error_message.as_deref(),
+            suppressed_by: &whole.suppressed_by,
         };
         let lines = timeline(&standing, &whole.timeline, &whole.told);
         Self {

@@ -6,6 +6,7 @@ use crate::domain::EVERYBODY;
 fn in_app(fields: Value) -> Result<Envelope, Refusal> {
     let mut envelope = json!({
         "version": 1,
+        "idempotency_key": "k",
         "user_id": "0190c1a0-0000-7000-8000-000000000001",
         "content": { "title": "hello" },
     });

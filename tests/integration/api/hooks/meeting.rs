@@ -44,7 +44,8 @@ fn dropped(id: Uuid) -> Value {
 fn waiting(steps: &str) -> String {
     format!(
         "status = 'pending', reason = 'retry', sent_at = NULL, provider = NULL, due_at = now() + interval '1 day', \
-         attempt_count = 1, attempts = '[{steps}]'"
+         payload = '{{\"content\": {{\"subject\": \"Hello\", \"body\": \"Hello\"}}}}', attempt_count = 1,
+         attempts = '[{steps}]'"
     )
 }
 

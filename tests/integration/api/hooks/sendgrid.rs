@@ -172,7 +172,7 @@ async fn webhooks_are_told_of_each_kind_of_event() {
             event(
                 kind,
                 &at.to_string(),
-                json!({ "notification_id": sent, "type": "bounce" }),
+                json!({ "herald_notification_id": sent, "type": "bounce" }),
             )
         })
         .collect();

@@ -52,6 +52,10 @@ async fn reader(urls: [String; 2], token: String, wanted: usize) -> Vec<String> 
     items
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "clients beside the engine, in no task of its own"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_item_comes_once_and_in_order_though_a_node_is_killed_and_clients_come_and_go() {
     let (mut stage, shop) = stage().await;
