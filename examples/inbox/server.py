@@ -42,6 +42,9 @@ def herald(method, path, body):
 
 class Product(BaseHTTPRequestHandler):
     def do_GET(self):
+        if self.path == "/favicon.ico":  # browsers ask for one by themselves
+            self.answer(204, "image/x-icon", "")
+            return
         name, kind = FILES.get(self.path, (None, None))
         if name is None:
             self.answer(404, "text/plain", "nothing here")
