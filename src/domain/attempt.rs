@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::reply::TOLD_LATER;
 use super::{Class, Reason, Reply};
 
 /// One line of a notification's timeline; a list of them is the `attempts` column.
@@ -101,6 +102,21 @@ impl AttemptRecord {
             device_id,
             message_id: device_id.and(reply.message_id.clone()),
             elapsed_ms,
+        };
+        Self { at, step }
+    }
+
+    /// A record that an account has it, as it told later.
+    #[must_use]
+    pub fn told_later(at: Timestamp, provider: &str) -> Self {
+        let step = Step::Attempt {
+            provider: provider.to_owned(),
+            class: Class::Accepted,
+            code: Some(TOLD_LATER.to_owned()),
+            detail: None,
+            device_id: None,
+            message_id: None,
+            elapsed_ms: 0,
         };
         Self { at, step }
     }

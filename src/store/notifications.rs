@@ -17,7 +17,9 @@ use super::StoreError;
 use super::statement::statement;
 use super::suppressions;
 use crate::domain::suppression::StandingSuppression;
-use crate::domain::{Channel, Reason, Status, TimelineRecord, ToldEvent};
+use crate::domain::{
+    Channel, Reason, Standing, Status, TimelineLine, TimelineRecord, ToldEvent, timeline,
+};
 
 pub use content::{StoredContent, content, versions};
 pub use listing::look;
@@ -102,6 +104,29 @@ pub struct WholeNotification {
     pub told: Vec<ToldEvent>,
     /// The entries of the suppression list that stand against its addresses now, if it was cancelled for one.
     pub suppressed_by: Vec<StandingSuppression>,
+}
+
+impl WholeNotification {
+    /// What happened to it, in plain words and in its order.
+    #[must_use]
+    pub fn lines(&self) -> Vec<TimelineLine> {
+        let stored = &self.stored;
+        let standing = Standing {
+            created_at: stored.created_at,
+            request_id: stored.request_id,
+            status: &stored.status,
+            reason: stored.reason.as_deref(),
+            provider: stored.provider.as_deref(),
+            sent_at: stored.sent_at,
+            failed_at: stored.failed_at,
+            due_at: stored.due_at,
+            read_at: stored.read_at,
+            run: stored.owner,
+            error: stored.error_message.as_deref(),
+            suppressed_by: &self.suppressed_by,
+        };
+        timeline(&standing, &self.timeline, &self.told)
+    }
 }
 
 /// Which notifications are meant; what is absent does not narrow them down.

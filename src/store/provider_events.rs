@@ -106,6 +106,33 @@ macro_rules! kept_columns {
 }
 use kept_columns;
 
+/// Takes the events of `ready` (a sub-query with `id` and `notification_id`) out of the waiting that the column `$mark`
+/// stands for, and answers them with what is known of their notifications.
+macro_rules! take_ready {
+    ($mark:literal) => {
+        concat!(
+            ", f AS (
+         UPDATE email_logs e SET ",
+            $mark,
+            " = false
+         FROM ready LEFT JOIN LATERAL (
+             SELECT n.status, n.provider, n.category FROM notifications n
+             WHERE n.id = ready.notification_id LIMIT 1) n ON true
+         WHERE e.id = ready.id
+         RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
+                   e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
+                   n.category
+     )
+     SELECT ",
+            crate::store::provider_events::kept_columns!(),
+            "
+     FROM f LEFT JOIN categories c ON c.tenant_id = f.tenant_id AND c.name = f.category
+     ORDER BY f.occurred_at, f.id"
+        )
+    };
+}
+use take_ready;
+
 /// The types of [`kept_columns`].
 type KeptColumns = (
     SqlUuid,

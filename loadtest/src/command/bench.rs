@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::failure::Failure;
-use crate::harness::environment::Servers;
+use crate::harness::environment::{Environment, Plan, Servers};
 use crate::ledger::Ledger;
 use crate::measure::Bench;
 use crate::publisher::Progress;
@@ -77,6 +77,37 @@ impl BenchArguments {
             broker_admin: self.broker_admin.clone(),
         };
         Ok((servers, herald, files))
+    }
+
+    /// An environment of its own for a measurement.
+    pub(super) async fn environment(&self, measurement: &str) -> Result<Environment, Failure> {
+        let (servers, herald, files) = self.places(measurement)?;
+        let name = format!("{measurement}_{}", std::process::id());
+        std::fs::create_dir_all(&files).map_err(Failure::while_doing("--files"))?;
+        let plan = Plan {
+            name: &name,
+            template: "template0",
+            further: "",
+            program: &herald,
+            folder: &files,
+        };
+        let made = Environment::make(&servers, plan).await;
+        made.map_err(Failure::while_doing("an environment"))
+    }
+}
+
+/// Removes the environment of a measurement, which says whether all was as it must be; `None` was ended by a signal.
+pub(super) async fn conclude(
+    environment: Environment,
+    measured: Option<anyhow::Result<bool>>,
+) -> Result<(), Failure> {
+    let cleared = environment.remove().await;
+    let measured = measured.ok_or_else(|| Failure::Failed("ended by a signal".to_owned()))?;
+    let is_whole = measured.map_err(Failure::while_doing("measuring"))?;
+    cleared.map_err(Failure::while_doing("cleaning up"))?;
+    match is_whole {
+        true => Ok(()),
+        false => Err(Failure::Fault),
     }
 }
 

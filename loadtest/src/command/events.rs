@@ -7,11 +7,11 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use tokio::time::sleep;
 
-use super::bench::BenchArguments;
+use super::bench::{BenchArguments, conclude};
 use super::failure::Failure;
 use super::signal;
 use crate::events::{EventTeller, SendgridKey, Telling};
-use crate::harness::environment::{Environment, Plan as Made};
+use crate::harness::environment::Environment;
 use crate::publisher::{Mix, Pace, Plan, Progress, Publisher};
 use crate::seed::{Target, seed_file, with_event_key};
 use crate::simulator::{Provider, Simulator};
@@ -58,33 +58,12 @@ pub(super) struct Arguments {
 
 pub(super) async fn events(arguments: Arguments) -> Result<(), Failure> {
     let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
-    let (servers, herald, files) = arguments.bench.places("events")?;
-    let name = format!("events_{}", std::process::id());
-    std::fs::create_dir_all(&files).map_err(Failure::while_doing("--files"))?;
-    let made = Environment::make(
-        &servers,
-        Made {
-            name: &name,
-            template: "template0",
-            further: "",
-            program: &herald,
-            folder: &files,
-        },
-    );
-    let environment = made.await.map_err(Failure::while_doing("an environment"))?;
+    let environment = arguments.bench.environment("events").await?;
     let measured = tokio::select! {
-        measured = measure(&environment, &arguments) => {
-            measured.map_err(Failure::while_doing("measuring"))
-        }
-        () = ended => Err(Failure::Failed("ended by a signal".to_owned())),
+        measured = measure(&environment, &arguments) => Some(measured),
+        () = ended => None,
     };
-    let cleared = environment.remove().await;
-    let is_whole = measured?;
-    cleared.map_err(Failure::while_doing("cleaning up"))?;
-    match is_whole {
-        true => Ok(()),
-        false => Err(Failure::Fault),
-    }
+    conclude(environment, measured).await
 }
 
 async fn measure(environment: &Environment, arguments: &Arguments) -> Result<bool> {

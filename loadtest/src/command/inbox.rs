@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 use uuid::Uuid;
 
-use super::bench::BenchArguments;
+use super::bench::{BenchArguments, conclude};
 use super::failure::Failure;
 use super::signal;
 use crate::harness::engine::Engine;
-use crate::harness::environment::{Environment, Plan as Made};
+use crate::harness::environment::Environment;
 use crate::harness::http;
 use crate::harness::usage::Sample;
 use crate::inbox::{self, Shown};
@@ -59,20 +59,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn inbox(arguments: Arguments) -> Result<(), Failure> {
     let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
-    let (servers, herald, files) = arguments.bench.places("inbox")?;
-    let name = format!("inbox_{}", std::process::id());
-    std::fs::create_dir_all(&files).map_err(Failure::while_doing("--files"))?;
-    let made = Environment::make(
-        &servers,
-        Made {
-            name: &name,
-            template: "template0",
-            further: "",
-            program: &herald,
-            folder: &files,
-        },
-    );
-    let mut environment = made.await.map_err(Failure::while_doing("an environment"))?;
+    let mut environment = arguments.bench.environment("inbox").await?;
     let streams = arguments.streams + 1_000;
     environment
         .engine
@@ -81,18 +68,10 @@ pub(super) async fn inbox(arguments: Arguments) -> Result<(), Failure> {
         .engine
         .set("HERALD__HTTP__CONNECTIONS", (streams + 1_000).to_string());
     let measured = tokio::select! {
-        measured = measure(&environment, &arguments) => {
-            measured.map_err(Failure::while_doing("measuring"))
-        }
-        () = ended => Err(Failure::Failed("ended by a signal".to_owned())),
+        measured = measure(&environment, &arguments) => Some(measured),
+        () = ended => None,
     };
-    let cleared = environment.remove().await;
-    let is_whole = measured?;
-    cleared.map_err(Failure::while_doing("cleaning up"))?;
-    match is_whole {
-        true => Ok(()),
-        false => Err(Failure::Fault),
-    }
+    conclude(environment, measured).await
 }
 
 async fn measure(environment: &Environment, arguments: &Arguments) -> Result<bool> {

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
+use uuid::Uuid;
 
 use super::assets;
 use super::guard;
@@ -51,6 +52,11 @@ struct ErrorPage<'a> {
     title: &'a str,
     says: &'a str,
     asks_again: bool,
+}
+
+/// The id in a path; what is no UUID names no `thing`.
+pub(super) fn id_of(text: &str, thing: &'static str) -> Result<Uuid, ConsoleError> {
+    Uuid::parse_str(text).map_err(|_| ConsoleError::NotFound(thing))
 }
 
 impl ConsoleError {

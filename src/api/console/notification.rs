@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use self::content::ShownText;
 use self::shown::{ShownDead, ShownNote, ShownStory, StoryRights};
-use super::answer::{ConsoleError, html};
+use super::answer::{ConsoleError, html, id_of};
 use super::frame::PageFrame;
 use super::look;
 use super::sent_form::SentForm;
@@ -56,16 +56,11 @@ async fn page(
     desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, ConsoleError> {
-    let id = id_of(&id)?;
+    let id = id_of(&id, "notification")?;
     let query = SentForm::of_query(&request)?;
     let mut page = story(&visitor, &desks, &request, id, false).await?;
     page.page = page.page.after(query.text("done"));
     Ok(html(StatusCode::OK, &page))
-}
-
-/// What is no UUID is no notification.
-fn id_of(text: &str) -> Result<Uuid, ConsoleError> {
-    Uuid::parse_str(text).map_err(|_| ConsoleError::NotFound("notification"))
 }
 
 /// The page of a notification; `open` shows what is masked else, and is for those alone who may see it.

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{Content, DeliveryState, Standing, TimelineLine, ToldEvent, timeline};
+use crate::domain::{Content, DeliveryState, TimelineLine, ToldEvent};
 use crate::ops::control::{ReadContent, StoredNotification, WholeNotification};
 
 /// A notification, without its timeline.
@@ -192,27 +192,12 @@ impl From<&StoredNotification> for ListedNotification {
 impl From<&WholeNotification> for ShownNotification {
     fn from(whole: &WholeNotification) -> Self {
         let stored = &whole.stored;
-        let standing = Standing {
-            created_at: stored.created_at,
-            request_id: stored.request_id,
-            status: &stored.status,
-            reason: stored.reason.as_deref(),
-            provider: stored.provider.as_deref(),
-            sent_at: stored.sent_at,
-            failed_at: stored.failed_at,
-            due_at: stored.due_at,
-            read_at: stored.read_at,
-            run: stored.owner,
-            error: stored.error_message.as_deref(),
-            suppressed_by: &whole.suppressed_by,
-        };
-        let lines = timeline(&standing, &whole.timeline, &whole.told);
         let metadata = whole.metadata.clone();
         Self {
             listed: ListedNotification::from(stored),
             metadata: metadata.and_then(|text| RawValue::from_string(text).ok()),
             delivery: DeliveryState::of(whole.told.iter().filter_map(ToldEvent::known)),
-            timeline: lines.into_iter().map(ShownLine::from).collect(),
+            timeline: whole.lines().into_iter().map(ShownLine::from).collect(),
         }
     }
 }

@@ -7,11 +7,10 @@ use uuid::Uuid;
 
 use super::judging::{Judged, judge};
 use super::{EventIntake, wishes};
-use crate::domain::reply::TOLD_LATER;
 use crate::domain::webhook::{ToldProviderEvent, deliveries_of, told_of};
 use crate::domain::{
-    AttemptRecord, Channel, Class, GlobalPolicy, NewWebhookDelivery, Origin, Reason, Settlement,
-    Status, Step, TakeId, WebhookCatalog,
+    AttemptRecord, Channel, GlobalPolicy, NewWebhookDelivery, Origin, Reason, Settlement, Status,
+    Step, TakeId, WebhookCatalog,
 };
 use crate::policy::consequence::{Consequence, LateFailure, handed_back_by, is_settled_by};
 use crate::runtime::clock;
@@ -180,16 +179,7 @@ fn acceptance(
     if !is_settled_by(&standing.notification, status, told) {
         return None;
     }
-    let step = Step::Attempt {
-        provider: event.provider.clone(),
-        class: Class::Accepted,
-        code: Some(TOLD_LATER.to_owned()),
-        detail: None,
-        device_id: None,
-        message_id: None,
-        elapsed_ms: 0,
-    };
-    let line = AttemptRecord { at: event.at, step };
+    let line = AttemptRecord::told_later(event.at, &event.provider);
     // What comes after it sees it so.
     standing.status = Status::Sent.as_str().to_owned();
     standing.provider = Some(event.provider.clone());

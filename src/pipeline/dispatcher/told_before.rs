@@ -1,8 +1,7 @@
 //! Before a notification goes out once more that an account may have: whether the account has told so meanwhile.
 
 use super::ChannelContext;
-use crate::domain::reply::TOLD_LATER;
-use crate::domain::{AttemptRecord, Class, Step, ToldBefore};
+use crate::domain::{AttemptRecord, ToldBefore};
 use crate::machine::job::Disposition;
 use crate::policy::told_before::acceptance;
 use crate::runtime::clock;
@@ -33,17 +32,10 @@ pub(super) async fn sent_before(context: &ChannelContext, jobs: Vec<Job>) -> Vec
 fn sent(mut job: Job, acceptance: &ToldBefore) -> Outcome {
     let to = job.notification.payload.to.as_deref();
     let targets = job.recipient.targets(job.notification.lane.channel, to);
-    let step = Step::Attempt {
-        provider: acceptance.provider.clone(),
-        class: Class::Accepted,
-        code: Some(TOLD_LATER.to_owned()),
-        detail: None,
-        device_id: None,
-        message_id: None,
-        elapsed_ms: 0,
-    };
-    let at = acceptance.at;
-    job.record(AttemptRecord { at, step });
+    job.record(AttemptRecord::told_later(
+        acceptance.at,
+        &acceptance.provider,
+    ));
     let mut outcome = job.settle(Disposition::Sent, clock::now());
     let recipient = &mut outcome.settlement.recipient;
     *recipient = recipient

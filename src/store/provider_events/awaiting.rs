@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::super::StoreError;
 use super::super::statement::statement;
 use super::place::EventPlace;
-use super::{EventRest, KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
+use super::{EventRest, KeptColumns, KeptEvent, KeptRow, kept, take_ready};
 
 statement!(
     Await(ids: Vec<Uuid> => Array<SqlUuid>) -> SqlUuid =
@@ -28,20 +28,7 @@ statement!(
                 OR (SELECT n.status = 'pending' AND n.owner IS NOT NULL FROM notifications n
                     WHERE n.id = e.notification_id LIMIT 1) IS NOT TRUE)
          FOR UPDATE OF e SKIP LOCKED
-     ), f AS (
-         UPDATE email_logs e SET awaits_outcome = false
-         FROM ready LEFT JOIN LATERAL (
-             SELECT n.status, n.provider, n.category FROM notifications n
-             WHERE n.id = ready.notification_id LIMIT 1) n ON true
-         WHERE e.id = ready.id
-         RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
-                   e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
-                   n.category
-     )
-     SELECT ", kept_columns!(), "
-     FROM f LEFT JOIN categories c ON c.tenant_id = f.tenant_id AND c.name = f.category
-     ORDER BY f.occurred_at, f.id"
-    )
+     )", take_ready!("awaits_outcome"))
 );
 
 /// Notes that what follows from events for their notifications waits for an outcome.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::statement::statement;
 use super::super::{StoreError, system_events};
-use super::{EventRest, KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
+use super::{EventRest, KeptColumns, KeptEvent, KeptRow, kept, take_ready};
 use crate::domain::{Severity, SystemEvent};
 
 /// The `event_type` of an account whose events call too many addresses dead.
@@ -39,20 +39,7 @@ statement!(
          SELECT id, notification_id FROM email_logs
          WHERE is_doubted AND provider = ? AND created_at < now() - interval '10 minutes'
          ORDER BY created_at LIMIT ? FOR UPDATE SKIP LOCKED
-     ), f AS (
-         UPDATE email_logs e SET is_doubted = false
-         FROM ready LEFT JOIN LATERAL (
-             SELECT n.status, n.provider, n.category FROM notifications n
-             WHERE n.id = ready.notification_id LIMIT 1) n ON true
-         WHERE e.id = ready.id
-         RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
-                   e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
-                   n.category
-     )
-     SELECT ", kept_columns!(), "
-     FROM f LEFT JOIN categories c ON c.tenant_id = f.tenant_id AND c.name = f.category
-     ORDER BY f.occurred_at, f.id"
-    )
+     )", take_ready!("is_doubted"))
 );
 
 statement!(

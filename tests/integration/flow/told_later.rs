@@ -2,7 +2,7 @@
 
 use loadtest::events::{SendgridKey, form_body, sendgrid_body, twilio_headers};
 use loadtest::harness::http;
-use loadtest::simulator::{Behaviour, Fault, Provider, Rule, When};
+use loadtest::simulator::{Behaviour, Fault, Provider, Rule, Simulator, When};
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, account_named, ana, envelope};
@@ -67,18 +67,30 @@ async fn a_text_that_did_not_arrive_goes_once_through_each_other_account() {
     assert_eq!((first.stats().accepted, second.stats().accepted), (1, 1));
 }
 
+/// SendGrid's account `mail`, whose events are signed with this key.
+fn telling(sendgrid: &Simulator, key: &SendgridKey) -> String {
+    let account = account_named(sendgrid, "mail", 1);
+    let key = key.public().unwrap();
+    format!("{}\nevent_public_key = \"{key}\"\n", account.trim_end())
+}
+
+/// Tells an event of it, as SendGrid would.
+async fn tell(stage: &Stage, key: &SendgridKey, event: Value) -> u16 {
+    let body = sendgrid_body(&[event]);
+    let headers = key.headers(clock::now().as_second(), &body).unwrap();
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let url = stage.url("/hooks/sendgrid/mail");
+    let answer = http::request("POST", &url, &headers, &body).await;
+    answer.unwrap().status
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_outcome_is_settled_by_what_the_account_tells_later() {
     let stage = Stage::with_lanes("email.normal").await;
     let lost = Rule::always(Fault::status(504)).when(When::First(1_000));
     let sendgrid = stage.behaving(Provider::SendGrid, Behaviour::default().rule(lost));
     let key = SendgridKey::generate().unwrap();
-    let account = account_named(&sendgrid, "mail", 1);
-    let account = format!(
-        "{}\nevent_public_key = \"{}\"\n",
-        account.trim_end(),
-        key.public().unwrap()
-    );
+    let account = telling(&sendgrid, &key);
     stage.apply(&format!("{}{account}", ana()));
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
@@ -87,19 +99,9 @@ async fn an_unknown_outcome_is_settled_by_what_the_account_tells_later() {
     stage.publisher().await.publish(&message).await;
     let row = outcomes.only("pending", Some("retry")).await;
     let event = |kind: &str, id: &str| json!({ "event": kind, "sg_event_id": id, "herald_notification_id": row.id, "email": "ana@example.com" });
-    let tell = async |event: Value| {
-        let body = sendgrid_body(&[event]);
-        let headers = key.headers(clock::now().as_second(), &body).unwrap();
-        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        let url = stage.url("/hooks/sendgrid/mail");
-        http::request("POST", &url, &headers, &body)
-            .await
-            .unwrap()
-            .status
-    };
     // That it was not sent after all says nothing of whether it was.
-    assert_eq!(tell(event("dropped", "1")).await, 204);
-    assert_eq!(tell(event("delivered", "2")).await, 204);
+    assert_eq!(tell(&stage, &key, event("dropped", "1")).await, 204);
+    assert_eq!(tell(&stage, &key, event("delivered", "2")).await, 204);
     let sent = |rows: &[crate::outcomes::Row]| matches!(rows, [row] if row.is("sent", None));
     let row = outcomes.until(sent).await.remove(0);
     assert_eq!(row.provider.as_deref(), Some("mail"));
@@ -118,13 +120,8 @@ async fn what_is_in_hand_for_another_try_is_called_off_once_it_is_known_to_be_se
     let lost = Rule::always(Fault::status(504)).when(When::First(1_000));
     let sendgrid = stage.behaving(Provider::SendGrid, Behaviour::default().rule(lost));
     let key = SendgridKey::generate().unwrap();
-    let account = account_named(&sendgrid, "mail", 1);
+    let account = telling(&sendgrid, &key);
     let account = account.replace("[providers.config]", "rate_limit = 6\n[providers.config]");
-    let account = format!(
-        "{}\nevent_public_key = \"{}\"\n",
-        account.trim_end(),
-        key.public().unwrap()
-    );
     stage.apply(&format!("{}{account}", ana()));
     let mut outcomes = stage.outcomes().await;
     let _engine = stage.start().await;
@@ -134,12 +131,7 @@ async fn what_is_in_hand_for_another_try_is_called_off_once_it_is_known_to_be_se
     outcomes.until_count(in_hand, 1).await;
     let id = outcomes.rows().await.remove(0).id;
     let event = json!({ "event": "delivered", "sg_event_id": "1", "herald_notification_id": id, "email": "ana@example.com" });
-    let body = sendgrid_body(&[event]);
-    let headers = key.headers(clock::now().as_second(), &body).unwrap();
-    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-    let url = stage.url("/hooks/sendgrid/mail");
-    let answer = http::request("POST", &url, &headers, &body).await;
-    assert_eq!(answer.unwrap().status, 204);
+    assert_eq!(tell(&stage, &key, event).await, 204);
     stage.nothing_in_hand().await;
     assert_eq!(sendgrid.stats().requests, 1);
     outcomes.only("sent", None).await;

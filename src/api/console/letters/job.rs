@@ -7,7 +7,7 @@ use askama::Template;
 use uuid::Uuid;
 
 use super::PATH;
-use crate::api::console::answer::{ConsoleError, html, see_other};
+use crate::api::console::answer::{ConsoleError, html, id_of, see_other};
 use crate::api::console::figures::{ShownMoment, number};
 use crate::api::console::frame::PageFrame;
 use crate::api::console::sent_form::SentForm;
@@ -89,7 +89,7 @@ pub(super) async fn turn(
     SentForm::of(&visitor, &request, payload).await?;
     visitor.needs(ApiResource::DeadLetters, ApiAction::Write)?;
     let (id, turn) = path.into_inner();
-    let id = id_of(&id)?;
+    let id = id_of(&id, "job")?;
     let to = match turn.as_str() {
         "pause" => JobState::Paused,
         "resume" => JobState::Running,
@@ -107,12 +107,11 @@ async fn progress(
     id: &str,
 ) -> Result<JobProgress, ConsoleError> {
     visitor.needs(ApiResource::DeadLetters, ApiAction::Read)?;
-    let job = desks.letters.job(visitor.tenant_id(), id_of(id)?).await?;
+    let job = desks
+        .letters
+        .job(visitor.tenant_id(), id_of(id, "job")?)
+        .await?;
     Ok(JobProgress::from(&job))
-}
-
-fn id_of(text: &str) -> Result<Uuid, ConsoleError> {
-    Uuid::parse_str(text).map_err(|_| ConsoleError::NotFound("job"))
 }
 
 impl From<&StoredJob> for JobProgress {

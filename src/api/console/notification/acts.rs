@@ -5,8 +5,8 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-use super::{id_of, story};
-use crate::api::console::answer::{ConsoleError, html, see_other};
+use super::story;
+use crate::api::console::answer::{ConsoleError, html, id_of, see_other};
 use crate::api::console::sent_form::SentForm;
 use crate::api::console::visitor::ConsoleVisitor;
 use crate::domain::{ApiAction, ApiResource, CancelState};
@@ -23,7 +23,7 @@ pub(super) async fn reveal(
     SentForm::of(&visitor, &request, payload).await?;
     visitor.needs(ApiResource::Contents, ApiAction::Read)?;
     visitor.needs(ApiResource::Notifications, ApiAction::Read)?;
-    let id = id_of(&id)?;
+    let id = id_of(&id, "notification")?;
     let found = desks.notifications.get((visitor.tenant_id(), id)).await?;
     let whose = (found.stored.tenant_id, id);
     let noted = desks
@@ -44,7 +44,7 @@ pub(super) async fn cancel(
 ) -> Result<HttpResponse, ConsoleError> {
     SentForm::of(&visitor, &request, payload).await?;
     visitor.needs(ApiResource::Notifications, ApiAction::Write)?;
-    let id = id_of(&id)?;
+    let id = id_of(&id, "notification")?;
     let meant = CancelMeant::One(visitor.tenant_id(), id);
     let count = desks.cancelling.cancel(meant, visitor.by()).await?;
     match count.too_late() {
@@ -63,7 +63,7 @@ pub(super) async fn replay(
 ) -> Result<HttpResponse, ConsoleError> {
     SentForm::of(&visitor, &request, payload).await?;
     visitor.needs(ApiResource::DeadLetters, ApiAction::Write)?;
-    let id = id_of(&id)?;
+    let id = id_of(&id, "notification")?;
     let tenant_id = visitor.tenant_id();
     match desks.letters.replay(tenant_id, id, visitor.by()).await? {
         ReplayFate::Due(_) => Ok(done(id, "replayed")),

@@ -5,8 +5,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-use super::id_of;
-use crate::api::console::answer::ConsoleError;
+use crate::api::console::answer::{ConsoleError, id_of};
 use crate::api::console::sent_form::SentForm;
 use crate::api::console::visitor::ConsoleVisitor;
 use crate::domain::{ApiAction, ApiResource, is_same_proof};
@@ -89,7 +88,7 @@ pub(super) async fn frame(
 ) -> Result<HttpResponse, ConsoleError> {
     visitor.needs(ApiResource::Contents, ApiAction::Read)?;
     visitor.needs(ApiResource::Notifications, ApiAction::Read)?;
-    let id = id_of(&id)?;
+    let id = id_of(&id, "notification")?;
     let query = SentForm::of_query(&request)?;
     let spans = [span(), span() - 1];
     let is_shown = spans.iter().any(|span| {

@@ -6,9 +6,7 @@ use uuid::Uuid;
 use crate::api::console::figures::ShownMoment;
 use crate::api::console::mask;
 use crate::api::console::visitor::ConsoleVisitor;
-use crate::domain::{
-    ApiResource, DeliveryState, Standing, Status, TimelineLine, ToldEvent, timeline,
-};
+use crate::domain::{ApiResource, DeliveryState, Status, TimelineLine, ToldEvent};
 use crate::ops::control::{DeadLetter, StoredDelivery, StoredNotification, WholeNotification};
 
 /// What may be offered.
@@ -83,21 +81,6 @@ impl ShownStory {
     /// `open` shows the address.
     pub(super) fn of(whole: &WholeNotification, open: bool) -> Self {
         let stored = &whole.stored;
-        let standing = Standing {
-            created_at: stored.created_at,
-            request_id: stored.request_id,
-            status: &stored.status,
-            reason: stored.reason.as_deref(),
-            provider: stored.provider.as_deref(),
-            sent_at: stored.sent_at,
-            failed_at: stored.failed_at,
-            due_at: stored.due_at,
-            read_at: stored.read_at,
-            run: stored.owner,
-            error: stored.error_message.as_deref(),
-            suppressed_by: &whole.suppressed_by,
-        };
-        let lines = timeline(&standing, &whole.timeline, &whole.told);
         Self {
             id: stored.id,
             status: stored.status.clone(),
@@ -105,7 +88,7 @@ impl ShownStory {
             user_id: stored.user_id,
             facts: facts(whole, open),
             metadata: whole.metadata.clone(),
-            lines: lines.into_iter().map(StoryLine::from).collect(),
+            lines: whole.lines().into_iter().map(StoryLine::from).collect(),
         }
     }
 }

@@ -3,9 +3,8 @@
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Payload};
-use uuid::Uuid;
 
-use crate::api::console::answer::{ConsoleError, see_other};
+use crate::api::console::answer::{ConsoleError, id_of, see_other};
 use crate::api::console::sent_form::SentForm;
 use crate::api::console::typed::TypedFields;
 use crate::api::console::visitor::ConsoleVisitor;
@@ -22,7 +21,7 @@ pub(super) async fn lift(
 ) -> Result<HttpResponse, ConsoleError> {
     let mut typed = TypedFields::of(SentForm::of(&visitor, &request, payload).await?);
     visitor.needs(ApiResource::Suppressions, ApiAction::Write)?;
-    let id = Uuid::parse_str(&id).map_err(|_| ConsoleError::NotFound("suppression"))?;
+    let id = id_of(&id, "suppression")?;
     let why = typed.line("why");
     let why = why.ok_or(ConsoleError::Bad(
         "Say in a line why the address is to be written to again.",
@@ -44,7 +43,7 @@ pub(super) async fn revoke(
 ) -> Result<HttpResponse, ConsoleError> {
     SentForm::of(&visitor, &request, payload).await?;
     visitor.needs(ApiResource::ApiKeys, ApiAction::Write)?;
-    let id = Uuid::parse_str(&id).map_err(|_| ConsoleError::NotFound("API key"))?;
+    let id = id_of(&id, "API key")?;
     let revoked = desks.keys.revoke(id, visitor.tenant_id(), visitor.by());
     revoked.await?;
     Ok(see_other("/console/keys?done=revoked"))
