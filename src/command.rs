@@ -9,6 +9,7 @@ mod input;
 mod keys;
 mod ledger;
 mod migrate;
+mod moment;
 mod openapi;
 mod publish;
 mod quarantine;

@@ -6,14 +6,14 @@ use clap::{Args, Subcommand};
 use herald::config::Required;
 use herald::domain::{Channel, Reason};
 use herald::ops::replay::{self, Order, ReplayFate, ReplayedLetter};
-use herald::runtime::clock;
 use herald::store::Database;
 use herald::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
 use herald::store::dead_letters::{self, LetterFilter};
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::moment::moment;
 use super::{Cli, CommandFailure, say};
 
 /// Dead letters in a page of a list.
@@ -281,20 +281,6 @@ fn most(limit: Option<u32>) -> usize {
     })
 }
 
-/// A time, or how long ago it was.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(moment) = text.parse() {
-        return Ok(moment);
-    }
-    let span: Option<Span> = text.parse().ok();
-    span.and_then(|span| {
-        let days = SpanRelativeTo::days_are_24_hours();
-        let age = span.to_duration(days).ok()?.abs();
-        clock::now().checked_sub(age).ok()
-    })
-    .ok_or_else(|| "write 2026-03-01T12:00:00Z, or an age such as 90m, 2h or 7d".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,14 +291,5 @@ mod tests {
         let error = Reason::failure("expired").unwrap_err();
         assert!(error.contains("retries_exhausted"), "{error}");
         assert!(!error.contains("expired,"), "{error}");
-    }
-
-    #[test]
-    fn a_moment_is_a_time_or_an_age() {
-        let exact = moment("2026-03-01T12:00:00Z").unwrap();
-        assert_eq!(exact.to_string(), "2026-03-01T12:00:00Z");
-        let (day, hours) = (moment("1d").unwrap(), moment("24h").unwrap());
-        assert!(hours.duration_since(day).abs() < jiff::SignedDuration::from_secs(60));
-        assert!(moment("soon").is_err());
     }
 }

@@ -9,11 +9,12 @@ use herald::runtime::clock;
 use herald::store::api_keys::{self, NewApiKey, StoredApiKey};
 use herald::store::audit::DoneBy;
 use herald::store::{Database, StoreError};
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::columns::columns;
+use super::moment::length;
 use super::{Cli, CommandFailure, say};
 
 /// Longest name.
@@ -232,16 +233,11 @@ fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn duration(text: &str) -> Option<SignedDuration> {
-    let span: Span = text.parse().ok()?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
-}
-
 /// A time ahead, or how long from now.
 fn end(text: &str) -> Result<Timestamp, String> {
     let now = clock::now();
     let exact = text.parse().ok();
-    let end = exact.or_else(|| now.checked_add(duration(text)?).ok());
+    let end = exact.or_else(|| now.checked_add(length(text)?).ok());
     end.filter(|end| *end > now).ok_or_else(|| {
         "write 2027-03-01T12:00:00Z, or a time from now such as 12h or 90d".to_owned()
     })
@@ -249,7 +245,7 @@ fn end(text: &str) -> Result<Timestamp, String> {
 
 fn overlap(text: &str) -> Result<SignedDuration, String> {
     let most = SignedDuration::from_hours(30 * 24);
-    duration(text)
+    length(text)
         .filter(|overlap| !overlap.is_negative() && *overlap <= most)
         .ok_or_else(|| "write a time such as 0s, 12h or 7d; at most 30d".to_owned())
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::columns::columns;
+use super::moment::moment;
 use super::{Cli, CommandFailure, say};
 
 /// Hours that are shown unless it is said.
@@ -17,11 +18,11 @@ const USUAL_HOURS: i64 = 24;
 
 #[derive(Debug, Args)]
 pub(super) struct Ledger {
-    /// Hours that begin at this time or later, RFC 3339; the last 24 hours without it.
-    #[arg(long, value_name = "TIME")]
+    /// The hour of this time and later ones: RFC 3339, or an age such as "24h" or "7d"; the last 24 hours without it.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
     since: Option<Timestamp>,
     /// Hours that begin before this time; up to now without it.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
     until: Option<Timestamp>,
     /// Of this tenant.
     #[arg(long, value_name = "UUID")]
@@ -32,7 +33,7 @@ pub(super) fn ledger(cli: &Cli, asked: &Ledger) -> Result<(), CommandFailure> {
     let now = herald::runtime::clock::now();
     let until = asked.until.unwrap_or(now).min(now);
     let since = match asked.since {
-        Some(since) => since,
+        Some(since) => hour_of(since),
         None => hour_of(until)
             .checked_sub((USUAL_HOURS - 1).hours())
             .map_err(|error| CommandFailure(format!("--until: {error}")))?,

@@ -164,16 +164,24 @@ impl EventIntake {
 
     /// Counts what is new.
     fn count(&self, kept: &[KeptEvent]) {
-        let mut blocked = None;
+        let (mut blocked, mut unreadable) = (None, None);
         for event in kept {
             let account = self.metrics.provider(&event.provider);
             account.event(event.event);
             if event.about.is_none() {
                 account.unmatched_event();
             }
-            if event.event == ProviderEvent::Block {
-                blocked = Some(event);
+            match event.event {
+                ProviderEvent::Block => blocked = Some(event),
+                ProviderEvent::Unreadable => unreadable = Some(event),
+                _ => {}
             }
+        }
+        if let Some(KeptEvent { provider, .. }) = unreadable {
+            tracing::warn!(
+                provider,
+                "an account has told what cannot be read: see its events of the kind unreadable"
+            );
         }
         if let Some(KeptEvent { provider, code, .. }) = blocked {
             let code = code.as_deref().unwrap_or_default();

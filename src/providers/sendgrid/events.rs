@@ -1,12 +1,14 @@
 //! SendGrid's Event Webhook: the signature over the raw bytes, and the events in them.
 
+mod items;
+
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use self::items::items;
 use crate::domain::{
     Account, Channel, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
 };
@@ -81,11 +83,7 @@ pub(super) fn key_bytes(key: &str) -> Option<Vec<u8>> {
 /// The events in a body: each is read by itself.
 pub(crate) fn events(body: &[u8], now: Timestamp) -> Vec<HeardEvent> {
     let text = String::from_utf8_lossy(body);
-    match serde_json::from_str::<Vec<&RawValue>>(&text) {
-        Ok(each) => each.iter().map(|it| event(it.get(), now)).collect(),
-        Err(_) if text.trim().is_empty() => vec![],
-        Err(_) => vec![event(text.trim(), now)],
-    }
+    items(&text).into_iter().map(|it| event(it, now)).collect()
 }
 
 fn event(text: &str, now: Timestamp) -> HeardEvent {

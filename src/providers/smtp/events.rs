@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::enhanced::Enhanced;
-use super::report::{MailReport, RecipientReport, report};
+use super::report::{Feedback, MailReport, RecipientReport, report};
 use super::return_path::{LEAST_SECRET, ReturnPath};
 use super::told_later::{LateRefusal, late_refusal};
 use crate::domain::address::ascii_domain;
@@ -18,12 +18,15 @@ use crate::providers::heard::{EventHead, address_of, code, detail, hashed, momen
 pub(super) const DOMAIN: &str = "return_path_domain";
 /// With what that is signed.
 pub(super) const SECRET: &str = "return_path_secret";
+/// With what it was signed before.
+pub(super) const SECRET_BEFORE: &str = "return_path_secret_before";
 
 /// The return path of an account, if it has one.
 pub(super) fn return_path(account: &Account) -> Option<ReturnPath> {
     let (domain, secret) = setting(account, DOMAIN).zip(setting(account, SECRET))?;
     let domain = ascii_domain(domain).filter(|_| secret.len() >= LEAST_SECRET)?;
-    Some(ReturnPath::new(&domain, secret))
+    let before = setting(account, SECRET_BEFORE).filter(|it| it.len() >= LEAST_SECRET);
+    Some(ReturnPath::new(&domain, secret).after(before))
 }
 
 /// Whether the account's mails can be told apart when they come back.
@@ -88,9 +91,13 @@ pub(crate) fn events(body: &[u8], now: Timestamp) -> Vec<HeardEvent> {
     let mut heard: Vec<HeardEvent> = heard
         .map(|(number, it)| of_recipient(&report, (number, it), at))
         .collect();
-    if report.is_complaint {
-        let id = hashed(format!("complaint {:?}", report.message_id).as_bytes());
-        heard.push(HeardEvent::bare(ProviderEvent::Complaint, id, at));
+    if let Some(feedback) = report.feedback {
+        let event = match feedback {
+            Feedback::Complaint => ProviderEvent::Complaint,
+            Feedback::OptOut => ProviderEvent::Unsubscribe,
+        };
+        let id = hashed(format!("{event} {:?}", report.message_id).as_bytes());
+        heard.push(HeardEvent::bare(event, id, at));
     }
     if heard.is_empty() {
         heard.push(HeardEvent {
@@ -190,7 +197,8 @@ mod tests {
         domain: Option<&str>,
     ) -> Result<Vec<HeardEvent>, EventRefusal> {
         let config = match domain {
-            Some(domain) => json!({ DOMAIN: domain, SECRET: "sixteen bytes and more" }),
+            Some(domain) => json!({ DOMAIN: domain, SECRET: "another of many bytes",
+                                    SECRET_BEFORE: "sixteen bytes and more" }),
             None => json!({}),
         };
         let account = account(ProviderKind::Smtp, None, None, config);

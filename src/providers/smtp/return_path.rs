@@ -19,6 +19,8 @@ pub(crate) const LEAST_SECRET: usize = 16;
 pub(crate) struct ReturnPath {
     domain: String,
     key: hmac::Key,
+    /// What was signed with another one is still ours.
+    before: Option<hmac::Key>,
 }
 
 impl ReturnPath {
@@ -26,14 +28,24 @@ impl ReturnPath {
     pub(crate) fn new(domain: &str, secret: &str) -> Self {
         Self {
             domain: domain.to_ascii_lowercase(),
-            key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+            key: key(secret),
+            before: None,
+        }
+    }
+
+    /// The same, which also knows what was signed with the secret before.
+    pub(crate) fn after(self, before: Option<&str>) -> Self {
+        Self {
+            before: before.map(key),
+            ..self
         }
     }
 
     /// The envelope sender of a notification's mail.
     pub(crate) fn of(&self, notification_id: Uuid) -> String {
         let id = notification_id.simple();
-        format!("{PREFIX}{id}-{}@{}", self.mac(notification_id), self.domain)
+        let mac = mac(&self.key, notification_id);
+        format!("{PREFIX}{id}-{mac}@{}", self.domain)
     }
 
     /// The notification whose return path stands somewhere in the bytes: signed as it is, it may stand anywhere.
@@ -54,18 +66,24 @@ impl ReturnPath {
         })
     }
 
-    fn mac(&self, id: Uuid) -> String {
-        let tag = hmac::sign(&self.key, id.as_bytes());
-        let mut text = hex(tag.as_ref());
-        text.truncate(MAC_DIGITS);
-        text
+    fn is_signed(&self, id: Uuid, said: &str) -> bool {
+        let keys = [Some(&self.key), self.before.as_ref()];
+        keys.into_iter().flatten().any(|key| {
+            let same = subtle::ConstantTimeEq::ct_eq(mac(key, id).as_bytes(), said.as_bytes());
+            bool::from(same)
+        })
     }
+}
 
-    fn is_signed(&self, id: Uuid, mac: &str) -> bool {
-        let expected = self.mac(id);
-        let same = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), mac.as_bytes());
-        bool::from(same)
-    }
+fn key(secret: &str) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())
+}
+
+fn mac(key: &hmac::Key, id: Uuid) -> String {
+    let tag = hmac::sign(key, id.as_bytes());
+    let mut text = hex(tag.as_ref());
+    text.truncate(MAC_DIGITS);
+    text
 }
 
 #[cfg(test)]
@@ -95,5 +113,12 @@ mod tests {
         for forged in ["", "b-", &last, &swapped, &elsewhere, &other.of(ID)] {
             assert_eq!(path.find(forged.as_bytes()), None, "{forged}");
         }
+        let rotated = ReturnPath::new("bounces.example.com", "another secret of many bytes");
+        let rotated = rotated.after(Some("a secret of many bytes"));
+        assert_eq!(rotated.of(ID), other.of(ID), "the new one signs");
+        for known in [&address, &other.of(ID)] {
+            assert_eq!(rotated.find(known.as_bytes()), Some(ID), "{known}");
+        }
+        assert_eq!(rotated.find(last.as_bytes()), None);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 
-use super::events::{DOMAIN, SECRET};
+use super::events::{DOMAIN, SECRET, SECRET_BEFORE};
 use super::return_path::{LEAST_SECRET, ReturnPath};
 use super::tls::Tls;
 use crate::domain::Account;
@@ -29,7 +29,7 @@ pub(crate) struct SmtpSettings {
     pub(crate) max_connections: u16,
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "host",
     "port",
     "tls",
@@ -39,6 +39,7 @@ const KEYS: [&str; 9] = [
     "text_timeout_seconds",
     "return_path_domain",
     "return_path_secret",
+    "return_path_secret_before",
 ];
 /// Postfix, for one, lets a client have 50; Exchange Online three.
 const CONNECTIONS: u16 = 20;
@@ -166,9 +167,15 @@ fn return_path(fields: &mut ConfigFields<'_>) -> Option<ReturnPath> {
             "config keys `{DOMAIN}` and `{SECRET}` are needed both, or neither"
         ));
     }
-    if secret.is_some_and(|secret| secret.len() < LEAST_SECRET) {
+    let before = fields.text(SECRET_BEFORE);
+    if before.is_some() && secret.is_none() {
+        fields.mistake(format!("config key `{SECRET_BEFORE}` needs `{SECRET}`"));
+    }
+    let secrets = [(SECRET, secret), (SECRET_BEFORE, before)];
+    let is_short = |it: &str| it.len() < LEAST_SECRET;
+    for (key, _) in secrets.into_iter().filter(|it| it.1.is_some_and(is_short)) {
         fields.mistake(format!(
-            "config key `{SECRET}` must have at least {LEAST_SECRET} bytes, for example those of `openssl rand -hex 32`"
+            "config key `{key}` must have at least {LEAST_SECRET} bytes, for example those of `openssl rand -hex 32`"
         ));
     }
     let ascii = ascii_domain(domain?);
@@ -222,15 +229,16 @@ mod tests {
     #[test]
     fn all_mistakes_are_told() {
         let config = json!({"tls": "ssl", "port": 70000, "from": "nobody", "user": "x",
-            "return_path_domain": "nowhere", "return_path_secret": "short"});
+            "return_path_domain": "nowhere", "return_path_secret": "short", "return_path_secret_before": "short"});
         insta::assert_snapshot!(read(Some("user"), None, config).err().unwrap(), @"
-        config key `user` is unknown; allowed: host, port, tls, ca_file, from, max_connections, text_timeout_seconds, return_path_domain, return_path_secret, sandbox
+        config key `user` is unknown; allowed: host, port, tls, ca_file, from, max_connections, text_timeout_seconds, return_path_domain, return_path_secret, return_path_secret_before, sandbox
         config key `host` is missing: the server's name
         config key `tls` must be one of none, starttls, implicit
         config key `port` must be a port from 1 to 65535
         `api_key` (user) and `api_secret` (password) are needed both, or neither
         config key `from` must be an address, or `Name <address>`
         config key `return_path_secret` must have at least 16 bytes, for example those of `openssl rand -hex 32`
+        config key `return_path_secret_before` must have at least 16 bytes, for example those of `openssl rand -hex 32`
         config key `return_path_domain` must be a domain
         ");
         let config = json!({"host": "mail.example.com", "from": "h@example.com", "return_path_domain": "b.example.com"});

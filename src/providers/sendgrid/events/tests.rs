@@ -297,4 +297,8 @@ fn a_bad_event_stops_no_other() {
     assert_eq!(events(b"[]\r\n", now()), []);
     assert_eq!(events(b"nothing", now())[0].event, Unreadable);
     assert_eq!(events(b"{\"event\":\"open\"}", now())[0].event, Open);
+    let broken = b"[{\"event\":\"delivered\"},\r\n{\"event\":open},\r\n{\"event\":\"click\"}]";
+    let heard = events(broken, now());
+    let kinds: Vec<ProviderEvent> = heard.iter().map(|it| it.event).collect();
+    assert_eq!(kinds, [Delivered, Unreadable, Click]);
 }

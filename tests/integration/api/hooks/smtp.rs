@@ -162,3 +162,68 @@ async fn what_became_of_somebody_else_says_nothing_of_our_recipient() {
         );
     }
 }
+
+/// A report of abuse about the mail of a return path.
+fn report_of_abuse(path: &str, kind: &str) -> String {
+    format!(
+        "From: fbl@isp.example\r\nTo: <fbl@example.com>\r\nMessage-ID: <{kind}@isp>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=feedback-report; boundary=x\r\n\r\n--x\r\n\
+         Content-Type: message/feedback-report\r\n\r\nFeedback-Type: {kind}\r\nUser-Agent: isp/1\r\n\r\n--x\r\n\
+         Content-Type: message/rfc822\r\n\r\nReturn-Path: <{path}>\r\nSubject: Hello\r\n\r\nText\r\n--x--\r\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_to_report_a_mail_has_its_consequence() {
+    let hooks = Hooks::open().await;
+    let operator = hooks.key("provider-events:write", None);
+    let _engine = hooks.stage.start().await;
+    let (authorization, kind) = (
+        format!("Authorization: Bearer {operator}"),
+        "Content-Type: message/rfc822",
+    );
+    let news = "category = 'news'";
+    let international = |report: String| {
+        let global = report.replace("message/delivery-status", "message/global-delivery-status");
+        global.replace("rfc822; victim", "utf-8; v\\x{69}ctim")
+    };
+    let without_action = |report: String| report.replace("Action: failed\r\n", "");
+    let bounce = |path: &str| report(path, "5.1.1");
+    let abuse = |kind: &'static str| move |path: &str| report_of_abuse(path, kind);
+    let dead = &["email ana@example.com hard_bounce - t 1"][..];
+    let cases: [(&dyn Fn(&str) -> String, &str, &[&str]); 6] = [
+        (&|path| international(bounce(path)), "bounce", dead),
+        (&|path| without_action(bounce(path)), "bounce", dead),
+        (
+            &abuse("abuse"),
+            "complaint",
+            &["email ana@example.com complaint - f 1"],
+        ),
+        (
+            &abuse("opt-out"),
+            "unsubscribe",
+            &["email ana@example.com unsubscribe news f 1"],
+        ),
+        (&abuse("not-spam"), "other", &[]),
+        (&abuse("virus"), "other", &[]),
+    ];
+    for (mail, event, suppressed) in cases {
+        let sent = hooks.sent("post", news).await;
+        let mail = mail(&return_path(sent));
+        let headers = [authorization.as_str(), kind];
+        let answer = ask(&hooks.stage, "POST", "/hooks/smtp/post", &headers, &mail).await;
+        assert_eq!(answer.status, 204, "{mail}");
+        let stored = format!(
+            "SELECT event || ' ' || matched_by AS text FROM email_logs WHERE notification_id = '{sent}'"
+        );
+        assert_eq!(
+            hooks.lines(&stored).await,
+            [format!("{event} return_path")],
+            "{mail}"
+        );
+        assert_eq!(hooks.suppressed().await, suppressed, "{mail}");
+        hooks
+            .lines("DELETE FROM suppressions RETURNING reason AS text")
+            .await;
+    }
+}
