@@ -74,6 +74,7 @@ pub use change::WriteChange;
 pub use diesel_async::AsyncPgConnection as PgConnection;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
+pub use locks::NotDone;
 pub use pool::{Connection, Database};
 pub use sift::Sifted;
 pub use sqlstate::SqlState;

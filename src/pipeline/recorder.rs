@@ -8,6 +8,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 use crate::runtime::{Alarm, clock, failpoint, mailbox};
 use crate::work::job::Wake;
 
+mod releasing;
 mod settling;
 
 pub use settling::Settling;
@@ -84,7 +85,7 @@ impl Recorder {
         self.state.releasing = true;
         let done = Self::says_when_done(ctx, SettlingEnded::Release);
         let settling = Arc::clone(&self.settling);
-        let unreleased = settling::Unreleased::new(
+        let unreleased = releasing::Unreleased::new(
             abandoned,
             self.settling.node.claim_guards.release_queue.clone(),
         );
@@ -92,8 +93,7 @@ impl Recorder {
             .node
             .tasks
             .spawn("release claims", async move {
-                let _done = done;
-                settling.release(unreleased).await;
+                settling.release(unreleased, done).await;
             });
     }
 

@@ -35,7 +35,7 @@ use self::row::taken_columns;
 pub(super) use self::text::node_died;
 use self::text::{is_free, planned_anew, take_rows, take_statement, with_the_dead};
 use super::lease::{RunId, living_runs};
-use super::parts::Parts;
+use super::locks::{Halves, NotDone};
 use super::statement::statement;
 use super::takes::TakeId;
 use super::{Database, StoreError, form, time};
@@ -169,26 +169,25 @@ statement!(
 );
 
 /// Ends rows that were taken too often without an outcome, as dead letters. Nothing of them is read:
-/// to read them may be what ends the process.
-///
-/// # Errors
-/// When the database fails.
-pub async fn end_worn(database: &Database, take: TakeId, ids: &[Uuid]) -> Result<(), StoreError> {
-    let mut parts = Parts::of(ids);
-    while let Some(part) = parts.next() {
+/// to read them may be what ends the process. Those that cannot be ended now are in the answer, and stay this run's:
+/// they are to be given back.
+pub async fn end_worn(database: &Database, take: TakeId, ids: &[Uuid]) -> NotDone<Uuid> {
+    let mut halves = Halves::of(ids);
+    while let Some(part) = halves.next() {
         let end = EndWorn {
             ids: part.to_vec(),
             take: take.0,
         };
-        let mut connection = database.get().await?;
-        if let Err(error) = end.load::<Uuid>(&mut *connection).await {
-            parts.refused(part, error.into())?;
+        let ended = async {
+            let connection = &mut *database.get().await?;
+            Ok(end.load::<Uuid>(connection).await?)
+        };
+        match ended.await {
+            Ok(_) => halves.done(),
+            Err(error) => halves.failed(part, error),
         }
     }
-    for (id, error) in parts.into_refused() {
-        tracing::warn!(notification_id = %id, %error, "a row that was taken too often could not become a dead letter");
-    }
-    Ok(())
+    NotDone::of(halves)
 }
 
 statement!(

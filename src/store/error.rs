@@ -148,8 +148,14 @@ impl StoreError {
     /// storage is damaged. What takes too long, or waits, does so for all.
     #[must_use]
     pub(super) const fn may_be_of_what_is_read(&self) -> bool {
-        self.may_be_of_one_row()
-            && !matches!(self, Self::Timeout(_) | Self::Locked(_) | Self::DiskFull(_))
+        self.may_be_of_one_row() && !self.is_for_now()
+    }
+
+    /// Whether it passes by itself or by an operator's hand, and says nothing of the row at which it showed: no
+    /// room, a lock, too slow.
+    #[must_use]
+    pub const fn is_for_now(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Locked(_) | Self::DiskFull(_))
     }
 
     /// The same in words that hold no row's values, for a log line or an event.

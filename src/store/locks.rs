@@ -94,6 +94,37 @@ impl<'a, T> Halves<'a, T> {
     }
 }
 
+/// What could not be done now of a batch, and why.
+#[derive(Debug)]
+#[must_use]
+pub struct NotDone<T> {
+    /// What is left, in no order.
+    pub left: Vec<T>,
+    /// Why, if anything failed; of several reasons the last.
+    pub trouble: Option<StoreError>,
+}
+
+impl<T: Copy> NotDone<T> {
+    pub(super) fn of(halves: Halves<'_, T>) -> Self {
+        let (left, trouble) = halves.into_left();
+        Self {
+            left: left.into_iter().copied().collect(),
+            trouble,
+        }
+    }
+
+    /// All of it is done.
+    ///
+    /// # Errors
+    /// Why something is left.
+    pub fn all_done(self) -> Result<(), StoreError> {
+        match self.trouble {
+            Some(trouble) if !self.left.is_empty() => Err(trouble),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

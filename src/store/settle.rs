@@ -15,16 +15,18 @@ use uuid::Uuid;
 use super::inbox::{InboxHint, deliver};
 use super::locks::Halves;
 use super::observed::Duty;
-use super::parts::Parts;
 use super::quarantine::keep;
 use super::webhooks::{self, announce};
 use super::{Database, StoreError, partitions};
 use crate::domain::webhook::deliveries_of;
-use crate::domain::{AfterStatement, NewWebhookDelivery, Proof, StoredAs, TakeId};
+use crate::domain::{AfterStatement, NewWebhookDelivery, Proof, StoredAs};
 use crate::runtime::clock;
 
 mod aftermath;
+mod release;
 mod statement;
+
+pub use release::release;
 
 pub use crate::domain::{DeadAddress, Origin, Settlement};
 
@@ -283,27 +285,5 @@ async fn set_aside(
         .await?;
     tracing::error!(notification_id = %id, error = %refusal, "the database refused an outcome because of its data; it is in quarantine");
     settled.quarantined.insert(id);
-    Ok(())
-}
-
-/// Gives rows that were taken back to the scheduler.
-///
-/// # Errors
-/// When the database fails; the end of the run frees them all the same.
-pub async fn release(database: &Database, rows: &[(Uuid, TakeId)]) -> Result<(), StoreError> {
-    let mut parts = Parts::of(rows);
-    while let Some(part) = parts.next() {
-        let (ids, takes) = part.iter().map(|(id, take)| (*id, take.0)).unzip();
-        let mut connection = database.get().await?;
-        let released = statement::ReleaseRows { ids, takes }
-            .load::<Uuid>(&mut *connection)
-            .await;
-        if let Err(error) = released {
-            parts.refused(part, error.into())?;
-        }
-    }
-    for ((id, _), error) in parts.into_refused() {
-        tracing::warn!(notification_id = %id, %error, "a row could not be released; it is free when this run ends");
-    }
     Ok(())
 }

@@ -312,12 +312,8 @@ impl Drop for ClaimGuard {
         self.metrics.in_flight(self.lane).decrement(1);
         self.gates.forget(self.id, &self.gate);
         if !self.is_redeemed {
-            self.release_queue.abandon(Abandoned {
-                key: self.key,
-                id: self.id,
-                origin: self.origin,
-                is_held: true,
-            });
+            let abandoned = Abandoned::job(self.key, self.id, self.origin);
+            self.release_queue.abandon(abandoned);
         }
     }
 }

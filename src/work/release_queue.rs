@@ -8,18 +8,48 @@ use uuid::Uuid;
 use super::recorder_wake::RecorderWake;
 use crate::domain::KeyHash;
 use crate::store::settle::Origin;
+use crate::store::takes::TakeId;
 
-/// A job that was dropped: its claim goes back.
+/// What nobody works on any more, and which is this run's until it goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Abandoned {
-    /// The key that it claimed.
-    pub key: KeyHash,
-    /// The notification.
-    pub id: Uuid,
-    /// Where it came from, and the take under which it was held.
-    pub origin: Origin,
-    /// Whether the in-flight table holds it for this job, until it is given back.
-    pub is_held: bool,
+pub enum Abandoned {
+    /// The claim of a message from RabbitMQ.
+    Claim {
+        /// The key that is claimed.
+        key: KeyHash,
+        /// The take under which it is.
+        take: TakeId,
+        /// Whether the in-flight table holds the message until then.
+        is_held: bool,
+    },
+    /// A row of the database.
+    Row {
+        /// The notification.
+        id: Uuid,
+        /// The take under which it was taken.
+        take: TakeId,
+        /// Whether the in-flight table holds the row until then.
+        is_held: bool,
+    },
+}
+
+impl Abandoned {
+    /// What a job held that was dropped.
+    #[must_use]
+    pub const fn job(key: KeyHash, id: Uuid, origin: Origin) -> Self {
+        let is_held = true;
+        match origin {
+            Origin::Broker(take) => Self::Claim { key, take, is_held },
+            Origin::Database(take) => Self::Row { id, take, is_held },
+        }
+    }
+
+    /// A row that was taken, and that nobody has begun to work on.
+    #[must_use]
+    pub const fn row(id: Uuid, take: TakeId) -> Self {
+        let is_held = false;
+        Self::Row { id, take, is_held }
+    }
 }
 
 /// Abandoned claims, waiting for the recorder. Clones share it.

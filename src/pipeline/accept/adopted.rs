@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use crate::domain::KeyHash;
 use crate::store::lease::RunId;
-use crate::store::settle::Origin;
 use crate::store::takes::TakeId;
 use crate::work::release_queue::{Abandoned, ReleaseQueue};
 
@@ -32,10 +31,9 @@ impl fmt::Debug for AdoptedClaim {
 
 impl Drop for AdoptedClaim {
     fn drop(&mut self) {
-        self.release_queue.abandon(Abandoned {
+        self.release_queue.abandon(Abandoned::Claim {
             key: self.key,
-            id: self.id,
-            origin: Origin::Broker(self.take),
+            take: self.take,
             is_held: false,
         });
     }

@@ -122,7 +122,7 @@ impl Acceptor {
             let notification = &one.notification;
             one.permit = free.get_mut(&notification.lane).and_then(Vec::pop);
             if one.permit.is_some() {
-                unheld.expect(notification.id, notification.key);
+                unheld.expect(notification.id);
             }
         }
     }

@@ -1,11 +1,9 @@
 //! Rows that this run owns and that nobody holds yet.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use crate::domain::KeyHash;
-use crate::store::settle::Origin;
 use crate::store::takes::TakeId;
 use crate::work::release_queue::{Abandoned, ReleaseQueue};
 
@@ -14,7 +12,7 @@ use crate::work::release_queue::{Abandoned, ReleaseQueue};
 #[derive(Debug)]
 pub(super) struct UnheldRows {
     take: TakeId,
-    rows: HashMap<Uuid, KeyHash>,
+    rows: HashSet<Uuid>,
     release_queue: ReleaseQueue,
 }
 
@@ -22,7 +20,7 @@ impl UnheldRows {
     pub(super) fn new(take: TakeId, release_queue: ReleaseQueue) -> Self {
         Self {
             take,
-            rows: HashMap::new(),
+            rows: HashSet::new(),
             release_queue,
         }
     }
@@ -32,8 +30,8 @@ impl UnheldRows {
     }
 
     /// It may be stored from now on.
-    pub(super) fn expect(&mut self, id: Uuid, key: KeyHash) {
-        self.rows.insert(id, key);
+    pub(super) fn expect(&mut self, id: Uuid) {
+        self.rows.insert(id);
     }
 
     /// Somebody holds it, or there is no such row.
@@ -57,13 +55,8 @@ impl UnheldRows {
 
 impl Drop for UnheldRows {
     fn drop(&mut self) {
-        for (id, key) in std::mem::take(&mut self.rows) {
-            self.release_queue.abandon(Abandoned {
-                key,
-                id,
-                origin: Origin::Database(self.take),
-                is_held: false,
-            });
+        for id in std::mem::take(&mut self.rows) {
+            self.release_queue.abandon(Abandoned::row(id, self.take));
         }
     }
 }

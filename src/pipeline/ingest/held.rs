@@ -164,7 +164,10 @@ impl Admission {
         let deleted: Vec<_> = deleted.map(|(one, _, _, proof)| (one, proof)).collect();
         let holds = deleted.iter().map(|(one, _)| &one.claim);
         let held: Vec<_> = holds.map(|it| (it.key(), it.origin().take())).collect();
-        let give_back = || claims::give_back(&self.node.database, &held);
+        let give_back = async || {
+            let given = claims::give_back(&self.node.database, &held).await;
+            given.all_done()
+        };
         let given =
             retry_until_ok("giving claims back", &self.node.phases.giving_up, give_back).await;
         if given.is_some() {

@@ -15,9 +15,8 @@ use crate::runtime::{clock, failpoint, mailbox};
 use crate::store::claims::{self, Claimant, IntakeCount};
 use crate::store::lease::RunId;
 use crate::store::metrics::HourlyDelta;
-use crate::store::settle::{self, Origin, Settled, Settlement};
+use crate::store::settle::{self, Settled, Settlement};
 use crate::work::job::{Outcome, Wake};
-use crate::work::release_queue::{Abandoned, ReleaseQueue};
 use crate::work::retry::retry_until_ok;
 use crate::work::settle_queue::SettleQueue;
 use crate::work::trace;
@@ -57,30 +56,6 @@ impl Drop for Unsettled {
         let outcomes = std::mem::take(&mut self.outcomes);
         if !outcomes.is_empty() {
             self.settle_queue.put_back(outcomes);
-        }
-    }
-}
-
-/// Claims that are not given back yet. Dropped (a panic), they go back into the settle queue.
-#[derive(Debug)]
-pub(super) struct Unreleased {
-    abandoned: Vec<Abandoned>,
-    release_queue: ReleaseQueue,
-}
-
-impl Unreleased {
-    pub(super) const fn new(abandoned: Vec<Abandoned>, release_queue: ReleaseQueue) -> Self {
-        Self {
-            abandoned,
-            release_queue,
-        }
-    }
-}
-
-impl Drop for Unreleased {
-    fn drop(&mut self) {
-        for abandoned in std::mem::take(&mut self.abandoned) {
-            self.release_queue.abandon(abandoned);
         }
     }
 }
@@ -203,31 +178,6 @@ impl Settling {
         mailbox::post(&self.hourly, Record(deltas));
         if soon {
             mailbox::post(&self.scheduler, Wake);
-        }
-    }
-
-    /// Gives claims back; then their deliveries, which come again. Until then the in-flight table
-    /// has them: a row that somebody let go of meanwhile could be taken, and be freed under work.
-    pub(super) async fn release(&self, mut unreleased: Unreleased) {
-        let (mut claims, mut rows) = (vec![], vec![]);
-        for held in &unreleased.abandoned {
-            match held.origin {
-                Origin::Broker(take) => claims.push((held.key, take)),
-                Origin::Database(take) => rows.push((held.id, take)),
-            }
-        }
-        let give_back = || claims::give_back(&self.node.database, &claims);
-        retry_until_ok("giving claims back", &self.node.phases.giving_up, give_back).await;
-        let release = || settle::release(&self.node.database, &rows);
-        retry_until_ok("giving rows back", &self.node.phases.giving_up, release).await;
-        for claim in std::mem::take(&mut unreleased.abandoned) {
-            if !claim.is_held {
-                continue;
-            }
-            match claim.origin {
-                Origin::Broker(_) => drop(self.node.claim_guards.in_flight.remove(claim.key)),
-                Origin::Database(_) => self.node.claim_guards.in_flight.let_row_go(claim.id),
-            }
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::store::{StoreError, system_events};
 const EVENT: &str = "notification_not_taken";
 /// For how long a row is left out at first; twice as long each time.
 const FIRST: Duration = Duration::from_secs(60);
+/// For how long, where what refuses it passes: nothing is known of the row.
+const MOMENT: Duration = Duration::from_secs(5);
 /// For how long at most.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
@@ -40,10 +42,14 @@ impl Refusing {
         out.map(|(id, _)| *id).collect()
     }
 
-    /// This one was refused.
-    fn add(&mut self, id: Uuid, now: Instant) {
-        let span = self.0.get(&id).map_or(FIRST, |left| left.span * 2);
-        let span = span.min(LONGEST);
+    /// This one was refused, for the moment or for its own sake.
+    fn add(&mut self, id: Uuid, now: Instant, is_for_now: bool) {
+        let before = self.0.get(&id).filter(|left| left.span >= FIRST);
+        let span = match before {
+            _ if is_for_now => MOMENT,
+            Some(left) => (left.span * 2).min(LONGEST),
+            None => FIRST,
+        };
         let until = now + span;
         self.0.insert(id, LeftOut { until, span });
     }
@@ -66,7 +72,9 @@ impl Poller {
         let refused = due::refusing(&self.node.database, taking, clock::now(), wanted).await?;
         for (id, error) in &refused {
             tracing::error!(notification_id = %id, %error, "a row cannot be taken; it is skipped for a while");
-            looking.refusing.add(*id, clock::instant());
+            looking
+                .refusing
+                .add(*id, clock::instant(), error.is_for_now());
         }
         let Some(first) = refused.first() else {
             return Err(failure);
@@ -104,14 +112,22 @@ mod tests {
         let (mut refusing, mut now) = (Refusing::default(), clock::instant());
         let id = Uuid::now_v7();
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
-            refusing.add(id, now);
+            refusing.add(id, now, false);
             let span = Duration::from_secs(minutes * 60);
             assert_eq!(refusing.ids(now + span - FIRST / 2), [id], "{minutes}");
             now += span;
             assert!(refusing.ids(now).is_empty(), "{minutes}");
         }
         refusing.ids(now + LONGEST * 2);
-        refusing.add(id, now);
+        refusing.add(id, now, false);
         assert!(refusing.ids(now + FIRST).is_empty(), "it begins anew");
+        for _ in 0..9 {
+            refusing.add(id, now, true);
+            assert_eq!(refusing.ids(now + MOMENT / 2), [id]);
+            assert!(refusing.ids(now + MOMENT).is_empty(), "the disk was full");
+        }
+        refusing.add(id, now, false);
+        assert_eq!(refusing.ids(now + FIRST / 2), [id]);
+        assert!(refusing.ids(now + FIRST).is_empty());
     }
 }

@@ -12,7 +12,6 @@ use crate::pipeline::hand_over::hand_over;
 use crate::runtime::{Permit, clock, failpoint};
 use crate::store::StoreError;
 use crate::store::due::{self, Taken, Taking};
-use crate::store::settle::Origin;
 use crate::store::takes::TakeId;
 use crate::work::release_queue::Abandoned;
 
@@ -64,7 +63,12 @@ impl Poller {
             for id in &taken.worn {
                 tracing::error!(notification_id = %id, "a notification was taken too often without an outcome; it becomes a dead letter");
             }
-            due::end_worn(&self.node.database, take, &taken.worn).await?;
+            let ended = due::end_worn(&self.node.database, take, &taken.worn).await;
+            if let Some(error) = &ended.trouble {
+                let left = ended.left.len();
+                tracing::warn!(%error, left, "notifications that were taken too often could not become dead letters yet; they come again");
+            }
+            self.abandon(take, ended.left);
         }
         if !taken.unreadable.is_empty() {
             self.give_back(take, &taken.unreadable).await;
@@ -77,7 +81,8 @@ impl Poller {
             failpoint::die_of(about.map(|source| source.id.as_str()));
             // There is a permit for each: no more were asked for.
             let Some(permit) = permits.get_mut(&notification.lane).and_then(Vec::pop) else {
-                break;
+                self.abandon(take, [notification.id]);
+                continue;
             };
             let solo = match purpose {
                 TakePurpose::Probe(channel) => Some(self.pauses.begin(channel, clock::instant())),
@@ -99,12 +104,7 @@ impl Poller {
                     });
                     held.push((notification, claim));
                 }
-                None => self.node.claim_guards.release_queue.abandon(Abandoned {
-                    key: notification.key,
-                    id: notification.id,
-                    origin: Origin::Database(take),
-                    is_held: false,
-                }),
+                None => self.abandon(take, [notification.id]),
             }
         }
         looking.lost_takes.held(take);
@@ -115,5 +115,13 @@ impl Poller {
         };
         hand_over(&self.node, &self.dispatchers, held, room).await;
         Ok(brought)
+    }
+
+    /// Has rows go back that were taken and that nobody works on.
+    pub(super) fn abandon(&self, take: TakeId, ids: impl IntoIterator<Item = Uuid>) {
+        for id in ids {
+            let abandoned = Abandoned::row(id, take);
+            self.node.claim_guards.release_queue.abandon(abandoned);
+        }
     }
 }

@@ -7,7 +7,6 @@ use super::Poller;
 use crate::domain::{Severity, SystemEvent};
 use crate::store::takes::TakeId;
 use crate::store::{StoreError, due, system_events};
-use crate::work::retry::retry_until_ok;
 
 /// The `event_type` of rows that cannot be read.
 const UNREADABLE: &str = "notification_unreadable";
@@ -20,13 +19,12 @@ impl Poller {
         }
         self.node.claim_guards.metrics.unreadable(unreadable.len());
         let ids: Vec<Uuid> = unreadable.iter().map(|(id, _)| *id).collect();
-        let give_back = || due::give_back(&self.node.database, take, &ids);
-        retry_until_ok(
-            "giving back what cannot be read",
-            &self.node.phases.stop,
-            give_back,
-        )
-        .await;
+        let given = due::give_back(&self.node.database, take, &ids).await;
+        if let Some(error) = &given.trouble {
+            let left = given.left.len();
+            tracing::warn!(%error, left, "stored notifications that cannot be read could not be put off; they come again");
+        }
+        self.abandon(take, given.left);
         if let Some((id, why)) = unreadable.first()
             && let Err(error) = self.tell(*id, why).await
         {

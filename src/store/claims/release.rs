@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Claimant;
 use crate::domain::{Channel, KeyHash};
 use crate::store::ledger::hour_of;
+use crate::store::locks::{Halves, NotDone};
 use crate::store::statement::statement;
 use crate::store::takes::TakeId;
 use crate::store::{Database, StoreError};
@@ -79,21 +80,37 @@ pub struct ReleasedClaim {
     pub channel: Channel,
 }
 
-/// Gives claims back, so that whoever gets the delivery next may take them over at once.
-///
-/// # Errors
-/// When the database fails; the end of the run frees them all the same.
+/// Gives claims back, so that whoever gets the delivery next may take them over at once. Those that cannot be given
+/// back now are in the answer, and stay this run's: whoever asked must ask again.
 pub async fn give_back(
     database: &Database,
     claims: &[(KeyHash, TakeId)],
-) -> Result<(), StoreError> {
-    if claims.is_empty() {
-        return Ok(());
+) -> NotDone<(KeyHash, TakeId)> {
+    let mut halves = Halves::of(claims);
+    while let Some(part) = halves.next() {
+        match give_part_back(database, part, halves.is_narrowing()).await {
+            Ok(()) => halves.done(),
+            Err(error) => halves.failed(part, error),
+        }
     }
+    NotDone::of(halves)
+}
+
+async fn give_part_back(
+    database: &Database,
+    part: &[(KeyHash, TakeId)],
+    at_once: bool,
+) -> Result<(), StoreError> {
     let columns = |(key, take): &(KeyHash, TakeId)| (key.0.to_vec(), take.0);
-    let (keys, takes) = claims.iter().map(columns).unzip();
-    let mut connection = database.get().await?;
-    let _: Vec<bool> = GiveBack { keys, takes }.load(&mut *connection).await?;
+    let (keys, takes) = part.iter().map(columns).unzip();
+    let give_back = GiveBack { keys, takes };
+    let _: Vec<bool> = if at_once {
+        database
+            .at_once(async |connection| Ok(give_back.load(connection).await?))
+            .await?
+    } else {
+        give_back.load(&mut *database.get().await?).await?
+    };
     Ok(())
 }
 

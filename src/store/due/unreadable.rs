@@ -4,10 +4,10 @@ use diesel::sql_types::{Array, Int8, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::super::parts::Parts;
+use super::super::Database;
+use super::super::locks::{Halves, NotDone};
 use super::super::statement::statement;
 use super::super::takes::TakeId;
-use super::super::{Database, StoreError};
 
 // A minute, two, four, up to an hour; also what waits for an account, which would be taken again as
 // soon as there is room. Whoever gives back has not died of it: the take does not count.
@@ -24,24 +24,23 @@ statement!(
 );
 
 /// Gives rows back that this version cannot read, and leaves them as they are: due again in a minute,
-/// in twice as long each time, and in an hour at most.
-///
-/// # Errors
-/// When the database fails; the end of the run frees them all the same.
-pub async fn give_back(database: &Database, take: TakeId, ids: &[Uuid]) -> Result<(), StoreError> {
-    let mut parts = Parts::of(ids);
-    while let Some(part) = parts.next() {
+/// in twice as long each time, and in an hour at most. Those that cannot be given back now are in the answer, and
+/// stay this run's.
+pub async fn give_back(database: &Database, take: TakeId, ids: &[Uuid]) -> NotDone<Uuid> {
+    let mut halves = Halves::of(ids);
+    while let Some(part) = halves.next() {
         let give_back = GiveBack {
             ids: part.to_vec(),
             take: take.0,
         };
-        let mut connection = database.get().await?;
-        if let Err(error) = give_back.load::<Uuid>(&mut *connection).await {
-            parts.refused(part, error.into())?;
+        let given = async {
+            let connection = &mut *database.get().await?;
+            Ok(give_back.load::<Uuid>(connection).await?)
+        };
+        match given.await {
+            Ok(_) => halves.done(),
+            Err(error) => halves.failed(part, error),
         }
     }
-    for (id, error) in parts.into_refused() {
-        tracing::warn!(notification_id = %id, %error, "a row could not be released; it is free when this run ends");
-    }
-    Ok(())
+    NotDone::of(halves)
 }

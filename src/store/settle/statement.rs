@@ -109,20 +109,6 @@ statement!(
      SELECT id FROM stored")
 );
 
-statement!(
-    /// Gives rows that were taken back to the scheduler, in a little while: one that makes us panic
-    /// must not come again at once. What was taken again since stays with its take. Whoever gives
-    /// back has not died of it, so that the take does not count.
-    ReleaseRows(ids: Vec<Uuid> => Array<SqlUuid>, takes: Vec<i64> => Array<Int8>) -> SqlUuid =
-    "UPDATE notifications n SET
-         owner = CASE WHEN n.take = back.take THEN NULL ELSE n.owner END,
-         due_at = CASE WHEN n.take = back.take THEN greatest(n.due_at, now() + interval '5 seconds')
-                       ELSE n.due_at END,
-         takes = greatest(n.takes - 1, 0)
-     FROM unnest(?, ?) AS back (id, take)
-     WHERE n.id = back.id AND n.status = 'pending' RETURNING n.id"
-);
-
 impl Settle {
     pub(super) fn of(batch: &[&Settlement]) -> Self {
         let column = |count| Vec::with_capacity(count);

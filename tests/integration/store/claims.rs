@@ -111,7 +111,7 @@ async fn only_runs_that_died_with_a_message_in_hand_count_against_it() {
         assert_eq!(claims::crashes(&pool, KEY).await, Ok(Some(crashes)));
     }
     let given = [(KEY, TakeId::of(heir, 1))];
-    claims::give_back(&pool, &given).await.unwrap();
+    claims::give_back(&pool, &given).await.all_done().unwrap();
     assert!(take_over(&pool, KEY, heir, 2).await.is_some());
     let crashes = claims::crashes(&pool, KEY).await;
     assert_eq!(crashes, Ok(Some(2)), "it was given back");
@@ -137,7 +137,7 @@ async fn a_claim_remembers_the_run_that_died_with_it_when_the_heir_gives_it_back
         "a lost answer"
     );
     let given = [(KEY, TakeId::of(HEIR, 2))];
-    claims::give_back(&pool, &given).await.unwrap();
+    claims::give_back(&pool, &given).await.all_done().unwrap();
     assert_eq!(claim_owner(&pool, KEY).await.owner, None);
     assert_eq!(take_over(&pool, KEY, NEXT, 1).await, died(RUN));
     assert_eq!(take_over(&pool, KEY, HEIR, 3).await, died(NEXT));
@@ -186,7 +186,8 @@ async fn late_release_does_not_change_a_claim_that_was_taken_again() {
         "UPDATE notification_schema.notification_deduplication SET take = {}",
         first.0
     );
-    overtaken(&database, claims::give_back(&pool, &given)).await;
+    let late = async { claims::give_back(&pool, &given).await.all_done() };
+    overtaken(&database, late).await;
     assert_eq!(state(&mut c).await, second, "given back");
 
     c.batch_execute(&reset).await.unwrap();
@@ -211,7 +212,10 @@ async fn timely_release_gives_back_and_removes_the_claim() {
         ..request(KEY)
     };
     claim(&pool, first, &[old]).await;
-    claims::give_back(&pool, &[(KEY, first)]).await.unwrap();
+    claims::give_back(&pool, &[(KEY, first)])
+        .await
+        .all_done()
+        .unwrap();
     assert_eq!(state(&mut c).await, [format!("nobody {}", first.0)]);
     assert!(take_over(&pool, KEY, RUN, 2).await.is_some());
     let counted = "SELECT concat_ws(' ', hour, sum(consumed)) AS text FROM notification_schema.intake GROUP BY hour";

@@ -163,7 +163,7 @@ async fn late_release_leaves_the_row_with_its_new_owner() {
     let id = rows(&mut c, 1).await[0];
     take(&pool, RUN, 1, false).await;
     let given = [(id, first)];
-    let late = settle::release(&pool, &given);
+    let late = async { settle::release(&pool, &given).await.all_done() };
     overtaken(&database, id, late).await;
     let owned = format!("1 {} 0 7", second.0);
     assert_eq!(
@@ -182,6 +182,35 @@ async fn late_release_leaves_the_row_with_its_new_owner() {
     overtaken(&database, id, late).await;
     let owned = format!("1 {} 1 7", second.0);
     assert_eq!(state(&mut c, id).await, owned);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_given_back_now_is_told_and_holds_up_no_other() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let ids = rows(&mut c, 4).await;
+    take(&pool, RUN, 1, false).await;
+    let full = format!(
+        "CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$;
+         CREATE TRIGGER full_disk BEFORE UPDATE ON notification_schema.notifications
+             FOR EACH ROW WHEN (OLD.id = '{}') EXECUTE FUNCTION public.full_disk()",
+        ids[2]
+    );
+    c.batch_execute(&full).await.unwrap();
+    let first = TakeId::of(RUN, 1);
+    let taken: Vec<_> = ids.iter().map(|id| (*id, first)).collect();
+    let given = settle::release(&pool, &taken).await;
+    assert_eq!(given.left, [(ids[2], first)]);
+    assert!(matches!(given.trouble, Some(StoreError::DiskFull(_))));
+    let mended = "DROP FUNCTION public.full_disk CASCADE";
+    c.batch_execute(mended).await.unwrap();
+    // Again with those that were given back already: they stay as they are.
+    settle::release(&pool, &taken).await.all_done().unwrap();
+    for id in ids {
+        let free = format!("nobody {} 0 0", first.0);
+        assert_eq!(state(&mut c, id).await, free);
+    }
 }
 
 #[tokio::test]
@@ -267,9 +296,8 @@ async fn after_fifty_deaths_it_is_a_dead_letter_of_which_nothing_is_read() {
         (taken.worn.as_slice(), taken.unreadable.len()),
         ([id].as_slice(), 0)
     );
-    due::end_worn(&pool, TakeId::of(RUN, 3), &taken.worn)
-        .await
-        .unwrap();
+    let ended = due::end_worn(&pool, TakeId::of(RUN, 3), &taken.worn).await;
+    ended.all_done().unwrap();
     let ended = "SELECT concat_ws(' ', n.status, n.reason, d.failure_reason, d.resolved) AS text
         FROM notification_schema.notifications n
         JOIN notification_schema.notification_dlq d ON d.notification_id = n.id
@@ -285,7 +313,10 @@ async fn an_outcome_and_giving_back_clear_a_row_of_suspicion() {
     let id = rows(&mut c, 1).await[0];
     let taken = deaths(&pool, 10, 4).await;
     let take = TakeId::of(RunId(13), 0);
-    settle::release(&pool, &[(id, take)]).await.unwrap();
+    settle::release(&pool, &[(id, take)])
+        .await
+        .all_done()
+        .unwrap();
     assert_eq!(state(&mut c, id).await, format!("nobody {} 3 0", take.0));
     let settlement = put_off(&taken, take);
     let stored = settle::settle(&pool, &[&settlement], clock::instant()).await;

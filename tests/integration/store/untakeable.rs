@@ -55,7 +55,7 @@ async fn the_rows_for_which_a_take_fails_are_found_and_the_others_are_taken_with
     let taken = due::take(&pool, without, now, &[wanted()]).await.unwrap();
     assert_eq!(taken.notifications.len(), 7);
     let given: Vec<(Uuid, TakeId)> = all.iter().map(|id| (*id, TakeId::of(RUN, 3))).collect();
-    settle::release(&pool, &given).await.unwrap();
+    settle::release(&pool, &given).await.all_done().unwrap();
     let free =
         "SELECT count(*)::text AS text FROM notification_schema.notifications WHERE owner IS NULL";
     assert_eq!(lines(&mut c, free).await, ["9"]);
