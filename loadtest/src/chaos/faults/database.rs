@@ -118,7 +118,7 @@ pub(super) async fn nothing_moves(round: &mut Round<'_>, outage: Duration) -> Re
 }
 
 /// The same of a full disk, which still takes what fits into pages that it has: no more is
-/// acknowledged and asked for than was stored.
+/// acknowledged and asked for than was stored. A message that was put off is acknowledged as well as one that is sent.
 async fn little_moves(round: &mut Round<'_>, outage: Duration) -> Result<()> {
     let stored = async |round: &Round<'_>| {
         let count = async |rows: &str| {
@@ -127,13 +127,13 @@ async fn little_moves(round: &mut Round<'_>, outage: Duration) -> Result<()> {
         };
         Ok(Stored {
             claims: count("notification_deduplication").await?,
-            outcomes: count("notifications WHERE status <> 'pending'").await?,
+            outcomes: count("notifications").await?,
         })
     };
     moves_by_no_more(round, outage, stored).await
 }
 
-/// How many rows a database has.
+/// How many rows a database has: of notifications, each message's is there once it may be acknowledged.
 #[derive(Clone, Copy, Debug, Default)]
 struct Stored {
     claims: u64,
