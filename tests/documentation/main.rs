@@ -5,6 +5,7 @@
     reason = "clippy takes only `#[test]` functions for tests, not what they call"
 )]
 
+mod deploy;
 mod figures;
 mod links;
 mod names;

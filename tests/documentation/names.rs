@@ -6,6 +6,7 @@ use std::path::Path;
 
 use herald::telemetry::declarations::{ALL, Kind};
 
+use crate::deploy::{deployment, rules_and_dashboards};
 use crate::figures::settings_with_defaults;
 use crate::pages::{
     assert_none, code, collect, in_backticks, is_word, page, pages, prose, rows, section, words,
@@ -46,7 +47,7 @@ fn every_metric_is_described_as_it_is_declared() {
 #[test]
 fn every_metric_that_is_named_exists() {
     let mut wrong = vec![];
-    for page in pages() {
+    for page in pages().into_iter().chain(rules_and_dashboards()) {
         for word in words(&page.text, "herald_", is_word) {
             let base = ["_bucket", "_sum", "_count"]
                 .iter()
@@ -73,7 +74,7 @@ fn every_variable_that_is_named_sets_a_setting() {
     let settings = settings();
     assert!(settings.contains("database.url") && settings.contains("retry.default.base"));
     let mut wrong = vec![];
-    for page in pages() {
+    for page in pages().into_iter().chain(deployment()) {
         for variable in words(&page.text, "HERALD__", is_word) {
             let path = variable["HERALD__".len()..]
                 .to_lowercase()
