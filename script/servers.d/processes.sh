@@ -4,12 +4,19 @@
 # process_with_argument PATTERN : the process one of whose arguments is exactly this: a regular
 # expression, which must not match its own text (this look-up is a process too). A process is known by
 # what it runs, not by a pid file: that may be gone with .local, or left from before a reboot.
+# One that was forked just now still has its parent's arguments: it is the parent that is meant.
 process_with_argument() {
-  local file
-  file="$(grep -lsxze "$1" /proc/[0-9]*/cmdline | head -n 1)"
-  [[ -n "$file" ]] || return 1
-  file="${file#/proc/}"
-  echo "${file%/cmdline}"
+  local file pid parent
+  for file in $(grep -lsxze "$1" /proc/[0-9]*/cmdline); do
+    pid="${file#/proc/}"
+    pid="${pid%/cmdline}"
+    parent="$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)" || continue
+    [[ -n "$parent" ]] || continue
+    grep -qsxze "$1" "/proc/$parent/cmdline" && continue
+    echo "$pid"
+    return
+  done
+  return 1
 }
 
 # A text as the regular expression that matches it and nothing else.
