@@ -21,5 +21,6 @@ pub mod replay;
 pub mod standing;
 pub mod status_publishing;
 pub mod unreadable_people;
+pub mod workflow_publishing;
 
 pub use control::Control;

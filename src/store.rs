@@ -66,6 +66,7 @@ mod transaction;
 mod trial;
 pub mod turn;
 pub mod webhooks;
+pub mod workflows;
 pub mod zones;
 
 pub use access::{Access, DatabaseSettings};

@@ -9,6 +9,7 @@ mod bounds;
 mod depth;
 mod error;
 mod escape;
+mod expression;
 mod filters;
 mod growth;
 mod includes;
@@ -24,10 +25,12 @@ mod tags;
 mod tokens;
 mod values;
 mod work;
+pub mod workflow;
 
 #[cfg(test)]
 pub(crate) use depth::{MOST_BLOCKS, MOST_STEPS, MOST_VALUES};
 pub use error::{ErrorKind, TemplateError};
+pub use expression::Expression;
 pub use includes::{IncludeError, included, whole};
 pub use library::{Library, LocaleHints, Rendered, TemplatePreview, Variables};
 pub use locale::{LocaleChoice, nearest_locale};

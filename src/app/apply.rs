@@ -2,6 +2,7 @@
 
 mod entries;
 mod includes;
+mod workflows;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,6 +63,7 @@ pub fn read(
         template: &template_findings,
         oddities: &template_oddities,
         provider: &|provider| provider_findings(&client, provider),
+        workflow: &workflows::findings,
     };
     let mut manifest = Manifest::read(files, sources, &checks)?;
     let templates = std::mem::take(&mut manifest.templates);

@@ -15,6 +15,7 @@ mod tenant;
 mod unique;
 mod user;
 mod webhook;
+mod workflow;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ pub use template::DeclaredTemplate;
 pub use tenant::Tenant;
 pub use user::{DeclaredDevice, User};
 pub use webhook::DeclaredWebhook;
+pub use workflow::DeclaredWorkflow;
 
 use self::reading::ManifestReader;
 use super::mistake::{ConfigError, Mistake, SettingOrigin};
@@ -51,6 +53,8 @@ pub struct Manifest {
     pub suppressions: Vec<DeclaredEntry<Suppression>>,
     /// Webhooks.
     pub webhooks: Vec<DeclaredEntry<DeclaredWebhook>>,
+    /// Workflows.
+    pub workflows: Vec<DeclaredEntry<DeclaredWorkflow>>,
     /// What is allowed and yet hardly meant, in the order of files and lines.
     pub warnings: Vec<Mistake>,
 }
@@ -72,6 +76,8 @@ pub struct ManifestChecks<'a> {
     pub oddities: &'a dyn Fn(&DeclaredTemplate) -> Vec<ManifestFinding>,
     /// Whether a provider's credentials and configuration are complete.
     pub provider: &'a dyn Fn(&DeclaredProvider) -> Vec<ManifestFinding>,
+    /// What is wrong with a workflow.
+    pub workflow: &'a dyn Fn(&DeclaredWorkflow) -> Vec<ManifestFinding>,
 }
 
 impl Manifest {
@@ -120,6 +126,7 @@ impl Manifest {
             + self.providers.len()
             + self.suppressions.len()
             + self.webhooks.len()
+            + self.workflows.len()
     }
 
     /// Whether nothing is declared.
@@ -137,6 +144,7 @@ impl Manifest {
         self.providers.append(&mut other.providers);
         self.suppressions.append(&mut other.suppressions);
         self.webhooks.append(&mut other.webhooks);
+        self.workflows.append(&mut other.workflows);
     }
 
     fn odd(&self, checks: &ManifestChecks<'_>) -> Vec<Mistake> {
@@ -159,6 +167,9 @@ impl Manifest {
         for entry in &self.providers {
             mistakes.extend(entry.mistakes((checks.provider)(&entry.value)));
         }
+        for entry in &self.workflows {
+            mistakes.extend(entry.mistakes((checks.workflow)(&entry.value)));
+        }
         mistakes
     }
 }
@@ -170,6 +181,7 @@ impl Default for ManifestChecks<'_> {
             template: &|_| Vec::new(),
             oddities: &|_| Vec::new(),
             provider: &|_| Vec::new(),
+            workflow: &|_| Vec::new(),
         }
     }
 }

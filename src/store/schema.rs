@@ -130,6 +130,36 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.digest_items (digest_id, sequence, run_id) {
+            digest_id -> Uuid,
+            run_id -> Uuid,
+            event_id -> Uuid,
+            sequence -> Int8,
+            brought_by -> Uuid,
+            taken_back -> Bool,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.digests (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            workflow -> Varchar,
+            #[max_length = 50]
+            slot -> Varchar,
+            user_id -> Uuid,
+            #[max_length = 255]
+            key -> Varchar,
+            came -> Int4,
+            opened_at -> Timestamptz,
+            closes_at -> Timestamptz,
+            closes_by -> Timestamptz,
+            closed_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
         notification_schema.email_logs (id) {
             id -> Uuid,
             tenant_id -> Nullable<Uuid>,
@@ -164,6 +194,30 @@ pub mod notification_schema {
             heartbeat_at -> Timestamptz,
             ended_at -> Nullable<Timestamptz>,
             lives_until -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.events (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            #[max_length = 255]
+            source -> Varchar,
+            #[max_length = 255]
+            event_id -> Varchar,
+            #[max_length = 255]
+            kind -> Varchar,
+            #[max_length = 255]
+            subject -> Nullable<Varchar>,
+            happened_at -> Timestamptz,
+            accepted_at -> Timestamptz,
+            sequence -> Int8,
+            said -> Bytea,
+            data -> Jsonb,
+            extensions -> Jsonb,
+            depth -> Int2,
+            outcome -> Jsonb,
+            cancelled_at -> Nullable<Timestamptz>,
         }
     }
 
@@ -688,6 +742,19 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.throttles (tenant_id, user_id, scope, key) {
+            tenant_id -> Uuid,
+            user_id -> Uuid,
+            scope -> Text,
+            #[max_length = 255]
+            key -> Varchar,
+            since -> Timestamptz,
+            until -> Timestamptz,
+            went -> Int4,
+        }
+    }
+
+    diesel::table! {
         notification_schema.token_keys (id) {
             id -> Uuid,
             tenant_id -> Uuid,
@@ -795,6 +862,48 @@ pub mod notification_schema {
         }
     }
 
+    diesel::table! {
+        notification_schema.workflow_runs (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            workflow_id -> Uuid,
+            #[max_length = 100]
+            workflow -> Varchar,
+            event_id -> Uuid,
+            user_id -> Nullable<Uuid>,
+            #[max_length = 255]
+            key -> Nullable<Varchar>,
+            status -> Text,
+            reason -> Nullable<Text>,
+            #[max_length = 50]
+            source_type -> Nullable<Varchar>,
+            #[max_length = 255]
+            source_id -> Nullable<Varchar>,
+            step -> Int4,
+            due_at -> Nullable<Timestamptz>,
+            digest_id -> Nullable<Uuid>,
+            sent -> Jsonb,
+            timeline -> Jsonb,
+            created_at -> Timestamptz,
+            finished_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.workflows (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            name -> Varchar,
+            version -> Int4,
+            state -> Text,
+            definition -> Jsonb,
+            created_at -> Timestamptz,
+            published_at -> Nullable<Timestamptz>,
+            published_by -> Nullable<Text>,
+        }
+    }
+
     diesel::joinable!(api_key_rates -> api_keys (api_key_id));
     diesel::joinable!(api_keys -> tenants (tenant_id));
     diesel::joinable!(api_keys -> users (user_id));
@@ -802,6 +911,10 @@ pub mod notification_schema {
     diesel::joinable!(categories -> tenants (tenant_id));
     diesel::joinable!(console_sessions -> api_keys (key_id));
     diesel::joinable!(console_sessions -> tenants (about));
+    diesel::joinable!(digest_items -> digests (digest_id));
+    diesel::joinable!(digest_items -> events (event_id));
+    diesel::joinable!(digest_items -> workflow_runs (run_id));
+    diesel::joinable!(events -> tenants (tenant_id));
     diesel::joinable!(frequency_counts -> users (user_id));
     diesel::joinable!(inbox_broadcasts -> tenants (tenant_id));
     diesel::joinable!(inbox_items -> users (user_id));
@@ -824,11 +937,15 @@ pub mod notification_schema {
     diesel::joinable!(rate_limits -> users (user_id));
     diesel::joinable!(suppressions -> tenants (tenant_id));
     diesel::joinable!(template_drafts -> tenants (tenant_id));
+    diesel::joinable!(throttles -> tenants (tenant_id));
     diesel::joinable!(token_keys -> tenants (tenant_id));
     diesel::joinable!(user_devices -> tenants (tenant_id));
     diesel::joinable!(user_devices -> users (user_id));
     diesel::joinable!(users -> tenants (tenant_id));
     diesel::joinable!(webhook_replays -> notification_webhooks (webhook_id));
+    diesel::joinable!(workflow_runs -> events (event_id));
+    diesel::joinable!(workflow_runs -> workflows (workflow_id));
+    diesel::joinable!(workflows -> tenants (tenant_id));
 
     diesel::allow_tables_to_appear_in_same_query!(
         admin_system_events,
@@ -840,8 +957,11 @@ pub mod notification_schema {
         counted_hours,
         deleted_users,
         delivery_minutes,
+        digest_items,
+        digests,
         email_logs,
         engine_nodes,
+        events,
         frequency_counts,
         inbox_broadcasts,
         inbox_items,
@@ -872,11 +992,14 @@ pub mod notification_schema {
         suppressions,
         template_drafts,
         tenants,
+        throttles,
         token_keys,
         user_devices,
         users,
         webhook_deliveries,
         webhook_replays,
         wish_changes,
+        workflow_runs,
+        workflows,
     );
 }

@@ -22,6 +22,9 @@ mod preview;
 use entry::TemplateEntry;
 pub use preview::TemplatePreview;
 
+/// What a workflow gives every template: none needs to declare it.
+const OF_WORKFLOWS: [&str; 4] = ["event", "data", "recipient", "digest"];
+
 /// Compiled templates, found by tenant, channel, name and language.
 ///
 /// Immutable: a change makes a new one, which shares with it all that did not change. A template that
@@ -289,7 +292,7 @@ fn describe(source: &TemplateSource, part: Part, error: PartError) -> TemplateEr
 /// Whether a name stands for something without a message.
 fn is_ours(library: &Library, name: &str) -> bool {
     let mut globals = library.environment.globals();
-    name == values::LINK || globals.any(|(known, _)| known == name)
+    name == values::LINK || OF_WORKFLOWS.contains(&name) || globals.any(|(known, _)| known == name)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::ApplyResult;
+use super::{ApplyResult, workflows};
 use crate::config::Mistake;
 use crate::config::manifest::{
     DeclaredEntry, DeclaredPreference, DeclaredProvider, DeclaredTemplate, DeclaredWebhook,
@@ -97,6 +97,19 @@ impl<'a> Writing<'a> {
                 webhook(connection, sealer, value).await
             };
             self.guarded(entry, write).await?;
+        }
+        for entry in &manifest.workflows {
+            if !self.mistakes.is_empty() && !self.careful {
+                return Ok(());
+            }
+            match workflows::write(self.connection, &entry.value).await {
+                Ok(Ok(change)) => self.note(entry, Ok(change))?,
+                Ok(Err(findings)) => {
+                    let wrong = findings.into_iter().map(|it| entry.mistake(it));
+                    self.mistakes.extend(wrong);
+                }
+                Err(error) => self.note(entry, Err(explain(error)))?,
+            }
         }
         for entry in &manifest.suppressions {
             let written = suppressions::upsert(self.connection, &entry.value).await;

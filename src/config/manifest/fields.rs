@@ -19,6 +19,8 @@ pub(super) struct EntryFields {
     label: String,
     table: Table,
     known: Vec<&'static str>,
+    /// Whether somebody else says which keys there are.
+    is_open: bool,
     /// Keys whose pointer led nowhere: reported already.
     broken: Vec<String>,
     mistakes: Vec<Mistake>,
@@ -33,6 +35,7 @@ impl EntryFields {
             label,
             table,
             known: Vec::new(),
+            is_open: false,
             mistakes: Vec::new(),
         }
     }
@@ -44,6 +47,9 @@ impl EntryFields {
 
     /// What was wrong, unknown keys included.
     pub(super) fn finish(mut self) -> Vec<Mistake> {
+        if self.is_open {
+            return self.mistakes;
+        }
         let unknown: Vec<String> = self
             .table
             .keys()
@@ -68,6 +74,12 @@ impl EntryFields {
             return None;
         }
         self.table.get(key).cloned()
+    }
+
+    /// The whole entry, of which somebody else says what is known.
+    pub(super) fn rest(&mut self) -> &Table {
+        self.is_open = true;
+        &self.table
     }
 
     /// Whether the entry has a key, right or wrong.

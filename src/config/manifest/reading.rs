@@ -5,14 +5,14 @@ use std::path::Path;
 use super::fields::{EntryFields, at};
 use super::{
     ConfigError, DeclaredEntry, Manifest, ManifestChecks, Mistake, SettingOrigin, Sources,
-    category, preference, provider, suppression, template, tenant, user, webhook,
+    category, preference, provider, suppression, template, tenant, user, webhook, workflow,
 };
 use crate::config::document::{self, Node, Table, Value};
 use crate::config::reader;
 use crate::domain::nearest::nearest;
 
 /// The tables there are.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "tenants",
     "categories",
     "users",
@@ -21,6 +21,7 @@ const TABLES: [&str; 8] = [
     "providers",
     "suppressions",
     "webhooks",
+    "workflows",
 ];
 
 /// What has been read so far.
@@ -124,6 +125,12 @@ impl<'a> ManifestReader<'a> {
             "providers" => keep(
                 &mut list.providers,
                 provider::read(&mut fields),
+                origin,
+                label,
+            ),
+            "workflows" => keep(
+                &mut list.workflows,
+                workflow::read(&mut fields),
                 origin,
                 label,
             ),

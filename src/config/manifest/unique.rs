@@ -17,6 +17,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         providers,
         suppressions,
         webhooks,
+        workflows,
         warnings: _,
     } = manifest;
     seen.add(tenants, "id", |t| Some(t.id));
@@ -50,6 +51,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         Some((of, s.category.clone(), s.reason))
     });
     seen.add(webhooks, "name", |w| Some((w.tenant_id, w.name.clone())));
+    seen.add(workflows, "name", |w| Some((w.tenant_id, w.name.clone())));
     seen.0
 }
 

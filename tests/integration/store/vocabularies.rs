@@ -5,8 +5,8 @@ use std::fmt::Display;
 
 use herald::domain::{
     Channel, EventBlame, EventMatch, JobState, OnUnknown, OverCap, PauseKind, Platform, Priority,
-    ProviderEvent, ProviderKind, Reason, Severity, Status, SuppressionReason, TokenAlgorithm,
-    WebhookDisabledReason,
+    ProviderEvent, ProviderKind, Reason, RunEnd, Severity, Status, SuppressionReason,
+    TokenAlgorithm, WebhookDisabledReason,
 };
 
 use crate::database::{TestDatabase, lines};
@@ -40,6 +40,9 @@ fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
         ("notification_webhooks", "disabled_reason") => words(WebhookDisabledReason::ALL),
         ("user_devices", "platform") => words(Platform::ALL),
         ("jobs", "state") => words(JobState::ALL),
+        ("workflows", "state") => words(&["draft", "published", "retired"]),
+        ("workflow_runs", "status") => words(&["waiting", "finished", "failed", "cancelled"]),
+        ("workflow_runs", "reason") => words(RunEnd::ALL),
         ("token_keys", "algorithm") => words(TokenAlgorithm::ALL),
         ("email_logs", "event") => words(ProviderEvent::ALL),
         ("email_logs", "matched_by") => words(EventMatch::ALL),
