@@ -68,7 +68,7 @@ apt_install() {
 services_not_there_yet() {
   local package
   for package in "$@"; do
-    case "$package" in postgresql | rabbitmq-server) ;; *) continue ;; esac
+    case "$package" in postgresql | rabbitmq-server | prometheus*) ;; *) continue ;; esac
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
   done
 }

@@ -26,7 +26,7 @@ rabbitmq_pid() { process_with_argument "[-]herald-$(checkout_mark)"; }
 
 rabbitmq_choose_ports() {
   local port
-  for port in rabbitmq management distribution epmd; do choose_port "$port"; done
+  for port in rabbitmq management distribution epmd broker-metrics; do choose_port "$port"; done
 }
 
 # Everything that the server would else look for in /etc, /var or the caller's home. The port mapper
@@ -60,7 +60,7 @@ rabbitmq_start() {
   as_account_of rabbitmq mkdir -p "$folder/log"
   as_account_of rabbitmq rm -f "$folder/pid"
   rabbitmq_settings | as_account_of rabbitmq tee "$folder/rabbitmq.conf" >/dev/null
-  echo '[rabbitmq_management].' | as_account_of rabbitmq tee "$folder/plugins" >/dev/null
+  echo '[rabbitmq_management,rabbitmq_prometheus].' | as_account_of rabbitmq tee "$folder/plugins" >/dev/null
 
   # A session of its own, so that Ctrl-C in the terminal does not reach it.
   in_rabbitmq_world setsid --fork "$(rabbitmq_sbin)/rabbitmq-server" </dev/null >"$STATE/rabbitmq.out" 2>&1
@@ -75,12 +75,15 @@ rabbitmq_start() {
 }
 
 # The management plugin is there for one reason: tests make a virtual host each, which takes it 15 ms
-# and rabbitmqctl over a second. Its statistics would cost the broker time, so they are off.
+# and rabbitmqctl over a second. Its statistics would cost the broker time, so they are off. What Prometheus would ask
+# is there for script/deploy-check, and costs nothing while nobody asks.
 rabbitmq_settings() {
   cat <<SETTINGS
 listeners.tcp.local = 127.0.0.1:$(port_of rabbitmq)
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $(port_of management)
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = $(port_of broker-metrics)
 management_agent.disable_metrics_collector = true
 default_user = herald
 default_pass = $(secret)
