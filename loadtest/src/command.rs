@@ -19,6 +19,7 @@ mod show;
 mod signal;
 mod simulate;
 mod simulators;
+mod tellers;
 
 pub use failure::Failure;
 

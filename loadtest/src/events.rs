@@ -3,7 +3,9 @@
 mod teller;
 
 use std::fmt;
+use std::path::Path;
 
+use anyhow::Context;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -12,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-pub use teller::{EventTeller, Telling};
+pub use teller::{EventTeller, EventVoice, Telling};
 
 /// A key of SendGrid's Event Webhook.
 pub struct SendgridKey(EcdsaKeyPair);
@@ -33,6 +35,25 @@ impl SendgridKey {
         Ok(Self(
             key.map_err(|_| anyhow::anyhow!("no key can be made"))?,
         ))
+    }
+
+    /// That in a file, which is made with a new one if it is not there: what writes the accounts and what tells of
+    /// their messages are programs of their own.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, or holds no key.
+    pub fn in_file(path: &Path) -> anyhow::Result<Self> {
+        let refused = || anyhow::anyhow!("{}: no key of SendGrid's", path.display());
+        if let Ok(text) = std::fs::read_to_string(path) {
+            let key = STANDARD.decode(text.trim()).map_err(|_| refused())?;
+            let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &key);
+            return Ok(Self(key.map_err(|_| refused())?));
+        }
+        let key = Self::generate()?;
+        let written = key.0.to_pkcs8v1().map_err(|_| refused())?;
+        std::fs::write(path, STANDARD.encode(written.as_ref()))
+            .with_context(|| format!("writing {}", path.display()))?;
+        Ok(key)
     }
 
     /// What goes into an account's `event_public_key`.
@@ -104,4 +125,21 @@ pub fn form_body(form: &[(&str, &str)]) -> Vec<u8> {
         .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
         .collect();
     pairs.join("&").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_a_file_is_made_once() {
+        let name = format!("loadtest-events-{}.key", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&file);
+        let made = SendgridKey::in_file(&file).unwrap().public().unwrap();
+        assert_eq!(SendgridKey::in_file(&file).unwrap().public().unwrap(), made);
+        std::fs::write(&file, "bm8=").unwrap();
+        assert!(SendgridKey::in_file(&file).is_err());
+        std::fs::remove_file(&file).unwrap();
+    }
 }

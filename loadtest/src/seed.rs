@@ -15,6 +15,12 @@ use crate::population::{Person, people};
 use crate::publisher::template_name;
 use crate::simulator::{Provider, Simulator, service_account_json};
 
+/// The name of the account of SendGrid's simulator.
+pub(crate) const SENDGRID_ACCOUNT: &str = "sendgrid-simulator";
+/// The name of the account of Twilio's simulator.
+pub(crate) const TWILIO_ACCOUNT: &str = "twilio-simulator";
+/// With what that account is asked, and signs what it tells later.
+pub(crate) const TWILIO_TOKEN: &str = "simulator";
 /// The account of the seed file's Twilio provider.
 pub(crate) const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 
@@ -159,7 +165,7 @@ fn account(target: Target, rate_limit: Option<u32>) -> Account {
     match provider {
         Provider::SendGrid => {
             set("from", "hello@example.com".into());
-            account.name = "sendgrid-simulator";
+            account.name = SENDGRID_ACCOUNT;
             account.api_key = Some("SG.simulator".into());
         }
         Provider::Smtp => {
@@ -175,10 +181,10 @@ fn account(target: Target, rate_limit: Option<u32>) -> Account {
         Provider::Twilio => {
             set("account_sid", ACCOUNT_SID.into());
             set("from", "+15005550006".into());
-            account.name = "twilio-simulator";
+            account.name = TWILIO_ACCOUNT;
             account.channel = "sms";
             account.api_key = Some(ACCOUNT_SID.into());
-            account.api_secret = Some("simulator".into());
+            account.api_secret = Some(TWILIO_TOKEN.into());
         }
         Provider::Fcm => {
             account.name = "fcm-simulator";

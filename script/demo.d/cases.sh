@@ -57,6 +57,7 @@ devices = [{ token = "unregistered-demo", platform = "android" }]
 [[users]]
 id = "$(person 6)"
 email = "vera@example.com"
+phone = "+4915112345006"
 username = "vera"
 CAST
   echo "$file"
@@ -69,13 +70,15 @@ publish_cases() {
     say "the special messages are left out: HERALD_TEST_BROKER_ADMIN does not say where the broker's management interface is"
     return
   fi
-  say "disabled channel, quiet hours, daily cap, no address, removed app, expired, scheduled, repeated, unknown person, wrong lane, no JSON"
+  say "disabled channel, quiet hours, daily cap, no address, removed app, expired, scheduled, repeated, delivered as the provider tells, unknown person, wrong lane, no JSON"
   local hello='"content": { "subject": "Hello", "body": "Hello." }'
   publish 10 email.normal '{ "version": 1, "user_id": "'"$(person 1)"'", "channel": "email", "priority": "normal", '"$hello"', "idempotency_key": "disabled-N" }'
   publish 10 email.normal '{ "version": 1, "user_id": "'"$(person 2)"'", "channel": "email", "priority": "normal", '"$hello"', "idempotency_key": "quiet-N" }'
   publish 10 email.normal '{ "version": 1, "user_id": "'"$(person 3)"'", "channel": "email", "priority": "normal", '"$hello"', "idempotency_key": "cap-N" }'
   publish 5 sms.high '{ "version": 1, "user_id": "'"$(person 4)"'", "channel": "sms", "priority": "high", "content": { "body": "Hello." }, "idempotency_key": "address-N" }'
   publish 1 push.normal '{ "version": 1, "user_id": "'"$(person 5)"'", "channel": "push", "priority": "normal", "content": { "title": "Hello", "body": "Hello." }, "idempotency_key": "device-N" }'
+  publish 5 email.high '{ "version": 1, "user_id": "'"$(person 6)"'", "channel": "email", "priority": "high", '"$hello"', "idempotency_key": "delivered-N" }'
+  publish 5 sms.high '{ "version": 1, "user_id": "'"$(person 6)"'", "channel": "sms", "priority": "high", "content": { "body": "Hello." }, "idempotency_key": "delivered-N" }'
   publish 5 email.low '{ "version": 1, "user_id": "'"$(person 6)"'", "channel": "email", "priority": "low", '"$hello"', "idempotency_key": "expired-N", "expires_at": "'"$(moment_in '-1 minute')"'" }'
   publish 5 email.low '{ "version": 1, "user_id": "'"$(person 6)"'", "channel": "email", "priority": "low", '"$hello"', "idempotency_key": "scheduled-N", "send_at": "'"$(moment_in '+5 minutes')"'" }'
   publish 10 email.normal '{ "version": 1, "user_id": "'"$(person 6)"'", "channel": "email", "priority": "normal", '"$hello"', "idempotency_key": "the same ten times" }'

@@ -17,7 +17,7 @@ start_servers() {
 # nothing there is ours to drop.
 make_ground() {
   local database="herald_demo" space="herald-demo"
-  export HERALD__SECRETS__KEY HERALD__HTTP__BIND
+  export HERALD__SECRETS__KEY HERALD__HTTP__BIND HERALD__HTTP__PUBLIC_URL
   if [[ -z "${HERALD__DATABASE__URL:-}" ]]; then
     postgresql_ask "drop database if exists $database with (force)"
     postgresql_ask "create database $database"
@@ -33,6 +33,7 @@ make_ground() {
   export HERALD__DATABASE__URL HERALD__BROKER__URL
   HERALD__SECRETS__KEY="${HERALD__SECRETS__KEY:-$(demo_key)}"
   HERALD__HTTP__BIND="${HERALD__HTTP__BIND:-127.0.0.1:$(choose_port http && port_of http)}"
+  HERALD__HTTP__PUBLIC_URL="${HERALD__HTTP__PUBLIC_URL:-http://$HERALD__HTTP__BIND}"
 }
 
 # The URL and virtual host through which single messages can be published, where they are known.

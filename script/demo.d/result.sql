@@ -11,6 +11,12 @@ from intake
 group by 1
 order by 1;
 
+\echo What providers told of the special messages:
+select event, provider, count(*)
+from email_logs
+group by 1, 2
+order by 1, 2;
+
 \echo Deferred, and until when:
 select reason, count(*), min(due_at) as first_due, max(due_at) as last_due
 from notifications

@@ -13,7 +13,7 @@ choose_simulator_ports() {
 }
 
 write_seed() {
-  "$PROGRAMS/loadtest" seed "${simulator_ports[@]}" --users "$users" ${policies:+--policies} --out "$DEMO/seed.toml"
+  "$PROGRAMS/loadtest" seed "${simulator_ports[@]}" --events-key "$DEMO/events.key" --users "$users" ${policies:+--policies} --out "$DEMO/seed.toml"
 }
 
 # Some people's mail is answered 503 at times: it goes to the next account, and where that does so too,
@@ -27,8 +27,10 @@ recipient = "ana-*"
 BEHAVIOUR
 }
 
-# For the special messages, and for whoever looks around: the load had its own, which ended with it.
+# For the special messages, and for whoever looks around: the load had its own, which ended with it. These tell what was
+# delivered, as SendGrid and Twilio do.
 start_simulators() {
-  in_background simulators "$PROGRAMS/loadtest" simulate "${simulator_ports[@]}"
+  in_background simulators "$PROGRAMS/loadtest" simulate "${simulator_ports[@]}" \
+    --events-key "$DEMO/events.key" --tell-events "$HERALD__HTTP__PUBLIC_URL"
   until_true 30 simulators grep -qx ready "$DEMO/simulators.log"
 }

@@ -153,6 +153,7 @@ fn answer(
             html(status, page)
         }
         Err(LinkDeskError::Gone) => notice(StatusCode::NOT_FOUND, PageNotice::Gone),
+        Err(LinkDeskError::NotThere) => notice(StatusCode::BAD_REQUEST, PageNotice::Unreadable),
         Err(LinkDeskError::TooMany(wait)) => {
             let mut answer = notice(StatusCode::TOO_MANY_REQUESTS, PageNotice::Busy);
             let seconds = wait.as_secs().saturating_add(1);

@@ -1,5 +1,6 @@
 //! What providers tell later is taken in: each batch is kept, and what follows from it is done, in one transaction.
 
+mod correction;
 mod doubt;
 mod early;
 mod follow;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::domain::{Account, GlobalPolicy, HeardEvent, NewWebhookDelivery, ProviderEvent, Status};
+use crate::store::metrics::{self, HourlyDelta};
 use crate::store::provider_events::{self, EventPlace, KeptEvent};
 use crate::store::{Database, PgConnection, StoreError};
 use crate::telemetry::Metrics;
@@ -155,11 +157,26 @@ impl EventIntake {
         if matches!(source, EventSource::Told(..)) {
             self.count(&kept);
         }
+        self.correct(&followed.counted).await;
         for (channel, provider) in &followed.accepted {
             self.metrics
                 .settled(*channel, Some(provider), Status::Sent, None);
         }
         Ok(kept)
+    }
+
+    /// Lets the running hours count what is known by now.
+    async fn correct(&self, counted: &[HourlyDelta]) {
+        if counted.is_empty() {
+            return;
+        }
+        let written = async {
+            let mut connection = self.database.get().await?;
+            metrics::correct(&mut connection, counted).await
+        };
+        if let Err(error) = written.await {
+            tracing::debug!(%error, "a running hour counts something otherwise until it is over");
+        }
     }
 
     /// Counts what is new.

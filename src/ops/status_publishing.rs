@@ -61,6 +61,8 @@ struct StatusLook {
     has_more: bool,
     /// Whether a queue refused some.
     has_refused: bool,
+    /// Whether what was refused waits to come again, though nothing is written any more.
+    has_left: bool,
 }
 
 impl StatusLook {
@@ -68,6 +70,7 @@ impl StatusLook {
     const NOTHING: Self = Self {
         has_more: false,
         has_refused: false,
+        has_left: false,
     };
 }
 
@@ -104,7 +107,11 @@ impl StatusPublishing {
                     }
                     if !look.has_more {
                         let written = self.database.webhooks().status_awaited();
-                        let next = if self.is_written { LOOK } else { SELDOM };
+                        let next = match (self.is_written, look.has_left) {
+                            (true, _) => LOOK,
+                            (false, true) => AGAIN,
+                            (false, false) => SELDOM,
+                        };
                         let wait = async {
                             tokio::select! { () = written => {} () = sleep(next) => {} }
                         };
@@ -135,6 +142,15 @@ impl StatusPublishing {
         let rows = status_outbox::take(&self.database, run, AT_ONCE).await;
         let rows = rows.map_err(store)?;
         // Between the look and here another run may have taken this one for dead.
+        if rows.is_empty() && !self.is_written {
+            let waiting = status_outbox::waiting(&self.database)
+                .await
+                .map_err(store)?;
+            return Ok(StatusLook {
+                has_left: waiting > 0,
+                ..StatusLook::NOTHING
+            });
+        }
         if rows.is_empty() || self.lease_gate.holding_run() != Some(run) {
             return Ok(StatusLook::NOTHING);
         }
@@ -173,6 +189,7 @@ impl StatusPublishing {
         Ok(StatusLook {
             has_more: ready.len() >= AT_ONCE,
             has_refused,
+            has_left: true,
         })
     }
 

@@ -89,9 +89,15 @@ impl DeadAddressLimit {
     }
 
     fn are_many(&self, now: Duration) -> bool {
+        self.exceeds(self.answers.counts(now).failures, now)
+    }
+
+    /// Whether so many dead ones in a minute are too many, here and elsewhere together: the share of the answers here
+    /// stands for that of all.
+    #[must_use]
+    pub fn exceeds(&self, dead: u32, now: Duration) -> bool {
         let counts = self.answers.counts(now);
-        let dead = counts.failures;
-        dead > self.most && dead.saturating_mul(SHARE) > counts.answers
+        dead > self.most && counts.failures.saturating_mul(SHARE) > counts.answers
     }
 
     const fn change(&mut self, exceeds: bool) -> Option<LimitChange> {
@@ -139,6 +145,10 @@ mod tests {
         assert_eq!(limit.pass(at(12)), None);
         assert_eq!(limit.pass(at(200)), Some(LimitChange::Over));
         assert!(limit.is_believed());
+        assert_eq!(limit.count(true, at(201)), None);
+        assert!(limit.exceeds(51, at(201)) && !limit.exceeds(50, at(201)));
+        assert!((0..9).all(|_| limit.count(false, at(202)).is_none()));
+        assert!(!limit.exceeds(51, at(202)), "one of ten");
     }
 
     const fn at(seconds: u64) -> Duration {

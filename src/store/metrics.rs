@@ -8,6 +8,8 @@ pub(super) use event_counting::count_events;
 pub(super) use recounting::recount;
 
 use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
@@ -53,17 +55,18 @@ pub struct RollupBatch {
 }
 
 /// Sums what falls into one hour, since a statement may not meet the same row twice, and takes the
-/// rows in one order, so that two nodes never wait for each other in a circle. Nothing is added of a
-/// batch whose number is not new, nor to an hour that ended four minutes ago: that is counted from the rows.
-const STATEMENT: &str = "\
-    WITH fresh AS ( \
-        INSERT INTO rollup_batches AS r (run_id, batch) VALUES ($9, $10) \
-        ON CONFLICT (run_id) DO UPDATE SET batch = EXCLUDED.batch WHERE r.batch < EXCLUDED.batch \
-        RETURNING 1 \
-    ), delta AS ( \
+/// rows in one order, so that two nodes never wait for each other in a circle. Nothing is added to an hour that ended four
+/// minutes ago: that is counted from the rows.
+macro_rules! adding {
+    ($before:literal, $counted:literal) => {
+        concat!(
+            "WITH ",
+            $before,
+            "delta AS ( \
         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
-            AS delta (tenant_id, at, provider, message_type, sent, failed, pending, delivery_ms) \
-        WHERE EXISTS (SELECT FROM fresh) \
+            AS delta (tenant_id, at, provider, message_type, sent, failed, pending, delivery_ms) ",
+            $counted,
+            " \
     ), minutes AS ( \
         INSERT INTO delivery_minutes AS t (tenant_id, minute, message_type, sent, failed, delivery_ms) \
         SELECT tenant_id, date_trunc('minute', at, 'UTC'), message_type, sum(sent), sum(failed), sum(delivery_ms) \
@@ -84,7 +87,22 @@ const STATEMENT: &str = "\
         total_sent = m.total_sent + EXCLUDED.total_sent, \
         total_failed = m.total_failed + EXCLUDED.total_failed, \
         total_pending = m.total_pending + EXCLUDED.total_pending, \
-        delivery_ms_total = m.delivery_ms_total + EXCLUDED.delivery_ms_total";
+        delivery_ms_total = m.delivery_ms_total + EXCLUDED.delivery_ms_total"
+        )
+    };
+}
+
+/// Nothing is added of a batch whose number is not new.
+const BATCH: &str = adding!(
+    "fresh AS ( \
+        INSERT INTO rollup_batches AS r (run_id, batch) VALUES ($9, $10) \
+        ON CONFLICT (run_id) DO UPDATE SET batch = EXCLUDED.batch WHERE r.batch < EXCLUDED.batch \
+        RETURNING 1 \
+    ), ",
+    "WHERE EXISTS (SELECT FROM fresh)"
+);
+
+const CORRECTION: &str = adding!("", "");
 
 /// Adds a batch to the rollups, once.
 ///
@@ -95,13 +113,35 @@ pub async fn add(
     connection: &mut AsyncPgConnection,
     batch: &RollupBatch,
 ) -> Result<(), StoreError> {
+    bound(BATCH, &batch.deltas)
+        .bind::<Integer, _>(batch.run.0)
+        .bind::<BigInt, _>(batch.number)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Adds what is known otherwise by now, negative where less is. It may be lost, or be added twice if its answer is: the
+/// hour is counted from the rows when it is over.
+///
+/// # Errors
+/// The database is out of reach: nothing was added, or all of it.
+pub async fn correct(
+    connection: &mut AsyncPgConnection,
+    deltas: &[HourlyDelta],
+) -> Result<(), StoreError> {
+    bound(CORRECTION, deltas).execute(connection).await?;
+    Ok(())
+}
+
+fn bound<'a>(statement: &str, deltas: &'a [HourlyDelta]) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
     fn column<T>(deltas: &[HourlyDelta], of: impl Fn(&HourlyDelta) -> T) -> Vec<T> {
         deltas.iter().map(of).collect()
     }
-    let deltas = batch.deltas.as_slice();
     let moments: Vec<DateTime<Utc>> = column(deltas, |delta| to_database(delta.at));
-    let providers: Vec<&str> = deltas.iter().map(|delta| delta.provider.as_str()).collect();
-    diesel::sql_query(STATEMENT)
+    let providers: Vec<&'a str> = deltas.iter().map(|delta| delta.provider.as_str()).collect();
+    diesel::sql_query(statement)
+        .into_boxed()
         .bind::<Array<SqlUuid>, _>(column(deltas, |delta| delta.tenant_id))
         .bind::<Array<Timestamptz>, _>(moments)
         .bind::<Array<Text>, _>(providers)
@@ -110,9 +150,4 @@ pub async fn add(
         .bind::<Array<Integer>, _>(column(deltas, |delta| delta.failed))
         .bind::<Array<Integer>, _>(column(deltas, |delta| delta.pending))
         .bind::<Array<BigInt>, _>(column(deltas, |delta| delta.delivery_ms))
-        .bind::<Integer, _>(batch.run.0)
-        .bind::<BigInt, _>(batch.number)
-        .execute(connection)
-        .await?;
-    Ok(())
 }

@@ -16,6 +16,7 @@ mod panics;
 mod poison;
 mod providers;
 mod refusals;
+mod status;
 mod versions;
 mod webhooks;
 

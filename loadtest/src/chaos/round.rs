@@ -66,6 +66,8 @@ pub(super) struct Round<'a> {
     pub(super) webhook: Option<Receiver>,
     /// Who tells of SendGrid's messages; all of it must be kept in the end.
     pub(super) teller: Option<Arc<EventTeller>>,
+    /// Somebody listens to `herald.status`, and must have heard everything in the end.
+    pub(super) hears_status: bool,
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
@@ -140,6 +142,7 @@ impl<'a> Round<'a> {
             repeats_nothing: false,
             webhook: None,
             teller: None,
+            hears_status: false,
             aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),
             published_aside: Vec::new(),
             began: Instant::now(),
@@ -291,6 +294,7 @@ impl<'a> Round<'a> {
         self.note_rows(&lost).await?;
         self.webhook_has_heard().await?;
         self.events_are_kept().await?;
+        self.status_is_heard().await?;
         self.end_in_order().await?;
         self.books_agree().await?;
         self.environment.remove().await?;

@@ -74,7 +74,7 @@ pub enum Row {
     TenantMillion,
     /// SIGKILL of an engine while a webhook is told of everything.
     WebhooksKilled,
-    /// SIGKILL of an engine, and PostgreSQL killed, while a provider tells what became of its messages.
+    /// SIGKILL of an engine, RabbitMQ and PostgreSQL killed, while a provider tells what became of its messages.
     EventsKilled,
 }
 
@@ -193,7 +193,7 @@ impl Row {
             ),
             Self::EventsKilled => (
                 "events-killed",
-                "SIGKILL of one engine, PostgreSQL killed, while a provider tells events",
+                "SIGKILL of one engine, RabbitMQ and PostgreSQL killed, while a provider tells events",
             ),
         }
     }

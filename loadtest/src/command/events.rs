@@ -10,17 +10,16 @@ use tokio::time::sleep;
 use super::bench::{BenchArguments, conclude};
 use super::failure::Failure;
 use super::signal;
-use crate::events::{EventTeller, SendgridKey, Telling};
+use crate::events::{EventTeller, EventVoice, SendgridKey, Telling};
 use crate::harness::environment::Environment;
 use crate::publisher::{Mix, Pace, Plan, Progress, Publisher};
-use crate::seed::{Target, seed_file, with_event_key};
+use crate::seed::{SENDGRID_ACCOUNT, Target, seed_file, with_event_key};
 use crate::simulator::{Provider, Simulator};
 
 /// Longest wait for a step forward at the end.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Unconfirmed messages at most.
 const WINDOW: usize = 1_000;
-const ACCOUNT: &str = "sendgrid-simulator";
 
 /// Measure how many events of a provider an engine takes in while it delivers.
 ///
@@ -75,7 +74,11 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
         connections: arguments.connections.max(1),
         twice: 0.02,
     };
-    let teller = Arc::new(EventTeller::start(key, ACCOUNT, telling));
+    let teller = Arc::new(EventTeller::start(
+        EventVoice::Sendgrid(key),
+        SENDGRID_ACCOUNT,
+        telling,
+    ));
     let simulator = Simulator::builder(Provider::SendGrid)
         .ledger(Arc::clone(&environment.ledger))
         .told_by(Some(Arc::clone(&teller)))

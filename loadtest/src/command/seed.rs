@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::simulators::{PlaceArguments, write_seed};
+use super::tellers::EventKeyArgument;
 
 /// Write a file for `herald apply`: people, templates, and the simulators as providers.
 ///
@@ -24,6 +25,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     policies: bool,
 
+    #[command(flatten)]
+    key: EventKeyArgument,
+
     /// Where to write; - is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     out: PathBuf,
@@ -35,6 +39,6 @@ pub(super) fn seed(arguments: &Arguments) -> Result<(), Failure> {
         &arguments.out,
         arguments.users,
         &targets,
-        arguments.policies,
+        (arguments.policies, &arguments.key),
     )
 }

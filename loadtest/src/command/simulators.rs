@@ -7,8 +7,9 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::failure::Failure;
+use super::tellers::{EventKeyArgument, TellerArguments};
 use crate::ledger::Ledger;
-use crate::seed::{Target, seed_file};
+use crate::seed::{Target, seed_file, with_event_key};
 use crate::simulator::{Behaviour, Provider, Simulator};
 
 #[derive(Debug, Args)]
@@ -39,6 +40,9 @@ pub(super) struct SimulatorArguments {
     /// Write a file for `herald apply`: people, templates, and the simulators as providers
     #[arg(long, value_name = "FILE")]
     seed_out: Option<PathBuf>,
+
+    #[command(flatten)]
+    tellers: TellerArguments,
 }
 
 fn provider(name: &str) -> Result<Provider, String> {
@@ -101,19 +105,21 @@ impl SimulatorArguments {
             true => 0,
             false => provider.default_port(),
         };
+        let tellers = self.tellers.start()?;
         let mut simulators = Vec::new();
         for (provider, port) in self.places.wanted(otherwise) {
             let simulator = Simulator::builder(provider)
                 .port(port)
                 .ledger(ledger.clone())
                 .behaviour(behaviour.clone())
+                .told_by(tellers.get(&provider).cloned())
                 .start()
                 .map_err(Failure::while_doing(&format!("the {provider} simulator")))?;
             simulators.push(simulator);
         }
         if let Some(path) = &self.seed_out {
             let targets: Vec<_> = simulators.iter().map(Target::from).collect();
-            write_seed(path, users, &targets, false)?;
+            write_seed(path, users, &targets, (false, self.tellers.key()))?;
         }
         print_addresses(&simulators);
         Ok(simulators)
@@ -125,9 +131,13 @@ pub(super) fn write_seed(
     path: &Path,
     users: u32,
     targets: &[Target],
-    policies: bool,
+    (policies, key): (bool, &EventKeyArgument),
 ) -> Result<(), Failure> {
     let text = seed_file(users, targets, policies)?;
+    let text = match key.public()? {
+        Some(key) => with_event_key(&text, &key)?,
+        None => text,
+    };
     if path == Path::new("-") {
         print!("{text}");
         return Ok(());

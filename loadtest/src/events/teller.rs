@@ -1,5 +1,5 @@
 //! Tells an engine what became of each message that a simulator accepted, as SendGrid does: in batches, signed,
-//! some events twice, in no order, and again until somebody says 2xx.
+//! some events twice, in no order, and again until somebody says 2xx. Or as Twilio does: one a call.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::{SendgridKey, sendgrid_body};
+use super::{SendgridKey, form_body, sendgrid_body, twilio_headers};
 use crate::harness::http;
 use crate::ledger::{Acceptance, locked};
 use crate::marker::now_micros;
@@ -38,6 +38,65 @@ pub struct Telling {
     pub twice: f64,
 }
 
+/// Who tells it, and how they prove that they are it.
+#[derive(Debug)]
+pub enum EventVoice {
+    /// SendGrid, with the key of its Event Webhook.
+    Sendgrid(SendgridKey),
+    /// Twilio, with the auth token. Whom it tells must be known there by the URL at which they are told
+    /// (`http.public_url`).
+    Twilio(String),
+}
+
+impl EventVoice {
+    /// What is told of a message, the eldest first.
+    const fn kinds(&self) -> &'static [&'static str] {
+        match self {
+            Self::Sendgrid(_) => &KINDS,
+            Self::Twilio(_) => &["sent", "delivered"],
+        }
+    }
+
+    /// What is posted, and where: header lines, path and body.
+    fn call(&self, account: &str, target: &str, batch: &[Value]) -> anyhow::Result<EventCall> {
+        match self {
+            Self::Sendgrid(key) => {
+                let body = sendgrid_body(batch);
+                let seconds = i64::try_from(now_micros() / 1_000_000).unwrap_or(i64::MAX);
+                Ok(EventCall {
+                    headers: key.headers(seconds, &body)?.into(),
+                    url: format!("{target}/hooks/sendgrid/{account}"),
+                    body,
+                })
+            }
+            Self::Twilio(token) => {
+                let event = batch.first().unwrap_or(&Value::Null);
+                let field = |name: &str| event[name].as_str().unwrap_or_default();
+                let id = field("herald_notification_id");
+                let sid = format!("SM{}", id.replace('-', ""));
+                let form = [
+                    ("MessageSid", sid.as_str()),
+                    ("MessageStatus", field("event")),
+                    ("To", field("email")),
+                ];
+                let url = format!("{target}/hooks/twilio/{account}?notification_id={id}");
+                Ok(EventCall {
+                    headers: twilio_headers(token, &url, &form).into(),
+                    body: form_body(&form),
+                    url,
+                })
+            }
+        }
+    }
+}
+
+/// A call, as it is made.
+struct EventCall {
+    headers: Vec<String>,
+    url: String,
+    body: Vec<u8>,
+}
+
 /// What was told, and where.
 #[derive(Debug)]
 struct Book {
@@ -55,14 +114,18 @@ struct Book {
 #[derive(Debug)]
 pub struct EventTeller {
     book: Arc<Book>,
+    voice: Arc<EventVoice>,
     telling: Telling,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl EventTeller {
-    /// Tells of an account's messages with its key, once there is somebody to tell it to: see [`Self::goes_to`].
+    /// Tells of an account's messages, once there is somebody to tell it to: see [`Self::goes_to`].
     #[must_use]
-    pub fn start(key: SendgridKey, account: &str, telling: Telling) -> Self {
+    pub fn start(voice: EventVoice, account: &str, mut telling: Telling) -> Self {
+        if matches!(voice, EventVoice::Twilio(_)) {
+            telling.batch = 1;
+        }
         let book = Arc::new(Book {
             waiting: Mutex::default(),
             made: AtomicU64::new(0),
@@ -72,13 +135,13 @@ impl EventTeller {
             busy_micros: AtomicU64::new(0),
             targets: watch::Sender::new(vec![]),
         });
-        let key = Arc::new(key);
-        let path: Arc<str> = format!("/hooks/sendgrid/{account}").into();
+        let voice = Arc::new(voice);
+        let account: Arc<str> = account.into();
         let tasks = (0..telling.connections).map(|number| {
             let caller = Caller {
                 book: Arc::clone(&book),
-                key: Arc::clone(&key),
-                path: Arc::clone(&path),
+                voice: Arc::clone(&voice),
+                account: Arc::clone(&account),
                 telling,
                 number,
             };
@@ -87,6 +150,7 @@ impl EventTeller {
         Self {
             tasks: tasks.collect(),
             book,
+            voice,
             telling,
         }
     }
@@ -102,7 +166,8 @@ impl EventTeller {
             return;
         };
         let mut waiting = locked(&self.book.waiting);
-        for kind in KINDS.iter().cycle().take(self.telling.each) {
+        let kinds = self.voice.kinds().iter().cycle();
+        for kind in kinds.take(self.telling.each) {
             let number = self.book.made.fetch_add(1, Ordering::Relaxed);
             waiting.push_back(json!({
                 "event": kind, "sg_event_id": format!("told-{number}"), "herald_notification_id": id,
@@ -160,8 +225,8 @@ impl Drop for EventTeller {
 /// One of those who call.
 struct Caller {
     book: Arc<Book>,
-    key: Arc<SendgridKey>,
-    path: Arc<str>,
+    voice: Arc<EventVoice>,
+    account: Arc<str>,
     telling: Telling,
     number: usize,
 }
@@ -175,8 +240,7 @@ impl Caller {
                 sleep(LOOK_EVERY).await;
                 continue;
             }
-            let body = sendgrid_body(&shuffled(batch, self.telling.twice));
-            self.tell(&body).await;
+            self.tell(&shuffled(batch, self.telling.twice)).await;
             self.book.told.fetch_add(different, Ordering::Relaxed);
         }
     }
@@ -188,17 +252,16 @@ impl Caller {
     }
 
     /// Until somebody says 2xx.
-    async fn tell(&mut self, body: &[u8]) {
+    async fn tell(&mut self, events: &[Value]) {
         loop {
             let began = Instant::now();
             let targets = self.book.targets.borrow().clone();
             self.number += 1;
             let target = targets.get(self.number % targets.len().max(1));
-            let seconds = i64::try_from(now_micros() / 1_000_000).unwrap_or(i64::MAX);
-            if let (Some(target), Ok(headers)) = (target, self.key.headers(seconds, body)) {
-                let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-                let url = format!("{target}{}", self.path);
-                let answer = http::request("POST", &url, &headers, body).await;
+            let call = target.map(|target| self.voice.call(&self.account, target, events));
+            if let Some(Ok(call)) = call {
+                let headers: Vec<&str> = call.headers.iter().map(String::as_str).collect();
+                let answer = http::request("POST", &call.url, &headers, &call.body).await;
                 if answer.is_ok_and(|answer| (200..300).contains(&answer.status)) {
                     let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
                     self.book.busy_micros.fetch_add(took, Ordering::Relaxed);

@@ -5,10 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions, ExchangeDeclareOptions,
+    QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Connection, ConnectionProperties};
+use lapin::{Connection, ConnectionProperties, ExchangeKind};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -172,6 +173,51 @@ impl Vhost {
             ready += u64::from(declared.message_count());
         }
         Ok(ready)
+    }
+
+    /// Makes a quorum queue that keeps all that comes to a topic exchange, which need not exist yet.
+    ///
+    /// # Errors
+    /// When the broker does not answer, or has another queue or exchange of the name.
+    pub async fn keep_all_of(&self, exchange: &str, queue: &str) -> Result<()> {
+        let connection = self.connect().await?;
+        let channel = connection.create_channel().await?;
+        let durable = ExchangeDeclareOptions {
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        let none = FieldTable::default;
+        channel
+            .exchange_declare(exchange.into(), ExchangeKind::Topic, durable, none())
+            .await?;
+        let mut kind = FieldTable::default();
+        kind.insert(
+            "x-queue-type".into(),
+            AMQPValue::LongString("quorum".into()),
+        );
+        channel
+            .queue_declare(queue.into(), QueueDeclareOptions::durable(), kind)
+            .await?;
+        let options = QueueBindOptions::default();
+        channel
+            .queue_bind(queue.into(), exchange.into(), "#".into(), options, none())
+            .await?;
+        Ok(connection.close(200, "done".into()).await?)
+    }
+
+    /// Takes all that is in a queue, in its order.
+    ///
+    /// # Errors
+    /// When the queue does not exist, or the broker does not answer.
+    pub async fn take_all(&self, queue: &str) -> Result<Vec<Vec<u8>>> {
+        let connection = self.connect().await?;
+        let channel = connection.create_channel().await?;
+        let options = BasicGetOptions { no_ack: true };
+        let mut all = vec![];
+        while let Some(got) = channel.basic_get(queue.into(), options).await? {
+            all.push(got.delivery.data);
+        }
+        Ok(all)
     }
 
     /// Takes a message that was set aside, if there is one.

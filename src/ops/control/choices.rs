@@ -194,7 +194,7 @@ impl PersonChoices {
     }
 
     /// The categories that are declared, that somebody has said something of, and this one.
-    fn categories(&self, also: Option<&str>) -> BTreeSet<String> {
+    pub(super) fn categories(&self, also: Option<&str>) -> BTreeSet<String> {
         let declared = self.rules.categories.iter().map(|it| it.name.as_str());
         let said = self.recipient.preferences.iter();
         let said = said.chain(&self.rules.defaults);

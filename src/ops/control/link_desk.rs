@@ -92,6 +92,9 @@ pub enum LinkDeskError {
     /// Too many came; for how long none is answered.
     #[error("too many requests")]
     TooMany(Duration),
+    /// What is asked for is not on the page.
+    #[error("it is not on the page")]
+    NotThere,
     /// Something else is in the way.
     #[error(transparent)]
     Desk(#[from] DeskError),

@@ -11,7 +11,7 @@ use crate::resilience::dead_addresses::{DeadAddressLimit, LimitChange};
 use crate::runtime::clock;
 use crate::store::provider_events::KeptEvent;
 
-/// What each account has told this node in the last minute. Clones share it.
+/// What each account has told this node in the last minute; what it told others is in the database. Clones share it.
 #[derive(Clone)]
 pub struct EventDoubts {
     most: u32,
@@ -50,8 +50,9 @@ impl EventDoubts {
         is_believed.then(|| (self.most / share).max(1))
     }
 
-    /// Counts an event; says whether an address is dead that it calls so.
-    pub(super) fn believes(&self, event: &KeptEvent) -> bool {
+    /// Counts an event; says whether an address is dead that it calls so. So many did in the last minute, with it and
+    /// whichever node was told.
+    pub(super) fn believes(&self, event: &KeptEvent, dead: u32) -> bool {
         let provider = &event.provider;
         let now = clock::instant().saturating_duration_since(self.begun);
         let new = || Mutex::new(DeadAddressLimit::without_rises(self.most));
@@ -64,6 +65,6 @@ impl EventDoubts {
                 "an account tells of too many dead addresses; none is suppressed for now, and they are judged again later"
             );
         }
-        limit.is_believed()
+        limit.is_believed() && !limit.exceeds(dead, now)
     }
 }

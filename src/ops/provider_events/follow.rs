@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 
 use uuid::Uuid;
 
-use super::judging::{Judged, judge};
-use super::{EventIntake, wishes};
+use super::judging::{Judged, dead_lately, judge};
+use super::{EventIntake, correction, wishes};
 use crate::domain::webhook::{ToldProviderEvent, deliveries_of, told_of};
 use crate::domain::{
     AttemptRecord, Channel, GlobalPolicy, NewWebhookDelivery, Origin, Reason, Settlement, Status,
@@ -15,9 +15,10 @@ use crate::domain::{
 use crate::policy::consequence::{Consequence, LateFailure, handed_back_by, is_settled_by};
 use crate::runtime::clock;
 use crate::store::changes::CallOff;
+use crate::store::metrics::HourlyDelta;
 use crate::store::provider_events::{
-    self, Arrivals, EventRest, EventSubject, HandBack, KeptEvent, LateAcceptance,
-    StandingNotification,
+    self, Arrivals, ChangedNotification, EventRest, EventSubject, HandBack, KeptEvent,
+    LateAcceptance, StandingNotification,
 };
 use crate::store::{PgConnection, StoreError, accounts};
 
@@ -28,6 +29,8 @@ pub(super) struct Followed {
     pub(super) told: Vec<NewWebhookDelivery>,
     /// The channel and the account of each notification of which it is known now that it was sent.
     pub(super) accepted: Vec<(Channel, String)>,
+    /// What hours are to count otherwise.
+    pub(super) counted: Vec<HourlyDelta>,
 }
 
 /// Does what follows from events, in the transaction that keeps them.
@@ -38,7 +41,8 @@ pub(super) async fn follow(
     catalog: &WebhookCatalog,
 ) -> Result<Followed, StoreError> {
     let global = &intake.global;
-    let Judged { judged, doubted } = judge(kept, &intake.doubts);
+    let dead = dead_lately(connection, kept).await?;
+    let Judged { judged, doubted } = judge(kept, &intake.doubts, dead);
     let mut followed = Followed::default();
     let of_notifications: Vec<_> = judged
         .iter()
@@ -126,11 +130,16 @@ async fn change(
     let mut settlements = vec![];
     if !acceptances.is_empty() {
         let done = provider_events::accept(connection, &acceptances).await?;
-        call_off(connection, &done).await?;
-        for one in acceptances.iter().filter(|it| done.contains(&it.id)) {
+        let ids: Vec<Uuid> = done.iter().map(|it| it.id).collect();
+        call_off(connection, &ids).await?;
+        for (one, was) in both(&acceptances, &done, |it| it.id) {
             let Some(standing) = held.get(&one.id) else {
                 continue;
             };
+            let accepted = (one.provider.as_str(), one.line.at);
+            followed
+                .counted
+                .extend(correction::accepted(standing, was, accepted));
             let channel = standing.notification.lane.channel;
             followed.accepted.push((channel, one.provider.clone()));
             settlements.push(settlement(standing, Status::Sent, &one.line));
@@ -138,12 +147,27 @@ async fn change(
     }
     if !returned.is_empty() {
         let done = provider_events::hand_back(connection, &returned).await?;
-        for one in returned.iter().filter(|it| done.contains(&it.id)) {
-            let standing = held.get(&one.id);
-            settlements.extend(standing.map(|it| settlement(it, Status::Pending, &one.line)));
+        for (one, was) in both(&returned, &done, |it| it.id) {
+            let Some(standing) = held.get(&one.id) else {
+                continue;
+            };
+            followed
+                .counted
+                .extend(correction::handed_back(standing, was));
+            settlements.push(settlement(standing, Status::Pending, &one.line));
         }
     }
     Ok((settlements, waiting))
+}
+
+/// What was asked for, with what it was where it was done.
+fn both<'a, T>(
+    asked: &'a [T],
+    done: &'a [ChangedNotification],
+    id: impl Fn(&T) -> Uuid,
+) -> impl Iterator<Item = (&'a T, &'a ChangedNotification)> {
+    let was = move |one: &T| done.iter().find(|it| it.id == id(one));
+    asked.iter().filter_map(move |one| Some((one, was(one)?)))
 }
 
 /// Whether the outcome of what an event is about is still to come, and decides what follows from it. It waits once: what

@@ -355,6 +355,8 @@ async fn what_is_no_link_or_no_form_is_told_in_plain_words_and_changes_nothing()
         (FORM, "", 400),
         (FORM, "List-Unsubscribe=yes", 400),
         (FORM, "off=fax/news", 400),
+        (FORM, "off=email/made-up", 400),
+        (FORM, "quiet=*/made-up&hours=none", 400),
         (FORM, large.as_str(), 413),
         ("Content-Type: application/json", "{}", 415),
         ("Content-Type: multipart/form-data", "x", 400),

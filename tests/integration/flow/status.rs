@@ -200,22 +200,7 @@ async fn events_that_cannot_be_published_wait_and_mail_does_not() {
     stage.set("HERALD__BROKER__LANES", "email.normal,in_app.normal");
     let mut listener = Listener::of(&stage).await;
     let mut other = Listener::of(&stage).await;
-    // Somebody's queue is full, and refuses.
-    let mut full = FieldTable::default();
-    full.insert("x-max-length".into(), AMQPValue::LongLongInt(1));
-    let refuse = AMQPValue::LongString("reject-publish".into());
-    full.insert("x-overflow".into(), refuse);
-    let (channel, declare) = (&listener.channel, QueueDeclareOptions::default());
-    let declared = channel.queue_declare("full".into(), declare, full);
-    declared.await.unwrap();
-    let bound = channel.queue_bind(
-        "full".into(),
-        STATUS.into(),
-        "email.#".into(),
-        QueueBindOptions::default(),
-        FieldTable::default(),
-    );
-    bound.await.unwrap();
+    refuse_mail(&listener.channel).await;
     let engine = process::engine(stage.herald(&["serve"])).await;
     publish(&stage, 5).await;
     let sent = "SELECT count(*) FROM notifications WHERE status = 'sent'";
@@ -228,15 +213,54 @@ async fn events_that_cannot_be_published_wait_and_mail_does_not() {
         outcomes.count(LEFT).await >= 8,
         "one was taken, perhaps two"
     );
-    let deleted = listener
-        .channel
-        .queue_delete("full".into(), QueueDeleteOptions::default());
-    deleted.await.unwrap();
+    let take_on = async |channel: &Channel| {
+        let options = QueueDeleteOptions::default();
+        channel.queue_delete("full".into(), options).await.unwrap();
+    };
+    take_on(&listener.channel).await;
     let heard = listener.until_ended(6).await;
     let both = ["notification.accepted", "notification.sent"];
     assert!(heard.values().all(|types| *types == both), "{heard:?}");
     outcomes.until_count(LEFT, 0).await;
+
+    // What waits is published also after somebody has switched it off, and nothing more is written.
+    refuse_mail(&listener.channel).await;
+    publish(&stage, 5).await;
+    outcomes.until_count(sent, 10).await;
     process::end(&engine).await;
+    assert!(
+        outcomes.count(LEFT).await >= 8,
+        "one was taken, perhaps two"
+    );
+    take_on(&listener.channel).await;
+    stage.set("HERALD__BROKER__PUBLISH_STATUS", "false");
+    let engine = process::engine(stage.herald(&["serve"])).await;
+    let heard = listener.until_ended(5).await;
+    assert!(heard.values().all(|types| *types == both), "{heard:?}");
+    outcomes.until_count(LEFT, 0).await;
+    publish(&stage, 1).await;
+    outcomes.until_count(sent, 11).await;
+    assert_eq!(outcomes.count(LEFT).await, 0);
+    process::end(&engine).await;
+}
+
+/// Binds a queue for mail that is full, and refuses.
+async fn refuse_mail(channel: &Channel) {
+    let mut full = FieldTable::default();
+    full.insert("x-max-length".into(), AMQPValue::LongLongInt(1));
+    let refuse = AMQPValue::LongString("reject-publish".into());
+    full.insert("x-overflow".into(), refuse);
+    let declare = QueueDeclareOptions::default();
+    let declared = channel.queue_declare("full".into(), declare, full);
+    declared.await.unwrap();
+    let bound = channel.queue_bind(
+        "full".into(),
+        STATUS.into(),
+        "email.#".into(),
+        QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    bound.await.unwrap();
 }
 
 /// Two nodes, of which one is killed in the midst: each notification's events come in the order in which they

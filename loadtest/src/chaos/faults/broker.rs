@@ -17,7 +17,7 @@ use crate::simulator::{Behaviour, Latency};
 
 /// A RabbitMQ 3.10 that dies half a second after a quorum queue was declared may start again with a
 /// queue that never had a leader: that is the broker's fault, and not what is looked for here.
-const SETTLED: Duration = Duration::from_secs(4);
+pub(super) const SETTLED: Duration = Duration::from_secs(4);
 /// The management's list is not later than that.
 const LISTED: Duration = Duration::from_secs(20);
 /// Providers that take so long have nearly all in hand that was taken on.

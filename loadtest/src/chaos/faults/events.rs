@@ -1,5 +1,5 @@
-//! A provider tells what became of its messages while an engine and the database die. What was answered with 2xx is
-//! kept, and whatever was told twice is kept once.
+//! A provider tells what became of its messages while an engine, RabbitMQ and the database die. What was answered with
+//! 2xx is kept, whatever was told twice is kept once, and all of it is published to who listens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +7,16 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
+use super::broker::SETTLED;
 use super::database::dies_for_a_while;
-use super::{Spec, ordinary};
+use super::{Spec, ordinary, status};
 use crate::chaos::finding::Finding;
 use crate::chaos::round::{PATIENCE, Round};
 use crate::chaos::seed::Special;
-use crate::events::{EventTeller, SendgridKey, Telling};
+use crate::chaos::servers::Server;
+use crate::events::{EventTeller, EventVoice, SendgridKey, Telling};
+use crate::seed::SENDGRID_ACCOUNT;
 
-/// The account of the seed file.
-const ACCOUNT: &str = "sendgrid-simulator";
 const TELLING: Telling = Telling {
     each: 4,
     batch: 50,
@@ -23,16 +24,24 @@ const TELLING: Telling = Telling {
     twice: 0.2,
 };
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Status events that wait for RabbitMQ when it comes back.
+const WAITING: u64 = 200;
 
-pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
+pub(super) async fn killed(mut spec: Spec<'_>) -> Result<Finding> {
     let key = SendgridKey::generate()?;
     let public = key.public()?;
-    let teller = Arc::new(EventTeller::start(key, ACCOUNT, TELLING));
+    let teller = Arc::new(EventTeller::start(
+        EventVoice::Sendgrid(key),
+        SENDGRID_ACCOUNT,
+        TELLING,
+    ));
     let special = Special {
         teller: Some((Arc::clone(&teller), public)),
         ..ordinary()
     };
-    let environment = spec.environment(special).await?;
+    spec.scale.seconds += u32::try_from(SETTLED.as_secs()).unwrap_or(0);
+    let mut environment = spec.environment(special).await?;
+    status::listen(&mut environment).await?;
     let mut round = spec.round_on(environment).await?;
     round.teller = Some(teller);
     round.posts_to_both();
@@ -42,6 +51,10 @@ pub(super) async fn killed(spec: Spec<'_>) -> Result<Finding> {
     round.posts_to_both();
     round.recovers(left.at).await;
     round.moment(0.4, 0.7).await;
+    // What happens meanwhile waits in PostgreSQL, which dies while it is published.
+    round.servers.kill(Server::Rabbitmq).await?;
+    round.status_waits(WAITING).await?;
+    round.servers.boot(Server::Rabbitmq).await?;
     dies_for_a_while(&mut round).await?;
     round.finish().await
 }

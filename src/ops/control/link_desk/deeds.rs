@@ -35,6 +35,13 @@ pub(super) async fn act(
         let of = (link, address.as_str(), &own);
         return by_address::act(connection, of, (&chosen, deed), (by, catalog)).await;
     }
+    if let PageDeed::Switch { what, .. } | PageDeed::Quiet { what, .. } = deed {
+        // Whoever has the link may make up names, and each would stay on the page.
+        let category = what.category();
+        let is_there =
+            category.is_none_or(|it| chosen.categories(link.category.as_deref()).contains(it));
+        is_there.then_some(()).ok_or(LinkDeskError::NotThere)?;
+    }
     let (what, on) = match deed {
         PageDeed::OneClick => (&own, false),
         PageDeed::Switch { what, on } => (what, *on),
