@@ -1,5 +1,6 @@
 //! SendGrid's Event Webhook.
 
+use diesel_async::SimpleAsyncConnection;
 use herald::runtime::clock;
 use loadtest::events::{SendgridKey, sendgrid_body};
 use serde_json::{Value, json};
@@ -464,4 +465,24 @@ async fn a_running_hour_counts_what_events_say_of_it() {
     let known = hooks.sent("mail", &given_up).await;
     assert_eq!(hooks.tell(&[event("delivered", "2", of(known))]).await, 204);
     assert_eq!(hooks.lines(sums).await, ["mail 0 -1 t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_answered_before_it_is_stored_and_a_refused_event_takes_no_other_with_it() {
+    let hooks = Hooks::open().await;
+    let _engine = hooks.stage.start().await;
+    let mut owner = hooks.stage.database.owner().await;
+    let hold =
+        "SET search_path TO notification_schema; BEGIN; LOCK TABLE email_logs IN EXCLUSIVE MODE";
+    owner.batch_execute(hold).await.unwrap();
+    let delivered = event("delivered", "1", json!({}));
+    let status = hooks.tell(std::slice::from_ref(&delivered)).await;
+    assert_eq!(status, 503, "nobody can store it");
+    let refuse = "ROLLBACK; ALTER TABLE email_logs ADD CONSTRAINT odd CHECK (code <> '5.9.9')";
+    owner.batch_execute(refuse).await.unwrap();
+    let odd = event("bounce", "2", json!({ "status": "5.9.9" }));
+    let opened = event("open", "3", json!({}));
+    assert_eq!(hooks.tell(&[delivered, odd, opened]).await, 204);
+    let kept = ["delivered - f", "open - f", "unreadable - f"];
+    assert_eq!(hooks.events().await, kept);
 }
