@@ -1,5 +1,6 @@
 //! `/hooks`: what providers tell later is stored once, and something follows from it.
 
+mod keeping;
 mod listing;
 mod meeting;
 mod scopes;

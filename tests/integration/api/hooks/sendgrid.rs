@@ -1,6 +1,5 @@
 //! SendGrid's Event Webhook.
 
-use diesel_async::SimpleAsyncConnection;
 use herald::runtime::clock;
 use loadtest::events::{SendgridKey, sendgrid_body};
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use super::super::door::{OTHER, SHOP, ask, ask_as, is, json_of, told};
 use super::{ANA, Hooks};
 use crate::database::PATIENCE;
 
-fn event(kind: &str, id: &str, more: Value) -> Value {
+pub(super) fn event(kind: &str, id: &str, more: Value) -> Value {
     let mut event = json!({
         "event": kind, "sg_event_id": id, "email": "ana@example.com", "timestamp": clock::now().as_second(),
     });
@@ -415,74 +414,4 @@ async fn an_account_that_calls_too_many_addresses_dead_is_not_believed() {
     let believed = ["email ana@example.com hard_bounce - t 1"];
     assert_eq!(hooks.suppressed().await, believed);
     assert_eq!(hooks.events().await, ["bounce - f", "bounce - f"]);
-}
-
-/// A node that is started anew, as any other, has been told nothing of it itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_an_account_tells_all_nodes_together_counts() {
-    let hooks = Hooks::with(&[("HERALD__PROVIDERS__DEAD_ADDRESSES_A_MINUTE", "2")]).await;
-    let told = async |ages: &str| {
-        let stored = format!(
-            "INSERT INTO email_logs (message_type, provider, event, event_id, blame, occurred_at, created_at)
-             SELECT 'email', 'mail', 'bounce', gen_random_uuid()::text, 'dead', now(), now() - age * interval '1 second'
-             FROM unnest(ARRAY[{ages}]) AS age RETURNING event AS text"
-        );
-        hooks.lines(&stored).await;
-    };
-    told("5, 300, 300, 300").await;
-    let _engine = hooks.stage.start().await;
-    let dead =
-        |id: &str, email: &str| event("bounce", id, json!({ "type": "bounce", "email": email }));
-    assert_eq!(hooks.tell(&[dead("1", "ana@example.com")]).await, 204);
-    let believed = ["email ana@example.com hard_bounce - t 1"];
-    assert_eq!(
-        hooks.suppressed().await,
-        believed,
-        "one elsewhere and this one"
-    );
-    assert_eq!(hooks.tell(&[dead("2", "other@example.com")]).await, 204);
-    assert_eq!(hooks.suppressed().await, believed, "the third in a minute");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_running_hour_counts_what_events_say_of_it() {
-    let hooks = Hooks::open().await;
-    let _engine = hooks.stage.start().await;
-    let sums = "SELECT concat_ws(' ', provider, sum(total_sent), sum(total_failed), sum(delivery_ms_total) < 0) AS text
-                FROM notification_metrics WHERE hour IS NOT NULL GROUP BY provider ORDER BY 1";
-    let of = |id: Uuid| json!({ "herald_notification_id": id });
-    let refused = hooks
-        .sent("mail", "created_at = now() - interval '2 seconds'")
-        .await;
-    let mut blocked = of(refused);
-    blocked["type"] = json!("blocked");
-    assert_eq!(hooks.tell(&[event("bounce", "1", blocked)]).await, 204);
-    assert_eq!(hooks.lines(sums).await, ["mail -1 0 t"]);
-    let unknown = r#"[{"at": "2026-01-01T00:00:00Z", "step": "attempt", "provider": "mail", "class": "unknown", "elapsed_ms": 5}]"#;
-    let given_up = format!(
-        "status = 'failed', reason = 'retries_exhausted', sent_at = NULL, failed_at = now(), attempts = '{unknown}'"
-    );
-    let known = hooks.sent("mail", &given_up).await;
-    assert_eq!(hooks.tell(&[event("delivered", "2", of(known))]).await, 204);
-    assert_eq!(hooks.lines(sums).await, ["mail 0 -1 t"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_answered_before_it_is_stored_and_a_refused_event_takes_no_other_with_it() {
-    let hooks = Hooks::open().await;
-    let _engine = hooks.stage.start().await;
-    let mut owner = hooks.stage.database.owner().await;
-    let hold =
-        "SET search_path TO notification_schema; BEGIN; LOCK TABLE email_logs IN EXCLUSIVE MODE";
-    owner.batch_execute(hold).await.unwrap();
-    let delivered = event("delivered", "1", json!({}));
-    let status = hooks.tell(std::slice::from_ref(&delivered)).await;
-    assert_eq!(status, 503, "nobody can store it");
-    let refuse = "ROLLBACK; ALTER TABLE email_logs ADD CONSTRAINT odd CHECK (code <> '5.9.9')";
-    owner.batch_execute(refuse).await.unwrap();
-    let odd = event("bounce", "2", json!({ "status": "5.9.9" }));
-    let opened = event("open", "3", json!({}));
-    assert_eq!(hooks.tell(&[delivered, odd, opened]).await, 204);
-    let kept = ["delivered - f", "open - f", "unreadable - f"];
-    assert_eq!(hooks.events().await, kept);
 }
