@@ -211,7 +211,20 @@ impl WebhookCatalog {
         self.by_tenant.is_empty() && !self.tells_exchange
     }
 
-    /// Who of a tenant wants to hear of an event.
+    /// Whether anybody wants to hear of an event of a tenant: a webhook, or the exchange.
+    #[must_use]
+    pub fn is_wanted(
+        &self,
+        tenant_id: Uuid,
+        event: WebhookEvent,
+        channel: Channel,
+        category: Option<&str>,
+    ) -> bool {
+        let mut webhooks = self.interested(tenant_id, event, channel, category);
+        self.tells_exchange || webhooks.next().is_some()
+    }
+
+    /// Which webhooks of a tenant want to hear of an event.
     pub fn interested<'a>(
         &'a self,
         tenant_id: Uuid,
@@ -283,7 +296,11 @@ mod tests {
         assert_eq!(heard(failed, Channel::Sms, Some("orders")), [all, orders]);
         assert_eq!(heard(failed, Channel::Sms, Some("news")), [all]);
         assert_eq!(heard(failed, Channel::Sms, None), [all]);
-        let other = catalog.interested(Uuid::from_u128(9), sent, Channel::Email, None);
+        let nobody = Uuid::from_u128(9);
+        let wanted =
+            |catalog: &WebhookCatalog| catalog.is_wanted(nobody, sent, Channel::Email, None);
+        assert!(!wanted(&catalog) && wanted(&catalog.clone().telling_exchange(true)));
+        let other = catalog.interested(nobody, sent, Channel::Email, None);
         assert_eq!(other.count(), 0, "another tenant's");
     }
 }

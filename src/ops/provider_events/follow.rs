@@ -286,8 +286,7 @@ async fn told(
         let wanted = event.about.as_ref().zip(event.event.for_webhooks());
         wanted.is_some_and(|(about, what)| {
             let category = about.category.as_deref();
-            let mut wanting = catalog.interested(about.tenant_id, what, event.channel, category);
-            wanting.next().is_some()
+            catalog.is_wanted(about.tenant_id, what, event.channel, category)
         })
     };
     let wanted: Vec<&KeptEvent> = kept.iter().filter(is_wanted).copied().collect();

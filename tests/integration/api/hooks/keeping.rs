@@ -35,12 +35,16 @@ async fn what_an_account_tells_all_nodes_together_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_hour_counts_what_events_say_of_it() {
-    let hooks = Hooks::open().await;
+async fn status_events_and_a_running_hour_hear_what_events_say_though_there_is_no_webhook() {
+    let hooks = Hooks::with(&[("HERALD__BROKER__PUBLISH_STATUS", "true")]).await;
     let _engine = hooks.stage.start().await;
     let sums = "SELECT concat_ws(' ', provider, sum(total_sent), sum(total_failed), sum(delivery_ms_total) < 0) AS text
                 FROM notification_metrics WHERE hour IS NOT NULL GROUP BY provider ORDER BY 1";
     let of = |id: Uuid| json!({ "herald_notification_id": id });
+    let read = hooks.sent("mail", "").await;
+    assert_eq!(hooks.tell(&[event("open", "0", of(read))]).await, 204);
+    let written = "SELECT last_value::text AS text FROM pg_sequences WHERE sequencename = 'status_outbox_id_seq'";
+    assert_eq!(hooks.lines(written).await, ["1"]);
     let refused = hooks
         .sent("mail", "created_at = now() - interval '2 seconds'")
         .await;
