@@ -226,7 +226,7 @@ async fn events_that_cannot_be_published_wait_and_mail_does_not() {
     // What waits is published also after somebody has switched it off, and nothing more is written.
     refuse_mail(&listener.channel).await;
     publish(&stage, 5).await;
-    outcomes.until_count(sent, 10).await;
+    outcomes.until_count(sent, 11).await;
     process::end(&engine).await;
     assert!(
         outcomes.count(LEFT).await >= 8,
@@ -239,7 +239,7 @@ async fn events_that_cannot_be_published_wait_and_mail_does_not() {
     assert!(heard.values().all(|types| *types == both), "{heard:?}");
     outcomes.until_count(LEFT, 0).await;
     publish(&stage, 1).await;
-    outcomes.until_count(sent, 11).await;
+    outcomes.until_count(sent, 12).await;
     assert_eq!(outcomes.count(LEFT).await, 0);
     process::end(&engine).await;
 }
