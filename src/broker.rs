@@ -15,6 +15,7 @@ pub mod fuzzing;
 pub mod lane_channel;
 pub mod publisher;
 pub mod receipt;
+pub mod set_aside;
 pub mod status;
 pub mod submission;
 pub mod topology;

@@ -1,16 +1,20 @@
 //! Readers of inbox streams: many at once, each of one person, who note how long what they are shown was on its way.
 
+mod stream;
+mod tokens;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+
+pub use stream::{StreamReader, StreamedFrame};
+pub use tokens::{PersonTokens, TENANT};
 
 /// Longest time that is told apart, in microseconds: a minute.
 const LONGEST: u64 = 60_000_000;
@@ -101,34 +105,16 @@ impl Shown {
 /// # Errors
 /// It is refused, or breaks.
 pub async fn read(address: &str, token: &str, shown: Arc<Shown>) -> Result<()> {
-    let mut socket = TcpStream::connect(address).await.context("connecting")?;
-    let request = format!(
-        "GET /v1/inbox/stream HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n"
-    );
-    socket.write_all(request.as_bytes()).await?;
-    let mut reader = BufReader::with_capacity(1_024, socket);
-    let (mut line, mut is_first, mut is_item, mut is_counted) = (String::new(), true, false, false);
-    loop {
-        line.clear();
-        if reader.read_line(&mut line).await? == 0 {
-            return Ok(());
+    let mut stream = StreamReader::open(address, token, None).await?;
+    let mut is_counted = false;
+    while let Some(frame) = stream.next().await? {
+        if frame.event == "counts" && !is_counted {
+            is_counted = true;
+            shown.open.fetch_add(1, Ordering::Relaxed);
         }
-        if is_first {
-            ensure!(
-                line.starts_with("HTTP/1.1 200"),
-                "the stream was refused: {line}"
-            );
-            is_first = false;
-        }
-        if let Some(event) = line.strip_prefix("event: ") {
-            is_item = event.trim() == "item";
-            if !is_counted && event.trim() == "counts" {
-                is_counted = true;
-                shown.open.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        if let Some(data) = line.strip_prefix("data: ").filter(|_| is_item) {
-            shown.note(&serde_json::from_str(data)?);
+        if frame.event == "item" {
+            shown.note(&serde_json::from_str(&frame.data)?);
         }
     }
+    Ok(())
 }

@@ -21,7 +21,7 @@ mod warm_up;
 pub use bench::Bench;
 pub use comparison::{Comparison, Phase, half_of};
 pub use figures::{Answered, Measured, Work};
-pub use growth::{Axis, Growth, Point, Refused, Series, Setup, setups};
+pub use growth::{Axis, Growth, Point, Refused, Series, Setup, fill, setups};
 pub use meter::Times;
 pub use reading::ReadTimes;
 pub use spread::Spread;

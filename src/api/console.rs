@@ -6,6 +6,7 @@
 
 mod accounts;
 mod answer;
+mod aside;
 mod assets;
 mod chart;
 mod explain;
@@ -14,15 +15,22 @@ mod find;
 mod frame;
 mod guard;
 mod letters;
+mod lists;
 mod mask;
 mod notification;
 mod overview;
+mod people;
+mod posted;
+mod quarantine;
 mod sent_form;
 mod sign_in;
+mod suppressions;
+mod templates;
 mod tenant_choice;
 mod typed;
 mod visitor;
 mod watch;
+mod webhooks;
 
 use actix_web::guard as on;
 use actix_web::middleware::from_fn;
@@ -41,6 +49,12 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .configure(notification::routes)
         .configure(letters::routes)
         .configure(accounts::routes)
+        .configure(aside::routes)
+        .configure(quarantine::routes)
+        .configure(people::routes)
+        .configure(templates::routes)
+        .configure(webhooks::routes)
+        .configure(suppressions::routes)
         .configure(watch::routes)
         .default_service(web::to(answer::nothing_here));
     routes.service(console);

@@ -88,6 +88,11 @@ impl Problem {
         self.status
     }
 
+    /// All mistakes of what was sent.
+    pub(super) fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     pub(super) fn not_found(what: &str) -> Self {
         let detail = format!("there is no such {what}");
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)

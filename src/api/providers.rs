@@ -19,7 +19,8 @@ use crate::domain::{ApiAction, ApiResource};
 use crate::ops::control::{
     Desks, ProviderDeskError, ShownProvider, ShownProviderHealth, ShownProviderTest,
 };
-use asked::{AskedProvider, ChangedProvider, NewProvider};
+pub(super) use asked::AskedProvider;
+use asked::{ChangedProvider, NewProvider};
 use pausing::AskedPause;
 use trial::AskedTest;
 

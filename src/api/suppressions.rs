@@ -219,7 +219,11 @@ async fn lift(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn asked(sent: &mut SentFields, tenant_id: Uuid) -> Option<(Suppression, Option<Timestamp>)> {
+/// What is said of an entry: it, and when it ends.
+pub(super) fn asked(
+    sent: &mut SentFields,
+    tenant_id: Uuid,
+) -> Option<(Suppression, Option<Timestamp>)> {
     let channel = sent.text("channel", channel);
     let channel = sent.required("channel", channel);
     let address = sent.text("address", |text| match channel {

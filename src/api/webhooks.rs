@@ -214,7 +214,7 @@ async fn test(
     desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let told = desks.webhooks.test(of(&who, &id)?).await?;
+    let told = desks.webhooks.test(of(&who, &id)?, who.by()).await?;
     Ok(HttpResponse::Accepted().json(ShownTest { id: told }))
 }
 

@@ -1,7 +1,9 @@
 //! Applying declared files: all of them in one transaction, or nothing.
 
 mod entries;
+mod entry_error;
 mod includes;
+mod token_key;
 mod workflows;
 
 use std::path::PathBuf;

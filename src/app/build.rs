@@ -24,6 +24,7 @@ use self::webhooks::start_webhooks;
 use super::context::EngineContext;
 use super::{StartError, schema};
 use crate::broker::connection::BrokerAddress;
+use crate::broker::set_aside::AsideReader;
 use crate::cache::KeyRates;
 use crate::config::Settings;
 use crate::delivery::account_loader::LoaderContext;
@@ -32,9 +33,10 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, InboxDesk, KeyDesk, LetterDesk,
-    LinkDesk, NotificationDesk, OverviewDesk, PeopleDesk, ProviderDesk, SessionDesk, SessionRules,
-    StreamDesk, SuppressionDesk, TemplateDesk, TenantDesk, TokenDesk, WatchDesk, WebhookDesk,
+    AsideDesk, CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, InboxDesk, KeyDesk,
+    LetterDesk, LinkDesk, NotificationDesk, OverviewDesk, PeopleDesk, ProviderDesk, QuarantineDesk,
+    SessionDesk, SessionRules, StreamDesk, SuppressionDesk, TemplateDesk, TenantDesk, TokenDesk,
+    WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -172,6 +174,11 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             metrics: Arc::clone(&context.metrics),
         },
         tenants: TenantDesk { desk: desk.clone() },
+        aside: AsideDesk {
+            desk: desk.clone(),
+            reader: Arc::new(AsideReader::new(broker_address(settings))),
+        },
+        quarantine: QuarantineDesk { desk: desk.clone() },
         streams: StreamDesk {
             desk: desk.clone(),
             streams: context.inbox_streams.clone(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::StartError;
+use crate::broker::consumer::QueueDepths;
 use crate::cache::recipients::RecipientCache;
 use crate::cache::templates::TemplateCache;
 use crate::cache::{ApiKeyCache, LinkKeys, UserTokenCache};
@@ -47,6 +48,8 @@ pub(super) struct EngineContext {
     pub(super) link_keys: LinkKeys,
     /// The client that all HTTP accounts share.
     pub(super) client: HttpClient,
+    /// What waits in RabbitMQ.
+    pub(super) depths: QueueDepths,
 }
 
 impl EngineContext {
@@ -70,6 +73,7 @@ impl EngineContext {
                 Arc::clone(&metrics),
             ),
             metrics,
+            depths: QueueDepths::default(),
             health,
             phases: ShutdownPhases {
                 stop: stop.clone(),

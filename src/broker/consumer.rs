@@ -16,8 +16,10 @@ use crate::config::channels_needed;
 use crate::domain::Lane;
 use crate::resilience::Backoff;
 use crate::runtime::{Health, Permits, Shutdown, Tasks};
+pub use depth::QueueDepths;
 use standing::LaneStandings;
 
+mod depth;
 mod lane;
 mod standing;
 mod survey;
@@ -59,6 +61,8 @@ pub struct Consumers {
     pub stop: Shutdown,
     /// Takes what arrives.
     pub sink: Sink,
+    /// Learns how many messages wait in each queue.
+    pub depths: QueueDepths,
 }
 
 impl std::fmt::Debug for Consumers {
@@ -91,6 +95,7 @@ impl Consumers {
                 Ok(connection) => {
                     failures = 0;
                     self.consume(&connection, &standing).await;
+                    self.depths.forget();
                     if self.stop.is_raised() {
                         return Some(connection);
                     }

@@ -115,7 +115,7 @@ async fn declare_rejected(
     declare.end().await
 }
 
-/// Declares a lane's queue and binds it to where upstream systems publish.
+/// Declares a lane's queue and binds it to where upstream systems publish. Says how many messages wait in it.
 ///
 /// # Errors
 /// As [`RejectedQueue::declare`].
@@ -124,14 +124,15 @@ pub async fn declare_lane(
     lane: Lane,
     delivery_limit: u32,
     limit: Duration,
-) -> Result<(), BrokerError> {
+) -> Result<u32, BrokerError> {
     let declare = Declare::begin(connection, limit).await?;
     let (queue, key) = (queue_of(lane), lane.routing_key());
-    declare
+    let waiting = declare
         .queue(&queue, work_arguments(delivery_limit))
         .await?;
     declare.bind(&queue, NOTIFICATIONS, &key).await?;
-    declare.end().await
+    declare.end().await?;
+    Ok(waiting)
 }
 
 async fn exchange(connection: &Connection, name: &str, limit: Duration) -> Result<(), BrokerError> {
@@ -222,13 +223,13 @@ impl Declare {
         within(self.limit, "declaring an exchange", declared).await
     }
 
-    async fn queue(&self, name: &str, arguments: FieldTable) -> Result<(), BrokerError> {
+    /// Answers how many messages wait in it.
+    async fn queue(&self, name: &str, arguments: FieldTable) -> Result<u32, BrokerError> {
         let declared =
             self.channel
                 .queue_declare(name.into(), QueueDeclareOptions::durable(), arguments);
-        within(self.limit, "declaring a queue", declared)
-            .await
-            .map(drop)
+        let declared = within(self.limit, "declaring a queue", declared).await?;
+        Ok(declared.message_count())
     }
 
     async fn bind(&self, queue: &str, exchange: &str, key: &str) -> Result<(), BrokerError> {

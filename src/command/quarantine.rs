@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use herald::config::Required;
+use herald::store::audit::DoneBy;
 use herald::store::quarantine::{self, OutcomeReplay, QuarantineFilter, Quarantined};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -131,9 +132,9 @@ fn store(cli: &Cli, replay: &ReplayQuarantined) -> Result<(), CommandFailure> {
     let mut refused = 0;
     let told = super::on_runtime(async {
         let database = super::database(&settings).await?;
-        let mut told = vec![];
+        let (mut told, by) = (vec![], DoneBy::command_line());
         for entry in &chosen {
-            let (became, why) = match quarantine::replay(&database, entry).await {
+            let (became, why) = match quarantine::replay(&database, entry, &by).await {
                 Ok(OutcomeReplay::Stored) => ("stored", None),
                 Ok(OutcomeReplay::Superseded) => ("superseded", None),
                 Ok(OutcomeReplay::Gone) => ("gone", None),
@@ -175,7 +176,7 @@ fn close(cli: &Cli, resolve: &ResolveQuarantined) -> Result<(), CommandFailure> 
     let settings = cli.settings(&[Required::Database])?;
     let closed = super::on_runtime(async {
         let database = super::database(&settings).await?;
-        Ok(quarantine::resolve(&database, entry.id).await?)
+        Ok(quarantine::resolve(&database, &entry, &DoneBy::command_line()).await?)
     })?;
     if !closed {
         return Err(CommandFailure(format!(

@@ -12,6 +12,7 @@ mod reading;
 mod suppression;
 mod template;
 mod tenant;
+mod token_key;
 mod unique;
 mod user;
 mod webhook;
@@ -24,6 +25,7 @@ pub use preference::DeclaredPreference;
 pub use provider::DeclaredProvider;
 pub use template::DeclaredTemplate;
 pub use tenant::Tenant;
+pub use token_key::{DeclaredKeyMaterial, DeclaredTokenKey};
 pub use user::{DeclaredDevice, User};
 pub use webhook::DeclaredWebhook;
 pub use workflow::DeclaredWorkflow;
@@ -55,6 +57,8 @@ pub struct Manifest {
     pub webhooks: Vec<DeclaredEntry<DeclaredWebhook>>,
     /// Workflows.
     pub workflows: Vec<DeclaredEntry<DeclaredWorkflow>>,
+    /// Keys that sign user tokens.
+    pub token_keys: Vec<DeclaredEntry<DeclaredTokenKey>>,
     /// What is allowed and yet hardly meant, in the order of files and lines.
     pub warnings: Vec<Mistake>,
 }
@@ -127,6 +131,7 @@ impl Manifest {
             + self.suppressions.len()
             + self.webhooks.len()
             + self.workflows.len()
+            + self.token_keys.len()
     }
 
     /// Whether nothing is declared.
@@ -145,6 +150,7 @@ impl Manifest {
         self.suppressions.append(&mut other.suppressions);
         self.webhooks.append(&mut other.webhooks);
         self.workflows.append(&mut other.workflows);
+        self.token_keys.append(&mut other.token_keys);
     }
 
     fn odd(&self, checks: &ManifestChecks<'_>) -> Vec<Mistake> {

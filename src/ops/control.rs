@@ -1,6 +1,7 @@
 //! What the HTTP API may see of the engine.
 
 mod accept_desk;
+mod aside_desk;
 mod cancel_desk;
 mod category_desk;
 mod choices;
@@ -15,6 +16,7 @@ mod notification_desk;
 mod overview_desk;
 mod people_desk;
 mod provider_desk;
+mod quarantine_desk;
 mod session_desk;
 mod stream_desk;
 mod suppression_desk;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accept_desk::{AcceptDesk, BodyRoom, SaidBeside};
+pub use aside_desk::AsideDesk;
 pub use cancel_desk::{CancelDesk, CancelMeant, KeyMeant};
 pub use category_desk::CategoryDesk;
 pub use choices::{ShownChannelChoice, ShownChoice, ShownChoices, ShownQuietHours};
@@ -51,12 +54,14 @@ pub use provider_desk::{
     ProviderChange, ProviderDesk, ProviderDeskError, ShownProvider, ShownProviderHealth,
     ShownProviderTest,
 };
+pub use quarantine_desk::QuarantineDesk;
 pub use session_desk::{SessionDesk, SessionRules, SignedIn};
 pub use stream_desk::{StreamDesk, StreamDeskError};
 pub use suppression_desk::SuppressionDesk;
 pub use template_desk::{
     AskedPreview, ListedTemplateLine, LocalTemplate, ShownPreview, ShownPublication,
-    ShownTemplateUser, ShownTemplateVersion, ShownTemplates, TemplateDesk, TemplateDeskError,
+    ShownTemplateUser, ShownTemplateVersion, ShownTemplates, ShownTexts, TemplateDesk,
+    TemplateDeskError,
 };
 pub use tenant_desk::{TenantDesk, TenantOrder};
 pub use token_desk::{OrderedMaterial, ShownTokenKey, TokenDesk, TokenKeyOrder, TokenOrder};
@@ -64,6 +69,7 @@ pub use watch_desk::WatchDesk;
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
 pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
+pub use crate::broker::set_aside::{AsideLook, AsideMessage};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 pub use crate::cache::key_rates::PaidRequest;
 pub use crate::cache::user_tokens::{TokenBearer, TokenRefusal};
@@ -92,6 +98,7 @@ pub use crate::store::preferences::PreferenceFields;
 pub use crate::store::provider_events::listing::{
     EventLook, ProviderEventFilter, StoredProviderEvent,
 };
+pub use crate::store::quarantine::{OutcomeReplay, Quarantined};
 pub use crate::store::recipients::RecipientFields;
 pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
 pub use crate::store::suppressions::desk::StoredSuppression;
@@ -170,6 +177,10 @@ pub struct Desks {
     pub tokens: TokenDesk,
     /// What operators look at first.
     pub overview: OverviewDesk,
+    /// What could not be accepted.
+    pub aside: AsideDesk,
+    /// Outcomes that the database refused.
+    pub quarantine: QuarantineDesk,
     /// Operators who are signed in to the console.
     pub sessions: SessionDesk,
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::broker::consumer::QueueDepths;
 use crate::delivery::{ChannelState, ChannelStates};
 use crate::domain::Lane;
 use crate::runtime::Shutdown;
@@ -23,6 +24,8 @@ pub struct StandingReporter {
     pub permits: LanePermits,
     /// Know what is paused.
     pub channels: ChannelStates,
+    /// Know what waits in RabbitMQ.
+    pub depths: QueueDepths,
     /// Ends it.
     pub stop: Shutdown,
 }
@@ -49,7 +52,7 @@ impl StandingReporter {
             in_hand: u64::try_from(in_hand).unwrap_or(u64::MAX),
             room: u64::try_from(room).unwrap_or(u64::MAX),
             is_paused: matches!(state, ChannelState::Paused { .. }),
-            queued: None,
+            queued: self.depths.of(lane),
         }
     }
 }

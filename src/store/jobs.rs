@@ -166,6 +166,31 @@ pub async fn find(
     row.map(JobRow::job).transpose()
 }
 
+/// At most so many jobs of a tenant, of all without one, the newest first, of those before an id.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn page(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Option<Uuid>,
+    before: Option<Uuid>,
+    most: usize,
+) -> Result<Vec<StoredJob>, StoreError> {
+    let mut jobs = jobs::table
+        .select(JobRow::as_select())
+        .order(jobs::id.desc())
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .into_boxed();
+    if let Some(tenant_id) = tenant_id {
+        jobs = jobs.filter(jobs::tenant_id.eq(tenant_id));
+    }
+    if let Some(before) = before {
+        jobs = jobs.filter(jobs::id.lt(before));
+    }
+    let rows: Vec<JobRow> = jobs.load(connection).await?;
+    rows.into_iter().map(JobRow::job).collect()
+}
+
 /// Has a job that is open stand elsewhere. Says whether it was open.
 ///
 /// # Errors

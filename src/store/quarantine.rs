@@ -10,6 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::audit::{self, AuditChanges, DoneBy};
 use super::lease::RunId;
 use super::settle::{self, Origin, Settlement};
 use super::statement::statement;
@@ -180,14 +181,15 @@ pub enum OutcomeReplay {
 pub async fn replay(
     database: &Database,
     quarantined: &Quarantined,
+    by: &DoneBy,
 ) -> Result<OutcomeReplay, StoreError> {
     let settlement = read(quarantined)?;
-    match store(database, quarantined, &settlement).await {
+    match store(database, quarantined, &settlement, by).await {
         Err(StoreError::NoPartition) => {
             if let Some(moment) = partitions::moment_of(settlement.notification.id) {
                 partitions::ensure(&mut *database.get().await?, moment).await?;
             }
-            store(database, quarantined, &settlement).await
+            store(database, quarantined, &settlement, by).await
         }
         stored => stored,
     }
@@ -206,12 +208,14 @@ async fn store(
     database: &Database,
     quarantined: &Quarantined,
     settlement: &Settlement,
+    by: &DoneBy,
 ) -> Result<OutcomeReplay, StoreError> {
     database
         .transaction(async |connection| {
             if !close(connection, quarantined.id, "replayed").await? {
                 return Ok(OutcomeReplay::Gone);
             }
+            note(connection, quarantined, by, "replay").await?;
             let tells_exchange = database.webhooks().tells_exchange();
             let stored = settle::restore(connection, settlement, tells_exchange).await?;
             Ok(if stored {
@@ -237,11 +241,17 @@ statement!(
 ///
 /// # Errors
 /// The database is out of reach, or refuses to set the notification's row aside: it stays in quarantine.
-pub async fn resolve(database: &Database, id: Uuid) -> Result<bool, StoreError> {
+pub async fn resolve(
+    database: &Database,
+    quarantined: &Quarantined,
+    by: &DoneBy,
+) -> Result<bool, StoreError> {
+    let id = quarantined.id;
     database
         .transaction(async |connection| {
             let closed = close(connection, id, "resolved").await?;
             if closed {
+                note(connection, quarantined, by, "resolve").await?;
                 let aside = SetAsideLate { id };
                 let _: Vec<Uuid> = aside.load(connection).await?;
             }
@@ -261,6 +271,25 @@ pub(super) async fn resolve_event(database: &Database) -> Result<(), StoreError>
         system_events::resolve_types(&mut connection, vec![EVENT]).await?;
     }
     Ok(())
+}
+
+async fn note(
+    connection: &mut AsyncPgConnection,
+    quarantined: &Quarantined,
+    by: &DoneBy,
+    action: &'static str,
+) -> Result<(), StoreError> {
+    let whose = (quarantined.tenant_id, quarantined.notification_id);
+    let changes = AuditChanges::none();
+    audit::record_of(
+        connection,
+        by,
+        "quarantined_outcome",
+        whose,
+        action,
+        changes,
+    )
+    .await
 }
 
 async fn close(

@@ -1,8 +1,11 @@
 //! The keys that sign user tokens. A secret stands sealed; of the others only the public half is there. Who made
 //! or revoked one is in the audit trail.
 
+mod declaring;
 pub mod looking;
 pub mod own;
+
+pub use declaring::declare;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

@@ -78,3 +78,32 @@ def test_a_token_in_an_attribute_is_renewed_without_a_new_beginning(page, host, 
         expect(titles(page)).to_have_text(["First"])
         page.get_by_role("button", name="Mark as read").click()
     assert request.value.method == "PUT"
+
+
+def test_the_browsers_own_event_source_misses_nothing(page, host, engine, ana, reports):
+    """The judge of `Last-Event-ID` is the browser: it reconnects by itself, with what it was told last."""
+    reports.allow("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE")
+    page.goto(host.url)
+    page.evaluate("""(url) => {
+      const source = new EventSource(url);
+      window.heard = [];
+      window.counted = 0;
+      window.errors = 0;
+      source.addEventListener("counts", () => { window.counted += 1; });
+      source.addEventListener("error", () => { window.errors += 1; });
+      source.addEventListener("item", (event) => window.heard.push([JSON.parse(event.data).title, event.lastEventId]));
+    }""", f"{engine.url}/v1/inbox/stream?access_token={ana.token()}")
+    page.wait_for_function("() => counted > 0")
+    ana.send("First", "x")
+    page.wait_for_function("() => heard.length === 1")
+    for title in ("Second", "Third"):
+        before = page.evaluate("errors")
+        engine.stop()
+        page.wait_for_function("(before) => errors > before", arg=before)
+        engine.start()
+        ana.send(title, "x")
+        page.wait_for_function("(title) => heard.some((it) => it[0] === title)", arg=title)
+    heard = page.evaluate("heard")
+    assert [title for title, _ in heard] == ["First", "Second", "Third"]
+    places = [int(place) for _, place in heard]
+    assert places == sorted(set(places))

@@ -125,6 +125,10 @@ def test_mark_all_leaves_nothing_unread(tabs, ana):
         expect(bell(page)).to_have_accessible_name("Notifications")
     second.get_by_role("tab", name="Unread").click()
     expect(second.get_by_text("You have read everything.")).to_be_visible()
+    first.get_by_role("button", name="Undo").click()
+    expect(first.locator("article[data-unread]")).to_have_count(3)
+    second.get_by_role("tab", name="All").click()
+    expect(second.locator("article[data-unread]")).to_have_count(3)
 
 
 def test_buttons_are_pressed_once_for_all_tabs_told_and_undone(tabs, ana):

@@ -1,7 +1,10 @@
 //! The operators' pages against real servers.
 
 mod browser;
+mod desks;
+mod forms;
 mod guarding;
 mod masking;
 mod pages;
+mod planted;
 mod sessions;

@@ -258,11 +258,16 @@ export class HeraldInbox extends HeraldHost {
     else this.#panel.menu.open(/** @type {HTMLElement} */ (button.closest("article")), button, this.words, until);
   }
 
+  /** Marks all as read; the way back is for those that were in the list. */
   async #readAll() {
-    const isDone = await this.#store?.actOnAll("read");
-    const name = isDone ? "did_all" : "failed_deed";
+    const changed = await this.#store?.actOnAll("read");
+    const undo = async () => {
+      const back = (changed ?? []).map((item) => this.#session?.act(this.#store?.item(item.id) ?? item, { name: "unread" }));
+      if ((await Promise.all(back)).every(Boolean)) this.#announce("undone");
+    };
+    const name = changed ? "did_all" : "failed_deed";
     this.#announce(name);
-    this.#panel.toast.show(this.words.say(name), null);
+    this.#panel.toast.show(this.words.say(name), changed?.length ? () => void undo() : null);
   }
 
   /** @param {Event} event */

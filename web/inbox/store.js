@@ -161,21 +161,23 @@ export class InboxStore {
   /**
    * Marks everything of the list that came until now, and nothing that comes meanwhile.
    * @param {"read" | "archive"} what
+   * @returns {Promise<InboxItem[] | null>} those of the list that it changed, as they are now; `null` when nothing is done
    */
   async actOnAll(what) {
     const newest = this.items[0];
-    if (!newest) return false;
+    if (!newest) return null;
     const query = { until: newest.delivered_at, tag: this.tags };
     try {
       await this.#client.json("POST", `v1/inbox/${what}-all`, { query });
     } catch (error) {
       this.#listener.failed(error);
-      return false;
+      return null;
     }
-    for (const item of this.items) {
-      if (newestFirst(newest, item) <= 0) this.#put(deeds.done(item, { name: what }));
-    }
-    return true;
+    const isMeant = (/** @type {InboxItem} */ item) =>
+      newestFirst(newest, item) <= 0 && !(what === "read" ? item.read_at : item.archived_at);
+    const changed = this.items.filter(isMeant).map((item) => deeds.done(item, { name: what }));
+    for (const item of changed) this.#put(item);
+    return changed;
   }
 
   /**

@@ -146,6 +146,11 @@ impl Environment {
         Ok(engine)
     }
 
+    /// A key of these scopes.
+    pub(super) async fn key(&self, scopes: &str) -> Result<String> {
+        self.installation.key(scopes).await
+    }
+
     /// A publisher that posts to these engines.
     pub(super) async fn http(&self, engines: [&Engine; 2]) -> Result<HttpPublisher> {
         let key = self.installation.key("publisher").await?;
@@ -191,13 +196,15 @@ pub(super) async fn prepare(servers: &Servers, programs: &Programs) -> Result<()
     servers.database()?.template(TEMPLATE, migrate).await
 }
 
+/// What `broker.lanes` says, with these beside the usual ones.
+pub(super) fn lanes(more: &[&str]) -> String {
+    [&LANES[..], &[ASIDE], more].concat().join(",")
+}
+
 /// Small lanes: what one holds may be in flight at a fault. Quick waits: a round takes seconds.
 fn settings() -> [(&'static str, String); 9] {
     [
-        (
-            "HERALD__BROKER__LANES",
-            format!("{},{ASIDE}", LANES.join(",")),
-        ),
+        ("HERALD__BROKER__LANES", lanes(&[])),
         ("HERALD__LANES__URGENT", "16".to_owned()),
         ("HERALD__LANES__HIGH", "64".to_owned()),
         ("HERALD__LANES__NORMAL", "128".to_owned()),

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::environment::{Environment, MOST_IN_FLIGHT, NODES};
 use super::finding::Finding;
+use super::inboxes::InboxCrowd;
 use super::load::{Load, Way};
 use super::seed::PEOPLE;
 use super::servers::Servers;
@@ -68,6 +69,8 @@ pub(super) struct Round<'a> {
     pub(super) teller: Option<Arc<EventTeller>>,
     /// Somebody listens to `herald.status`, and must have heard everything in the end.
     pub(super) hears_status: bool,
+    /// People whose inboxes must have all in the end.
+    pub(super) inboxes: Option<InboxCrowd>,
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
@@ -143,6 +146,7 @@ impl<'a> Round<'a> {
             webhook: None,
             teller: None,
             hears_status: false,
+            inboxes: None,
             aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),
             published_aside: Vec::new(),
             began: Instant::now(),
@@ -201,6 +205,9 @@ impl<'a> Round<'a> {
         }
         if let Some(teller) = &self.teller {
             teller.goes_to(engines());
+        }
+        if let Some(inboxes) = &self.inboxes {
+            inboxes.goes_to(engines());
         }
     }
 
@@ -292,6 +299,10 @@ impl<'a> Round<'a> {
         self.finding.published += aside.messages();
         let lost = self.count_lost(&aside);
         self.note_rows(&lost).await?;
+        if let Some(inboxes) = self.inboxes.take() {
+            let database = &self.environment.database;
+            inboxes.judge(database, &mut self.finding).await?;
+        }
         self.webhook_has_heard().await?;
         self.events_are_kept().await?;
         self.status_is_heard().await?;

@@ -1,12 +1,15 @@
 //! `loadtest inbox`
 
+mod login;
+mod pages;
+mod timed;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 use uuid::Uuid;
@@ -18,7 +21,7 @@ use crate::harness::engine::Engine;
 use crate::harness::environment::Environment;
 use crate::harness::http;
 use crate::harness::usage::Sample;
-use crate::inbox::{self, Shown};
+use crate::inbox::{self, PersonTokens, Shown};
 
 /// Longest wait for a step forward.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,13 +31,16 @@ const AT_ONCE: usize = 100;
 const BEAT: Duration = Duration::from_millis(50);
 /// People of one call.
 const TOGETHER: usize = 1_000;
-/// The tenant to which everybody belongs.
-const TENANT: &str = "00000000-0000-7000-8000-000000000001";
 
 /// Measure how soon what is sent in-app is shown by streams of inboxes.
 ///
 /// One engine on a fresh database and virtual host; so many people, each with one stream, and so many notifications a
 /// second by HTTP. With `--idle` nothing is sent: it says what a stream costs. Exit code 1 when something is missing.
+///
+///   loadtest inbox                       1,000 a second over 1,000 streams: stored to shown, CPU for each
+///   loadtest inbox --streams 10000 --idle --seconds 60
+///   loadtest inbox --login 10000000      a page's two calls; takes about 2 GB of disk for each million
+///   loadtest inbox --console 10000000    the console's pages
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Streams, each of a person of its own
@@ -53,6 +59,14 @@ pub(super) struct Arguments {
     #[arg(long)]
     idle: bool,
 
+    /// Instead: store so many items, and time the two calls of a product's page (counts and the first page of the list)
+    #[arg(long, value_name = "ITEMS", conflicts_with_all = ["idle", "console"])]
+    login: Option<u64>,
+
+    /// Instead: store so many notifications, and time the pages of the console
+    #[arg(long, value_name = "ROWS", conflicts_with = "idle")]
+    console: Option<u64>,
+
     #[command(flatten)]
     bench: BenchArguments,
 }
@@ -67,8 +81,16 @@ pub(super) async fn inbox(arguments: Arguments) -> Result<(), Failure> {
     environment
         .engine
         .set("HERALD__HTTP__CONNECTIONS", (streams + 1_000).to_string());
+    environment.engine.set("HERALD__HTTP__PERSON_RATE", "0");
+    let measure = async {
+        match (arguments.login, arguments.console) {
+            (Some(items), _) => login::measure(&environment, &arguments, items).await,
+            (_, Some(rows)) => pages::measure(&environment, rows).await,
+            (None, None) => measure(&environment, &arguments).await,
+        }
+    };
     let measured = tokio::select! {
-        measured = measure(&environment, &arguments) => Some(measured),
+        measured = measure => Some(measured),
         () = ended => None,
     };
     conclude(environment, measured).await
@@ -118,6 +140,10 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
         for (since, [half, most, all]) in shown.delays() {
             println!("{since} to shown: p50 {half:.1} ms, p99 {most:.1} ms, longest {all:.1} ms");
         }
+        println!(
+            "{:.3} ms of the engine's CPU for each, with its stream",
+            (after.cpu_seconds() - open.cpu_seconds()) * 1_000.0 / sent as f64
+        );
     }
     let broken = std::iter::from_fn(|| readers.try_join_next()).count();
     ensure!(broken == 0, "{broken} streams ended");
@@ -133,32 +159,7 @@ struct Crowd {
 
 impl Crowd {
     async fn make(engine: &Engine, key: &str, count: usize) -> Result<Self> {
-        let secret = Uuid::new_v4().to_string();
-        let body = json!({ "kid": "loadtest", "algorithm": "HS256", "secret": secret });
-        post(engine, key, "/v1/token-keys", &body, 201).await?;
-        let now = inbox::now() / 1_000_000;
-        let signing = EncodingKey::from_secret(secret.as_bytes());
-        let header = Header {
-            kid: Some("loadtest".to_owned()),
-            ..Header::new(Algorithm::HS256)
-        };
-        let people = (0..count).map(|_| {
-            let id = Uuid::now_v7();
-            let claims = json!({ "sub": id, "tenant": TENANT, "iat": now, "exp": now + 3_600 });
-            Ok((id, jsonwebtoken::encode(&header, &claims, &signing)?))
-        });
-        let people: Vec<(Uuid, String)> = people.collect::<Result<_>>()?;
-        for part in people.chunks(TOGETHER) {
-            let users: Vec<Value> = part.iter().map(|(id, _)| json!({ "id": id })).collect();
-            post(
-                engine,
-                key,
-                "/v1/users/bulk",
-                &json!({ "users": users }),
-                207,
-            )
-            .await?;
-        }
+        let PersonTokens(people) = PersonTokens::make(&engine.url(""), key, count).await?;
         Ok(Self { people })
     }
 
@@ -229,13 +230,4 @@ impl Crowd {
         }
         Ok(sent)
     }
-}
-
-async fn post(engine: &Engine, key: &str, path: &str, body: &Value, wanted: u16) -> Result<()> {
-    let bearer = format!("Authorization: Bearer {key}");
-    let headers = [&*bearer, "Content-Type: application/json"];
-    let (url, body) = (engine.url(path), body.to_string());
-    let answer = http::request("POST", &url, &headers, body.as_bytes()).await?;
-    ensure!(answer.status == wanted, "{path}: {}", answer.text());
-    Ok(())
 }

@@ -12,6 +12,7 @@ mod setup;
 mod table;
 
 pub use axis::{Axis, Series};
+pub use fill::fill;
 pub use point::Point;
 pub use setup::{Setup, setups};
 pub use table::{Growth, Refused};

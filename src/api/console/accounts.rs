@@ -89,6 +89,7 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .service(web::resource("/accounts/{name}").route(look(page)))
         .service(web::resource("/accounts/{name}/pause").route(web::post().to(acts::pause)))
         .service(web::resource("/accounts/{name}/resume").route(web::post().to(acts::resume)))
+        .service(web::resource("/accounts/{name}/change").route(web::post().to(acts::change)))
         .service(web::resource("/accounts/{name}/test").route(web::post().to(acts::test)));
 }
 
@@ -124,7 +125,7 @@ async fn account(
     visitor: &ConsoleVisitor,
     desks: &Desks,
     name: String,
-    typed: TypedFields,
+    mut typed: TypedFields,
 ) -> Result<AccountPage, ConsoleError> {
     needs(visitor, ApiAction::Read)?;
     if name.contains('\0') {
@@ -134,6 +135,7 @@ async fn account(
     let health = desks.providers.health(name).await.map_err(refused)?;
     let now = clock::now();
     let paused = found.paused.as_ref();
+    fill(&mut typed, &found);
     Ok(AccountPage {
         page: PageFrame::new(visitor, format!("Account {}", found.name), PATH),
         facts: facts(&found, &health),
@@ -171,6 +173,19 @@ async fn account(
         tested: None,
         mistake: None,
     })
+}
+
+/// What is stored stands in the fields that nobody has typed into.
+fn fill(typed: &mut TypedFields, found: &ShownProvider) {
+    let limit = found.rate_limit;
+    typed.fill("is_active", if found.is_active { "yes" } else { "no" });
+    typed.fill("priority", found.priority.to_string());
+    typed.fill("weight", found.weight.to_string());
+    typed.fill(
+        "rate_limit",
+        limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string()),
+    );
+    typed.fill("timeout_seconds", found.timeout_seconds.to_string());
 }
 
 fn facts(found: &ShownProvider, health: &ShownProviderHealth) -> Vec<(&'static str, String)> {

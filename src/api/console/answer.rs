@@ -39,6 +39,8 @@ pub(super) enum ConsoleError {
     Unreadable(StatusCode),
     /// The database does not answer.
     Unavailable,
+    /// RabbitMQ, or the database, does not answer.
+    NoBroker,
     /// The engine is at fault.
     Failed,
 }
@@ -116,6 +118,11 @@ impl ConsoleError {
                     "The database does not answer at the moment. Nothing was changed; try again.";
                 (StatusCode::SERVICE_UNAVAILABLE, "Not now", says.to_owned())
             }
+            Self::NoBroker => {
+                let says = "RabbitMQ, or the database, does not answer at the moment. Try again; /readyz says what ails \
+                            this node.";
+                (StatusCode::SERVICE_UNAVAILABLE, "Not now", says.to_owned())
+            }
             Self::Failed => {
                 let says = "The engine failed at this request. Its log has the number of the request, which the \
                             answer carries in the header Herald-Request-Id.";
@@ -157,7 +164,7 @@ impl ResponseError for ConsoleError {
         let mut answer = html(status, &page);
         let wait = match self {
             Self::TooMany(wait) => Some(wait.as_secs().saturating_add(1)),
-            Self::Unavailable => Some(1),
+            Self::Unavailable | Self::NoBroker => Some(1),
             _ => None,
         };
         if let Some(seconds) = wait {

@@ -1,7 +1,7 @@
 //! What would happen to an envelope now: an editor, and the answer rule by rule. Nothing is sent, stored or counted.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Payload};
+use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde_json::Value;
@@ -10,6 +10,7 @@ use super::answer::{ConsoleError, html};
 use super::figures::ShownMoment;
 use super::frame::PageFrame;
 use super::look;
+use super::posted::ProvenForm;
 use super::sent_form::SentForm;
 use super::visitor::ConsoleVisitor;
 use crate::domain::{ApiAction, ApiResource, Content};
@@ -84,15 +85,10 @@ async fn editor(
     Ok(html(StatusCode::OK, &page))
 }
 
-async fn explain(
-    visitor: ConsoleVisitor,
-    request: HttpRequest,
-    desks: Data<Desks>,
-    payload: Payload,
-) -> Result<HttpResponse, ConsoleError> {
-    let form = SentForm::of(&visitor, &request, payload).await?;
+async fn explain(form: ProvenForm, desks: Data<Desks>) -> Result<HttpResponse, ConsoleError> {
+    let ProvenForm { visitor, typed } = form;
     visitor.needs(ApiResource::Notifications, ApiAction::Read)?;
-    let envelope = form.text("envelope").to_owned();
+    let envelope = typed.value("envelope").to_owned();
     let mut page = ExplainPage::of(&visitor, envelope);
     let beside = SaidBeside {
         tenant_id: visitor.own_tenant(),

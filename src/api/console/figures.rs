@@ -36,6 +36,11 @@ pub(super) fn number(number: i64) -> String {
     text
 }
 
+/// A count with its thousands apart.
+pub(super) fn whole(count: u64) -> String {
+    number(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
 /// A number that was counted no further than to a bound.
 pub(super) fn counted(counted: i64, bound: i64) -> String {
     match counted >= bound {

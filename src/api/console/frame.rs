@@ -66,9 +66,34 @@ const PLACES: &[(&str, &str, PlaceNeeds)] = &[
         PlaceNeeds::Reading(ApiResource::DeadLetters),
     ),
     (
+        "/console/jobs",
+        "Jobs",
+        PlaceNeeds::Reading(ApiResource::DeadLetters),
+    ),
+    (
+        "/console/rejected",
+        "Rejected",
+        PlaceNeeds::Operator(ApiResource::DeadLetters),
+    ),
+    (
+        "/console/quarantine",
+        "Quarantine",
+        PlaceNeeds::Reading(ApiResource::DeadLetters),
+    ),
+    (
         "/console/accounts",
         "Accounts",
         PlaceNeeds::Operator(ApiResource::Providers),
+    ),
+    (
+        "/console/templates",
+        "Templates",
+        PlaceNeeds::Reading(ApiResource::Templates),
+    ),
+    (
+        "/console/webhooks",
+        "Webhooks",
+        PlaceNeeds::Reading(ApiResource::Webhooks),
     ),
     (
         "/console/events",
@@ -101,6 +126,27 @@ const DEEDS: &[(&str, &str)] = &[
     ("lifted", "The address is no longer on the list."),
     ("revoked", "The key opens nothing any more."),
     ("replayed", "It is on its way again."),
+    ("changed", "It is changed, on every node in a moment."),
+    (
+        "suppressed",
+        "The address is on the list: nothing is sent to it.",
+    ),
+    (
+        "tried",
+        "Something is sent to try it: look at what it answers below, in a moment.",
+    ),
+    (
+        "enabled",
+        "It is switched on: it is told what happens from now on.",
+    ),
+    ("disabled", "It is switched off: nothing is sent to it."),
+    ("preferred", "What they want is stored."),
+    ("stored", "The outcome is stored."),
+    (
+        "superseded",
+        "Somebody else has settled the notification meanwhile; that stands.",
+    ),
+    ("resolved", "It is dealt with."),
     ("chosen", "You look at another tenant now."),
 ];
 

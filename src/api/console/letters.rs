@@ -66,6 +66,7 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
     routes
         .service(web::resource("/dead-letters").route(look(page)))
         .service(web::resource("/dead-letters/replay").route(web::post().to(replaying::replay)))
+        .service(web::resource("/jobs").route(look(job::list)))
         .service(web::resource("/jobs/{id}").route(look(job::page)))
         .service(web::resource("/live/jobs/{id}").route(look(job::part)))
         .service(web::resource("/jobs/{id}/{turn}").route(web::post().to(job::turn)));

@@ -6,9 +6,8 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use super::answer::ConsoleError;
 use super::guard;
-use super::visitor::{ConsoleVisitor, public_url};
+use super::visitor::public_url;
 use crate::api::body;
-use crate::domain::is_same_proof;
 
 /// Largest form: an envelope with its content fits.
 const MOST_BYTES: usize = 512 * 1_024;
@@ -22,19 +21,6 @@ pub(super) const PROOF: &str = "proof";
 pub(super) struct SentForm(Vec<(String, String)>);
 
 impl SentForm {
-    /// The form that a page of this session has posted.
-    pub(super) async fn of(
-        visitor: &ConsoleVisitor,
-        request: &HttpRequest,
-        payload: Payload,
-    ) -> Result<Self, ConsoleError> {
-        let form = Self::from_here(request, payload).await?;
-        match is_same_proof(form.text(PROOF), &visitor.form_proof()) {
-            true => Ok(form),
-            false => Err(ConsoleError::Forged),
-        }
-    }
-
     /// A form that one of our pages has posted, as far as the browser says.
     pub(super) async fn from_here(
         request: &HttpRequest,
@@ -77,6 +63,13 @@ impl SentForm {
     pub(super) fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Gives a field that is absent a value.
+    pub(super) fn fill(&mut self, name: &str, value: String) {
+        if !self.0.iter().any(|(known, _)| known == name) {
+            self.0.push((name.to_owned(), value));
+        }
     }
 
     /// A field without the space around it; `None` when nothing is left.

@@ -7,8 +7,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::answer::{ConsoleError, html, see_other};
+use super::posted::ProvenForm;
 use super::sent_form::SentForm;
-use super::visitor::{self, ConsoleVisitor};
+use super::visitor;
 use super::{assets, look};
 use crate::domain::ApiKey;
 use crate::ops::control::{Desks, KeyRefusal};
@@ -102,12 +103,11 @@ async fn sign_in(
 }
 
 async fn sign_out(
-    visitor: ConsoleVisitor,
+    form: ProvenForm,
     request: HttpRequest,
     desks: Data<Desks>,
-    payload: Payload,
 ) -> Result<HttpResponse, ConsoleError> {
-    SentForm::of(&visitor, &request, payload).await?;
+    let visitor = &form.visitor;
     let (token, caller, by) = (visitor.token(), visitor.caller(), visitor.by());
     desks.sessions.close(token, caller, by).await?;
     let mut answer = see_other("/console/sign-in?done=signed-out");

@@ -1,15 +1,15 @@
 //! Which tenant an operator looks at.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{self, Data};
 use askama::Template;
 use uuid::Uuid;
 
 use super::answer::{ConsoleError, html, see_other};
 use super::frame::PageFrame;
 use super::look;
-use super::sent_form::SentForm;
+use super::posted::ProvenForm;
 use super::visitor::ConsoleVisitor;
 use crate::domain::ApiResource;
 use crate::ops::control::{DeskError, Desks, StoredTenant};
@@ -72,15 +72,10 @@ async fn choice(
     })
 }
 
-async fn choose(
-    visitor: ConsoleVisitor,
-    request: HttpRequest,
-    desks: Data<Desks>,
-    payload: Payload,
-) -> Result<HttpResponse, ConsoleError> {
-    let form = SentForm::of(&visitor, &request, payload).await?;
+async fn choose(form: ProvenForm, desks: Data<Desks>) -> Result<HttpResponse, ConsoleError> {
+    let ProvenForm { visitor, typed } = form;
     visitor.needs_operator()?;
-    let asked = form.word("tenant");
+    let asked = Some(typed.value("tenant").trim()).filter(|asked| !asked.is_empty());
     let about = match asked.map(Uuid::parse_str).transpose() {
         Ok(about) => about,
         Err(_) => {

@@ -1,17 +1,38 @@
 //! What somebody typed into a form, and what is wrong with it: the page shows both beside each field.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::sent_form::SentForm;
+use crate::api::fields::SentFields;
 
 /// Longest text of a field of one line, in characters.
 const LONGEST: usize = 255;
+
+/// What the API takes a field for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FieldKind {
+    /// A text.
+    Text,
+    /// A whole number; `none` is null.
+    Number,
+    /// A whole number; the word `none` stays a word.
+    Cap,
+    /// `yes` or `no`.
+    Flag,
+    /// Words, with commas or spaces between them.
+    Words,
+    /// A moment, as [`TypedFields::moment`] reads it.
+    Moment,
+}
 
 /// The fields of a form, as they were typed.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +107,54 @@ impl TypedFields {
         })
     }
 
+    /// What the API reads from these fields, by its rules; its mistakes stand beside them.
+    pub(super) fn as_api<T>(
+        &mut self,
+        fields: &[(&str, FieldKind)],
+        read: impl FnOnce(&mut SentFields) -> Option<T>,
+    ) -> Option<T> {
+        let typed = fields.iter().filter_map(|(name, kind)| {
+            let value = kind.value(self.typed.word(name)?);
+            Some(((*name).to_owned(), value))
+        });
+        let mut sent = SentFields::of(typed.collect());
+        let value = read(&mut sent);
+        let refused = match sent.finish(value) {
+            Ok(value) => return Some(value),
+            Err(refused) => refused,
+        };
+        for error in refused.errors() {
+            let name = error.pointer.split('/').nth(1).unwrap_or_default();
+            self.wrong(name, error.detail.clone());
+        }
+        None
+    }
+
+    /// A field that the form did not have at all.
+    pub(super) fn fill(&mut self, name: &str, value: impl Into<String>) {
+        self.typed.fill(name, value.into());
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn whole<T>(&mut self, name: &str, bounds: RangeInclusive<T>) -> Option<T>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        self.read(name, |text| {
+            let number = text.parse::<T>().ok();
+            let number = number.filter(|number| bounds.contains(number));
+            number.ok_or_else(|| format!("Write {} to {}.", bounds.start(), bounds.end()))
+        })
+    }
+
+    /// A field that must be there: what is missing is a mistake.
+    pub(super) fn required<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
+        if self.typed.word(name).is_none() {
+            self.wrong(name, "Write something here.");
+        }
+        value
+    }
+
     /// An id.
     pub(super) fn id(&mut self, name: &str) -> Option<Uuid> {
         self.read(name, |text| {
@@ -97,13 +166,38 @@ impl TypedFields {
     pub(super) fn moment(&mut self, name: &str) -> Option<Timestamp> {
         self.read(name, |text| {
             let why = || "That is no time: write it as 2027-03-01T12:00, in UTC.".to_owned();
-            let exact = text.parse::<Timestamp>().ok();
-            let civil = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
-            exact
-                .or_else(|| civil().map(|it| it.timestamp()))
-                .ok_or_else(why)
+            moment(text).ok_or_else(why)
         })
     }
+}
+
+impl FieldKind {
+    fn value(self, word: &str) -> Value {
+        match (self, word) {
+            (Self::Number, "none") => Value::Null,
+            (Self::Number | Self::Cap, word) => word
+                .parse::<i64>()
+                .map_or_else(|_| word.into(), Value::from),
+            (Self::Flag, "yes") => Value::Bool(true),
+            (Self::Flag, "no") => Value::Bool(false),
+            (Self::Words, word) => {
+                let words = word.split([',', ' ']).filter(|word| !word.is_empty());
+                words.map(Value::from).collect()
+            }
+            (Self::Moment, word) => {
+                let moment = moment(word).map(|moment| moment.to_string());
+                moment.map_or_else(|| word.into(), Value::from)
+            }
+            (Self::Text | Self::Flag, word) => word.into(),
+        }
+    }
+}
+
+/// A moment: as RFC 3339, or a date with a time in UTC, as browsers send it.
+fn moment(text: &str) -> Option<Timestamp> {
+    let civil = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
+    let exact = text.parse::<Timestamp>().ok();
+    exact.or_else(|| civil().map(|it| it.timestamp()))
 }
 
 #[cfg(test)]

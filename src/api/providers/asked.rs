@@ -91,13 +91,13 @@ pub(super) struct ChangedProvider {
 }
 
 /// What is said of an account. It has no `Debug`, for its secrets.
-pub(super) struct AskedProvider {
+pub(in crate::api) struct AskedProvider {
     change: ProviderChange,
 }
 
 impl AskedProvider {
     /// What a change may say.
-    pub(super) fn read(sent: &mut SentFields) -> Self {
+    pub(in crate::api) fn read(sent: &mut SentFields) -> Self {
         let whole = i64::from(i32::MIN)..=i64::from(i32::MAX);
         let priority = sent.integer("priority", whole);
         let weight = sent.integer("weight", 1..=MOST_WEIGHT);
@@ -119,7 +119,7 @@ impl AskedProvider {
     }
 
     /// What is to be different.
-    pub(super) fn change(self) -> ProviderChange {
+    pub(in crate::api) fn change(self) -> ProviderChange {
         self.change
     }
 

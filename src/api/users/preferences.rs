@@ -143,7 +143,7 @@ fn shown(preferences: &[PreferenceFields]) -> ShownPreferences {
 }
 
 /// What somebody wants of some of what may be sent, by the rules of `[[preferences]]`.
-pub(super) fn preference(sent: &mut SentFields, person: Uuid) -> Option<PreferenceFields> {
+pub(in crate::api) fn preference(sent: &mut SentFields, person: Uuid) -> Option<PreferenceFields> {
     // As in a file; the path says who it is.
     sent.text("user_id", |text| match Uuid::parse_str(text) {
         Ok(id) if id == person => Ok(()),

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use super::entry_error::{EntryError, explain};
+use super::token_key::token_key;
 use super::{ApplyResult, workflows};
 use crate::config::Mistake;
 use crate::config::manifest::{
-    DeclaredEntry, DeclaredPreference, DeclaredProvider, DeclaredTemplate, DeclaredWebhook,
-    Manifest, ManifestFinding, User,
+    DeclaredEntry, DeclaredPreference, DeclaredProvider, DeclaredTemplate, DeclaredTokenKey,
+    DeclaredWebhook, Manifest, ManifestFinding, User,
 };
 use crate::ops::publishing;
 use crate::store::accounts::{self, AccountError, AccountFields};
@@ -27,14 +29,6 @@ pub(super) struct Writing<'a> {
     careful: bool,
     pub(super) applied: Vec<ApplyResult>,
     pub(super) mistakes: Vec<Mistake>,
-}
-
-/// Why an entry could not be written.
-enum EntryError {
-    /// The entry is wrong, in words.
-    Entry(String),
-    /// The database's.
-    Store(StoreError),
 }
 
 impl<'a> Writing<'a> {
@@ -111,6 +105,12 @@ impl<'a> Writing<'a> {
                 Err(error) => self.note(entry, Err(explain(error)))?,
             }
         }
+        for entry in &manifest.token_keys {
+            let write = async |connection: &mut PgConnection, value: &DeclaredTokenKey| {
+                token_key(connection, sealer, value).await
+            };
+            self.guarded(entry, write).await?;
+        }
         for entry in &manifest.suppressions {
             let written = suppressions::upsert(self.connection, &entry.value).await;
             self.note(entry, written.map_err(explain))?;
@@ -156,27 +156,6 @@ impl<'a> Writing<'a> {
             Err(EntryError::Store(error)) => return Err(error),
         }
         Ok(())
-    }
-}
-
-impl From<StoreError> for EntryError {
-    fn from(error: StoreError) -> Self {
-        explain(error)
-    }
-}
-
-/// What the database refuses is a mistake of the entry; everything else is the database's.
-fn explain(error: StoreError) -> EntryError {
-    match error {
-        StoreError::NotFound => {
-            EntryError::Entry("its user does not exist in this tenant".to_owned())
-        }
-        StoreError::ForeignKey { .. } => EntryError::Entry("its tenant does not exist".to_owned()),
-        StoreError::CheckViolation { .. }
-        | StoreError::DataTooLong(..)
-        | StoreError::UnstorableText(..)
-        | StoreError::UniqueViolation { .. } => EntryError::Entry(error.to_string()),
-        other => EntryError::Store(other),
     }
 }
 

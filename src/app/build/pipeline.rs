@@ -156,6 +156,7 @@ impl PipelineBuilder<'_> {
             health: context.health.clone(),
             stop: context.phases.stop.clone(),
             sink: Arc::new(move |arrivals| mailbox::post(&ingest, Arrived(arrivals))),
+            depths: context.depths.clone(),
         };
         let (sender, consumed) = oneshot::channel();
         context.tasks.spawn("consume", async move {

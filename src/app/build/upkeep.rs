@@ -68,6 +68,7 @@ pub(super) fn keep_saying(context: &EngineContext, node: &NodeContext, permits: 
         lease_gate: node.lease_gate.clone(),
         permits: permits.clone(),
         channels: node.channels.clone(),
+        depths: context.depths.clone(),
         stop: context.phases.end_of_run.clone(),
     };
     context.tasks.spawn("standing", reporter.run());

@@ -61,7 +61,10 @@ impl Consuming<'_> {
     pub(super) async fn declare_lane(&self, lane: Lane) -> Result<(), BrokerError> {
         let _turn = self.declaring.lock().await;
         let limit = self.consumers.address.operation_timeout;
-        topology::declare_lane(self.connection, lane, self.consumers.delivery_limit, limit).await
+        let delivery_limit = self.consumers.delivery_limit;
+        let declared = topology::declare_lane(self.connection, lane, delivery_limit, limit);
+        self.consumers.depths.are(lane, declared.await?);
+        Ok(())
     }
 
     async fn open(&self, lane: &LaneConsumer) -> Result<Arc<LaneChannel>, BrokerError> {

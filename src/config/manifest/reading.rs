@@ -5,14 +5,15 @@ use std::path::Path;
 use super::fields::{EntryFields, at};
 use super::{
     ConfigError, DeclaredEntry, Manifest, ManifestChecks, Mistake, SettingOrigin, Sources,
-    category, preference, provider, suppression, template, tenant, user, webhook, workflow,
+    category, preference, provider, suppression, template, tenant, token_key, user, webhook,
+    workflow,
 };
 use crate::config::document::{self, Node, Table, Value};
 use crate::config::reader;
 use crate::domain::nearest::nearest;
 
 /// The tables there are.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "tenants",
     "categories",
     "users",
@@ -22,6 +23,7 @@ const TABLES: [&str; 9] = [
     "suppressions",
     "webhooks",
     "workflows",
+    "token_keys",
 ];
 
 /// What has been read so far.
@@ -137,6 +139,12 @@ impl<'a> ManifestReader<'a> {
             "webhooks" => keep(
                 &mut list.webhooks,
                 webhook::read(&mut fields),
+                origin,
+                label,
+            ),
+            "token_keys" => keep(
+                &mut list.token_keys,
+                token_key::read(&mut fields),
                 origin,
                 label,
             ),

@@ -18,6 +18,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         suppressions,
         webhooks,
         workflows,
+        token_keys,
         warnings: _,
     } = manifest;
     seen.add(tenants, "id", |t| Some(t.id));
@@ -52,6 +53,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
     });
     seen.add(webhooks, "name", |w| Some((w.tenant_id, w.name.clone())));
     seen.add(workflows, "name", |w| Some((w.tenant_id, w.name.clone())));
+    seen.add(token_keys, "kid", |k| Some((k.tenant_id, k.kid.clone())));
     seen.0
 }
 

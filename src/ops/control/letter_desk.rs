@@ -183,6 +183,23 @@ impl LetterDesk {
         self.desk.with("order a replay", work).await
     }
 
+    /// At most so many jobs of a tenant, of all without one, the newest first, of those before an id.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn jobs(
+        &self,
+        tenant_id: Option<Uuid>,
+        before: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<StoredJob>, DeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            Ok(jobs::page(&mut connection, tenant_id, before, most).await?)
+        };
+        self.desk.with("list jobs", work).await
+    }
+
     /// A job of a tenant; of any, without one.
     ///
     /// # Errors

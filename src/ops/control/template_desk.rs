@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub use preview::{AskedPreview, ShownPreview};
 pub use shown::{
     ListedTemplateLine, LocalTemplate, ShownPublication, ShownTemplateUser, ShownTemplateVersion,
-    ShownTemplates,
+    ShownTemplates, ShownTexts,
 };
 
 use super::desk::{Desk, DeskError};

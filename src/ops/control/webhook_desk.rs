@@ -261,14 +261,17 @@ impl WebhookDesk {
     ///
     /// # Errors
     /// There is none, or it is disabled; or the database is out of reach.
-    pub async fn test(&self, of: WebhookOf) -> Result<Uuid, WebhookDeskError> {
+    pub async fn test(&self, of: WebhookOf, by: DoneBy) -> Result<Uuid, WebhookDeskError> {
         let work = async move |database: Database| {
             let mut connection = database.get().await?;
             let webhook = found(&mut connection, of).await?;
             let body = test_body(webhook.id, clock::now());
             let told = history::test(&mut connection, webhook.tenant_id, webhook.id, body).await?;
+            let told = told.ok_or(WebhookDeskError::Disabled)?;
+            let whose = (webhook.tenant_id, webhook.id);
+            note(&mut connection, whose, &by, "test", AuditChanges::none()).await?;
             database.webhooks().tell([webhook.id]);
-            told.ok_or(WebhookDeskError::Disabled)
+            Ok(told)
         };
         self.desk.with("try a webhook", work).await
     }

@@ -308,6 +308,29 @@ async fn streams_are_bounded_say_that_they_live_and_end_with_their_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_clients_that_vanish_leave_no_stream_and_nothing_is_compressed() {
+    let (mut stage, shop) = stage().await;
+    stage.set("HERALD__INBOX__STREAMS_PER_PERSON", "500");
+    stage.set("HERALD__INBOX__HEARTBEAT", "1s");
+    stage.set("HERALD__HTTP__PERSON_RATE", "0");
+    let _engine = stage.start().await;
+    person(&stage, &shop, ANN).await;
+    let token = issued(&stage, &shop, ANN, &json!({})).await;
+    let bearer = format!("Authorization: Bearer {token}");
+    let headers = [&*bearer, "Accept-Encoding: gzip, br"];
+    let url = stage.url("");
+    let opening = (0..500).map(|_| StreamClient::open(&url, PATH, &headers, None));
+    let mut clients = futures_util::future::try_join_all(opening).await.unwrap();
+    for client in &mut clients {
+        assert!(!client.head.contains("content-encoding"), "{}", client.head);
+        client.event("counts").await;
+    }
+    streams_become(&stage, 500).await;
+    drop(clients);
+    streams_become(&stage, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_is_reset_and_delays_nobody() {
     let (mut stage, shop) = stage().await;
     stage.set("HERALD__INBOX__REPLAY", "10");

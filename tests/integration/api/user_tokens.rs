@@ -415,3 +415,42 @@ async fn a_revoked_token_key_opens_nothing_a_second_later_where_no_notices_come(
     let refused = cache.verify(&token, HERE).await.unwrap_err();
     assert_eq!(refused, TokenRefusal::Fault(TokenFault::RevokedKey));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declared_key_signs_and_is_what_the_file_says() {
+    let stage = stage().await;
+    let admin = key(&stage, "admin", Some(SHOP));
+    let _engine = stage.start().await;
+    person(&stage, &admin, ANN).await;
+    let declared = |secret: &str| {
+        format!(
+            "[[token_keys]]\ntenant_id = \"{SHOP}\"\nkid = \"mine\"\nalgorithm = \"HS256\"\nsecret = \"{secret}\"\n"
+        )
+    };
+    let ids = "SELECT id::text AS text FROM notification_schema.token_keys WHERE revoked_at IS NULL AND kid = 'mine'";
+    let mut owner = stage.database.owner().await;
+    stage.apply(&declared(SECRET));
+    let token = signed("mine", &claims());
+    let path = preferences(ANN);
+    assert_eq!(ask_as(&stage, &token, "GET", &path, "").await.status, 200);
+    let first = lines(&mut owner, ids).await;
+    stage.apply(&declared(SECRET));
+    assert_eq!(
+        lines(&mut owner, ids).await,
+        first,
+        "it is as declared already"
+    );
+    stage.apply(&declared("another example of more than thirty-two bytes"));
+    let second = lines(&mut owner, ids).await;
+    assert!(second.len() == 1 && second != first, "{second:?}");
+    let refused = tokio::time::timeout(PATIENCE, async {
+        while ask_as(&stage, &token, "GET", &path, "").await.status != 401 {}
+    });
+    refused.await.unwrap();
+    let deeds = "SELECT action AS text FROM notification_schema.audit_logs
+                 WHERE resource_type = 'token_key' AND actor = 'command line' ORDER BY created_at, action DESC";
+    assert_eq!(
+        lines(&mut owner, deeds).await,
+        ["create", "revoke", "create"]
+    );
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herald::broker::connection::BrokerAddress;
-use herald::broker::consumer::{Consumers, LaneConsumer};
+use herald::broker::consumer::{Consumers, LaneConsumer, QueueDepths};
 use herald::broker::{Arrival, receipt};
 use herald::config::AmqpUrl;
 use herald::domain::{Channel, Lane, Priority, Proof};
@@ -31,6 +31,7 @@ struct Scene {
     publisher: TestPublisher,
     paused: watch::Sender<bool>,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
+    depths: QueueDepths,
     stop: Shutdown,
     consuming: JoinHandle<()>,
 }
@@ -41,6 +42,7 @@ impl Scene {
         let (sender, arrivals) = mpsc::unbounded_channel();
         let (tasks, health) = (Tasks::new(Handle::current()), Health::new());
         health.down("broker", "starting");
+        let depths = QueueDepths::default();
         let consumers = Consumers {
             address: BrokerAddress {
                 url: AmqpUrl::parse(&url).unwrap(),
@@ -66,6 +68,7 @@ impl Scene {
                     let _ = sender.send(arrival);
                 }
             }),
+            depths: depths.clone(),
         };
         let consuming = tasks.spawn("consume", async move {
             drop(consumers.run().await);
@@ -77,6 +80,7 @@ impl Scene {
             vhost,
             paused,
             arrivals,
+            depths,
             stop,
             consuming,
         };
@@ -189,6 +193,14 @@ async fn a_paused_lane_outlives_its_connection_and_its_queue() {
     scene.pause().await;
     scene.publish(&["cut"]).await;
     proxy.cut();
+    // Whoever connects again learns how many wait.
+    let lane = Lane::new(Channel::Email, Priority::Normal);
+    let known = async {
+        while scene.depths.of(lane).is_none_or(|waiting| waiting == 0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(timeout(PATIENCE, known).await.is_ok());
     scene.paused.send_replace(false);
     let arrival = scene.next("cut").await;
     scene.pause().await;

@@ -3,6 +3,7 @@
 use diesel_async::SimpleAsyncConnection;
 use herald::domain::{ContentHash, Reason, Status};
 use herald::runtime::clock;
+use herald::store::audit::DoneBy;
 use herald::store::claims::{self, ClaimRequest, Claimant};
 use herald::store::lease::RunId;
 use herald::store::observed::Duty;
@@ -77,7 +78,7 @@ async fn a_row_that_is_refused_for_its_data_is_kept_whole_and_its_neighbours_are
     );
 
     // Refused again, it stays; with the cause mended it is stored as it would have been.
-    let again = quarantine::replay(&pool, &kept[0]).await;
+    let again = quarantine::replay(&pool, &kept[0], &DoneBy::command_line()).await;
     assert!(
         matches!(again, Err(StoreError::CheckViolation { .. })),
         "{again:?}"
@@ -86,11 +87,11 @@ async fn a_row_that_is_refused_for_its_data_is_kept_whole_and_its_neighbours_are
     let mend = "ALTER TABLE notification_schema.notifications DROP CONSTRAINT by_hand";
     owner.batch_execute(mend).await.unwrap();
     assert_eq!(
-        quarantine::replay(&pool, &kept[0]).await,
+        quarantine::replay(&pool, &kept[0], &DoneBy::command_line()).await,
         Ok(OutcomeReplay::Stored)
     );
     assert_eq!(
-        quarantine::replay(&pool, &kept[0]).await,
+        quarantine::replay(&pool, &kept[0], &DoneBy::command_line()).await,
         Ok(OutcomeReplay::Gone)
     );
     assert_eq!(lines(&mut owner, ROWS).await, ["pending"; 7]);
@@ -149,8 +150,14 @@ async fn quarantined_outcome_is_no_new_message_and_is_not_taken() {
     assert!(found[&request.key].is_stored(), "{found:?}");
 
     let entry = kept(&pool).await.remove(0);
-    assert_eq!(quarantine::resolve(&pool, entry.id).await, Ok(true));
-    assert_eq!(quarantine::resolve(&pool, entry.id).await, Ok(false));
+    assert_eq!(
+        quarantine::resolve(&pool, &entry, &DoneBy::command_line()).await,
+        Ok(true)
+    );
+    assert_eq!(
+        quarantine::resolve(&pool, &entry, &DoneBy::command_line()).await,
+        Ok(false)
+    );
     assert_eq!(
         lines(&mut owner, EVENTS).await,
         ["outcomes_quarantined true"]

@@ -4,6 +4,7 @@ use diesel_async::SimpleAsyncConnection;
 use herald::domain::{DEFAULT_TENANT, Status};
 use herald::runtime::clock;
 use herald::store::StoreError;
+use herald::store::audit::DoneBy;
 use herald::store::due::{self, Among, Taking, WaitsFor, Wanting};
 use herald::store::lease::RunId;
 use herald::store::quarantine::{self, QuarantineFilter};
@@ -113,7 +114,10 @@ async fn a_quarantined_row_that_could_not_be_set_aside_is_not_taken_once_its_run
         .unwrap()
         .remove(0);
     // Nothing of it is stored, and nothing is sent.
-    assert_eq!(quarantine::resolve(&pool, entry.id).await, Ok(true));
+    assert_eq!(
+        quarantine::resolve(&pool, &entry, &DoneBy::command_line()).await,
+        Ok(true)
+    );
     assert!(ids(&take(&pool, RunId(2), 2, false).await).is_empty());
     let set_aside = "SELECT count(*)::text AS text FROM notification_schema.notifications
         WHERE owner IS NULL AND due_at IS NULL";

@@ -31,7 +31,10 @@ const SOURCE: &str = "loadtest-growth";
 
 /// Fills a migrated and seeded database for a setup, and leaves it as a long-lived one is: with
 /// statistics, vacuumed, written out.
-pub(super) async fn fill(url: &str, setup: Setup) -> Result<()> {
+///
+/// # Errors
+/// The database refuses something.
+pub async fn fill(url: &str, setup: Setup) -> Result<()> {
     let client = writer(url).await?;
     let begun = Instant::now();
     people::settle(&client, setup).await?;

@@ -1,33 +1,40 @@
 //! What may be done with an account.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{Data, Path};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{PATH, account, needs, refused};
 use crate::api::console::answer::{ConsoleError, html, see_other};
-use crate::api::console::sent_form::SentForm;
-use crate::api::console::typed::TypedFields;
-use crate::api::console::visitor::ConsoleVisitor;
+use crate::api::console::lists::escaped;
+use crate::api::console::posted::ProvenForm;
+use crate::api::console::typed::FieldKind;
+use crate::api::providers::AskedProvider;
 use crate::domain::{ApiAction, PauseKind};
 use crate::ops::control::{DeskError, Desks, ProviderDeskError};
 use crate::runtime::clock;
 
+/// What may be changed here; secrets and settings by kind are changed by the API and by `herald apply`.
+const FIELDS: &[(&str, FieldKind)] = &[
+    ("is_active", FieldKind::Flag),
+    ("priority", FieldKind::Number),
+    ("weight", FieldKind::Number),
+    ("rate_limit", FieldKind::Number),
+    ("timeout_seconds", FieldKind::Number),
+];
 /// Longest time that an account may be stopped for.
 const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// Stops it for a while.
 pub(super) async fn pause(
-    visitor: ConsoleVisitor,
-    request: HttpRequest,
+    form: ProvenForm,
     desks: Data<Desks>,
     name: Path<String>,
-    payload: Payload,
 ) -> Result<HttpResponse, ConsoleError> {
-    let name = name.into_inner();
-    let mut typed = TypedFields::of(SentForm::of(&visitor, &request, payload).await?);
+    let ProvenForm { visitor, mut typed } = form;
     needs(&visitor, ApiAction::Write)?;
+    let name = name.into_inner();
     let kind = typed.word::<PauseKind>("kind").unwrap_or(PauseKind::Pause);
     let reason = typed.line("reason");
     let until = typed.read("for", |text| end(text, clock::now()));
@@ -50,31 +57,26 @@ pub(super) async fn pause(
 
 /// Ends its pause.
 pub(super) async fn resume(
-    visitor: ConsoleVisitor,
-    request: HttpRequest,
+    form: ProvenForm,
     desks: Data<Desks>,
     name: Path<String>,
-    payload: Payload,
 ) -> Result<HttpResponse, ConsoleError> {
-    SentForm::of(&visitor, &request, payload).await?;
-    needs(&visitor, ApiAction::Write)?;
+    needs(&form.visitor, ApiAction::Write)?;
     let name = name.into_inner();
-    let resumed = desks.providers.resume(name.clone(), visitor.by());
+    let resumed = desks.providers.resume(name.clone(), form.visitor.by());
     resumed.await.map_err(refused)?;
     Ok(done(&name, "resumed"))
 }
 
 /// Puts a test message to its provider.
 pub(super) async fn test(
-    visitor: ConsoleVisitor,
-    request: HttpRequest,
+    form: ProvenForm,
     desks: Data<Desks>,
     name: Path<String>,
-    payload: Payload,
 ) -> Result<HttpResponse, ConsoleError> {
-    let name = name.into_inner();
-    let mut typed = TypedFields::of(SentForm::of(&visitor, &request, payload).await?);
+    let ProvenForm { visitor, mut typed } = form;
     needs(&visitor, ApiAction::Write)?;
+    let name = name.into_inner();
     let to = typed.line("to");
     let tested = match typed.is_wrong() {
         true => None,
@@ -95,6 +97,32 @@ pub(super) async fn test(
     }
 }
 
+/// Changes how it is used: whether at all, in which order, how fast.
+pub(super) async fn change(
+    form: ProvenForm,
+    desks: Data<Desks>,
+    name: Path<String>,
+) -> Result<HttpResponse, ConsoleError> {
+    let ProvenForm { visitor, mut typed } = form;
+    needs(&visitor, ApiAction::Write)?;
+    let name = name.into_inner();
+    let asked = typed.as_api(FIELDS, |sent| Some(AskedProvider::read(sent)));
+    let mut mistake = None;
+    if let Some(asked) = asked {
+        let change = desks
+            .providers
+            .change(name.clone(), asked.change(), visitor.by());
+        match change.await {
+            Ok(_) => return Ok(done(&name, "changed")),
+            Err(ProviderDeskError::Settings(error)) => mistake = Some(error.to_string()),
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    let mut page = account(&visitor, &desks, name, typed).await?;
+    page.mistake = mistake;
+    Ok(html(StatusCode::UNPROCESSABLE_ENTITY, &page))
+}
+
 /// When a pause that begins now is to end.
 fn end(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let span = text.parse::<SignedDuration>().ok();
@@ -104,9 +132,7 @@ fn end(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 }
 
 fn done(name: &str, word: &str) -> HttpResponse {
-    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    // In a path a space is no plus.
-    see_other(&format!("{PATH}/{}?done={word}", name.replace('+', "%20")))
+    see_other(&format!("{PATH}/{}?done={word}", escaped(name)))
 }
 
 #[cfg(test)]

@@ -1,19 +1,22 @@
 //! A job: how far it has come, and whether it goes on.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use uuid::Uuid;
 
-use super::PATH;
 use crate::api::console::answer::{ConsoleError, html, id_of, see_other};
-use crate::api::console::figures::{ShownMoment, number};
+use crate::api::console::figures::{ShownMoment, whole};
 use crate::api::console::frame::PageFrame;
-use crate::api::console::sent_form::SentForm;
+use crate::api::console::lists::{ListPage, ListRow, MOST, ShownList, after, query};
+use crate::api::console::posted::ProvenForm;
 use crate::api::console::visitor::ConsoleVisitor;
 use crate::domain::{ApiAction, ApiResource, JobState};
 use crate::ops::control::{Desks, StoredJob};
+
+/// Where jobs are.
+const JOBS: &str = "/console/jobs";
 
 #[derive(Template)]
 #[template(path = "console/job.html")]
@@ -53,6 +56,43 @@ impl JobProgress {
     }
 }
 
+/// All jobs, the newest first.
+pub(super) async fn list(
+    visitor: ConsoleVisitor,
+    request: HttpRequest,
+    desks: Data<Desks>,
+) -> Result<HttpResponse, ConsoleError> {
+    visitor.needs(ApiResource::DeadLetters, ApiAction::Read)?;
+    let before = after(&mut query(&request)?)?;
+    let tenant_id = visitor.tenant_id();
+    let found = desks.letters.jobs(tenant_id, before, MOST + 1).await?;
+    let what = (
+        "Replays of dead letters: how far each has come. Its page pauses, resumes and ends it.",
+        &["Ordered", "State", "Done", "Planned", "A second", "Ended"][..],
+    );
+    let page = ListPage {
+        page: PageFrame::new(&visitor, "Jobs", JOBS),
+        list: ShownList::of(what, found, |it| it.id.to_string(), row),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+fn row(job: &StoredJob) -> ListRow {
+    let ended = job.finished_at.map(|at| ShownMoment::from(at).text);
+    ListRow {
+        link: Some(format!("{JOBS}/{}", job.id)),
+        cells: vec![
+            ShownMoment::from(job.created_at).text,
+            job.state.to_string(),
+            whole(job.done),
+            whole(job.planned),
+            job.rate.to_string(),
+            ended.unwrap_or_default(),
+        ],
+        ..ListRow::default()
+    }
+}
+
 /// A job.
 pub(super) async fn page(
     visitor: ConsoleVisitor,
@@ -61,7 +101,7 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, ConsoleError> {
     let job = progress(&visitor, &desks, &id).await?;
     let page = JobPage {
-        page: PageFrame::new(&visitor, "Job", PATH),
+        page: PageFrame::new(&visitor, "Job", JOBS),
         job,
         writes: visitor.writes(ApiResource::DeadLetters),
     };
@@ -80,25 +120,21 @@ pub(super) async fn part(
 
 /// Pauses, resumes or ends it.
 pub(super) async fn turn(
-    visitor: ConsoleVisitor,
-    request: HttpRequest,
+    form: ProvenForm,
     desks: Data<Desks>,
     path: Path<(String, String)>,
-    payload: Payload,
 ) -> Result<HttpResponse, ConsoleError> {
-    SentForm::of(&visitor, &request, payload).await?;
-    visitor.needs(ApiResource::DeadLetters, ApiAction::Write)?;
     let (id, turn) = path.into_inner();
-    let id = id_of(&id, "job")?;
+    let (tenant_id, id) = form.changes_of(ApiResource::DeadLetters, (&id, "job"))?;
     let to = match turn.as_str() {
         "pause" => JobState::Paused,
         "resume" => JobState::Running,
         "cancel" => JobState::Cancelled,
         _ => return Err(ConsoleError::NotFound("page")),
     };
-    let tenant_id = visitor.tenant_id();
-    desks.letters.turn(tenant_id, id, to, visitor.by()).await?;
-    Ok(see_other(&format!("/console/jobs/{id}")))
+    let turned = desks.letters.turn(tenant_id, id, to, form.visitor.by());
+    turned.await?;
+    Ok(see_other(&format!("{JOBS}/{id}")))
 }
 
 async fn progress(
@@ -117,7 +153,6 @@ async fn progress(
 impl From<&StoredJob> for JobProgress {
     fn from(job: &StoredJob) -> Self {
         let counts = job.counts.iter();
-        let whole = |count: u64| number(i64::try_from(count).unwrap_or(i64::MAX));
         Self {
             id: job.id,
             state: job.state,

@@ -1,26 +1,25 @@
 //! What may be done with a notification. Each is done by the desk that does it for the API.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
 use super::story;
 use crate::api::console::answer::{ConsoleError, html, id_of, see_other};
-use crate::api::console::sent_form::SentForm;
+use crate::api::console::posted::ProvenForm;
 use crate::api::console::visitor::ConsoleVisitor;
 use crate::domain::{ApiAction, ApiResource, CancelState};
 use crate::ops::control::{CancelMeant, Desks, ReplayFate};
 
 /// Shows the address and what the notification says, once that is written down.
 pub(super) async fn reveal(
-    visitor: ConsoleVisitor,
+    form: ProvenForm,
     request: HttpRequest,
     desks: Data<Desks>,
     id: Path<String>,
-    payload: Payload,
 ) -> Result<HttpResponse, ConsoleError> {
-    SentForm::of(&visitor, &request, payload).await?;
+    let visitor = form.visitor;
     visitor.needs(ApiResource::Contents, ApiAction::Read)?;
     visitor.needs(ApiResource::Notifications, ApiAction::Read)?;
     let id = id_of(&id, "notification")?;
@@ -36,16 +35,14 @@ pub(super) async fn reveal(
 
 /// Cancels it.
 pub(super) async fn cancel(
-    visitor: ConsoleVisitor,
+    form: ProvenForm,
     request: HttpRequest,
     desks: Data<Desks>,
     id: Path<String>,
-    payload: Payload,
 ) -> Result<HttpResponse, ConsoleError> {
-    SentForm::of(&visitor, &request, payload).await?;
-    visitor.needs(ApiResource::Notifications, ApiAction::Write)?;
-    let id = id_of(&id, "notification")?;
-    let meant = CancelMeant::One(visitor.tenant_id(), id);
+    let (tenant_id, id) = form.changes_of(ApiResource::Notifications, (&id, "notification"))?;
+    let visitor = form.visitor;
+    let meant = CancelMeant::One(tenant_id, id);
     let count = desks.cancelling.cancel(meant, visitor.by()).await?;
     match count.too_late() {
         None => Ok(done(id, "cancelled")),
@@ -55,16 +52,13 @@ pub(super) async fn cancel(
 
 /// Sends it on its way again.
 pub(super) async fn replay(
-    visitor: ConsoleVisitor,
+    form: ProvenForm,
     request: HttpRequest,
     desks: Data<Desks>,
     id: Path<String>,
-    payload: Payload,
 ) -> Result<HttpResponse, ConsoleError> {
-    SentForm::of(&visitor, &request, payload).await?;
-    visitor.needs(ApiResource::DeadLetters, ApiAction::Write)?;
-    let id = id_of(&id, "notification")?;
-    let tenant_id = visitor.tenant_id();
+    let (tenant_id, id) = form.changes_of(ApiResource::DeadLetters, (&id, "notification"))?;
+    let visitor = form.visitor;
     match desks.letters.replay(tenant_id, id, visitor.by()).await? {
         ReplayFate::Due(_) => Ok(done(id, "replayed")),
         ReplayFate::Skipped(skip) => {

@@ -16,6 +16,8 @@ pub(super) struct StoryRights {
     pub(super) replay: bool,
     /// Whether addresses and contents may be shown.
     pub(super) reveal: bool,
+    /// Whether the person has a page.
+    pub(super) person: bool,
 }
 
 /// A notification with its story.
@@ -73,6 +75,7 @@ impl StoryRights {
             cancel: waits && visitor.writes(ApiResource::Notifications),
             replay: is_dead && visitor.writes(ApiResource::DeadLetters),
             reveal: visitor.reads(ApiResource::Contents),
+            person: visitor.reads(ApiResource::Users),
         }
     }
 }

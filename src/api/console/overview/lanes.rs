@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::console::figures::{counted, number};
+use crate::api::console::figures::{counted, whole};
 use crate::domain::Lane;
 use crate::ops::control::{LaneBacklog, LaneStanding, MOST_COUNTED, NodeStanding};
 
@@ -66,8 +66,4 @@ fn shown(lane: Lane, nodes: &[NodeStanding], backlog: &[LaneBacklog]) -> Option<
         reasons: words.collect::<Vec<_>>().join(", "),
         paused,
     })
-}
-
-fn whole(count: u64) -> String {
-    number(i64::try_from(count).unwrap_or(i64::MAX))
 }

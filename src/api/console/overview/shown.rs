@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::lanes::{ShownLane, lanes};
 use crate::api::console::chart::{ColumnFigures, DrawnChart};
-use crate::api::console::figures::{ShownMoment, ago, counted, number, span_ms};
+use crate::api::console::figures::{ShownMoment, ago, counted, number, span_ms, whole};
 use crate::ops::control::{
     AccountStanding, HourFigures, MOST_COUNTED, MinuteFigures, NodeStanding, OverviewAsked,
     OverviewLook, StoredEvent,
@@ -309,8 +309,4 @@ fn event(it: &StoredEvent, now: Timestamp) -> ShownOpenEvent {
         since: it.created_at.into(),
         ago: ago(it.created_at, now),
     }
-}
-
-fn whole(count: u64) -> String {
-    number(i64::try_from(count).unwrap_or(i64::MAX))
 }
