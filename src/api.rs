@@ -36,11 +36,13 @@ mod providers;
 mod reading;
 mod request_id;
 mod server_settings;
+mod simulations;
 mod suppressions;
 mod templates;
 mod tenants;
 mod things;
 mod token_keys;
+mod topics;
 mod unread;
 mod users;
 mod watching;
@@ -146,6 +148,8 @@ fn endpoints() -> Vec<Endpoint> {
         suppressions::endpoints(),
         categories::endpoints(),
         tenants::endpoints(),
+        topics::endpoints(),
+        simulations::endpoints(),
         token_keys::endpoints(),
         inbox_stream::endpoints(),
         person_page::endpoints(),

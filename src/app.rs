@@ -10,8 +10,10 @@ pub mod explain;
 mod limits;
 mod links;
 pub mod publish;
+pub mod publish_event;
 mod report;
 mod schema;
+pub mod simulate;
 mod stop;
 pub mod zones;
 

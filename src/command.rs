@@ -17,6 +17,7 @@ mod say;
 mod secrets;
 mod serve;
 mod signals;
+mod simulate;
 mod users;
 
 use std::path::PathBuf;
@@ -72,6 +73,8 @@ enum Command {
     Secrets(secrets::SecretsCommand),
     /// Says what would become of a message if it came now, and why; sends nothing.
     Explain(explain::Explain),
+    /// Says what other rules would have done to what has come in; sends and writes nothing.
+    Simulate(simulate::Simulate),
     /// Prints the OpenAPI document of the HTTP API.
     Openapi,
     /// Checks a message and publishes it to its lane.
@@ -104,6 +107,7 @@ pub(super) fn run() -> ExitCode {
         Command::Users(users) => users::users(&cli, users),
         Command::Secrets(secrets) => secrets::secrets(&cli, secrets),
         Command::Explain(explain) => explain::explain(&cli, explain),
+        Command::Simulate(simulate) => simulate::simulate(&cli, simulate),
         Command::Openapi => openapi::openapi(),
         Command::Publish(publish) => publish::publish(&cli, publish),
     };

@@ -18,6 +18,7 @@ pub mod provider_events;
 pub mod publishing;
 pub mod readiness;
 pub mod replay;
+pub mod simulate;
 pub mod standing;
 pub mod status_publishing;
 pub mod unreadable_people;

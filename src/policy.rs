@@ -26,6 +26,7 @@ pub mod switches;
 pub mod told_before;
 pub mod unreadable;
 pub mod webhook;
+pub mod what_if;
 
 pub use after_pass::{PassResult, after_pass};
 pub use decide::decide;

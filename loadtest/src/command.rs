@@ -7,6 +7,7 @@ mod chaos;
 mod compare;
 mod events;
 mod failure;
+mod fan_out;
 mod floor;
 mod growth;
 mod inbox;
@@ -46,6 +47,7 @@ enum Action {
     Chaos(chaos::Arguments),
     Events(events::Arguments),
     Inbox(inbox::Arguments),
+    FanOut(fan_out::Arguments),
 }
 
 impl Command {
@@ -65,6 +67,7 @@ impl Command {
             Action::Chaos(arguments) => chaos::chaos(arguments).await,
             Action::Events(arguments) => events::events(arguments).await,
             Action::Inbox(arguments) => inbox::inbox(arguments).await,
+            Action::FanOut(arguments) => fan_out::fan_out(arguments).await,
         }
     }
 }

@@ -13,11 +13,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use self::asked::AskedBatch;
-pub(super) use self::asked::AskedNotification;
+pub(super) use self::asked::{
+    AskedContent, AskedInbox, AskedNotification, AskedSource, AskedTemplate,
+};
 use self::batch::{BatchAnswer, accept_batch};
 pub(super) use self::key::{described as described_key, idempotency_key};
-use self::refused::not_accepted;
-pub(super) use self::refused::refused;
+pub(super) use self::refused::not_accepted;
+pub(super) use self::refused::{errors_of, refused};
 use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
@@ -26,8 +28,8 @@ use crate::domain::{ApiAction, ApiResource, Status};
 use crate::ops::control::{AcceptOrder, AcceptedNotification, Desks, SaidBeside};
 
 /// The header that says that nothing new was accepted.
-const REPLAYED: &str = "idempotent-replayed";
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub(super) const REPLAYED: &str = "idempotent-replayed";
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const TRACEPARENT: &str = "traceparent";
 
 /// A notification that is accepted.

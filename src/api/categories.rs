@@ -24,7 +24,7 @@ const MOST_BYTES: usize = 16 * 1_024;
 #[derive(ToSchema)]
 #[schema(as = NewCategory)]
 #[expect(dead_code, reason = "it describes what `asked` reads")]
-struct AskedCategory {
+pub(super) struct AskedCategory {
     /// Its name.
     #[schema(max_length = 100, example = "orders")]
     name: String,
@@ -182,8 +182,7 @@ async fn written(
         .categories
         .put(category.clone(), path.is_some(), who.by());
     let is_new = put.await?;
-    let encoded: String = url::form_urlencoded::byte_serialize(category.name.as_bytes()).collect();
-    let place = format!("/v1/categories/{}", encoded.replace('+', "%20"));
+    let place = format!("/v1/categories/{}", things::encoded(&category.name));
     Ok(things::put_answer(
         is_new,
         place,
@@ -204,7 +203,11 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn asked(sent: &mut SentFields, tenant_id: Uuid, path: Option<&str>) -> Option<Category> {
+pub(super) fn asked(
+    sent: &mut SentFields,
+    tenant_id: Uuid,
+    path: Option<&str>,
+) -> Option<Category> {
     let name = sent.text("name", |text| match (field::category(text), path) {
         (Ok(name), Some(path)) if name != path => Err("the path names another category".to_owned()),
         (name, _) => name.map_err(|unfit| unfit.to_string()),

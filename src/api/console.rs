@@ -27,6 +27,7 @@ mod sign_in;
 mod suppressions;
 mod templates;
 mod tenant_choice;
+mod topics;
 mod typed;
 mod visitor;
 mod watch;
@@ -56,6 +57,7 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .configure(webhooks::routes)
         .configure(suppressions::routes)
         .configure(watch::routes)
+        .configure(topics::routes)
         .default_service(web::to(answer::nothing_here));
     routes.service(console);
 }

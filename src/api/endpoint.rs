@@ -206,6 +206,16 @@ impl Endpoint {
         self
     }
 
+    /// The scope of one of these resources, whichever the thing in the path is about: the handler looks.
+    pub(super) const fn either_scope(
+        mut self,
+        resources: (ApiResource, ApiResource),
+        action: ApiAction,
+    ) -> Self {
+        self.access = EndpointAccess::EitherScope(resources, action);
+        self
+    }
+
     /// The scope that whoever asks needs, of a key that belongs to no tenant: others are told that there is
     /// nothing here.
     pub(super) const fn operator(mut self, resource: ApiResource, action: ApiAction) -> Self {

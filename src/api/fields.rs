@@ -243,6 +243,16 @@ impl SentFields {
         value
     }
 
+    /// All fields that are left.
+    pub(super) fn rest(&mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.left)
+    }
+
+    /// Notes mistakes that another reader of these fields has found.
+    pub(super) fn note(&mut self, mistakes: impl IntoIterator<Item = FieldError>) {
+        self.errors.extend(mistakes);
+    }
+
     /// Notes a mistake.
     pub(super) fn wrong(&mut self, path: &[&str], code: &'static str, detail: impl Into<String>) {
         self.errors.push(FieldError {

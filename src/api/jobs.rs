@@ -14,10 +14,10 @@ use super::endpoint::Endpoint;
 use super::page::Query;
 use super::problem::Problem;
 use super::things;
-use crate::domain::{ApiAction, ApiResource, JobState};
+use crate::domain::{ApiAction, ApiResource, JobKind, JobState};
 use crate::ops::control::{Desks, JobResult, StoredJob};
 
-/// A job: a replay of dead letters.
+/// A job: what is many in one act.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Job)]
 pub(super) struct ShownJob {
@@ -25,17 +25,17 @@ pub(super) struct ShownJob {
     id: Uuid,
     /// Whose things alone it touches; null for all tenants'.
     tenant_id: Option<Uuid>,
-    /// What it does.
+    /// What it does: `dlq_replay` or `fan_out`.
     kind: &'static str,
     /// Where it stands: `running`, `paused`, `cancelled` or `finished`.
     state: &'static str,
-    /// Notifications that become due in a second.
+    /// Notifications that become due in a second, at most.
     rate: u32,
-    /// How many there were when it was ordered.
+    /// How many dead letters, or subscriptions, there were when it was ordered.
     planned: u64,
     /// How many it has looked at so far.
     done: u64,
-    /// How many of them have each result: `replayed`, or why not.
+    /// How many of them, or of the people who subscribe, have each result: `replayed`, `accepted`, or why not.
     counts: BTreeMap<String, u64>,
     /// When it was ordered.
     created_at: Timestamp,
@@ -51,31 +51,35 @@ pub(super) struct ShownJob {
 struct ShownJobResult {
     /// Its number in the job.
     number: u64,
-    /// The dead letter.
-    dead_letter_id: Uuid,
-    /// Its notification.
-    notification_id: Uuid,
+    /// The dead letter, of a replay.
+    dead_letter_id: Option<Uuid>,
+    /// The person, of a fan-out.
+    user_id: Option<Uuid>,
+    /// Its notification, if there is one.
+    notification_id: Option<Uuid>,
     /// `replayed`, or why not.
     result: String,
 }
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiAction::{Read, Write};
-    use ApiResource::DeadLetters;
+    use ApiResource::{DeadLetters, Notifications};
+    const EITHER: (ApiResource, ApiResource) = (DeadLetters, Notifications);
     let turned = |endpoint: Endpoint| {
         endpoint
-            .scope(DeadLetters, Write)
+            .either_scope(EITHER, Write)
             .problem(409, "job_ended")
             .answers::<ShownJob>(200, "the job as it is now")
     };
     vec![
         Endpoint::get("/v1/jobs/{id}", get)
             .named("getJob", "How far a job has come")
-            .scope(DeadLetters, Read)
+            .either_scope(EITHER, Read)
             .answers::<ShownJob>(200, "the job"),
         Endpoint::get("/v1/jobs/{id}/results", results)
             .named("listJobResults", "What became of each, in their order")
-            .scope(DeadLetters, Read)
+            .details("Of a fan-out those alone who got nothing though they were meant, and those whom the order leaves out.")
+            .either_scope(EITHER, Read)
             .page::<ShownJobResult>("results"),
         turned(Endpoint::post("/v1/jobs/{id}/pause", pause)).named(
             "pauseJob",
@@ -94,8 +98,22 @@ async fn get(
     desks: Data<Desks>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let job = desks.letters.job(who.tenant_id, id_of(&id)?).await?;
+    let job = found(&who, &desks, id_of(&id)?, ApiAction::Read).await?;
     Ok(HttpResponse::Ok().json(ShownJob::from(&job)))
+}
+
+/// A job that the key opens: a replay is about dead letters, a fan-out about notifications.
+async fn found(
+    who: &Authority,
+    desks: &Desks,
+    id: Uuid,
+    action: ApiAction,
+) -> Result<StoredJob, Problem> {
+    let job = desks.letters.job(who.tenant_id, id).await?;
+    match who.caller.scopes.allow(job.order.kind().resource(), action) {
+        true => Ok(job),
+        false => Err(Problem::not_found("job")),
+    }
 }
 
 /// What became of each.
@@ -110,13 +128,14 @@ async fn results(
     let page = query.page::<u64>(&format!("job-results {id}"), who.tenant_id);
     let page = query.finish(page)?;
     let (after, most) = (page.after.unwrap_or(0), page.limit + 1);
-    let found = desks
+    let kind = found(&who, &desks, id, ApiAction::Read).await?.order.kind();
+    let results = desks
         .letters
         .results(who.tenant_id, id, after, most)
         .await?;
-    let entries = found
+    let entries = results
         .into_iter()
-        .map(|it| (it.number, ShownJobResult::from(it)));
+        .map(|it| (it.number, ShownJobResult::of(kind, it)));
     Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
 }
 
@@ -150,10 +169,9 @@ async fn turn(
     id: &str,
     to: JobState,
 ) -> Result<HttpResponse, Problem> {
-    let job = desks
-        .letters
-        .turn(who.tenant_id, id_of(id)?, to, who.by())
-        .await?;
+    let id = id_of(id)?;
+    found(who, desks, id, ApiAction::Write).await?;
+    let job = desks.letters.turn(who.tenant_id, id, to, who.by()).await?;
     Ok(HttpResponse::Ok().json(ShownJob::from(&job)))
 }
 
@@ -167,7 +185,7 @@ impl From<&StoredJob> for ShownJob {
         Self {
             id: job.id,
             tenant_id: job.tenant_id,
-            kind: "dlq_replay",
+            kind: job.order.kind().as_str(),
             state: job.state.as_str(),
             rate: job.rate,
             planned: job.planned,
@@ -180,11 +198,13 @@ impl From<&StoredJob> for ShownJob {
     }
 }
 
-impl From<JobResult> for ShownJobResult {
-    fn from(result: JobResult) -> Self {
+impl ShownJobResult {
+    fn of(kind: JobKind, result: JobResult) -> Self {
+        let item = |of: JobKind| (kind == of).then_some(result.item_id);
         Self {
             number: result.number,
-            dead_letter_id: result.item_id,
+            dead_letter_id: item(JobKind::DlqReplay),
+            user_id: item(JobKind::FanOut),
             notification_id: result.notification_id,
             result: result.result,
         }

@@ -201,17 +201,21 @@ fn operation(endpoint: &Endpoint, all: &[Endpoint], parts: &mut Components) -> V
 }
 
 fn security(endpoint: &Endpoint) -> Value {
-    let key = endpoint.access.scope();
+    let access = endpoint.access;
+    let key = access.scope().into_iter().chain(access.other_scope());
     let key = key.map(|(resource, action)| json!({ "apiKey": [format!("{resource}:{action}")] }));
     let token = endpoint.access.grant();
     let token = token.map(|grant| json!({ "userToken": [grant.to_string()] }));
-    Value::Array(key.into_iter().chain(token).collect())
+    Value::Array(key.chain(token).collect())
 }
 
 fn description(endpoint: &Endpoint) -> String {
     let access = match endpoint.access {
         EndpointAccess::Open => String::new(),
         EndpointAccess::Scope(resource, action) => format!("Scope: `{resource}:{action}`."),
+        EndpointAccess::EitherScope((one, other), action) => {
+            format!("Scope: `{one}:{action}` or `{other}:{action}`, by what it is about.")
+        }
         EndpointAccess::Operator(resource, action) => {
             format!("Scope: `{resource}:{action}`, of an operator's key.")
         }

@@ -12,6 +12,12 @@ pub(super) fn id_of(text: &str, thing: &str) -> Result<Uuid, Problem> {
     Uuid::parse_str(text).map_err(|_| Problem::not_found(thing))
 }
 
+/// A name as a part of a path.
+pub(super) fn encoded(name: &str) -> String {
+    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    encoded.replace('+', "%20")
+}
+
 /// 201 for a thing that is new, 200 for one that was there; with its path, and as it is now.
 pub(super) fn put_answer(is_new: bool, place: String, shown: impl Serialize) -> HttpResponse {
     let mut answer = if is_new {

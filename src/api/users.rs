@@ -21,7 +21,7 @@ use super::things;
 use crate::domain::{ApiAction, ApiResource, Channel, field};
 use crate::ops::control::{Desks, PersonFilter, PersonOf, PersonOrder};
 use asked::{AskedPerson, ChangedPerson, NewPerson};
-pub(super) use preferences::preference;
+pub(super) use preferences::{AskedPreference, preference};
 use shown::ShownPerson;
 
 /// Largest body about one person.

@@ -33,10 +33,10 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    AsideDesk, CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, HookDesk, InboxDesk, KeyDesk,
-    LetterDesk, LinkDesk, NotificationDesk, OverviewDesk, PeopleDesk, ProviderDesk, QuarantineDesk,
-    SessionDesk, SessionRules, StreamDesk, SuppressionDesk, TemplateDesk, TenantDesk, TokenDesk,
-    WatchDesk, WebhookDesk,
+    AsideDesk, CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, FanOutDesk, HookDesk, InboxDesk,
+    KeyDesk, LetterDesk, LinkDesk, NotificationDesk, OverviewDesk, PeopleDesk, ProviderDesk,
+    QuarantineDesk, SessionDesk, SessionRules, SimulationDesk, StreamDesk, SuppressionDesk,
+    TemplateDesk, TenantDesk, TokenDesk, TopicDesk, WatchDesk, WebhookDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -179,6 +179,17 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             reader: Arc::new(AsideReader::new(broker_address(settings))),
         },
         quarantine: QuarantineDesk { desk: desk.clone() },
+        topics: TopicDesk { desk: desk.clone() },
+        simulations: SimulationDesk {
+            desk: desk.clone(),
+            global: Arc::new(settings.policy.clone()),
+        },
+        fan_outs: FanOutDesk {
+            desk: desk.clone(),
+            templates: super::explain::templates(settings),
+            window: settings.engine.deduplication_window,
+            usual_rate: settings.engine.fan_out_rate,
+        },
         streams: StreamDesk {
             desk: desk.clone(),
             streams: context.inbox_streams.clone(),

@@ -22,22 +22,45 @@ pub async fn submit(
     body: &[u8],
     now: Timestamp,
 ) -> Result<(), BrokerError> {
+    let target = (topology::NOTIFICATIONS, &*lane.routing_key());
+    put(address, target, body, properties(now, "application/json")).await
+}
+
+/// Publishes a CloudEvent of a type to `herald.events`. Returns once RabbitMQ holds it.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_event(
+    address: &BrokerAddress,
+    kind: &str,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), BrokerError> {
+    let properties = properties(now, "application/cloudevents+json");
+    put(address, (topology::EVENTS, kind), body, properties).await
+}
+
+async fn put(
+    address: &BrokerAddress,
+    target: (&str, &str),
+    body: &[u8],
+    properties: BasicProperties,
+) -> Result<(), BrokerError> {
     let limit = address.operation_timeout;
     let connection = address.connect("herald publish").await?;
     let channel = confirming_channel(&connection, limit).await?;
-    let target = (topology::NOTIFICATIONS, &*lane.routing_key());
-    let submitted = confirmed(&channel, target, body, properties(now), limit).await;
+    let submitted = confirmed(&channel, target, body, properties, limit).await;
     // The answer is known; whoever closes a connection wants nothing more of it.
     let _ = within(limit, "closing", connection.close(200, "done".into())).await;
     submitted.map(|_| ())
 }
 
-fn properties(now: Timestamp) -> BasicProperties {
+fn properties(now: Timestamp, content_type: &str) -> BasicProperties {
     let mut headers = FieldTable::default();
     let published_at = AMQPValue::LongLongInt(now.as_millisecond());
     headers.insert("timestamp_in_ms".into(), published_at);
     BasicProperties::default()
-        .with_content_type("application/json".into())
+        .with_content_type(content_type.into())
         .with_delivery_mode(PERSISTENT)
         .with_headers(headers)
 }

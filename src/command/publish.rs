@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use herald::app::publish::{self as app, PublishError, PublishedMessage};
+use herald::app::publish_event::{is_event, publish_event};
 use herald::config::Required;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -17,15 +18,20 @@ use super::{Cli, CommandFailure, input, say};
 ///
 /// Publishing the same file again is safe: Herald knows the second message by its key, or by its
 /// content if it has no key, and sends nothing.
+///
+/// A CloudEvent (JSON with a `specversion`) goes to herald.events instead.
 #[derive(Debug, Args)]
 pub(super) struct Publish {
-    /// A message in JSON, with its `channel`; "-" reads standard input.
+    /// A message in JSON, with its `channel`, or a CloudEvent; "-" reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
 pub(super) fn publish(cli: &Cli, publish: &Publish) -> Result<(), CommandFailure> {
     let body = input::message(&publish.file)?;
+    if is_event(&body) {
+        return event(cli, publish, &body);
+    }
     let settings = cli.settings(&[Required::Broker])?;
     let has_database = !settings.database.url.expose_secret().is_empty();
     let name = publish.file.display();
@@ -47,6 +53,20 @@ pub(super) fn publish(cli: &Cli, publish: &Publish) -> Result<(), CommandFailure
             Err(CommandFailure(format!("{name} was not published: {error}")))
         }
     }
+}
+
+/// Publishes a CloudEvent.
+fn event(cli: &Cli, publish: &Publish, body: &[u8]) -> Result<(), CommandFailure> {
+    let settings = cli.settings(&[Required::Broker])?;
+    let name = publish.file.display();
+    let published = super::on_runtime(async { Ok(publish_event(&settings, body).await) })?;
+    let published =
+        published.map_err(|error| CommandFailure(format!("{name} was not published: {error}")))?;
+    let (kind, source, id) = (&published.kind, &published.source, &published.id);
+    say::answer(&match cli.json {
+        true => json!({ "type": kind, "source": source, "id": id }).to_string(),
+        false => format!("published to herald.events: {kind} {id} of {source}"),
+    })
 }
 
 fn words(json: bool, published: PublishedMessage, key: Option<String>) -> String {

@@ -32,6 +32,8 @@ pub struct EngineConfig {
     pub recipient_cache_ttl: Duration,
     /// How long a key is remembered.
     pub deduplication_window: Duration,
+    /// Most people a second that a fan-out tells which says nothing of it.
+    pub fan_out_rate: u32,
     /// How long this node goes on after it last said that it lives.
     pub lease: Duration,
     /// How often this node says that it lives; at most a third of the lease.
@@ -71,6 +73,7 @@ impl EngineConfig {
                 "engine.deduplication_window",
                 second * 60..=second * 2_592_000,
             ),
+            fan_out_rate: reader.integer("engine.fan_out_rate", 1..=1_000_000, "people a second"),
             lease,
             heartbeat: heartbeat.min(lease / 3),
         }

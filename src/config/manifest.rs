@@ -13,6 +13,7 @@ mod suppression;
 mod template;
 mod tenant;
 mod token_key;
+mod topic;
 mod unique;
 mod user;
 mod webhook;
@@ -33,6 +34,7 @@ pub use workflow::DeclaredWorkflow;
 use self::reading::ManifestReader;
 use super::mistake::{ConfigError, Mistake, SettingOrigin};
 use super::sources::Sources;
+use crate::domain::Topic;
 use crate::domain::category::Category;
 use crate::domain::suppression::Suppression;
 
@@ -53,6 +55,8 @@ pub struct Manifest {
     pub providers: Vec<DeclaredEntry<DeclaredProvider>>,
     /// Addresses that nothing may be sent to.
     pub suppressions: Vec<DeclaredEntry<Suppression>>,
+    /// Topics.
+    pub topics: Vec<DeclaredEntry<Topic>>,
     /// Webhooks.
     pub webhooks: Vec<DeclaredEntry<DeclaredWebhook>>,
     /// Workflows.
@@ -129,6 +133,7 @@ impl Manifest {
             + self.templates.len()
             + self.providers.len()
             + self.suppressions.len()
+            + self.topics.len()
             + self.webhooks.len()
             + self.workflows.len()
             + self.token_keys.len()
@@ -148,6 +153,7 @@ impl Manifest {
         self.templates.append(&mut other.templates);
         self.providers.append(&mut other.providers);
         self.suppressions.append(&mut other.suppressions);
+        self.topics.append(&mut other.topics);
         self.webhooks.append(&mut other.webhooks);
         self.workflows.append(&mut other.workflows);
         self.token_keys.append(&mut other.token_keys);

@@ -35,19 +35,8 @@ pub async fn admissible(
     templates: &TemplateCache,
     envelope: &Envelope,
 ) -> Result<Admissible, StoreError> {
-    templates.reload(database).await?;
-    let (tenant_id, channel) = (envelope.tenant_id, envelope.lane.channel);
-    if let Body::Template(call) = &envelope.payload.body
-        && !templates.library().has(tenant_id, channel, &call.name)
-    {
-        return Ok(Admissible::Rejected(unknown_template(envelope)));
-    }
-    if let Some(name) = &envelope.payload.provider {
-        let mut connection = database.get().await?;
-        let named = accounts::channels(&mut connection, std::slice::from_ref(name)).await?;
-        if !named.contains(&(name.clone(), channel)) {
-            return Ok(Admissible::Rejected(unknown_provider(envelope)));
-        }
+    if let Some(refusal) = points_nowhere(database, templates, envelope).await? {
+        return Ok(Admissible::Rejected(refusal));
     }
     let first = claims::find(database, &[envelope.key]).await?;
     if let Some(claim_owner) = first.get(&envelope.key) {
@@ -60,6 +49,32 @@ pub async fn admissible(
     }
     let recipient = recipient(database, envelope).await?;
     Ok(recipient.map_or_else(Admissible::Rejected, |it| Admissible::New(Box::new(it))))
+}
+
+/// Why a message cannot be accepted whoever it is for: its template or its account is not there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn points_nowhere(
+    database: &Database,
+    templates: &TemplateCache,
+    envelope: &Envelope,
+) -> Result<Option<Refusal>, StoreError> {
+    let (tenant_id, channel) = (envelope.tenant_id, envelope.lane.channel);
+    if let Body::Template(call) = &envelope.payload.body {
+        templates.reload(database).await?;
+        if !templates.library().has(tenant_id, channel, &call.name) {
+            return Ok(Some(unknown_template(envelope)));
+        }
+    }
+    if let Some(name) = &envelope.payload.provider {
+        let mut connection = database.get().await?;
+        let named = accounts::channels(&mut connection, std::slice::from_ref(name)).await?;
+        if !named.contains(&(name.clone(), channel)) {
+            return Ok(Some(unknown_provider(envelope)));
+        }
+    }
+    Ok(None)
 }
 
 /// The recipient as they would be after the message was accepted.

@@ -7,6 +7,7 @@ mod category_desk;
 mod choices;
 mod desk;
 mod explain_desk;
+mod fan_out_desk;
 mod hook_desk;
 mod inbox_desk;
 mod key_desk;
@@ -18,11 +19,13 @@ mod people_desk;
 mod provider_desk;
 mod quarantine_desk;
 mod session_desk;
+mod simulation_desk;
 mod stream_desk;
 mod suppression_desk;
 mod template_desk;
 mod tenant_desk;
 mod token_desk;
+mod topic_desk;
 mod watch_desk;
 mod webhook_desk;
 
@@ -37,6 +40,7 @@ pub use category_desk::CategoryDesk;
 pub use choices::{ShownChannelChoice, ShownChoice, ShownChoices, ShownQuietHours};
 pub use desk::{Desk, DeskError};
 pub use explain_desk::{ExplainDesk, ExplainedOrder};
+pub use fan_out_desk::{FanOutAsked, FanOutDesk, FanOutDeskError, FanOutMeant};
 pub use hook_desk::{AdmittedCall, HookDesk, HookError};
 pub use inbox_desk::{InboxDesk, InboxList};
 pub use key_desk::{KeyDesk, KeyOrder, ShownKey};
@@ -56,6 +60,7 @@ pub use provider_desk::{
 };
 pub use quarantine_desk::QuarantineDesk;
 pub use session_desk::{SessionDesk, SessionRules, SignedIn};
+pub use simulation_desk::SimulationDesk;
 pub use stream_desk::{StreamDesk, StreamDeskError};
 pub use suppression_desk::SuppressionDesk;
 pub use template_desk::{
@@ -65,6 +70,7 @@ pub use template_desk::{
 };
 pub use tenant_desk::{TenantDesk, TenantOrder};
 pub use token_desk::{OrderedMaterial, ShownTokenKey, TokenDesk, TokenKeyOrder, TokenOrder};
+pub use topic_desk::{SubscriberChanges, TopicDesk};
 pub use watch_desk::WatchDesk;
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
@@ -78,7 +84,9 @@ pub use crate::ops::inbox_streams::{
     InboxSubscription, StreamEnd, StreamEvent, StreamOrder, StreamRefusal, StreamStep,
 };
 pub use crate::ops::replay::{ReplayFate, Skip};
+pub use crate::ops::simulate::{SimulatedTraffic, SimulationReport, preference_of};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
+pub use crate::policy::what_if::ChangedRules;
 pub use crate::providers::events::EventHead;
 use crate::runtime::{Health, Pulse, Shutdown};
 pub use crate::store::accounts::AccountFields;
@@ -89,7 +97,8 @@ pub use crate::store::cancel::SourceMeant;
 pub use crate::store::dead_letters::{DeadLetter, LetterFilter};
 pub use crate::store::devices::StoredDevice;
 pub use crate::store::inbox::InboxEntry;
-pub use crate::store::jobs::{JobResult, StoredJob};
+pub use crate::store::jobs::going_on::JobResult;
+pub use crate::store::jobs::{JobOrder, StoredJob};
 pub use crate::store::metrics::hours::{HourFigures, HoursAsked};
 pub use crate::store::notifications::{NotificationFilter, StoredNotification, WholeNotification};
 pub use crate::store::overview::standing::{LaneStanding, NodeStanding};
@@ -107,6 +116,8 @@ pub use crate::store::templates::TemplateFields;
 pub use crate::store::templates::desk::TemplateOf;
 pub use crate::store::tenants::StoredTenant;
 pub use crate::store::token_keys::StoredTokenKey;
+pub use crate::store::topics::StoredTopic;
+pub use crate::store::topics::subscribers::{StoredSubscriber, Subscriber};
 pub use crate::store::webhooks::StoredWebhook;
 pub use crate::store::webhooks::desk::WebhookFields;
 pub use crate::store::webhooks::history::StoredDelivery;
@@ -171,6 +182,12 @@ pub struct Desks {
     pub templates: TemplateDesk,
     /// Tenants.
     pub tenants: TenantDesk,
+    /// Topics.
+    pub topics: TopicDesk,
+    /// Rules that are tried on what has come in.
+    pub simulations: SimulationDesk,
+    /// What is sent to topics.
+    pub fan_outs: FanOutDesk,
     /// Streams of people's inboxes.
     pub streams: StreamDesk,
     /// User tokens, and the keys that sign them.

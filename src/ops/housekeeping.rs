@@ -10,7 +10,7 @@ use crate::store::retention::{self, KeyWalk};
 use crate::store::webhooks::history;
 use crate::store::{
     Database, StoreError, due, inbox, jobs, overview, partitions, provider_health, quarantine,
-    status_outbox, system_events,
+    status_outbox, system_events, topics,
 };
 use crate::telemetry::Metrics;
 
@@ -93,6 +93,7 @@ impl Housekeeping {
         retention::forget_quarantined(&self.database).await?;
         history::forget(&self.database).await?;
         jobs::forget(&self.database).await?;
+        topics::forget(&self.database).await?;
         inbox::upkeep::forget(&self.database, self.inbox_retention, clock::now()).await?;
         Ok(())
     }

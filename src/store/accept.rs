@@ -112,6 +112,50 @@ pub async fn accept(
     Ok(became)
 }
 
+/// Accepts notifications in the transaction around it, for whoever stores something beside them: all that are new,
+/// or, with an error, none. Their keys are distinct; a person who is gone, and data that cannot be stored, are an error
+/// for all of them. Once that transaction is committed, [`AcceptedWithin::tell`] is to be called.
+///
+/// # Errors
+/// The database is out of reach; somebody has locked what one of them needs for long; or one of them cannot be stored.
+pub async fn within(
+    database: &Database,
+    connection: &mut AsyncPgConnection,
+    (claimant, window): (Claimant, Duration),
+    batch: &[Acceptable<'_>],
+) -> Result<AcceptedWithin, StoreError> {
+    if batch.is_empty() {
+        return Ok(AcceptedWithin::default());
+    }
+    let mut sorted = batch.to_vec();
+    sorted.sort_unstable_by_key(|one| one.notification.key);
+    let told = told(database, &sorted);
+    let accept = statement::Accept::of(claimant, window, &sorted);
+    let new: Vec<Uuid> = accept.load(connection).await?;
+    announce::write(connection, &told, &new).await?;
+    let new: HashSet<Uuid> = new.into_iter().collect();
+    let told = told.iter().filter(|it| new.contains(&it.notification_id));
+    Ok(AcceptedWithin {
+        told: told.map(|it| it.webhook_id).collect(),
+        new,
+    })
+}
+
+/// What was accepted within a transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AcceptedWithin {
+    /// Those that are new, by id. The keys of the others were taken.
+    pub new: HashSet<Uuid>,
+    told: Vec<Uuid>,
+}
+
+impl AcceptedWithin {
+    /// Has the webhooks that are told something look for it, once it is committed.
+    pub fn tell(&self, database: &Database) {
+        database.webhooks().tell(self.told.iter().copied());
+    }
+}
+
 /// Who holds the keys of those that are not new.
 async fn holders(
     database: &Database,

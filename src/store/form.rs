@@ -64,6 +64,19 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
     text(value)
 }
 
+/// What a job is to do, as it is stored: the numbers in it come back as they were written.
+pub(super) fn order(order: &impl serde::Serialize) -> String {
+    numbers::kept(text(order))
+}
+
+/// Reads what a job is to do.
+///
+/// # Errors
+/// In words, when it is something else.
+pub(super) fn read_order<T: DeserializeOwned>(stored: Value) -> Result<T, String> {
+    read("order", numbers::restored(stored))
+}
+
 /// Reads the publisher's own data.
 ///
 /// # Errors

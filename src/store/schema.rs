@@ -319,7 +319,7 @@ pub mod notification_schema {
             job_id -> Uuid,
             number -> Int8,
             item_id -> Uuid,
-            notification_id -> Uuid,
+            notification_id -> Nullable<Uuid>,
             result -> Text,
         }
     }
@@ -341,6 +341,8 @@ pub mod notification_schema {
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
             finished_at -> Nullable<Timestamptz>,
+            request_key -> Nullable<Bytea>,
+            request_content -> Nullable<Bytea>,
         }
     }
 
@@ -772,6 +774,32 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.topic_subscribers (topic_id, user_id) {
+            topic_id -> Uuid,
+            user_id -> Uuid,
+            attributes -> Jsonb,
+            joined -> Int8,
+            joined_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.topics (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            name -> Varchar,
+            #[max_length = 1000]
+            description -> Nullable<Varchar>,
+            joined -> Int8,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+            deleted_at -> Nullable<Timestamptz>,
+        }
+    }
+
+    diesel::table! {
         notification_schema.user_devices (id) {
             id -> Uuid,
             tenant_id -> Uuid,
@@ -939,6 +967,9 @@ pub mod notification_schema {
     diesel::joinable!(template_drafts -> tenants (tenant_id));
     diesel::joinable!(throttles -> tenants (tenant_id));
     diesel::joinable!(token_keys -> tenants (tenant_id));
+    diesel::joinable!(topic_subscribers -> topics (topic_id));
+    diesel::joinable!(topic_subscribers -> users (user_id));
+    diesel::joinable!(topics -> tenants (tenant_id));
     diesel::joinable!(user_devices -> tenants (tenant_id));
     diesel::joinable!(user_devices -> users (user_id));
     diesel::joinable!(users -> tenants (tenant_id));
@@ -994,6 +1025,8 @@ pub mod notification_schema {
         tenants,
         throttles,
         token_keys,
+        topic_subscribers,
+        topics,
         user_devices,
         users,
         webhook_deliveries,

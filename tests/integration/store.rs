@@ -19,6 +19,7 @@ mod locks;
 mod metrics;
 mod migrations;
 mod monitoring;
+mod noticed;
 mod partitions;
 mod people;
 mod pool;

@@ -72,7 +72,7 @@ pub(in crate::api) struct AskedNotification {
 #[derive(ToSchema)]
 #[schema(as = InboxOptions)]
 #[expect(dead_code, reason = "it describes what the envelope's decoder reads")]
-struct AskedInbox {
+pub(in crate::api) struct AskedInbox {
     /// Words that a list may be narrowed to.
     #[schema(max_items = 10, required = false)]
     tags: Vec<String>,
@@ -122,7 +122,7 @@ pub(super) struct AskedBatch {
 #[derive(ToSchema)]
 #[schema(as = TemplateCall)]
 #[expect(dead_code, reason = "it describes what the envelope's decoder reads")]
-struct AskedTemplate {
+pub(in crate::api) struct AskedTemplate {
     /// Its name.
     #[schema(min_length = 1, max_length = 100, example = "order-shipped")]
     name: String,
@@ -135,7 +135,7 @@ struct AskedTemplate {
 #[derive(ToSchema)]
 #[schema(as = NotificationContent)]
 #[expect(dead_code, reason = "it describes what the envelope's decoder reads")]
-struct AskedContent {
+pub(in crate::api) struct AskedContent {
     /// Subject of an e-mail.
     subject: Option<String>,
     /// Plain text.
@@ -173,7 +173,7 @@ struct AskedRecipient {
 #[derive(ToSchema)]
 #[schema(as = NotificationSource)]
 #[expect(dead_code, reason = "it describes what the envelope's decoder reads")]
-struct AskedSource {
+pub(in crate::api) struct AskedSource {
     /// For example `ticket`.
     #[schema(max_length = 50, example = "ticket")]
     r#type: String,

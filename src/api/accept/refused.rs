@@ -56,17 +56,24 @@ fn mistaken(refusal: &Refusal, place: &str) -> Problem {
     } else {
         (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body")
     };
-    let errors = mistakes.iter().map(|mistake| FieldError {
+    let detail = "what was sent is not valid: see `errors`";
+    Problem::new(status, code, detail).with_errors(errors_of(refusal, place).collect())
+}
+
+/// The mistakes of a message that stands at a place in the body.
+pub(in crate::api) fn errors_of(
+    refusal: &Refusal,
+    place: &str,
+) -> impl Iterator<Item = FieldError> {
+    refusal.mistakes.iter().map(move |mistake| FieldError {
         pointer: format!("#{place}{}", mistake.pointer),
         code: mistake.code,
         detail: mistake.detail.clone(),
-    });
-    let detail = "what was sent is not valid: see `errors`";
-    Problem::new(status, code, detail).with_errors(errors.collect())
+    })
 }
 
 /// A message that is not accepted.
-pub(super) fn not_accepted(why: NotAccepted) -> Problem {
+pub(in crate::api) fn not_accepted(why: NotAccepted) -> Problem {
     not_accepted_at(why, "")
 }
 

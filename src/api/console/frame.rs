@@ -81,6 +81,16 @@ const PLACES: &[(&str, &str, PlaceNeeds)] = &[
         PlaceNeeds::Reading(ApiResource::DeadLetters),
     ),
     (
+        "/console/topics",
+        "Topics",
+        PlaceNeeds::Reading(ApiResource::Topics),
+    ),
+    (
+        "/console/fan-outs",
+        "Fan-outs",
+        PlaceNeeds::Reading(ApiResource::Notifications),
+    ),
+    (
         "/console/accounts",
         "Accounts",
         PlaceNeeds::Operator(ApiResource::Providers),

@@ -13,6 +13,8 @@ pub(in crate::api) enum EndpointAccess {
     Open,
     /// A key with this scope.
     Scope(ApiResource, ApiAction),
+    /// A key with the scope of either resource, whichever the thing in the path is about: the handler looks.
+    EitherScope((ApiResource, ApiResource), ApiAction),
     /// A key with this scope that belongs to no tenant.
     Operator(ApiResource, ApiAction),
     /// A key with this scope; or the person that the path names, with a user token of this grant.
@@ -28,6 +30,7 @@ impl EndpointAccess {
             Self::Scope(resource, action) | Self::Operator(resource, action) => {
                 Some((resource, action))
             }
+            Self::EitherScope((resource, _), action) => Some((resource, action)),
             Self::ScopeOrSelf(scope, _) => Some(scope),
             Self::Open | Self::Person(_) => None,
         }
@@ -37,7 +40,15 @@ impl EndpointAccess {
     pub(in crate::api) const fn grant(self) -> Option<PersonGrant> {
         match self {
             Self::ScopeOrSelf(_, grant) | Self::Person(grant) => Some(grant),
-            Self::Open | Self::Scope(..) | Self::Operator(..) => None,
+            Self::Open | Self::Scope(..) | Self::EitherScope(..) | Self::Operator(..) => None,
+        }
+    }
+
+    /// The scope that does as well.
+    pub(in crate::api) const fn other_scope(self) -> Option<(ApiResource, ApiAction)> {
+        match self {
+            Self::EitherScope((_, resource), action) => Some((resource, action)),
+            _ => None,
         }
     }
 }

@@ -29,7 +29,7 @@ const MOST: usize = 500;
 /// (`"channel": "all"`) everything.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Preference)]
-pub(super) struct AskedPreference {
+pub(in crate::api) struct AskedPreference {
     /// `email`, `sms`, `push`, `in_app`, `chat`, or `all`.
     #[schema(required = false, example = "email")]
     channel: Option<String>,

@@ -18,7 +18,9 @@ use crate::store::recipients::{self, RecipientFields, UpsertError};
 use crate::store::seal::Sealer;
 use crate::store::templates::TemplateFields;
 use crate::store::webhooks::desk::{self, WebhookFields, WebhookWriteError};
-use crate::store::{PgConnection, StoreError, WriteChange, categories, suppressions, tenants};
+use crate::store::{
+    PgConnection, StoreError, WriteChange, categories, suppressions, tenants, topics,
+};
 use crate::templates::TemplateKey;
 
 /// A transaction that entries are written in.
@@ -113,6 +115,10 @@ impl<'a> Writing<'a> {
         }
         for entry in &manifest.suppressions {
             let written = suppressions::upsert(self.connection, &entry.value).await;
+            self.note(entry, written.map_err(explain))?;
+        }
+        for entry in &manifest.topics {
+            let written = topics::upsert(self.connection, &entry.value).await;
             self.note(entry, written.map_err(explain))?;
         }
         Ok(())

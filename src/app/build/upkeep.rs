@@ -8,7 +8,7 @@ use crate::delivery::NodeContext;
 use crate::ops::bookkeeping::Bookkeeping;
 use crate::ops::housekeeping::Housekeeping;
 use crate::ops::inboxes;
-use crate::ops::job_runner;
+use crate::ops::job_runner::JobRunner;
 use crate::ops::lease_keeper::LeaseKeeper;
 use crate::ops::provider_events::{self, EventDoubts, EventIntake};
 use crate::ops::readiness::ReadinessWatch;
@@ -88,8 +88,13 @@ pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
         stop: context.phases.stop.clone(),
     };
     context.tasks.spawn("bookkeeping", books.run());
-    let jobs = job_runner::run(context.database.clone(), context.phases.stop.clone());
-    context.tasks.spawn("jobs", jobs);
+    let jobs = JobRunner {
+        database: context.database.clone(),
+        metrics: Arc::clone(&context.metrics),
+        window: settings.engine.deduplication_window,
+        stop: context.phases.stop.clone(),
+    };
+    context.tasks.spawn("jobs", jobs.run());
     let wake = inboxes::wake(context.database.clone(), context.phases.stop.clone());
     context.tasks.spawn("wake what was snoozed", wake);
     // What is settled while the engine stops is worth a hint as well.

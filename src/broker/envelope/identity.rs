@@ -20,6 +20,8 @@ pub enum KeySource<'a> {
     Body(&'a [u8]),
     /// None by HTTP, where each call is another message.
     Call(&'a Uuid),
+    /// A fan-out, which tells each person once.
+    FanOut(&'a Uuid),
 }
 
 impl<'a> KeySource<'a> {
@@ -30,6 +32,7 @@ impl<'a> KeySource<'a> {
             Self::MessageId(id) => ("message_id", id.as_bytes()),
             Self::Body(body) => ("body", body),
             Self::Call(call) => ("call", call.as_bytes().as_slice()),
+            Self::FanOut(job) => ("fan_out", job.as_bytes().as_slice()),
         }
     }
 
@@ -37,7 +40,7 @@ impl<'a> KeySource<'a> {
     /// the same body came through.
     pub(super) fn content(self) -> Option<ContentHash> {
         match self {
-            Self::Idempotency(_) | Self::MessageId(_) | Self::Call(_) => None,
+            Self::Idempotency(_) | Self::MessageId(_) | Self::Call(_) | Self::FanOut(_) => None,
             Self::Body(body) => Some(ContentHash(Sha256::digest(body).into())),
         }
     }

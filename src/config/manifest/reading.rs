@@ -5,7 +5,7 @@ use std::path::Path;
 use super::fields::{EntryFields, at};
 use super::{
     ConfigError, DeclaredEntry, Manifest, ManifestChecks, Mistake, SettingOrigin, Sources,
-    category, preference, provider, suppression, template, tenant, token_key, user, webhook,
+    category, preference, provider, suppression, template, tenant, token_key, topic, user, webhook,
     workflow,
 };
 use crate::config::document::{self, Node, Table, Value};
@@ -13,7 +13,7 @@ use crate::config::reader;
 use crate::domain::nearest::nearest;
 
 /// The tables there are.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "tenants",
     "categories",
     "users",
@@ -21,6 +21,7 @@ const TABLES: [&str; 10] = [
     "templates",
     "providers",
     "suppressions",
+    "topics",
     "webhooks",
     "workflows",
     "token_keys",
@@ -136,6 +137,7 @@ impl<'a> ManifestReader<'a> {
                 origin,
                 label,
             ),
+            "topics" => keep(&mut list.topics, topic::read(&mut fields), origin, label),
             "webhooks" => keep(
                 &mut list.webhooks,
                 webhook::read(&mut fields),

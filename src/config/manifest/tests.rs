@@ -223,7 +223,7 @@ name = "acme"
     .unwrap_err();
     insta::assert_snapshot!(error, @r#"
         43 mistakes in the configuration:
-          people.toml:2: `provider`: is not a table of these files, but [[providers]] is; allowed: tenants, categories, users, preferences, templates, providers, suppressions, webhooks, workflows, token_keys
+          people.toml:2: `provider`: is not a table of these files, but [[providers]] is; allowed: tenants, categories, users, preferences, templates, providers, suppressions, topics, webhooks, workflows, token_keys
           people.toml:7: `providers "mail".kind`: "sendgird" is not known, but "sendgrid" is; allowed: sendgrid, smtp, twilio, fcm, slack, sandbox
           people.toml:8: `providers "mail".weight`: 0 is out of range; allowed: 1 to 1000000 (a share)
           people.toml:9: `providers "mail".rate_limit`: expected a whole number, found a text

@@ -16,6 +16,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         templates,
         providers,
         suppressions,
+        topics,
         webhooks,
         workflows,
         token_keys,
@@ -51,6 +52,7 @@ pub(super) fn check(manifest: &Manifest) -> Vec<Mistake> {
         let of = (s.tenant_id, s.channel, s.address.clone());
         Some((of, s.category.clone(), s.reason))
     });
+    seen.add(topics, "name", |t| Some((t.tenant_id, t.name.clone())));
     seen.add(webhooks, "name", |w| Some((w.tenant_id, w.name.clone())));
     seen.add(workflows, "name", |w| Some((w.tenant_id, w.name.clone())));
     seen.add(token_keys, "kid", |k| Some((k.tenant_id, k.kid.clone())));

@@ -185,7 +185,7 @@ base = "30m"
           config/test.toml:11: `broker.max_body_bytes`: 12 is out of range; allowed: 1024 to 16777216 (bytes)
           config/test.toml:14: `lanes.scheduler_share`: 2 is out of range; allowed: 0.01 to 0.9
           config/test.toml:17: `engine.settle_linger`: expected a duration, found a whole number; allowed: a number and a unit in quotes, for example "250ms", "30s", "15m", "24h", "0ms" to "1s"
-          config/test.toml:18: `engine.http`: `http` is not a setting of [engine]; allowed: claim_batch, claim_linger, deduplication_window, heartbeat, io_threads, lease, node_name, recipient_cache_size, recipient_cache_ttl, reload_interval, scheduler_poll, settle_batch, settle_linger, shutdown_deadline
+          config/test.toml:18: `engine.http`: `http` is not a setting of [engine]; allowed: claim_batch, claim_linger, deduplication_window, fan_out_rate, heartbeat, io_threads, lease, node_name, recipient_cache_size, recipient_cache_ttl, reload_interval, scheduler_poll, settle_batch, settle_linger, shutdown_deadline
           config/test.toml:21: `log.format`: "xml" is not right; allowed: pretty, json
           config/test.toml:23: `retry.fax`: `fax` is not a setting of [retry]; allowed: chat, default, email, in_app, push, sms
           config/test.toml:27: `retry.email.base`: max is shorter than base; allowed: a max that is at least base

@@ -39,6 +39,8 @@ vocabulary! {
         SystemEvents = "system-events",
         /// Hourly figures.
         Metrics = "metrics",
+        /// Topics, their subscribers, and what is sent to them.
+        Topics = "topics",
         /// Addresses and what messages say, on the console's pages: `contents:read`.
         Contents = "contents",
     }

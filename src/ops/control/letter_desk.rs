@@ -6,12 +6,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
-use crate::domain::{JobState, TimePlace};
+use crate::domain::{JobKind, JobState, TimePlace};
 use crate::ops::replay::{self, ReplayFate};
 use crate::runtime::clock;
 use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
 use crate::store::dead_letters::{self, DeadLetter, LetterFilter};
-use crate::store::jobs::{self, JobResult, StoredJob};
+use crate::store::jobs::going_on::{self, JobResult};
+use crate::store::jobs::{self, JobOrder, NewJob, StoredJob};
 use crate::store::{Database, PgConnection, StoreError};
 
 /// Most dead letters that a preview judges one by one, the newest; beyond, it counts them alone.
@@ -165,7 +166,15 @@ impl LetterDesk {
             let planned = dead_letters::count(&database, &filter).await?;
             let planned = u64::try_from(planned).unwrap_or(u64::MAX);
             let job = database.transaction(async |connection| {
-                let id = jobs::order(connection, &filter, rate, planned).await?;
+                let job = NewJob {
+                    tenant_id: filter.tenant_id,
+                    order: &JobOrder::DlqReplay(Box::new(filter.clone())),
+                    rate,
+                    planned,
+                    request: None,
+                };
+                let id = jobs::order(connection, &job).await?;
+                let id = id.ok_or(StoreError::NotFound)?;
                 let entry = AuditEntry {
                     tenant_id: filter.tenant_id,
                     action: "create",
@@ -183,7 +192,7 @@ impl LetterDesk {
         self.desk.with("order a replay", work).await
     }
 
-    /// At most so many jobs of a tenant, of all without one, the newest first, of those before an id.
+    /// At most so many replays of a tenant, of all without one, the newest first, of those before an id.
     ///
     /// # Errors
     /// The database is out of reach.
@@ -195,7 +204,8 @@ impl LetterDesk {
     ) -> Result<Vec<StoredJob>, DeskError> {
         let work = async move |database: Database| {
             let mut connection = database.get().await?;
-            Ok(jobs::page(&mut connection, tenant_id, before, most).await?)
+            let whose = (tenant_id, JobKind::DlqReplay);
+            Ok(jobs::page(&mut connection, whose, before, most).await?)
         };
         self.desk.with("list jobs", work).await
     }
@@ -266,7 +276,7 @@ impl LetterDesk {
         let work = async move |database: Database| {
             let mut connection = database.get().await?;
             found(&mut connection, tenant_id, id).await?;
-            Ok(jobs::results(&mut connection, id, after, most).await?)
+            Ok(going_on::results(&mut connection, id, after, most).await?)
         };
         self.desk.with("list a job's results", work).await
     }

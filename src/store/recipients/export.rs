@@ -91,6 +91,12 @@ pub const SECTIONS: &[ExportSection] = &[
                     WHERE i.tenant_id = $1 AND i.user_id = $2 AND i.id > $3 ORDER BY i.id LIMIT $4",
     },
     ExportSection {
+        name: "topics",
+        statement: "SELECT t.id, (to_jsonb(s) - 'topic_id' - 'joined' || jsonb_build_object('topic', t.name))::text AS row \
+                    FROM topic_subscribers s JOIN topics t ON t.id = s.topic_id AND t.deleted_at IS NULL \
+                    WHERE t.tenant_id = $1 AND s.user_id = $2 AND t.id > $3 ORDER BY t.id LIMIT $4",
+    },
+    ExportSection {
         name: "audit",
         statement: "SELECT id, (to_jsonb(a) - 'tenant_id' - 'user_id')::text AS row FROM audit_logs a \
                     WHERE tenant_id = $1 AND resource_type = 'user' AND resource_id = $2::text AND id > $3 \

@@ -2,7 +2,6 @@
 
 use diesel_async::SimpleAsyncConnection;
 use herald::ops::control::{Desk, LetterDesk};
-use herald::ops::job_runner;
 use herald::runtime::{Ending, Shutdown, Tasks};
 use herald::store::audit::DoneBy;
 use herald::store::dead_letters::LetterFilter;
@@ -12,6 +11,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::door::{OTHER, SHOP, ask_as, is, json_of, key, stage, told};
+use super::fan_outs::runner;
 use crate::database::{PATIENCE, TestDatabase, lines};
 use crate::stage::Stage;
 
@@ -256,7 +256,7 @@ async fn a_job_of_25_001_that_is_killed_twice_replays_each_once_as_previewed() {
     let done = async || desk.job(None, job.id).await.unwrap().done;
     let until = async |wanted: u64| while done().await < wanted {};
     for wanted in [5_000, 15_000] {
-        let runner = tokio::spawn(job_runner::run(database.pool().await, Shutdown::new()));
+        let runner = tokio::spawn(runner(&database.pool().await, Shutdown::new()).run());
         tokio::time::timeout(PATIENCE * 3, until(wanted))
             .await
             .unwrap();
@@ -268,7 +268,7 @@ async fn a_job_of_25_001_that_is_killed_twice_replays_each_once_as_previewed() {
     // Two at once, as on two nodes.
     let runners = [(); 2].map(|()| stop.clone());
     let pool = database.pool().await;
-    let runners = runners.map(|stop| tokio::spawn(job_runner::run(pool.clone(), stop)));
+    let runners = runners.map(|stop| tokio::spawn(runner(&pool, stop).run()));
     let finished = async { while desk.job(None, job.id).await.unwrap().finished_at.is_none() {} };
     tokio::time::timeout(PATIENCE * 3, finished).await.unwrap();
     stop.raise(Ending::Asked);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use herald::domain::{
-    Channel, EventBlame, EventMatch, JobState, OnUnknown, OverCap, PauseKind, Platform, Priority,
-    ProviderEvent, ProviderKind, Reason, RunEnd, Severity, Status, SuppressionReason,
+    Channel, EventBlame, EventMatch, JobKind, JobState, OnUnknown, OverCap, PauseKind, Platform,
+    Priority, ProviderEvent, ProviderKind, Reason, RunEnd, Severity, Status, SuppressionReason,
     TokenAlgorithm, WebhookDisabledReason,
 };
 
@@ -39,6 +39,7 @@ fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
         ("categories", "on_unknown") => words(OnUnknown::ALL),
         ("notification_webhooks", "disabled_reason") => words(WebhookDisabledReason::ALL),
         ("user_devices", "platform") => words(Platform::ALL),
+        ("jobs", "kind") => words(JobKind::ALL),
         ("jobs", "state") => words(JobState::ALL),
         ("workflows", "state") => words(&["draft", "published", "retired"]),
         ("workflow_runs", "status") => words(&["waiting", "finished", "failed", "cancelled"]),

@@ -12,7 +12,7 @@ use crate::api::console::frame::PageFrame;
 use crate::api::console::lists::{ListPage, ListRow, MOST, ShownList, after, query};
 use crate::api::console::posted::ProvenForm;
 use crate::api::console::visitor::ConsoleVisitor;
-use crate::domain::{ApiAction, ApiResource, JobState};
+use crate::domain::{ApiAction, ApiResource, JobKind, JobState};
 use crate::ops::control::{Desks, StoredJob};
 
 /// Where jobs are.
@@ -37,6 +37,7 @@ struct JobLivePart {
 /// How far a job has come.
 struct JobProgress {
     id: Uuid,
+    kind: JobKind,
     state: JobState,
     planned: u64,
     done: u64,
@@ -100,10 +101,15 @@ pub(super) async fn page(
     id: Path<String>,
 ) -> Result<HttpResponse, ConsoleError> {
     let job = progress(&visitor, &desks, &id).await?;
+    let writes = visitor.writes(job.kind.resource());
+    let path = match job.kind {
+        JobKind::DlqReplay => JOBS,
+        JobKind::FanOut => "/console/fan-outs",
+    };
     let page = JobPage {
-        page: PageFrame::new(&visitor, "Job", JOBS),
+        page: PageFrame::new(&visitor, "Job", path),
         job,
-        writes: visitor.writes(ApiResource::DeadLetters),
+        writes,
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -125,7 +131,8 @@ pub(super) async fn turn(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ConsoleError> {
     let (id, turn) = path.into_inner();
-    let (tenant_id, id) = form.changes_of(ApiResource::DeadLetters, (&id, "job"))?;
+    let (visitor, tenant_id) = (&form.visitor, form.visitor.tenant_id());
+    let id = found(visitor, &desks, &id, ApiAction::Write).await?.id;
     let to = match turn.as_str() {
         "pause" => JobState::Paused,
         "resume" => JobState::Running,
@@ -142,12 +149,30 @@ async fn progress(
     desks: &Desks,
     id: &str,
 ) -> Result<JobProgress, ConsoleError> {
-    visitor.needs(ApiResource::DeadLetters, ApiAction::Read)?;
-    let job = desks
-        .letters
-        .job(visitor.tenant_id(), id_of(id, "job")?)
-        .await?;
+    let job = found(visitor, desks, id, ApiAction::Read).await?;
     Ok(JobProgress::from(&job))
+}
+
+/// A job whose kind the visitor's key opens.
+async fn found(
+    visitor: &ConsoleVisitor,
+    desks: &Desks,
+    id: &str,
+    action: ApiAction,
+) -> Result<StoredJob, ConsoleError> {
+    let any = JobKind::ALL.iter().map(|kind| kind.resource());
+    if let Some(first) = JobKind::ALL.first()
+        && !any
+            .into_iter()
+            .any(|resource| visitor.may(resource, action))
+    {
+        // Nothing is looked for on behalf of who may see none.
+        visitor.needs(first.resource(), action)?;
+    }
+    let id = id_of(id, "job")?;
+    let job = desks.letters.job(visitor.tenant_id(), id).await?;
+    visitor.needs(job.order.kind().resource(), action)?;
+    Ok(job)
 }
 
 impl From<&StoredJob> for JobProgress {
@@ -155,6 +180,7 @@ impl From<&StoredJob> for JobProgress {
         let counts = job.counts.iter();
         Self {
             id: job.id,
+            kind: job.order.kind(),
             state: job.state,
             planned: job.planned,
             done: job.done,

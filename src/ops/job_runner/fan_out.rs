@@ -1,0 +1,200 @@
+//! A part of a fan-out: the next people, each of whom gets what it sends.
+//!
+//! Never more than a part is in memory, and what a part accepts is stored with the place behind it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{JobRunner, PartDone};
+use crate::broker::envelope::{KeySource, key_hash};
+use crate::domain::fan_out::{FanOut, FanOutFate, FanOutWhat, NotificationDraft};
+use crate::domain::{ContentHash, Notification};
+use crate::ops::replay;
+use crate::runtime::{clock, failpoint};
+use crate::store::accept::{self, Acceptable, AcceptedWithin};
+use crate::store::claims::Claimant;
+use crate::store::jobs::going_on::{JobPart, JobResult};
+use crate::store::jobs::{JobPlace, StoredJob};
+use crate::store::topics::audience::{self, AudienceMember};
+use crate::store::{PgConnection, StoreError, partitions};
+use crate::templates::Expression;
+
+/// Most people of one part: one transaction.
+const PART: usize = 1_000;
+/// Most bytes of the notifications of one part.
+const PART_BYTES: usize = 4 * 1_024 * 1_024;
+
+impl JobRunner {
+    /// The next people of a fan-out.
+    pub(super) async fn fan_out(
+        &self,
+        connection: &mut PgConnection,
+        job: &StoredJob,
+        fan_out: &FanOut,
+    ) -> Result<PartDone, StoreError> {
+        let after = match job.place {
+            Some(JobPlace::Person(id)) => Some(id),
+            Some(JobPlace::Letter(_)) | None => None,
+        };
+        let people = audience::page(connection, fan_out, after, most(job.rate, fan_out)).await?;
+        let Some(last) = people.last().map(|one| one.user_id) else {
+            return Ok(PartDone::default());
+        };
+        let condition = fan_out.condition.as_deref().map(Expression::compile);
+        let condition = condition.transpose().map_err(|_| unreadable(job))?;
+        let excluded: HashSet<Uuid> = fan_out.excluded.iter().copied().collect();
+        let fate = |one: &AudienceMember| before(one, &excluded, condition.as_ref());
+        let mut fates: Vec<FanOutFate> = people.iter().map(fate).collect();
+        let told = people.iter().zip(&fates);
+        let told = told.filter(|(_, fate)| **fate == FanOutFate::Accepted);
+        let told: Vec<Uuid> = told.map(|(one, _)| one.user_id).collect();
+        let (new, accepted) = match &fan_out.what {
+            FanOutWhat::Notification(draft) => self.accept(connection, job, draft, &told).await?,
+            FanOutWhat::Run(_) => return Err(unreadable(job)),
+        };
+        failpoint::hit("fan_out.part");
+        for (one, fate) in people.iter().zip(&mut fates) {
+            if *fate == FanOutFate::Accepted && !new.contains(&one.user_id) {
+                *fate = FanOutFate::ToldBefore;
+            }
+        }
+        Ok(PartDone {
+            part: Some(noted(job, last, told.len(), &people, &fates)),
+            accepted,
+        })
+    }
+
+    /// Accepts a notification for each; says who has got one.
+    async fn accept(
+        &self,
+        connection: &mut PgConnection,
+        job: &StoredJob,
+        draft: &NotificationDraft,
+        people: &[Uuid],
+    ) -> Result<(HashSet<Uuid>, AcceptedWithin), StoreError> {
+        let tenant_id = job.tenant_id.ok_or_else(|| unreadable(job))?;
+        let key = KeySource::FanOut(&job.id);
+        let notification = |user_id: &Uuid| {
+            let id = clock::new_id();
+            let created_at = partitions::moment_of(id).unwrap_or_else(clock::now);
+            let key = key_hash(key, tenant_id, *user_id, draft.lane.channel);
+            draft.of((tenant_id, *user_id), id, key, created_at)
+        };
+        let notifications: Vec<Notification> = people.iter().map(notification).collect();
+        let content = content(job.id);
+        let acceptable = |notification| Acceptable {
+            notification,
+            content,
+            take: None,
+            adopts: None,
+            request_id: None,
+            said: None,
+        };
+        let batch: Vec<Acceptable<'_>> = notifications.iter().map(acceptable).collect();
+        // Whoever works on another job at the same time has another row of the books.
+        let claimant = Claimant {
+            run: None,
+            worker: job.id.as_bytes().last().copied().unwrap_or(0),
+            now: clock::now(),
+        };
+        let counted = (claimant, self.window);
+        let accepted = accept::within(&self.database, connection, counted, &batch).await?;
+        for _ in &accepted.new {
+            self.metrics.accepted(draft.lane);
+        }
+        let whose = notifications.iter().map(|it| (it.id, it.user_id));
+        let whose: HashMap<Uuid, Uuid> = whose.collect();
+        let new = accepted.new.iter();
+        let new = new.filter_map(|id| whose.get(id).copied()).collect();
+        Ok((new, accepted))
+    }
+}
+
+/// Most people of a part: as many as a second has, and as their notifications have room.
+fn most(rate: u32, fan_out: &FanOut) -> usize {
+    let size = match &fan_out.what {
+        FanOutWhat::Notification(draft) => {
+            serde_json::to_string(draft).map_or(PART_BYTES, |text| text.len())
+        }
+        FanOutWhat::Run(_) => 1,
+    };
+    let room = (PART_BYTES / size.max(1)).clamp(1, PART);
+    usize::try_from(rate).unwrap_or(PART).clamp(1, room)
+}
+
+/// What becomes of somebody, as far as that is known beforehand.
+fn before(
+    one: &AudienceMember,
+    excluded: &HashSet<Uuid>,
+    condition: Option<&Expression>,
+) -> FanOutFate {
+    if excluded.contains(&one.user_id) {
+        return FanOutFate::Excluded;
+    }
+    if !one.is_known {
+        return FanOutFate::UnknownUser;
+    }
+    let Some(condition) = condition else {
+        return FanOutFate::Accepted;
+    };
+    let mut fate = FanOutFate::NotMatching;
+    for attributes in &one.attributes {
+        match condition.truth(attributes) {
+            Ok(true) => return FanOutFate::Accepted,
+            Ok(false) => {}
+            Err(_) => fate = FanOutFate::ConditionFailed,
+        }
+    }
+    fate
+}
+
+/// What is stored of a part.
+fn noted(
+    job: &StoredJob,
+    last: Uuid,
+    told: usize,
+    people: &[AudienceMember],
+    fates: &[FanOutFate],
+) -> JobPart {
+    let now = clock::now();
+    let begin = job.next_due.map_or(now, |due| due.max(now));
+    let (mut counts, mut results) = (BTreeMap::new(), vec![]);
+    let mut number = job.done;
+    for (one, fate) in people.iter().zip(fates) {
+        number = number.saturating_add(one.subscriptions);
+        *counts.entry(fate.as_str().to_owned()).or_default() += 1;
+        if fate.is_kept() {
+            results.push(JobResult {
+                number,
+                item_id: one.user_id,
+                notification_id: None,
+                result: fate.as_str().to_owned(),
+            });
+        }
+    }
+    JobPart {
+        place: JobPlace::Person(last),
+        next_due: due_after(begin, told, job.rate),
+        looked_at: number.saturating_sub(job.done),
+        counts,
+        results,
+    }
+}
+
+/// When the next one is due, after so many.
+fn due_after(begin: Timestamp, told: usize, rate: u32) -> Timestamp {
+    replay::due_at(begin, u32::try_from(told).unwrap_or(u32::MAX), rate)
+}
+
+/// All notifications of a fan-out say the same.
+fn content(job: Uuid) -> ContentHash {
+    let id = job.as_bytes();
+    let byte = |at: usize| id.get(at % id.len()).copied().unwrap_or(0);
+    ContentHash(std::array::from_fn(byte))
+}
+
+fn unreadable(job: &StoredJob) -> StoreError {
+    StoreError::Corrupt(format!("the order of job {}", job.id))
+}
