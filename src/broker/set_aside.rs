@@ -145,6 +145,9 @@ impl AsideReader {
                 confirmed(&publishing, target, &body, properties, limit).await?;
                 let ack = channel.basic_ack(tag, BasicAckOptions::default());
                 within(limit, "acknowledging", ack).await?;
+                // It is published, whether its channel closes in good order or not.
+                let closing = publishing.close(200, "done".into());
+                let _ = within(limit, "closing a channel", closing).await;
                 AsideFate::Published(lane)
             }
         };
@@ -188,16 +191,16 @@ impl AsideReader {
         })
     }
 
-    /// Returns all that this channel has taken, in its order.
+    /// Returns all that this channel has taken, in its order, and closes it.
     async fn give_back(&self, channel: &Channel) -> Result<(), BrokerError> {
         let all = BasicNackOptions {
             multiple: true,
             requeue: true,
         };
         let limit = self.address.operation_timeout;
-        within(limit, "returning messages", channel.basic_nack(0, all))
-            .await
-            .map(drop)
+        within(limit, "returning messages", channel.basic_nack(0, all)).await?;
+        let closing = channel.close(200, "done".into());
+        within(limit, "closing a channel", closing).await
     }
 
     /// Whoever closes a connection wants nothing more of it.
