@@ -41,6 +41,7 @@ mod suppressions;
 mod templates;
 mod tenants;
 mod things;
+mod tickets;
 mod token_keys;
 mod topics;
 mod unread;
@@ -61,6 +62,7 @@ use self::connections::OpenConnections;
 use self::endpoint::{Accesses, Endpoint};
 use self::front::ServerFront;
 use crate::ops::control::Desks;
+use crate::tickets::desk::TicketDesk;
 
 /// Seconds that open requests get when the server stops.
 const STOP_SECONDS: u64 = 2;
@@ -71,7 +73,11 @@ const REFUSED: usize = 1_000;
 ///
 /// # Errors
 /// When an address cannot be listened on.
-pub fn server(settings: &ServerSettings, desks: Desks) -> std::io::Result<Server> {
+pub fn server(
+    settings: &ServerSettings,
+    desks: Desks,
+    tickets: TicketDesk,
+) -> std::io::Result<Server> {
     let metrics = Arc::new(OnceLock::new());
     let front = web::Data::new(ServerFront {
         metrics: Arc::clone(&metrics),
@@ -79,6 +85,7 @@ pub fn server(settings: &ServerSettings, desks: Desks) -> std::io::Result<Server
     });
     let control = web::Data::new(desks.control.clone());
     let (desks, limits) = (web::Data::new(desks), web::Data::new(settings.clone()));
+    let tickets = web::Data::new(tickets);
     let console: fn(&mut web::ServiceConfig) = match settings.console {
         true => console::routes,
         false => |_| {},
@@ -88,6 +95,7 @@ pub fn server(settings: &ServerSettings, desks: Desks) -> std::io::Result<Server
             .app_data(control.clone())
             .app_data(desks.clone())
             .app_data(limits.clone())
+            .app_data(tickets.clone())
             .app_data(front.clone())
             .configure(routes)
             .configure(console)
@@ -154,6 +162,7 @@ fn endpoints() -> Vec<Endpoint> {
         inbox_stream::endpoints(),
         person_page::endpoints(),
         inbox::endpoints(),
+        tickets::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -23,8 +23,8 @@ pub use report::{RunReport, StartError};
 
 use crate::config::Settings;
 use crate::runtime::{Ending, Health, Shutdown, Tasks, stack};
-use crate::store::DatabaseSettings;
 use crate::store::seal::Sealer;
+use crate::store::{DatabaseRole, DatabaseSettings};
 
 /// Longest wait for tasks that are still running after everything was stopped.
 const LAST_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -106,10 +106,22 @@ pub fn sealer(settings: &Settings) -> Result<Sealer, StartError> {
 pub fn database_settings(settings: &Settings) -> DatabaseSettings {
     DatabaseSettings {
         url: settings.database.url.clone(),
+        role: DatabaseRole::Notifications,
         tls: settings.database.tls.clone(),
         pool_size: settings.database.pool_size,
         connect_timeout: settings.database.connect_timeout,
         statement_timeout: settings.database.statement_timeout,
         application_name: format!("herald {}", settings.engine.node_name),
+    }
+}
+
+/// How the support desk reaches the same database: with a role of its own, and a third of the connections.
+fn desk_settings(settings: &Settings) -> DatabaseSettings {
+    let engine = database_settings(settings);
+    DatabaseSettings {
+        role: DatabaseRole::Tickets,
+        pool_size: engine.pool_size.div_ceil(3).max(2),
+        application_name: format!("{} tickets", engine.application_name),
+        ..engine
     }
 }

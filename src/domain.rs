@@ -60,7 +60,7 @@ pub mod timeline;
 pub mod topic;
 pub mod unique_keys;
 pub mod user_token;
-mod vocabulary;
+pub(crate) mod vocabulary;
 pub mod webhook;
 pub mod zone;
 

@@ -26,6 +26,7 @@ pub mod runtime;
 pub mod store;
 pub mod telemetry;
 pub mod templates;
+pub mod tickets;
 pub mod tls;
 pub mod webhooks;
 pub mod work;

@@ -55,7 +55,7 @@ mod session;
 pub mod settle;
 mod sift;
 pub mod sqlstate;
-mod statement;
+pub(crate) mod statement;
 pub mod status_outbox;
 pub mod suppressions;
 pub mod system_events;
@@ -72,7 +72,7 @@ pub mod webhooks;
 pub mod workflows;
 pub mod zones;
 
-pub use access::{Access, DatabaseSettings};
+pub use access::{Access, DatabaseRole, DatabaseSettings};
 pub use change::WriteChange;
 /// A connection of this room's driver; what it can do is behind the aggregates' functions.
 pub use diesel_async::AsyncPgConnection as PgConnection;

@@ -97,6 +97,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         "The call is not shown to be the provider's, or the account takes no events; `detail` says why. Nothing was read.",
     ),
     code(
+        403,
+        "staff_only",
+        "Whoever asked for a ticket may comment on it; the rest is for those who work on it.",
+    ),
+    code(
         404,
         "not_found",
         "There is nothing here, or it is another tenant's.",
@@ -218,6 +223,36 @@ pub(super) const CODES: &[ProblemCode] = &[
         "An API key that opens more than the one that asks can be revoked by it, but not changed.",
     ),
     code(
+        409,
+        "status_not_allowed",
+        "The status does not follow the one that the ticket has, which `state` says.",
+    ),
+    code(
+        409,
+        "ticket_merged",
+        "Another ticket goes on with this one: `merged_into` names it.",
+    ),
+    code(
+        409,
+        "merge_not_allowed",
+        "A ticket is merged into another one of the same requester that was not merged itself.",
+    ),
+    code(
+        409,
+        "highest_level",
+        "The ticket is at the highest level already.",
+    ),
+    code(
+        409,
+        "inactive_category",
+        "No new tickets are taken in this category.",
+    ),
+    code(
+        412,
+        "changed_meanwhile",
+        "The ticket was changed since the version in `If-Match`. Read it again, and look what was changed.",
+    ),
+    code(
         413,
         "too_large",
         "The body is larger than the route takes; `detail` says how large it may be.",
@@ -241,6 +276,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         422,
         "unknown_user",
         "There is no such person in the tenant, and no `recipient` that describes one.",
+    ),
+    code(
+        422,
+        "unknown_staff",
+        "Somebody that is named works not at the support desk: `PUT /v1/staff/{id}` first.",
     ),
     code(
         422,

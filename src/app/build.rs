@@ -89,7 +89,7 @@ pub(super) fn http(
     );
     let desks = desks(settings, context, control);
     let how = http::server_settings(settings, context)?;
-    let server = crate::api::server(&how, desks);
+    let server = crate::api::server(&how, desks, context.tickets.clone());
     let server = server.map_err(|error| StartError::Listen {
         address: settings.http.bind,
         why: error.to_string(),

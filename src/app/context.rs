@@ -16,6 +16,7 @@ use crate::runtime::{Health, Shutdown, ShutdownPhases, Tasks};
 use crate::store::Database;
 use crate::store::seal::Sealer;
 use crate::telemetry::Metrics;
+use crate::tickets::desk::TicketDesk;
 use crate::work::CallGates;
 
 /// What everything stands on.
@@ -34,6 +35,8 @@ pub(super) struct EngineContext {
     pub(super) inbox_streams: InboxStreams,
     /// Accepts notifications that come in by HTTP, once the engine runs.
     pub(super) accept: AcceptDesk,
+    /// The support desk.
+    pub(super) tickets: TicketDesk,
     /// Who is sent to, and what they want.
     pub(super) recipients: RecipientCache,
     /// By which jobs are called off.
@@ -60,6 +63,7 @@ impl EngineContext {
         tasks: Tasks,
     ) -> Result<Self, StartError> {
         let database = Database::lazy(&super::database_settings(settings), tasks.handle());
+        let desk_database = Database::lazy(&super::desk_settings(settings), tasks.handle());
         let sealer = super::sealer(settings)?;
         let (links, link_keys) = super::links::of(settings, &sealer)?;
         if settings.broker.publish_status {
@@ -94,6 +98,7 @@ impl EngineContext {
                 settings.engine.recipient_cache_size,
                 settings.engine.recipient_cache_ttl,
             ),
+            tickets: TicketDesk::new(desk_database, tasks.clone()),
             database,
             accept: AcceptDesk::new(settings.broker.max_body_bytes),
             gates: CallGates::default(),

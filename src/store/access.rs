@@ -6,12 +6,33 @@ use secrecy::SecretString;
 
 use crate::tls::Files;
 
+/// Whose schema a session works in, with whose role: neither can read the other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseRole {
+    /// The engine's: `herald_notifications`, in `notification_schema`.
+    Notifications,
+    /// The support desk's: `herald_tickets`, in `ticket_schema`.
+    Tickets,
+}
+
+impl DatabaseRole {
+    /// The role and its schema.
+    #[must_use]
+    pub const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Notifications => ("herald_notifications", "notification_schema"),
+            Self::Tickets => ("herald_tickets", "ticket_schema"),
+        }
+    }
+}
+
 /// How the database is reached.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
-    /// `postgres://user:password@host:port/database`; the user must be a member of the role
-    /// `herald_notifications`, as whoever migrated is.
+    /// `postgres://user:password@host:port/database`; the user must be a member of the role, as whoever migrated is.
     pub url: SecretString,
+    /// With whose role.
+    pub role: DatabaseRole,
     /// Whom to trust and who we are, where the URL asks for TLS.
     pub tls: Files,
     /// Most connections at once.

@@ -279,9 +279,10 @@ fn session_settings(settings: &DatabaseSettings) -> String {
         .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '@'))
         .take(63)
         .collect();
+    let (role, schema) = settings.role.names();
     format!(
-        "SET ROLE herald_notifications; \
-         SET search_path TO notification_schema; \
+        "SET ROLE {role}; \
+         SET search_path TO {schema}; \
          SET statement_timeout = {timeout}; \
          SET idle_in_transaction_session_timeout = {timeout}; \
          SELECT set_config('synchronous_commit', 'on', false) \
@@ -300,6 +301,7 @@ mod tests {
     fn a_name_cannot_carry_a_statement() {
         let settings = DatabaseSettings {
             url: "postgres://".into(),
+            role: crate::store::DatabaseRole::Notifications,
             tls: Default::default(),
             pool_size: 1,
             connect_timeout: Duration::from_secs(1),

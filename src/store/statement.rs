@@ -45,4 +45,4 @@ macro_rules! statement {
         impl<C> diesel::query_dsl::RunQueryDsl<C> for $name {}
     };
 }
-pub(super) use statement;
+pub(crate) use statement;

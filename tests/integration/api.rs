@@ -38,6 +38,7 @@ mod templates;
 mod tenants;
 mod things;
 mod topics;
+mod tickets;
 mod trials;
 mod unsubscribing;
 mod user_tokens;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
-use herald::store::{Database, DatabaseSettings, migrations};
+use herald::store::{Database, DatabaseRole, DatabaseSettings, migrations};
 use loadtest::harness::database::{self, DatabaseServer};
 use loadtest::harness::environment::{Servers, to_its_end};
 use sha2::{Digest, Sha256};
@@ -63,6 +63,7 @@ impl TestDatabase {
     pub(crate) fn settings(&self) -> DatabaseSettings {
         DatabaseSettings {
             url: self.url.clone().into(),
+            role: DatabaseRole::Notifications,
             tls: Default::default(),
             pool_size: 4,
             connect_timeout: Duration::from_secs(5),
@@ -74,6 +75,17 @@ impl TestDatabase {
     /// A pool as the engine has it: with the engine's role.
     pub(crate) async fn pool(&self) -> Database {
         self.pool_at(self.url.clone()).await
+    }
+
+    /// A pool with another role.
+    pub(crate) async fn pool_of(&self, role: DatabaseRole) -> Database {
+        let settings = DatabaseSettings {
+            role,
+            ..self.settings()
+        };
+        Database::connect(&settings, &Handle::current())
+            .await
+            .unwrap()
     }
 
     /// The same, where the database is reached at another URL, through a proxy.

@@ -41,6 +41,8 @@ vocabulary! {
         Metrics = "metrics",
         /// Topics, their subscribers, and what is sent to them.
         Topics = "topics",
+        /// The support desk.
+        Tickets = "tickets",
         /// Addresses and what messages say, on the console's pages: `contents:read`.
         Contents = "contents",
     }

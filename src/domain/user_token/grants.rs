@@ -16,6 +16,8 @@ vocabulary! {
         Preferences = "preferences",
         /// Their devices.
         Devices = "devices",
+        /// What they asked the support desk.
+        Tickets = "tickets",
     }
 }
 

@@ -21,6 +21,11 @@ impl<'a> Caller<'a> {
         Self { stage, key }
     }
 
+    /// The key.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(super) async fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         let body = match body {
             Value::Null => String::new(),

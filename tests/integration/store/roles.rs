@@ -1,6 +1,7 @@
 //! Least privilege: a role sees its own schema, and the audit log only grows.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use herald::store::DatabaseRole;
 
 use crate::database::{TestDatabase, lines};
 
@@ -21,28 +22,56 @@ async fn is_denied(connection: &mut AsyncPgConnection, statement: &str) -> bool 
 #[tokio::test]
 async fn a_role_sees_its_own_schema_only() {
     let database = TestDatabase::create().await;
-    let mut owner = database.owner().await;
-    owner
-        .batch_execute("CREATE TABLE ticket_schema.support_tickets (id uuid)")
-        .await
-        .unwrap();
-
     let engine = database.pool().await;
     let mut engine = engine.get().await.unwrap();
-    assert!(is_denied(&mut engine, "SELECT FROM ticket_schema.support_tickets").await);
-    assert!(
-        is_denied(
-            &mut engine,
-            "CREATE TABLE notification_schema.mine (id uuid)"
-        )
-        .await
-    );
-
-    owner
-        .batch_execute("SET ROLE herald_tickets")
+    for statement in [
+        "SELECT FROM ticket_schema.support_tickets",
+        "INSERT INTO ticket_schema.ticket_numbers VALUES (gen_random_uuid(), 1)",
+        "CREATE TABLE notification_schema.mine (id uuid)",
+    ] {
+        assert!(is_denied(&mut engine, statement).await);
+    }
+    let desk = database.pool_of(DatabaseRole::Tickets).await;
+    let mut desk = desk.get().await.unwrap();
+    desk.batch_execute("SELECT FROM support_tickets")
         .await
         .unwrap();
-    assert!(is_denied(&mut owner, "SELECT FROM notification_schema.users").await);
+    for statement in [
+        "SELECT FROM notification_schema.users",
+        "SELECT FROM notification_schema.notifications",
+        "DELETE FROM notification_schema.api_keys",
+        "CREATE TABLE ticket_schema.mine (id uuid)",
+    ] {
+        assert!(is_denied(&mut desk, statement).await);
+    }
+}
+
+#[tokio::test]
+async fn the_support_desk_may_use_every_table_of_its_own_and_its_history_only_grows() {
+    let database = TestDatabase::create().await;
+    let forgotten = lines(
+        &mut database.owner().await,
+        "SELECT relname::text AS text FROM pg_class
+         WHERE relnamespace = 'ticket_schema'::regnamespace AND relkind = 'r'
+           AND NOT (has_table_privilege('herald_tickets', oid, 'SELECT')
+                    AND has_table_privilege('herald_tickets', oid, 'INSERT'))",
+    )
+    .await;
+    assert_eq!(forgotten, Vec::<String>::new());
+    let desk = database.pool_of(DatabaseRole::Tickets).await;
+    let mut desk = desk.get().await.unwrap();
+    for table in ["ticket_history", "ticket_comments"] {
+        assert!(
+            is_denied(
+                &mut desk,
+                &format!("UPDATE {table} SET tenant_id = tenant_id")
+            )
+            .await
+        );
+        assert!(is_denied(&mut desk, &format!("DELETE FROM {table}")).await);
+        assert!(is_denied(&mut desk, &format!("TRUNCATE {table}")).await);
+    }
+    assert!(is_denied(&mut desk, "DELETE FROM support_tickets").await);
 }
 
 #[tokio::test]

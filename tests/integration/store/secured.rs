@@ -99,6 +99,7 @@ impl Server {
         );
         DatabaseSettings {
             url: url.into(),
+            role: herald::store::DatabaseRole::Notifications,
             tls: Files {
                 section: "database",
                 ca,

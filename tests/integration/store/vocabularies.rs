@@ -8,6 +8,7 @@ use herald::domain::{
     Priority, ProviderEvent, ProviderKind, Reason, RunEnd, Severity, Status, SuppressionReason,
     TokenAlgorithm, WebhookDisabledReason,
 };
+use herald::tickets::domain::{StaffRole, TicketDeed, TicketPriority, TicketStatus};
 
 use crate::database::{TestDatabase, lines};
 
@@ -26,6 +27,10 @@ fn failures() -> BTreeSet<String> {
 /// which are jiff's, the other is a column that only SQL names.
 fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
     Some(match (table, column) {
+        ("support_tickets", "status") => words(TicketStatus::ALL),
+        ("support_tickets" | "service_targets", "priority") => words(TicketPriority::ALL),
+        ("staff", "role") => words(StaffRole::ALL),
+        ("ticket_history", "deed") => words(TicketDeed::ALL),
         ("provider_configs", "kind") => words(ProviderKind::ALL),
         ("provider_pauses", "kind") => words(PauseKind::ALL),
         ("provider_health", "state") => words(herald::domain::CircuitState::ALL),
@@ -63,7 +68,7 @@ const CHECKS: &str = "
     FROM pg_constraint
     JOIN pg_class ON pg_class.oid = conrelid
     JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
-    WHERE contype = 'c' AND connamespace = 'notification_schema'::regnamespace
+    WHERE contype = 'c' AND connamespace::regnamespace::text IN ('notification_schema', 'ticket_schema')
       AND pg_get_constraintdef(pg_constraint.oid) LIKE '%ARRAY[%' AND NOT relispartition";
 
 #[tokio::test]

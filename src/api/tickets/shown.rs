@@ -1,0 +1,196 @@
+//! Tickets, comments and histories, as they are shown.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::tickets::desk::StoredComment;
+use crate::tickets::domain::{
+    HistoryEntry, SupportTicket, TicketDeed, TicketPriority, TicketStatus, TicketViewer,
+};
+
+/// A ticket.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ticket)]
+pub(super) struct ShownTicket<'a> {
+    /// Names it in paths, for machines.
+    id: Uuid,
+    /// Names it in paths, for people.
+    #[schema(example = 12_345)]
+    number: i64,
+    /// Whose desk.
+    tenant_id: Uuid,
+    /// In a line.
+    subject: &'a str,
+    /// In full.
+    description: &'a str,
+    /// `open`, `in_progress`, `waiting`, `resolved` or `closed`.
+    #[schema(value_type = String, example = "open")]
+    status: TicketStatus,
+    /// `urgent`, `high`, `normal` or `low`.
+    #[schema(value_type = String, example = "normal")]
+    priority: TicketPriority,
+    /// What it is about.
+    category: Option<&'a str>,
+    /// Who asked.
+    requester_id: Uuid,
+    /// Who works on it.
+    assignee_id: Option<Uuid>,
+    /// Who wants to be told of it beside them.
+    followers: &'a [Uuid],
+    /// Where it is about.
+    location: Option<&'a str>,
+    /// What other systems say of it.
+    #[schema(value_type = Object)]
+    metadata: &'a Map<String, Value>,
+    /// Counts changes; the `ETag`.
+    version: i64,
+    /// How far up it was brought: 0 to 3.
+    escalation_level: i16,
+    /// When it was brought up last.
+    last_escalation_at: Option<Timestamp>,
+    /// By when somebody must have answered; null: somebody has, or the clock stands, or there is no target.
+    first_response_due_at: Option<Timestamp>,
+    /// By when somebody must have answered again.
+    next_response_due_at: Option<Timestamp>,
+    /// By when it must be resolved.
+    resolution_due_at: Option<Timestamp>,
+    /// The earliest of these.
+    due_at: Option<Timestamp>,
+    /// Whether one of them has passed.
+    is_overdue: bool,
+    /// When somebody answered first.
+    first_responded_at: Option<Timestamp>,
+    /// When it was resolved last.
+    resolved_at: Option<Timestamp>,
+    /// When it was closed last.
+    closed_at: Option<Timestamp>,
+    /// How it was resolved.
+    resolution_notes: Option<&'a str>,
+    /// The ticket that goes on with it.
+    merged_into: Option<Uuid>,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it was changed last.
+    updated_at: Timestamp,
+}
+
+impl<'a> ShownTicket<'a> {
+    /// A ticket as somebody sees it: whoever asked does not see who else is told.
+    pub(super) fn of(ticket: &'a SupportTicket, viewer: TicketViewer) -> Self {
+        let clocks = &ticket.clocks;
+        let followers: &[Uuid] = match viewer {
+            TicketViewer::Requester(_) => &[],
+            _ => &ticket.followers,
+        };
+        Self {
+            id: ticket.id,
+            number: ticket.number,
+            tenant_id: ticket.tenant_id,
+            subject: &ticket.subject,
+            description: &ticket.description,
+            status: ticket.status,
+            priority: ticket.priority,
+            category: ticket.category.as_deref(),
+            requester_id: ticket.requester_id,
+            assignee_id: ticket.assignee_id,
+            followers,
+            location: ticket.location.as_deref(),
+            metadata: &ticket.metadata,
+            version: ticket.version,
+            escalation_level: ticket.escalation_level,
+            last_escalation_at: ticket.last_escalation_at,
+            first_response_due_at: clocks.first_response_due_at,
+            next_response_due_at: clocks.next_response_due_at,
+            resolution_due_at: clocks.resolution_due_at,
+            due_at: clocks.due_at(),
+            is_overdue: clocks.is_overdue,
+            first_responded_at: ticket.first_responded_at,
+            resolved_at: ticket.resolved_at,
+            closed_at: ticket.closed_at,
+            resolution_notes: ticket.resolution_notes.as_deref(),
+            merged_into: ticket.merged_into,
+            created_at: ticket.created_at,
+            updated_at: ticket.updated_at,
+        }
+    }
+}
+
+/// A comment.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TicketComment)]
+pub(super) struct ShownComment<'a> {
+    /// Its id.
+    id: Uuid,
+    /// Of which ticket.
+    ticket_id: Uuid,
+    /// Who wrote it.
+    author_id: Uuid,
+    /// What they wrote.
+    comment: &'a str,
+    /// Whether it is for staff alone.
+    internal: bool,
+    /// Whether a machine wrote it.
+    automatic: bool,
+    /// When it was written.
+    created_at: Timestamp,
+}
+
+impl<'a> From<&'a StoredComment> for ShownComment<'a> {
+    fn from(stored: &'a StoredComment) -> Self {
+        let comment = &stored.comment;
+        Self {
+            id: comment.id,
+            ticket_id: stored.ticket_id,
+            author_id: comment.author_id,
+            comment: &comment.comment,
+            internal: comment.is_internal,
+            automatic: comment.is_automatic,
+            created_at: stored.at,
+        }
+    }
+}
+
+/// A ticket's history.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TicketHistory)]
+pub(super) struct ShownHistory<'a> {
+    /// What was done, in order.
+    data: Vec<ShownEntry<'a>>,
+}
+
+/// A line of a ticket's history.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TicketHistoryEntry)]
+struct ShownEntry<'a> {
+    /// Its place: from 1.
+    sequence: i32,
+    /// What was done: `created`, `changed`, `assigned`, `replied`, `noted`, `status_changed`, `escalated`, `due_soon`,
+    /// `overdue`, `merged`, `attached`.
+    #[schema(value_type = String)]
+    deed: TicketDeed,
+    /// By whom; null is the desk itself, or somebody who was not named.
+    actor_id: Option<Uuid>,
+    /// When.
+    at: Timestamp,
+    /// What else is to be known of it.
+    #[schema(value_type = Object)]
+    details: &'a Map<String, Value>,
+}
+
+impl<'a> ShownHistory<'a> {
+    pub(super) fn of(lines: &'a [HistoryEntry]) -> Self {
+        let shown = |line: &'a HistoryEntry| ShownEntry {
+            sequence: line.sequence,
+            deed: line.entry.deed,
+            actor_id: line.entry.actor_id,
+            at: line.entry.at,
+            details: &line.entry.details,
+        };
+        Self {
+            data: lines.iter().map(shown).collect(),
+        }
+    }
+}

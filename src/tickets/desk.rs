@@ -1,0 +1,74 @@
+//! The support desk, as the HTTP API may see and change it.
+
+mod error;
+mod orders;
+mod rules;
+mod working;
+mod writing;
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, oneshot};
+
+pub use self::error::TicketDeskError;
+pub use self::orders::{ChangedTicket, OrderedDeed, TicketChange, TicketOrder};
+
+pub use super::store::comments::StoredComment;
+use crate::runtime::Tasks;
+use crate::store::Database;
+
+/// The support desk. Clones share it.
+#[derive(Debug, Clone)]
+pub struct TicketDesk {
+    database: Database,
+    tasks: Tasks,
+    written: Arc<Notify>,
+}
+
+impl TicketDesk {
+    /// A desk on connections with its own role; work with them is done where they live.
+    #[must_use]
+    pub fn new(database: Database, tasks: Tasks) -> Self {
+        Self {
+            database,
+            tasks,
+            written: Arc::default(),
+        }
+    }
+
+    /// Where everything is stored.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Waits until events may have been written on this node.
+    pub async fn written(&self) {
+        self.written.notified().await;
+    }
+
+    /// Tells whoever publishes that there may be events.
+    pub(in crate::tickets) fn tell(&self) {
+        self.written.notify_one();
+    }
+
+    /// Does work with the database where connections live; `name` is its task's.
+    async fn with<T, F>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(Database) -> F + Send + 'static,
+    ) -> Result<T, TicketDeskError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, TicketDeskError>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let work = work(self.database.clone());
+        self.tasks.spawn(name, async move {
+            // Whoever asked may have gone.
+            let _ = answer.send(work.await);
+        });
+        let done = answered.await;
+        done.unwrap_or_else(|_| Err(TicketDeskError::Failed(format!("{name}: it panicked"))))
+    }
+}

@@ -1,0 +1,93 @@
+//! Writing what was done: the ticket with its clocks, the lines of its history, the comment and the events, all in one
+//! transaction.
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::store::{PgConnection, StoreError};
+use crate::tickets::domain::{CategoryRules, HistoryEntry, SupportTicket};
+use crate::tickets::policy::{
+    Done, LookRules, TicketLook, TicketTold, clock_facts, look, standings, told_of,
+};
+use crate::tickets::store::outbox::OutboxEvent;
+use crate::tickets::store::{comments, history, outbox, tickets};
+
+/// Where events come from.
+const SOURCE: &str = "/herald/tickets";
+
+/// What a ticket's clocks say: computed from its whole history.
+pub(in crate::tickets) fn computed(
+    ticket: &SupportTicket,
+    lines: &[HistoryEntry],
+    rules: &CategoryRules,
+    now: Option<Timestamp>,
+) -> TicketLook {
+    let standings = standings(&clock_facts(lines), &rules.rule(ticket.priority));
+    let rules = LookRules {
+        close_after: rules.close_after,
+        give_up_after: rules.give_up_after,
+    };
+    look(ticket, lines, &standings, rules, now)
+}
+
+/// Writes what was done to a ticket, which is held or new; `lines` is its history before. Answers with the ticket as
+/// it is then.
+pub(in crate::tickets) async fn write(
+    connection: &mut PgConnection,
+    done: Done,
+    mut lines: Vec<HistoryEntry>,
+    rules: &CategoryRules,
+) -> Result<SupportTicket, StoreError> {
+    let Done {
+        mut ticket,
+        entries,
+        comment,
+    } = done;
+    let before = lines.len();
+    let told = entries
+        .iter()
+        .flat_map(|entry| told_of(&ticket, entry, comment.as_ref()))
+        .map(|told| event(&ticket, told));
+    let told: Vec<OutboxEvent> = told.collect();
+    for entry in entries {
+        let sequence = lines.last().map_or(0, |line| line.sequence) + 1;
+        lines.push(HistoryEntry { sequence, entry });
+    }
+    ticket.clocks = computed(&ticket, &lines, rules, None).clocks;
+    if before == 0 {
+        tickets::insert(connection, &ticket).await?;
+    } else {
+        tickets::update(connection, &ticket).await?;
+    }
+    let new = lines.get(before..).unwrap_or_default();
+    history::add(connection, (ticket.tenant_id, ticket.id), new).await?;
+    if let Some(comment) = &comment {
+        comments::insert(connection, &ticket, comment).await?;
+    }
+    outbox::write(connection, told).await?;
+    Ok(ticket)
+}
+
+/// A CloudEvent 1.0, in structured mode.
+fn event(ticket: &SupportTicket, told: TicketTold) -> OutboxEvent {
+    let event_id = Uuid::now_v7();
+    let body = json!({
+        "specversion": "1.0",
+        "id": event_id,
+        "source": SOURCE,
+        "type": told.event,
+        "subject": ticket.id,
+        "time": ticket.updated_at,
+        "tenantid": ticket.tenant_id,
+        "datacontenttype": "application/json",
+        "data": told.data,
+    });
+    OutboxEvent {
+        place: 0,
+        event_id,
+        ticket_id: ticket.id,
+        event_type: told.event.to_string(),
+        body: body.to_string(),
+    }
+}

@@ -1,0 +1,23 @@
+//! The decisions of the support desk: what a deed makes of a ticket, what its clocks say, who gets it, and what
+//! others are told.
+//!
+//! Pure: a moment arrives as a value, and so does all that is stored.
+
+mod assigning;
+mod clocks;
+mod deeds;
+mod hours;
+mod looking;
+mod orders;
+mod telling;
+
+pub use assigning::{chosen, next_level};
+pub use clocks::{ClockFact, ClockProgress, ClockStanding, ClockWord, clock_facts, standings};
+pub use deeds::{Done, absorb, assign, attach, comment, create, edit, escalate, merge, set_status};
+pub use hours::{service_after, service_between};
+pub use looking::{LookRules, TicketLook, look};
+pub use orders::{DeedRefusal, NewTicket, TicketEdit};
+pub use telling::{TicketTold, told_of};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+//! The support desk's PostgreSQL and nothing but: one file an aggregate, all in `ticket_schema`.
+//!
+//! Every query names its tenant. Nothing here decides, and nothing but a change in one transaction is written.
+
+pub mod categories;
+pub mod clock;
+pub mod comments;
+pub mod history;
+pub mod listing;
+pub mod outbox;
+mod row;
+#[expect(unreachable_pub, reason = "generated: the comments are in the migrations")]
+#[rustfmt::skip]
+mod schema;
+pub mod staff;
+pub mod tickets;

@@ -1,0 +1,172 @@
+//! What time is to be looked at: tickets whose moment has come, and those whose rules have changed.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::row::TicketRow;
+use super::schema::ticket_schema::support_tickets;
+use crate::store::statement::statement;
+use crate::store::time::to_database;
+use crate::store::{PgConnection, StoreError};
+use crate::tickets::domain::SupportTicket;
+
+type StoredMoment = Option<chrono::DateTime<chrono::Utc>>;
+
+/// At most so many tickets whose moment has come, held until the transaction ends; those that somebody holds come
+/// with a later look.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn take(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<SupportTicket>, StoreError> {
+    use support_tickets as t;
+    let rows = t::table
+        .select(TicketRow::as_select())
+        .filter(t::look_at.le(to_database(now)))
+        .filter(t::deleted_at.is_null())
+        .order(t::look_at)
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .for_update()
+        .skip_locked()
+        .load(connection)
+        .await?;
+    rows.into_iter().map(SupportTicket::try_from).collect()
+}
+
+/// Clocks that are to be computed anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClockRecount {
+    /// Whose.
+    pub tenant_id: Uuid,
+    /// Of tickets of which category.
+    pub category: String,
+    /// Up to which ticket they are computed.
+    pub after: Uuid,
+}
+
+statement!(
+    NextRecount() -> (SqlUuid, Text, SqlUuid) =
+    "SELECT tenant_id, category, after FROM clock_recounts ORDER BY asked_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+);
+statement!(
+    GoOn(after: Uuid => SqlUuid, tenant: Uuid => SqlUuid, category: String => Text) -> Int4 =
+    "UPDATE clock_recounts SET after = ? WHERE tenant_id = ? AND category = ? RETURNING 1"
+);
+statement!(
+    End(tenant: Uuid => SqlUuid, category: String => Text) -> Int4 =
+    "DELETE FROM clock_recounts WHERE tenant_id = ? AND category = ? RETURNING 1"
+);
+statement!(
+    Write(
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        first: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
+        next: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
+        resolution: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
+        due: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
+        look: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
+        overdue: Vec<bool> => Array<Bool>,
+    ) -> Int8 =
+    "WITH written AS (
+         UPDATE support_tickets t SET first_response_due_at = c.first, next_response_due_at = c.next,
+             resolution_due_at = c.resolution, due_at = c.due, look_at = c.look, is_overdue = c.overdue
+         FROM unnest(?, ?, ?, ?, ?, ?, ?) AS c (id, first, next, resolution, due, look, overdue)
+         WHERE t.id = c.id AND (t.first_response_due_at, t.next_response_due_at, t.resolution_due_at, t.look_at,
+             t.is_overdue) IS DISTINCT FROM (c.first, c.next, c.resolution, c.look, c.overdue)
+         RETURNING 1
+     )
+     SELECT count(*) FROM written"
+);
+
+/// The eldest recount that nobody works on, held until the transaction ends.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn next_recount(
+    connection: &mut PgConnection,
+) -> Result<Option<ClockRecount>, StoreError> {
+    let row: Option<(Uuid, String, Uuid)> =
+        NextRecount {}.get_result(connection).await.optional()?;
+    Ok(row.map(|(tenant_id, category, after)| ClockRecount {
+        tenant_id,
+        category,
+        after,
+    }))
+}
+
+/// The next tickets of a recount that are not closed, held until the transaction ends.
+///
+/// # Errors
+/// The database is out of reach, or somebody holds one for long.
+pub async fn of_recount(
+    connection: &mut PgConnection,
+    recount: &ClockRecount,
+    most: usize,
+) -> Result<Vec<SupportTicket>, StoreError> {
+    use support_tickets as t;
+    let rows = t::table
+        .select(TicketRow::as_select())
+        .filter(t::tenant_id.eq(recount.tenant_id))
+        .filter(t::category.eq(&recount.category))
+        .filter(t::deleted_at.is_null())
+        .filter(t::status.ne("closed"))
+        .filter(t::id.gt(recount.after))
+        .order(t::id)
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .for_update()
+        .load(connection)
+        .await?;
+    rows.into_iter().map(SupportTicket::try_from).collect()
+}
+
+/// Writes the clocks of tickets that are held; what says the same is left alone.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn write(
+    connection: &mut PgConnection,
+    tickets: &[SupportTicket],
+) -> Result<(), StoreError> {
+    let at = |moment: Option<Timestamp>| moment.map(to_database);
+    let clocks = || tickets.iter().map(|ticket| ticket.clocks);
+    let write = Write {
+        ids: tickets.iter().map(|ticket| ticket.id).collect(),
+        first: clocks().map(|it| at(it.first_response_due_at)).collect(),
+        next: clocks().map(|it| at(it.next_response_due_at)).collect(),
+        resolution: clocks().map(|it| at(it.resolution_due_at)).collect(),
+        due: clocks().map(|it| at(it.due_at())).collect(),
+        look: clocks().map(|it| at(it.look_at)).collect(),
+        overdue: clocks().map(|it| it.is_overdue).collect(),
+    };
+    let _: i64 = write.get_result(connection).await?;
+    Ok(())
+}
+
+/// Notes how far a recount has come; `None`: to its end.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn recounted(
+    connection: &mut PgConnection,
+    recount: ClockRecount,
+    up_to: Option<Uuid>,
+) -> Result<(), StoreError> {
+    let (tenant, category) = (recount.tenant_id, recount.category);
+    let _: Vec<i32> = match up_to {
+        Some(after) => {
+            let go_on = GoOn {
+                after,
+                tenant,
+                category,
+            };
+            go_on.load(connection).await?
+        }
+        None => End { tenant, category }.load(connection).await?,
+    };
+    Ok(())
+}

@@ -1,0 +1,193 @@
+// @generated automatically by Diesel CLI.
+
+pub mod ticket_schema {
+    pub mod sql_types {
+        #[derive(diesel::sql_types::SqlType)]
+        #[diesel(postgres_type(name = "tsvector", schema = "pg_catalog"))]
+        pub struct Tsvector;
+    }
+
+    diesel::table! {
+        ticket_schema.category_assignments (category_id, staff_id) {
+            category_id -> Uuid,
+            tenant_id -> Uuid,
+            staff_id -> Uuid,
+            is_primary -> Bool,
+            priority -> Int4,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.clock_recounts (tenant_id, category) {
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            category -> Varchar,
+            after -> Uuid,
+            asked_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.outbox (id) {
+            id -> Int8,
+            event_id -> Uuid,
+            ticket_id -> Uuid,
+            event_type -> Text,
+            body -> Text,
+            written_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.service_holidays (category_id, day) {
+            category_id -> Uuid,
+            day -> Date,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.service_hours (category_id) {
+            category_id -> Uuid,
+            time_zone -> Text,
+            windows -> Jsonb,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.service_targets (category_id, priority) {
+            category_id -> Uuid,
+            priority -> Text,
+            first_response -> Nullable<Int8>,
+            next_response -> Nullable<Int8>,
+            resolution -> Nullable<Int8>,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.staff (tenant_id, id) {
+            tenant_id -> Uuid,
+            id -> Uuid,
+            #[max_length = 120]
+            name -> Varchar,
+            role -> Text,
+            #[max_length = 64]
+            domain -> Nullable<Varchar>,
+            level -> Int2,
+            is_active -> Bool,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        use diesel::sql_types::*;
+        use super::sql_types::Tsvector;
+
+        ticket_schema.support_tickets (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            number -> Int8,
+            #[max_length = 255]
+            subject -> Varchar,
+            description -> Text,
+            status -> Text,
+            priority -> Text,
+            #[max_length = 100]
+            category -> Nullable<Varchar>,
+            requester_id -> Uuid,
+            assignee_id -> Nullable<Uuid>,
+            followers -> Array<Nullable<Uuid>>,
+            #[max_length = 255]
+            location -> Nullable<Varchar>,
+            metadata -> Jsonb,
+            version -> Int8,
+            escalation_level -> Int2,
+            last_escalation_at -> Nullable<Timestamptz>,
+            first_response_due_at -> Nullable<Timestamptz>,
+            next_response_due_at -> Nullable<Timestamptz>,
+            resolution_due_at -> Nullable<Timestamptz>,
+            due_at -> Nullable<Timestamptz>,
+            look_at -> Nullable<Timestamptz>,
+            is_overdue -> Bool,
+            first_responded_at -> Nullable<Timestamptz>,
+            resolved_at -> Nullable<Timestamptz>,
+            closed_at -> Nullable<Timestamptz>,
+            resolution_notes -> Nullable<Text>,
+            merged_into -> Nullable<Uuid>,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+            deleted_at -> Nullable<Timestamptz>,
+            search -> Tsvector,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.ticket_categories (id) {
+            tenant_id -> Uuid,
+            id -> Uuid,
+            #[max_length = 100]
+            name -> Varchar,
+            description -> Nullable<Text>,
+            is_active -> Bool,
+            close_after -> Nullable<Int8>,
+            give_up_after -> Nullable<Int8>,
+            version -> Int8,
+            created_at -> Timestamptz,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.ticket_comments (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            ticket_id -> Uuid,
+            author_id -> Uuid,
+            comment -> Text,
+            is_internal -> Bool,
+            is_automatic -> Bool,
+            created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.ticket_history (ticket_id, sequence) {
+            ticket_id -> Uuid,
+            sequence -> Int4,
+            tenant_id -> Uuid,
+            deed -> Text,
+            actor_id -> Nullable<Uuid>,
+            at -> Timestamptz,
+            details -> Jsonb,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.ticket_numbers (tenant_id) {
+            tenant_id -> Uuid,
+            last_number -> Int8,
+        }
+    }
+
+    diesel::joinable!(category_assignments -> ticket_categories (category_id));
+    diesel::joinable!(service_holidays -> service_hours (category_id));
+    diesel::joinable!(service_hours -> ticket_categories (category_id));
+    diesel::joinable!(service_targets -> ticket_categories (category_id));
+    diesel::joinable!(ticket_comments -> support_tickets (ticket_id));
+    diesel::joinable!(ticket_history -> support_tickets (ticket_id));
+
+    diesel::allow_tables_to_appear_in_same_query!(
+        category_assignments,
+        clock_recounts,
+        outbox,
+        service_holidays,
+        service_hours,
+        service_targets,
+        staff,
+        support_tickets,
+        ticket_categories,
+        ticket_comments,
+        ticket_history,
+        ticket_numbers,
+    );
+}
