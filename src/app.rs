@@ -41,6 +41,35 @@ pub fn run(settings: Settings, shutdown: Shutdown) -> Result<RunReport, StartErr
     run_observed(settings, shutdown, Health::new())
 }
 
+/// What a process serves; HTTP is always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServedParts {
+    /// Consumers, providers, and all that belongs to notifications.
+    pub engine: bool,
+    /// The support desk's clocks and events.
+    pub tickets: bool,
+}
+
+impl ServedParts {
+    /// Everything.
+    pub const ALL: Self = Self {
+        engine: true,
+        tickets: true,
+    };
+}
+
+/// [`run`], of some parts.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_only(
+    settings: Settings,
+    shutdown: Shutdown,
+    only: ServedParts,
+) -> Result<RunReport, StartError> {
+    run_parts(settings, shutdown, Health::new(), only)
+}
+
 /// [`run`], with a health that the caller can look at and wait for.
 ///
 /// # Errors
@@ -49,6 +78,15 @@ pub fn run_observed(
     settings: Settings,
     shutdown: Shutdown,
     health: Health,
+) -> Result<RunReport, StartError> {
+    run_parts(settings, shutdown, health, ServedParts::ALL)
+}
+
+fn run_parts(
+    settings: Settings,
+    shutdown: Shutdown,
+    health: Health,
+    only: ServedParts,
 ) -> Result<RunReport, StartError> {
     let io = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.engine.io_threads.max(1))
@@ -60,7 +98,7 @@ pub fn run_observed(
         .map_err(|error| StartError::Runtime(error.to_string()))?;
     let tasks = Tasks::new(io.handle().clone());
     let settings = Arc::new(settings);
-    let ended = actix::System::new().block_on(live(settings, shutdown, health, tasks));
+    let ended = actix::System::new().block_on(live(settings, shutdown, health, tasks, only));
     io.shutdown_timeout(LAST_WAIT);
     ended
 }
@@ -70,15 +108,30 @@ async fn live(
     shutdown: Shutdown,
     health: Health,
     tasks: Tasks,
+    only: ServedParts,
 ) -> Result<RunReport, StartError> {
     let context = context::EngineContext::new(&settings, &shutdown, health, tasks)?;
-    let server = build::http(&settings, &context)?;
+    let server = build::http(&settings, &context, only)?;
     limits::watch(&settings, &context);
+    let never =
+        |shutdown: &Shutdown| RunReport::never_started(shutdown.ending().unwrap_or(Ending::Asked));
+    if schema::fitting(&context).await?.is_none() {
+        server.stop(false).await;
+        return Ok(never(&shutdown));
+    }
+    if only.tickets {
+        build::desk::keep_desk(&settings, &context);
+    }
+    if !only.engine {
+        tracing::info!(address = %settings.http.bind, "herald is running, without the engine");
+        shutdown.raised().await;
+        stop::stop_desk(&context).await;
+        server.stop(true).await;
+        return Ok(never(&shutdown));
+    }
     let Some(engine) = build::engine(&settings, &context).await? else {
         server.stop(false).await;
-        return Ok(RunReport::never_started(
-            shutdown.ending().unwrap_or(Ending::Asked),
-        ));
+        return Ok(never(&shutdown));
     };
     tracing::info!(run = engine.run.0, address = %settings.http.bind, "herald is running");
     shutdown.raised().await;

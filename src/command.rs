@@ -46,7 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the engine until a signal ends it.
-    Serve,
+    Serve(serve::Serve),
     /// Brings the database to this version's schema.
     Migrate(migrate::Migrate),
     /// Says whether configuration, database, broker and providers are right, and how to mend them.
@@ -96,7 +96,7 @@ pub(super) fn run() -> ExitCode {
     let cli = Cli::parse();
     herald::app::zones::choose();
     let ended = match &cli.command {
-        Command::Serve => serve::serve(&cli),
+        Command::Serve(serve) => serve::serve(&cli, serve),
         Command::Migrate(migrate) => migrate::migrate(&cli, migrate),
         Command::Check => check::check(&cli),
         Command::Apply(apply) => apply::apply(&cli, apply),

@@ -4,7 +4,9 @@
 //! which are written with what happened and published to `herald.events`; it knows nothing of notifications, channels
 //! or providers, and must never use a room of the engine's beyond what `docs/architecture.md` lists.
 
+pub mod clock;
 pub mod desk;
 pub mod domain;
+pub mod outbox;
 pub mod policy;
 pub mod store;

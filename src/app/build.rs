@@ -1,6 +1,7 @@
 //! Building, bottom-up: what every part stands on first, then the actors in the order in which
 //! they need each other, the broker last.
 
+pub(super) mod desk;
 mod http;
 mod knowledge;
 mod pipeline;
@@ -22,7 +23,7 @@ use self::status::publish_status;
 use self::upkeep::{event_intake, keep_house, keep_lease, keep_saying, watch_readiness};
 use self::webhooks::start_webhooks;
 use super::context::EngineContext;
-use super::{StartError, schema};
+use super::{ServedParts, StartError};
 use crate::broker::connection::BrokerAddress;
 use crate::broker::set_aside::AsideReader;
 use crate::cache::KeyRates;
@@ -66,10 +67,10 @@ pub(super) struct RunningEngine {
 pub(super) fn http(
     settings: &Settings,
     context: &EngineContext,
+    only: ServedParts,
 ) -> Result<ServerHandle, StartError> {
-    for part in [
+    let of_engine: &[&str] = &[
         "engine",
-        "database",
         "lease",
         "broker",
         "lanes",
@@ -77,7 +78,9 @@ pub(super) fn http(
         "publishing",
         "claiming",
         "settling",
-    ] {
+    ];
+    let of_engine = of_engine.iter().filter(|_| only.engine);
+    for part in of_engine.chain(&["database"]) {
         context.health.down(part, "starting");
     }
     let pulse = keep_pulse(context);
@@ -218,14 +221,11 @@ fn keep_pulse(context: &EngineContext) -> Pulse {
     pulse
 }
 
-/// Builds the pipeline; `None` when the shutdown came first.
+/// Builds the pipeline, on a database that fits; `None` when the shutdown came first.
 pub(super) async fn engine(
     settings: &Arc<Settings>,
     context: &EngineContext,
 ) -> Result<Option<RunningEngine>, StartError> {
-    if schema::fitting(context).await?.is_none() {
-        return Ok(None);
-    }
     let lease_gate = keep_lease(settings, context);
     let Some(run) = context.phases.stop.or(lease_gate.opened()).await else {
         context.phases.end_of_run.raise(Ending::Asked);

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::RunReport;
 use super::build::RunningEngine;
+use super::build::desk::PUBLISHING_TICKETS;
 use super::build::status::PUBLISHING;
 use super::context::EngineContext;
 use crate::config::Settings;
@@ -58,6 +59,7 @@ pub(super) async fn stop(
     }
     context.phases.giving_up.raise(Ending::Asked);
     let _ = timeout(STEP, context.tasks.finished(PUBLISHING)).await;
+    let _ = timeout(STEP, context.tasks.finished(PUBLISHING_TICKETS)).await;
     // What is dropped now still gives its claim and delivery back.
     let _ = timeout(STEP, engine.permits.idle()).await;
     flush(&engine).await;
@@ -73,6 +75,13 @@ pub(super) async fn stop(
         returned,
         late,
     }
+}
+
+/// Stops what the support desk does by itself, where there is no engine.
+pub(super) async fn stop_desk(context: &EngineContext) {
+    context.phases.giving_up.raise(Ending::Asked);
+    let _ = timeout(STEP, context.tasks.finished(PUBLISHING_TICKETS)).await;
+    context.phases.end_of_run.raise(Ending::Asked);
 }
 
 async fn flush(engine: &RunningEngine) {

@@ -44,15 +44,42 @@ pub struct StatusPublished {
     pub stopped_by: Option<BrokerError>,
 }
 
-/// Publishes status events with confirms; connects again after a loss. Nobody needs to listen.
+/// Where events go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutgoingExchange {
+    /// `herald.status`: nobody needs to listen.
+    Status,
+    /// `herald.events`: they begin workflows. With the delivery limit of its queue.
+    Events(u32),
+}
+
+impl OutgoingExchange {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Status => topology::STATUS,
+            Self::Events(_) => topology::EVENTS,
+        }
+    }
+
+    async fn declare(self, connection: &Connection, limit: Duration) -> Result<(), BrokerError> {
+        match self {
+            Self::Status => topology::declare_status(connection, limit).await,
+            Self::Events(deliveries) => topology::events(connection, deliveries, limit).await,
+        }
+    }
+}
+
+/// Publishes CloudEvents with confirms; connects again after a loss. Nobody needs to listen.
 #[derive(Debug)]
 pub struct StatusPublisher {
     address: BrokerAddress,
+    exchange: OutgoingExchange,
     link: Mutex<Option<Arc<StatusLink>>>,
 }
 
 #[derive(Debug)]
 struct StatusLink {
+    exchange: OutgoingExchange,
     connection: Connection,
     channel: Channel,
 }
@@ -60,9 +87,10 @@ struct StatusLink {
 impl StatusPublisher {
     /// A publisher that is not connected yet.
     #[must_use]
-    pub fn new(address: BrokerAddress) -> Self {
+    pub fn new(address: BrokerAddress, exchange: OutgoingExchange) -> Self {
         Self {
             address,
+            exchange,
             link: Mutex::new(None),
         }
     }
@@ -125,7 +153,7 @@ impl StatusPublisher {
         if let Some(usable) = link.as_ref().filter(|link| link.is_usable()) {
             return Ok(Arc::clone(usable));
         }
-        let made = StatusLink::open(&self.address).await?;
+        let made = StatusLink::open(&self.address, self.exchange).await?;
         let made = Arc::new(made);
         *link = Some(Arc::clone(&made));
         Ok(made)
@@ -133,12 +161,16 @@ impl StatusPublisher {
 }
 
 impl StatusLink {
-    async fn open(address: &BrokerAddress) -> Result<Self, BrokerError> {
+    async fn open(
+        address: &BrokerAddress,
+        exchange: OutgoingExchange,
+    ) -> Result<Self, BrokerError> {
         let limit = address.operation_timeout;
         let connection = address.connect("herald status").await?;
-        topology::declare_status(&connection, limit).await?;
+        exchange.declare(&connection, limit).await?;
         let channel = confirming_channel(&connection, limit).await?;
         Ok(Self {
+            exchange,
             connection,
             channel,
         })
@@ -160,7 +192,7 @@ impl StatusLink {
             .with_message_id(event.event_id.to_string().into());
         // Nobody need listen: what is routed to no queue is confirmed, and forgotten.
         let options = BasicPublishOptions::default();
-        let (exchange, key) = (topology::STATUS.into(), event.routing_key.into());
+        let (exchange, key) = (self.exchange.name().into(), event.routing_key.into());
         let body = event.body.as_bytes();
         let published = self
             .channel

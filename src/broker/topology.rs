@@ -149,7 +149,11 @@ pub async fn declare_status(connection: &Connection, limit: Duration) -> Result<
     exchange(connection, STATUS, limit).await
 }
 
-async fn events(
+/// Declares where domain events go, and the queue that keeps them.
+///
+/// # Errors
+/// The broker is out of reach, refuses it, or holds an object of the same name with other arguments.
+pub async fn events(
     connection: &Connection,
     delivery_limit: u32,
     limit: Duration,

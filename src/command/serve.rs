@@ -1,13 +1,43 @@
 //! `herald serve`.
 
-use herald::app;
+use clap::{Args, ValueEnum};
+use herald::app::{self, ServedParts};
 use herald::config::{self, Required};
 use herald::runtime::{Ending, Shutdown, files};
 use herald::telemetry::logging::{self, LineFormat};
 
 use super::{Cli, CommandFailure, signals};
 
-pub(super) fn serve(cli: &Cli) -> Result<(), CommandFailure> {
+/// Runs the engine until a signal ends it.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Serves some parts alone; HTTP is always there.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    only: Vec<ServedPart>,
+}
+
+/// A part that can be served alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ServedPart {
+    /// Consumers, providers, and all that belongs to notifications.
+    Engine,
+    /// HTTP.
+    Api,
+    /// The support desk's clocks and events.
+    Tickets,
+}
+
+impl Serve {
+    fn parts(&self) -> ServedParts {
+        let has = |part| self.only.is_empty() || self.only.contains(&part);
+        ServedParts {
+            engine: has(ServedPart::Engine),
+            tickets: has(ServedPart::Tickets),
+        }
+    }
+}
+
+pub(super) fn serve(cli: &Cli, serve: &Serve) -> Result<(), CommandFailure> {
     let settings = cli.settings(Required::ALL)?;
     logging::start(log_format(settings.log.format), &settings.log.filter)?;
     #[cfg(feature = "failpoints")]
@@ -17,7 +47,7 @@ pub(super) fn serve(cli: &Cli) -> Result<(), CommandFailure> {
     }
     let shutdown = Shutdown::new();
     signals::listen(shutdown.clone())?;
-    let ended = app::run(settings, shutdown);
+    let ended = app::run_only(settings, shutdown, serve.parts());
     logging::flush();
     let report = ended?;
     match report.ending {

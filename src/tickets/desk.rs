@@ -13,6 +13,8 @@ use tokio::sync::{Notify, oneshot};
 pub use self::error::TicketDeskError;
 pub use self::orders::{ChangedTicket, OrderedDeed, TicketChange, TicketOrder};
 
+pub(in crate::tickets) use self::writing::{computed, write};
+
 pub use super::store::comments::StoredComment;
 use crate::runtime::Tasks;
 use crate::store::Database;

@@ -2,7 +2,7 @@
 
 use super::super::context::EngineContext;
 use super::broker_address;
-use crate::broker::status::StatusPublisher;
+use crate::broker::status::{OutgoingExchange, StatusPublisher};
 use crate::config::Settings;
 use crate::ops::status_publishing::StatusPublishing;
 use crate::work::LeaseGate;
@@ -14,7 +14,7 @@ pub(in super::super) const PUBLISHING: &str = "publish status events";
 pub(super) fn publish_status(settings: &Settings, context: &EngineContext, lease_gate: &LeaseGate) {
     let publishing = StatusPublishing {
         database: context.database.clone(),
-        publisher: StatusPublisher::new(broker_address(settings)),
+        publisher: StatusPublisher::new(broker_address(settings), OutgoingExchange::Status),
         lease_gate: lease_gate.clone(),
         node: settings.engine.node_name.clone(),
         tasks: context.tasks.clone(),

@@ -311,6 +311,12 @@ pub fn attach(
 }
 
 impl Done {
+    /// Does another deed after this one, which was done to the ticket of this one.
+    pub fn add(&mut self, then: Self) {
+        self.ticket = then.ticket;
+        self.entries.extend(then.entries);
+    }
+
     /// Nothing yet.
     fn of(ticket: SupportTicket, at: Timestamp) -> Result<Self, DeedRefusal> {
         if ticket.merged_into.is_some() {

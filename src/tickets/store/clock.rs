@@ -170,3 +170,21 @@ pub async fn recounted(
     };
     Ok(())
 }
+
+statement!(
+    PutOff(seconds: i64 => Int8, id: Uuid => SqlUuid) -> Int4 =
+    "UPDATE support_tickets SET look_at = now() + ? * interval '1 second' WHERE id = ? RETURNING 1"
+);
+
+/// Lets a ticket be looked at again after so many seconds.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn put_off(
+    connection: &mut PgConnection,
+    id: Uuid,
+    seconds: i64,
+) -> Result<(), StoreError> {
+    let _: Vec<i32> = PutOff { seconds, id }.load(connection).await?;
+    Ok(())
+}
