@@ -5,8 +5,6 @@ use serde_json::{Value, json};
 use super::door::{OTHER, SHOP, ask, ask_as, is, json_of, key, stage, told};
 use super::user_tokens::{ANN, BOB, issued, person};
 use super::users::Caller;
-use crate::database::lines;
-use crate::stage::Stage;
 
 const PATH: &str = "/v1/tickets";
 const CATEGORIES: &str = "/v1/ticket-categories";
@@ -21,18 +19,6 @@ fn asked(requester: &str) -> Value {
 
 fn id_of(ticket: &Value) -> String {
     ticket["id"].as_str().unwrap().to_owned()
-}
-
-/// Event types and their data, in the order of the outbox.
-async fn written(stage: &Stage) -> Vec<(String, Value)> {
-    let mut owner = stage.database.owner().await;
-    let query = "SELECT body AS text FROM ticket_schema.outbox ORDER BY id";
-    let bodies = lines(&mut owner, query).await;
-    let each = bodies.iter().map(|body| {
-        let event: Value = serde_json::from_str(body).unwrap();
-        (event["type"].as_str().unwrap().to_owned(), event)
-    });
-    each.collect()
 }
 
 async fn hire(caller: &Caller<'_>, id: &str, role: &str, level: i16) {
@@ -98,10 +84,7 @@ async fn a_ticket_is_made_numbered_found_changed_and_kept_from_other_tenants() {
     assert_eq!(numbers("").await, [2, 1]);
     assert_eq!(numbers(&format!("?requester_id={BOB}")).await, [2]);
     assert_eq!(numbers("?status=open&priority=high").await, [1]);
-    assert_eq!(
-        numbers("?category=hardware").await,
-        numbers("?category=Hardware").await
-    );
+    assert_eq!(numbers("?category=Hardware").await, [1]);
     assert_eq!(numbers("?assignee_id=none&overdue=false").await, [2, 1]);
     assert_eq!(numbers("?overdue=true").await, Vec::<i64>::new());
     assert_eq!(numbers("?text=printer%20monday").await, [2, 1]);
