@@ -11,6 +11,7 @@ mod content;
 mod dead_letters;
 mod deafness;
 mod described;
+mod desk;
 mod duplicates;
 mod explaining;
 mod failures;

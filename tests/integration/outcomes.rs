@@ -26,6 +26,10 @@ CREATE TRIGGER tell AFTER INSERT OR UPDATE ON notification_schema.webhook_delive
     FOR EACH STATEMENT EXECUTE FUNCTION public.tell();
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON notification_schema.notification_webhooks
     FOR EACH STATEMENT EXECUTE FUNCTION public.tell();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON ticket_schema.support_tickets
+    FOR EACH STATEMENT EXECUTE FUNCTION public.tell();
+CREATE TRIGGER tell AFTER INSERT OR DELETE ON ticket_schema.outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION public.tell();
 ";
 
 /// A stored notification.

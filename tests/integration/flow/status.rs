@@ -22,21 +22,25 @@ const STATUS: &str = "herald.status";
 const LEFT: &str = "SELECT count(*) FROM status_outbox";
 
 /// Somebody who hears of everything.
-struct Listener {
+pub(super) struct Listener {
     _connection: Connection,
     channel: Channel,
     consumer: Consumer,
 }
 
 /// An event as it came.
-struct Heard {
-    key: String,
+pub(super) struct Heard {
+    pub(super) key: String,
     kind: String,
-    event: Value,
+    pub(super) event: Value,
 }
 
 impl Listener {
     async fn of(stage: &Stage) -> Self {
+        Self::of_exchange(stage, STATUS).await
+    }
+
+    pub(super) async fn of_exchange(stage: &Stage, exchange: &str) -> Self {
         let properties = ConnectionProperties::default();
         let connection = Connection::connect(stage.vhost.url(), properties);
         let connection = connection.await.unwrap();
@@ -47,7 +51,7 @@ impl Listener {
         };
         let topic = ExchangeKind::Topic;
         let declared =
-            channel.exchange_declare(STATUS.into(), topic, durable, FieldTable::default());
+            channel.exchange_declare(exchange.into(), topic, durable, FieldTable::default());
         declared.await.unwrap();
         let queue = QueueDeclareOptions {
             exclusive: true,
@@ -61,7 +65,7 @@ impl Listener {
         let name = queue.name().clone();
         let bound = channel.queue_bind(
             name.clone(),
-            STATUS.into(),
+            exchange.into(),
             "#".into(),
             QueueBindOptions::default(),
             none(),
@@ -80,7 +84,7 @@ impl Listener {
         }
     }
 
-    async fn next(&mut self) -> Heard {
+    pub(super) async fn next(&mut self) -> Heard {
         let next = timeout(PATIENCE, self.consumer.next()).await;
         let delivery: Delivery = next.expect("an event comes").unwrap().unwrap();
         delivery.ack(BasicAckOptions::default()).await.unwrap();
