@@ -16,6 +16,7 @@ mod console;
 mod dlq;
 mod documents;
 mod endpoint;
+mod events;
 mod explaining;
 mod fields;
 mod front;
@@ -35,6 +36,7 @@ mod provider_events;
 mod providers;
 mod reading;
 mod request_id;
+mod runs_cancelled;
 mod server_settings;
 mod simulations;
 mod suppressions;
@@ -48,6 +50,8 @@ mod unread;
 mod users;
 mod watching;
 mod webhooks;
+mod workflow_runs;
+mod workflows;
 
 use std::sync::{Arc, OnceLock};
 
@@ -158,6 +162,9 @@ fn endpoints() -> Vec<Endpoint> {
         tenants::endpoints(),
         topics::endpoints(),
         simulations::endpoints(),
+        events::endpoints(),
+        workflows::endpoints(),
+        workflow_runs::endpoints(),
         token_keys::endpoints(),
         inbox_stream::endpoints(),
         person_page::endpoints(),

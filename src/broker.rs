@@ -2,14 +2,16 @@
 //! envelope that messages come in.
 //!
 //! A delivery is never acknowledged here on its own account: only a redeemed [`Receipt`] does, and
-//! a dropped one returns its delivery.
+//! a dropped one returns its delivery. Events are acknowledged where they are consumed, once they are stored.
 
 pub mod ack_window;
 pub mod arrival;
+pub mod cloud_event;
 pub mod connection;
 pub mod consumer;
 pub mod envelope;
 pub mod error;
+pub mod event_consumer;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod lane_channel;

@@ -8,6 +8,7 @@
 
 pub mod accept;
 pub mod dispatcher;
+pub mod flows;
 mod hand_over;
 pub mod hourly_metrics;
 pub mod ingest;

@@ -20,6 +20,7 @@ pub mod devices;
 pub mod due;
 pub mod durability;
 pub mod error;
+pub mod events;
 pub mod fan_outs;
 pub mod fingerprint;
 pub mod form;
@@ -47,6 +48,7 @@ pub mod recipients;
 pub mod recorded;
 pub mod retention;
 pub mod rules;
+pub mod runs;
 #[expect(missing_docs, reason = "generated: the comments are in the migrations")]
 #[rustfmt::skip]
 pub mod schema;

@@ -18,8 +18,7 @@ pub(super) use self::asked::{
 };
 use self::batch::{BatchAnswer, accept_batch};
 pub(super) use self::key::{described as described_key, idempotency_key};
-pub(super) use self::refused::not_accepted;
-pub(super) use self::refused::{errors_of, refused};
+pub(super) use self::refused::{errors_of, not_accepted, not_accepted_at, refused};
 use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;

@@ -143,6 +143,11 @@ pub(super) const CODES: &[ProblemCode] = &[
     ),
     code(
         409,
+        "no_draft",
+        "The workflow has no draft that could be published. Save one by PUT.",
+    ),
+    code(
+        409,
         "name_taken",
         "Another one of the tenant has this name. Choose another name, or change that one.",
     ),

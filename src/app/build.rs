@@ -34,10 +34,11 @@ use crate::delivery::{ChannelStates, NodeContext};
 use crate::domain::Channel;
 use crate::ops::Control;
 use crate::ops::control::{
-    AsideDesk, CancelDesk, CategoryDesk, Desk, Desks, ExplainDesk, FanOutDesk, HookDesk, InboxDesk,
-    KeyDesk, LetterDesk, LinkDesk, NotificationDesk, OverviewDesk, PeopleDesk, ProviderDesk,
-    QuarantineDesk, SessionDesk, SessionRules, SimulationDesk, StreamDesk, SuppressionDesk,
-    TemplateDesk, TenantDesk, TokenDesk, TopicDesk, WatchDesk, WebhookDesk,
+    AsideDesk, CancelDesk, CategoryDesk, Desk, Desks, EventDesk, ExplainDesk, FanOutDesk, HookDesk,
+    InboxDesk, KeyDesk, LetterDesk, LinkDesk, NotificationDesk, OverviewDesk, PeopleDesk,
+    ProviderDesk, QuarantineDesk, RunDesk, SessionDesk, SessionRules, SimulationDesk, StreamDesk,
+    SuppressionDesk, TemplateDesk, TenantDesk, TokenDesk, TopicDesk, WatchDesk, WebhookDesk,
+    WorkflowDesk,
 };
 use crate::pipeline::dispatcher::ChannelContext;
 use crate::pipeline::{Dispatcher, HourlyMetrics};
@@ -193,6 +194,9 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             window: settings.engine.deduplication_window,
             usual_rate: settings.engine.fan_out_rate,
         },
+        events: EventDesk::new(desk.clone(), context.events.clone()),
+        workflows: WorkflowDesk { desk: desk.clone() },
+        runs: RunDesk { desk: desk.clone() },
         streams: StreamDesk {
             desk: desk.clone(),
             streams: context.inbox_streams.clone(),

@@ -9,7 +9,7 @@ use crate::cache::templates::TemplateCache;
 use crate::cache::{ApiKeyCache, LinkKeys, UserTokenCache};
 use crate::config::Settings;
 use crate::domain::LinkMaker;
-use crate::ops::control::AcceptDesk;
+use crate::ops::control::{AcceptDesk, EventDoor};
 use crate::ops::inbox_streams::{InboxStreams, StreamSettings};
 use crate::providers::HttpClient;
 use crate::runtime::{Health, Shutdown, ShutdownPhases, Tasks};
@@ -37,6 +37,8 @@ pub(super) struct EngineContext {
     pub(super) accept: AcceptDesk,
     /// The support desk.
     pub(super) tickets: TicketDesk,
+    /// Accepts events, once the engine runs.
+    pub(super) events: EventDoor,
     /// Who is sent to, and what they want.
     pub(super) recipients: RecipientCache,
     /// By which jobs are called off.
@@ -100,6 +102,7 @@ impl EngineContext {
             ),
             tickets: TicketDesk::new(desk_database, tasks.clone()),
             database,
+            events: EventDoor::default(),
             accept: AcceptDesk::new(settings.broker.max_body_bytes),
             gates: CallGates::default(),
             templates: super::explain::templates(settings),

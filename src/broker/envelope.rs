@@ -15,7 +15,7 @@ mod declared;
 mod identity;
 mod moment;
 mod refusal;
-mod text;
+pub(super) mod text;
 mod validate;
 mod wire;
 

@@ -48,8 +48,8 @@ impl Proof for Confirmed {}
 pub struct Rejected<'a> {
     /// The body, untouched.
     pub body: &'a [u8],
-    /// The lane that it came through.
-    pub lane: Lane,
+    /// The lane that it came through; an event came through none.
+    pub lane: Option<Lane>,
     /// Its AMQP `message_id`.
     pub message_id: Option<&'a str>,
     /// Its properties, byte by byte, where they could not be read.
@@ -255,7 +255,10 @@ impl Rejected<'_> {
         };
         header("x-herald-reason", self.reason.as_str());
         header("x-herald-detail", self.detail);
-        header("x-herald-lane", &self.lane.routing_key());
+        let lane = self
+            .lane
+            .map_or_else(|| "events".to_owned(), Lane::routing_key);
+        header("x-herald-lane", &lane);
         if let Some(original) = self.properties {
             let original = AMQPValue::ByteArray(ByteArray::from(original));
             headers.insert(unreadable::ORIGINAL.into(), original);

@@ -64,7 +64,9 @@ impl OutgoingExchange {
     async fn declare(self, connection: &Connection, limit: Duration) -> Result<(), BrokerError> {
         match self {
             Self::Status => topology::declare_status(connection, limit).await,
-            Self::Events(deliveries) => topology::events(connection, deliveries, limit).await,
+            Self::Events(deliveries) => {
+                topology::declare_events(connection, deliveries, limit).await
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ pub async fn declare_shared(
     let declared = [
         exchange(connection, NOTIFICATIONS, limit).await,
         rejected.declare(connection, limit).await,
-        events(connection, delivery_limit, limit).await,
+        declare_events(connection, delivery_limit, limit).await,
         declare_status(connection, limit).await,
     ];
     declared.into_iter().filter_map(Result::err).collect()
@@ -149,11 +149,11 @@ pub async fn declare_status(connection: &Connection, limit: Duration) -> Result<
     exchange(connection, STATUS, limit).await
 }
 
-/// Declares where domain events go, and the queue that keeps them.
+/// Declares where events are published, and their queue.
 ///
 /// # Errors
-/// The broker is out of reach, refuses it, or holds an object of the same name with other arguments.
-pub async fn events(
+/// As [`RejectedQueue::declare`].
+pub async fn declare_events(
     connection: &Connection,
     delivery_limit: u32,
     limit: Duration,

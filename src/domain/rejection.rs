@@ -9,6 +9,8 @@ vocabulary! {
         MalformedJson = "malformed_json",
         /// JSON, but not a version 1 envelope.
         InvalidEnvelope = "invalid_envelope",
+        /// JSON, but no event (CloudEvents 1.0).
+        InvalidEvent = "invalid_event",
         /// Larger than the configured maximum.
         TooLarge = "too_large",
         /// `channel` or `priority` disagree with the routing key.

@@ -6,6 +6,7 @@ mod cancel_desk;
 mod category_desk;
 mod choices;
 mod desk;
+mod event_desk;
 mod explain_desk;
 mod fan_out_desk;
 mod hook_desk;
@@ -18,6 +19,7 @@ mod overview_desk;
 mod people_desk;
 mod provider_desk;
 mod quarantine_desk;
+mod run_desk;
 mod session_desk;
 mod simulation_desk;
 mod stream_desk;
@@ -28,6 +30,7 @@ mod token_desk;
 mod topic_desk;
 mod watch_desk;
 mod webhook_desk;
+mod workflow_desk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +42,7 @@ pub use cancel_desk::{CancelDesk, CancelMeant, KeyMeant};
 pub use category_desk::CategoryDesk;
 pub use choices::{ShownChannelChoice, ShownChoice, ShownChoices, ShownQuietHours};
 pub use desk::{Desk, DeskError};
+pub use event_desk::{EventDesk, EventDoor};
 pub use explain_desk::{ExplainDesk, ExplainedOrder};
 pub use fan_out_desk::{FanOutAsked, FanOutDesk, FanOutDeskError, FanOutMeant};
 pub use hook_desk::{AdmittedCall, HookDesk, HookError};
@@ -59,6 +63,7 @@ pub use provider_desk::{
     ShownProviderTest,
 };
 pub use quarantine_desk::QuarantineDesk;
+pub use run_desk::RunDesk;
 pub use session_desk::{SessionDesk, SessionRules, SignedIn};
 pub use simulation_desk::SimulationDesk;
 pub use stream_desk::{StreamDesk, StreamDeskError};
@@ -74,6 +79,9 @@ pub use topic_desk::{SubscriberChanges, TopicDesk};
 pub use watch_desk::WatchDesk;
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
 
+pub use workflow_desk::{WorkflowDesk, WorkflowDeskError};
+
+pub use crate::broker::cloud_event::EventDraft;
 pub use crate::broker::envelope::{EnvelopeMistake, Refusal, TWO_KEYS};
 pub use crate::broker::set_aside::{AsideLook, AsideMessage};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
@@ -96,6 +104,7 @@ pub use crate::store::audit::trail::{AuditFilter, StoredAudit};
 pub use crate::store::cancel::SourceMeant;
 pub use crate::store::dead_letters::{DeadLetter, LetterFilter};
 pub use crate::store::devices::StoredDevice;
+pub use crate::store::events::desk::StoredDomainEvent;
 pub use crate::store::inbox::InboxEntry;
 pub use crate::store::jobs::going_on::JobResult;
 pub use crate::store::jobs::{JobOrder, StoredJob};
@@ -110,6 +119,9 @@ pub use crate::store::provider_events::listing::{
 pub use crate::store::quarantine::{OutcomeReplay, Quarantined};
 pub use crate::store::recipients::RecipientFields;
 pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
+pub use crate::store::runs::RunLine;
+pub use crate::store::runs::cancel::{RunsCancelled, RunsMeant};
+pub use crate::store::runs::desk::{RunFilter, StoredRun};
 pub use crate::store::suppressions::desk::StoredSuppression;
 pub use crate::store::system_events::told::{EventFilter, StoredEvent};
 pub use crate::store::templates::TemplateFields;
@@ -122,6 +134,7 @@ pub use crate::store::webhooks::StoredWebhook;
 pub use crate::store::webhooks::desk::WebhookFields;
 pub use crate::store::webhooks::history::StoredDelivery;
 pub use crate::store::webhooks::replays::{ReplayWindow, StoredReplay};
+pub use crate::store::workflows::StoredWorkflow;
 use crate::telemetry::Metrics;
 pub use crate::templates::person_page::{PageDone, PageNotice, content_policy};
 
@@ -188,6 +201,12 @@ pub struct Desks {
     pub simulations: SimulationDesk,
     /// What is sent to topics.
     pub fan_outs: FanOutDesk,
+    /// Events of other systems.
+    pub events: EventDesk,
+    /// Workflows.
+    pub workflows: WorkflowDesk,
+    /// Runs of workflows.
+    pub runs: RunDesk,
     /// Streams of people's inboxes.
     pub streams: StreamDesk,
     /// User tokens, and the keys that sign them.

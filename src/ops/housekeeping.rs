@@ -10,12 +10,16 @@ use crate::store::retention::{self, KeyWalk};
 use crate::store::webhooks::history;
 use crate::store::{
     Database, StoreError, due, inbox, jobs, overview, partitions, provider_health, quarantine,
-    status_outbox, system_events, topics,
+    runs, status_outbox, system_events, topics,
 };
 use crate::telemetry::Metrics;
 
 /// Time between rounds of gauges.
 const GAUGES: Duration = Duration::from_secs(15);
+/// How long events are kept, and runs and digests from their end on.
+const EVENTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// Most of them that are removed in one statement.
+const EVENTS_AT_ONCE: i64 = 5_000;
 /// Rounds of gauges between two tidyings: every ten minutes.
 const TIDY_EVERY: u32 = 40;
 
@@ -95,6 +99,8 @@ impl Housekeeping {
         jobs::forget(&self.database).await?;
         topics::forget(&self.database).await?;
         inbox::upkeep::forget(&self.database, self.inbox_retention, clock::now()).await?;
+        let mut connection = self.database.get().await?;
+        while runs::keep::remove(&mut connection, EVENTS_KEPT, EVENTS_AT_ONCE).await? {}
         Ok(())
     }
 }

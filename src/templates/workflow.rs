@@ -16,8 +16,8 @@ mod step;
 
 pub use audience::{Audience, MOST_RECIPIENTS, NoAudience, audience};
 pub use definition::{
-    CancelRule, Deed, DelayRule, DigestRule, DigestWindow, Move, Reached, RecipientRule, SendRule,
-    SourceRule, ThrottleRule, ThrottleScope, Workflow,
+    CancelRule, Deed, DelayRule, DigestRule, DigestWindow, Move, Reach, Reached, RecipientRule,
+    SendRule, SourceRule, ThrottleRule, ThrottleScope, Workflow,
 };
 pub use machine::decide;
 pub use mistake::WorkflowMistake;

@@ -78,7 +78,7 @@ pub(in crate::api) fn not_accepted(why: NotAccepted) -> Problem {
 }
 
 /// The same for one that stands at a place in the body.
-pub(super) fn not_accepted_at(why: NotAccepted, place: &str) -> Problem {
+pub(in crate::api) fn not_accepted_at(why: NotAccepted, place: &str) -> Problem {
     let again = |status, code, detail: &str| {
         Problem::new(status, code, detail).with(header::RETRY_AFTER, "1")
     };

@@ -9,10 +9,12 @@ use tokio::sync::oneshot;
 use super::super::context::EngineContext;
 use super::{RunningEngine, broker_address};
 use crate::broker::consumer::{Consumers, LaneConsumer};
+use crate::broker::event_consumer::EventConsumer;
 use crate::broker::publisher::Publisher;
 use crate::config::Settings;
 use crate::delivery::NodeContext;
 use crate::pipeline::accept::AcceptContext;
+use crate::pipeline::flows::{FlowContext, Flows};
 use crate::pipeline::ingest::Admission;
 use crate::pipeline::recorder::Settling;
 use crate::pipeline::scheduler::{Pauses, Poller};
@@ -44,6 +46,7 @@ impl PipelineBuilder<'_> {
         let scheduler = self.scheduler(Arc::clone(&takes));
         self.recorder(&hourly, scheduler.clone(), recorder_wake);
         let ingest = self.ingest();
+        self.flows(scheduler.clone());
         self.accept(takes, scheduler);
         let consumed = self.consume(ingest);
         RunningEngine {
@@ -53,6 +56,33 @@ impl PipelineBuilder<'_> {
             node: self.node,
             consumed,
         }
+    }
+
+    /// Events, and the runs of workflows that they start.
+    fn flows(&self, scheduler: Addr<Scheduler>) {
+        let (settings, context) = (self.settings, self.context);
+        let flowing = FlowContext {
+            node: Arc::clone(&self.node),
+            window: settings.engine.deduplication_window,
+            poll: settings.engine.scheduler_poll,
+            wake_scheduler: Box::new(move || mailbox::post(&scheduler, Wake)),
+        };
+        let (flows, acceptor, orders) = Flows::new(flowing);
+        context.events.open(acceptor.clone());
+        context
+            .tasks
+            .spawn("accept events", Arc::clone(&flows).accept(orders));
+        context.tasks.spawn("go on with runs", flows.run());
+        let broker = &settings.broker;
+        let consumer = EventConsumer {
+            address: broker_address(settings),
+            delivery_limit: broker.delivery_limit,
+            reconnect: Backoff::new(broker.reconnect_min, broker.reconnect_max),
+            publisher: self.publisher(),
+            stop: context.phases.stop.clone(),
+            sink: acceptor.sink(),
+        };
+        context.tasks.spawn("consume events", consumer.run());
     }
 
     fn accept(&self, takes: Arc<Takes>, scheduler: Addr<Scheduler>) {

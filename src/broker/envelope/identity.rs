@@ -22,6 +22,8 @@ pub enum KeySource<'a> {
     Call(&'a Uuid),
     /// A fan-out, which tells each person once.
     FanOut(&'a Uuid),
+    /// A step of a run of a workflow.
+    RunStep(&'a str),
 }
 
 impl<'a> KeySource<'a> {
@@ -33,6 +35,7 @@ impl<'a> KeySource<'a> {
             Self::Body(body) => ("body", body),
             Self::Call(call) => ("call", call.as_bytes().as_slice()),
             Self::FanOut(job) => ("fan_out", job.as_bytes().as_slice()),
+            Self::RunStep(step) => ("run_step", step.as_bytes()),
         }
     }
 
@@ -40,7 +43,11 @@ impl<'a> KeySource<'a> {
     /// the same body came through.
     pub(super) fn content(self) -> Option<ContentHash> {
         match self {
-            Self::Idempotency(_) | Self::MessageId(_) | Self::Call(_) | Self::FanOut(_) => None,
+            Self::Idempotency(_)
+            | Self::MessageId(_)
+            | Self::Call(_)
+            | Self::FanOut(_)
+            | Self::RunStep(_) => None,
             Self::Body(body) => Some(ContentHash(Sha256::digest(body).into())),
         }
     }

@@ -16,7 +16,7 @@ use crate::domain::Rejection;
 ///
 /// # Errors
 /// It is in another encoding, or compressed.
-pub(super) fn of(body: &[u8]) -> Result<Cow<'_, str>, Refusal> {
+pub(in crate::broker) fn of(body: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     if let Some(form) = foreign(body) {
         return Err(malformed(format!(
             "the body is {form}: publish it as plain UTF-8"

@@ -23,6 +23,10 @@ vocabulary! {
         Providers = "providers",
         /// What providers tell later.
         ProviderEvents = "provider-events",
+        /// Events of other systems.
+        Events = "events",
+        /// Workflows and their runs.
+        Workflows = "workflows",
         /// Status callbacks.
         Webhooks = "webhooks",
         /// Dead letters and jobs about them.

@@ -17,6 +17,8 @@ use crate::store::accept::{self, Acceptable, AcceptedWithin};
 use crate::store::claims::Claimant;
 use crate::store::jobs::going_on::{JobPart, JobResult};
 use crate::store::jobs::{JobPlace, StoredJob};
+use crate::store::runs::RunLine;
+use crate::store::runs::starting::{self, RunSeed};
 use crate::store::topics::audience::{self, AudienceMember};
 use crate::store::{PgConnection, StoreError, partitions};
 use crate::templates::Expression;
@@ -52,7 +54,10 @@ impl JobRunner {
         let told: Vec<Uuid> = told.map(|(one, _)| one.user_id).collect();
         let (new, accepted) = match &fan_out.what {
             FanOutWhat::Notification(draft) => self.accept(connection, job, draft, &told).await?,
-            FanOutWhat::Run(_) => return Err(unreadable(job)),
+            FanOutWhat::Run(seed) => {
+                let new = start_runs(connection, job, seed, &told).await?;
+                (new, AcceptedWithin::default())
+            }
         };
         failpoint::hit("fan_out.part");
         for (one, fate) in people.iter().zip(&mut fates) {
@@ -110,6 +115,22 @@ impl JobRunner {
         let new = new.filter_map(|id| whose.get(id).copied()).collect();
         Ok((new, accepted))
     }
+}
+
+/// Starts a run of a workflow for each; says who has got one.
+async fn start_runs(
+    connection: &mut PgConnection,
+    job: &StoredJob,
+    seed: &serde_json::Value,
+    people: &[Uuid],
+) -> Result<HashSet<Uuid>, StoreError> {
+    let seed: RunSeed = serde_json::from_value(seed.clone()).map_err(|_| unreadable(job))?;
+    let line = RunLine {
+        at: clock::now(),
+        step: String::new(),
+        words: "the event tells a topic to which they subscribe".to_owned(),
+    };
+    starting::start_within(connection, &seed, people, &line).await
 }
 
 /// Most people of a part: as many as a second has, and as their notifications have room.

@@ -78,7 +78,7 @@ impl Admission {
         while refused.receipt.is_live() {
             let rejecting = self.publisher.reject(Rejected {
                 body: &message.body,
-                lane,
+                lane: Some(lane),
                 message_id: message.message_id.as_deref(),
                 properties: message.properties.as_deref(),
                 reason,

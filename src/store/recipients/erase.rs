@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::store::StoreError;
 use crate::store::ledger::hour_of;
+use crate::store::runs;
 use crate::store::schema::notification_schema::{
     admin_system_events, email_logs, notification_dlq, notifications, status_outbox, user_devices,
     users, webhook_deliveries,
@@ -48,6 +49,7 @@ pub async fn erase(
     let Some(tenant_id) = held else {
         return Ok(None);
     };
+    runs::cancel::forget(connection, id).await?;
     loop {
         let some = notifications::table
             .filter(notifications::user_id.eq(id))

@@ -1,0 +1,28 @@
+//! How much of what workflows would have told was cancelled, as it is shown.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::ops::control::RunsCancelled;
+
+/// How much was cancelled.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CancelledRuns)]
+pub(super) struct ShownRunsCancelled {
+    /// Runs that are cancelled now.
+    cancelled: u64,
+    /// Runs that had ended before.
+    ended: u64,
+    /// Items that are taken out of digests that nobody was told yet.
+    items: u64,
+}
+
+impl From<RunsCancelled> for ShownRunsCancelled {
+    fn from(counts: RunsCancelled) -> Self {
+        Self {
+            cancelled: counts.cancelled,
+            ended: counts.ended,
+            items: counts.items,
+        }
+    }
+}

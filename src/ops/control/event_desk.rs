@@ -1,0 +1,150 @@
+//! Events of other systems, as the HTTP API takes them on and shows them.
+
+use std::sync::{Arc, OnceLock};
+
+use uuid::Uuid;
+
+use super::desk::{Desk, DeskError};
+use crate::broker::Refusal;
+use crate::broker::cloud_event::{self, EventDraft, EventWrapping};
+use crate::pipeline::accept::{AcceptAnswer, NotAccepted};
+use crate::pipeline::flows::EventAcceptor;
+use crate::runtime::clock;
+use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
+use crate::store::events::desk::{self, StoredDomainEvent};
+use crate::store::runs::cancel::{self, RunsCancelled, RunsMeant};
+use crate::store::runs::desk::{self as runs_desk, RunFilter, StoredRun};
+use crate::store::{Database, PgConnection};
+
+/// Most runs that are shown with an event.
+const MOST_RUNS: usize = 200;
+
+/// Takes on and shows events. Clones share it.
+#[derive(Debug, Clone)]
+pub struct EventDesk {
+    /// Does the work.
+    pub desk: Desk,
+    acceptor: Arc<OnceLock<EventAcceptor>>,
+}
+
+impl EventDesk {
+    /// A desk that takes on nothing until [`Self::open`].
+    #[must_use]
+    pub fn new(desk: Desk, acceptor: EventDoor) -> Self {
+        let acceptor = acceptor.0;
+        Self { desk, acceptor }
+    }
+
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn read(
+        &self,
+        body: &[u8],
+        (tenant_id, may_name_tenant): (Uuid, bool),
+    ) -> Result<EventDraft, Refusal> {
+        let wrapping = EventWrapping {
+            tenant_id,
+            may_name_tenant,
+            id: clock::new_id(),
+            now: clock::now(),
+        };
+        cloud_event::decode(body, &wrapping)
+    }
+
+    /// Accepts events, each by itself, and answers in their order.
+    pub async fn accept(&self, drafts: Vec<EventDraft>) -> Vec<AcceptAnswer> {
+        match self.acceptor.get() {
+            Some(acceptor) => acceptor.accept(drafts).await,
+            None => drafts.iter().map(|_| Err(NotAccepted::Closed)).collect(),
+        }
+    }
+
+    /// A tenant's events that come before another one, newest first.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn page(
+        &self,
+        tenant_id: Uuid,
+        kind: Option<String>,
+        before: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<StoredDomainEvent>, DeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            Ok(desk::page(&mut connection, tenant_id, kind.as_deref(), before, most).await?)
+        };
+        self.desk.with("list events", work).await
+    }
+
+    /// A tenant's event, with the runs that it started.
+    ///
+    /// # Errors
+    /// There is none; or the database is out of reach.
+    pub async fn get(
+        &self,
+        tenant_id: Uuid,
+        id: Uuid,
+    ) -> Result<(StoredDomainEvent, Vec<StoredRun>), DeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            let found = desk::get(&mut connection, tenant_id, id).await?;
+            let event = found.ok_or(DeskError::NotFound("event"))?;
+            let filter = RunFilter {
+                event_id: Some(id),
+                ..RunFilter::default()
+            };
+            let runs =
+                runs_desk::page(&mut connection, tenant_id, &filter, None, MOST_RUNS).await?;
+            Ok((event, runs))
+        };
+        self.desk.with("get an event", work).await
+    }
+
+    /// Cancels an event: its runs end, and it is left out of digests that nobody was told yet.
+    ///
+    /// # Errors
+    /// There is none; or the database is out of reach.
+    pub async fn cancel(
+        &self,
+        tenant_id: Uuid,
+        id: Uuid,
+        by: DoneBy,
+    ) -> Result<RunsCancelled, DeskError> {
+        let work = async move |database: Database| {
+            let cancelled = async |connection: &mut PgConnection| {
+                let found = desk::get(connection, tenant_id, id).await?;
+                found.ok_or(DeskError::NotFound("event"))?;
+                desk::cancel(connection, id).await?;
+                let lines = super::run_desk::cancelled_lines("cancelled: its event was cancelled");
+                let counts =
+                    cancel::cancel(connection, tenant_id, &RunsMeant::Event(id), &lines).await?;
+                let entry = AuditEntry {
+                    tenant_id: Some(tenant_id),
+                    action: "cancel",
+                    resource: "event",
+                    resource_id: id.to_string(),
+                    changes: AuditChanges::made(serde_json::json!({ "runs": counts.cancelled })),
+                };
+                audit::record(connection, &by, entry).await?;
+                Ok(counts)
+            };
+            database.attempt(cancelled).await
+        };
+        self.desk.with("cancel an event", work).await
+    }
+}
+
+/// Where the engine puts who accepts events, once it runs. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct EventDoor(Arc<OnceLock<EventAcceptor>>);
+
+impl EventDoor {
+    /// Events are accepted from now on; the first to say so counts.
+    pub fn open(&self, acceptor: EventAcceptor) {
+        // A second engine would be a mistake of `app`; the first goes on.
+        let _ = self.0.set(acceptor);
+    }
+}

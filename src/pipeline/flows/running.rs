@@ -1,0 +1,67 @@
+//! Looking for what is due: at once when somebody says so, when the next is due, and every now and then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Flows;
+use crate::runtime::clock;
+use crate::store::StoreError;
+use crate::store::runs::{self, RunTake, digests};
+
+/// Most runs of a batch: one transaction.
+const BATCH: u16 = 200;
+/// The shortest wait: what is due at this moment is found by the next look.
+const SHORTEST: Duration = Duration::from_millis(5);
+
+impl Flows {
+    /// Goes on with what is due, until the engine stops.
+    pub async fn run(self: Arc<Self>) {
+        let stop = self.context.node.phases.stop.clone();
+        let mut is_crowded = false;
+        while !stop.is_raised() {
+            let wait = match self.look(is_crowded).await {
+                Ok((found, wait)) => {
+                    is_crowded = found >= usize::from(BATCH);
+                    wait
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "runs of workflows could not go on; trying again");
+                    self.context.poll
+                }
+            };
+            if wait.is_zero() {
+                continue;
+            }
+            let pause = async {
+                tokio::select! {
+                    () = self.woken.notified() => {}
+                    () = sleep(wait) => {}
+                }
+            };
+            stop.or(pause).await;
+        }
+    }
+
+    /// One look: how many runs there were, and how long to wait for the next.
+    async fn look(&self, is_crowded: bool) -> Result<(usize, Duration), StoreError> {
+        let closed = self.close().await?;
+        let which = match is_crowded {
+            true => RunTake::InTurn(BATCH),
+            false => RunTake::Longest(BATCH),
+        };
+        let found = self.advance(which).await?;
+        if closed > 0 || found > 0 {
+            return Ok((found, Duration::ZERO));
+        }
+        let mut connection = self.context.node.database.get().await?;
+        let run = runs::next_due(&mut connection).await?;
+        let digest = digests::next_due(&mut connection).await?;
+        let next = run.into_iter().chain(digest).min();
+        let until = next.map(|next| next.duration_since(clock::now()));
+        let until = until.map(|until| Duration::try_from(until).unwrap_or(Duration::ZERO));
+        let wait = until.map_or(self.context.poll, |until| until.min(self.context.poll));
+        Ok((0, wait.max(SHORTEST)))
+    }
+}
