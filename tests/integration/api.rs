@@ -44,6 +44,7 @@ mod unsubscribing;
 mod user_tokens;
 mod users;
 mod webhooks;
+mod workflows;
 
 use herald::domain::ApiKey;
 use serde_json::Value;

@@ -33,6 +33,14 @@ impl TestPublisher {
             .unwrap();
     }
 
+    /// Publishes an event.
+    pub(crate) async fn publish_event(&self, body: &[u8], kind: &str) {
+        self.0
+            .publish_to("herald.events", body, kind, Properties::default())
+            .await
+            .unwrap();
+    }
+
     /// Publishes until a queue takes it.
     pub(crate) async fn publish_until_taken(&self, body: &[u8], key: &str) {
         loop {
