@@ -61,6 +61,7 @@ impl Things {
             ("/v1/providers/{name}", "of-nobody"),
             ("/hooks/smtp/{provider}", "of-nobody"),
             ("/v1/templates/{name}/versions/{version}", "1"),
+            ("/v1/topics/{name}/subscribers/{user_id}", "0190c1a0-0000-7000-8000-00000000abcd"),
         ] {
             self.0.insert(thing.to_owned(), name.to_owned());
         }

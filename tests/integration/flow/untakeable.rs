@@ -77,7 +77,7 @@ const ROOM: &str = "BEGIN;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_could_not_be_given_back_while_the_disk_was_full_is_sent_afterwards() {
-    let mut stage = Stage::with_lanes("email.*").await;
+    let stage = Stage::with_lanes("email.*").await;
     let sendgrid = stage.simulator(Provider::SendGrid);
     stage.apply_ana_and(&[&sendgrid]);
     let mut outcomes = stage.outcomes().await;
