@@ -80,7 +80,8 @@ async fn post(stage: &Stage, key: &str, header: &str, order: &Value) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_subscribed_before_gets_it_once_and_who_is_not_meant_does_not() {
-    let stage = stage().await;
+    let mut stage = stage().await;
+    stage.set("HERALD__BROKER__LANES", "in_app.low");
     people(&stage, SHOP, 1..31).await;
     let shop = Caller::of(&stage, "admin", Some(SHOP));
     let other = Caller::of(&stage, "admin", Some(OTHER));

@@ -60,7 +60,7 @@ async fn an_event_is_told_once_to_each_and_each_wrong_thing_is_a_run_that_says_s
     assert!(
         failed["timeline"]
             .to_string()
-            .contains("`data.who` is missing"),
+            .contains("`data.who`: is missing"),
         "{failed:#}"
     );
     // Another tenant sees nothing of it, and ends nothing.
