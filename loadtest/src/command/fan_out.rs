@@ -113,10 +113,15 @@ async fn order(engine: &Engine, database: &Client, key: &str, later: bool) -> Re
     });
     if later {
         let due = database.query_one("SELECT to_char((now() + interval '1 hour') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')", &[]).await?;
-        order["send_at"] = json!(due.get::<_, String>(0));
+        let due = json!(due.try_get::<_, String>(0)?);
+        let fields = order.as_object_mut().context("an object")?;
+        fields.insert("send_at".to_owned(), due);
     }
     let job = ask(engine, key, "POST", "/v1/topics/all/notifications", &order).await?;
-    let id = job["id"].as_str().context("the job's id")?;
+    let id = job
+        .get("id")
+        .and_then(Value::as_str)
+        .context("the job's id")?;
     Ok(format!("/v1/jobs/{id}"))
 }
 
@@ -125,11 +130,12 @@ async fn until_finished(engine: &Engine, key: &str, job: &str) -> Result<Value> 
     let (mut done, mut moved) = (Value::Null, Instant::now());
     loop {
         let stands = ask(engine, key, "GET", job, &Value::Null).await?;
-        if stands["state"] == "finished" {
-            return Ok(stands["counts"].clone());
+        let field = |name: &str| stands.get(name).cloned().unwrap_or_default();
+        if field("state") == "finished" {
+            return Ok(field("counts"));
         }
-        if stands["done"] != done {
-            (done, moved) = (stands["done"].clone(), Instant::now());
+        if field("done") != done {
+            (done, moved) = (field("done"), Instant::now());
         }
         ensure!(moved.elapsed() < PATIENCE, "the job stands still: {stands}");
         sleep(LOOK).await;

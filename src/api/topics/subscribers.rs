@@ -206,7 +206,7 @@ async fn unsubscribe(
 ) -> Result<HttpResponse, Problem> {
     let name = named(&name)?;
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
-    let ids = sent.texts("user_ids", |text| id(text));
+    let ids = sent.texts("user_ids", id);
     let ids = sent.required("user_ids", ids);
     if let Some(ids) = &ids
         && !(1..=MOST).contains(&ids.len())

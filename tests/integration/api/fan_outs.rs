@@ -305,6 +305,7 @@ async fn whoever_dies_at_any_moment_nobody_is_left_out_or_told_twice() {
         let mut lives = 2;
         while lines(&mut owner, &state).await != ["finished"] {
             lives += 3;
+            #[expect(clippy::disallowed_methods, reason = "a test's own tasks")]
             let (one, two) = (tokio::spawn(runner().run()), tokio::spawn(runner().run()));
             // They die after so many of their own steps, wherever they are then.
             for _ in 0..lives {

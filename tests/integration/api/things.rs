@@ -9,6 +9,9 @@ use crate::api::door::{OTHER, ask_as};
 use crate::database::lines;
 use crate::stage::Stage;
 
+/// Whom a `PUT` by an id makes.
+const STAFF: &str = "0190c1a0-0000-7000-8000-00000000abce";
+
 /// What is there, by the path that names it: `/v1/webhooks/{id}`.
 #[derive(Debug)]
 pub(super) struct Things(BTreeMap<String, String>);
@@ -45,7 +48,20 @@ impl Things {
              VALUES (gen_random_uuid(), '{reader}', '{OTHER}', 1, 1, now(), '[{{\"id\":\"ok\",\"label\":\"OK\"}}]')
              RETURNING id::text AS text"
         );
+        let event = &self.0["/v1/events/{id}"];
+        let run = format!(
+            "INSERT INTO notification_schema.workflow_runs (id, tenant_id, workflow_id, workflow, event_id, status)
+             SELECT gen_random_uuid(), '{OTHER}', id, name, '{event}', 'waiting'
+             FROM notification_schema.workflows WHERE tenant_id = '{OTHER}' LIMIT 1
+             RETURNING id::text AS text"
+        );
+        let category = format!(
+            "INSERT INTO ticket_schema.ticket_categories (tenant_id, id, name)
+             VALUES ('{OTHER}', gen_random_uuid(), 'of-another') RETURNING id::text AS text"
+        );
         for (thing, made) in [
+            ("/v1/workflow-runs/{id}", run),
+            ("/v1/ticket-categories/{id}", category),
             ("/v1/dlq/{id}", letter),
             ("/v1/jobs/{id}", job),
             ("/v1/inbox/{id}", item),
@@ -61,7 +77,10 @@ impl Things {
             ("/v1/providers/{name}", "of-nobody"),
             ("/hooks/smtp/{provider}", "of-nobody"),
             ("/v1/templates/{name}/versions/{version}", "1"),
-            ("/v1/topics/{name}/subscribers/{user_id}", "0190c1a0-0000-7000-8000-00000000abcd"),
+            (
+                "/v1/topics/{name}/subscribers/{user_id}",
+                "0190c1a0-0000-7000-8000-00000000abcd",
+            ),
         ] {
             self.0.insert(thing.to_owned(), name.to_owned());
         }
@@ -87,7 +106,11 @@ impl Things {
             return;
         }
         if by.method == "PUT" {
-            self.0.insert(below, "of-another".to_owned());
+            let name = match below.ends_with("/{id}") {
+                true => STAFF,
+                false => "of-another",
+            };
+            self.0.insert(below, name.to_owned());
         }
         let Ok(path) = self.path(by) else { return };
         let body = by.body_text();

@@ -18,7 +18,7 @@ const SEEN: &str = "UPDATE notification_schema.inbox_items SET seen_at = now()";
 async fn who_sees_an_item_at_the_moment_of_the_decision_comes_before_or_after_it() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
-    let [user, other] = people(&mut *pool.get().await.unwrap(), 2)
+    let [user, other] = people(&mut pool.get().await.unwrap(), 2)
         .await
         .try_into()
         .unwrap();

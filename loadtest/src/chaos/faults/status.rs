@@ -50,7 +50,10 @@ impl Heard {
         };
         for body in bodies {
             let event: Value = serde_json::from_slice(&body).context("a status event")?;
-            let field = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+            let field = |name: &str| {
+                let field = event.get(name).and_then(serde_json::Value::as_str);
+                field.unwrap_or_default().to_owned()
+            };
             let kinds = heard.kinds.entry(field("subject")).or_default();
             let kind = field("type");
             if !kinds.contains(&kind) {

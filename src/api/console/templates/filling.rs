@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::diff::{DiffLine, compared};
 use super::{refused, template};
@@ -110,7 +110,7 @@ fn asked(
                 WhichText::Version(number) => Some(number),
                 _ => None,
             },
-            variables: variables.clone().unwrap_or_else(Map::new),
+            variables: variables.clone().unwrap_or_default(),
         }
     };
     (!typed.is_wrong()).then(|| (preview(first), second.map(preview)))

@@ -191,7 +191,8 @@ async fn each_way_to_report_a_mail_has_its_consequence() {
     let bounce = |path: &str| report(path, "5.1.1");
     let abuse = |kind: &'static str| move |path: &str| report_of_abuse(path, kind);
     let dead = &["email ana@example.com hard_bounce - t 1"][..];
-    let cases: [(&dyn Fn(&str) -> String, &str, &[&str]); 6] = [
+    type ReportCase<'a> = (&'a dyn Fn(&str) -> String, &'a str, &'a [&'a str]);
+    let cases: [ReportCase<'_>; 6] = [
         (&|path| international(bounce(path)), "bounce", dead),
         (&|path| without_action(bounce(path)), "bounce", dead),
         (
