@@ -113,7 +113,7 @@ struct AskedCancel {
     /// A person's that wait.
     user_id: Option<Uuid>,
     /// Those that are about this.
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, example = "4711")]
     key: Option<String>,
     /// Beside `key`: of this workflow alone.
     #[schema(max_length = 100)]

@@ -48,6 +48,7 @@ struct AskedWorkflow {
     /// The category of its notifications.
     category: Option<String>,
     /// What is done, in this order.
+    #[schema(example = json!([{ "delay": { "for": "10m" } }]))]
     steps: Vec<Value>,
 }
 

@@ -79,8 +79,22 @@ struct ShownAssignment {
 struct ShownTicketCategory {
     /// Names it in paths.
     id: Uuid,
-    #[serde(flatten)]
-    category: AskedTicketCategory,
+    /// What tickets call it.
+    name: String,
+    /// What belongs to it.
+    description: Option<String>,
+    /// Whether new tickets may be of it.
+    is_active: bool,
+    /// When there is service; day and night without it.
+    hours: Option<ShownServiceHours>,
+    /// Targets, by `urgent`, `high`, `normal`, `low`.
+    targets: BTreeMap<&'static str, ShownTargets>,
+    /// After how many minutes what is resolved is closed; never without it.
+    close_after_minutes: Option<i64>,
+    /// After how many minutes what waits for its requester is resolved; never without it.
+    give_up_after_minutes: Option<i64>,
+    /// Who may be given its tickets.
+    staff: Vec<ShownAssignment>,
 }
 
 impl From<&TicketCategory> for ShownTicketCategory {
@@ -90,22 +104,20 @@ impl From<&TicketCategory> for ShownTicketCategory {
         let staff = category.staff.iter();
         Self {
             id: category.id,
-            category: AskedTicketCategory {
-                name: category.name.clone(),
-                description: category.description.clone(),
-                is_active: Some(category.is_active),
-                hours: category.hours.as_ref().map(ShownServiceHours::from),
-                targets: targets.map(|(of, it)| (of.as_str(), it.into())).collect(),
-                close_after_minutes: minutes(category.close_after),
-                give_up_after_minutes: minutes(category.give_up_after),
-                staff: staff
-                    .map(|(id, is_primary, priority)| ShownAssignment {
-                        id: *id,
-                        is_primary: *is_primary,
-                        priority: *priority,
-                    })
-                    .collect(),
-            },
+            name: category.name.clone(),
+            description: category.description.clone(),
+            is_active: category.is_active,
+            hours: category.hours.as_ref().map(ShownServiceHours::from),
+            targets: targets.map(|(of, it)| (of.as_str(), it.into())).collect(),
+            close_after_minutes: minutes(category.close_after),
+            give_up_after_minutes: minutes(category.give_up_after),
+            staff: staff
+                .map(|(id, is_primary, priority)| ShownAssignment {
+                    id: *id,
+                    is_primary: *is_primary,
+                    priority: *priority,
+                })
+                .collect(),
         }
     }
 }

@@ -86,6 +86,10 @@ async fn create(
 ) -> Result<HttpResponse, Problem> {
     let caller = TicketCaller::of(&who, &desk).await?;
     let name = who::named(&name)?;
+    if caller.viewer.person().is_some() {
+        // What is not theirs is not there, whatever they write.
+        desk.get(caller.of_whom(), name.clone()).await?;
+    }
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let author_id = sent.text("author_id", asked::person);
     let author_id = match caller.viewer.person() {

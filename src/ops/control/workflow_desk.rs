@@ -109,6 +109,9 @@ impl WorkflowDesk {
             let published = async |connection: &mut PgConnection| {
                 let found =
                     workflows::versions(connection, tenant_id, &name, None, usize::MAX).await?;
+                if found.is_empty() {
+                    return Err(DeskError::NotFound("workflow").into());
+                }
                 let draft = found.into_iter().find(|it| it.state == "draft");
                 let draft = draft.ok_or_else(|| {
                     let words = "the workflow has no draft: save one by PUT".to_owned();

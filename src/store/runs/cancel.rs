@@ -56,6 +56,19 @@ struct CancelledCounts {
     items: i64,
 }
 
+/// Holds what is meant. By a statement of its own: whoever has just put one into a digest is waited for here, and what
+/// they stored is seen by the next statement alone.
+macro_rules! hold_text {
+    ($meant:literal) => {
+        concat!(
+            "SELECT r.id FROM workflow_runs r \
+             WHERE r.tenant_id = $1 AND $2::text IS NOT NULL AND $3::text IS NOT NULL AND ",
+            $meant,
+            " ORDER BY r.id FOR UPDATE"
+        )
+    };
+}
+
 /// Ends what is meant by a condition on runs `r`; `$1` is the tenant, `$2` the reason, `$3` the lines. A run that
 /// carries items of others goes on without its own, unless it is meant by itself.
 macro_rules! cancel_text {
@@ -85,7 +98,7 @@ macro_rules! cancel_text {
     };
 }
 
-/// Cancels runs, and takes what they are about out of digests that nobody was told yet.
+/// Cancels runs, and takes what they are about out of digests that nobody was told yet, within the transaction around it.
 ///
 /// # Errors
 /// The database's.
@@ -97,25 +110,32 @@ pub async fn cancel(
 ) -> Result<RunsCancelled, StoreError> {
     let reason = RunEnd::CancelledByRequest.as_str();
     macro_rules! run {
-        ($text:expr $(, $bind:ty => $value:expr)*) => {
-            diesel::sql_query($text)
+        (($meant:literal, $spares:literal) $(, $bind:ty => $value:expr)*) => {{
+            diesel::sql_query(hold_text!($meant))
+                .bind::<SqlUuid, _>(tenant_id)
+                .bind::<Text, _>(reason)
+                .bind::<Text, _>(lines)
+                $(.bind::<$bind, _>($value))*
+                .execute(connection)
+                .await?;
+            diesel::sql_query(cancel_text!($meant, $spares))
                 .bind::<SqlUuid, _>(tenant_id)
                 .bind::<Text, _>(reason)
                 .bind::<Text, _>(lines)
                 $(.bind::<$bind, _>($value))*
                 .get_result::<CancelledCounts>(connection)
                 .await?
-        };
+        }};
     }
     let counts = match meant {
-        RunsMeant::Run(id) => run!(cancel_text!("r.id = $4", "false"), SqlUuid => id),
-        RunsMeant::Event(id) => run!(cancel_text!("r.event_id = $4", "true"), SqlUuid => id),
+        RunsMeant::Run(id) => run!(("r.id = $4", "false"), SqlUuid => id),
+        RunsMeant::Event(id) => run!(("r.event_id = $4", "true"), SqlUuid => id),
         RunsMeant::Person(id) => {
-            run!(cancel_text!("r.user_id = $4 AND r.status = 'waiting'", "false"), SqlUuid => id)
+            run!(("r.user_id = $4 AND r.status = 'waiting'", "false"), SqlUuid => id)
         }
-        RunsMeant::Key(None, key) => run!(cancel_text!("r.key = $4", "true"), Text => key),
+        RunsMeant::Key(None, key) => run!(("r.key = $4", "true"), Text => key),
         RunsMeant::Key(Some(workflow), key) => run!(
-            cancel_text!("r.workflow = $5 AND r.key = $4", "true"),
+            ("r.workflow = $5 AND r.key = $4", "true"),
             Text => key,
             Text => workflow
         ),
@@ -127,6 +147,19 @@ pub async fn cancel(
         items: whole(counts.items),
     })
 }
+
+statement!(
+    /// Holds the runs that events of `cancel_on` mean, for the reason of [`cancel`]'s.
+    HoldMeant(
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        workflows: Vec<String> => Array<Text>,
+        keys: Vec<String> => Array<Text>,
+    ) -> SqlUuid =
+        "SELECT r.id FROM workflow_runs r
+         JOIN (SELECT DISTINCT * FROM unnest(?, ?, ?) AS asked (tenant_id, workflow, key)) AS asked
+             ON r.tenant_id = asked.tenant_id AND r.workflow = asked.workflow AND r.key = asked.key
+         ORDER BY r.id FOR UPDATE OF r"
+);
 
 statement!(
     /// Ends the runs that events of `cancel_on` mean.
@@ -169,6 +202,12 @@ pub async fn cancel_on(
     if orders.is_empty() {
         return Ok(0);
     }
+    let hold = HoldMeant {
+        tenants: orders.iter().map(|it| it.tenant_id).collect(),
+        workflows: orders.iter().map(|it| it.workflow.clone()).collect(),
+        keys: orders.iter().map(|it| it.key.clone()).collect(),
+    };
+    let _: Vec<Uuid> = hold.load(connection).await?;
     let cancel = CancelOn {
         tenants: orders.iter().map(|it| it.tenant_id).collect(),
         workflows: orders.iter().map(|it| it.workflow.clone()).collect(),

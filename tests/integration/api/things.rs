@@ -79,7 +79,7 @@ impl Things {
             ("/v1/templates/{name}/versions/{version}", "1"),
             (
                 "/v1/topics/{name}/subscribers/{user_id}",
-                "0190c1a0-0000-7000-8000-00000000abcd",
+                "0190c1a0-0000-7000-8000-000000000001",
             ),
         ] {
             self.0.insert(thing.to_owned(), name.to_owned());
