@@ -130,10 +130,13 @@ impl Expression {
 fn environment() -> &'static Environment<'static> {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
-        sandbox::environment(Limits {
+        let mut environment = sandbox::environment(Limits {
             max_output_bytes: 65_536,
             fuel: FUEL,
-        })
+        });
+        // A hundred thousand steps at the price of one.
+        environment.remove_global("range");
+        environment
     })
 }
 

@@ -88,7 +88,7 @@ async fn create(
     let name = who::named(&name)?;
     if caller.viewer.person().is_some() {
         // What is not theirs is not there, whatever they write.
-        desk.get(caller.of_whom(), name.clone()).await?;
+        desk.get(caller.of_whom(), name).await?;
     }
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let author_id = sent.text("author_id", asked::person);

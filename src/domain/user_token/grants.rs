@@ -92,7 +92,7 @@ mod tests {
         let read = PersonGrant(OwnResource::Inbox, ApiAction::Read);
         let write = PersonGrant(OwnResource::Inbox, ApiAction::Write);
         assert!(PersonGrants::All.allow(read));
-        let some = PersonGrants::known(["inbox:read", "tickets:read", "inbox", "all", ""]);
+        let some = PersonGrants::known(["inbox:read", "weather:read", "inbox", "all", ""]);
         assert!(some.allow(read) && !some.allow(write));
         assert_eq!(some.words(), Some(vec!["inbox:read".to_owned()]));
         assert!(!PersonGrants::known([]).allow(read));

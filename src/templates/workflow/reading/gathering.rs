@@ -54,6 +54,11 @@ pub(super) fn digest(layout: &mut Layout, digest: &mut Fields<'_>) {
 
 fn window(digest: &mut Fields<'_>) -> Option<DigestWindow> {
     if digest.has("for") == digest.has("every") {
+        // What is there is known all the same.
+        let _ = (digest.text("every"), digest.flag("sliding"), zone(digest));
+        for name in ["for", "longest"] {
+            let _ = digest.span(name, (Duration::from_millis(1), span::LONGEST));
+        }
         return digest.refuse("", "invalid", "needs one of `for` and `every`");
     }
     let zone = zone(digest);
