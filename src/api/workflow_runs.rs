@@ -165,14 +165,14 @@ async fn list(
         false => Err(format!("write one of {}", STATUSES.join(", "))),
     };
     let filter = RunFilter {
-        workflow: query.text("workflow", plain),
+        workflow: query.text("workflow", |text| short(text, 100)),
         status: query.text("status", status),
         reason: query
             .text("reason", word::<RunEnd>)
             .map(|end| end.as_str().to_owned()),
         event_id: query.text("event_id", uuid),
         user_id: query.text("user_id", uuid),
-        key: query.text("key", plain),
+        key: query.text("key", |text| short(text, 255)),
     };
     let page = query.page::<Uuid>("workflow-runs", Some(who.own_tenant()));
     let page = query.finish(page)?;
@@ -256,4 +256,12 @@ async fn cancel_many(
     let meant = sent.finish(meant)?;
     let counts = desks.runs.cancel(who.own_tenant(), meant, who.by()).await?;
     Ok(HttpResponse::Ok().json(ShownRunsCancelled::from(counts)))
+}
+
+/// A text of at most so many characters.
+fn short(text: &str, most: usize) -> Result<String, String> {
+    match text.chars().count() > most {
+        true => Err(format!("has more than {most} characters")),
+        false => Ok(text.to_owned()),
+    }
 }

@@ -28,7 +28,7 @@ pub struct EventDesk {
 }
 
 impl EventDesk {
-    /// A desk that takes on nothing until [`Self::open`].
+    /// A desk that takes on nothing until [`EventDoor::open`].
     #[must_use]
     pub fn new(desk: Desk, acceptor: EventDoor) -> Self {
         let acceptor = acceptor.0;
