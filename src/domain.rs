@@ -50,6 +50,7 @@ pub mod session_token;
 pub mod settlement;
 pub mod spelling;
 pub mod status;
+pub mod storable;
 pub mod suppression;
 pub mod system_event;
 pub mod take;

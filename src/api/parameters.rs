@@ -59,9 +59,14 @@ where
 
 /// A text that may stand in a row.
 pub(super) fn plain(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.chars().count() > LONGEST || text.contains(char::is_control) {
+    plain_within(text, LONGEST)
+}
+
+/// The same of at most so many characters.
+pub(super) fn plain_within(text: &str, most: usize) -> Result<String, String> {
+    if text.is_empty() || text.chars().count() > most || text.contains(char::is_control) {
         return Err(format!(
-            "write 1 to {LONGEST} characters, none of which is a control character"
+            "write 1 to {most} characters, none of which is a control character"
         ));
     }
     Ok(text.to_owned())

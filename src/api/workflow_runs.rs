@@ -11,10 +11,11 @@ use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
 use super::page::Query;
-use super::parameters::{id, one_of, plain, uuid, word, words};
+use super::parameters::{id, one_of, plain, plain_within, uuid, word, words};
 use super::problem::Problem;
 use super::runs_cancelled::ShownRunsCancelled;
 use super::things;
+use super::workflows::NAME_CHARS;
 use crate::domain::{ApiAction, ApiResource, RunEnd};
 use crate::ops::control::{Desks, RunFilter, RunLine, RunsMeant, StoredRun};
 
@@ -127,7 +128,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/v1/workflow-runs", list)
             .named("listWorkflowRuns", "The tenant's runs, newest first")
             .scope(Workflows, Read)
-            .query("workflow", "of this workflow only", words(100))
+            .query("workflow", "of this workflow only", words(NAME_CHARS))
             .query("status", "that stand so only", one_of(&STATUSES))
             .query("reason", "that ended so only", one_of(RunEnd::ALL))
             .query("event_id", "of this event only", id())
@@ -165,14 +166,14 @@ async fn list(
         false => Err(format!("write one of {}", STATUSES.join(", "))),
     };
     let filter = RunFilter {
-        workflow: query.text("workflow", |text| short(text, 100)),
+        workflow: query.text("workflow", name),
         status: query.text("status", status),
         reason: query
             .text("reason", word::<RunEnd>)
             .map(|end| end.as_str().to_owned()),
         event_id: query.text("event_id", uuid),
         user_id: query.text("user_id", uuid),
-        key: query.text("key", |text| short(text, 255)),
+        key: query.text("key", plain),
     };
     let page = query.page::<Uuid>("workflow-runs", Some(who.own_tenant()));
     let page = query.finish(page)?;
@@ -239,7 +240,7 @@ async fn cancel_many(
     let event_id = sent.text("event_id", uuid);
     let user_id = sent.text("user_id", uuid);
     let key = sent.text("key", plain);
-    let workflow = sent.text("workflow", plain);
+    let workflow = sent.text("workflow", name);
     if named != 1 {
         sent.wrong(
             &["key"],
@@ -258,10 +259,7 @@ async fn cancel_many(
     Ok(HttpResponse::Ok().json(ShownRunsCancelled::from(counts)))
 }
 
-/// A text of at most so many characters.
-fn short(text: &str, most: usize) -> Result<String, String> {
-    match text.chars().count() > most {
-        true => Err(format!("has more than {most} characters")),
-        false => Ok(text.to_owned()),
-    }
+/// The name of a workflow, to look for.
+fn name(text: &str) -> Result<String, String> {
+    plain_within(text, NAME_CHARS)
 }

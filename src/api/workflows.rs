@@ -13,13 +13,13 @@ use super::body;
 use super::endpoint::Endpoint;
 use super::page::Query;
 use super::problem::{FieldError, Problem};
-use crate::domain::{ApiAction, ApiResource, field};
+use crate::domain::{ApiAction, ApiResource, field, storable};
 use crate::ops::control::{Desks, StoredWorkflow, WorkflowDeskError};
 
 /// Largest body.
 const MOST_BYTES: usize = 256 * 1_024;
 /// Most characters of a name.
-const NAME_CHARS: usize = 100;
+pub(super) const NAME_CHARS: usize = 100;
 
 /// A definition, as `[[workflows]]` of `herald apply` has it. The name is the path's.
 #[derive(ToSchema)]
@@ -166,7 +166,7 @@ async fn get(
     let name = named(&name)?;
     let found = desks
         .workflows
-        .versions(who.own_tenant(), name.clone(), None, usize::MAX)
+        .standing(who.own_tenant(), name.clone())
         .await?;
     let versions = found.iter().map(|it| it.version).max().unwrap_or(0);
     let (mut published, mut draft) = (None, None);
@@ -194,7 +194,9 @@ async fn save(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let name = named(&name)?;
-    let Value::Object(mut definition) = body::value(&request, payload, MOST_BYTES).await? else {
+    let sent = body::value(&request, payload, MOST_BYTES).await?;
+    storable::check(&sent).map_err(|unfit| body::malformed(unfit.to_string()))?;
+    let Value::Object(mut definition) = sent else {
         return Err(body::malformed("not a JSON object"));
     };
     match definition.get("name") {
@@ -209,16 +211,10 @@ async fn save(
             return Err(Problem::invalid("invalid_body", vec![error]));
         }
     }
-    if Value::Object(definition.clone())
-        .to_string()
-        .contains("\\u0000")
-    {
-        return Err(body::malformed("it holds a NUL character"));
-    }
-    let written = desks
+    let saved = desks
         .workflows
-        .write((who.own_tenant(), name), definition, false, who.by());
-    Ok(HttpResponse::Ok().json(ShownWorkflow::from(written.await?)))
+        .save((who.own_tenant(), name), definition, who.by());
+    Ok(HttpResponse::Ok().json(ShownWorkflow::from(saved.await?)))
 }
 
 /// Publishes the draft.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::field::{self, LABEL_CHARS, Misfit};
+use super::storable;
 
 /// Most characters of a topic's description.
 pub const DESCRIPTION_CHARS: usize = 1_000;
@@ -46,35 +47,13 @@ pub fn attributes(value: &Value) -> Result<Map<String, Value>, String> {
     let Value::Object(fields) = value else {
         return Err("an object is expected".to_owned());
     };
-    if !fields
-        .iter()
-        .all(|(key, value)| is_text(key) && is_kept(value))
-    {
-        return Err("holds a NUL character, or a number beyond 64 bits".to_owned());
-    }
+    storable::check(value).map_err(|unfit| unfit.to_string())?;
     let size = value.to_string().len();
     if size > ATTRIBUTES_BYTES {
         let words = format!("has {size} bytes; at most {ATTRIBUTES_BYTES} are kept");
         return Err(words);
     }
     Ok(fields.clone())
-}
-
-fn is_text(text: &str) -> bool {
-    !text.contains('\0')
-}
-
-/// Whether the database keeps it as it is.
-fn is_kept(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) => true,
-        Value::Number(number) => number.as_f64().is_some_and(f64::is_finite),
-        Value::String(text) => is_text(text),
-        Value::Array(items) => items.iter().all(is_kept),
-        Value::Object(fields) => fields
-            .iter()
-            .all(|(key, value)| is_text(key) && is_kept(value)),
-    }
 }
 
 #[cfg(test)]

@@ -122,6 +122,27 @@ pub async fn load(
     Ok(rows.into_iter().map(StoredWorkflow::from).collect())
 }
 
+/// The newest version of a tenant's workflow, and those that are published or a draft; none if there is no such workflow.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn standing(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    name: &str,
+) -> Result<Vec<StoredWorkflow>, StoreError> {
+    let rows: Vec<WorkflowRow> = diesel::sql_query(
+        "SELECT id, tenant_id, name, version, state, definition, created_at, published_at \
+         FROM workflows w WHERE tenant_id = $1 AND name = $2 AND (state IN ('published', 'draft') OR version = \
+             (SELECT max(version) FROM workflows n WHERE n.tenant_id = w.tenant_id AND n.name = w.name))",
+    )
+    .bind::<SqlUuid, _>(tenant_id)
+    .bind::<Text, _>(name)
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(StoredWorkflow::from).collect())
+}
+
 /// The versions of a tenant's workflow that come before another one, newest first.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::who::TicketCaller;
 use crate::api::fields::SentFields;
 use crate::api::parameters::{uuid, word};
-use crate::domain::field;
+use crate::domain::{field, storable};
 use crate::tickets::domain::{TicketPriority, TicketViewer};
 use crate::tickets::policy::{NewTicket, TicketEdit};
 
@@ -191,26 +191,7 @@ fn metadata(sent: &mut SentFields) -> Option<Map<String, Value>> {
         if text.len() > METADATA_BYTES {
             return Err(format!("at most {METADATA_BYTES} bytes of JSON"));
         }
-        // PostgreSQL has no such character, and no such number.
-        storable(value)?;
+        storable::check(value).map_err(|unfit| unfit.to_string())?;
         Ok(object.clone())
     })
-}
-
-/// Whether PostgreSQL can hold a value: neither NUL nor a number beyond its range is in it.
-fn storable(value: &Value) -> Result<(), String> {
-    match value {
-        Value::String(text) if text.contains('\0') => Err("no text may hold NUL".to_owned()),
-        Value::Number(number) if number.as_f64().is_none_or(|number| !number.is_finite()) => {
-            Err("a number is beyond what can be kept".to_owned())
-        }
-        Value::Array(items) => items.iter().try_for_each(storable),
-        Value::Object(object) => object.iter().try_for_each(|(name, value)| {
-            if name.contains('\0') {
-                return Err("no name may hold NUL".to_owned());
-            }
-            storable(value)
-        }),
-        _ => Ok(()),
-    }
 }

@@ -52,6 +52,26 @@ impl WorkflowDesk {
         self.desk.with("list workflows", work).await
     }
 
+    /// The newest version of a workflow, and those that are published or a draft.
+    ///
+    /// # Errors
+    /// There is no such workflow; or the database is out of reach.
+    pub async fn standing(
+        &self,
+        tenant_id: Uuid,
+        name: String,
+    ) -> Result<Vec<StoredWorkflow>, DeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            let found = workflows::standing(&mut connection, tenant_id, &name).await?;
+            match found.is_empty() {
+                true => Err(DeskError::NotFound("workflow")),
+                false => Ok(found),
+            }
+        };
+        self.desk.with("get a workflow", work).await
+    }
+
     /// The versions of a workflow that come before another one, newest first.
     ///
     /// # Errors
@@ -75,20 +95,19 @@ impl WorkflowDesk {
         self.desk.with("list versions of a workflow", work).await
     }
 
-    /// Saves a draft, or publishes at once. Answers the version.
+    /// Saves a draft. Answers the version.
     ///
     /// # Errors
     /// Something is wrong with the definition; or the database is out of reach.
-    pub async fn write(
+    pub async fn save(
         &self,
         (tenant_id, name): (Uuid, String),
         definition: Map<String, Value>,
-        publishes: bool,
         by: DoneBy,
     ) -> Result<StoredWorkflow, WorkflowDeskError> {
         let work = async move |database: Database| {
             let written = async |connection: &mut PgConnection| {
-                written(connection, (tenant_id, &name), &definition, publishes, &by).await
+                written(connection, (tenant_id, &name), &definition, false, &by).await
             };
             database.attempt(written).await
         };
@@ -107,8 +126,7 @@ impl WorkflowDesk {
     ) -> Result<StoredWorkflow, WorkflowDeskError> {
         let work = async move |database: Database| {
             let published = async |connection: &mut PgConnection| {
-                let found =
-                    workflows::versions(connection, tenant_id, &name, None, usize::MAX).await?;
+                let found = workflows::standing(connection, tenant_id, &name).await?;
                 if found.is_empty() {
                     return Err(DeskError::NotFound("workflow").into());
                 }
