@@ -252,12 +252,11 @@ async fn insert_all(
     insert: &Insert,
     at_once: bool,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
-    if at_once {
-        return database
-            .at_once(async |connection| Ok(insert.load(connection).await?))
-            .await;
-    }
-    Ok(insert.load(&mut *database.get().await?).await?)
+    database
+        .patiently_unless(at_once, async |connection| {
+            Ok(insert.load(connection).await?)
+        })
+        .await
 }
 
 impl Insert {

@@ -35,10 +35,10 @@ use self::row::taken_columns;
 pub(super) use self::text::node_died;
 use self::text::{is_free, planned_anew, take_rows, take_statement, with_the_dead};
 use super::lease::{RunId, living_runs};
-use super::locks::{Halves, NotDone};
+use super::locks::in_halves;
 use super::statement::statement;
 use super::takes::TakeId;
-use super::{Database, StoreError, form, time};
+use super::{Database, NotDone, StoreError, form, time};
 use crate::domain::{Lane, Reason};
 
 statement!(
@@ -172,22 +172,10 @@ statement!(
 /// to read them may be what ends the process. Those that cannot be ended now are in the answer, and stay this run's:
 /// they are to be given back.
 pub async fn end_worn(database: &Database, take: TakeId, ids: &[Uuid]) -> NotDone<Uuid> {
-    let mut halves = Halves::of(ids);
-    while let Some(part) = halves.next() {
-        let end = EndWorn {
-            ids: part.to_vec(),
-            take: take.0,
-        };
-        let ended = async {
-            let connection = &mut *database.get().await?;
-            Ok(end.load::<Uuid>(connection).await?)
-        };
-        match ended.await {
-            Ok(_) => halves.done(),
-            Err(error) => halves.failed(part, error),
-        }
-    }
-    NotDone::of(halves)
+    in_halves!(database, ids, |part| EndWorn {
+        ids: part.to_vec(),
+        take: take.0,
+    } => Uuid)
 }
 
 statement!(

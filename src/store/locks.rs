@@ -29,7 +29,44 @@ impl Database {
         })
         .await
     }
+
+    /// Does work on a connection; `at_once` as [`Self::at_once`] does it.
+    ///
+    /// # Errors
+    /// Those of the work, or no connection.
+    pub(super) async fn patiently_unless<T>(
+        &self,
+        at_once: bool,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match at_once {
+            true => self.at_once(work).await,
+            false => work(&mut *self.get().await?).await,
+        }
+    }
 }
+
+/// Does all of a batch that can be done now, in halves, by a statement for each part; answers the [`NotDone`]. A
+/// macro, since a closure over a connection and a part makes a future that the compiler does not know to be `Send`.
+macro_rules! in_halves {
+    ($database:expr, $batch:expr, |$part:ident| $statement:expr => $row:ty) => {{
+        let mut halves = $crate::store::locks::Halves::of($batch);
+        while let Some($part) = halves.next() {
+            let statement = $statement;
+            let done = $database
+                .patiently_unless(halves.is_narrowing(), async |connection| {
+                    Ok(statement.load::<$row>(connection).await?)
+                })
+                .await;
+            match done {
+                Ok(_) => halves.done(),
+                Err(error) => halves.failed($part, error),
+            }
+        }
+        $crate::store::NotDone::of(halves)
+    }};
+}
+pub(super) use in_halves;
 
 /// A batch that is done in halves, so that the rows that cannot be done now are left, and nothing else.
 #[derive(Debug)]

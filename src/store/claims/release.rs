@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::Claimant;
 use crate::domain::{Channel, KeyHash};
 use crate::store::ledger::hour_of;
-use crate::store::locks::{Halves, NotDone};
+use crate::store::locks::in_halves;
 use crate::store::statement::statement;
 use crate::store::takes::TakeId;
-use crate::store::{Database, StoreError};
+use crate::store::{Database, NotDone, StoreError};
 
 /// Those of some claims that are still held under the take that is named. Locked in the order in which
 /// batches claim, so that nobody waits in a circle.
@@ -86,32 +86,11 @@ pub async fn give_back(
     database: &Database,
     claims: &[(KeyHash, TakeId)],
 ) -> NotDone<(KeyHash, TakeId)> {
-    let mut halves = Halves::of(claims);
-    while let Some(part) = halves.next() {
-        match give_part_back(database, part, halves.is_narrowing()).await {
-            Ok(()) => halves.done(),
-            Err(error) => halves.failed(part, error),
-        }
-    }
-    NotDone::of(halves)
-}
-
-async fn give_part_back(
-    database: &Database,
-    part: &[(KeyHash, TakeId)],
-    at_once: bool,
-) -> Result<(), StoreError> {
     let columns = |(key, take): &(KeyHash, TakeId)| (key.0.to_vec(), take.0);
-    let (keys, takes) = part.iter().map(columns).unzip();
-    let give_back = GiveBack { keys, takes };
-    let _: Vec<bool> = if at_once {
-        database
-            .at_once(async |connection| Ok(give_back.load(connection).await?))
-            .await?
-    } else {
-        give_back.load(&mut *database.get().await?).await?
-    };
-    Ok(())
+    in_halves!(database, claims, |part| {
+        let (keys, takes) = part.iter().map(columns).unzip();
+        GiveBack { keys, takes }
+    } => bool)
 }
 
 /// Removes claims for which nothing was stored: the key is free for a message that can be accepted. They are no

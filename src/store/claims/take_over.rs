@@ -73,15 +73,10 @@ pub async fn take_over(
     let mut halves = Halves::of(found);
     while let Some(part) = halves.next() {
         let take_over = TakeOver::of(take, window, part);
-        let over = if halves.is_narrowing() {
-            database
-                .at_once(async |connection| Ok(take_over.load(connection).await?))
-                .await
-        } else {
-            let connection = &mut *database.get().await?;
-            take_over.load(connection).await.map_err(StoreError::from)
-        };
-        let over: Vec<(Vec<u8>, Option<i32>)> = match over {
+        let over = database.patiently_unless(halves.is_narrowing(), async |connection| {
+            Ok(take_over.load(connection).await?)
+        });
+        let over: Vec<(Vec<u8>, Option<i32>)> = match over.await {
             Ok(over) => over,
             Err(error) => {
                 halves.failed(part, error);

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::super::lease::RunId;
-use super::super::locks::Halves;
+use super::super::locks::in_halves;
 use super::super::statement::statement;
 use super::super::takes::TakeId;
 use super::super::{Database, StoreError, time};
@@ -58,31 +58,10 @@ pub async fn let_go(
         takes: takes.clone(),
     };
     let ids: Vec<Uuid> = find.load(&mut *database.get().await?).await?;
-    let mut halves = Halves::of(&ids);
-    while let Some(part) = halves.next() {
-        let let_go = LetGo {
-            ids: part.to_vec(),
-            run: run.0,
-            takes: takes.clone(),
-        };
-        let freed = if halves.is_narrowing() {
-            database
-                .at_once(async |connection| Ok(let_go.load::<Uuid>(connection).await?))
-                .await
-        } else {
-            let connection = &mut *database.get().await?;
-            let_go
-                .load::<Uuid>(connection)
-                .await
-                .map_err(StoreError::from)
-        };
-        match freed {
-            Ok(_) => halves.done(),
-            Err(error) => halves.failed(part, error),
-        }
-    }
-    match halves.into_left() {
-        (_, Some(error)) => Err(error),
-        _ => Ok(()),
-    }
+    let left = in_halves!(database, &ids, |part| LetGo {
+        ids: part.to_vec(),
+        run: run.0,
+        takes: takes.clone(),
+    } => Uuid);
+    left.all_done()
 }

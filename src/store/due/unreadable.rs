@@ -4,10 +4,10 @@ use diesel::sql_types::{Array, Int8, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::super::Database;
-use super::super::locks::{Halves, NotDone};
+use super::super::locks::in_halves;
 use super::super::statement::statement;
 use super::super::takes::TakeId;
+use super::super::{Database, NotDone};
 
 // A minute, two, four, up to an hour; also what waits for an account, which would be taken again as
 // soon as there is room. Whoever gives back has not died of it: the take does not count.
@@ -27,20 +27,8 @@ statement!(
 /// in twice as long each time, and in an hour at most. Those that cannot be given back now are in the answer, and
 /// stay this run's.
 pub async fn give_back(database: &Database, take: TakeId, ids: &[Uuid]) -> NotDone<Uuid> {
-    let mut halves = Halves::of(ids);
-    while let Some(part) = halves.next() {
-        let give_back = GiveBack {
-            ids: part.to_vec(),
-            take: take.0,
-        };
-        let given = async {
-            let connection = &mut *database.get().await?;
-            Ok(give_back.load::<Uuid>(connection).await?)
-        };
-        match given.await {
-            Ok(_) => halves.done(),
-            Err(error) => halves.failed(part, error),
-        }
-    }
-    NotDone::of(halves)
+    in_halves!(database, ids, |part| GiveBack {
+        ids: part.to_vec(),
+        take: take.0,
+    } => Uuid)
 }

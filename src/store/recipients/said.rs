@@ -97,13 +97,10 @@ pub async fn write_said(
     let mut heard = HeardRecipients::default();
     let mut halves = Halves::of(said);
     while let Some(part) = halves.next() {
-        let written = if is_again || halves.is_narrowing() {
-            database
-                .at_once(async |connection| write(connection, part).await)
-                .await
-        } else {
-            write(&mut *database.get().await?, part).await
-        };
+        let at_once = is_again || halves.is_narrowing();
+        let written = database
+            .patiently_unless(at_once, async |connection| write(connection, part).await)
+            .await;
         match (part, written.map_err(explain)) {
             (_, Ok(locked)) => {
                 halves.done();

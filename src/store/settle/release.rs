@@ -4,10 +4,10 @@ use diesel::sql_types::{Array, Int8, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::super::locks::{Halves, NotDone};
+use super::super::locks::in_halves;
 use super::super::statement::statement;
 use super::super::takes::TakeId;
-use super::super::{Database, StoreError};
+use super::super::{Database, NotDone};
 
 statement!(
     /// Gives rows that were taken back to the scheduler, in a little while: one that makes us panic
@@ -27,29 +27,8 @@ statement!(
 /// Gives rows that were taken back to the scheduler. Those that cannot be given back now are in the answer, and
 /// stay this run's: whoever asked must ask again, for nobody else takes them while the run lives.
 pub async fn release(database: &Database, rows: &[(Uuid, TakeId)]) -> NotDone<(Uuid, TakeId)> {
-    let mut halves = Halves::of(rows);
-    while let Some(part) = halves.next() {
-        match release_part(database, part, halves.is_narrowing()).await {
-            Ok(()) => halves.done(),
-            Err(error) => halves.failed(part, error),
-        }
-    }
-    NotDone::of(halves)
-}
-
-async fn release_part(
-    database: &Database,
-    part: &[(Uuid, TakeId)],
-    at_once: bool,
-) -> Result<(), StoreError> {
-    let (ids, takes) = part.iter().map(|(id, take)| (*id, take.0)).unzip();
-    let release = ReleaseRows { ids, takes };
-    let _: Vec<Uuid> = if at_once {
-        database
-            .at_once(async |connection| Ok(release.load(connection).await?))
-            .await?
-    } else {
-        release.load(&mut *database.get().await?).await?
-    };
-    Ok(())
+    in_halves!(database, rows, |part| {
+        let (ids, takes) = part.iter().map(|(id, take)| (*id, take.0)).unzip();
+        ReleaseRows { ids, takes }
+    } => Uuid)
 }
