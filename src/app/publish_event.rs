@@ -1,11 +1,10 @@
 //! Publishing a CloudEvent from a file, after the checks that need nobody else.
 
-use serde::Deserialize;
-
 use super::build;
+use crate::broker::cloud_event::{self, EventWrapping};
 use crate::broker::{BrokerError, submission};
 use crate::config::Settings;
-use crate::domain::unique_keys;
+use crate::domain::DEFAULT_TENANT;
 use crate::runtime::clock;
 
 /// Longest type, in bytes: it is a routing key.
@@ -33,15 +32,6 @@ pub enum EventPublishError {
     Broker(BrokerError),
 }
 
-/// What every CloudEvent has (CloudEvents 1.0). Further attributes are its publisher's.
-#[derive(Deserialize)]
-struct EventAttributes {
-    specversion: String,
-    r#type: String,
-    source: String,
-    id: String,
-}
-
 /// Whether a body says that it is a CloudEvent, and no notification.
 #[must_use]
 pub fn is_event(body: &[u8]) -> bool {
@@ -65,36 +55,27 @@ pub async fn publish_event(
     Ok(event)
 }
 
-/// The attributes of an event that may be published.
+/// The attributes of an event that would be accepted.
 fn read(body: &[u8], most: usize) -> Result<PublishedEvent, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "it is no UTF-8".to_owned())?;
-    unique_keys::check(text).map_err(|error| error.to_string())?;
-    let event: EventAttributes = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if event.specversion != "1.0" {
-        return Err("`specversion`: only 1.0 is known".to_owned());
+    if body.len() > most {
+        let many = body.len();
+        return Err(format!("it has {many} bytes; at most {most} are accepted"));
     }
-    for (name, value) in [
-        ("type", &event.r#type),
-        ("source", &event.source),
-        ("id", &event.id),
-    ] {
-        if value.is_empty() || value.chars().any(char::is_control) {
-            return Err(format!("`{name}`: a text on one line is expected"));
-        }
-    }
-    if event.r#type.len() > TYPE_BYTES {
+    let wrapping = EventWrapping {
+        tenant_id: DEFAULT_TENANT,
+        may_name_tenant: true,
+        id: clock::new_id(),
+        now: clock::now(),
+    };
+    let draft = cloud_event::decode(body, &wrapping).map_err(|refusal| refusal.detail)?;
+    let event = draft.event;
+    if event.kind.len() > TYPE_BYTES {
         return Err(format!("`type`: at most {TYPE_BYTES} bytes"));
     }
-    if body.len() > most {
-        return Err(format!(
-            "it has {} bytes; at most {most} are accepted",
-            body.len()
-        ));
-    }
     Ok(PublishedEvent {
-        kind: event.r#type,
+        kind: event.kind,
         source: event.source,
-        id: event.id,
+        id: event.event_id,
     })
 }
 

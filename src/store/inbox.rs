@@ -13,7 +13,6 @@ pub mod entry;
 pub mod hints;
 pub mod listening;
 pub mod listing;
-pub mod noticed;
 pub mod reader;
 pub mod state;
 pub mod streams;

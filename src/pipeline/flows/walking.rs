@@ -117,8 +117,9 @@ impl Flows {
         };
         let database = &self.context.node.database;
         let counted = (claimant, self.context.window);
-        for notification in &sent {
-            partitions::ensure(connection, notification.created_at).await?;
+        // Those of one batch are of one moment, and partitions are made for months.
+        if let Some(first) = sent.first() {
+            partitions::ensure(connection, first.created_at).await?;
         }
         let accepted = accept::within(database, connection, counted, &acceptable).await?;
         let updates: Vec<RunUpdate> = walks.into_iter().map(RunWalk::update).collect();

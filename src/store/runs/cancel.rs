@@ -69,30 +69,42 @@ macro_rules! hold_text {
     };
 }
 
+/// Takes what is `meant` out of digests that nobody was told yet.
+macro_rules! taken_back {
+    () => {
+        "UPDATE digest_items i SET taken_back = true FROM meant m
+         WHERE i.run_id = m.id AND NOT i.taken_back
+             AND (i.brought_by = m.id OR EXISTS (SELECT 1 FROM workflow_runs c
+                 WHERE c.id = i.brought_by AND c.status = 'waiting'))"
+    };
+}
+
+/// Whether a run that is `meant` carries items of others.
+macro_rules! carries_others {
+    () => {
+        "EXISTS (SELECT 1 FROM digest_items i WHERE i.digest_id = m.digest_id AND i.brought_by = m.id
+             AND i.run_id <> m.id AND NOT i.taken_back)"
+    };
+}
+
 /// Ends what is meant by a condition on runs `r`; `$1` is the tenant, `$2` the reason, `$3` the lines. A run that
 /// carries items of others goes on without its own, unless it is meant by itself.
 macro_rules! cancel_text {
     ($meant:literal, $spares:literal) => {
         concat!(
-            "WITH meant AS ( \
-                 SELECT r.id, r.status, r.digest_id FROM workflow_runs r \
-                 WHERE r.tenant_id = $1 AND ", $meant, " ORDER BY r.id FOR UPDATE \
-             ), taken AS ( \
-                 UPDATE digest_items i SET taken_back = true FROM meant m \
-                 WHERE i.run_id = m.id AND NOT i.taken_back \
-                     AND (i.brought_by = m.id OR EXISTS (SELECT 1 FROM workflow_runs c \
-                         WHERE c.id = i.brought_by AND c.status = 'waiting')) \
-                 RETURNING i.run_id \
-             ), ended AS ( \
-                 UPDATE workflow_runs r SET status = 'cancelled', reason = $2, due_at = NULL, finished_at = now(), \
-                     timeline = r.timeline || $3::jsonb \
-                 FROM meant m WHERE r.id = m.id AND m.status = 'waiting' AND NOT (", $spares, " AND EXISTS ( \
-                     SELECT 1 FROM digest_items i WHERE i.digest_id = m.digest_id AND i.brought_by = m.id \
-                         AND i.run_id <> m.id AND NOT i.taken_back)) \
-                 RETURNING r.id \
-             ) \
-             SELECT (SELECT count(*) FROM ended) AS cancelled, \
-                 (SELECT count(*) FROM meant WHERE status <> 'waiting') AS ended, \
+            "WITH meant AS (
+                 SELECT r.id, r.status, r.digest_id FROM workflow_runs r WHERE r.tenant_id = $1 AND ", $meant, "
+             ), taken AS (", taken_back!(), "
+                 RETURNING i.run_id
+             ), ended AS (
+                 UPDATE workflow_runs r SET status = 'cancelled', reason = $2, due_at = NULL, finished_at = now(),
+                     timeline = r.timeline || $3::jsonb
+                 FROM meant m WHERE r.id = m.id AND m.status = 'waiting' AND NOT (", $spares, " AND ",
+                     carries_others!(), ")
+                 RETURNING r.id
+             )
+             SELECT (SELECT count(*) FROM ended) AS cancelled,
+                 (SELECT count(*) FROM meant WHERE status <> 'waiting') AS ended,
                  (SELECT count(*) FROM taken) AS items"
         )
     };
@@ -169,25 +181,15 @@ statement!(
         keys: Vec<String> => Array<Text>,
         lines: String => Text,
     ) -> SqlUuid =
-        "WITH asked AS (
-             SELECT * FROM unnest(?, ?, ?) AS asked (tenant_id, workflow, key)
-         ), meant AS (
+        concat!("WITH meant AS (
              SELECT r.id, r.status, r.digest_id FROM workflow_runs r
-             JOIN (SELECT DISTINCT tenant_id, workflow, key FROM asked) AS asked
+             JOIN (SELECT DISTINCT * FROM unnest(?, ?, ?) AS asked (tenant_id, workflow, key)) AS asked
                  ON r.tenant_id = asked.tenant_id AND r.workflow = asked.workflow AND r.key = asked.key
-             ORDER BY r.id FOR UPDATE OF r
-         ), taken AS (
-             UPDATE digest_items i SET taken_back = true FROM meant m
-             WHERE i.run_id = m.id AND NOT i.taken_back
-                 AND (i.brought_by = m.id OR EXISTS (SELECT 1 FROM workflow_runs c
-                     WHERE c.id = i.brought_by AND c.status = 'waiting'))
-         )
+         ), taken AS (", taken_back!(), ")
          UPDATE workflow_runs r SET status = 'cancelled', reason = 'cancelled_by_event', due_at = NULL,
              finished_at = now(), timeline = r.timeline || (SELECT ?::jsonb)
-         FROM meant m WHERE r.id = m.id AND m.status = 'waiting' AND NOT EXISTS (
-             SELECT 1 FROM digest_items i WHERE i.digest_id = m.digest_id AND i.brought_by = m.id
-                 AND i.run_id <> m.id AND NOT i.taken_back)
-         RETURNING r.id"
+         FROM meant m WHERE r.id = m.id AND m.status = 'waiting' AND NOT ", carries_others!(), "
+         RETURNING r.id")
 );
 
 /// Ends the waiting runs that events mean. Answers how many there were.

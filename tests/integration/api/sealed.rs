@@ -14,14 +14,14 @@ use super::user_tokens::{ANN, issued, person};
 use crate::database::lines;
 use crate::stage::Stage;
 
-/// Rows of a tenant, by table; what an engine writes by itself is left out.
+/// Rows of a tenant, by table; what an engine writes or empties by itself is left out.
 async fn rows_of(stage: &Stage, tenant: &str) -> BTreeMap<String, String> {
     let mut owner = stage.database.owner().await;
     let tables = "SELECT n.nspname || '.' || c.relname AS text FROM pg_class c
          JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('notification_schema', 'ticket_schema')
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
          WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT IN
-           ('delivery_minutes', 'intake', 'ledger_hours', 'notification_deduplication', 'notification_metrics')
+           ('clock_recounts', 'delivery_minutes', 'intake', 'ledger_hours', 'notification_deduplication', 'notification_metrics')
          ORDER BY 1";
     let mut rows = BTreeMap::new();
     for table in lines(&mut owner, tables).await {

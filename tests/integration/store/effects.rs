@@ -1,7 +1,7 @@
 //! Whether somebody has noticed an item is decided in the transaction that would send elsewhere.
 
 use diesel_async::{AnsiTransactionManager, SimpleAsyncConnection, TransactionManager};
-use herald::store::inbox::noticed::{self, Noticed};
+use herald::store::runs::effects;
 use uuid::Uuid;
 
 use super::fixtures::people;
@@ -29,20 +29,21 @@ async fn who_sees_an_item_at_the_moment_of_the_decision_comes_before_or_after_it
          SELECT '{item}', id, tenant_id, 1, 1, now() FROM notification_schema.users WHERE id = '{user}'"
     );
     person.batch_execute(&made).await.unwrap();
-    let unseen = Noticed::default();
-    let seen = Noticed {
-        seen: true,
-        ..unseen
+    let told = |words: &[&str]| -> Vec<(Uuid, String)> {
+        words
+            .iter()
+            .map(|word| (item, (*word).to_owned()))
+            .collect()
     };
+    let (unseen, seen) = (told(&["delivered"]), told(&["delivered", "seen"]));
     // The decision is first: whoever sees it waits for the commit.
     let mut deciding = pool.get().await.unwrap();
     AnsiTransactionManager::begin_transaction(&mut *deciding)
         .await
         .unwrap();
-    let held = noticed::hold(&mut deciding, user, &[item, Uuid::now_v7()])
-        .await
-        .unwrap();
-    assert_eq!(held, [(item, unseen)].into());
+    let asked = [(item, user), (Uuid::now_v7(), user)];
+    let held = effects::of(&mut deciding, &asked).await.unwrap();
+    assert_eq!(held, unseen);
     let impatient = format!("SET lock_timeout = '100ms'; {SEEN}");
     assert!(person.batch_execute(&impatient).await.is_err(), "they wait");
     person.batch_execute("SET lock_timeout = 0").await.unwrap();
@@ -54,8 +55,8 @@ async fn who_sees_an_item_at_the_moment_of_the_decision_comes_before_or_after_it
             .unwrap();
     });
     waits.unwrap();
-    let held = noticed::hold(&mut deciding, user, &[item]).await.unwrap();
-    assert_eq!(held, [(item, seen)].into());
+    let held = effects::of(&mut deciding, &asked).await.unwrap();
+    assert_eq!(held, seen);
     // The person is first: the decision waits for them, and knows.
     person
         .batch_execute("UPDATE notification_schema.inbox_items SET seen_at = NULL")
@@ -69,16 +70,15 @@ async fn who_sees_an_item_at_the_moment_of_the_decision_comes_before_or_after_it
         .batch_execute("SET lock_timeout = 0")
         .await
         .unwrap();
-    let asked = [item];
-    let (held, ()) = tokio::join!(noticed::hold(&mut deciding, user, &asked), async {
+    let (held, ()) = tokio::join!(effects::of(&mut deciding, &asked), async {
         let mut watch = database.owner().await;
         while lines(&mut watch, WAITING).await == ["0"] {}
         person.batch_execute("COMMIT").await.unwrap();
     });
-    assert_eq!(held.unwrap(), [(item, seen)].into());
+    assert_eq!(held.unwrap(), seen);
     // An item is its person's alone.
     assert_eq!(
-        noticed::hold(&mut deciding, other, &[item]).await.unwrap(),
-        [].into()
+        effects::of(&mut deciding, &[(item, other)]).await.unwrap(),
+        []
     );
 }
