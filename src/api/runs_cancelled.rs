@@ -15,6 +15,8 @@ pub(super) struct ShownRunsCancelled {
     ended: u64,
     /// Items that are taken out of digests that nobody was told yet.
     items: u64,
+    /// Fan-outs over topics that would have started more of these runs, and are cancelled.
+    fan_outs: u64,
 }
 
 impl From<RunsCancelled> for ShownRunsCancelled {
@@ -23,6 +25,7 @@ impl From<RunsCancelled> for ShownRunsCancelled {
             cancelled: counts.cancelled,
             ended: counts.ended,
             items: counts.items,
+            fan_outs: counts.fan_outs,
         }
     }
 }

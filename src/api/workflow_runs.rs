@@ -209,7 +209,7 @@ async fn cancel(
         .runs
         .cancel(who.own_tenant(), RunsMeant::Run(id), who.by())
         .await?;
-    if counts.cancelled == 0 {
+    if counts.cancelled == 0 && counts.items == 0 {
         let run = desks.runs.get(who.own_tenant(), id).await?;
         let state = ended(&run);
         return Err(Problem::conflict("too_late", state, "the run has ended"));

@@ -193,6 +193,7 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             templates: super::explain::templates(settings),
             window: settings.engine.deduplication_window,
             usual_rate: settings.engine.fan_out_rate,
+            wake: Arc::clone(&context.wake_jobs),
         },
         events: EventDesk::new(desk.clone(), context.events.clone()),
         workflows: WorkflowDesk { desk: desk.clone() },

@@ -7,6 +7,8 @@ use crate::broker::consumer::QueueDepths;
 use crate::cache::recipients::RecipientCache;
 use crate::cache::templates::TemplateCache;
 use crate::cache::{ApiKeyCache, LinkKeys, UserTokenCache};
+use tokio::sync::Notify;
+
 use crate::config::Settings;
 use crate::domain::LinkMaker;
 use crate::ops::control::{AcceptDesk, EventDoor};
@@ -39,6 +41,8 @@ pub(super) struct EngineContext {
     pub(super) tickets: TicketDesk,
     /// Accepts events, once the engine runs.
     pub(super) events: EventDoor,
+    /// Wakes who goes on with jobs.
+    pub(super) wake_jobs: Arc<Notify>,
     /// Who is sent to, and what they want.
     pub(super) recipients: RecipientCache,
     /// By which jobs are called off.
@@ -103,6 +107,7 @@ impl EngineContext {
             tickets: TicketDesk::new(desk_database, tasks.clone()),
             database,
             events: EventDoor::default(),
+            wake_jobs: Arc::default(),
             accept: AcceptDesk::new(settings.broker.max_body_bytes),
             gates: CallGates::default(),
             templates: super::explain::templates(settings),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
 
@@ -111,8 +111,25 @@ impl EventConsumer {
         Ok(())
     }
 
-    /// Stores a chunk and acknowledges what was stored, or is in `herald.rejected`.
+    /// Stores a chunk and acknowledges what was stored, or is in `herald.rejected`. What cannot be stored now is kept and
+    /// tried again: given back it would come again at once, and be set aside for having come too often.
     async fn settle(&self, channel: &Channel, arrived: Vec<Delivery>) -> Result<(), BrokerError> {
+        let mut arrived = arrived;
+        while !arrived.is_empty() {
+            arrived = self.settle_once(channel, arrived).await?;
+            if !arrived.is_empty() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers what is to be tried again.
+    async fn settle_once(
+        &self,
+        channel: &Channel,
+        arrived: Vec<Delivery>,
+    ) -> Result<Vec<Delivery>, BrokerError> {
         let said = arrived.iter().map(|it| SaidProperties::of(&it.properties));
         let said: Vec<SaidProperties> = said.collect();
         let readable = arrived
@@ -124,7 +141,7 @@ impl EventConsumer {
             .collect();
         let mut verdicts = (self.sink)(bodies).await.into_iter();
         let (mut settled, mut later) = (vec![], vec![]);
-        for (delivery, said) in arrived.iter().zip(said) {
+        for (delivery, said) in arrived.into_iter().zip(said) {
             let verdict = match &said.refusal {
                 Some(refusal) => EventVerdict::Refused(refusal.clone()),
                 None => verdicts.next().unwrap_or(EventVerdict::Later),
@@ -132,28 +149,16 @@ impl EventConsumer {
             let is_settled = match verdict {
                 EventVerdict::Stored => true,
                 EventVerdict::Later => false,
-                EventVerdict::Refused(refusal) => self.reject(delivery, &said, &refusal).await,
+                EventVerdict::Refused(refusal) => self.reject(&delivery, &said, &refusal).await,
             };
             match is_settled {
                 true => settled.push(delivery.delivery_tag),
-                false => later.push(delivery.delivery_tag),
+                false => later.push(delivery),
             }
         }
         self.acknowledge(channel, &settled, later.is_empty())
             .await?;
-        if later.is_empty() {
-            return Ok(());
-        }
-        tokio::time::sleep(PAUSE).await;
-        for tag in later {
-            let options = BasicNackOptions {
-                requeue: true,
-                ..BasicNackOptions::default()
-            };
-            let nack = channel.basic_nack(tag, options);
-            within(self.address.operation_timeout, "giving an event back", nack).await?;
-        }
-        Ok(())
+        Ok(later)
     }
 
     async fn reject(&self, delivery: &Delivery, said: &SaidProperties, refusal: &Refusal) -> bool {
@@ -178,14 +183,15 @@ impl EventConsumer {
         }
     }
 
+    /// Acknowledges these; by one word where there are no others.
     async fn acknowledge(
         &self,
         channel: &Channel,
         tags: &[u64],
-        all: bool,
+        is_all: bool,
     ) -> Result<(), BrokerError> {
         let limit = self.address.operation_timeout;
-        let (multiple, tags) = match (all, tags.last()) {
+        let (multiple, tags) = match (is_all, tags.iter().max()) {
             (true, Some(last)) => (true, vec![*last]),
             _ => (false, tags.to_vec()),
         };

@@ -25,3 +25,7 @@ pub const DETAIL_BYTES: usize = 500;
 /// Most attempt records kept for one notification: beyond, the oldest of the middle are dropped that
 /// nothing follows from.
 pub const ATTEMPT_RECORDS: usize = 50;
+
+/// Most items of a digest: with the last it closes, and the next one opens another. All of its runs are closed by one
+/// transaction.
+pub const MOST_DIGEST_ITEMS: u32 = 10_000;

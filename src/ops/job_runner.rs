@@ -6,6 +6,7 @@ mod letters;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::domain::JobState;
@@ -34,6 +35,8 @@ pub struct JobRunner {
     pub metrics: Arc<Metrics>,
     /// How long a key is remembered.
     pub window: Duration,
+    /// Wakes it when a job was ordered on this node.
+    pub woken: Arc<Notify>,
     /// Ends it.
     pub stop: Shutdown,
 }
@@ -41,10 +44,22 @@ pub struct JobRunner {
 /// What a part has done, beside what is stored of it.
 #[derive(Debug, Default)]
 struct PartDone {
-    /// What is stored of it; `None` at the end of the job.
-    part: Option<JobPart>,
+    /// How the job goes on.
+    going: Going,
     /// What was accepted in it.
     accepted: AcceptedWithin,
+}
+
+/// How a job goes on.
+#[derive(Debug, Default)]
+enum Going {
+    /// There is nothing left.
+    #[default]
+    Ended,
+    /// This part was done.
+    On(JobPart),
+    /// Others have so much to do with what it made that it waits.
+    Waits(Duration),
 }
 
 impl JobRunner {
@@ -56,7 +71,13 @@ impl JobRunner {
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "jobs could not be looked for; trying again"),
             }
-            self.stop.or(sleep(LOOK_EVERY)).await;
+            let pause = async {
+                tokio::select! {
+                    () = self.woken.notified() => {}
+                    () = sleep(LOOK_EVERY) => {}
+                }
+            };
+            self.stop.or(pause).await;
         }
     }
 
@@ -74,9 +95,10 @@ impl JobRunner {
                 begun = Some(id);
                 let job = job?;
                 done = self.part(connection, &job).await?;
-                match &done.part {
-                    Some(part) => going_on::advance(connection, &job, part).await?,
-                    None => {
+                match &done.going {
+                    Going::On(part) => going_on::advance(connection, &job, part).await?,
+                    Going::Waits(wait) => going_on::put_off(connection, id, *wait).await?,
+                    Going::Ended => {
                         jobs::turn(connection, job.id, JobState::Finished).await?;
                         tracing::info!(job_id = %job.id, done = job.done, "a job has finished");
                     }
@@ -125,7 +147,7 @@ impl JobRunner {
             JobOrder::DlqReplay(filter) => {
                 let part = letters::part(&self.database, connection, job, filter).await?;
                 Ok(PartDone {
-                    part,
+                    going: part.map_or(Going::Ended, Going::On),
                     ..PartDone::default()
                 })
             }

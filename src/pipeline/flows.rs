@@ -34,6 +34,8 @@ pub struct FlowContext {
     pub poll: Duration,
     /// Wakes whoever takes due notifications.
     pub wake_scheduler: Box<dyn Fn() + Send + Sync>,
+    /// Wakes whoever goes on with jobs, and so with fan-outs.
+    pub wake_jobs: Arc<Notify>,
 }
 
 /// Takes up due runs and digests, as long as the engine runs.

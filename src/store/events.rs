@@ -12,8 +12,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::statement::statement;
-use super::{StoreError, time};
+use super::{StoreError, time, turn};
 use crate::domain::{ContentHash, DomainEvent, RunEnd, Source};
+
+/// Of the locks of tenants whose events are stored.
+const CLASS: i32 = 0x4845_5242;
 
 /// An event that is to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,14 +85,15 @@ statement!(
         timelines: Vec<String> => Array<Text>,
     ) -> SqlUuid =
         "WITH asked AS (
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS asked
-                 (id, tenant_id, source, event_id, kind, subject, happened_at, said, data, extensions, depth, outcome)
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY AS asked
+                 (id, tenant_id, source, event_id, kind, subject, happened_at, said, data, extensions, depth, outcome,
+                  place)
          ), stored AS (
              INSERT INTO events (id, tenant_id, source, event_id, kind, subject, happened_at, said, data, extensions,
                  depth, outcome)
              SELECT id, tenant_id, source, event_id, kind, subject, happened_at, said, data::jsonb,
                  extensions::jsonb, depth, outcome::jsonb
-             FROM asked ORDER BY tenant_id, source, event_id
+             FROM asked ORDER BY place
              ON CONFLICT (tenant_id, source, event_id) DO NOTHING
              RETURNING id
          ), begun AS (
@@ -107,7 +111,20 @@ statement!(
          SELECT id FROM stored"
 );
 
-/// Stores events, each once, and starts the runs of those that are new. Answers the ids of these.
+/// Waits until nobody else stores events of these tenants, and keeps others from it until the transaction ends: the
+/// order of a tenant's events is that of their commits, and one that ends runs meets all that were started before it.
+///
+/// # Errors
+/// The database is out of reach, or somebody takes very long.
+pub async fn take_turns(
+    connection: &mut AsyncPgConnection,
+    tenants: &[Uuid],
+) -> Result<(), StoreError> {
+    let names = tenants.iter().map(Uuid::to_string);
+    turn::take(connection, CLASS, names.collect()).await
+}
+
+/// Stores events in this order, each once, and starts the runs of those that are new. Answers the ids of these.
 ///
 /// # Errors
 /// The database's; a tenant that does not exist is a [`StoreError::ForeignKey`].

@@ -49,7 +49,7 @@ pub enum FanOutOrdered {
     New {
         /// The job.
         job: Uuid,
-        /// How many subscriptions there are, as far as they are counted; of nobody, the job ends at once.
+        /// How many subscriptions there are, as far as they are counted; 0 for runs, whose first part counts them.
         subscriptions: u64,
     },
     /// Nothing is ordered, since the tenant has none of these topics.
@@ -94,10 +94,13 @@ pub async fn order(
     if found.is_empty() {
         return Ok(FanOutOrdered::Unknown);
     }
-    let mut subscriptions = 0_u64;
-    for (id, ..) in &found {
-        subscriptions = subscriptions.saturating_add(subscribers::count(connection, *id).await?);
-    }
+    let subscriptions = match order.what {
+        FanOutWhat::Notification(_) => {
+            subscribers::count_all(connection, found.iter().map(|(id, ..)| *id)).await?
+        }
+        // Whoever accepts an event does not wait for that: the first part counts them.
+        FanOutWhat::Run(_) => 0,
+    };
     let topic = |(id, name, joined)| FanOutTopic { id, name, joined };
     let fan_out = FanOut {
         topics: found.into_iter().map(topic).collect(),

@@ -2,16 +2,21 @@
 //!
 //! Whoever works on a run holds its row until the commit: a node that dies leaves it as it was.
 
+pub mod backlog;
 pub mod cancel;
+pub mod cancel_on;
 pub mod desk;
 pub mod digests;
 pub mod effects;
+mod fan_outs;
+pub mod forget;
 pub mod keep;
+mod meant;
 pub mod people;
 pub mod starting;
 pub mod throttles;
 
-pub use starting::{RunSeed, run_id};
+pub use starting::{RunSeed, nobody_id, run_id};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -62,6 +67,15 @@ pub struct SentMove {
     pub id: Uuid,
 }
 
+/// What is due, and not about to be ended by an event.
+macro_rules! is_due {
+    () => {
+        "status = 'waiting' AND due_at <= now() AND NOT EXISTS (SELECT 1 FROM run_cancellations c
+             WHERE c.tenant_id = workflow_runs.tenant_id AND c.workflow_id = workflow_runs.workflow_id
+                 AND c.key = workflow_runs.key)"
+    };
+}
+
 /// The columns of a due run.
 macro_rules! due_columns {
     () => {
@@ -106,25 +120,34 @@ statement!(
         most: i64 => Int8,
     ) -> DueSql = concat!(
         "SELECT ", due_columns!(), " FROM workflow_runs
-         WHERE status = 'waiting' AND due_at <= now() ORDER BY due_at LIMIT ? FOR UPDATE SKIP LOCKED"
+         WHERE ", is_due!(), " ORDER BY due_at LIMIT ? FOR UPDATE SKIP LOCKED"
     )
 );
 
 statement!(
-    /// The same for tenants in turn: of each a share, of those that a look into the longest due finds.
+    /// The same for tenants in turn: of each a share. The tenants are found by steps through the index, however much
+    /// waits of each.
     TakeRunsInTurn(
-        looked: i64 => Int8,
         share: i64 => Int8,
         most: i64 => Int8,
     ) -> DueSql = concat!(
-        "SELECT ", due_columns!(), " FROM workflow_runs WHERE id IN (
-             SELECT id FROM (
-                 SELECT id, due_at, row_number() OVER (PARTITION BY tenant_id ORDER BY due_at) AS place FROM (
-                     SELECT id, tenant_id, due_at FROM workflow_runs
-                     WHERE status = 'waiting' AND due_at <= now() ORDER BY due_at LIMIT ?
-                 ) AS longest
-             ) AS placed WHERE place <= ? ORDER BY place, due_at LIMIT ?
-         ) AND status = 'waiting' AND due_at <= now() FOR UPDATE SKIP LOCKED"
+        "WITH RECURSIVE tenants AS (
+             (SELECT tenant_id FROM workflow_runs WHERE status = 'waiting' AND due_at IS NOT NULL
+              ORDER BY tenant_id LIMIT 1)
+             UNION ALL
+             SELECT (SELECT r.tenant_id FROM workflow_runs r WHERE r.status = 'waiting' AND r.due_at IS NOT NULL
+                     AND r.tenant_id > t.tenant_id ORDER BY r.tenant_id LIMIT 1)
+             FROM tenants t WHERE t.tenant_id IS NOT NULL
+         ), chosen AS (
+             SELECT placed.id FROM tenants t CROSS JOIN LATERAL (
+                 SELECT r.id, r.due_at, row_number() OVER (ORDER BY r.due_at) AS place FROM (
+                     SELECT id, due_at FROM workflow_runs
+                     WHERE tenant_id = t.tenant_id AND ", is_due!(), "
+                     ORDER BY due_at LIMIT ?) AS r
+             ) AS placed ORDER BY placed.place, placed.due_at LIMIT ?
+         )
+         SELECT ", due_columns!(), " FROM workflow_runs WHERE id IN (SELECT id FROM chosen)
+             AND ", is_due!(), " FOR UPDATE SKIP LOCKED"
     )
 );
 
@@ -134,12 +157,9 @@ statement!(
         id: Uuid => SqlUuid,
     ) -> DueSql = concat!(
         "SELECT ", due_columns!(), " FROM workflow_runs
-         WHERE id = ? AND status = 'waiting' AND due_at <= now() FOR UPDATE SKIP LOCKED"
+         WHERE id = ? AND ", is_due!(), " FOR UPDATE SKIP LOCKED"
     )
 );
-
-/// How many of the longest due runs are looked at for tenants in turn, for each that is wanted.
-const LOOKED: i64 = 20;
 
 /// Which due runs are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,14 +184,8 @@ pub async fn take(
         RunTake::Longest(most) => TakeRuns { most: most.into() }.load(connection).await?,
         RunTake::InTurn(most) => {
             let most = i64::from(most);
-            let (looked, share) = (most * LOOKED, (most / 4).max(1));
-            TakeRunsInTurn {
-                looked,
-                share,
-                most,
-            }
-            .load(connection)
-            .await?
+            let share = (most / 4).max(1);
+            TakeRunsInTurn { share, most }.load(connection).await?
         }
         RunTake::One(id) => TakeRun { id }.load(connection).await?,
     };

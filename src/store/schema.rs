@@ -674,6 +674,20 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.run_cancellations (id) {
+            id -> Int8,
+            tenant_id -> Uuid,
+            #[max_length = 100]
+            workflow -> Varchar,
+            workflow_id -> Uuid,
+            #[max_length = 255]
+            key -> Varchar,
+            event_id -> Uuid,
+            after -> Uuid,
+        }
+    }
+
+    diesel::table! {
         notification_schema.status_outbox (id) {
             id -> Int8,
             event_id -> Uuid,
@@ -963,6 +977,8 @@ pub mod notification_schema {
     diesel::joinable!(provider_rates -> provider_configs (provider_id));
     diesel::joinable!(rate_limits -> api_keys (api_key_id));
     diesel::joinable!(rate_limits -> users (user_id));
+    diesel::joinable!(run_cancellations -> events (event_id));
+    diesel::joinable!(run_cancellations -> tenants (tenant_id));
     diesel::joinable!(suppressions -> tenants (tenant_id));
     diesel::joinable!(template_drafts -> tenants (tenant_id));
     diesel::joinable!(throttles -> tenants (tenant_id));
@@ -1018,6 +1034,7 @@ pub mod notification_schema {
         provider_rates,
         rate_limits,
         rollup_batches,
+        run_cancellations,
         status_outbox,
         status_turn,
         suppressions,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use diesel::OptionalExtension as _;
-use diesel::sql_types::{BigInt, Bool, Integer, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::StoreError;
@@ -48,6 +48,30 @@ statement!(
        AND held.classid::bigint = ? AND held.objid::bigint = ?
      LIMIT 1"
 );
+
+// Few locks for all names: a batch may have very many. Everybody takes them in one order.
+statement!(
+    TakeTurns(class: i32 => Integer, names: Vec<String> => Array<Text>) -> Bool =
+    "SELECT pg_advisory_xact_lock(?, turn)::text IS NULL
+     FROM (SELECT DISTINCT hashtext(name) & 63 AS turn FROM unnest(?) AS told (name) ORDER BY 1) turns"
+);
+
+/// Waits until nobody else has the turn of any of these names of a class, and keeps others from it until the transaction
+/// ends. What they have stored is seen by the statements after this one.
+///
+/// # Errors
+/// The database is out of reach, or somebody takes very long.
+pub(super) async fn take(
+    connection: &mut AsyncPgConnection,
+    class: i32,
+    names: Vec<String>,
+) -> Result<(), StoreError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let _: Vec<bool> = TakeTurns { class, names }.load(connection).await?;
+    Ok(())
+}
 
 /// Takes the turn to apply declared files until the end of the transaction, unless somebody has it.
 ///

@@ -35,9 +35,9 @@ pub struct StoredWorkflow {
     pub published_at: Option<Timestamp>,
 }
 
-/// A published version, by which it is known whether it was read before.
+/// A version that events meet, by which it is known whether it was read before.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName, Queryable)]
-pub struct PublishedWorkflow {
+pub struct WorkflowVersion {
     /// Whose it is.
     #[diesel(sql_type = SqlUuid)]
     pub tenant_id: Uuid,
@@ -100,8 +100,34 @@ statement!(
 pub async fn published(
     connection: &mut AsyncPgConnection,
     tenants: Vec<Uuid>,
-) -> Result<Vec<PublishedWorkflow>, StoreError> {
+) -> Result<Vec<WorkflowVersion>, StoreError> {
     Ok(Published { tenants }.load(connection).await?)
+}
+
+statement!(
+    /// Versions of some tenants that are retired while runs of them wait, or are still being started, and that some event
+    /// ends.
+    Outlasting(
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+    ) -> (SqlUuid, SqlUuid) =
+        "SELECT w.tenant_id, w.id FROM workflows w
+         WHERE w.state = 'retired' AND w.tenant_id = ANY(?) AND jsonb_exists(w.definition, 'cancel_on')
+             AND (EXISTS (SELECT 1 FROM workflow_runs r WHERE r.workflow_id = w.id AND r.status = 'waiting')
+                 OR EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'fan_out' AND j.state IN ('running', 'paused')
+                     AND j.filter #>> '{what,run,workflow_id}' = w.id::text))
+         ORDER BY w.tenant_id, w.name, w.version"
+);
+
+/// The versions of some tenants that are retired while runs of them go on, and that some event ends: by tenant, name and
+/// number.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn outlasting(
+    connection: &mut AsyncPgConnection,
+    tenants: Vec<Uuid>,
+) -> Result<Vec<WorkflowVersion>, StoreError> {
+    Ok(Outlasting { tenants }.load(connection).await?)
 }
 
 /// These versions, as far as they are there.

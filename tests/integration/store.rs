@@ -2,6 +2,8 @@
 
 mod accepting;
 mod accounts;
+mod cancelled_fan_outs;
+mod cancelled_runs;
 mod catalogue;
 mod changes;
 mod claims;

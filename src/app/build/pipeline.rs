@@ -66,6 +66,7 @@ impl PipelineBuilder<'_> {
             window: settings.engine.deduplication_window,
             poll: settings.engine.scheduler_poll,
             wake_scheduler: Box::new(move || mailbox::post(&scheduler, Wake)),
+            wake_jobs: Arc::clone(&context.wake_jobs),
         };
         let (flows, acceptor, orders) = Flows::new(flowing);
         context.events.open(acceptor.clone());

@@ -92,6 +92,7 @@ pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
         database: context.database.clone(),
         metrics: Arc::clone(&context.metrics),
         window: settings.engine.deduplication_window,
+        woken: Arc::clone(&context.wake_jobs),
         stop: context.phases.stop.clone(),
     };
     context.tasks.spawn("jobs", jobs.run());

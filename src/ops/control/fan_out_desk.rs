@@ -1,8 +1,10 @@
 //! What is sent to topics, as the HTTP API asks for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
@@ -28,6 +30,8 @@ pub struct FanOutDesk {
     pub window: Duration,
     /// Most people a second, where an order says nothing of it.
     pub usual_rate: u32,
+    /// Wakes who goes on with jobs.
+    pub wake: Arc<Notify>,
 }
 
 /// Whom a fan-out is meant for.
@@ -136,7 +140,9 @@ impl FanOutDesk {
             };
             database.attempt(ordered).await
         };
-        self.desk.with("order a fan-out", work).await
+        let ordered = self.desk.with("order a fan-out", work).await?;
+        self.wake.notify_one();
+        Ok(ordered)
     }
 }
 

@@ -62,7 +62,7 @@ impl RunDesk {
             let cancelled = async |connection: &mut PgConnection| {
                 let lines = cancelled_lines("cancelled by request");
                 let counts = cancel::cancel(connection, tenant_id, &meant, &lines).await?;
-                if counts == RunsCancelled::default() {
+                if counts.meant == 0 && counts.fan_outs == 0 {
                     return Err(DeskError::NotFound("run"));
                 }
                 let (resource_id, how) = match &meant {

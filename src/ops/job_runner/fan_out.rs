@@ -3,23 +3,26 @@
 //! Never more than a part is in memory, and what a part accepts is stored with the place behind it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{JobRunner, PartDone};
+use super::{FAN_OUT_AHEAD, Going, JobRunner, PartDone};
 use crate::broker::envelope::{KeySource, key_hash};
 use crate::domain::fan_out::{FanOut, FanOutFate, FanOutWhat, NotificationDraft};
-use crate::domain::{ContentHash, Notification};
+use crate::domain::{ContentHash, Notification, RunEnd};
 use crate::ops::replay;
 use crate::runtime::{clock, failpoint};
 use crate::store::accept::{self, Acceptable, AcceptedWithin};
 use crate::store::claims::Claimant;
-use crate::store::jobs::going_on::{JobPart, JobResult};
+use crate::store::jobs::going_on::{self, JobPart, JobResult};
 use crate::store::jobs::{JobPlace, StoredJob};
 use crate::store::runs::RunLine;
+use crate::store::runs::backlog;
 use crate::store::runs::starting::{self, RunSeed};
 use crate::store::topics::audience::{self, AudienceMember};
+use crate::store::topics::subscribers;
 use crate::store::{PgConnection, StoreError, partitions};
 use crate::templates::Expression;
 
@@ -27,6 +30,11 @@ use crate::templates::Expression;
 const PART: usize = 1_000;
 /// Most bytes of the notifications of one part.
 const PART_BYTES: usize = 4 * 1_024 * 1_024;
+/// Runs of a tenant that may be due before a fan-out starts more: whatever else becomes due meanwhile waits behind these
+/// alone.
+const MOST_DUE: u32 = 2_000;
+/// How long it waits then.
+const WAIT: Duration = FAN_OUT_AHEAD.saturating_add(Duration::from_millis(50));
 
 impl JobRunner {
     /// The next people of a fan-out.
@@ -40,8 +48,28 @@ impl JobRunner {
             Some(JobPlace::Person(id)) => Some(id),
             Some(JobPlace::Letter(_)) | None => None,
         };
+        let seed = match &fan_out.what {
+            FanOutWhat::Notification(_) => None,
+            FanOutWhat::Run(seed) => Some(seed_of(job, seed)?),
+        };
+        if let Some(seed) = &seed {
+            if after.is_none() {
+                let topics = fan_out.topics.iter().map(|topic| topic.id);
+                let planned = subscribers::count_all(connection, topics).await?;
+                going_on::plan(connection, job.id, planned).await?;
+            }
+            if backlog::due(connection, seed.tenant_id, MOST_DUE).await? >= MOST_DUE {
+                return Ok(PartDone {
+                    going: Going::Waits(WAIT),
+                    ..PartDone::default()
+                });
+            }
+        }
         let people = audience::page(connection, fan_out, after, most(job.rate, fan_out)).await?;
         let Some(last) = people.last().map(|one| one.user_id) else {
+            if let Some(seed) = &seed {
+                note_if_nobody(connection, job, fan_out, seed).await?;
+            }
             return Ok(PartDone::default());
         };
         let condition = fan_out.condition.as_deref().map(Expression::compile);
@@ -52,10 +80,13 @@ impl JobRunner {
         let told = people.iter().zip(&fates);
         let told = told.filter(|(_, fate)| **fate == FanOutFate::Accepted);
         let told: Vec<Uuid> = told.map(|(one, _)| one.user_id).collect();
-        let (new, accepted) = match &fan_out.what {
-            FanOutWhat::Notification(draft) => self.accept(connection, job, draft, &told).await?,
-            FanOutWhat::Run(seed) => {
-                let new = start_runs(connection, job, seed, &told).await?;
+        let (new, accepted) = match (&fan_out.what, &seed) {
+            (FanOutWhat::Notification(draft), _) => {
+                self.accept(connection, job, draft, &told).await?
+            }
+            (FanOutWhat::Run(_), None) => return Err(unreadable(job)),
+            (FanOutWhat::Run(_), Some(seed)) => {
+                let new = start_runs(connection, seed, &told).await?;
                 (new, AcceptedWithin::default())
             }
         };
@@ -66,7 +97,7 @@ impl JobRunner {
             }
         }
         Ok(PartDone {
-            part: Some(noted(job, last, told.len(), &people, &fates)),
+            going: Going::On(noted(job, last, told.len(), &people, &fates)),
             accepted,
         })
     }
@@ -120,17 +151,52 @@ impl JobRunner {
 /// Starts a run of a workflow for each; says who has got one.
 async fn start_runs(
     connection: &mut PgConnection,
-    job: &StoredJob,
-    seed: &serde_json::Value,
+    seed: &RunSeed,
     people: &[Uuid],
 ) -> Result<HashSet<Uuid>, StoreError> {
-    let seed: RunSeed = serde_json::from_value(seed.clone()).map_err(|_| unreadable(job))?;
-    let line = RunLine {
+    let line = line("the event tells a topic to which they subscribe".to_owned());
+    starting::start_within(connection, seed, people, &line).await
+}
+
+/// Of a fan-out that has told nobody there is a run that says so.
+async fn note_if_nobody(
+    connection: &mut PgConnection,
+    job: &StoredJob,
+    fan_out: &FanOut,
+    seed: &RunSeed,
+) -> Result<(), StoreError> {
+    let of = |fate: FanOutFate| job.counts.get(fate.as_str()).copied().unwrap_or(0);
+    if of(FanOutFate::Accepted) + of(FanOutFate::ToldBefore) > 0 {
+        return Ok(());
+    }
+    let names: Vec<&str> = fan_out.topics.iter().map(|it| it.name.as_str()).collect();
+    let names = names.join("`, `");
+    let line = line(match job.done {
+        0 => format!("nobody subscribes to `{names}`"),
+        _ => {
+            let counts = job.counts.iter();
+            let counts: Vec<String> = counts
+                .map(|(what, many)| format!("{many} {what}"))
+                .collect();
+            format!(
+                "of those who subscribe to `{names}` nobody is told: {}",
+                counts.join(", ")
+            )
+        }
+    });
+    starting::note_nobody(connection, seed, RunEnd::EmptyAudience, &line).await
+}
+
+fn seed_of(job: &StoredJob, seed: &serde_json::Value) -> Result<RunSeed, StoreError> {
+    serde_json::from_value(seed.clone()).map_err(|_| unreadable(job))
+}
+
+fn line(words: String) -> RunLine {
+    RunLine {
         at: clock::now(),
         step: String::new(),
-        words: "the event tells a topic to which they subscribe".to_owned(),
-    };
-    starting::start_within(connection, &seed, people, &line).await
+        words,
+    }
 }
 
 /// Most people of a part: as many as a second has, and as their notifications have room.

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::Flows;
-use super::starting::{Following, TopicRuns, following, said, written};
+use super::starting::{EventVersions, Following, TopicRuns, ended_by_event, following};
 use crate::broker::Refusal;
 use crate::broker::cloud_event::{self, EventDraft, EventWrapping};
 use crate::broker::event_consumer::{EventSink, EventVerdict};
@@ -16,15 +16,16 @@ use crate::domain::{DEFAULT_TENANT, Rejection};
 use crate::pipeline::accept::{AcceptAnswer, AcceptedNotification, NotAccepted};
 use crate::runtime::{clock, failpoint};
 use crate::store::events::{self, EventKey};
-use crate::store::runs::cancel;
+use crate::store::runs::cancel_on;
 use crate::store::{PgConnection, StoreError};
 
 /// Most events that wait.
 const MOST_WAITING: usize = 10_000;
 /// Most events of a batch.
 const BATCH: usize = 256;
-/// Batches that are stored at the same time.
-const CONCURRENT: usize = 2;
+/// Bytes of data beyond which no more events are taken into a batch: those who are told are named in it, and each is a
+/// row of its own.
+const BATCH_BYTES: usize = 128 * 1_024;
 /// How often a batch is tried, and the wait between.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -111,14 +112,10 @@ impl EventAcceptor {
 }
 
 impl Flows {
-    /// Stores what is asked for, until the engine stops.
+    /// Stores what is asked for, until the engine stops: one batch after the other, so that events keep their order.
     pub async fn accept(self: Arc<Self>, mut orders: mpsc::Receiver<EventOrder>) {
-        let room = Arc::new(tokio::sync::Semaphore::new(CONCURRENT));
         let stop = self.context.node.phases.stop.clone();
         loop {
-            let Ok(slot) = Arc::clone(&room).acquire_owned().await else {
-                return;
-            };
             let mut batch = vec![];
             if stop.is_raised() {
                 // What was asked for by then is still answered.
@@ -130,11 +127,7 @@ impl Flows {
             if batch.is_empty() {
                 return;
             }
-            let flows = Arc::clone(&self);
-            self.context.node.tasks.spawn("accept events", async move {
-                flows.accept_batch(batch).await;
-                drop(slot);
-            });
+            self.accept_batch(batch).await;
         }
     }
 
@@ -142,31 +135,37 @@ impl Flows {
         failpoint::hit("events.batch");
         let (drafts, askers): (Vec<EventDraft>, Vec<_>) =
             batch.into_iter().map(|it| (it.draft, it.answer)).unzip();
-        let answers = match self.store_events(&drafts).await {
-            Ok(answers) => answers,
-            // One of them may be to blame: each by itself.
-            Err(error) if is_of_one(&error) => {
-                let mut answers = vec![];
-                for draft in &drafts {
-                    let alone = self.store_events(std::slice::from_ref(draft)).await;
-                    answers.extend(alone.unwrap_or_else(|error| vec![Err(refused(&error))]));
-                }
-                answers
-            }
-            Err(error) => {
-                tracing::warn!(%error, "events could not be accepted");
-                drafts
-                    .iter()
-                    .map(|_| Err(NotAccepted::from(&error)))
-                    .collect()
-            }
-        };
+        let mut answers = Vec::with_capacity(drafts.len());
+        for part in parts(&drafts) {
+            self.store_part(part, &mut answers).await;
+        }
         failpoint::hit("events.stored");
         for (asker, answer) in askers.into_iter().zip(answers) {
             // Whoever asked may have gone.
             let _ = asker.send(answer);
         }
         self.wake();
+        self.context.wake_jobs.notify_one();
+    }
+
+    /// Stores events; where one may be to blame that they cannot be, or they are too many for a statement's time, in
+    /// halves.
+    async fn store_part(&self, drafts: &[EventDraft], answers: &mut Vec<AcceptAnswer>) {
+        let error = match self.store_events(drafts).await {
+            Ok(stored) => return answers.extend(stored),
+            Err(error) => error,
+        };
+        match drafts.split_at_checked(drafts.len() / 2) {
+            Some((first, second)) if !first.is_empty() && in_halves(&error) => {
+                Box::pin(self.store_part(first, answers)).await;
+                Box::pin(self.store_part(second, answers)).await;
+            }
+            _ if is_of_one(&error) => answers.extend(drafts.iter().map(|_| Err(refused(&error)))),
+            _ => {
+                tracing::warn!(%error, "events could not be accepted");
+                answers.extend(drafts.iter().map(|_| Err(NotAccepted::from(&error))));
+            }
+        }
     }
 
     async fn store_events(&self, drafts: &[EventDraft]) -> Result<Vec<AcceptAnswer>, StoreError> {
@@ -175,7 +174,7 @@ impl Flows {
             let stored = database
                 .transaction(async |connection| self.store_within(connection, drafts).await);
             match stored.await {
-                Err(error) if !is_of_one(&error) && !self.context.node.phases.stop.is_raised() => {
+                Err(error) if !in_halves(&error) && !self.context.node.phases.stop.is_raised() => {
                     tracing::debug!(%error, "accepting events failed; trying again");
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -194,15 +193,17 @@ impl Flows {
     ) -> Result<Vec<AcceptAnswer>, StoreError> {
         let now = clock::now();
         let tenants: BTreeSet<Uuid> = drafts.iter().map(|it| it.event.tenant_id).collect();
-        let published = self
-            .book
-            .published(connection, tenants.into_iter().collect())
-            .await?;
+        let tenants: Vec<Uuid> = tenants.into_iter().collect();
+        events::take_turns(connection, &tenants).await?;
+        let versions = EventVersions {
+            published: self.book.published(connection, tenants.clone()).await?,
+            outlasting: self.book.outlasting(connection, tenants).await?,
+        };
         let depths = depths(connection, drafts).await?;
         let follow = |draft: &EventDraft| {
             let caused = draft.caused_by.and_then(|id| depths.get(&id));
             let depth = caused.map_or(0, |depth| depth.saturating_add(1));
-            following(draft.clone(), depth, &published, now)
+            following(draft.clone(), depth, &versions, now)
         };
         let all: Vec<Following> = drafts.iter().map(follow).collect();
         let events: Vec<_> = all.iter().map(|it| it.event.clone()).collect();
@@ -214,15 +215,12 @@ impl Flows {
             .clone()
             .flat_map(|it| it.cancels.iter().cloned())
             .collect();
-        let lines = written(&[said(
-            now,
-            "cancelled: an event of its `cancel_on` came".to_owned(),
-        )]);
-        cancel::cancel_on(connection, &cancels, &lines).await?;
+        // Of one batch, too, an event ends what was ordered by those before it: so first all is ordered.
         let topics: Vec<&TopicRuns> = happened.flat_map(|it| &it.topics).collect();
         for topics in topics {
             self.start_for_topics(connection, topics, now).await?;
         }
+        cancel_on::cancel_on(connection, &cancels, &ended_by_event(now)).await?;
         answers(connection, drafts, &new).await
     }
 }
@@ -285,6 +283,26 @@ async fn answers(
         }
     };
     Ok(drafts.iter().map(answer).collect())
+}
+
+/// Events in their order, in parts of which each is stored by a statement.
+fn parts(drafts: &[EventDraft]) -> Vec<&[EventDraft]> {
+    let (mut parts, mut begin, mut bytes) = (vec![], 0, 0_usize);
+    for (at, draft) in drafts.iter().enumerate() {
+        let own = draft.event.data.to_string().len();
+        if at > begin && bytes.saturating_add(own) > BATCH_BYTES {
+            parts.extend(drafts.get(begin..at));
+            (begin, bytes) = (at, 0);
+        }
+        bytes = bytes.saturating_add(own);
+    }
+    parts.extend(drafts.get(begin..).filter(|rest| !rest.is_empty()));
+    parts
+}
+
+/// Whether fewer of them may be stored.
+fn in_halves(error: &StoreError) -> bool {
+    is_of_one(error) || matches!(error, StoreError::Timeout(_))
 }
 
 /// Whether an error may be one event's alone.

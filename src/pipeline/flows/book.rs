@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use crate::store::workflows::{self, StoredWorkflow};
+use crate::store::workflows::{self, StoredWorkflow, WorkflowVersion};
 use crate::store::{PgConnection, StoreError};
 use crate::templates::workflow::{self, Workflow};
 
@@ -95,6 +95,27 @@ impl WorkflowBook {
         tenants: Vec<Uuid>,
     ) -> Result<Vec<Arc<KnownWorkflow>>, StoreError> {
         let ids = workflows::published(connection, tenants).await?;
+        self.in_order(connection, &ids).await
+    }
+
+    /// The versions of some tenants that are retired while runs of them go on, and that some event ends.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn outlasting(
+        &self,
+        connection: &mut PgConnection,
+        tenants: Vec<Uuid>,
+    ) -> Result<Vec<Arc<KnownWorkflow>>, StoreError> {
+        let ids = workflows::outlasting(connection, tenants).await?;
+        self.in_order(connection, &ids).await
+    }
+
+    async fn in_order(
+        &self,
+        connection: &mut PgConnection,
+        ids: &[WorkflowVersion],
+    ) -> Result<Vec<Arc<KnownWorkflow>>, StoreError> {
         let order: Vec<Uuid> = ids.iter().map(|it| it.id).collect();
         let mut found = self.versions(connection, &order).await?;
         Ok(order.iter().filter_map(|id| found.remove(id)).collect())

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Flows;
+use super::starting::ended_by_event;
 use crate::runtime::clock;
 use crate::store::StoreError;
-use crate::store::runs::{self, RunTake, digests};
+use crate::store::runs::{self, RunTake, cancel_on, digests};
 
 /// Most runs of a batch: one transaction.
 const BATCH: u16 = 200;
@@ -44,15 +45,32 @@ impl Flows {
         }
     }
 
+    /// Ends a part of what an event has ended; says whether there was one.
+    async fn sweep(&self) -> Result<bool, StoreError> {
+        let database = &self.context.node.database;
+        let lines = ended_by_event(clock::now());
+        let swept =
+            database.transaction(async |connection| cancel_on::sweep(connection, &lines).await);
+        swept.await
+    }
+
     /// One look: how many runs there were, and how long to wait for the next.
     async fn look(&self, is_crowded: bool) -> Result<(usize, Duration), StoreError> {
-        let closed = self.close().await?;
+        // What fails of one run or digest keeps no other from going on.
+        let swept = self.sweep().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "runs that an event has ended could not all be ended; trying again");
+            false
+        });
+        let closed = self.close().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "digests could not be closed; trying again");
+            0
+        });
         let which = match is_crowded {
             true => RunTake::InTurn(BATCH),
             false => RunTake::Longest(BATCH),
         };
         let found = self.advance(which).await?;
-        if closed > 0 || found > 0 {
+        if swept || closed > 0 || found > 0 {
             return Ok((found, Duration::ZERO));
         }
         let mut connection = self.context.node.database.get().await?;

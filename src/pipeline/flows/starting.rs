@@ -10,7 +10,7 @@ use crate::broker::cloud_event::EventDraft;
 use crate::domain::{DomainEvent, RunEnd};
 use crate::store::events::{NewEvent, NewRun};
 use crate::store::runs::cancel::CancelOnOrder;
-use crate::store::runs::{RunLine, RunSeed, run_id};
+use crate::store::runs::{RunLine, RunSeed, nobody_id, run_id};
 use crate::templates::workflow::audience::key_text;
 use crate::templates::workflow::{Audience, NoAudience, Workflow, audience};
 
@@ -34,11 +34,20 @@ pub(super) struct TopicRuns {
     pub(super) excluded: Vec<uuid::Uuid>,
 }
 
-/// What follows from an event by the workflows that are published.
+/// The versions that events meet.
+#[derive(Debug)]
+pub(super) struct EventVersions {
+    /// They start runs, and end them.
+    pub(super) published: Vec<Arc<KnownWorkflow>>,
+    /// They are retired, and end the runs of theirs that go on.
+    pub(super) outlasting: Vec<Arc<KnownWorkflow>>,
+}
+
+/// What follows from an event.
 pub(super) fn following(
     draft: EventDraft,
     depth: i16,
-    published: &[Arc<KnownWorkflow>],
+    versions: &EventVersions,
     now: Timestamp,
 ) -> Following {
     let known = draft.event.known();
@@ -55,7 +64,13 @@ pub(super) fn following(
     };
     let tenant_id = following.event.event.tenant_id;
     let mut outcome = vec![];
-    for version in published.iter().filter(|it| it.tenant_id == tenant_id) {
+    let of_tenant = |version: &&Arc<KnownWorkflow>| version.tenant_id == tenant_id;
+    for version in versions.outlasting.iter().filter(of_tenant) {
+        if let Ok(workflow) = &version.workflow {
+            following.cancel((version, workflow), &known, &mut outcome);
+        }
+    }
+    for version in versions.published.iter().filter(of_tenant) {
         let workflow = match &version.workflow {
             Ok(workflow) => workflow,
             Err(problem) => {
@@ -63,14 +78,7 @@ pub(super) fn following(
                 continue;
             }
         };
-        if let Some(order) = cancelled(version, workflow, &following.event.event, &known) {
-            outcome.push(line(
-                version,
-                "cancels",
-                &format!("runs that are about `{}`", order.key),
-            ));
-            following.cancels.push(order);
-        }
+        following.cancel((version, workflow), &known, &mut outcome);
         if workflow.on.fits(&following.event.event.kind) {
             following.start((version, workflow), &known, now, &mut outcome);
         }
@@ -80,6 +88,19 @@ pub(super) fn following(
 }
 
 impl Following {
+    fn cancel(
+        &mut self,
+        (version, workflow): (&KnownWorkflow, &Workflow),
+        known: &Map<String, Value>,
+        outcome: &mut Vec<Value>,
+    ) {
+        if let Some(order) = cancelled(version, workflow, &self.event.event, known) {
+            let words = format!("runs that are about `{}`", order.key);
+            outcome.push(line(version, "cancels", &words));
+            self.cancels.push(order);
+        }
+    }
+
     fn start(
         &mut self,
         (version, workflow): (&KnownWorkflow, &Workflow),
@@ -178,6 +199,7 @@ impl Following {
         let kind = &self.event.event.kind;
         let lines = [said(now, format!("started by `{kind}`")), said(now, words)];
         let run = NewRun {
+            id: nobody_id(self.event.event.id, &version.name, end),
             end: Some(end),
             timeline: written(&lines),
             ..self.run(version, None, key)
@@ -207,7 +229,7 @@ impl Following {
     }
 }
 
-/// Which runs of a workflow an event ends.
+/// Which runs of a version an event ends.
 fn cancelled(
     version: &KnownWorkflow,
     workflow: &Workflow,
@@ -221,8 +243,10 @@ fn cancelled(
     // What has no key is about nothing, and ends nothing.
     let key = key_text(&rule.key.value(known).ok()?)?;
     Some(CancelOnOrder {
+        event_id: event.id,
         tenant_id: version.tenant_id,
         workflow: version.name.clone(),
+        workflow_id: version.id,
         key,
     })
 }
@@ -238,6 +262,14 @@ pub(super) const fn said(at: Timestamp, words: String) -> RunLine {
         step: String::new(),
         words,
     }
+}
+
+/// What is said of runs that an event ends.
+pub(super) fn ended_by_event(now: Timestamp) -> String {
+    written(&[said(
+        now,
+        "cancelled: an event of its `cancel_on` came".to_owned(),
+    )])
 }
 
 /// Lines as they are stored.

@@ -2,10 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::starting::{TopicRuns, said, written};
+use super::starting::{TopicRuns, said};
 use crate::domain::RunEnd;
 use crate::domain::fan_out::FanOutWhat;
-use crate::store::events::NewRun;
 use crate::store::fan_outs::{self, FanOutOrder, FanOutOrdered};
 use crate::store::runs::starting;
 use crate::store::{PgConnection, StoreError};
@@ -13,7 +12,7 @@ use crate::store::{PgConnection, StoreError};
 /// Most runs that a fan-out starts in a second.
 const RATE: u32 = 20_000;
 
-/// Orders the fan-out; of topics to which nobody subscribes there is a run that says so.
+/// Orders the fan-out; where there are no such topics, there is a run that says so.
 pub(super) async fn start(
     connection: &mut PgConnection,
     topics: &TopicRuns,
@@ -28,29 +27,12 @@ pub(super) async fn start(
         rate: RATE,
         what: FanOutWhat::Run(seed),
     };
-    let ordered = fan_outs::order(connection, &order, None).await?;
-    let is_empty = match ordered {
-        FanOutOrdered::New { subscriptions, .. } => subscriptions == 0,
-        FanOutOrdered::Unknown => true,
-        FanOutOrdered::Taken { .. } => false,
-    };
-    if !is_empty {
-        return Ok(());
+    match fan_outs::order(connection, &order, None).await? {
+        FanOutOrdered::New { .. } | FanOutOrdered::Taken { .. } => Ok(()),
+        FanOutOrdered::Unknown => {
+            let named = topics.topics.join("`, `");
+            let line = said(now, format!("nobody subscribes to `{named}`"));
+            starting::note_nobody(connection, &topics.seed, RunEnd::EmptyAudience, &line).await
+        }
     }
-    let named = topics.topics.join("`, `");
-    let lines = [said(now, format!("nobody subscribes to `{named}`"))];
-    let seed = &topics.seed;
-    let run = NewRun {
-        id: starting::run_id(seed.event_id, &seed.workflow, None),
-        tenant_id: seed.tenant_id,
-        workflow_id: seed.workflow_id,
-        workflow: seed.workflow.clone(),
-        event_id: seed.event_id,
-        user_id: None,
-        key: seed.key.clone(),
-        end: Some(RunEnd::EmptyAudience),
-        source: None,
-        timeline: written(&lines),
-    };
-    starting::note(connection, &run).await
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Flows;
 use super::starting::{TopicRuns, said, written};
 use super::walk::{RunWalk, content_of};
-use crate::domain::{Notification, RunEnd};
+use crate::domain::{DomainEvent, Notification, RunEnd};
 use crate::runtime::{clock, failpoint};
 use crate::store::accept::{self, Acceptable, AcceptedWithin};
 use crate::store::claims::Claimant;
@@ -18,6 +18,8 @@ use crate::store::runs::{self, RunTake, RunUpdate, effects, people};
 use crate::store::{PgConnection, StoreError, events, partitions};
 use crate::templates::workflow::{Reached, StepDecision, ThrottleAsk};
 
+/// Bytes that the events of a batch may say together.
+const MOST_BYTES: usize = 4 * 1_024 * 1_024;
 /// The books' rows of workflows, apart from those of others.
 const WORKER: u8 = 7;
 
@@ -142,6 +144,7 @@ impl Flows {
         let versions = self.book.versions(connection, &versions).await?;
         let happened = due.iter().map(|run| run.event_id).collect();
         let happened = events::load(connection, happened).await?;
+        let due = affordable(due, &happened);
         let whose = due
             .iter()
             .filter_map(|run| Some((run.tenant_id, run.user_id?)));
@@ -174,6 +177,27 @@ impl Flows {
     ) -> Result<(), StoreError> {
         super::topics::start(connection, topics, now).await
     }
+}
+
+/// The first of them, as many as there is room for what their events say: each run and what it sends hold that. The others
+/// stay as they are.
+fn affordable(
+    mut due: Vec<runs::DueRun>,
+    happened: &HashMap<Uuid, DomainEvent>,
+) -> Vec<runs::DueRun> {
+    let sizes = happened.iter();
+    let sizes: HashMap<Uuid, usize> = sizes
+        .map(|(id, event)| (*id, event.data.to_string().len()))
+        .collect();
+    let mut left = MOST_BYTES;
+    let fits = |run: &&runs::DueRun| {
+        let has_room = left > 0;
+        left = left.saturating_sub(sizes.get(&run.event_id).copied().unwrap_or(0));
+        has_room
+    };
+    let many = due.iter().take_while(fits).count();
+    due.truncate(many);
+    due
 }
 
 /// One move of one run; what it sends.

@@ -99,6 +99,22 @@ pub async fn put_off(
     Ok(())
 }
 
+/// Notes how many things a job is to look at, where that was not known when it was ordered.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn plan(
+    connection: &mut AsyncPgConnection,
+    id: Uuid,
+    planned: u64,
+) -> Result<(), StoreError> {
+    diesel::update(jobs::table.find(id))
+        .set(jobs::planned.eq(i64::try_from(planned).unwrap_or(i64::MAX)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Notes a part that is done, in the transaction in which it was.
 ///
 /// # Errors

@@ -49,7 +49,7 @@ pub async fn erase(
     let Some(tenant_id) = held else {
         return Ok(None);
     };
-    runs::cancel::forget(connection, id).await?;
+    runs::forget::forget(connection, id).await?;
     loop {
         let some = notifications::table
             .filter(notifications::user_id.eq(id))

@@ -1,113 +1,109 @@
 //! Cancelling runs, and taking items out of digests.
 //!
-//! A run that carries the items of others goes on without its own.
+//! A run that carries the items of others goes on without its own. Many are ended in parts: a statement over hundreds of
+//! thousands would never come to its end.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Int8, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
+use super::fan_outs;
+pub use super::meant::{CancelOnOrder, RunsMeant};
 use crate::domain::RunEnd;
 use crate::store::StoreError;
 use crate::store::statement::statement;
 
-/// What `cancel_on` ends: the waiting runs of a workflow that are about this.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CancelOnOrder {
-    /// The tenant.
-    pub tenant_id: Uuid,
-    /// The workflow's name.
-    pub workflow: String,
-    /// What they are about.
-    pub key: String,
-}
-
-/// Which runs are meant; of a tenant always.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunsMeant {
-    /// One.
-    Run(Uuid),
-    /// Those that are about something: of a workflow, or of all.
-    Key(Option<String>, String),
-    /// Those of an event, which is left out of digests.
-    Event(Uuid),
-    /// A person's.
-    Person(Uuid),
-}
+/// Most runs of a part.
+pub(super) const PART: i64 = 2_000;
 
 /// What became of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunsCancelled {
+    /// Runs that are meant, whatever became of them.
+    pub meant: u64,
     /// Runs that were cancelled.
     pub cancelled: u64,
     /// Runs that had ended before.
     pub ended: u64,
     /// Items that were taken out of digests.
     pub items: u64,
+    /// Fan-outs that would have started more of them, and were cancelled.
+    pub fan_outs: u64,
+}
+
+/// Whether a run `r` is to be told of still: it waits, or another one carries its item.
+macro_rules! is_open {
+    () => {
+        "(r.status = 'waiting' OR EXISTS (SELECT 1 FROM digest_items i JOIN workflow_runs c ON c.id = i.brought_by
+             WHERE i.run_id = r.id AND NOT i.taken_back AND c.status = 'waiting'))"
+    };
+}
+pub(super) use is_open;
+
+statement!(
+    /// Ends runs that are held, and takes them out of digests that nobody was told yet.
+    EndRuns(
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        lines: String => Text,
+        reason: &'static str => Text,
+    ) -> (Int8, Int8) =
+        "WITH meant AS (
+             SELECT r.id, r.status = 'waiting' AND NOT EXISTS (SELECT 1 FROM digest_items i
+                 WHERE i.digest_id = r.digest_id AND i.brought_by = r.id AND i.run_id <> r.id AND NOT i.taken_back)
+                 AS ends
+             FROM workflow_runs r WHERE r.id = ANY(?)
+         ), lines AS (
+             SELECT ?::jsonb AS said
+         ), taken AS (
+             UPDATE digest_items i SET taken_back = true FROM meant m
+             WHERE i.run_id = m.id AND NOT i.taken_back
+                 AND EXISTS (SELECT 1 FROM workflow_runs c WHERE c.id = i.brought_by AND c.status = 'waiting')
+             RETURNING i.run_id
+         ), noted AS (
+             UPDATE workflow_runs r SET timeline = r.timeline || (SELECT said FROM lines)
+             FROM meant m WHERE r.id = m.id AND NOT m.ends AND m.id IN (SELECT run_id FROM taken)
+         ), ended AS (
+             UPDATE workflow_runs r SET status = 'cancelled', reason = ?, due_at = NULL, finished_at = now(),
+                 timeline = r.timeline || (SELECT said FROM lines)
+             FROM meant m WHERE r.id = m.id AND m.ends
+             RETURNING r.id
+         )
+         SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM taken)"
+);
+
+/// Ends runs that are held. How many were cancelled, and how many items were taken out of digests.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn end(
+    connection: &mut AsyncPgConnection,
+    ids: Vec<Uuid>,
+    reason: RunEnd,
+    lines: &str,
+) -> Result<(u64, u64), StoreError> {
+    if ids.is_empty() {
+        return Ok((0, 0));
+    }
+    let end = EndRuns {
+        ids,
+        lines: lines.to_owned(),
+        reason: reason.as_str(),
+    };
+    let (cancelled, items): (i64, i64) = end.get_result(connection).await?;
+    Ok((cancelled.unsigned_abs(), items.unsigned_abs()))
 }
 
 #[derive(QueryableByName)]
-struct CancelledCounts {
+struct HeldRun {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+#[derive(QueryableByName)]
+struct MeantCount {
     #[diesel(sql_type = Int8)]
-    cancelled: i64,
-    #[diesel(sql_type = Int8)]
-    ended: i64,
-    #[diesel(sql_type = Int8)]
-    items: i64,
-}
-
-/// Holds what is meant. By a statement of its own: whoever has just put one into a digest is waited for here, and what
-/// they stored is seen by the next statement alone.
-macro_rules! hold_text {
-    ($meant:literal) => {
-        concat!(
-            "SELECT r.id FROM workflow_runs r \
-             WHERE r.tenant_id = $1 AND $2::text IS NOT NULL AND $3::text IS NOT NULL AND ",
-            $meant,
-            " ORDER BY r.id FOR UPDATE"
-        )
-    };
-}
-
-/// Takes what is `meant` out of digests that nobody was told yet.
-macro_rules! taken_back {
-    () => {
-        "UPDATE digest_items i SET taken_back = true FROM meant m
-         WHERE i.run_id = m.id AND NOT i.taken_back
-             AND (i.brought_by = m.id OR EXISTS (SELECT 1 FROM workflow_runs c
-                 WHERE c.id = i.brought_by AND c.status = 'waiting'))"
-    };
-}
-
-/// Whether a run that is `meant` carries items of others.
-macro_rules! carries_others {
-    () => {
-        "EXISTS (SELECT 1 FROM digest_items i WHERE i.digest_id = m.digest_id AND i.brought_by = m.id
-             AND i.run_id <> m.id AND NOT i.taken_back)"
-    };
-}
-
-/// Ends what is meant by a condition on runs `r`; `$1` is the tenant, `$2` the reason, `$3` the lines. A run that
-/// carries items of others goes on without its own, unless it is meant by itself.
-macro_rules! cancel_text {
-    ($meant:literal, $spares:literal) => {
-        concat!(
-            "WITH meant AS (
-                 SELECT r.id, r.status, r.digest_id FROM workflow_runs r WHERE r.tenant_id = $1 AND ", $meant, "
-             ), taken AS (", taken_back!(), "
-                 RETURNING i.run_id
-             ), ended AS (
-                 UPDATE workflow_runs r SET status = 'cancelled', reason = $2, due_at = NULL, finished_at = now(),
-                     timeline = r.timeline || $3::jsonb
-                 FROM meant m WHERE r.id = m.id AND m.status = 'waiting' AND NOT (", $spares, " AND ",
-                     carries_others!(), ")
-                 RETURNING r.id
-             )
-             SELECT (SELECT count(*) FROM ended) AS cancelled,
-                 (SELECT count(*) FROM meant WHERE status <> 'waiting') AS ended,
-                 (SELECT count(*) FROM taken) AS items"
-        )
-    };
+    meant: i64,
 }
 
 /// Cancels runs, and takes what they are about out of digests that nobody was told yet, within the transaction around it.
@@ -120,120 +116,79 @@ pub async fn cancel(
     meant: &RunsMeant,
     lines: &str,
 ) -> Result<RunsCancelled, StoreError> {
-    let reason = RunEnd::CancelledByRequest.as_str();
-    macro_rules! run {
-        (($meant:literal, $spares:literal) $(, $bind:ty => $value:expr)*) => {{
-            diesel::sql_query(hold_text!($meant))
-                .bind::<SqlUuid, _>(tenant_id)
-                .bind::<Text, _>(reason)
-                .bind::<Text, _>(lines)
-                $(.bind::<$bind, _>($value))*
-                .execute(connection)
-                .await?;
-            diesel::sql_query(cancel_text!($meant, $spares))
-                .bind::<SqlUuid, _>(tenant_id)
-                .bind::<Text, _>(reason)
-                .bind::<Text, _>(lines)
-                $(.bind::<$bind, _>($value))*
-                .get_result::<CancelledCounts>(connection)
-                .await?
-        }};
+    let fan_outs = fan_outs::end(connection, tenant_id, meant).await?;
+    let mut counts = RunsCancelled {
+        fan_outs: u64::try_from(fan_outs).unwrap_or(u64::MAX),
+        ..RunsCancelled::default()
+    };
+    counts.meant = count(connection, tenant_id, meant).await?;
+    let (mut held, mut after) = (0_u64, Uuid::nil());
+    loop {
+        let part = hold(connection, tenant_id, meant, after).await?;
+        let Some(last) = part.last() else { break };
+        after = *last;
+        held = held.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
+        let (cancelled, items) = end(connection, part, RunEnd::CancelledByRequest, lines).await?;
+        counts.cancelled = counts.cancelled.saturating_add(cancelled);
+        counts.items = counts.items.saturating_add(items);
     }
-    let counts = match meant {
-        RunsMeant::Run(id) => run!(("r.id = $4", "false"), SqlUuid => id),
-        RunsMeant::Event(id) => run!(("r.event_id = $4", "true"), SqlUuid => id),
-        RunsMeant::Person(id) => {
-            run!(("r.user_id = $4 AND r.status = 'waiting'", "false"), SqlUuid => id)
+    counts.ended = counts.meant.saturating_sub(held);
+    Ok(counts)
+}
+
+/// Runs a statement over the runs `r` that are meant: `$1` is the tenant, `$2` and `$3` are the statement's own.
+macro_rules! over_meant {
+    ($connection:ident, $meant:ident, $begin:literal $(, $open:expr)?; $($bind:expr),+) => {
+        match $meant {
+            RunsMeant::Run(id) => over_meant!(@run $connection, concat!($begin, " r.id = $4" $(, " AND ", $open)?),
+                ($($bind),+), SqlUuid => id),
+            RunsMeant::Event(id) => over_meant!(@run $connection,
+                concat!($begin, " r.event_id = $4" $(, " AND ", $open)?), ($($bind),+), SqlUuid => id),
+            RunsMeant::Person(id) => over_meant!(@run $connection,
+                concat!($begin, " r.user_id = $4 AND r.status = 'waiting'" $(, " AND ", $open)?), ($($bind),+),
+                SqlUuid => id),
+            RunsMeant::Key(None, key) => over_meant!(@run $connection,
+                concat!($begin, " r.key = $4" $(, " AND ", $open)?), ($($bind),+), Text => key),
+            RunsMeant::Key(Some(workflow), key) => over_meant!(@run $connection,
+                concat!($begin, " r.key = $4 AND r.workflow = $5" $(, " AND ", $open)?), ($($bind),+),
+                Text => key, Text => workflow),
         }
-        RunsMeant::Key(None, key) => run!(("r.key = $4", "true"), Text => key),
-        RunsMeant::Key(Some(workflow), key) => run!(
-            ("r.workflow = $5 AND r.key = $4", "true"),
-            Text => key,
-            Text => workflow
-        ),
     };
-    let whole = |count: i64| u64::try_from(count).unwrap_or(0);
-    Ok(RunsCancelled {
-        cancelled: whole(counts.cancelled),
-        ended: whole(counts.ended),
-        items: whole(counts.items),
-    })
+    (@run $connection:ident, $text:expr, ($tenant:expr, $after:expr, $most:expr), $($type:ty => $value:expr),+) => {
+        diesel::sql_query($text)
+            .bind::<SqlUuid, _>($tenant)
+            .bind::<SqlUuid, _>($after)
+            .bind::<Int8, _>($most)
+            $(.bind::<$type, _>($value))+
+            .load($connection)
+            .await?
+    };
 }
 
-statement!(
-    /// Holds the runs that events of `cancel_on` mean, for the reason of [`cancel`]'s.
-    HoldMeant(
-        tenants: Vec<Uuid> => Array<SqlUuid>,
-        workflows: Vec<String> => Array<Text>,
-        keys: Vec<String> => Array<Text>,
-    ) -> SqlUuid =
-        "SELECT r.id FROM workflow_runs r
-         JOIN (SELECT DISTINCT * FROM unnest(?, ?, ?) AS asked (tenant_id, workflow, key)) AS asked
-             ON r.tenant_id = asked.tenant_id AND r.workflow = asked.workflow AND r.key = asked.key
-         ORDER BY r.id FOR UPDATE OF r"
-);
-
-statement!(
-    /// Ends the runs that events of `cancel_on` mean.
-    CancelOn(
-        tenants: Vec<Uuid> => Array<SqlUuid>,
-        workflows: Vec<String> => Array<Text>,
-        keys: Vec<String> => Array<Text>,
-        lines: String => Text,
-    ) -> SqlUuid =
-        concat!("WITH meant AS (
-             SELECT r.id, r.status, r.digest_id FROM workflow_runs r
-             JOIN (SELECT DISTINCT * FROM unnest(?, ?, ?) AS asked (tenant_id, workflow, key)) AS asked
-                 ON r.tenant_id = asked.tenant_id AND r.workflow = asked.workflow AND r.key = asked.key
-         ), taken AS (", taken_back!(), ")
-         UPDATE workflow_runs r SET status = 'cancelled', reason = 'cancelled_by_event', due_at = NULL,
-             finished_at = now(), timeline = r.timeline || (SELECT ?::jsonb)
-         FROM meant m WHERE r.id = m.id AND m.status = 'waiting' AND NOT ", carries_others!(), "
-         RETURNING r.id")
-);
-
-/// Ends the waiting runs that events mean. Answers how many there were.
-///
-/// # Errors
-/// The database's.
-pub async fn cancel_on(
+/// How many runs are meant.
+async fn count(
     connection: &mut AsyncPgConnection,
-    orders: &[CancelOnOrder],
-    lines: &str,
-) -> Result<usize, StoreError> {
-    if orders.is_empty() {
-        return Ok(0);
-    }
-    let hold = HoldMeant {
-        tenants: orders.iter().map(|it| it.tenant_id).collect(),
-        workflows: orders.iter().map(|it| it.workflow.clone()).collect(),
-        keys: orders.iter().map(|it| it.key.clone()).collect(),
-    };
-    let _: Vec<Uuid> = hold.load(connection).await?;
-    let cancel = CancelOn {
-        tenants: orders.iter().map(|it| it.tenant_id).collect(),
-        workflows: orders.iter().map(|it| it.workflow.clone()).collect(),
-        keys: orders.iter().map(|it| it.key.clone()).collect(),
-        lines: lines.to_owned(),
-    };
-    let ended: Vec<Uuid> = cancel.load(connection).await?;
-    Ok(ended.len())
+    tenant_id: Uuid,
+    meant: &RunsMeant,
+) -> Result<u64, StoreError> {
+    let counted: Vec<MeantCount> = over_meant!(connection, meant,
+        "SELECT count(*) AS meant FROM workflow_runs r WHERE r.tenant_id = $1 AND r.id > $2 AND $3::bigint > 0 AND";
+        tenant_id, Uuid::nil(), PART);
+    let one = counted.into_iter().next();
+    Ok(one.map_or(0, |it| it.meant.unsigned_abs()))
 }
 
-/// Forgets what runs, digests and throttles know of a person; their notifications are erased elsewhere.
-///
-/// # Errors
-/// The database's.
-pub async fn forget(connection: &mut AsyncPgConnection, user_id: Uuid) -> Result<(), StoreError> {
-    for text in [
-        "DELETE FROM digests WHERE user_id = $1",
-        "DELETE FROM workflow_runs WHERE user_id = $1",
-        "DELETE FROM throttles WHERE user_id = $1",
-    ] {
-        diesel::sql_query(text)
-            .bind::<SqlUuid, _>(user_id)
-            .execute(connection)
-            .await?;
-    }
-    Ok(())
+/// Holds the next part of what is meant and open. By a statement of its own: whoever has just put one into a digest is
+/// waited for here, and what they stored is seen by the next statement alone.
+async fn hold(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    meant: &RunsMeant,
+    after: Uuid,
+) -> Result<Vec<Uuid>, StoreError> {
+    let held: Vec<HeldRun> = over_meant!(connection, meant,
+        "SELECT r.id FROM workflow_runs r WHERE r.tenant_id = $1 AND r.id > $2 AND",
+        concat!(is_open!(), " ORDER BY r.id LIMIT $3 FOR UPDATE OF r");
+        tenant_id, after, PART);
+    Ok(held.into_iter().map(|it| it.id).collect())
 }

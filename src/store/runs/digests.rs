@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::domain::limits;
 use crate::store::statement::statement;
 use crate::store::{StoreError, time};
 
@@ -139,9 +140,8 @@ pub async fn join(
     joining: &DigestJoin,
 ) -> Result<JoinedDigest, StoreError> {
     let came = carried(connection, joining.carried).await?;
-    let most = joining
-        .most
-        .map_or(0, |most| i32::try_from(most).unwrap_or(i32::MAX));
+    let most = joining.most.unwrap_or(limits::MOST_DIGEST_ITEMS);
+    let most = i32::try_from(most.min(limits::MOST_DIGEST_ITEMS)).unwrap_or(i32::MAX);
     let join = Join {
         id: joining.new_id,
         tenant_id: joining.tenant_id,

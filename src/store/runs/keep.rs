@@ -5,7 +5,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::store::StoreError;
 
-/// What is removed, in this order: an event goes once no run and no digest needs it.
+/// What is removed, in this order: an event goes once no run, no digest and no fan-out needs it.
 const REMOVALS: [&str; 4] = [
     "DELETE FROM throttles WHERE ctid = ANY(ARRAY( \
          SELECT ctid FROM throttles WHERE until < now() - make_interval(secs => 0 * $1) LIMIT $2))",
@@ -20,7 +20,9 @@ const REMOVALS: [&str; 4] = [
                  lpad(to_hex(floor(extract(epoch FROM now() - make_interval(secs => $1)) * 1000)::bigint), 12, '0') \
                      || repeat('0', 20) placing '7' from 13 for 1) placing '8' from 17 for 1)::uuid \
              AND NOT EXISTS (SELECT 1 FROM workflow_runs r WHERE r.event_id = e.id) \
-             AND NOT EXISTS (SELECT 1 FROM digest_items i WHERE i.event_id = e.id) ORDER BY e.id LIMIT $2))",
+             AND NOT EXISTS (SELECT 1 FROM digest_items i WHERE i.event_id = e.id) \
+             AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'fan_out' AND j.state IN ('running', 'paused') \
+                 AND j.filter #>> '{what,run,event_id}' = e.id::text) ORDER BY e.id LIMIT $2))",
 ];
 
 /// Removes a batch of what is older, of each kind. Says whether there may be more.

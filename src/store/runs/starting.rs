@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::RunLine;
 use crate::domain::{RunEnd, Source};
 use crate::store::StoreError;
-use crate::store::events::{NewRun, status_of};
+use crate::store::events::status_of;
 use crate::store::statement::statement;
 
 /// What a fan-out needs of the workflow that it starts for people.
@@ -76,7 +76,7 @@ pub async fn start_within(
         key: seed.key.clone(),
         source_type: source.map(|it| it.kind.clone()),
         source_id: source.map(|it| it.id.clone()),
-        timeline: serde_json::to_string(&[line]).unwrap_or_else(|_| "[]".to_owned()),
+        timeline: story(line),
     };
     let new: Vec<Uuid> = started.load(connection).await?;
     Ok(new.into_iter().collect())
@@ -100,25 +100,41 @@ pub fn run_id(event_id: Uuid, workflow: &str, user_id: Option<Uuid>) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 
-/// Notes a run that ended before it began.
+/// The id of the run that says why a workflow told nobody of an event: one for each reason.
+#[must_use]
+pub fn nobody_id(event_id: Uuid, workflow: &str, end: RunEnd) -> Uuid {
+    run_id(event_id, &format!("{workflow}\n{}", end.as_str()), None)
+}
+
+/// Notes that a workflow told nobody of an event, and why; once.
 ///
 /// # Errors
 /// The database's.
-pub async fn note(connection: &mut AsyncPgConnection, run: &NewRun) -> Result<(), StoreError> {
+pub async fn note_nobody(
+    connection: &mut AsyncPgConnection,
+    seed: &RunSeed,
+    end: RunEnd,
+    line: &RunLine,
+) -> Result<(), StoreError> {
     diesel::sql_query(
         "INSERT INTO workflow_runs (id, tenant_id, workflow_id, workflow, event_id, key, status, reason, timeline, \
              finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, now()) ON CONFLICT DO NOTHING",
     )
-    .bind::<SqlUuid, _>(run.id)
-    .bind::<SqlUuid, _>(run.tenant_id)
-    .bind::<SqlUuid, _>(run.workflow_id)
-    .bind::<Text, _>(&run.workflow)
-    .bind::<SqlUuid, _>(run.event_id)
-    .bind::<Nullable<Text>, _>(run.key.as_deref())
-    .bind::<Text, _>(status_of(run.end))
-    .bind::<Nullable<Text>, _>(run.end.map(RunEnd::as_str))
-    .bind::<Text, _>(&run.timeline)
+    .bind::<SqlUuid, _>(nobody_id(seed.event_id, &seed.workflow, end))
+    .bind::<SqlUuid, _>(seed.tenant_id)
+    .bind::<SqlUuid, _>(seed.workflow_id)
+    .bind::<Text, _>(&seed.workflow)
+    .bind::<SqlUuid, _>(seed.event_id)
+    .bind::<Nullable<Text>, _>(seed.key.as_deref())
+    .bind::<Text, _>(status_of(Some(end)))
+    .bind::<Text, _>(end.as_str())
+    .bind::<Text, _>(story(line))
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// A story of one line, as it is stored.
+fn story(line: &RunLine) -> String {
+    serde_json::to_string(&[line]).unwrap_or_else(|_| "[]".to_owned())
 }

@@ -204,3 +204,18 @@ pub async fn count(connection: &mut AsyncPgConnection, topic_id: Uuid) -> Result
     .await?;
     Ok(counted.number.unsigned_abs())
 }
+
+/// How many subscriptions some topics have.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn count_all(
+    connection: &mut AsyncPgConnection,
+    topics: impl Iterator<Item = Uuid>,
+) -> Result<u64, StoreError> {
+    let mut subscriptions = 0_u64;
+    for topic in topics {
+        subscriptions = subscriptions.saturating_add(count(connection, topic).await?);
+    }
+    Ok(subscriptions)
+}

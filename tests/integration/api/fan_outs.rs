@@ -29,6 +29,7 @@ pub(super) fn runner(database: &Database, stop: Shutdown) -> JobRunner {
         database: database.clone(),
         metrics: Arc::new(Metrics::new()),
         window: Duration::from_secs(3_600),
+        woken: Arc::default(),
         stop,
     }
 }

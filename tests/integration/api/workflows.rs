@@ -1,8 +1,10 @@
 //! Events become what people are told: workflows by files and by HTTP, their runs and their digests.
 
+mod ending;
 mod gathering;
 mod publishing;
 mod telling;
+mod to_topics;
 
 use std::fmt::Write as _;
 

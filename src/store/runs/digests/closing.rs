@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::counts;
-use crate::domain::RunEnd;
+use crate::domain::{RunEnd, limits};
 use crate::store::statement::statement;
 use crate::store::{StoreError, time};
 
@@ -33,13 +33,19 @@ pub struct DueDigest {
 }
 
 statement!(
-    /// Holds due digests that nobody holds, and closes them.
+    /// Holds due digests that nobody holds, and closes them: so many that together not more runs have joined than asked
+    /// for, or one.
     Close(
         most: i64 => Int8,
+        most_runs: i64 => Int8,
     ) -> (SqlUuid, SqlUuid, Text, Text, Timestamptz) =
         "UPDATE digests SET closed_at = now() WHERE id IN (
-             SELECT id FROM digests WHERE closed_at IS NULL AND closes_at <= now()
-             ORDER BY closes_at LIMIT ? FOR UPDATE SKIP LOCKED)
+             SELECT id FROM (
+                 SELECT id, sum(came) OVER (ORDER BY closes_at, id) - came AS before FROM (
+                     SELECT id, came, closes_at FROM digests WHERE closed_at IS NULL AND closes_at <= now()
+                     ORDER BY closes_at LIMIT ? FOR UPDATE SKIP LOCKED
+                 ) AS due
+             ) AS counted WHERE before = 0 OR before < ?)
          RETURNING id, tenant_id, workflow, slot, now()"
 );
 
@@ -62,8 +68,12 @@ pub async fn close_due(
     connection: &mut AsyncPgConnection,
     most: u16,
 ) -> Result<Vec<DueDigest>, StoreError> {
-    let closed: Vec<(Uuid, Uuid, String, String, DateTime<Utc>)> =
-        Close { most: most.into() }.load(connection).await?;
+    let closed: Vec<(Uuid, Uuid, String, String, DateTime<Utc>)> = Close {
+        most: most.into(),
+        most_runs: limits::MOST_DIGEST_ITEMS.into(),
+    }
+    .load(connection)
+    .await?;
     if closed.is_empty() {
         return Ok(vec![]);
     }
@@ -137,8 +147,8 @@ pub async fn end(
     lines: &str,
 ) -> Result<(), StoreError> {
     diesel::sql_query(
-        "UPDATE workflow_runs SET status = $2, reason = $3, finished_at = now(), timeline = timeline || $4::jsonb \
-         WHERE id = ANY($1)",
+        "UPDATE workflow_runs SET status = $2, reason = $3, due_at = NULL, finished_at = now(), \
+             timeline = timeline || $4::jsonb WHERE id = ANY($1) AND status = 'waiting'",
     )
     .bind::<Array<SqlUuid>, _>(runs)
     .bind::<Text, _>(reason.outcome().as_str())

@@ -9,13 +9,13 @@ use super::super::definition::{Deed, DigestRule, DigestWindow, ThrottleRule, Thr
 use super::super::fields::Fields;
 use super::super::span;
 use super::layout::Layout;
-use crate::domain::zone as zones;
+use crate::domain::{limits, zone as zones};
 
 /// Items that a digest keeps where it does not say, and the most that one may.
 const KEPT: u32 = 10;
 const MOST_KEPT: u32 = 100;
 /// Most items that a digest may wait for.
-const MOST_ITEMS: u32 = 1_000_000;
+const MOST_ITEMS: u32 = limits::MOST_DIGEST_ITEMS;
 /// The longest time over which is counted.
 const LONGEST_THROTTLE: Duration = Duration::from_secs(31 * 86_400);
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,0 +1,3 @@
+DROP TABLE notification_schema.run_cancellations;
+DROP INDEX notification_schema.workflow_runs_waiting_idx;
+DROP INDEX notification_schema.workflow_runs_tenant_due_idx;
