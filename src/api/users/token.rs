@@ -52,7 +52,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/v1/users/{id}/token", issue)
             .named("issueUserToken", "A token for a person's browser or app")
             .details(
-                "It opens the person's own inbox, preferences and devices. Ask from a server, once the person has \
+                "It opens the person's own inbox, preferences, devices and tickets. Ask from a server, once the person has \
                  shown who they are. Revoke Herald's own key (`/v1/token-keys`) to end all that were issued.",
             )
             .scope(ApiResource::Users, ApiAction::Write)
