@@ -31,7 +31,7 @@ struct AskedToken {
     /// How long it lives; an hour without it.
     #[schema(minimum = 1, maximum = 3_600, example = 900)]
     ttl_seconds: Option<i64>,
-    /// What it opens: `inbox`, `preferences` or `devices`, with `:read` or `:write`; all without it, nothing if it
+    /// What it opens: `inbox`, `preferences`, `devices` or `tickets`, with `:read` or `:write`; all without it, nothing if it
     /// is empty.
     #[schema(max_items = 100, example = json!(["inbox:read", "inbox:write"]))]
     grants: Option<Vec<String>>,
