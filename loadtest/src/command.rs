@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod books;
 mod chaos;
 mod compare;
 mod events;
@@ -46,6 +47,7 @@ enum Action {
     Growth(growth::Arguments),
     Chaos(chaos::Arguments),
     Events(events::Arguments),
+    Books(books::Arguments),
     Inbox(inbox::Arguments),
     FanOut(fan_out::Arguments),
 }
@@ -66,6 +68,7 @@ impl Command {
             Action::Growth(arguments) => growth::growth(arguments).await,
             Action::Chaos(arguments) => chaos::chaos(arguments).await,
             Action::Events(arguments) => events::events(arguments).await,
+            Action::Books(arguments) => books::books(arguments).await,
             Action::Inbox(arguments) => inbox::inbox(arguments).await,
             Action::FanOut(arguments) => fan_out::fan_out(arguments).await,
         }
@@ -97,6 +100,8 @@ mod tests {
             "loadtest growth --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --axis rows=10k,1M --axis nodes --markdown growth.md",
             "loadtest events --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rate 500 --each 10",
             "loadtest inbox --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --streams 10000 --idle",
+            "loadtest inbox --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --alone",
+            "loadtest books --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rows 1000",
             "loadtest chaos --list",
             "loadtest chaos --quick --rounds 2 --only panics --only clock --seed 7 --jobs 2",
         ] {

@@ -18,6 +18,7 @@ use super::things;
 use crate::domain::{ApiAction, ApiResource};
 use crate::ops::control::{Desks, ShownKey};
 use asked::{AskedKey, AskedKeyChange, AskedKeyRotation};
+pub(super) use asked::{OVERLAP, key_order};
 
 /// Largest body.
 const MOST_BYTES: usize = 16 * 1_024;

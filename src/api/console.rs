@@ -14,6 +14,7 @@ mod figures;
 mod find;
 mod frame;
 mod guard;
+mod keys;
 mod letters;
 mod lists;
 mod mask;
@@ -57,6 +58,7 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .configure(webhooks::routes)
         .configure(suppressions::routes)
         .configure(watch::routes)
+        .configure(keys::routes)
         .configure(topics::routes)
         .default_service(web::to(answer::nothing_here));
     routes.service(console);

@@ -84,7 +84,7 @@ pub(super) const CODES: &[ProblemCode] = &[
     code(
         403,
         "user_token_not_allowed",
-        "A user token opens the person's own inbox, preferences and devices, and nothing else. Ask with an API key.",
+        "A user token opens the person's own inbox, preferences, devices and tickets, and nothing else. Ask with an API key.",
     ),
     code(
         403,

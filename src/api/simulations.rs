@@ -105,7 +105,10 @@ fn changed(sent: &mut SentFields, tenant_id: Uuid) -> ChangedRules {
     let preferences = sent.objects("preferences", MOST_RULES, |item| {
         let id = |text: &str| Uuid::parse_str(text).map_err(|_| "a UUID is expected".to_owned());
         let user_id = item.text("user_id", id);
-        Some((user_id, preference_of(&preference(item, Uuid::nil())?)))
+        Some((
+            user_id,
+            preference_of(&preference(item, Uuid::nil(), None)?),
+        ))
     });
     for (user_id, preference) in preferences.into_iter().flatten() {
         match user_id {

@@ -59,10 +59,18 @@ impl Bookkeeping {
     }
 
     /// Counts what is to be counted; says by how many notifications the last two days differ.
-    async fn look(&self, thorough: bool) -> Result<u64, StoreError> {
+    ///
+    /// # Errors
+    /// The database is out of reach, or some hours cannot be counted now: the others are.
+    pub async fn look(&self, thorough: bool) -> Result<u64, StoreError> {
+        ledger::close_empty(&self.database).await?;
+        let mut trouble = None;
         for hour in ledger::to_count(&self.database, thorough).await? {
-            if !ledger::write(&self.database, hour).await? {
-                break;
+            match ledger::write(&self.database, hour).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                // Later hours do not wait for one that cannot be counted now.
+                Err(error) => trouble = Some(error),
             }
         }
         let difference = ledger::difference(&self.database).await?;
@@ -73,7 +81,7 @@ impl Bookkeeping {
         } else {
             system_events::say(&mut connection, &event(difference)).await?;
         }
-        Ok(difference)
+        trouble.map_or(Ok(difference), Err)
     }
 }
 

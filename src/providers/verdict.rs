@@ -8,6 +8,10 @@ use crate::domain::{AccountFault, Channel, Class, Content, Reason, Reply, Subjec
 /// RFC 3834, 5: nobody's absence is to be told to a machine.
 pub(crate) const AUTO_SUBMITTED: &str = "auto-generated";
 
+/// Exchange and Outlook ask this header who is to be told of an absence: nobody, and what else machines answer. `NDR` is
+/// not among them, nor `All`: that a mail did not arrive must come back.
+pub(crate) const AUTO_RESPONSE_SUPPRESS: &str = "DR, RN, NRN, OOF, AutoReply";
+
 /// RFC 8058, 3.1: what a mail client posts to the address of `List-Unsubscribe`.
 pub(crate) const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 

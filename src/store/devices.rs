@@ -171,6 +171,28 @@ pub async fn list(
     Ok(rows.into_iter().map(StoredDevice::from).collect())
 }
 
+/// At most so many of a person's devices, the oldest first, that come behind another one, whether that is there still or not.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn page(
+    connection: &mut AsyncPgConnection,
+    (tenant_id, user_id): (Uuid, Uuid),
+    after: Option<Uuid>,
+    most: usize,
+) -> Result<Vec<StoredDevice>, StoreError> {
+    let rows: Vec<StoredDeviceRow> = user_devices::table
+        .filter(user_devices::user_id.eq(user_id))
+        .filter(user_devices::tenant_id.eq(tenant_id))
+        .filter(user_devices::id.gt(after.unwrap_or_default()))
+        .order(user_devices::id)
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select(StoredDeviceRow::as_select())
+        .load(connection)
+        .await?;
+    Ok(rows.into_iter().map(StoredDevice::from).collect())
+}
+
 /// The device of a token, and whose it is.
 ///
 /// # Errors

@@ -15,8 +15,10 @@ use super::{Database, StoreError, metrics, notifications, time, turn};
 use crate::domain::{LedgerHour, ledger};
 
 mod counting;
+mod empty;
 
 use counting::count;
+pub use empty::close_empty;
 
 /// Marks those of some `hours` (a sub-query with a column `hour`) that are over, so that they are counted again. In
 /// the statement that changes what was counted of them.
@@ -116,24 +118,6 @@ pub async fn to_count(database: &Database, thorough: bool) -> Result<Vec<HourToC
     Ok(rows.into_iter().map(hour).collect())
 }
 
-statement!(
-    /// Whether nothing came in in an hour, nothing was begun and nothing ended.
-    IsEmpty(hour: DateTime<Utc> => Timestamptz) -> Bool =
-    "SELECT NOT EXISTS (SELECT FROM intake i WHERE i.hour = h.hour)
-        AND NOT EXISTS (SELECT FROM notifications n
-                        WHERE n.id >= uuid_bound(h.hour) AND n.id < uuid_bound(h.hour + interval '1 hour'))
-        AND NOT EXISTS (SELECT FROM notifications n
-                        WHERE n.sent_at >= h.hour AND n.sent_at < h.hour + interval '1 hour')
-        AND NOT EXISTS (SELECT FROM notifications n
-                        WHERE n.failed_at >= h.hour AND n.failed_at < h.hour + interval '1 hour')
-        AND NOT EXISTS (SELECT FROM email_logs e
-                        WHERE e.occurred_at >= h.hour AND e.occurred_at < h.hour + interval '1 hour')
-        AND NOT EXISTS (SELECT FROM notification_metrics m
-                        WHERE m.date = (h.hour AT TIME ZONE 'UTC')::date
-                          AND m.hour = extract(hour FROM h.hour AT TIME ZONE 'UTC')::integer)
-     FROM (SELECT ?::timestamptz AS hour) h"
-);
-
 /// Counts an hour, and writes its books unless they are closed; its rollups too, if it is over. `false` when another node counts.
 ///
 /// # Errors
@@ -147,8 +131,7 @@ pub async fn write(database: &Database, counted: HourToCount) -> Result<bool, St
                 return Ok(false);
             }
             let hour = time::to_database(counted.hour);
-            let is_empty: bool = IsEmpty { hour }.get_result(connection).await?;
-            if is_empty {
+            if empty::is_empty(connection, hour).await? {
                 return Ok(true);
             }
             if !counted.is_closed {
@@ -158,10 +141,10 @@ pub async fn write(database: &Database, counted: HourToCount) -> Result<bool, St
             if counted.is_over {
                 metrics::recount(connection, counted.hour).await?;
             }
-            metrics::count_events(connection, counted.hour).await?;
             Ok(true)
         })
         .await?;
+    let written = written && write_events(database, counted.hour).await?;
     if written {
         let done = Counted {
             hour: time::to_database(counted.hour),
@@ -172,6 +155,19 @@ pub async fn write(database: &Database, counted: HourToCount) -> Result<bool, St
         let _: Vec<bool> = done.load(&mut *database.get().await?).await?;
     }
     Ok(written)
+}
+
+/// Counts what providers told of an hour; `false` when another node counts. Not from the snapshot of the books: every node
+/// adds to the same rows while the hour runs, and whoever changes what was changed since the snapshot is turned away.
+async fn write_events(database: &Database, hour: Timestamp) -> Result<bool, StoreError> {
+    let work = async |connection: &mut AsyncPgConnection| {
+        let is_ours = turn::try_to_count(connection).await?;
+        if is_ours {
+            metrics::count_events(connection, hour).await?;
+        }
+        Ok(is_ours)
+    };
+    database.transaction(work).await
 }
 
 type LedgerRow = (DateTime<Utc>, Uuid, Vec<i64>);

@@ -39,6 +39,7 @@ const TOGETHER: usize = 1_000;
 ///
 ///   loadtest inbox                       1,000 a second over 1,000 streams: stored to shown, CPU for each
 ///   loadtest inbox --streams 10000 --idle --seconds 60
+///   loadtest inbox --alone               the same without streams: what the channel costs
 ///   loadtest inbox --login 10000000      a page's two calls; takes about 2 GB of disk for each million
 ///   loadtest inbox --console 10000000    the console's pages
 #[derive(Debug, Args)]
@@ -58,6 +59,10 @@ pub(super) struct Arguments {
     /// Send nothing
     #[arg(long)]
     idle: bool,
+
+    /// Open no stream
+    #[arg(long, conflicts_with = "idle")]
+    alone: bool,
 
     /// Instead: store so many items, and time the two calls of a product's page (counts and the first page of the list)
     #[arg(long, value_name = "ITEMS", conflicts_with_all = ["idle", "console"])]
@@ -105,7 +110,10 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
     let pid = engine.id();
     let before = Sample::take(pid)?;
     let shown = Arc::new(Shown::new()?);
-    let mut readers = crowd.open(&engine, &shown).await?;
+    let mut readers = match arguments.alone {
+        true => JoinSet::new(),
+        false => crowd.open(&engine, &shown).await?,
+    };
     sleep(Duration::from_secs(2)).await;
     let open = Sample::take(pid)?;
     let began = Instant::now();
@@ -116,7 +124,7 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
         }
         false => crowd.send(&engine, &key, arguments).await?,
     };
-    while shown.items() < sent
+    while arrived(environment, arguments, &shown).await? < sent
         && began.elapsed() < PATIENCE + Duration::from_secs(arguments.seconds)
     {
         sleep(Duration::from_millis(50)).await;
@@ -124,6 +132,17 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
     let elapsed = began.elapsed().as_secs_f64();
     let after = Sample::take(pid)?;
     let streams = arguments.streams as f64;
+    if arguments.alone {
+        let (many, cpu) = (sent as f64, after.cpu_seconds() - open.cpu_seconds());
+        println!(
+            "{sent} stored in {elapsed:.1} s ({:.0} a second): {:.3} ms of the engine's CPU for each, without streams",
+            many / elapsed,
+            cpu * 1_000.0 / many
+        );
+        engine.signal("TERM")?;
+        engine.ended(PATIENCE).await.context("the engine's end")?;
+        return Ok(arrived(environment, arguments, &shown).await? == sent);
+    }
     println!(
         "{} streams: {:.1} KiB of memory each; {:.2} cores in {elapsed:.1} s, {:.1} us a second for each stream",
         shown.open(),
@@ -150,6 +169,15 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
     engine.signal("TERM")?;
     engine.ended(PATIENCE).await.context("the engine's end")?;
     Ok(shown.items() == sent)
+}
+
+/// What was shown; without streams, what is in inboxes.
+async fn arrived(environment: &Environment, arguments: &Arguments, shown: &Shown) -> Result<usize> {
+    if !arguments.alone {
+        return Ok(shown.items());
+    }
+    let stored = "SELECT count(*) FROM notification_schema.inbox_items";
+    Ok(usize::try_from(environment.database.count(stored).await?)?)
 }
 
 /// People with tokens.

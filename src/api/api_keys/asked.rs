@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::api::authority::Authority;
 use crate::api::fields::SentFields;
 use crate::api::problem::Problem;
 use crate::domain::{ApiScope, ApiScopes, Network};
-use crate::ops::control::{KeyOrder, StoredApiKey};
+use crate::ops::control::{DoneBy, KeyOrder, StoredApiKey};
 use crate::runtime::clock;
 
 /// Longest name.
@@ -19,7 +20,7 @@ const NETWORKS: usize = 100;
 /// Most requests a second.
 const MOST_RATE: i64 = 1_000_000;
 /// Seconds for which both secrets open, where nobody says how long: a day.
-const OVERLAP: i64 = 86_400;
+pub(in crate::api) const OVERLAP: i64 = 86_400;
 /// Longest: 30 days.
 const LONGEST_OVERLAP: i64 = 30 * 86_400;
 
@@ -87,14 +88,14 @@ struct SaidOfKey {
 }
 
 impl SaidOfKey {
-    fn read(fields: &mut SentFields, who: &Authority) -> Self {
+    fn read(fields: &mut SentFields, own: &ApiScopes) -> Self {
         let name = fields.text("name", |text| {
             let length = text.chars().count();
             let good = (1..=NAME_CHARS).contains(&length) && !text.chars().any(char::is_control);
             let why = format!("1 to {NAME_CHARS} characters, and no control character");
             good.then(|| text.to_owned()).ok_or(why)
         });
-        let scopes = fields.texts("scopes", |word| scope(word, who));
+        let scopes = fields.texts("scopes", |word| scope(word, own));
         if scopes.as_ref().is_some_and(Vec::is_empty) {
             fields.wrong(&["scopes"], "required", "at least one scope");
         }
@@ -123,19 +124,33 @@ impl SaidOfKey {
 
 /// A key that is to be made.
 pub(super) fn order(mut fields: SentFields, who: &Authority) -> Result<KeyOrder, Problem> {
-    let said = SaidOfKey::read(&mut fields, who);
+    let order = key_order(
+        &mut fields,
+        &who.caller.scopes,
+        (who.own_tenant(), who.by()),
+    );
+    fields.finish(order)
+}
+
+/// A key that somebody who has these scopes makes for a tenant.
+pub(in crate::api) fn key_order(
+    fields: &mut SentFields,
+    own: &ApiScopes,
+    (tenant_id, by): (Uuid, DoneBy),
+) -> Option<KeyOrder> {
+    let said = SaidOfKey::read(fields, own);
     let name = fields.required("name", said.name);
     let scopes = fields.required("scopes", said.scopes);
-    let order = name.zip(scopes).map(|(name, scopes)| KeyOrder {
+    let (name, scopes) = name.zip(scopes)?;
+    Some(KeyOrder {
         name,
         scopes,
         networks: said.networks.unwrap_or_default(),
         rate_limit: said.rate_limit,
         expires_at: said.expires_at,
-        tenant_id: who.own_tenant(),
-        by: who.by(),
-    });
-    fields.finish(order)
+        tenant_id,
+        by,
+    })
 }
 
 /// What becomes of a key.
@@ -144,7 +159,7 @@ pub(super) fn change(
     who: &Authority,
 ) -> Result<impl FnOnce(StoredApiKey) -> StoredApiKey + Send + use<>, Problem> {
     let (forever, usual) = (fields.is_null("expires_at"), fields.is_null("rate_limit"));
-    let said = SaidOfKey::read(&mut fields, who);
+    let said = SaidOfKey::read(&mut fields, &who.caller.scopes);
     let said = fields.finish(Some(said))?;
     Ok(move |were: StoredApiKey| {
         let networks = said.networks.map(|it| (!it.is_empty()).then_some(it));
@@ -167,9 +182,8 @@ pub(super) fn overlap(mut fields: SentFields) -> Result<Duration, Problem> {
 }
 
 /// A scope that whoever makes the key has as well.
-fn scope(word: &str, who: &Authority) -> Result<ApiScope, String> {
+fn scope(word: &str, own: &ApiScopes) -> Result<ApiScope, String> {
     let scope: ApiScope = word.parse().map_err(|error| format!("{error}"))?;
-    let own: &ApiScopes = &who.caller.scopes;
     if own.include(scope) {
         return Ok(scope);
     }

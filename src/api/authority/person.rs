@@ -104,7 +104,7 @@ pub(super) async fn not_here(desks: &Desks, token: String, from: IpAddr) -> Prob
     if let Err(problem) = verified(desks, token, from).await {
         return problem;
     }
-    let detail = "a user token opens the person's own inbox, preferences and devices, and nothing else: ask with \
+    let detail = "a user token opens the person's own inbox, preferences, devices and tickets, and nothing else: ask with \
                   an API key, from a server";
     Problem::new(StatusCode::FORBIDDEN, "user_token_not_allowed", detail)
 }

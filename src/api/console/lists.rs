@@ -86,6 +86,15 @@ impl ShownList {
         }
     }
 
+    /// The same among what some fields of a form ask for: the next page is of these as well.
+    pub(super) fn among(mut self, typed: &TypedFields, fields: &[&str]) -> Self {
+        let asked = fields.iter().filter(|name| typed.has_any(&[**name]));
+        let asked = asked.map(|name| format!("&{name}={}", escaped(typed.value(name))));
+        let asked: String = asked.collect();
+        self.older = self.older.map(|older| older + &asked);
+        self
+    }
+
     /// Whether anything may be done with any row.
     pub(super) fn acts(&self) -> bool {
         self.rows.iter().any(|row| !row.acts.is_empty())

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use actix_web::http::StatusCode;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -62,6 +63,14 @@ impl TypedFields {
     /// Whether anything is wrong.
     pub(super) fn is_wrong(&self) -> bool {
         !self.mistakes.is_empty()
+    }
+
+    /// What a page is answered with whose fields were read.
+    pub(super) fn status(&self) -> StatusCode {
+        match self.is_wrong() {
+            true => StatusCode::UNPROCESSABLE_ENTITY,
+            false => StatusCode::OK,
+        }
     }
 
     /// Whether anything was typed into one of these.

@@ -1,27 +1,49 @@
-//! Lists that operators look at: system events, API keys, the audit log.
+//! Lists that operators look at: system events, the audit log.
 
-mod acts;
-
-use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
 
 use super::answer::{ConsoleError, html};
 use super::figures::ShownMoment;
 use super::frame::PageFrame;
-use super::lists::{ListAct, ListPage, ListRow, MOST, ShownList, after, query};
+use super::lists::{ListRow, MOST, ShownList, after, query};
 use super::look;
+use super::typed::TypedFields;
 use super::visitor::ConsoleVisitor;
-use crate::domain::{ApiAction, ApiResource, TimePlace};
-use crate::ops::control::{
-    AuditFilter, Desks, EventFilter, StoredApiKey, StoredAudit, StoredEvent,
-};
+use crate::domain::{ApiAction, ApiResource, Severity, TimePlace};
+use crate::ops::control::{AuditFilter, Desks, EventFilter, StoredAudit, StoredEvent};
+
+/// Fields that narrow the audit log down.
+const AUDIT_FIELDS: &[&str] = &[
+    "actor",
+    "action",
+    "resource_type",
+    "resource_id",
+    "since",
+    "until",
+];
+
+#[derive(Template)]
+#[template(path = "console/events.html")]
+struct EventsPage {
+    page: PageFrame,
+    list: ShownList,
+    typed: TypedFields,
+    severities: &'static [Severity],
+}
+
+#[derive(Template)]
+#[template(path = "console/audit.html")]
+struct AuditPage {
+    page: PageFrame,
+    list: ShownList,
+    typed: TypedFields,
+}
 
 pub(super) fn routes(routes: &mut web::ServiceConfig) {
     routes
         .service(web::resource("/events").route(look(events)))
-        .service(web::resource("/keys").route(look(keys)))
-        .service(web::resource("/keys/{id}/revoke").route(web::post().to(acts::revoke)))
         .service(web::resource("/audit").route(look(audit)));
 }
 
@@ -31,12 +53,25 @@ async fn events(
     desks: Data<Desks>,
 ) -> Result<HttpResponse, ConsoleError> {
     visitor.needs(ApiResource::SystemEvents, ApiAction::Read)?;
-    let before = after::<i64>(&mut query(&request)?)?;
-    let all = EventFilter::default();
-    let found = desks
-        .watch
-        .events(visitor.tenant_id(), all, before, MOST + 1)
-        .await?;
+    let mut typed = query(&request)?;
+    let before = after::<i64>(&mut typed)?;
+    let filter = EventFilter {
+        resolved: typed.read("state", |word| match word {
+            "open" => Ok(false),
+            "over" => Ok(true),
+            _ => Err("Write open or over.".to_owned()),
+        }),
+        severity: typed.word("severity"),
+    };
+    let found = match typed.is_wrong() {
+        true => vec![],
+        false => {
+            let events = desks
+                .watch
+                .events(visitor.tenant_id(), filter, before, MOST + 1);
+            events.await?
+        }
+    };
     let row = |it: &StoredEvent| ListRow {
         cells: vec![
             ShownMoment::from(it.created_at).text,
@@ -52,67 +87,14 @@ async fn events(
         "What operators should see, the newest first.",
         &["Began", "Severity", "Kind", "What happened", "Over"][..],
     );
-    let frame = PageFrame::new(&visitor, "System events", "/console/events");
-    let page = ListPage {
-        page: frame,
-        list: ShownList::of(what, found, |it| it.id.to_string(), row),
+    let list = ShownList::of(what, found, |it| it.id.to_string(), row);
+    let page = EventsPage {
+        page: PageFrame::new(&visitor, "System events", "/console/events"),
+        list: list.among(&typed, &["state", "severity"]),
+        severities: Severity::ALL,
+        typed,
     };
-    Ok(html(StatusCode::OK, &page))
-}
-
-async fn keys(
-    visitor: ConsoleVisitor,
-    request: HttpRequest,
-    desks: Data<Desks>,
-) -> Result<HttpResponse, ConsoleError> {
-    visitor.needs(ApiResource::ApiKeys, ApiAction::Read)?;
-    let query = query(&request)?;
-    let done = query.value("done").to_owned();
-    let before = after(&mut { query })?;
-    let found = desks
-        .keys
-        .page(visitor.tenant_id(), before, MOST + 1)
-        .await?;
-    let writes = visitor.writes(ApiResource::ApiKeys);
-    let row = |it: &StoredApiKey| ListRow {
-        cells: vec![
-            it.name.clone(),
-            format!("hk_{}", it.prefix),
-            it.scopes.words().join(", "),
-            it.tenant_id
-                .map_or_else(|| "operator".to_owned(), |id| id.to_string()),
-            it.last_used_at
-                .map_or_else(String::new, |at| ShownMoment::from(at).text),
-            state(it),
-        ],
-        acts: match writes && it.revoked_at.is_none() {
-            true => vec![ListAct {
-                path: format!("/console/keys/{}/revoke", it.id),
-                label: "Revoke it",
-                asks_why: false,
-            }],
-            false => vec![],
-        },
-        ..ListRow::default()
-    };
-    let what = (
-        "Who may ask. A new key is made by the API or on the command line.",
-        &["Name", "Prefix", "Scopes", "Tenant", "Last used", "State"][..],
-    );
-    let frame = PageFrame::new(&visitor, "API keys", "/console/keys");
-    let page = ListPage {
-        page: frame.after(&done),
-        list: ShownList::of(what, found, |it| it.id.to_string(), row),
-    };
-    Ok(html(StatusCode::OK, &page))
-}
-
-fn state(key: &StoredApiKey) -> String {
-    match (key.revoked_at, key.expires_at) {
-        (Some(at), _) => format!("revoked {}", ShownMoment::from(at).text),
-        (None, Some(at)) => format!("until {}", ShownMoment::from(at).text),
-        (None, None) => "opens".to_owned(),
-    }
+    Ok(html(page.typed.status(), &page))
 }
 
 async fn audit(
@@ -121,12 +103,25 @@ async fn audit(
     desks: Data<Desks>,
 ) -> Result<HttpResponse, ConsoleError> {
     visitor.needs(ApiResource::AuditLogs, ApiAction::Read)?;
-    let place = after::<TimePlace>(&mut query(&request)?)?;
-    let all = AuditFilter::default();
-    let found = desks
-        .watch
-        .audit(visitor.tenant_id(), all, place, MOST + 1)
-        .await?;
+    let mut typed = query(&request)?;
+    let place = after::<TimePlace>(&mut typed)?;
+    let filter = AuditFilter {
+        actor: typed.line("actor"),
+        action: typed.line("action"),
+        resource_type: typed.line("resource_type"),
+        resource_id: typed.line("resource_id"),
+        since: typed.moment("since"),
+        until: typed.moment("until"),
+    };
+    let found = match typed.is_wrong() {
+        true => vec![],
+        false => {
+            let audit = desks
+                .watch
+                .audit(visitor.tenant_id(), filter, place, MOST + 1);
+            audit.await?
+        }
+    };
     let shows = visitor.reads(ApiResource::Contents);
     let row = |it: &StoredAudit| ListRow {
         cells: vec![
@@ -151,10 +146,11 @@ async fn audit(
         "Who did what, the newest first. What changed may hold addresses: it takes the scope contents:read.",
         &["When", "Who", "From", "What", "To what", "Changes"][..],
     );
-    let frame = PageFrame::new(&visitor, "Audit log", "/console/audit");
-    let page = ListPage {
-        page: frame,
-        list: ShownList::of(what, found, |it| it.place().to_string(), row),
+    let list = ShownList::of(what, found, |it| it.place().to_string(), row);
+    let page = AuditPage {
+        page: PageFrame::new(&visitor, "Audit log", "/console/audit"),
+        list: list.among(&typed, AUDIT_FIELDS),
+        typed,
     };
-    Ok(html(StatusCode::OK, &page))
+    Ok(html(page.typed.status(), &page))
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::preferences::{AskedPreference, preference};
+use super::preferences::{AskedPreference, choosable, preference};
 use crate::api::authority::KeyOrPerson;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
@@ -99,7 +99,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .named("patchChoices", "Changes one of a person's choices")
             .details(
                 "What `preference` says of something is kept beside what is known of it. Switching on lifts a suppression \
-                 whose reason is `unsubscribe`.",
+                 whose reason is `unsubscribe`. A person may name the categories that are listed; whoever has a key may \
+                 name others.",
             )
             .scope(Users, Write)
             .or_self(Preferences, Write)
@@ -125,9 +126,12 @@ async fn patch(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = who.of(&id)?;
+    let choosable = choosable(&who, &desks, of).await?;
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let has_any = sent.has("preference") || sent.has("timezone");
-    let preference = sent.within("preference", |item| preference(item, of.1));
+    let preference = sent.within("preference", |item| {
+        preference(item, of.1, choosable.as_ref())
+    });
     let timezone = sent.text("timezone", |text| {
         field::timezone(text).map_err(|unfit| unfit.to_string())
     });

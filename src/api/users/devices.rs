@@ -53,14 +53,8 @@ async fn list(
 ) -> Result<HttpResponse, Problem> {
     let of = who.of(&id)?;
     let page = Page::asked(&request, &format!("devices {}", of.1), who.tenant_id())?;
-    let devices = desks.people.devices(of).await?;
-    // A person has so few that all are read.
-    let after = devices
-        .iter()
-        .position(|it| Some(it.id) == page.after)
-        .map_or(0, |at| at + 1);
-    let rest = devices.iter().skip(after).take(page.limit + 1);
-    let entries = rest.map(|it| (it.id, ShownDevice::from(it)));
+    let devices = desks.people.devices(of, page.after, page.limit + 1).await?;
+    let entries = devices.iter().map(|it| (it.id, ShownDevice::from(it)));
     Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
 }
 

@@ -1,6 +1,6 @@
 //! `/v1/users/{id}/preferences`: all that a person wants, replaced as a whole.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -18,7 +18,7 @@ use crate::api::problem::Problem;
 use crate::domain::field::{self, Misfit};
 use crate::domain::preference::{Scope, Setting};
 use crate::domain::{ApiAction, ApiResource, Channel, OwnResource, limits, quiet_text};
-use crate::ops::control::{Desks, PreferenceFields, shown_preference};
+use crate::ops::control::{Desks, PersonOf, PreferenceFields, shown_preference};
 
 /// Largest body.
 const MOST_BYTES: usize = 256 * 1_024;
@@ -80,7 +80,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<ShownPreferences>(200, "their preferences"),
         Endpoint::put("/v1/users/{id}/preferences", put)
             .named("putPreferences", "Replaces all that a person wants")
-            .details("The list may also be sent bare.")
+            .details(
+                "The list may also be sent bare. A person may name the categories of their choices; whoever has a key may \
+                 name others.",
+            )
             .scope(Users, Write)
             .or_self(Preferences, Write)
             .body::<ShownPreferences>()
@@ -107,11 +110,12 @@ async fn put(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = who.of(&id)?;
+    let choosable = choosable(&who, &desks, of).await?;
     let body = body::value(&request, payload, MOST_BYTES).await?;
     let mut known = HashSet::new();
     // Two preferences about the same contradict each other.
     let read = |item: &mut SentFields| {
-        let preference = preference(item, of.1)?;
+        let preference = preference(item, of.1, choosable.as_ref())?;
         if !known.insert(preference.scope.clone()) {
             item.wrong(&[], "repeated", "another preference is about the same");
         }
@@ -142,14 +146,31 @@ fn shown(preferences: &[PreferenceFields]) -> ShownPreferences {
     }
 }
 
-/// What somebody wants of some of what may be sent, by the rules of `[[preferences]]`.
-pub(in crate::api) fn preference(sent: &mut SentFields, person: Uuid) -> Option<PreferenceFields> {
+/// The categories that a person may name: made-up ones would stand on their page for good. Whoever has a key may name any.
+pub(super) async fn choosable(
+    who: &KeyOrPerson,
+    desks: &Desks,
+    of: PersonOf,
+) -> Result<Option<BTreeSet<String>>, Problem> {
+    Ok(match who {
+        KeyOrPerson::Key(_) => None,
+        KeyOrPerson::Person(_) => Some(desks.people.categories(of).await?),
+    })
+}
+
+/// What somebody wants of some of what may be sent, by the rules of `[[preferences]]`; of these categories, if only
+/// some may be named.
+pub(in crate::api) fn preference(
+    sent: &mut SentFields,
+    person: Uuid,
+    choosable: Option<&BTreeSet<String>>,
+) -> Option<PreferenceFields> {
     // As in a file; the path says who it is.
     sent.text("user_id", |text| match Uuid::parse_str(text) {
         Ok(id) if id == person => Ok(()),
         _ => Err("the path names another user".to_owned()),
     });
-    let scope = scope(sent);
+    let scope = scope(sent, choosable);
     let enabled = sent.flag("enabled");
     let frequency_cap = sent.value("frequency_cap", |value| match value.as_str() {
         Some("none") => Ok(Setting::None),
@@ -179,7 +200,7 @@ fn words(unfit: Misfit) -> String {
     unfit.to_string()
 }
 
-fn scope(sent: &mut SentFields) -> Option<Scope> {
+fn scope(sent: &mut SentFields, choosable: Option<&BTreeSet<String>>) -> Option<Scope> {
     let (has_channel, has_category) = (sent.has("channel"), sent.has("category"));
     let channel = sent.text("channel", |word| match word {
         "all" => Ok(None),
@@ -188,7 +209,13 @@ fn scope(sent: &mut SentFields) -> Option<Scope> {
             .map(Some)
             .map_err(|error| error.to_string()),
     });
-    let category = sent.text("category", |text| field::category(text).map_err(words));
+    let category = sent.text("category", |text| {
+        let named = field::category(text).map_err(words)?;
+        match choosable.is_none_or(|them| them.contains(&named)) {
+            true => Ok(named),
+            false => Err("there is no such category among the person's choices".to_owned()),
+        }
+    });
     match (channel, category) {
         (Some(None), _) if has_category => {
             let words = "stands beside \"channel\": \"all\"; leave the channel out";

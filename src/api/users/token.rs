@@ -31,7 +31,7 @@ struct AskedToken {
     /// How long it lives; an hour without it.
     #[schema(minimum = 1, maximum = 3_600, example = 900)]
     ttl_seconds: Option<i64>,
-    /// What it opens: `inbox`, `preferences` or `devices`, with `:read` or `:write`; all without it, nothing if it
+    /// What it opens: `inbox`, `preferences`, `devices` or `tickets`, with `:read` or `:write`; all without it, nothing if it
     /// is empty.
     #[schema(max_items = 100, example = json!(["inbox:read", "inbox:write"]))]
     grants: Option<Vec<String>>,
@@ -52,7 +52,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/v1/users/{id}/token", issue)
             .named("issueUserToken", "A token for a person's browser or app")
             .details(
-                "It opens the person's own inbox, preferences and devices. Ask from a server, once the person has \
+                "It opens the person's own inbox, preferences, devices and tickets. Ask from a server, once the person has \
                  shown who they are. Revoke Herald's own key (`/v1/token-keys`) to end all that were issued.",
             )
             .scope(ApiResource::Users, ApiAction::Write)

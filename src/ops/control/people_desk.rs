@@ -1,5 +1,20 @@
 //! People, as the HTTP API and the command line may see and change them.
 
+/// Does work in a transaction, more than once while others change the same: a phone and a browser save at the same time,
+/// and of two who change places one is turned away.
+macro_rules! often {
+    ($database:expr, $work:expr) => {{
+        let mut left = $crate::ops::control::people_desk::ATTEMPTS;
+        loop {
+            left -= 1;
+            match $database.attempt($work).await {
+                Err($crate::ops::control::desk::DeskError::Busy(_)) if left > 0 => {}
+                done => break done,
+            }
+        }
+    }};
+}
+
 mod choosing;
 mod devices;
 mod preferences;
@@ -91,16 +106,9 @@ impl PeopleDesk {
         by: DoneBy,
     ) -> Result<(StoredPerson, bool), DeskError> {
         let work = async move |database: Database| {
-            let mut left = ATTEMPTS;
-            loop {
-                left -= 1;
-                let put = async |connection: &mut PgConnection| put(connection, &order, &by).await;
-                match database.attempt(put).await {
-                    // Two who change places wait for each other, and one is turned away.
-                    Err(DeskError::Busy(_)) if left > 0 => {}
-                    done => return done,
-                }
-            }
+            often!(database, async |connection: &mut PgConnection| {
+                put(connection, &order, &by).await
+            })
         };
         self.desk.with("put a person", work).await
     }

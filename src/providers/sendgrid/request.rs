@@ -9,7 +9,7 @@ use super::settings::SendgridSender;
 use crate::domain::{Channel, Reason, Reply};
 use crate::providers::Delivery;
 use crate::providers::verdict::{
-    AUTO_SUBMITTED, ONE_CLICK, filled, fit, refuse, subject, usable_address,
+    AUTO_RESPONSE_SUPPRESS, AUTO_SUBMITTED, ONE_CLICK, filled, fit, refuse, subject, usable_address,
 };
 
 #[derive(Serialize)]
@@ -42,6 +42,7 @@ impl<'a> Personalization<'a> {
             },
             headers: delivery.unsubscribe_url.map(|url| OwnHeaders {
                 auto_submitted: AUTO_SUBMITTED,
+                auto_response_suppress: AUTO_RESPONSE_SUPPRESS,
                 list_unsubscribe: AngleBrackets(url),
                 list_unsubscribe_post: ONE_CLICK,
             }),
@@ -54,6 +55,8 @@ impl<'a> Personalization<'a> {
 struct OwnHeaders<'a> {
     #[serde(rename = "Auto-Submitted")]
     auto_submitted: &'static str,
+    #[serde(rename = "X-Auto-Response-Suppress")]
+    auto_response_suppress: &'static str,
     #[serde(rename = "List-Unsubscribe")]
     list_unsubscribe: AngleBrackets<'a>,
     #[serde(rename = "List-Unsubscribe-Post")]
@@ -99,6 +102,8 @@ struct SendgridPart<'a> {
 struct Headers {
     #[serde(rename = "Auto-Submitted")]
     auto_submitted: &'static str,
+    #[serde(rename = "X-Auto-Response-Suppress")]
+    auto_response_suppress: &'static str,
 }
 
 #[derive(Serialize)]
@@ -146,6 +151,7 @@ fn whole<'a>(
         content: parts(delivery),
         headers: Headers {
             auto_submitted: AUTO_SUBMITTED,
+            auto_response_suppress: AUTO_RESPONSE_SUPPRESS,
         },
         mail_settings: sender.sandbox.then_some(MailSettings {
             sandbox_mode: Switch { enable: true },
@@ -209,7 +215,8 @@ mod tests {
             "email": "hello@example.com"
           },
           "headers": {
-            "Auto-Submitted": "auto-generated"
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply"
           },
           "personalizations": [
             {
@@ -256,7 +263,8 @@ mod tests {
             "name": "Herald"
           },
           "headers": {
-            "Auto-Submitted": "auto-generated"
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply"
           },
           "mail_settings": {
             "sandbox_mode": {
@@ -289,7 +297,7 @@ mod tests {
             ..delivery("ben@example.com", &content)
         };
         let body = body_of_many(&sender, &[&ana, &ben]).unwrap();
-        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"personalizations":[{"to":[{"email":"ana@example.com"}],"custom_args":{"herald_notification_id":"0190c1a0-0000-7000-8000-00000000000a"}},{"to":[{"email":"ben@example.com"}],"custom_args":{"herald_notification_id":"0190c1a0-0000-7000-8000-00000000000b"}}],"from":{"email":"hello@example.com"},"subject":"Hi","content":[{"type":"text/plain","value":"Text"}],"headers":{"Auto-Submitted":"auto-generated"}}"#);
+        insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"personalizations":[{"to":[{"email":"ana@example.com"}],"custom_args":{"herald_notification_id":"0190c1a0-0000-7000-8000-00000000000a"}},{"to":[{"email":"ben@example.com"}],"custom_args":{"herald_notification_id":"0190c1a0-0000-7000-8000-00000000000b"}}],"from":{"email":"hello@example.com"},"subject":"Hi","content":[{"type":"text/plain","value":"Text"}],"headers":{"Auto-Submitted":"auto-generated","X-Auto-Response-Suppress":"DR, RN, NRN, OOF, AutoReply"}}"#);
         // One alone is the same request as ever.
         assert_eq!(
             body_of_many(&sender, &[&ana]).unwrap(),
@@ -311,6 +319,7 @@ mod tests {
             "Auto-Submitted": "auto-generated",
             "List-Unsubscribe": "<https://herald.example.com/u/ana>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply",
         });
         assert_eq!(body["personalizations"][0]["headers"], expected);
         assert_eq!(body["personalizations"][1].get("headers"), None);

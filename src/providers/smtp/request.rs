@@ -12,7 +12,7 @@ use crate::domain::address::canonical;
 use crate::domain::{Channel, Content, Reason, Reply};
 use crate::providers::Delivery;
 use crate::providers::verdict::{
-    AUTO_SUBMITTED, ONE_CLICK, filled, fit, refuse, subject, usable_address,
+    AUTO_RESPONSE_SUPPRESS, AUTO_SUBMITTED, ONE_CLICK, filled, fit, refuse, subject, usable_address,
 };
 
 /// RFC 5322, 2.1.1: longest line without its end.
@@ -62,6 +62,7 @@ pub(crate) fn mail(
         format!("Message-ID: <{message_id}>\r\n"),
         format!("X-Herald-Notification-Id: {}\r\n", delivery.notification_id),
         format!("Auto-Submitted: {AUTO_SUBMITTED}\r\n"),
+        format!("X-Auto-Response-Suppress: {AUTO_RESPONSE_SUPPRESS}\r\n"),
         unsubscribing(delivery.unsubscribe_url),
         "MIME-Version: 1.0\r\n".to_owned(),
     ];

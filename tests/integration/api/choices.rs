@@ -185,11 +185,26 @@ async fn choices_of_others_are_not_there_and_bad_ones_change_nothing() {
         json!({ "preference": { "channel": "all", "quiet_hours_start": "22:00" } }),
         json!({ "preference": { "channel": "all", "quiet_hours_start": "00:00", "quiet_hours_end": "24:00" } }),
         json!({ "timezone": 5 }),
+        json!({ "preference": { "category": "made-up", "enabled": false } }),
+        json!({ "preference": { "channel": "email", "category": "made-up", "enabled": true } }),
     ] {
         let path = format!("/v1/users/{ANN}/choices");
         let answer = ask_as(&stage, &ann.token, "PATCH", &path, &bad.to_string()).await;
         assert_eq!(told(&answer), is(422, "invalid_body"), "{bad}");
     }
+    let path = format!("/v1/users/{ANN}/preferences");
+    let made_up = json!([{ "category": "made-up", "enabled": false }]).to_string();
+    let answer = ask_as(&stage, &ann.token, "PUT", &path, &made_up).await;
+    assert_eq!(told(&answer), is(422, "invalid_body"));
+    assert_eq!(
+        json_of(&answer)["errors"][0]["pointer"],
+        json!("#/0/category")
+    );
     let (_, after) = ann.ask("GET", ANN, &Value::Null).await;
     assert_eq!(before, after);
+    // Whoever has a key may name what is not declared; from then on the person may, too.
+    for token in [&admin, &ann.token] {
+        let answer = ask_as(&stage, token, "PUT", &path, &made_up).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
 }

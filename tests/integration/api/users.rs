@@ -354,11 +354,30 @@ async fn a_device_changes_hands_and_a_person_has_so_many() {
     shop.good("POST", &anas, known, 200).await;
     let first = shop.good("GET", &anas, Value::Null, 200).await;
     let next = first["next"].as_str().unwrap();
+    // The page goes on behind its last one, though that is gone.
+    let last = first["data"][49]["id"].as_str().unwrap();
+    shop.good("DELETE", &format!("{anas}/{last}"), Value::Null, 204)
+        .await;
     let rest = shop
         .good("GET", &format!("{anas}?after={next}"), Value::Null, 200)
         .await;
     assert_eq!(rest["data"].as_array().unwrap().len(), 50);
     assert_eq!(rest["next"], Value::Null);
+}
+
+/// A phone and a browser save at the same time: each waits for the other, and none is told to come again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_saves_from_several_devices_at_once_is_turned_away_on_none() {
+    let stage = stage().await;
+    let shop = Caller::of(&stage, "users:read,users:write", Some(SHOP));
+    let _engine = stage.start().await;
+    shop.good("PUT", &one(ANA), json!({}), 201).await;
+    let path = format!("{}/preferences", one(ANA));
+    let saves = (0..8).map(|cap| {
+        let wanted = json!([{ "channel": "email", "frequency_cap": cap }]);
+        shop.good("PUT", &path, wanted, 200)
+    });
+    futures_util::future::join_all(saves).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -614,3 +614,58 @@ async fn a_quarantined_outcome_is_stored_once_the_cause_is_mended() {
     );
     assert_eq!(audited(&stage).await, ["replay quarantined_outcome"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_made_given_another_secret_and_shown_once() {
+    let stage = stage().await;
+    let scopes = "api-keys:read,api-keys:write,users:read";
+    let maker = key(&stage, scopes, Some(SHOP));
+    let mightier = key(&stage, "admin", Some(SHOP));
+    let _engine = stage.start().await;
+    let browser = Browser::signed_in(&stage, &maker).await;
+    let shown = |page: &str| {
+        let key = page.split("<pre id=\"key\">").nth(1)?;
+        Some(key.split('<').next()?.to_owned())
+    };
+    let wrong = [("name", ""), ("scopes", "users:write"), ("rate_limit", "0")];
+    let refused = browser.post("/console/keys", &wrong).await;
+    let text = refused.text();
+    assert_eq!(
+        (refused.status, text.matches("role=\"alert\"").count()),
+        (422, 3),
+        "{text}"
+    );
+    let fields = [("name", "reader"), ("scopes", "users:read, api-keys:read")];
+    let made = browser.post("/console/keys", &fields).await;
+    assert_eq!(
+        (made.status, header(&made, "cache-control")),
+        (200, "no-store")
+    );
+    let first = shown(&made.text()).unwrap();
+    let opens = async |key: &str| ask_as(&stage, key, "GET", "/v1/users", "").await.status;
+    assert_eq!(opens(&first).await, 200);
+    let list = browser.page("/console/keys").await;
+    assert!(list.contains("reader") && !list.contains(&first), "{list}");
+    let id = |prefix: &str| {
+        format!(
+            "SELECT id::text AS text FROM notification_schema.api_keys WHERE prefix = '{}'",
+            prefix.split('_').nth(1).unwrap()
+        )
+    };
+    let mut owner = stage.database.owner().await;
+    let of_first = lines(&mut owner, &id(&first)).await.remove(0);
+    let rotated = browser
+        .post(&format!("/console/keys/{of_first}/rotate"), &[])
+        .await;
+    let second = shown(&rotated.text()).unwrap();
+    assert_ne!(first, second);
+    assert_eq!(
+        (opens(&first).await, opens(&second).await),
+        (200, 200),
+        "the old one opens for a day"
+    );
+    let of_mightier = lines(&mut owner, &id(&mightier)).await.remove(0);
+    let path = format!("/console/keys/{of_mightier}/rotate");
+    assert_eq!(browser.post(&path, &[]).await.status, 409);
+    assert_eq!(audited(&stage).await, ["create api_key", "rotate api_key"]);
+}

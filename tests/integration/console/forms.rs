@@ -56,6 +56,7 @@ async fn things(stage: &Stage, notification: Uuid, admin: &str) -> ShopThings {
         format!("webhooks/{webhook}/disable"),
         format!("webhooks/{webhook}/replay"),
         format!("suppressions/{suppression}/lift"),
+        format!("keys/{key}/rotate"),
         format!("keys/{key}/revoke"),
     ];
     let of_operators =

@@ -1,5 +1,8 @@
 //! What the pages show, and what is done by them.
 
+use diesel_async::SimpleAsyncConnection;
+use serde_json::json;
+
 use super::browser::{Browser, header};
 use super::masking::failed;
 use crate::api::door::{SHOP, ask_as, json_of, key, stage};
@@ -224,4 +227,61 @@ async fn an_envelope_is_explained_and_its_mistakes_stand_beside_it() {
         1,
         "nothing was stored"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_and_events_are_narrowed_down() {
+    let stage = stage().await;
+    let admin = key(&stage, "admin", Some(SHOP));
+    let _engine = stage.start().await;
+    for at in 0..60 {
+        let body = json!({ "may_disable": at % 2 == 0 }).to_string();
+        let path = "/v1/categories/news";
+        let answer = ask_as(&stage, &admin, "PUT", path, &body).await;
+        assert!((200..300).contains(&answer.status), "{}", answer.text());
+    }
+    stage
+        .database
+        .owner()
+        .await
+        .batch_execute(&format!(
+            "INSERT INTO notification_schema.admin_system_events
+                 (event_type, severity, description, tenant_id, is_resolved, resolved_at)
+             VALUES ('one_kind', 'warning', 'is open', '{SHOP}', false, NULL),
+                    ('other_kind', 'critical', 'is over', '{SHOP}', true, now())"
+        ))
+        .await
+        .unwrap();
+    let browser = Browser::signed_in(&stage, &admin).await;
+    let rows = |page: &str| page.matches("<tr><td>").count();
+    let page = browser
+        .page("/console/audit?resource_type=category&action=update")
+        .await;
+    assert_eq!(rows(&page), 50, "{page}");
+    let older = page.split("href=\"?after=").nth(1).unwrap();
+    let older = older.split('"').next().unwrap().replace("&#38;", "&");
+    let page = browser.page(&format!("/console/audit?after={older}")).await;
+    assert_eq!(rows(&page), 9, "the first made it: {page}");
+    let page = browser
+        .page("/console/audit?resource_type=category&action=create")
+        .await;
+    assert_eq!(rows(&page), 1);
+    let page = browser.page("/console/audit?until=2026-01-01T00:00").await;
+    assert_eq!(rows(&page), 0);
+    for (query, shown, hidden) in [
+        ("state=open", "one_kind", "other_kind"),
+        ("severity=critical", "other_kind", "one_kind"),
+    ] {
+        let page = browser.page(&format!("/console/events?{query}")).await;
+        assert!(page.contains(shown) && !page.contains(hidden), "{page}");
+    }
+    for wrong in [
+        "audit?since=never",
+        "events?state=odd",
+        "events?severity=odd",
+    ] {
+        let answer = browser.get(&format!("/console/{wrong}")).await;
+        assert_eq!(answer.status, 422, "{wrong}");
+        assert!(answer.text().contains("role=\"alert\""), "{wrong}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Signals: whatever would end the process ends it in good order.
 
+use std::process::Command;
 use std::time::Duration;
 
 use loadtest::simulator::{Behaviour, Fault, Provider};
@@ -24,7 +25,7 @@ async fn every_ending_signal_ends_the_engine_in_good_order() {
     }
     let mut load = None;
     for signal in ENDING {
-        let engine = scene.engine().await;
+        let engine = process::engine(as_from_a_terminal(&scene.stage.herald(&["serve"]))).await;
         // The first engine declares what is published to.
         if load.is_none() {
             load = Some(scene.load(mix(), 2_000).await);
@@ -42,6 +43,22 @@ async fn every_ending_signal_ends_the_engine_in_good_order() {
     let _engine = scene.engine().await;
     let published = load.unwrap().published().await;
     scene.all_is_sent_once(&published.expected).await;
+}
+
+/// The same with no signal ignored from the start: whoever runs the tests may have said `nohup`, which is heeded.
+fn as_from_a_terminal(command: &Command) -> Command {
+    let mut bare = Command::new("env");
+    let settings = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    bare.arg("--default-signal")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .envs(settings);
+    if let Some(directory) = command.get_current_dir() {
+        bare.current_dir(directory);
+    }
+    bare
 }
 
 #[tokio::test(flavor = "multi_thread")]

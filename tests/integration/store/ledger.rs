@@ -1,11 +1,15 @@
 //! The books of an hour: counted from the rows, and again when something of it changes.
 
+use std::sync::Arc;
+
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, DEFAULT_TENANT, LedgerHour, ledger::hour_of};
-use herald::runtime::clock;
+use herald::ops::bookkeeping::Bookkeeping;
+use herald::runtime::{Shutdown, clock};
 use herald::store::lease::RunId;
 use herald::store::metrics::{self, HourlyDelta, RollupBatch};
 use herald::store::{Database, ledger, notifications, settle};
+use herald::telemetry::Metrics;
 use jiff::{Timestamp, ToSpan};
 
 use super::fixtures::{people, reservation, sent};
@@ -247,6 +251,94 @@ async fn what_is_told_days_later_finds_its_hour_and_leaves_its_books() {
         .await
         .unwrap();
     assert!(!counted(&pool).await.contains(&hour));
+}
+
+/// Whoever reads a snapshot is turned away where others have written since: the books read one, the events of a running
+/// hour must not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_in_the_running_hour_is_counted_while_nodes_add_to_it() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let hour = hour_of(clock::now());
+    fill(&mut c, hour).await;
+    let added = format!(
+        "INSERT INTO email_logs (tenant_id, message_type, provider, event, event_id, occurred_at)
+         VALUES ('{TENANT}', 'email', 'main', 'delivered', '1', '{hour}');
+         INSERT INTO notification_metrics (tenant_id, date, hour, provider, message_type, total_sent)
+         SELECT '{TENANT}', (at AT TIME ZONE 'UTC')::date, extract(hour FROM at AT TIME ZONE 'UTC'), 'main', 'email', 1
+         FROM (SELECT '{hour}'::timestamptz AS at) h;
+         CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = '30s' AS
+             $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END $$;
+         CREATE TRIGGER wait AFTER INSERT ON ledger_hours EXECUTE FUNCTION wait();
+         SELECT pg_advisory_lock(7)"
+    );
+    c.batch_execute(&added).await.unwrap();
+    let hours = ledger::to_count(&pool, false).await.unwrap();
+    let running = hours.into_iter().find(|it| it.hour == hour).unwrap();
+    let meanwhile = async {
+        let waits = "SELECT count(*)::text AS text FROM pg_locks
+            WHERE locktype = 'advisory' AND NOT granted AND objid = 7
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        while lines(&mut c, waits).await != ["1"] {}
+        c.batch_execute(
+            "UPDATE notification_metrics SET total_sent = total_sent + 1; SELECT pg_advisory_unlock(7)",
+        )
+        .await
+        .unwrap();
+    };
+    let (written, ()) = tokio::join!(ledger::write(&pool, running), meanwhile);
+    assert_eq!(written, Ok(true));
+    let figures = "SELECT concat_ws(' ', provider, total_sent, total_delivered) AS text FROM notification_metrics";
+    assert_eq!(lines(&mut c, figures).await, ["main 2 1"]);
+}
+
+#[tokio::test]
+async fn an_hour_that_cannot_be_counted_delays_no_later_one() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let (bad, good) = (past(), past() + 1.hours());
+    for hour in [bad, good] {
+        c.batch_execute(&format!(
+            "SET search_path TO notification_schema;
+             INSERT INTO intake (hour, tenant_id, channel, shard, consumed) VALUES ('{hour}', '{TENANT}', 'email', 0, 2)"
+        ))
+        .await
+        .unwrap();
+    }
+    c.batch_execute(&format!(
+        "ALTER TABLE ledger_hours ADD CONSTRAINT no CHECK (hour <> '{bad}')"
+    ))
+    .await
+    .unwrap();
+    let books = Bookkeeping {
+        database: pool.clone(),
+        metrics: Arc::new(Metrics::new()),
+        stop: Shutdown::new(),
+    };
+    assert!(books.look(true).await.is_err(), "it is told");
+    assert_eq!(read(&pool, good).await[0].difference(), 2);
+    assert_eq!(ledger::difference(&pool).await, Ok(2));
+}
+
+#[tokio::test]
+async fn hours_in_which_nothing_was_are_closed_together() {
+    let database = TestDatabase::create().await;
+    let (pool, mut c) = (database.pool().await, database.owner().await);
+    let hour = past();
+    fill(&mut c, hour).await;
+    ledger::close_empty(&pool).await.unwrap();
+    let left = ledger::to_count(&pool, true).await.unwrap();
+    let left: Vec<_> = left.iter().map(|it| it.hour).collect();
+    assert!(left.contains(&hour), "{left:?}");
+    assert!(left.len() <= 4, "it, and the hours that may run: {left:?}");
+    // What comes late marks it, as any other.
+    let empty = hour - 5.hours();
+    c.batch_execute(&format!(
+        "UPDATE counted_hours SET marks = marks + 1 WHERE hour = '{empty}'"
+    ))
+    .await
+    .unwrap();
+    assert!(counted(&pool).await.contains(&empty));
 }
 
 #[tokio::test]

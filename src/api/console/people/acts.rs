@@ -79,7 +79,7 @@ async fn change(
 ) -> Result<HttpResponse, ConsoleError> {
     let of = form.changes_of(ApiResource::Users, (id, "person"))?;
     let ProvenForm { visitor, mut typed } = form;
-    let said = typed.as_api(fields, |sent| preference(sent, of.1));
+    let said = typed.as_api(fields, |sent| preference(sent, of.1, None));
     let mut mistake = None;
     if let Some(said) = said {
         let change = ChosenChange {

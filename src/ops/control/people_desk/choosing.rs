@@ -1,5 +1,7 @@
 //! What a person chooses, told and changed one by one: as their page does it, for whoever has a token or a key.
 
+use std::collections::BTreeSet;
+
 use super::{PeopleDesk, PersonOf, held, write};
 use crate::ops::control::choices::{self, PersonChoices, ShownChoices, changing};
 use crate::ops::control::desk::DeskError;
@@ -33,6 +35,20 @@ impl PeopleDesk {
         self.desk.with("tell a person's choices", work).await
     }
 
+    /// The categories that a person may choose from.
+    ///
+    /// # Errors
+    /// There is no such person; or the database is out of reach.
+    pub async fn categories(&self, of: PersonOf) -> Result<BTreeSet<String>, DeskError> {
+        let work = async move |database: Database| {
+            let mut connection = database.get().await?;
+            let person = desk::get(&mut connection, of.0, of.1).await?;
+            let person = person.ok_or(DeskError::NotFound("user"))?;
+            Ok(chosen(&mut connection, &person).await?.categories(None))
+        };
+        self.desk.with("list a person's categories", work).await
+    }
+
     /// Changes what a person chooses; says how it stands then.
     ///
     /// # Errors
@@ -44,7 +60,7 @@ impl PeopleDesk {
         by: DoneBy,
     ) -> Result<ShownChoices, DeskError> {
         let work = async move |database: Database| {
-            let changed = async |connection: &mut PgConnection| {
+            often!(database, async |connection: &mut PgConnection| {
                 let person = held(connection, of).await?;
                 if let Some(said) = &change.preference {
                     prefer(connection, &person, said, &by).await?;
@@ -57,8 +73,7 @@ impl PeopleDesk {
                     write(connection, &person, fields, &by).await?;
                 }
                 Ok(chosen(connection, &person).await?.shown())
-            };
-            database.attempt(changed).await
+            })
         };
         self.desk.with("change a person's choices", work).await
     }

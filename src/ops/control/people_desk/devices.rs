@@ -12,16 +12,23 @@ use crate::store::recipients::desk::{self, StoredPerson};
 use crate::store::{Database, PgConnection};
 
 impl PeopleDesk {
-    /// A person's devices, the oldest first; those that their provider retired as well.
+    /// At most so many of a person's devices, the oldest first, that come behind another one; those that their provider
+    /// retired as well.
     ///
     /// # Errors
     /// There is no such person; or the database is out of reach.
-    pub async fn devices(&self, (tenant_id, id): PersonOf) -> Result<Vec<StoredDevice>, DeskError> {
+    pub async fn devices(
+        &self,
+        (tenant_id, id): PersonOf,
+        after: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<StoredDevice>, DeskError> {
         let work = async move |database: Database| {
             let mut connection = database.get().await?;
             let person = desk::get(&mut connection, tenant_id, id).await?;
             let person = person.ok_or(DeskError::NotFound("user"))?;
-            Ok(devices::list(&mut connection, person.tenant_id, person.id).await?)
+            let whose = (person.tenant_id, person.id);
+            Ok(devices::page(&mut connection, whose, after, most).await?)
         };
         self.desk.with("list devices", work).await
     }
@@ -38,11 +45,10 @@ impl PeopleDesk {
         by: DoneBy,
     ) -> Result<(StoredDevice, bool), DeskError> {
         let work = async move |database: Database| {
-            let added = async |connection: &mut PgConnection| {
+            often!(database, async |connection: &mut PgConnection| {
                 let person = held(connection, of).await?;
                 add(connection, &person, (&token, platform), &by).await
-            };
-            database.attempt(added).await
+            })
         };
         self.desk.with("add a device", work).await
     }
@@ -58,7 +64,7 @@ impl PeopleDesk {
         by: DoneBy,
     ) -> Result<(), DeskError> {
         let work = async move |database: Database| {
-            let removed = async |connection: &mut PgConnection| {
+            often!(database, async |connection: &mut PgConnection| {
                 let person = held(connection, of).await?;
                 let whose = (person.tenant_id, person.id);
                 if !devices::remove(connection, whose, device).await? {
@@ -66,8 +72,7 @@ impl PeopleDesk {
                 }
                 let changes = AuditChanges::gone(json!({ "device": device }));
                 Ok(note(connection, whose, &by, "remove_device", changes).await?)
-            };
-            database.attempt(removed).await
+            })
         };
         self.desk.with("remove a device", work).await
     }

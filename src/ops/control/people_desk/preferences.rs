@@ -40,7 +40,7 @@ impl PeopleDesk {
         by: DoneBy,
     ) -> Result<Vec<PreferenceFields>, DeskError> {
         let work = async move |database: Database| {
-            let replaced = async |connection: &mut PgConnection| {
+            often!(database, async |connection: &mut PgConnection| {
                 let person = held(connection, of).await?;
                 let whose = (person.tenant_id, person.id);
                 let old = preferences::of(connection, whose.0, whose.1).await?;
@@ -51,8 +51,7 @@ impl PeopleDesk {
                     note(connection, whose, &by, "prefer", changes).await?;
                 }
                 Ok(new)
-            };
-            database.attempt(replaced).await
+            })
         };
         self.desk.with("replace preferences", work).await
     }

@@ -69,6 +69,7 @@ fn a_plain_mail() {
     Message-ID: <0190c1a0-0000-7000-8000-00000000000a@example.com>
     X-Herald-Notification-Id: 0190c1a0-0000-7000-8000-00000000000a
     Auto-Submitted: auto-generated
+    X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply
     MIME-Version: 1.0
     Content-Type: text/plain; charset=utf-8
     Content-Transfer-Encoding: 7bit

@@ -1,6 +1,7 @@
 //! What is kept of events, when that is answered, and what it counts for.
 
 use diesel_async::SimpleAsyncConnection;
+use herald::runtime::clock;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -79,4 +80,22 @@ async fn nothing_is_answered_before_it_is_stored_and_a_refused_event_takes_no_ot
     assert_eq!(hooks.tell(&[delivered, odd, opened]).await, 204);
     let kept = ["delivered - f", "open - f", "unreadable - f"];
     assert_eq!(hooks.events().await, kept);
+}
+
+/// The statement that keeps it marks the hour in which it happened, so that its figures are counted again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_in_an_hour_that_is_over_marks_that_hour_and_no_other() {
+    let hooks = Hooks::open().await;
+    let _engine = hooks.stage.start().await;
+    let sent = hooks.sent("mail", "").await;
+    let then = clock::now().as_second() - 5 * 3_600;
+    let late = json!({ "herald_notification_id": sent, "timestamp": then });
+    let soon = json!({ "herald_notification_id": sent });
+    let told = [event("delivered", "1", late), event("open", "2", soon)];
+    assert_eq!(hooks.tell(&told).await, 204);
+    let marked = format!(
+        "SELECT concat_ws(' ', hour = date_trunc('hour', to_timestamp({then}), 'UTC'), marks) AS text
+         FROM counted_hours WHERE marks > 0"
+    );
+    assert_eq!(hooks.lines(&marked).await, ["t 1"]);
 }
