@@ -22,6 +22,7 @@ mod overview;
 mod people;
 mod posted;
 mod quarantine;
+mod runs;
 mod sent_form;
 mod sign_in;
 mod suppressions;
@@ -32,6 +33,7 @@ mod typed;
 mod visitor;
 mod watch;
 mod webhooks;
+mod workflows;
 
 use actix_web::guard as on;
 use actix_web::middleware::from_fn;
@@ -58,6 +60,8 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .configure(suppressions::routes)
         .configure(watch::routes)
         .configure(topics::routes)
+        .configure(workflows::routes)
+        .configure(runs::routes)
         .default_service(web::to(answer::nothing_here));
     routes.service(console);
 }

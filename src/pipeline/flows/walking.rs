@@ -1,6 +1,6 @@
 //! A batch of due runs: each goes on as far as it can, and all of it is one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -124,6 +124,10 @@ impl Flows {
             partitions::ensure(connection, first.created_at).await?;
         }
         let accepted = accept::within(database, connection, counted, &acceptable).await?;
+        let new: HashSet<Uuid> = accepted.new.iter().copied().collect();
+        for walk in &mut walks {
+            walk.keep_new(&new);
+        }
         let updates: Vec<RunUpdate> = walks.into_iter().map(RunWalk::update).collect();
         runs::update(connection, &updates).await?;
         failpoint::hit("runs.written");
@@ -263,8 +267,8 @@ async fn look_back(connection: &mut PgConnection, walks: &mut [RunWalk]) -> Resu
             "delivered" => &[Reached::Delivered],
             "seen" => &[Reached::Seen],
             "read" => &[Reached::Read, Reached::Seen],
-            "opened" => &[Reached::Read, Reached::Seen, Reached::Delivered],
-            "clicked" => &Reached::ALL,
+            "open" => &[Reached::Read, Reached::Seen, Reached::Delivered],
+            "click" => &Reached::ALL,
             _ => &[],
         };
         found.entry(id).or_default().extend(reached);
