@@ -38,10 +38,12 @@ const FILE: &str = r#"
 name = "chaos-told"
 message_type = "in_app"
 title = "{{ event.id }}"
+body = "told"
 [[templates]]
 name = "chaos-sum"
 message_type = "in_app"
 title = "{{ digest.count }}"
+body = "told"
 [[workflows]]
 name = "chaos-step"
 on = "chaos.step"
