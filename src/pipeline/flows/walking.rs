@@ -30,6 +30,7 @@ pub(super) struct BatchDone {
     pub(super) taken: usize,
     accepted: AcceptedWithin,
     sent: Vec<Notification>,
+    ended: Vec<RunEnd>,
 }
 
 impl Flows {
@@ -66,6 +67,9 @@ impl Flows {
         failpoint::hit("runs.stored");
         let done = done.map(|done| {
             done.accepted.tell(database);
+            for end in &done.ended {
+                self.context.node.metrics.run_ended(*end);
+            }
             for notification in &done.sent {
                 if done.accepted.new.contains(&notification.id) {
                     self.context.node.metrics.accepted(notification.lane);
@@ -133,6 +137,7 @@ impl Flows {
         failpoint::hit("runs.written");
         Ok(BatchDone {
             taken: updates.len(),
+            ended: updates.iter().filter_map(|it| it.end).collect(),
             accepted,
             sent,
         })

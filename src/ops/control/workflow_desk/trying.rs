@@ -18,11 +18,11 @@ const LOOKED_THROUGH: usize = 5_000;
 
 /// Which version is tried: a number, or without one what `usual` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TriedVersion {
+pub(super) struct TriedVersion {
     /// The number.
-    pub number: Option<i32>,
+    number: Option<i32>,
     /// Which is meant without one, if there is such a one.
-    pub usual: &'static str,
+    usual: &'static str,
 }
 
 impl WorkflowDesk {
