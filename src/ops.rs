@@ -21,6 +21,7 @@ pub mod replay;
 pub mod simulate;
 pub mod standing;
 pub mod status_publishing;
+pub mod trials;
 pub mod unreadable_people;
 pub mod workflow_publishing;
 

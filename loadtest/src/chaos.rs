@@ -7,6 +7,7 @@
 mod environment;
 mod faults;
 mod finding;
+mod flows;
 mod inboxes;
 mod judgement;
 mod load;

@@ -141,11 +141,27 @@ fn is_plain(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
+/// As [`bytes`], where JSON may have names of its own beside `application/json`.
+pub(super) async fn bytes_of(
+    request: &HttpRequest,
+    payload: Payload,
+    names: &[&str],
+    most: usize,
+) -> Result<Vec<u8>, Problem> {
+    is_json_of(request, names)?;
+    in_time(request, payload, most).await
+}
+
 fn is_json(request: &HttpRequest) -> Result<(), Problem> {
+    is_json_of(request, &[])
+}
+
+fn is_json_of(request: &HttpRequest, names: &[&str]) -> Result<(), Problem> {
     is_plain(request)?;
     let kind = request.content_type();
     let charset = request.encoding().ok();
-    if !kind.eq_ignore_ascii_case("application/json")
+    let mut names = names.iter().chain(&["application/json"]);
+    if !names.any(|name| kind.eq_ignore_ascii_case(name))
         || charset.is_none_or(|it| it.name() != "UTF-8")
     {
         return Err(unsupported(

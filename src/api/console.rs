@@ -23,6 +23,7 @@ mod overview;
 mod people;
 mod posted;
 mod quarantine;
+mod runs;
 mod sent_form;
 mod sign_in;
 mod suppressions;
@@ -33,6 +34,7 @@ mod typed;
 mod visitor;
 mod watch;
 mod webhooks;
+mod workflows;
 
 use actix_web::guard as on;
 use actix_web::middleware::from_fn;
@@ -60,6 +62,8 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .configure(watch::routes)
         .configure(keys::routes)
         .configure(topics::routes)
+        .configure(workflows::routes)
+        .configure(runs::routes)
         .default_service(web::to(answer::nothing_here));
     routes.service(console);
 }

@@ -25,6 +25,11 @@ use crate::ops::control::{AcceptedNotification, Desks, EventDraft, StoredDomainE
 
 /// Most events of a batch.
 const MOST: usize = 1_000;
+/// What CloudEvents call themselves, beside `application/json`.
+const MEDIA_TYPES: [&str; 2] = [
+    "application/cloudevents+json",
+    "application/cloudevents-batch+json",
+];
 /// Largest body.
 const MOST_BYTES: usize = 16 * 1_024 * 1_024;
 /// The header that says that nothing new was accepted.
@@ -169,7 +174,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .details(
                 "CloudEvents 1.0, structured mode: one as an object, several as a list, of which each is accepted or \
                  refused on its own (207). An event is known by `source` and `id`: a repetition answers with the \
-                 first one's id and `Idempotent-Replayed: true`. A list costs its items.",
+                 first one's id and `Idempotent-Replayed: true`. A list costs its items. The media types of CloudEvents \
+                 are taken as well: `application/cloudevents+json` and `application/cloudevents-batch+json`.",
             )
             .scope(Events, Write)
             .body::<AskedEvent>()
@@ -205,7 +211,7 @@ async fn accept(
         .accept
         .room(who.caller.key_id, room)
         .map_err(not_accepted)?;
-    let sent = body::bytes(&request, payload, MOST_BYTES).await?;
+    let sent = body::bytes_of(&request, payload, &MEDIA_TYPES, MOST_BYTES).await?;
     if sent.trim_ascii_start().starts_with(b"[") {
         return accept_list(&who, &request, &desks, &sent).await;
     }

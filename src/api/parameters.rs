@@ -39,6 +39,13 @@ pub(super) fn id() -> RefOr<Schema> {
     RefOr::T(id.build().into())
 }
 
+/// The schema of a number that counts from 1.
+pub(super) fn number() -> RefOr<Schema> {
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    let number = number.minimum(Some(1)).maximum(Some(i32::MAX));
+    RefOr::T(number.build().into())
+}
+
 /// The schema of a time.
 pub(super) fn time() -> RefOr<Schema> {
     let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);

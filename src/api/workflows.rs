@@ -1,5 +1,7 @@
 //! `/v1/workflows`: drafts and versions.
 
+mod trying;
+
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
@@ -104,7 +106,7 @@ struct WorkflowWithVersions {
 pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiAction::{Read, Write};
     use ApiResource::Workflows;
-    vec![
+    let mut endpoints = vec![
         Endpoint::get("/v1/workflows", list)
             .named("listWorkflows", "The tenant's workflows, by name")
             .details("Of each the published version, else the newest.")
@@ -135,7 +137,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .named("listWorkflowVersions", "The versions of a workflow, newest first")
             .scope(Workflows, Read)
             .page::<ShownWorkflow>("versions"),
-    ]
+    ];
+    endpoints.extend(trying::endpoints());
+    endpoints
 }
 
 /// A tenant's workflows.

@@ -196,7 +196,11 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             wake: Arc::clone(&context.wake_jobs),
         },
         events: EventDesk::new(desk.clone(), context.events.clone()),
-        workflows: WorkflowDesk { desk: desk.clone() },
+        workflows: WorkflowDesk {
+            desk: desk.clone(),
+            global: Arc::new(settings.policy.clone()),
+            templates: super::explain::templates(settings),
+        },
         runs: RunDesk { desk: desk.clone() },
         streams: StreamDesk {
             desk: desk.clone(),

@@ -21,6 +21,8 @@ const NAME_CHARS: usize = 40;
 const MOST_EXTENSIONS: usize = 50;
 /// Types of our own events, of which a workflow may have made the notification.
 const OWN_TYPES: &str = "notification.";
+/// Attributes of how a call is traced.
+const TRACING: [&str; 2] = ["traceparent", "tracestate"];
 
 /// An event that may be accepted, as far as its own words tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +102,8 @@ pub fn of_fields(
     let subject = mistakes.text(&mut map, "subject", false);
     let said_time = mistakes.text(&mut map, "time", false);
     let time = said_time.as_deref().map_or(Some(wrapping.now), |text| {
-        let time = text.parse::<Timestamp>().ok();
+        let is_written = text.contains(['T', 't']);
+        let time = text.parse::<Timestamp>().ok().filter(|_| is_written);
         if time.is_none() {
             mistakes.add("/time", "invalid", "`time` is no time in RFC 3339");
         }
@@ -116,7 +119,15 @@ pub fn of_fields(
     }
     mistakes.extensions(&map);
     let caused_by = caused_by(kind.as_deref(), &data);
-    let said = json!([kind, subject, said_time, data, map]).to_string();
+    // How a call is traced is not what it says.
+    let meant = |(name, _): &(&String, &Value)| !TRACING.contains(&name.as_str());
+    let meant: Map<String, Value> = map
+        .iter()
+        .filter(meant)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let time_said = said_time.and(time).map(|time| time.to_string());
+    let said = json!([kind, subject, time_said, data, meant]).to_string();
     let event = (|| {
         Some(DomainEvent {
             id: wrapping.id,
@@ -164,6 +175,9 @@ impl EventMistakes {
 
     fn too_large(&mut self, words: &str) {
         self.add("/data", "too_large", words);
+        if let Some(mistake) = self.found.last_mut() {
+            mistake.reason = Rejection::TooLarge;
+        }
         self.reason = Some(Rejection::TooLarge);
     }
 

@@ -93,6 +93,7 @@ pub use crate::ops::inbox_streams::{
 };
 pub use crate::ops::replay::{ReplayFate, Skip};
 pub use crate::ops::simulate::{SimulatedTraffic, SimulationReport, preference_of};
+pub use crate::ops::trials::{DryRun, WorkflowComparison};
 pub use crate::pipeline::accept::{AcceptAnswer, AcceptOrder, AcceptedNotification, NotAccepted};
 pub use crate::policy::what_if::ChangedRules;
 pub use crate::providers::events::EventHead;
@@ -122,6 +123,7 @@ pub use crate::store::recipients::desk::{PersonFilter, StoredPerson};
 pub use crate::store::runs::RunLine;
 pub use crate::store::runs::cancel::{RunsCancelled, RunsMeant};
 pub use crate::store::runs::desk::{RunFilter, StoredRun};
+pub use crate::store::runs::digests::open::OpenDigest;
 pub use crate::store::suppressions::desk::StoredSuppression;
 pub use crate::store::system_events::told::{EventFilter, StoredEvent};
 pub use crate::store::templates::TemplateFields;

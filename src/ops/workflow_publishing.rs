@@ -1,5 +1,7 @@
 //! Publishing workflows: what they name must be there, and every template must be given what it asks for.
 
+mod named;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -81,7 +83,10 @@ pub async fn mistakes(
 ) -> Result<Vec<WorkflowMistake>, StoreError> {
     let workflow = match workflow::read(definition) {
         Ok(workflow) => workflow,
-        Err(mistakes) => return Ok(mistakes),
+        Err(mut mistakes) => {
+            mistakes.extend(named::unknown(connection, tenant_id, definition).await?);
+            return Ok(mistakes);
+        }
     };
     let templates: Vec<&str> = workflow
         .sends()

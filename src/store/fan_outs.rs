@@ -125,6 +125,27 @@ pub async fn order(
     }
 }
 
+/// A tenant's topics of these names, as a fan-out would go to them now; nothing is held.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn topics(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    names: &[String],
+) -> Result<Vec<FanOutTopic>, StoreError> {
+    let found: Vec<(Uuid, String, i64)> = topics::table
+        .filter(topics::tenant_id.eq(tenant_id))
+        .filter(topics::name.eq_any(names))
+        .filter(topics::deleted_at.is_null())
+        .order(topics::id)
+        .select((topics::id, topics::name, topics::joined))
+        .load(connection)
+        .await?;
+    let topic = |(id, name, joined)| FanOutTopic { id, name, joined };
+    Ok(found.into_iter().map(topic).collect())
+}
+
 /// Whether the tenant lacks one of these topics: those that it lacks, in their order.
 ///
 /// # Errors

@@ -65,6 +65,12 @@ pub struct SentMove {
     pub at: usize,
     /// The notification.
     pub id: Uuid,
+    /// The version of whose moves it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Uuid>,
+    /// By what it is known in other versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mark: String,
 }
 
 /// What is due, and not about to be ended by an event.

@@ -95,6 +95,22 @@ pub(super) const ACCEPTED: Declaration = Declaration::new(
 )
 .in_unit(Unit::Count);
 
+pub(super) const EVENTS_ACCEPTED: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_events_accepted_total",
+    &[],
+    "Events of other systems accepted, repetitions left out.",
+)
+.in_unit(Unit::Count);
+
+pub(super) const RUNS_ENDED: Declaration = Declaration::new(
+    Kind::Counter,
+    "herald_workflow_runs_ended_total",
+    &["reason"],
+    "Runs of workflows that ended at a step, by how.",
+)
+.in_unit(Unit::Count);
+
 pub(super) const REJECTED: Declaration = Declaration::new(
     Kind::Counter,
     "herald_messages_rejected_total",

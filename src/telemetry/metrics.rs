@@ -17,7 +17,7 @@ use super::outcomes::Outcomes;
 use super::provider_metrics::ProviderMetrics;
 use super::registry::Registry;
 use super::table::WordTable;
-use crate::domain::{Channel, EventRefusal, Lane, Reason, Rejection, SignIn, Status};
+use crate::domain::{Channel, EventRefusal, Lane, Reason, Rejection, RunEnd, SignIn, Status};
 
 /// What stands for the provider of an in-app notification.
 const INBOX: &str = "inbox";
@@ -32,6 +32,8 @@ const GONE: &str = "(gone)";
 pub struct Metrics {
     consumed: WordTable<Counter>,
     accepted: WordTable<Counter>,
+    events_accepted: Counter,
+    runs_ended: WordTable<Counter>,
     rejected: WordTable<Counter>,
     duplicates: WordTable<Counter>,
     end_to_end: WordTable<Histogram>,
@@ -69,6 +71,10 @@ impl Metrics {
         let metrics = Self {
             consumed: lanes(|labels| registry.counter(&declared::CONSUMED, labels)),
             accepted: lanes(|labels| registry.counter(&declared::ACCEPTED, labels)),
+            events_accepted: registry.counter(&declared::EVENTS_ACCEPTED, &[]),
+            runs_ended: WordTable::of(RunEnd::ALL, |end| {
+                registry.counter(&declared::RUNS_ENDED, &[("reason", end.as_str())])
+            }),
             rejected: WordTable::of(Rejection::ALL, |reason| {
                 registry.counter(&declared::REJECTED, &[("reason", reason.as_str())])
             }),
@@ -115,6 +121,16 @@ impl Metrics {
     /// A notification was accepted by HTTP.
     pub fn accepted(&self, lane: Lane) {
         self.accepted.at(lane.index()).increment(1);
+    }
+
+    /// Events of other systems were accepted.
+    pub fn events_accepted(&self, events: u64) {
+        self.events_accepted.increment(events);
+    }
+
+    /// A run of a workflow has ended.
+    pub fn run_ended(&self, end: RunEnd) {
+        self.runs_ended.at(end.index()).increment(1);
     }
 
     /// A message could not be accepted.

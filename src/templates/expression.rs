@@ -3,7 +3,9 @@
 //! They cost as little as a template may, reach nothing but what they are given, and say what is missing instead of
 //! taking it for nothing.
 
+mod comparisons;
 mod demands;
+
 mod outcome;
 
 use std::fmt;
@@ -111,6 +113,9 @@ impl Expression {
     fn evaluate(&self, known: &Map<String, Json>) -> Result<minijinja::Value, String> {
         if let Some(missing) = self.demands.missing(known) {
             return Err(format!("`{missing}` is missing"));
+        }
+        if let Some(problem) = self.demands.misfit(known) {
+            return Err(problem);
         }
         let rendering = Rendering::new(known, FUEL);
         let absent = minijinja::Value::default();

@@ -13,6 +13,7 @@ pub mod pattern;
 pub mod reading;
 pub mod span;
 mod step;
+pub mod trial;
 
 pub use audience::{Audience, MOST_RECIPIENTS, NoAudience, audience};
 pub use definition::{
@@ -24,3 +25,4 @@ pub use mistake::WorkflowMistake;
 pub use pattern::TypePattern;
 pub use reading::read;
 pub use step::{DigestAsk, RunNote, SendOrder, StepDecision, StepFacts, ThrottleAsk};
+pub use trial::{Trial, TrialStep, trial};

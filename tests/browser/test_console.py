@@ -134,7 +134,7 @@ def test_overview_moves_by_itself_until_it_is_stopped(desk, engine, account, per
 PLACES = [
     "", "/find?status=failed", "/explain", "/dead-letters", "/jobs", "/rejected", "/quarantine", "/accounts",
     "/accounts/console-sandbox", "/templates", "/templates/console-order", "/webhooks", "/events", "/suppressions",
-    "/keys", "/audit", "/tenant", "/nowhere",
+    "/keys", "/audit", "/tenant", "/nowhere", "/workflows", "/workflows/console-order", "/runs", "/digests",
 ]
 
 
@@ -148,7 +148,13 @@ def things(engine, account):
     engine.call("POST", f"/v1/webhooks/{hook}/test")
     engine.call("POST", "/v1/suppressions", {"channel": "email", "address": "nobody@example.com"})
     sent, person = failed(engine)
-    yield [f"/notifications/{sent}", f"/people/{person}", f"/webhooks/{hook}"]
+    steps = [{"delay": {"for": "1h"}}, {"send": {"channel": "email", "template": "console-order"}}]
+    engine.call("PUT", "/v1/workflows/console-order", {"on": "console.order", "recipients": ["data.who"], "steps": steps})
+    engine.call("POST", "/v1/workflows/console-order/publish", {})
+    event = {"specversion": "1.0", "id": person, "source": "/console", "type": "console.order", "data": {"who": person}}
+    happened = engine.call("POST", "/v1/events", event)["id"]
+    run = engine.call("GET", f"/v1/events/{happened}")["runs"][0]["id"]
+    yield [f"/notifications/{sent}", f"/people/{person}", f"/webhooks/{hook}", f"/runs/{run}"]
     engine.call("DELETE", f"/v1/webhooks/{hook}")
 
 

@@ -2,6 +2,7 @@
 
 mod browser;
 mod desks;
+mod flows;
 mod forms;
 mod guarding;
 mod masking;

@@ -9,6 +9,7 @@ mod database;
 mod disk;
 mod engine;
 mod events;
+mod flows;
 mod lease;
 mod limits;
 mod network;
@@ -104,5 +105,6 @@ pub(super) async fn play(row: Row, spec: Spec<'_>) -> Result<Finding> {
         Row::TenantMillion => crowd::waits(spec).await,
         Row::WebhooksKilled => webhooks::killed(spec).await,
         Row::EventsKilled => events::killed(spec).await,
+        Row::FlowsKilled => flows::killed(spec).await,
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::environment::{Environment, MOST_IN_FLIGHT, NODES};
 use super::finding::Finding;
+use super::flows::FlowCrowd;
 use super::inboxes::InboxCrowd;
 use super::load::{Load, Way};
 use super::seed::PEOPLE;
@@ -71,6 +72,8 @@ pub(super) struct Round<'a> {
     pub(super) hears_status: bool,
     /// People whose inboxes must have all in the end.
     pub(super) inboxes: Option<InboxCrowd>,
+    /// Systems whose events must all be told in the end.
+    pub(super) flows: Option<FlowCrowd>,
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
@@ -147,6 +150,7 @@ impl<'a> Round<'a> {
             teller: None,
             hears_status: false,
             inboxes: None,
+            flows: None,
             aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),
             published_aside: Vec::new(),
             began: Instant::now(),
@@ -208,6 +212,9 @@ impl<'a> Round<'a> {
         }
         if let Some(inboxes) = &self.inboxes {
             inboxes.goes_to(engines());
+        }
+        if let Some(flows) = &self.flows {
+            flows.goes_to(engines());
         }
     }
 
@@ -302,6 +309,10 @@ impl<'a> Round<'a> {
         if let Some(inboxes) = self.inboxes.take() {
             let database = &self.environment.database;
             inboxes.judge(database, &mut self.finding).await?;
+        }
+        if let Some(flows) = self.flows.take() {
+            let database = &self.environment.database;
+            flows.judge(database, &mut self.finding).await?;
         }
         self.webhook_has_heard().await?;
         self.events_are_kept().await?;

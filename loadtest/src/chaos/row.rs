@@ -76,11 +76,13 @@ pub enum Row {
     WebhooksKilled,
     /// SIGKILL of an engine, RabbitMQ and PostgreSQL killed, while a provider tells what became of its messages.
     EventsKilled,
+    /// SIGKILL of an engine and of PostgreSQL, while other systems say what happens and workflows tell of it.
+    FlowsKilled,
 }
 
 impl Row {
     /// All rows, in the order of the matrix.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::EngineKilled,
         Self::EngineTerminated,
         Self::AcceptKilled,
@@ -116,6 +118,7 @@ impl Row {
         Self::TenantMillion,
         Self::WebhooksKilled,
         Self::EventsKilled,
+        Self::FlowsKilled,
     ];
 
     /// The name for `--only`, and what happens, in words.
@@ -195,6 +198,10 @@ impl Row {
                 "events-killed",
                 "SIGKILL of one engine, RabbitMQ and PostgreSQL killed, while a provider tells events",
             ),
+            Self::FlowsKilled => (
+                "flows-killed",
+                "SIGKILL of one engine, twice, and PostgreSQL killed, while events start workflows",
+            ),
         }
     }
 
@@ -223,6 +230,7 @@ impl Row {
                 | Self::DatabaseFull
                 | Self::TenantMillion
                 | Self::EventsKilled
+                | Self::FlowsKilled
         )
     }
 }

@@ -91,6 +91,21 @@ const PLACES: &[(&str, &str, PlaceNeeds)] = &[
         PlaceNeeds::Reading(ApiResource::Notifications),
     ),
     (
+        "/console/workflows",
+        "Workflows",
+        PlaceNeeds::Reading(ApiResource::Workflows),
+    ),
+    (
+        "/console/runs",
+        "Runs",
+        PlaceNeeds::Reading(ApiResource::Workflows),
+    ),
+    (
+        "/console/digests",
+        "Open digests",
+        PlaceNeeds::Reading(ApiResource::Workflows),
+    ),
+    (
         "/console/accounts",
         "Accounts",
         PlaceNeeds::Operator(ApiResource::Providers),

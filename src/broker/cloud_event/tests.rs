@@ -26,6 +26,20 @@ fn an_event_is_read_and_a_repetition_says_the_same() {
     assert_eq!(draft.event.time, Timestamp::UNIX_EPOCH);
     assert_eq!(draft.event.data.to_string(), r#"{"n":1.1}"#);
     assert_eq!(draft.said, decoded(&event()).unwrap().said);
+    let mut again = event();
+    again["traceparent"] = json!("another");
+    again["tracestate"] = json!("another");
+    assert_eq!(draft.said, decoded(&again).unwrap().said);
+    let timed = |time: &str| {
+        let mut timed = event();
+        timed["time"] = json!(time);
+        decoded(&timed).unwrap().said
+    };
+    assert_eq!(
+        timed("2026-11-30T10:00:00Z"),
+        timed("2026-11-30T11:00:00.000+01:00")
+    );
+    assert_ne!(timed("2026-11-30T10:00:00Z"), timed("2026-11-30T10:00:01Z"));
     let mut other = event();
     other["data"]["n"] = json!(2);
     assert_ne!(draft.said, decoded(&other).unwrap().said);
@@ -33,7 +47,7 @@ fn an_event_is_read_and_a_repetition_says_the_same() {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
-    let body = json!({"specversion": "0.3", "id": 5, "source": "", "time": "noon", "tenantId": "x",
+    let body = json!({"specversion": "0.3", "id": 5, "source": "", "time": "2026-11-30 10:00Z", "tenantId": "x",
         "datacontenttype": "text/xml", "tenantid": Uuid::from_u128(9), "data_base64": "eA==", "ext": {}});
     let refusal = decoded(&body).unwrap_err();
     assert_eq!(refusal.reason, Rejection::InvalidEvent);

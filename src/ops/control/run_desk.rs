@@ -8,6 +8,7 @@ use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
 use crate::store::runs::RunLine;
 use crate::store::runs::cancel::{self, RunsCancelled, RunsMeant};
 use crate::store::runs::desk::{self, RunFilter, StoredRun};
+use crate::store::runs::digests::open::{self, OpenDigest};
 use crate::store::{Database, PgConnection};
 
 /// Shows and cancels runs. Clones share it.
@@ -46,6 +47,21 @@ impl RunDesk {
             found.ok_or(DeskError::NotFound("run"))
         };
         self.desk.with("get a run", work).await
+    }
+
+    /// A tenant's open digests, those that close first first.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn open_digests(
+        &self,
+        tenant_id: Uuid,
+        most: usize,
+    ) -> Result<Vec<OpenDigest>, DeskError> {
+        let work = async move |database: Database| {
+            Ok(open::open(&mut *database.get().await?, tenant_id, most).await?)
+        };
+        self.desk.with("list open digests", work).await
     }
 
     /// Cancels runs that wait. What is meant and not there is an error, and has no later effect.

@@ -19,6 +19,7 @@ use crate::ops::publishing::{self, PublishedTemplate, TemplateMistake};
 use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
 use crate::store::templates::desk::{self, TemplateOf, TemplateVersion, WhichVersions};
 use crate::store::templates::{TemplateFields, listing};
+use crate::store::workflows::references;
 use crate::store::{Database, PgConnection, StoreError, WriteChange};
 use crate::templates::Limits;
 
@@ -239,6 +240,14 @@ impl TemplateDesk {
                 };
                 if let Some(user) = users.first() {
                     return Ok(Err(in_use(user)));
+                }
+                let channel = of.channel.map(|channel| channel.as_str());
+                let whose = (of.tenant_id, of.name.as_str());
+                let parts = (channel, of.locale.as_deref());
+                if let Some(workflow) = references::only_sender(connection, whose, parts).await? {
+                    let words =
+                        format!("the workflow `{workflow}` sends it: change or retire it first");
+                    return Ok(Err(DeskError::Conflict("in_use", words).into()));
                 }
                 desk::delete(connection, &of).await?;
                 let changes = AuditChanges::gone(json!(shown));

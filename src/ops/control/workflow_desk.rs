@@ -1,9 +1,15 @@
 //! Workflows, as the HTTP API may see, change and try them.
 
+mod trying;
+
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
+use crate::cache::templates::TemplateCache;
+use crate::domain::GlobalPolicy;
 use crate::ops::workflow_publishing::{self, DefinedWorkflow};
 use crate::store::audit::{self, AuditChanges, AuditEntry, DoneBy};
 use crate::store::workflows::{self, StoredWorkflow};
@@ -15,6 +21,10 @@ use crate::templates::workflow::WorkflowMistake;
 pub struct WorkflowDesk {
     /// Does the work.
     pub desk: Desk,
+    /// What the operator says for everybody.
+    pub global: Arc<GlobalPolicy>,
+    /// The templates.
+    pub templates: TemplateCache,
 }
 
 /// Why something could not be done with a workflow.

@@ -94,10 +94,14 @@ impl Following {
         known: &Map<String, Value>,
         outcome: &mut Vec<Value>,
     ) {
-        if let Some(order) = cancelled(version, workflow, &self.event.event, known) {
-            let words = format!("runs that are about `{}`", order.key);
-            outcome.push(line(version, "cancels", &words));
-            self.cancels.push(order);
+        match cancelled(version, workflow, &self.event.event, known) {
+            None => {}
+            Some(Ok(order)) => {
+                let words = format!("runs that are about `{}`", order.key);
+                outcome.push(line(version, "cancels", &words));
+                self.cancels.push(order);
+            }
+            Some(Err(words)) => outcome.push(line(version, "cancels_nothing", &words)),
         }
     }
 
@@ -229,26 +233,34 @@ impl Following {
     }
 }
 
-/// Which runs of a version an event ends.
+/// Which runs of a version an event ends, if it is one of those that do; or why it ends none, in words.
 fn cancelled(
     version: &KnownWorkflow,
     workflow: &Workflow,
     event: &DomainEvent,
     known: &Map<String, Value>,
-) -> Option<CancelOnOrder> {
+) -> Option<Result<CancelOnOrder, String>> {
     let rule = workflow
         .cancel_on
         .as_ref()
         .filter(|rule| rule.kind.fits(&event.kind))?;
-    // What has no key is about nothing, and ends nothing.
-    let key = key_text(&rule.key.value(known).ok()?)?;
-    Some(CancelOnOrder {
+    let key = match rule.key.value(known) {
+        Ok(value) => key_text(&value),
+        Err(problem) => return Some(Err(format!("`cancel_on`: {problem}"))),
+    };
+    let Some(key) = key else {
+        let source = rule.key.source();
+        return Some(Err(format!(
+            "`cancel_on`: `{source}` is null, which no run is about"
+        )));
+    };
+    Some(Ok(CancelOnOrder {
         event_id: event.id,
         tenant_id: version.tenant_id,
         workflow: version.name.clone(),
         workflow_id: version.id,
         key,
-    })
+    }))
 }
 
 fn line(version: &KnownWorkflow, what: &str, words: &str) -> Value {

@@ -17,10 +17,11 @@ use crate::store::runs::digests::DigestJoin;
 use crate::store::runs::people::RunPerson;
 use crate::store::runs::{DueRun, RunLine, RunUpdate, SentMove};
 use crate::templates::workflow::{
-    Deed, DigestAsk, Reach, Reached, RunNote, SendOrder, StepDecision, StepFacts, Workflow, decide,
+    Deed, DigestAsk, Move, Reach, Reached, RunNote, SendOrder, StepDecision, StepFacts, Workflow,
+    decide,
 };
 
-/// Most bytes of the items of a digest that a template sees: of more the first are kept.
+/// Most bytes of the items of a digest that a template sees: of what has no room beside them the `data` is left out.
 const MOST_ITEM_BYTES: usize = 256 * 1_024;
 
 /// A run on its way.
@@ -35,6 +36,8 @@ pub(super) struct RunWalk {
     pub(super) reached: HashSet<(usize, Reached)>,
     pub(super) admitted: Option<bool>,
     lines: Vec<RunLine>,
+    /// What it sends in this transaction.
+    sends: Vec<Uuid>,
     rest: Option<Rest>,
 }
 
@@ -55,15 +58,7 @@ impl RunWalk {
     ) -> Self {
         let mut known = event.map(DomainEvent::known).unwrap_or_default();
         if let Some(person) = person {
-            let recipient = json!({
-                "id": person.id,
-                "username": person.username,
-                "name": person.name,
-                "email": person.email,
-                "locale": person.locale,
-                "timezone": person.timezone,
-            });
-            known.insert("recipient".to_owned(), recipient);
+            known.insert("recipient".to_owned(), person.known());
         }
         let zone = person.map(|person| zone_of(person.timezone.as_deref()));
         let mut walk = Self {
@@ -73,6 +68,7 @@ impl RunWalk {
             reached: HashSet::new(),
             admitted: None,
             lines: vec![],
+            sends: vec![],
             rest: None,
             run,
             version,
@@ -109,8 +105,20 @@ impl RunWalk {
             _ => None,
         };
         let of = reach.map_or(&[][..], |reach| &reach.of);
-        let sent = self.run.sent.iter().filter(|it| of.contains(&it.at));
-        sent.map(|it| (it.at, it.id)).collect()
+        let sent = self.run.sent.iter();
+        let meant = sent.filter_map(|it| Some((self.at_now(it, of)?, it.id)));
+        meant.collect()
+    }
+
+    /// Which of some moves has sent this. What another version has sent is known by its mark: a digest goes on with the
+    /// newest, whose moves are others.
+    fn at_now(&self, sent: &SentMove, among: &[usize]) -> Option<usize> {
+        if sent.version.is_none_or(|id| id == self.run.workflow_id) {
+            return among.contains(&sent.at).then_some(sent.at);
+        }
+        let moves = &self.workflow()?.moves;
+        let mut same = among.iter().copied();
+        same.find(|at| moves.get(*at).and_then(Move::mark).as_deref() == Some(&*sent.mark))
     }
 
     /// The digest that it carries, and how many of its items are kept.
@@ -126,17 +134,28 @@ impl RunWalk {
 
     /// What its digest holds.
     pub(super) fn holds(&mut self, count: u64, items: &[Map<String, Value>], keeps: u32) {
-        let mut left = MOST_ITEM_BYTES;
+        let (mut left, mut too_large) = (MOST_ITEM_BYTES, 0_usize);
         let kept = items
             .iter()
             .take(usize::try_from(keeps).unwrap_or(usize::MAX));
-        let kept: Vec<Value> = kept
-            .map_while(|item| {
-                let item = Value::Object(item.clone());
-                left = left.checked_sub(item.to_string().len())?;
-                Some(item)
-            })
-            .collect();
+        let mut fitting = |item: &Map<String, Value>| {
+            let mut item = item.clone();
+            match left.checked_sub(Value::Object(item.clone()).to_string().len()) {
+                Some(rest) => left = rest,
+                None => {
+                    too_large += 1;
+                    item.insert("data".to_owned(), Value::Null);
+                }
+            }
+            Value::Object(item)
+        };
+        let kept: Vec<Value> = kept.map(&mut fitting).collect();
+        if too_large > 0 {
+            self.note(RunNote {
+                step: String::new(),
+                words: format!("the `data` of {too_large} items has no room beside the others'"),
+            });
+        }
         let digest = json!({ "count": count, "items": kept });
         self.known.insert("digest".to_owned(), digest);
         self.items = Some(count);
@@ -236,7 +255,8 @@ impl RunWalk {
     ) -> Option<Notification> {
         let user_id = self.run.user_id?;
         let tenant_id = self.run.tenant_id;
-        let step = format!("{}/{}", self.run.id, order.at);
+        // Another version's moves are others.
+        let step = format!("{}/{}/{}", self.run.id, self.run.workflow_id, order.at);
         let metadata =
             json!({ "workflow": self.run.workflow, "run": self.run.id, "step": order.note.step });
         let traceparent = self
@@ -273,9 +293,30 @@ impl RunWalk {
             attempts: vec![],
             stored_attempts: 0,
         };
-        self.run.sent.push(SentMove { at: order.at, id });
+        let moves = self.workflow().map(|workflow| &workflow.moves);
+        let mark = moves.and_then(|moves| moves.get(order.at)?.mark());
+        self.run.sent.push(SentMove {
+            at: order.at,
+            id,
+            version: Some(self.run.workflow_id),
+            mark: mark.unwrap_or_default(),
+        });
+        self.sends.push(id);
         self.go_on(order.at + 1, Some(order.note));
         Some(notification)
+    }
+
+    /// Of what it sends, that alone was sent which is new: anything else is said, and was sent before.
+    pub(super) fn keep_new(&mut self, new: &HashSet<Uuid>) {
+        let old: Vec<Uuid> = std::mem::take(&mut self.sends);
+        for id in old.into_iter().filter(|id| !new.contains(id)) {
+            self.run.sent.retain(|sent| sent.id != id);
+            let words = "a message of it had been sent before: it is not sent again";
+            self.note(RunNote {
+                step: String::new(),
+                words: words.to_owned(),
+            });
+        }
     }
 
     /// How the run stands now.

@@ -1,6 +1,6 @@
 //! A batch of due runs: each goes on as far as it can, and all of it is one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -30,6 +30,7 @@ pub(super) struct BatchDone {
     pub(super) taken: usize,
     accepted: AcceptedWithin,
     sent: Vec<Notification>,
+    ended: Vec<RunEnd>,
 }
 
 impl Flows {
@@ -66,6 +67,9 @@ impl Flows {
         failpoint::hit("runs.stored");
         let done = done.map(|done| {
             done.accepted.tell(database);
+            for end in &done.ended {
+                self.context.node.metrics.run_ended(*end);
+            }
             for notification in &done.sent {
                 if done.accepted.new.contains(&notification.id) {
                     self.context.node.metrics.accepted(notification.lane);
@@ -124,11 +128,16 @@ impl Flows {
             partitions::ensure(connection, first.created_at).await?;
         }
         let accepted = accept::within(database, connection, counted, &acceptable).await?;
+        let new: HashSet<Uuid> = accepted.new.iter().copied().collect();
+        for walk in &mut walks {
+            walk.keep_new(&new);
+        }
         let updates: Vec<RunUpdate> = walks.into_iter().map(RunWalk::update).collect();
         runs::update(connection, &updates).await?;
         failpoint::hit("runs.written");
         Ok(BatchDone {
             taken: updates.len(),
+            ended: updates.iter().filter_map(|it| it.end).collect(),
             accepted,
             sent,
         })
@@ -263,8 +272,8 @@ async fn look_back(connection: &mut PgConnection, walks: &mut [RunWalk]) -> Resu
             "delivered" => &[Reached::Delivered],
             "seen" => &[Reached::Seen],
             "read" => &[Reached::Read, Reached::Seen],
-            "opened" => &[Reached::Read, Reached::Seen, Reached::Delivered],
-            "clicked" => &Reached::ALL,
+            "open" => &[Reached::Read, Reached::Seen, Reached::Delivered],
+            "click" => &Reached::ALL,
             _ => &[],
         };
         found.entry(id).or_default().extend(reached);

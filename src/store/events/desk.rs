@@ -12,6 +12,9 @@ use crate::domain::DomainEvent;
 use crate::store::schema::notification_schema::events;
 use crate::store::{StoreError, time};
 
+/// Events that are read at once, of those that are looked through.
+const NEWEST_PAGE: usize = 200;
+
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredDomainEvent {
@@ -95,6 +98,32 @@ pub async fn page(
         .load(connection)
         .await?;
     Ok(rows.into_iter().map(StoredDomainEvent::from).collect())
+}
+
+/// A tenant's newest events that fit, at most so many, newest first: of `looked` that are looked at.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn newest(
+    connection: &mut AsyncPgConnection,
+    (tenant_id, kind): (Uuid, Option<&str>),
+    fits: impl Fn(&DomainEvent) -> bool,
+    (most, looked): (usize, usize),
+) -> Result<Vec<StoredDomainEvent>, StoreError> {
+    let (mut found, mut before, mut left) = (vec![], None, looked);
+    while found.len() < most && left > 0 {
+        let size = left.min(NEWEST_PAGE);
+        let page = page(connection, tenant_id, kind, before, size).await?;
+        let is_last = page.len() < size;
+        left -= size;
+        before = page.last().map(|it| it.event.id);
+        found.extend(page.into_iter().filter(|it| fits(&it.event)));
+        if is_last {
+            break;
+        }
+    }
+    found.truncate(most);
+    Ok(found)
 }
 
 /// A tenant's event.

@@ -1,6 +1,7 @@
 //! Digests: opened by the first who joins, closed once.
 
 pub mod closing;
+pub mod open;
 
 use std::collections::HashMap;
 

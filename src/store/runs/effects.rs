@@ -23,12 +23,14 @@ statement!(
          SELECT id, 'delivered' FROM items
          UNION ALL SELECT id, 'seen' FROM items WHERE seen_at IS NOT NULL
          UNION ALL SELECT id, 'read' FROM items WHERE read_at IS NOT NULL
-         UNION ALL SELECT id, 'clicked' FROM items WHERE interacted_at IS NOT NULL
+         UNION ALL SELECT id, 'click' FROM items WHERE interacted_at IS NOT NULL
          UNION ALL SELECT notification_id, event FROM email_logs
-         WHERE notification_id = ANY(?) AND event IN ('delivered', 'opened', 'clicked')"
+         WHERE notification_id = ANY(?) AND event IN ('delivered', 'open', 'click')
+             AND matched_by <> 'address'"
 );
 
-/// The effects of these notifications of people: `delivered`, `seen`, `read`, `opened` or `clicked`.
+/// The effects of these notifications of people: `delivered`, `seen`, `read`, `open` or `click`. What a program has
+/// opened, and what was told of an address alone, is none.
 ///
 /// # Errors
 /// The database is out of reach.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::store::StoreError;
@@ -36,6 +37,18 @@ type PersonColumns = (
 );
 
 statement!(
+    /// People of tenants, looked at.
+    LookAtPeople(
+        tenants: Vec<Uuid> => Array<SqlUuid>,
+        ids: Vec<Uuid> => Array<SqlUuid>,
+    ) -> (SqlUuid, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>) =
+        "SELECT u.id, u.username, u.name, u.email, u.timezone, u.locale
+         FROM users u JOIN (SELECT DISTINCT tenant_id, id FROM unnest(?, ?) AS asked (tenant_id, id)) AS asked
+             ON u.id = asked.id AND u.tenant_id = asked.tenant_id
+         WHERE u.deleted_at IS NULL"
+);
+
+statement!(
     /// People of tenants, held so that nobody erases them meanwhile.
     HoldPeople(
         tenants: Vec<Uuid> => Array<SqlUuid>,
@@ -60,6 +73,26 @@ pub async fn hold(
         ids: whose.iter().map(|(_, id)| *id).collect(),
     };
     let rows: Vec<PersonColumns> = statement.load(connection).await?;
+    Ok(by_id(rows))
+}
+
+/// These people of a tenant, as far as they are there; nobody is held.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn look_at(
+    connection: &mut AsyncPgConnection,
+    tenant_id: Uuid,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, RunPerson>, StoreError> {
+    let statement = LookAtPeople {
+        tenants: vec![tenant_id; ids.len()],
+        ids: ids.to_vec(),
+    };
+    Ok(by_id(statement.load(connection).await?))
+}
+
+fn by_id(rows: Vec<PersonColumns>) -> HashMap<Uuid, RunPerson> {
     let people = rows
         .into_iter()
         .map(|(id, username, name, email, timezone, locale)| {
@@ -73,5 +106,20 @@ pub async fn hold(
             };
             (id, person)
         });
-    Ok(people.collect())
+    people.collect()
+}
+
+impl RunPerson {
+    /// What expressions and templates know of them: `recipient`.
+    #[must_use]
+    pub fn known(&self) -> Value {
+        json!({
+            "id": self.id,
+            "username": self.username,
+            "name": self.name,
+            "email": self.email,
+            "locale": self.locale,
+            "timezone": self.timezone,
+        })
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Jsonb, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -53,6 +53,39 @@ pub async fn templates(
         variables: serde_json::from_value(row.variables).unwrap_or_default(),
     });
     Ok(named.collect())
+}
+
+/// A published workflow that sends a template of which nothing would be left: of all channels and languages, unless these
+/// are named.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn only_sender(
+    connection: &mut AsyncPgConnection,
+    (tenant_id, name): (Uuid, &str),
+    (channel, locale): (Option<&str>, Option<&str>),
+) -> Result<Option<String>, StoreError> {
+    #[derive(QueryableByName)]
+    struct SenderName {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let sender: Option<SenderName> = diesel::sql_query(
+        "SELECT w.name FROM workflows w WHERE w.tenant_id = $1 AND w.state = 'published' \
+             AND jsonb_path_exists(w.definition, '$.steps[*].send.** ? (@.template == $name)', \
+                 jsonb_build_object('name', $2::text)) \
+             AND NOT EXISTS (SELECT 1 FROM notification_templates t WHERE t.tenant_id = $1 AND t.name = $2 \
+                 AND t.is_active AND t.deleted_at IS NULL \
+                 AND (t.message_type <> $3::text OR t.locale <> $4::text)) ORDER BY w.name LIMIT 1",
+    )
+    .bind::<SqlUuid, _>(tenant_id)
+    .bind::<Text, _>(name)
+    .bind::<Nullable<Text>, _>(channel)
+    .bind::<Nullable<Text>, _>(locale)
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(sender.map(|it| it.name))
 }
 
 /// Those of these categories that a tenant has.

@@ -8,6 +8,8 @@ fn used() -> Metrics {
     let metrics = Metrics::new();
     metrics.consumed(LANE, 3);
     metrics.rejected(Rejection::TooLarge);
+    metrics.events_accepted(8);
+    metrics.run_ended(RunEnd::Throttled);
     metrics.duplicates(Channel::Email, 1);
     let account = metrics.provider("twilio-main");
     metrics.settled(Channel::Sms, Some("twilio-main"), Status::Sent, None);
@@ -55,6 +57,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_dlq_unresolved Dead letters nobody has replayed or resolved.
         # HELP herald_duplicates_total Messages acknowledged without sending because their key was known.
         # HELP herald_end_to_end_seconds Time from publication to the provider's acceptance.
+        # HELP herald_events_accepted_total Events of other systems accepted, repetitions left out.
         # HELP herald_in_flight Notifications this node holds now.
         # HELP herald_inbox_stream_resets_total Streams of inboxes whose client was told to ask for the list anew, for it was too far behind.
         # HELP herald_inbox_streams Streams of inboxes that are open on this node.
@@ -75,6 +78,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_settle_batch_rows Outcomes committed in one transaction.
         # HELP herald_status_waiting Status events that wait to be published to herald.status, up to a million.
         # HELP herald_unreadable_rows_total Stored notifications that this version could not read and gave back.
+        # HELP herald_workflow_runs_ended_total Runs of workflows that ended at a step, by how.
         # TYPE herald_actor_restarts_total counter
         # TYPE herald_attempts_total counter
         # TYPE herald_build_info gauge
@@ -84,6 +88,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_dlq_unresolved gauge
         # TYPE herald_duplicates_total counter
         # TYPE herald_end_to_end_seconds histogram
+        # TYPE herald_events_accepted_total counter
         # TYPE herald_in_flight gauge
         # TYPE herald_inbox_stream_resets_total counter
         # TYPE herald_inbox_streams gauge
@@ -104,6 +109,7 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_settle_batch_rows histogram
         # TYPE herald_status_waiting gauge
         # TYPE herald_unreadable_rows_total counter
+        # TYPE herald_workflow_runs_ended_total counter
     ");
 }
 
@@ -125,6 +131,7 @@ fn events_are_counted_under_the_declared_labels() {
         herald_duplicates_total{channel="email"} 1
         herald_end_to_end_seconds_count{channel="sms",priority="urgent"} 1
         herald_end_to_end_seconds_sum{channel="sms",priority="urgent"} 0.04
+        herald_events_accepted_total 8
         herald_in_flight{channel="sms",priority="urgent"} 2
         herald_messages_consumed_total{channel="sms",priority="urgent"} 3
         herald_messages_rejected_total{reason="too_large"} 1
@@ -143,6 +150,7 @@ fn events_are_counted_under_the_declared_labels() {
         herald_settle_batch_rows_count 1
         herald_settle_batch_rows_sum 200
         herald_status_waiting 6
+        herald_workflow_runs_ended_total{reason="throttled"} 1
     "#);
 }
 

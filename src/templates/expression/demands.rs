@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::super::tokens::{Token, tokens};
+use super::comparisons::Comparisons;
 
 /// Words that stand for themselves.
 const LITERALS: [&str; 6] = ["true", "false", "none", "True", "False", "None"];
@@ -11,11 +12,16 @@ const ASKS: [&str; 6] = ["not", "and", "or", "if", "else", "is"];
 
 /// The paths that an expression names.
 #[derive(Debug, Default)]
-pub(super) struct Demands(Vec<NamedPath>);
+pub(super) struct Demands {
+    paths: Vec<NamedPath>,
+    comparisons: Comparisons,
+}
 
 #[derive(Debug)]
 struct NamedPath {
     parts: Vec<String>,
+    /// Where it begins among the tokens, and where it has ended.
+    place: (usize, usize),
     /// Whether it is only asked for: then it may be missing.
     is_asked: bool,
 }
@@ -37,6 +43,7 @@ impl Demands {
                 continue;
             };
             let mut parts = vec![name.to_owned()];
+            let begin = index;
             index += 1;
             while at(index) == Some(Token::Mark('.')) {
                 let Some(field) = at(index + 1).and_then(Token::word) else {
@@ -49,28 +56,43 @@ impl Demands {
             let is_asked = stands_alone(before) && is_only_asked(at(index), at(index + 1));
             found.push(NamedPath {
                 parts,
+                place: (begin, index),
                 is_asked: is_asked && !is_looked_into,
             });
         }
-        Self(found)
+        let places = found.iter().map(|path| (path.place, path.parts.as_slice()));
+        let comparisons = Comparisons::of(&tokens, &places.collect::<Vec<_>>());
+        Self {
+            paths: found,
+            comparisons,
+        }
     }
 
     /// The first path that is used and not there.
     pub(super) fn missing(&self, known: &Map<String, Json>) -> Option<String> {
-        let used = self.0.iter().filter(|path| !path.is_there(known));
+        let used = self.paths.iter().filter(|path| !path.is_there(known));
         let mut missing = used.filter(|path| !self.asks_for(path) || !path.has_parent(known));
         missing.next().map(|path| path.parts.join("."))
     }
 
     /// Whether it is asked for somewhere whether a path is there.
     fn asks_for(&self, path: &NamedPath) -> bool {
-        let mut same = self.0.iter().filter(|it| it.parts == path.parts);
+        let mut same = self.paths.iter().filter(|it| it.parts == path.parts);
         same.any(|it| it.is_asked)
+    }
+
+    /// What cannot be greater or less than the other: in words.
+    pub(super) fn misfit(&self, known: &Map<String, Json>) -> Option<String> {
+        let is_guarded = |parts: &[String]| {
+            let mut same = self.paths.iter().filter(|path| path.parts == parts);
+            same.any(|path| path.is_asked)
+        };
+        self.comparisons.misfit(known, is_guarded)
     }
 
     pub(super) fn roots(&self) -> Vec<&str> {
         let mut roots = vec![];
-        for root in self.0.iter().filter_map(|path| path.parts.first()) {
+        for root in self.paths.iter().filter_map(|path| path.parts.first()) {
             if !roots.contains(&root.as_str()) {
                 roots.push(root.as_str());
             }

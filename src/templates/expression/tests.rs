@@ -64,6 +64,33 @@ fn what_is_asked_for_may_be_missing_and_what_is_used_may_not() {
 }
 
 #[test]
+fn what_cannot_be_compared_is_said_instead_of_put_into_an_order() {
+    for (text, right) in [
+        ("data.price < 2", true),
+        ("data.count >= data.price", true),
+        ("data.id > 'a'", true),
+        ("data.tags|length > 1", true),
+        ("data.id ~ data.count > 'a'", true),
+        ("1 < data.count", true),
+        ("data.nothing is not none and data.nothing > 1", false),
+    ] {
+        assert_eq!(truth(text), Ok(right), "{text}");
+    }
+    for text in [
+        "data.id > 10",
+        "10 <= data.id",
+        "data.nothing > 10",
+        "data.tags > 1",
+        "data.who > 1",
+        "data.internal < 1",
+        "data.count > data.id",
+    ] {
+        let error = truth(text).unwrap_err();
+        assert!(error.contains("`data."), "{text}: {error}");
+    }
+}
+
+#[test]
 fn what_is_no_expression_is_refused_with_words() {
     let long = "a".repeat(MOST_BYTES + 1);
     for text in [

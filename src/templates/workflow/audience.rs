@@ -61,7 +61,12 @@ pub fn audience(workflow: &Workflow, known: &Map<String, Value>) -> Result<Audie
     let mut audience = Audience::default();
     for expression in &workflow.exclude {
         match expression.value(known) {
-            Ok(value) => people(&value, &mut audience.excluded, &mut vec![]),
+            Ok(value) => {
+                let mut bad = vec![];
+                people(&value, &mut audience.excluded, &mut bad);
+                let of = |bad: String| format!("nobody is left out for this in `exclude`: {bad}");
+                audience.notes.extend(bad.into_iter().map(of));
+            }
             Err(problem) => audience
                 .notes
                 .push(format!("nobody is left out for `exclude`: {problem}")),
@@ -209,8 +214,8 @@ mod tests {
     fn people_are_told_once_and_not_of_their_own_deed() {
         let (ana, bob, eve) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
         let definition = json!({"recipients": ["data.owner", "data.watchers", "topic:t-{{ data.id }}"],
-            "exclude": ["data.author", "data.nobody"], "key": "data.id"});
-        let data = json!({"owner": ana, "watchers": [bob, ana, [eve], "x", null], "author": bob, "id": 12});
+            "exclude": ["data.author", "data.nobody", "data.name"], "key": "data.id"});
+        let data = json!({"owner": ana, "watchers": [bob, ana, [eve], "x", null], "author": bob, "id": 12, "name": "ana@example.com"});
         let told = audience_of(definition, data).unwrap();
         assert_eq!(told.people, [ana, eve]);
         assert_eq!(told.excluded, [bob]);
@@ -218,7 +223,8 @@ mod tests {
         assert_eq!(told.bad, ["\"x\" is no user id"]);
         assert_eq!(told.key.as_deref(), Some("12"));
         assert_eq!(told.source.unwrap().id, "7");
-        assert_eq!(told.notes.len(), 1);
+        assert_eq!(told.notes.len(), 2);
+        assert!(told.notes[1].contains("\"ana@example.com\" is no user id"));
     }
 
     #[test]

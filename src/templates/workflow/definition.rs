@@ -256,6 +256,17 @@ impl Workflow {
 }
 
 impl Move {
+    /// By what it is known in other versions of its workflow, if it sends something: its step's name with the channel,
+    /// else the template with it. Several may have the same.
+    #[must_use]
+    pub fn mark(&self) -> Option<String> {
+        let Deed::Send(rule) = &self.deed else {
+            return None;
+        };
+        let known_by = self.name.as_deref().unwrap_or(&rule.template);
+        Some(format!("{} {known_by}", rule.channel))
+    }
+
     /// How people call it.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -117,7 +117,10 @@ fn send(
         category: rule.category.clone().or_else(|| workflow.category.clone()),
         template: rule.template.clone(),
         variables,
-        note: it.note(format!("`{}` is sent by {}", rule.template, rule.channel)),
+        note: it.note(format!(
+            "`{}` is accepted for {}",
+            rule.template, rule.channel
+        )),
     })))
 }
 
@@ -273,15 +276,24 @@ fn throttle(
         }
         None => {
             let key = match &rule.key {
-                None => None,
-                Some(expression) => key_text(&expression.value(facts.known)?),
+                None => String::new(),
+                Some(expression) => match key_text(&expression.value(facts.known)?) {
+                    Some(key) => key,
+                    None => {
+                        let words = format!(
+                            "what the throttle counts, `{}`, is null",
+                            expression.source()
+                        );
+                        return Ok(it.end(RunEnd::NullKey, &words));
+                    }
+                },
             };
             Ok(StepDecision::Ask(ThrottleAsk {
                 scope: match &rule.scope {
                     ThrottleScope::Workflow => format!("workflow {} {}", workflow.name, it.label),
                     ThrottleScope::Category(category) => format!("category {category}"),
                 },
-                key: key.unwrap_or_default(),
+                key,
                 at_most,
                 per: rule.per,
             }))

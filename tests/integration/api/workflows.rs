@@ -2,9 +2,11 @@
 
 mod ending;
 mod gathering;
+mod lasting;
 mod publishing;
 mod telling;
 mod to_topics;
+mod trying;
 
 use std::fmt::Write as _;
 

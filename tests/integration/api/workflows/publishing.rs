@@ -24,7 +24,10 @@ async fn a_draft_is_checked_published_and_retired_and_versions_stay() {
             .map(|it| it["pointer"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(pointers(&refused), ["#/on", "#/colour"]);
+    assert_eq!(
+        pointers(&refused),
+        ["#/on", "#/colour", "#/steps/0/send/template"]
+    );
     let mut good = json!({ "on": "hello", "recipients": ["data.who"], "category": "nosuch", "steps": [
         { "send": { "channel": "in_app", "template": "nosuch" } },
         { "send": { "channel": "in_app", "template": "gathered", "category": "nosuch" } }] });

@@ -177,6 +177,14 @@ async fn what_waits_is_cancelled_and_what_was_told_is_too_late() {
         .await;
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0]["key"], "k");
+    // One that does not say what it is about ends nothing, and says so.
+    for (id, data) in [("4a", json!({})), ("4b", json!({ "key": null }))] {
+        let id = desk.happens(id, "closed", data).await;
+        let told = desk
+            .good("GET", &format!("/v1/events/{id}"), &Value::Null)
+            .await;
+        assert_eq!(told["outcome"][0]["outcome"], "cancels_nothing", "{told:#}");
+    }
     // A time that has passed goes on now; one that is none, and one beyond a year, fail.
     for (id, at) in [
         ("5", json!("2020-01-01T00:00:00Z")),
