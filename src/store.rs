@@ -39,6 +39,7 @@ pub mod overview;
 pub mod partitions;
 mod parts;
 pub mod pool;
+pub mod pooling;
 pub mod preferences;
 pub mod provider_events;
 pub mod provider_health;
