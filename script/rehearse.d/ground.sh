@@ -38,6 +38,8 @@ prepare_rehearsals() {
 # Servers of another user, as for root, need a folder that this user can reach.
 choose_places() {
   mkdir -p "$LOCAL/rehearse/logs"
+  exec 8>"$LOCAL/rehearse/lock"
+  flock -n 8 || fail "another script/rehearse of this checkout is at work" "wait for its end"
   DEMO="$(readlink -f "$LOCAL")/rehearse/logs"
   end_leftovers
   PLACE="$(readlink -f "$LOCAL")/rehearse/servers"

@@ -9,7 +9,7 @@ rehearse_restore() {
 }
 
 one_restore() {
-  local how="$1" began since moment before flying at_loss up first
+  local how="$1" began since moment before flying waiting at_loss up first
   begin_with_archive "$how"
   sleep 3
   began="$(now_ms)"
@@ -25,6 +25,8 @@ one_restore() {
   stop_nodes one two
   at_loss="$(accepted)"
   since=$((at_loss - before))
+  on_server primary "select id from notifications where status = 'pending'" >"$DEMO/waiting"
+  figure "$how: waiting at the end, by reason" "$(waiting_by_reason)"
   on_server primary "select pg_switch_wal()" >/dev/null
   until_so 20 "the last file is archived" archive_is_complete
   stop_server primary immediate
@@ -32,6 +34,7 @@ one_restore() {
   began="$(now_ms)"
   restore_to "$moment"
   up="$(now_ms)"
+  waiting="$(forgotten)"
   start_nodes one two
   until_so 60 "a delivery after the restore" test_more_than "$at_loss"
   first="$(now_ms)"
@@ -41,10 +44,13 @@ one_restore() {
   wait_for_load "$how"
   figure "$how: accepted by providers between the moment and the end" "$since"
   figure "$how: in flight at the moment" "$flying"
+  figure "$how: of those that waited at the end, unknown at the moment" "$waiting"
   figure "$how: lost" "$missing"
   figure "$how: sent twice" "$repeated"
   figure "$how: pending after all" "$(on_server restored "select count(*) from notifications where status = 'pending'")"
   [[ "$how" == alone ]] || must "nothing is lost" "missing == 0"
+  # A push goes to each device of a person: at most two here.
+  must "nothing is lost but what waited and is forgotten" "missing <= 2 * waiting"
   must "no more is sent twice than was in flight at the moment or sent since" "repeated <= since + flying"
   end_of_rehearsal restored
 }
@@ -70,6 +76,22 @@ archive_is_complete() {
 }
 
 size_of() { du -sh "$(readlink -f "$PLACE/$1")/data" | cut -f1; }
+
+waiting_by_reason() {
+  on_server primary "select coalesce(reason, 'in hand') || ' ' || count(*) from notifications where status = 'pending' group by reason" |
+    paste -sd, -
+}
+
+# Those that waited at the end, and of which the restored server knows nothing.
+forgotten() {
+  {
+    echo "create temporary table waiting (id uuid);"
+    echo "copy waiting from stdin;"
+    cat "$DEMO/waiting"
+    echo '\.'
+    echo "select count(*) from waiting w where not exists (select from notification_schema.notifications n where n.id = w.id);"
+  } | psql_anywhere -X -qAt -d "$(server_url restored)"
+}
 
 # The same port: the nodes' setting does not change.
 restore_to() {
