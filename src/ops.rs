@@ -14,6 +14,7 @@ pub mod inboxes;
 pub mod job_runner;
 pub mod lease_keeper;
 pub mod look_watch;
+pub mod month_removal;
 pub mod provider_events;
 pub mod publishing;
 pub mod readiness;

@@ -18,7 +18,7 @@ use crate::domain::Account;
 use crate::providers::{self, HttpClient};
 use crate::runtime::files::{FileStanding, OpenFiles};
 use crate::store::migrations::{self, Fit};
-use crate::store::{Database, StoreError, accounts, durability};
+use crate::store::{Access, Database, DatabaseSettings, StoreError, accounts, durability, pooling};
 
 /// Longest wait for an answer of the database, which may be waiting for a migration.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -85,9 +85,9 @@ pub async fn check(settings: &Settings) -> Vec<CheckResult> {
     let files = super::limits::of_this_user(settings);
     let mut access = super::database_settings(settings);
     access.statement_timeout = access.statement_timeout.min(PATIENCE);
-    match Database::connect(&access, &Handle::current()).await {
-        Ok(database) => {
-            findings.push(CheckResult::new("database", Ok(())));
+    match connected(&access, &mut findings).await {
+        Ok(None) => {}
+        Ok(Some(database)) => {
             findings.push(durability(&database).await);
             findings.push(schema(&database).await);
             findings.push(zones::unknown(&database).await);
@@ -109,6 +109,29 @@ pub async fn check(settings: &Settings) -> Vec<CheckResult> {
         ..CheckResult::new("broker", broker)
     });
     findings
+}
+
+/// The database, unless what stands before it makes all else that could be said of it worthless.
+async fn connected(
+    access: &DatabaseSettings,
+    findings: &mut Vec<CheckResult>,
+) -> Result<Option<Database>, StoreError> {
+    let pooling = match pooling::keeps_sessions(&Access::from(access), PATIENCE).await? {
+        true => Ok(()),
+        false => Err(
+            "sessions lose their server between transactions: a pooler lends it by transaction or statement; \
+             let it pool by session (PgBouncer: pool_mode = session), or go past it; see HERALD__DATABASE__URL"
+                .to_owned(),
+        ),
+    };
+    if pooling.is_err() {
+        findings.push(CheckResult::new("pooling", pooling));
+        return Ok(None);
+    }
+    let database = Database::connect(access, &Handle::current()).await?;
+    findings.push(CheckResult::new("database", Ok(())));
+    findings.push(CheckResult::new("pooling", pooling));
+    Ok(Some(database))
 }
 
 /// Whether a node that is started as this command was has files for so many accounts.

@@ -8,8 +8,8 @@ use super::schema::variable_of;
 use super::sources::Sources;
 use super::tree::Tree;
 use super::{
-    Broker, ConsoleConfig, DatabaseConfig, EngineConfig, Http, Inbox, Lanes, Log, Providers, Retry,
-    Secrets, Templates, Webhooks, policy,
+    Broker, ConsoleConfig, DatabaseConfig, EngineConfig, Http, Inbox, Lanes, Log, Providers,
+    RetentionConfig, Retry, Secrets, Templates, Webhooks, policy,
 };
 use crate::domain::GlobalPolicy;
 
@@ -42,6 +42,8 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// People's inboxes.
     pub inbox: Inbox,
+    /// How long notifications are kept.
+    pub retention: RetentionConfig,
     /// The log.
     pub log: Log,
 }
@@ -120,6 +122,7 @@ impl Settings {
             templates: Templates::read(reader),
             webhooks: Webhooks::read(reader),
             inbox: Inbox::read(reader),
+            retention: RetentionConfig::read(reader),
             log: Log::read(reader),
         }
     }

@@ -9,8 +9,8 @@ use crate::runtime::{Shutdown, clock};
 use crate::store::retention::{self, KeyWalk};
 use crate::store::webhooks::history;
 use crate::store::{
-    Database, StoreError, due, inbox, jobs, overview, partitions, provider_health, quarantine,
-    runs, status_outbox, system_events, topics,
+    Database, StoreError, due, inbox, jobs, old_records, overview, partitions, provider_health,
+    quarantine, runs, status_outbox, system_events, topics,
 };
 use crate::telemetry::Metrics;
 
@@ -93,6 +93,7 @@ impl Housekeeping {
         retention::forget_runs(&self.database).await?;
         retention::fold_intake(&self.database).await?;
         retention::forget_hours(&self.database).await?;
+        old_records::forget(&self.database).await?;
         overview::forget_minutes(&self.database).await?;
         retention::forget_quarantined(&self.database).await?;
         history::forget(&self.database).await?;

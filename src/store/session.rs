@@ -16,7 +16,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_postgres::config::TargetSessionAttrs;
-use tokio_postgres::{AsyncMessage, Client};
+use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
 
 use super::{Access, DatabaseSettings, StoreError};
 use dial::{Canceller, DialPlan, Dialled, Driver};
@@ -188,9 +188,11 @@ async fn plain_at(way: &DialPlan, endpoint: ServerAddress) -> Result<Client, Sto
         }
     });
     if way.url.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite {
-        let asked = client.query_one(READ_ONLY, &[]).await;
-        let row = asked.map_err(|error| StoreError::Unavailable(words(&error)))?;
-        if row.try_get::<_, &str>(0).is_ok_and(|only| only == "on") {
+        // By the simple protocol: nothing is prepared, which a pooler might not carry.
+        let asked = client.simple_query(READ_ONLY).await;
+        let answers = asked.map_err(|error| StoreError::Unavailable(words(&error)))?;
+        let is_on = |answer: &SimpleQueryMessage| matches!(answer, SimpleQueryMessage::Row(row) if row.get(0) == Some("on"));
+        if answers.iter().any(is_on) {
             return Err(StoreError::ReadOnly);
         }
     }

@@ -10,9 +10,11 @@ use crate::ops::housekeeping::Housekeeping;
 use crate::ops::inboxes;
 use crate::ops::job_runner::JobRunner;
 use crate::ops::lease_keeper::LeaseKeeper;
+use crate::ops::month_removal::MonthRemoval;
 use crate::ops::provider_events::{self, EventDoubts, EventIntake};
 use crate::ops::readiness::ReadinessWatch;
 use crate::ops::standing::StandingReporter;
+use crate::store::Access;
 use crate::store::lease::RunId;
 use crate::work::{LanePermits, LeaseGate};
 
@@ -82,6 +84,14 @@ pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
         stop: context.phases.stop.clone(),
     };
     context.tasks.spawn("housekeeping", housekeeping.run());
+    let months = MonthRemoval {
+        database: context.database.clone(),
+        access: Access::from(&crate::app::database_settings(settings)),
+        months: settings.retention.months,
+        folder: settings.retention.export_folder.clone(),
+        stop: context.phases.stop.clone(),
+    };
+    context.tasks.spawn("removal of months", months.run());
     let books = Bookkeeping {
         database: context.database.clone(),
         metrics: Arc::clone(&context.metrics),

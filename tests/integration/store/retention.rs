@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use herald::store::lease::LeaseConnection;
+use herald::store::old_records;
 use herald::store::retention::{self, KeyWalk};
 
 use crate::database::{TestDatabase, lines};
@@ -126,4 +127,31 @@ async fn hours_of_the_books_become_days_and_the_sums_stay() {
         "48 hours stay as they were"
     );
     assert_eq!(retention::fold_intake(&pool).await, Ok(0));
+}
+
+#[tokio::test]
+async fn records_for_people_go_after_more_than_a_year() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    c.batch_execute(
+        "INSERT INTO provider_configs (id, provider_name, kind, channel)
+         VALUES (gen_random_uuid(), 'chat', 'slack', 'chat');
+         INSERT INTO notification_metrics (tenant_id, date, hour, provider, message_type)
+         SELECT gen_random_uuid(), current_date - age, 1, 'chat', 'chat' FROM unnest(ARRAY[399, 401]) AS age;
+         INSERT INTO admin_system_events (created_at, event_type, severity, description, is_resolved, resolved_at)
+         SELECT now() - make_interval(days => 500), 'x', 'low', coalesce(age::text, 'open'), age IS NOT NULL,
+                now() - make_interval(days => age)
+         FROM unnest(ARRAY[399, 401, NULL]) AS age;
+         INSERT INTO provider_pauses (provider_id, kind, reason, paused_by, ends_at, ended_at, ended_by)
+         SELECT id, 'pause', 'x', 'x', now(), now() - make_interval(days => age), 'x'
+         FROM provider_configs, unnest(ARRAY[399, 401]) AS age",
+    )
+    .await
+    .unwrap();
+    assert_eq!(old_records::forget(&pool).await, Ok(3));
+    let left = "SELECT concat_ws(' ', (SELECT count(*) FROM notification_metrics),
+                (SELECT count(*) FROM admin_system_events), (SELECT count(*) FROM provider_pauses)) AS text";
+    assert_eq!(lines(&mut c, left).await, ["1 2 1"]);
+    assert_eq!(old_records::forget(&pool).await, Ok(0));
 }
