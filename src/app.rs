@@ -169,7 +169,8 @@ pub fn database_settings(settings: &Settings) -> DatabaseSettings {
 }
 
 /// How the support desk reaches the same database: with a role of its own, and a third of the connections.
-fn desk_settings(settings: &Settings) -> DatabaseSettings {
+#[must_use]
+pub fn desk_settings(settings: &Settings) -> DatabaseSettings {
     let engine = database_settings(settings);
     DatabaseSettings {
         role: DatabaseRole::Tickets,

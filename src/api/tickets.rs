@@ -2,6 +2,7 @@
 
 mod asked;
 mod categories;
+mod changes;
 mod comments;
 mod deeds;
 mod schedule;
@@ -28,6 +29,8 @@ use crate::tickets::domain::{
     SupportTicket, TicketFilter, TicketPriority, TicketStatus, TicketViewer,
 };
 
+/// What `If-Match` is for.
+const IF_MATCH: &str = "the `ETag` that is known: what was changed since is answered with 412";
 /// Largest body about a ticket.
 const MOST_BYTES: usize = 512 * 1_024;
 /// Longest text that is searched for, in characters.
@@ -37,7 +40,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiAction::{Read, Write};
     use ApiResource::Tickets;
     let text = "words of subject and description, as of a web search: \"a phrase\", or, -not";
-    let if_match = "the `ETag` that is known: what was changed since is answered with 412";
     let mut endpoints = vec![
         Endpoint::get("/v1/tickets", list)
             .named("listTickets", "Tickets, the newest first")
@@ -75,7 +77,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .details("`null` takes a field away. Status and assignee have paths of their own.")
             .scope(Tickets, Write)
             .or_self(OwnResource::Tickets, Write)
-            .header("If-Match", if_match, words(64))
+            .header("If-Match", IF_MATCH, words(64))
             .body::<ChangedTicketFields>()
             .problem(403, "staff_only")
             .problem(409, "ticket_merged")
@@ -86,6 +88,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(comments::endpoints());
     endpoints.extend(categories::endpoints());
     endpoints.extend(staff::endpoints());
+    endpoints.extend(changes::endpoints());
     endpoints
 }
 
@@ -96,7 +99,7 @@ fn answer(
     viewer: TicketViewer,
 ) -> HttpResponse {
     answer
-        .insert_header((ETAG, format!("\"{}\"", ticket.version)))
+        .insert_header((ETAG, format!("\"{}\"", ticket.version_for(viewer))))
         .json(ShownTicket::of(ticket, viewer))
 }
 
@@ -127,7 +130,7 @@ async fn list(
     let tickets = desk.page(caller.of_whom(), filter, page.after, page.limit + 1);
     let tickets = tickets.await?;
     let entries = tickets.iter();
-    let entries = entries.map(|it| (it.id, ShownTicket::of(it, caller.viewer)));
+    let entries = entries.map(|it| (it.id, ShownTicket::listed(it, caller.viewer)));
     Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
 }
 

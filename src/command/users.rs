@@ -1,9 +1,13 @@
 //! `herald users`: all that is stored about a person, told or erased.
 
 use clap::Subcommand;
+use herald::app::desk_settings;
 use herald::config::Required;
-use herald::ops::control::{erase_person, export_person, find_person};
+use herald::ops::control::{DeskError, erase_person, export_person, find_person};
+use herald::store::Database;
 use herald::store::audit::DoneBy;
+use herald::tickets::desk::erase_person as forget_at_desk;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -32,7 +36,13 @@ pub(super) fn users(cli: &Cli, users: &Users) -> Result<(), CommandFailure> {
         let database = super::database(&settings).await?;
         match users {
             Users::Erase { id } => {
-                erase_person(&database, (None, *id), &DoneBy::command_line()).await?;
+                let erased = erase_person(&database, (None, *id), &DoneBy::command_line()).await;
+                let desk = Database::connect(&desk_settings(&settings), &Handle::current()).await?;
+                let had_tickets = forget_at_desk(&desk, None, *id).await?;
+                match erased {
+                    Err(DeskError::NotFound(_)) if had_tickets => {}
+                    erased => erased?,
+                }
                 Ok(Some(if cli.json {
                     serde_json::json!({ "erased": id }).to_string()
                 } else {

@@ -3,6 +3,8 @@
 //!
 //! Each ticket is held by the one transaction that looks at it, so any number of nodes may look at once.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +12,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::desk::{TicketDesk, computed, write};
-use super::domain::{HistoryEntry, NewEntry, SupportTicket, TicketDeed};
+use super::domain::{CategoryRules, HistoryEntry, NewEntry, SupportTicket, TicketDeed};
 use super::policy::{self, Done, TicketLook};
 use super::store::{categories, clock as looks, history, staff};
 use crate::runtime::{Shutdown, clock, failpoint};
@@ -19,7 +21,9 @@ use crate::store::{Database, PgConnection, StoreError};
 /// Time between two looks when there is nothing.
 const EVERY: Duration = Duration::from_secs(1);
 /// Tickets whose clocks are computed anew at once.
-const RECOUNTED: usize = 500;
+const RECOUNTED: usize = 200;
+/// Tickets that are looked at at once: many clocks run out when a day of service begins.
+const AT_ONCE: usize = 50;
 /// Seconds after which a ticket is looked at again that could not be.
 const PUT_OFF: i64 = 300;
 
@@ -44,29 +48,21 @@ pub async fn run(desk: TicketDesk, stop: Shutdown) {
     }
 }
 
-/// Looks at the ticket whose moment came first; says whether there was one.
+/// Looks at the tickets whose moment came first; says whether there were any.
 async fn look(desk: &TicketDesk) -> Result<bool, StoreError> {
-    let now = clock::now();
-    let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
-    let mut of = None;
-    let one = async |connection: &mut PgConnection| {
-        let Some(ticket) = looks::take(connection, now, 1).await?.pop() else {
-            return Ok(false);
-        };
-        of = Some(ticket.id);
-        look_at(connection, ticket, now).await?;
-        Ok(true)
+    let looked = match part(desk, AT_ONCE).await {
+        // One of them is at fault: the others must not wait for it.
+        (Err(error), Some(_)) if !passes(&error) => part(desk, 1).await,
+        looked => looked,
     };
-    let looked = desk.database().transaction(one).await;
-    failpoint::hit("ticket.looked");
-    match (looked, of) {
-        (Ok(is_one), _) => {
-            if is_one {
+    match looked {
+        (Ok(()), first) => {
+            if first.is_some() {
                 desk.tell();
             }
-            Ok(is_one)
+            Ok(first.is_some())
         }
-        (Err(error), Some(id)) if !matches!(error, StoreError::Unavailable(_)) => {
+        (Err(error), Some(id)) if !passes(&error) => {
             let why = error.without_data();
             tracing::error!(ticket = %id, why, "a ticket's clocks cannot be looked at; it is left out for five minutes");
             put_off(desk.database(), id).await?;
@@ -74,6 +70,59 @@ async fn look(desk: &TicketDesk) -> Result<bool, StoreError> {
         }
         (Err(error), _) => Err(error),
     }
+}
+
+/// Looks at so many tickets in one transaction; says which came first.
+async fn part(desk: &TicketDesk, most: usize) -> (Result<(), StoreError>, Option<Uuid>) {
+    let now = clock::now();
+    let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
+    let mut first = None;
+    let part = async |connection: &mut PgConnection| {
+        let tickets = looks::take(connection, now, most).await?;
+        first = tickets.first().map(|ticket| ticket.id);
+        let ids: Vec<Uuid> = tickets.iter().map(|ticket| ticket.id).collect();
+        let lines = history::of_clocks(connection, &ids).await?;
+        let mut known = HashMap::new();
+        for ticket in tickets {
+            let key = (ticket.tenant_id, ticket.category.clone());
+            let rules = match known.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let (tenant_id, category) = place.key();
+                    let (tenant_id, category) = (*tenant_id, category.clone());
+                    place.insert(
+                        categories::rules(connection, tenant_id, category.as_deref()).await?,
+                    )
+                }
+            };
+            let own = lines_of(&lines, ticket.id);
+            look_at(connection, ticket, own, rules, now).await?;
+        }
+        Ok(())
+    };
+    let looked = desk.database().transaction(part).await;
+    failpoint::hit("ticket.looked");
+    (looked, first)
+}
+
+/// The lines of one ticket, of many's in the order of their ids.
+fn lines_of(lines: &[(Uuid, HistoryEntry)], ticket: Uuid) -> Vec<HistoryEntry> {
+    let from = lines.partition_point(|(id, _)| *id < ticket);
+    let own = lines.get(from..).unwrap_or_default().iter();
+    let own = own.take_while(|(id, _)| *id == ticket);
+    own.map(|(_, line)| line.clone()).collect()
+}
+
+/// Whether it has nothing to do with the ticket, and passes.
+const fn passes(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unavailable(_)
+            | StoreError::Locked(_)
+            | StoreError::Deadlock
+            | StoreError::SerializationFailure
+            | StoreError::Timeout(_)
+    )
 }
 
 async fn put_off(database: &Database, id: Uuid) -> Result<(), StoreError> {
@@ -84,17 +133,16 @@ async fn put_off(database: &Database, id: Uuid) -> Result<(), StoreError> {
 async fn look_at(
     connection: &mut PgConnection,
     ticket: SupportTicket,
+    lines: Vec<HistoryEntry>,
+    rules: &CategoryRules,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let tenant_id = ticket.tenant_id;
-    let rules = categories::rules(connection, tenant_id, ticket.category.as_deref()).await?;
-    let lines = history::of(connection, ticket.id).await?;
-    let seen = computed(&ticket, &lines, &rules, Some(now));
+    let seen = computed(&ticket, &lines, rules, Some(now));
     let done = done(connection, ticket, seen, now).await?;
     if done.entries.is_empty() {
         return looks::write(connection, &[done.ticket]).await;
     }
-    write(connection, done, lines, &rules).await?;
+    write(connection, done, lines, rules).await?;
     Ok(())
 }
 
@@ -143,16 +191,15 @@ async fn recount(database: &Database) -> Result<bool, StoreError> {
         let Some(recount) = looks::next_recount(connection).await? else {
             return Ok(false);
         };
-        let category = Some(recount.category.as_str());
-        let rules = categories::rules(connection, recount.tenant_id, category).await?;
+        // Nothing is held meanwhile. A ticket that is changed is computed by its change; who changes the rules begins
+        // the recount anew.
         let mut tickets = looks::of_recount(connection, &recount, RECOUNTED).await?;
         let ids: Vec<Uuid> = tickets.iter().map(|ticket| ticket.id).collect();
-        let lines = history::of_all(connection, &ids).await?;
+        let lines = history::of_clocks(connection, &ids).await?;
+        let rules =
+            categories::rules_now(connection, recount.tenant_id, recount.category.clone()).await?;
         for ticket in &mut tickets {
-            let from = lines.partition_point(|(id, _)| *id < ticket.id);
-            let own = lines.get(from..).unwrap_or_default().iter();
-            let own = own.take_while(|(id, _)| *id == ticket.id);
-            let own: Vec<HistoryEntry> = own.map(|(_, line)| line.clone()).collect();
+            let own = lines_of(&lines, ticket.id);
             ticket.clocks = computed(ticket, &own, &rules, None).clocks;
         }
         looks::write(connection, &tickets).await?;

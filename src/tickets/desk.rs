@@ -1,5 +1,6 @@
 //! The support desk, as the HTTP API may see and change it.
 
+mod changes;
 mod error;
 mod orders;
 mod rules;
@@ -7,9 +8,11 @@ mod working;
 mod writing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+pub use self::changes::{DeskActor, DeskChange, erase_person};
 pub use self::error::TicketDeskError;
 pub use self::orders::{ChangedTicket, OrderedDeed, TicketChange, TicketOrder};
 
@@ -18,6 +21,9 @@ pub(in crate::tickets) use self::writing::{computed, write};
 pub use super::store::comments::StoredComment;
 use crate::runtime::Tasks;
 use crate::store::Database;
+
+/// How often something is tried while others hold what it needs; each time waits as long as the pool lets it.
+const ATTEMPTS: u32 = 8;
 
 /// The support desk. Clones share it.
 #[derive(Debug, Clone)]
@@ -52,6 +58,33 @@ impl TicketDesk {
     /// Tells whoever publishes that there may be events.
     pub(in crate::tickets) fn tell(&self) {
         self.written.notify_one();
+    }
+
+    /// The same as [`Self::with`] for work that others may be in the way of: it did nothing then, and is done again.
+    async fn patiently<T, F>(
+        &self,
+        name: &'static str,
+        work: impl Fn(Database) -> F + Send + Sync + 'static,
+    ) -> Result<T, TicketDeskError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, TicketDeskError>> + Send + 'static,
+    {
+        let again = async move |database: Database| {
+            let mut left = ATTEMPTS;
+            loop {
+                left -= 1;
+                match work(database.clone()).await {
+                    // Not all at the same moment again.
+                    Err(TicketDeskError::Busy(_)) if left > 0 => {
+                        let wait = rand::random_range(5..=40);
+                        tokio::time::sleep(Duration::from_millis(wait)).await;
+                    }
+                    done => return done,
+                }
+            }
+        };
+        self.with(name, again).await
     }
 
     /// Does work with the database where connections live; `name` is its task's.

@@ -17,7 +17,7 @@ pub use deeds::{Done, absorb, assign, attach, comment, create, edit, escalate, m
 pub use hours::{service_after, service_between};
 pub use looking::{LookRules, TicketLook, look};
 pub use orders::{DeedRefusal, NewTicket, TicketEdit};
-pub use telling::{TicketTold, told_of};
+pub use telling::{TicketTold, shows_requester, told_of, told_of_all};
 
 #[cfg(test)]
 mod tests;

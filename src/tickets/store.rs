@@ -3,6 +3,7 @@
 //! Every query names its tenant. Nothing here decides, and nothing but a change in one transaction is written.
 
 pub mod categories;
+pub mod changes;
 pub mod clock;
 pub mod comments;
 pub mod history;

@@ -12,6 +12,7 @@ mod dead_letters;
 mod deafness;
 mod described;
 mod desk;
+mod desk_path;
 mod duplicates;
 mod explaining;
 mod failures;

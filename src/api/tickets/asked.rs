@@ -102,6 +102,10 @@ pub(super) fn ticket(sent: &mut SentFields, caller: &TicketCaller) -> Option<New
     let priority: Option<TicketPriority> = sent.text("priority", word);
     let category = sent.text("category", category);
     let followers = followers(sent);
+    if followers.is_some() && !caller.viewer.sees_internal() {
+        let why = "whoever works on the ticket says who else is told of it: leave it out";
+        sent.wrong(&["followers"], "invalid", why);
+    }
     let location = sent.text("location", line);
     let metadata = metadata(sent);
     Some(NewTicket {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::MOST_BYTES;
 use super::asked::{self, prose};
+use super::changes::actor_of;
 use super::schedule::{self, ShownServiceHours, ShownTargets};
 use crate::api::authority::Authority;
 use crate::api::body;
@@ -188,7 +189,9 @@ async fn put(
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let category = category(&mut sent);
     let category = sent.finish(category)?;
-    let (category, is_new) = desk.put_category(who.own_tenant(), category).await?;
+    let (category, is_new) = desk
+        .put_category(who.own_tenant(), category, actor_of(&who))
+        .await?;
     let place = format!("/v1/ticket-categories/{}", category.id);
     Ok(things::put_answer(
         is_new,
@@ -202,7 +205,8 @@ async fn remove(
     desk: Data<TicketDesk>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    desk.remove_category(who.own_tenant(), named(&id)?).await?;
+    desk.remove_category(who.own_tenant(), named(&id)?, actor_of(&who))
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -14,6 +14,7 @@ use crate::api::authority::KeyOrPerson;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
 use crate::api::page::Query;
+use crate::api::parameters::words;
 use crate::api::problem::Problem;
 use crate::domain::{ApiAction, ApiResource, OwnResource};
 use crate::tickets::desk::{OrderedDeed, StoredComment, TicketDesk};
@@ -54,6 +55,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .body::<AskedComment>()
             .problem(403, "staff_only")
             .problem(409, "ticket_merged")
+            .problem(412, "changed_meanwhile")
+            .header("If-Match", super::IF_MATCH, words(64))
             .answers::<ShownComment<'_>>(201, "the comment"),
     ]
 }
@@ -90,6 +93,7 @@ async fn create(
         // What is not theirs is not there, whatever they write.
         desk.get(caller.of_whom(), name).await?;
     }
+    let version = who::version(&request)?;
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
     let author_id = sent.text("author_id", asked::person);
     let author_id = match caller.viewer.person() {
@@ -104,6 +108,10 @@ async fn create(
     };
     let comment = sent.text("comment", |text| prose(text, TEXT_CHARS));
     let comment = sent.required("comment", comment);
+    if sent.is_null("internal") {
+        // Whoever forgot to say it may have meant what must not be shown.
+        sent.wrong(&["internal"], "wrong_type", "true or false is expected");
+    }
     let is_internal = sent.flag("internal").unwrap_or(false);
     let (author_id, comment) = sent.finish(author_id.zip(comment))?;
     let deed = OrderedDeed::Comment {
@@ -112,7 +120,9 @@ async fn create(
         is_internal,
         is_automatic: false,
     };
-    let changed = desk.change(caller.change(name, None, None, deed)).await?;
+    let changed = desk
+        .change(caller.change(name, None, version, deed))
+        .await?;
     let Some(comment) = changed.comment else {
         return Err(Problem::internal());
     };
@@ -122,6 +132,9 @@ async fn create(
         comment,
     };
     Ok(HttpResponse::Created()
-        .insert_header((ETAG, format!("\"{}\"", changed.ticket.version)))
+        .insert_header((
+            ETAG,
+            format!("\"{}\"", changed.ticket.version_for(caller.viewer)),
+        ))
         .json(ShownComment::from(&stored)))
 }

@@ -7,13 +7,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::asked::{self, prose};
-use super::shown::{ShownHistory, ShownTicket};
+use super::shown::{ShownEntry, ShownTicket};
 use super::who::{self, TicketCaller};
 use super::{MOST_BYTES, answer};
 use crate::api::authority::KeyOrPerson;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
 use crate::api::fields::SentFields;
+use crate::api::page::Query;
 use crate::api::parameters::{word, words};
 use crate::api::problem::Problem;
 use crate::domain::{ApiAction, ApiResource, OwnResource};
@@ -107,6 +108,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .named("escalateTicket", "Brings a ticket to the next level")
             .details("Somebody of the next level of its category gets it, if there is anybody.")
             .problem(409, "highest_level")
+            .problem(409, "status_not_allowed")
             .optional_body::<AskedEscalation>()),
         deed(Endpoint::post("/v1/tickets/{id}/merge", merge)
             .named("mergeTicket", "Lets another ticket go on with this one, which is closed")
@@ -118,7 +120,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .scope(Tickets, Read)
             .or_self(OwnResource::Tickets, Read)
             .problem(403, "staff_only")
-            .answers::<ShownHistory<'_>>(200, "its history"),
+            .page::<ShownEntry<'_>>("its history"),
     ]
 }
 
@@ -213,10 +215,19 @@ fn target(value: &Value) -> Result<TicketName, String> {
 
 async fn history(
     who: KeyOrPerson,
+    request: HttpRequest,
     desk: Data<TicketDesk>,
     name: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let caller = TicketCaller::of(&who, &desk).await?;
-    let lines = desk.history(caller.of_whom(), who::named(&name)?).await?;
-    Ok(HttpResponse::Ok().json(ShownHistory::of(&lines)))
+    let name = who::named(&name)?;
+    let mut query = Query::of(&request);
+    let list = format!("ticket history {name:?}");
+    let page = query.page::<i32>(&list, Some(caller.tenant_id));
+    let page = query.finish(page)?;
+    let most = page.limit + 1;
+    let lines = desk.history(caller.of_whom(), name, page.after, most);
+    let lines = lines.await?;
+    let entries = lines.iter().map(|it| (it.sequence, ShownEntry::from(it)));
+    Ok(HttpResponse::Ok().json(page.answer(entries.collect())))
 }

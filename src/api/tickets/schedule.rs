@@ -103,8 +103,7 @@ pub(super) fn hours(sent: &mut SentFields) -> Option<WrittenHours> {
         let windows = sent.objects("windows", WINDOWS, window);
         let windows = sent.required("windows", windows);
         let holidays = sent.texts("holidays", |text| {
-            text.parse::<Date>()
-                .map_err(|_| "a day, as 2026-12-25 is".to_owned())
+            day(text).ok_or_else(|| "a day of the years 1970 to 9999, as 2026-12-25 is".to_owned())
         });
         let holidays = holidays.unwrap_or_default();
         if holidays.len() > HOLIDAYS {
@@ -120,6 +119,12 @@ pub(super) fn hours(sent: &mut SentFields) -> Option<WrittenHours> {
         }
         Some(hours)
     })
+}
+
+/// A day, spelt in the one way.
+fn day(text: &str) -> Option<Date> {
+    let day: Date = text.parse().ok()?;
+    (day.year() >= 1970 && day.to_string() == text).then_some(day)
 }
 
 fn window(sent: &mut SentFields) -> Option<ServiceWindow> {

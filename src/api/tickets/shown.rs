@@ -11,6 +11,9 @@ use crate::tickets::domain::{
     HistoryEntry, SupportTicket, TicketDeed, TicketPriority, TicketStatus, TicketViewer,
 };
 
+/// Characters of a description that a list shows.
+const LISTED_CHARS: usize = 500;
+
 /// A ticket.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ticket)]
@@ -24,7 +27,7 @@ pub(super) struct ShownTicket<'a> {
     tenant_id: Uuid,
     /// In a line.
     subject: &'a str,
-    /// In full.
+    /// In full; in a list its first 500 characters.
     description: &'a str,
     /// `open`, `in_progress`, `waiting`, `resolved` or `closed`.
     #[schema(value_type = String, example = "open")]
@@ -78,13 +81,23 @@ pub(super) struct ShownTicket<'a> {
 }
 
 impl<'a> ShownTicket<'a> {
-    /// A ticket as somebody sees it: whoever asked does not see who else is told.
+    /// The same in a list: of a long description only how it begins, so that a page of many is no book.
+    pub(super) fn listed(ticket: &'a SupportTicket, viewer: TicketViewer) -> Self {
+        let shown = Self::of(ticket, viewer);
+        let end = shown.description.char_indices().nth(LISTED_CHARS);
+        let begins = end.and_then(|(end, _)| shown.description.get(..end));
+        Self {
+            description: begins.unwrap_or(shown.description),
+            ..shown
+        }
+    }
+
+    /// A ticket as somebody sees it: whoever asked sees neither who else is told, nor that something was done that is for
+    /// staff alone.
     pub(super) fn of(ticket: &'a SupportTicket, viewer: TicketViewer) -> Self {
         let clocks = &ticket.clocks;
-        let followers: &[Uuid] = match viewer {
-            TicketViewer::Requester(_) => &[],
-            _ => &ticket.followers,
-        };
+        let works = viewer.works_for(ticket.requester_id);
+        let followers: &[Uuid] = if works { &ticket.followers } else { &[] };
         Self {
             id: ticket.id,
             number: ticket.number,
@@ -99,9 +112,9 @@ impl<'a> ShownTicket<'a> {
             followers,
             location: ticket.location.as_deref(),
             metadata: &ticket.metadata,
-            version: ticket.version,
-            escalation_level: ticket.escalation_level,
-            last_escalation_at: ticket.last_escalation_at,
+            version: ticket.version_for(viewer),
+            escalation_level: if works { ticket.escalation_level } else { 0 },
+            last_escalation_at: ticket.last_escalation_at.filter(|_| works),
             first_response_due_at: clocks.first_response_due_at,
             next_response_due_at: clocks.next_response_due_at,
             resolution_due_at: clocks.resolution_due_at,
@@ -113,7 +126,11 @@ impl<'a> ShownTicket<'a> {
             resolution_notes: ticket.resolution_notes.as_deref(),
             merged_into: ticket.merged_into,
             created_at: ticket.created_at,
-            updated_at: ticket.updated_at,
+            updated_at: if works {
+                ticket.updated_at
+            } else {
+                ticket.public_updated_at
+            },
         }
     }
 }
@@ -153,18 +170,10 @@ impl<'a> From<&'a StoredComment> for ShownComment<'a> {
     }
 }
 
-/// A ticket's history.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TicketHistory)]
-pub(super) struct ShownHistory<'a> {
-    /// What was done, in order.
-    data: Vec<ShownEntry<'a>>,
-}
-
 /// A line of a ticket's history.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TicketHistoryEntry)]
-struct ShownEntry<'a> {
+pub(super) struct ShownEntry<'a> {
     /// Its place: from 1.
     sequence: i32,
     /// What was done: `created`, `changed`, `assigned`, `replied`, `noted`, `status_changed`, `escalated`, `due_soon`,
@@ -180,17 +189,14 @@ struct ShownEntry<'a> {
     details: &'a Map<String, Value>,
 }
 
-impl<'a> ShownHistory<'a> {
-    pub(super) fn of(lines: &'a [HistoryEntry]) -> Self {
-        let shown = |line: &'a HistoryEntry| ShownEntry {
+impl<'a> From<&'a HistoryEntry> for ShownEntry<'a> {
+    fn from(line: &'a HistoryEntry) -> Self {
+        Self {
             sequence: line.sequence,
             deed: line.entry.deed,
             actor_id: line.entry.actor_id,
             at: line.entry.at,
             details: &line.entry.details,
-        };
-        Self {
-            data: lines.iter().map(shown).collect(),
         }
     }
 }

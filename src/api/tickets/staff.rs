@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::MOST_BYTES;
+use super::changes::actor_of;
 use crate::api::authority::Authority;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
@@ -159,7 +160,7 @@ async fn put(
     });
     let member = sent.finish(member)?;
     let is_new = desk
-        .put_staff_member(who.own_tenant(), member.clone())
+        .put_staff_member(who.own_tenant(), member.clone(), actor_of(&who))
         .await?;
     let place = format!("/v1/staff/{id}");
     Ok(things::put_answer(
@@ -174,7 +175,7 @@ async fn remove(
     desk: Data<TicketDesk>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    desk.remove_staff_member(who.own_tenant(), named(&id)?)
+    desk.remove_staff_member(who.own_tenant(), named(&id)?, actor_of(&who))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

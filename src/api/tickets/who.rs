@@ -87,6 +87,9 @@ impl From<TicketDeskError> for Problem {
             TicketDeskError::Refused(DeedRefusal::NoMove { from, .. }) => {
                 Self::conflict("status_not_allowed", from.as_str(), words)
             }
+            TicketDeskError::Refused(DeedRefusal::Over(status)) => {
+                Self::conflict("status_not_allowed", status.as_str(), words)
+            }
             TicketDeskError::Refused(refusal) => {
                 let code = match refusal {
                     DeedRefusal::Merged => "ticket_merged",

@@ -19,8 +19,9 @@ use crate::api::endpoint::Endpoint;
 use crate::api::fields::SentFields;
 use crate::api::problem::{Problem, ShownProblem};
 use crate::domain::{ApiAction, ApiResource};
-use crate::ops::control::Desks;
+use crate::ops::control::{DeskError, Desks};
 use crate::runtime::clock;
+use crate::tickets::desk::TicketDesk;
 
 /// Most people at once.
 const MOST: usize = 1_000;
@@ -84,7 +85,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::delete("/v1/users/{id}", erase)
             .named("eraseUser", "Erases a person")
             .details(
-                "Every row of theirs. What waits is not sent, and after the answer nothing is sent to them, on no \
+                "Every row of theirs, and what the support desk has of them. What waits is not sent, and after the answer nothing is sent to them, on no \
                  node. A late message does not bring them back.",
             )
             .scope(Users, Write)
@@ -182,8 +183,20 @@ async fn export(
 async fn erase(
     who: Authority,
     desks: Data<Desks>,
+    tickets: Data<TicketDesk>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    desks.people.erase(of(&who, &id)?, who.by()).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let of = of(&who, &id)?;
+    // The engine first: it tells them nothing more. The support desk may know people whom the engine does not.
+    let erased = desks.people.erase(of, who.by()).await;
+    let was_known = match erased {
+        Ok(()) => true,
+        Err(DeskError::NotFound(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
+    let had_tickets = tickets.erase_person(of.0, of.1).await?;
+    match was_known || had_tickets {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Err(Problem::not_found("user")),
+    }
 }

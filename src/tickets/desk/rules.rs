@@ -2,10 +2,15 @@
 
 use uuid::Uuid;
 
-use super::{TicketDesk, TicketDeskError};
+use super::changes::{Changed, note};
+use super::{DeskActor, TicketDesk, TicketDeskError};
 use crate::store::{Database, PgConnection, StoreError};
 use crate::tickets::domain::{StaffMember, TicketCategory};
 use crate::tickets::store::{categories, staff};
+
+/// What the trail of changes calls them.
+const CATEGORY: &str = "ticket_category";
+const STAFF: &str = "staff_member";
 
 impl TicketDesk {
     /// At most so many categories, by falling id, that come behind another one.
@@ -49,36 +54,46 @@ impl TicketDesk {
         &self,
         tenant_id: Uuid,
         category: TicketCategory,
+        by: DeskActor,
     ) -> Result<(TicketCategory, bool), TicketDeskError> {
-        let work = async move |database: Database| {
-            let put = async |connection: &mut PgConnection| {
-                let put = categories::put(connection, tenant_id, &category).await;
-                let (id, is_new) = put.map_err(|error| match error {
-                    StoreError::ForeignKey { .. } => TicketDeskError::UnknownStaff,
-                    other => other.into(),
-                })?;
-                Ok::<_, TicketDeskError>((TicketCategory { id, ..category }, is_new))
-            };
-            database.attempt(put).await
+        let work = move |database: Database| {
+            let (category, by) = (category.clone(), by.clone());
+            async move {
+                let put = async |connection: &mut PgConnection| {
+                    category_put(connection, tenant_id, category, &by).await
+                };
+                database.attempt(put).await
+            }
         };
-        self.with("put a ticket category", work).await
+        self.patiently("put a ticket category", work).await
     }
 
     /// Removes a category; its tickets keep its name, and have no targets then.
     ///
     /// # Errors
     /// There is none; or the database is out of reach.
-    pub async fn remove_category(&self, tenant_id: Uuid, id: Uuid) -> Result<(), TicketDeskError> {
-        let work = async move |database: Database| {
-            let remove = async |connection: &mut PgConnection| {
-                categories::remove(connection, tenant_id, id).await
-            };
-            match database.transaction(remove).await? {
-                true => Ok(()),
-                false => Err(TicketDeskError::NotFound("ticket category")),
+    pub async fn remove_category(
+        &self,
+        tenant_id: Uuid,
+        id: Uuid,
+        by: DeskActor,
+    ) -> Result<(), TicketDeskError> {
+        let work = move |database: Database| {
+            let by = by.clone();
+            async move {
+                let remove = async |connection: &mut PgConnection| {
+                    let old = categories::find(connection, tenant_id, id).await?;
+                    let gone = categories::remove(connection, tenant_id, id).await?;
+                    let Some(old) = old.filter(|_| gone) else {
+                        return Err(TicketDeskError::NotFound("ticket category"));
+                    };
+                    let changed = changed(CATEGORY, id, Some(&old), None);
+                    Ok(note(connection, tenant_id, &by, changed).await?)
+                };
+                database.attempt(remove).await
             }
         };
-        self.with("remove a ticket category", work).await
+        self.patiently("remove a ticket category", work).await
     }
 
     /// At most so many of the staff, by falling id, that come behind somebody.
@@ -122,11 +137,22 @@ impl TicketDesk {
         &self,
         tenant_id: Uuid,
         member: StaffMember,
+        by: DeskActor,
     ) -> Result<bool, TicketDeskError> {
-        let work = async move |database: Database| {
-            Ok(staff::put(&mut *database.get().await?, tenant_id, &member).await?)
+        let work = move |database: Database| {
+            let (member, by) = (member.clone(), by.clone());
+            async move {
+                let put = async |connection: &mut PgConnection| {
+                    let old = staff::find(connection, tenant_id, member.id).await?;
+                    let is_new = staff::put(connection, tenant_id, &member).await?;
+                    let changed = changed(STAFF, member.id, old.as_ref(), Some(&member));
+                    note(connection, tenant_id, &by, changed).await?;
+                    Ok::<_, TicketDeskError>(is_new)
+                };
+                database.attempt(put).await
+            }
         };
-        self.with("put a staff member", work).await
+        self.patiently("put a staff member", work).await
     }
 
     /// Removes somebody from the staff; their tickets stay theirs.
@@ -137,17 +163,50 @@ impl TicketDesk {
         &self,
         tenant_id: Uuid,
         id: Uuid,
+        by: DeskActor,
     ) -> Result<(), TicketDeskError> {
-        let work = async move |database: Database| match staff::remove(
-            &mut *database.get().await?,
-            tenant_id,
-            id,
-        )
-        .await?
-        {
-            true => Ok(()),
-            false => Err(TicketDeskError::NotFound("staff member")),
+        let work = move |database: Database| {
+            let by = by.clone();
+            async move {
+                let remove = async |connection: &mut PgConnection| {
+                    let old = staff::find(connection, tenant_id, id).await?;
+                    let gone = staff::remove(connection, tenant_id, id).await?;
+                    let Some(old) = old.filter(|_| gone) else {
+                        return Err(TicketDeskError::NotFound("staff member"));
+                    };
+                    let changed = changed(STAFF, id, Some(&old), None);
+                    Ok(note(connection, tenant_id, &by, changed).await?)
+                };
+                database.attempt(remove).await
+            }
         };
-        self.with("remove a staff member", work).await
+        self.patiently("remove a staff member", work).await
     }
+}
+
+const fn changed<'a, T>(
+    kind: &'static str,
+    id: Uuid,
+    old: Option<&'a T>,
+    new: Option<&'a T>,
+) -> Changed<'a, T> {
+    Changed { kind, id, old, new }
+}
+
+async fn category_put(
+    connection: &mut PgConnection,
+    tenant_id: Uuid,
+    category: TicketCategory,
+    by: &DeskActor,
+) -> Result<(TicketCategory, bool), TicketDeskError> {
+    let old = categories::held(connection, tenant_id, category.name.clone()).await?;
+    let put = categories::put(connection, tenant_id, &category).await;
+    let (id, is_new) = put.map_err(|error| match error {
+        StoreError::ForeignKey { .. } => TicketDeskError::UnknownStaff,
+        other => other.into(),
+    })?;
+    let category = TicketCategory { id, ..category };
+    let changed = changed(CATEGORY, id, old.as_ref(), Some(&category));
+    note(connection, tenant_id, by, changed).await?;
+    Ok((category, is_new))
 }

@@ -48,11 +48,14 @@ impl TicketDesk {
     /// # Errors
     /// Its category takes none; or the database is out of reach.
     pub async fn create(&self, order: TicketOrder) -> Result<SupportTicket, TicketDeskError> {
-        let work = async move |database: Database| {
-            let make = async |connection: &mut PgConnection| made(connection, order).await;
-            database.attempt(make).await
+        let work = move |database: Database| {
+            let order = order.clone();
+            async move {
+                let make = async |connection: &mut PgConnection| made(connection, order).await;
+                database.attempt(make).await
+            }
         };
-        let made = self.with("make a ticket", work).await?;
+        let made = self.patiently("make a ticket", work).await?;
         failpoint::hit("ticket.written");
         self.tell();
         Ok(made)
@@ -106,14 +109,14 @@ impl TicketDesk {
         let work = async move |database: Database| {
             let mut connection = database.get().await?;
             let ticket = seen(&mut connection, of, name).await?;
-            let with_internal = of.1.sees_internal() && of.1.person() != Some(ticket.requester_id);
+            let with_internal = of.1.works_for(ticket.requester_id);
             let page = comments::page(&mut connection, ticket.id, with_internal, after, most);
             Ok(page.await?)
         };
         self.with("list a ticket's comments", work).await
     }
 
-    /// The whole history of a ticket, which is for staff.
+    /// At most so many lines of a ticket's history, which is for staff, that come behind another one, in order.
     ///
     /// # Errors
     /// As [`Self::get`]; whoever asked for the ticket may not see it.
@@ -121,15 +124,17 @@ impl TicketDesk {
         &self,
         of: (Uuid, TicketViewer),
         name: TicketName,
+        after: Option<i32>,
+        most: usize,
     ) -> Result<Vec<HistoryEntry>, TicketDeskError> {
         let work = async move |database: Database| {
             let mut connection = database.get().await?;
             let ticket = seen(&mut connection, of, name).await?;
-            if !of.1.sees_internal() || of.1.person() == Some(ticket.requester_id) {
+            if !of.1.works_for(ticket.requester_id) {
                 let why = "a ticket's history is for those who work on it";
                 return Err(TicketDeskError::Forbidden(why));
             }
-            Ok(history::of(&mut connection, ticket.id).await?)
+            Ok(history::page(&mut connection, ticket.id, after, most).await?)
         };
         self.with("get a ticket's history", work).await
     }
@@ -139,11 +144,14 @@ impl TicketDesk {
     /// # Errors
     /// As [`Self::get`]; the ticket stands against it, or was changed meanwhile, or they may not.
     pub async fn change(&self, change: TicketChange) -> Result<ChangedTicket, TicketDeskError> {
-        let work = async move |database: Database| {
-            let done = async |connection: &mut PgConnection| changed(connection, change).await;
-            database.attempt(done).await
+        let work = move |database: Database| {
+            let change = change.clone();
+            async move {
+                let done = async |connection: &mut PgConnection| changed(connection, change).await;
+                database.attempt(done).await
+            }
         };
-        let changed = self.with("change a ticket", work).await?;
+        let changed = self.patiently("change a ticket", work).await?;
         failpoint::hit("ticket.written");
         self.tell();
         Ok(changed)
@@ -234,11 +242,11 @@ async fn changed(
     if !listing::may_see(connection, change.viewer, &ticket).await? {
         return Err(TicketDeskError::NotFound("ticket"));
     }
-    if change
-        .version
-        .is_some_and(|version| version != ticket.version)
-    {
-        return Err(TicketDeskError::Stale(ticket.version));
+    // First whether they may: an answer about versions would tell whoever asked of what is among staff.
+    allowed(&change, &ticket, into.as_ref())?;
+    let version = ticket.version_for(change.viewer);
+    if change.version.is_some_and(|known| known != version) {
+        return Err(TicketDeskError::Stale(version));
     }
     let actor_id = change.viewer.person().or(change.actor_id);
     if let (OrderedDeed::Merge(_), Some(into)) = (&change.deed, &into) {
@@ -250,13 +258,28 @@ async fn changed(
     }
     let before = ticket.clone();
     let done = decided(connection, ticket, change, actor_id).await?;
-    if done.entries.is_empty() && done.ticket.resolution_notes == before.resolution_notes {
+    if done.entries.is_empty() {
         return Ok(ChangedTicket {
             ticket: before,
             comment: None,
         });
     }
     finish(connection, done).await
+}
+
+/// Who asked for a ticket may comment on it, and no more; of both, where there are two.
+fn allowed(
+    change: &TicketChange,
+    ticket: &SupportTicket,
+    into: Option<&SupportTicket>,
+) -> Result<(), TicketDeskError> {
+    let comments = matches!(&change.deed, OrderedDeed::Comment { is_internal, .. } if !is_internal);
+    let mut both = [Some(ticket), into].into_iter().flatten();
+    if comments || both.all(|it| change.viewer.works_for(it.requester_id)) {
+        return Ok(());
+    }
+    let why = "whoever asked for a ticket may comment on it; the rest is for those who work on it";
+    Err(TicketDeskError::Forbidden(why))
 }
 
 /// Writes what was done; the rules are read while the ticket is held, so that a change of theirs comes after.
@@ -266,7 +289,8 @@ async fn finish(
 ) -> Result<ChangedTicket, TicketDeskError> {
     let category = done.ticket.category.clone();
     let rules = categories::rules(connection, done.ticket.tenant_id, category.as_deref()).await?;
-    let lines = history::of(connection, done.ticket.id).await?;
+    let lines = history::of_clocks(connection, &[done.ticket.id]).await?;
+    let lines = lines.into_iter().map(|(_, line)| line).collect();
     let comment = done.comment.clone();
     let ticket = write(connection, done, lines, &rules).await?;
     Ok(ChangedTicket { ticket, comment })
@@ -279,21 +303,6 @@ async fn decided(
     actor_id: Option<Uuid>,
 ) -> Result<Done, TicketDeskError> {
     let by = (actor_id, now());
-    let is_staff =
-        change.viewer.sees_internal() && change.viewer.person() != Some(ticket.requester_id);
-    if !is_staff
-        && !matches!(
-            change.deed,
-            OrderedDeed::Comment {
-                is_internal: false,
-                ..
-            }
-        )
-    {
-        let why =
-            "whoever asked for a ticket may comment on it; the rest is for those who work on it";
-        return Err(TicketDeskError::Forbidden(why));
-    }
     let category = ticket.category.clone();
     let staff = async |connection: &mut PgConnection| {
         staff_of(connection, change.tenant_id, category.as_deref()).await
@@ -303,7 +312,9 @@ async fn decided(
         OrderedDeed::Assign(to) => policy::assign(ticket, to, by)?,
         OrderedDeed::AssignByCategory => {
             let staff = staff(connection).await?;
-            policy::assign(ticket, policy::chosen(&staff), by)?
+            // Where there is nobody to choose, it stays whose it is.
+            let to = policy::chosen(&staff).or(ticket.assignee_id);
+            policy::assign(ticket, to, by)?
         }
         OrderedDeed::Move(to, notes) => policy::set_status(ticket, to, notes, by)?,
         OrderedDeed::Escalate(reason) => {
@@ -318,6 +329,10 @@ async fn decided(
             is_automatic,
         } => {
             let author_id = change.viewer.person().or(author_id).or(actor_id);
+            if is_internal && author_id == Some(ticket.requester_id) {
+                let why = "what is for staff alone is not written by whoever asked for the ticket";
+                return Err(TicketDeskError::Forbidden(why));
+            }
             let comment = NewComment {
                 id: Uuid::now_v7(),
                 author_id: author_id.unwrap_or_default(),

@@ -6,17 +6,20 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::store::{PgConnection, StoreError};
-use crate::tickets::domain::{CategoryRules, HistoryEntry, SupportTicket};
+use crate::tickets::domain::{CategoryRules, HistoryEntry, SupportTicket, TicketDeed, TicketEvent};
 use crate::tickets::policy::{
-    Done, LookRules, TicketLook, TicketTold, clock_facts, look, standings, told_of,
+    Done, LookRules, TicketLook, TicketTold, clock_facts, look, shows_requester, standings,
+    told_of_all,
 };
 use crate::tickets::store::outbox::OutboxEvent;
-use crate::tickets::store::{comments, history, outbox, tickets};
+use crate::tickets::store::{comments, history, outbox, staff, tickets};
 
+/// Most of the staff whom an event names because its ticket belongs to nobody.
+const LEADS: i64 = 20;
 /// Where events come from.
 const SOURCE: &str = "/herald/tickets";
 
-/// What a ticket's clocks say: computed from its whole history.
+/// What a ticket's clocks say: computed from what they go by of its whole history.
 pub(in crate::tickets) fn computed(
     ticket: &SupportTicket,
     lines: &[HistoryEntry],
@@ -31,7 +34,7 @@ pub(in crate::tickets) fn computed(
     look(ticket, lines, &standings, rules, now)
 }
 
-/// Writes what was done to a ticket, which is held or new; `lines` is its history before. Answers with the ticket as
+/// Writes what was done to a ticket, which is held or new; `lines` is what clocks go by of its history before. Answers with the ticket as
 /// it is then.
 pub(in crate::tickets) async fn write(
     connection: &mut PgConnection,
@@ -45,11 +48,19 @@ pub(in crate::tickets) async fn write(
         comment,
     } = done;
     let before = lines.len();
-    let told = entries
-        .iter()
-        .flat_map(|entry| told_of(&ticket, entry, comment.as_ref()))
-        .map(|told| event(&ticket, told));
-    let told: Vec<OutboxEvent> = told.collect();
+    if before > 0 && entries.iter().any(shows_requester) {
+        ticket.public_version += 1;
+        ticket.public_updated_at = ticket.updated_at;
+    }
+    let mut told = told_of_all(&ticket, &entries, comment.as_ref());
+    if ticket.assignee_id.is_none() && told.iter().any(|it| wants_somebody(it.event)) {
+        let leads = staff::leads(connection, ticket.tenant_id, LEADS).await?;
+        for one in told.iter_mut().filter(|it| wants_somebody(it.event)) {
+            one.data.insert("leads".to_owned(), json!(leads));
+        }
+    }
+    let told: Vec<OutboxEvent> = told.into_iter().map(|told| event(&ticket, told)).collect();
+    let texts = entries.iter().any(|it| it.deed == TicketDeed::Changed);
     for entry in entries {
         let sequence = lines.last().map_or(0, |line| line.sequence) + 1;
         lines.push(HistoryEntry { sequence, entry });
@@ -58,7 +69,7 @@ pub(in crate::tickets) async fn write(
     if before == 0 {
         tickets::insert(connection, &ticket).await?;
     } else {
-        tickets::update(connection, &ticket).await?;
+        tickets::update(connection, &ticket, texts).await?;
     }
     let new = lines.get(before..).unwrap_or_default();
     history::add(connection, (ticket.tenant_id, ticket.id), new).await?;
@@ -67,6 +78,14 @@ pub(in crate::tickets) async fn write(
     }
     outbox::write(connection, told).await?;
     Ok(ticket)
+}
+
+/// Whether somebody of the staff must hear of it, if the ticket belongs to nobody.
+const fn wants_somebody(event: TicketEvent) -> bool {
+    matches!(
+        event,
+        TicketEvent::Created | TicketEvent::DueSoon | TicketEvent::Overdue | TicketEvent::Reopened
+    )
 }
 
 /// A CloudEvent 1.0, in structured mode.

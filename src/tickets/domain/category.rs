@@ -48,7 +48,7 @@ pub struct CategoryStaff {
 }
 
 /// A category as somebody writes it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TicketCategory {
     /// Its id.
     pub id: Uuid,
@@ -71,7 +71,7 @@ pub struct TicketCategory {
 }
 
 /// Service hours as somebody writes them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct WrittenHours {
     /// An IANA name.
     pub time_zone: String,

@@ -13,7 +13,7 @@ const DAY_MINUTES: u16 = 1_440;
 const MOST_WINDOWS: usize = 70;
 
 /// A part of a week's day in which there is service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct ServiceWindow {
     /// Monday is 0.
     pub weekday: u8,
@@ -122,7 +122,7 @@ fn day_number(day: Date) -> i64 {
 }
 
 /// Within how many seconds of service something is done; `None` is at any time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ServiceTargets {
     /// The first answer.
     pub first_response: Option<i64>,

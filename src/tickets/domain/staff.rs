@@ -8,7 +8,7 @@ use super::StaffRole;
 pub const HIGHEST_LEVEL: i16 = 3;
 
 /// Somebody who works at the desk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct StaffMember {
     /// The person's id: events name them by it.
     pub id: Uuid,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{ServiceClock, TicketPriority, TicketStatus};
+use super::{ServiceClock, TicketPriority, TicketStatus, TicketViewer};
 
 /// A ticket.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,8 @@ pub struct SupportTicket {
     pub metadata: Map<String, Value>,
     /// Counts changes.
     pub version: i64,
+    /// Counts those that whoever asked can see: an internal comment is none.
+    pub public_version: i64,
     /// How far up it was brought: 0 to 3.
     pub escalation_level: i16,
     /// When it was brought up last.
@@ -57,6 +59,19 @@ pub struct SupportTicket {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+    /// When whoever asked could see a change last.
+    pub public_updated_at: Timestamp,
+}
+
+impl SupportTicket {
+    /// Its version as somebody sees it.
+    #[must_use]
+    pub fn version_for(&self, viewer: TicketViewer) -> i64 {
+        match viewer.works_for(self.requester_id) {
+            true => self.version,
+            false => self.public_version,
+        }
+    }
 }
 
 /// How a ticket's clocks stand, as it is stored: computed from its history by its rule.

@@ -24,6 +24,13 @@ impl TicketViewer {
         !matches!(self, Self::Requester(_))
     }
 
+    /// Whether they see what is for staff alone of a ticket that this person asked for: who asked does not, even if they
+    /// are of the staff.
+    #[must_use]
+    pub fn works_for(self, requester_id: Uuid) -> bool {
+        self.sees_internal() && self.person() != Some(requester_id)
+    }
+
     /// The person, if it is one.
     #[must_use]
     pub const fn person(self) -> Option<Uuid> {

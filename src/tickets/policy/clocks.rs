@@ -182,9 +182,11 @@ fn standing(clock: ServiceClock, facts: &[ClockFact], rule: &ServiceRule) -> Opt
             }
             ClockWord::Moved(to) => {
                 status = *to;
-                // What is over needs no answer; but it may go on, and then its end is waited for again.
+                // What is over needs no answer; but it may go on, and then its end is waited for again, and the first
+                // answer if there was none.
                 if let Some(watch) = watch.as_mut()
                     && to.is_over()
+                    && clock != ServiceClock::FirstResponse
                 {
                     watch.met(*at);
                 }

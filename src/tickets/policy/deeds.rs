@@ -48,6 +48,7 @@ pub fn create(
         location: new.location,
         metadata: new.metadata,
         version: 1,
+        public_version: 1,
         escalation_level: 0,
         last_escalation_at: None,
         clocks: TicketClocks::default(),
@@ -58,6 +59,7 @@ pub fn create(
         merged_into: None,
         created_at: at,
         updated_at: at,
+        public_updated_at: at,
     };
     let mut done = Done {
         ticket,
@@ -168,8 +170,17 @@ pub fn set_status(
     if from != to && !may_move(from, to) {
         return Err(DeedRefusal::NoMove { from, to });
     }
-    if resolution_notes.is_some() {
-        done.ticket.resolution_notes = resolution_notes;
+    let mut changes = Map::new();
+    let notes = resolution_notes.map(Some);
+    put(
+        "resolution_notes",
+        &mut done.ticket.resolution_notes,
+        notes,
+        &mut changes,
+    );
+    if !changes.is_empty() {
+        let entry = NewEntry::new(TicketDeed::Changed, by.0, by.1);
+        done.entries.push(entry.with("changes", changes));
     }
     done.go_to(to, by);
     Ok(done)
@@ -223,7 +234,7 @@ pub fn comment(
 /// Brings a ticket to the next level, to somebody there if there is anybody.
 ///
 /// # Errors
-/// It is at the highest level, or another ticket goes on with it.
+/// It is over or at the highest level, or another ticket goes on with it.
 pub fn escalate(
     ticket: SupportTicket,
     next: Option<(i16, Uuid)>,
@@ -231,6 +242,9 @@ pub fn escalate(
     by: (Option<Uuid>, Timestamp),
 ) -> Result<Done, DeedRefusal> {
     let mut done = Done::of(ticket, by.1)?;
+    if done.ticket.status.is_over() {
+        return Err(DeedRefusal::Over(done.ticket.status));
+    }
     let from = done.ticket.escalation_level;
     let level = next.map_or(from + 1, |(level, _)| level.max(from + 1));
     if level > HIGHEST_LEVEL {
@@ -246,7 +260,12 @@ pub fn escalate(
         None => entry,
     });
     if let Some((_, staff_id)) = next {
+        let before = done.entries.len();
         done.assign(Some(staff_id), by);
+        // They are told of it once: that it was brought up to them.
+        for entry in done.entries.iter_mut().skip(before) {
+            entry.details.insert("escalated".to_owned(), json!(true));
+        }
     }
     Ok(done)
 }
@@ -254,7 +273,7 @@ pub fn escalate(
 /// Lets another ticket go on with this one, which is closed.
 ///
 /// # Errors
-/// One of them was merged before, or both are the same.
+/// One of them was merged before, or both are the same, or the other one is over.
 pub fn merge(
     ticket: SupportTicket,
     into: &SupportTicket,
@@ -263,6 +282,7 @@ pub fn merge(
     let mut done = Done::of(ticket, by.1)?;
     if into.id == done.ticket.id
         || into.merged_into.is_some()
+        || into.status.is_over()
         || into.requester_id != done.ticket.requester_id
     {
         return Err(DeedRefusal::MergeTarget);

@@ -46,12 +46,13 @@ pub fn look(
             continue;
         };
         *clocks.of_mut(one.clock) = due_at;
-        let told = |deed| was_told(history, deed, one);
-        let is_over = told(TicketDeed::Overdue);
-        clocks.is_overdue |= is_over;
         let (Some(soon_at), Some(due_at)) = (soon_at, due_at) else {
             continue;
         };
+        // What was told before the time that holds now was told of another one: a rule has changed.
+        let told = |deed, of| was_told(history, deed, one, of);
+        let is_over = told(TicketDeed::Overdue, due_at);
+        clocks.is_overdue |= is_over;
         let mark = |deed, at| {
             NewEntry::new(deed, None, at)
                 .with("clock", one.clock.as_str())
@@ -66,12 +67,12 @@ pub fn look(
                 escalates |= one.clock != ServiceClock::NextResponse;
             }
             Some(now) if soon_at <= now => {
-                if !told(TicketDeed::DueSoon) {
+                if !told(TicketDeed::DueSoon, soon_at) {
                     marks.push(mark(TicketDeed::DueSoon, now));
                 }
                 later.push(due_at);
             }
-            _ if told(TicketDeed::DueSoon) => later.push(due_at),
+            _ if told(TicketDeed::DueSoon, soon_at) => later.push(due_at),
             _ => later.push(soon_at),
         }
     }
@@ -89,11 +90,17 @@ pub fn look(
     }
 }
 
-/// Whether this was said of this very clock.
-fn was_told(history: &[HistoryEntry], deed: TicketDeed, one: &ClockStanding) -> bool {
+/// Whether this was said of this very clock, once its time had come.
+fn was_told(
+    history: &[HistoryEntry],
+    deed: TicketDeed,
+    one: &ClockStanding,
+    time: Timestamp,
+) -> bool {
     let since = one.since.to_string();
     history.iter().any(|line| {
         line.entry.deed == deed
+            && line.entry.at >= time
             && line.entry.text("clock") == Some(one.clock.as_str())
             && line.entry.text("since") == Some(since.as_str())
     })

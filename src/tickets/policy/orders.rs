@@ -19,9 +19,14 @@ pub enum DeedRefusal {
     /// Another ticket goes on with it.
     #[error("this ticket was merged into another one: go on there")]
     Merged,
-    /// It would go on with itself, or with one that itself was merged.
-    #[error("a ticket is merged into another one that was not merged itself")]
+    /// It would go on with itself, or with one that is over or itself was merged.
+    #[error(
+        "a ticket is merged into another one of the same requester that is not over, and was not merged itself"
+    )]
     MergeTarget,
+    /// What is over is not brought up.
+    #[error("the ticket is {0}: open it again first")]
+    Over(TicketStatus),
     /// It cannot be brought further up.
     #[error("the ticket is at the highest level, 3")]
     HighestLevel,

@@ -19,6 +19,39 @@ pub struct TicketTold {
     pub data: Map<String, Value>,
 }
 
+/// What is told of a deed; `ticket` is as it is after all of it. Each event says whose the ticket was then: a clock that
+/// ran out was theirs from whom the ticket is taken because of it.
+#[must_use]
+pub fn told_of_all(
+    ticket: &SupportTicket,
+    entries: &[NewEntry],
+    comment: Option<&NewComment>,
+) -> Vec<TicketTold> {
+    let mut whose = json!(ticket.assignee_id);
+    let mut all = vec![];
+    for entry in entries.iter().rev() {
+        for mut told in told_of(ticket, entry, comment).into_iter().rev() {
+            let data = &mut told.data;
+            match entry.deed {
+                // Its event says to whom it was brought, and from whom.
+                TicketDeed::Escalated => {
+                    data.insert("previous_assignee_id".to_owned(), whose.clone());
+                }
+                TicketDeed::Noted => {}
+                _ => {
+                    data.insert("assignee_id".to_owned(), whose.clone());
+                }
+            }
+            all.push(told);
+        }
+        if entry.deed == TicketDeed::Assigned {
+            whose = entry.details.get("from").cloned().unwrap_or_default();
+        }
+    }
+    all.reverse();
+    all
+}
+
 /// What is told of a line of history; `ticket` is as it is after all of the deed.
 #[must_use]
 pub fn told_of(
@@ -49,13 +82,34 @@ pub fn told_of(
     events.iter().map(told).collect()
 }
 
+/// Whether whoever asked for a ticket can see what a line of its history says.
+#[must_use]
+pub fn shows_requester(entry: &NewEntry) -> bool {
+    match entry.deed {
+        TicketDeed::Noted | TicketDeed::Escalated | TicketDeed::DueSoon => false,
+        TicketDeed::Attached => !entry.is("internal"),
+        TicketDeed::Changed => {
+            let changes = entry.details.get("changes").and_then(Value::as_object);
+            changes.is_some_and(|changes| changes.keys().any(|name| name != "followers"))
+        }
+        TicketDeed::Created
+        | TicketDeed::Assigned
+        | TicketDeed::Replied
+        | TicketDeed::StatusChanged
+        | TicketDeed::Overdue
+        | TicketDeed::Merged => true,
+    }
+}
+
 fn data(
     ticket: &SupportTicket,
     entry: &NewEntry,
     comment: Option<&NewComment>,
 ) -> Map<String, Value> {
-    let is_internal = entry.deed == TicketDeed::Noted;
+    // Why it was brought up is said among staff, too.
+    let is_internal = matches!(entry.deed, TicketDeed::Noted | TicketDeed::Escalated);
     let mut data = entry.details.clone();
+    data.remove("reason");
     let mut say = |name: &str, value: Value| {
         data.insert(name.to_owned(), value);
     };

@@ -2,7 +2,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use serde_json::Map;
+use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::*;

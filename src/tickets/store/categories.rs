@@ -68,6 +68,13 @@ statement!(
     categories!("c.name = ? FOR SHARE OF c")
 );
 statement!(
+    NamedHeld(tenant: Uuid => SqlUuid, name: String => Text) -> CategoryColumns =
+    categories!("c.name = ? FOR UPDATE OF c")
+);
+statement!(
+    NamedNow(tenant: Uuid => SqlUuid, name: String => Text) -> CategoryColumns = categories!("c.name = ?")
+);
+statement!(
     One(tenant: Uuid => SqlUuid, id: Uuid => SqlUuid) -> CategoryColumns = categories!("c.id = ?")
 );
 statement!(
@@ -147,6 +154,41 @@ pub async fn rules(
         Some(category) => category.rules().map_err(StoreError::Corrupt),
         None => Ok(CategoryRules::default()),
     }
+}
+
+/// What holds for tickets of a category at this moment; somebody may change it meanwhile.
+///
+/// # Errors
+/// As [`rules`].
+pub async fn rules_now(
+    connection: &mut PgConnection,
+    tenant: Uuid,
+    name: String,
+) -> Result<CategoryRules, StoreError> {
+    let row: Option<StoredTicketCategory> = NamedNow { tenant, name }
+        .get_result(connection)
+        .await
+        .optional()?;
+    match row.map(category).transpose()? {
+        Some(category) => category.rules().map_err(StoreError::Corrupt),
+        None => Ok(CategoryRules::default()),
+    }
+}
+
+/// A category by its name, which whoever asks changes: nobody reads its rules to go by them until the transaction ends.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn held(
+    connection: &mut PgConnection,
+    tenant: Uuid,
+    name: String,
+) -> Result<Option<TicketCategory>, StoreError> {
+    let row: Option<StoredTicketCategory> = NamedHeld { tenant, name }
+        .get_result(connection)
+        .await
+        .optional()?;
+    row.map(category).transpose()
 }
 
 /// A category by its name, until the transaction ends: nobody changes it meanwhile.
@@ -320,16 +362,15 @@ pub async fn put(
         priorities: staff.map(|(.., it)| *it).collect(),
     };
     let _: Vec<i32> = put.load(connection).await?;
-    recount(connection, tenant, &category.name).await?;
+    recount(connection, tenant, category.name.clone()).await?;
     Ok((id, is_new))
 }
 
 async fn recount(
     connection: &mut PgConnection,
     tenant: Uuid,
-    name: &str,
+    name: String,
 ) -> Result<(), StoreError> {
-    let name = name.to_owned();
     let _: i32 = Recount { tenant, name }.get_result(connection).await?;
     Ok(())
 }
@@ -353,7 +394,7 @@ pub async fn remove(
         .await
         .optional()?;
     if let Some(name) = &name {
-        recount(connection, tenant, name).await?;
+        recount(connection, tenant, name.clone()).await?;
     }
     Ok(name.is_some())
 }

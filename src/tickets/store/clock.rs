@@ -13,7 +13,11 @@ use crate::store::time::to_database;
 use crate::store::{PgConnection, StoreError};
 use crate::tickets::domain::SupportTicket;
 
-type StoredMoment = Option<chrono::DateTime<chrono::Utc>>;
+type AskedAt = chrono::DateTime<chrono::Utc>;
+type StoredMoment = Option<AskedAt>;
+
+/// Held by the node that computes clocks anew, for as long as its transaction.
+const TURN: i64 = 0x0052_4543_4F55_4E54; // "RECOUNT"
 
 /// At most so many tickets whose moment has come, held until the transaction ends; those that somebody holds come
 /// with a later look.
@@ -48,23 +52,31 @@ pub struct ClockRecount {
     pub category: String,
     /// Up to which ticket they are computed.
     pub after: Uuid,
+    /// When it was asked for: who asks again begins it anew.
+    asked_at: AskedAt,
 }
 
 statement!(
-    NextRecount() -> (SqlUuid, Text, SqlUuid) =
-    "SELECT tenant_id, category, after FROM clock_recounts ORDER BY asked_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+    TakeTurn(turn: i64 => Int8) -> Bool = "SELECT pg_try_advisory_xact_lock(?)"
+);
+// Its row is not held: whoever changes a category holds that, and then wants this.
+statement!(
+    NextRecount() -> (SqlUuid, Text, SqlUuid, Timestamptz) =
+    "SELECT tenant_id, category, after, asked_at FROM clock_recounts ORDER BY asked_at LIMIT 1"
 );
 statement!(
-    GoOn(after: Uuid => SqlUuid, tenant: Uuid => SqlUuid, category: String => Text) -> Int4 =
-    "UPDATE clock_recounts SET after = ? WHERE tenant_id = ? AND category = ? RETURNING 1"
+    GoOn(after: Uuid => SqlUuid, tenant: Uuid => SqlUuid, category: String => Text, asked: AskedAt => Timestamptz)
+        -> Int4 =
+    "UPDATE clock_recounts SET after = ? WHERE tenant_id = ? AND category = ? AND asked_at = ? RETURNING 1"
 );
 statement!(
-    End(tenant: Uuid => SqlUuid, category: String => Text) -> Int4 =
-    "DELETE FROM clock_recounts WHERE tenant_id = ? AND category = ? RETURNING 1"
+    End(tenant: Uuid => SqlUuid, category: String => Text, asked: AskedAt => Timestamptz) -> Int4 =
+    "DELETE FROM clock_recounts WHERE tenant_id = ? AND category = ? AND asked_at = ? RETURNING 1"
 );
 statement!(
     Write(
         ids: Vec<Uuid> => Array<SqlUuid>,
+        versions: Vec<i64> => Array<Int8>,
         first: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
         next: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
         resolution: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
@@ -75,34 +87,41 @@ statement!(
     "WITH written AS (
          UPDATE support_tickets t SET first_response_due_at = c.first, next_response_due_at = c.next,
              resolution_due_at = c.resolution, due_at = c.due, look_at = c.look, is_overdue = c.overdue
-         FROM unnest(?, ?, ?, ?, ?, ?, ?) AS c (id, first, next, resolution, due, look, overdue)
-         WHERE t.id = c.id AND (t.first_response_due_at, t.next_response_due_at, t.resolution_due_at, t.look_at,
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS c (id, version, first, next, resolution, due, look, overdue)
+         WHERE t.id = c.id AND t.version = c.version AND (t.first_response_due_at, t.next_response_due_at, t.resolution_due_at, t.look_at,
              t.is_overdue) IS DISTINCT FROM (c.first, c.next, c.resolution, c.look, c.overdue)
          RETURNING 1
      )
      SELECT count(*) FROM written"
 );
 
-/// The eldest recount that nobody works on, held until the transaction ends.
+/// The eldest recount, unless another node works on one: the turn lasts as long as the transaction.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn next_recount(
     connection: &mut PgConnection,
 ) -> Result<Option<ClockRecount>, StoreError> {
-    let row: Option<(Uuid, String, Uuid)> =
+    let mine: bool = TakeTurn { turn: TURN }.get_result(connection).await?;
+    if !mine {
+        return Ok(None);
+    }
+    let row: Option<(Uuid, String, Uuid, AskedAt)> =
         NextRecount {}.get_result(connection).await.optional()?;
-    Ok(row.map(|(tenant_id, category, after)| ClockRecount {
-        tenant_id,
-        category,
-        after,
-    }))
+    Ok(
+        row.map(|(tenant_id, category, after, asked_at)| ClockRecount {
+            tenant_id,
+            category,
+            after,
+            asked_at,
+        }),
+    )
 }
 
-/// The next tickets of a recount that are not closed, held until the transaction ends.
+/// The next tickets of a recount that are not closed.
 ///
 /// # Errors
-/// The database is out of reach, or somebody holds one for long.
+/// The database is out of reach.
 pub async fn of_recount(
     connection: &mut PgConnection,
     recount: &ClockRecount,
@@ -118,13 +137,12 @@ pub async fn of_recount(
         .filter(t::id.gt(recount.after))
         .order(t::id)
         .limit(i64::try_from(most).unwrap_or(i64::MAX))
-        .for_update()
         .load(connection)
         .await?;
     rows.into_iter().map(SupportTicket::try_from).collect()
 }
 
-/// Writes the clocks of tickets that are held; what says the same is left alone.
+/// Writes the clocks of tickets; what says the same is left alone, and so is a ticket that was changed since it was read.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -136,6 +154,7 @@ pub async fn write(
     let clocks = || tickets.iter().map(|ticket| ticket.clocks);
     let write = Write {
         ids: tickets.iter().map(|ticket| ticket.id).collect(),
+        versions: tickets.iter().map(|ticket| ticket.version).collect(),
         first: clocks().map(|it| at(it.first_response_due_at)).collect(),
         next: clocks().map(|it| at(it.next_response_due_at)).collect(),
         resolution: clocks().map(|it| at(it.resolution_due_at)).collect(),
@@ -147,7 +166,7 @@ pub async fn write(
     Ok(())
 }
 
-/// Notes how far a recount has come; `None`: to its end.
+/// Notes how far a recount has come; `None`: to its end. One that was asked for again meanwhile begins anew.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -156,17 +175,25 @@ pub async fn recounted(
     recount: ClockRecount,
     up_to: Option<Uuid>,
 ) -> Result<(), StoreError> {
-    let (tenant, category) = (recount.tenant_id, recount.category);
+    let (tenant, category, asked) = (recount.tenant_id, recount.category, recount.asked_at);
     let _: Vec<i32> = match up_to {
         Some(after) => {
             let go_on = GoOn {
                 after,
                 tenant,
                 category,
+                asked,
             };
             go_on.load(connection).await?
         }
-        None => End { tenant, category }.load(connection).await?,
+        None => {
+            let end = End {
+                tenant,
+                category,
+                asked,
+            };
+            end.load(connection).await?
+        }
     };
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! What was done to tickets: rows are added, and never changed.
 
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::row::word;
 use super::schema::ticket_schema::ticket_history;
+use crate::store::statement::statement;
 use crate::store::time::{from_database, to_database};
 use crate::store::{PgConnection, StoreError};
 use crate::tickets::domain::{HistoryEntry, NewEntry};
@@ -20,14 +22,49 @@ type HistoryColumns = (
     Value,
 );
 
-/// The whole histories of tickets, in order.
+// Texts that people wrote are left where they are: a change of a description repeats all of it. The last line is there
+// for its number.
+statement!(
+    OfClocks(tickets: Vec<Uuid> => Array<SqlUuid>) -> (SqlUuid, Int4, Text, Nullable<SqlUuid>, Timestamptz, Jsonb) =
+    "SELECT h.ticket_id, h.sequence, h.deed, h.actor_id, h.at,
+         CASE WHEN h.deed IN ('created', 'replied', 'status_changed', 'due_soon', 'overdue')
+             THEN jsonb_strip_nulls(jsonb_build_object('to', h.details->'to', 'clock', h.details->'clock',
+                 'since', h.details->'since', 'by_requester', h.details->'by_requester',
+                 'automatic', h.details->'automatic'))
+             ELSE '{}' END
+     FROM ticket_history h
+     WHERE h.ticket_id = ANY(?)
+       AND (h.deed IN ('created', 'replied', 'status_changed', 'due_soon', 'overdue')
+            OR h.sequence = (SELECT max(l.sequence) FROM ticket_history l WHERE l.ticket_id = h.ticket_id))
+     ORDER BY h.ticket_id, h.sequence"
+);
+
+/// What clocks go by of the histories of tickets, in order: not all lines, and of each not all that it says. The last line
+/// of each is among them.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn of_all(
+pub async fn of_clocks(
     connection: &mut PgConnection,
     tickets: &[Uuid],
 ) -> Result<Vec<(Uuid, HistoryEntry)>, StoreError> {
+    let asked = OfClocks {
+        tickets: tickets.to_vec(),
+    };
+    let rows: Vec<HistoryColumns> = asked.load(connection).await?;
+    rows.into_iter().map(entry).collect()
+}
+
+/// At most so many lines of a ticket's history that come behind another one, in order.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn page(
+    connection: &mut PgConnection,
+    ticket: Uuid,
+    after: Option<i32>,
+    most: usize,
+) -> Result<Vec<HistoryEntry>, StoreError> {
     use ticket_history as h;
     let rows: Vec<HistoryColumns> = h::table
         .select((
@@ -38,23 +75,14 @@ pub async fn of_all(
             h::at,
             h::details,
         ))
-        .filter(h::ticket_id.eq_any(tickets))
-        .order((h::ticket_id, h::sequence))
+        .filter(h::ticket_id.eq(ticket))
+        .filter(h::sequence.gt(after.unwrap_or(0)))
+        .order(h::sequence)
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
         .load(connection)
         .await?;
-    rows.into_iter().map(entry).collect()
-}
-
-/// The whole history of a ticket, in order.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn of(
-    connection: &mut PgConnection,
-    ticket: Uuid,
-) -> Result<Vec<HistoryEntry>, StoreError> {
-    let all = of_all(connection, &[ticket]).await?;
-    Ok(all.into_iter().map(|(_, entry)| entry).collect())
+    let lines = rows.into_iter().map(entry);
+    lines.map(|line| line.map(|(_, line)| line)).collect()
 }
 
 fn entry(columns: HistoryColumns) -> Result<(Uuid, HistoryEntry), StoreError> {

@@ -29,6 +29,7 @@ pub(super) struct TicketRow {
     location: Option<String>,
     metadata: Value,
     version: i64,
+    public_version: i64,
     escalation_level: i16,
     last_escalation_at: Option<DateTime<Utc>>,
     first_response_due_at: Option<DateTime<Utc>>,
@@ -44,6 +45,56 @@ pub(super) struct TicketRow {
     merged_into: Option<Uuid>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    public_updated_at: DateTime<Utc>,
+}
+
+/// What a deed changes of a ticket that changes none of its texts: those are long, searched through, and indexed.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = support_tickets, treat_none_as_null = true)]
+pub(super) struct TicketMoved {
+    status: String,
+    assignee_id: Option<Uuid>,
+    version: i64,
+    public_version: i64,
+    escalation_level: i16,
+    last_escalation_at: Option<DateTime<Utc>>,
+    first_response_due_at: Option<DateTime<Utc>>,
+    next_response_due_at: Option<DateTime<Utc>>,
+    resolution_due_at: Option<DateTime<Utc>>,
+    due_at: Option<DateTime<Utc>>,
+    look_at: Option<DateTime<Utc>>,
+    is_overdue: bool,
+    first_responded_at: Option<DateTime<Utc>>,
+    resolved_at: Option<DateTime<Utc>>,
+    closed_at: Option<DateTime<Utc>>,
+    merged_into: Option<Uuid>,
+    updated_at: DateTime<Utc>,
+    public_updated_at: DateTime<Utc>,
+}
+
+impl From<TicketRow> for TicketMoved {
+    fn from(row: TicketRow) -> Self {
+        Self {
+            status: row.status,
+            assignee_id: row.assignee_id,
+            version: row.version,
+            public_version: row.public_version,
+            escalation_level: row.escalation_level,
+            last_escalation_at: row.last_escalation_at,
+            first_response_due_at: row.first_response_due_at,
+            next_response_due_at: row.next_response_due_at,
+            resolution_due_at: row.resolution_due_at,
+            due_at: row.due_at,
+            look_at: row.look_at,
+            is_overdue: row.is_overdue,
+            first_responded_at: row.first_responded_at,
+            resolved_at: row.resolved_at,
+            closed_at: row.closed_at,
+            merged_into: row.merged_into,
+            updated_at: row.updated_at,
+            public_updated_at: row.public_updated_at,
+        }
+    }
 }
 
 /// A moment that may be none.
@@ -79,6 +130,7 @@ impl From<&SupportTicket> for TicketRow {
             location: ticket.location.clone(),
             metadata: Value::Object(ticket.metadata.clone()),
             version: ticket.version,
+            public_version: ticket.public_version,
             escalation_level: ticket.escalation_level,
             last_escalation_at: at(ticket.last_escalation_at),
             first_response_due_at: at(clocks.first_response_due_at),
@@ -94,6 +146,7 @@ impl From<&SupportTicket> for TicketRow {
             merged_into: ticket.merged_into,
             created_at: to_database(ticket.created_at),
             updated_at: to_database(ticket.updated_at),
+            public_updated_at: to_database(ticket.public_updated_at),
         }
     }
 }
@@ -125,6 +178,7 @@ impl TryFrom<TicketRow> for SupportTicket {
             location: row.location,
             metadata,
             version: row.version,
+            public_version: row.public_version,
             escalation_level: row.escalation_level,
             last_escalation_at: moment(row.last_escalation_at),
             clocks: TicketClocks {
@@ -141,6 +195,7 @@ impl TryFrom<TicketRow> for SupportTicket {
             merged_into: row.merged_into,
             created_at: from_database(row.created_at),
             updated_at: from_database(row.updated_at),
+            public_updated_at: from_database(row.public_updated_at),
         })
     }
 }

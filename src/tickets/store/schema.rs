@@ -28,6 +28,21 @@ pub mod ticket_schema {
     }
 
     diesel::table! {
+        ticket_schema.desk_changes (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            actor -> Text,
+            ip_address -> Nullable<Text>,
+            request_id -> Nullable<Uuid>,
+            action -> Text,
+            resource_type -> Text,
+            resource_id -> Uuid,
+            changes -> Jsonb,
+            created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         ticket_schema.outbox (id) {
             id -> Int8,
             event_id -> Uuid,
@@ -101,6 +116,7 @@ pub mod ticket_schema {
             location -> Nullable<Varchar>,
             metadata -> Jsonb,
             version -> Int8,
+            public_version -> Int8,
             escalation_level -> Int2,
             last_escalation_at -> Nullable<Timestamptz>,
             first_response_due_at -> Nullable<Timestamptz>,
@@ -116,6 +132,7 @@ pub mod ticket_schema {
             merged_into -> Nullable<Uuid>,
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
+            public_updated_at -> Timestamptz,
             deleted_at -> Nullable<Timestamptz>,
             search -> Tsvector,
         }
@@ -179,6 +196,7 @@ pub mod ticket_schema {
     diesel::allow_tables_to_appear_in_same_query!(
         category_assignments,
         clock_recounts,
+        desk_changes,
         outbox,
         service_holidays,
         service_hours,

@@ -122,6 +122,23 @@ pub async fn remove(
 }
 
 statement!(
+    Leads(tenant: Uuid => SqlUuid, most: i64 => Int8) -> SqlUuid =
+    "SELECT id FROM staff WHERE tenant_id = ? AND is_active AND role IN ('lead', 'admin') ORDER BY level, id LIMIT ?"
+);
+
+/// Those of the staff who see all, of the lowest level first: whom what belongs to nobody is told to.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn leads(
+    connection: &mut PgConnection,
+    tenant: Uuid,
+    most: i64,
+) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Leads { tenant, most }.load(connection).await?)
+}
+
+statement!(
     OfCategory(tenant: Uuid => SqlUuid, category: String => Text)
         -> (SqlUuid, Bool, Int4, Int2, Int8) =
     "SELECT a.staff_id, a.is_primary, a.priority, s.level, (

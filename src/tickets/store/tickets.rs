@@ -5,7 +5,7 @@ use diesel::sql_types::{Int8, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::row::TicketRow;
+use super::row::{TicketMoved, TicketRow};
 use super::schema::ticket_schema::support_tickets;
 use crate::store::statement::statement;
 use crate::store::{PgConnection, StoreError};
@@ -85,16 +85,23 @@ pub async fn insert(
     Ok(())
 }
 
-/// Writes a ticket as it is now; it must be held.
+/// Writes a ticket as it is now, with its texts if they may have changed; it must be held.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn update(
     connection: &mut PgConnection,
     ticket: &SupportTicket,
+    with_texts: bool,
 ) -> Result<(), StoreError> {
     let row = TicketRow::from(ticket);
     let one = support_tickets::table.filter(support_tickets::id.eq(row.id));
-    diesel::update(one).set(&row).execute(connection).await?;
+    match with_texts {
+        true => diesel::update(one).set(&row).execute(connection).await?,
+        false => {
+            let moved = TicketMoved::from(row);
+            diesel::update(one).set(&moved).execute(connection).await?
+        }
+    };
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! `/v1/tickets`: made, found, answered, moved; by their tenant, and by whoever asked or works on them.
 
+mod forgetting;
+mod hiding;
+
 use serde_json::{Value, json};
 
 use super::door::{OTHER, SHOP, ask, ask_as, is, json_of, key, stage, told};
@@ -435,6 +438,7 @@ async fn a_ticket_goes_its_way_and_each_deed_is_told_once_and_in_order() {
         "status_changed",
         "escalated",
         "assigned",
+        "changed",
         "status_changed",
         "status_changed",
         "status_changed",

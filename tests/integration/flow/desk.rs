@@ -157,11 +157,11 @@ async fn the_ready_workflows_and_templates_can_be_applied() {
     stage.apply(include_str!("../../../config/tickets.toml"));
     let mut outcomes = stage.outcomes().await;
     let count = "SELECT count(*) FROM workflows WHERE name LIKE 'ticket-%'";
-    assert_eq!(outcomes.count(count).await, 10);
+    assert_eq!(outcomes.count(count).await, 13);
     stage.apply(include_str!("../../../config/tickets.toml"));
     assert_eq!(
         outcomes.count(count).await,
-        10,
+        13,
         "applied again it changes nothing"
     );
 }

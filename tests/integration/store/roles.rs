@@ -60,7 +60,7 @@ async fn the_support_desk_may_use_every_table_of_its_own_and_its_history_only_gr
     assert_eq!(forgotten, Vec::<String>::new());
     let desk = database.pool_of(DatabaseRole::Tickets).await;
     let mut desk = desk.get().await.unwrap();
-    for table in ["ticket_history", "ticket_comments"] {
+    for table in ["ticket_history", "ticket_comments", "desk_changes"] {
         assert!(
             is_denied(
                 &mut desk,
@@ -72,6 +72,11 @@ async fn the_support_desk_may_use_every_table_of_its_own_and_its_history_only_gr
         assert!(is_denied(&mut desk, &format!("TRUNCATE {table}")).await);
     }
     assert!(is_denied(&mut desk, "DELETE FROM support_tickets").await);
+    let told = "UPDATE outbox SET body = ''";
+    assert!(
+        is_denied(&mut desk, told).await,
+        "what is told stays as it was written"
+    );
 }
 
 #[tokio::test]

@@ -79,6 +79,7 @@ CREATE INDEX category_assignments_staff_idx ON category_assignments (tenant_id, 
 -- Tickets.
 --   number            is for people; the id is for machines.
 --   version           counts changes: the ETag.
+--   public_*          is the same for whoever asked: what is for staff alone is no change to them.
 --   due_at            is the earliest time at which a clock that runs is due; null when none does.
 --   look_at           is when the clocks are to be looked at next.
 --   is_overdue        says that a clock has run out, and was told.
@@ -100,6 +101,7 @@ CREATE TABLE support_tickets (
     location varchar(255),
     metadata jsonb NOT NULL DEFAULT '{}',
     version bigint NOT NULL DEFAULT 1,
+    public_version bigint NOT NULL DEFAULT 1,
     escalation_level smallint NOT NULL DEFAULT 0 CHECK (escalation_level BETWEEN 0 AND 3),
     last_escalation_at timestamptz,
     first_response_due_at timestamptz,
@@ -115,6 +117,7 @@ CREATE TABLE support_tickets (
     merged_into uuid REFERENCES support_tickets (id),
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
+    public_updated_at timestamptz NOT NULL,
     deleted_at timestamptz,
     search tsvector NOT NULL
         GENERATED ALWAYS AS (to_tsvector('simple', subject || ' ' || left(description, 100000))) STORED,
@@ -126,7 +129,9 @@ CREATE INDEX support_tickets_tenant_idx ON support_tickets (tenant_id, id) WHERE
 CREATE INDEX support_tickets_status_idx ON support_tickets (tenant_id, status, id) WHERE deleted_at IS NULL;
 CREATE INDEX support_tickets_assignee_idx ON support_tickets (tenant_id, assignee_id, status, id)
     WHERE deleted_at IS NULL;
-CREATE INDEX support_tickets_requester_idx ON support_tickets (tenant_id, requester_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX support_tickets_own_idx ON support_tickets (tenant_id, assignee_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX support_tickets_priority_idx ON support_tickets (tenant_id, priority, id) WHERE deleted_at IS NULL;
+CREATE INDEX support_tickets_requester_idx ON support_tickets (tenant_id, requester_id, id);
 CREATE INDEX support_tickets_category_idx ON support_tickets (tenant_id, category, id) WHERE deleted_at IS NULL;
 CREATE INDEX support_tickets_overdue_idx ON support_tickets (tenant_id, id) WHERE is_overdue AND deleted_at IS NULL;
 CREATE INDEX support_tickets_metadata_idx ON support_tickets USING gin (metadata jsonb_path_ops);
@@ -134,6 +139,8 @@ CREATE INDEX support_tickets_search_idx ON support_tickets USING gin (search);
 -- The clock's picker.
 CREATE INDEX support_tickets_look_idx ON support_tickets (look_at) WHERE look_at IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX support_tickets_merged_idx ON support_tickets (merged_into) WHERE merged_into IS NOT NULL;
+-- Whom they follow, when a person is erased.
+CREATE INDEX support_tickets_followers_idx ON support_tickets USING gin (followers) WHERE followers <> '{}';
 
 -- The conversation.
 --   is_internal   is for staff alone.
@@ -149,6 +156,7 @@ CREATE TABLE ticket_comments (
     created_at timestamptz NOT NULL
 );
 CREATE INDEX ticket_comments_ticket_idx ON ticket_comments (ticket_id, id);
+CREATE INDEX ticket_comments_author_idx ON ticket_comments (tenant_id, author_id);
 
 -- What was done to a ticket, by whom: rows are added, and never changed. Clocks are computed from it.
 CREATE TABLE ticket_history (
@@ -183,9 +191,83 @@ CREATE TABLE clock_recounts (
     PRIMARY KEY (tenant_id, category)
 );
 
+-- Who changed the staff and the categories: rows are added, and never changed.
+--   actor    is the API key by which it was done.
+--   changes  are the fields that differ, as they were (`old`) and as they are (`new`).
+CREATE TABLE desk_changes (
+    id uuid PRIMARY KEY,
+    tenant_id uuid NOT NULL,
+    actor text NOT NULL,
+    ip_address text,
+    request_id uuid,
+    action text NOT NULL,
+    resource_type text NOT NULL,
+    resource_id uuid NOT NULL,
+    changes jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX desk_changes_tenant_idx ON desk_changes (tenant_id, id);
+CREATE INDEX desk_changes_resource_idx ON desk_changes (tenant_id, resource_id);
+
+-- Forgets a person, of every tenant or of one, and says in how many tickets and rows of the staff they were. What they
+-- asked for is emptied, and keeps its number and its id; what they wrote elsewhere loses its author, and its text unless
+-- they are of the staff, who write for the tenant. Their bare id in the histories of other tickets names nobody any more.
+-- The role of the desk may not remove such rows: only this does.
+CREATE FUNCTION erase_person(whose uuid, person uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = ticket_schema, pg_temp AS $$
+DECLARE
+    nobody CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+    tenants uuid[];
+    own uuid[];
+    touched uuid[];
+    hired bigint;
+    written bigint;
+BEGIN
+    SELECT coalesce(array_agg(n.tenant_id), '{}') INTO tenants
+        FROM ticket_numbers n WHERE whose IS NULL OR n.tenant_id = whose;
+    SELECT coalesce(array_agg(t.id), '{}') INTO own FROM support_tickets t
+        WHERE t.tenant_id = ANY (tenants) AND t.requester_id = person;
+    SELECT coalesce(array_agg(t.id), '{}') INTO touched FROM support_tickets t
+        WHERE t.tenant_id = ANY (tenants) AND t.requester_id <> person
+          AND (t.assignee_id = person OR (t.followers @> ARRAY[person] AND t.followers <> '{}'));
+    -- Whoever changes a ticket holds its row; in the order of their ids, as who merges.
+    PERFORM 1 FROM support_tickets t WHERE t.id = ANY (own || touched) ORDER BY t.id FOR UPDATE;
+
+    DELETE FROM outbox o WHERE o.ticket_id = ANY (own) OR o.body::jsonb->'data'->>'author_id' = person::text;
+    DELETE FROM ticket_comments c WHERE c.ticket_id = ANY (own);
+    DELETE FROM ticket_history h WHERE h.ticket_id = ANY (own);
+    UPDATE support_tickets t SET subject = '', description = '', requester_id = nobody, assignee_id = NULL,
+        followers = '{}', location = NULL, metadata = '{}', resolution_notes = NULL, status = 'closed',
+        first_response_due_at = NULL, next_response_due_at = NULL, resolution_due_at = NULL, due_at = NULL,
+        look_at = NULL, is_overdue = false, version = t.version + 1, deleted_at = now(), updated_at = now()
+        WHERE t.id = ANY (own);
+    INSERT INTO ticket_history (ticket_id, sequence, tenant_id, deed, at, details)
+        SELECT t.id, (SELECT max(h.sequence) + 1 FROM ticket_history h WHERE h.ticket_id = t.id), t.tenant_id,
+            'assigned', now(), jsonb_build_object('from', person, 'to', NULL)
+        FROM support_tickets t WHERE t.id = ANY (touched) AND t.assignee_id = person;
+    UPDATE support_tickets t SET followers = array_remove(t.followers, person), version = t.version + 1,
+        public_version = t.public_version + 1, assignee_id = nullif(t.assignee_id, person)
+        WHERE t.id = ANY (touched);
+
+    UPDATE ticket_comments c SET author_id = nobody,
+        comment = CASE WHEN EXISTS (SELECT FROM staff s WHERE s.tenant_id = c.tenant_id AND s.id = person)
+            THEN c.comment ELSE '' END
+        WHERE c.tenant_id = ANY (tenants) AND c.author_id = person;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    UPDATE desk_changes d SET changes = '{}'
+        WHERE d.resource_id = person AND (whose IS NULL OR d.tenant_id = whose);
+    DELETE FROM staff s WHERE s.id = person AND (whose IS NULL OR s.tenant_id = whose);
+    GET DIAGNOSTICS hired = ROW_COUNT;
+    RETURN cardinality(own) + cardinality(touched) + written + hired;
+END
+$$;
+REVOKE ALL ON FUNCTION erase_person FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION erase_person TO herald_tickets;
+
 GRANT SELECT, INSERT, UPDATE ON ticket_numbers, support_tickets TO herald_tickets;
-GRANT SELECT, INSERT ON ticket_comments, ticket_history TO herald_tickets;
+GRANT SELECT, INSERT ON ticket_comments, ticket_history, desk_changes TO herald_tickets;
 GRANT SELECT, INSERT, UPDATE, DELETE ON staff, ticket_categories, service_targets, service_hours, service_holidays,
-    category_assignments, outbox, clock_recounts TO herald_tickets;
+    category_assignments, clock_recounts TO herald_tickets;
+GRANT SELECT, INSERT, DELETE ON outbox TO herald_tickets;
 
 RESET search_path;

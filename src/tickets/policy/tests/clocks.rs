@@ -142,6 +142,55 @@ fn each_warning_and_each_end_is_told_once_and_within_service() {
     );
 }
 
+/// Resolved without a word and opened again: somebody has to answer still.
+#[test]
+fn the_first_answer_is_waited_for_again_when_a_ticket_that_nobody_answered_is_opened_again() {
+    let usual = rule(ServiceHours::always(), [HOUR, HOUR, 24 * HOUR]);
+    let mut story = Story::begin(at("2026-06-01T00:00:00Z"));
+    story.goes(TicketStatus::Resolved, "2026-06-01T00:40:00Z");
+    assert_eq!(story.due(ServiceClock::FirstResponse, &usual), None);
+    story.says(ANA, "2026-06-02T00:00:00Z");
+    assert_eq!(
+        story.due(ServiceClock::FirstResponse, &usual).as_deref(),
+        Some("2026-06-02T00:20:00Z")
+    );
+}
+
+/// A rule that moves the due time later takes back that the clock has run out, and its new end is told, too.
+#[test]
+fn what_was_told_of_another_due_time_was_not_told_of_this_one() {
+    let mut story = Story::begin(at("2026-06-01T08:00:00Z"));
+    let seen = |story: &Story, first: i64, now: &str| {
+        let standings = standings(
+            &clock_facts(&story.history),
+            &rule(ServiceHours::always(), [first, 1_000 * HOUR, 1_000 * HOUR]),
+        );
+        let rules = LookRules::default();
+        look(
+            &story.ticket,
+            &story.history,
+            &standings,
+            rules,
+            Some(at(now)),
+        )
+    };
+    let first = seen(&story, HOUR, "2026-06-01T09:00:00Z");
+    for entry in first.marks {
+        let sequence = i32::try_from(story.history.len()).unwrap() + 1;
+        story.history.push(HistoryEntry { sequence, entry });
+    }
+    let later = seen(&story, 10 * HOUR, "2026-06-01T10:00:00Z");
+    assert!(!later.clocks.is_overdue && later.marks.is_empty());
+    let over = seen(&story, 10 * HOUR, "2026-06-01T18:00:00Z");
+    let told: Vec<TicketDeed> = over.marks.iter().map(|mark| mark.deed).collect();
+    assert_eq!(told, [TicketDeed::Overdue]);
+    assert!(
+        seen(&story, HOUR / 2, "2026-06-01T10:00:00Z")
+            .clocks
+            .is_overdue
+    );
+}
+
 #[test]
 fn silence_resolves_what_waits_and_closes_what_is_resolved() {
     let rules = LookRules {

@@ -119,6 +119,38 @@ fn a_ticket_goes_up_level_by_level_and_then_no_further() {
 }
 
 #[test]
+fn a_clock_that_ran_out_is_told_to_whose_it_was_and_the_next_level_is_told_once() {
+    let by = (None, at("2026-06-01T01:00:00Z"));
+    let ticket = Story::begin(at("2026-06-01T00:00:00Z")).ticket;
+    let ticket = assign(ticket, Some(AGENT), by).unwrap().ticket;
+    let up = escalate(ticket, Some((2, LEAD)), Some("they are rude"), by).unwrap();
+    let over = NewEntry::new(TicketDeed::Overdue, None, by.1);
+    let entries: Vec<NewEntry> = [over].into_iter().chain(up.entries).collect();
+    let told = told_of_all(&up.ticket, &entries, None);
+    let whose: Vec<_> = told
+        .iter()
+        .map(|it| (it.event, &it.data["assignee_id"]))
+        .collect();
+    let (agent, lead) = (json!(AGENT), json!(LEAD));
+    let expected = [
+        (TicketEvent::Overdue, &agent),
+        (TicketEvent::Escalated, &lead),
+        (TicketEvent::Assigned, &lead),
+    ];
+    assert_eq!(whose, expected);
+    assert_eq!(told[1].data["previous_assignee_id"], agent);
+    assert_eq!(
+        (&told[2].data["from"], &told[2].data["escalated"]),
+        (&agent, &json!(true))
+    );
+    // Why is said among staff: the event names nobody else.
+    for name in ["reason", "requester_id"] {
+        assert!(!told[1].data.contains_key(name), "{name}");
+    }
+    assert_eq!(told[1].data["followers"], json!([]));
+}
+
+#[test]
 fn a_merged_ticket_is_closed_and_takes_nothing_more() {
     let story = Story::begin(at("2026-06-01T00:00:00Z"));
     let by = (Some(AGENT), at("2026-06-01T01:00:00Z"));
