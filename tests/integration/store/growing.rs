@@ -63,6 +63,7 @@ const KNOWN: &[(&str, Bound)] = &[
     ("notification_schema.provider_rates", Bound::Made),
     ("notification_schema.rate_limits", Bound::Made),
     ("notification_schema.rollup_batches", Bound::Trimmed),
+    ("notification_schema.run_cancellations", Bound::Trimmed),
     ("notification_schema.status_outbox", Bound::Trimmed),
     ("notification_schema.status_turn", Bound::Made),
     ("notification_schema.suppressions", Bound::Made),
