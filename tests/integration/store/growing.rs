@@ -82,6 +82,7 @@ const KNOWN: &[(&str, Bound)] = &[
     ("notification_schema.workflows", Bound::Made),
     ("ticket_schema.category_assignments", Bound::Made),
     ("ticket_schema.clock_recounts", Bound::Trimmed),
+    ("ticket_schema.desk_changes", Bound::Kept),
     ("ticket_schema.outbox", Bound::Trimmed),
     ("ticket_schema.service_holidays", Bound::Made),
     ("ticket_schema.service_hours", Bound::Made),
