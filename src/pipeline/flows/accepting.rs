@@ -152,7 +152,12 @@ impl Flows {
     /// halves.
     async fn store_part(&self, drafts: &[EventDraft], answers: &mut Vec<AcceptAnswer>) {
         let error = match self.store_events(drafts).await {
-            Ok(stored) => return answers.extend(stored),
+            Ok(stored) => {
+                let new = stored.iter().flatten().filter(|it| !it.is_replayed).count();
+                let metrics = &self.context.node.metrics;
+                metrics.events_accepted(u64::try_from(new).unwrap_or(u64::MAX));
+                return answers.extend(stored);
+            }
             Err(error) => error,
         };
         match drafts.split_at_checked(drafts.len() / 2) {

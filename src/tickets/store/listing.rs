@@ -67,7 +67,7 @@ pub async fn page(
         let rows = part(connection, tenant_id, because, filter, (before, most)).await?;
         found.extend(rows);
     }
-    found.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+    found.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
     found.dedup_by_key(|row| row.id);
     found.truncate(most);
     found.into_iter().map(SupportTicket::try_from).collect()

@@ -26,6 +26,8 @@ pub struct OpenDigest {
     pub closes_at: Timestamp,
 }
 
+type OpenColumns = (String, Uuid, String, i32, DateTime<Utc>, DateTime<Utc>);
+
 /// A tenant's open digests, those that close first first; at most so many.
 ///
 /// # Errors
@@ -36,7 +38,7 @@ pub async fn open(
     most: usize,
 ) -> Result<Vec<OpenDigest>, StoreError> {
     use digests as d;
-    let rows: Vec<(String, Uuid, String, i32, DateTime<Utc>, DateTime<Utc>)> = d::table
+    let rows: Vec<OpenColumns> = d::table
         .filter(d::tenant_id.eq(tenant_id).and(d::closed_at.is_null()))
         .order(d::closes_at)
         .limit(i64::try_from(most).unwrap_or(i64::MAX))
@@ -50,7 +52,7 @@ pub async fn open(
         ))
         .load(connection)
         .await?;
-    let open = |(workflow, user_id, key, came, opened_at, closes_at)| OpenDigest {
+    let open = |(workflow, user_id, key, came, opened_at, closes_at): OpenColumns| OpenDigest {
         workflow,
         user_id,
         key,
