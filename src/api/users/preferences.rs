@@ -110,12 +110,11 @@ async fn put(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let of = who.of(&id)?;
-    let choosable = choosable(&who, &desks, of).await?;
     let body = body::value(&request, payload, MOST_BYTES).await?;
     let mut known = HashSet::new();
     // Two preferences about the same contradict each other.
     let read = |item: &mut SentFields| {
-        let preference = preference(item, of.1, choosable.as_ref())?;
+        let preference = preference(item, of.1, None)?;
         if !known.insert(preference.scope.clone()) {
             item.wrong(&[], "repeated", "another preference is about the same");
         }
@@ -146,7 +145,7 @@ fn shown(preferences: &[PreferenceFields]) -> ShownPreferences {
     }
 }
 
-/// The categories that a person may name: made-up ones would stand on their page for good. Whoever has a key may name any.
+/// The categories that a person may name where they choose from what is listed. Whoever has a key may name any.
 pub(super) async fn choosable(
     who: &KeyOrPerson,
     desks: &Desks,

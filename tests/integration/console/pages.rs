@@ -247,7 +247,7 @@ async fn the_audit_log_and_events_are_narrowed_down() {
         .batch_execute(&format!(
             "INSERT INTO notification_schema.admin_system_events
                  (event_type, severity, description, tenant_id, is_resolved, resolved_at)
-             VALUES ('one_kind', 'warning', 'is open', '{SHOP}', false, NULL),
+             VALUES ('one_kind', 'medium', 'is open', '{SHOP}', false, NULL),
                     ('other_kind', 'critical', 'is over', '{SHOP}', true, now())"
         ))
         .await
