@@ -78,7 +78,6 @@ def test_operator_finds_why_ana_did_not_get_it(page, engine, picture):
     expect(page.get_by_text("channel_disabled").first).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("status")).to_have_text("You are signed out.")
-    page.go_back()
     page.goto(f"{engine.url}/console")
     expect(page.get_by_label("API key")).to_be_visible()
 

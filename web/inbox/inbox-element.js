@@ -176,10 +176,10 @@ export class HeraldInbox extends HeraldHost {
 
   #render() {
     if (!this.#store) return;
-    const hadFocus = this.#panel.list.has(this.root.activeElement);
+    const place = this.#panel.list.placeOf(this.root.activeElement);
     this.#panel.show(this.#store, this.getAttribute("format") !== "text");
-    // The focused item is gone: its neighbour has the focus, or the lists above.
-    if (hadFocus && !this.root.activeElement) this.#panel.focus();
+    // What is moved loses the focus, and gets it back. Of an item that is gone its neighbour has it, or the lists above.
+    if (place && !this.root.activeElement && !this.#panel.list.restore(place)) this.#panel.focus();
   }
 
   #count() {

@@ -72,9 +72,25 @@ export class ItemList {
     return view !== undefined;
   }
 
-  /** Whether the focus is on it or within. @param {Element | null} focused */
-  has(focused) {
-    return this.element.contains(focused);
+  /**
+   * Where the focus is: the item, and which of its stops; -1 is the item itself.
+   * @param {Element | null} focused
+   * @returns {{ id: string, at: number } | null}
+   */
+  placeOf(focused) {
+    const view = this.#viewOf(focused);
+    return view ? { id: view.item.id, at: view.stops.findIndex((stop) => stop === focused) } : null;
+  }
+
+  /**
+   * Puts the focus back to where it was; says whether that is still there.
+   * @param {{ id: string, at: number }} place
+   */
+  restore({ id, at }) {
+    const view = this.#views.get(id);
+    const stop = view && (view.stops[at] ?? view.element);
+    stop?.focus();
+    return stop !== undefined;
   }
 
   /**
