@@ -71,6 +71,15 @@ struct TakenBy {
     request_content: Vec<u8>,
 }
 
+/// A tenant's topics of these names.
+#[diesel::dsl::auto_type]
+fn named<'a>(tenant_id: Uuid, names: &'a [String]) -> _ {
+    topics::table
+        .filter(topics::tenant_id.eq(tenant_id))
+        .filter(topics::name.eq_any(names))
+        .filter(topics::deleted_at.is_null())
+}
+
 /// Orders a fan-out in the transaction around it: those get it who subscribe by then, and nobody who does later.
 /// Topics that the tenant does not have are left out.
 ///
@@ -82,10 +91,7 @@ pub async fn order(
     request: Option<&FanOutRequest>,
 ) -> Result<FanOutOrdered, StoreError> {
     // Whoever is subscribing somebody at this moment is waited for: the numbers that are read are of what is committed.
-    let found: Vec<(Uuid, String, i64)> = topics::table
-        .filter(topics::tenant_id.eq(order.tenant_id))
-        .filter(topics::name.eq_any(&order.topics))
-        .filter(topics::deleted_at.is_null())
+    let found: Vec<(Uuid, String, i64)> = named(order.tenant_id, &order.topics)
         .order(topics::id)
         .select((topics::id, topics::name, topics::joined))
         .for_share()
@@ -134,10 +140,7 @@ pub async fn topics(
     tenant_id: Uuid,
     names: &[String],
 ) -> Result<Vec<FanOutTopic>, StoreError> {
-    let found: Vec<(Uuid, String, i64)> = topics::table
-        .filter(topics::tenant_id.eq(tenant_id))
-        .filter(topics::name.eq_any(names))
-        .filter(topics::deleted_at.is_null())
+    let found: Vec<(Uuid, String, i64)> = named(tenant_id, names)
         .order(topics::id)
         .select((topics::id, topics::name, topics::joined))
         .load(connection)
@@ -155,10 +158,7 @@ pub async fn missing(
     tenant_id: Uuid,
     names: &[String],
 ) -> Result<Vec<String>, StoreError> {
-    let known: Vec<String> = topics::table
-        .filter(topics::tenant_id.eq(tenant_id))
-        .filter(topics::name.eq_any(names))
-        .filter(topics::deleted_at.is_null())
+    let known: Vec<String> = named(tenant_id, names)
         .select(topics::name)
         .load(connection)
         .await?;
