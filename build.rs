@@ -43,10 +43,24 @@ fn add(list: &mut String, root: &Path, prefix: &str) -> Result<(), Box<dyn Error
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{prefix}{name}");
         let (up, down) = (folder.join("up.sql"), folder.join("down.sql"));
+        let (before, former) = (
+            included_if_there(&folder.join("before.sql")),
+            included_if_there(&folder.join("former")),
+        );
         writeln!(
             list,
-            "Migration {{ name: {name:?}, up: include_str!({up:?}), down: include_str!({down:?}) }},"
+            "Migration {{ name: {name:?}, before: {before}, up: include_str!({up:?}), down: include_str!({down:?}), \
+             former: {former} }},"
         )?;
     }
     Ok(())
+}
+
+/// A file's text; nothing where there is none.
+fn included_if_there(file: &Path) -> String {
+    if file.is_file() {
+        format!("include_str!({file:?})")
+    } else {
+        "\"\"".to_owned()
+    }
 }

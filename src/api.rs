@@ -13,6 +13,7 @@ mod client_address;
 mod components;
 mod connections;
 mod console;
+mod console_parts;
 mod dlq;
 mod documents;
 mod endpoint;
@@ -24,6 +25,7 @@ mod hooks;
 mod inbox;
 mod inbox_stream;
 mod jobs;
+mod mail_in;
 mod metrics;
 mod openapi;
 mod page;
@@ -59,6 +61,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
+pub use self::console_parts::ConsoleParts;
 pub use self::openapi::document as openapi_document;
 pub use self::server_settings::ServerSettings;
 
@@ -90,10 +93,7 @@ pub fn server(
     let control = web::Data::new(desks.control.clone());
     let (desks, limits) = (web::Data::new(desks), web::Data::new(settings.clone()));
     let tickets = web::Data::new(tickets);
-    let console: fn(&mut web::ServiceConfig) = match settings.console {
-        true => console::routes,
-        false => |_| {},
-    };
+    let pages = settings.console;
     let app = move || {
         App::new()
             .app_data(control.clone())
@@ -102,7 +102,11 @@ pub fn server(
             .app_data(tickets.clone())
             .app_data(front.clone())
             .configure(routes)
-            .configure(console)
+            .configure(|routes| {
+                if let Some(pages) = pages {
+                    console::routes(pages, routes);
+                }
+            })
             .wrap(from_fn(front::front))
             .wrap(from_fn(request_id::numbered))
     };
@@ -155,6 +159,7 @@ fn endpoints() -> Vec<Endpoint> {
         audit_logs::endpoints(),
         webhooks::endpoints(),
         hooks::endpoints(),
+        mail_in::endpoints(),
         provider_events::endpoints(),
         users::endpoints(),
         suppressions::endpoints(),

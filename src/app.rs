@@ -7,10 +7,14 @@ mod build;
 pub mod check;
 mod context;
 pub mod explain;
+pub mod export;
 mod limits;
 mod links;
+pub mod mail_reader;
+mod objects;
 pub mod publish;
 pub mod publish_event;
+pub mod rejected;
 mod report;
 mod schema;
 pub mod simulate;
@@ -21,6 +25,7 @@ use std::sync::Arc;
 
 pub use report::{RunReport, StartError};
 
+use crate::api::ConsoleParts;
 use crate::config::Settings;
 use crate::runtime::{Ending, Health, Shutdown, Tasks, stack};
 use crate::store::seal::Sealer;
@@ -48,6 +53,8 @@ pub struct ServedParts {
     pub engine: bool,
     /// The support desk's clocks and events.
     pub tickets: bool,
+    /// The pages of both.
+    pub api: bool,
 }
 
 impl ServedParts {
@@ -55,7 +62,16 @@ impl ServedParts {
     pub const ALL: Self = Self {
         engine: true,
         tickets: true,
+        api: true,
     };
+
+    /// The operators' pages that belong to these parts.
+    const fn pages(self) -> ConsoleParts {
+        ConsoleParts {
+            engine: self.engine || self.api,
+            desk: self.tickets || self.api,
+        }
+    }
 }
 
 /// [`run`], of some parts.
@@ -123,6 +139,9 @@ async fn live(
         build::desk::keep_desk(&settings, &context);
     }
     if !only.engine {
+        // Events are taken on here, too: nodes with an engine go on with what they start.
+        build::pipeline::accept_events(&settings, &context, Arc::default(), Arc::default());
+        context.accept.stay_closed();
         tracing::info!(address = %settings.http.bind, "herald is running, without the engine");
         shutdown.raised().await;
         stop::stop_desk(&context).await;

@@ -5,6 +5,7 @@ mod check;
 mod columns;
 mod dlq;
 mod explain;
+mod export;
 mod input;
 mod keys;
 mod ledger;
@@ -13,6 +14,7 @@ mod moment;
 mod openapi;
 mod publish;
 mod quarantine;
+mod rejected;
 mod say;
 mod secrets;
 mod serve;
@@ -53,6 +55,8 @@ enum Command {
     Check,
     /// Writes declared providers, users, preferences and templates; safe to repeat.
     Apply(apply::Apply),
+    /// Prints what `apply` reads, as it is in the database: without secrets, which it names by variables.
+    Export,
     /// Dead letters: looks at them, replays them, marks them as dealt with.
     #[command(subcommand)]
     Dlq(dlq::Dlq),
@@ -60,6 +64,9 @@ enum Command {
     /// as dealt with.
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// Messages that could not be accepted: looks at them, publishes them again.
+    #[command(subcommand)]
+    Rejected(rejected::RejectedCommand),
     /// The books: what came in and what became of it, by hour and tenant. Fails when they do not balance.
     Ledger(ledger::Ledger),
     /// API keys: makes them, lists them, gives them new secrets, takes them back.
@@ -100,6 +107,8 @@ pub(super) fn run() -> ExitCode {
         Command::Migrate(migrate) => migrate::migrate(&cli, migrate),
         Command::Check => check::check(&cli),
         Command::Apply(apply) => apply::apply(&cli, apply),
+        Command::Export => export::export(&cli),
+        Command::Rejected(rejected) => rejected::rejected(&cli, rejected),
         Command::Dlq(dlq) => dlq::dlq(&cli, dlq),
         Command::Quarantine(quarantine) => quarantine::quarantine(&cli, quarantine),
         Command::Ledger(ledger) => ledger::ledger(&cli, ledger),

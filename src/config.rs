@@ -6,11 +6,13 @@
 
 mod amqp_url;
 mod broker;
+mod bucket;
 mod console;
 mod database;
 mod document;
 mod duration;
 mod engine;
+mod events;
 mod http;
 mod inbox;
 mod lanes;
@@ -30,15 +32,18 @@ mod secrets;
 mod settings;
 mod sources;
 mod templates;
+mod tickets;
 mod tls;
 mod tree;
 mod webhooks;
 
 pub use amqp_url::{AmqpLogin, AmqpUrl, Host};
 pub use broker::{Broker, channels_needed};
+pub use bucket::{BucketConfig, FilePlace};
 pub use console::ConsoleConfig;
 pub use database::DatabaseConfig;
 pub use engine::EngineConfig;
+pub use events::EventRetention;
 pub use http::Http;
 pub use inbox::Inbox;
 pub use lanes::Lanes;
@@ -54,4 +59,5 @@ pub use secrets::{SealingKey, Secrets};
 pub use settings::{Required, Settings};
 pub use sources::Sources;
 pub use templates::Templates;
+pub use tickets::{AttachmentsConfig, TicketMailConfig, TicketsConfig};
 pub use webhooks::Webhooks;

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod address;
 pub mod api_key;
+pub mod applied;
 pub mod attempt;
 pub mod cancelling;
 pub mod carriage;
@@ -26,10 +27,11 @@ pub mod lane;
 pub mod language;
 pub mod ledger;
 pub mod limits;
+pub mod mail_end;
 pub mod name;
 pub(crate) mod nearest;
 pub mod network;
-pub mod notification;
+mod notification;
 pub mod person_link;
 pub mod place;
 pub mod platform;
@@ -46,6 +48,7 @@ pub mod rejection;
 pub mod reply;
 pub mod rule;
 pub mod run_end;
+pub mod sendgrid_key;
 pub mod session_token;
 pub mod settlement;
 pub mod spelling;
@@ -67,6 +70,7 @@ pub mod zone;
 
 pub use account::{Account, AccountPause, PauseKind, ProviderKind};
 pub use api_key::{ApiAction, ApiKey, ApiKeyError, ApiResource, ApiScope, ApiScopes};
+pub use applied::{AppliedKind, ApplyLabel};
 pub use attempt::{AttemptRecord, Step};
 pub use cancelling::{CancelCount, CancelState};
 pub use category::{Category, OnUnknown, OverCap};
@@ -84,6 +88,7 @@ pub use key_rate::{KeyPurse, KeyPurseAnswer, KeyRate, RateStanding};
 pub use lane::Lane;
 pub use language::Language;
 pub use ledger::LedgerHour;
+pub use mail_end::MailEnd;
 pub use network::Network;
 pub use notification::{
     Body, Content, ContentHash, KeyHash, Notification, Payload, Source, TemplateCall,
@@ -95,8 +100,8 @@ pub use preference::Preference;
 pub use priority::Priority;
 pub use proof::Proof;
 pub use provider_event::{
-    DeliveryState, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
-    ReportedRecipient, ToldBefore,
+    DeliveryState, EventBlame, EventMatch, EventMisnaming, EventRefusal, HeardEvent, ProviderEvent,
+    ReportedRecipient, Teller, ToldBefore,
 };
 pub use public_address::AddressGuard;
 pub use read_mark::ReadMark;

@@ -17,6 +17,7 @@ pub mod config;
 pub mod delivery;
 pub mod domain;
 pub mod machine;
+pub mod objects;
 pub mod ops;
 pub mod pipeline;
 pub mod policy;

@@ -18,6 +18,7 @@ pub mod month_removal;
 pub mod provider_events;
 pub mod publishing;
 pub mod readiness;
+pub mod redaction;
 pub mod replay;
 pub mod simulate;
 pub mod standing;

@@ -15,6 +15,7 @@ pub mod fuzzing;
 mod heard;
 pub mod http;
 mod leave;
+pub mod mail_reading;
 mod pool;
 mod sandbox;
 mod scrub;

@@ -4,6 +4,7 @@
 //! may ever get in here.
 
 pub mod declarations;
+mod desk_metrics;
 mod exposition;
 mod lines;
 pub mod logging;
@@ -14,6 +15,7 @@ mod registry;
 mod table;
 pub mod trace;
 
+pub use desk_metrics::DeskMetrics;
 pub use metrics::Metrics;
 pub use provider_metrics::ProviderMetrics;
 pub use trace::Traceparent;

@@ -7,6 +7,8 @@
 pub mod clock;
 pub mod desk;
 pub mod domain;
+pub mod mail;
 pub mod outbox;
 pub mod policy;
 pub mod store;
+pub mod sweeping;

@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("policy", "domain resilience"),
     ("machine", "domain resilience policy"),
     ("tls", ""),
+    ("objects", ""),
     ("config", "domain resilience tls"),
     ("telemetry", "domain"),
     ("runtime", "resilience telemetry"),
@@ -48,9 +49,9 @@ const ROOMS: &[(&str, &str)] = &[
     (
         "ops",
         "domain resilience policy machine telemetry runtime broker store \
-         templates work cache delivery providers pipeline",
+         templates work cache delivery providers pipeline objects",
     ),
-    ("tickets", "domain runtime store"),
+    ("tickets", "domain runtime store objects"),
     ("api", "domain runtime telemetry ops tickets"),
     (
         "webhooks",
@@ -59,7 +60,7 @@ const ROOMS: &[(&str, &str)] = &[
     (
         "app",
         "domain resilience policy machine config telemetry runtime tls broker store \
-         providers templates work cache delivery pipeline webhooks ops tickets api",
+         providers templates work cache delivery pipeline webhooks ops tickets api objects",
     ),
 ];
 
@@ -83,6 +84,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["providers"]),
     ("lettre", &["providers"]),
     ("mail_parser", &["providers"]),
+    ("object_store", &["objects", "app"]),
+    ("infer", &["tickets"]),
+    ("actix_multipart", &["api"]),
     ("email_encoding", &["providers"]),
     ("minijinja", &["templates"]),
     ("chrono", &["store", "tickets"]),
@@ -101,6 +105,7 @@ const DESK_USES: &[(&str, &str)] = &[
     ),
     ("domain", "vocabulary zone"),
     ("runtime", "clock Tasks Shutdown Health failpoint"),
+    ("objects", "Objects ObjectError ObjectWriting"),
 ];
 /// Rooms inside of the support desk that are pure, and the one that speaks SQL.
 const DESK_PURE: &[&str] = &["src/tickets/domain", "src/tickets/policy"];

@@ -4,6 +4,7 @@
 //! `script/fuzz` drives them by coverage; the tests run them over the corpora, and over those by chance.
 
 mod events;
+mod mails;
 mod replies;
 mod targets;
 
@@ -69,6 +70,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "smtp_events",
         run: events::smtp,
+    },
+    Target {
+        name: "mail",
+        run: mails::mail,
+    },
+    Target {
+        name: "quotes",
+        run: mails::quotes,
     },
 ];
 

@@ -82,5 +82,5 @@ macro_rules! doors {
 
 doors! {
     envelope headers frames template manifest sendgrid twilio fcm slack smtp sendgrid_events
-    twilio_events smtp_events
+    twilio_events smtp_events mail quotes
 }

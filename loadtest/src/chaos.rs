@@ -4,6 +4,8 @@
 //! the simulated providers accepted decides; what was in flight at a fault is read from committed rows.
 //! Nothing rests on the engine's own word.
 
+mod addresses;
+mod desk;
 mod environment;
 mod faults;
 mod finding;

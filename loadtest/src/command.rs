@@ -6,13 +6,16 @@ mod bench;
 mod books;
 mod chaos;
 mod compare;
+mod desk;
 mod events;
 mod failure;
 mod fan_out;
 mod floor;
+mod flows;
 mod growth;
 mod inbox;
 mod load;
+mod measuring;
 mod publish;
 mod run;
 mod scenario;
@@ -49,7 +52,9 @@ enum Action {
     Events(events::Arguments),
     Books(books::Arguments),
     Inbox(inbox::Arguments),
+    Desk(desk::Arguments),
     FanOut(fan_out::Arguments),
+    Flows(flows::Arguments),
 }
 
 impl Command {
@@ -70,7 +75,9 @@ impl Command {
             Action::Events(arguments) => events::events(arguments).await,
             Action::Books(arguments) => books::books(arguments).await,
             Action::Inbox(arguments) => inbox::inbox(arguments).await,
+            Action::Desk(arguments) => desk::desk(arguments).await,
             Action::FanOut(arguments) => fan_out::fan_out(arguments).await,
+            Action::Flows(arguments) => flows::flows(arguments).await,
         }
     }
 }
@@ -101,7 +108,9 @@ mod tests {
             "loadtest events --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rate 500 --each 10",
             "loadtest inbox --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --streams 10000 --idle",
             "loadtest inbox --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --alone",
+            "loadtest desk --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --tickets 1000 --told 5",
             "loadtest books --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --rows 1000",
+            "loadtest flows --database postgres://a/b --broker amqp://a/b --broker-admin http://a:b@c:1 --subscribers 0 --waiting 0",
             "loadtest chaos --list",
             "loadtest chaos --quick --rounds 2 --only panics --only clock --seed 7 --jobs 2",
         ] {

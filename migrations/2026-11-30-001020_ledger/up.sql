@@ -5,7 +5,7 @@ ALTER TABLE notification_deduplication ADD COLUMN tenant_id uuid, ADD COLUMN cha
 
 -- The claims of an hour, and what ended in an hour. Rows come in the order of time, so that an index of a few
 -- pages finds them and costs an insert next to nothing.
-CREATE INDEX notification_deduplication_notification_idx ON notification_deduplication USING brin (notification_id);
+CREATE INDEX IF NOT EXISTS notification_deduplication_notification_idx ON notification_deduplication USING brin (notification_id);
 CREATE INDEX notifications_ended_idx ON notifications USING brin (sent_at, failed_at);
 
 -- Rows that went with their person.

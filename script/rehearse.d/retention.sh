@@ -19,17 +19,17 @@ rehearse_retention() {
   delivered "retention, before" retention-before
 
   mkdir -p "$folder"
-  export HERALD__RETENTION__MONTHS=1 HERALD__RETENTION__EXPORT_FOLDER="$folder"
+  export HERALD__RETENTION__MONTHS=1 HERALD__RETENTION__EXPORT__FOLDER="$folder"
   began="$(now_ms)"
   start_nodes one two
   start_load 15
   until_so 600 "the month is removed" month_is_gone
   figure "retention: from the start of the nodes until the month was on the disk and gone" "$(($(now_ms) - began)) ms"
   wait_for_load retention-meanwhile
-  unset HERALD__RETENTION__MONTHS HERALD__RETENTION__EXPORT_FOLDER
+  unset HERALD__RETENTION__MONTHS HERALD__RETENTION__EXPORT__FOLDER
   stop_nodes one two
   delivered "retention, meanwhile" retention-meanwhile
-  file="$folder/notifications-2020-01.ndjson"
+  file="$folder/2020-01/notifications.ndjson"
   figure "retention: the file" "$(du -h "$file" | cut -f1)"
   must "each row is a line" "$(wc -l <"$file") == ROWS"
   must "each line is an object" "$(jq -s 'map(.id) | unique | length' "$file") == ROWS"

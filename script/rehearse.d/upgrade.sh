@@ -1,26 +1,27 @@
 # shellcheck shell=bash
 # Migrations of tables with rows, while others insert and update: how long anybody is kept waiting.
 
-# Most of the migrations that there are: all that may find rows.
-STEPS_BACK=45
+# The last migration of 0.1.0, the newest version that was released.
+RELEASED=2026-11-29-000600
 ROWS="${HERALD_REHEARSE_ROWS:-300000}"
 
 rehearse_upgrade() {
-  local began
-  heading "the newest $STEPS_BACK migrations, with $ROWS notifications, while others write"
+  local began steps
+  steps="$(steps_since_release)"
+  heading "the $steps migrations since 0.1.0, with $ROWS notifications, while others write"
   make_server primary "log_lock_waits = on" "deadlock_timeout = 100ms" "log_line_prefix = '%m %p '"
   start_server primary
   make_database primary
   export HERALD__DATABASE__URL
   HERALD__DATABASE__URL="$(server_url primary)"
   migrate_and_log
-  migrate_and_log --revert "$STEPS_BACK"
+  migrate_and_log --revert "$steps"
   fill_tables
   start_writers
   sleep 2
   began="$(now_ms)"
   migrate_and_log
-  figure "upgrade: $STEPS_BACK migrations on $ROWS notifications" "$(($(now_ms) - began)) ms"
+  figure "upgrade: $steps migrations on $ROWS notifications" "$(($(now_ms) - began)) ms"
   sleep 2
   end_background inserting
   end_background updating
@@ -32,6 +33,17 @@ rehearse_upgrade() {
   must "nobody waits for more than a second" "$(longest inserting) < 1000 && $(longest updating) < 1000"
   stop_server primary fast
   rm -rf "${PLACE:?}"/*
+}
+
+steps_since_release() {
+  local folder name steps=0
+  for folder in migrations/*/ src/tickets/migrations/*/; do
+    name="$(basename "$folder")"
+    if [[ "$folder" == src/* || "${name:0:${#RELEASED}}" > "$RELEASED" ]]; then
+      steps=$((steps + 1))
+    fi
+  done
+  printf '%s' "$steps"
 }
 
 migrate_and_log() {

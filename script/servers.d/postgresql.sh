@@ -32,11 +32,12 @@ postgresql_start() {
   log="$(postgresql_folder)/log"
   port="$(port_of postgresql)"
   [[ -d "$data" ]] || postgresql_create "$bin" "$data"
-  as_account_of postgresql "$bin/pg_ctl" -D "$data" -l "$log" -w -t 90 -s -o "-c port=$port" start </dev/null ||
+  as_account_of postgresql "$bin/pg_ctl" -D "$data" -l "$log" -w -t 90 -s \
+    -o "-c port=$port -c fsync=${postgresql_fsync:-on}" start </dev/null ||
     fail "PostgreSQL did not start" "its log: $log"
   postgresql_ask "select 1 from pg_database where datname = 'herald'" | grep -q 1 ||
     postgresql_ask "create database herald"
-  say "postgresql: started on 127.0.0.1:$port"
+  say "postgresql: started on 127.0.0.1:$port${postgresql_fsync:+, without fsync}"
 }
 
 # Made aside and moved into place, so that a start that is cut short leaves no half of a cluster.
@@ -52,9 +53,9 @@ postgresql_create() {
   mv "$data.unfinished" "$data"
 }
 
-# fsync stays on: figures that are measured here must hold elsewhere. Room for many test databases at
-# once, and for a loaded engine beside them. A session that is still authenticating holds up whoever drops a
-# database, for up to authentication_timeout: a test that ends while it connects leaves such a session.
+# fsync stays on, but for start-for-tests: figures that are measured here must hold elsewhere. Room for many test
+# databases at once, and for a loaded engine beside them. A session that is still authenticating holds up whoever drops
+# a database, for up to authentication_timeout: a test that ends while it connects leaves such a session.
 postgresql_settings() {
   cat <<'SETTINGS'
 

@@ -18,7 +18,7 @@ use super::things;
 use crate::domain::{ApiAction, ApiResource};
 use crate::ops::control::{Desks, ShownKey};
 use asked::{AskedKey, AskedKeyChange, AskedKeyRotation};
-pub(super) use asked::{OVERLAP, key_order};
+pub(super) use asked::{KeyChange, OVERLAP, key_order, key_overlap};
 
 /// Largest body.
 const MOST_BYTES: usize = 16 * 1_024;
@@ -127,6 +127,7 @@ async fn change(
     let sent = body::fields(&request, payload, MOST_BYTES).await?;
     let change = asked::change(sent, &who)?;
     let own = who.caller.scopes.clone();
+    let change = |were| change.of(were);
     let key = desks.keys.change(of, own, change, who.by()).await?;
     Ok(HttpResponse::Ok().json(ShownKey::from(&key)))
 }

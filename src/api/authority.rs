@@ -93,8 +93,8 @@ async fn authority(request: &HttpRequest) -> Result<Authority, Problem> {
     };
     let caller = desks.keys.verify(key, address).await.map_err(refused)?;
     pay(request, &desks, &caller, (1, 0)).await?;
-    let other = access.other_scope();
-    let does = other.is_some_and(|(resource, action)| caller.scopes.allow(resource, action));
+    let mut others = access.other_scopes();
+    let does = others.any(|(resource, action)| caller.scopes.allow(resource, action));
     if !does && !caller.scopes.allow(resource, action) {
         let detail = format!(
             "the API key has no scope {}",

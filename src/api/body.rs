@@ -131,7 +131,7 @@ fn unsupported(detail: &str) -> Problem {
     Problem::new(status, "unsupported_media_type", detail)
 }
 
-fn is_plain(request: &HttpRequest) -> Result<(), Problem> {
+pub(super) fn is_plain(request: &HttpRequest) -> Result<(), Problem> {
     let encoding = request.headers().get(header::CONTENT_ENCODING);
     match encoding {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(
@@ -196,7 +196,7 @@ pub(super) async fn of_strangers<R>(
 }
 
 /// Reads no further than it may, however long the body says that it is.
-async fn whole(
+pub(super) async fn whole(
     request: &HttpRequest,
     mut payload: Payload,
     most: usize,

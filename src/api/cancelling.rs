@@ -51,7 +51,7 @@ struct CancelSource {
 struct ShownCancelled {
     /// Cancelled by this call: no provider is asked for them any more.
     cancelled: u64,
-    /// In hand of a node: ask again.
+    /// Under way, in hand of a node or on the way to the next: ask again.
     in_flight: u64,
     /// Accepted by some of their devices.
     partly_sent: u64,
@@ -175,7 +175,7 @@ fn answer(count: CancelCount) -> Result<HttpResponse, Problem> {
 const fn stands(state: CancelState) -> &'static str {
     match state {
         CancelState::Pending | CancelState::InFlight => {
-            "a node has it in hand: it may be sent, or wait again; ask again in a moment"
+            "it is under way: it may be sent, or wait again; ask again in a moment"
         }
         CancelState::PartlySent => "one of its devices has accepted it",
         CancelState::Sent => "it is sent",

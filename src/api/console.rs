@@ -9,6 +9,7 @@ mod answer;
 mod aside;
 mod assets;
 mod chart;
+mod desk;
 mod explain;
 mod figures;
 mod find;
@@ -40,13 +41,34 @@ use actix_web::guard as on;
 use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, Responder, Route, web};
 
+use super::console_parts::ConsoleParts;
+
 /// The routes below `/console`.
-pub(super) fn routes(routes: &mut web::ServiceConfig) {
+pub(super) fn routes(parts: ConsoleParts, routes: &mut web::ServiceConfig) {
+    let engine: fn(&mut web::ServiceConfig) = match parts.engine {
+        true => of_engine,
+        false => without_engine,
+    };
+    let desk: fn(&mut web::ServiceConfig) = match parts.desk {
+        true => desk::routes,
+        false => |_| {},
+    };
     let console = web::scope("/console")
         .wrap(from_fn(guard::sealed))
         .configure(assets::routes)
         .configure(sign_in::routes)
         .configure(tenant_choice::routes)
+        .configure(watch::routes)
+        .configure(keys::routes)
+        .configure(desk)
+        .configure(engine)
+        .default_service(web::to(answer::nothing_here));
+    routes.service(console);
+}
+
+/// What is about notifications.
+fn of_engine(routes: &mut web::ServiceConfig) {
+    routes
         .configure(overview::routes)
         .configure(find::routes)
         .configure(explain::routes)
@@ -59,13 +81,17 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .configure(templates::routes)
         .configure(webhooks::routes)
         .configure(suppressions::routes)
-        .configure(watch::routes)
-        .configure(keys::routes)
         .configure(topics::routes)
         .configure(workflows::routes)
-        .configure(runs::routes)
-        .default_service(web::to(answer::nothing_here));
-    routes.service(console);
+        .configure(runs::routes);
+}
+
+/// The first page of a process that serves the support desk alone is the desk's.
+fn without_engine(routes: &mut web::ServiceConfig) {
+    let to_desk = || async { answer::see_other(desk::PATH) };
+    routes
+        .service(web::resource("").route(look(to_desk)))
+        .service(web::resource("/").route(look(to_desk)));
 }
 
 /// A page that is looked at.

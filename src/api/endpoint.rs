@@ -77,6 +77,10 @@ pub(super) enum OtherBody {
     Fields,
     /// Objects of any fields.
     Objects,
+    /// A form with one file.
+    FileForm,
+    /// Bytes of any kind.
+    Bytes,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -207,12 +211,12 @@ impl Endpoint {
     }
 
     /// The scope of one of these resources, whichever the thing in the path is about: the handler looks.
-    pub(super) const fn either_scope(
+    pub(super) const fn any_scope(
         mut self,
-        resources: (ApiResource, ApiResource),
+        resources: &'static [ApiResource],
         action: ApiAction,
     ) -> Self {
-        self.access = EndpointAccess::EitherScope(resources, action);
+        self.access = EndpointAccess::AnyScope(resources, action);
         self
     }
 

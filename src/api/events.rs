@@ -194,6 +194,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<EventWithRuns>(200, "the event with its runs"),
         Endpoint::post("/v1/events/{id}/cancel", cancel)
             .named("cancelEvent", "Ends an event's runs, and leaves it out of digests")
+            .details("With what waits of the notifications of these runs, also of those that have ended.")
             .scope(Events, Write)
             .answers::<ShownRunsCancelled>(200, "how much was cancelled"),
     ]
@@ -209,7 +210,7 @@ async fn accept(
     let room = body::expected(&request, MOST_BYTES);
     let _room = desks
         .accept
-        .room(who.caller.key_id, room)
+        .body_room(who.caller.key_id, room)
         .map_err(not_accepted)?;
     let sent = body::bytes_of(&request, payload, &MEDIA_TYPES, MOST_BYTES).await?;
     if sent.trim_ascii_start().starts_with(b"[") {

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::problem::{FieldError, Problem};
 
@@ -21,6 +22,17 @@ impl SentFields {
             left: object,
             ..Self::default()
         }
+    }
+
+    /// What tells this from anything else that is sent to a path: the same for the same values, however they were spaced
+    /// and ordered.
+    pub(super) fn digest(&self, path: &str) -> Vec<u8> {
+        let said = Value::Object(self.left.clone()).to_string();
+        let mut hash = Sha256::new();
+        hash.update(path);
+        hash.update([0]);
+        hash.update(said);
+        hash.finalize().to_vec()
     }
 
     /// Whether a field is left that says something.

@@ -25,13 +25,13 @@ pub(super) struct ShownJob {
     id: Uuid,
     /// Whose things alone it touches; null for all tenants'.
     tenant_id: Option<Uuid>,
-    /// What it does: `dlq_replay` or `fan_out`.
+    /// What it does: `dlq_replay`, `fan_out` or `webhook_replay`.
     kind: &'static str,
     /// Where it stands: `running`, `paused`, `cancelled` or `finished`.
     state: &'static str,
-    /// Notifications that become due in a second, at most.
+    /// Notifications that become due in a second, or deliveries that are sent again, at most.
     rate: u32,
-    /// How many dead letters, or subscriptions, there were when it was ordered.
+    /// How many dead letters, subscriptions or deliveries there were when it was ordered.
     planned: u64,
     /// How many it has looked at so far.
     done: u64,
@@ -63,23 +63,26 @@ struct ShownJobResult {
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiAction::{Read, Write};
-    use ApiResource::{DeadLetters, Notifications};
-    const EITHER: (ApiResource, ApiResource) = (DeadLetters, Notifications);
+    use ApiResource::{DeadLetters, Notifications, Webhooks};
+    const ANY: &[ApiResource] = &[DeadLetters, Notifications, Webhooks];
     let turned = |endpoint: Endpoint| {
         endpoint
-            .either_scope(EITHER, Write)
+            .any_scope(ANY, Write)
             .problem(409, "job_ended")
             .answers::<ShownJob>(200, "the job as it is now")
     };
     vec![
         Endpoint::get("/v1/jobs/{id}", get)
             .named("getJob", "How far a job has come")
-            .either_scope(EITHER, Read)
+            .any_scope(ANY, Read)
             .answers::<ShownJob>(200, "the job"),
         Endpoint::get("/v1/jobs/{id}/results", results)
             .named("listJobResults", "What became of each, in their order")
-            .details("Of a fan-out those alone who got nothing though they were meant, and those whom the order leaves out.")
-            .either_scope(EITHER, Read)
+            .details(
+                "Of a fan-out those alone who got nothing though they were meant, and those whom the order leaves out; of \
+                 webhooks none: their deliveries say it.",
+            )
+            .any_scope(ANY, Read)
             .page::<ShownJobResult>("results"),
         turned(Endpoint::post("/v1/jobs/{id}/pause", pause)).named(
             "pauseJob",
@@ -102,7 +105,7 @@ async fn get(
     Ok(HttpResponse::Ok().json(ShownJob::from(&job)))
 }
 
-/// A job that the key opens: a replay is about dead letters, a fan-out about notifications.
+/// A job that the key opens, by what it is about.
 async fn found(
     who: &Authority,
     desks: &Desks,

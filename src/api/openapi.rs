@@ -187,6 +187,12 @@ fn operation(endpoint: &Endpoint, all: &[Endpoint], parts: &mut Components) -> V
                     json!({ "type": "object", "additionalProperties": { "type": "string" } })
                 }
                 OtherBody::Objects => json!({ "type": "array", "items": { "type": "object" } }),
+                OtherBody::FileForm => json!({
+                    "type": "object",
+                    "properties": { "file": { "type": "string", "format": "binary" } },
+                    "required": ["file"],
+                }),
+                OtherBody::Bytes => json!({ "type": "string", "format": "binary" }),
             };
             ((*kind).to_owned(), json!({ "schema": schema }))
         });
@@ -202,7 +208,7 @@ fn operation(endpoint: &Endpoint, all: &[Endpoint], parts: &mut Components) -> V
 
 fn security(endpoint: &Endpoint) -> Value {
     let access = endpoint.access;
-    let key = access.scope().into_iter().chain(access.other_scope());
+    let key = access.scope().into_iter().chain(access.other_scopes());
     let key = key.map(|(resource, action)| json!({ "apiKey": [format!("{resource}:{action}")] }));
     let token = endpoint.access.grant();
     let token = token.map(|grant| json!({ "userToken": [grant.to_string()] }));
@@ -213,8 +219,10 @@ fn description(endpoint: &Endpoint) -> String {
     let access = match endpoint.access {
         EndpointAccess::Open => String::new(),
         EndpointAccess::Scope(resource, action) => format!("Scope: `{resource}:{action}`."),
-        EndpointAccess::EitherScope((one, other), action) => {
-            format!("Scope: `{one}:{action}` or `{other}:{action}`, by what it is about.")
+        EndpointAccess::AnyScope(resources, action) => {
+            let scopes = resources.iter().map(|it| format!("`{it}:{action}`"));
+            let scopes = scopes.collect::<Vec<_>>().join(" or ");
+            format!("Scope: {scopes}, by what it is about.")
         }
         EndpointAccess::Operator(resource, action) => {
             format!("Scope: `{resource}:{action}`, of an operator's key.")

@@ -37,6 +37,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         "The header `Idempotency-Key` and the field `idempotency_key` say different keys. Give one of them.",
     ),
     code(
+        400,
+        "malformed_form",
+        "The body is no form in `multipart/form-data`, or broke off.",
+    ),
+    code(
         401,
         "missing_key",
         "There is no header `Authorization: Bearer hk_...`.",
@@ -95,6 +100,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         403,
         "events_refused",
         "The call is not shown to be the provider's, or the account takes no events; `detail` says why. Nothing was read.",
+    ),
+    code(
+        403,
+        "mail_refused",
+        "The mail is not shown to be handed over by the carrier; `detail` says why. Nothing of it was read.",
     ),
     code(
         403,
@@ -253,6 +263,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         "No new tickets are taken in this category.",
     ),
     code(
+        409,
+        "too_many_attachments",
+        "The ticket has as many attachments as one may have. Remove one first.",
+    ),
+    code(
         412,
         "changed_meanwhile",
         "The ticket was changed since the version in `If-Match`. Read it again, and look what was changed.",
@@ -266,6 +281,11 @@ pub(super) const CODES: &[ProblemCode] = &[
         415,
         "unsupported_media_type",
         "The body is not `application/json` in UTF-8 (`message/rfc822` where mail is handed over), or it is compressed.",
+    ),
+    code(
+        416,
+        "range_not_satisfiable",
+        "The file ends before the range begins; `Content-Range` says how long it is.",
     ),
     code(
         422,
@@ -282,6 +302,7 @@ pub(super) const CODES: &[ProblemCode] = &[
         "unknown_user",
         "There is no such person in the tenant, and no `recipient` that describes one.",
     ),
+    code(422, "empty_file", "There is nothing in the file."),
     code(
         422,
         "unknown_staff",

@@ -28,6 +28,8 @@ struct ShownProviderEvent {
     notification_id: Option<Uuid>,
     /// By what that is known: `id`, `return_path`, `message_id` or `address`.
     matched_by: Option<String>,
+    /// Why it is not about the notification that it names: `other_account` (the teller never had it) or `other_address`.
+    misnamed: Option<String>,
     /// The account.
     provider: String,
     /// What happened.
@@ -58,6 +60,7 @@ impl From<StoredProviderEvent> for ShownProviderEvent {
             tenant_id: event.tenant_id,
             notification_id: event.notification_id,
             matched_by: event.matched_by,
+            misnamed: event.misnamed,
             provider: event.provider,
             event: event.event,
             event_id: event.event_id,

@@ -34,7 +34,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .named("getNotificationContent", "What a notification says")
             .details(
                 "`source` says how that is known: `stored` is the text as it was published; `rendered` was rendered \
-                 again from the version of the template that was rendered when it was sent. 404 when that is gone.",
+                 again from the version of the template that was rendered when it was sent. 404 when that is gone, or was redacted \
+                 (`retention.payload_days`): `detail` says which.",
             )
             .scope(Notifications, Read)
             .answers::<ShownContent>(200, "what it says"),

@@ -17,6 +17,10 @@ pub(super) struct ShownRunsCancelled {
     items: u64,
     /// Fan-outs over topics that would have started more of these runs, and are cancelled.
     fan_outs: u64,
+    /// Notifications of these runs that waited, whether their run had ended or not, and are cancelled now.
+    notifications: u64,
+    /// Notifications of these runs that are under way: a provider has some of them, or may be being asked.
+    under_way: u64,
 }
 
 impl From<RunsCancelled> for ShownRunsCancelled {
@@ -26,6 +30,8 @@ impl From<RunsCancelled> for ShownRunsCancelled {
             ended: counts.ended,
             items: counts.items,
             fan_outs: counts.fan_outs,
+            notifications: counts.notifications,
+            under_way: counts.under_way,
         }
     }
 }

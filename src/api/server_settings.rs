@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 
+use super::console_parts::ConsoleParts;
 use crate::domain::Network;
+use crate::domain::sendgrid_key::SendgridCallKey;
 
 /// How requests are taken.
 #[derive(Debug, Clone)]
@@ -19,12 +21,14 @@ pub struct ServerSettings {
     pub tls: Option<ServerConfig>,
     /// How others reach the API, if they were told.
     pub public_url: Option<String>,
-    /// Whether operators' pages are served.
-    pub console: bool,
+    /// The operators' pages that are served, if any are.
+    pub console: Option<ConsoleParts>,
     /// Threads that answer.
     pub workers: usize,
     /// Proxies whose word about whom they pass on is taken.
     pub trusted_proxies: Arc<[Network]>,
+    /// What mails to the support desk are signed with, if they must be.
+    pub mail_key: Option<Arc<SendgridCallKey>>,
     /// Pages of other origins that may ask.
     pub cors_origins: Arc<[String]>,
     /// Longest time that the head of a request may take: a client that sends it byte by byte holds a

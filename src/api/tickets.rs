@@ -1,14 +1,16 @@
 //! `/v1/tickets`: the support desk. A handler sees of it only `tickets::desk`.
 
-mod asked;
-mod categories;
+pub(super) mod asked;
+mod attachments;
+pub(super) mod categories;
 mod changes;
 mod comments;
-mod deeds;
+pub(super) mod deeds;
+mod deleting;
 mod schedule;
 mod shown;
-mod staff;
-mod who;
+pub(super) mod staff;
+pub(super) mod who;
 
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::{Data, Path, Payload};
@@ -17,6 +19,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use self::asked::{AskedTicket, ChangedTicketFields};
 use self::shown::ShownTicket;
 use self::who::TicketCaller;
+use super::accept::described_key;
 use super::authority::KeyOrPerson;
 use super::body;
 use super::endpoint::Endpoint;
@@ -34,7 +37,7 @@ const IF_MATCH: &str = "the `ETag` that is known: what was changed since is answ
 /// Largest body about a ticket.
 const MOST_BYTES: usize = 512 * 1_024;
 /// Longest text that is searched for, in characters.
-const SEARCH_CHARS: usize = 200;
+pub(super) const SEARCH_CHARS: usize = 200;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     use ApiAction::{Read, Write};
@@ -62,7 +65,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .details("It goes to whom its category says. Who asks with a user token is its requester.")
             .scope(Tickets, Write)
             .or_self(OwnResource::Tickets, Write)
+            .header("Idempotency-Key", who::KEYED, described_key())
             .body::<AskedTicket>()
+            .problem(422, "idempotency_key_reused")
             .problem(409, "inactive_category")
             .answers::<ShownTicket<'_>>(201, "the ticket"),
         Endpoint::get("/v1/tickets/{id}", get)
@@ -84,8 +89,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .problem(412, "changed_meanwhile")
             .answers::<ShownTicket<'_>>(200, "the ticket as it is now"),
     ];
+    endpoints.extend(deleting::endpoints());
     endpoints.extend(deeds::endpoints());
     endpoints.extend(comments::endpoints());
+    endpoints.extend(attachments::endpoints());
     endpoints.extend(categories::endpoints());
     endpoints.extend(staff::endpoints());
     endpoints.extend(changes::endpoints());
@@ -143,6 +150,7 @@ async fn create(
 ) -> Result<HttpResponse, Problem> {
     let caller = TicketCaller::of(&who, &desk).await?;
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
+    let call = who::call(&caller, &request, &sent)?;
     let ticket = asked::ticket(&mut sent, &caller);
     let actor_id = asked::actor(&mut sent, &caller);
     let ticket = sent.finish(ticket)?;
@@ -150,9 +158,11 @@ async fn create(
         tenant_id: caller.tenant_id,
         actor_id: Some(actor_id.unwrap_or(ticket.requester_id)),
         ticket,
+        call,
     };
-    let ticket = desk.create(order).await?;
-    let mut made = HttpResponse::Created();
+    let done = desk.create(order).await?;
+    let ticket = done.ticket;
+    let mut made = who::marked(HttpResponse::Created(), &request, done.is_replayed);
     made.insert_header((LOCATION, format!("/v1/tickets/{}", ticket.id)));
     Ok(answer(made, &ticket, caller.viewer))
 }

@@ -11,7 +11,7 @@ use super::authority::Authority;
 use super::body;
 use super::endpoint::Endpoint;
 use super::page::Query;
-use super::parameters::{id, one_of, plain, plain_within, uuid, word, words};
+use super::parameters::{id, moment, one_of, plain, plain_within, time, uuid, word, words};
 use super::problem::Problem;
 use super::runs_cancelled::ShownRunsCancelled;
 use super::things;
@@ -134,6 +134,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .query("event_id", "of this event only", id())
             .query("user_id", "of this person only", id())
             .query("key", "that are about this only", words(255))
+            .query("since", "of events that were accepted at this time or later", time())
+            .query("until", "of events that were accepted before this time", time())
             .page::<ShownRun>("runs"),
         Endpoint::get("/v1/workflow-runs/{id}", get)
             .named("getWorkflowRun", "A run with its story")
@@ -141,13 +143,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<ShownRun>(200, "the run"),
         Endpoint::post("/v1/workflow-runs/{id}/cancel", cancel)
             .named("cancelWorkflowRun", "Ends a run that waits")
-            .details("What it would have told is left out of digests. 409 when it has ended; `state` says how.")
+            .details(
+                "What it would have told is left out of digests, and what waits of its notifications is cancelled, also if \
+                 it has ended. 409 when there is nothing of that; `state` says how it ended.",
+            )
             .scope(Workflows, Write)
             .problem(409, "too_late")
             .answers::<ShownRunsCancelled>(200, "it is cancelled"),
         Endpoint::post("/v1/workflow-runs/cancel", cancel_many)
             .named("cancelWorkflowRuns", "Ends what waits of an event, a person or a key")
-            .details("404, without a later effect, when there is nothing that is meant.")
+            .details(
+                "With what waits of their notifications, also of runs that have ended. 404, without a later effect, when \
+                 there is nothing that is meant.",
+            )
             .scope(Workflows, Write)
             .body::<AskedCancel>()
             .answers::<ShownRunsCancelled>(200, "how much was cancelled"),
@@ -174,7 +182,13 @@ async fn list(
         event_id: query.text("event_id", uuid),
         user_id: query.text("user_id", uuid),
         key: query.text("key", plain),
+        since: query.text("since", moment),
+        until: query.text("until", moment),
     };
+    let span = filter.since.zip(filter.until);
+    if span.is_some_and(|(since, until)| since >= until) {
+        query.wrong("since", "invalid", "a time before `until`");
+    }
     let page = query.page::<Uuid>("workflow-runs", Some(who.own_tenant()));
     let page = query.finish(page)?;
     let found = desks
@@ -209,9 +223,12 @@ async fn cancel(
         .runs
         .cancel(who.own_tenant(), RunsMeant::Run(id), who.by())
         .await?;
-    if counts.cancelled == 0 && counts.items == 0 {
+    if !counts.has_ended_any() {
         let run = desks.runs.get(who.own_tenant(), id).await?;
-        let state = ended(&run);
+        let state = match counts.under_way {
+            0 => ended(&run),
+            _ => "in_flight",
+        };
         return Err(Problem::conflict("too_late", state, "the run has ended"));
     }
     Ok(HttpResponse::Ok().json(ShownRunsCancelled::from(counts)))

@@ -3,17 +3,19 @@
 mod entries;
 mod entry_error;
 mod includes;
+mod pruning;
 mod token_key;
 mod workflows;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use self::pruning::{PruneChange, PrunedEntry};
 use crate::config::manifest::{
     DeclaredProvider, DeclaredTemplate, Manifest, ManifestChecks, ManifestFinding,
 };
 use crate::config::{self, ConfigError, Mistake, Sources};
-use crate::domain::Account;
+use crate::domain::{Account, ApplyLabel};
 use crate::providers::http::HttpClientError;
 use crate::providers::{self, HttpClient};
 use crate::runtime::{clock, stack};
@@ -49,6 +51,30 @@ pub enum ApplyError {
     /// The HTTP client, with which settings are checked, cannot be built.
     #[error(transparent)]
     HttpClient(#[from] HttpClientError),
+    /// All that a label has would be removed.
+    #[error(
+        "nothing was applied: the files declare nothing, and `--prune {0}` would remove all that was made with it; \
+         if that is meant, say `--allow-empty`"
+    )]
+    NothingDeclared(ApplyLabel),
+}
+
+/// What is removed of what an earlier apply has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruning {
+    /// By what it is known.
+    pub label: ApplyLabel,
+    /// Whether files that declare nothing remove all of it.
+    pub allows_empty: bool,
+}
+
+/// What applying did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Each entry.
+    pub entries: Vec<ApplyResult>,
+    /// What was declared before, and is no longer.
+    pub pruned: Vec<PrunedEntry>,
 }
 
 /// Reads and checks files, as far as that can be done without a database.
@@ -93,26 +119,85 @@ pub async fn apply(
     database: &Database,
     sealer: &Sealer,
     manifest: &Manifest,
-    mut told: impl FnMut(ApplyProgress),
+    told: impl FnMut(ApplyProgress),
 ) -> Result<Vec<ApplyResult>, ApplyError> {
+    let keep = ApplyMode::Keep;
+    let applied = apply_and_prune(database, sealer, manifest, None, keep, told).await?;
+    Ok(applied.entries)
+}
+
+/// Whether what is written stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApplyMode {
+    /// It does.
+    Keep,
+    /// Nothing is changed; it is said what would be.
+    Try,
+}
+
+/// The same as [`apply`], and removes what an earlier apply with this label has made and the files declare no longer, in
+/// the same transaction. What somebody else made stays.
+///
+/// # Errors
+/// Those of [`apply`]; the files declare nothing, and a label would lose all that it has.
+pub async fn apply_and_prune(
+    database: &Database,
+    sealer: &Sealer,
+    manifest: &Manifest,
+    pruning: Option<&Pruning>,
+    mode: ApplyMode,
+    told: impl FnMut(ApplyProgress),
+) -> Result<Applied, ApplyError> {
+    if let Some(pruning) = pruning
+        && manifest.is_empty()
+        && !pruning.allows_empty
+    {
+        return Err(ApplyError::NothingDeclared(pruning.label.clone()));
+    }
+    let label = pruning.map(|it| &it.label);
+    written(database, sealer, (manifest, label), mode, told).await
+}
+
+async fn written(
+    database: &Database,
+    sealer: &Sealer,
+    (manifest, label): (&Manifest, Option<&ApplyLabel>),
+    mode: ApplyMode,
+    mut told: impl FnMut(ApplyProgress),
+) -> Result<Applied, ApplyError> {
     let mut left = ATTEMPTS;
     loop {
         left -= 1;
         let mut mistakes = vec![];
+        let mut tried = None;
         let written = database
             .transaction(async |connection| {
                 take_turn(connection, &mut told).await?;
                 audit::note_writes(connection, &DoneBy::command_line()).await?;
                 let mut writing = entries::Writing::new(connection, sealer, false);
                 writing.all(manifest).await?;
+                let entries = writing.applied;
                 mistakes = writing.mistakes;
-                if mistakes.is_empty() {
-                    Ok(writing.applied)
-                } else {
-                    Err(StoreError::NotFound)
+                if !mistakes.is_empty() {
+                    return Err(StoreError::NotFound);
+                }
+                let pruned = match label {
+                    Some(label) => pruning::prune(connection, label, manifest, &entries).await?,
+                    None => vec![],
+                };
+                let applied = Applied { entries, pruned };
+                match mode {
+                    ApplyMode::Keep => Ok(applied),
+                    ApplyMode::Try => {
+                        tried = Some(applied);
+                        Err(StoreError::NotFound)
+                    }
                 }
             })
             .await;
+        if let Some(tried) = tried {
+            return Ok(tried);
+        }
         match written {
             Err(StoreError::Deadlock | StoreError::SerializationFailure) if left > 0 => {}
             written if mistakes.is_empty() => return Ok(written?),

@@ -4,7 +4,7 @@
 pub(super) mod desk;
 mod http;
 mod knowledge;
-mod pipeline;
+pub(super) mod pipeline;
 pub(super) mod status;
 mod upkeep;
 mod webhooks;
@@ -92,7 +92,7 @@ pub(super) fn http(
         context.phases.stop.clone(),
     );
     let desks = desks(settings, context, control);
-    let how = http::server_settings(settings, context)?;
+    let how = http::server_settings(settings, context, only.pages())?;
     let server = crate::api::server(&how, desks, context.tickets.clone());
     let server = server.map_err(|error| StartError::Listen {
         address: settings.http.bind,
@@ -195,13 +195,13 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             usual_rate: settings.engine.fan_out_rate,
             wake: Arc::clone(&context.wake_jobs),
         },
-        events: EventDesk::new(desk.clone(), context.events.clone()),
+        events: EventDesk::new(run_desk(context, &desk), context.events.clone()),
         workflows: WorkflowDesk {
             desk: desk.clone(),
             global: Arc::new(settings.policy.clone()),
             templates: super::explain::templates(settings),
         },
-        runs: RunDesk { desk: desk.clone() },
+        runs: run_desk(context, &desk),
         streams: StreamDesk {
             desk: desk.clone(),
             streams: context.inbox_streams.clone(),
@@ -212,6 +212,14 @@ fn desks(settings: &Settings, context: &EngineContext, control: Control) -> Desk
             context.sealer.clone(),
             settings.http.person_rate,
         ),
+    }
+}
+
+fn run_desk(context: &EngineContext, desk: &Desk) -> RunDesk {
+    RunDesk {
+        desk: desk.clone(),
+        gates: context.gates.clone(),
+        metrics: Arc::clone(&context.metrics),
     }
 }
 

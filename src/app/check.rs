@@ -1,5 +1,6 @@
 //! Checking that everything the engine needs is there and lets it in.
 
+mod attachments;
 mod events;
 mod suppressions;
 mod unsubscribing;
@@ -85,9 +86,11 @@ pub async fn check(settings: &Settings) -> Vec<CheckResult> {
     let files = super::limits::of_this_user(settings);
     let mut access = super::database_settings(settings);
     access.statement_timeout = access.statement_timeout.min(PATIENCE);
+    let mut has_files = false;
     match connected(&access, &mut findings).await {
         Ok(None) => {}
         Ok(Some(database)) => {
+            has_files = attachments::are_used(settings, PATIENCE).await;
             findings.push(durability(&database).await);
             findings.push(schema(&database).await);
             findings.push(zones::unknown(&database).await);
@@ -100,6 +103,8 @@ pub async fn check(settings: &Settings) -> Vec<CheckResult> {
             findings.push(CheckResult::new("database", Err(mend(&error))));
         }
     }
+    findings.push(attachments::kept(settings, has_files).await);
+    findings.extend(attachments::months(settings).await);
     let (broker, warning) = match broker(settings).await {
         Ok(warning) => (Ok(()), warning),
         Err(problem) => (Err(problem), None),

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::config::Settings;
 use crate::domain::LinkMaker;
+use crate::objects::Objects;
 use crate::ops::control::{AcceptDesk, EventDoor};
 use crate::ops::inbox_streams::{InboxStreams, StreamSettings};
 use crate::providers::HttpClient;
@@ -55,6 +56,8 @@ pub(super) struct EngineContext {
     pub(super) links: LinkMaker,
     /// Opens them.
     pub(super) link_keys: LinkKeys,
+    /// Where months are written to before they go.
+    pub(super) month_place: Option<Objects>,
     /// The client that all HTTP accounts share.
     pub(super) client: HttpClient,
     /// What waits in RabbitMQ.
@@ -75,6 +78,13 @@ impl EngineContext {
         if settings.broker.publish_status {
             database.webhooks().tell_exchange();
         }
+        let client =
+            HttpClient::new(&settings.providers)?.reached_at(settings.http.public_url.clone());
+        let desk_means = super::objects::means(settings, &client)?;
+        let export = settings.retention.export.as_ref();
+        let months = export.map(|export| super::objects::objects(export, client.clone()));
+        let month_place = months.transpose();
+        let month_place = month_place.map_err(|error| StartError::Export(error.to_string()))?;
         let metrics = Arc::new(Metrics::new());
         Ok(Self {
             inbox_streams: InboxStreams::new(
@@ -104,15 +114,15 @@ impl EngineContext {
                 settings.engine.recipient_cache_size,
                 settings.engine.recipient_cache_ttl,
             ),
-            tickets: TicketDesk::new(desk_database, tasks.clone()),
+            tickets: TicketDesk::new(desk_database, tasks.clone(), desk_means),
             database,
             events: EventDoor::default(),
             wake_jobs: Arc::default(),
             accept: AcceptDesk::new(settings.broker.max_body_bytes),
             gates: CallGates::default(),
             templates: super::explain::templates(settings),
-            client: HttpClient::new(&settings.providers)?
-                .reached_at(settings.http.public_url.clone()),
+            month_place,
+            client,
             sealer,
             links,
             link_keys,

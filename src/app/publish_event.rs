@@ -64,6 +64,7 @@ fn read(body: &[u8], most: usize) -> Result<PublishedEvent, String> {
     let wrapping = EventWrapping {
         tenant_id: DEFAULT_TENANT,
         may_name_tenant: true,
+        traceparent: None,
         id: clock::new_id(),
         now: clock::now(),
     };

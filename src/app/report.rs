@@ -60,6 +60,12 @@ pub enum StartError {
     /// The database was made by another tool, or by a version whose migrations were others.
     #[error("{0}; see HERALD__DATABASE__URL")]
     Schema(String),
+    /// What is said of the bucket of attachments is contradictory.
+    #[error("tickets.attachments: {0}")]
+    Attachments(String),
+    /// What is said of the bucket for months is.
+    #[error("retention.export: {0}")]
+    Export(String),
     /// The HTTP client cannot be built.
     #[error(transparent)]
     HttpClient(#[from] HttpClientError),

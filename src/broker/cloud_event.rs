@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Refusal;
-use super::envelope::{EnvelopeMistake, text};
+use super::envelope::{EnvelopeMistake, text, valid_trace};
 use crate::domain::spelling::for_reading;
 use crate::domain::{ContentHash, DomainEvent, Rejection, unique_keys};
 
@@ -22,7 +22,8 @@ const MOST_EXTENSIONS: usize = 50;
 /// Types of our own events, of which a workflow may have made the notification.
 const OWN_TYPES: &str = "notification.";
 /// Attributes of how a call is traced.
-const TRACING: [&str; 2] = ["traceparent", "tracestate"];
+const TRACEPARENT: &str = "traceparent";
+const TRACING: [&str; 2] = [TRACEPARENT, "tracestate"];
 
 /// An event that may be accepted, as far as its own words tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,11 +38,13 @@ pub struct EventDraft {
 
 /// What comes with an event besides its body.
 #[derive(Debug, Clone, Copy)]
-pub struct EventWrapping {
+pub struct EventWrapping<'a> {
     /// The tenant of an event that names none.
     pub tenant_id: Uuid,
     /// Whether it may name another.
     pub may_name_tenant: bool,
+    /// The W3C trace context that came with it; what the event says of itself counts more.
+    pub traceparent: Option<&'a str>,
     /// The event's id here, if it is new.
     pub id: Uuid,
     /// The time of decoding.
@@ -52,7 +55,7 @@ pub struct EventWrapping {
 ///
 /// # Errors
 /// [`Refusal`] with the stable reason and everything that is wrong.
-pub fn decode(body: &[u8], wrapping: &EventWrapping) -> Result<EventDraft, Refusal> {
+pub fn decode(body: &[u8], wrapping: &EventWrapping<'_>) -> Result<EventDraft, Refusal> {
     if body.len() > MOST_BYTES {
         let detail = format!(
             "the event has {} bytes; at most {MOST_BYTES} are accepted",
@@ -84,7 +87,7 @@ pub fn decode(body: &[u8], wrapping: &EventWrapping) -> Result<EventDraft, Refus
 /// As [`decode`].
 pub fn of_fields(
     mut map: Map<String, Value>,
-    wrapping: &EventWrapping,
+    wrapping: &EventWrapping<'_>,
 ) -> Result<EventDraft, Refusal> {
     let mut mistakes = EventMistakes::default();
     match map.remove("specversion") {
@@ -128,6 +131,12 @@ pub fn of_fields(
         .collect();
     let time_said = said_time.and(time).map(|time| time.to_string());
     let said = json!([kind, subject, time_said, data, meant]).to_string();
+    if let Some(traceparent) = wrapping.traceparent.and_then(valid_trace) {
+        let own = map.entry(TRACEPARENT).or_insert(Value::Null);
+        if own.is_null() {
+            *own = Value::String(traceparent);
+        }
+    }
     let event = (|| {
         Some(DomainEvent {
             id: wrapping.id,
@@ -238,7 +247,7 @@ impl EventMistakes {
         }
     }
 
-    fn tenant(&mut self, map: &mut Map<String, Value>, wrapping: &EventWrapping) -> Uuid {
+    fn tenant(&mut self, map: &mut Map<String, Value>, wrapping: &EventWrapping<'_>) -> Uuid {
         let Some(text) = self.text(map, "tenantid", false) else {
             return wrapping.tenant_id;
         };

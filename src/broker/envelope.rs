@@ -208,7 +208,8 @@ pub fn decode_file(
 }
 
 /// A trace context that is none is dropped: W3C says to start anew then.
-fn valid_trace(text: &str) -> Option<String> {
+#[must_use]
+pub fn valid_trace(text: &str) -> Option<String> {
     text.parse::<Traceparent>().ok().map(|_| text.to_owned())
 }
 

@@ -38,9 +38,20 @@ pub enum EventVerdict {
     Later,
 }
 
+/// An event as it arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivedEvent {
+    /// The body.
+    pub body: Vec<u8>,
+    /// The publisher's W3C trace context, as a header says it.
+    pub traceparent: Option<String>,
+}
+
 /// Stores events and says what became of each, in their order: what is [`EventVerdict::Stored`] is committed.
 pub type EventSink = Arc<
-    dyn Fn(Vec<Vec<u8>>) -> Pin<Box<dyn Future<Output = Vec<EventVerdict>> + Send>> + Send + Sync,
+    dyn Fn(Vec<ArrivedEvent>) -> Pin<Box<dyn Future<Output = Vec<EventVerdict>> + Send>>
+        + Send
+        + Sync,
 >;
 
 /// Consumes events until it is told to stop.
@@ -136,10 +147,11 @@ impl EventConsumer {
             .iter()
             .zip(&said)
             .filter(|(_, said)| said.refusal.is_none());
-        let bodies: Vec<Vec<u8>> = readable
-            .map(|(delivery, _)| delivery.data.clone())
-            .collect();
-        let mut verdicts = (self.sink)(bodies).await.into_iter();
+        let events = readable.map(|(delivery, said)| ArrivedEvent {
+            body: delivery.data.clone(),
+            traceparent: said.traceparent.clone(),
+        });
+        let mut verdicts = (self.sink)(events.collect()).await.into_iter();
         let (mut settled, mut later) = (vec![], vec![]);
         for (delivery, said) in arrived.into_iter().zip(said) {
             let verdict = match &said.refusal {

@@ -33,6 +33,7 @@ impl Serve {
         ServedParts {
             engine: has(ServedPart::Engine),
             tickets: has(ServedPart::Tickets),
+            api: has(ServedPart::Api),
         }
     }
 }
@@ -40,7 +41,7 @@ impl Serve {
 pub(super) fn serve(cli: &Cli, serve: &Serve) -> Result<(), CommandFailure> {
     let settings = cli.settings(Required::ALL)?;
     logging::start(log_format(settings.log.format), &settings.log.filter)?;
-    #[cfg(feature = "failpoints")]
+    #[cfg(debug_assertions)]
     arm_failpoints(cli)?;
     if let Err(error) = files::raise() {
         tracing::warn!(%error, "the limit of open files could not be raised to the allowed maximum");
@@ -58,7 +59,7 @@ pub(super) fn serve(cli: &Cli, serve: &Serve) -> Result<(), CommandFailure> {
 
 /// For `loadtest chaos` and tests, which have the real program panic, die, or act as its next version: a
 /// release is built without this.
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 fn arm_failpoints(cli: &Cli) -> Result<(), CommandFailure> {
     use herald::runtime::failpoint;
     const POINTS: &str = "HERALD_FAILPOINTS";

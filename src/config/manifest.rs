@@ -18,6 +18,7 @@ mod unique;
 mod user;
 mod webhook;
 mod workflow;
+mod writing;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ pub use token_key::{DeclaredKeyMaterial, DeclaredTokenKey};
 pub use user::{DeclaredDevice, User};
 pub use webhook::DeclaredWebhook;
 pub use workflow::DeclaredWorkflow;
+pub use writing::written;
 
 use self::reading::ManifestReader;
 use super::mistake::{ConfigError, Mistake, SettingOrigin};

@@ -11,7 +11,17 @@ use crate::domain::nearest::nearest;
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// Settings whose value is a secret: never shown, and may be given as a file or a variable.
-const SECRETS: [&str; 3] = ["database.url", "broker.url", "secrets.key"];
+const SECRETS: [&str; 9] = [
+    "database.url",
+    "broker.url",
+    "secrets.key",
+    "retention.export.access_key_id",
+    "retention.export.secret_access_key",
+    "tickets.attachments.access_key_id",
+    "tickets.attachments.secret_access_key",
+    "tickets.mail.reply_keys",
+    "tickets.mail.hook_secret",
+];
 
 /// The settings and sections that exist, by path (`section.key`).
 pub(super) struct Schema {

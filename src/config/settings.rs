@@ -8,8 +8,8 @@ use super::schema::variable_of;
 use super::sources::Sources;
 use super::tree::Tree;
 use super::{
-    Broker, ConsoleConfig, DatabaseConfig, EngineConfig, Http, Inbox, Lanes, Log, Providers,
-    RetentionConfig, Retry, Secrets, Templates, Webhooks, policy,
+    Broker, ConsoleConfig, DatabaseConfig, EngineConfig, EventRetention, Http, Inbox, Lanes, Log,
+    Providers, RetentionConfig, Retry, Secrets, Templates, TicketsConfig, Webhooks, policy,
 };
 use crate::domain::GlobalPolicy;
 
@@ -42,6 +42,10 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// People's inboxes.
     pub inbox: Inbox,
+    /// How long events are kept.
+    pub events: EventRetention,
+    /// The support desk.
+    pub tickets: TicketsConfig,
     /// How long notifications are kept.
     pub retention: RetentionConfig,
     /// The log.
@@ -122,6 +126,8 @@ impl Settings {
             templates: Templates::read(reader),
             webhooks: Webhooks::read(reader),
             inbox: Inbox::read(reader),
+            events: EventRetention::read(reader),
+            tickets: TicketsConfig::read(reader),
             retention: RetentionConfig::read(reader),
             log: Log::read(reader),
         }

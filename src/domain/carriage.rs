@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Channel, Content, Reason, spelling};
+use super::{Channel, Content, Reason, address, spelling};
 
 /// Longest text message, in characters (Twilio: messages resource, `Body`).
 pub const SMS_CHARS: usize = 1_600;
@@ -46,6 +46,7 @@ impl Unfit {
 /// # Errors
 /// [`Unfit`]: what is missing, too long, or reserved.
 pub fn check(channel: Channel, content: &Content) -> Result<(), Unfit> {
+    answerable(channel, content.reply_to.as_deref())?;
     match channel {
         Channel::Email => email(content),
         Channel::Sms => sms(content),
@@ -53,6 +54,20 @@ pub fn check(channel: Channel, content: &Content) -> Result<(), Unfit> {
         Channel::Chat => chat(content),
         Channel::InApp => Ok(()),
     }
+}
+
+/// Only to an e-mail somebody answers, and to one address.
+fn answerable(channel: Channel, reply_to: Option<&str>) -> Result<(), Unfit> {
+    let Some(reply_to) = reply_to else {
+        return Ok(());
+    };
+    if channel != Channel::Email {
+        return Err(Unfit::lacks("only an e-mail has `reply_to`"));
+    }
+    let spelt = address::canonical(Channel::Email, reply_to);
+    spelt
+        .map(drop)
+        .map_err(|why| Unfit::refused(format!("`reply_to` {why}")))
 }
 
 fn email(content: &Content) -> Result<(), Unfit> {

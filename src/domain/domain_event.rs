@@ -28,6 +28,12 @@ pub struct DomainEvent {
 }
 
 impl DomainEvent {
+    /// About how many bytes its data has: as many as it is worth to hold it in memory.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        weight(&self.data)
+    }
+
     /// What expressions and templates know of it: `event` and `data`.
     #[must_use]
     pub fn known(&self) -> Map<String, Value> {
@@ -47,4 +53,17 @@ impl DomainEvent {
         known.insert("data".to_owned(), self.data.clone());
         known
     }
+}
+
+fn weight(value: &Value) -> usize {
+    let inner = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| name.len() + weight(value))
+            .sum(),
+    };
+    inner + 4
 }

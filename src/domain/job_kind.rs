@@ -10,6 +10,8 @@ vocabulary! {
         DlqReplay = "dlq_replay",
         /// Sends something to everybody who subscribes to a topic.
         FanOut = "fan_out",
+        /// Tells a webhook again what it was told.
+        WebhookReplay = "webhook_replay",
     }
 }
 
@@ -20,6 +22,7 @@ impl JobKind {
         match self {
             Self::DlqReplay => ApiResource::DeadLetters,
             Self::FanOut => ApiResource::Notifications,
+            Self::WebhookReplay => ApiResource::Webhooks,
         }
     }
 }

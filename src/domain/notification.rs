@@ -151,6 +151,9 @@ pub struct TemplateCall {
     /// Its variables.
     #[serde(default)]
     pub variables: Map<String, Value>,
+    /// Where answers to an e-mail go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
 }
 
 /// Text of a message: as published, or as rendered from a template.
@@ -172,6 +175,9 @@ pub struct Content {
     /// Data for the app (push, in-app).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
+    /// Where answers to an e-mail go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
 }
 
 impl Notification {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Account;
 use super::vocabulary::vocabulary;
 
 vocabulary! {
@@ -54,6 +55,16 @@ vocabulary! {
         MessageId = "message_id",
         /// The address: the last that was sent there through the account.
         Address = "address",
+    }
+}
+
+vocabulary! {
+    /// Why an event is not about the notification whose id it names.
+    EventMisnaming {
+        /// The account that tells it never had that notification.
+        OtherAccount = "other_account",
+        /// That notification went to another address.
+        OtherAddress = "other_address",
     }
 }
 
@@ -143,6 +154,15 @@ pub struct ReportedRecipient {
     pub is_alone: bool,
 }
 
+/// Who tells events.
+#[derive(Debug, Clone, Copy)]
+pub struct Teller<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// The names of other accounts of which it may speak, since their provider's calls are proven by the same key.
+    pub speaks_for: &'a [String],
+}
+
 /// What an account has told of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToldBefore {
@@ -150,6 +170,8 @@ pub struct ToldBefore {
     pub id: Uuid,
     /// The account.
     pub provider: String,
+    /// Other accounts of which it may speak.
+    pub speaks_for: Vec<String>,
     /// What happened.
     pub event: ProviderEvent,
     /// When first, as the account says.
@@ -249,6 +271,17 @@ impl ProviderEvent {
             Self::Undelivered => "it did not arrive",
             Self::Other => "something happened that this version does not know",
             Self::Unreadable => "something happened that cannot be read",
+        }
+    }
+}
+
+impl EventMisnaming {
+    /// What the event names, in words.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::OtherAccount => "it names another notification, which this account never had",
+            Self::OtherAddress => "it names another notification, which went to another address",
         }
     }
 }

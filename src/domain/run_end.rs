@@ -37,12 +37,16 @@ vocabulary! {
         DelayInvalid = "delay_invalid",
         /// A step waits for longer than a year.
         DelayTooLong = "delay_too_long",
+        /// The tenant has none of these topics, of several that it tells.
+        UnknownTopic = "unknown_topic",
         /// Workflows started each other too often.
         TooDeep = "too_deep",
         /// Its version cannot be read.
         Unreadable = "unreadable",
         /// The database refuses its data.
         Unstorable = "unstorable",
+        /// A message of it cannot be rendered.
+        TemplateError = "template_error",
         /// An event of its `cancel_on` came.
         CancelledByEvent = "cancelled_by_event",
         /// Somebody asked for it.
@@ -82,9 +86,11 @@ impl RunEnd {
             | Self::NullKey
             | Self::DelayInvalid
             | Self::DelayTooLong
+            | Self::UnknownTopic
             | Self::TooDeep
             | Self::Unreadable
-            | Self::Unstorable => RunOutcome::Failed,
+            | Self::Unstorable
+            | Self::TemplateError => RunOutcome::Failed,
             Self::CancelledByEvent | Self::CancelledByRequest => RunOutcome::Cancelled,
         }
     }

@@ -1,5 +1,6 @@
 //! A notification's timeline in plain words: what happened, oldest first.
 
+mod placed;
 mod told;
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use uuid::Uuid;
 
 pub use told::ToldEvent;
 
+use self::placed::PlacedLine;
 use super::reply::TOLD_LATER;
 use super::suppression::StandingSuppression;
 use super::{AttemptRecord, Class, Reason, Step};
@@ -60,6 +62,8 @@ pub struct Standing<'a> {
     pub due_at: Option<Timestamp>,
     /// When its person read it.
     pub read_at: Option<Timestamp>,
+    /// When address and content were taken out.
+    pub redacted_at: Option<Timestamp>,
     /// The run that has it in hand.
     pub run: Option<i32>,
     /// What went wrong, in words.
@@ -181,29 +185,41 @@ pub fn timeline(
     records: &[TimelineRecord],
     told: &[ToldEvent],
 ) -> Vec<TimelineLine> {
-    let accepted = "Herald accepted it.";
-    let mut lines = vec![TimelineLine {
+    let accepted = TimelineLine {
         request_id: standing.request_id,
-        ..TimelineLine::new(Some(standing.created_at), "accepted", accepted)
-    }];
-    lines.extend(records.iter().map(TimelineLine::of));
-    let is_cancelled = lines.iter().any(|line| line.event == "cancelled");
-    lines.extend(told.iter().map(ToldEvent::line));
-    lines.extend(
-        standing
-            .line()
-            .filter(|line| !(is_cancelled && line.event == "cancelled")),
-    );
-    if let Some(read_at) = standing.read_at {
-        lines.push(TimelineLine::new(
-            Some(read_at),
-            "read",
-            "Its person read it.",
-        ));
+        ..TimelineLine::new(Some(standing.created_at), "accepted", "Herald accepted it.")
+    };
+    let mut placed = vec![PlacedLine::at_its_time(accepted)];
+    // Each was noted behind the one before, whatever a provider's clock says.
+    let mut before = Timestamp::MIN;
+    for record in records {
+        let line = PlacedLine::behind(before, TimelineLine::of(record));
+        before = line.place.unwrap_or(before);
+        placed.push(line);
     }
+    let is_cancelled = placed.iter().any(|it| it.line.event == "cancelled");
+    let standing_line = standing
+        .line()
+        .filter(|line| !(is_cancelled && line.event == "cancelled"));
+    let reported = told.iter().map(|it| PlacedLine::told(it, &placed));
+    let reported: Vec<PlacedLine> = reported.collect();
+    placed.extend(standing_line.map(|line| PlacedLine::behind(before, line)));
+    placed.extend(reported);
+    let read = |at| TimelineLine::new(Some(at), "read", "Its person read it.");
+    placed.extend(standing.read_at.map(read).map(PlacedLine::at_its_time));
+    let redacted = |at| {
+        let says = "Its address, its content and the words of providers were redacted.";
+        TimelineLine::new(Some(at), "redacted", says)
+    };
+    placed.extend(
+        standing
+            .redacted_at
+            .map(redacted)
+            .map(PlacedLine::at_its_time),
+    );
     // What has no time is the last that is known.
-    lines.sort_by_key(|line| (line.at.is_none(), line.at));
-    lines
+    placed.sort_by_key(|it| (it.place.is_none(), it.place));
+    placed.into_iter().map(|it| it.line).collect()
 }
 
 impl Standing<'_> {

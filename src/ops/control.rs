@@ -30,6 +30,7 @@ mod token_desk;
 mod topic_desk;
 mod watch_desk;
 mod webhook_desk;
+mod webhook_replays;
 mod workflow_desk;
 
 use std::collections::BTreeMap;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accept_desk::{AcceptDesk, BodyRoom, SaidBeside};
-pub use aside_desk::AsideDesk;
+pub use aside_desk::{AsideDesk, publish_rejected_again};
 pub use cancel_desk::{CancelDesk, CancelMeant, KeyMeant};
 pub use category_desk::CategoryDesk;
 pub use choices::{ShownChannelChoice, ShownChoice, ShownChoices, ShownQuietHours};
@@ -55,8 +56,8 @@ pub use notification_desk::{
 };
 pub use overview_desk::{OverviewAsked, OverviewDesk, OverviewLook};
 pub use people_desk::{
-    ChosenChange, ExportParts, PeopleDesk, PersonOf, PersonOrder, erase_person, export_person,
-    find_person, shown_preference,
+    ChosenChange, ExportParts, PeopleDesk, PersonOf, PersonOrder, PersonPut, erase_person,
+    export_person, find_person, shown_preference,
 };
 pub use provider_desk::{
     ProviderChange, ProviderDesk, ProviderDeskError, ShownProvider, ShownProviderHealth,
@@ -78,6 +79,7 @@ pub use token_desk::{OrderedMaterial, ShownTokenKey, TokenDesk, TokenKeyOrder, T
 pub use topic_desk::{SubscriberChanges, TopicDesk};
 pub use watch_desk::WatchDesk;
 pub use webhook_desk::{PlannedReplay, WebhookDesk, WebhookDeskError, WebhookOf};
+pub use webhook_replays::StoredReplay;
 
 pub use workflow_desk::{WorkflowDesk, WorkflowDeskError};
 
@@ -87,6 +89,7 @@ pub use crate::broker::set_aside::{AsideLook, AsideMessage};
 pub use crate::cache::api_keys::{ApiCaller, KeyRefusal};
 pub use crate::cache::key_rates::PaidRequest;
 pub use crate::cache::user_tokens::{TokenBearer, TokenRefusal};
+use crate::domain::MailEnd;
 pub use crate::ops::explain::ShownExplanation;
 pub use crate::ops::inbox_streams::{
     InboxSubscription, StreamEnd, StreamEvent, StreamOrder, StreamRefusal, StreamStep,
@@ -135,7 +138,7 @@ pub use crate::store::topics::subscribers::{StoredSubscriber, Subscriber};
 pub use crate::store::webhooks::StoredWebhook;
 pub use crate::store::webhooks::desk::WebhookFields;
 pub use crate::store::webhooks::history::StoredDelivery;
-pub use crate::store::webhooks::replays::{ReplayWindow, StoredReplay};
+pub use crate::store::webhooks::replays::ReplayWindow;
 pub use crate::store::workflows::StoredWorkflow;
 use crate::telemetry::Metrics;
 pub use crate::templates::person_page::{PageDone, PageNotice, content_policy};
@@ -253,6 +256,11 @@ impl Control {
             ready: !stopping && self.health.is_ready(),
             parts,
         }
+    }
+
+    /// Counts a mail that was handed over to the support desk.
+    pub fn count_mail(&self, end: MailEnd) {
+        self.metrics.mail_taken(end);
     }
 
     /// All metrics in Prometheus' text format.

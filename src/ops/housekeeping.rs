@@ -16,10 +16,8 @@ use crate::telemetry::Metrics;
 
 /// Time between rounds of gauges.
 const GAUGES: Duration = Duration::from_secs(15);
-/// How long events are kept, and runs and digests from their end on.
-const EVENTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
-/// Most of them that are removed in one statement.
-const EVENTS_AT_ONCE: i64 = 5_000;
+/// Most events, and most runs and digests, that are removed in one statement.
+const EVENTS_AT_ONCE: i64 = 2_000;
 /// Rounds of gauges between two tidyings: every ten minutes.
 const TIDY_EVERY: u32 = 40;
 
@@ -30,6 +28,12 @@ pub struct Housekeeping {
     pub database: Database,
     /// How long something stays in an inbox.
     pub inbox_retention: Duration,
+    /// How long events are kept, and runs and digests from their end on.
+    pub event_retention: Duration,
+    /// Days for which the audit trail is kept; 0 keeps all of it.
+    pub audit_days: i32,
+    /// Days for which contents are kept, and with them what webhooks were told; 0 says nothing of these.
+    pub payload_days: i32,
     /// The gauges.
     pub metrics: Arc<Metrics>,
     /// Ends it.
@@ -79,6 +83,17 @@ impl Housekeeping {
         Ok(())
     }
 
+    /// Removes events and what workflows made of them, a part at a time: whoever else needs a connection gets one between.
+    async fn remove_events(&self) -> Result<(), StoreError> {
+        let mut is_more = true;
+        while is_more {
+            let mut connection = self.database.get().await?;
+            let kept = self.event_retention;
+            is_more = runs::keep::remove(&mut connection, kept, EVENTS_AT_ONCE).await?;
+        }
+        Ok(())
+    }
+
     async fn tidy(&self, walk: &mut KeyWalk) -> Result<(), StoreError> {
         let made = partitions::ensure(&mut *self.database.get().await?, clock::now()).await?;
         if made > 0 {
@@ -96,12 +111,11 @@ impl Housekeeping {
         old_records::forget(&self.database).await?;
         overview::forget_minutes(&self.database).await?;
         retention::forget_quarantined(&self.database).await?;
-        history::forget(&self.database).await?;
+        history::forget(&self.database, self.payload_days).await?;
+        old_records::trim_audit(&self.database, self.audit_days).await?;
         jobs::forget(&self.database).await?;
         topics::forget(&self.database).await?;
         inbox::upkeep::forget(&self.database, self.inbox_retention, clock::now()).await?;
-        let mut connection = self.database.get().await?;
-        while runs::keep::remove(&mut connection, EVENTS_KEPT, EVENTS_AT_ONCE).await? {}
-        Ok(())
+        self.remove_events().await
     }
 }

@@ -1,5 +1,6 @@
 //! The runner: goes on with the jobs that are running, a part at a time, beside those of other nodes.
 
+mod deliveries;
 mod fan_out;
 mod letters;
 
@@ -7,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use uuid::Uuid;
 
-use crate::domain::JobState;
+use crate::domain::{JobState, RunEnd};
 use crate::runtime::{Shutdown, clock};
 use crate::store::accept::AcceptedWithin;
 use crate::store::jobs::going_on::{self, JobPart};
@@ -48,6 +49,10 @@ struct PartDone {
     going: Going,
     /// What was accepted in it.
     accepted: AcceptedWithin,
+    /// The webhook that has something to be told.
+    webhook: Option<Uuid>,
+    /// A run that says why nobody was told.
+    nobody: Option<RunEnd>,
 }
 
 /// How a job goes on.
@@ -71,13 +76,7 @@ impl JobRunner {
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "jobs could not be looked for; trying again"),
             }
-            let pause = async {
-                tokio::select! {
-                    () = self.woken.notified() => {}
-                    () = sleep(LOOK_EVERY) => {}
-                }
-            };
-            self.stop.or(pause).await;
+            self.stop.pause(&self.woken, LOOK_EVERY).await;
         }
     }
 
@@ -132,6 +131,10 @@ impl JobRunner {
             }
             (gone_on, _) => {
                 done.accepted.tell(&self.database);
+                self.database.webhooks().tell(done.webhook);
+                if let (Ok(_), Some(end)) = (&gone_on, done.nobody) {
+                    self.metrics.runs_ended(end, 1);
+                }
                 gone_on
             }
         }
@@ -152,6 +155,14 @@ impl JobRunner {
                 })
             }
             JobOrder::FanOut(fan_out) => self.fan_out(connection, job, fan_out).await,
+            JobOrder::WebhookReplay(replay) => {
+                let part = deliveries::part(connection, job, replay).await?;
+                Ok(PartDone {
+                    going: part.map_or(Going::Ended, Going::On),
+                    webhook: Some(replay.webhook_id),
+                    ..PartDone::default()
+                })
+            }
         }
     }
 }

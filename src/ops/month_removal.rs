@@ -1,22 +1,17 @@
-//! Months of notifications that are kept no longer: each is written to files first, if a folder is set, and removed
-//! once these are on the disk. Whatever breaks that off leaves the month where it is.
+//! Months of notifications that are kept no longer: each is written as files first, if a place is set, and removed once
+//! these were read back and are right. Whatever breaks that off leaves the month where it is.
 
-use std::io;
-use std::path::{Path, PathBuf};
+mod export;
+
 use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
-use tokio::fs::{self, File, OpenOptions};
-use tokio::io::{AsyncWriteExt as _, BufWriter};
-
+use crate::objects::{ObjectError, Objects};
 use crate::runtime::Shutdown;
-use crate::store::months::{self, ExportedTable, Month, MonthKeeper};
+use crate::store::months::{self, MonthKeeper};
 use crate::store::{Access, Database, StoreError};
 
 /// Time between rounds.
 const EVERY: Duration = Duration::from_secs(600);
-/// What is gathered before it is written, bytes.
-const BUFFER: usize = 1 << 18;
 
 /// Removes months until told to stop. One node does it at a time, whichever comes first.
 #[derive(Debug)]
@@ -28,7 +23,7 @@ pub struct MonthRemoval {
     /// Whole months that are kept beside the running one; 0 keeps them all.
     pub months: i32,
     /// Where months are written to before they go.
-    pub folder: Option<PathBuf>,
+    pub place: Option<Objects>,
     /// Ends it.
     pub stop: Shutdown,
 }
@@ -39,14 +34,15 @@ pub enum MonthError {
     /// The database's.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file could not be written.
-    #[error("{path} cannot be written: {error}; see HERALD__RETENTION__EXPORT_FOLDER")]
-    File {
-        /// Which.
-        path: String,
-        /// Why.
-        error: io::Error,
-    },
+    /// It cannot be written, or not be read back.
+    #[error("it cannot be exported: {0}; see the settings in [retention.export]")]
+    Place(#[from] ObjectError),
+    /// What is there is not what was written.
+    #[error(
+        "{0} of its export is not as it was written; if no row of the month is missing in the database, remove its \
+         manifest.json, and it is written anew"
+    )]
+    Damaged(String),
 }
 
 impl MonthRemoval {
@@ -63,7 +59,7 @@ impl MonthRemoval {
     /// Removes what has had its time; says which months.
     ///
     /// # Errors
-    /// The database's, or a file's; what is left is removed the next time.
+    /// The database's, or the export's; what is left is removed the next time.
     pub async fn round(&self) -> Result<Vec<String>, MonthError> {
         let mut removed = vec![];
         let past = months::past(&self.database, self.months).await?;
@@ -78,8 +74,8 @@ impl MonthRemoval {
             if !months::is_quiet(&self.database, month).await? {
                 continue;
             }
-            if let Some(folder) = &self.folder {
-                export(&keeper, month, folder).await?;
+            if let Some(place) = &self.place {
+                export::export(&keeper, month, place).await?;
             }
             if months::remove(&self.database, month).await? {
                 tracing::info!(month = month.name(), "a month of notifications was removed");
@@ -87,60 +83,5 @@ impl MonthRemoval {
             }
         }
         Ok(removed)
-    }
-}
-
-/// Writes a month, unless it is there: one that was written whole may have lost rows in the database since.
-async fn export(keeper: &MonthKeeper, month: Month, folder: &Path) -> Result<(), MonthError> {
-    let file =
-        |table: ExportedTable| folder.join(format!("{}-{}.ndjson", table.name(), month.name()));
-    let whole = file(ExportedTable::Notifications);
-    if fs::try_exists(&whole).await.map_err(of_file(&whole))? {
-        return Ok(());
-    }
-    fs::create_dir_all(folder).await.map_err(of_file(folder))?;
-    for table in ExportedTable::ALL {
-        let path = file(table);
-        let unfinished = path.with_extension("part");
-        write(keeper, month, table, &unfinished).await?;
-        fs::rename(&unfinished, &path)
-            .await
-            .map_err(of_file(&path))?;
-        sync_folder(folder).await.map_err(of_file(folder))?;
-    }
-    Ok(())
-}
-
-/// Writes a month's rows of a table to a file that its owner alone may read, and waits until they are on the disk.
-async fn write(
-    keeper: &MonthKeeper,
-    month: Month,
-    table: ExportedTable,
-    path: &Path,
-) -> Result<(), MonthError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    options.mode(0o600);
-    let file = options.open(path).await.map_err(of_file(path))?;
-    let mut file = BufWriter::with_capacity(BUFFER, file);
-    let mut rows = std::pin::pin!(keeper.copy(month, table).await?);
-    while let Some(bytes) = rows.try_next().await? {
-        file.write_all(&bytes).await.map_err(of_file(path))?;
-    }
-    file.flush().await.map_err(of_file(path))?;
-    file.get_ref().sync_all().await.map_err(of_file(path))
-}
-
-/// A name is on the disk once its folder is.
-async fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder).await?.sync_all().await
-}
-
-fn of_file(path: &Path) -> impl Fn(io::Error) -> MonthError {
-    let path = path.display().to_string();
-    move |error| MonthError::File {
-        path: path.clone(),
-        error,
     }
 }

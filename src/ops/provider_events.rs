@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::domain::{Account, GlobalPolicy, HeardEvent, NewWebhookDelivery, ProviderEvent, Status};
+use crate::domain::{
+    EventMisnaming, GlobalPolicy, HeardEvent, NewWebhookDelivery, ProviderEvent, Status, Teller,
+};
 use crate::store::metrics::{self, HourlyDelta};
 use crate::store::provider_events::{self, EventPlace, KeptEvent};
 use crate::store::{Database, PgConnection, StoreError};
@@ -46,7 +48,7 @@ pub struct EventIntake {
 #[derive(Debug, Clone, Copy)]
 enum EventSource<'a> {
     /// An account tells them.
-    Told(&'a Account, &'a [HeardEvent]),
+    Told(Teller<'a>, &'a [HeardEvent]),
     /// They wait for the row of their notification: the next so many behind a place.
     Early(EventPlace, i64),
     /// They wait for its outcome: likewise.
@@ -60,7 +62,7 @@ enum EventSource<'a> {
 impl EventSource<'_> {
     async fn take(self, connection: &mut PgConnection) -> Result<Vec<KeptEvent>, StoreError> {
         match self {
-            Self::Told(account, heard) => provider_events::keep(connection, account, heard).await,
+            Self::Told(teller, heard) => provider_events::keep(connection, teller, heard).await,
             Self::Early(behind, most) => {
                 provider_events::take_early(connection, behind, most).await
             }
@@ -83,23 +85,28 @@ impl EventIntake {
     /// The database is out of reach: some may be stored, and all may be told again.
     pub async fn take_in(
         &self,
-        account: &Account,
+        teller: Teller<'_>,
         heard: &[HeardEvent],
     ) -> Result<usize, StoreError> {
-        let mut parts: Vec<Vec<HeardEvent>> = heard.chunks(PART).map(<[_]>::to_vec).collect();
+        let mut heard: Vec<&HeardEvent> = heard.iter().collect();
+        heard.sort_by_key(|it| (it.at, it.event));
+        let parts = heard.chunks(PART);
+        let mut parts: Vec<Vec<HeardEvent>> = parts
+            .map(|part| part.iter().copied().cloned().collect())
+            .collect();
         parts.reverse();
         let mut new = 0;
         while let Some(mut part) = parts.pop() {
             // Two batches that share events take them in one order.
             part.sort_unstable_by(|a, b| a.event_id.cmp(&b.event_id));
-            match self.follow_up(EventSource::Told(account, &part)).await {
+            match self.follow_up(EventSource::Told(teller, &part)).await {
                 Ok(kept) => new += kept.len(),
                 Err(error) if !error.is_about_data() => return Err(error),
                 Err(error) => match part.as_slice() {
                     [one] if one.event == ProviderEvent::Unreadable => return Err(error),
                     [one] => {
                         let why = error.without_data();
-                        let provider = &account.name;
+                        let provider = &teller.account.name;
                         tracing::warn!(
                             provider,
                             why,
@@ -135,14 +142,14 @@ impl EventIntake {
         let mut tries = 0;
         let (kept, followed) = loop {
             let work = async |connection: &mut PgConnection| {
-                let kept = source.take(connection).await?;
+                let mut kept = source.take(connection).await?;
+                // They were told in any order: of what happened first is told first.
+                kept.sort_by_key(|it| (it.at, it.event));
                 let followed = follow(connection, &kept, self, &catalog).await?;
                 Ok((kept, followed))
             };
             match self.database.transaction(work).await {
-                Err(
-                    StoreError::Deadlock | StoreError::SerializationFailure | StoreError::Locked(_),
-                ) if tries < TRIES => {
+                Err(error) if tries < TRIES && error.is_contention() => {
                     tries += 1;
                     sleep(AGAIN * tries).await;
                 }
@@ -181,18 +188,27 @@ impl EventIntake {
 
     /// Counts what is new.
     fn count(&self, kept: &[KeptEvent]) {
-        let (mut blocked, mut unreadable) = (None, None);
+        let (mut blocked, mut unreadable, mut misnamed) = (None, None, None);
         for event in kept {
             let account = self.metrics.provider(&event.provider);
             account.event(event.event);
             if event.about.is_none() {
                 account.unmatched_event();
             }
+            if event.misnamed == Some(EventMisnaming::OtherAccount) {
+                misnamed = Some(event);
+            }
             match event.event {
                 ProviderEvent::Block => blocked = Some(event),
                 ProviderEvent::Unreadable => unreadable = Some(event),
                 _ => {}
             }
+        }
+        if let Some(KeptEvent { provider, .. }) = misnamed {
+            tracing::warn!(
+                provider,
+                "an account has told of notifications that it never had: see its events with misnamed other_account"
+            );
         }
         if let Some(KeptEvent { provider, .. }) = unreadable {
             tracing::warn!(

@@ -73,6 +73,8 @@ pub enum Skip {
     /// The notification has not failed, or not any more: retention removed it, or somebody else
     /// replayed it.
     NotFailed,
+    /// Its address and content were taken out: there is nothing to send.
+    Redacted,
     /// What is stored is not what this version writes.
     Unreadable(String),
 }
@@ -85,6 +87,7 @@ impl Skip {
             Self::Unwanted(reason) => reason.as_str(),
             Self::UserGone => "user_gone",
             Self::NotFailed => "not_failed",
+            Self::Redacted => "redacted",
             Self::Unreadable(_) => "unreadable",
         }
     }
@@ -106,6 +109,9 @@ impl fmt::Display for Skip {
             Self::Unwanted(reason) => reason.fmt(f),
             Self::UserGone => f.write_str("the user was deleted since"),
             Self::NotFailed => f.write_str("it is no longer a failed notification"),
+            Self::Redacted => f.write_str(
+                "its address and content were redacted, as retention.payload_days says: publish it anew",
+            ),
             Self::Unreadable(why) => write!(f, "what is stored cannot be read: {why}"),
         }
     }
@@ -258,6 +264,9 @@ impl PageFacts {
             .and_then(|it| it.as_ref().ok())
             .is_some_and(Notification::is_for_everybody);
         let failed = letter.notification.as_ref();
+        if failed.is_some_and(|it| it.is_redacted) {
+            return Some(Skip::Redacted);
+        }
         if failed.is_some_and(|it| it.user_id.is_none()) && !is_for_everybody {
             return Some(Skip::UserGone);
         }

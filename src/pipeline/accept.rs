@@ -89,6 +89,9 @@ pub enum NotAccepted {
     /// The engine is not there yet, or stops.
     #[error("the engine takes on no work at present")]
     Closed,
+    /// This node does not run the engine.
+    #[error("this node does not run the engine")]
+    NoEngine,
 }
 
 impl From<&StoreError> for NotAccepted {

@@ -11,7 +11,9 @@ use self::render_queue::{RenderQueue, RenderStep};
 use crate::delivery::NodeContext;
 use crate::delivery::eligibility::Capped;
 use crate::delivery::registry::AccountEntry;
-use crate::domain::{Body, Channel, Notification, PersonLink, Reason, Recipient, carriage};
+use crate::domain::{
+    Body, Channel, Content, Notification, PersonLink, Reason, Recipient, carriage,
+};
 use crate::machine::eligibility::{self, DispatchAction};
 use crate::policy::Decision;
 use crate::policy::switches::has_one_click;
@@ -108,9 +110,13 @@ impl ChannelContext {
                     link.as_deref(),
                 );
                 let rendered = rendered.map_err(|error| error.to_string())?;
-                carriage::check(self.channel, &rendered.content)
+                let content = Content {
+                    reply_to: call.reply_to.clone(),
+                    ..rendered.content
+                };
+                carriage::check(self.channel, &content)
                     .map_err(|unfit| format!("template `{}`: {unfit}", call.name))?;
-                job.content = rendered.content;
+                job.content = content;
                 job.template_version = Some(rendered.version);
             }
         }

@@ -5,6 +5,7 @@
 //! leaves a run as it was.
 
 mod accepting;
+mod acceptor;
 mod book;
 mod closing;
 mod running;
@@ -17,12 +18,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
-pub use self::accepting::EventAcceptor;
+pub use self::accepting::EventAccepting;
+pub use self::acceptor::EventAcceptor;
 pub use self::book::{KnownWorkflow, WorkflowBook};
 pub use self::starting::MOST_DEPTH;
 use crate::delivery::NodeContext;
+use crate::domain::RunEnd;
 
 /// What runs of workflows need.
 pub struct FlowContext {
@@ -34,15 +37,15 @@ pub struct FlowContext {
     pub poll: Duration,
     /// Wakes whoever takes due notifications.
     pub wake_scheduler: Box<dyn Fn() + Send + Sync>,
-    /// Wakes whoever goes on with jobs, and so with fan-outs.
-    pub wake_jobs: Arc<Notify>,
+    /// The workflows that were read.
+    pub book: Arc<WorkflowBook>,
+    /// Woken when something may be due.
+    pub woken: Arc<Notify>,
 }
 
 /// Takes up due runs and digests, as long as the engine runs.
 pub struct Flows {
     context: FlowContext,
-    book: WorkflowBook,
-    woken: Notify,
 }
 
 impl fmt::Debug for Flows {
@@ -52,26 +55,16 @@ impl fmt::Debug for Flows {
 }
 
 impl Flows {
-    /// One that works once it runs, with the acceptor that starts its runs.
+    /// One that works once it runs.
     #[must_use]
-    pub fn new(
-        context: FlowContext,
-    ) -> (
-        Arc<Self>,
-        EventAcceptor,
-        mpsc::Receiver<accepting::EventOrder>,
-    ) {
-        let flows = Arc::new(Self {
-            context,
-            book: WorkflowBook::default(),
-            woken: Notify::new(),
-        });
-        let (acceptor, orders) = EventAcceptor::new();
-        (flows, acceptor, orders)
+    pub const fn new(context: FlowContext) -> Self {
+        Self { context }
     }
 
-    /// Something is due.
-    fn wake(&self) {
-        self.woken.notify_one();
+    /// Runs have ended, and it is committed.
+    fn count_ended(&self, ends: &[RunEnd]) {
+        for end in ends {
+            self.context.node.metrics.runs_ended(*end, 1);
+        }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! An event is judged by itself: whether it came twice, late or before others is the matter of who keeps them.
 
+use std::iter;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::expiry;
@@ -147,6 +149,20 @@ pub fn is_settled_by(
             true => event.proves_arrival(),
             false => event.proves_acceptance() && notification.attempts.iter().any(may_be_theirs),
         }
+}
+
+/// The account by which a notification is sent, now that one tells of it which may speak for others; see
+/// [`is_settled_by`].
+#[must_use]
+pub fn settled_by<'a>(
+    notification: &Notification,
+    status: Status,
+    (teller, speaks_for): (&'a str, &'a [String]),
+    event: ProviderEvent,
+) -> Option<&'a str> {
+    let others = speaks_for.iter().map(String::as_str);
+    let mut accounts = iter::once(teller).chain(others);
+    accounts.find(|account| is_settled_by(notification, status, (account, event)))
 }
 
 /// What is known when an account tells late that a message did not arrive.

@@ -3,7 +3,9 @@
 //! An event may be quicker than the outcome that it settles: it comes while the answer is lost, or before anybody has
 //! noticed that a node is dead.
 
-use super::consequence::is_settled_by;
+use jiff::Timestamp;
+
+use super::consequence::settled_by;
 use crate::domain::{AttemptRecord, Channel, Class, Notification, Status, Step, ToldBefore};
 
 /// Whether an account may have a notification that is to be sent, and may have told so: an answer was lost, or said
@@ -25,21 +27,24 @@ fn is_open(record: &AttemptRecord) -> bool {
     )
 }
 
-/// What settles the notification as sent, of all that was told of it: the first that does. What was told before it was
-/// sent on its way again says nothing of now.
+/// By which account and when the notification was accepted, of all that was told of it: by the first that settles it as
+/// sent. What was told before it was sent on its way again says nothing of now.
 #[must_use]
 pub fn acceptance<'a>(
     notification: &Notification,
     told: &'a [ToldBefore],
-) -> Option<&'a ToldBefore> {
+) -> Option<(&'a str, Timestamp)> {
     let is_start = |record: &&AttemptRecord| matches!(record.step, Step::Replayed { .. });
     let start = notification.attempts.iter().rev().find(is_start);
-    let settles = |it: &&ToldBefore| {
-        it.id == notification.id
-            && start.is_none_or(|start| it.told_at >= start.at)
-            && is_settled_by(notification, Status::Pending, (&it.provider, it.event))
+    let is_of_now = |it: &&ToldBefore| {
+        it.id == notification.id && start.is_none_or(|start| it.told_at >= start.at)
     };
-    told.iter().filter(settles).min_by_key(|it| it.at)
+    let settling = told.iter().filter(is_of_now).filter_map(|it| {
+        let teller = (it.provider.as_str(), it.speaks_for.as_slice());
+        let account = settled_by(notification, Status::Pending, teller, it.event)?;
+        Some((account, it.at))
+    });
+    settling.min_by_key(|(_, at)| *at)
 }
 
 #[cfg(test)]
@@ -65,6 +70,7 @@ mod tests {
         ToldBefore {
             id: notification.id,
             provider: provider.to_owned(),
+            speaks_for: vec![],
             event,
             at: now(),
             told_at: now(),
@@ -101,6 +107,11 @@ mod tests {
         assert!(settles(&mail, "one", delivered));
         assert!(!settles(&mail, "two", delivered), "it was not asked");
         assert!(!settles(&mail, "one", dropped), "it proves nothing");
+        let twin = ToldBefore {
+            speaks_for: vec!["one".to_owned()],
+            ..told(&mail, "two", delivered)
+        };
+        assert_eq!(acceptance(&mail, &[twin]), Some(("one", now())));
         // Who had it in hand is dead: it may be anybody's.
         mail.attempts.push(AttemptRecord::node_died(now(), 7));
         assert!(settles(&mail, "two", delivered));

@@ -33,6 +33,21 @@ pub fn are_proven(account: &Account) -> bool {
     admit(account, &head) != Err(EventRefusal::NoKey)
 }
 
+/// Whether the calls of two accounts are proven by the same key: whoever has it may speak of both.
+#[must_use]
+pub fn are_proven_alike(one: &Account, other: &Account) -> bool {
+    one.kind == other.kind
+        && match one.kind {
+            ProviderKind::Sendgrid => sendgrid::events::are_proven_alike(one, other),
+            ProviderKind::Twilio => twilio::events::are_proven_alike(one, other),
+            // Their return paths say which account it was.
+            ProviderKind::Smtp
+            | ProviderKind::Fcm
+            | ProviderKind::Slack
+            | ProviderKind::Sandbox => false,
+        }
+}
+
 /// What a call tells.
 ///
 /// # Errors

@@ -80,9 +80,17 @@ pub(crate) fn moment(said: Option<Timestamp>, now: Timestamp) -> Timestamp {
     said.filter(possible).unwrap_or(now)
 }
 
-/// An address in its one spelling; none of what is no address.
+/// An address in its one spelling; none of what is no address. An e-mail address may have a name before it (RFC 5322).
 pub(crate) fn address_of(channel: Channel, text: Option<&str>) -> Option<String> {
-    address::canonical(channel, text?).ok()
+    let text = text?.trim();
+    let alone = address::canonical(channel, text).ok();
+    alone.or_else(|| {
+        let (_, address) = text.strip_suffix('>')?.rsplit_once('<')?;
+        let is_mail = channel == Channel::Email;
+        address::canonical(channel, address)
+            .ok()
+            .filter(|_| is_mail)
+    })
 }
 
 /// A provider's words, without the address, cut to size; blank ones are none.
@@ -197,6 +205,27 @@ mod tests {
         let long = json!({ "text": "é".repeat(RAW_BYTES) });
         let Value::Object(long) = long else { panic!() };
         assert!(raw(long).unwrap().len() <= RAW_BYTES);
+    }
+
+    #[test]
+    fn an_address_has_one_spelling_however_a_provider_writes_it() {
+        let mail = |text| address_of(Channel::Email, Some(text));
+        for text in [
+            "Ana+News@Example.COM",
+            " ana+news@example.com ",
+            "Ana B. <ana+news@example.com>",
+            "\"Ana <3\" <ANA+news@example.com>",
+        ] {
+            assert_eq!(
+                mail(text).as_deref(),
+                Some("ana+news@example.com"),
+                "{text}"
+            );
+        }
+        for text in ["ana", "Ana <ana>", "a@example.com, b@example.com", "<>", ""] {
+            assert_eq!(mail(text), None, "{text}");
+        }
+        assert_eq!(address_of(Channel::Sms, Some("Ana <+4915112345678>")), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod endpoint;
 pub(crate) mod form;
 mod guarded;
 mod status_line;
+mod streamed;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -39,6 +40,7 @@ pub use connector::HttpClientError;
 use departure::{Departure, RequestBody};
 pub(crate) use endpoint::{HttpEndpoint, bearer, json_headers, secret_header};
 use status_line::HeardStatus;
+pub use streamed::{NoAnswer, StreamedBody};
 pub(crate) use trouble::HttpTransportError;
 
 /// Most bytes that are read of the answer of a server that somebody else chose.

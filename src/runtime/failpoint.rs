@@ -2,26 +2,26 @@
 //! that makes it store what only its next version would, one that ends the process with what is about a
 //! certain thing.
 //!
-//! Without the feature `failpoints` (a release build) the calls are empty.
+//! In a release build, which has no debug assertions, the calls are empty.
 
-/// Panics here, when a test armed the point and the feature `failpoints` is on.
-#[cfg(not(feature = "failpoints"))]
+/// Panics here, when a test armed the point, in a debug build.
+#[cfg(not(debug_assertions))]
 #[inline]
 pub const fn hit(_point: &'static str) {}
 
 /// Ends the process here, when a test said that what is about this is deadly.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(debug_assertions))]
 #[inline]
 pub const fn die_of(_about: Option<&str>) {}
 
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 pub use armed::{arm, arm_all, hit, left};
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 pub use machine::{die_of, set_deadly};
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 pub use version::{NextVersion, act_as_next, next_version};
 
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 mod armed {
     use std::collections::HashMap;
     use std::sync::{Mutex, OnceLock, PoisonError};
@@ -91,7 +91,7 @@ mod armed {
     }
 }
 
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 mod machine {
     use std::sync::OnceLock;
 
@@ -113,7 +113,7 @@ mod machine {
     }
 }
 
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 mod version {
     use std::sync::OnceLock;
 

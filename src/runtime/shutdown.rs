@@ -1,8 +1,9 @@
 //! The signal to stop, and why.
 
 use std::future::Future;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Why the engine ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,15 @@ impl Shutdown {
         let mut receiver = self.sender.subscribe();
         // The sender lives in `self`, so that waiting cannot fail.
         let _ = receiver.wait_for(Option::is_some).await;
+    }
+
+    /// Waits until somebody wakes it or for so long, and no longer than until it is raised.
+    pub async fn pause(&self, woken: &Notify, longest: Duration) {
+        tokio::select! {
+            () = woken.notified() => {}
+            () = tokio::time::sleep(longest) => {}
+            () = self.raised() => {}
+        }
     }
 
     /// The output of `work`, or `None` if the signal is raised first.

@@ -72,7 +72,7 @@ pub async fn accept(
     sorted.sort_unstable_by_key(|one| one.notification.key);
     let (mut became, mut taken) = (HashMap::new(), vec![]);
     let mut halves = Halves::of(&sorted);
-    while let Some(part) = halves.next() {
+    while let Some(part) = halves.pop() {
         let told = told(database, part);
         let at_once = halves.is_narrowing();
         let written = match write(database, (claimant, window), part, &told, at_once).await {

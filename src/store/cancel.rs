@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::audit::{self, AuditChanges, AuditEntry, DoneBy};
+use super::claims::is_over;
 use super::due::{self, Columns, NotificationRow};
 use super::statement::statement;
 use super::webhooks::announce;
@@ -56,8 +57,10 @@ pub struct ClaimMeant {
     pub key: KeyHash,
     /// The notification that it stands for.
     pub id: Uuid,
-    /// Whether a living run has it in hand.
-    pub is_held: bool,
+    /// Through which channel; a claim of an old version does not say.
+    pub channel: Option<Channel>,
+    /// Whether nothing comes of it any more, should it have no row.
+    pub is_over: bool,
     /// To whom and through which channel, once it has a row.
     pub whom: Option<(Option<Uuid>, String)>,
 }
@@ -150,15 +153,18 @@ struct ClaimMeantRow {
     idempotency_key: Vec<u8>,
     #[diesel(sql_type = SqlUuid)]
     notification_id: Uuid,
+    #[diesel(sql_type = Nullable<Text>)]
+    channel: Option<String>,
     #[diesel(sql_type = Bool)]
-    is_held: bool,
+    is_over: bool,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     user_id: Option<Uuid>,
     #[diesel(sql_type = Nullable<Text>)]
     message_type: Option<String>,
 }
 
-/// The claims of a publisher's key, whoever they are for: their hashes begin alike (`broker::envelope::key_shared`).
+/// The claims of a publisher's key, whoever they are for: their hashes begin alike (`broker::envelope::key_shared`). A message
+/// that came by AMQP has its claim before it has a row, also between two nodes, while RabbitMQ has it back.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -171,14 +177,15 @@ pub async fn by_key(
         key.resize(32, byte);
         key
     };
-    let query = diesel::sql_query(
-        "SELECT d.idempotency_key, d.notification_id,
-                d.owner IS NOT NULL AND NOT is_dead_run(d.owner) AS is_held, n.user_id, n.message_type
+    let query = diesel::sql_query(concat!(
+        "SELECT d.idempotency_key, d.notification_id, d.channel, ",
+        is_over!(),
+        " AS is_over, n.user_id, n.message_type
          FROM notification_deduplication d
          LEFT JOIN LATERAL (SELECT user_id, message_type FROM notifications
                             WHERE id = d.notification_id LIMIT 1) n ON true
-         WHERE d.idempotency_key BETWEEN $1 AND $2 LIMIT $3",
-    );
+         WHERE d.idempotency_key BETWEEN $1 AND $2 LIMIT $3"
+    ));
     let query = query
         .bind::<Bytea, _>(end(0))
         .bind::<Bytea, _>(end(255))
@@ -188,7 +195,8 @@ pub async fn by_key(
         Some(ClaimMeant {
             key: KeyHash(row.idempotency_key.try_into().ok()?),
             id: row.notification_id,
-            is_held: row.is_held,
+            channel: row.channel.as_deref().and_then(|it| it.parse().ok()),
+            is_over: row.is_over,
             whom: row.message_type.map(|channel| (row.user_id, channel)),
         })
     };

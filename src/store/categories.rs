@@ -134,6 +134,9 @@ pub async fn uses(
          WHERE tenant_id = $1 AND $2 = ANY (categories) AND deleted_at IS NULL \
          UNION ALL SELECT 'suppressions', count(*) FROM suppressions \
          WHERE tenant_id = $1 AND category = $2 \
+         UNION ALL SELECT 'workflows', count(*) FROM workflows \
+         WHERE tenant_id = $1 AND state = 'published' AND jsonb_path_exists(definition, \
+             '$.** ? (@.category == $name)', jsonb_build_object('name', $2::text)) \
          UNION ALL SELECT 'waiting notifications', count(*) FROM (SELECT FROM notifications \
          WHERE tenant_id = $1 AND category = $2 AND status = 'pending' LIMIT 10000) n",
     )

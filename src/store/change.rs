@@ -76,6 +76,13 @@ pub(super) fn word<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, Store
 /// Things that name another one: what they are, and how many there are.
 pub type Use = (String, u64);
 
+/// Uses in words: `2 templates, 1 topics`.
+#[must_use]
+pub fn uses_in_words(uses: &[Use]) -> String {
+    let words = uses.iter().map(|(what, number)| format!("{number} {what}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// How often something is named.
 #[derive(QueryableByName)]
 pub(super) struct CountedUse {

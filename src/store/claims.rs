@@ -222,7 +222,7 @@ async fn claim_all(
     }
     let (mut claims, mut taken) = (HashMap::new(), vec![]);
     let mut halves = Halves::of(&sorted);
-    while let Some(part) = halves.next() {
+    while let Some(part) = halves.pop() {
         let insert = Insert::of(claimant, take, window, part);
         let at_once = is_again || halves.is_narrowing();
         match insert_all(database, &insert, at_once).await {

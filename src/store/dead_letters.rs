@@ -82,6 +82,8 @@ pub struct Failed {
     pub attempt_count: u16,
     /// What went wrong, in words.
     pub error_message: Option<String>,
+    /// Whether address, content and words were taken out.
+    pub is_redacted: bool,
 }
 
 #[derive(QueryableByName)]
@@ -120,6 +122,8 @@ struct DeadLetterRow {
     attempt_count: Option<i32>,
     #[diesel(sql_type = Nullable<Text>)]
     error_message: Option<String>,
+    #[diesel(sql_type = Bool)]
+    is_redacted: bool,
 }
 
 /// The letters that a filter means; its binds are `$1` to `$8`.
@@ -169,7 +173,7 @@ pub async fn list(
                     d.resolved, d.resolved_at, d.resolved_by, d.note,
                     coalesce(n.attempts, d.retry_history) AS history, n.user_id,
                     n.message_type AS channel, n.status, n.provider, n.recipient, n.attempt_count,
-                    n.error_message
+                    n.error_message, n.redacted_at IS NOT NULL AS is_redacted
              FROM ",
             meant!(),
             " AND ($9 IS NULL OR (d.moved_to_dlq_at, d.id) < ($9, $10))
@@ -285,6 +289,7 @@ impl DeadLetterRow {
                     .and_then(|count| u16::try_from(count).ok())
                     .unwrap_or(0),
                 error_message: self.error_message,
+                is_redacted: self.is_redacted,
             });
         let history = match self.history {
             Some(Value::Array(lines)) => lines,

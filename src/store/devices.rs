@@ -1,5 +1,7 @@
 //! Push devices. A token is one app on one phone: when another person signs in there, it moves.
 
+pub mod many;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Text, Timestamptz, Uuid as SqlUuid};

@@ -151,6 +151,15 @@ impl StoreError {
         self.may_be_of_one_row() && !self.is_for_now()
     }
 
+    /// Whether others hold or change the same at this moment: nothing was done, and doing it again may go well.
+    #[must_use]
+    pub const fn is_contention(&self) -> bool {
+        matches!(
+            self,
+            Self::Locked(_) | Self::Deadlock | Self::SerializationFailure
+        )
+    }
+
     /// Whether it passes by itself or by an operator's hand, and says nothing of the row at which it showed: no
     /// room, a lock, too slow.
     #[must_use]

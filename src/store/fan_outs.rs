@@ -51,6 +51,8 @@ pub enum FanOutOrdered {
         job: Uuid,
         /// How many subscriptions there are, as far as they are counted; 0 for runs, whose first part counts them.
         subscriptions: u64,
+        /// Topics that the tenant does not have: they are left out.
+        unknown: Vec<String>,
     },
     /// Nothing is ordered, since the tenant has none of these topics.
     Unknown,
@@ -107,6 +109,8 @@ pub async fn order(
         // Whoever accepts an event does not wait for that: the first part counts them.
         FanOutWhat::Run(_) => 0,
     };
+    let is_unknown = |name: &&String| !found.iter().any(|(_, known, _)| known == *name);
+    let unknown = order.topics.iter().filter(is_unknown).cloned().collect();
     let topic = |(id, name, joined)| FanOutTopic { id, name, joined };
     let fan_out = FanOut {
         topics: found.into_iter().map(topic).collect(),
@@ -125,7 +129,11 @@ pub async fn order(
         request: request.map(|request| (request.key, request.content)),
     };
     match (jobs::order(connection, &job).await?, request) {
-        (Some(job), _) => Ok(FanOutOrdered::New { job, subscriptions }),
+        (Some(job), _) => Ok(FanOutOrdered::New {
+            job,
+            subscriptions,
+            unknown,
+        }),
         (None, Some(request)) => taken(connection, order.tenant_id, request).await,
         (None, None) => Err(StoreError::NotFound),
     }

@@ -4,7 +4,7 @@
 //! which version of the form a reader must know, and who knows less does not take it. What cannot be
 //! read all the same is given back, never failed and never rewritten.
 
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 mod next;
 mod numbers;
 
@@ -17,17 +17,19 @@ use crate::domain::{AttemptRecord, Class, Notification, Payload};
 /// read (a field of the payload, a step, a class or a reason of the timeline) writes the next number into the
 /// rows that hold it.
 pub const FORMAT: i16 = 2;
+/// The field of a payload that was taken out.
+pub(super) const REDACTED: &str = "redacted";
 /// The first version: nothing is said for the inbox, and there is one person.
 const FIRST: i16 = 1;
 
 /// The highest number that is taken.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(debug_assertions))]
 pub(super) const fn format() -> i16 {
     FORMAT
 }
 
 /// The highest number that is taken.
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 pub(super) fn format() -> i16 {
     next::format()
 }
@@ -44,7 +46,7 @@ pub(super) fn format_of(notification: &Notification) -> i16 {
 /// The payload as it is stored.
 pub(super) fn payload(payload: &Payload) -> String {
     let stored = numbers::kept(text(payload));
-    #[cfg(feature = "failpoints")]
+    #[cfg(debug_assertions)]
     let stored = next::payload(stored);
     stored
 }
@@ -88,7 +90,7 @@ pub(super) fn read_metadata(stored: Value) -> Result<Map<String, Value>, String>
 /// Lines of the timeline as they are stored.
 pub(super) fn timeline(lines: &[AttemptRecord]) -> String {
     let stored = text(&lines);
-    #[cfg(feature = "failpoints")]
+    #[cfg(debug_assertions)]
     let stored = next::timeline(stored);
     stored
 }
@@ -98,8 +100,11 @@ pub(super) fn timeline(lines: &[AttemptRecord]) -> String {
 /// # Errors
 /// In words, when a field is missing, wrong or unknown: to send without it might be wrong.
 pub(super) fn read_payload(stored: Value) -> Result<Payload, String> {
-    #[cfg(feature = "failpoints")]
+    #[cfg(debug_assertions)]
     let stored = next::known(stored);
+    if stored.get(REDACTED).is_some() {
+        return Err("it was redacted".to_owned());
+    }
     let mut names = stored
         .as_object()
         .into_iter()
@@ -120,7 +125,7 @@ pub(super) fn read_payload(stored: Value) -> Result<Payload, String> {
 /// In words, when a line is of a step, a class or a reason that is not known: what follows from it is
 /// not known either.
 pub(super) fn read_timeline(stored: Value) -> Result<Vec<AttemptRecord>, String> {
-    #[cfg(feature = "failpoints")]
+    #[cfg(debug_assertions)]
     let stored = next::known(stored);
     read("attempts", stored)
 }
@@ -170,6 +175,7 @@ mod tests {
         let call = TemplateCall {
             name: "hello".to_owned(),
             variables: serde_json::Map::new(),
+            reply_to: Some("desk@example.com".to_owned()),
         };
         for body in [Body::Content(Content::default()), Body::Template(call)] {
             let payload = whole(body);
@@ -205,6 +211,7 @@ mod tests {
             json!({ "content": { "body": "hi", "card": {} } }),
             json!({ "template": { "name": "hello", "variables": {}, "version": 3 } }),
             json!({ "content": {}, "template": { "name": "hello" }, "actions": [] }),
+            json!({ "redacted": true }),
             json!([]),
         ] {
             assert!(read_payload(stored.clone()).is_err(), "{stored}");

@@ -91,7 +91,7 @@ pub async fn reserve_apart(
 ) -> Result<Reserved, StoreError> {
     let mut reserved = Reserved::default();
     let mut halves = Halves::of(reservations);
-    while let Some(part) = halves.next() {
+    while let Some(part) = halves.pop() {
         let full = if is_again || halves.is_narrowing() {
             reserve_at_once(database, part).await
         } else {

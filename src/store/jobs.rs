@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::dead_letters::LetterFilter;
 use super::schema::notification_schema::jobs;
 use super::time::from_database;
+use super::webhooks::replays::WebhookReplay;
 use super::{Database, StoreError, form};
 use crate::domain::fan_out::FanOut;
 use crate::domain::{ContentHash, JobKind, JobState, KeyHash, TimePlace};
@@ -26,6 +27,8 @@ pub enum JobOrder {
     DlqReplay(Box<LetterFilter>),
     /// Sends something to everybody who subscribes to a topic.
     FanOut(Box<FanOut>),
+    /// Tells a webhook again what it was told.
+    WebhookReplay(WebhookReplay),
 }
 
 impl JobOrder {
@@ -35,6 +38,7 @@ impl JobOrder {
         match self {
             Self::DlqReplay(_) => JobKind::DlqReplay,
             Self::FanOut(_) => JobKind::FanOut,
+            Self::WebhookReplay(_) => JobKind::WebhookReplay,
         }
     }
 
@@ -42,6 +46,7 @@ impl JobOrder {
         match self {
             Self::DlqReplay(filter) => form::order(filter),
             Self::FanOut(fan_out) => form::order(fan_out),
+            Self::WebhookReplay(replay) => form::order(replay),
         }
     }
 
@@ -49,6 +54,7 @@ impl JobOrder {
         match kind.parse() {
             Ok(JobKind::DlqReplay) => form::read_order(stored).map(Self::DlqReplay),
             Ok(JobKind::FanOut) => form::read_order(stored).map(Self::FanOut),
+            Ok(JobKind::WebhookReplay) => form::read_order(stored).map(Self::WebhookReplay),
             Err(_) => Err("its kind is not known".to_owned()),
         }
     }
@@ -61,6 +67,8 @@ pub enum JobPlace {
     Letter(TimePlace),
     /// A person.
     Person(Uuid),
+    /// What a webhook was told.
+    Delivery(Uuid),
 }
 
 /// A job that is to be.
@@ -89,7 +97,7 @@ pub struct StoredJob {
     pub state: JobState,
     /// What it is to do.
     pub order: JobOrder,
-    /// Notifications that become due in a second.
+    /// Notifications that become due in a second, or deliveries.
     pub rate: u32,
     /// How many there were when it was ordered.
     pub planned: u64,
@@ -138,6 +146,7 @@ impl JobRow {
                 at: from_database(at),
                 id,
             }),
+            None if self.kind == JobKind::WebhookReplay.as_str() => JobPlace::Delivery(id),
             None => JobPlace::Person(id),
         });
         Ok(StoredJob {

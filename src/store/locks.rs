@@ -51,7 +51,7 @@ impl Database {
 macro_rules! in_halves {
     ($database:expr, $batch:expr, |$part:ident| $statement:expr => $row:ty) => {{
         let mut halves = $crate::store::locks::Halves::of($batch);
-        while let Some($part) = halves.next() {
+        while let Some($part) = halves.pop() {
             let statement = $statement;
             let done = $database
                 .patiently_unless(halves.is_narrowing(), async |connection| {
@@ -70,7 +70,7 @@ pub(super) use in_halves;
 
 /// A batch that is done in halves, so that the rows that cannot be done now are left, and nothing else.
 #[derive(Debug)]
-pub(super) struct Halves<'a, T> {
+pub struct Halves<'a, T> {
     parts: Vec<&'a [T]>,
     in_a_row: u32,
     left: Vec<&'a T>,
@@ -79,7 +79,7 @@ pub(super) struct Halves<'a, T> {
 
 impl<'a, T> Halves<'a, T> {
     /// All of it, in one part.
-    pub(super) fn of(batch: &'a [T]) -> Self {
+    pub fn of(batch: &'a [T]) -> Self {
         Self {
             parts: vec![batch],
             in_a_row: 0,
@@ -89,7 +89,7 @@ impl<'a, T> Halves<'a, T> {
     }
 
     /// The next part to be done.
-    pub(super) fn next(&mut self) -> Option<&'a [T]> {
+    pub fn pop(&mut self) -> Option<&'a [T]> {
         loop {
             let part = self.parts.pop()?;
             if !part.is_empty() {
@@ -99,18 +99,18 @@ impl<'a, T> Halves<'a, T> {
     }
 
     /// Whether a part has failed before.
-    pub(super) const fn is_narrowing(&self) -> bool {
+    pub const fn is_narrowing(&self) -> bool {
         self.trouble.is_some()
     }
 
     /// The part was done.
-    pub(super) const fn done(&mut self) {
+    pub const fn done(&mut self) {
         self.in_a_row = 0;
     }
 
     /// The part failed: its halves come next. One alone is left; and all of them are when it is not for a
     /// row's sake, or too much fails.
-    pub(super) fn failed(&mut self, part: &'a [T], error: StoreError) {
+    pub fn failed(&mut self, part: &'a [T], error: StoreError) {
         self.in_a_row += 1;
         let goes_on = self.in_a_row < MOST_FAILURES && error.may_be_of_one_row();
         self.trouble = Some(error);
@@ -126,7 +126,7 @@ impl<'a, T> Halves<'a, T> {
     }
 
     /// What is left, and why, if anything failed.
-    pub(super) fn into_left(self) -> (Vec<&'a T>, Option<StoreError>) {
+    pub fn into_left(self) -> (Vec<&'a T>, Option<StoreError>) {
         (self.left, self.trouble)
     }
 }
@@ -172,7 +172,7 @@ mod tests {
 
     fn done(batch: &[u32], bad: &[u32]) -> (Vec<u32>, Vec<u32>, u32) {
         let (mut halves, mut done, mut tries) = (Halves::of(batch), vec![], 0);
-        while let Some(part) = halves.next() {
+        while let Some(part) = halves.pop() {
             tries += 1;
             if part.iter().any(|one| bad.contains(one)) {
                 halves.failed(part, locked());
@@ -205,9 +205,9 @@ mod tests {
         let (others, left, tries) = done(&batch, &batch);
         assert_eq!((others.len(), left.len(), tries), (0, 512, MOST_FAILURES));
         let mut halves = Halves::of(&batch);
-        let part = halves.next().unwrap();
+        let part = halves.pop().unwrap();
         halves.failed(part, StoreError::ReadOnly);
-        assert!(halves.next().is_none());
+        assert!(halves.pop().is_none());
         let (left, trouble) = halves.into_left();
         assert_eq!((left.len(), trouble), (512, Some(StoreError::ReadOnly)));
     }

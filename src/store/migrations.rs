@@ -4,6 +4,7 @@
 //! Of each migration that was applied, the database keeps a fingerprint of its text. So a database
 //! that was made by another text of the same name is told from ours.
 
+mod before;
 mod history;
 
 use std::time::Duration;
@@ -24,8 +25,20 @@ pub use self::history::{Fit, History, MigrationState, MigrationStatus};
 struct Migration {
     /// Its folder's name: they are run in the order of their names.
     name: &'static str,
+    /// What is done before it while others write.
+    before: &'static str,
     up: &'static str,
     down: &'static str,
+    /// Fingerprints of texts that it had before, which did the same.
+    former: &'static str,
+}
+
+/// What is run of a migration, with the statement that records it.
+struct MigrationRun<'a> {
+    name: &'static str,
+    before: &'static str,
+    text: &'static str,
+    record: &'a str,
 }
 
 const MIGRATIONS: &[Migration] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
@@ -35,7 +48,14 @@ const LOCK: i64 = 0x4845_5241_4C44; // "HERALD"
 
 /// Longest that a migration waits for a lock on a table: behind it, all others who want the table wait
 /// as well, also the engine.
-const LOCK_TIMEOUT: &str = "2s";
+const LOCK_TIMEOUT: &str = "800ms";
+/// When whoever cleans up a table by themselves lets go of it for one who waits.
+const CLEANING_LETS_GO: &str = "SET deadlock_timeout = '200ms'";
+/// The longest wait of a login that may not set that: they let go after a second.
+const LONG_LOCK_TIMEOUT: &str = "1200ms";
+/// Time between two looks whether somebody else still migrates. Whoever waited inside of the server would keep indexes
+/// from being built beside writers: that waits for all who look at anything.
+const TURN_POLL: Duration = Duration::from_millis(200);
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,8 +80,7 @@ const MIGRATES: &str = "
       AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND held.classid::bigint = $1 AND held.objid::bigint = $2
     LIMIT 1";
-/// Whose transaction has held one of our tables longest; one of the last two seconds did not make us
-/// wait that long.
+/// Whose transaction has held one of our tables longest; a younger one did not make us wait that long.
 const HOLDS: &str = "
     SELECT held.pid, coalesce(session.application_name, ''),
            extract(epoch FROM clock_timestamp() - session.xact_start)::bigint
@@ -70,7 +89,7 @@ const HOLDS: &str = "
     JOIN pg_stat_activity AS session ON session.pid = held.pid
     WHERE held.granted AND held.pid <> pg_backend_pid()
       AND class.relnamespace = to_regnamespace('notification_schema')
-      AND session.xact_start < clock_timestamp() - interval '2 seconds'
+      AND session.xact_start < clock_timestamp() - interval '800 milliseconds'
     ORDER BY session.xact_start LIMIT 1";
 
 /// Why migrations could not be run.
@@ -125,8 +144,13 @@ pub async fn migrate(
             migration.name,
             migration.fingerprint()
         );
-        let (name, text) = (migration.name, migration.up);
-        migrator.apply(name, text, &record, &mut told).await?;
+        let run = MigrationRun {
+            name: migration.name,
+            before: migration.before,
+            text: migration.up,
+            record: &record,
+        };
+        migrator.apply(&run, &mut told).await?;
         done.push(migration.name);
     }
     Ok(done)
@@ -154,8 +178,13 @@ pub async fn revert(
             "DELETE FROM migration_schema.migrations WHERE name = '{}'",
             migration.name
         );
-        let (name, text) = (migration.name, migration.down);
-        migrator.apply(name, text, &forget, &mut told).await?;
+        let run = MigrationRun {
+            name: migration.name,
+            before: "",
+            text: migration.down,
+            record: &forget,
+        };
+        migrator.apply(&run, &mut told).await?;
         done.push(migration.name);
     }
     Ok(done)
@@ -194,35 +223,54 @@ async fn ours(access: &Access) -> Result<History, MigrationError> {
 
 /// A session that holds the migrators' lock. It has no limit for a statement, and errors that keep
 /// their SQLSTATE. Closing it gives the lock back.
-struct Migrator(tokio_postgres::Client);
+struct Migrator {
+    client: tokio_postgres::Client,
+    /// Longest wait for a lock.
+    lock_timeout: &'static str,
+}
 
 impl Migrator {
     async fn locked(
         access: &Access,
         told: &mut impl FnMut(MigrationProgress),
     ) -> Result<Self, StoreError> {
-        let migrator = Self(session::plain(access, CONNECT_TIMEOUT).await?);
-        let attempt = format!("SELECT pg_try_advisory_lock({LOCK})");
-        let got = migrator.0.query_one(&attempt, &[]).await;
-        if !got.map_err(|error| of(&error))?.get::<_, bool>(0) {
-            let (high, low) = turn::halves(LOCK);
-            told(MigrationProgress::WaitsForMigrator(
-                migrator.holder(MIGRATES, &[&high, &low]).await,
-            ));
-            let wait = format!("SELECT pg_advisory_lock({LOCK})");
-            migrator.run(&wait).await?;
+        let mut migrator = Self {
+            client: session::plain(access, CONNECT_TIMEOUT).await?,
+            lock_timeout: LOCK_TIMEOUT,
+        };
+        if migrator.run(CLEANING_LETS_GO).await.is_err() {
+            migrator.lock_timeout = LONG_LOCK_TIMEOUT;
+        }
+        let mut is_told = false;
+        while !migrator.has_turn().await? {
+            if !is_told {
+                let (high, low) = turn::halves(LOCK);
+                told(MigrationProgress::WaitsForMigrator(
+                    migrator.holder(MIGRATES, &[&high, &low]).await,
+                ));
+                is_told = true;
+            }
+            tokio::time::sleep(TURN_POLL).await;
         }
         Ok(migrator)
     }
 
+    /// Whether nobody else migrates; then nobody else does until this session ends.
+    async fn has_turn(&self) -> Result<bool, StoreError> {
+        let attempt = format!("SELECT pg_try_advisory_lock({LOCK})");
+        let got = self.client.query_one(&attempt, &[]).await;
+        let got = got.map_err(|error| of(&error))?;
+        got.try_get(0).map_err(|error| of(&error))
+    }
+
     async fn run(&self, statements: &str) -> Result<(), StoreError> {
-        let done = self.0.batch_execute(statements).await;
+        let done = self.client.batch_execute(statements).await;
         done.map_err(|error| of(&error))
     }
 
     /// Who is in the way, by a query for process, name and seconds. Good to know, and no more.
     async fn holder(&self, query: &str, binds: &[&(dyn ToSql + Sync)]) -> Option<BlockingSession> {
-        let row = self.0.query_opt(query, binds).await.ok()??;
+        let row = self.client.query_opt(query, binds).await.ok()??;
         Some(BlockingSession {
             pid: row.try_get(0).ok()?,
             name: row.try_get(1).ok()?,
@@ -230,21 +278,21 @@ impl Migrator {
         })
     }
 
-    /// Does a migration and records it, in one transaction, again and again while somebody holds a
-    /// table.
+    /// Does what comes before a migration, then the migration, and records it, in one transaction, again and again
+    /// while somebody holds a table.
     async fn apply(
         &self,
-        name: &'static str,
-        text: &str,
-        record: &str,
+        run: &MigrationRun<'_>,
         told: &mut impl FnMut(MigrationProgress),
     ) -> Result<(), MigrationError> {
         let begin = clock::instant();
+        let name = run.name;
         told(MigrationProgress::Begins(name));
-        let limit = format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
+        self.prepare(name, run.before, told).await?;
+        let limit = format!("BEGIN; SET LOCAL lock_timeout = '{}'", self.lock_timeout);
         loop {
             let done = async {
-                for statements in [limit.as_str(), text, record, "COMMIT"] {
+                for statements in [limit.as_str(), run.text, run.record, "COMMIT"] {
                     self.run(statements).await?;
                 }
                 Ok(())
@@ -302,11 +350,19 @@ async fn read(connection: &mut AsyncPgConnection) -> Result<History, StoreError>
     } else {
         vec![]
     };
+    // What was run from a former text counts as run from this one.
+    let fingerprint_of = |row: MigrationRow| {
+        let carried = MIGRATIONS.iter().find(|one| one.name == row.name);
+        match carried.filter(|one| one.former.lines().any(|it| it == row.sha256)) {
+            Some(one) => one.fingerprint(),
+            None => row.sha256,
+        }
+    };
     let applied: Vec<AppliedMigration> = rows
         .into_iter()
         .map(|row| AppliedMigration {
-            name: row.name,
-            fingerprint: row.sha256,
+            name: row.name.clone(),
+            fingerprint: fingerprint_of(row),
         })
         .collect();
     let carried = MIGRATIONS.iter().map(|one| (one.name, one.fingerprint()));

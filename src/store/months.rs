@@ -71,7 +71,7 @@ pub enum ExportedTable {
     Events,
     /// What webhooks were told.
     WebhookDeliveries,
-    /// The notifications themselves. The last one: with it a copy is whole.
+    /// The notifications themselves.
     Notifications,
 }
 
@@ -234,6 +234,39 @@ impl MonthKeeper {
         let row = client.query_one(lock, &[]).await.map_err(failed)?;
         let is_alone: bool = row.try_get(0).map_err(failed)?;
         Ok(is_alone.then_some(Self(client)))
+    }
+
+    /// What is read from now on is of one moment.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn begin_view(&self) -> Result<(), StoreError> {
+        // What one that broke off has left.
+        let begin = "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        self.0.batch_execute(begin).await.map_err(failed)
+    }
+
+    /// Ends that.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn end_view(&self) -> Result<(), StoreError> {
+        self.0.batch_execute("COMMIT").await.map_err(failed)
+    }
+
+    /// How many rows of a table a month has.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn count(&self, month: Month, table: ExportedTable) -> Result<u64, StoreError> {
+        let count = format!(
+            "SELECT count(*) FROM {} t WHERE {}",
+            table.name(),
+            month.rows_of(table)
+        );
+        let row = self.0.query_one(&count, &[]).await.map_err(failed)?;
+        let count: i64 = row.try_get(0).map_err(failed)?;
+        Ok(count.unsigned_abs())
     }
 
     /// Streams a month's rows of a table, as NDJSON.

@@ -9,6 +9,7 @@ mod row;
 
 use diesel::sql_types::{BigInt, Bool, Nullable, Untyped, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::future::try_join;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -87,6 +88,8 @@ pub struct StoredNotification {
     pub owner: Option<i32>,
     /// When its person read it.
     pub read_at: Option<Timestamp>,
+    /// When its address and content were taken out.
+    pub redacted_at: Option<Timestamp>,
     /// The request by HTTP that brought it.
     pub request_id: Option<Uuid>,
 }
@@ -121,6 +124,7 @@ impl WholeNotification {
             failed_at: stored.failed_at,
             due_at: stored.due_at,
             read_at: stored.read_at,
+            redacted_at: stored.redacted_at,
             run: stored.owner,
             error: stored.error_message.as_deref(),
             suppressed_by: &self.suppressed_by,
@@ -148,6 +152,17 @@ pub struct NotificationFilter {
     pub source_type: Option<String>,
     /// About this thing.
     pub source_id: Option<String>,
+}
+
+impl NotificationFilter {
+    /// The person, if nothing else narrows a list down.
+    fn person_alone(&self) -> Option<Uuid> {
+        let without = Self {
+            user_id: None,
+            ..self.clone()
+        };
+        self.user_id.filter(|_| without == Self::default())
+    }
 }
 
 /// A span of ids, thus of time.
@@ -204,26 +219,26 @@ statement!(
         most_repeated: i64 => BigInt,
     ) -> Untyped =
         "SELECT * FROM (
-             (SELECT occurred_at, event, provider, code, detail, matched_by FROM email_logs
+             (SELECT occurred_at, event, provider, code, detail, matched_by, misnamed FROM email_logs
               WHERE notification_id = ?
                 AND event NOT IN ('open', 'machine_open', 'click', 'deferred', 'processed', 'other', 'unreadable')
               ORDER BY occurred_at LIMIT ?)
              UNION ALL
-             (SELECT occurred_at, event, provider, code, detail, matched_by FROM email_logs
+             (SELECT occurred_at, event, provider, code, detail, matched_by, misnamed FROM email_logs
               WHERE notification_id = ?
                 AND event IN ('open', 'machine_open', 'click', 'deferred', 'processed', 'other', 'unreadable')
               ORDER BY occurred_at LIMIT ?)) told
          ORDER BY occurred_at"
 );
 
+statement!(Oldest() -> Untyped = "SELECT id FROM notifications ORDER BY id LIMIT 1");
+
 /// The eldest notification that there is, whosever it is.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn oldest(connection: &mut AsyncPgConnection) -> Result<Option<Uuid>, StoreError> {
-    let rows: Vec<IdRow> = diesel::sql_query("SELECT id FROM notifications ORDER BY id LIMIT 1")
-        .load(connection)
-        .await?;
+    let rows: Vec<IdRow> = Oldest {}.load(connection).await?;
     Ok(rows.into_iter().next().map(|row| row.id))
 }
 
@@ -241,16 +256,20 @@ pub async fn find(
         any_tenant: tenant_id.is_none(),
         tenant_id,
     };
-    let Some(row): Option<WholeRow> = found.load(connection).await?.into_iter().next() else {
-        return Ok(None);
-    };
     let told = FindEvents {
         id,
         most: EVENTS,
         same_id: id,
         most_repeated: EVENTS,
     };
-    let told: Vec<EventRow> = told.load(connection).await?;
+    // Both are asked at once: the second does not wait for the answer to the first.
+    let shared: &AsyncPgConnection = connection;
+    let (mut finding, mut hearing) = (shared, shared);
+    let (found, told): (Vec<WholeRow>, Vec<EventRow>) =
+        try_join(found.load(&mut finding), told.load(&mut hearing)).await?;
+    let Some(row) = found.into_iter().next() else {
+        return Ok(None);
+    };
     let told = told.into_iter().map(EventRow::event).collect();
     let mut whole = row.whole(told);
     if whole.stored.reason.as_deref() == Some(Reason::Suppressed.as_str()) {

@@ -14,16 +14,17 @@ pub mod listing;
 mod place;
 mod standing;
 mod turns;
+mod verdict;
 mod wishes;
 
-use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::change::word;
 use super::time::from_database;
-use crate::domain::{Channel, EventBlame, EventMatch, ProviderEvent, Status};
+use crate::domain::{Channel, EventBlame, EventMatch, EventMisnaming, ProviderEvent, Status};
 
 pub use addressed::{SoftBounces, full_mailboxes, tenants_of};
 pub use awaiting::{await_outcome, take_settled};
@@ -44,6 +45,8 @@ pub struct KeptEvent {
     pub id: Uuid,
     /// The account that told it.
     pub provider: String,
+    /// Other accounts of which it may speak.
+    pub speaks_for: Vec<String>,
     /// The account's channel.
     pub channel: Channel,
     /// What happened.
@@ -60,6 +63,8 @@ pub struct KeptEvent {
     pub blame: Option<EventBlame>,
     /// The notification that it is about, if that is known.
     pub about: Option<EventSubject>,
+    /// Why it is not about the notification that it names.
+    pub misnamed: Option<EventMisnaming>,
     /// Whether it names a notification that has no row yet: it is looked at again.
     pub is_early: bool,
     /// What is still to follow from it.
@@ -100,8 +105,8 @@ pub struct EventSubject {
 macro_rules! kept_columns {
     () => {
         "f.id, f.provider, f.message_type, f.event, f.occurred_at, f.recipient, f.code, f.detail, f.blame,
-         f.tenant_id, f.notification_id, f.matched_by, f.status, f.sent_by, f.category,
-         coalesce(c.may_disable, true)"
+         f.tenant_id, f.notification_id, f.matched_by, f.misnamed, f.status, f.sent_by, f.category,
+         coalesce(c.may_disable, true), f.speaks_for"
     };
 }
 use kept_columns;
@@ -120,8 +125,8 @@ macro_rules! take_ready {
              WHERE n.id = ready.notification_id LIMIT 1) n ON true
          WHERE e.id = ready.id
          RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
-                   e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
-                   n.category
+                   e.blame, e.tenant_id, e.notification_id, e.matched_by, e.misnamed, n.status, n.provider AS sent_by,
+                   n.category, e.speaks_for
      )
      SELECT ",
             crate::store::provider_events::kept_columns!(),
@@ -150,7 +155,9 @@ type KeptColumns = (
     Nullable<Text>,
     Nullable<Text>,
     Nullable<Text>,
+    Nullable<Text>,
     Bool,
+    Nullable<Array<Text>>,
 );
 
 /// An event as a statement answers it.
@@ -170,14 +177,16 @@ type KeptRow = (
     Option<String>,
     Option<String>,
     Option<String>,
+    Option<String>,
     bool,
+    Option<Vec<String>>,
 );
 
 fn kept(row: KeptRow) -> Result<KeptEvent, StoreError> {
     #[rustfmt::skip]
     let (
         id, provider, channel, event, at, address, code, detail, blame, tenant_id, notification_id, matched_by,
-        status, sent_by, category, may_disable,
+        misnamed, status, sent_by, category, may_disable, speaks_for,
     ) = row;
     let matched_by = matched_by.as_deref().map(word).transpose()?;
     let about = tenant_id.zip(notification_id).zip(matched_by);
@@ -187,6 +196,7 @@ fn kept(row: KeptRow) -> Result<KeptEvent, StoreError> {
         rest: EventRest::All,
         id,
         provider,
+        speaks_for: speaks_for.unwrap_or_default(),
         channel: word(&channel)?,
         event: word(&event)?,
         at: from_database(at),
@@ -194,6 +204,7 @@ fn kept(row: KeptRow) -> Result<KeptEvent, StoreError> {
         code,
         detail,
         blame: blame.as_deref().map(word).transpose()?,
+        misnamed: misnamed.and_then(|it| it.parse().ok()),
         about: about.map(|((tenant_id, id), matched_by)| EventSubject {
             id,
             tenant_id,

@@ -69,6 +69,7 @@ pub async fn page(
                 payload ->> 'to' AS named
          FROM notifications
          WHERE id > $1 AND id < $2 AND ($3 IS NULL OR tenant_id = $3) AND user_id IS NOT NULL
+           AND redacted_at IS NULL
          ORDER BY id LIMIT $4",
     )
     .bind::<SqlUuid, _>(after)

@@ -8,10 +8,12 @@ pub mod cancel_on;
 pub mod desk;
 pub mod digests;
 pub mod effects;
+pub mod failing;
 mod fan_outs;
 pub mod forget;
 pub mod keep;
 mod meant;
+pub mod messages;
 pub mod people;
 pub mod starting;
 pub mod throttles;
@@ -71,6 +73,9 @@ pub struct SentMove {
     /// By what it is known in other versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub mark: String,
+    /// Whether it could not be rendered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 /// What is due, and not about to be ended by an event.

@@ -51,6 +51,16 @@ pub mod notification_schema {
     }
 
     diesel::table! {
+        notification_schema.applied_entries (label, kind, id) {
+            #[max_length = 100]
+            label -> Varchar,
+            kind -> Text,
+            id -> Uuid,
+            made_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         notification_schema.audit_logs (id) {
             id -> Uuid,
             tenant_id -> Nullable<Uuid>,
@@ -182,6 +192,8 @@ pub mod notification_schema {
             blame -> Nullable<Text>,
             awaits_outcome -> Bool,
             is_doubted -> Bool,
+            misnamed -> Nullable<Text>,
+            speaks_for -> Nullable<Array<Nullable<Text>>>,
         }
     }
 
@@ -584,6 +596,7 @@ pub mod notification_schema {
             format -> Int2,
             unreadable_count -> Int2,
             request_id -> Nullable<Uuid>,
+            redacted_at -> Nullable<Timestamptz>,
         }
     }
 
@@ -663,6 +676,22 @@ pub mod notification_schema {
             request_count -> Int4,
             created_at -> Timestamptz,
             updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.redaction_turn (is_only) {
+            is_only -> Bool,
+            notifications -> Uuid,
+            late -> Uuid,
+            events -> Uuid,
+        }
+    }
+
+    diesel::table! {
+        notification_schema.redaction_waits (notification_id) {
+            notification_id -> Uuid,
+            look_at -> Timestamptz,
         }
     }
 
@@ -875,23 +904,6 @@ pub mod notification_schema {
     }
 
     diesel::table! {
-        notification_schema.webhook_replays (id) {
-            id -> Uuid,
-            tenant_id -> Uuid,
-            webhook_id -> Uuid,
-            since -> Timestamptz,
-            until -> Timestamptz,
-            everything -> Bool,
-            planned -> Int8,
-            done -> Int8,
-            place -> Uuid,
-            created_at -> Timestamptz,
-            finished_at -> Nullable<Timestamptz>,
-            updated_at -> Timestamptz,
-        }
-    }
-
-    diesel::table! {
         notification_schema.wish_changes (id) {
             id -> Int8,
             tenant_id -> Uuid,
@@ -989,7 +1001,6 @@ pub mod notification_schema {
     diesel::joinable!(user_devices -> tenants (tenant_id));
     diesel::joinable!(user_devices -> users (user_id));
     diesel::joinable!(users -> tenants (tenant_id));
-    diesel::joinable!(webhook_replays -> notification_webhooks (webhook_id));
     diesel::joinable!(workflow_runs -> events (event_id));
     diesel::joinable!(workflow_runs -> workflows (workflow_id));
     diesel::joinable!(workflows -> tenants (tenant_id));
@@ -998,6 +1009,7 @@ pub mod notification_schema {
         admin_system_events,
         api_key_rates,
         api_keys,
+        applied_entries,
         audit_logs,
         categories,
         console_sessions,
@@ -1033,6 +1045,8 @@ pub mod notification_schema {
         provider_pauses,
         provider_rates,
         rate_limits,
+        redaction_turn,
+        redaction_waits,
         rollup_batches,
         run_cancellations,
         status_outbox,
@@ -1047,7 +1061,6 @@ pub mod notification_schema {
         user_devices,
         users,
         webhook_deliveries,
-        webhook_replays,
         wish_changes,
         workflow_runs,
         workflows,

@@ -16,6 +16,7 @@ use super::inbox::{InboxHint, deliver};
 use super::locks::Halves;
 use super::observed::Duty;
 use super::quarantine::keep;
+use super::runs::failing::FailedRuns;
 use super::webhooks::{self, announce};
 use super::{Database, StoreError, partitions};
 use crate::domain::webhook::deliveries_of;
@@ -48,6 +49,7 @@ pub struct Settled {
     left: HashSet<Uuid>,
     /// Why some are left.
     trouble: Option<StoreError>,
+    failed_runs: FailedRuns,
 }
 
 impl Settled {
@@ -74,6 +76,12 @@ impl Settled {
     #[must_use]
     pub fn left(&self) -> Option<(usize, &StoreError)> {
         Some((self.left.len(), self.trouble.as_ref()?))
+    }
+
+    /// How many runs of workflows have failed by it, since a message of theirs cannot be rendered.
+    #[must_use]
+    pub const fn failed_runs(&self) -> FailedRuns {
+        self.failed_runs
     }
 
     /// How many rows now say so.
@@ -139,7 +147,7 @@ async fn in_parts(database: &Database, batch: &[&Settlement], since: Instant) ->
     let is_again = clock::instant().saturating_duration_since(since) >= OFTEN;
     let mut settled = Settled::default();
     let mut halves = Halves::of(batch);
-    while let Some(part) = halves.next() {
+    while let Some(part) = halves.pop() {
         let at_once = is_again || halves.is_narrowing();
         match store(database, part, &mut settled, at_once).await {
             Ok(()) => halves.done(),
@@ -170,10 +178,11 @@ async fn store(
         stored => stored,
     };
     match (part, stored) {
-        (_, Ok((ids, hints))) => {
-            settled.stored.extend(ids);
-            if !hints.is_empty() {
-                database.inboxes().tell(hints);
+        (_, Ok(written)) => {
+            settled.stored.extend(written.stored);
+            settled.failed_runs.add(written.failed_runs);
+            if !written.hints.is_empty() {
+                database.inboxes().tell(written.hints);
             }
             if !told.is_empty() {
                 let webhooks = told.iter().map(|it| it.webhook_id);
@@ -188,6 +197,14 @@ async fn store(
     Ok(())
 }
 
+/// What was written of a part.
+#[derive(Debug)]
+struct PartWritten {
+    stored: Vec<Uuid>,
+    hints: Vec<InboxHint>,
+    failed_runs: FailedRuns,
+}
+
 /// Stores the outcomes as the statement has them, with what follows from them; `at_once`, it waits for
 /// nobody's locks.
 async fn write(
@@ -196,15 +213,20 @@ async fn write(
     batch: &[&Settlement],
     told: &[NewWebhookDelivery],
     at_once: bool,
-) -> Result<(Vec<Uuid>, Vec<InboxHint>), StoreError> {
+) -> Result<PartWritten, StoreError> {
     let work = async |connection: &mut AsyncPgConnection| {
         let stored = settle.load::<Uuid>(connection).await?;
-        if aftermath::follows(batch) {
-            aftermath::write(connection, batch, &stored).await?;
-        }
+        let failed_runs = match aftermath::follows(batch) {
+            true => aftermath::write(connection, batch, &stored).await?,
+            false => FailedRuns::default(),
+        };
         announce::write(connection, told, &stored).await?;
         let hints = deliver::write(connection, batch, &stored).await?;
-        Ok((stored, hints))
+        Ok(PartWritten {
+            stored,
+            hints,
+            failed_runs,
+        })
     };
     if at_once {
         database.at_once(work).await
@@ -275,7 +297,7 @@ async fn set_aside(
         match write(database, &without, &[], &[], true).await {
             Err(again) if again.is_about_data() => {}
             stored => {
-                settled.stored.extend(stored?.0);
+                settled.stored.extend(stored?.stored);
                 return Ok(());
             }
         }

@@ -80,7 +80,7 @@ impl<'a, K: Clone + Eq + Hash, V> Sifting<'a, K, V> {
         if self.to_try.is_some() {
             return Some(&[]);
         }
-        self.halves.next()
+        self.halves.pop()
     }
 
     /// What came of the part.

@@ -163,7 +163,10 @@ pub async fn uses(connection: &mut AsyncPgConnection, id: Uuid) -> Result<Vec<Us
          UNION ALL SELECT 'suppressions', count(*) FROM (SELECT FROM suppressions \
              WHERE tenant_id = $1 LIMIT 10000) s \
          UNION ALL SELECT 'preferences', count(*) FROM notification_preferences \
-         WHERE tenant_id = $1 AND user_id IS NULL",
+         WHERE tenant_id = $1 AND user_id IS NULL \
+         UNION ALL SELECT 'topics', count(*) FROM topics WHERE tenant_id = $1 AND deleted_at IS NULL \
+         UNION ALL SELECT 'workflows', count(*) FROM workflows \
+         WHERE tenant_id = $1 AND state <> 'retired'",
     )
     .bind::<SqlUuid, _>(id)
     .load(connection)

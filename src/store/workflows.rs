@@ -105,29 +105,39 @@ pub async fn published(
 }
 
 statement!(
-    /// Versions of some tenants that are retired while runs of them wait, or are still being started, and that some event
-    /// ends.
-    Outlasting(
+    /// The versions of some tenants that are published, and those that are retired while runs of them wait, or are still
+    /// being started, and that some event ends.
+    VersionsMet(
         tenants: Vec<Uuid> => Array<SqlUuid>,
-    ) -> (SqlUuid, SqlUuid) =
-        "SELECT w.tenant_id, w.id FROM workflows w
-         WHERE w.state = 'retired' AND w.tenant_id = ANY(?) AND jsonb_exists(w.definition, 'cancel_on')
-             AND (EXISTS (SELECT 1 FROM workflow_runs r WHERE r.workflow_id = w.id AND r.status = 'waiting')
-                 OR EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'fan_out' AND j.state IN ('running', 'paused')
-                     AND j.filter #>> '{what,run,workflow_id}' = w.id::text))
+    ) -> (SqlUuid, SqlUuid, Bool) =
+        "SELECT w.tenant_id, w.id, w.state = 'published' FROM workflows w
+         WHERE w.tenant_id = ANY(?) AND (w.state = 'published'
+             OR w.state = 'retired' AND jsonb_exists(w.definition, 'cancel_on')
+                 AND (EXISTS (SELECT 1 FROM workflow_runs r WHERE r.workflow_id = w.id AND r.status = 'waiting')
+                     OR EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'fan_out' AND j.state IN ('running', 'paused')
+                         AND j.filter #>> '{what,run,workflow_id}' = w.id::text)))
          ORDER BY w.tenant_id, w.name, w.version"
 );
 
-/// The versions of some tenants that are retired while runs of them go on, and that some event ends: by tenant, name and
-/// number.
+/// The versions of some tenants that events meet, by tenant, name and number: those that are published, and those that are
+/// retired while runs of them go on, and that some event ends.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn outlasting(
+pub async fn met(
     connection: &mut AsyncPgConnection,
     tenants: Vec<Uuid>,
-) -> Result<Vec<WorkflowVersion>, StoreError> {
-    Ok(Outlasting { tenants }.load(connection).await?)
+) -> Result<(Vec<WorkflowVersion>, Vec<WorkflowVersion>), StoreError> {
+    let met: Vec<(Uuid, Uuid, bool)> = VersionsMet { tenants }.load(connection).await?;
+    let (mut published, mut outlasting) = (vec![], vec![]);
+    for (tenant_id, id, is_published) in met {
+        let version = WorkflowVersion { tenant_id, id };
+        match is_published {
+            true => published.push(version),
+            false => outlasting.push(version),
+        }
+    }
+    Ok((published, outlasting))
 }
 
 /// These versions, as far as they are there.

@@ -1,6 +1,14 @@
 //! Every metric there is: name, kind, unit, labels, and the sentence that explains it.
 
+mod desk;
+mod flows;
+
 use metrics::Unit;
+
+pub(super) use self::desk::{
+    TICKET_CLOCKS_LATE, TICKET_EVENTS_OLDEST, TICKET_EVENTS_WAITING, TICKET_MAILS, TICKETS,
+};
+pub(super) use self::flows::{EVENTS_ACCEPTED, RUNS_ENDED, RUNS_FAILED_LATE};
 
 /// What kind of number a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,22 +100,6 @@ pub(super) const ACCEPTED: Declaration = Declaration::new(
     "herald_notifications_accepted_total",
     &["channel", "priority"],
     "Notifications accepted by HTTP, repetitions left out.",
-)
-.in_unit(Unit::Count);
-
-pub(super) const EVENTS_ACCEPTED: Declaration = Declaration::new(
-    Kind::Counter,
-    "herald_events_accepted_total",
-    &[],
-    "Events of other systems accepted, repetitions left out.",
-)
-.in_unit(Unit::Count);
-
-pub(super) const RUNS_ENDED: Declaration = Declaration::new(
-    Kind::Counter,
-    "herald_workflow_runs_ended_total",
-    &["reason"],
-    "Runs of workflows that ended at a step, by how.",
 )
 .in_unit(Unit::Count);
 
@@ -348,6 +340,7 @@ pub const ALL: &[Declaration] = &[
     REFUSED_EVENTS,
     EVENTS_ACCEPTED,
     RUNS_ENDED,
+    RUNS_FAILED_LATE,
     ACTOR_RESTARTS,
     DLQ_UNRESOLVED,
     QUARANTINED,
@@ -355,8 +348,13 @@ pub const ALL: &[Declaration] = &[
     INBOX_STREAMS,
     INBOX_STREAM_RESETS,
     STATUS_WAITING,
+    TICKETS,
+    TICKET_EVENTS_WAITING,
+    TICKET_EVENTS_OLDEST,
+    TICKET_CLOCKS_LATE,
     DEFERRED,
     SIGN_INS,
+    TICKET_MAILS,
     UNREADABLE,
     SETTLE_BATCH,
     CLOCK_OFFSET,

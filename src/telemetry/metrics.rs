@@ -11,13 +11,16 @@ use dashmap::DashMap;
 use metrics::{Counter, Gauge, Histogram};
 
 use super::declarations as declared;
+use super::desk_metrics::DeskMetrics;
 use super::exposition;
 use super::logging;
 use super::outcomes::Outcomes;
 use super::provider_metrics::ProviderMetrics;
-use super::registry::Registry;
+use super::registry::{Registry, approximate};
 use super::table::WordTable;
-use crate::domain::{Channel, EventRefusal, Lane, Reason, Rejection, RunEnd, SignIn, Status};
+use crate::domain::{
+    Channel, EventRefusal, Lane, MailEnd, Reason, Rejection, RunEnd, SignIn, Status,
+};
 
 /// What stands for the provider of an in-app notification.
 const INBOX: &str = "inbox";
@@ -34,6 +37,7 @@ pub struct Metrics {
     accepted: WordTable<Counter>,
     events_accepted: Counter,
     runs_ended: WordTable<Counter>,
+    runs_failed_late: Counter,
     rejected: WordTable<Counter>,
     duplicates: WordTable<Counter>,
     end_to_end: WordTable<Histogram>,
@@ -47,7 +51,9 @@ pub struct Metrics {
     quarantined_now: AtomicU64,
     refused_events: WordTable<Counter>,
     sign_ins: WordTable<Counter>,
+    ticket_mails: WordTable<Counter>,
     status_waiting: Gauge,
+    desk: DeskMetrics,
     inbox_streams: Gauge,
     inbox_stream_resets: Counter,
     ledger_difference: Gauge,
@@ -75,6 +81,7 @@ impl Metrics {
             runs_ended: WordTable::of(RunEnd::ALL, |end| {
                 registry.counter(&declared::RUNS_ENDED, &[("reason", end.as_str())])
             }),
+            runs_failed_late: registry.counter(&declared::RUNS_FAILED_LATE, &[]),
             rejected: WordTable::of(Rejection::ALL, |reason| {
                 registry.counter(&declared::REJECTED, &[("reason", reason.as_str())])
             }),
@@ -91,10 +98,14 @@ impl Metrics {
             refused_events: WordTable::of(EventRefusal::ALL, |reason| {
                 registry.counter(&declared::REFUSED_EVENTS, &[("reason", reason.as_str())])
             }),
+            ticket_mails: WordTable::of(MailEnd::ALL, |result| {
+                registry.counter(&declared::TICKET_MAILS, &[("result", result.as_str())])
+            }),
             sign_ins: WordTable::of(SignIn::ALL, |result| {
                 registry.counter(&declared::SIGN_INS, &[("result", result.as_str())])
             }),
             status_waiting: registry.gauge(&declared::STATUS_WAITING, &[]),
+            desk: DeskMetrics::new(registry.clone()),
             inbox_streams: registry.gauge(&declared::INBOX_STREAMS, &[]),
             inbox_stream_resets: registry.counter(&declared::INBOX_STREAM_RESETS, &[]),
             ledger_difference: registry.gauge(&declared::LEDGER_DIFFERENCE, &[]),
@@ -129,8 +140,13 @@ impl Metrics {
     }
 
     /// A run of a workflow has ended.
-    pub fn run_ended(&self, end: RunEnd) {
-        self.runs_ended.at(end.index()).increment(1);
+    pub fn runs_ended(&self, end: RunEnd, many: u64) {
+        self.runs_ended.at(end.index()).increment(many);
+    }
+
+    /// Runs that had ended well failed with a message of theirs.
+    pub fn runs_failed_late(&self, many: u64) {
+        self.runs_failed_late.increment(many);
     }
 
     /// A message could not be accepted.
@@ -176,6 +192,11 @@ impl Metrics {
     /// A call that tells events was not listened to.
     pub fn refused_events(&self, reason: EventRefusal) {
         self.refused_events.at(reason.index()).increment(1);
+    }
+
+    /// A mail was handed over to the support desk.
+    pub fn mail_taken(&self, end: MailEnd) {
+        self.ticket_mails.at(end.index()).increment(1);
     }
 
     /// Somebody wanted to sign in to the console.
@@ -230,6 +251,12 @@ impl Metrics {
     /// There are this many status events that wait to be published.
     pub fn status_waiting(&self, events: u64) {
         self.status_waiting.set(approximate(events));
+    }
+
+    /// Those of the support desk.
+    #[must_use]
+    pub const fn desk(&self) -> &DeskMetrics {
+        &self.desk
     }
 
     /// There are this many streams of inboxes on this node.
@@ -346,15 +373,6 @@ fn waiting(registry: &Registry, reason: Reason) -> Option<Gauge> {
     reason
         .may_wait()
         .then(|| registry.gauge(&declared::DEFERRED, &labels))
-}
-
-/// A count as a gauge holds it: exact up to 2^53.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "gauges are floating point, and nobody counts 2^53 rows"
-)]
-const fn approximate(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

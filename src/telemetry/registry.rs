@@ -85,3 +85,12 @@ fn key(metric: &Declaration, labels: &[(&'static str, &str)]) -> Key {
         .collect();
     Key::from_parts(metric.name, labels)
 }
+
+/// A count as a gauge holds it: exact up to 2^53.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "gauges are floating point, and nobody counts 2^53 rows"
+)]
+pub(super) const fn approximate(count: u64) -> f64 {
+    count as f64
+}

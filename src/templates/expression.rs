@@ -3,17 +3,18 @@
 //! They cost as little as a template may, reach nothing but what they are given, and say what is missing instead of
 //! taking it for nothing.
 
+mod branches;
 mod comparisons;
 mod demands;
-
 mod outcome;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use minijinja::{Environment, Expression as Compiled};
+use minijinja::Environment;
 use serde_json::{Map, Value as Json};
 
+use self::branches::Branch;
 use self::demands::Demands;
 use super::error::PartError;
 use super::sandbox::{self, Limits};
@@ -29,7 +30,7 @@ const FUEL: u64 = 10_000;
 #[derive(Clone)]
 pub struct Expression {
     source: Arc<str>,
-    compiled: Arc<Compiled<'static, 'static>>,
+    branch: Arc<Branch>,
     demands: Arc<Demands>,
 }
 
@@ -71,12 +72,13 @@ impl Expression {
         if let Some((_, problem)) = names::unknown(&as_tag).into_iter().next() {
             return Err(problem);
         }
-        let compiled = environment()
-            .compile_expression_owned(text.to_owned())
+        environment()
+            .compile_expression(text)
             .map_err(|error| PartError::of_compiling(&error).message)?;
+        let branch = Branch::of(text).or_else(|| Branch::leaf(text));
         Ok(Self {
             source: text.into(),
-            compiled: Arc::new(compiled),
+            branch: Arc::new(branch.ok_or("is no expression")?),
             demands: Arc::new(Demands::of(&tag.code)),
         })
     }
@@ -111,19 +113,14 @@ impl Expression {
     }
 
     fn evaluate(&self, known: &Map<String, Json>) -> Result<minijinja::Value, String> {
-        if let Some(missing) = self.demands.missing(known) {
-            return Err(format!("`{missing}` is missing"));
-        }
-        if let Some(problem) = self.demands.misfit(known) {
-            return Err(problem);
-        }
         let rendering = Rendering::new(known, FUEL);
         let absent = minijinja::Value::default();
-        let context = values::context(known, (&[], None), &absent, &rendering);
-        let found = self.compiled.eval(context).map_err(|error| {
-            let error = PartError::of_rendering(&error, &self.source);
-            error.message
-        })?;
+        let eval = |part: &minijinja::Expression<'static, 'static>| {
+            let context = values::context(known, (&[], None), &absent, &rendering);
+            let found = part.eval(context);
+            found.map_err(|error| PartError::of_rendering(&error, &self.source).message)
+        };
+        let found = self.branch.value(known, &eval)?;
         match rendering.work.is_used_up() {
             true => Err(format!("`{}` takes too many steps", self.source)),
             false => Ok(found),

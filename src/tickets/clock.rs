@@ -8,18 +8,22 @@ use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::desk::{TicketDesk, computed, write};
-use super::domain::{CategoryRules, HistoryEntry, NewEntry, SupportTicket, TicketDeed};
+use super::domain::{
+    CategoryRules, HistoryEntry, NewEntry, ReplyAddresses, SupportTicket, TicketDeed,
+};
 use super::policy::{self, Done, TicketLook};
-use super::store::{categories, clock as looks, history, staff};
+use super::store::{calls, categories, clock as looks, history, staff, tally};
 use crate::runtime::{Shutdown, clock, failpoint};
 use crate::store::{Database, PgConnection, StoreError};
 
 /// Time between two looks when there is nothing.
 const EVERY: Duration = Duration::from_secs(1);
+/// Time after which counts are put together once more.
+const TIDIED: Duration = Duration::from_secs(60);
 /// Tickets whose clocks are computed anew at once.
 const RECOUNTED: usize = 200;
 /// Tickets that are looked at at once: many clocks run out when a day of service begins.
@@ -29,13 +33,24 @@ const PUT_OFF: i64 = 300;
 
 /// Looks at clocks until told to stop.
 pub async fn run(desk: TicketDesk, stop: Shutdown) {
+    let mut tidied: Option<Instant> = None;
     while !stop.is_raised() {
         let looked = look(&desk).await;
         let recounted = recount(desk.database()).await;
-        for error in [looked.as_ref().err(), recounted.as_ref().err()]
-            .into_iter()
-            .flatten()
-        {
+        let is_time = tidied.is_none_or(|at| at.elapsed() >= TIDIED);
+        let tidied_up = match is_time {
+            true => tidy(desk.database()).await,
+            false => Ok(()),
+        };
+        if is_time {
+            tidied = Some(clock::instant());
+        }
+        let errors = [
+            looked.as_ref().err(),
+            recounted.as_ref().err(),
+            tidied_up.as_ref().err(),
+        ];
+        for error in errors.into_iter().flatten() {
             let why = error.without_data();
             tracing::warn!(
                 why,
@@ -46,6 +61,13 @@ pub async fn run(desk: TicketDesk, stop: Shutdown) {
             stop.or(sleep(EVERY)).await;
         }
     }
+}
+
+/// Puts counts together, and forgets keys of calls that are old.
+async fn tidy(database: &Database) -> Result<(), StoreError> {
+    database.transaction(tally::gather).await?;
+    database.transaction(calls::trim).await?;
+    Ok(())
 }
 
 /// Looks at the tickets whose moment came first; says whether there were any.
@@ -96,7 +118,14 @@ async fn part(desk: &TicketDesk, most: usize) -> (Result<(), StoreError>, Option
                 }
             };
             let own = lines_of(&lines, ticket.id);
-            look_at(connection, ticket, own, rules, now).await?;
+            look_at(
+                connection,
+                ticket,
+                own,
+                (rules, desk.reply_addresses()),
+                now,
+            )
+            .await?;
         }
         Ok(())
     };
@@ -134,7 +163,7 @@ async fn look_at(
     connection: &mut PgConnection,
     ticket: SupportTicket,
     lines: Vec<HistoryEntry>,
-    rules: &CategoryRules,
+    (rules, replies): (&CategoryRules, Option<&ReplyAddresses>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let seen = computed(&ticket, &lines, rules, Some(now));
@@ -142,7 +171,7 @@ async fn look_at(
     if done.entries.is_empty() {
         return looks::write(connection, &[done.ticket]).await;
     }
-    write(connection, done, lines, rules).await?;
+    write(connection, done, lines, (rules, replies)).await?;
     Ok(())
 }
 

@@ -1,9 +1,18 @@
 //! The support desk, as the HTTP API may see and change it.
 
+mod attaching;
+mod calls;
 mod changes;
+mod doing;
 mod error;
+mod figures;
+mod file_check;
+mod files;
+mod mailing;
+mod means;
 mod orders;
 mod rules;
+mod seeing;
 mod working;
 mod writing;
 
@@ -12,13 +21,24 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-pub use self::changes::{DeskActor, DeskChange, erase_person};
+pub use self::attaching::AttachmentUpload;
+pub use self::changes::{DeskActor, DeskChange, erase_person, erase_sender};
 pub use self::error::TicketDeskError;
-pub use self::orders::{ChangedTicket, OrderedDeed, TicketChange, TicketOrder};
+pub use self::figures::DeskFigures;
+pub use self::files::{FileParts, MadeFileLink, has_files};
+pub use self::mailing::{AddressedMail, MailTaken};
+pub use self::means::{DeskMeans, MailMeans};
+pub use self::orders::{
+    AddedFile, AttachmentOrder, ChangedTicket, OrderedDeed, TicketChange, TicketOrder,
+};
 
 pub(in crate::tickets) use self::writing::{computed, write};
 
+use super::domain::ReplyAddresses;
+pub use super::store::calls::TicketCall;
 pub use super::store::comments::StoredComment;
+pub use crate::objects::ObjectError;
+use crate::objects::Objects;
 use crate::runtime::Tasks;
 use crate::store::Database;
 
@@ -31,16 +51,20 @@ pub struct TicketDesk {
     database: Database,
     tasks: Tasks,
     written: Arc<Notify>,
+    loosened: Arc<Notify>,
+    means: DeskMeans,
 }
 
 impl TicketDesk {
     /// A desk on connections with its own role; work with them is done where they live.
     #[must_use]
-    pub fn new(database: Database, tasks: Tasks) -> Self {
+    pub fn new(database: Database, tasks: Tasks, means: DeskMeans) -> Self {
         Self {
             database,
             tasks,
             written: Arc::default(),
+            loosened: Arc::default(),
+            means,
         }
     }
 
@@ -50,9 +74,31 @@ impl TicketDesk {
         &self.database
     }
 
+    /// Where files are kept.
+    #[must_use]
+    pub const fn objects(&self) -> &Objects {
+        &self.means.objects
+    }
+
+    /// Addresses that answers to mails go to, if mails are taken.
+    #[must_use]
+    pub fn reply_addresses(&self) -> Option<&ReplyAddresses> {
+        self.means.reply_addresses()
+    }
+
     /// Waits until events may have been written on this node.
     pub async fn written(&self) {
         self.written.notified().await;
+    }
+
+    /// Waits until objects may have become loose on this node.
+    pub(in crate::tickets) async fn loosened(&self) {
+        self.loosened.notified().await;
+    }
+
+    /// Tells whoever sweeps that objects may be loose.
+    fn tell_sweeper(&self) {
+        self.loosened.notify_one();
     }
 
     /// Tells whoever publishes that there may be events.

@@ -16,7 +16,7 @@ use crate::providers::{HttpClient, Leave};
 use crate::runtime::{ShutdownPhases, Tasks, failpoint};
 use crate::store::seal::Sealer;
 use crate::store::webhooks::deliveries::{self, TakenDelivery, WebhookResult};
-use crate::store::webhooks::{self, ErasedMark, StoredWebhook, replays};
+use crate::store::webhooks::{self, ErasedMark, StoredWebhook};
 use crate::store::{Database, StoreError};
 use crate::work::LeaseGate;
 
@@ -211,17 +211,11 @@ impl WebhookContext {
         });
     }
 
-    /// Goes on with replays, and sets aside what disabled webhooks had still to be told: some of it at a
-    /// time, for others wait meanwhile.
+    /// Sets aside what disabled webhooks had still to be told: some of it at a time, for others wait meanwhile.
     ///
     /// # Errors
     /// The database is out of reach.
     pub(super) async fn tidy(&self) -> Result<(), StoreError> {
-        for _ in 0..TIDY_STEPS {
-            if !replays::advance(&self.database).await? {
-                break;
-            }
-        }
         let disabled = self.endpoints.disabled();
         for _ in 0..TIDY_STEPS {
             if disabled.is_empty()

@@ -35,7 +35,7 @@ struct SenderState {
 enum WebhookLook {
     /// What was written for webhooks on this node.
     Told,
-    /// What is due for any webhook, and replays.
+    /// What is due for any webhook.
     All,
 }
 

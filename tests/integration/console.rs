@@ -9,3 +9,4 @@ mod masking;
 mod pages;
 mod planted;
 mod sessions;
+mod tickets;

@@ -150,8 +150,10 @@ pub(crate) async fn lines(connection: &mut AsyncPgConnection, query: &str) -> Ve
 /// A migration as it is compiled in.
 struct Migration {
     name: &'static str,
+    before: &'static str,
     up: &'static str,
     down: &'static str,
+    former: &'static str,
 }
 
 const MIGRATIONS: &[Migration] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
@@ -161,8 +163,8 @@ const MIGRATIONS: &[Migration] = include!(concat!(env!("OUT_DIR"), "/migrations.
 /// would leave its own schema under their name.
 fn template_name() -> String {
     let mut hash = Sha256::new();
-    for Migration { name, up, down } in MIGRATIONS {
-        for text in [name, up, down] {
+    for it in MIGRATIONS {
+        for text in [it.name, it.before, it.up, it.down, it.former] {
             hash.update(text);
             hash.update([0]);
         }

@@ -1,5 +1,6 @@
 //! Publishing to a test's vhost.
 
+use lapin::types::{AMQPValue, FieldTable};
 use loadtest::publisher::{Properties, PublishError, Publisher};
 use serde_json::Value;
 
@@ -39,6 +40,16 @@ impl TestPublisher {
             .publish_to("herald.events", body, kind, Properties::default())
             .await
             .unwrap();
+    }
+
+    /// Publishes an event with a header that says how it is traced.
+    pub(crate) async fn publish_traced_event(&self, body: &[u8], kind: &str, traceparent: &str) {
+        let mut headers = FieldTable::default();
+        let value = AMQPValue::LongString(traceparent.into());
+        headers.insert("traceparent".into(), value);
+        let properties = Properties::default().with_headers(headers);
+        let published = self.0.publish_to("herald.events", body, kind, properties);
+        published.await.unwrap();
     }
 
     /// Publishes until a queue takes it.

@@ -85,6 +85,9 @@ impl Stage {
         installation.set("HERALD__BROKER__LANES", lanes);
         let bind = format!("127.0.0.1:{}", free_port().unwrap());
         installation.set("HERALD__HTTP__BIND", bind);
+        let attachments = files.path().join("attachments");
+        let attachments = attachments.to_str().unwrap();
+        installation.set("HERALD__TICKETS__ATTACHMENTS__FOLDER", attachments);
         Self {
             database,
             vhost,
@@ -101,6 +104,11 @@ impl Stage {
         stage.apply_ana_and(&[&sendgrid]);
         let outcomes = stage.outcomes().await;
         (stage, sendgrid, outcomes)
+    }
+
+    /// Where its engines keep files.
+    pub(crate) fn attachments(&self) -> PathBuf {
+        self.files.path().join("attachments")
     }
 
     /// Changes a setting of the engines that start from now on.

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod accounts;
+mod applied;
 mod cancelled_fan_outs;
 mod cancelled_runs;
 mod catalogue;
@@ -34,6 +35,7 @@ mod recipients;
 mod retention;
 mod roles;
 mod rules;
+mod runs_kept;
 mod secured;
 mod sessions;
 mod settle;

@@ -6,6 +6,7 @@ mod broker;
 mod clock;
 mod crowd;
 mod database;
+mod desk;
 mod disk;
 mod engine;
 mod events;
@@ -106,5 +107,6 @@ pub(super) async fn play(row: Row, spec: Spec<'_>) -> Result<Finding> {
         Row::WebhooksKilled => webhooks::killed(spec).await,
         Row::EventsKilled => events::killed(spec).await,
         Row::FlowsKilled => flows::killed(spec).await,
+        Row::DeskKilled => desk::killed(spec).await,
     }
 }

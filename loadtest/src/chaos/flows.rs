@@ -2,7 +2,6 @@
 //! for each step; what digests say adds up; whoever subscribes to a topic hears of each event once.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+use super::addresses::EngineAddresses;
 use super::environment::Environment;
 use super::finding::Finding;
 use crate::harness::database::Database;
@@ -70,15 +70,13 @@ recipients = ["topic:chaos"]
 send = { channel = "in_app", template = "chaos-told" }
 "#;
 
-/// Where the engines are: `http://host:port` of each.
-type Engines = Arc<Mutex<Vec<String>>>;
 /// How many events of each kind were taken on.
 type Taken = BTreeMap<&'static str, u64>;
 
 /// Systems that say what happens; dropped, they end.
 #[derive(Debug)]
 pub(super) struct FlowCrowd {
-    engines: Engines,
+    engines: EngineAddresses,
     enough: watch::Sender<bool>,
     writers: Vec<JoinHandle<Taken>>,
 }
@@ -103,11 +101,11 @@ impl FlowCrowd {
             subscribed == 200,
             "nobody subscribes to the topic: {subscribed}"
         );
-        let engines: Engines = Arc::new(Mutex::new(engines));
+        let engines = EngineAddresses::of(engines);
         let enough = watch::Sender::new(false);
         let by_http = write(
             ("http", people.clone(), enough.subscribe()),
-            EventWay::Http(Arc::clone(&engines), key.to_owned()),
+            EventWay::Http(engines.clone(), key.to_owned()),
         );
         let by_amqp = write(
             ("amqp", people, enough.subscribe()),
@@ -122,7 +120,7 @@ impl FlowCrowd {
 
     /// An engine is at another address since.
     pub(super) fn goes_to(&self, engines: Vec<String>) {
-        *self.engines.lock().unwrap_or_else(PoisonError::into_inner) = engines;
+        self.engines.change_to(engines);
     }
 
     /// Ends it, and judges.
@@ -217,7 +215,7 @@ fn numbers(rows: &[Vec<String>]) -> Result<[u64; 3]> {
 
 /// How what happens is said.
 enum EventWay {
-    Http(Engines, String),
+    Http(EngineAddresses, String),
     Amqp(String, Option<Channel>),
 }
 
@@ -253,15 +251,7 @@ impl EventWay {
     async fn say(&mut self, turn: usize, event: &Value) -> Result<()> {
         match self {
             Self::Http(engines, key) => {
-                let engine = {
-                    let engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
-                    engines
-                        .iter()
-                        .cycle()
-                        .nth(turn % 2)
-                        .cloned()
-                        .unwrap_or_default()
-                };
+                let engine = engines.one(turn);
                 let status = ask("POST", &format!("{engine}/v1/events"), key, event).await?;
                 ensure!(status == 202, "{status}");
                 Ok(())

@@ -2,7 +2,6 @@
 //! back to either engine where they were, tell it once and in order.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
@@ -13,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+use super::addresses::EngineAddresses;
 use super::finding::Finding;
 use crate::harness::database::Database;
 use crate::harness::http;
@@ -29,13 +29,10 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 /// A stream that tells nothing for so long is opened anew, at the other engine.
 const SILENT: Duration = Duration::from_secs(2);
 
-/// Where the engines are: `http://host:port` of each.
-type Engines = Arc<Mutex<Vec<String>>>;
-
 /// People whose inboxes are filled and read; dropped, they end.
 #[derive(Debug)]
 pub(super) struct InboxCrowd {
-    engines: Engines,
+    engines: EngineAddresses,
     /// Nothing more is sent.
     enough: watch::Sender<bool>,
     people: Vec<InboxOwner>,
@@ -65,16 +62,16 @@ impl InboxCrowd {
             bail!("no engine");
         };
         let PersonTokens(people) = PersonTokens::make(&first, key, PEOPLE).await?;
-        let engines: Engines = Arc::new(Mutex::new(engines));
+        let engines = EngineAddresses::of(engines);
         let enough = watch::Sender::new(false);
         let people = people.into_iter().map(|(id, token)| {
             let wanted = watch::Sender::new(usize::MAX);
             let reader = |turn| {
-                let engines = Arc::clone(&engines);
+                let engines = engines.clone();
                 tokio::spawn(read(engines, turn, token.clone(), wanted.subscribe()))
             };
             let readers = (0..2).map(reader).collect();
-            let writer = write(Arc::clone(&engines), key.to_owned(), id, enough.subscribe());
+            let writer = write(engines.clone(), key.to_owned(), id, enough.subscribe());
             InboxOwner {
                 id,
                 writer: tokio::spawn(writer),
@@ -92,7 +89,7 @@ impl InboxCrowd {
 
     /// An engine is at another address since.
     pub(super) fn goes_to(&self, engines: Vec<String>) {
-        *self.engines.lock().unwrap_or_else(PoisonError::into_inner) = engines;
+        self.engines.change_to(engines);
     }
 
     /// Ends it, and judges: what was answered is in the inbox once, and every reader has been told of it once.
@@ -165,20 +162,9 @@ impl Drop for InboxCrowd {
     }
 }
 
-/// One of the engines, in turn.
-fn one(engines: &Engines, turn: usize) -> String {
-    let engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
-    engines
-        .iter()
-        .cycle()
-        .nth(turn)
-        .cloned()
-        .unwrap_or_default()
-}
-
 /// Sends until it is enough; what is not answered is sent again, under the same key. Answers the titles.
 async fn write(
-    engines: Engines,
+    engines: EngineAddresses,
     key: String,
     person: Uuid,
     enough: watch::Receiver<bool>,
@@ -194,7 +180,7 @@ async fn write(
         .to_string();
         loop {
             turn += 1;
-            let url = format!("{}/v1/notifications", one(&engines, turn % 2));
+            let url = format!("{}/v1/notifications", engines.one(turn));
             let headers = [&*bearer, "Content-Type: application/json"];
             let asked = http::request("POST", &url, &headers, body.as_bytes());
             match timeout(ANSWERED_WITHIN, asked).await {
@@ -210,7 +196,7 @@ async fn write(
 
 /// Reads until so many were told as are enough. Answers the titles, in their order.
 async fn read(
-    engines: Engines,
+    engines: EngineAddresses,
     mut turn: usize,
     token: String,
     wanted: watch::Receiver<usize>,
@@ -219,7 +205,7 @@ async fn read(
     let is_enough = |told: usize| told >= *wanted.borrow();
     while !is_enough(told.len()) {
         turn += 1;
-        let address = one(&engines, turn % 2).replace("http://", "");
+        let address = engines.one(turn).replace("http://", "");
         let opened = timeout(ANSWERED_WITHIN, StreamReader::open(&address, &token, last));
         let Ok(Ok(mut stream)) = opened.await else {
             sleep(BEAT).await;

@@ -9,6 +9,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use tokio::time::{Instant, sleep_until};
 
+use super::desk::DeskCrowd;
 use super::environment::{Environment, MOST_IN_FLIGHT, NODES};
 use super::finding::Finding;
 use super::flows::FlowCrowd;
@@ -74,6 +75,8 @@ pub(super) struct Round<'a> {
     pub(super) inboxes: Option<InboxCrowd>,
     /// Systems whose events must all be told in the end.
     pub(super) flows: Option<FlowCrowd>,
+    /// People whose tickets must all be told of in the end.
+    pub(super) desk: Option<DeskCrowd>,
     aside: Plan,
     published_aside: Vec<Draft>,
     began: Instant,
@@ -151,6 +154,7 @@ impl<'a> Round<'a> {
             hears_status: false,
             inboxes: None,
             flows: None,
+            desk: None,
             aside: Plan::new(aside()?, seed, "aside").starting_at(ASIDE_FROM),
             published_aside: Vec::new(),
             began: Instant::now(),
@@ -215,6 +219,9 @@ impl<'a> Round<'a> {
         }
         if let Some(flows) = &self.flows {
             flows.goes_to(engines());
+        }
+        if let Some(desk) = &self.desk {
+            desk.goes_to(engines());
         }
     }
 
@@ -313,6 +320,10 @@ impl<'a> Round<'a> {
         if let Some(flows) = self.flows.take() {
             let database = &self.environment.database;
             flows.judge(database, &mut self.finding).await?;
+        }
+        if let Some(desk) = self.desk.take() {
+            let environment = &self.environment;
+            desk.judge(environment, &mut self.finding).await?;
         }
         self.webhook_has_heard().await?;
         self.events_are_kept().await?;

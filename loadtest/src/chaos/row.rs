@@ -78,11 +78,13 @@ pub enum Row {
     EventsKilled,
     /// SIGKILL of an engine and of PostgreSQL, while other systems say what happens and workflows tell of it.
     FlowsKilled,
+    /// SIGKILL of an engine, twice, and of PostgreSQL, while people ask the support desk and are answered.
+    DeskKilled,
 }
 
 impl Row {
     /// All rows, in the order of the matrix.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::EngineKilled,
         Self::EngineTerminated,
         Self::AcceptKilled,
@@ -119,6 +121,7 @@ impl Row {
         Self::WebhooksKilled,
         Self::EventsKilled,
         Self::FlowsKilled,
+        Self::DeskKilled,
     ];
 
     /// The name for `--only`, and what happens, in words.
@@ -202,6 +205,10 @@ impl Row {
                 "flows-killed",
                 "SIGKILL of one engine, twice, and PostgreSQL killed, while events start workflows",
             ),
+            Self::DeskKilled => (
+                "desk-killed",
+                "SIGKILL of one engine, twice, and PostgreSQL killed, while tickets are made and answered",
+            ),
         }
     }
 
@@ -231,6 +238,7 @@ impl Row {
                 | Self::TenantMillion
                 | Self::EventsKilled
                 | Self::FlowsKilled
+                | Self::DeskKilled
         )
     }
 }

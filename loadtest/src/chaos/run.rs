@@ -22,7 +22,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// What to play.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The engine's program, built with the feature `failpoints`.
+    /// The engine's program, a debug build.
     pub engine: PathBuf,
     /// `script/servers` of a checkout.
     pub servers: PathBuf,
@@ -59,7 +59,7 @@ pub async fn run(options: &Options) -> Result<Vec<RowResult>> {
         .with_context(|| format!("the folder for logs, {}", options.logs.display()))?;
     let engine = options.engine.canonicalize().with_context(|| {
         let path = options.engine.display();
-        format!("{path}: cargo build --features failpoints, or name an engine with --engine")
+        format!("{path}: cargo build --bin herald, or name an engine with --engine")
     })?;
     let programs = Programs {
         engine,

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::time::sleep;
 
-use super::bench::{BenchArguments, conclude};
+use super::bench::BenchArguments;
 use super::failure::Failure;
-use super::signal;
+use super::measuring;
 use crate::harness::environment::Environment;
 
 /// Longest wait for the hour to be counted: the engine looks every fifteen seconds.
@@ -31,13 +31,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn books(arguments: Arguments) -> Result<(), Failure> {
-    let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
-    let environment = arguments.bench.environment("books").await?;
-    let measured = tokio::select! {
-        measured = measure(&environment, arguments.rows) => Some(measured),
-        () = ended => None,
-    };
-    conclude(environment, measured).await
+    let work = async |environment: &Environment| measure(environment, arguments.rows).await;
+    measuring::measure(&arguments.bench, "books", &[], work).await
 }
 
 async fn measure(environment: &Environment, rows: u64) -> Result<bool> {
@@ -59,8 +54,7 @@ async fn measure(environment: &Environment, rows: u64) -> Result<bool> {
         "SELECT coalesce(sum(abs(difference)), 0)::bigint FROM notification_schema.ledger_hours";
     let difference = environment.database.count(difference).await?;
     println!("difference of the books: {difference}");
-    engine.signal("TERM")?;
-    engine.ended(PATIENCE).await.context("the engine's end")?;
+    measuring::stop(&engine).await?;
     Ok(difference == 0)
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
-    /// The engine, built with --features failpoints [default: herald beside this program]
+    /// The engine, a debug build [default: herald beside this program]
     #[arg(long, value_name = "PROGRAM")]
     engine: Option<PathBuf>,
 

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use tokio::time::sleep;
 
-use super::bench::{BenchArguments, conclude};
+use super::bench::BenchArguments;
 use super::failure::Failure;
-use super::signal;
+use super::measuring;
 use crate::events::{EventTeller, EventVoice, SendgridKey, Telling};
 use crate::harness::environment::Environment;
 use crate::publisher::{Mix, Pace, Plan, Progress, Publisher};
@@ -56,13 +56,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn events(arguments: Arguments) -> Result<(), Failure> {
-    let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
-    let environment = arguments.bench.environment("events").await?;
-    let measured = tokio::select! {
-        measured = measure(&environment, &arguments) => Some(measured),
-        () = ended => None,
-    };
-    conclude(environment, measured).await
+    let work = async |environment: &Environment| measure(environment, &arguments).await;
+    measuring::measure(&arguments.bench, "events", &[], work).await
 }
 
 async fn measure(environment: &Environment, arguments: &Arguments) -> Result<bool> {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use tokio_postgres::Client;
 
-use super::bench::{BenchArguments, conclude};
+use super::bench::BenchArguments;
 use super::failure::Failure;
-use super::signal;
+use super::measuring;
 use crate::harness::engine::Engine;
 use crate::harness::environment::Environment;
 use crate::harness::http;
@@ -20,8 +20,6 @@ use crate::harness::usage::Sample;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Time from one look to the next.
 const LOOK: Duration = Duration::from_millis(100);
-/// The tenant to which everybody belongs.
-const TENANT: &str = "00000000-0000-7000-8000-000000000001";
 
 /// Measure how fast a topic fans out, and in how much memory.
 ///
@@ -43,39 +41,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn fan_out(arguments: Arguments) -> Result<(), Failure> {
-    let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
-    let mut environment = arguments.bench.environment("fan_out").await?;
-    environment
-        .engine
-        .set("HERALD__ENGINE__FAN_OUT_RATE", "1000000");
-    let measured = tokio::select! {
-        measured = measure(&environment, &arguments) => Some(measured),
-        () = ended => None,
-    };
-    conclude(environment, measured).await
+    let settings = measuring::fan_out_at_will();
+    let work = async |environment: &Environment| measure(environment, &arguments).await;
+    measuring::measure(&arguments.bench, "fan_out", &settings, work).await
 }
 
 async fn measure(environment: &Environment, arguments: &Arguments) -> Result<bool> {
     environment.engine.migrate().await?;
-    let key = environment.engine.key("admin").await?;
     let database = environment.database.connect().await?;
     let subscribers = arguments.subscribers;
-    let people = format!(
-        "SET search_path TO notification_schema;
-         WITH topic AS (
-             INSERT INTO topics (tenant_id, name, joined) VALUES ('{TENANT}', 'all', 1) RETURNING id
-         ), people AS (
-             INSERT INTO users (id, tenant_id) SELECT gen_random_uuid(), '{TENANT}' FROM generate_series(1, {subscribers})
-             RETURNING id
-         )
-         INSERT INTO topic_subscribers (topic_id, user_id, attributes, joined)
-         SELECT topic.id, people.id, '{{\"plan\": \"pro\"}}', 1 FROM topic, people;
-         ANALYZE users; ANALYZE topic_subscribers;"
-    );
-    let filled = database.batch_execute(&people).await;
-    filled.context("people who subscribe")?;
-    let engine = environment.engine.start("one")?;
-    engine.consumes().await?;
+    measuring::everybody_subscribes(&database, subscribers, "{\"plan\": \"pro\"}").await?;
+    let (engine, key) = measuring::serving(environment).await?;
     let pid = engine.id();
     let before = Sample::take(pid)?;
     let began = Instant::now();
@@ -99,8 +75,7 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
     let told = database.query_one(told, &[]).await?;
     let (rows, people): (i64, i64) = (told.get(0), told.get(1));
     println!("{rows} notifications of {people} people");
-    engine.signal("TERM")?;
-    engine.ended(PATIENCE).await.context("the engine's end")?;
+    measuring::stop(&engine).await?;
     let wanted = i64::try_from(subscribers)?;
     Ok(rows == wanted && people == wanted)
 }

@@ -2,21 +2,21 @@
 
 mod login;
 mod pages;
-mod timed;
+pub(super) mod timed;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 use uuid::Uuid;
 
-use super::bench::{BenchArguments, conclude};
+use super::bench::BenchArguments;
 use super::failure::Failure;
-use super::signal;
+use super::measuring;
 use crate::harness::engine::Engine;
 use crate::harness::environment::Environment;
 use crate::harness::http;
@@ -77,35 +77,23 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn inbox(arguments: Arguments) -> Result<(), Failure> {
-    let ended = signal::ended().map_err(Failure::while_doing("signal handlers"))?;
-    let mut environment = arguments.bench.environment("inbox").await?;
     let streams = arguments.streams + 1_000;
-    environment
-        .engine
-        .set("HERALD__INBOX__STREAMS", streams.to_string());
-    environment
-        .engine
-        .set("HERALD__HTTP__CONNECTIONS", (streams + 1_000).to_string());
-    environment.engine.set("HERALD__HTTP__PERSON_RATE", "0");
-    let measure = async {
-        match (arguments.login, arguments.console) {
-            (Some(items), _) => login::measure(&environment, &arguments, items).await,
-            (_, Some(rows)) => pages::measure(&environment, rows).await,
-            (None, None) => measure(&environment, &arguments).await,
-        }
+    let settings = [
+        ("HERALD__INBOX__STREAMS", streams.to_string()),
+        ("HERALD__HTTP__CONNECTIONS", (streams + 1_000).to_string()),
+        ("HERALD__HTTP__PERSON_RATE", "0".to_owned()),
+    ];
+    let work = async |environment: &Environment| match (arguments.login, arguments.console) {
+        (Some(items), _) => login::measure(environment, &arguments, items).await,
+        (_, Some(rows)) => pages::measure(environment, rows).await,
+        (None, None) => measure(environment, &arguments).await,
     };
-    let measured = tokio::select! {
-        measured = measure => Some(measured),
-        () = ended => None,
-    };
-    conclude(environment, measured).await
+    measuring::measure(&arguments.bench, "inbox", &settings, work).await
 }
 
 async fn measure(environment: &Environment, arguments: &Arguments) -> Result<bool> {
     environment.engine.migrate().await?;
-    let key = environment.engine.key("admin").await?;
-    let engine = environment.engine.start("one")?;
-    engine.consumes().await?;
+    let (engine, key) = measuring::serving(environment).await?;
     let crowd = Crowd::make(&engine, &key, arguments.streams).await?;
     let pid = engine.id();
     let before = Sample::take(pid)?;
@@ -139,8 +127,7 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
             many / elapsed,
             cpu * 1_000.0 / many
         );
-        engine.signal("TERM")?;
-        engine.ended(PATIENCE).await.context("the engine's end")?;
+        measuring::stop(&engine).await?;
         return Ok(arrived(environment, arguments, &shown).await? == sent);
     }
     println!(
@@ -166,8 +153,7 @@ async fn measure(environment: &Environment, arguments: &Arguments) -> Result<boo
     }
     let broken = std::iter::from_fn(|| readers.try_join_next()).count();
     ensure!(broken == 0, "{broken} streams ended");
-    engine.signal("TERM")?;
-    engine.ended(PATIENCE).await.context("the engine's end")?;
+    measuring::stop(&engine).await?;
     Ok(shown.items() == sent)
 }
 

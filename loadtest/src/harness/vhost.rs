@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions, ExchangeDeclareOptions,
-    QueueBindOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions,
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Connection, ConnectionProperties, ExchangeKind};
+use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -163,14 +163,7 @@ impl Vhost {
         let channel = connection.create_channel().await?;
         let mut ready = 0;
         for queue in queues {
-            let passive = QueueDeclareOptions {
-                passive: true,
-                ..QueueDeclareOptions::durable()
-            };
-            let declared = channel
-                .queue_declare(queue.as_ref().into(), passive, FieldTable::default())
-                .await?;
-            ready += u64::from(declared.message_count());
+            ready += u64::from(ready_in(&channel, queue.as_ref()).await?);
         }
         Ok(ready)
     }
@@ -212,10 +205,25 @@ impl Vhost {
     pub async fn take_all(&self, queue: &str) -> Result<Vec<Vec<u8>>> {
         let connection = self.connect().await?;
         let channel = connection.create_channel().await?;
-        let options = BasicGetOptions { no_ack: true };
+        let waiting = usize::try_from(ready_in(&channel, queue).await?)?;
+        let options = BasicConsumeOptions {
+            no_ack: true,
+            ..BasicConsumeOptions::default()
+        };
+        let mut taken = channel
+            .basic_consume(queue.into(), "all".into(), options, FieldTable::default())
+            .await?;
         let mut all = vec![];
-        while let Some(got) = channel.basic_get(queue.into(), options).await? {
-            all.push(got.delivery.data);
+        while all.len() < waiting {
+            let next = timeout(ANSWER, taken.next()).await;
+            let next = next.with_context(|| format!("{queue} gives {} of {waiting}", all.len()))?;
+            all.push(next.context("the consumer has ended")??.data);
+        }
+        // What came meanwhile was given to us too.
+        let cancelled = BasicCancelOptions::default();
+        channel.basic_cancel("all".into(), cancelled).await?;
+        while let Some(next) = timeout(ANSWER, taken.next()).await? {
+            all.push(next?.data);
         }
         Ok(all)
     }
@@ -265,4 +273,14 @@ impl Vhost {
             .context("RabbitMQ does not answer")?
             .context("RabbitMQ")
     }
+}
+
+/// Messages in a queue that no consumer holds.
+async fn ready_in(channel: &Channel, queue: &str) -> Result<u32> {
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::durable()
+    };
+    let declared = channel.queue_declare(queue.into(), passive, FieldTable::default());
+    Ok(declared.await?.message_count())
 }

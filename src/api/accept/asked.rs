@@ -129,6 +129,8 @@ pub(in crate::api) struct AskedTemplate {
     /// Its variables.
     #[schema(value_type = Object, required = false)]
     variables: Option<Map<String, Value>>,
+    /// Where answers to an e-mail go.
+    reply_to: Option<String>,
 }
 
 /// Ready text. What a channel needs of it depends on the channel.
@@ -147,6 +149,8 @@ pub(in crate::api) struct AskedContent {
     /// Data for the app (push, in-app).
     #[schema(value_type = Option<Object>)]
     data: Option<Map<String, Value>>,
+    /// Where answers to an e-mail go.
+    reply_to: Option<String>,
 }
 
 /// What is said of the person; what is absent stays as it is.

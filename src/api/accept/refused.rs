@@ -99,6 +99,10 @@ pub(in crate::api) fn not_accepted_at(why: NotAccepted, place: &str) -> Problem 
             let detail = "the database does not answer; with its key the same may be sent again";
             again(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
         }
+        NotAccepted::NoEngine => {
+            let detail = "this node does not run the engine (`herald serve --only`): send it to one that does";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+        }
         NotAccepted::Closed => {
             let detail = "the engine starts or stops; nothing was stored, try again";
             again(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)

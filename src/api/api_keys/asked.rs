@@ -154,14 +154,54 @@ pub(in crate::api) fn key_order(
 }
 
 /// What becomes of a key.
-pub(super) fn change(
-    mut fields: SentFields,
-    who: &Authority,
-) -> Result<impl FnOnce(StoredApiKey) -> StoredApiKey + Send + use<>, Problem> {
-    let (forever, usual) = (fields.is_null("expires_at"), fields.is_null("rate_limit"));
-    let said = SaidOfKey::read(&mut fields, &who.caller.scopes);
-    let said = fields.finish(Some(said))?;
-    Ok(move |were: StoredApiKey| {
+pub(super) fn change(mut fields: SentFields, who: &Authority) -> Result<KeyChange, Problem> {
+    let change = KeyChange::read(&mut fields, &who.caller.scopes);
+    fields.finish(Some(change))
+}
+
+/// What is changed of a key.
+pub(in crate::api) struct KeyChange {
+    said: SaidOfKey,
+    /// It ends no more by itself.
+    forever: bool,
+    /// Its limit is what the settings say.
+    usual: bool,
+}
+
+impl KeyChange {
+    fn read(fields: &mut SentFields, own: &ApiScopes) -> Self {
+        let (forever, usual) = (fields.is_null("expires_at"), fields.is_null("rate_limit"));
+        Self {
+            said: SaidOfKey::read(fields, own),
+            forever,
+            usual,
+        }
+    }
+
+    /// All that is said of a key, of which what is absent is nothing.
+    pub(in crate::api) fn whole(fields: &mut SentFields, own: &ApiScopes) -> Option<Self> {
+        let said = SaidOfKey::read(fields, own);
+        let name = fields.required("name", said.name);
+        let scopes = fields.required("scopes", said.scopes);
+        Some(Self {
+            forever: said.expires_at.is_none(),
+            usual: said.rate_limit.is_none(),
+            said: SaidOfKey {
+                name: Some(name?),
+                scopes: Some(scopes?),
+                networks: Some(said.networks.unwrap_or_default()),
+                ..said
+            },
+        })
+    }
+
+    /// The key as it is then.
+    pub(in crate::api) fn of(self, were: StoredApiKey) -> StoredApiKey {
+        let Self {
+            said,
+            forever,
+            usual,
+        } = self;
         let networks = said.networks.map(|it| (!it.is_empty()).then_some(it));
         StoredApiKey {
             name: said.name.unwrap_or(were.name),
@@ -171,14 +211,21 @@ pub(super) fn change(
             expires_at: said.expires_at.or(were.expires_at.filter(|_| !forever)),
             ..were
         }
-    })
+    }
 }
 
 /// How long the old secret opens beside the new one.
 pub(super) fn overlap(mut fields: SentFields) -> Result<Duration, Problem> {
+    let overlap = key_overlap(&mut fields);
+    fields.finish(overlap)
+}
+
+/// The same, beside other fields.
+pub(in crate::api) fn key_overlap(fields: &mut SentFields) -> Option<Duration> {
     let seconds = fields.integer("overlap_seconds", 0..=LONGEST_OVERLAP);
-    let seconds = fields.finish(Some(seconds.unwrap_or(OVERLAP)))?;
-    Ok(Duration::from_secs(seconds.unsigned_abs()))
+    Some(Duration::from_secs(
+        seconds.unwrap_or(OVERLAP).unsigned_abs(),
+    ))
 }
 
 /// A scope that whoever makes the key has as well.

@@ -43,8 +43,14 @@ pub(super) struct PagePlace {
 /// What a place needs.
 enum PlaceNeeds {
     Nothing,
+    /// Reading this.
     Reading(ApiResource),
+    /// The same, of an operator.
     Operator(ApiResource),
+    /// The same where the support desk's pages are.
+    AtDesk(ApiResource),
+    /// The same wherever there are pages at all.
+    Anywhere(ApiResource),
 }
 
 /// All places, in their order.
@@ -106,6 +112,11 @@ const PLACES: &[(&str, &str, PlaceNeeds)] = &[
         PlaceNeeds::Reading(ApiResource::Workflows),
     ),
     (
+        "/console/tickets",
+        "Support desk",
+        PlaceNeeds::AtDesk(ApiResource::Tickets),
+    ),
+    (
         "/console/accounts",
         "Accounts",
         PlaceNeeds::Operator(ApiResource::Providers),
@@ -123,7 +134,7 @@ const PLACES: &[(&str, &str, PlaceNeeds)] = &[
     (
         "/console/events",
         "Events",
-        PlaceNeeds::Reading(ApiResource::SystemEvents),
+        PlaceNeeds::Anywhere(ApiResource::SystemEvents),
     ),
     (
         "/console/suppressions",
@@ -133,12 +144,12 @@ const PLACES: &[(&str, &str, PlaceNeeds)] = &[
     (
         "/console/keys",
         "Keys",
-        PlaceNeeds::Reading(ApiResource::ApiKeys),
+        PlaceNeeds::Anywhere(ApiResource::ApiKeys),
     ),
     (
         "/console/audit",
         "Audit log",
-        PlaceNeeds::Reading(ApiResource::AuditLogs),
+        PlaceNeeds::Anywhere(ApiResource::AuditLogs),
     ),
 ];
 
@@ -150,6 +161,7 @@ const DEEDS: &[(&str, &str)] = &[
     ("resumed", "It goes on."),
     ("lifted", "The address is no longer on the list."),
     ("revoked", "The key opens nothing any more."),
+    ("key_changed", "The key is changed."),
     ("replayed", "It is on its way again."),
     ("changed", "It is changed, on every node in a moment."),
     (
@@ -172,16 +184,42 @@ const DEEDS: &[(&str, &str)] = &[
         "Somebody else has settled the notification meanwhile; that stands.",
     ),
     ("resolved", "It is dealt with."),
+    (
+        "replied",
+        "The answer is written, and the requester is told.",
+    ),
+    ("noted", "The note is written; it is for staff alone."),
+    ("moved", "The ticket is moved."),
+    ("assigned", "The ticket is given."),
+    ("escalated", "The ticket is brought to the next level."),
+    ("hired", "What is said of them is stored."),
+    (
+        "dismissed",
+        "They are no longer of the staff; their tickets stay theirs.",
+    ),
+    (
+        "ruled",
+        "The rules are stored; the due times of their tickets follow.",
+    ),
+    (
+        "unruled",
+        "The rules are gone; their tickets have no targets.",
+    ),
     ("chosen", "You look at another tenant now."),
 ];
 
 impl PageFrame {
     /// The frame of a page at a place.
     pub(super) fn new(visitor: &ConsoleVisitor, title: impl Into<String>, here: &str) -> Self {
+        let pages = visitor.pages();
         let needs = |needs: &PlaceNeeds| match needs {
-            PlaceNeeds::Nothing => true,
-            PlaceNeeds::Reading(resource) => visitor.reads(*resource),
-            PlaceNeeds::Operator(resource) => visitor.is_operator() && visitor.reads(*resource),
+            PlaceNeeds::Nothing => pages.engine,
+            PlaceNeeds::Reading(resource) => pages.engine && visitor.reads(*resource),
+            PlaceNeeds::Operator(resource) => {
+                pages.engine && visitor.is_operator() && visitor.reads(*resource)
+            }
+            PlaceNeeds::AtDesk(resource) => pages.desk && visitor.reads(*resource),
+            PlaceNeeds::Anywhere(resource) => visitor.reads(*resource),
         };
         let places = PLACES.iter().filter(|(.., needed)| needs(needed));
         let places = places.map(|(path, name, _)| PagePlace {

@@ -1,6 +1,7 @@
-//! API keys: made, given another secret, taken back. A key that is made here opens no more than the visitor's.
+//! API keys: made, changed, given another secret, taken back. A key that is made or changed here opens no more than the
+//! visitor's.
 
-use std::time::Duration;
+mod one;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Path};
@@ -16,9 +17,10 @@ use super::look;
 use super::posted::ProvenForm;
 use super::typed::{FieldKind, TypedFields};
 use super::visitor::ConsoleVisitor;
-use crate::api::api_keys::{OVERLAP, key_order};
+use crate::api::api_keys::key_order;
 use crate::domain::{ApiAction, ApiKey, ApiResource};
 use crate::ops::control::{Desks, StoredApiKey};
+use crate::runtime::clock;
 
 /// Where the desk is.
 const PATH: &str = "/console/keys";
@@ -46,7 +48,7 @@ struct KeysPage {
 struct KeyPage<'a> {
     page: PageFrame,
     key: &'a str,
-    says: &'static str,
+    says: String,
 }
 
 pub(super) fn routes(routes: &mut web::ServiceConfig) {
@@ -55,7 +57,9 @@ pub(super) fn routes(routes: &mut web::ServiceConfig) {
         .route(web::post().to(make));
     routes
         .service(list)
-        .service(web::resource("/keys/{id}/rotate").route(web::post().to(rotate)))
+        .service(web::resource("/keys/{id}").route(look(one::page)))
+        .service(web::resource("/keys/{id}/change").route(web::post().to(one::change)))
+        .service(web::resource("/keys/{id}/rotate").route(web::post().to(one::rotate)))
         .service(web::resource("/keys/{id}/revoke").route(web::post().to(revoke)));
 }
 
@@ -102,6 +106,7 @@ fn row(it: &StoredApiKey, writes: bool) -> ListRow {
         asks_why: false,
     };
     ListRow {
+        link: Some(format!("{PATH}/{}", it.id)),
         cells: vec![
             it.name.clone(),
             format!("hk_{}", it.prefix),
@@ -114,13 +119,15 @@ fn row(it: &StoredApiKey, writes: bool) -> ListRow {
             true => vec![act("rotate", "Another secret"), act("revoke", "Revoke it")],
             false => vec![],
         },
-        ..ListRow::default()
     }
 }
 
 fn state(key: &StoredApiKey) -> String {
     match (key.revoked_at, key.expires_at) {
         (Some(at), _) => format!("revoked {}", ShownMoment::from(at).text),
+        (None, Some(at)) if at <= clock::now() => {
+            format!("ended {}", ShownMoment::from(at).text)
+        }
         (None, Some(at)) => format!("until {}", ShownMoment::from(at).text),
         (None, None) => "opens".to_owned(),
     }
@@ -138,26 +145,7 @@ async fn make(form: ProvenForm, desks: Data<Desks>) -> Result<HttpResponse, Cons
     };
     let (_, key) = desks.keys.make(order).await?;
     let says = "The key. Nobody can show it again: copy it now to where it is used.";
-    Ok(once(&visitor, &key, says))
-}
-
-/// Gives a key another secret, and shows it this once.
-async fn rotate(
-    form: ProvenForm,
-    desks: Data<Desks>,
-    id: Path<String>,
-) -> Result<HttpResponse, ConsoleError> {
-    let (tenant_id, id) = form.changes_of(ApiResource::ApiKeys, (&id, "API key"))?;
-    desks.keys.get(id, tenant_id).await?;
-    let own = form.visitor.caller().scopes.clone();
-    let overlap = Duration::from_secs(OVERLAP.unsigned_abs());
-    let rotated = desks
-        .keys
-        .rotate((id, tenant_id), own, overlap, form.visitor.by());
-    let key = rotated.await?;
-    let says = "The key with its new secret. Nobody can show it again: copy it now to where it is used. The old secret \
-                opens beside it for a day.";
-    Ok(once(&form.visitor, &key, says))
+    Ok(once(&visitor, &key, says.to_owned()))
 }
 
 /// Takes a key back.
@@ -173,7 +161,7 @@ async fn revoke(
 }
 
 /// A key's text: no page is kept by browsers, and this one is made once.
-fn once(visitor: &ConsoleVisitor, key: &ApiKey, says: &'static str) -> HttpResponse {
+fn once(visitor: &ConsoleVisitor, key: &ApiKey, says: String) -> HttpResponse {
     let page = KeyPage {
         page: PageFrame::new(visitor, "API key", PATH),
         key: key.expose(),

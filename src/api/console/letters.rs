@@ -171,10 +171,13 @@ impl From<&DeadLetter> for ListedLetter {
                 Ok(reason) => reason.to_string(),
                 Err(unknown) => unknown.word.clone(),
             },
-            to: of
-                .and_then(|of| of.recipient.as_deref())
-                .map(masked)
-                .unwrap_or_default(),
+            to: match of {
+                Some(of) if of.is_redacted => "redacted".to_owned(),
+                of => of
+                    .and_then(|of| of.recipient.as_deref())
+                    .map(masked)
+                    .unwrap_or_default(),
+            },
             channel: text(of.map(|of| &of.channel)),
             provider: text(of.and_then(|of| of.provider.as_ref())),
             says: text(of.and_then(|of| of.error_message.as_ref())),

@@ -89,6 +89,6 @@ fn names(order: &JobOrder) -> String {
             let names = fan_out.topics.iter().map(|topic| topic.name.as_str());
             names.collect::<Vec<_>>().join(", ")
         }
-        JobOrder::DlqReplay(_) => String::new(),
+        JobOrder::DlqReplay(_) | JobOrder::WebhookReplay(_) => String::new(),
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::answer::ConsoleError;
 use super::guard;
 use crate::api::client_address;
+use crate::api::console_parts::ConsoleParts;
 use crate::api::request_id::RequestId;
 use crate::api::server_settings::ServerSettings;
 use crate::domain::{ApiAction, ApiResource, ApiScope, DEFAULT_TENANT, SessionToken};
@@ -32,6 +33,7 @@ pub(super) struct ConsoleVisitor {
     token: SessionToken,
     address: IpAddr,
     request_id: Option<Uuid>,
+    pages: ConsoleParts,
 }
 
 impl ConsoleVisitor {
@@ -112,6 +114,16 @@ impl ConsoleVisitor {
         self.request_id
     }
 
+    /// From where they come.
+    pub(super) const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The pages that there are.
+    pub(super) const fn pages(&self) -> ConsoleParts {
+        self.pages
+    }
+
     /// What their forms must bring.
     pub(super) fn form_proof(&self) -> String {
         self.token.form_proof(self.signed.tenant_id)
@@ -155,6 +167,7 @@ async fn visitor(request: &HttpRequest) -> Result<ConsoleVisitor, ConsoleError> 
         token,
         address,
         request_id: request_id(request),
+        pages: pages(request),
     })
 }
 
@@ -190,6 +203,16 @@ pub(super) fn address(request: &HttpRequest) -> IpAddr {
 /// The number of a request.
 pub(super) fn request_id(request: &HttpRequest) -> Option<Uuid> {
     request.extensions().get::<RequestId>().map(|id| id.0)
+}
+
+/// The pages that there are.
+fn pages(request: &HttpRequest) -> ConsoleParts {
+    let settings = request.app_data::<Data<ServerSettings>>();
+    let pages = settings.and_then(|settings| settings.console);
+    pages.unwrap_or(ConsoleParts {
+        engine: true,
+        desk: true,
+    })
 }
 
 /// How others reach us, if anybody was told.

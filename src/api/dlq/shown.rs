@@ -52,6 +52,8 @@ pub(super) struct WholeLetter {
     letter: ShownLetter,
     /// The address that was used.
     to: Option<String>,
+    /// Whether address, content and words were taken out since (`retention.payload_days`): it cannot be replayed.
+    redacted: bool,
     /// What happened, the oldest first.
     history: Vec<ShownStep>,
 }
@@ -121,6 +123,7 @@ impl From<&DeadLetter> for WholeLetter {
         let failed = letter.notification.as_ref();
         Self {
             to: failed.and_then(|it| it.recipient.clone()),
+            redacted: failed.is_some_and(|it| it.is_redacted),
             history: lines.map(ShownStep::from).collect(),
             letter: ShownLetter::from(letter),
         }

@@ -13,8 +13,8 @@ pub(in crate::api) enum EndpointAccess {
     Open,
     /// A key with this scope.
     Scope(ApiResource, ApiAction),
-    /// A key with the scope of either resource, whichever the thing in the path is about: the handler looks.
-    EitherScope((ApiResource, ApiResource), ApiAction),
+    /// A key with the scope of one of these resources, whichever the thing in the path is about: the handler looks.
+    AnyScope(&'static [ApiResource], ApiAction),
     /// A key with this scope that belongs to no tenant.
     Operator(ApiResource, ApiAction),
     /// A key with this scope; or the person that the path names, with a user token of this grant.
@@ -30,7 +30,8 @@ impl EndpointAccess {
             Self::Scope(resource, action) | Self::Operator(resource, action) => {
                 Some((resource, action))
             }
-            Self::EitherScope((resource, _), action) => Some((resource, action)),
+            Self::AnyScope([resource, ..], action) => Some((*resource, action)),
+            Self::AnyScope([], _) => None,
             Self::ScopeOrSelf(scope, _) => Some(scope),
             Self::Open | Self::Person(_) => None,
         }
@@ -40,16 +41,17 @@ impl EndpointAccess {
     pub(in crate::api) const fn grant(self) -> Option<PersonGrant> {
         match self {
             Self::ScopeOrSelf(_, grant) | Self::Person(grant) => Some(grant),
-            Self::Open | Self::Scope(..) | Self::EitherScope(..) | Self::Operator(..) => None,
+            Self::Open | Self::Scope(..) | Self::AnyScope(..) | Self::Operator(..) => None,
         }
     }
 
-    /// The scope that does as well.
-    pub(in crate::api) const fn other_scope(self) -> Option<(ApiResource, ApiAction)> {
-        match self {
-            Self::EitherScope((_, resource), action) => Some((resource, action)),
-            _ => None,
-        }
+    /// The scopes that do as well.
+    pub(in crate::api) fn other_scopes(self) -> impl Iterator<Item = (ApiResource, ApiAction)> {
+        let (resources, action) = match self {
+            Self::AnyScope([_, others @ ..], action) => (others, action),
+            _ => (&[][..], ApiAction::Read),
+        };
+        resources.iter().map(move |resource| (*resource, action))
     }
 }
 

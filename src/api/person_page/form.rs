@@ -9,6 +9,8 @@ use crate::ops::control::PageDeed;
 
 pub(super) const URLENCODED: &str = "application/x-www-form-urlencoded";
 pub(super) const MULTIPART: &str = "multipart/form-data";
+/// What one of RFC 8058 is sent as by clients that do not say that it is a form.
+const PLAIN: &str = "text/plain";
 /// Most fields; the page has thirteen.
 const MOST_FIELDS: usize = 50;
 /// Longest name of a category, in characters.
@@ -22,7 +24,8 @@ impl PostedForm {
     /// Whether a request brings a form. Some mail clients do not say that they do.
     pub(super) fn is_one(request: &HttpRequest) -> bool {
         let kind = request.content_type();
-        kind.is_empty() || is(kind, URLENCODED) || is(kind, MULTIPART)
+        let kinds = [URLENCODED, MULTIPART, PLAIN];
+        kind.is_empty() || kinds.iter().any(|known| is(kind, known))
     }
 
     /// The form in a body; `None` is none.

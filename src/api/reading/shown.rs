@@ -59,6 +59,9 @@ pub(super) struct ListedNotification {
     failed_at: Option<Timestamp>,
     /// When its person read it.
     read_at: Option<Timestamp>,
+    /// When its address, its content and the words of providers were taken out (`retention.payload_days`); null while
+    /// they are there.
+    redacted_at: Option<Timestamp>,
     /// What went wrong, in words.
     error: Option<String>,
     /// The provider's code.
@@ -182,6 +185,7 @@ impl From<&StoredNotification> for ListedNotification {
             sent_at: it.sent_at,
             failed_at: it.failed_at,
             read_at: it.read_at,
+            redacted_at: it.redacted_at,
             error: it.error_message,
             provider_response: it.provider_response,
             provider_message_id: it.provider_message_id,

@@ -14,7 +14,7 @@ use crate::tickets::policy::{NewTicket, TicketEdit};
 /// Longest subject and place, in characters.
 const LINE_CHARS: usize = 255;
 /// Longest description and comment, in characters.
-pub(super) const TEXT_CHARS: usize = 100_000;
+pub(in crate::api) const TEXT_CHARS: usize = 100_000;
 /// Largest metadata, in bytes of JSON.
 const METADATA_BYTES: usize = 64 * 1_024;
 /// Most followers.
@@ -149,7 +149,7 @@ pub(super) fn actor(sent: &mut SentFields, caller: &TicketCaller) -> Option<Uuid
 }
 
 /// A person's id; the nil UUID is nobody's.
-pub(super) fn person(text: &str) -> Result<Uuid, String> {
+pub(in crate::api) fn person(text: &str) -> Result<Uuid, String> {
     match uuid(text)? {
         id if id.is_nil() => Err("the nil UUID is nobody's".to_owned()),
         id => Ok(id),
@@ -157,7 +157,7 @@ pub(super) fn person(text: &str) -> Result<Uuid, String> {
 }
 
 /// A category's name, in its one spelling.
-pub(super) fn category(text: &str) -> Result<String, String> {
+pub(in crate::api) fn category(text: &str) -> Result<String, String> {
     field::category(text).map_err(|unfit| unfit.to_string())
 }
 
@@ -167,7 +167,7 @@ pub(super) fn line(text: &str) -> Result<String, String> {
 }
 
 /// A text of several lines.
-pub(super) fn prose(text: &str, most: usize) -> Result<String, String> {
+pub(in crate::api) fn prose(text: &str, most: usize) -> Result<String, String> {
     if text.trim().is_empty() || text.contains('\0') || text.chars().count() > most {
         return Err(format!(
             "write 1 to {most} characters, none of which is NUL"

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -151,6 +152,16 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+/// A category as it is sent, for an editor.
+pub(in crate::api) fn as_sent(category: &TicketCategory) -> Value {
+    let mut shown = json!(ShownTicketCategory::from(category));
+    if let Some(fields) = shown.as_object_mut() {
+        fields.remove("id");
+        fields.retain(|_, value| !value.is_null());
+    }
+    shown
+}
+
 fn named(id: &str) -> Result<Uuid, Problem> {
     things::id_of(id, "ticket category")
 }
@@ -210,7 +221,8 @@ async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn category(sent: &mut SentFields) -> Option<TicketCategory> {
+/// A category that is sent.
+pub(in crate::api) fn category(sent: &mut SentFields) -> Option<TicketCategory> {
     let name = sent.text("name", asked::category);
     let name = sent.required("name", name);
     let description = sent.text("description", |text| prose(text, DESCRIPTION_CHARS));

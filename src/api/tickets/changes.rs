@@ -21,11 +21,11 @@ use crate::tickets::desk::{DeskActor, DeskChange, TicketDesk};
 struct ShownDeskChange<'a> {
     /// Its id.
     id: Uuid,
-    /// The id of the API key.
+    /// The id of the API key, or of the person who deleted a ticket.
     actor: &'a str,
-    /// What was done: `create`, `update` or `delete`.
+    /// What was done: `create`, `update`, `delete`; of a ticket `reply`, `note`, `assign`, `move`, `escalate`, `delete`.
     action: &'a str,
-    /// To what kind of thing: `staff_member` or `ticket_category`.
+    /// To what kind of thing: `staff_member`, `ticket_category` or `ticket`.
     resource_type: &'a str,
     /// To which one.
     resource_id: Uuid,
@@ -61,7 +61,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/v1/ticket-audit-logs", list)
             .named(
                 "listTicketAuditLogs",
-                "Who changed the staff and the ticket categories, the newest first",
+                "Who changed the staff, the ticket categories and, in the console, tickets; the newest first",
             )
             .details("What was done to a ticket is in its history.")
             .scope(ApiResource::AuditLogs, ApiAction::Read)

@@ -10,14 +10,14 @@ use super::MOST_BYTES;
 use super::asked::{self, TEXT_CHARS, prose};
 use super::shown::ShownComment;
 use super::who::{self, TicketCaller};
+use crate::api::accept::described_key;
 use crate::api::authority::KeyOrPerson;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
-use crate::api::page::Query;
 use crate::api::parameters::words;
 use crate::api::problem::Problem;
 use crate::domain::{ApiAction, ApiResource, OwnResource};
-use crate::tickets::desk::{OrderedDeed, StoredComment, TicketDesk};
+use crate::tickets::desk::{OrderedDeed, StoredComment, TicketChange, TicketDesk};
 
 /// A comment that is to be written.
 #[derive(ToSchema)]
@@ -57,6 +57,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .problem(409, "ticket_merged")
             .problem(412, "changed_meanwhile")
             .header("If-Match", super::IF_MATCH, words(64))
+            .header("Idempotency-Key", who::KEYED, described_key())
+            .problem(422, "idempotency_key_reused")
             .answers::<ShownComment<'_>>(201, "the comment"),
     ]
 }
@@ -67,12 +69,8 @@ async fn list(
     desk: Data<TicketDesk>,
     name: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = TicketCaller::of(&who, &desk).await?;
-    let name = who::named(&name)?;
-    let mut query = Query::of(&request);
-    let list = format!("ticket comments {name:?} {:?}", caller.viewer);
-    let page = query.page(&list, Some(caller.tenant_id));
-    let page = query.finish(page)?;
+    let of = (name.as_str(), "comments");
+    let (caller, name, page) = who::list_of((&who, &request), &desk, of).await?;
     let comments = desk.comments(caller.of_whom(), name, page.after, page.limit + 1);
     let comments = comments.await?;
     let entries = comments.iter();
@@ -95,6 +93,7 @@ async fn create(
     }
     let version = who::version(&request)?;
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
+    let call = who::call(&caller, &request, &sent)?;
     let author_id = sent.text("author_id", asked::person);
     let author_id = match caller.viewer.person() {
         Some(own) => {
@@ -120,21 +119,25 @@ async fn create(
         is_internal,
         is_automatic: false,
     };
-    let changed = desk
-        .change(caller.change(name, None, version, deed))
-        .await?;
+    let change = TicketChange {
+        call,
+        ..caller.change(name, None, version, deed)
+    };
+    let changed = desk.change(change).await?;
     let Some(comment) = changed.comment else {
         return Err(Problem::internal());
     };
     let stored = StoredComment {
         ticket_id: changed.ticket.id,
-        at: changed.ticket.updated_at,
+        at: changed.written_at.unwrap_or(changed.ticket.updated_at),
         comment,
     };
-    Ok(HttpResponse::Created()
-        .insert_header((
-            ETAG,
-            format!("\"{}\"", changed.ticket.version_for(caller.viewer)),
-        ))
-        .json(ShownComment::from(&stored)))
+    Ok(
+        who::marked(HttpResponse::Created(), &request, changed.is_replayed)
+            .insert_header((
+                ETAG,
+                format!("\"{}\"", changed.ticket.version_for(caller.viewer)),
+            ))
+            .json(ShownComment::from(&stored)),
+    )
 }

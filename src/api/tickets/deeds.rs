@@ -10,6 +10,7 @@ use super::asked::{self, prose};
 use super::shown::{ShownEntry, ShownTicket};
 use super::who::{self, TicketCaller};
 use super::{MOST_BYTES, answer};
+use crate::api::accept::described_key;
 use crate::api::authority::KeyOrPerson;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
@@ -18,13 +19,13 @@ use crate::api::page::Query;
 use crate::api::parameters::{word, words};
 use crate::api::problem::Problem;
 use crate::domain::{ApiAction, ApiResource, OwnResource};
-use crate::tickets::desk::{OrderedDeed, TicketDesk};
+use crate::tickets::desk::{OrderedDeed, TicketChange, TicketDesk};
 use crate::tickets::domain::TicketName;
 
 /// Longest reason, in characters.
-const REASON_CHARS: usize = 2_000;
+pub(in crate::api) const REASON_CHARS: usize = 2_000;
 /// Longest words on how a ticket was resolved, in characters.
-const NOTES_CHARS: usize = 10_000;
+pub(in crate::api) const NOTES_CHARS: usize = 10_000;
 
 /// Who gets a ticket.
 #[derive(ToSchema)]
@@ -86,6 +87,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .scope(Tickets, Write)
             .or_self(OwnResource::Tickets, Write)
             .header("If-Match", if_match, words(64))
+            .header("Idempotency-Key", who::KEYED, described_key())
+            .problem(422, "idempotency_key_reused")
             .problem(403, "staff_only")
             .problem(409, "ticket_merged")
             .problem(412, "changed_meanwhile")
@@ -116,7 +119,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .body::<AskedMerge>()),
         Endpoint::get("/v1/tickets/{id}/history", history)
             .named("getTicketHistory", "All that was done to a ticket, in order")
-            .details("For those who work on it.")
+            .details("For those who work on it; of a deleted one for keys with `audit-logs:read`.")
             .scope(Tickets, Read)
             .or_self(OwnResource::Tickets, Read)
             .problem(403, "staff_only")
@@ -132,12 +135,17 @@ async fn done(
 ) -> Result<HttpResponse, Problem> {
     let caller = TicketCaller::of(&who, &desk).await?;
     let version = who::version(&request)?;
+    let call = who::call(&caller, &request, &sent)?;
     let deed = read(&mut sent);
     let actor_id = asked::actor(&mut sent, &caller);
     let deed = sent.finish(deed)?;
-    let change = caller.change(who::named(&name)?, actor_id, version, deed);
+    let change = TicketChange {
+        call,
+        ..caller.change(who::named(&name)?, actor_id, version, deed)
+    };
     let changed = desk.change(change).await?;
-    Ok(answer(HttpResponse::Ok(), &changed.ticket, caller.viewer))
+    let done = who::marked(HttpResponse::Ok(), &request, changed.is_replayed);
+    Ok(answer(done, &changed.ticket, caller.viewer))
 }
 
 async fn assign(
@@ -226,7 +234,14 @@ async fn history(
     let page = query.page::<i32>(&list, Some(caller.tenant_id));
     let page = query.finish(page)?;
     let most = page.limit + 1;
-    let lines = desk.history(caller.of_whom(), name, page.after, most);
+    let audits = match &who {
+        KeyOrPerson::Key(who) => who
+            .caller
+            .scopes
+            .allow(ApiResource::AuditLogs, ApiAction::Read),
+        KeyOrPerson::Person(_) => false,
+    };
+    let lines = desk.history(caller.of_whom(), name, (page.after, audits), most);
     let lines = lines.await?;
     let entries = lines.iter().map(|it| (it.sequence, ShownEntry::from(it)));
     Ok(HttpResponse::Ok().json(page.answer(entries.collect())))

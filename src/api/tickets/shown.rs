@@ -151,6 +151,8 @@ pub(super) struct ShownComment<'a> {
     internal: bool,
     /// Whether a machine wrote it.
     automatic: bool,
+    /// Whether it came by a mail of somebody who is not known to be of the ticket: nobody wrote it then (the nil UUID).
+    of_stranger: bool,
     /// When it was written.
     created_at: Timestamp,
 }
@@ -165,6 +167,7 @@ impl<'a> From<&'a StoredComment> for ShownComment<'a> {
             comment: &comment.comment,
             internal: comment.is_internal,
             automatic: comment.is_automatic,
+            of_stranger: comment.is_of_stranger,
             created_at: stored.at,
         }
     }
@@ -177,10 +180,11 @@ pub(super) struct ShownEntry<'a> {
     /// Its place: from 1.
     sequence: i32,
     /// What was done: `created`, `changed`, `assigned`, `replied`, `noted`, `status_changed`, `escalated`, `due_soon`,
-    /// `overdue`, `merged`, `attached`.
+    /// `overdue`, `merged`, `attached`, `detached`, `deleted`.
     #[schema(value_type = String)]
     deed: TicketDeed,
-    /// By whom; null is the desk itself, or somebody who was not named.
+    /// By whom; null is the desk itself, or somebody who was not named; the nil UUID is a stranger, or somebody who was
+    /// erased.
     actor_id: Option<Uuid>,
     /// When.
     at: Timestamp,

@@ -11,6 +11,7 @@ use super::changes::actor_of;
 use crate::api::authority::Authority;
 use crate::api::body;
 use crate::api::endpoint::Endpoint;
+use crate::api::fields::SentFields;
 use crate::api::page::Page;
 use crate::api::parameters::word;
 use crate::api::problem::Problem;
@@ -104,6 +105,27 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+/// Somebody who works at the desk, as they are sent.
+pub(in crate::api) fn member(sent: &mut SentFields, id: Uuid) -> Option<StaffMember> {
+    let line = |most| move |text: &str| field::line(text, most).map_err(|unfit| unfit.to_string());
+    let name = sent.text("name", line(field::NAME_CHARS));
+    let name = sent.required("name", name);
+    let role = sent.text("role", word);
+    let domain = sent.text("domain", line(DOMAIN_CHARS));
+    let level = sent.integer("level", 1..=i64::from(HIGHEST_LEVEL));
+    let is_active = sent.flag("is_active");
+    Some(StaffMember {
+        id,
+        name: name?,
+        role: role.unwrap_or(StaffRole::Agent),
+        domain,
+        level: level
+            .and_then(|level| i16::try_from(level).ok())
+            .unwrap_or(1),
+        is_active: is_active.unwrap_or(true),
+    })
+}
+
 fn named(id: &str) -> Result<Uuid, Problem> {
     things::id_of(id, "staff member")
 }
@@ -141,23 +163,7 @@ async fn put(
         return Err(Problem::not_found("staff member"));
     }
     let mut sent = body::fields(&request, payload, MOST_BYTES).await?;
-    let line = |most| move |text: &str| field::line(text, most).map_err(|unfit| unfit.to_string());
-    let name = sent.text("name", line(field::NAME_CHARS));
-    let name = sent.required("name", name);
-    let role = sent.text("role", word);
-    let domain = sent.text("domain", line(DOMAIN_CHARS));
-    let level = sent.integer("level", 1..=i64::from(HIGHEST_LEVEL));
-    let is_active = sent.flag("is_active");
-    let member = name.map(|name| StaffMember {
-        id,
-        name,
-        role: role.unwrap_or(StaffRole::Agent),
-        domain,
-        level: level
-            .and_then(|level| i16::try_from(level).ok())
-            .unwrap_or(1),
-        is_active: is_active.unwrap_or(true),
-    });
+    let member = member(&mut sent, id);
     let member = sent.finish(member)?;
     let is_new = desk
         .put_staff_member(who.own_tenant(), member.clone(), actor_of(&who))

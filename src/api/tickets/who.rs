@@ -1,15 +1,19 @@
 //! Who asks the desk, which ticket they name, and what its errors are by HTTP.
 
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::IF_MATCH;
+use actix_web::http::header::{IF_MATCH, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponseBuilder};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::api::accept::{IDEMPOTENCY_KEY, REPLAYED, idempotency_key};
 use crate::api::authority::KeyOrPerson;
+use crate::api::fields::SentFields;
+use crate::api::page::{Page, Query};
 use crate::api::problem::Problem;
 use crate::domain::DEFAULT_TENANT;
-use crate::tickets::desk::{OrderedDeed, TicketChange, TicketDesk, TicketDeskError};
-use crate::tickets::domain::{TicketName, TicketViewer};
+use crate::tickets::desk::{OrderedDeed, TicketCall, TicketChange, TicketDesk, TicketDeskError};
+use crate::tickets::domain::{FileRefusal, TicketName, TicketViewer};
 use crate::tickets::policy::DeedRefusal;
 
 /// Who asks the desk: of one tenant, always.
@@ -48,18 +52,90 @@ impl TicketCaller {
             viewer: self.viewer,
             actor_id,
             version,
+            by: None,
+            call: None,
             deed,
         }
     }
 }
 
+/// The key that a call names, with what it says; nothing of it may have been taken yet.
+pub(super) fn call(
+    caller: &TicketCaller,
+    request: &HttpRequest,
+    sent: &SentFields,
+) -> Result<Option<TicketCall>, Problem> {
+    call_of(caller, request, || sent.digest(request.path()))
+}
+
+/// The same of a call whose file comes behind what it says.
+pub(super) fn file_call(
+    caller: &TicketCaller,
+    request: &HttpRequest,
+    file_name: &str,
+) -> Result<Option<TicketCall>, Problem> {
+    call_of(caller, request, || {
+        let mut hash = Sha256::new();
+        for said in [request.path(), request.query_string(), file_name] {
+            hash.update(said);
+            hash.update([0]);
+        }
+        hash.finalize().to_vec()
+    })
+}
+
+fn call_of(
+    caller: &TicketCaller,
+    request: &HttpRequest,
+    content: impl FnOnce() -> Vec<u8>,
+) -> Result<Option<TicketCall>, Problem> {
+    let key = idempotency_key(request)?;
+    Ok(key.map(|key| TicketCall {
+        caller: caller.viewer.person().unwrap_or_default(),
+        key,
+        content: content(),
+    }))
+}
+
+/// An answer to a call that may have named a key.
+pub(super) fn marked(
+    mut answer: HttpResponseBuilder,
+    request: &HttpRequest,
+    is_replayed: bool,
+) -> HttpResponseBuilder {
+    if is_replayed {
+        answer.insert_header((REPLAYED, "true"));
+    }
+    if let Some(said) = request.headers().get(IDEMPOTENCY_KEY) {
+        answer.insert_header((IDEMPOTENCY_KEY, said));
+    }
+    answer
+}
+
+/// What is said of the header in every description.
+pub(super) const KEYED: &str = "makes a repetition of the call safe: for a day the same call again does nothing, and is answered as it stands";
+
 /// A ticket by its id or its number; what is neither is no ticket.
-pub(super) fn named(text: &str) -> Result<TicketName, Problem> {
+pub(in crate::api) fn named(text: &str) -> Result<TicketName, Problem> {
     if let Ok(number) = text.parse::<i64>() {
         return Ok(TicketName::Number(number));
     }
     let id = Uuid::parse_str(text).map_err(|_| Problem::not_found("ticket"))?;
     Ok(TicketName::Id(id))
+}
+
+/// Who asks for a list of what a ticket has, of which ticket, and for which page of it.
+pub(super) async fn list_of(
+    (who, request): (&KeyOrPerson, &HttpRequest),
+    desk: &TicketDesk,
+    (name, what): (&str, &str),
+) -> Result<(TicketCaller, TicketName, Page), Problem> {
+    let caller = TicketCaller::of(who, desk).await?;
+    let name = named(name)?;
+    let mut query = Query::of(request);
+    let list = format!("ticket {what} {name:?} {:?}", caller.viewer);
+    let page = query.page(&list, Some(caller.tenant_id));
+    Ok((caller, name, query.finish(page)?))
 }
 
 /// The version that somebody knows, as `If-Match` says it.
@@ -77,6 +153,18 @@ pub(super) fn version(request: &HttpRequest) -> Result<Option<i64>, Problem> {
         let detail = "the header `If-Match` is no `ETag` of a ticket: send it with its quotes";
         Problem::new(StatusCode::BAD_REQUEST, "invalid_header", detail)
     })
+}
+
+const fn of_file(refusal: &FileRefusal) -> (StatusCode, &'static str) {
+    match refusal {
+        FileRefusal::Empty => (StatusCode::UNPROCESSABLE_ENTITY, "empty_file"),
+        FileRefusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        FileRefusal::TooMany(_) => (StatusCode::CONFLICT, "too_many_attachments"),
+        FileRefusal::NotAllowed(_) | FileRefusal::Mismatch { .. } => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+        }
+        FileRefusal::BrokenOff => (StatusCode::BAD_REQUEST, "malformed_form"),
+    }
 }
 
 impl From<TicketDeskError> for Problem {
@@ -108,8 +196,28 @@ impl From<TicketDeskError> for Problem {
             TicketDeskError::UnknownStaff => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_staff", words)
             }
+            TicketDeskError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                words,
+            ),
             TicketDeskError::InactiveCategory => {
                 Self::new(StatusCode::CONFLICT, "inactive_category", words)
+            }
+            TicketDeskError::File(refusal) => {
+                let (status, code) = of_file(&refusal);
+                Self::new(status, code, words)
+            }
+            TicketDeskError::Overloaded => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", words)
+                    .with(RETRY_AFTER, "1")
+            }
+            TicketDeskError::NoStore(why) => {
+                tracing::error!(why, "the store of attachments does not do what it should");
+                let detail =
+                    "the store of attachments does not answer; nothing was changed, try again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+                    .with(RETRY_AFTER, "5")
             }
             TicketDeskError::Busy(why) | TicketDeskError::Unavailable(why) => {
                 tracing::warn!(why, "a request to the support desk could not be answered");

@@ -19,7 +19,7 @@ use crate::api::endpoint::Endpoint;
 use crate::api::fields::SentFields;
 use crate::api::problem::{Problem, ShownProblem};
 use crate::domain::{ApiAction, ApiResource};
-use crate::ops::control::{DeskError, Desks};
+use crate::ops::control::{DeskError, Desks, PersonOrder, PersonPut};
 use crate::runtime::clock;
 use crate::tickets::desk::TicketDesk;
 
@@ -106,26 +106,39 @@ async fn bulk(
     let people = sent.finish(people)?;
     who.pay(&request, &desks, people.len().saturating_sub(1))
         .await?;
-    let (mut results, until) = (vec![], clock::instant() + WRITTEN_WITHIN);
-    let mut people = people.into_iter();
-    for person in people.by_ref() {
-        let written = match clock::instant() < until {
-            true => written(&who, &desks, person).await,
-            false => Err(Problem::unavailable()),
-        };
-        let broke_off = matches!(&written, Err(problem) if problem.status_code().is_server_error());
-        match written {
-            Err(problem) if broke_off && results.is_empty() => return Err(problem),
-            written => results.push(ShownResult::from(written)),
-        }
-        if broke_off {
-            break;
-        }
-    }
-    // The rest would fail as well, each after a wait of its own.
-    let rest = people.map(|_| ShownResult::from(Err(Problem::unavailable())));
-    results.extend(rest);
+    let until = clock::instant() + WRITTEN_WITHIN;
+    let read = people.into_iter().map(|person| asked(&who, person));
+    let read: Vec<Result<PersonOrder, Problem>> = read.collect();
+    let orders = read.iter().flatten().cloned().collect();
+    let written = desks.people.put_many(orders, who.by(), until).await;
+    let results = merged(read, written)?;
     Ok(HttpResponse::MultiStatus().json(ShownResults { results }))
+}
+
+/// What became of each, in the order in which they were sent. Behind one that could not be tried the rest was not, either.
+fn merged(
+    read: Vec<Result<PersonOrder, Problem>>,
+    written: Vec<PersonPut>,
+) -> Result<Vec<ShownResult>, Problem> {
+    let (mut results, mut written) = (vec![], written.into_iter());
+    let mut is_over = false;
+    for order in read {
+        let became = match order {
+            _ if is_over => Err(Problem::unavailable()),
+            Err(problem) => Err(problem),
+            Ok(_) => match written.next() {
+                Some(written) => written.map_err(Problem::from),
+                None => Err(Problem::unavailable()),
+            },
+        };
+        let breaks_off = matches!(&became, Err(problem) if problem.status_code().is_server_error());
+        match became {
+            Err(problem) if breaks_off && results.is_empty() => return Err(problem),
+            became => results.push(ShownResult::from(became)),
+        }
+        is_over |= breaks_off;
+    }
+    Ok(results)
 }
 
 impl From<Result<(Uuid, bool), Problem>> for ShownResult {
@@ -145,7 +158,7 @@ impl From<Result<(Uuid, bool), Problem>> for ShownResult {
     }
 }
 
-async fn written(who: &Authority, desks: &Desks, sent: Value) -> Result<(Uuid, bool), Problem> {
+fn asked(who: &Authority, sent: Value) -> Result<PersonOrder, Problem> {
     let Value::Object(object) = sent else {
         return Err(body::malformed("not a JSON object"));
     };
@@ -154,8 +167,7 @@ async fn written(who: &Authority, desks: &Desks, sent: Value) -> Result<(Uuid, b
     let order = order(&mut sent, who, None);
     let mut order = sent.finish(order)?;
     order.may_replace = may_replace;
-    let (person, is_new) = desks.people.put(order, who.by()).await?;
-    Ok((person.id, is_new))
+    Ok(order)
 }
 
 /// All that is stored about a person.
@@ -187,7 +199,18 @@ async fn erase(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let of = of(&who, &id)?;
-    // The engine first: it tells them nothing more. The support desk may know people whom the engine does not.
+    // What came from their address, first of all: only the engine knows it, and only as long as it knows them.
+    match desks.people.get(of).await {
+        Ok(person) => {
+            if let Some(address) = person.fields.email {
+                let whose = Some(person.tenant_id);
+                tickets.erase_sender(whose, address).await?;
+            }
+        }
+        Err(DeskError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    // Then the engine: it tells them nothing more. The support desk may know people whom the engine does not.
     let erased = desks.people.erase(of, who.by()).await;
     let was_known = match erased {
         Ok(()) => true,
@@ -198,5 +221,43 @@ async fn erase(
     match was_known || had_tickets {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(Problem::not_found("user")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::DEFAULT_TENANT;
+    use crate::ops::control::RecipientFields;
+
+    fn order() -> Result<PersonOrder, Problem> {
+        Ok(PersonOrder {
+            id: Uuid::nil(),
+            tenant_id: DEFAULT_TENANT,
+            asked_tenant: None,
+            fields: RecipientFields::default(),
+            devices: vec![],
+            may_replace: false,
+        })
+    }
+
+    fn statuses(read: Vec<Result<PersonOrder, Problem>>, written: Vec<PersonPut>) -> Vec<u16> {
+        let results = merged(read, written).unwrap();
+        results.iter().map(|it| it.status).collect()
+    }
+
+    #[test]
+    fn each_is_answered_in_its_place_and_the_rest_is_503_once_one_could_not_be_tried() {
+        let bad = || Err(body::malformed("not a JSON object"));
+        let (new, there) = (|| Ok((Uuid::nil(), true)), || Ok((Uuid::nil(), false)));
+        let read = vec![bad(), order(), bad(), order()];
+        assert_eq!(statuses(read, vec![new(), there()]), [400, 201, 400, 200]);
+        let busy = || Err(DeskError::Unavailable("away".to_owned()));
+        let read = vec![order(), order(), bad(), order()];
+        assert_eq!(statuses(read, vec![new(), busy()]), [201, 503, 503, 503]);
+        let read = vec![order(), order(), order()];
+        assert_eq!(statuses(read, vec![new()]), [201, 503, 503], "time was up");
+        assert!(merged(vec![order()], vec![busy()]).is_err());
+        assert!(merged(vec![order()], vec![]).is_err());
     }
 }

@@ -136,13 +136,15 @@ pub(super) struct ShownReplay {
     until: Timestamp,
     /// Also what the webhook has taken already.
     everything: bool,
+    /// Where it stands, as a job of this id: `running`, `paused`, `cancelled` or `finished`.
+    state: &'static str,
     /// How many deliveries it sends.
     planned: u64,
     /// How many of them are on their way or done.
     done: u64,
     /// When it was ordered.
     created_at: Timestamp,
-    /// When all were put on their way.
+    /// When it ended.
     finished_at: Option<Timestamp>,
 }
 
@@ -196,6 +198,7 @@ impl From<&StoredReplay> for ShownReplay {
             since: replay.window.since,
             until: replay.window.until,
             everything: replay.window.everything,
+            state: replay.state.as_str(),
             planned: replay.planned,
             done: replay.done,
             created_at: replay.created_at,

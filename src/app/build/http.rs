@@ -1,11 +1,13 @@
 //! How HTTP is taken, and the certificate that is renewed without a lost connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::ServerSettings;
+use crate::api::{ConsoleParts, ServerSettings};
 use crate::app::StartError;
 use crate::app::context::EngineContext;
 use crate::config::Settings;
+use crate::domain::sendgrid_key::SendgridCallKey;
 use crate::tls::ServerIdentity;
 
 /// How often the files of the certificate are read.
@@ -15,6 +17,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) fn server_settings(
     settings: &Settings,
     context: &EngineContext,
+    parts: ConsoleParts,
 ) -> Result<ServerSettings, StartError> {
     let http = &settings.http;
     let certificate = |error: crate::tls::TlsError| StartError::Certificate(error.to_string());
@@ -29,9 +32,10 @@ pub(super) fn server_settings(
         metrics_address: http.metrics_bind,
         tls,
         public_url: http.public_url.as_ref().map(ToString::to_string),
-        console: settings.console.enabled,
+        console: settings.console.enabled.then_some(parts),
         workers: http.workers,
         trusted_proxies: http.trusted_proxies.clone().into(),
+        mail_key: mail_key(settings),
         cors_origins: http.cors_origins.clone().into(),
         head_timeout: http.head_timeout,
         body_timeout: http.body_timeout,
@@ -40,6 +44,11 @@ pub(super) fn server_settings(
         connections: http.connections,
         connections_per_address: http.connections_per_address,
     })
+}
+
+fn mail_key(settings: &Settings) -> Option<Arc<SendgridCallKey>> {
+    let mail = settings.tickets.mail.as_ref()?;
+    mail.hook_public_key.clone().map(Arc::new)
 }
 
 /// Shows a renewed certificate from the next connection on. One that is no good is told of once, and the old

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use lapin::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::super::context::EngineContext;
 use super::{RunningEngine, broker_address};
@@ -14,7 +14,7 @@ use crate::broker::publisher::Publisher;
 use crate::config::Settings;
 use crate::delivery::NodeContext;
 use crate::pipeline::accept::AcceptContext;
-use crate::pipeline::flows::{FlowContext, Flows};
+use crate::pipeline::flows::{EventAccepting, EventAcceptor, FlowContext, Flows, WorkflowBook};
 use crate::pipeline::ingest::Admission;
 use crate::pipeline::recorder::Settling;
 use crate::pipeline::scheduler::{Pauses, Poller};
@@ -25,6 +25,27 @@ use crate::store::lease::RunId;
 use crate::store::takes::Takes;
 use crate::work::job::{Arrived, Wake};
 use crate::work::{Dispatchers, LanePermits, RecorderWake};
+
+/// Takes events on; whoever goes on with their runs is woken.
+pub(in super::super) fn accept_events(
+    settings: &Settings,
+    context: &EngineContext,
+    book: Arc<WorkflowBook>,
+    woken: Arc<Notify>,
+) -> EventAcceptor {
+    let (acceptor, orders) = EventAcceptor::new();
+    let accepting = EventAccepting {
+        database: context.database.clone(),
+        metrics: Arc::clone(&context.metrics),
+        stop: context.phases.stop.clone(),
+        fan_out_rate: settings.engine.fan_out_rate,
+        book,
+        wakes: [woken, Arc::clone(&context.wake_jobs)],
+    };
+    context.tasks.spawn("accept events", accepting.run(orders));
+    context.events.open(acceptor.clone());
+    acceptor
+}
 
 /// What the pipeline's actors are made of.
 pub(super) struct PipelineBuilder<'a> {
@@ -66,14 +87,14 @@ impl PipelineBuilder<'_> {
             window: settings.engine.deduplication_window,
             poll: settings.engine.scheduler_poll,
             wake_scheduler: Box::new(move || mailbox::post(&scheduler, Wake)),
-            wake_jobs: Arc::clone(&context.wake_jobs),
+            book: Arc::default(),
+            woken: Arc::default(),
         };
-        let (flows, acceptor, orders) = Flows::new(flowing);
-        context.events.open(acceptor.clone());
+        let (book, woken) = (Arc::clone(&flowing.book), Arc::clone(&flowing.woken));
+        let acceptor = accept_events(settings, context, book, woken);
         context
             .tasks
-            .spawn("accept events", Arc::clone(&flows).accept(orders));
-        context.tasks.spawn("go on with runs", flows.run());
+            .spawn("go on with runs", Flows::new(flowing).run());
         let broker = &settings.broker;
         let consumer = EventConsumer {
             address: broker_address(settings),

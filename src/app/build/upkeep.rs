@@ -13,6 +13,7 @@ use crate::ops::lease_keeper::LeaseKeeper;
 use crate::ops::month_removal::MonthRemoval;
 use crate::ops::provider_events::{self, EventDoubts, EventIntake};
 use crate::ops::readiness::ReadinessWatch;
+use crate::ops::redaction::Redaction;
 use crate::ops::standing::StandingReporter;
 use crate::store::Access;
 use crate::store::lease::RunId;
@@ -80,6 +81,9 @@ pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
     let housekeeping = Housekeeping {
         database: context.database.clone(),
         inbox_retention: settings.inbox.retention,
+        event_retention: settings.events.retention,
+        audit_days: settings.retention.audit_days,
+        payload_days: settings.retention.payload_days,
         metrics: Arc::clone(&context.metrics),
         stop: context.phases.stop.clone(),
     };
@@ -88,10 +92,16 @@ pub(super) fn keep_house(settings: &Settings, context: &EngineContext) {
         database: context.database.clone(),
         access: Access::from(&crate::app::database_settings(settings)),
         months: settings.retention.months,
-        folder: settings.retention.export_folder.clone(),
+        place: context.month_place.clone(),
         stop: context.phases.stop.clone(),
     };
     context.tasks.spawn("removal of months", months.run());
+    let redaction = Redaction {
+        database: context.database.clone(),
+        days: settings.retention.payload_days,
+        stop: context.phases.stop.clone(),
+    };
+    context.tasks.spawn("redaction", redaction.run());
     let books = Bookkeeping {
         database: context.database.clone(),
         metrics: Arc::clone(&context.metrics),

@@ -5,6 +5,7 @@ fn decoded(body: &Value) -> Result<EventDraft, Refusal> {
     let wrapping = EventWrapping {
         tenant_id: DEFAULT_TENANT,
         may_name_tenant: false,
+        traceparent: None,
         id: Uuid::from_u128(7),
         now: Timestamp::UNIX_EPOCH,
     };
@@ -79,6 +80,7 @@ fn what_is_no_event_has_its_reason() {
     let wrapping = EventWrapping {
         tenant_id: DEFAULT_TENANT,
         may_name_tenant: true,
+        traceparent: None,
         id: Uuid::from_u128(7),
         now: Timestamp::UNIX_EPOCH,
     };

@@ -75,6 +75,9 @@ pub(super) fn letter(letter: &DeadLetter, show_recipient: bool) -> String {
             if let Some(why) = &notification.error_message {
                 rows.push(pair("error", why));
             }
+            if notification.is_redacted {
+                rows.push(pair("content", "redacted"));
+            }
             if show_recipient {
                 let recipient = notification.recipient.as_deref().unwrap_or(NOTHING);
                 rows.push(pair("recipient", recipient));
@@ -144,6 +147,7 @@ fn letter_in_json(letter: &DeadLetter, show_recipient: bool) -> Value {
         "provider": notification.and_then(|n| n.provider.as_deref()),
         "attempt_count": notification.map(|n| n.attempt_count),
         "error": notification.and_then(|n| n.error_message.as_deref()),
+        "redacted": notification.is_some_and(|n| n.is_redacted),
         "history": letter.history,
     });
     if let (true, Some(row)) = (show_recipient, row.as_object_mut()) {

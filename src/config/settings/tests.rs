@@ -177,7 +177,7 @@ base = "30m"
     let error = place.load().unwrap_err();
     insta::assert_snapshot!(error, @r#"
         17 mistakes in the configuration:
-          config/test.toml:2: `lanse`: `lanse` is not a section, but `lanes` is; allowed: broker, console, database, engine, http, inbox, lanes, log, policy, providers, retention, retry, secrets, templates, webhooks
+          config/test.toml:2: `lanse`: `lanse` is not a section, but `lanes` is; allowed: broker, console, database, engine, events, http, inbox, lanes, log, policy, providers, retention, retry, secrets, templates, tickets, webhooks
           config/test.toml:5: `database.pool_size`: expected a whole number, found "eight"; allowed: 2 to 512 (connections)
           config/test.toml:6: `database.conect_timeout`: `conect_timeout` is not a setting of [database], but `connect_timeout` is; allowed: ca_file, cert_file, connect_timeout, key_file, pool_size, statement_timeout, url
           config/test.toml:9: `broker.lanes`: "fax.high" names no lane; allowed: "channel.priority" with a channel of email, sms, push, in_app, chat, a priority of urgent, high, normal, low, or * for either

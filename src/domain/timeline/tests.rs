@@ -17,6 +17,7 @@ fn standing(status: &str) -> Standing<'_> {
         failed_at: None,
         due_at: None,
         read_at: None,
+        redacted_at: None,
         run: None,
         error: None,
         suppressed_by: &[],
@@ -79,6 +80,7 @@ fn lines_come_in_the_order_of_time_and_what_has_none_is_last() {
         code: None,
         detail: None,
         matched_by: None,
+        misnamed: None,
     }];
     let sent = Standing {
         sent_at: Some(moment("2026-03-01T12:00:02Z")),
@@ -91,6 +93,74 @@ fn lines_come_in_the_order_of_time_and_what_has_none_is_last() {
     assert_eq!(
         events,
         ["accepted", "attempt", "sent", "delivered", "unknown"]
+    );
+}
+
+#[test]
+fn what_is_told_in_whole_seconds_is_not_before_what_it_is_about() {
+    let attempt = |code: &str, class| Step::Attempt {
+        provider: "main".to_owned(),
+        class,
+        code: Some(code.to_owned()),
+        detail: None,
+        device_id: None,
+        message_id: None,
+        elapsed_ms: 7,
+    };
+    let told = |event: &str, at: &str| ToldEvent {
+        at: moment(at),
+        event: event.to_owned(),
+        provider: "main".to_owned(),
+        code: None,
+        detail: None,
+        matched_by: None,
+        misnamed: None,
+    };
+    let events = |standing: &Standing<'_>, records: &[TimelineRecord], told: &[ToldEvent]| {
+        let lines = timeline(standing, records, told).into_iter();
+        lines.map(|line| line.event).collect::<Vec<_>>()
+    };
+    let accepted = TimelineRecord::Known(AttemptRecord {
+        at: moment("2026-03-01T12:00:01.4Z"),
+        step: attempt("202", Class::Accepted),
+    });
+    let sent = Standing {
+        created_at: moment("2026-03-01T12:00:01.2Z"),
+        sent_at: Some(moment("2026-03-01T12:00:01.5Z")),
+        ..standing("sent")
+    };
+    let quick = [
+        told("processed", "2026-03-01T12:00:01Z"),
+        told("delivered", "2026-03-01T12:00:02Z"),
+    ];
+    assert_eq!(
+        events(&sent, &[accepted], &quick),
+        ["accepted", "attempt", "sent", "processed", "delivered"]
+    );
+    // It was told before anybody knew that it was sent.
+    let lost = TimelineRecord::Known(AttemptRecord {
+        at: moment("2026-03-01T12:00:01.4Z"),
+        step: attempt("timeout", Class::Unknown),
+    });
+    let later = moment("2026-03-01T12:00:01Z");
+    let settled = TimelineRecord::Known(AttemptRecord::told_later(later, "main"));
+    let sent = Standing {
+        sent_at: Some(later),
+        ..sent
+    };
+    assert_eq!(
+        events(&sent, &[lost, settled], &quick[..1]),
+        ["accepted", "attempt", "settled", "sent", "processed"]
+    );
+    // A clock that is behind tells of nothing that was before.
+    let behind = [told("delivered", "2026-03-01T11:59:58Z")];
+    let sent = Standing {
+        sent_at: Some(moment("2026-03-01T12:00:01.5Z")),
+        ..sent
+    };
+    assert_eq!(
+        events(&sent, &[], &behind),
+        ["accepted", "delivered", "sent"]
     );
 }
 

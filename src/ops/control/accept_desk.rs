@@ -18,7 +18,7 @@ const MOST_OF_A_KEY: usize = MOST_BYTES / 4;
 /// Reads and accepts notifications. Clones share it.
 #[derive(Debug, Clone)]
 pub struct AcceptDesk {
-    acceptor: Arc<OnceLock<Arc<Acceptor>>>,
+    acceptor: Arc<OnceLock<Option<Arc<Acceptor>>>>,
     bodies: BodiesInHand,
     max_body_bytes: usize,
 }
@@ -96,7 +96,12 @@ impl AcceptDesk {
     /// The engine takes on work from now on; the first to say so counts.
     pub fn open(&self, acceptor: Arc<Acceptor>) {
         // A second engine would be a mistake of `app`; the first goes on.
-        let _ = self.acceptor.set(acceptor);
+        let _ = self.acceptor.set(Some(acceptor));
+    }
+
+    /// There is no engine on this node.
+    pub fn stay_closed(&self) {
+        let _ = self.acceptor.set(None);
     }
 
     /// Largest message, in bytes.
@@ -113,6 +118,14 @@ impl AcceptDesk {
         if self.open_acceptor()?.is_full() {
             return Err(NotAccepted::Overloaded);
         }
+        self.body_room(key_id, bytes)
+    }
+
+    /// The same for what is no notification.
+    ///
+    /// # Errors
+    /// Too much is being read, or waits.
+    pub fn body_room(&self, key_id: Uuid, bytes: usize) -> Result<BodyRoom, NotAccepted> {
         let room = self.bodies.room(key_id, bytes);
         room.ok_or(NotAccepted::Overloaded)
     }
@@ -150,7 +163,7 @@ impl AcceptDesk {
 
     fn open_acceptor(&self) -> Result<&Acceptor, NotAccepted> {
         let acceptor = self.acceptor.get().ok_or(NotAccepted::Closed)?;
-        Ok(acceptor)
+        acceptor.as_deref().ok_or(NotAccepted::NoEngine)
     }
 }
 

@@ -58,17 +58,30 @@ impl AsideDesk {
     pub async fn publish_again(&self, id: String, by: DoneBy) -> Result<Lane, DeskError> {
         let reader = Arc::clone(&self.reader);
         let work = async move |database: Database| {
-            note(&database, id.clone(), "replay", by).await?;
-            match reader.publish_again(&id).await.map_err(refused)? {
-                AsideFate::Published(lane) => Ok(lane),
-                AsideFate::NotFound => Err(DeskError::NotFound("rejected message")),
-                AsideFate::NoLane => {
-                    let words = "it has no lane: publish it by `herald publish`, or by the API";
-                    Err(DeskError::Conflict("no_lane", words.to_owned()))
-                }
-            }
+            publish_rejected_again(&database, &reader, id, by).await
         };
         self.desk.with("publish a rejected message", work).await
+    }
+}
+
+/// Publishes a rejected message to its lane again, once it is written down that somebody wants it.
+///
+/// # Errors
+/// There is none, or nobody knows its lane; or RabbitMQ or the database is out of reach.
+pub async fn publish_rejected_again(
+    database: &Database,
+    reader: &AsideReader,
+    id: String,
+    by: DoneBy,
+) -> Result<Lane, DeskError> {
+    note(database, id.clone(), "replay", by).await?;
+    match reader.publish_again(&id).await.map_err(refused)? {
+        AsideFate::Published(lane) => Ok(lane),
+        AsideFate::NotFound => Err(DeskError::NotFound("rejected message")),
+        AsideFate::NoLane => {
+            let words = "it has no lane: publish it by `herald publish`, or by the API";
+            Err(DeskError::Conflict("no_lane", words.to_owned()))
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::runtime::clock;
 use crate::store::audit::DoneBy;
 use crate::store::cancel::{self, ClaimMeant, MeantNotification, SourceMeant};
 use crate::store::changes::CallOff;
+use crate::store::runs::cancel::RunsMeant;
+use crate::store::runs::messages;
 use crate::store::{Database, StoreError};
 use crate::work::CallGates;
 
@@ -32,6 +34,8 @@ pub enum CancelMeant {
     Source(SourceMeant),
     /// All that a publisher's key stands for.
     Key(KeyMeant),
+    /// These of a tenant.
+    Many(Uuid, Vec<Uuid>),
 }
 
 /// All that a publisher's key stands for.
@@ -64,22 +68,33 @@ impl CancelDesk {
     pub async fn cancel(&self, meant: CancelMeant, by: DoneBy) -> Result<CancelCount, DeskError> {
         let gates = self.gates.clone();
         let work = async move |database: Database| {
-            let mut cancelling = Cancelling::of(&database, meant, by).await?;
-            cancelling.take_free().await?;
-            if cancelling.has_open() {
-                cancelling.call_off(&gates).await?;
-            }
-            let until = clock::instant() + WITHIN;
-            let mut pause = LOOK_EVERY;
-            while cancelling.has_open() && clock::instant() < until {
-                sleep(pause).await;
-                pause = (pause * 2).min(LOOK_EVERY * 10);
-                cancelling.look_again().await?;
-            }
-            Ok::<_, DeskError>(cancelling.count())
+            let cancelling = Cancelling::of(&database, meant, by).await?;
+            Ok::<_, DeskError>(cancelling.run(&gates).await?)
         };
         self.desk.with("cancel notifications", work).await
     }
+}
+
+/// Cancels what still waits of the notifications of runs, whose own end is committed.
+pub(super) async fn cancel_of_runs(
+    database: &Database,
+    gates: &CallGates,
+    (tenant_id, meant): (Uuid, &RunsMeant),
+    by: &DoneBy,
+) -> Result<CancelCount, DeskError> {
+    let (mut waiting, mut after) = (vec![], Some(Uuid::nil()));
+    while let Some(behind) = after {
+        let mut connection = database.get().await?;
+        let (some, last) = messages::waiting(&mut connection, tenant_id, meant, behind).await?;
+        waiting.extend(some);
+        after = last;
+    }
+    if waiting.is_empty() {
+        return Ok(CancelCount::default());
+    }
+    let meant = CancelMeant::Many(tenant_id, waiting);
+    let cancelling = Cancelling::of(database, meant, by.clone()).await?;
+    Ok(cancelling.run(gates).await?)
 }
 
 /// A call that cancels.
@@ -102,6 +117,13 @@ impl<'a> Cancelling<'a> {
                 tenant_id,
                 cancel::by_ids(connection, tenant_id, &[id]).await?,
             ),
+            CancelMeant::Many(tenant_id, ids) => {
+                let mut found = vec![];
+                for part in ids.chunks(PART) {
+                    found.extend(cancel::by_ids(connection, Some(tenant_id), part).await?);
+                }
+                (Some(tenant_id), found)
+            }
             CancelMeant::Source(source) => {
                 let found = cancel::by_source(connection, &source).await?;
                 (Some(source.tenant_id), found)
@@ -114,8 +136,8 @@ impl<'a> Cancelling<'a> {
                 let ids: Vec<Uuid> = claims.iter().map(|it| it.id).collect();
                 let tenant_id = Some(key.tenant_id);
                 let mut found = cancel::by_ids(connection, tenant_id, &ids).await?;
-                // What has no row yet is in hand of whoever claimed it.
-                let rowless = claims.iter().filter(|it| it.whom.is_none() && it.is_held);
+                // What has no row yet is under way: whoever has it in hand is asked, and else RabbitMQ will bring it again.
+                let rowless = claims.iter().filter(|it| it.whom.is_none() && !it.is_over);
                 found.extend(rowless.map(|it| MeantNotification {
                     id: it.id,
                     tenant_id: key.tenant_id,
@@ -141,6 +163,22 @@ impl<'a> Cancelling<'a> {
             cancelled: 0,
             others: found.into_iter().map(|it| (it.id, it.state)).collect(),
         })
+    }
+
+    /// Cancels what nobody has in hand, and has the others called off, for a moment.
+    async fn run(mut self, gates: &CallGates) -> Result<CancelCount, StoreError> {
+        self.take_free().await?;
+        if self.has_open() {
+            self.call_off(gates).await?;
+        }
+        let until = clock::instant() + WITHIN;
+        let mut pause = LOOK_EVERY;
+        while self.has_open() && clock::instant() < until {
+            sleep(pause).await;
+            pause = (pause * 2).min(LOOK_EVERY * 10);
+            self.look_again().await?;
+        }
+        Ok(self.count())
     }
 
     fn ids(&self, wanted: impl Fn(CancelState) -> bool) -> Vec<Uuid> {
@@ -241,10 +279,69 @@ impl KeyMeant {
             Some(user_id.unwrap_or(EVERYBODY))
         });
         let Some(user_id) = whom else {
-            // The person was erased, or nobody knows yet who it is.
-            return row.is_none() && self.channel.is_none();
+            // Nobody knows yet who it is for.
+            return self.channel.is_none_or(|only| claim.channel == Some(only));
         };
         self.user_id.is_none_or(|only| only == user_id)
             && channels.any(|channel| is(user_id, *channel))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::DEFAULT_TENANT;
+
+    const ANA: Uuid = Uuid::from_u128(1);
+    const BEN: Uuid = Uuid::from_u128(2);
+
+    fn meant(user_id: Option<Uuid>, channel: Option<Channel>) -> KeyMeant {
+        KeyMeant {
+            tenant_id: DEFAULT_TENANT,
+            key: "order-17".to_owned(),
+            user_id,
+            channel,
+        }
+    }
+
+    /// The claim of a mail to Ana.
+    fn claim(key: &str, has_row: bool) -> ClaimMeant {
+        let source = KeySource::Idempotency(key);
+        ClaimMeant {
+            key: key_hash(source, DEFAULT_TENANT, ANA, Channel::Email),
+            id: Uuid::from_u128(9),
+            channel: Some(Channel::Email),
+            is_over: false,
+            whom: has_row.then(|| (Some(ANA), "email".to_owned())),
+        }
+    }
+
+    #[test]
+    fn a_claim_is_meant_by_its_channel_and_person_before_it_has_a_row_as_after() {
+        for has_row in [false, true] {
+            let mail = claim("order-17", has_row);
+            for (user_id, channel, is_meant) in [
+                (None, None, true),
+                (None, Some(Channel::Email), true),
+                (None, Some(Channel::Sms), false),
+                (Some(ANA), None, true),
+                (Some(BEN), None, false),
+                (Some(ANA), Some(Channel::Email), true),
+                (Some(ANA), Some(Channel::Sms), false),
+            ] {
+                let asked = meant(user_id, channel);
+                assert_eq!(asked.means(&mail), is_meant, "{has_row} {asked:?}");
+            }
+        }
+        let unknown = ClaimMeant {
+            channel: None,
+            ..claim("order-17", false)
+        };
+        assert!(meant(None, None).means(&unknown));
+        assert!(
+            !meant(None, Some(Channel::Email)).means(&unknown),
+            "what may be another channel's is left alone"
+        );
+        assert!(!meant(None, None).means(&claim("order-18", true)));
     }
 }

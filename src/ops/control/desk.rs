@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::runtime::Tasks;
-use crate::store::change::Use;
+use crate::store::change::{Use, uses_in_words};
 use crate::store::{Database, StoreError};
 
 /// Does work where connections live. Clones share it.
@@ -40,9 +40,7 @@ impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::ForeignKey { .. } => Self::NotFound("tenant"),
-            StoreError::Locked(_) | StoreError::SerializationFailure | StoreError::Deadlock => {
-                Self::Busy(error.without_data())
-            }
+            error if error.is_contention() => Self::Busy(error.without_data()),
             StoreError::Unavailable(_)
             | StoreError::Refused(_)
             | StoreError::Timeout(_)
@@ -58,8 +56,7 @@ pub(super) fn in_use(what: &str, uses: &[Use]) -> Result<(), DeskError> {
     if uses.is_empty() {
         return Ok(());
     }
-    let uses = uses.iter().map(|(what, number)| format!("{number} {what}"));
-    let uses = uses.collect::<Vec<_>>().join(", ");
+    let uses = uses_in_words(uses);
     let words = format!("the {what} is in use: {uses}; remove them first");
     Err(DeskError::Conflict("in_use", words))
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
+use super::run_desk::{RunDesk, cancelled_lines};
 use crate::broker::Refusal;
 use crate::broker::cloud_event::{self, EventDraft, EventWrapping};
 use crate::pipeline::accept::{AcceptAnswer, NotAccepted};
@@ -24,15 +25,20 @@ const MOST_RUNS: usize = 200;
 pub struct EventDesk {
     /// Does the work.
     pub desk: Desk,
+    /// Cancels what events have started.
+    pub runs: RunDesk,
     acceptor: Arc<OnceLock<EventAcceptor>>,
 }
 
 impl EventDesk {
     /// A desk that takes on nothing until [`EventDoor::open`].
     #[must_use]
-    pub fn new(desk: Desk, acceptor: EventDoor) -> Self {
-        let acceptor = acceptor.0;
-        Self { desk, acceptor }
+    pub fn new(runs: RunDesk, acceptor: EventDoor) -> Self {
+        Self {
+            desk: runs.desk.clone(),
+            runs,
+            acceptor: acceptor.0,
+        }
     }
 
     /// Reads an event.
@@ -47,6 +53,7 @@ impl EventDesk {
         let wrapping = EventWrapping {
             tenant_id,
             may_name_tenant,
+            traceparent: None,
             id: clock::new_id(),
             now: clock::now(),
         };
@@ -103,38 +110,52 @@ impl EventDesk {
         self.desk.with("get an event", work).await
     }
 
-    /// Cancels an event: its runs end, and it is left out of digests that nobody was told yet.
+    /// Cancels an event: its runs and what waits of their notifications end, and it is left out of digests that nobody was
+    /// told yet.
     ///
     /// # Errors
-    /// There is none; or the database is out of reach.
+    /// There is none; or the database is out of reach, and what was cancelled by then stays so.
     pub async fn cancel(
         &self,
         tenant_id: Uuid,
         id: Uuid,
         by: DoneBy,
     ) -> Result<RunsCancelled, DeskError> {
+        let runs = self.runs.clone();
         let work = async move |database: Database| {
-            let cancelled = async |connection: &mut PgConnection| {
-                let found = desk::get(connection, tenant_id, id).await?;
-                found.ok_or(DeskError::NotFound("event"))?;
-                desk::cancel(connection, id).await?;
-                let lines = super::run_desk::cancelled_lines("cancelled: its event was cancelled");
-                let counts =
-                    cancel::cancel(connection, tenant_id, &RunsMeant::Event(id), &lines).await?;
-                let entry = AuditEntry {
-                    tenant_id: Some(tenant_id),
-                    action: "cancel",
-                    resource: "event",
-                    resource_id: id.to_string(),
-                    changes: AuditChanges::made(serde_json::json!({ "runs": counts.cancelled })),
-                };
-                audit::record(connection, &by, entry).await?;
-                Ok(counts)
+            let meant = RunsMeant::Event(id);
+            let work = async |connection: &mut PgConnection| {
+                cancel_event(connection, tenant_id, id, &by).await
             };
-            database.attempt(cancelled).await
+            let counts = database.attempt(work).await?;
+            let whose = (tenant_id, &meant);
+            runs.with_messages(&database, whose, &by, counts).await
         };
         self.desk.with("cancel an event", work).await
     }
+}
+
+/// Cancels an event with its runs, and notes who did it.
+async fn cancel_event(
+    connection: &mut PgConnection,
+    tenant_id: Uuid,
+    id: Uuid,
+    by: &DoneBy,
+) -> Result<RunsCancelled, DeskError> {
+    let found = desk::get(connection, tenant_id, id).await?;
+    found.ok_or(DeskError::NotFound("event"))?;
+    desk::cancel(connection, id).await?;
+    let lines = cancelled_lines("cancelled: its event was cancelled");
+    let counts = cancel::cancel(connection, tenant_id, &RunsMeant::Event(id), &lines).await?;
+    let entry = AuditEntry {
+        tenant_id: Some(tenant_id),
+        action: "cancel",
+        resource: "event",
+        resource_id: id.to_string(),
+        changes: AuditChanges::made(serde_json::json!({ "runs": counts.cancelled })),
+    };
+    audit::record(connection, by, entry).await?;
+    Ok(counts)
 }
 
 /// Where the engine puts who accepts events, once it runs. Clones share it.

@@ -191,7 +191,9 @@ async fn ordered(
     by: &DoneBy,
 ) -> Result<(StoredJob, bool), FanOutDeskError> {
     let (job, is_replayed) = match fan_outs::order(connection, order, request).await? {
-        FanOutOrdered::New { job, subscriptions } => {
+        FanOutOrdered::New {
+            job, subscriptions, ..
+        } => {
             note(connection, order, (job, subscriptions), by).await?;
             (job, false)
         }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use self::accounts::HookAccounts;
 use super::desk::{Desk, DeskError};
-use crate::domain::{Account, EventRefusal, ProviderKind};
+use crate::domain::{Account, EventRefusal, ProviderKind, Teller};
 use crate::ops::provider_events::EventIntake;
 use crate::providers::events::{self, EventHead};
 use crate::runtime::clock;
@@ -60,9 +60,19 @@ pub struct HookDesk {
 }
 
 /// A call whose head is good: its body is worth reading.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AdmittedCall {
     account: Arc<Account>,
+    speaks_for: Arc<[String]>,
+}
+
+impl AdmittedCall {
+    fn teller(&self) -> Teller<'_> {
+        Teller {
+            account: &self.account,
+            speaks_for: &self.speaks_for,
+        }
+    }
 }
 
 /// Leave to read a large body. It ends with this value.
@@ -112,10 +122,10 @@ impl HookDesk {
         head: &EventHead<'_>,
     ) -> Result<AdmittedCall, HookError> {
         let account = self.accounts.find(name).await?;
-        let account = account.filter(|account| account.kind == kind);
-        let account = account.ok_or_else(|| self.refused(EventRefusal::UnknownAccount))?;
-        events::admit(&account, head).map_err(|why| self.refused_of(&account, why))?;
-        Ok(AdmittedCall { account })
+        let call = account.filter(|call| call.account.kind == kind);
+        let call = call.ok_or_else(|| self.refused(EventRefusal::UnknownAccount))?;
+        events::admit(&call.account, head).map_err(|why| self.refused_of(&call.account, why))?;
+        Ok(call)
     }
 
     /// Leave to read a body that is not small.
@@ -147,7 +157,7 @@ impl HookDesk {
         };
         let intake = self.intake.clone();
         let work = async move |_: Database| {
-            let taken = intake.take_in(&call.account, &heard).await;
+            let taken = intake.take_in(call.teller(), &heard).await;
             taken.map_err(DeskError::from)
         };
         Ok(self.desk.with("take events in", work).await?)

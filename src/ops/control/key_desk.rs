@@ -15,6 +15,7 @@ use crate::cache::key_rates::PaidRequest;
 use crate::cache::{ApiKeyCache, KeyRates};
 use crate::domain::api_key::{PREFIX_BYTES, SECRET_BYTES};
 use crate::domain::{ApiKey, ApiScopes, KeyRate, Network};
+use crate::runtime::clock;
 use crate::store::api_keys::{self, NewApiKey, StoredApiKey};
 use crate::store::audit::DoneBy;
 use crate::store::{Database, PgConnection, StoreError};
@@ -47,6 +48,8 @@ pub struct ShownKey {
     pub revoked_at: Option<Timestamp>,
     /// When it was used last, to the minute.
     pub last_used_at: Option<Timestamp>,
+    /// Until when the secret that it had before opens as well; null: not any more.
+    pub previous_until: Option<Timestamp>,
 }
 
 impl From<&StoredApiKey> for ShownKey {
@@ -64,6 +67,11 @@ impl From<&StoredApiKey> for ShownKey {
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
             last_used_at: key.last_used_at,
+            previous_until: key
+                .previous
+                .as_ref()
+                .map(|(_, until)| *until)
+                .filter(|until| *until > clock::now()),
         }
     }
 }

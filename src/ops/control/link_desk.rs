@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::{Time, Weekday};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::choices;
@@ -24,6 +25,10 @@ use crate::templates::person_page::{self, PageDone, PageNotice};
 
 /// Requests of one person in a minute, on each node: a page costs a look at the database.
 const MOST_A_MINUTE: u32 = 600;
+/// Tries of a change that meets another of the same person.
+const TRIES: u32 = 5;
+/// Time to the second try; each further one waits as much longer.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Shows and changes what people want, for whoever has their link. Clones share it.
 #[derive(Debug, Clone)]
@@ -147,14 +152,24 @@ impl LinkDesk {
             let link = desk.link(&database, &visitor).await?;
             let by = DoneBy::person(visitor.address, visitor.request_id);
             let catalog = database.webhooks().catalog();
-            let acting = async |connection: &mut PgConnection| {
-                let acted = deeds::act(connection, &link, &deed, (&by, &catalog)).await?;
-                let chosen = choices::read_by(connection, &link).await?;
-                let chosen = chosen.ok_or(LinkDeskError::Gone)?;
-                let page = shown(&chosen, &link, &visitor, Some(acted.done))?;
-                Ok::<_, LinkDeskError>((page, acted.webhooks))
+            let mut tries = 0;
+            let (page, webhooks) = loop {
+                let acting = async |connection: &mut PgConnection| {
+                    let acted = deeds::act(connection, &link, &deed, (&by, &catalog)).await?;
+                    let chosen = choices::read_by(connection, &link).await?;
+                    let chosen = chosen.ok_or(LinkDeskError::Gone)?;
+                    let page = shown(&chosen, &link, &visitor, Some(acted.done))?;
+                    Ok::<_, LinkDeskError>((page, acted.webhooks))
+                };
+                match database.attempt(acting).await {
+                    // Mail clients ask twice at once, and people press twice.
+                    Err(LinkDeskError::Desk(DeskError::Busy(_))) if tries < TRIES => {
+                        tries += 1;
+                        sleep(AGAIN * tries).await;
+                    }
+                    done => break done?,
+                }
             };
-            let (page, webhooks) = database.attempt(acting).await?;
             if !webhooks.is_empty() {
                 database.webhooks().tell(webhooks);
             }

@@ -153,6 +153,11 @@ impl NotificationDesk {
             let found = notifications::content(&mut connection, tenant_id, id).await?;
             let stored = found.ok_or(DeskError::NotFound("notification"))?;
             drop(connection);
+            if stored.is_redacted {
+                return Err(DeskError::NotFound(
+                    "content: it was redacted, as `retention.payload_days` says",
+                ));
+            }
             match &stored.body {
                 Err(_) => Err(DeskError::NotFound(
                     "content: it is gone, or in a newer form",

@@ -17,10 +17,13 @@ macro_rules! often {
 
 mod choosing;
 mod devices;
+mod many;
+mod many_devices;
 mod preferences;
 mod whole;
 
 pub use choosing::ChosenChange;
+pub use many::PersonPut;
 pub use preferences::shown as shown_preference;
 pub use whole::{ExportParts, erase_person, export_person, find_person};
 
@@ -144,8 +147,7 @@ async fn put(
     let known = desk::hold(connection, of.0, of.1).await?;
     let (person, is_new) = match known {
         Some(_) if !order.may_replace => {
-            let words = "the tenant has a user of this id: change them, or replace them by PUT";
-            return Err(DeskError::Conflict("user_exists", words.to_owned()));
+            return Err(exists());
         }
         Some(stored) => (
             write(connection, &stored, order.fields.clone(), by).await?,
@@ -170,6 +172,12 @@ async fn put(
         devices::add(connection, &person, (token, *platform), by).await?;
     }
     Ok((person, is_new))
+}
+
+/// Why somebody is not made who is there.
+fn exists() -> DeskError {
+    let words = "the tenant has a user of this id: change them, or replace them by PUT";
+    DeskError::Conflict("user_exists", words.to_owned())
 }
 
 /// Writes what a person is to be, whom the caller holds.

@@ -7,14 +7,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::desk::{Desk, DeskError};
+use super::webhook_replays::{self, StoredReplay};
 use crate::domain::webhook::test_body;
 use crate::domain::{AddressGuard, WebhookDeliveryStanding, WebhookSecret};
 use crate::runtime::clock;
 use crate::store::audit::{self, AuditChanges, DoneBy};
+use crate::store::jobs;
 use crate::store::seal::Sealer;
 use crate::store::webhooks::desk::{self, WebhookFields, WebhookWriteError};
 use crate::store::webhooks::history::{self, StoredDelivery};
-use crate::store::webhooks::replays::{self, ReplayWindow, StoredReplay};
+use crate::store::webhooks::replays::{self, ReplayWindow};
 use crate::store::webhooks::{StoredWebhook, standing};
 use crate::store::{Database, PgConnection, StoreError};
 
@@ -298,10 +300,11 @@ impl WebhookDesk {
                     let planned = replays::count(connection, tenant_id, id, window).await?;
                     return Ok(Ok(PlannedReplay { id: None, planned }));
                 }
-                let ordered = replays::order(connection, tenant_id, id, window).await?;
-                let Some((replay, planned)) = ordered else {
+                if !webhook.is_active {
                     return Ok(Err(WebhookDeskError::Disabled));
-                };
+                }
+                let (replay, planned) =
+                    webhook_replays::order(connection, (tenant_id, id), window).await?;
                 let changes = AuditChanges::made(json!({ "replay": replay, "planned": planned }));
                 note(connection, (tenant_id, id), &by, "replay", changes).await?;
                 let id = Some(replay);
@@ -325,7 +328,8 @@ impl WebhookDesk {
             let mut connection = database.get().await?;
             let webhook = found(&mut connection, of).await?;
             let (tenant_id, id) = (webhook.tenant_id, webhook.id);
-            let found = replays::find(&mut connection, tenant_id, id, replay).await?;
+            let found = jobs::find(&mut connection, Some(tenant_id), replay).await?;
+            let found = found.and_then(|job| StoredReplay::of(&job, id));
             Ok(found.ok_or(DeskError::NotFound("replay"))?)
         };
         self.desk.with("get a replay", work).await

@@ -46,7 +46,7 @@ impl JobRunner {
     ) -> Result<PartDone, StoreError> {
         let after = match job.place {
             Some(JobPlace::Person(id)) => Some(id),
-            Some(JobPlace::Letter(_)) | None => None,
+            Some(JobPlace::Letter(_) | JobPlace::Delivery(_)) | None => None,
         };
         let seed = match &fan_out.what {
             FanOutWhat::Notification(_) => None,
@@ -67,10 +67,14 @@ impl JobRunner {
         }
         let people = audience::page(connection, fan_out, after, most(job.rate, fan_out)).await?;
         let Some(last) = people.last().map(|one| one.user_id) else {
-            if let Some(seed) = &seed {
-                note_if_nobody(connection, job, fan_out, seed).await?;
-            }
-            return Ok(PartDone::default());
+            let nobody = match &seed {
+                Some(seed) => note_if_nobody(connection, job, fan_out, seed).await?,
+                None => None,
+            };
+            return Ok(PartDone {
+                nobody,
+                ..PartDone::default()
+            });
         };
         let condition = fan_out.condition.as_deref().map(Expression::compile);
         let condition = condition.transpose().map_err(|_| unreadable(job))?;
@@ -99,6 +103,8 @@ impl JobRunner {
         Ok(PartDone {
             going: Going::On(noted(job, last, told.len(), &people, &fates)),
             accepted,
+            webhook: None,
+            nobody: None,
         })
     }
 
@@ -158,16 +164,16 @@ async fn start_runs(
     starting::start_within(connection, seed, people, &line).await
 }
 
-/// Of a fan-out that has told nobody there is a run that says so.
+/// Of a fan-out that has told nobody there is a run that says so; how that ended, if it is new.
 async fn note_if_nobody(
     connection: &mut PgConnection,
     job: &StoredJob,
     fan_out: &FanOut,
     seed: &RunSeed,
-) -> Result<(), StoreError> {
+) -> Result<Option<RunEnd>, StoreError> {
     let of = |fate: FanOutFate| job.counts.get(fate.as_str()).copied().unwrap_or(0);
     if of(FanOutFate::Accepted) + of(FanOutFate::ToldBefore) > 0 {
-        return Ok(());
+        return Ok(None);
     }
     let names: Vec<&str> = fan_out.topics.iter().map(|it| it.name.as_str()).collect();
     let names = names.join("`, `");
@@ -184,7 +190,9 @@ async fn note_if_nobody(
             )
         }
     });
-    starting::note_nobody(connection, seed, RunEnd::EmptyAudience, &line).await
+    let end = RunEnd::EmptyAudience;
+    let is_new = starting::note_nobody(connection, seed, end, &line).await?;
+    Ok(is_new.then_some(end))
 }
 
 fn seed_of(job: &StoredJob, seed: &serde_json::Value) -> Result<RunSeed, StoreError> {

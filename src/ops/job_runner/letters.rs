@@ -29,7 +29,7 @@ pub(super) async fn part(
     let now = clock::now();
     let place = match job.place {
         Some(JobPlace::Letter(place)) => Some(place),
-        Some(JobPlace::Person(_)) | None => None,
+        Some(JobPlace::Person(_) | JobPlace::Delivery(_)) | None => None,
     };
     let letters = dead_letters::list(database, filter, place, most(job.rate)).await?;
     let Some(last) = letters.last().map(dead_letters::DeadLetter::place) else {

@@ -12,7 +12,7 @@ use crate::domain::{
     AttemptRecord, Channel, GlobalPolicy, NewWebhookDelivery, Origin, Reason, Settlement, Status,
     Step, TakeId, WebhookCatalog,
 };
-use crate::policy::consequence::{Consequence, LateFailure, handed_back_by, is_settled_by};
+use crate::policy::consequence::{Consequence, LateFailure, handed_back_by, settled_by};
 use crate::runtime::clock;
 use crate::store::changes::CallOff;
 use crate::store::metrics::HourlyDelta;
@@ -199,18 +199,16 @@ fn acceptance(
 ) -> Option<LateAcceptance> {
     let standing = held.get_mut(&event.about.as_ref()?.id)?;
     let status = standing.status.parse().ok()?;
-    let told = (event.provider.as_str(), event.event);
-    if !is_settled_by(&standing.notification, status, told) {
-        return None;
-    }
-    let line = AttemptRecord::told_later(event.at, &event.provider);
+    let teller = (event.provider.as_str(), event.speaks_for.as_slice());
+    let account = settled_by(&standing.notification, status, teller, event.event)?;
+    let line = AttemptRecord::told_later(event.at, account);
     // What comes after it sees it so.
     standing.status = Status::Sent.as_str().to_owned();
-    standing.provider = Some(event.provider.clone());
+    standing.provider = Some(account.to_owned());
     standing.notification.attempts.push(line.clone());
     Some(LateAcceptance {
         id: standing.notification.id,
-        provider: event.provider.clone(),
+        provider: account.to_owned(),
         line,
     })
 }
@@ -224,14 +222,20 @@ fn hand_back(
     let EventSubject { id, .. } = event.about.as_ref()?;
     let standing = held.get_mut(id)?;
     let now = clock::now();
+    let mut others = event.speaks_for.iter();
+    let account = others
+        .find(|it| Some(it.as_str()) == standing.provider.as_deref())
+        .unwrap_or(&event.provider);
+    let tellers = [&event.provider, account].into_iter();
+    let arrived = tellers.filter_map(|it| arrived.get(&(*id, it.clone())).copied());
     let failure = LateFailure {
         notification: &standing.notification,
         status: standing.status.parse().ok()?,
         sent_by: standing.provider.as_deref(),
-        account: &event.provider,
+        account,
         accounts,
         failed_at: event.at,
-        arrived_at: arrived.get(&(*id, event.provider.clone())).copied(),
+        arrived_at: arrived.max(),
         now,
     };
     let not_by = handed_back_by(&failure, global)?;

@@ -162,6 +162,7 @@ impl MessageJudge {
                 body: Body::Template(TemplateCall {
                     name: order.template.clone(),
                     variables: serde_json::Map::new(),
+                    reply_to: None,
                 }),
                 to: None,
                 provider: None,

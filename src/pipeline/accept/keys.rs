@@ -84,7 +84,8 @@ impl KeyOutcome {
                 why @ (NotAccepted::KeyInProgress
                 | NotAccepted::Overloaded
                 | NotAccepted::Unavailable(_)
-                | NotAccepted::Closed),
+                | NotAccepted::Closed
+                | NotAccepted::NoEngine),
             ) => Some(Err(why.clone())),
             Err(NotAccepted::Refused(_) | NotAccepted::NoTenant) => None,
         }

@@ -1,7 +1,9 @@
 //! Before a notification goes out once more that an account may have: whether the account has told so meanwhile.
 
+use jiff::Timestamp;
+
 use super::ChannelContext;
-use crate::domain::{AttemptRecord, ToldBefore};
+use crate::domain::AttemptRecord;
 use crate::machine::job::Disposition;
 use crate::policy::told_before::acceptance;
 use crate::runtime::clock;
@@ -29,13 +31,10 @@ pub(super) async fn sent_before(context: &ChannelContext, jobs: Vec<Job>) -> Vec
     left
 }
 
-fn sent(mut job: Job, acceptance: &ToldBefore) -> Outcome {
+fn sent(mut job: Job, (account, at): (&str, Timestamp)) -> Outcome {
     let to = job.notification.payload.to.as_deref();
     let targets = job.recipient.targets(job.notification.lane.channel, to);
-    job.record(AttemptRecord::told_later(
-        acceptance.at,
-        &acceptance.provider,
-    ));
+    job.record(AttemptRecord::told_later(at, account));
     let mut outcome = job.settle(Disposition::Sent, clock::now());
     let recipient = &mut outcome.settlement.recipient;
     *recipient = recipient

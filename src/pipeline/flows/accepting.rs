@@ -1,26 +1,26 @@
 //! Accepting events: those that come at the same time share a transaction, with the runs that they start.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-use super::Flows;
-use super::starting::{EventVersions, Following, TopicRuns, ended_by_event, following};
+use super::acceptor::EventOrder;
+use super::book::WorkflowBook;
+use super::starting::{Following, TopicRuns, ended_by_event, following};
 use crate::broker::Refusal;
-use crate::broker::cloud_event::{self, EventDraft, EventWrapping};
-use crate::broker::event_consumer::{EventSink, EventVerdict};
-use crate::domain::{DEFAULT_TENANT, Rejection};
+use crate::broker::cloud_event::EventDraft;
+use crate::domain::{Rejection, RunEnd};
 use crate::pipeline::accept::{AcceptAnswer, AcceptedNotification, NotAccepted};
-use crate::runtime::{clock, failpoint};
+use crate::runtime::{Shutdown, clock, failpoint};
 use crate::store::events::{self, EventKey};
 use crate::store::runs::cancel_on;
-use crate::store::{PgConnection, StoreError};
+use crate::store::{Database, Halves, PgConnection, StoreError};
+use crate::telemetry::Metrics;
 
-/// Most events that wait.
-const MOST_WAITING: usize = 10_000;
 /// Most events of a batch.
 const BATCH: usize = 256;
 /// Bytes of data beyond which no more events are taken into a batch: those who are told are named in it, and each is a
@@ -30,91 +30,32 @@ const BATCH_BYTES: usize = 128 * 1_024;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// An event that somebody asks to accept.
-#[derive(Debug)]
-pub struct EventOrder {
-    draft: EventDraft,
-    answer: oneshot::Sender<AcceptAnswer>,
+/// Stores events, as long as the node runs: also where there is no engine.
+pub struct EventAccepting {
+    /// Where events are stored.
+    pub database: Database,
+    /// Counts what is accepted.
+    pub metrics: Arc<Metrics>,
+    /// Ends it.
+    pub stop: Shutdown,
+    /// Most runs that a fan-out starts in a second.
+    pub fan_out_rate: u32,
+    /// The workflows that were read.
+    pub book: Arc<WorkflowBook>,
+    /// Woken when something may be due: who goes on with runs, and who goes on with jobs and so with fan-outs.
+    pub wakes: [Arc<Notify>; 2],
 }
 
-/// Takes events on. Clones share it.
-#[derive(Debug, Clone)]
-pub struct EventAcceptor(mpsc::Sender<EventOrder>);
-
-impl EventAcceptor {
-    pub(super) fn new() -> (Self, mpsc::Receiver<EventOrder>) {
-        let (sender, orders) = mpsc::channel(MOST_WAITING);
-        (Self(sender), orders)
-    }
-
-    /// Takes on the bodies of events that arrive by AMQP. Any of them may name its tenant.
-    #[must_use]
-    pub fn sink(self) -> EventSink {
-        Arc::new(move |bodies| {
-            let acceptor = self.clone();
-            Box::pin(async move { acceptor.settle(&bodies).await })
-        })
-    }
-
-    async fn settle(&self, bodies: &[Vec<u8>]) -> Vec<EventVerdict> {
-        let (mut drafts, mut verdicts) = (vec![], vec![]);
-        for body in bodies {
-            let wrapping = EventWrapping {
-                tenant_id: DEFAULT_TENANT,
-                may_name_tenant: true,
-                id: clock::new_id(),
-                now: clock::now(),
-            };
-            verdicts.push(match cloud_event::decode(body, &wrapping) {
-                Ok(draft) => {
-                    drafts.push(draft);
-                    None
-                }
-                Err(refusal) => Some(EventVerdict::Refused(refusal)),
-            });
-        }
-        let mut answers = self.accept(drafts).await.into_iter();
-        let verdict = |known: Option<EventVerdict>| {
-            known.unwrap_or_else(|| match answers.next() {
-                Some(Ok(_)) => EventVerdict::Stored,
-                Some(Err(NotAccepted::Refused(refusal))) => EventVerdict::Refused(refusal),
-                Some(Err(NotAccepted::NoTenant)) => EventVerdict::Refused(Refusal::new(
-                    Rejection::InvalidEvent,
-                    "`tenantid` names no tenant that there is",
-                )),
-                _ => EventVerdict::Later,
-            })
-        };
-        verdicts.into_iter().map(verdict).collect()
-    }
-
-    /// Accepts events, each by itself, and answers in their order: what is answered is committed.
-    pub async fn accept(&self, drafts: Vec<EventDraft>) -> Vec<AcceptAnswer> {
-        let mut waiting = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let (answer, answered) = oneshot::channel();
-            let sent = self.0.try_send(EventOrder { draft, answer });
-            waiting.push(match sent {
-                Ok(()) => Ok(answered),
-                Err(mpsc::error::TrySendError::Full(_)) => Err(NotAccepted::Overloaded),
-                Err(mpsc::error::TrySendError::Closed(_)) => Err(NotAccepted::Closed),
-            });
-        }
-        let mut answers = Vec::with_capacity(waiting.len());
-        for one in waiting {
-            answers.push(match one {
-                Ok(answered) => answered.await.unwrap_or(Err(NotAccepted::Closed)),
-                Err(why) => Err(why),
-            });
-        }
-        answers
+impl fmt::Debug for EventAccepting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventAccepting").finish_non_exhaustive()
     }
 }
 
-impl Flows {
+impl EventAccepting {
     /// Stores what is asked for, until the engine stops: one batch after the other, so that events keep their order.
-    pub async fn accept(self: Arc<Self>, mut orders: mpsc::Receiver<EventOrder>) {
-        let stop = self.context.node.phases.stop.clone();
+    pub async fn run(self, mut orders: mpsc::Receiver<EventOrder>) {
+        let stop = self.stop.clone();
         loop {
             let mut batch = vec![];
             if stop.is_raised() {
@@ -135,51 +76,75 @@ impl Flows {
         failpoint::hit("events.batch");
         let (drafts, askers): (Vec<EventDraft>, Vec<_>) =
             batch.into_iter().map(|it| (it.draft, it.answer)).unzip();
-        let mut answers = Vec::with_capacity(drafts.len());
+        let mut answers = HashMap::with_capacity(drafts.len());
         for part in parts(&drafts) {
             self.store_part(part, &mut answers).await;
         }
         failpoint::hit("events.stored");
-        for (asker, answer) in askers.into_iter().zip(answers) {
+        for (asker, draft) in askers.into_iter().zip(&drafts) {
+            let answer = answers.remove(&draft.event.id);
             // Whoever asked may have gone.
-            let _ = asker.send(answer);
+            let _ = asker.send(answer.unwrap_or(Err(NotAccepted::Closed)));
         }
-        self.wake();
-        self.context.wake_jobs.notify_one();
+        for wake in &self.wakes {
+            wake.notify_one();
+        }
     }
 
     /// Stores events; where one may be to blame that they cannot be, or they are too many for a statement's time, in
-    /// halves.
-    async fn store_part(&self, drafts: &[EventDraft], answers: &mut Vec<AcceptAnswer>) {
-        let error = match self.store_events(drafts).await {
-            Ok(stored) => {
-                let new = stored.iter().flatten().filter(|it| !it.is_replayed).count();
-                let metrics = &self.context.node.metrics;
-                metrics.events_accepted(u64::try_from(new).unwrap_or(u64::MAX));
-                return answers.extend(stored);
+    /// halves. Answers go by the events' ids.
+    async fn store_part(&self, drafts: &[EventDraft], answers: &mut HashMap<Uuid, AcceptAnswer>) {
+        let id = |draft: &EventDraft| draft.event.id;
+        let mut halves = Halves::of(drafts);
+        while let Some(part) = halves.pop() {
+            match (part, self.store_events(part).await) {
+                (_, Ok(stored)) => {
+                    halves.done();
+                    self.count(&stored);
+                    answers.extend(part.iter().map(id).zip(stored.answers));
+                }
+                ([one], Err(error)) if is_of_one(&error) => {
+                    halves.done();
+                    answers.insert(id(one), Err(refused(&error)));
+                }
+                (_, Err(error)) if in_halves(&error) => halves.failed(part, error),
+                (_, Err(error)) => {
+                    tracing::warn!(%error, "events could not be accepted");
+                    let all = part
+                        .iter()
+                        .map(|one| (id(one), Err(NotAccepted::from(&error))));
+                    answers.extend(all);
+                }
             }
-            Err(error) => error,
-        };
-        match drafts.split_at_checked(drafts.len() / 2) {
-            Some((first, second)) if !first.is_empty() && in_halves(&error) => {
-                Box::pin(self.store_part(first, answers)).await;
-                Box::pin(self.store_part(second, answers)).await;
-            }
-            _ if is_of_one(&error) => answers.extend(drafts.iter().map(|_| Err(refused(&error)))),
-            _ => {
-                tracing::warn!(%error, "events could not be accepted");
-                answers.extend(drafts.iter().map(|_| Err(NotAccepted::from(&error))));
-            }
+        }
+        if let (left, Some(error)) = halves.into_left()
+            && !left.is_empty()
+        {
+            tracing::warn!(%error, "events could not be accepted");
+            let left = left.into_iter();
+            answers.extend(left.map(|one| (id(one), Err(NotAccepted::from(&error)))));
         }
     }
 
-    async fn store_events(&self, drafts: &[EventDraft]) -> Result<Vec<AcceptAnswer>, StoreError> {
-        let database = &self.context.node.database;
+    fn count(&self, stored: &EventsStored) {
+        let answers = stored.answers.iter().flatten();
+        let new = answers.filter(|it| !it.is_replayed).count();
+        let new = u64::try_from(new).unwrap_or(u64::MAX);
+        self.metrics.events_accepted(new);
+        let cancelled = stored.cancelled;
+        self.metrics.runs_ended(RunEnd::CancelledByEvent, cancelled);
+        for end in &stored.ended {
+            self.metrics.runs_ended(*end, 1);
+        }
+    }
+
+    async fn store_events(&self, drafts: &[EventDraft]) -> Result<EventsStored, StoreError> {
+        let database = &self.database;
         for _ in 1..TRIES {
             let stored = database
                 .transaction(async |connection| self.store_within(connection, drafts).await);
             match stored.await {
-                Err(error) if !in_halves(&error) && !self.context.node.phases.stop.is_raised() => {
+                Err(error) if !in_halves(&error) && !self.stop.is_raised() => {
                     tracing::debug!(%error, "accepting events failed; trying again");
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -195,15 +160,12 @@ impl Flows {
         &self,
         connection: &mut PgConnection,
         drafts: &[EventDraft],
-    ) -> Result<Vec<AcceptAnswer>, StoreError> {
+    ) -> Result<EventsStored, StoreError> {
         let now = clock::now();
         let tenants: BTreeSet<Uuid> = drafts.iter().map(|it| it.event.tenant_id).collect();
         let tenants: Vec<Uuid> = tenants.into_iter().collect();
         events::take_turns(connection, &tenants).await?;
-        let versions = EventVersions {
-            published: self.book.published(connection, tenants.clone()).await?,
-            outlasting: self.book.outlasting(connection, tenants).await?,
-        };
+        let versions = self.book.met(connection, tenants).await?;
         let depths = depths(connection, drafts).await?;
         let follow = |draft: &EventDraft| {
             let caused = draft.caused_by.and_then(|id| depths.get(&id));
@@ -220,14 +182,32 @@ impl Flows {
             .clone()
             .flat_map(|it| it.cancels.iter().cloned())
             .collect();
+        let begun = happened.clone().flat_map(|it| &it.runs);
+        let mut ended: Vec<RunEnd> = begun.filter_map(|run| run.end).collect();
         // Of one batch, too, an event ends what was ordered by those before it: so first all is ordered.
         let topics: Vec<&TopicRuns> = happened.flat_map(|it| &it.topics).collect();
         for topics in topics {
-            self.start_for_topics(connection, topics, now).await?;
+            let rate = self.fan_out_rate;
+            ended.extend(super::topics::start(connection, topics, rate, now).await?);
         }
-        cancel_on::cancel_on(connection, &cancels, &ended_by_event(now)).await?;
-        answers(connection, drafts, &new).await
+        let cancelled = cancel_on::cancel_on(connection, &cancels, &ended_by_event(now)).await?;
+        Ok(EventsStored {
+            answers: answers(connection, drafts, &new).await?,
+            ended,
+            cancelled,
+        })
     }
+}
+
+/// What was stored of events.
+#[derive(Debug)]
+struct EventsStored {
+    /// In their order.
+    answers: Vec<AcceptAnswer>,
+    /// How runs have ended that could not begin.
+    ended: Vec<RunEnd>,
+    /// Runs that are cancelled by the events.
+    cancelled: u64,
 }
 
 /// How deep the notifications are that events tell of.
@@ -294,7 +274,7 @@ async fn answers(
 fn parts(drafts: &[EventDraft]) -> Vec<&[EventDraft]> {
     let (mut parts, mut begin, mut bytes) = (vec![], 0, 0_usize);
     for (at, draft) in drafts.iter().enumerate() {
-        let own = draft.event.data.to_string().len();
+        let own = draft.event.weight();
         if at > begin && bytes.saturating_add(own) > BATCH_BYTES {
             parts.extend(drafts.get(begin..at));
             (begin, bytes) = (at, 0);

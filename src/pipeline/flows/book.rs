@@ -45,6 +45,15 @@ impl From<StoredWorkflow> for KnownWorkflow {
     }
 }
 
+/// The versions that events meet.
+#[derive(Debug)]
+pub(super) struct EventVersions {
+    /// They start runs, and end them.
+    pub(super) published: Vec<Arc<KnownWorkflow>>,
+    /// They are retired, and end the runs of theirs that go on.
+    pub(super) outlasting: Vec<Arc<KnownWorkflow>>,
+}
+
 /// The versions that were read.
 #[derive(Debug, Default)]
 pub struct WorkflowBook(Mutex<HashMap<Uuid, Arc<KnownWorkflow>>>);
@@ -98,17 +107,20 @@ impl WorkflowBook {
         self.in_order(connection, &ids).await
     }
 
-    /// The versions of some tenants that are retired while runs of them go on, and that some event ends.
+    /// The versions of some tenants that events meet, as they are at this moment.
     ///
     /// # Errors
     /// The database is out of reach.
-    pub async fn outlasting(
+    pub(super) async fn met(
         &self,
         connection: &mut PgConnection,
         tenants: Vec<Uuid>,
-    ) -> Result<Vec<Arc<KnownWorkflow>>, StoreError> {
-        let ids = workflows::outlasting(connection, tenants).await?;
-        self.in_order(connection, &ids).await
+    ) -> Result<EventVersions, StoreError> {
+        let (published, outlasting) = workflows::met(connection, tenants).await?;
+        Ok(EventVersions {
+            published: self.in_order(connection, &published).await?,
+            outlasting: self.in_order(connection, &outlasting).await?,
+        })
     }
 
     async fn in_order(

@@ -23,86 +23,85 @@ impl Flows {
     pub(super) async fn close(&self) -> Result<usize, StoreError> {
         let database = &self.context.node.database;
         let closed = database.transaction(async |connection| self.close_within(connection).await);
-        let closed = closed.await?;
+        let (closed, ended) = closed.await?;
         failpoint::hit("digests.stored");
+        self.count_ended(&ended);
         Ok(closed)
     }
 
-    async fn close_within(&self, connection: &mut PgConnection) -> Result<usize, StoreError> {
+    /// How many digests it closes, and how runs end by it.
+    async fn close_within(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<(usize, Vec<RunEnd>), StoreError> {
         let due = closing::close_due(connection, MOST).await?;
         if due.is_empty() {
-            return Ok(0);
+            return Ok((0, vec![]));
         }
         let tenants = due.iter().map(|it| it.tenant_id).collect();
-        let published = self.book.published(connection, tenants).await?;
+        let published = self.context.book.published(connection, tenants).await?;
         let mut own: Vec<Uuid> = vec![];
         for digest in &due {
             own.extend(digest.runs.iter().map(|(_, version)| *version));
         }
-        let own = self.book.versions(connection, &own).await?;
+        let own = self.context.book.versions(connection, &own).await?;
+        let mut ended = vec![];
         for digest in &due {
             let newest = published
                 .iter()
                 .find(|it| it.tenant_id == digest.tenant_id && it.name == digest.workflow);
-            self.close_one(connection, digest, (newest, &own)).await?;
+            ended.extend(close_one(connection, digest, (newest, &own)).await?);
         }
         failpoint::hit("digests.closed");
-        Ok(due.len())
+        Ok((due.len(), ended))
     }
+}
 
-    async fn close_one(
-        &self,
-        connection: &mut PgConnection,
-        digest: &DueDigest,
-        (newest, own): (
-            Option<&Arc<KnownWorkflow>>,
-            &HashMap<Uuid, Arc<KnownWorkflow>>,
-        ),
-    ) -> Result<(), StoreError> {
-        let Some(((carrier, version), others)) = digest.runs.split_first() else {
-            return Ok(());
+/// Lets one run carry a digest on, and ends the others: how each has ended.
+async fn close_one(
+    connection: &mut PgConnection,
+    digest: &DueDigest,
+    (newest, own): (
+        Option<&Arc<KnownWorkflow>>,
+        &HashMap<Uuid, Arc<KnownWorkflow>>,
+    ),
+) -> Result<Vec<RunEnd>, StoreError> {
+    let Some(((carrier, version), others)) = digest.runs.split_first() else {
+        return Ok(vec![]);
+    };
+    let found = goes_on_with(newest, own.get(version), &digest.slot);
+    let now = digest.now;
+    let Some((workflow_id, step, least)) = found else {
+        let lines = line(now, "its version cannot be read".to_owned());
+        return closing::end(connection, &ids(&digest.runs), RunEnd::Unreadable, &lines).await;
+    };
+    let items = digest.items;
+    if items == 0 || items < least {
+        let end = if items == 0 {
+            RunEnd::NothingLeft
+        } else {
+            RunEnd::BelowMinimum
         };
-        let found = goes_on_with(newest, own.get(version), &digest.slot);
-        let now = digest.now;
-        let Some((workflow_id, step, least)) = found else {
-            let lines = line(now, "its version cannot be read".to_owned());
-            return closing::end(connection, &ids(&digest.runs), RunEnd::Unreadable, &lines).await;
-        };
-        let items = digest.items;
-        if items == 0 || items < least {
-            let end = if items == 0 {
-                RunEnd::NothingLeft
-            } else {
-                RunEnd::BelowMinimum
-            };
-            let lines = line(
-                now,
-                format!(
-                    "the digest closes with {items} items, at least {least} were wanted: nothing is sent"
-                ),
-            );
-            return closing::end(connection, &ids(&digest.runs), end, &lines).await;
-        }
-        let carrier = DigestCarrier {
-            run_id: *carrier,
-            digest_id: digest.id,
-            workflow_id,
-            step,
-            lines: line(now, format!("the digest closes with {items} items")),
-        };
-        closing::carry(connection, &carrier).await?;
-        if others.is_empty() {
-            return Ok(());
-        }
-        let lines = line(
-            now,
-            format!(
-                "it is told with {items} items by the run {}",
-                carrier.run_id
-            ),
+        let words = format!(
+            "the digest closes with {items} items, at least {least} were wanted: nothing is sent"
         );
-        closing::end(connection, &ids(others), RunEnd::JoinedDigest, &lines).await
+        return closing::end(connection, &ids(&digest.runs), end, &line(now, words)).await;
     }
+    let carrier = DigestCarrier {
+        run_id: *carrier,
+        digest_id: digest.id,
+        workflow_id,
+        step,
+        lines: line(now, format!("the digest closes with {items} items")),
+    };
+    closing::carry(connection, &carrier).await?;
+    if others.is_empty() {
+        return Ok(vec![]);
+    }
+    let run_id = carrier.run_id;
+    let words = format!("it is told with {items} items by the run {run_id}");
+    let lines = line(now, words);
+    closing::end(connection, &ids(others), RunEnd::JoinedDigest, &lines).await
 }
 
 /// The version that goes on behind a digest: what was published meanwhile, if it has this digest, else the one that

@@ -1,12 +1,10 @@
 //! Looking for what is due: at once when somebody says so, when the next is due, and every now and then.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::time::sleep;
 
 use super::Flows;
 use super::starting::ended_by_event;
+use crate::domain::RunEnd;
 use crate::runtime::clock;
 use crate::store::StoreError;
 use crate::store::runs::{self, RunTake, cancel_on, digests};
@@ -18,7 +16,7 @@ const SHORTEST: Duration = Duration::from_millis(5);
 
 impl Flows {
     /// Goes on with what is due, until the engine stops.
-    pub async fn run(self: Arc<Self>) {
+    pub async fn run(self) {
         let stop = self.context.node.phases.stop.clone();
         let mut is_crowded = false;
         while !stop.is_raised() {
@@ -32,16 +30,9 @@ impl Flows {
                     self.context.poll
                 }
             };
-            if wait.is_zero() {
-                continue;
+            if !wait.is_zero() {
+                stop.pause(&self.context.woken, wait).await;
             }
-            let pause = async {
-                tokio::select! {
-                    () = self.woken.notified() => {}
-                    () = sleep(wait) => {}
-                }
-            };
-            stop.or(pause).await;
         }
     }
 
@@ -51,7 +42,10 @@ impl Flows {
         let lines = ended_by_event(clock::now());
         let swept =
             database.transaction(async |connection| cancel_on::sweep(connection, &lines).await);
-        swept.await
+        let swept = swept.await?;
+        let metrics = &self.context.node.metrics;
+        metrics.runs_ended(RunEnd::CancelledByEvent, swept.unwrap_or(0));
+        Ok(swept.is_some())
     }
 
     /// One look: how many runs there were, and how long to wait for the next.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::book::KnownWorkflow;
+use super::book::{EventVersions, KnownWorkflow};
 use crate::broker::cloud_event::EventDraft;
 use crate::domain::{DomainEvent, RunEnd};
 use crate::store::events::{NewEvent, NewRun};
@@ -32,15 +32,6 @@ pub(super) struct TopicRuns {
     pub(super) seed: RunSeed,
     pub(super) topics: Vec<String>,
     pub(super) excluded: Vec<uuid::Uuid>,
-}
-
-/// The versions that events meet.
-#[derive(Debug)]
-pub(super) struct EventVersions {
-    /// They start runs, and end them.
-    pub(super) published: Vec<Arc<KnownWorkflow>>,
-    /// They are retired, and end the runs of theirs that go on.
-    pub(super) outlasting: Vec<Arc<KnownWorkflow>>,
 }
 
 /// What follows from an event.
@@ -288,3 +279,6 @@ pub(super) fn ended_by_event(now: Timestamp) -> String {
 pub(super) fn written(lines: &[RunLine]) -> String {
     serde_json::to_string(lines).unwrap_or_else(|_| "[]".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::book::KnownWorkflow;
-use crate::broker::envelope::{KeySource, key_hash};
+use crate::broker::envelope::{KeySource, key_hash, valid_trace};
 use crate::domain::{
-    Body, ContentHash, DomainEvent, Lane, Notification, Payload, RunEnd, TemplateCall, Zone, limits,
+    Body, ContentHash, DomainEvent, Lane, Notification, Payload, RunEnd, RunOutcome, TemplateCall,
+    Zone, limits,
 };
 use crate::store::runs::digests::DigestJoin;
 use crate::store::runs::people::RunPerson;
@@ -259,10 +260,8 @@ impl RunWalk {
         let step = format!("{}/{}/{}", self.run.id, self.run.workflow_id, order.at);
         let metadata =
             json!({ "workflow": self.run.workflow, "run": self.run.id, "step": order.note.step });
-        let traceparent = self
-            .known
-            .get("event")
-            .and_then(|event| event.get("traceparent"));
+        let event = self.known.get("event");
+        let traceparent = event.and_then(|event| event.get("traceparent")?.as_str());
         let notification = Notification {
             id,
             tenant_id,
@@ -277,10 +276,11 @@ impl RunWalk {
                 body: Body::Template(TemplateCall {
                     name: order.template,
                     variables: order.variables,
+                    reply_to: order.reply_to,
                 }),
                 to: None,
                 provider: None,
-                traceparent: traceparent.and_then(Value::as_str).map(str::to_owned),
+                traceparent: traceparent.and_then(valid_trace),
                 inbox: None,
             },
             send_at: None,
@@ -300,6 +300,7 @@ impl RunWalk {
             id,
             version: Some(self.run.workflow_id),
             mark: mark.unwrap_or_default(),
+            failed: false,
         });
         self.sends.push(id);
         self.go_on(order.at + 1, Some(order.note));
@@ -319,10 +320,19 @@ impl RunWalk {
         }
     }
 
+    /// How it ends: what could not be told fails it.
+    fn told(&self, end: RunEnd) -> RunEnd {
+        let has_failed = self.run.sent.iter().any(|sent| sent.failed);
+        match has_failed && end.outcome() == RunOutcome::Finished {
+            true => RunEnd::TemplateError,
+            false => end,
+        }
+    }
+
     /// How the run stands now.
     pub(super) fn update(self) -> RunUpdate {
         let (end, due_at) = match self.rest {
-            Some(Rest::Ended(end)) => (Some(end), None),
+            Some(Rest::Ended(end)) => (Some(self.told(end)), None),
             Some(Rest::Due(at)) => (None, Some(at)),
             Some(Rest::InDigest) => (None, None),
             // It would be a mistake of ours; it is looked at again.

@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Flows;
-use super::starting::{TopicRuns, said, written};
+use super::starting::{said, written};
 use super::walk::{RunWalk, content_of};
 use crate::domain::{DomainEvent, Notification, RunEnd};
 use crate::runtime::{clock, failpoint};
@@ -67,9 +66,7 @@ impl Flows {
         failpoint::hit("runs.stored");
         let done = done.map(|done| {
             done.accepted.tell(database);
-            for end in &done.ended {
-                self.context.node.metrics.run_ended(*end);
-            }
+            self.count_ended(&done.ended);
             for notification in &done.sent {
                 if done.accepted.new.contains(&notification.id) {
                     self.context.node.metrics.accepted(notification.lane);
@@ -150,7 +147,7 @@ impl Flows {
         due: Vec<runs::DueRun>,
     ) -> Result<Vec<RunWalk>, StoreError> {
         let versions: Vec<Uuid> = due.iter().map(|run| run.workflow_id).collect();
-        let versions = self.book.versions(connection, &versions).await?;
+        let versions = self.context.book.versions(connection, &versions).await?;
         let happened = due.iter().map(|run| run.event_id).collect();
         let happened = events::load(connection, happened).await?;
         let due = affordable(due, &happened);
@@ -174,17 +171,9 @@ impl Flows {
         let words = "a text, number or time that it would send cannot be stored".to_owned();
         let lines = written(&[said(clock::now(), words)]);
         let mut connection = self.context.node.database.get().await?;
-        closing::end(&mut connection, &[id], RunEnd::Unstorable, &lines).await
-    }
-
-    /// Runs for those who subscribe to topics: a fan-out starts them.
-    pub(super) async fn start_for_topics(
-        &self,
-        connection: &mut PgConnection,
-        topics: &TopicRuns,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        super::topics::start(connection, topics, now).await
+        let ended = closing::end(&mut connection, &[id], RunEnd::Unstorable, &lines).await?;
+        self.count_ended(&ended);
+        Ok(())
     }
 }
 
@@ -194,14 +183,11 @@ fn affordable(
     mut due: Vec<runs::DueRun>,
     happened: &HashMap<Uuid, DomainEvent>,
 ) -> Vec<runs::DueRun> {
-    let sizes = happened.iter();
-    let sizes: HashMap<Uuid, usize> = sizes
-        .map(|(id, event)| (*id, event.data.to_string().len()))
-        .collect();
     let mut left = MOST_BYTES;
     let fits = |run: &&runs::DueRun| {
         let has_room = left > 0;
-        left = left.saturating_sub(sizes.get(&run.event_id).copied().unwrap_or(0));
+        let event = happened.get(&run.event_id);
+        left = left.saturating_sub(event.map_or(0, DomainEvent::weight));
         has_room
     };
     let many = due.iter().take_while(fits).count();

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::scheduler::Scheduler;
 use crate::broker::receipt::{self, Proven};
 use crate::delivery::NodeContext;
-use crate::domain::{Channel, Status};
+use crate::domain::{Channel, RunEnd, Status};
 use crate::pipeline::hourly_metrics::{HourlyMetrics, Record};
 use crate::runtime::{clock, failpoint, mailbox};
 use crate::store::claims::{self, Claimant, IntakeCount};
@@ -148,6 +148,10 @@ impl Settling {
 
     /// Metrics, the hour's sums, and a look of the scheduler.
     fn tell(&self, outcomes: &[Outcome], settled: &Settled) {
+        let unrendered = settled.failed_runs();
+        let metrics = &self.node.metrics;
+        metrics.runs_ended(RunEnd::TemplateError, unrendered.ended);
+        metrics.runs_failed_late(unrendered.after_their_end);
         if let Some((left, error)) = settled.left() {
             tracing::warn!(left, %error, "outcomes are refused, though their data is valid; they wait");
         }

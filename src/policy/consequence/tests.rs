@@ -182,6 +182,22 @@ fn what_may_have_been_sent_is_settled_by_the_account_that_tells_of_it() {
     }
 }
 
+#[test]
+fn an_account_settles_what_it_may_speak_of() {
+    let lost = attempted(Class::Unknown);
+    let (processed, pending) = (ProviderEvent::Processed, Status::Pending);
+    let twins = ["first".to_owned(), "third".to_owned()];
+    let by = |teller, speaks_for| settled_by(&lost, pending, (teller, speaks_for), processed);
+    assert_eq!(by("first", &[]), Some("first"));
+    assert_eq!(by("second", &[]), None);
+    assert_eq!(
+        by("second", &twins[..]),
+        Some("first"),
+        "the one that was asked"
+    );
+    assert_eq!(by("second", &twins[1..]), None);
+}
+
 fn handed(
     notification: &Notification,
     account: &str,

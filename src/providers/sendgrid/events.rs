@@ -2,18 +2,19 @@
 
 mod items;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use self::items::items;
+use crate::domain::sendgrid_key::{
+    SENDGRID_SIGNATURE as SIGNATURE, SENDGRID_TIMESTAMP as TIMESTAMP, SendgridCallKey,
+    may_be_signed_at,
+};
 use crate::domain::{
     Account, Channel, EventBlame, EventMatch, EventRefusal, HeardEvent, ProviderEvent,
 };
 use crate::providers::heard::{
-    AHEAD, EventHead, address_of, code, detail, event_id, hashed, moment, raw, setting, unreadable,
+    EventHead, address_of, code, detail, event_id, hashed, moment, raw, setting, unreadable,
 };
 use crate::providers::scrub::message_id;
 use crate::providers::smtp::enhanced::Enhanced;
@@ -24,8 +25,6 @@ use crate::providers::smtp::told_later::{LateRefusal, late_refusal};
 pub(super) const NOTIFICATION: &str = "herald_notification_id";
 /// Where the key stands.
 pub(super) const KEY: &str = "event_public_key";
-const SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
-const TIMESTAMP: &str = "x-twilio-email-event-webhook-timestamp";
 /// How long ago a call may have been signed: SendGrid retries for a day, and nobody says that it signs anew.
 const WINDOW: SignedDuration = SignedDuration::from_hours(25);
 
@@ -36,13 +35,16 @@ pub(crate) fn admit(account: &Account, head: &EventHead<'_>) -> Result<(), Event
     }
     let signed = head.header(SIGNATURE).zip(head.header(TIMESTAMP));
     let (_, timestamp) = signed.ok_or(EventRefusal::Unsigned)?;
-    let seconds = timestamp.parse().ok();
-    let at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let age = at.map(|at| head.now.duration_since(at));
-    match age {
-        Some(age) if (-AHEAD..=WINDOW).contains(&age) => Ok(()),
-        _ => Err(EventRefusal::Stale),
+    match may_be_signed_at(timestamp, head.now, WINDOW) {
+        true => Ok(()),
+        false => Err(EventRefusal::Stale),
     }
+}
+
+/// Whether the calls of two accounts have the same key: SendGrid has one for all that an account of its own sends.
+pub(crate) fn are_proven_alike(one: &Account, other: &Account) -> bool {
+    let key = |account| SendgridCallKey::read(setting(account, KEY)?);
+    key(one).is_some_and(|key_of_one| key(other) == Some(key_of_one))
 }
 
 /// The events of a call, if it is SendGrid's.
@@ -54,30 +56,11 @@ pub(crate) fn read(
     let key = setting(account, KEY).ok_or(EventRefusal::NoKey)?;
     let signed = head.header(SIGNATURE).zip(head.header(TIMESTAMP));
     let (signature, timestamp) = signed.ok_or(EventRefusal::Unsigned)?;
-    if !is_signed(key, signature, timestamp, body) {
+    let key = SendgridCallKey::read(key);
+    if !key.is_some_and(|key| key.is_signed(signature, timestamp, body)) {
         return Err(EventRefusal::WrongSignature);
     }
     Ok(events(body, head.now))
-}
-
-/// SendGrid: ECDSA by P-256 with SHA-256 of the timestamp and the bytes as they came.
-pub(super) fn is_signed(key: &str, signature: &str, timestamp: &str, body: &[u8]) -> bool {
-    let decoded = key_bytes(key).zip(STANDARD.decode(signature).ok());
-    let Some((key, signature)) = decoded else {
-        return false;
-    };
-    let text = [timestamp.as_bytes(), body].concat();
-    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key);
-    key.verify(&text, &signature).is_ok()
-}
-
-/// The key's SubjectPublicKeyInfo, with or without the armour of PEM.
-pub(super) fn key_bytes(key: &str) -> Option<Vec<u8>> {
-    let lines = key.split_ascii_whitespace().collect::<String>();
-    let bare = lines
-        .trim_start_matches("-----BEGINPUBLICKEY-----")
-        .trim_end_matches("-----ENDPUBLICKEY-----");
-    STANDARD.decode(bare).ok()
 }
 
 /// The events in a body: each is read by itself.
@@ -132,21 +115,26 @@ impl SendgridEvent<'_> {
 
     /// Seconds, as a number or as a text.
     fn at(&self) -> Option<Timestamp> {
-        let seconds = match self.0.get("timestamp")? {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
+        let text = match self.0.get("timestamp")? {
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text.trim().to_owned(),
+            _ => return None,
         };
-        Timestamp::from_second(seconds?).ok()
+        let whole = text.split_once('.').map_or(text.as_str(), |(it, _)| it);
+        Timestamp::from_second(whole.parse().ok()?).ok()
     }
 
-    /// The id of the message begins with what the request was answered with, and so does the one of SMTP.
+    /// The id of the message begins with what the request was answered with, and so does the one of SMTP. Where the
+    /// first is not known it may be there and empty.
     fn message_id(&self) -> Option<String> {
+        let known = self
+            .text("sg_message_id")
+            .filter(|id| !id.trim().is_empty());
         let smtp = self.text("smtp-id").and_then(|id| {
             let (id, _) = id.trim_start_matches('<').split_once('@')?;
             Some(id)
         });
-        self.text("sg_message_id").or(smtp).and_then(message_id)
+        known.or(smtp).and_then(message_id)
     }
 
     fn words(&self) -> Option<&str> {
@@ -198,7 +186,9 @@ impl SendgridEvent<'_> {
             | "frequency or volume too high" => return blocked,
             _ => {}
         }
-        let is_blocked = self.text("type") == Some("blocked");
+        // `expired`, too: it was put off until there was no more time, and nobody said that there is no such address.
+        let said = self.text("type").map(str::trim);
+        let is_blocked = said.is_some_and(|it| !it.is_empty() && it != "bounce");
         let status = self.text("status").and_then(Enhanced::of);
         let words = self.text("reason").unwrap_or_default();
         match late_refusal(words, status) {

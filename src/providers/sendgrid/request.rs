@@ -16,6 +16,8 @@ use crate::providers::verdict::{
 struct SendgridMail<'a> {
     personalizations: &'a [Personalization<'a>],
     from: From<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<To<'a>>,
     subject: Cow<'a, str>,
     content: Vec<SendgridPart<'a>>,
     headers: Headers,
@@ -147,6 +149,11 @@ fn whole<'a>(
             email: &sender.from,
             name: sender.name.as_deref(),
         },
+        reply_to: delivery
+            .content
+            .reply_to
+            .as_deref()
+            .map(|email| To { email }),
         subject: subject(delivery.content),
         content: parts(delivery),
         headers: Headers {
@@ -233,6 +240,16 @@ mod tests {
           "subject": "Hi"
         }
         "#);
+    }
+
+    #[test]
+    fn answers_go_where_the_content_says() {
+        let content = Content {
+            reply_to: Some("reply+abc@desk.example.com".to_owned()),
+            ..mail()
+        };
+        let sent: serde_json::Value = serde_json::from_str(&json(&sender(), &content)).unwrap();
+        assert_eq!(sent["reply_to"]["email"], "reply+abc@desk.example.com");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 
-use super::events::{KEY, key_bytes};
+use super::events::KEY;
 use crate::domain::Account;
 use crate::domain::address::ascii_domain;
+use crate::domain::sendgrid_key::SendgridCallKey;
 use crate::providers::SettingsError;
 use crate::providers::fields::{ConfigFields, Secret, looks_like_address};
 use crate::providers::http::bearer;
@@ -77,9 +77,8 @@ impl SendgridSettings {
 
 /// Used where SendGrid's events come in; read here so that it is checked with the rest.
 fn event_key(fields: &mut ConfigFields<'_>) {
-    let key = fields.text(KEY).map(key_bytes);
-    let is_one = |key: &Vec<u8>| ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key).is_ok();
-    if key.is_some_and(|key| !key.as_ref().is_some_and(is_one)) {
+    let key = fields.text(KEY).map(SendgridCallKey::read);
+    if key.is_some_and(|key| key.is_none()) {
         fields.mistake(format!(
             "config key `{KEY}` must be the verification key of the Event Webhook, as SendGrid shows it"
         ));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::enhanced::Enhanced;
-use super::report::{Feedback, MailReport, RecipientReport, report};
+use super::report::{Feedback, MailReport, RecipientReport, find_decoded, report};
 use super::return_path::{LEAST_SECRET, ReturnPath};
 use super::told_later::{LateRefusal, late_refusal};
 use crate::domain::address::ascii_domain;
@@ -45,7 +45,8 @@ pub(crate) fn read(
     let recipient = recipient(head.query);
     let ours = return_path
         .find(recipient.as_bytes())
-        .or_else(|| return_path.find(body));
+        .or_else(|| return_path.find(body))
+        .or_else(|| find_decoded(body, |part| return_path.find(part)));
     let heard = events(body, head.now).into_iter();
     Ok(heard
         .map(|event| match ours {
@@ -176,6 +177,9 @@ fn failed(words: &str, status: Option<Enhanced>) -> (ProviderEvent, Option<Event
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
     use crate::domain::ProviderKind;
     use crate::providers::events;
@@ -229,6 +233,35 @@ mod tests {
             by_envelope[0].event_id, signed[0].event_id,
             "the same again"
         );
+        // A report of abuse comes to another address, and what it is about may be written in any way.
+        let original = format!("Return-Path: <{path}>\r\nSubject: Hi\r\n\r\nHello\r\n");
+        let (cut, rest) = path.split_at(30);
+        for (about, parts) in [
+            (
+                "",
+                format!(
+                    "--x\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+                    STANDARD.encode(original.as_bytes())
+                ),
+            ),
+            (
+                "Content-Transfer-Encoding: quoted-printable\r\n",
+                format!(
+                    "--x\r\nContent-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+                     Return-Path: <{cut}=\r\n{rest}>\r\n\r\n"
+                ),
+            ),
+        ] {
+            let abuse = format!(
+                "To: abuse@example.com\r\nMessage-ID: <2@mx>\r\nMIME-Version: 1.0\r\n\
+                 Content-Type: multipart/report; report-type=feedback-report; boundary=x\r\n\r\n\
+                 --x\r\nContent-Type: message/feedback-report\r\n{about}\r\nFeedback-Type: abuse\r\n\r\n\
+                 {parts}--x--\r\n"
+            );
+            let complaint = told(&abuse, "", domain).unwrap();
+            assert_eq!(complaint[0].event, ProviderEvent::Complaint, "{abuse}");
+            assert_eq!(complaint[0].named, Some((ID, EventMatch::ReturnPath)));
+        }
         let forged = told(&elsewhere, "recipient=b-0@bounces.example.com", domain).unwrap();
         assert_eq!(forged[0].event, ProviderEvent::Other);
         assert_eq!((forged[0].named, forged[0].blame), (None, None));

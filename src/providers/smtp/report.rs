@@ -3,7 +3,7 @@
 mod groups;
 mod spelling;
 
-use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
 use self::groups::{groups, typed, word};
 use self::spelling::{from_xtext, unescaped};
@@ -70,6 +70,21 @@ pub(super) fn report(bytes: &[u8]) -> MailReport {
     let report = read(&mail);
     take_apart(mail);
     report
+}
+
+/// What is found first in the parts of a mail that are encoded, as they read: what is written in base64, or in lines that
+/// are cut, does not stand in the mail's bytes.
+pub(super) fn find_decoded<T>(bytes: &[u8], find: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    let mail = MessageParser::default().parse(bytes)?;
+    let parts = mail.parts.iter().take(MOST_PARTS);
+    let mut encoded = parts.filter(|part| part.encoding != Encoding::None);
+    let found = encoded.find_map(|part| match &part.body {
+        PartType::Message(nested) => find(nested.raw_message()),
+        PartType::Multipart(_) => None,
+        _ => find(part.contents()),
+    });
+    take_apart(mail);
+    found
 }
 
 /// Frees a mail level by level: anybody may write one with tens of thousands of mails in each other, and to free such a

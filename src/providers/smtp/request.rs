@@ -63,6 +63,7 @@ pub(crate) fn mail(
         format!("X-Herald-Notification-Id: {}\r\n", delivery.notification_id),
         format!("Auto-Submitted: {AUTO_SUBMITTED}\r\n"),
         format!("X-Auto-Response-Suppress: {AUTO_RESPONSE_SUPPRESS}\r\n"),
+        answers_to(delivery.content),
         unsubscribing(delivery.unsubscribe_url),
         "MIME-Version: 1.0\r\n".to_owned(),
     ];
@@ -77,6 +78,13 @@ pub(crate) fn mail(
         wire: wire(text),
         message_id,
     })
+}
+
+/// Where its reader's answers go. An address that is none was refused before.
+fn answers_to(content: &Content) -> String {
+    let address = content.reply_to.as_deref();
+    let address = address.and_then(|it| canonical(Channel::Email, it).ok());
+    address.map_or_else(String::new, |it| header::mailbox("Reply-To", None, &it))
 }
 
 /// How its reader unsubscribes (RFC 2369, RFC 8058). A link has no place to fold at.

@@ -64,6 +64,15 @@ pub(super) fn has_key(account: &Account) -> bool {
     signings.iter().any(|it| secret(account, *it).is_some())
 }
 
+/// Whether the calls of two accounts have the same key.
+pub(crate) fn are_proven_alike(one: &Account, other: &Account) -> bool {
+    let signings = [TwilioSigning::AuthToken, TwilioSigning::SharedKey];
+    signings.into_iter().any(|signing| {
+        let (one, other) = (secret(one, signing), secret(other, signing));
+        one.is_some() && one == other
+    })
+}
+
 /// With what this account's calls are signed: the auth token, which is the account's secret where no API key is
 /// used; or a shared key.
 fn secret(account: &Account, signing: TwilioSigning) -> Option<&str> {
@@ -108,6 +117,14 @@ pub(crate) fn event((query, body, is_form): (&str, &[u8], bool), now: Timestamp)
         raw: raw(without_words(fields)),
         ..heard
     }
+}
+
+/// A number without the word of its channel before it, as in `whatsapp:+4915112345678`: what we sent went to the number,
+/// and who answers by RCS what came by it means the number.
+fn without_scheme(text: &str) -> &str {
+    let (scheme, number) = text.split_once(':').unwrap_or(("", text));
+    let is_word = scheme.chars().all(|c| c.is_ascii_alphabetic());
+    if is_word { number } else { text }
 }
 
 fn form(body: &[u8]) -> Map<String, Value> {
@@ -162,7 +179,7 @@ impl TwilioCall<'_> {
             "canceled" => (ProviderEvent::Dropped, None),
             _ => (ProviderEvent::Other, None),
         };
-        let address = address_of(Channel::Sms, self.text("To"));
+        let address = address_of(Channel::Sms, self.text("To").map(without_scheme));
         let words = self.text("ErrorMessage").unwrap_or(status);
         let id = self.id(status).unwrap_or_else(|| hashed_of(self.fields));
         HeardEvent {
@@ -196,7 +213,7 @@ impl TwilioCall<'_> {
         );
         let id = self.id("received").unwrap_or_else(|| hashed(body));
         HeardEvent {
-            address: address_of(Channel::Sms, self.text("From")),
+            address: address_of(Channel::Sms, self.text("From").map(without_scheme)),
             detail: detail(Some(&words), None),
             ..HeardEvent::bare(event, id, self.now)
         }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::row::AccountRow;
-use crate::domain::{Account, Channel};
+use crate::domain::{Account, Channel, ProviderKind};
 use crate::store::StoreError;
 use crate::store::schema::notification_schema::provider_configs;
 use crate::store::seal::Sealer;
@@ -26,6 +26,27 @@ pub async fn by_name(
         .await
         .optional()?;
     row.map(|row| row.open(sealer)).transpose()
+}
+
+/// All accounts of a kind, also those that were deleted: what they have sent is told of later. One whose secrets cannot be
+/// opened is left out.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn of_kind(
+    connection: &mut AsyncPgConnection,
+    sealer: &Sealer,
+    kind: ProviderKind,
+) -> Result<Vec<Account>, StoreError> {
+    let rows: Vec<AccountRow> = provider_configs::table
+        .filter(provider_configs::kind.eq(kind.as_str()))
+        .select(AccountRow::as_select())
+        .load(connection)
+        .await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| row.open(sealer).ok())
+        .collect())
 }
 
 /// The names of the accounts in use of a channel.

@@ -71,7 +71,7 @@ pub async fn take_over(
 ) -> Result<HashMap<KeyHash, TakenOver>, StoreError> {
     let mut taken = HashMap::new();
     let mut halves = Halves::of(found);
-    while let Some(part) = halves.next() {
+    while let Some(part) = halves.pop() {
         let take_over = TakeOver::of(take, window, part);
         let over = database.patiently_unless(halves.is_narrowing(), async |connection| {
             Ok(take_over.load(connection).await?)

@@ -94,7 +94,7 @@ statement!(
              status = 'pending', reason = 'retry', due_at = picked.due_at, attempt_count = 0,
              attempts = n.attempts || jsonb_build_array(picked.line::jsonb), failed_at = NULL,
              error_message = NULL, owner = NULL, takes = 0, waits_for = NULL
-         FROM picked WHERE n.id = picked.notification_id AND n.status = 'failed'
+         FROM picked WHERE n.id = picked.notification_id AND n.status = 'failed' AND n.redacted_at IS NULL
          RETURNING n.id
      )
      UPDATE notification_dlq d SET resolved = true, resolved_at = now(), resolved_by = ?

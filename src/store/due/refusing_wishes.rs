@@ -82,7 +82,7 @@ pub(super) async fn refusing(
     let mut refusing = RefusingWishes::default();
     for tried in waiting.chunks(TRIED) {
         let mut halves = Halves::of(tried);
-        while let Some(part) = halves.next() {
+        while let Some(part) = halves.pop() {
             match try_out(database, now, part).await {
                 Ok(()) => halves.done(),
                 Err(error) if error.may_be_of_what_is_read() => halves.failed(part, error),

@@ -92,7 +92,8 @@ statement!(
      SELECT (SELECT count(*) FROM seen), (SELECT count(*) FROM let_go)")
 );
 
-// One tenant at a time, so many of its rows at a time, in the order of people and ids.
+// One tenant at a time, so many of its rows at a time, in the order of people and ids. Each is looked up by its id,
+// whatever the planner knows of the table: joined, it may compare every row that waits with every one passed.
 statement!(
     OfTenant(
         now: DateTime<Utc> => Timestamptz,
@@ -118,9 +119,10 @@ statement!(
                                         coalesce(seen.after_id, '00000000-0000-0000-0000-000000000000'))
              ORDER BY n.user_id, n.id LIMIT seen.most) n
      ), found AS MATERIALIZED (
-         SELECT n.id, seen.now FROM seen CROSS JOIN passed JOIN notifications n ON n.id = passed.id
-         WHERE n.due_at > seen.now AND ", still_waits!(), "
-         FOR UPDATE OF n SKIP LOCKED
+         SELECT n.id, seen.now FROM seen CROSS JOIN passed CROSS JOIN LATERAL (
+             SELECT n.id FROM notifications n
+             WHERE n.id = passed.id AND n.due_at > seen.now AND ", still_waits!(), "
+             FOR UPDATE SKIP LOCKED) n
      ), let_go AS (
          UPDATE notifications n SET due_at = found.now FROM found WHERE n.id = found.id
          RETURNING n.id

@@ -131,7 +131,7 @@ pub async fn advance(
     let done = job.done.saturating_add(part.looked_at);
     let (at, id) = match part.place {
         JobPlace::Letter(place) => (Some(to_database(place.at)), place.id),
-        JobPlace::Person(id) => (None, id),
+        JobPlace::Person(id) | JobPlace::Delivery(id) => (None, id),
     };
     keep(connection, job.id, &part.results).await?;
     diesel::update(jobs::table.find(job.id))

@@ -2,7 +2,7 @@
 
 use diesel::QueryableByName;
 use diesel::prelude::*;
-use diesel::sql_types::{Int4, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Int4, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
@@ -24,6 +24,8 @@ pub struct StoredContent {
     pub status: String,
     /// The version of the template that was rendered; `None` without a template, or before it was rendered.
     pub template_version: Option<i32>,
+    /// Whether it was redacted.
+    pub is_redacted: bool,
     /// A template with its variables, or content; or why it cannot be read.
     pub body: Result<Body, String>,
 }
@@ -40,6 +42,8 @@ struct ContentRow {
     status: String,
     #[diesel(sql_type = Nullable<Int4>)]
     template_version: Option<i32>,
+    #[diesel(sql_type = Bool)]
+    is_redacted: bool,
     #[diesel(sql_type = Jsonb)]
     payload: Value,
 }
@@ -54,7 +58,8 @@ pub async fn content(
     id: Uuid,
 ) -> Result<Option<StoredContent>, StoreError> {
     let query = diesel::sql_query(
-        "SELECT tenant_id, user_id, message_type, status, template_version, payload
+        "SELECT tenant_id, user_id, message_type, status, template_version,
+                redacted_at IS NOT NULL AS is_redacted, payload
          FROM notifications WHERE id = $1 AND ($2 IS NULL OR tenant_id = $2)",
     );
     let query = query
@@ -67,6 +72,7 @@ pub async fn content(
         channel: row.message_type.parse().ok(),
         status: row.status,
         template_version: row.template_version,
+        is_redacted: row.is_redacted,
         body: form::read_payload(row.payload).map(|payload| payload.body),
     }))
 }

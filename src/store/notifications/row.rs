@@ -19,7 +19,7 @@ macro_rules! summary {
          n.provider, n.status, n.reason, n.recipient, n.template_name, n.template_version, n.attempt_count, \
          n.max_retries, n.created_at, n.last_attempted, n.send_at, n.due_at, n.expires_at, n.sent_at, \
          n.failed_at, n.error_message, n.provider_response, n.provider_message_id, n.source_type, \
-         n.source_id, n.waits_for, n.owner, n.read_at, n.request_id"
+         n.source_id, n.waits_for, n.owner, n.read_at, n.redacted_at, n.request_id"
     };
 }
 pub(super) use summary;
@@ -87,6 +87,8 @@ pub(super) struct ListedRow {
     owner: Option<i32>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     read_at: Option<LenientMoment>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    redacted_at: Option<LenientMoment>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     request_id: Option<Uuid>,
 }
@@ -115,6 +117,8 @@ pub(super) struct EventRow {
     detail: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     matched_by: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    misnamed: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -153,6 +157,7 @@ impl ListedRow {
             waits_for: self.waits_for,
             owner: self.owner,
             read_at: self.read_at.and_then(read),
+            redacted_at: self.redacted_at.and_then(read),
             request_id: self.request_id,
         }
     }
@@ -183,6 +188,7 @@ impl EventRow {
             code: self.code,
             detail: self.detail,
             matched_by: self.matched_by.and_then(|word| word.parse().ok()),
+            misnamed: self.misnamed.and_then(|word| word.parse().ok()),
         }
     }
 }

@@ -50,8 +50,9 @@ statement!(
          ORDER BY n.id DESC LIMIT 1000) sent")
 );
 
-// The bounce that makes it too many, counted from the newest: none since then may have arrived. What arrived and came
-// back all the same did not. After an entry has ended, counting begins anew.
+// The bounce that makes it too many, counted from the newest: none since then may have arrived. One that is told again
+// under another id is the same: a message comes back once at a time. What arrived and came back all the same did not.
+// After an entry has ended, counting begins anew.
 statement!(
     FullMailboxes(
         tenants: Vec<Uuid> => Array<SqlUuid>,
@@ -73,6 +74,7 @@ statement!(
                SELECT s.ends_at FROM suppressions s
                WHERE s.tenant_id = w.tenant_id AND s.channel = asked.channel AND s.address = w.address
                  AND s.category IS NULL AND s.reason = 'hard_bounce'), '-infinity')
+         GROUP BY r.occurred_at, r.notification_id
          ORDER BY r.occurred_at DESC OFFSET ? LIMIT 1) first
      WHERE NOT EXISTS (
          SELECT FROM (

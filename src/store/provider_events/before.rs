@@ -1,7 +1,7 @@
 //! What was told of notifications before they are sent once more.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -13,10 +13,10 @@ use crate::domain::{Channel, ProviderEvent, ToldBefore};
 
 statement!(
     Before(ids: Vec<Uuid> => Array<SqlUuid>, channel: &'static str => Text, events: Vec<&'static str> => Array<Text>)
-        -> (SqlUuid, Text, Text, Timestamptz, Timestamptz) =
-    "SELECT notification_id, provider, event, min(occurred_at), max(created_at) FROM email_logs
+        -> (SqlUuid, Text, Text, Timestamptz, Timestamptz, Nullable<Array<Text>>) =
+    "SELECT notification_id, provider, event, min(occurred_at), max(created_at), speaks_for FROM email_logs
      WHERE notification_id = ANY(?) AND message_type = ? AND event = ANY(?) AND matched_by <> 'address'
-     GROUP BY 1, 2, 3"
+     GROUP BY notification_id, provider, event, speaks_for"
 );
 
 /// What accounts of a channel have told of these notifications for sure that proves that they accepted them: each kind
@@ -38,10 +38,12 @@ pub async fn told_before(
         events: proving.map(|it| it.as_str()).collect(),
     };
     let rows: Vec<BeforeRow> = before.load(&mut *database.get().await?).await?;
-    let told = rows.into_iter().map(|(id, provider, event, at, told_at)| {
+    let told = rows.into_iter().map(|row| {
+        let (id, provider, event, at, told_at, speaks_for) = row;
         Ok(ToldBefore {
             id,
             provider,
+            speaks_for: speaks_for.unwrap_or_default(),
             event: word(&event)?,
             at: from_database(at),
             told_at: from_database(told_at),
@@ -50,4 +52,11 @@ pub async fn told_before(
     told.collect()
 }
 
-type BeforeRow = (Uuid, String, String, DateTime<Utc>, DateTime<Utc>);
+type BeforeRow = (
+    Uuid,
+    String,
+    String,
+    DateTime<Utc>,
+    DateTime<Utc>,
+    Option<Vec<String>>,
+);

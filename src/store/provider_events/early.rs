@@ -9,11 +9,34 @@ use super::super::ledger::mark_hours;
 use super::super::statement::statement;
 use super::super::{Database, StoreError};
 use super::place::EventPlace;
+use super::verdict::verdict;
 use super::{KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
+
+/// What a notification `n` says to an event that has waited for its row.
+macro_rules! early_verdict {
+    ("e") => {
+        verdict!(
+            "e.matched_by",
+            "e.provider",
+            "e.speaks_for",
+            "e.recipient",
+            "e.provider_message_id"
+        )
+    };
+    ("early") => {
+        verdict!(
+            "early.matched_by",
+            "early.provider",
+            "early.speaks_for",
+            "early.recipient",
+            "early.provider_message_id"
+        )
+    };
+}
 
 // Each look-up is one row by index, however many events wait.
 statement!(
-    /// Takes events whose notification has a row by now.
+    /// Takes events whose notification has a row by now which says whether it is theirs.
     TakeEarly(at: DateTime<Utc> => Timestamptz, id: Uuid => SqlUuid, most: i64 => Int8) -> KeptColumns = concat!(
     "WITH looked AS MATERIALIZED (
          SELECT e.id FROM email_logs e
@@ -21,29 +44,33 @@ statement!(
            AND (e.created_at, e.id) > (?, ?)
          ORDER BY e.created_at, e.id LIMIT ?
      ), early AS MATERIALIZED (
-         SELECT e.id, e.notification_id, e.matched_by, e.recipient FROM email_logs e JOIN looked USING (id)
+         SELECT e.id, e.notification_id, e.matched_by, e.recipient, e.provider, e.speaks_for, e.provider_message_id
+         FROM email_logs e JOIN looked USING (id)
          WHERE e.tenant_id IS NULL AND e.notification_id IS NOT NULL
-           AND (SELECT n.tenant_id FROM notifications n
-                WHERE n.id = e.notification_id AND n.message_type = e.message_type LIMIT 1) IS NOT NULL
+           AND (SELECT ", early_verdict!("e"), " FROM notifications n
+                WHERE n.id = e.notification_id AND n.message_type = e.message_type LIMIT 1) <> 'unsure'
          FOR UPDATE OF e SKIP LOCKED
      ), held AS MATERIALIZED (
          SELECT early.id AS event_id, early.matched_by, early.recipient AS named, n.*
          FROM (SELECT * FROM early ORDER BY notification_id) early CROSS JOIN LATERAL (
-             SELECT n.tenant_id, n.recipient, n.status, n.provider, n.category
+             SELECT n.tenant_id, n.recipient, n.status, n.provider, n.category, ", early_verdict!("early"), "
              FROM notifications n WHERE n.id = early.notification_id LIMIT 1 FOR KEY SHARE) n
      ), f AS (
-         UPDATE email_logs e SET tenant_id = n.tenant_id,
+         UPDATE email_logs e SET
+             tenant_id = CASE WHEN n.is_own THEN n.tenant_id END,
+             notification_id = CASE WHEN n.is_own THEN e.notification_id END,
+             matched_by = CASE WHEN n.is_own THEN e.matched_by END,
+             misnamed = CASE WHEN NOT n.is_own THEN n.verdict END,
              event = CASE WHEN n.is_anothers THEN 'other' ELSE e.event END,
-             blame = CASE WHEN NOT n.is_anothers THEN e.blame END,
-             recipient = CASE WHEN e.matched_by = 'return_path' THEN n.recipient
-                              ELSE coalesce(e.recipient, n.recipient) END
-         FROM (SELECT held.*,
+             blame = CASE WHEN n.is_own AND NOT n.is_anothers THEN e.blame END,
+             recipient = CASE WHEN n.is_own THEN coalesce(n.recipient, e.recipient) END
+         FROM (SELECT held.*, verdict IN ('own', 'unsure') AS is_own,
                       coalesce(matched_by = 'return_path' AND named <> recipient, false) AS is_anothers
                FROM held) n
          WHERE e.id = n.event_id
          RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at, e.recipient, e.code, e.detail,
-                   e.blame, e.tenant_id, e.notification_id, e.matched_by, n.status, n.provider AS sent_by,
-                   n.category
+                   e.blame, e.tenant_id, e.notification_id, e.matched_by, e.misnamed, n.status,
+                   n.provider AS sent_by, n.category, e.speaks_for
      ), hours AS (
          SELECT date_trunc('hour', occurred_at, 'UTC') AS hour FROM f
      ), late AS (", mark_hours!(), "
@@ -66,8 +93,8 @@ statement!(
          FROM nobodys WHERE e.id = nobodys.id
          RETURNING e.id, e.provider, e.message_type, e.event, e.occurred_at,
                    CASE WHEN nobodys.matched_by <> 'return_path' THEN nobodys.recipient END AS recipient, e.code,
-                   e.detail, e.blame, e.tenant_id, e.notification_id, e.matched_by, NULL::text AS status,
-                   NULL::text AS sent_by, NULL::text AS category
+                   e.detail, e.blame, e.tenant_id, e.notification_id, e.matched_by, e.misnamed, NULL::text AS status,
+                   NULL::text AS sent_by, NULL::text AS category, e.speaks_for
      )
      SELECT ", kept_columns!(), " FROM f CROSS JOIN (SELECT NULL::boolean AS may_disable) c")
 );

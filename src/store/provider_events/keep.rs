@@ -10,8 +10,9 @@ use super::super::ledger::mark_hours;
 use super::super::notifications::bound;
 use super::super::statement::statement;
 use super::super::{StoreError, time};
+use super::verdict::verdict;
 use super::{KeptColumns, KeptEvent, KeptRow, kept, kept_columns};
-use crate::domain::{Account, EventBlame, HeardEvent};
+use crate::domain::{EventBlame, HeardEvent, Teller};
 use crate::runtime::clock;
 
 /// How long ago something was sent, at most, that an event without an id may be about.
@@ -38,13 +39,15 @@ macro_rules! last_send {
 
 // The look-ups are one row each, so that they go by index, however many notifications there are; of who gets very many
 // the last 200 are looked at. What is found is kept from being erased until its events are stored, in the order of the
-// ids, as whoever erases takes them. A report that names others than our recipient is about these, unless it has nobody
+// ids, as whoever erases takes them. What names a notification of another account or address is looked for like what names
+// none, and says nothing of anybody unless the account wrote there. A report that names others than our recipient is about these, unless it has nobody
 // else to speak of and nothing of ours arrived.
 statement!(
     /// Stores events of an account, and answers those that were not there.
     Keep(
         channel: &'static str => Text,
         provider: String => Text,
+        speaks_for: Vec<String> => Array<Text>,
         ids: Vec<Uuid> => Array<SqlUuid>,
         event_ids: Vec<String> => Array<Text>,
         events: Vec<&'static str> => Array<Text>,
@@ -62,7 +65,7 @@ statement!(
         since: Vec<Uuid> => Array<SqlUuid>,
         until: Vec<Uuid> => Array<SqlUuid>,
     ) -> KeptColumns = concat!(
-    "WITH asked AS (SELECT ?::text AS channel, ?::text AS provider),
+    "WITH asked AS (SELECT ?::text AS channel, ?::text AS provider, ?::text[] AS speaks_for),
      told AS (
          SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          AS told (id, event_id, event, occurred_at, named, named_by, message_id, address, code, detail, blame,
@@ -70,21 +73,27 @@ statement!(
      ), found AS MATERIALIZED (
          SELECT told.id, told.event_id, told.occurred_at, told.message_id, told.code, told.detail, told.raw,
                 CASE WHEN another.is_meant THEN 'other' ELSE told.event END AS event,
-                CASE WHEN NOT another.is_meant THEN told.blame END AS blame,
-                asked.channel AS message_type, asked.provider,
-                coalesce(n.tenant_id, h.tenant_id) AS tenant_id,
-                coalesce(n.id, h.id, told.named) AS notification_id,
-                CASE WHEN told.named IS NOT NULL THEN told.named_by WHEN h.id IS NULL THEN NULL
+                CASE WHEN NOT another.is_meant AND (v.misnamed IS NULL OR h.id IS NOT NULL) THEN told.blame
+                     END AS blame,
+                asked.channel AS message_type, asked.provider, v.misnamed, asked.speaks_for,
+                CASE WHEN v.is_own THEN n.tenant_id ELSE h.tenant_id END AS tenant_id,
+                CASE WHEN v.misnamed IS NULL THEN coalesce(told.named, h.id) ELSE h.id END AS notification_id,
+                CASE WHEN told.named IS NOT NULL AND v.misnamed IS NULL THEN told.named_by WHEN h.id IS NULL THEN NULL
                      WHEN g.is_exact THEN 'message_id' ELSE 'address' END AS matched_by,
-                CASE WHEN told.named_by = 'return_path' AND n.id IS NOT NULL THEN n.recipient
-                     ELSE coalesce(told.address, n.recipient) END AS recipient,
-                coalesce(n.status, h.status) AS status, coalesce(n.sent_by, h.sent_by) AS sent_by,
-                coalesce(n.category, h.category) AS category
+                CASE WHEN v.is_own THEN coalesce(n.recipient, told.address)
+                     WHEN v.misnamed IS NULL OR h.id IS NOT NULL THEN told.address END AS recipient,
+                CASE WHEN v.is_own THEN n.status ELSE h.status END AS status,
+                CASE WHEN v.is_own THEN n.sent_by ELSE h.sent_by END AS sent_by,
+                CASE WHEN v.is_own THEN n.category ELSE h.category END AS category
          FROM (SELECT * FROM told ORDER BY named) told CROSS JOIN asked
          LEFT JOIN LATERAL (
-             SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category, n.recipient
+             SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category, n.recipient,
+                    ", verdict!("told.named_by", "asked.provider", "asked.speaks_for", "told.address", "told.message_id"), "
              FROM notifications n WHERE n.id = told.named AND n.message_type = asked.channel LIMIT 1
              FOR KEY SHARE) n ON true
+         CROSS JOIN LATERAL (
+             SELECT coalesce(n.verdict = 'own', false) AS is_own,
+                    CASE WHEN n.verdict IN ('other_account', 'other_address') THEN n.verdict END AS misnamed) v
          CROSS JOIN LATERAL (
              SELECT coalesce(
                  n.recipient <> ALL (string_to_array(told.claims, chr(10)))
@@ -104,16 +113,17 @@ statement!(
                    CROSS JOIN LATERAL ", last_send!("last_to_person(u.id, told.since, told.until)"), " n
                    UNION ALL
                    SELECT n.* FROM ", last_send!("last_by_to(told.address, told.since, told.until)"), " n) s
-             WHERE told.named IS NULL
+             WHERE told.named IS NULL OR v.misnamed IS NOT NULL
              ORDER BY is_exact DESC, s.id DESC LIMIT 1) g ON true
          LEFT JOIN LATERAL (
              SELECT n.id, n.tenant_id, n.status, n.provider AS sent_by, n.category
              FROM notifications n WHERE n.id = g.id LIMIT 1 FOR KEY SHARE) h ON true
      ), kept AS (
          INSERT INTO email_logs (id, tenant_id, notification_id, message_type, provider, event, event_id,
-                                 recipient, provider_message_id, code, detail, blame, raw, occurred_at, matched_by)
+                                 recipient, provider_message_id, code, detail, blame, raw, occurred_at, matched_by, misnamed,
+                                 speaks_for)
          SELECT id, tenant_id, notification_id, message_type, provider, event, event_id, recipient, message_id,
-                code, detail, blame, raw::jsonb, occurred_at, matched_by
+                code, detail, blame, raw::jsonb, occurred_at, matched_by, misnamed, nullif(speaks_for, '{}')
          FROM found ORDER BY event_id
          ON CONFLICT ON CONSTRAINT email_logs_event_key DO NOTHING RETURNING id, occurred_at
      ), hours AS (
@@ -133,14 +143,15 @@ statement!(
 /// The database is out of reach, or refuses one of them for its data: then none is stored.
 pub async fn keep(
     connection: &mut AsyncPgConnection,
-    account: &Account,
+    teller: Teller<'_>,
     heard: &[HeardEvent],
 ) -> Result<Vec<KeptEvent>, StoreError> {
     let moved = |at: Timestamp, by: SignedDuration| bound(at.saturating_add(by).unwrap_or(at));
     let named = |it: &HeardEvent| it.named.map(|(_, by)| by.as_str());
     let keep = Keep {
-        channel: account.channel.as_str(),
-        provider: account.name.clone(),
+        channel: teller.account.channel.as_str(),
+        provider: teller.account.name.clone(),
+        speaks_for: teller.speaks_for.to_vec(),
         ids: heard.iter().map(|_| clock::new_id()).collect(),
         event_ids: heard.iter().map(|it| it.event_id.clone()).collect(),
         events: heard.iter().map(|it| it.event.as_str()).collect(),

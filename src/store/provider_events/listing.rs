@@ -34,6 +34,8 @@ pub struct StoredProviderEvent {
     pub notification_id: Option<Uuid>,
     /// By what that is known.
     pub matched_by: Option<String>,
+    /// Why it is not about the notification that it names.
+    pub misnamed: Option<String>,
     /// The account.
     pub provider: String,
     /// What happened.
@@ -66,6 +68,8 @@ struct ListedEventRow {
     notification_id: Option<Uuid>,
     #[diesel(sql_type = Nullable<Text>)]
     matched_by: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    misnamed: Option<String>,
     #[diesel(sql_type = Text)]
     provider: String,
     #[diesel(sql_type = Text)]
@@ -117,8 +121,8 @@ macro_rules! before {
 macro_rules! listed {
     ($narrowed:literal, $meant:literal) => {
         concat!(
-            "SELECT id, tenant_id, notification_id, matched_by, provider, event, event_id, provider_message_id, code,
-                    detail, recipient, raw::text AS raw, occurred_at, created_at
+            "SELECT id, tenant_id, notification_id, matched_by, misnamed, provider, event, event_id, provider_message_id,
+                    code, detail, recipient, raw::text AS raw, occurred_at, created_at
              FROM (",
             before!("*", $narrowed),
             " LIMIT ?) looked_at
@@ -230,6 +234,7 @@ fn stored(row: ListedEventRow) -> StoredProviderEvent {
         tenant_id: row.tenant_id,
         notification_id: row.notification_id,
         matched_by: row.matched_by,
+        misnamed: row.misnamed,
         provider: row.provider,
         event: row.event,
         event_id: row.event_id,

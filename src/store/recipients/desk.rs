@@ -1,5 +1,9 @@
 //! People as operators list, make, replace and change them.
 
+mod many;
+
+pub use many::{PersonWrite, hold_many, put_many};
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;

@@ -97,6 +97,42 @@ pub const SECTIONS: &[ExportSection] = &[
                     WHERE t.tenant_id = $1 AND s.user_id = $2 AND t.id > $3 ORDER BY t.id LIMIT $4",
     },
     ExportSection {
+        name: "workflow_runs",
+        statement: "SELECT id, (to_jsonb(r) - 'tenant_id' - 'workflow_id' - 'step')::text AS row FROM workflow_runs r \
+                    WHERE tenant_id = $1 AND user_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+    },
+    // Ids of runs begin as their event's does: a page looks at the runs behind its place alone.
+    ExportSection {
+        name: "events",
+        statement: "SELECT e.id, (to_jsonb(e) - 'tenant_id' - 'said' - 'sequence' - 'depth' - 'outcome')::text AS row \
+                    FROM events e WHERE e.id > $3 AND e.id IN ( \
+                        SELECT event_id FROM workflow_runs WHERE tenant_id = $1 AND user_id = $2 \
+                            AND id >= (left($3::text, 13) || '-0000-0000-000000000000')::uuid \
+                        ORDER BY id LIMIT $4 * 50) \
+                    ORDER BY e.id LIMIT $4",
+    },
+    ExportSection {
+        name: "digests",
+        statement: "SELECT id, (to_jsonb(d) - 'tenant_id')::text AS row FROM digests d \
+                    WHERE tenant_id = $1 AND user_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+    },
+    ExportSection {
+        name: "digest_items",
+        statement: "SELECT r.id, jsonb_build_object('run_id', r.id, 'event_id', r.event_id, 'digests', ( \
+                            SELECT jsonb_agg(jsonb_build_object('digest_id', i.digest_id, 'taken_back', i.taken_back)) \
+                            FROM digest_items i WHERE i.run_id = r.id))::text AS row \
+                    FROM workflow_runs r WHERE r.tenant_id = $1 AND r.user_id = $2 AND r.id > $3 \
+                        AND EXISTS (SELECT 1 FROM digest_items i WHERE i.run_id = r.id) \
+                    ORDER BY r.id LIMIT $4",
+    },
+    ExportSection {
+        name: "throttles",
+        statement: "SELECT gen_random_uuid() AS id, jsonb_build_object('scope', scope, 'key', key, 'since', since, \
+                        'until', until, 'went', went)::text AS row FROM throttles \
+                    WHERE tenant_id = $1 AND user_id = $2 AND $3 = '00000000-0000-0000-0000-000000000000' \
+                    ORDER BY scope, key LIMIT $4",
+    },
+    ExportSection {
         name: "audit",
         statement: "SELECT id, (to_jsonb(a) - 'tenant_id' - 'user_id')::text AS row FROM audit_logs a \
                     WHERE tenant_id = $1 AND resource_type = 'user' AND resource_id = $2::text AND id > $3 \

@@ -96,7 +96,7 @@ pub async fn write_said(
 ) -> Result<HeardRecipients, StoreError> {
     let mut heard = HeardRecipients::default();
     let mut halves = Halves::of(said);
-    while let Some(part) = halves.next() {
+    while let Some(part) = halves.pop() {
         let at_once = is_again || halves.is_narrowing();
         let written = database
             .patiently_unless(at_once, async |connection| write(connection, part).await)

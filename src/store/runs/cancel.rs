@@ -30,6 +30,24 @@ pub struct RunsCancelled {
     pub items: u64,
     /// Fan-outs that would have started more of them, and were cancelled.
     pub fan_outs: u64,
+    /// Notifications of theirs that waited, and are cancelled.
+    pub notifications: u64,
+    /// Notifications of theirs that are under way: a provider has some of them, or may be being asked.
+    pub under_way: u64,
+}
+
+impl RunsCancelled {
+    /// Whether there was anything that is meant.
+    #[must_use]
+    pub const fn is_anything(&self) -> bool {
+        self.meant + self.fan_outs + self.notifications + self.under_way > 0
+    }
+
+    /// Whether anything was cancelled.
+    #[must_use]
+    pub const fn has_ended_any(&self) -> bool {
+        self.cancelled + self.items + self.fan_outs + self.notifications > 0
+    }
 }
 
 /// Whether a run `r` is to be told of still: it waits, or another one carries its item.

@@ -43,7 +43,8 @@ statement!(
 );
 
 /// Ends the waiting runs that events mean, and the fan-outs that would start more of them: those of events that were
-/// accepted before. Of each order one part is ended within the transaction; [`sweep`] ends the others.
+/// accepted before. Of each order one part is ended within the transaction; [`sweep`] ends the others. Answers how many were
+/// ended.
 ///
 /// # Errors
 /// The database's.
@@ -51,19 +52,19 @@ pub async fn cancel_on(
     connection: &mut AsyncPgConnection,
     orders: &[CancelOnOrder],
     lines: &str,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     if orders.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     fan_outs::end_on(connection, orders).await?;
-    let mut left = vec![];
+    let (mut left, mut cancelled) = (vec![], 0);
     for order in orders {
-        if let Some(after) = end_part(connection, order, Uuid::nil(), lines).await? {
-            left.push((order, after));
-        }
+        let part = end_part(connection, order, Uuid::nil(), lines).await?;
+        cancelled += part.cancelled;
+        left.extend(part.after.map(|after| (order, after)));
     }
     if left.is_empty() {
-        return Ok(());
+        return Ok(cancelled);
     }
     let orders = || left.iter().map(|(order, _)| *order);
     let note = NoteLeft {
@@ -75,16 +76,25 @@ pub async fn cancel_on(
         after: left.iter().map(|(_, after)| *after).collect(),
     };
     let _: Vec<i64> = note.load(connection).await?;
-    Ok(())
+    Ok(cancelled)
 }
 
-/// Ends the next part of an order; says behind which run there may be more.
+/// What was ended of an order.
+#[derive(Debug, Clone, Copy)]
+struct OrderPart {
+    /// Runs that were cancelled.
+    cancelled: u64,
+    /// Behind which run there may be more.
+    after: Option<Uuid>,
+}
+
+/// Ends the next part of an order.
 async fn end_part(
     connection: &mut AsyncPgConnection,
     order: &CancelOnOrder,
     after: Uuid,
     lines: &str,
-) -> Result<Option<Uuid>, StoreError> {
+) -> Result<OrderPart, StoreError> {
     let hold = HoldOn {
         tenant_id: order.tenant_id,
         workflow: order.workflow.clone(),
@@ -96,9 +106,9 @@ async fn end_part(
     };
     let held: Vec<Uuid> = hold.load(connection).await?;
     let is_all = i64::try_from(held.len()).is_ok_and(|many| many < PART);
-    let last = held.last().copied().filter(|_| !is_all);
-    cancel::end(connection, held, RunEnd::CancelledByEvent, lines).await?;
-    Ok(last)
+    let after = held.last().copied().filter(|_| !is_all);
+    let (cancelled, _) = cancel::end(connection, held, RunEnd::CancelledByEvent, lines).await?;
+    Ok(OrderPart { cancelled, after })
 }
 
 statement!(
@@ -111,15 +121,18 @@ statement!(MoveNote(after: Uuid => SqlUuid, id: i64 => Int8) -> Int8 =
     "UPDATE run_cancellations SET after = ? WHERE id = ? RETURNING id");
 statement!(DropNote(id: i64 => Int8) -> Int8 = "DELETE FROM run_cancellations WHERE id = ? RETURNING id");
 
-/// Ends the next part of what an event ended and one transaction could not; says whether there was one.
+/// Ends the next part of what an event ended and one transaction could not; says how many runs, if there was a part.
 ///
 /// # Errors
 /// The database's.
-pub async fn sweep(connection: &mut AsyncPgConnection, lines: &str) -> Result<bool, StoreError> {
+pub async fn sweep(
+    connection: &mut AsyncPgConnection,
+    lines: &str,
+) -> Result<Option<u64>, StoreError> {
     let mut next: Vec<(i64, Uuid, String, Uuid, String, Uuid, Uuid)> =
         NextNote {}.load(connection).await?;
     let Some((id, tenant_id, workflow, workflow_id, key, event_id, after)) = next.pop() else {
-        return Ok(false);
+        return Ok(None);
     };
     let order = CancelOnOrder {
         event_id,
@@ -128,9 +141,10 @@ pub async fn sweep(connection: &mut AsyncPgConnection, lines: &str) -> Result<bo
         workflow_id,
         key,
     };
-    let _: Vec<i64> = match end_part(connection, &order, after, lines).await? {
+    let part = end_part(connection, &order, after, lines).await?;
+    let _: Vec<i64> = match part.after {
         Some(after) => MoveNote { after, id }.load(connection).await?,
         None => DropNote { id }.load(connection).await?,
     };
-    Ok(true)
+    Ok(Some(part.cancelled))
 }

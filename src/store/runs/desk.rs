@@ -61,6 +61,10 @@ pub struct RunFilter {
     pub user_id: Option<Uuid>,
     /// That are about this.
     pub key: Option<String>,
+    /// Of events that were accepted at this time or later.
+    pub since: Option<Timestamp>,
+    /// Of events that were accepted before this time.
+    pub until: Option<Timestamp>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -129,7 +133,16 @@ pub async fn page(
         runs = runs.filter(r::reason.eq(reason));
     }
     if let Some(event_id) = filter.event_id {
+        // Ids of runs begin as their event's does: of an event of very many, too, a page is read by the index of ids.
+        let (first, last) = begun_with(event_id);
         runs = runs.filter(r::event_id.eq(event_id));
+        runs = runs.filter(r::id.between(first, last));
+    }
+    if let Some(since) = filter.since {
+        runs = runs.filter(r::id.ge(first_at(since)));
+    }
+    if let Some(until) = filter.until {
+        runs = runs.filter(r::id.lt(first_at(until)));
     }
     if let Some(user_id) = filter.user_id {
         runs = runs.filter(r::user_id.eq(user_id));
@@ -147,6 +160,24 @@ pub async fn page(
         .load(connection)
         .await?;
     Ok(rows.into_iter().map(stored).collect())
+}
+
+/// The least and the greatest id of what has begun in the same millisecond.
+fn begun_with(id: Uuid) -> (Uuid, Uuid) {
+    let filled = |byte: u8| {
+        let mut bytes = [byte; 16];
+        for (own, from) in bytes.iter_mut().zip(id.as_bytes().iter().take(6)) {
+            *own = *from;
+        }
+        Uuid::from_bytes(bytes)
+    };
+    (filled(0), filled(255))
+}
+
+/// The least id of what begins at a time.
+fn first_at(time: Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }
 
 /// A tenant's run.

@@ -63,6 +63,8 @@ pub struct JoinedDigest {
     pub is_full: bool,
 }
 
+// What was taken back does not fill a digest: where that may be so, what is left is counted. As many as a digest may ever
+// have close it all the same.
 statement!(
     /// Joins the open digest, or opens it.
     Join(
@@ -77,13 +79,14 @@ statement!(
         closes_at: DateTime<Utc> => Timestamptz,
         closes_by: DateTime<Utc> => Timestamptz,
         most: i32 => Int4,
+        cap: i32 => Int4,
         is_sliding: bool => Bool,
     ) -> (SqlUuid, Int4, Bool) =
         "WITH asked AS (
              SELECT * FROM (SELECT ?::uuid, ?::uuid, ?::text, ?::text, ?::uuid, ?::text, ?::int, ?::int,
-                 ?::timestamptz, ?::timestamptz, ?::int, ?::boolean)
+                 ?::timestamptz, ?::timestamptz, ?::int, ?::int, ?::boolean)
              AS asked (id, tenant_id, workflow, slot, user_id, key, came, opened_with, closes_at, closes_by, most,
-                 is_sliding)
+                 cap, is_sliding)
          )
          INSERT INTO digests AS d (id, tenant_id, workflow, slot, user_id, key, came, opened_at, closes_at, closes_by)
          SELECT id, tenant_id, workflow, slot, user_id, key, opened_with, now(),
@@ -92,7 +95,11 @@ statement!(
          ON CONFLICT (tenant_id, workflow, slot, user_id, key) WHERE closed_at IS NULL DO UPDATE SET
              came = d.came + (SELECT came FROM asked),
              closes_at = CASE
-                 WHEN (SELECT most > 0 AND d.came + came >= most FROM asked) THEN now()
+                 WHEN (SELECT CASE
+                     WHEN d.came + came >= cap THEN true
+                     WHEN most > 0 AND d.came + came >= most THEN came + (
+                         SELECT count(*) FROM digest_items i WHERE i.digest_id = d.id AND NOT i.taken_back) >= most
+                     ELSE false END FROM asked) THEN now()
                  WHEN (SELECT is_sliding FROM asked) THEN greatest(d.closes_at, least(excluded.closes_at, d.closes_by))
                  ELSE d.closes_at END
          RETURNING id, came, (xmax = 0)"
@@ -141,6 +148,7 @@ pub async fn join(
     joining: &DigestJoin,
 ) -> Result<JoinedDigest, StoreError> {
     let came = carried(connection, joining.carried).await?;
+    let cap = i32::try_from(limits::MOST_DIGEST_ITEMS).unwrap_or(i32::MAX);
     let most = joining.most.unwrap_or(limits::MOST_DIGEST_ITEMS);
     let most = i32::try_from(most.min(limits::MOST_DIGEST_ITEMS)).unwrap_or(i32::MAX);
     let join = Join {
@@ -155,6 +163,7 @@ pub async fn join(
         closes_at: time::to_database(joining.closes_at),
         closes_by: time::to_database(joining.closes_by),
         most,
+        cap,
         is_sliding: joining.is_sliding,
     };
     let mut answer: Vec<(Uuid, i32, bool)> = join.load(connection).await?;

@@ -106,7 +106,7 @@ pub fn nobody_id(event_id: Uuid, workflow: &str, end: RunEnd) -> Uuid {
     run_id(event_id, &format!("{workflow}\n{}", end.as_str()), None)
 }
 
-/// Notes that a workflow told nobody of an event, and why; once.
+/// Notes that a workflow told nobody of an event, and why; once. Says whether it is new.
 ///
 /// # Errors
 /// The database's.
@@ -115,8 +115,8 @@ pub async fn note_nobody(
     seed: &RunSeed,
     end: RunEnd,
     line: &RunLine,
-) -> Result<(), StoreError> {
-    diesel::sql_query(
+) -> Result<bool, StoreError> {
+    let noted = diesel::sql_query(
         "INSERT INTO workflow_runs (id, tenant_id, workflow_id, workflow, event_id, key, status, reason, timeline, \
              finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, now()) ON CONFLICT DO NOTHING",
     )
@@ -131,7 +131,7 @@ pub async fn note_nobody(
     .bind::<Text, _>(story(line))
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(noted > 0)
 }
 
 /// A story of one line, as it is stored.

@@ -69,7 +69,7 @@ statement!(
                UNION ALL
                SELECT d.token FROM user_devices d
                WHERE d.user_id = n.user_id AND n.message_type = 'push' AND n.payload ->> 'to' IS NULL) addressed
-           WHERE n.id = ?) AS asked
+           WHERE n.id = ? AND n.redacted_at IS NULL) AS asked
      JOIN suppressions s USING (tenant_id, channel, address)
      LEFT JOIN email_logs e ON e.id = s.event_id
      WHERE ", holds!(), "

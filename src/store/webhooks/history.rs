@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Int8, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Int4, Int8, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -16,6 +16,8 @@ use crate::store::{Database, StoreError};
 
 /// Rows removed by one statement.
 const CHUNK: i64 = 5_000;
+/// Days for which it is kept what webhooks were told, at most.
+const MOST_DAYS: i32 = 30;
 
 /// A delivery as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,16 +198,14 @@ pub async fn test(
 
 // By id, which is by time: what is still to be sent stays, however old it is.
 statement!(
-    ForgetDeliveries(most: i64 => Int8) -> Int8 =
+    ForgetDeliveries(days: i32 => Int4, most: i64 => Int8) -> Int8 =
     "WITH gone AS (
          DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY(
              SELECT id FROM webhook_deliveries
-             WHERE id < uuid_bound(now() - interval '30 days')
+             WHERE id < uuid_bound(now() - make_interval(days => ?))
                AND (delivered OR next_retry_at IS NULL)
              ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED))
          RETURNING 1
-     ), replayed AS (
-         DELETE FROM webhook_replays WHERE finished_at < now() - interval '30 days'
      )
      SELECT count(*) FROM gone"
 );
@@ -228,16 +228,20 @@ statement!(
      SELECT count(*) FROM gone"
 );
 
-/// Removes what webhooks were told a month ago and is over, and what there is of deleted webhooks; returns
-/// how many deliveries went.
+/// Removes what webhooks were told a month ago, or so many days ago where contents are kept for less (0 says nothing of
+/// them), and is over, and what there is of deleted webhooks; returns how many deliveries went.
 ///
 /// # Errors
 /// The database is out of reach; what is left is removed the next time.
-pub async fn forget(database: &Database) -> Result<u64, StoreError> {
+pub async fn forget(database: &Database, payload_days: i32) -> Result<u64, StoreError> {
+    let days = match payload_days {
+        0 => MOST_DAYS,
+        days => days.min(MOST_DAYS),
+    };
     let mut forgotten = 0;
     loop {
         let mut connection = database.get().await?;
-        let old: i64 = ForgetDeliveries { most: CHUNK }
+        let old: i64 = ForgetDeliveries { days, most: CHUNK }
             .get_result(&mut *connection)
             .await?;
         let deleted: i64 = ForgetDeleted { most: CHUNK }

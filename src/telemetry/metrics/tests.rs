@@ -9,7 +9,8 @@ fn used() -> Metrics {
     metrics.consumed(LANE, 3);
     metrics.rejected(Rejection::TooLarge);
     metrics.events_accepted(8);
-    metrics.run_ended(RunEnd::Throttled);
+    metrics.runs_ended(RunEnd::Throttled, 1);
+    metrics.runs_failed_late(2);
     metrics.duplicates(Channel::Email, 1);
     let account = metrics.provider("twilio-main");
     metrics.settled(Channel::Sms, Some("twilio-main"), Status::Sent, None);
@@ -31,6 +32,9 @@ fn used() -> Metrics {
     metrics.dlq_unresolved(4);
     metrics.quarantined(3);
     metrics.status_waiting(6);
+    metrics.desk().tickets("open", 4);
+    metrics.desk().events(2, Duration::from_secs(3));
+    metrics.desk().clocks_late(Duration::from_secs(1));
     metrics.deferred(Reason::QuietHours, 5);
     metrics.deferred(Reason::NoAddress, 5);
     metrics.settle_batch_rows(200);
@@ -77,8 +81,14 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # HELP herald_quarantined Outcomes that PostgreSQL refused for their own data, and nobody has replayed or resolved.
         # HELP herald_settle_batch_rows Outcomes committed in one transaction.
         # HELP herald_status_waiting Status events that wait to be published to herald.status, up to a million.
+        # HELP herald_ticket_clocks_late_seconds How long ago the latest clock of a ticket was to be looked at; 0 when none is late.
+        # HELP herald_ticket_events_oldest_seconds For how long the eldest of them waits; 0 when none does.
+        # HELP herald_ticket_events_waiting Events of tickets that wait to be published to herald.events, up to a hundred thousand.
+        # HELP herald_ticket_mails_total Mails that were handed over to the support desk, by what became of them.
+        # HELP herald_tickets Tickets of the support desk by where they stand.
         # HELP herald_unreadable_rows_total Stored notifications that this version could not read and gave back.
-        # HELP herald_workflow_runs_ended_total Runs of workflows that ended at a step, by how.
+        # HELP herald_workflow_runs_ended_total Runs of workflows that ended, by how.
+        # HELP herald_workflow_runs_failed_late_total Runs of workflows that had ended well, and failed with a message that could not be rendered.
         # TYPE herald_actor_restarts_total counter
         # TYPE herald_attempts_total counter
         # TYPE herald_build_info gauge
@@ -108,8 +118,14 @@ fn every_metric_of_the_contract_is_rendered_with_its_help() {
         # TYPE herald_quarantined gauge
         # TYPE herald_settle_batch_rows histogram
         # TYPE herald_status_waiting gauge
+        # TYPE herald_ticket_clocks_late_seconds gauge
+        # TYPE herald_ticket_events_oldest_seconds gauge
+        # TYPE herald_ticket_events_waiting gauge
+        # TYPE herald_ticket_mails_total counter
+        # TYPE herald_tickets gauge
         # TYPE herald_unreadable_rows_total counter
         # TYPE herald_workflow_runs_ended_total counter
+        # TYPE herald_workflow_runs_failed_late_total counter
     ");
 }
 
@@ -150,7 +166,12 @@ fn events_are_counted_under_the_declared_labels() {
         herald_settle_batch_rows_count 1
         herald_settle_batch_rows_sum 200
         herald_status_waiting 6
+        herald_ticket_clocks_late_seconds 1
+        herald_ticket_events_oldest_seconds 3
+        herald_ticket_events_waiting 2
+        herald_tickets{status="open"} 4
         herald_workflow_runs_ended_total{reason="throttled"} 1
+        herald_workflow_runs_failed_late_total 2
     "#);
 }
 

@@ -64,6 +64,49 @@ fn what_is_asked_for_may_be_missing_and_what_is_used_may_not() {
 }
 
 #[test]
+fn or_and_and_leave_out_what_is_behind_a_decision() {
+    for (text, right) in [
+        // What stands behind would fail by itself.
+        ("data.count == 3 or data.nothing > 10", true),
+        ("data.count == 3 or data.absent > 10", true),
+        ("not data.nothing or data.nothing > 10", true),
+        ("data.internal and data.nothing > 10", false),
+        ("data.nothing is none or data.nothing < 10", true),
+        ("not (data.internal and data.id > 10)", true),
+        (
+            "(data.count > 2 or data.absent.deeper) and not data.internal",
+            true,
+        ),
+        (
+            "data.id == 'a or b' or data.id == 't1' or data.absent == 1",
+            true,
+        ),
+        (
+            "(data.absent > 1 if data.absent else false) or data.count > 2",
+            true,
+        ),
+    ] {
+        assert_eq!(truth(text), Ok(right), "{text}");
+    }
+    // In front of a decision, and where there is none, it counts.
+    for text in [
+        "data.nothing > 10 or data.count == 3",
+        "data.internal or data.nothing > 10",
+        "data.count == 3 and data.nothing > 10",
+        "not (data.nothing > 10)",
+        "data.absent > 1 or not data.absent",
+    ] {
+        assert!(truth(text).is_err(), "{text}");
+    }
+    // Their values are those of the part that decides.
+    assert_eq!(value("data.absent or data.id"), Ok(json!("t1")));
+    assert_eq!(value("data.count and data.id"), Ok(json!("t1")));
+    assert_eq!(value("data.internal and data.id"), Ok(json!(false)));
+    assert_eq!(value("not data.id"), Ok(json!(false)));
+    assert!(value("data.internal or data.absent").is_err());
+}
+
+#[test]
 fn what_cannot_be_compared_is_said_instead_of_put_into_an_order() {
     for (text, right) in [
         ("data.price < 2", true),

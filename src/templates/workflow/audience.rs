@@ -1,6 +1,6 @@
 //! Whom an event is told, and what the runs of a workflow for it are about.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -131,7 +131,7 @@ fn topic(parts: &[TopicPart], known: &Map<String, Value>) -> Result<String, Stri
             TopicPart::Text(text) => name.push_str(text),
             TopicPart::Value(expression) => match expression.value(known)? {
                 Value::String(text) => name.push_str(&text),
-                Value::Number(number) => name.push_str(&number.to_string()),
+                Value::Number(number) => name.push_str(&number_text(&number)),
                 _ => {
                     return Err(format!(
                         "`{}` makes no part of a topic's name",
@@ -173,12 +173,28 @@ fn people(value: &Value, people_so_far: &mut Vec<Uuid>, bad: &mut Vec<String>) {
     }
 }
 
+/// A number as others write it too: `7`, `7.0` and `7e0` are one ticket, whatever language its publishers are written in.
+fn number_text(number: &Number) -> String {
+    let written = number.to_string();
+    if !written.contains(['.', 'e', 'E']) {
+        return written;
+    }
+    // Up to here every whole number is one that a publisher may have meant.
+    let is_whole = |it: &f64| it.fract() == 0.0 && it.abs() < 9_007_199_254_740_992.0;
+    match number.as_f64().filter(is_whole) {
+        Some(0.0) => "0".to_owned(),
+        Some(whole) => format!("{whole:.0}"),
+        None => written,
+    }
+}
+
 /// A value as what something is about; null is nothing. A long one is known by its hash.
 #[must_use]
 pub fn key_text(value: &Value) -> Option<String> {
     let text = match value {
         Value::Null => return None,
         Value::String(text) => text.clone(),
+        Value::Number(number) => number_text(number),
         other => other.to_string(),
     };
     match text.chars().count() > KEY_CHARS {
@@ -248,6 +264,35 @@ mod tests {
             json!({"all": many}),
         ));
         assert_eq!(end, RunEnd::TooManyRecipients);
+    }
+
+    /// Another publisher writes the same id otherwise: its items belong into the same digest, and its event ends the same
+    /// runs.
+    #[test]
+    fn equal_numbers_are_one_key() {
+        let key = |text: &str| key_text(&serde_json::from_str(text).unwrap());
+        for same in ["7", "7.0", "7.00", "7e0", "70e-1", "\"7\""] {
+            assert_eq!(key(same).as_deref(), Some("7"), "{same}");
+        }
+        for (text, wanted) in [
+            ("-0.0", "0"),
+            ("0", "0"),
+            ("-3.0", "-3"),
+            ("1.50", "1.50"),
+            ("9007199254740993", "9007199254740993"),
+            ("1e400", "1e+400"),
+            ("12345678901234567890.0", "12345678901234567890.0"),
+        ] {
+            assert_eq!(key(text).as_deref(), Some(wanted), "{text}");
+        }
+        assert_eq!(key("null"), None);
+        let definition = json!({"recipients": ["topic:t-{{ data.id }}"], "key": "data.id"});
+        let data: Value = serde_json::from_str("{\"id\": 12.0}").unwrap();
+        let told = audience_of(definition, data).unwrap();
+        assert_eq!(
+            (told.topics, told.key.as_deref()),
+            (vec!["t-12".to_owned()], Some("12"))
+        );
     }
 
     #[test]

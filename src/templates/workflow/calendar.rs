@@ -62,15 +62,14 @@ impl CalendarRule {
     /// that it repeats is the first.
     #[must_use]
     pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let now = after.to_zoned(zone.clone());
         if self.days == Days::Hourly {
-            let past = i64::from(now.minute()) * 60 + i64::from(now.second());
-            let whole = after.as_second() - past;
-            return Timestamp::from_second(whole + 3_600).ok();
+            return next_full_hour(after, zone);
         }
-        let mut day = now.date();
+        // What the clock skips before midnight comes behind it: yesterday's may be still to come.
+        let mut day = after.to_zoned(zone.clone()).date();
+        day = day.checked_sub(Span::new().days(1)).unwrap_or(day);
         // A month has at most 31 days, and one that fits comes within two.
-        for _ in 0..=62 {
+        for _ in 0..=63 {
             if self.is_on(day) {
                 let moment = day.to_datetime(self.time).to_zoned(zone.clone()).ok()?;
                 if moment.timestamp() > after {
@@ -90,6 +89,21 @@ impl CalendarRule {
             Days::Monthly(wanted) => day.day() == wanted.min(day.days_in_month()),
         }
     }
+}
+
+/// The next moment at which a clock shows a full hour. Where it is put forward or back by half an hour, that is not an hour
+/// behind the one before.
+fn next_full_hour(after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    let mut at = after.as_second();
+    for _ in 0..3 {
+        let shown = Timestamp::from_second(at).ok()?.to_zoned(zone.clone());
+        let past = i64::from(shown.minute()) * 60 + i64::from(shown.second());
+        if past == 0 && at > after.as_second() {
+            break;
+        }
+        at += 3_600 - past;
+    }
+    Timestamp::from_second(at).ok()
 }
 
 /// A time of day: `09:00`.
@@ -195,6 +209,87 @@ mod tests {
             next("hourly", "2026-12-01T10:20:30Z", "Asia/Kathmandu"),
             "2026-12-01T11:15:00Z"
         );
+    }
+
+    /// What others' schedulers got wrong where a clock is changed.
+    #[test]
+    fn a_change_of_the_clock_moves_no_other_day() {
+        let (berlin, nuuk, lord_howe) = ("Europe/Berlin", "America/Nuuk", "Australia/Lord_Howe");
+        for (rule, after, zone, wanted) in [
+            // The day behind a skipped time has the time that was written.
+            (
+                "daily 02:30",
+                "2026-03-29T01:30:00Z",
+                berlin,
+                "2026-03-30T00:30:00Z",
+            ),
+            // The first of a month stays the first behind a change.
+            (
+                "monthly 1 00:30",
+                "2026-03-29T12:00:00Z",
+                berlin,
+                "2026-03-31T22:30:00Z",
+            ),
+            // Today, where it is today for the person and yesterday in UTC.
+            (
+                "daily 03:00",
+                "2026-06-28T15:30:00Z",
+                "Asia/Tokyo",
+                "2026-06-28T18:00:00Z",
+            ),
+            // In Nuuk the last hour of a Saturday is skipped: its time comes behind midnight, whenever one asks.
+            (
+                "daily 23:30",
+                "2026-03-28T20:00:00Z",
+                nuuk,
+                "2026-03-29T01:30:00Z",
+            ),
+            (
+                "daily 23:30",
+                "2026-03-29T01:10:00Z",
+                nuuk,
+                "2026-03-29T01:30:00Z",
+            ),
+            (
+                "daily 23:30",
+                "2026-03-29T01:30:00Z",
+                nuuk,
+                "2026-03-30T00:30:00Z",
+            ),
+            (
+                "weekly sat 23:30",
+                "2026-03-29T01:10:00Z",
+                nuuk,
+                "2026-03-29T01:30:00Z",
+            ),
+            // On Lord Howe Island clocks go by half an hour: 02:30 is no full hour, and neither is the second 01:30.
+            (
+                "hourly",
+                "2026-10-03T15:10:00Z",
+                lord_howe,
+                "2026-10-03T16:00:00Z",
+            ),
+            (
+                "hourly",
+                "2026-10-03T14:40:00Z",
+                lord_howe,
+                "2026-10-03T16:00:00Z",
+            ),
+            (
+                "hourly",
+                "2026-04-04T14:40:00Z",
+                lord_howe,
+                "2026-04-04T15:30:00Z",
+            ),
+            (
+                "hourly",
+                "2026-04-04T15:30:00Z",
+                lord_howe,
+                "2026-04-04T16:30:00Z",
+            ),
+        ] {
+            assert_eq!(next(rule, after, zone), wanted, "{rule} after {after}");
+        }
     }
 
     #[test]

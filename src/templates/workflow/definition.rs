@@ -170,6 +170,8 @@ pub struct SendRule {
     pub template: String,
     /// Variables beside those that each template sees.
     pub variables: Vec<(String, Expression)>,
+    /// Where answers to an e-mail go.
+    pub reply_to: Option<Expression>,
     /// It is left out if this has happened.
     pub unless: Option<Reach>,
 }
@@ -229,9 +231,10 @@ pub struct ThrottleRule {
 /// What a throttle counts together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ThrottleScope {
-    /// The runs of this workflow.
-    Workflow,
-    /// Those of all workflows whose throttles name this.
+    /// The runs of this workflow that come to this throttle: it is known by its name, or by its number among them, so that
+    /// it counts on when the next version has another step before it.
+    Workflow(String),
+    /// Those of all workflows whose throttles name this, and count over the same time.
     Category(String),
 }
 

@@ -110,6 +110,13 @@ fn send(
     for (name, expression) in &rule.variables {
         variables.insert(name.clone(), expression.value(facts.known)?);
     }
+    let reply_to = match &rule.reply_to {
+        // An event need not name one.
+        Some(expression) if expression.truth(facts.known)? => {
+            Some(reply_to(expression.value(facts.known)?)?)
+        }
+        _ => None,
+    };
     Ok(StepDecision::Send(Box::new(SendOrder {
         at,
         channel: rule.channel,
@@ -117,11 +124,20 @@ fn send(
         category: rule.category.clone().or_else(|| workflow.category.clone()),
         template: rule.template.clone(),
         variables,
+        reply_to,
         note: it.note(format!(
             "`{}` is accepted for {}",
             rule.template, rule.channel
         )),
     })))
+}
+
+/// An address.
+fn reply_to(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err("`reply_to` is no text".to_owned()),
+    }
 }
 
 fn has(reach: &Reach, facts: &StepFacts<'_>) -> bool {
@@ -290,8 +306,11 @@ fn throttle(
             };
             Ok(StepDecision::Ask(ThrottleAsk {
                 scope: match &rule.scope {
-                    ThrottleScope::Workflow => format!("workflow {} {}", workflow.name, it.label),
-                    ThrottleScope::Category(category) => format!("category {category}"),
+                    ThrottleScope::Workflow(slot) => {
+                        format!("workflow {:?} {slot:?}", workflow.name)
+                    }
+                    // A shorter time would begin the count of a longer one anew.
+                    ThrottleScope::Category(category) => format!("category {category:?} per {per}"),
                 },
                 key,
                 at_most,

@@ -82,6 +82,8 @@ pub struct SendOrder {
     pub template: String,
     /// What the template sees.
     pub variables: Map<String, Value>,
+    /// Where answers to an e-mail go.
+    pub reply_to: Option<String>,
     /// What is to be said.
     pub note: RunNote,
 }

@@ -11,13 +11,15 @@ use crate::tickets::store::changes;
 
 pub use crate::tickets::store::changes::DeskChange;
 
+/// What the trail of changes calls a ticket.
+const TICKET: &str = "ticket";
 /// How often it is tried while others hold tickets of the person.
 const ATTEMPTS: u32 = 20;
 
 /// Who changes the rules of the desk.
 #[derive(Debug, Clone)]
 pub struct DeskActor {
-    /// Their API key.
+    /// Their API key; of a person who deletes a ticket their own id.
     pub key_id: Uuid,
     /// From where.
     pub address: IpAddr,
@@ -73,6 +75,27 @@ pub(super) async fn note<T: serde::Serialize>(
     changes::add(connection, tenant_id, &change).await
 }
 
+/// Writes down by which key a deed was done to a ticket; what was done is in its history.
+pub(super) async fn note_deed(
+    connection: &mut PgConnection,
+    tenant_id: Uuid,
+    by: &DeskActor,
+    (ticket_id, word, versions): (Uuid, &'static str, (i64, i64)),
+) -> Result<(), StoreError> {
+    let change = DeskChange {
+        id: Uuid::now_v7(),
+        actor: by.key_id.to_string(),
+        ip_address: Some(by.address.to_string()),
+        request_id: by.request_id,
+        action: word.to_owned(),
+        resource_type: TICKET.to_owned(),
+        resource_id: ticket_id,
+        changes: json!({ "old": { "version": versions.0 }, "new": { "version": versions.1 } }),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    changes::add(connection, tenant_id, &change).await
+}
+
 fn fields<T: serde::Serialize>(thing: Option<&T>) -> Map<String, Value> {
     match thing.map(|thing| json!(thing)) {
         Some(Value::Object(fields)) => fields,
@@ -110,8 +133,55 @@ impl TicketDesk {
     ) -> Result<bool, TicketDeskError> {
         let work =
             async move |database: Database| Ok(erase_person(&database, tenant_id, person).await?);
-        self.with("erase a person at the desk", work).await
+        let erased = self.with("erase a person at the desk", work).await;
+        self.tell_sweeper();
+        erased
     }
+
+    /// Forgets what strangers wrote by mails from an address, to one tenant or to all; says how many comments that were.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub async fn erase_sender(
+        &self,
+        tenant_id: Option<Uuid>,
+        address: String,
+    ) -> Result<i64, TicketDeskError> {
+        let work =
+            async move |database: Database| Ok(erase_sender(&database, tenant_id, address).await?);
+        let erased = self.with("erase what came from an address", work).await;
+        self.tell_sweeper();
+        erased
+    }
+}
+
+/// Does work in a transaction, again while others hold what it changes. A macro, since the future of a function that calls
+/// such work twice is not known to be `Send`.
+macro_rules! patiently {
+    ($database:expr, $work:expr) => {{
+        let mut left = ATTEMPTS;
+        loop {
+            left -= 1;
+            match $database.transaction($work).await {
+                Err(error) if left > 0 && error.is_contention() => {}
+                done => break done,
+            }
+        }
+    }};
+}
+
+/// Forgets what came from an address; see [`TicketDesk::erase_sender`]. For whoever has no desk, but its connections.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn erase_sender(
+    database: &Database,
+    tenant_id: Option<Uuid>,
+    address: String,
+) -> Result<i64, StoreError> {
+    patiently!(database, async |connection: &mut PgConnection| {
+        changes::erase_sender(connection, tenant_id, address.clone()).await
+    })
 }
 
 /// Forgets a person; see [`TicketDesk::erase_person`]. For whoever has no desk, but its connections.
@@ -123,17 +193,8 @@ pub async fn erase_person(
     tenant_id: Option<Uuid>,
     person: Uuid,
 ) -> Result<bool, StoreError> {
-    let mut left = ATTEMPTS;
-    loop {
-        left -= 1;
-        let erase = async |connection: &mut PgConnection| {
-            changes::erase(connection, tenant_id, person).await
-        };
-        match database.transaction(erase).await {
-            Err(
-                StoreError::Locked(_) | StoreError::Deadlock | StoreError::SerializationFailure,
-            ) if left > 0 => {}
-            done => return Ok(done? > 0),
-        }
-    }
+    let forgotten = patiently!(database, async |connection: &mut PgConnection| {
+        changes::erase(connection, tenant_id, person).await
+    });
+    Ok(forgotten? > 0)
 }

@@ -1,6 +1,7 @@
 //! Why something could not be done at the desk.
 
 use crate::store::StoreError;
+use crate::tickets::domain::FileRefusal;
 use crate::tickets::policy::DeedRefusal;
 
 /// Why something could not be done at the desk.
@@ -21,9 +22,21 @@ pub enum TicketDeskError {
     /// A member of the staff that is named is none.
     #[error("somebody in `staff` is not of the staff: PUT /v1/staff/{{id}} first")]
     UnknownStaff,
+    /// The key stands for another call.
+    #[error("the key stands for another call, of the last day")]
+    KeyReused,
     /// New tickets of this category are not taken.
     #[error("no new tickets are taken in this category")]
     InactiveCategory,
+    /// A file is not taken.
+    #[error(transparent)]
+    File(#[from] FileRefusal),
+    /// Too many files are being taken.
+    #[error("too many files are being taken at the moment")]
+    Overloaded,
+    /// Where files are kept does not answer, or has not what it should have.
+    #[error("{0}")]
+    NoStore(String),
     /// Others change the same at this moment.
     #[error("{0}")]
     Busy(String),
@@ -38,9 +51,7 @@ pub enum TicketDeskError {
 impl From<StoreError> for TicketDeskError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Locked(_) | StoreError::SerializationFailure | StoreError::Deadlock => {
-                Self::Busy(error.without_data())
-            }
+            error if error.is_contention() => Self::Busy(error.without_data()),
             StoreError::Unavailable(_)
             | StoreError::Refused(_)
             | StoreError::Timeout(_)

@@ -1,5 +1,8 @@
 //! The rules of the desk: categories, and who works here.
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::changes::{Changed, note};
@@ -78,21 +81,7 @@ impl TicketDesk {
         id: Uuid,
         by: DeskActor,
     ) -> Result<(), TicketDeskError> {
-        let work = move |database: Database| {
-            let by = by.clone();
-            async move {
-                let remove = async |connection: &mut PgConnection| {
-                    let old = categories::find(connection, tenant_id, id).await?;
-                    let gone = categories::remove(connection, tenant_id, id).await?;
-                    let Some(old) = old.filter(|_| gone) else {
-                        return Err(TicketDeskError::NotFound("ticket category"));
-                    };
-                    let changed = changed(CATEGORY, id, Some(&old), None);
-                    Ok(note(connection, tenant_id, &by, changed).await?)
-                };
-                database.attempt(remove).await
-            }
-        };
+        let work = removal(RemovedRule::Category, (tenant_id, id), by);
         self.patiently("remove a ticket category", work).await
     }
 
@@ -165,23 +154,58 @@ impl TicketDesk {
         id: Uuid,
         by: DeskActor,
     ) -> Result<(), TicketDeskError> {
-        let work = move |database: Database| {
-            let by = by.clone();
-            async move {
-                let remove = async |connection: &mut PgConnection| {
-                    let old = staff::find(connection, tenant_id, id).await?;
-                    let gone = staff::remove(connection, tenant_id, id).await?;
-                    let Some(old) = old.filter(|_| gone) else {
-                        return Err(TicketDeskError::NotFound("staff member"));
-                    };
-                    let changed = changed(STAFF, id, Some(&old), None);
-                    Ok(note(connection, tenant_id, &by, changed).await?)
-                };
-                database.attempt(remove).await
-            }
-        };
+        let work = removal(RemovedRule::Staff, (tenant_id, id), by);
         self.patiently("remove a staff member", work).await
     }
+}
+
+/// What of the rules is removed.
+#[derive(Debug, Clone, Copy)]
+enum RemovedRule {
+    Category,
+    Staff,
+}
+
+/// The work of removing a part of the rules.
+fn removal(
+    rule: RemovedRule,
+    of: (Uuid, Uuid),
+    by: DeskActor,
+) -> impl Fn(Database) -> BoxFuture<'static, Result<(), TicketDeskError>> + Send + Sync {
+    move |database: Database| {
+        let by = by.clone();
+        async move {
+            let remove =
+                async |connection: &mut PgConnection| removed(connection, rule, of, &by).await;
+            database.attempt(remove).await
+        }
+        .boxed()
+    }
+}
+
+/// Removes a part of the rules, and writes down what it was.
+async fn removed(
+    connection: &mut PgConnection,
+    rule: RemovedRule,
+    (tenant_id, id): (Uuid, Uuid),
+    by: &DeskActor,
+) -> Result<(), TicketDeskError> {
+    let (kind, name, old, gone) = match rule {
+        RemovedRule::Category => {
+            let old = categories::find(connection, tenant_id, id).await?;
+            let gone = categories::remove(connection, tenant_id, id).await?;
+            (CATEGORY, "ticket category", old.map(|it| json!(it)), gone)
+        }
+        RemovedRule::Staff => {
+            let old = staff::find(connection, tenant_id, id).await?;
+            let gone = staff::remove(connection, tenant_id, id).await?;
+            (STAFF, "staff member", old.map(|it| json!(it)), gone)
+        }
+    };
+    let old = old.filter(|_| gone);
+    let old = old.ok_or(TicketDeskError::NotFound(name))?;
+    let changed = changed(kind, id, Some(&old), None);
+    Ok(note(connection, tenant_id, by, changed).await?)
 }
 
 const fn changed<'a, T>(

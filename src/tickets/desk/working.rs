@@ -1,27 +1,22 @@
 //! Work on tickets: made, looked at, changed.
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::calls;
+use super::doing::changed;
+use super::seeing::{now, seen, staff_of};
 use super::writing::write;
 use super::{
     ChangedTicket, OrderedDeed, StoredComment, TicketChange, TicketDesk, TicketDeskError,
     TicketOrder,
 };
-use crate::runtime::{clock, failpoint};
+use crate::runtime::failpoint;
 use crate::store::{Database, PgConnection};
 use crate::tickets::domain::{
-    CategoryStaff, HistoryEntry, NewComment, StaffRole, SupportTicket, TicketFilter, TicketName,
-    TicketViewer,
+    HistoryEntry, ReplyAddresses, StaffRole, SupportTicket, TicketFilter, TicketName, TicketViewer,
 };
-use crate::tickets::policy::{self, Done};
+use crate::tickets::policy;
 use crate::tickets::store::{categories, comments, history, listing, staff, tickets};
-
-/// A moment as the database keeps it.
-fn now() -> Timestamp {
-    let now = clock::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
-}
 
 impl TicketDesk {
     /// What a person may see: by their role if they are of the staff, else what they asked.
@@ -46,12 +41,15 @@ impl TicketDesk {
     /// Makes a ticket, gives it to whom its category says, and tells.
     ///
     /// # Errors
-    /// Its category takes none; or the database is out of reach.
-    pub async fn create(&self, order: TicketOrder) -> Result<SupportTicket, TicketDeskError> {
+    /// Its category takes none, or its key stands for another call; or the database is out of reach.
+    pub async fn create(&self, order: TicketOrder) -> Result<ChangedTicket, TicketDeskError> {
+        let means = self.means.clone();
         let work = move |database: Database| {
-            let order = order.clone();
+            let (order, means) = (order.clone(), means.clone());
             async move {
-                let make = async |connection: &mut PgConnection| made(connection, order).await;
+                let make = async |connection: &mut PgConnection| {
+                    made_once(connection, order, means.reply_addresses()).await
+                };
                 database.attempt(make).await
             }
         };
@@ -116,7 +114,8 @@ impl TicketDesk {
         self.with("list a ticket's comments", work).await
     }
 
-    /// At most so many lines of a ticket's history, which is for staff, that come behind another one, in order.
+    /// At most so many lines of a ticket's history, which is for staff, that come behind another one, in order. Of a ticket
+    /// that was deleted only those who may look at the trail of changes see it.
     ///
     /// # Errors
     /// As [`Self::get`]; whoever asked for the ticket may not see it.
@@ -124,12 +123,18 @@ impl TicketDesk {
         &self,
         of: (Uuid, TicketViewer),
         name: TicketName,
-        after: Option<i32>,
+        (after, with_deleted): (Option<i32>, bool),
         most: usize,
     ) -> Result<Vec<HistoryEntry>, TicketDeskError> {
         let work = async move |database: Database| {
             let mut connection = database.get().await?;
-            let ticket = seen(&mut connection, of, name).await?;
+            let ticket = match seen(&mut connection, of, name).await {
+                Err(TicketDeskError::NotFound(what)) if with_deleted => {
+                    let found = tickets::find_deleted(&mut connection, of.0, name).await?;
+                    found.ok_or(TicketDeskError::NotFound(what))?
+                }
+                seen => seen?,
+            };
             if !of.1.works_for(ticket.requester_id) {
                 let why = "a ticket's history is for those who work on it";
                 return Err(TicketDeskError::Forbidden(why));
@@ -144,23 +149,53 @@ impl TicketDesk {
     /// # Errors
     /// As [`Self::get`]; the ticket stands against it, or was changed meanwhile, or they may not.
     pub async fn change(&self, change: TicketChange) -> Result<ChangedTicket, TicketDeskError> {
+        let means = self.means.clone();
+        let deletes = matches!(change.deed, OrderedDeed::Delete);
         let work = move |database: Database| {
-            let change = change.clone();
+            let (change, means) = (change.clone(), means.clone());
             async move {
-                let done = async |connection: &mut PgConnection| changed(connection, change).await;
+                let done = async |connection: &mut PgConnection| {
+                    changed(connection, change, means.reply_addresses()).await
+                };
                 database.attempt(done).await
             }
         };
         let changed = self.patiently("change a ticket", work).await?;
         failpoint::hit("ticket.written");
         self.tell();
+        if deletes {
+            self.tell_sweeper();
+        }
         Ok(changed)
     }
+}
+
+/// Makes a ticket, unless the same call has made one.
+async fn made_once(
+    connection: &mut PgConnection,
+    order: TicketOrder,
+    replies: Option<&ReplyAddresses>,
+) -> Result<ChangedTicket, TicketDeskError> {
+    let (tenant_id, call) = (order.tenant_id, order.call.clone());
+    // Who names a key sees what they have made under it.
+    let of = (tenant_id, TicketViewer::Tenant);
+    if let Some(former) = calls::begin(connection, of, call.as_ref()).await? {
+        return Ok(former);
+    }
+    let made = ChangedTicket {
+        ticket: made(connection, order, replies).await?,
+        comment: None,
+        written_at: None,
+        is_replayed: false,
+    };
+    calls::end(connection, tenant_id, call.as_ref(), (&made).into()).await?;
+    Ok(made)
 }
 
 async fn made(
     connection: &mut PgConnection,
     order: TicketOrder,
+    replies: Option<&ReplyAddresses>,
 ) -> Result<SupportTicket, TicketDeskError> {
     let tenant_id = order.tenant_id;
     let category = match order.ticket.category.as_deref() {
@@ -183,165 +218,5 @@ async fn made(
         policy::chosen(&staff),
         (order.actor_id, now()),
     );
-    Ok(write(connection, done, vec![], &rules).await?)
-}
-
-/// Who may be given tickets of a category.
-async fn staff_of(
-    connection: &mut PgConnection,
-    tenant_id: Uuid,
-    category: Option<&str>,
-) -> Result<Vec<CategoryStaff>, TicketDeskError> {
-    match category {
-        Some(category) => Ok(staff::of_category(connection, tenant_id, category).await?),
-        None => Ok(vec![]),
-    }
-}
-
-/// A ticket, if they may see it.
-async fn seen(
-    connection: &mut PgConnection,
-    (tenant_id, viewer): (Uuid, TicketViewer),
-    name: TicketName,
-) -> Result<SupportTicket, TicketDeskError> {
-    let missing = TicketDeskError::NotFound("ticket");
-    let found = tickets::find(connection, tenant_id, name).await?;
-    let ticket = found.ok_or_else(|| missing.clone())?;
-    match listing::may_see(connection, viewer, &ticket).await? {
-        true => Ok(ticket),
-        false => Err(missing),
-    }
-}
-
-async fn changed(
-    connection: &mut PgConnection,
-    change: TicketChange,
-) -> Result<ChangedTicket, TicketDeskError> {
-    let of = (change.tenant_id, change.viewer);
-    let id = seen(connection, of, change.name).await?.id;
-    let other = match change.deed {
-        OrderedDeed::Merge(name) => Some(seen(connection, of, name).await?.id),
-        _ => None,
-    };
-    // In the order of their ids, so that two who merge do not wait for each other.
-    let (mut ticket, mut into) = (None, None);
-    let mut ids: Vec<Uuid> = other.into_iter().chain([id]).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    for one in ids {
-        let held = tickets::hold(connection, change.tenant_id, one).await?;
-        if Some(one) == other {
-            into = held.clone();
-        }
-        if one == id {
-            ticket = held;
-        }
-    }
-    let ticket = ticket.ok_or(TicketDeskError::NotFound("ticket"))?;
-    // It may have gone to somebody else meanwhile.
-    if !listing::may_see(connection, change.viewer, &ticket).await? {
-        return Err(TicketDeskError::NotFound("ticket"));
-    }
-    // First whether they may: an answer about versions would tell whoever asked of what is among staff.
-    allowed(&change, &ticket, into.as_ref())?;
-    let version = ticket.version_for(change.viewer);
-    if change.version.is_some_and(|known| known != version) {
-        return Err(TicketDeskError::Stale(version));
-    }
-    let actor_id = change.viewer.person().or(change.actor_id);
-    if let (OrderedDeed::Merge(_), Some(into)) = (&change.deed, &into) {
-        let at = now();
-        let done = policy::absorb(into.clone(), &ticket, (actor_id, at))?;
-        let merged = policy::merge(ticket, into, (actor_id, at))?;
-        finish(connection, done).await?;
-        return finish(connection, merged).await;
-    }
-    let before = ticket.clone();
-    let done = decided(connection, ticket, change, actor_id).await?;
-    if done.entries.is_empty() {
-        return Ok(ChangedTicket {
-            ticket: before,
-            comment: None,
-        });
-    }
-    finish(connection, done).await
-}
-
-/// Who asked for a ticket may comment on it, and no more; of both, where there are two.
-fn allowed(
-    change: &TicketChange,
-    ticket: &SupportTicket,
-    into: Option<&SupportTicket>,
-) -> Result<(), TicketDeskError> {
-    let comments = matches!(&change.deed, OrderedDeed::Comment { is_internal, .. } if !is_internal);
-    let mut both = [Some(ticket), into].into_iter().flatten();
-    if comments || both.all(|it| change.viewer.works_for(it.requester_id)) {
-        return Ok(());
-    }
-    let why = "whoever asked for a ticket may comment on it; the rest is for those who work on it";
-    Err(TicketDeskError::Forbidden(why))
-}
-
-/// Writes what was done; the rules are read while the ticket is held, so that a change of theirs comes after.
-async fn finish(
-    connection: &mut PgConnection,
-    done: Done,
-) -> Result<ChangedTicket, TicketDeskError> {
-    let category = done.ticket.category.clone();
-    let rules = categories::rules(connection, done.ticket.tenant_id, category.as_deref()).await?;
-    let lines = history::of_clocks(connection, &[done.ticket.id]).await?;
-    let lines = lines.into_iter().map(|(_, line)| line).collect();
-    let comment = done.comment.clone();
-    let ticket = write(connection, done, lines, &rules).await?;
-    Ok(ChangedTicket { ticket, comment })
-}
-
-async fn decided(
-    connection: &mut PgConnection,
-    ticket: SupportTicket,
-    change: TicketChange,
-    actor_id: Option<Uuid>,
-) -> Result<Done, TicketDeskError> {
-    let by = (actor_id, now());
-    let category = ticket.category.clone();
-    let staff = async |connection: &mut PgConnection| {
-        staff_of(connection, change.tenant_id, category.as_deref()).await
-    };
-    Ok(match change.deed {
-        OrderedDeed::Edit(edit) => policy::edit(ticket, *edit, by)?,
-        OrderedDeed::Assign(to) => policy::assign(ticket, to, by)?,
-        OrderedDeed::AssignByCategory => {
-            let staff = staff(connection).await?;
-            // Where there is nobody to choose, it stays whose it is.
-            let to = policy::chosen(&staff).or(ticket.assignee_id);
-            policy::assign(ticket, to, by)?
-        }
-        OrderedDeed::Move(to, notes) => policy::set_status(ticket, to, notes, by)?,
-        OrderedDeed::Escalate(reason) => {
-            let staff = staff(connection).await?;
-            let next = policy::next_level(&ticket, &staff);
-            policy::escalate(ticket, next, reason.as_deref(), by)?
-        }
-        OrderedDeed::Comment {
-            author_id,
-            comment,
-            is_internal,
-            is_automatic,
-        } => {
-            let author_id = change.viewer.person().or(author_id).or(actor_id);
-            if is_internal && author_id == Some(ticket.requester_id) {
-                let why = "what is for staff alone is not written by whoever asked for the ticket";
-                return Err(TicketDeskError::Forbidden(why));
-            }
-            let comment = NewComment {
-                id: Uuid::now_v7(),
-                author_id: author_id.unwrap_or_default(),
-                comment,
-                is_internal,
-                is_automatic,
-            };
-            policy::comment(ticket, comment, by.1)?
-        }
-        OrderedDeed::Merge(_) => return Err(TicketDeskError::NotFound("ticket")),
-    })
+    Ok(write(connection, done, vec![], (&rules, replies)).await?)
 }

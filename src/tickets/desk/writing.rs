@@ -6,7 +6,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::store::{PgConnection, StoreError};
-use crate::tickets::domain::{CategoryRules, HistoryEntry, SupportTicket, TicketDeed, TicketEvent};
+use crate::tickets::domain::{
+    CategoryRules, HistoryEntry, ReplyAddresses, SupportTicket, TicketDeed, TicketEvent,
+};
 use crate::tickets::policy::{
     Done, LookRules, TicketLook, TicketTold, clock_facts, look, shows_requester, standings,
     told_of_all,
@@ -40,7 +42,7 @@ pub(in crate::tickets) async fn write(
     connection: &mut PgConnection,
     done: Done,
     mut lines: Vec<HistoryEntry>,
-    rules: &CategoryRules,
+    (rules, replies): (&CategoryRules, Option<&ReplyAddresses>),
 ) -> Result<SupportTicket, StoreError> {
     let Done {
         mut ticket,
@@ -57,6 +59,15 @@ pub(in crate::tickets) async fn write(
         let leads = staff::leads(connection, ticket.tenant_id, LEADS).await?;
         for one in told.iter_mut().filter(|it| wants_somebody(it.event)) {
             one.data.insert("leads".to_owned(), json!(leads));
+        }
+    }
+    if let Some(address) = replies.and_then(|known| known.of(ticket.id)) {
+        // What is for staff alone is answered nowhere.
+        let open = told
+            .iter_mut()
+            .filter(|it| it.data.contains_key("requester_id"));
+        for one in open {
+            one.data.insert("reply_to".to_owned(), json!(address));
         }
     }
     let told: Vec<OutboxEvent> = told.into_iter().map(|told| event(&ticket, told)).collect();

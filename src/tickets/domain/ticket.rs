@@ -85,8 +85,14 @@ pub struct TicketClocks {
     pub resolution_due_at: Option<Timestamp>,
     /// When something is to be done because of time alone.
     pub look_at: Option<Timestamp>,
+    /// Whether four fifths of a clock that runs have passed, and it was told.
+    pub is_due_soon: bool,
     /// Whether a clock that runs has run out, and it was told.
     pub is_overdue: bool,
+    /// Whether somebody answered first in time; `None`: nobody knows yet, or there is no target.
+    pub first_response_kept: Option<bool>,
+    /// Whether it was resolved in time.
+    pub resolution_kept: Option<bool>,
 }
 
 impl TicketClocks {
@@ -124,4 +130,8 @@ pub struct NewComment {
     pub is_internal: bool,
     /// Whether a machine wrote it: it answers nothing, and reopens nothing.
     pub is_automatic: bool,
+    /// Whether it came by a mail of somebody who is not known to be of the ticket.
+    pub is_of_stranger: bool,
+    /// The address of that mail; `None` also once its sender was erased.
+    pub mail_from: Option<String>,
 }

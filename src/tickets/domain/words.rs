@@ -69,6 +69,10 @@ vocabulary! {
         Merged = "merged",
         /// A file was added.
         Attached = "attached",
+        /// A file was removed.
+        Detached = "detached",
+        /// Somebody of those who see all took it away.
+        Deleted = "deleted",
     }
 }
 

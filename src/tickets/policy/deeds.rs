@@ -313,21 +313,18 @@ pub fn absorb(
     Ok(done)
 }
 
-/// Notes that a file was added.
-///
-/// # Errors
-/// Another ticket goes on with it.
-pub fn attach(
-    ticket: SupportTicket,
-    attachment: (Uuid, &str),
-    by: (Option<Uuid>, Timestamp),
-) -> Result<Done, DeedRefusal> {
-    let mut done = Done::of(ticket, by.1)?;
-    let entry = NewEntry::new(TicketDeed::Attached, by.0, by.1)
-        .with("attachment_id", attachment.0.to_string())
-        .with("name", attachment.1);
-    done.entries.push(entry);
-    Ok(done)
+/// Takes a ticket away, wherever it stands: nothing is due any more, and nobody is told.
+#[must_use]
+pub fn delete(ticket: SupportTicket, (actor_id, at): (Option<Uuid>, Timestamp)) -> Done {
+    Done {
+        ticket: SupportTicket {
+            version: ticket.version + 1,
+            updated_at: at,
+            ..ticket
+        },
+        entries: vec![NewEntry::new(TicketDeed::Deleted, actor_id, at)],
+        comment: None,
+    }
 }
 
 impl Done {
@@ -338,7 +335,7 @@ impl Done {
     }
 
     /// Nothing yet.
-    fn of(ticket: SupportTicket, at: Timestamp) -> Result<Self, DeedRefusal> {
+    pub(super) fn of(ticket: SupportTicket, at: Timestamp) -> Result<Self, DeedRefusal> {
         if ticket.merged_into.is_some() {
             return Err(DeedRefusal::Merged);
         }

@@ -42,6 +42,11 @@ pub fn look(
     let mut clocks = TicketClocks::default();
     let (mut marks, mut later, mut escalates) = (vec![], vec![], false);
     for one in standings {
+        match one.clock {
+            ServiceClock::FirstResponse => clocks.first_response_kept = kept(one.standing),
+            ServiceClock::Resolution => clocks.resolution_kept = kept(one.standing),
+            ServiceClock::NextResponse => {}
+        }
         let ClockProgress::Runs { soon_at, due_at } = one.standing else {
             continue;
         };
@@ -70,9 +75,13 @@ pub fn look(
                 if !told(TicketDeed::DueSoon, soon_at) {
                     marks.push(mark(TicketDeed::DueSoon, now));
                 }
+                clocks.is_due_soon = true;
                 later.push(due_at);
             }
-            _ if told(TicketDeed::DueSoon, soon_at) => later.push(due_at),
+            _ if told(TicketDeed::DueSoon, soon_at) => {
+                clocks.is_due_soon = true;
+                later.push(due_at);
+            }
             _ => later.push(soon_at),
         }
     }
@@ -87,6 +96,15 @@ pub fn look(
         escalates,
         moves_to,
         clocks,
+    }
+}
+
+/// Whether what a clock waits for was done in time; `None`: that is open.
+const fn kept(standing: ClockProgress) -> Option<bool> {
+    match standing {
+        ClockProgress::Met { is_late, .. } => Some(!is_late),
+        ClockProgress::Stands { left } if left < 0 => Some(false),
+        ClockProgress::Stands { .. } | ClockProgress::Runs { .. } => None,
     }
 }
 

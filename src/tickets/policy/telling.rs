@@ -63,6 +63,8 @@ pub fn told_of(
     let events: &[TicketEvent] = match entry.deed {
         TicketDeed::Created => &[TicketEvent::Created],
         TicketDeed::Assigned => &[TicketEvent::Assigned],
+        // Nobody is told what a machine wrote: two machines would talk to each other.
+        TicketDeed::Replied | TicketDeed::Noted if entry.is("automatic") => &[],
         TicketDeed::Replied | TicketDeed::Noted => &[TicketEvent::Replied],
         TicketDeed::Escalated => &[TicketEvent::Escalated],
         TicketDeed::DueSoon => &[TicketEvent::DueSoon],
@@ -73,7 +75,11 @@ pub fn told_of(
             ("resolved" | "closed", _) => &[TicketEvent::StatusChanged, TicketEvent::Reopened],
             _ => &[TicketEvent::StatusChanged],
         },
-        TicketDeed::Changed | TicketDeed::Merged | TicketDeed::Attached => &[],
+        TicketDeed::Changed
+        | TicketDeed::Merged
+        | TicketDeed::Attached
+        | TicketDeed::Detached
+        | TicketDeed::Deleted => &[],
     };
     let told = |event: &TicketEvent| TicketTold {
         event: *event,
@@ -86,8 +92,10 @@ pub fn told_of(
 #[must_use]
 pub fn shows_requester(entry: &NewEntry) -> bool {
     match entry.deed {
-        TicketDeed::Noted | TicketDeed::Escalated | TicketDeed::DueSoon => false,
-        TicketDeed::Attached => !entry.is("internal"),
+        TicketDeed::Noted | TicketDeed::Escalated | TicketDeed::DueSoon | TicketDeed::Deleted => {
+            false
+        }
+        TicketDeed::Attached | TicketDeed::Detached => !entry.is("internal"),
         TicketDeed::Changed => {
             let changes = entry.details.get("changes").and_then(Value::as_object);
             changes.is_some_and(|changes| changes.keys().any(|name| name != "followers"))

@@ -111,6 +111,8 @@ impl Story {
             comment: "A secret".to_owned(),
             is_internal,
             is_automatic,
+            is_of_stranger: false,
+            mail_from: None,
         };
         let done = comment(self.ticket.clone(), new, at(moment)).unwrap();
         self.take(done);

@@ -1,7 +1,7 @@
 //! Who changed the staff and the categories: rows are added, and never changed; and how a person is forgotten.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Int8, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Int8, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -127,6 +127,25 @@ statement!(
     Erase(tenant: Option<Uuid> => Nullable<SqlUuid>, person: Uuid => SqlUuid) -> Int8 =
     "SELECT erase_person(?, ?)"
 );
+
+statement!(
+    EraseSender(tenant: Option<Uuid> => Nullable<SqlUuid>, address: String => Text) -> Int8 =
+    "SELECT erase_sender(?, ?)"
+);
+
+/// Forgets what came by mails from an address to one tenant or to all; says how many comments that were.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn erase_sender(
+    connection: &mut PgConnection,
+    tenant: Option<Uuid>,
+    address: String,
+) -> Result<i64, StoreError> {
+    Ok(EraseSender { tenant, address }
+        .get_result(connection)
+        .await?)
+}
 
 /// Forgets a person, of one tenant or of all; says in how many tickets, comments and rows of the staff they were.
 ///

@@ -1,7 +1,9 @@
 //! What time is to be looked at: tickets whose moment has come, and those whose rules have changed.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, Bool, Double, Int4, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -82,14 +84,22 @@ statement!(
         resolution: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
         due: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
         look: Vec<StoredMoment> => Array<Nullable<Timestamptz>>,
+        soon: Vec<bool> => Array<Bool>,
         overdue: Vec<bool> => Array<Bool>,
+        first_kept: Vec<Option<bool>> => Array<Nullable<Bool>>,
+        resolution_kept: Vec<Option<bool>> => Array<Nullable<Bool>>,
     ) -> Int8 =
     "WITH written AS (
          UPDATE support_tickets t SET first_response_due_at = c.first, next_response_due_at = c.next,
-             resolution_due_at = c.resolution, due_at = c.due, look_at = c.look, is_overdue = c.overdue
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS c (id, version, first, next, resolution, due, look, overdue)
-         WHERE t.id = c.id AND t.version = c.version AND (t.first_response_due_at, t.next_response_due_at, t.resolution_due_at, t.look_at,
-             t.is_overdue) IS DISTINCT FROM (c.first, c.next, c.resolution, c.look, c.overdue)
+             resolution_due_at = c.resolution, due_at = c.due, look_at = c.look, is_due_soon = c.soon,
+             is_overdue = c.overdue, first_response_kept = c.first_kept, resolution_kept = c.resolution_kept
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             AS c (id, version, first, next, resolution, due, look, soon, overdue, first_kept, resolution_kept)
+         WHERE t.id = c.id AND t.version = c.version
+           AND (t.first_response_due_at, t.next_response_due_at, t.resolution_due_at, t.look_at, t.is_due_soon,
+                t.is_overdue, t.first_response_kept, t.resolution_kept)
+               IS DISTINCT FROM
+               (c.first, c.next, c.resolution, c.look, c.soon, c.overdue, c.first_kept, c.resolution_kept)
          RETURNING 1
      )
      SELECT count(*) FROM written"
@@ -160,7 +170,10 @@ pub async fn write(
         resolution: clocks().map(|it| at(it.resolution_due_at)).collect(),
         due: clocks().map(|it| at(it.due_at())).collect(),
         look: clocks().map(|it| at(it.look_at)).collect(),
+        soon: clocks().map(|it| it.is_due_soon).collect(),
         overdue: clocks().map(|it| it.is_overdue).collect(),
+        first_kept: clocks().map(|it| it.first_response_kept).collect(),
+        resolution_kept: clocks().map(|it| it.resolution_kept).collect(),
     };
     let _: i64 = write.get_result(connection).await?;
     Ok(())
@@ -196,6 +209,20 @@ pub async fn recounted(
         }
     };
     Ok(())
+}
+
+statement!(
+    Late() -> Double =
+    "SELECT coalesce(greatest(extract(epoch FROM clock_timestamp() - min(look_at)), 0), 0)::float8
+     FROM support_tickets WHERE look_at IS NOT NULL AND deleted_at IS NULL"
+);
+
+/// How many seconds ago the latest clock was to be looked at.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn late(connection: &mut PgConnection) -> Result<f64, StoreError> {
+    Ok(Late {}.get_result(connection).await?)
 }
 
 statement!(

@@ -21,15 +21,20 @@ pub struct StoredComment {
     pub comment: NewComment,
 }
 
-type CommentColumns = (
-    Uuid,
-    Uuid,
-    Uuid,
-    String,
-    bool,
-    bool,
-    chrono::DateTime<chrono::Utc>,
-);
+/// A comment as a statement answers it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = ticket_comments)]
+struct CommentRow {
+    ticket_id: Uuid,
+    id: Uuid,
+    author_id: Uuid,
+    comment: String,
+    is_internal: bool,
+    is_automatic: bool,
+    is_of_stranger: bool,
+    mail_from: Option<String>,
+    created_at: chrono::DateTime<chrono::Utc>,
+}
 
 /// Writes a comment.
 ///
@@ -49,6 +54,8 @@ pub async fn insert(
         c::comment.eq(&comment.comment),
         c::is_internal.eq(comment.is_internal),
         c::is_automatic.eq(comment.is_automatic),
+        c::is_of_stranger.eq(comment.is_of_stranger),
+        c::mail_from.eq(&comment.mail_from),
         c::created_at.eq(to_database(ticket.updated_at)),
     );
     diesel::insert_into(c::table)
@@ -71,16 +78,8 @@ pub async fn page(
     most: usize,
 ) -> Result<Vec<StoredComment>, StoreError> {
     use ticket_comments as c;
-    let rows: Vec<CommentColumns> = c::table
-        .select((
-            c::ticket_id,
-            c::id,
-            c::author_id,
-            c::comment,
-            c::is_internal,
-            c::is_automatic,
-            c::created_at,
-        ))
+    let rows: Vec<CommentRow> = c::table
+        .select(CommentRow::as_select())
         .filter(c::ticket_id.eq(ticket_id))
         .filter(
             c::is_internal
@@ -92,21 +91,43 @@ pub async fn page(
         .limit(i64::try_from(most).unwrap_or(i64::MAX))
         .load(connection)
         .await?;
-    Ok(rows.into_iter().map(comment).collect())
+    Ok(rows.into_iter().map(StoredComment::from).collect())
 }
 
-fn comment(
-    (ticket_id, id, author_id, comment, is_internal, is_automatic, at): CommentColumns,
-) -> StoredComment {
-    StoredComment {
-        ticket_id,
-        at: from_database(at),
-        comment: NewComment {
-            id,
-            author_id,
-            comment,
-            is_internal,
-            is_automatic,
-        },
+/// A comment of a tenant.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn find(
+    connection: &mut PgConnection,
+    tenant_id: Uuid,
+    id: Uuid,
+) -> Result<Option<StoredComment>, StoreError> {
+    use ticket_comments as c;
+    let row: Option<CommentRow> = c::table
+        .select(CommentRow::as_select())
+        .filter(c::tenant_id.eq(tenant_id))
+        .filter(c::id.eq(id))
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(row.map(StoredComment::from))
+}
+
+impl From<CommentRow> for StoredComment {
+    fn from(row: CommentRow) -> Self {
+        Self {
+            ticket_id: row.ticket_id,
+            at: from_database(row.created_at),
+            comment: NewComment {
+                id: row.id,
+                author_id: row.author_id,
+                comment: row.comment,
+                is_internal: row.is_internal,
+                is_automatic: row.is_automatic,
+                is_of_stranger: row.is_of_stranger,
+                mail_from: row.mail_from,
+            },
+        }
     }
 }

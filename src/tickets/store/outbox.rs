@@ -1,7 +1,7 @@
 //! Events that RabbitMQ has not confirmed: written with what happened, published by one node at a time, removed once
 //! RabbitMQ has them.
 
-use diesel::sql_types::{Array, Bool, Int8, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Double, Int8, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -54,6 +54,25 @@ statement!(
     "WITH gone AS (DELETE FROM outbox WHERE id = ANY(?) RETURNING 1) SELECT count(*) FROM gone"
 );
 
+statement!(
+    Forget(ticket: Uuid => SqlUuid) -> Int8 =
+    "WITH gone AS (DELETE FROM outbox WHERE ticket_id = ? RETURNING 1) SELECT count(*) FROM gone"
+);
+
+statement!(
+    Standing(most: i64 => Int8) -> (Int8, Double) =
+    "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)::float8
+     FROM (SELECT written_at FROM outbox ORDER BY id LIMIT ?) waiting"
+);
+
+/// How many events wait, up to a bound, and for how many seconds the eldest does.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn standing(connection: &mut PgConnection, most: i64) -> Result<(i64, f64), StoreError> {
+    Ok(Standing { most }.get_result(connection).await?)
+}
+
 /// Writes events, in their order.
 ///
 /// # Errors
@@ -103,6 +122,15 @@ pub async fn take(
         body,
     };
     Ok(rows.into_iter().map(event).collect())
+}
+
+/// Removes what is still to be told of a ticket. What a node publishes at this moment is told nevertheless.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn forget(connection: &mut PgConnection, ticket: Uuid) -> Result<(), StoreError> {
+    let _: i64 = Forget { ticket }.get_result(connection).await?;
+    Ok(())
 }
 
 /// Removes what RabbitMQ has.

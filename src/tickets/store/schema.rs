@@ -43,6 +43,13 @@ pub mod ticket_schema {
     }
 
     diesel::table! {
+        ticket_schema.loose_objects (object) {
+            object -> Text,
+            due_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         ticket_schema.outbox (id) {
             id -> Int8,
             event_id -> Uuid,
@@ -50,6 +57,16 @@ pub mod ticket_schema {
             event_type -> Text,
             body -> Text,
             written_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.received_mails (tenant_id, mail) {
+            tenant_id -> Uuid,
+            mail -> Bytea,
+            ticket_id -> Uuid,
+            sender_id -> Uuid,
+            received_at -> Timestamptz,
         }
     }
 
@@ -124,7 +141,10 @@ pub mod ticket_schema {
             resolution_due_at -> Nullable<Timestamptz>,
             due_at -> Nullable<Timestamptz>,
             look_at -> Nullable<Timestamptz>,
+            is_due_soon -> Bool,
             is_overdue -> Bool,
+            first_response_kept -> Nullable<Bool>,
+            resolution_kept -> Nullable<Bool>,
             first_responded_at -> Nullable<Timestamptz>,
             resolved_at -> Nullable<Timestamptz>,
             closed_at -> Nullable<Timestamptz>,
@@ -135,6 +155,37 @@ pub mod ticket_schema {
             public_updated_at -> Timestamptz,
             deleted_at -> Nullable<Timestamptz>,
             search -> Tsvector,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.ticket_attachments (id) {
+            id -> Uuid,
+            tenant_id -> Uuid,
+            ticket_id -> Uuid,
+            comment_id -> Nullable<Uuid>,
+            author_id -> Uuid,
+            #[max_length = 255]
+            name -> Varchar,
+            #[max_length = 255]
+            content_type -> Varchar,
+            size -> Int8,
+            is_internal -> Bool,
+            created_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
+        ticket_schema.ticket_calls (tenant_id, caller, key) {
+            tenant_id -> Uuid,
+            caller -> Uuid,
+            #[max_length = 255]
+            key -> Varchar,
+            content -> Bytea,
+            ticket_id -> Nullable<Uuid>,
+            comment_id -> Nullable<Uuid>,
+            attachment_id -> Nullable<Uuid>,
+            made_at -> Timestamptz,
         }
     }
 
@@ -163,6 +214,9 @@ pub mod ticket_schema {
             comment -> Text,
             is_internal -> Bool,
             is_automatic -> Bool,
+            is_of_stranger -> Bool,
+            #[max_length = 320]
+            mail_from -> Nullable<Varchar>,
             created_at -> Timestamptz,
         }
     }
@@ -186,10 +240,22 @@ pub mod ticket_schema {
         }
     }
 
+    diesel::table! {
+        ticket_schema.ticket_tally (id) {
+            id -> Int8,
+            tenant_id -> Uuid,
+            status -> Text,
+            change -> Int8,
+        }
+    }
+
     diesel::joinable!(category_assignments -> ticket_categories (category_id));
+    diesel::joinable!(received_mails -> support_tickets (ticket_id));
     diesel::joinable!(service_holidays -> service_hours (category_id));
     diesel::joinable!(service_hours -> ticket_categories (category_id));
     diesel::joinable!(service_targets -> ticket_categories (category_id));
+    diesel::joinable!(ticket_attachments -> support_tickets (ticket_id));
+    diesel::joinable!(ticket_attachments -> ticket_comments (comment_id));
     diesel::joinable!(ticket_comments -> support_tickets (ticket_id));
     diesel::joinable!(ticket_history -> support_tickets (ticket_id));
 
@@ -197,15 +263,20 @@ pub mod ticket_schema {
         category_assignments,
         clock_recounts,
         desk_changes,
+        loose_objects,
         outbox,
+        received_mails,
         service_holidays,
         service_hours,
         service_targets,
         staff,
         support_tickets,
+        ticket_attachments,
+        ticket_calls,
         ticket_categories,
         ticket_comments,
         ticket_history,
         ticket_numbers,
+        ticket_tally,
     );
 }

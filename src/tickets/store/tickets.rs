@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::row::{TicketMoved, TicketRow};
 use super::schema::ticket_schema::support_tickets;
 use crate::store::statement::statement;
+use crate::store::time::to_database;
 use crate::store::{PgConnection, StoreError};
 use crate::tickets::domain::{SupportTicket, TicketName};
 
@@ -48,6 +49,24 @@ pub async fn find(
     row.optional()?.map(SupportTicket::try_from).transpose()
 }
 
+/// Whose a ticket is.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn tenant_of(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> Result<Option<Uuid>, StoreError> {
+    use support_tickets as t;
+    let found = t::table
+        .select(t::tenant_id)
+        .filter(t::id.eq(id))
+        .filter(t::deleted_at.is_null())
+        .first(connection)
+        .await;
+    Ok(found.optional()?)
+}
+
 /// A ticket by its id, held until the transaction ends; nobody else changes it meanwhile.
 ///
 /// # Errors
@@ -67,6 +86,47 @@ pub async fn hold(
         .first(connection)
         .await;
     row.optional()?.map(SupportTicket::try_from).transpose()
+}
+
+/// A ticket of a tenant that was deleted.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn find_deleted(
+    connection: &mut PgConnection,
+    tenant_id: Uuid,
+    name: TicketName,
+) -> Result<Option<SupportTicket>, StoreError> {
+    use support_tickets as t;
+    let all = t::table
+        .select(TicketRow::as_select())
+        .filter(t::tenant_id.eq(tenant_id))
+        .filter(t::deleted_at.is_not_null());
+    let row = match name {
+        TicketName::Id(id) => all.filter(t::id.eq(id)).first(connection).await,
+        TicketName::Number(number) => all.filter(t::number.eq(number)).first(connection).await,
+    };
+    row.optional()?.map(SupportTicket::try_from).transpose()
+}
+
+/// Takes a ticket away, which must be held: it is found no more, and no clock looks at it.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn delete(
+    connection: &mut PgConnection,
+    ticket: &SupportTicket,
+) -> Result<(), StoreError> {
+    use support_tickets as t;
+    let gone = (
+        t::deleted_at.eq(to_database(ticket.updated_at)),
+        t::look_at.eq(None::<chrono::DateTime<chrono::Utc>>),
+    );
+    diesel::update(t::table.filter(t::id.eq(ticket.id)))
+        .set(gone)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Writes a new ticket.

@@ -45,7 +45,7 @@ async fn rows(stage: &Stage) -> BTreeMap<String, String> {
          JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'notification_schema'
          WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
              AND c.relname NOT IN ('engine_nodes', 'provider_health', 'api_key_rates',
-                                   'notification_metrics', 'rollup_batches') ORDER BY 1";
+                                   'notification_metrics', 'rollup_batches', 'delivery_minutes') ORDER BY 1";
     let mut rows = BTreeMap::new();
     for table in lines(&mut owner, tables).await {
         let count = format!("SELECT count(*)::text AS text FROM notification_schema.{table}");

@@ -3,6 +3,7 @@
 mod keeping;
 mod listing;
 mod meeting;
+mod misnamed;
 mod scopes;
 mod sendgrid;
 mod smtp;
@@ -30,6 +31,8 @@ const PUBLIC_URL: &str = "https://herald.example.com/below";
 pub(super) struct Hooks {
     pub(super) stage: Stage,
     pub(super) sendgrid: SendgridKey,
+    /// The key of the account `other`.
+    other: SendgridKey,
 }
 
 impl Hooks {
@@ -45,7 +48,7 @@ impl Hooks {
         }
         stage.set("HERALD__HTTP__PUBLIC_URL", PUBLIC_URL);
         let sendgrid = SendgridKey::generate().unwrap();
-        let other = SendgridKey::generate().unwrap().public().unwrap();
+        let other = SendgridKey::generate().unwrap();
         let account = |name: &str, key: &str| {
             format!(
                 "[[providers]]\nname = \"{name}\"\nkind = \"sendgrid\"\nchannel = \"email\"\napi_key = \"SG.key\"\n\
@@ -55,7 +58,7 @@ impl Hooks {
         let key = |key: &str| format!("event_public_key = \"{key}\"");
         let accounts = [
             account("mail", &key(&sendgrid.public().unwrap())),
-            account("other", &key(&other)),
+            account("other", &key(&other.public().unwrap())),
             account("mute", ""),
         ];
         let twilio = "[[providers]]\nname = \"texts\"\nkind = \"twilio\"\nchannel = \"sms\"\napi_key = \"AC1\"\n\
@@ -75,7 +78,11 @@ impl Hooks {
         );
         let mut owner = stage.database.owner().await;
         owner.batch_execute(&people).await.unwrap();
-        Self { stage, sendgrid }
+        Self {
+            stage,
+            sendgrid,
+            other,
+        }
     }
 
     /// A notification for Ana that was sent through an account.
@@ -131,12 +138,20 @@ impl Hooks {
 
     /// Posts events as SendGrid does.
     pub(super) async fn tell(&self, events: &[Value]) -> u16 {
+        self.tell_as("mail", events).await
+    }
+
+    /// The same of an account, `mail` or `other`.
+    pub(super) async fn tell_as(&self, account: &str, events: &[Value]) -> u16 {
         let body = sendgrid_body(events);
         let now = clock::now().as_second();
-        let headers = self.sendgrid.headers(now, &body).unwrap();
-        self.post("/hooks/sendgrid/mail", &headers, &body)
-            .await
-            .status
+        let key = match account {
+            "other" => &self.other,
+            _ => &self.sendgrid,
+        };
+        let headers = key.headers(now, &body).unwrap();
+        let path = format!("/hooks/sendgrid/{account}");
+        self.post(&path, &headers, &body).await.status
     }
 
     /// Posts a form as Twilio does, to the account's door with this query.

@@ -48,6 +48,13 @@ impl Things {
              VALUES (gen_random_uuid(), '{reader}', '{OTHER}', 1, 1, now(), '[{{\"id\":\"ok\",\"label\":\"OK\"}}]')
              RETURNING id::text AS text"
         );
+        let ticket = &self.0["/v1/tickets/{id}"];
+        let file = format!(
+            "INSERT INTO ticket_schema.ticket_attachments
+                 (id, tenant_id, ticket_id, author_id, name, content_type, size, created_at)
+             SELECT gen_random_uuid(), tenant_id, id, requester_id, 'a.txt', 'text/plain', 1, now()
+             FROM ticket_schema.support_tickets WHERE id = '{ticket}' RETURNING id::text AS text"
+        );
         let event = &self.0["/v1/events/{id}"];
         let run = format!(
             "INSERT INTO notification_schema.workflow_runs (id, tenant_id, workflow_id, workflow, event_id, status)
@@ -62,6 +69,7 @@ impl Things {
         for (thing, made) in [
             ("/v1/workflow-runs/{id}", run),
             ("/v1/ticket-categories/{id}", category),
+            ("/v1/tickets/{id}/attachments/{attachment}", file),
             ("/v1/dlq/{id}", letter),
             ("/v1/jobs/{id}", job),
             ("/v1/inbox/{id}", item),
@@ -102,7 +110,8 @@ impl Things {
         let mut made: Vec<String> = made.collect();
         made.sort_unstable();
         made.dedup();
-        if made.is_empty() || by.is_operators {
+        // A file is no example of a body.
+        if made.is_empty() || by.is_operators || by.path.ends_with("/attachments") {
             return;
         }
         if by.method == "PUT" {

@@ -1,7 +1,11 @@
 //! `/v1/tickets`: made, found, answered, moved; by their tenant, and by whoever asked or works on them.
 
+mod deleting;
+mod files;
 mod forgetting;
 mod hiding;
+mod keyed;
+mod mails;
 
 use serde_json::{Value, json};
 

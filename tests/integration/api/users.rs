@@ -468,6 +468,24 @@ async fn of_many_at_once_a_bad_one_stops_no_other() {
     assert_eq!(results[5]["id"], ANA);
     let listed = shop.good("GET", "/v1/users", Value::Null, 200).await;
     assert_eq!(listed["data"].as_array().unwrap().len(), 2);
+    // A device that another one of the call reports, too, is the last one's.
+    let device = |token: &str| json!({ "token": token, "platform": "ios" });
+    let many = json!({ "users": [
+        { "id": ANA, "email": "ana@example.org", "devices": [device("a"), device("b")] },
+        { "username": "third", "devices": [device("c")] },
+        { "username": "fourth", "devices": [device("a")] },
+    ] });
+    let answer = shop.good("POST", path, many, 207).await;
+    assert_eq!(answer["results"][2]["status"], 201, "{answer:#}");
+    let devices = format!("{}/devices", one(ANA));
+    let devices = shop.good("GET", &devices, Value::Null, 200).await;
+    let tokens: Vec<&Value> = devices["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["token"])
+        .collect();
+    assert_eq!(tokens, ["b"]);
     let none = json!({ "users": [] });
     assert_eq!(pointers(&shop.ask("POST", path, &none).await), ["#/users"]);
     let all = vec![json!({}); 1_001];

@@ -180,7 +180,7 @@ async fn a_webhook_of_another_tenant_is_none() {
     let rows =
         "SELECT (SELECT row_to_json(w) FROM notification_schema.notification_webhooks w)::text
                 || (SELECT count(*) FROM notification_schema.webhook_deliveries)
-                || (SELECT count(*) FROM notification_schema.webhook_replays) AS text";
+                || (SELECT count(*) FROM notification_schema.jobs) AS text";
     let mut owner = stage.database.owner().await;
     let before = lines(&mut owner, rows).await;
     for (method, path, body) in [
@@ -282,4 +282,68 @@ async fn a_webhook_is_tried_its_secret_turned_and_what_it_missed_replayed() {
     let later = json!({ "since": "2026-03-01T00:00:00Z", "until": "2026-02-01T00:00:00Z" });
     let refused = shop.ask("POST", &format!("{one}/replay"), &later).await;
     assert_eq!(super::door::told(&refused), is(422, "invalid_body"));
+}
+
+/// It goes a few seconds ahead of its rate; the rest stays as it is while it stands, and once it is ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_a_job_that_is_paused_let_go_on_and_ended() {
+    let stage = stage().await;
+    let shop = Caller::of(&stage, Some(SHOP));
+    let reader = key(&stage, "webhooks:read", Some(SHOP));
+    let stranger = key(&stage, "dlq:read,dlq:write", Some(SHOP));
+    let _engine = stage.start().await;
+    let (id, _) = shop.made("https://example.com/hooks").await;
+    let kept = format!(
+        "SET search_path TO notification_schema;
+         INSERT INTO webhook_deliveries
+             (id, tenant_id, webhook_id, notification_id, event_type, payload, delivered, attempt_count)
+         SELECT (left(uuid_bound(now() - interval '10 minutes')::text, 14) || '7'
+                 || substr(gen_random_uuid()::text, 16))::uuid,
+                '{SHOP}', '{id}', gen_random_uuid(), 'notification.sent', '{{}}', false, 4
+         FROM generate_series(1, 40000)"
+    );
+    let mut owner = stage.database.owner().await;
+    owner.batch_execute(&kept).await.unwrap();
+    let path = format!("{PATH}/{id}/replay");
+    let window = json!({ "since": "2026-01-01T00:00:00Z" });
+    let asked = json_of(&shop.ask("POST", &path, &window).await);
+    assert_eq!(asked["planned"], 40_000);
+    let job = format!("/v1/jobs/{}", asked["id"].as_str().unwrap());
+    let paused = shop
+        .ask("POST", &format!("{job}/pause"), &Value::Null)
+        .await;
+    assert_eq!(json_of(&paused)["state"], "paused");
+    let look = async |key: &str| ask_as(&stage, key, "GET", &job, "").await;
+    let standing = json_of(&look(&reader).await);
+    assert_eq!(
+        (&standing["kind"], &standing["state"]),
+        (&json!("webhook_replay"), &json!("paused"))
+    );
+    let refused = ask_as(&stage, &reader, "POST", &format!("{job}/resume"), "").await;
+    assert_eq!(told(&refused), is(403, "missing_scope"));
+    assert_eq!(told(&look(&stranger).await), is(404, "not_found"));
+    let resumed = shop
+        .ask("POST", &format!("{job}/resume"), &Value::Null)
+        .await;
+    assert_eq!(json_of(&resumed)["state"], "running");
+    let begun = tokio::time::timeout(PATIENCE, async {
+        while json_of(&look(&reader).await)["done"] == 0 {}
+    });
+    begun.await.unwrap();
+    let ended = shop
+        .ask("POST", &format!("{job}/cancel"), &Value::Null)
+        .await;
+    let ended = json_of(&ended);
+    assert_eq!(ended["state"], "cancelled");
+    let done = ended["done"].as_u64().unwrap();
+    assert!((1..40_000).contains(&done), "{done}");
+    let left = "SELECT count(*)::text AS text FROM notification_schema.webhook_deliveries
+                WHERE attempt_count = 4 AND next_retry_at IS NULL";
+    assert_eq!(lines(&mut owner, left).await, [(40_000 - done).to_string()]);
+    let progress = format!("{path}/{}", asked["id"].as_str().unwrap());
+    let progress = json_of(&shop.ask("GET", &progress, &Value::Null).await);
+    assert_eq!(
+        (&progress["state"], &progress["done"]),
+        (&json!("cancelled"), &json!(done))
+    );
 }

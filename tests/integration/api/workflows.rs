@@ -1,6 +1,8 @@
 //! Events become what people are told: workflows by files and by HTTP, their runs and their digests.
 
+mod calling_off;
 mod ending;
+mod failing;
 mod gathering;
 mod lasting;
 mod publishing;

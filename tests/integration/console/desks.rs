@@ -667,5 +667,98 @@ async fn a_key_is_made_given_another_secret_and_shown_once() {
     let of_mightier = lines(&mut owner, &id(&mightier)).await.remove(0);
     let path = format!("/console/keys/{of_mightier}/rotate");
     assert_eq!(browser.post(&path, &[]).await.status, 409);
-    assert_eq!(audited(&stage).await, ["create api_key", "rotate api_key"]);
+    // Without a time in which both open.
+    let path = format!("/console/keys/{of_first}/rotate");
+    let wrong = [("overlap_seconds", "9999999")];
+    assert_eq!(browser.post(&path, &wrong).await.status, 422);
+    let at_once = browser.post(&path, &[("overlap_seconds", "0")]).await;
+    let third = shown(&at_once.text()).unwrap();
+    assert!(at_once.text().contains("opens nothing any more"));
+    assert_eq!((opens(&second).await, opens(&third).await), (401, 200));
+    assert_eq!(
+        audited(&stage).await,
+        ["create api_key", "rotate api_key", "rotate api_key"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_the_api_says_of_a_key_may_be_changed_on_its_page() {
+    let stage = stage().await;
+    let maker = key(
+        &stage,
+        "api-keys:read,api-keys:write,users:read",
+        Some(SHOP),
+    );
+    let mightier = key(&stage, "admin", Some(SHOP));
+    let _engine = stage.start().await;
+    let browser = Browser::signed_in(&stage, &maker).await;
+    let fields = [
+        ("name", "reader"),
+        ("scopes", "users:read"),
+        ("networks", "127.0.0.1, 10.0.0.0/8"),
+        ("rate_limit", "7"),
+        ("expires_at", "2099-01-01T00:00"),
+    ];
+    browser.post("/console/keys", &fields).await;
+    let mut owner = stage.database.owner().await;
+    let of = |name: &str| {
+        format!("SELECT id::text AS text FROM notification_schema.api_keys WHERE name = '{name}'")
+    };
+    let id = lines(&mut owner, &of("reader")).await.remove(0);
+    let path = format!("/console/keys/{id}");
+    let list = browser.page("/console/keys").await;
+    assert!(list.contains(&format!("href=\"{path}\"")), "{list}");
+    let page = browser.page(&path).await;
+    for shown in [
+        "value=\"reader\"",
+        "127.0.0.1/32, 10.0.0.0/8",
+        "7 requests a second",
+        "value=\"2099-01-01T00:00:00Z\"",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let deed = format!("{path}/change");
+    let wrong = [
+        ("name", ""),
+        ("scopes", "users:write"),
+        ("networks", "nowhere"),
+        ("expires_at", "2020-01-01T00:00"),
+    ];
+    let refused = browser.post(&deed, &wrong).await;
+    let text = refused.text();
+    assert_eq!(
+        (refused.status, text.matches("role=\"alert\"").count()),
+        (422, 4),
+        "{text}"
+    );
+    // What is left empty is nothing.
+    let fields = [
+        ("name", "renamed"),
+        ("scopes", "users:read, api-keys:read"),
+        ("networks", ""),
+        ("rate_limit", ""),
+        ("expires_at", ""),
+    ];
+    let changed = browser.post(&deed, &fields).await;
+    assert_eq!(
+        header(&changed, "location"),
+        format!("{path}?done=key_changed")
+    );
+    let stored = "SELECT concat_ws(' ', name, scopes, networks, rate_limit, expires_at) AS text
+                  FROM notification_schema.api_keys WHERE name = 'renamed'";
+    assert_eq!(
+        lines(&mut owner, stored).await,
+        ["renamed [\"users:read\", \"api-keys:read\"] {}"]
+    );
+    let of_mightier = format!(
+        "SELECT id::text AS text FROM notification_schema.api_keys WHERE prefix = '{}'",
+        mightier.split('_').nth(1).unwrap()
+    );
+    let of_mightier = lines(&mut owner, &of_mightier).await.remove(0);
+    let deed = format!("/console/keys/{of_mightier}/change");
+    assert_eq!(browser.post(&deed, &fields).await.status, 409);
+    assert_eq!(audited(&stage).await, ["create api_key", "update api_key"]);
+    let revoke = browser.post(&format!("{path}/revoke"), &[]).await;
+    assert_eq!(header(&revoke, "location"), "/console/keys?done=revoked");
+    assert!(!browser.page(&path).await.contains("Change it"));
 }

@@ -26,6 +26,7 @@ async fn things(stage: &Stage, notification: Uuid, admin: &str) -> ShopThings {
     let made = ask_as(stage, admin, "POST", "/v1/suppressions", &body.to_string()).await;
     let made: serde_json::Value = serde_json::from_slice(&made.body).unwrap();
     let suppression = made["id"].as_str().unwrap().to_owned();
+    let category = desk_things(stage, admin).await;
     let job = "0190c1a0-0000-7000-8000-0000000000d1";
     let mut owner = stage.database.owner().await;
     owner
@@ -56,8 +57,15 @@ async fn things(stage: &Stage, notification: Uuid, admin: &str) -> ShopThings {
         format!("webhooks/{webhook}/disable"),
         format!("webhooks/{webhook}/replay"),
         format!("suppressions/{suppression}/lift"),
+        format!("keys/{key}/change"),
         format!("keys/{key}/rotate"),
         format!("keys/{key}/revoke"),
+        format!("staff/{ANA}/remove"),
+        format!("ticket-categories/{category}/remove"),
+        "tickets/1/comment".to_owned(),
+        "tickets/1/status".to_owned(),
+        "tickets/1/assign".to_owned(),
+        "tickets/1/escalate".to_owned(),
     ];
     let of_operators =
         ["pause", "resume", "change", "test"].map(|deed| format!("accounts/mail/{deed}"));
@@ -66,6 +74,26 @@ async fn things(stage: &Stage, notification: Uuid, admin: &str) -> ShopThings {
         forms: forms.into(),
         of_operators: of_operators.into_iter().chain(rejected).collect(),
     }
+}
+
+/// Somebody of the staff, a ticket, and a category, whose id this is.
+async fn desk_things(stage: &Stage, admin: &str) -> String {
+    let ticket = json!({ "subject": "x", "description": "x", "requester_id": ANA });
+    let mut category = String::new();
+    for (method, path, body) in [
+        ("PUT", format!("/v1/staff/{ANA}"), json!({ "name": "Ana" })),
+        ("POST", "/v1/tickets".to_owned(), ticket),
+        (
+            "POST",
+            "/v1/ticket-categories".to_owned(),
+            json!({ "name": "x" }),
+        ),
+    ] {
+        let made = ask_as(stage, admin, method, &path, &body.to_string()).await;
+        let made: serde_json::Value = serde_json::from_slice(&made.body).unwrap();
+        category = made["id"].as_str().unwrap().to_owned();
+    }
+    category
 }
 
 /// Fields with which all of these forms would do something.
@@ -78,6 +106,12 @@ const FIELDS: &[(&str, &str)] = &[
     ("reason", "because"),
     ("for", "5m"),
     ("priority", "1"),
+    ("name", "another"),
+    ("scopes", "users:read"),
+    ("version", "1"),
+    ("comment", "x"),
+    ("status", "waiting"),
+    ("assignee", "none"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +193,7 @@ async fn a_form_changes_nothing_without_its_proof_its_scope_and_for_another_tena
         );
     }
     assert_eq!(lines(&mut owner, deeds).await, before, "nothing was done");
-    for page in ["people", "webhooks", "jobs", "notifications"] {
+    for page in ["people", "webhooks", "jobs", "notifications", "keys"] {
         let path = things
             .forms
             .iter()

@@ -1,6 +1,10 @@
 //! The way of a ticket from who asks to who is told: real servers, and the workflows that come ready.
 
+use herald::runtime::clock;
+use loadtest::events::SendgridKey;
+use loadtest::harness::http;
 use loadtest::provider::Provider;
+use loadtest::simulator::Simulator;
 use serde_json::{Value, json};
 
 use crate::api::door::{ask_as, json_of, key};
@@ -10,6 +14,48 @@ use crate::stage::{ANA, Stage, account, ana};
 const AGENT: &str = "0190c1a0-0000-7000-8000-00000000d0a1";
 const LEAD: &str = "0190c1a0-0000-7000-8000-00000000d0a2";
 const SECRET: &str = "between us: they are rude";
+
+/// What whoever hands mails over knows.
+const HOOK: &str = "0123456789abcdef0123456789abcdef";
+
+/// Where the mails that were sent say that answers go.
+fn reply_to(sendgrid: &Simulator) -> String {
+    let address = |body: &[u8]| {
+        let mail: Value = serde_json::from_slice(body).ok()?;
+        Some(mail["reply_to"]["email"].as_str()?.to_owned())
+    };
+    let requests = sendgrid.requests();
+    let told = requests.iter().find_map(|request| address(&request.body));
+    told.unwrap()
+}
+
+/// An answer of Ana's by mail, as SendGrid hands it over.
+fn answer_to(address: &str, text: &str) -> String {
+    let headers = format!(
+        "From: Ana <ana@example.com>\r\nTo: <{address}>\r\nSubject: Re: Help\r\nMessage-ID: <1@example.com>"
+    );
+    let envelope = json!({ "to": [address], "from": "ana@example.com" }).to_string();
+    let mut form = String::new();
+    for (name, value) in [
+        ("headers", headers.as_str()),
+        ("envelope", &envelope),
+        ("text", text),
+    ] {
+        form.push_str(&format!(
+            "--xYz\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    form + "--xYz--\r\n"
+}
+
+/// Hands a mail over under a signature; the status of what is said to it.
+async fn hand(stage: &Stage, form: &str, signature: &[String]) -> u16 {
+    let mut headers = vec!["Content-Type: multipart/form-data; boundary=xYz"];
+    headers.extend(signature.iter().map(String::as_str));
+    let url = stage.url(&format!("/hooks/mail/sendgrid/{HOOK}"));
+    let handed = http::request("POST", &url, &headers, form.as_bytes()).await;
+    handed.unwrap().status
+}
 
 struct Told {
     stage: Stage,
@@ -68,7 +114,16 @@ async fn strike(outcomes: &mut Outcomes) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requester_is_told_by_mail_then_in_the_app_and_by_mail_again_only_of_what_they_have_not_seen()
  {
-    let stage = Stage::with_lanes("email.normal,email.low,in_app.normal").await;
+    let mut stage = Stage::with_lanes("email.normal,email.low,in_app.normal").await;
+    let carrier = SendgridKey::generate().unwrap();
+    for (name, value) in [
+        ("DOMAIN", "desk.example.com"),
+        ("REPLY_KEYS", "first-key-of-replies-0123456789abcdef"),
+        ("HOOK_SECRET", HOOK),
+        ("HOOK_PUBLIC_KEY", &carrier.public().unwrap()),
+    ] {
+        stage.set(&format!("HERALD__TICKETS__MAIL__{name}"), value);
+    }
     let sendgrid = stage.simulator(Provider::SendGrid);
     let staff = format!(
         "[[users]]\nid = \"{AGENT}\"\nusername = \"ada\"\n[[users]]\nid = \"{LEAD}\"\nusername = \"lea\"\n"
@@ -141,8 +196,21 @@ async fn a_requester_is_told_by_mail_then_in_the_app_and_by_mail_again_only_of_w
     assert!(mails[1].contains("Second answer.") && mails[1].contains("Third answer."));
     assert!(!mails[1].contains("First answer."), "it was seen");
 
-    // The requester answers: the agent is told of that, and was never told of their own deeds.
-    good("POST", &comments, says(ANA, "Thank you.")).await;
+    // The requester answers the mail, which says where answers go; nobody but the carrier may hand that over. The agent is
+    // told of it, and was never told of their own deeds.
+    let form = answer_to(&reply_to(&sendgrid), "Thank you.");
+    let now = clock::now().as_second();
+    let signed = carrier.headers(now, form.as_bytes()).unwrap();
+    let other = form.replace("Thank", "I love");
+    assert_eq!(hand(&told.stage, &form, &[]).await, 403, "unsigned");
+    assert_eq!(hand(&told.stage, &other, &signed[1..]).await, 403, "bent");
+    assert_eq!(hand(&told.stage, &form, &signed[1..]).await, 204);
+    let page = good("GET", &comments, Value::Null).await;
+    let last = page["data"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["author_id"], &last["comment"]),
+        (&json!(ANA), &json!("Thank you."))
+    );
     outcomes.until_count(&sent(AGENT, "in_app"), 3).await;
     let waiting = "SELECT count(*) FROM workflow_runs WHERE status = 'waiting'";
     outcomes.until_count(waiting, 0).await;

@@ -22,21 +22,21 @@ const STATUS: &str = "herald.status";
 const LEFT: &str = "SELECT count(*) FROM status_outbox";
 
 /// Somebody who hears of everything.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     _connection: Connection,
     channel: Channel,
     consumer: Consumer,
 }
 
 /// An event as it came.
-pub(super) struct Heard {
-    pub(super) key: String,
+pub(crate) struct Heard {
+    pub(crate) key: String,
     kind: String,
-    pub(super) event: Value,
+    pub(crate) event: Value,
 }
 
 impl Listener {
-    async fn of(stage: &Stage) -> Self {
+    pub(crate) async fn of(stage: &Stage) -> Self {
         Self::of_exchange(stage, STATUS).await
     }
 
@@ -84,7 +84,7 @@ impl Listener {
         }
     }
 
-    pub(super) async fn next(&mut self) -> Heard {
+    pub(crate) async fn next(&mut self) -> Heard {
         let next = timeout(PATIENCE, self.consumer.next()).await;
         let delivery: Delivery = next.expect("an event comes").unwrap().unwrap();
         delivery.ack(BasicAckOptions::default()).await.unwrap();

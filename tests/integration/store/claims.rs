@@ -5,7 +5,6 @@ use std::time::Duration;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use herald::domain::{Channel, ContentHash, DEFAULT_TENANT, KeyHash, Reason, Status};
 use herald::runtime::clock;
-use herald::store::Database;
 use herald::store::claims::{
     self, Claim, ClaimOwner, ClaimRequest, Claimant, FoundClaim, ReleasedClaim, TakenOver,
 };
@@ -13,6 +12,7 @@ use herald::store::lease::RunId;
 use herald::store::retention::KeyWalk;
 use herald::store::settle::{self, Origin, Settlement};
 use herald::store::takes::TakeId;
+use herald::store::{Database, cancel};
 use uuid::Uuid;
 
 use super::fixtures::{cancelled, people, reservation};
@@ -393,4 +393,37 @@ async fn of_what_is_anothers_by_now_only_an_acceptance_is_stored() {
     assert!(settled.unwrap().is_stored(heirs.notification.id));
     let letters = "SELECT count(*)::text AS text FROM notification_schema.notification_dlq";
     assert_eq!(lines(&mut database.owner().await, letters).await, ["0"]);
+}
+
+async fn found_by_key(c: &mut AsyncPgConnection) -> Vec<cancel::ClaimMeant> {
+    let shared = KEY.0[..KeyHash::SHARED].try_into().unwrap();
+    cancel::by_key(c, shared).await.unwrap()
+}
+
+/// Whoever wants to cancel it by its key is told that it is under way, and not that there is none.
+#[tokio::test]
+async fn a_key_that_is_claimed_is_found_before_it_has_a_row_and_until_nothing_comes_of_it() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    let run = registered(&pool, "one").await.1.run;
+    assert!(found_by_key(&mut c).await.is_empty());
+    let (asked, take) = (request(KEY), TakeId::of(run, 1));
+    claim(&pool, take, &[asked]).await;
+    let held = found_by_key(&mut c).await;
+    let wanted = cancel::ClaimMeant {
+        key: KEY,
+        id: asked.notification_id,
+        channel: Some(Channel::Email),
+        is_over: false,
+        whom: None,
+    };
+    assert_eq!(held, std::slice::from_ref(&wanted));
+    // RabbitMQ has it back, and its window ends meanwhile: whoever comes next may take it over, or begin anew.
+    let given = [(KEY, take)];
+    claims::give_back(&pool, &given).await.all_done().unwrap();
+    assert_eq!(found_by_key(&mut c).await, [wanted]);
+    let over = "UPDATE notification_deduplication SET expires_at = now()";
+    c.batch_execute(over).await.unwrap();
+    assert!(found_by_key(&mut c).await[0].is_over);
 }

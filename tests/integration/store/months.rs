@@ -1,6 +1,7 @@
 //! Months that are kept no longer: written to files, and removed with what depends on them.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use herald::objects::Objects;
 use herald::ops::month_removal::MonthRemoval;
 use herald::runtime::Shutdown;
 use herald::store::Access;
@@ -32,7 +33,7 @@ async fn removal(
         database: database.pool().await,
         access: Access::from(database.url()),
         months,
-        folder: folder.map(Into::into),
+        place: folder.map(|folder| Objects::in_folder(folder.into())),
         stop: Shutdown::new(),
     }
 }
@@ -52,7 +53,7 @@ async fn a_month_is_written_whole_and_goes_with_what_depends_on_it() {
     assert_eq!(removal.round().await.unwrap(), ["2020-01"]);
 
     let read = |table: &str| {
-        let path = folder.path().join(format!("{table}-2020-01.ndjson"));
+        let path = folder.path().join(format!("2020-01/{table}.ndjson"));
         let text = std::fs::read_to_string(path).unwrap();
         let rows = text.lines().map(serde_json::from_str);
         rows.collect::<Result<Vec<serde_json::Value>, _>>().unwrap()
@@ -98,7 +99,7 @@ async fn a_month_stays_that_is_not_over_or_not_on_the_disk() {
     let place = tempfile::NamedTempFile::new().unwrap();
     let unwritable = removal(&database, 2, Some(place.path())).await;
     let error = unwritable.round().await.unwrap_err().to_string();
-    assert!(error.contains("cannot be written"), "{error}");
+    assert!(error.contains("cannot be exported"), "{error}");
     let rows = "SELECT count(*)::text AS text FROM notifications JOIN notification_dlq ON notification_id = notifications.id";
     assert_eq!(lines(&mut engine, rows).await, ["2"], "all of it is there");
 
@@ -115,20 +116,44 @@ async fn a_month_stays_that_is_not_over_or_not_on_the_disk() {
 }
 
 #[tokio::test]
-async fn what_was_written_whole_is_not_written_again_with_less() {
+async fn what_was_written_whole_is_not_written_again_and_is_looked_at_before_the_month_goes() {
     let database = TestDatabase::create().await;
     let pool = database.pool().await;
     let mut engine = pool.get().await.unwrap();
-    run(&mut engine, &month_of("2020-01-10Z", "sent", true)).await;
-    // A crash after the files: their rows are partly gone.
+    let month = month_of("2020-01-10Z", "sent", true);
+    run(&mut engine, &month).await;
     let folder = tempfile::tempdir().unwrap();
-    let file = |table: &str| folder.path().join(format!("{table}-2020-01.ndjson"));
-    std::fs::write(file("notifications"), "whole").unwrap();
-    std::fs::write(file("notification_dlq"), "letters").unwrap();
     let removal = removal(&database, 2, Some(folder.path())).await;
     assert_eq!(removal.round().await.unwrap(), ["2020-01"]);
-    assert_eq!(
-        std::fs::read_to_string(file("notification_dlq")).unwrap(),
-        "letters"
-    );
+
+    // As after a crash: the files are whole, and of their rows some are gone.
+    let file = |name: &str| folder.path().join("2020-01").join(name);
+    let whole = std::fs::read(file("notifications.ndjson")).unwrap();
+    run(&mut engine, &month).await;
+    run(
+        &mut engine,
+        "DELETE FROM notification_dlq; DELETE FROM notifications WHERE idempotency_key = 'k1'",
+    )
+    .await;
+    assert_eq!(removal.round().await.unwrap(), ["2020-01"]);
+    assert_eq!(std::fs::read(file("notifications.ndjson")).unwrap(), whole);
+
+    // What is no longer as it was written lets nothing go.
+    run(&mut engine, &month).await;
+    std::fs::write(file("notifications.ndjson"), &whole[1..]).unwrap();
+    let error = removal.round().await.unwrap_err().to_string();
+    assert!(error.contains("2020-01/notifications.ndjson"), "{error}");
+    let rows = "SELECT count(*)::text AS text FROM notifications";
+    assert_eq!(lines(&mut engine, rows).await, ["2"]);
+
+    // A crash before the last file: all of them are written anew.
+    std::fs::remove_file(file("manifest.json")).unwrap();
+    assert_eq!(removal.round().await.unwrap(), ["2020-01"]);
+    let anew = std::fs::read_to_string(file("notifications.ndjson")).unwrap();
+    assert_eq!(anew.lines().count(), 2);
+    let manifest = std::fs::read_to_string(file("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let of_notifications = &manifest["files"][3];
+    assert_eq!(of_notifications["rows"], 2);
+    assert_eq!(of_notifications["bytes"], anew.len());
 }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
+use herald::ops::replay::{self, Order, ReplayFate, Skip};
+use herald::store::dead_letters::LetterFilter;
 use herald::store::lease::LeaseConnection;
-use herald::store::old_records;
+use herald::store::redaction::{self, RedactedPart};
 use herald::store::retention::{self, KeyWalk};
+use herald::store::{notifications, old_records};
 
 use crate::database::{TestDatabase, lines};
 
@@ -145,7 +148,9 @@ async fn records_for_people_go_after_more_than_a_year() {
          FROM unnest(ARRAY[399, 401, NULL]) AS age;
          INSERT INTO provider_pauses (provider_id, kind, reason, paused_by, ends_at, ended_at, ended_by)
          SELECT id, 'pause', 'x', 'x', now(), now() - make_interval(days => age), 'x'
-         FROM provider_configs, unnest(ARRAY[399, 401]) AS age",
+         FROM provider_configs, unnest(ARRAY[399, 401]) AS age;
+         INSERT INTO audit_logs (action, resource_type, created_at)
+         SELECT 'create', 'user', now() - make_interval(days => age) FROM unnest(ARRAY[80, 100]) AS age",
     )
     .await
     .unwrap();
@@ -154,4 +159,106 @@ async fn records_for_people_go_after_more_than_a_year() {
                 (SELECT count(*) FROM admin_system_events), (SELECT count(*) FROM provider_pauses)) AS text";
     assert_eq!(lines(&mut c, left).await, ["1 2 1"]);
     assert_eq!(old_records::forget(&pool).await, Ok(0));
+
+    assert_eq!(
+        old_records::trim_audit(&pool, 0).await,
+        Ok(0),
+        "all is kept"
+    );
+    assert!(
+        old_records::trim_audit(&pool, 89).await.is_err(),
+        "it is too young"
+    );
+    assert_eq!(old_records::trim_audit(&pool, 90).await, Ok(1));
+    let trail = "SELECT count(*)::text AS text FROM audit_logs";
+    assert_eq!(lines(&mut c, trail).await, ["1"]);
+}
+
+/// What was done on the tenth of a January, by the last digits of its id: sent, waiting, failed with an open letter, and
+/// sent a month later; with what a provider told.
+const JANUARY: &str = r#"
+    SELECT ensure_partitions('2020-01-10', 1);
+    INSERT INTO notifications (id, tenant_id, idempotency_key, message_type, priority, recipient, payload, metadata, attempts,
+                               error_message, created_at, status, sent_at, failed_at)
+    SELECT overlay(uuid_bound('2020-01-10Z')::text placing lpad(n::text, 12, '0') from 25)::uuid,
+           '00000000-0000-7000-8000-000000000001', 'k' || n, 'email', 'low', 'ana@example.com',
+           '{"content": {"body": "secret"}, "to": "ana@example.com"}', '{"secret": 1}',
+           '[{"at": "2020-01-10T00:00:00Z", "step": "attempt", "provider": "main", "class": "permanent", "code": "550",
+              "detail": "secret", "elapsed_ms": 1}]',
+           'secret', '2020-01-10Z', status, sent_at::timestamptz, failed_at::timestamptz
+    FROM (VALUES (1, 'sent', '2020-01-10Z', NULL), (2, 'pending', NULL, NULL), (3, 'failed', NULL, '2020-01-10Z'),
+                 (4, 'sent', '2020-02-10Z', NULL)) AS those (n, status, sent_at, failed_at);
+    INSERT INTO notification_dlq (tenant_id, notification_id, failure_reason, retry_history)
+    SELECT tenant_id, id, 'no_address', attempts FROM notifications WHERE status = 'failed';
+    INSERT INTO email_logs (id, tenant_id, message_type, provider, event, event_id, recipient, detail, raw, occurred_at)
+    SELECT overlay(uuid_bound('2020-01-10Z')::text placing lpad(n::text, 12, '0') from 25)::uuid,
+           '00000000-0000-7000-8000-000000000001', 'email', 'main', event, event, 'ana@example.com', 'secret',
+           '{"secret": 1}', '2020-01-10Z'
+    FROM (VALUES (1, 'bounce'), (2, 'unsubscribe')) AS told (n, event);"#;
+
+#[tokio::test]
+async fn contents_go_once_what_they_belong_to_has_been_done_for_long_enough() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().await;
+    let mut c = pool.get().await.unwrap();
+    c.batch_execute(JANUARY).await.unwrap();
+    let at = |moment: &str| moment.parse::<jiff::Timestamp>().unwrap();
+    let part = redaction::go_on(&pool, 30, 500, at("2020-02-14T00:00:00Z")).await;
+    let first = RedactedPart {
+        notifications: 1,
+        events: 2,
+        is_more: false,
+    };
+    assert_eq!(part, Ok(first));
+    let secrets = "SELECT right(id::text, 1) || status AS text FROM notifications n WHERE n::text LIKE '%secret%' ORDER BY 1";
+    assert_eq!(
+        lines(&mut c, secrets).await,
+        ["2pending", "3failed", "4sent"]
+    );
+    let kept = "SELECT concat_ws(' ', payload, recipient, attempts #>> '{0,code}', attempts #>> '{0,class}') AS text
+                FROM notifications WHERE redacted_at IS NOT NULL";
+    assert_eq!(
+        lines(&mut c, kept).await,
+        [r#"{"redacted": true} 550 permanent"#]
+    );
+    let told =
+        "SELECT concat_ws(' ', event, recipient, detail, raw) AS text FROM email_logs ORDER BY id";
+    let wished = "unsubscribe ana@example.com";
+    assert_eq!(lines(&mut c, told).await, ["bounce", wished]);
+
+    // The letter is dealt with, and one is stored whose id is old.
+    c.batch_execute(
+        "UPDATE notification_dlq SET resolved = true, resolved_at = '2020-02-01Z';
+         INSERT INTO notifications (id, tenant_id, idempotency_key, message_type, priority, payload, created_at, status)
+         VALUES (uuid_bound('2020-01-10Z'), '00000000-0000-7000-8000-000000000001', 'late', 'email', 'low',
+                 '{\"secret\": 1}', '2020-01-10Z', 'cancelled')",
+    )
+    .await
+    .unwrap();
+    let part = redaction::go_on(&pool, 30, 500, at("2020-03-15T00:00:00Z")).await;
+    assert_eq!(part.map(|part| part.notifications), Ok(3));
+    assert_eq!(lines(&mut c, secrets).await, ["2pending"], "it is open");
+    let waits = "SELECT right(notification_id::text, 1) AS text FROM redaction_waits";
+    assert_eq!(lines(&mut c, waits).await, ["2"]);
+    let words =
+        "SELECT count(*)::text AS text FROM notification_dlq d WHERE d::text LIKE '%secret%'";
+    assert_eq!(lines(&mut c, words).await, ["0"]);
+
+    // Nobody sends what is not there.
+    let order = Order {
+        rate: 10,
+        most: 10,
+        dry_run: false,
+        by: None,
+    };
+    let replayed = replay::replay(&pool, &LetterFilter::default(), &order, |_| {}).await;
+    let replayed = replayed.unwrap();
+    assert_eq!(replayed.len(), 1);
+    assert_eq!(replayed[0].fate, ReplayFate::Skipped(Skip::Redacted));
+    let id = replayed[0].letter.notification_id;
+    let content = notifications::content(&mut c, None, id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(content.is_redacted && content.body.is_err());
 }

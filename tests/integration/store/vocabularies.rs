@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use herald::domain::{
-    Channel, EventBlame, EventMatch, JobKind, JobState, OnUnknown, OverCap, PauseKind, Platform,
-    Priority, ProviderEvent, ProviderKind, Reason, RunEnd, Severity, Status, SuppressionReason,
-    TokenAlgorithm, WebhookDisabledReason,
+    Channel, EventBlame, EventMatch, EventMisnaming, JobKind, JobState, OnUnknown, OverCap,
+    PauseKind, Platform, Priority, ProviderEvent, ProviderKind, Reason, RunEnd, Severity, Status,
+    SuppressionReason, TokenAlgorithm, WebhookDisabledReason,
 };
 use herald::tickets::domain::{StaffRole, TicketDeed, TicketPriority, TicketStatus};
 
@@ -27,7 +27,7 @@ fn failures() -> BTreeSet<String> {
 /// which are jiff's, the other is a column that only SQL names.
 fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
     Some(match (table, column) {
-        ("support_tickets", "status") => words(TicketStatus::ALL),
+        ("support_tickets" | "ticket_tally", "status") => words(TicketStatus::ALL),
         ("support_tickets" | "service_targets", "priority") => words(TicketPriority::ALL),
         ("staff", "role") => words(StaffRole::ALL),
         ("ticket_history", "deed") => words(TicketDeed::ALL),
@@ -44,6 +44,7 @@ fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
         ("categories", "on_unknown") => words(OnUnknown::ALL),
         ("notification_webhooks", "disabled_reason") => words(WebhookDisabledReason::ALL),
         ("user_devices", "platform") => words(Platform::ALL),
+        ("applied_entries", "kind") => words(herald::domain::AppliedKind::ALL),
         ("jobs", "kind") => words(JobKind::ALL),
         ("jobs", "state") => words(JobState::ALL),
         ("workflows", "state") => words(&["draft", "published", "retired"]),
@@ -53,6 +54,7 @@ fn known(table: &str, column: &str) -> Option<BTreeSet<String>> {
         ("email_logs", "event") => words(ProviderEvent::ALL),
         ("email_logs", "matched_by") => words(EventMatch::ALL),
         ("email_logs", "blame") => words(EventBlame::ALL),
+        ("email_logs", "misnamed") => words(EventMisnaming::ALL),
         ("admin_system_events", "severity") => words(Severity::ALL),
         ("notification_preferences", "quiet_hours_days") => {
             words(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"])

@@ -5,13 +5,14 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection;
 use herald::domain::DEFAULT_TENANT;
 use herald::runtime::clock;
+use herald::store::jobs::{self, JobOrder, NewJob};
 use herald::store::seal::Sealer;
 use herald::store::webhooks::deliveries::{self, WebhookResult};
-use herald::store::webhooks::replays::{self, ReplayWindow};
+use herald::store::webhooks::replays::{self, ReplayWindow, WebhookReplay};
 use uuid::Uuid;
 
 use super::{Desk, fields, made};
-use crate::database::{TestDatabase, lines};
+use crate::database::{PATIENCE, TestDatabase, lines};
 
 /// The last hour.
 fn window(everything: bool) -> ReplayWindow {
@@ -20,6 +21,16 @@ fn window(everything: bool) -> ReplayWindow {
         since: now - Duration::from_secs(3_600),
         until: now + Duration::from_secs(60),
         everything,
+    }
+}
+
+/// What a job is to do for it.
+fn meant(webhook_id: Uuid, window: ReplayWindow) -> WebhookReplay {
+    WebhookReplay {
+        webhook_id,
+        since: window.since,
+        until: window.until,
+        everything: window.everything,
     }
 }
 
@@ -62,34 +73,17 @@ async fn a_replay_sends_what_was_missed_in_its_span_all_of_it_and_nobody_elses()
         .await
         .unwrap();
     assert_eq!(foreign, 0, "another tenant's key");
-    assert_eq!(
-        replays::order(&mut c, Uuid::nil(), id, window(false))
-            .await
-            .unwrap(),
-        None
-    );
-    let (replay, planned) = replays::order(&mut c, DEFAULT_TENANT, id, window(false))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(planned, counted);
-    // A step that dies leaves no trace.
+    let meant = meant(id, window(false));
+    // A part that dies leaves no trace.
     c.batch_execute("BEGIN").await.unwrap();
-    assert!(replays::advance(&pool).await.unwrap());
+    let first = replays::part(&mut c, &meant, None, 1_000).await.unwrap();
+    assert!(first.is_some());
     c.batch_execute("ROLLBACK").await.unwrap();
-    while replays::advance(&pool).await.unwrap() {}
-    let done = replays::find(&mut c, DEFAULT_TENANT, id, replay)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!((done.done, done.planned), (planned, planned));
-    assert!(done.finished_at.is_some());
-    assert_eq!(
-        replays::find(&mut c, Uuid::nil(), id, replay)
-            .await
-            .unwrap(),
-        None
-    );
+    let (mut place, mut replayed) = (None, 0);
+    while let Some(part) = replays::part(&mut c, &meant, place, 1_000).await.unwrap() {
+        (place, replayed) = (Some(part.place), replayed + part.replayed);
+    }
+    assert_eq!(u64::from(replayed), counted);
     let due = "SELECT concat_ws(' ', webhook_id, count(*)) AS text FROM webhook_deliveries
                WHERE next_retry_at <= now() AND NOT delivered AND attempt_count = 0 GROUP BY webhook_id";
     assert_eq!(lines(&mut c, due).await, [format!("{id} 2501")]);
@@ -163,14 +157,29 @@ async fn an_engine_goes_on_with_a_replay_and_each_missed_event_arrives_once() {
     let (receiver, id) = desk.receiver(1).await;
     desk.outcomes.execute(&rows(id, 3_000, false, 10)).await;
     let _engine = desk.stage.start().await;
-    let ordered = {
-        let mut c = desk.pool.get().await.unwrap();
-        replays::order(&mut c, DEFAULT_TENANT, id, window(false))
-            .await
-            .unwrap()
+    let order = JobOrder::WebhookReplay(meant(id, window(false)));
+    let job = NewJob {
+        tenant_id: Some(DEFAULT_TENANT),
+        order: &order,
+        rate: 1_000,
+        planned: 3_000,
+        request: None,
     };
-    assert_eq!(ordered.unwrap().1, 3_000);
+    let mut c = desk.pool.get().await.unwrap();
+    let job = jobs::order(&mut c, &job).await.unwrap().unwrap();
+    drop(c);
     desk.until(id, "delivered", 3_000).await;
     let stats = receiver.stats();
     assert_eq!((stats.distinct, stats.repeated), (3_000, 0), "{stats:?}");
+    let mut c = desk.pool.get().await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let job = jobs::find(&mut c, None, job).await.unwrap().unwrap();
+            if !job.state.is_open() {
+                break job;
+            }
+        }
+    });
+    let ended = ended.await.unwrap();
+    assert_eq!((ended.done, ended.counts["replayed"]), (3_000, 3_000));
 }

@@ -182,8 +182,12 @@ async fn moves_by_no_more(
         "there was nothing to acknowledge during the outage".into()
     });
     let repeated = round.environment.ledger.totals().duplicates - repeated;
-    round.finding.must(repeated == 0, || {
-        format!("{repeated} were sent again while nothing could be stored")
+    // What an engine had in hand that was killed before may be sent by the other just now; which, is judged at the end.
+    let excused = round.excuses.total();
+    round.finding.must(repeated <= excused, || {
+        format!(
+            "{repeated} were sent again while nothing could be stored, and {excused} may have been"
+        )
     });
     Ok(())
 }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::Arguments;
 use super::timed::{TimedCalls, times, told};
-use super::{Arguments, PATIENCE};
+use crate::command::measuring;
 use crate::harness::environment::Environment;
 use crate::inbox::PersonTokens;
 
@@ -22,9 +23,7 @@ pub(super) async fn measure(
     items: u64,
 ) -> Result<bool> {
     environment.engine.migrate().await?;
-    let key = environment.engine.key("admin").await?;
-    let engine = environment.engine.start("one")?;
-    engine.consumes().await?;
+    let (engine, key) = measuring::serving(environment).await?;
     let PersonTokens(people) = PersonTokens::make(&engine.url(""), &key, arguments.streams).await?;
     let began = Instant::now();
     fill(environment, items, people.len() as u64).await?;
@@ -55,8 +54,7 @@ pub(super) async fn measure(
     println!("counts:      {}", told(&counts));
     println!("first page:  {}", told(&list));
     println!("both:        {}", told(&both));
-    engine.signal("TERM")?;
-    engine.ended(PATIENCE).await.context("the engine's end")?;
+    measuring::stop(&engine).await?;
     Ok(true)
 }
 

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::PATIENCE;
 use super::timed::{TimedCalls, times, told};
+use crate::command::measuring;
 use crate::harness::environment::Environment;
 use crate::harness::http;
 use crate::measure::{Setup, fill};
@@ -31,6 +31,12 @@ const PAGES: &[&str] = &[
     "/console/keys",
     "/console/audit",
     "/console/rejected",
+    "/console/tickets",
+    "/console/tickets?status=open",
+    "/console/ticket-report",
+    "/console/ticket-audit",
+    "/console/staff",
+    "/console/ticket-categories",
 ];
 
 /// An operator who looks at all tenants. A page that takes too long is a failure.
@@ -41,9 +47,7 @@ pub(super) async fn measure(environment: &Environment, rows: u64) -> Result<bool
         ..Setup::BASE
     };
     fill(&environment.database.url(), setup).await?;
-    let key = environment.engine.key("admin").await?;
-    let engine = environment.engine.start("one")?;
-    engine.consumes().await?;
+    let (engine, key) = measuring::serving(environment).await?;
     let form = format!("key={key}");
     let headers = ["Content-Type: application/x-www-form-urlencoded"];
     let url = engine.url("/console/sign-in");
@@ -76,7 +80,6 @@ pub(super) async fn measure(environment: &Environment, rows: u64) -> Result<bool
         println!("{page:<50} {}", told(&spans));
         good &= spans.value_at_quantile(0.95) <= MOST;
     }
-    engine.signal("TERM")?;
-    engine.ended(PATIENCE).await.context("the engine's end")?;
+    measuring::stop(&engine).await?;
     Ok(good)
 }

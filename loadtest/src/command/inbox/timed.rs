@@ -15,20 +15,20 @@ use hyper_util::rt::TokioExecutor;
 const LONGEST: u64 = 60_000_000;
 
 /// Asks an engine, and notes how long each answer takes.
-pub(super) struct TimedCalls {
+pub(in crate::command) struct TimedCalls {
     client: Client<HttpConnector, Full<Bytes>>,
     engine: String,
 }
 
 impl TimedCalls {
     /// Of an engine, `http://host:port`.
-    pub(super) fn new(engine: String) -> Self {
+    pub(in crate::command) fn new(engine: String) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { client, engine }
     }
 
     /// Asks for a path with a header, and reads the answer to its end.
-    pub(super) async fn get(
+    pub(in crate::command) async fn get(
         &self,
         path: &str,
         (name, value): (&str, &str),
@@ -49,12 +49,12 @@ impl TimedCalls {
 }
 
 /// No times yet.
-pub(super) fn times() -> Result<Histogram<u64>> {
+pub(in crate::command) fn times() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, LONGEST, 3)?)
 }
 
 /// Half, 95 and 99 of 100, and the longest, in milliseconds.
-pub(super) fn told(times: &Histogram<u64>) -> String {
+pub(in crate::command) fn told(times: &Histogram<u64>) -> String {
     let at = |quantile| times.value_at_quantile(quantile) as f64 / 1_000.0;
     let longest = times.max() as f64 / 1_000.0;
     format!(

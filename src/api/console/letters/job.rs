@@ -105,6 +105,7 @@ pub(super) async fn page(
     let path = match job.kind {
         JobKind::DlqReplay => JOBS,
         JobKind::FanOut => "/console/fan-outs",
+        JobKind::WebhookReplay => "/console/webhooks",
     };
     let page = JobPage {
         page: PageFrame::new(&visitor, "Job", path),

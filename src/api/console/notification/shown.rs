@@ -119,7 +119,13 @@ fn facts(whole: &WholeNotification, open: bool) -> Vec<(&'static str, String)> {
             "Lane",
             Some(format!("{}.{}", stored.channel, stored.priority)),
         ),
-        ("To", to.map(|to| mask::address(to, open))),
+        (
+            "To",
+            match stored.redacted_at {
+                Some(_) => Some("redacted".to_owned()),
+                None => to.map(|to| mask::address(to, open)),
+            },
+        ),
         ("Category", stored.category.clone()),
         ("Template", template),
         ("Source", source.map(|(kind, id)| format!("{kind} {id}"))),
@@ -135,6 +141,7 @@ fn facts(whole: &WholeNotification, open: bool) -> Vec<(&'static str, String)> {
         ("Waits for", stored.waits_for.clone()),
         ("Sent", moment(stored.sent_at)),
         ("Failed", moment(stored.failed_at)),
+        ("Redacted", moment(stored.redacted_at)),
         ("What went wrong", stored.error_message.clone()),
         ("Tenant", Some(stored.tenant_id.to_string())),
     ];

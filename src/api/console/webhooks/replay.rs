@@ -13,7 +13,7 @@ use crate::api::console::frame::PageFrame;
 use crate::api::console::posted::ProvenForm;
 use crate::api::console::typed::TypedFields;
 use crate::api::console::visitor::ConsoleVisitor;
-use crate::domain::{ApiAction, ApiResource};
+use crate::domain::{ApiAction, ApiResource, JobState};
 use crate::ops::control::{Desks, ReplayWindow, StoredReplay};
 use crate::runtime::clock;
 
@@ -40,6 +40,7 @@ struct ReplayProgress {
     since: ShownMoment,
     until: ShownMoment,
     everything: bool,
+    state: JobState,
     finished: Option<ShownMoment>,
 }
 
@@ -138,6 +139,7 @@ impl From<&StoredReplay> for ReplayProgress {
             since: replay.window.since.into(),
             until: replay.window.until.into(),
             everything: replay.window.everything,
+            state: replay.state,
             finished: replay.finished_at.map(ShownMoment::from),
         }
     }

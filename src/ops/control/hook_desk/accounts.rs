@@ -7,8 +7,10 @@ use std::time::Duration;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
+use super::AdmittedCall;
 use crate::domain::Account;
 use crate::ops::control::desk::{Desk, DeskError};
+use crate::providers::events;
 use crate::runtime::clock;
 use crate::store::accounts::hooks;
 use crate::store::seal::Sealer;
@@ -21,10 +23,10 @@ const MOST: usize = 1_000;
 /// Longest name of an account, in bytes.
 const NAME_BYTES: usize = 255;
 
-/// An account as it was read, if there was one.
+/// An account as it was read with those of which it may speak, if there was one.
 #[derive(Clone)]
 struct ReadAccount {
-    account: Option<Arc<Account>>,
+    call: Option<AdmittedCall>,
     read_at: Instant,
 }
 
@@ -51,8 +53,8 @@ impl HookAccounts {
         }
     }
 
-    /// The account of a name.
-    pub(super) async fn find(&self, name: &str) -> Result<Option<Arc<Account>>, DeskError> {
+    /// The account of a name, with those of which it may speak.
+    pub(super) async fn find(&self, name: &str) -> Result<Option<AdmittedCall>, DeskError> {
         // No text with a NUL reaches the database.
         if name.len() > NAME_BYTES || name.contains('\0') {
             return Ok(None);
@@ -61,7 +63,7 @@ impl HookAccounts {
         if let Some(known) = self.known.get(name)
             && read_at.saturating_duration_since(known.read_at) < BELIEVED
         {
-            return Ok(known.account);
+            return Ok(known.call);
         }
         let (sealer, wanted) = (self.sealer.clone(), name.to_owned());
         let work = async move |database: Database| {
@@ -69,15 +71,33 @@ impl HookAccounts {
             match hooks::by_name(&mut connection, &sealer, &wanted).await {
                 // Nobody can say whether a call is its provider's: it is to come again.
                 Err(StoreError::Corrupt(why)) => Err(DeskError::Unavailable(why)),
-                found => Ok(found?.map(Arc::new)),
+                found => match found? {
+                    Some(account) => {
+                        let all = hooks::of_kind(&mut connection, &sealer, account.kind).await?;
+                        Ok(Some(call(account, &all)))
+                    }
+                    None => Ok(None),
+                },
             }
         };
-        let account: Option<Arc<Account>> = self.desk.with("find a hook's account", work).await?;
+        let call = self.desk.with("find a hook's account", work).await?;
         let read = ReadAccount {
-            account: account.clone(),
+            call: call.clone(),
             read_at,
         };
         self.known.insert(name.to_owned(), read);
-        Ok(account)
+        Ok(call)
+    }
+}
+
+/// Calls of an account, which speaks of the others as well whose calls are proven by the same key: at the provider they are
+/// one.
+fn call(account: Account, all: &[Account]) -> AdmittedCall {
+    let others = all
+        .iter()
+        .filter(|other| other.name != account.name && events::are_proven_alike(&account, other));
+    AdmittedCall {
+        speaks_for: others.map(|other| other.name.clone()).collect(),
+        account: Arc::new(account),
     }
 }

@@ -78,6 +78,15 @@ impl PeopleDesk {
     }
 }
 
+/// Why a person gets no other device.
+pub(super) fn too_many() -> DeskError {
+    let words = format!(
+        "the user has {} devices: remove one that they no longer use",
+        limits::DEVICES
+    );
+    DeskError::Conflict("too_many_devices", words)
+}
+
 /// Adds a device to a person whom the caller holds. Its token is no secret, but it is theirs: the trail has
 /// its id.
 pub(super) async fn add(
@@ -91,11 +100,7 @@ pub(super) async fn add(
     let had = devices::list(connection, tenant_id, id).await?;
     let others = had.iter().filter(|it| it.token != token);
     if others.filter(|it| it.invalidated_at.is_none()).count() >= limits::DEVICES {
-        let words = format!(
-            "the user has {} devices: remove one that they no longer use",
-            limits::DEVICES
-        );
-        return Err(DeskError::Conflict("too_many_devices", words));
+        return Err(too_many());
     }
     let sighting = DeviceSighting::Reported;
     devices::upsert(connection, tenant_id, id, token, platform, sighting).await?;

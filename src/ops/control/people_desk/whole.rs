@@ -79,9 +79,7 @@ pub async fn erase_person(
         match database.transaction(erased).await {
             Ok(()) => break,
             Err(StoreError::NotFound) => return Err(DeskError::NotFound("user")),
-            Err(
-                StoreError::Locked(_) | StoreError::Deadlock | StoreError::SerializationFailure,
-            ) if left > 0 => {}
+            Err(error) if left > 0 && error.is_contention() => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -219,6 +219,12 @@ fn events_are_told_apart_by_what_they_say_and_not_by_their_name() {
             Block,
             Some(Way),
         ),
+        (
+            json!({"event": "bounce", "type": "expired", "reason": "unable to get mx info"}),
+            Block,
+            Some(Way),
+        ),
+        (json!({"event": "bounce", "type": ""}), Bounce, Some(Dead)),
         (json!({"event": "open"}), Open, None),
         (
             json!({"event": "open", "sg_machine_open": true}),
@@ -280,6 +286,17 @@ fn an_event_is_known_by_its_id_and_names_ours_the_messages_and_the_address() {
     }
     let bare = one(json!({"event": "bounce", "smtp-id": "<abc@ismtpd.example>"}));
     assert_eq!(bare.message_id.as_deref(), Some("abc"));
+    let empty = json!({"event": "bounce", "sg_message_id": "", "smtp-id": "<abc@ismtpd.example>"});
+    assert_eq!(one(empty).message_id.as_deref(), Some("abc"));
+    for seconds in [
+        json!("1795175000"),
+        json!(1_795_175_000.75),
+        json!("1795175000.75"),
+    ] {
+        let told = one(json!({"event": "open", "timestamp": seconds}));
+        let expected = Timestamp::from_second(1_795_175_000).unwrap();
+        assert_eq!(told.at, expected, "{seconds}");
+    }
     assert_eq!((bare.at, bare.named, bare.address), (now(), None, None));
 }
 

@@ -2,6 +2,7 @@ use mail_parser::MessageParser;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::carriage;
 use crate::providers::testing::delivery;
 
 fn sender(address: &str) -> SmtpSender {
@@ -168,6 +169,29 @@ fn unsendable_mail_is_not_sent() {
             .unwrap();
         assert_eq!(refusal.reason, Some(reason), "{address:?}");
     }
+}
+
+#[test]
+fn answers_go_where_the_content_says() {
+    let content = Content {
+        reply_to: Some("Reply+ABC@Desk.Example.com".to_owned()),
+        ..content("Hi", Some("Text"), None)
+    };
+    let text = received(&mail_of(&content));
+    let line = text.lines().find(|line| line.starts_with("Reply-To: "));
+    assert_eq!(line, Some("Reply-To: reply+abc@desk.example.com"));
+    for bad in [
+        "none",
+        "a@b\r\nBcc: eve@example.com",
+        "a@example.com, b@example.com",
+    ] {
+        let content = Content {
+            reply_to: Some(bad.to_owned()),
+            ..content.clone()
+        };
+        assert!(carriage::check(Channel::Email, &content).is_err(), "{bad}");
+    }
+    assert!(carriage::check(Channel::Sms, &content).is_err());
 }
 
 #[test]

@@ -154,4 +154,16 @@ fn of_what_people_write_back_only_stop_and_start_are_heard() {
     let advanced =
         "MessageSid=SM4&SmsStatus=received&From=%2B4915112345678&Body=ALTO&OptOutType=STOP";
     assert_eq!(heard("", advanced).event, Unsubscribe);
+    // What comes back by another way of the sender is from the same number.
+    for from in ["rcs%3A%2B4915112345678", "whatsapp%3A%2B4915112345678"] {
+        let body = format!("MessageSid=SM5&SmsStatus=received&From={from}&Body=STOP");
+        let stop = heard("", &body);
+        assert_eq!(stop.event, Unsubscribe);
+        assert_eq!(stop.address.as_deref(), Some("+4915112345678"), "{from}");
+    }
+    let page = heard(
+        "",
+        "MessageSid=SM6&SmsStatus=received&From=messenger%3A123&Body=STOP",
+    );
+    assert_eq!(page.address, None);
 }

@@ -136,7 +136,29 @@ pub async fn carry(
     Ok(())
 }
 
-/// Ends runs of digests, with a reason and lines that they share.
+statement!(
+    /// Ends runs that wait, and says how: one of which a message could not be rendered fails.
+    EndInDigest(
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        status: &'static str => Text,
+        reason: &'static str => Text,
+        lines: String => Text,
+    ) -> Text =
+        "WITH held AS (
+             SELECT id, sent @> '[{\"failed\": true}]' AS has_failed FROM workflow_runs
+             WHERE id = ANY(?) AND status = 'waiting' ORDER BY id FOR UPDATE
+         ), asked AS (
+             SELECT * FROM (SELECT ?::text, ?::text, ?::jsonb) AS asked (status, reason, lines)
+         )
+         UPDATE workflow_runs r SET due_at = NULL, finished_at = now(), timeline = r.timeline || asked.lines,
+             status = CASE WHEN held.has_failed AND asked.status = 'finished' THEN 'failed' ELSE asked.status END,
+             reason = CASE WHEN held.has_failed AND asked.status = 'finished' THEN 'template_error'
+                 ELSE asked.reason END
+         FROM held, asked WHERE r.id = held.id
+         RETURNING r.reason"
+);
+
+/// Ends runs of digests, with a reason and lines that they share. Answers how each that waited has ended.
 ///
 /// # Errors
 /// The database's.
@@ -145,16 +167,14 @@ pub async fn end(
     runs: &[Uuid],
     reason: RunEnd,
     lines: &str,
-) -> Result<(), StoreError> {
-    diesel::sql_query(
-        "UPDATE workflow_runs SET status = $2, reason = $3, due_at = NULL, finished_at = now(), \
-             timeline = timeline || $4::jsonb WHERE id = ANY($1) AND status = 'waiting'",
-    )
-    .bind::<Array<SqlUuid>, _>(runs)
-    .bind::<Text, _>(reason.outcome().as_str())
-    .bind::<Text, _>(reason.as_str())
-    .bind::<Text, _>(lines)
-    .execute(connection)
-    .await?;
-    Ok(())
+) -> Result<Vec<RunEnd>, StoreError> {
+    let end = EndInDigest {
+        ids: runs.to_vec(),
+        status: reason.outcome().as_str(),
+        reason: reason.as_str(),
+        lines: lines.to_owned(),
+    };
+    let ended: Vec<String> = end.load(connection).await?;
+    let ends = ended.iter().map(|word| word.parse().unwrap_or(reason));
+    Ok(ends.collect())
 }

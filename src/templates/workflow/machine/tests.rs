@@ -122,6 +122,25 @@ fn each_wrong_thing_is_an_end_that_says_so() {
 }
 
 #[test]
+fn answers_to_a_mail_go_where_the_event_says_if_it_says_so() {
+    let send = |reply_to: &str| json!([{ "send": { "channel": "email", "template": "t", "reply_to": reply_to } }]);
+    let asked = |data: Value| {
+        let decided = decided(send("data.reply_to"), 0, &told(data));
+        match decided {
+            StepDecision::Send(order) => Ok(order.reply_to),
+            other => Err(ended(&other)),
+        }
+    };
+    assert_eq!(
+        asked(json!({ "reply_to": "a@b.c" })),
+        Ok(Some("a@b.c".to_owned()))
+    );
+    assert_eq!(asked(json!({})), Ok(None));
+    assert_eq!(asked(json!({ "reply_to": null })), Ok(None));
+    assert!(asked(json!({ "reply_to": 1 })).is_err());
+}
+
+#[test]
 fn a_time_that_has_passed_goes_on_now_and_one_ahead_waits() {
     let steps = json!([{"delay": {"until": "data.t"}}, {"stop": true}]);
     let decision = decided(
@@ -211,4 +230,64 @@ fn a_digest_has_its_end_and_an_empty_one_sends_nothing() {
     assert!(ask.is_sliding && ask.most == Some(9) && ask.slot == "#1");
     facts.items = Some(0);
     assert_eq!(ended(&decided(steps, 1, &facts)), Some(RunEnd::NothingLeft));
+}
+
+/// What a throttle asks of whoever counts.
+fn asked(steps: Value) -> super::super::step::ThrottleAsk {
+    let definition = json!({"name": "w 1", "on": "a", "recipients": ["data.who"], "steps": steps});
+    let workflow = read(definition.as_object().unwrap()).unwrap();
+    let mut moves = workflow.moves.iter();
+    let at = moves.position(|it| matches!(it.deed, Deed::Throttle(_)));
+    let told = told(json!({"k": 7}));
+    let facts = StepFacts {
+        known: &told.known,
+        person: Some(&TimeZone::UTC),
+        reached: &told.reached,
+        items: None,
+        admitted: None,
+    };
+    match decide(&workflow, at.unwrap(), &facts, now()) {
+        StepDecision::Ask(ask) => ask,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_throttle_counts_on_when_a_step_is_put_before_it() {
+    let send = json!({"send": {"channel": "in_app", "template": "t"}});
+    let throttle = json!({"throttle": {"at_most": 1, "per": "1d", "key": "data.k"}});
+    let named = json!({"name": "few", "throttle": {"at_most": 1, "per": "1d"}});
+    let other = json!({"throttle": {"at_most": 9, "per": "1h"}, "when": "false"});
+    let alone = asked(json!([throttle, send]));
+    assert_eq!(alone, asked(json!([send, throttle, send])));
+    assert_eq!(alone.key, "7");
+    let by_name = asked(json!([named, send]));
+    assert_ne!(by_name.scope, alone.scope);
+    assert_eq!(by_name.scope, asked(json!([send, named, send])).scope);
+    // Two of one workflow never count together.
+    let workflow = workflow(json!([other, throttle, send]));
+    let scopes: Vec<_> = workflow
+        .moves
+        .iter()
+        .filter_map(|it| match &it.deed {
+            Deed::Throttle(rule) => Some(rule.scope.clone()),
+            _ => None,
+        })
+        .collect();
+    let [first, second] = &scopes[..] else {
+        panic!("{scopes:?}")
+    };
+    assert_ne!(first, second);
+}
+
+/// A workflow that counts by the hour has let one that counts by the day begin anew each hour.
+#[test]
+fn limits_of_a_category_count_together_by_the_time_over_which_they_count() {
+    let of = |per: &str, at_most: u32| {
+        let rule = json!({"at_most": at_most, "per": per, "category": "news"});
+        asked(json!([{"throttle": rule}])).scope
+    };
+    assert_eq!(of("1d", 5), of("1d", 3));
+    assert_eq!(of("1d", 5), of("24h", 5));
+    assert_ne!(of("1d", 5), of("1h", 2));
 }

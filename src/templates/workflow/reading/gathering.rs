@@ -118,7 +118,10 @@ pub(super) fn throttle(layout: &mut Layout, throttle: &mut Fields<'_>) {
     let per = throttle.span("per", (SECOND, LONGEST_THROTTLE));
     let key = layout.expression(throttle, "key");
     let category = throttle.name("category", 100);
-    let scope = category.map_or(ThrottleScope::Workflow, ThrottleScope::Category);
+    layout.throttles += 1;
+    let number = layout.throttles;
+    let slot = layout.name.clone().unwrap_or_else(|| format!("#{number}"));
+    let scope = category.map_or(ThrottleScope::Workflow(slot), ThrottleScope::Category);
     let (Some(at_most), Some(per)) = (at_most, per) else {
         return;
     };

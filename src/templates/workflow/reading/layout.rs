@@ -12,6 +12,7 @@ pub(super) struct Layout {
     /// The steps that send, with their names and moves.
     pub(super) sent: Vec<(Option<String>, Vec<usize>)>,
     pub(super) digests: usize,
+    pub(super) throttles: usize,
     /// The step that is read.
     pub(super) label: String,
     pub(super) name: Option<String>,

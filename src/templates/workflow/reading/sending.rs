@@ -79,6 +79,7 @@ fn one(
     let category = fields.name("category", NAME_CHARS);
     let template = fields.name("template", NAME_CHARS);
     let variables = variables(layout, fields);
+    let reply_to = reply_to(layout, fields, channel);
     let after = fields
         .span("after", (Duration::ZERO, span::LONGEST))
         .unwrap_or_default();
@@ -108,6 +109,7 @@ fn one(
         category,
         template,
         variables,
+        reply_to,
         unless,
     };
     moves.push(layout.moves.len());
@@ -116,6 +118,32 @@ fn one(
         name: layout.name.clone(),
         deed: Deed::Send(rule),
     });
+}
+
+/// Where answers go: an expression, of an e-mail.
+fn reply_to(
+    layout: &Layout,
+    fields: &mut Fields<'_>,
+    channel: Option<Channel>,
+) -> Option<Expression> {
+    let text = match fields.get("reply_to")? {
+        Value::String(text) => text.clone(),
+        _ => {
+            fields.wrong("reply_to", "wrong_type", "is no expression in quotes");
+            return None;
+        }
+    };
+    if channel.is_some_and(|channel| channel != Channel::Email) {
+        fields.wrong("reply_to", "invalid", "only an e-mail has one");
+    }
+    let compiled = Expression::compile(&text);
+    let compiled = compiled.and_then(|expression| match layout.unknown_root(&expression) {
+        Some(problem) => Err(problem),
+        None => Ok(expression),
+    });
+    compiled
+        .map_err(|detail| fields.wrong("reply_to", "invalid", detail))
+        .ok()
 }
 
 fn variables(layout: &Layout, fields: &mut Fields<'_>) -> Vec<(String, Expression)> {

@@ -48,6 +48,8 @@ fn an_event_of_an_internal_comment_names_neither_its_requester_nor_what_it_says(
         comment: "A secret".to_owned(),
         is_internal: true,
         is_automatic: false,
+        is_of_stranger: false,
+        mail_from: None,
     };
     let done = comment(
         story.ticket.clone(),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Hooks;
 use super::sendgrid::event;
+use crate::flow::status::Listener;
 
 /// A node that is started anew, as any other, has been told nothing of it itself.
 #[tokio::test(flavor = "multi_thread")]
@@ -38,14 +39,30 @@ async fn what_an_account_tells_all_nodes_together_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn status_events_and_a_running_hour_hear_what_events_say_though_there_is_no_webhook() {
     let hooks = Hooks::with(&[("HERALD__BROKER__PUBLISH_STATUS", "true")]).await;
+    let mut listener = Listener::of(&hooks.stage).await;
     let _engine = hooks.stage.start().await;
     let sums = "SELECT concat_ws(' ', provider, sum(total_sent), sum(total_failed), sum(delivery_ms_total) < 0) AS text
                 FROM notification_metrics WHERE hour IS NOT NULL AND provider = 'mail' GROUP BY provider";
     let of = |id: Uuid| json!({ "herald_notification_id": id });
     let read = hooks.sent("mail", "").await;
-    assert_eq!(hooks.tell(&[event("open", "0", of(read))]).await, 204);
+    // They are told in any order, and come in that in which they happened.
+    let now = clock::now().as_second();
+    let ago = |kind: &str, id: &str, seconds: i64| {
+        let mut event = event(kind, id, of(read));
+        event["timestamp"] = json!(now - seconds);
+        event
+    };
+    let told = [
+        ago("click", "0a", 4),
+        ago("open", "0b", 4),
+        ago("delivered", "0c", 9),
+    ];
+    assert_eq!(hooks.tell(&told).await, 204);
+    for key in ["email.delivered", "email.opened", "email.clicked"] {
+        assert_eq!(listener.next().await.key, key);
+    }
     let written = "SELECT last_value::text AS text FROM pg_sequences WHERE sequencename = 'status_outbox_id_seq'";
-    assert_eq!(hooks.lines(written).await, ["1"]);
+    assert_eq!(hooks.lines(written).await, ["3"]);
     let refused = hooks
         .sent("mail", "created_at = now() - interval '2 seconds'")
         .await;

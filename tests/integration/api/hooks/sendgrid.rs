@@ -322,7 +322,9 @@ async fn what_follows_keeps_to_its_scope_and_to_the_order_of_what_was_said() {
     assert!(hooks.suppressed().await.is_empty());
 
     for number in 0..4 {
-        let full = ours(json!({ "type": "blocked", "status": "5.2.2" }));
+        // At one moment it would be one bounce, told again.
+        let at = now - 40 + number;
+        let full = ours(json!({ "type": "blocked", "status": "5.2.2", "timestamp": at }));
         let full = event("bounce", &format!("full-{number}"), full);
         assert_eq!(hooks.tell(&[full]).await, 204);
     }
@@ -333,7 +335,7 @@ async fn what_follows_keeps_to_its_scope_and_to_the_order_of_what_was_said() {
     let full = event(
         "bounce",
         "full-4",
-        ours(json!({ "bounce_classification": "Mailbox Unavailable" })),
+        ours(json!({ "bounce_classification": "Mailbox Unavailable", "timestamp": now - 30 })),
     );
     assert_eq!(hooks.tell(&[full]).await, 204);
     let dead = ["email ana@example.com hard_bounce - t 1"];

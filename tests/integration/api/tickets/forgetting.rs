@@ -1,6 +1,7 @@
 //! Who changed the rules of the desk, and how a person is forgotten there.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{AGENT, ANN, BOB, CATEGORIES, LEAD, PATH, SCOPES, asked, hire, id_of, person};
 use crate::api::door::{OTHER, SHOP, is, key, stage, told};
@@ -11,7 +12,7 @@ use crate::stage::Stage;
 const ALL: &str = "tickets:read,tickets:write,users:read,users:write,audit-logs:read";
 
 /// The tables of the desk in which a text stands.
-async fn named_in(stage: &Stage, text: &str) -> Vec<String> {
+pub(super) async fn named_in(stage: &Stage, text: &str) -> Vec<String> {
     let mut owner = stage.database.owner().await;
     let tables = "SELECT c.oid::regclass::text AS text FROM pg_class c
                   WHERE c.relnamespace = 'ticket_schema'::regnamespace AND c.relkind = 'r' ORDER BY 1";
@@ -53,6 +54,18 @@ async fn erasing_a_person_empties_what_they_asked_and_wrote() {
         shop.good("POST", &format!("{others}/comments"), said, 201)
             .await;
     }
+    // What she did to a ticket of his, in her own words; and what the lead wrote among staff, who is of the desk.
+    let edit = json!({ "actor_id": ANN, "location": "where Annabel lives" });
+    shop.good("PATCH", &others, edit, 200).await;
+    let back = json!({ "actor_id": AGENT, "location": "a room" });
+    shop.good("PATCH", &others, back, 200).await;
+    let brought = json!({ "actor_id": ANN, "reason": "Annabel is angry" });
+    shop.good("POST", &format!("{others}/escalate"), brought, 200)
+        .await;
+    hire(&shop, LEAD, "lead", 3).await;
+    let note = json!({ "author_id": LEAD, "comment": "He is right.", "internal": true });
+    shop.good("POST", &format!("{others}/comments"), note, 201)
+        .await;
     assert!(!named_in(&stage, "Annabel").await.is_empty());
     let gone = format!("/v1/users/{ANN}");
     shop.good("DELETE", &gone, Value::Null, 204).await;
@@ -70,7 +83,31 @@ async fn erasing_a_person_empties_what_they_asked_and_wrote() {
         .await;
     let texts = comments["data"].as_array().unwrap().iter();
     let texts: Vec<_> = texts.map(|it| it["comment"].as_str().unwrap()).collect();
-    assert_eq!(texts, ["", "We come, Bob."], "what others wrote stays");
+    assert_eq!(
+        texts,
+        ["", "We come, Bob.", "He is right."],
+        "what others wrote stays"
+    );
+    let history = format!("{others}/history");
+    let lines = shop.good("GET", &history, Value::Null, 200).await;
+    let by_nobody = lines["data"].as_array().unwrap().iter();
+    let by_nobody = by_nobody.filter(|it| it["actor_id"] == json!(Uuid::nil()));
+    let deeds: Vec<_> = by_nobody.map(|it| it["deed"].as_str().unwrap()).collect();
+    assert_eq!(deeds, ["replied", "changed", "escalated"], "{lines:#}");
+    // The lead, who wrote for the tenant: the words stay, and nobody wrote them.
+    shop.good("DELETE", &format!("/v1/users/{LEAD}"), Value::Null, 204)
+        .await;
+    let page = format!("{others}/comments");
+    let page = shop.good("GET", &page, Value::Null, 200).await;
+    let last = page["data"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&last["comment"], &last["author_id"]),
+        (&json!("He is right."), &json!(Uuid::nil()))
+    );
+    let lines = shop.good("GET", &history, Value::Null, 200).await;
+    let of_lead = lines["data"].as_array().unwrap().iter();
+    let of_lead = of_lead.filter(|it| it["actor_id"] == LEAD).count();
+    assert_eq!(of_lead, 0, "{lines:#}");
     assert_eq!(
         told(&shop.ask("DELETE", &gone, &Value::Null).await),
         is(404, "not_found")

@@ -41,6 +41,7 @@ async fn whoever_asked_does_nothing_of_the_staffs_on_any_route() {
                 format!("{place}/status"),
                 json!({ "status": "closed" }),
             ),
+            ("DELETE", place.clone(), Value::Null),
             ("POST", format!("{place}/escalate"), json!({})),
             ("POST", format!("{place}/merge"), into(&second)),
             ("GET", format!("{place}/history"), Value::Null),

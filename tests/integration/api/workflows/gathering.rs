@@ -1,9 +1,11 @@
 //! Digests: what many events say is told once.
 
+use diesel_async::SimpleAsyncConnection;
 use loadtest::harness::ports::free_port;
 use serde_json::{Value, json};
 
 use super::{BEN, Desk, ends, event, have_ended, telling};
+use crate::database::lines;
 use crate::stage::ANA;
 
 const GATHER: &str =
@@ -124,7 +126,7 @@ async fn each_key_and_person_has_a_digest_and_what_was_taken_back_is_left_out() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_digest_counts_all_of_the_first_and_the_first_item_may_go_at_once() {
-    let (short, long) = (digest("for = \"500ms\""), digest("for = \"2s\""));
+    let (short, long) = (digest("for = \"500ms\""), digest("for = \"6s\""));
     let twice = telling("twice", "twice", &format!("{short}{GATHER}{long}{GATHER}"));
     let lead = digest("for = \"2s\", first_at_once = true, at_least = 2");
     let leads = telling("leads", "leads", &format!("{lead}{GATHER}"));
@@ -151,9 +153,67 @@ async fn a_second_digest_counts_all_of_the_first_and_the_first_item_may_go_at_on
         desk.happens(id, "leads", data).await;
     }
     assert_eq!(desk.inbox(BEN, 2).await, ["1: d", "2: e f"]);
+    // What is taken back does not fill it.
+    let gone = json!({ "who": BEN, "key": 1, "text": "gone" });
+    let gone = desk.happens("gone", "full", gone).await;
+    desk.good("POST", &format!("/v1/events/{gone}/cancel"), &Value::Null)
+        .await;
     for (id, text) in [("7", "g"), ("8", "h")] {
         let data = json!({ "who": BEN, "key": 1, "text": text });
         desk.happens(id, "full", data).await;
     }
     assert_eq!(desk.inbox(BEN, 3).await[2], "2: g h");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_many_events_is_one_digest_of_all() {
+    let steps = format!(
+        "{}{GATHER}",
+        digest("for = \"1h\", close_at = 300, at_most = 2")
+    );
+    let desk = Desk::with(&telling("gather", "said", &steps)).await;
+    let _engine = desk.stage.start().await;
+    let said = |n: u32| json!({ "who": ANA, "key": 1, "text": n.to_string() });
+    let events: Vec<Value> = (0..300)
+        .map(|n| event(&n.to_string(), "said", said(n)))
+        .collect();
+    let answer = desk.good("POST", "/v1/events", &json!(events)).await;
+    let results = answer["results"].as_array().unwrap();
+    let accepted = results.iter().filter(|it| it["id"].is_string()).count();
+    assert_eq!(accepted, 300);
+    assert_eq!(desk.inbox(ANA, 1).await, ["300: 0 1"]);
+}
+
+/// As many as a digest may have: it closes by one transaction, one run goes on, and all others end with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_of_ten_thousand_items_is_told_once_and_counts_them_all() {
+    let steps = format!("{}{GATHER}", digest("for = \"1h\", at_most = 2"));
+    let desk = Desk::with(&telling("gather", "said", &steps)).await;
+    let _engine = desk.stage.start().await;
+    let first = json!({ "who": ANA, "key": 1, "text": "first" });
+    desk.happens("1", "said", first).await;
+    let gathered = |runs: &[Value]| runs.iter().any(|run| !run["digest_id"].is_null());
+    desk.until("/v1/workflow-runs", gathered).await;
+    let others = "SET search_path TO notification_schema;
+        INSERT INTO events (id, tenant_id, source, event_id, kind, happened_at, said, data)
+            SELECT gen_random_uuid(), tenant_id, '/desk', 'n' || n, kind, now(), said, '{\"text\": \"other\"}'
+            FROM events, generate_series(2, 10000) AS n ORDER BY n;
+        INSERT INTO workflow_runs (id, tenant_id, workflow_id, workflow, event_id, user_id, key, status, step, digest_id)
+            SELECT gen_random_uuid(), r.tenant_id, r.workflow_id, r.workflow, e.id, r.user_id, r.key, 'waiting', r.step,
+                r.digest_id
+            FROM workflow_runs r, events e WHERE e.id <> r.event_id;
+        INSERT INTO digest_items (digest_id, run_id, event_id, sequence, brought_by)
+            SELECT r.digest_id, r.id, e.id, e.sequence, r.id FROM workflow_runs r JOIN events e ON e.id = r.event_id
+            ON CONFLICT DO NOTHING;
+        UPDATE digests SET came = 10000, closes_at = now()";
+    let mut owner = desk.stage.database.owner().await;
+    owner.batch_execute(others).await.unwrap();
+    assert_eq!(desk.inbox(ANA, 1).await, ["10000: first other"]);
+    let ends = "SELECT concat_ws(' ', status, reason, count(*)) AS text FROM notification_schema.workflow_runs
+                GROUP BY status, reason ORDER BY 1";
+    let ends = lines(&mut owner, ends).await;
+    assert_eq!(
+        ends,
+        ["finished completed 1", "finished joined_digest 9999"]
+    );
 }

@@ -1,9 +1,13 @@
 //! Events in, runs, and what becomes of each.
 
+use diesel_async::SimpleAsyncConnection;
+use loadtest::harness::engine::RUNNING;
 use serde_json::{Value, json};
 
 use super::super::door::{OTHER, ask_as, json_of, key};
 use super::{BEN, Desk, NOBODY, ends, event, have_ended, telling, who};
+use crate::database::{PATIENCE, lines};
+use crate::faults::process;
 use crate::stage::ANA;
 
 const SEND: &str = "[[workflows.steps]]\nsend = { channel = \"in_app\", template = \"told\" }\n";
@@ -262,4 +266,66 @@ async fn what_was_read_ends_the_run_and_more_than_a_throttle_allows_does() {
         ends(&runs),
         ["completed", "completed", "throttled", "throttled"]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_goes_on_with_the_trace_of_its_header_or_with_its_own() {
+    let desk = Desk::with(&telling("all", "said", SEND)).await;
+    let _engine = desk.stage.start().await;
+    let [header, own] = ["a", "b"].map(|c| format!("00-{}-b7ad6b7169203331-01", c.repeat(32)));
+    let publisher = desk.stage.publisher().await;
+    let mut traced = event("2", "said", who());
+    traced["traceparent"] = json!(own);
+    for said in [event("1", "said", who()), traced] {
+        let body = said.to_string();
+        publisher
+            .publish_traced_event(body.as_bytes(), "said", &header)
+            .await;
+    }
+    desk.inbox(ANA, 2).await;
+    let traces = "SELECT n.payload ->> 'traceparent' AS text FROM notification_schema.notifications n ORDER BY 1";
+    let traces = lines(&mut desk.stage.database.owner().await, traces).await;
+    assert_eq!(traces, [header, own]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_the_engine_takes_events_on_and_says_why_it_takes_no_notifications() {
+    let desk = Desk::with(&telling("all", "said", SEND)).await;
+    let api = process::starting(desk.stage.herald(&["serve", "--only", "api"]));
+    api.says(RUNNING).await.unwrap();
+    desk.happens("1", "said", who()).await;
+    let order =
+        json!({ "version": 1, "user_id": ANA, "channel": "in_app", "content": { "body": "x" } });
+    let (status, refused) = desk.ask("POST", "/v1/notifications", &order).await;
+    assert_eq!((status, &refused["code"]), (503, &json!("unavailable")));
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("does not run the engine"), "{detail}");
+    process::end(&api).await;
+    // A node with the engine goes on with what the other one took on.
+    let _engine = desk.stage.start().await;
+    assert_eq!(desk.inbox(ANA, 1).await, ["hello for ana"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_by_amqp_that_cannot_be_stored_now_is_kept_and_tried_again() {
+    let desk = Desk::with(&telling("all", "said", SEND)).await;
+    let _engine = desk.stage.start().await;
+    let mut owner = desk.stage.database.owner().await;
+    let away = "SET search_path TO notification_schema; ALTER TABLE events RENAME TO events_away";
+    owner.batch_execute(away).await.unwrap();
+    let publisher = desk.stage.publisher().await;
+    let body = event("1", "said", who()).to_string();
+    publisher.publish_event(body.as_bytes(), "said").await;
+    // The engine tries, for longer than a batch is tried: then it is told that it comes again, and keeps it.
+    let tried = "SELECT (xact_rollback > 25)::text AS text FROM pg_stat_database WHERE datname = current_database()";
+    let is_tried = tokio::time::timeout(PATIENCE, async {
+        while lines(&mut owner, tried).await != ["true"] {}
+    });
+    assert!(is_tried.await.is_ok());
+    let back = "ALTER TABLE events_away RENAME TO events";
+    owner.batch_execute(back).await.unwrap();
+    assert_eq!(desk.inbox(ANA, 1).await, ["hello for ana"]);
+    assert!(desk.stage.take_rejected().await.is_none());
+    let events = desk.good("GET", "/v1/events", &Value::Null).await;
+    assert_eq!(events["data"].as_array().unwrap().len(), 1);
 }

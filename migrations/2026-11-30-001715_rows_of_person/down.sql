@@ -1,0 +1,1 @@
+DROP FUNCTION notification_schema.rows_of_person(uuid, uuid, uuid, bigint);

@@ -1,0 +1,1 @@
+DROP FUNCTION notification_schema.trim_audit_logs(integer, integer);
