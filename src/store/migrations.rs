@@ -87,7 +87,7 @@ const HOLDS: &str = "
     FROM pg_locks AS held
     JOIN pg_class AS class ON class.oid = held.relation
     JOIN pg_stat_activity AS session ON session.pid = held.pid
-    WHERE held.granted AND held.pid <> pg_backend_pid()
+    WHERE held.granted AND held.pid <> pg_backend_pid() AND session.datname = current_database()
       AND class.relnamespace = to_regnamespace('notification_schema')
       AND session.xact_start < clock_timestamp() - interval '800 milliseconds'
     ORDER BY session.xact_start LIMIT 1";

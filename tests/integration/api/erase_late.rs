@@ -28,7 +28,8 @@ const LOCK: &str = "BEGIN; LOCK TABLE notification_schema.categories IN ACCESS E
 fn waiting(mode: &str) -> String {
     format!(
         "SELECT count(*) FROM pg_locks WHERE mode = '{mode}' AND NOT granted
-         AND relation = 'notification_schema.categories'::regclass"
+         AND relation = 'notification_schema.categories'::regclass
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
 }
 

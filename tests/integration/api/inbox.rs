@@ -117,6 +117,7 @@ async fn each_state_is_said_and_taken_back_and_is_the_persons_own() {
         "actions": [{ "id": "ok", "label": "OK", "primary": true }, { "id": "no", "label": "No", "url": "https://example.com" }]
     }, "category": "orders", "source": { "type": "order", "id": "17" } });
     publish(&stage, &shop, json!(ANN), &["first"], button).await;
+    outcomes.until_count(SENT, 1).await;
     publish(
         &stage,
         &shop,
@@ -334,6 +335,7 @@ async fn what_is_for_everybody_asks_its_readers_and_bulk_stops_at_its_time() {
         json!({ "category": "news" }),
     )
     .await;
+    outcomes.until_count(SENT, 3).await;
     let soon = clock::now() + Duration::from_secs(86_400);
     publish(
         &stage,
